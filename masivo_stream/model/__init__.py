@@ -1,0 +1,1 @@
+"""The words: plain frozen values that the machines, the edges and the people speak with."""

@@ -1,0 +1,123 @@
+"""The target API's contract: every outside number and path, each once, with its source.
+
+Client and sandbox both read this module, so that they cannot drift apart. Numbers of our own stand in
+`settings`. Sources are the vendor's public pages at docs.masivo.ai, named by their path:
+
+* `customers/migrate/post`, `customers/migrate/events/post`, `customers/migrate/transactions/post`
+* `customers/[id]/get`, `customers/[id]/transactions/get`
+* `guides/migrate-customers` (rules and limits of a migration), `guides/integrate-with-masivo` (auth)
+* `resources/resource-limits` (rate limits)
+
+Where those pages are silent the line says *decision*.
+"""
+
+import enum
+
+import msgspec
+
+BASE_URL = "https://app.masivo.ai/api/storefront/v1"
+"""Server of `customers/migrate/events/post`; the guide also shows `https://api.masivo.ai`. *Decision:* the first."""
+
+VENDOR_DOMAIN = "masivo.ai"
+"""Hosts under this domain are the vendor's: there a run without limits is refused."""
+
+AUTHORIZE_PATH = "/auth/authorize"
+"""GET with `x-api-key`; answers `{"data": "<JWT>"}` (guides/integrate-with-masivo)."""
+
+TOKEN_LIFETIME_SECONDS = 3600.0
+"""A token ends one hour after it was issued (guides/integrate-with-masivo)."""
+
+TOKEN_REFRESH_EARLY_SECONDS = 300.0
+"""The vendor's example refreshes five minutes before the end (guides/integrate-with-masivo)."""
+
+REVERT_PATH = "/customers/migrate"
+"""DELETE with `{"start_date", "end_date"}` (guides/migrate-customers). *Decision:* any 2xx is success."""
+
+MIGRATION_WINDOWS_PROD = ("1/5s", "1000/h")
+"""All migration endpoints together, production account (resources/resource-limits)."""
+
+MIGRATION_WINDOWS_DEV = ("1/5s", "250/h")
+"""All migration endpoints together, development account (resources/resource-limits)."""
+
+GENERAL_WINDOWS_DEV = ("1000/d",)
+"""All endpoints of a development account; an older page says 2500 (resources/resource-limits)."""
+
+LIMIT_HEADER = "X-RateLimit-Limit"
+REMAINING_HEADER = "X-RateLimit-Remaining"
+RESET_HEADER = "X-RateLimit-Reset"
+"""Seconds until the window resets (resources/resource-limits)."""
+RETRY_AFTER_HEADER = "Retry-After"
+"""Seconds, with a 429 (resources/resource-limits); RFC 9110 10.2.3 allows a date as well."""
+
+MAX_BODY_BYTES = 4_000_000
+"""*Decision:* no page states a limit; this is under the smallest common gateway limit (Vercel Functions: 4.5 MB)."""
+
+PRODUCTION_ACCOUNT_RECORDS = 5_000
+"""*Decision:* where "several thousands of records want a Production account" begins (guides/migrate-customers)."""
+
+
+class Kind(enum.StrEnum):
+    """What is migrated, in the order the guide prescribes: each kind presupposes the ones before it."""
+
+    CUSTOMERS = "customers"
+    EVENTS = "events"
+    TRANSACTIONS = "transactions"
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """How one kind is migrated."""
+
+    kind: Kind
+    path: str
+    """Under the base URL, answered by 201 for "enqueued"."""
+    item_field: str | None
+    """The record's list that holds its items; None where the record itself is the item."""
+    max_records: int
+    """Customer entries in one request."""
+    max_items: int
+    """Items in one request."""
+    splittable: bool
+    """Whether one record's items may travel in several requests."""
+    repeatable: bool
+    """Whether a request of unknown outcome may be sent again without counting anything twice."""
+
+
+CONTRACTS: dict[Kind, Contract] = {
+    Kind.CUSTOMERS: Contract(
+        kind=Kind.CUSTOMERS,
+        path="/customers/migrate",
+        item_field=None,
+        max_records=1000,  # guides/migrate-customers: at most 1000 users a payload
+        max_items=1000,
+        splittable=False,
+        repeatable=True,  # ids are unique per account: a repeat may be refused, it cannot double (decision)
+    ),
+    Kind.EVENTS: Contract(
+        kind=Kind.EVENTS,
+        path="/customers/migrate/events",
+        item_field="events",
+        max_records=1000,  # customers/migrate/events/post: 1..1000 customers
+        max_items=1000,  # guides/migrate-customers: at most 1000 events in all, at least one each
+        splittable=True,  # guides/migrate-customers: events can be migrated in several goes
+        repeatable=False,  # decision: the same event sent twice is counted twice
+    ),
+    Kind.TRANSACTIONS: Contract(
+        kind=Kind.TRANSACTIONS,
+        path="/customers/migrate/transactions",
+        item_field="transactions",
+        max_records=1000,  # decision: as for events
+        max_items=1000,  # guides/migrate-customers: at most 1000 transactions a payload
+        splittable=False,  # guides/migrate-customers: must match the balance, and not migrated again
+        repeatable=False,  # decision: inside the queue's delay a second one may not be recognised
+    ),
+}
+
+
+def customer_path(quoted_id: str) -> str:
+    """Path that reads one customer back; `quoted_id` is percent-encoded already (customers/[id]/get)."""
+    return f"/customers/{quoted_id}"
+
+
+def customer_transactions_path(quoted_id: str) -> str:
+    """Path that reads one customer's transactions back (customers/[id]/transactions/get)."""
+    return f"/customers/{quoted_id}/transactions"

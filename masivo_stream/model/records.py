@@ -1,0 +1,238 @@
+"""The records' schemas: what one NDJSON line of each kind must look like.
+
+Sources: `customers/migrate/events/post` (OpenAPI) for events, `customers/migrate/post`,
+`customers/migrate/transactions/post` and `guides/migrate-customers` for the others.
+
+How a rule is spelt here:
+
+* required and never null: a plain type; may be null: `| None`; may be absent: `| UnsetType = UNSET`;
+* free-form object: `Anything`, a struct without fields, so that the decoder checks it is an object, skips it, keeps nothing;
+* fields not named here pass through untouched (the target ignores or keeps them);
+* rule 6 of the guide (the sign of an amount depends on the type) is a tagged union, judged by the decoder itself.
+
+Two things these types alone let through, because msgspec is lenient there: bytes that are not UTF-8 in skipped
+fields, and dates in neighbouring formats (`+0000`, a space for the `T`, lower case). `core.decode` judges both.
+
+`gc=False`: the structs hold no cycles and live for one call (msgspec docs, "Disabling Garbage Collection").
+"""
+
+from datetime import datetime
+from typing import Annotated, Generic, Literal, TypeVar
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+Timestamp = Annotated[datetime, Meta(tz=True)]
+"""RFC 3339 date-time with a zone."""
+
+Uuid = Annotated[str, Meta(pattern=r"\A[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\Z")]
+r"""RFC 9562 text form. `\Z`, since `$` would let a trailing newline pass."""
+
+CustomerId = Annotated[str, Meta(min_length=1)]
+"""*Decision:* an empty id cannot be read back, so it is refused here."""
+
+NULL = Raw(b"null")
+
+
+class Anything(Struct, gc=False):
+    """A free-form object: any members, none of them kept."""
+
+
+class Redemption(Struct, gc=False, kw_only=True):
+    """`RedemptionReward`: a reward redeemed in an order, a product or a shipping."""
+
+    id: Uuid | UnsetType = UNSET
+    amount: float | UnsetType = UNSET
+
+
+class Product(Struct, gc=False, kw_only=True):
+    """`OrderProduct`."""
+
+    sku: str
+    amount: float
+    value: float
+    discounted_value: float | UnsetType = UNSET
+    redeem: list[Redemption] | UnsetType = UNSET
+    tags: Anything | UnsetType = UNSET
+    metadata: Anything | UnsetType = UNSET
+
+
+class Shipping(Struct, gc=False, kw_only=True):
+    """How an order was shipped, and what that cost."""
+
+    value: float | UnsetType = UNSET
+    discounted_value: float | UnsetType = UNSET
+    redeem: list[Redemption] | UnsetType = UNSET
+    tags: Anything | UnsetType = UNSET
+    metadata: Anything | UnsetType = UNSET
+
+
+class OrderFields(Struct, gc=False, kw_only=True):
+    """What both spellings of an order share."""
+
+    purchase_id: str
+    value: float
+    products: Annotated[list[Product], Meta(min_length=1)]
+    payment_method: Literal["CREDIT", "DEBIT", "CASH", "BANK_TRANSFER", "OTHER"]
+    channel_id: str | UnsetType = UNSET
+    store_id: str | UnsetType = UNSET
+    shipping: Shipping | UnsetType = UNSET
+    redeem: list[Redemption] | UnsetType = UNSET
+    metadata: Anything | UnsetType = UNSET
+
+
+class Order(OrderFields, gc=False, kw_only=True):
+    """An order as the OpenAPI document has it."""
+
+    discounted_value: float
+
+
+class LooseOrder(OrderFields, gc=False, kw_only=True):
+    """An order as the guide's own example has it, without `discounted_value` (`validation.discounted_value`)."""
+
+    discounted_value: float | UnsetType = UNSET
+
+
+OrderT = TypeVar("OrderT", bound=OrderFields)
+
+
+class Event(Struct, Generic[OrderT], gc=False, kw_only=True):
+    """`MigratedEvent`. The last two fields are the export's: they mark a reversed event, which is not migrated."""
+
+    type: str
+    order: OrderT
+    fulfilled: bool
+    issued_at: Timestamp
+    resolved_at: Timestamp | None
+    brand_id: str | None
+    channel_id: str | None | UnsetType = UNSET
+    store_id: str | None | UnsetType = UNSET
+    reversed_at: Raw = NULL
+    status: Raw = NULL
+
+
+class EventsRecord(Struct, Generic[OrderT], gc=False, kw_only=True):
+    """One line of an events export: a customer and that customer's events."""
+
+    id: CustomerId
+    events: Annotated[list[Event[OrderT]], Meta(min_length=1)]
+
+
+class Accumulation(Struct, tag_field="type", tag="ACCUMULATION", gc=False, kw_only=True):
+    """A transaction that adds to the wallet: its amount is positive."""
+
+    reward_id: Uuid
+    amount: Annotated[float, Meta(gt=0)]
+    issued_at: Timestamp
+    resolved_at: Timestamp | None | UnsetType = UNSET
+    details: str | None | UnsetType = UNSET
+    brand_id: str | None | UnsetType = UNSET
+    channel_id: str | None | UnsetType = UNSET
+    store_id: str | None | UnsetType = UNSET
+    cost: float | None | UnsetType = UNSET
+    event: Anything | None | UnsetType = UNSET
+    funded_by: str | None | UnsetType = UNSET
+
+
+class Redeemed(Struct, tag_field="type", tag="REDEMPTION", gc=False, kw_only=True):
+    """A transaction that takes from the wallet: its amount is negative."""
+
+    reward_id: Uuid
+    amount: Annotated[float, Meta(lt=0)]
+    issued_at: Timestamp
+    resolved_at: Timestamp | None | UnsetType = UNSET
+    details: str | None | UnsetType = UNSET
+    brand_id: str | None | UnsetType = UNSET
+    channel_id: str | None | UnsetType = UNSET
+    store_id: str | None | UnsetType = UNSET
+    cost: float | None | UnsetType = UNSET
+    event: Anything | None | UnsetType = UNSET
+    funded_by: str | None | UnsetType = UNSET
+
+
+Transaction = Accumulation | Redeemed
+
+
+class TransactionsRecord(Struct, gc=False, kw_only=True):
+    """One line of a transactions export: a customer and all of that customer's transactions."""
+
+    id: CustomerId
+    transactions: Annotated[list[Transaction], Meta(min_length=1)]
+
+
+class Period(Struct, gc=False, kw_only=True, rename={"from_": "from"}):
+    """Metrics of one span of time. *Decision:* only its two ends are required, all else may be null."""
+
+    from_: Timestamp
+    to: Timestamp
+    tier_id: Uuid | None | UnsetType = UNSET
+    last_visit: Timestamp | None | UnsetType = UNSET
+    spend_total: float | None | UnsetType = UNSET
+    number_of_purchases: float | None | UnsetType = UNSET
+    last_session: Timestamp | None | UnsetType = UNSET
+
+
+class Metrics(Struct, gc=False, kw_only=True):
+    """A customer's metrics: any of nine periods, and when they were last calculated."""
+
+    lifetime: Period | UnsetType = UNSET
+    last_year: Period | UnsetType = UNSET
+    this_year: Period | UnsetType = UNSET
+    last_month: Period | UnsetType = UNSET
+    this_month: Period | UnsetType = UNSET
+    last_quarter: Period | UnsetType = UNSET
+    this_quarter: Period | UnsetType = UNSET
+    last_semester: Period | UnsetType = UNSET
+    this_semester: Period | UnsetType = UNSET
+    updated_at: Timestamp | UnsetType = UNSET
+
+
+class BalanceItem(Struct, gc=False, kw_only=True):
+    """One line of the wallet a customer brings along."""
+
+    amount: float
+    reward_id: Uuid
+    brand_id: str | None | UnsetType = UNSET
+    expiration_date: Timestamp | None | UnsetType = UNSET
+    channel_id: str | None | UnsetType = UNSET
+    store_id: str | None | UnsetType = UNSET
+    funded_by: str | None | UnsetType = UNSET
+    issued_at: Timestamp | UnsetType = UNSET
+
+
+class DeviceInfo(Struct, gc=False, kw_only=True):
+    """What kind of device a push token belongs to."""
+
+    platform: Literal["ios", "android", "web", "windows", "macos"] | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    osVersion: str | UnsetType = UNSET  # noqa: N815 - the API's own spelling
+
+
+class Device(Struct, gc=False, kw_only=True):
+    """A device that takes push messages."""
+
+    device_token: str
+    device_info: DeviceInfo
+    expires_at: Timestamp | UnsetType = UNSET
+    created_at: Timestamp | UnsetType = UNSET
+
+
+class CustomerRecord(Struct, gc=False, kw_only=True):
+    """One line of a customers export. The last three fields are the export's: they mark a deleted customer."""
+
+    id: CustomerId
+    name: str
+    email: str
+    registration_date: Timestamp
+    gender: Literal["MALE", "FEMALE"] | UnsetType = UNSET
+    dob: Timestamp | UnsetType = UNSET
+    document_type: str | UnsetType = UNSET
+    document_number: str | UnsetType = UNSET
+    country: str | UnsetType = UNSET
+    metadata: Anything | UnsetType = UNSET
+    tags: Anything | UnsetType = UNSET
+    metrics: Metrics | UnsetType = UNSET
+    balance: list[BalanceItem] | UnsetType = UNSET
+    devices: list[Device] | UnsetType = UNSET
+    deleted: Raw = NULL
+    deleted_at: Raw = NULL
+    status: Raw = NULL
