@@ -1,0 +1,99 @@
+"""Write a customer's history as a line of an events export: one event a visit."""
+
+from masivo_stream.generate.chance import Draw, Stream, draws, pick, run
+from masivo_stream.generate.dates import rfc3339
+from masivo_stream.generate.history import PURCHASE, Bought, History, Visit
+from masivo_stream.generate.programme import (
+    CASHBACK,
+    PAYMENT_METHODS,
+    PLACES,
+    POINTS,
+    PRODUCTS,
+    Product,
+    money,
+    quoted,
+)
+
+_UNFULFILLED_SOCIAL = 0.2
+"""Of the events that earn nothing; a purchase is always fulfilled, or it would not have earned."""
+
+_EXTRAS = 0.3
+
+_ORDER_EXTRAS = (
+    ',"channel_id":"WEB"',
+    ',"store_id":"store-lima-04","channel_id":"POS"',
+    ',"shipping":{"value":4.99,"discounted_value":0,"tags":{"carrier":"Envía"}}',
+    ',"shipping":{}',
+    ',"metadata":{"cashier":"Íñigo","lines":[1,2,{"gift":true}],"comment":"sin bolsa 🌱"}',
+    ',"redeem":[]',
+)
+
+
+def _product_texts(product: Product) -> tuple[str, ...]:
+    """Return the ways to write a product, all but its amount: with and without what may be absent."""
+    head = f'"sku":{quoted(product.sku)},"value":{money(product.cents)}'
+    return (
+        f"{head}}}",
+        f'{head},"discounted_value":{money(product.cents)}}}',
+        f'{head},"tags":{{"category":{quoted(product.category)}}}}}',
+        f'{head},"tags":{{}},"metadata":{{"lot":"L-{product.cents}","organic":true}}}}',
+    )
+
+
+_PRODUCTS = {product.sku: _product_texts(product) for product in PRODUCTS}
+
+
+def events_json(past: History, draw: Draw) -> str:
+    """Return all the customer's events as one record."""
+    return _record(past, [_event(past, index, visit, draw) for index, visit in enumerate(past.visits)])
+
+
+def events_json_with_reversed(
+    past: History, draw: Draw, *, seed: int, number: int, share: float
+) -> tuple[str, int]:
+    """Return the record of `events_json` with reversed events between the others, and how many those are."""
+    chance = draws(Stream.REVERSED, seed, number)
+    events: list[str] = []
+    for index, visit in enumerate(past.visits):
+        events.extend(_reversed_event(past, visit, chance) for _ in range(run(chance, share)))
+        events.append(_event(past, index, visit, draw))
+    return _record(past, events), len(events) - len(past.visits)
+
+
+def _record(past: History, events: list[str]) -> str:
+    return f'{{"id":{quoted(past.id)},"events":[{",".join(events)}]}}'
+
+
+def _reversed_event(past: History, visit: Visit, draw: Draw) -> str:
+    """Return an order that was taken back before it earned anything, marked in one of the ways exports do."""
+    marks = (',"status":"REVERSED"', f',"reversed_at":"{rfc3339(visit.moment + 60, past.zone)}"')
+    return f"{_event(past, int(1e6 + draw() * 1e6), visit, draw)[:-1]}{pick(draw, marks)}}}"
+
+
+def _event(past: History, index: int, visit: Visit, draw: Draw) -> str:
+    issued = rfc3339(visit.moment, past.zone)
+    if visit.type == PURCHASE or draw() >= _UNFULFILLED_SOCIAL:
+        state = f'"fulfilled":true,"issued_at":"{issued}","resolved_at":"{issued}"'
+    else:
+        state = f'"fulfilled":false,"issued_at":"{issued}","resolved_at":null'
+    return (
+        f'{{"type":"{visit.type}","order":{_order(past, index, visit, draw)},{state},{pick(draw, PLACES)}}}'
+    )
+
+
+def _order(past: History, index: int, visit: Visit, draw: Draw) -> str:
+    products = ",".join([_product(line, draw) for line in visit.basket])
+    extras = pick(draw, _ORDER_EXTRAS) if draw() < _EXTRAS else ""
+    if visit.points_redeemed:
+        extras = f',"redeem":[{{"id":"{POINTS}","amount":{visit.points_redeemed}}}]'
+    elif visit.cashback_redeemed:
+        extras = f',"redeem":[{{"id":"{CASHBACK}","amount":{money(visit.cashback_redeemed)}}}]'
+    return (
+        f'{{"purchase_id":"{past.tag}-{index}","value":{money(visit.value)}'
+        f',"discounted_value":{money(visit.paid)},"products":[{products}]'
+        f',"payment_method":"{pick(draw, PAYMENT_METHODS)}"{extras}}}'
+    )
+
+
+def _product(line: Bought, draw: Draw) -> str:
+    return f'{{"amount":{line.quantity},{pick(draw, _PRODUCTS[line.product.sku])}'

@@ -1,0 +1,123 @@
+"""The loyalty programme of the synthetic customers: what it sells, where, and what it gives. All invented.
+
+Texts are plain; who writes them into JSON quotes them with `quoted`, once, when the module is loaded.
+"""
+
+import msgspec
+from msgspec import Struct
+
+POINTS = "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90"
+"""The reward of every purchase: one point for each whole unit of currency."""
+
+CASHBACK = "c7d94a36-1be5-4f08-a2c9-7e6f5d4c3b21"
+"""The reward of some purchases: a share of the price, with two decimals."""
+
+
+class Tier(Struct, frozen=True, gc=False):
+    """A level of the programme, reached by spending."""
+
+    id: str
+    from_cents: int
+
+
+TIERS = (
+    Tier("0b8f7c52-64d1-4e3a-8f29-1d5c7a9e3b60", 0),
+    Tier("2e6a9d84-37f0-4c1b-b5d8-6f4e2c0a8b17", 50_000),
+    Tier("94c3e1f7-5b28-4d6a-9e70-3a8d1f6c2b45", 250_000),
+    Tier("d1f5b3a9-8c76-4e02-a4b1-5e9c7d3f0a68", 1_000_000),
+)
+
+
+class Product(Struct, frozen=True, gc=False):
+    """Something on sale."""
+
+    sku: str
+    category: str
+    cents: int
+
+
+PRODUCTS = (
+    Product("CAF-001", "café", 480),
+    Product("CAF-002", "café", 1_250),
+    Product("TE-010", "té", 690),
+    Product("PAN-100", "panadería", 325),
+    Product("PAN-117", "panadería", 99),
+    Product("JUG-020", "bebidas", 1_100),
+    Product("AGU-001", "bebidas", 150),
+    Product("CHO-303", "chocolate", 2_375),
+    Product("CHO-304", "chocolate", 899),
+    Product("HEL-008", "heladería", 1_640),
+    Product("ENS-042", "almuerzo", 3_190),
+    Product("SOP-077", "almuerzo", 2_780),
+    Product("TAZ-500", "regalos", 5_990),
+    Product("LIB-321", "regalos", 8_450),
+    Product("MÁQ-900", "máquinas", 89_900),
+    Product("抹茶-012", "té", 1_780),
+)
+
+BRANDS = ("brand-andes", "brand-ñandú", "brand-sol")
+STORES = ("store-bogotá-01", "store-medellín-02", "store-quito-03", "store-lima-04", "store-madrid-05")
+CHANNELS = ("POS", "WEB", "APP", "CALL_CENTER")
+PAYMENT_METHODS = ("CREDIT", "DEBIT", "CASH", "BANK_TRANSFER", "OTHER")
+SOCIAL_EVENTS = ("REVIEW", "REFERRAL", "STORE_VISIT", "BIRTHDAY")
+"""Types of event that earn nothing by themselves."""
+
+FIRST_NAMES = (
+    *("Sofía", "Mateo", "Valentina", "Santiago", "Lucía", "Sebastián", "Camila", "Andrés", "María José"),
+    *("Íñigo", "Begoña", "Nicolás", "Zoë", "Joaquín", "Renata", "Emilio", "Ximena", "José", "Ana", "Juan"),
+    *("Chloë", "Jürgen", "Łukasz", "Anaïs", "Søren", "美咲", "伟", "지우", "Мария", "ليلى"),
+)
+LAST_NAMES = (
+    *("García", "Rodríguez", "Martínez", "Hernández", "López", "González", "Peña", "Núñez", "Muñoz"),
+    *("Ibáñez", "O'Higgins", "de la Cruz", "Güell", "Castaño", "Restrepo", "Quispe", "Vélez", "Ávila"),
+    *("Müller", "Kowalczyk", "Åkesson", "佐藤", "王", "김", "Соколова", "حداد"),
+)
+NICKNAMES = ('"Pepe"', "🌟", "👩🏽\u200d🚀", "(VIP)", "e\u0301lite")
+"""What some people put into the field for their name: quotes, emoji, a joined emoji, a combining accent."""
+
+EMAIL_DOMAINS = ("example.com", "example.org", "example.net")
+"""Reserved for examples by RFC 2606, section 3: no mail arrives."""
+
+COUNTRIES = ("CO", "EC", "PE", "MX", "CL", "ES", "JP")
+DOCUMENT_TYPES = ("CC", "CE", "DNI", "PASSPORT")
+SEGMENTS = ("nuevo", "frecuente", "dormido", "Über-Fan 🚀")
+PLATFORMS = ("ios", "android", "web", "windows", "macos")
+NOTES = (
+    "",
+    "prefiere WhatsApp",
+    'dijo: "sin azúcar"',
+    "línea 1\nlínea 2",
+    "C:\\ventas\\2024",
+    "☕ + 🥐 = 💛",
+    "a\u2028b",
+)
+"""Free text as people type it: quotes, line breaks, back-slashes, and U+2028, no line end in NDJSON."""
+
+
+def quoted(text: str) -> str:
+    """Write a text as a JSON string."""
+    return msgspec.json.encode(text).decode()
+
+
+def money(cents: int) -> str:
+    """Write an amount that is not negative as a JSON number: exact, decimals only where there are cents."""
+    whole, rest = divmod(cents, 100)
+    return f"{whole}.{rest:02}" if rest else str(whole)
+
+
+def _places() -> tuple[str, ...]:
+    """Where something happened, as members of a JSON object: of the three only `brand_id` is always there."""
+    brands = (*(quoted(brand) for brand in BRANDS), "null")
+    channels = ("", ',"channel_id":null', *(f',"channel_id":{quoted(channel)}' for channel in CHANNELS))
+    stores = ("", ',"store_id":null', *(f',"store_id":{quoted(store)}' for store in STORES))
+    return tuple(
+        f'"brand_id":{brand}{channel}{store}' for brand in brands for channel in channels for store in stores
+    )
+
+
+PLACES = _places()
+
+
+def tier_of(spent_cents: int) -> Tier:
+    """Return the highest tier that so much spending reaches."""
+    return next(tier for tier in reversed(TIERS) if spent_cents >= tier.from_cents)

@@ -1,0 +1,213 @@
+"""Whole exports: how faulty and skipped lines are mixed in, what the manifest says, what is written."""
+
+import io
+import json
+from collections import Counter
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masivo_stream.core.decode import Decoder
+from masivo_stream.generate.catalogue import CATALOGUE
+from masivo_stream.generate.export import BLOCK_BYTES, MOST_MIXED_IN, faulty, write
+from masivo_stream.generate.faults import Fault
+from masivo_stream.generate.records import records
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.record import Entry, Line, Rejected, Skipped
+
+kinds = st.sampled_from(Kind)
+seeds = st.integers(min_value=0, max_value=2**32)
+shares = st.floats(min_value=0, max_value=0.5)
+
+
+def export(**arguments):
+    stream, manifest = io.BytesIO(), io.BytesIO()
+    generated = write(stream, manifest, **arguments)
+    faults = [msgspec.json.decode(line, type=Fault) for line in manifest.getvalue().splitlines()]
+    return generated, stream.getvalue(), faults
+
+
+def judged(kind, lines):
+    decoder = Decoder(kind, max_line_bytes=10**7, remember_ids=10**5)
+    return [
+        decoder.judge(Line(number, 0, body, len(body)), "export.ndjson")
+        for number, body in enumerate(lines, start=1)
+    ]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_judge_finds_each_fault_and_nothing_else(kind):
+    """Every line of the manifest is rejected for its reason at its field, every other line is accepted."""
+    lines = list(faulty(kind, count=150, seed=11, rate=0.5))
+
+    for judgement, (body, fault) in zip(judged(kind, [body for body, _ in lines]), lines, strict=True):
+        if fault is None:
+            assert isinstance(judgement, Entry)
+            assert judgement.body == body
+        else:
+            assert isinstance(judgement, Rejected), fault
+            assert (judgement.reason, judgement.field) == (fault.what, fault.field), fault
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_all_faults_of_a_kind_occur(kind):
+    """With as many faulty lines as the catalogue is long, and some to spare, none of it is left out."""
+    found = {fault.description for _, fault in faulty(kind, count=150, seed=12, rate=0.5) if fault}
+
+    assert {recipe.description for recipe in CATALOGUE[kind]} == found
+
+
+def test_the_catalogue_covers_what_a_judge_of_one_file_can_say():
+    """Each reason that a line, or a file by itself, can be rejected for; at least 25 recipes a kind."""
+    reasons = {recipe.what for recipes in CATALOGUE.values() for recipe in recipes}
+
+    assert reasons == {
+        Reason.INVALID_JSON,
+        Reason.INVALID_UTF8,
+        Reason.MISSING_FIELD,
+        Reason.WRONG_TYPE,
+        Reason.INVALID_VALUE,
+        Reason.TOO_MANY_ITEMS,
+        Reason.NO_ITEMS,
+        Reason.DUPLICATE_ID,
+        Reason.DUPLICATE_EMAIL,
+    }
+    assert all(len(recipes) >= 25 for recipes in CATALOGUE.values())
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_descriptions_are_unique(kind):
+    """A description names one recipe of its kind."""
+    counts = Counter(recipe.description for recipe in CATALOGUE[kind])
+
+    assert [text for text, count in counts.items() if count > 1] == []
+
+
+@given(kind=kinds, seed=seeds, count=st.integers(min_value=0, max_value=30), rate=shares)
+def test_good_lines_are_the_same_whatever_is_mixed_in(kind, seed, count, rate):
+    """Without its faulty lines, an export is the clean one."""
+    good = [body for body, fault in faulty(kind, count=count, seed=seed, rate=rate) if fault is None]
+
+    assert list(records(kind, count=count, seed=seed)) == good
+
+
+@settings(max_examples=30)
+@given(
+    kind=kinds,
+    seed=seeds,
+    count=st.integers(min_value=0, max_value=30),
+    rate=st.floats(min_value=0, max_value=MOST_MIXED_IN),
+    skipped=st.floats(min_value=0, max_value=MOST_MIXED_IN),
+)
+def test_what_is_written_is_what_is_told(kind, seed, count, rate, skipped):
+    """Manifest, counts and bytes agree with what a judge says about the file, whatever the shares."""
+    generated, data, faults = export(kind=kind, count=count, seed=seed, rate=rate, skipped=skipped)
+
+    found = judged(kind, data.split(b"\n")[:-1])
+    entries = [one for one in found if isinstance(one, Entry)]
+    skips = [one for one in found if isinstance(one, Skipped)]
+
+    assert [fault.line for fault in faults] == [one.line for one in found if isinstance(one, Rejected)]
+    assert generated.records == count == len(entries)
+    assert generated.faulty == len(faults)
+    assert generated.items == sum(one.items for one in entries)
+    assert generated.skipped == len(skips) + sum(one.skipped_items for one in entries)
+    assert generated.bytes == len(data)
+    assert len(found) == len(entries) + len(skips) + len(faults)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_rate_is_honoured(kind):
+    """Of all lines, about `rate` are faulty: within four standard deviations."""
+    lines = [fault for _, fault in faulty(kind, count=2000, seed=13, rate=0.05)]
+
+    assert 66 <= sum(fault is not None for fault in lines) <= 145
+
+
+def test_the_share_of_skipped_ones_is_honoured():
+    """Deleted customers are lines on top, reversed events are events on top, transactions have neither."""
+    skipped = {
+        kind: export(kind=kind, count=2000, seed=14, skipped=0.05)[0].skipped
+        for kind in (Kind.CUSTOMERS, Kind.EVENTS, Kind.TRANSACTIONS)
+    }
+
+    assert 66 <= skipped[Kind.CUSTOMERS] <= 145
+    assert 250 <= skipped[Kind.EVENTS] <= 420
+    assert skipped[Kind.TRANSACTIONS] == 0
+
+
+def ids(lines):
+    """Give the ids of the lines that have one to read."""
+    found = set()
+    for body in lines:
+        try:
+            found.add(json.loads(body)["id"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found - {None, "", 150342}
+
+
+def test_faulty_customers_are_known_to_no_other_kind():
+    """But for repeats of a good one, a faulty customer's id stands with no other line, of whatever kind."""
+    faults = {kind: list(faulty(kind, count=150, seed=15, rate=0.5)) for kind in Kind}
+    of_faulty = [
+        body for body, fault in faults[Kind.CUSTOMERS] if fault and fault.what is not Reason.DUPLICATE_ID
+    ]
+    of_others = [body for kind in (Kind.EVENTS, Kind.TRANSACTIONS) for body, _ in faults[kind]]
+    of_good = [body for body, fault in faults[Kind.CUSTOMERS] if fault is None]
+
+    assert len(ids(of_faulty)) > 30
+    assert ids(of_faulty).isdisjoint(ids(of_others) | ids(of_good))
+
+
+def test_faulty_events_belong_to_customers_there_are():
+    """Once mended, a faulty line of events can be sent."""
+    lines = [body for body, fault in faulty(Kind.EVENTS, count=150, seed=15, rate=0.5) if fault]
+
+    assert ids(lines) <= ids(records(Kind.CUSTOMERS, count=150, seed=15))
+
+
+def test_a_repeated_customer_follows_the_original_closely():
+    """Whoever remembers the last thousand lines notices every repeat."""
+    last = {}
+
+    for number, (body, fault) in enumerate(faulty(Kind.CUSTOMERS, count=300, seed=16, rate=MOST_MIXED_IN)):
+        if fault is None:
+            last[json.loads(body)["id"]] = number
+        elif fault.what is Reason.DUPLICATE_ID:
+            assert number - last[json.loads(body)["id"]] < 1000
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_same_seed_writes_the_same_file(kind):
+    """Faults and manifest included."""
+    first = export(kind=kind, count=100, seed=17, rate=0.1, skipped=0.1)
+
+    assert first == export(kind=kind, count=100, seed=17, rate=0.1, skipped=0.1)
+    assert first != export(kind=kind, count=100, seed=18, rate=0.1, skipped=0.1)
+
+
+def test_a_clean_export_is_its_records_each_with_a_newline():
+    """Over more than one block, and without a manifest to write to."""
+    stream = io.BytesIO()
+
+    generated = write(stream, None, kind=Kind.EVENTS, count=500, seed=19)
+
+    assert stream.getvalue() == b"".join(body + b"\n" for body in records(Kind.EVENTS, count=500, seed=19))
+    assert generated.bytes > BLOCK_BYTES
+    assert generated.faulty == generated.skipped == 0
+
+
+@pytest.mark.parametrize("share", [-0.01, 0.91, 1.0, float("nan")])
+def test_a_share_that_is_none_is_refused(share):
+    """A share outside its range is an error before anything is written."""
+    stream = io.BytesIO()
+
+    with pytest.raises(ValueError, match="share"):
+        write(stream, None, kind=Kind.EVENTS, count=1, seed=1, rate=share)
+    with pytest.raises(ValueError, match="share"):
+        write(stream, None, kind=Kind.EVENTS, count=1, seed=1, skipped=share)
+    assert stream.getvalue() == b""
