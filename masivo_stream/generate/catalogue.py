@@ -10,9 +10,7 @@ _NOT_UTF8 = Raw(b'"caf\xe9"')
 _HUGE = Raw(b"1e999")
 _NAN = Raw(b"NaN")
 
-_ITEM = {
-    kind: f"{contract.item_field}[]." if contract.item_field else "" for kind, contract in CONTRACTS.items()
-}
+_ITEM = {kind: f"{contract.item_field}[]." if contract.item_field else "" for kind, contract in CONTRACTS.items()}
 _MOMENT = {Kind.CUSTOMERS: "registration_date", Kind.EVENTS: "issued_at", Kind.TRANSACTIONS: "issued_at"}
 _AMOUNT = {Kind.CUSTOMERS: "balance[].amount", Kind.EVENTS: "order.value", Kind.TRANSACTIONS: "amount"}
 
@@ -53,9 +51,7 @@ def _of_line(kind: Kind) -> tuple[Recipe, ...]:
         rewrite(Rewrite(lambda line: b"'" + line[1:]), Reason.INVALID_JSON, "no JSON from the first byte on"),
         rewrite(Rewrite(lambda line: b"[" + line + b"]"), Reason.WRONG_TYPE, "a list for an object"),
         rewrite(Rewrite(lambda _: b"null"), Reason.WRONG_TYPE, "null for an object"),
-        _put(
-            kind, "x_legacy_note", _NOT_UTF8, Reason.INVALID_UTF8, "Latin-1 in a field nobody reads", field=""
-        ),
+        _put(kind, "x_legacy_note", _NOT_UTF8, Reason.INVALID_UTF8, "Latin-1 in a field nobody reads", field=""),
         _put(
             kind,
             _ITEM[kind] + _AMOUNT[kind],
@@ -70,9 +66,7 @@ def _of_line(kind: Kind) -> tuple[Recipe, ...]:
     )
 
 
-def _put(
-    kind: Kind, path: str, value: object, what: Reason, description: str, *, field: str | None = None
-) -> Recipe:
+def _put(kind: Kind, path: str, value: object, what: Reason, description: str, *, field: str | None = None) -> Recipe:
     return Recipe(kind=kind, what=what, path=path, change=Put(value), description=description, field=field)
 
 
@@ -126,10 +120,7 @@ _CUSTOMERS = (
     _put(Kind.CUSTOMERS, "metadata", "{}", Reason.WRONG_TYPE, "an object written as a string"),
     _put(Kind.CUSTOMERS, "tags", ["vip"], Reason.WRONG_TYPE, "a list for tags"),
     _put(Kind.CUSTOMERS, "balance", {}, Reason.WRONG_TYPE, "an object for a list"),
-    *(
-        _put(Kind.CUSTOMERS, "balance[].reward_id", value, Reason.INVALID_VALUE, text)
-        for value, text in _NO_UUIDS
-    ),
+    *(_put(Kind.CUSTOMERS, "balance[].reward_id", value, Reason.INVALID_VALUE, text) for value, text in _NO_UUIDS),
     _put(
         Kind.CUSTOMERS,
         "metrics",
@@ -212,9 +203,7 @@ _EVENTS = (
         "a payment method in lower case",
     ),
     *(
-        _put(
-            Kind.EVENTS, "events[].order.redeem", [{"id": value}], Reason.INVALID_VALUE, text, field="[0].id"
-        )
+        _put(Kind.EVENTS, "events[].order.redeem", [{"id": value}], Reason.INVALID_VALUE, text, field="[0].id")
         for value, text in _NO_UUIDS
     ),
     _put(
@@ -254,9 +243,7 @@ _TRANSACTIONS = (
         description="one transaction more than one request takes",
     ),
     _put(Kind.TRANSACTIONS, "transactions[].type", "BONUS", Reason.INVALID_VALUE, "an unknown type"),
-    _put(
-        Kind.TRANSACTIONS, "transactions[].type", "accumulation", Reason.INVALID_VALUE, "a type in lower case"
-    ),
+    _put(Kind.TRANSACTIONS, "transactions[].type", "accumulation", Reason.INVALID_VALUE, "a type in lower case"),
     _put(Kind.TRANSACTIONS, "transactions[].type", 1, Reason.WRONG_TYPE, "a number for a type"),
     _put(Kind.TRANSACTIONS, "transactions[].amount", 0, Reason.INVALID_VALUE, "an amount of nothing"),
     # A history begins with a purchase, and that with points: the first transaction is an accumulation.

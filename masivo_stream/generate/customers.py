@@ -64,9 +64,7 @@ def customer_json(past: History, draw: Draw, *, mark: str = "") -> str:
     if draw() < _PERSONAL:
         parts.append(_person(draw))
     if draw() < _DOCUMENTED:
-        parts.append(
-            f',"document_type":"{pick(draw, DOCUMENT_TYPES)}","document_number":"{int(draw() * 1e10):010}"'
-        )
+        parts.append(f',"document_type":"{pick(draw, DOCUMENT_TYPES)}","document_number":"{int(draw() * 1e10):010}"')
     if draw() < _METADATA:
         source = f'{{"table":"clientes","key":"{past.tag}"}}'
         parts.append(f',"metadata":{{"note":{pick(draw, _NOTES)},"source":{source}}}')
@@ -128,9 +126,7 @@ def _balance_lines(past: History, draw: Draw, reward: str, amount: int, parts: i
     if sooner:
         expires = rfc3339(REFERENCE + int(draw() * _YEAR), past.zone)
         issued = rfc3339(past.visits[0].moment, past.zone)
-        lines.append(
-            _balance_line(reward, sooner, parts, f',"expiration_date":"{expires}","issued_at":"{issued}"')
-        )
+        lines.append(_balance_line(reward, sooner, parts, f',"expiration_date":"{expires}","issued_at":"{issued}"'))
     return lines
 
 

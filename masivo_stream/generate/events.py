@@ -48,9 +48,7 @@ def events_json(past: History, draw: Draw) -> str:
     return _record(past, [_event(past, index, visit, draw) for index, visit in enumerate(past.visits)])
 
 
-def events_json_with_reversed(
-    past: History, draw: Draw, *, seed: int, number: int, share: float
-) -> tuple[str, int]:
+def events_json_with_reversed(past: History, draw: Draw, *, seed: int, number: int, share: float) -> tuple[str, int]:
     """Return the record of `events_json` with reversed events between the others, and how many those are."""
     chance = draws(Stream.REVERSED, seed, number)
     events: list[str] = []
@@ -76,9 +74,7 @@ def _event(past: History, index: int, visit: Visit, draw: Draw) -> str:
         state = f'"fulfilled":true,"issued_at":"{issued}","resolved_at":"{issued}"'
     else:
         state = f'"fulfilled":false,"issued_at":"{issued}","resolved_at":null'
-    return (
-        f'{{"type":"{visit.type}","order":{_order(past, index, visit, draw)},{state},{pick(draw, PLACES)}}}'
-    )
+    return f'{{"type":"{visit.type}","order":{_order(past, index, visit, draw)},{state},{pick(draw, PLACES)}}}'
 
 
 def _order(past: History, index: int, visit: Visit, draw: Draw) -> str:

@@ -99,9 +99,7 @@ def _check_share(share: float) -> None:
         raise ValueError(f"a share of lines is from 0 to {MOST_MIXED_IN}, not {share}")
 
 
-def _lines(
-    kind: Kind, *, count: int, seed: int, rate: float, skipped: float
-) -> Iterator[tuple[Record, Fault | None]]:
+def _lines(kind: Kind, *, count: int, seed: int, rate: float, skipped: float) -> Iterator[tuple[Record, Fault | None]]:
     """Yield all lines. Before each good one, and after the last, chance has a run of others."""
     number = 2 * _KINDS.index(kind)
     fault_draw, gone_draw = draws(Stream.MIX, seed, number), draws(Stream.MIX, seed, number + 1)
@@ -144,9 +142,7 @@ class _Spoiler:
         recipe = self._next()
         earlier = pick(self._draw, self._earlier) if recipe.needs_earlier else b""
         body, field = spoil(recipe, self._good(), earlier, self._draw)
-        fault = Fault(
-            line=line, kind=self._kind, what=recipe.what, field=field, description=recipe.description
-        )
+        fault = Fault(line=line, kind=self._kind, what=recipe.what, field=field, description=recipe.description)
         return Record(body, 0), fault
 
     def _next(self) -> Recipe:

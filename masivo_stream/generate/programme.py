@@ -110,9 +110,7 @@ def _places() -> tuple[str, ...]:
     brands = (*(quoted(brand) for brand in BRANDS), "null")
     channels = ("", ',"channel_id":null', *(f',"channel_id":{quoted(channel)}' for channel in CHANNELS))
     stores = ("", ',"store_id":null', *(f',"store_id":{quoted(store)}' for store in STORES))
-    return tuple(
-        f'"brand_id":{brand}{channel}{store}' for brand in brands for channel in channels for store in stores
-    )
+    return tuple(f'"brand_id":{brand}{channel}{store}' for brand in brands for channel in channels for store in stores)
 
 
 PLACES = _places()

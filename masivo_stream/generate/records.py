@@ -41,9 +41,7 @@ def record(
         case Kind.CUSTOMERS:
             return Record(customer_json(past, draw).encode(), 1)
         case Kind.EVENTS if reversed_share:
-            text, extra = events_json_with_reversed(
-                past, draw, seed=seed, number=number, share=reversed_share
-            )
+            text, extra = events_json_with_reversed(past, draw, seed=seed, number=number, share=reversed_share)
             return Record(text.encode(), len(past.visits), extra)
         case Kind.EVENTS:
             return Record(events_json(past, draw).encode(), len(past.visits))

@@ -52,6 +52,4 @@ def _of_visit(past: History, visit: Visit, draw: Draw) -> list[str]:
 def _transaction(reward: str, kind: str, amount: str, issued: str, draw: Draw) -> str:
     place = f",{pick(draw, PLACES)}" if draw() < _PLACED else ""
     extra = pick(draw, _EXTRA_MEMBERS) if draw() < _EXTRAS else ""
-    return (
-        f'{{"reward_id":"{reward}","type":"{kind}","amount":{amount},"issued_at":"{issued}"{place}{extra}}}'
-    )
+    return f'{{"reward_id":"{reward}","type":"{kind}","amount":{amount},"issued_at":"{issued}"{place}{extra}}}'

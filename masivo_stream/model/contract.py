@@ -121,3 +121,7 @@ def customer_path(quoted_id: str) -> str:
 def customer_transactions_path(quoted_id: str) -> str:
     """Path that reads one customer's transactions back (customers/[id]/transactions/get)."""
     return f"/customers/{quoted_id}/transactions"
+
+
+SANDBOX_API_KEY = "5a5d0b0c-0000-4000-8000-6d617369766f"
+"""Not the vendor's: the fixed, public key of our own sandbox. Refused for hosts that are not this machine."""

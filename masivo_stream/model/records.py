@@ -30,8 +30,6 @@ r"""RFC 9562 text form. `\Z`, since `$` would let a trailing newline pass."""
 CustomerId = Annotated[str, Meta(min_length=1)]
 """*Decision:* an empty id cannot be read back, so it is refused here."""
 
-NULL = Raw(b"null")
-
 
 class Anything(Struct, gc=False):
     """A free-form object: any members, none of them kept."""
@@ -106,8 +104,8 @@ class Event(Struct, Generic[OrderT], gc=False, kw_only=True):
     brand_id: str | None
     channel_id: str | None | UnsetType = UNSET
     store_id: str | None | UnsetType = UNSET
-    reversed_at: Raw = NULL
-    status: Raw = NULL
+    reversed_at: Raw | UnsetType = UNSET
+    status: Raw | UnsetType = UNSET
 
 
 class EventsRecord(Struct, Generic[OrderT], gc=False, kw_only=True):
@@ -233,6 +231,6 @@ class CustomerRecord(Struct, gc=False, kw_only=True):
     metrics: Metrics | UnsetType = UNSET
     balance: list[BalanceItem] | UnsetType = UNSET
     devices: list[Device] | UnsetType = UNSET
-    deleted: Raw = NULL
-    deleted_at: Raw = NULL
-    status: Raw = NULL
+    deleted: Raw | UnsetType = UNSET
+    deleted_at: Raw | UnsetType = UNSET
+    status: Raw | UnsetType = UNSET

@@ -1,0 +1,87 @@
+"""The program: finds the command, and turns every end into an exit code and a sentence that helps."""
+
+import resource
+import sys
+import traceback
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
+
+from masivo_stream import __version__
+from masivo_stream.model.errors import ExitCode, MasivoStreamError
+
+COMMANDS = {
+    "demo": "Migrate a generated export into a sandbox: needs nothing, takes seconds.",
+    "validate": "Judge every line of an export; send nothing.",
+    "plan": "Tell how many requests a migration takes, and how long; send nothing.",
+    "migrate": "Migrate an export.",
+    "status": "Tell where the run of a state directory stands.",
+    "revert": "Take back what was migrated in a period.",
+    "sandbox": "Serve an emulation of the API on this machine.",
+    "generate": "Write a synthetic export.",
+}
+
+app = App(
+    name="masivo-stream",
+    help="Stream customers, events and transactions into Masivo: nothing lost, nothing doubled, "
+    "not one request wasted.\n\nFirst look: masivo-stream demo",
+    version=__version__,
+    help_format="plaintext",
+)
+for _name, _help in COMMANDS.items():
+    app.command(f"masivo_stream.cli.{_name}:{_name}", name=_name, help=_help)
+
+
+def main() -> NoReturn:
+    """Run the command of `sys.argv`; always ends in an exit code of the table."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds personal data and tokens
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; return its exit code."""
+    try:
+        code = app(_standard_input(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        _complain(str(error), "", f"masivo-stream {_command(arguments)}--help lists what there is")
+        return ExitCode.CONFIGURATION
+    except MasivoStreamError as error:
+        _complain(str(error), error.place, error.hint, error.operation)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _complain("interrupted", "", "")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return ExitCode.COMPLETE
+    except Exception:  # noqa: BLE001 - the last door: a bug becomes exit 1, with its traceback
+        traceback.print_exc()
+        _complain("this is a bug of masivo-stream", "", "please report the traceback above; it holds no record")
+        return ExitCode.BUG
+    return code if isinstance(code, int) else ExitCode.COMPLETE
+
+
+def _standard_input(arguments: list[str]) -> list[str]:
+    """Let `-` stand for standard input: the parser would take it for an option."""
+    return ["/dev/stdin" if argument == "-" else argument for argument in arguments]
+
+
+def _command(arguments: list[str]) -> str:
+    return f"{arguments[0]} " if arguments and arguments[0] in COMMANDS else ""
+
+
+def _complain(what: str, place: str, hint: str, operation: str = "") -> None:
+    from masivo_stream.edges.log import printable
+
+    print(f"error: {printable(what)}", file=sys.stderr)  # noqa: T201 - this is the terminal's door
+    for name, text in (("while", operation), ("where", place), ("hint", hint)):
+        if text:
+            print(f"  {name}: {printable(text)}", file=sys.stderr)  # noqa: T201 - the same
+
+
+def _forget_output() -> None:
+    """Standard output is gone (`| head`): keep the interpreter from complaining about it at its end."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,132 @@
+"""Flags that several commands share. A flag has the name of its setting; help texts say what the default is."""
+
+import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from masivo_stream.edges.secret import Credentials
+    from masivo_stream.model.settings import Settings
+
+Switch = Parameter(negative="")
+Paths = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Exports:
+    """What to read."""
+
+    customers: Paths = None
+    "Customers exports: files (.ndjson, .gz, .zst), globs, or - for standard input."
+    events: Paths = None
+    "Events exports, likewise."
+    transactions: Paths = None
+    "Transactions exports, likewise."
+
+    def patterns(self) -> dict[str, list[str]]:
+        """Return what was named, by kind."""
+        return {
+            "customers": [_stdin(path) for path in self.customers or []],
+            "events": [_stdin(path) for path in self.events or []],
+            "transactions": [_stdin(path) for path in self.transactions or []],
+        }
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Common:
+    """What every command takes."""
+
+    config: str | None = None
+    "TOML file with settings; config.example.toml has them all. MASIVO_CONFIG names it as well."
+    log_level: str | None = None
+    "debug, info, warning or error."
+    log_format: str | None = None
+    "auto, json or console."
+    json: Annotated[bool, Switch] = False
+    "One JSON document on standard output, nothing else there."
+    quiet: Annotated[bool, Switch] = False
+    "Log errors only, show no progress."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Judging:
+    """How records are judged and packed."""
+
+    state_dir: str | None = None
+    "Directory for dead letters and the run's state. Default: masivo-state."
+    unknown_fields: str | None = None
+    "pass or reject fields the API does not know. Default: pass."
+    discounted_value: str | None = None
+    "Whether an order must have it: required or optional. Default: required."
+    max_line_bytes: int | None = None
+    "Longer lines become dead letters."
+    max_body_bytes: int | None = None
+    "Largest request body."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Sending:
+    """How requests are sent."""
+
+    base_url: str | None = None
+    "Where the API is."
+    auth_url: str | None = None
+    "The token call's full URL. Default: /auth/authorize under the base URL."
+    api_key_file: str | None = None
+    "File (mode 0600) that holds the API key; else MASIVO_API_KEY or MASIVO_TOKEN."
+    limit: Annotated[list[str] | None, Parameter(negative="")] = None
+    'Rate window such as "1/5s" or "250/h", repeatable; "none" for no limit. Default: 1/5s and 1000/h.'
+    general_limit: Annotated[list[str] | None, Parameter(negative="")] = None
+    "Rate window over all calls together, repeatable. Default: none."
+    uploaders: int | None = None
+    "Requests in flight at most."
+    request_timeout: float | None = None
+    "Seconds for one request."
+    connect_timeout: float | None = None
+    "Seconds for connecting."
+    drain_time: float | None = None
+    "Seconds that requests in flight may finish in after a stop signal."
+    outage_limit: float | None = None
+    "Seconds without an answer after which the run stops."
+    visible_timeout: float | None = None
+    "Seconds to wait at most until migrated customers can be read back."
+    events_settle: float | None = None
+    "Seconds to wait for migrated events where nothing shows that they were applied."
+    ca_file: str | None = None
+    "PEM file of certificate authorities to trust."
+    proxy: str | None = None
+    "URL of an HTTP proxy."
+
+    def credentials(self) -> "Credentials":
+        """Find the secret."""
+        from masivo_stream.edges.secret import load_credentials
+
+        return load_credentials(os.environ, api_key_file=self.api_key_file)
+
+
+def settings_from(common: Common, *groups: Judging | Sending | None) -> "Settings":
+    """Load the settings these flags, the environment and the file make."""
+    from masivo_stream.edges.config import load_settings
+
+    flags: dict[str, Any] = {"log_level": common.log_level, "log_format": common.log_format}
+    for group in groups:
+        for field in fields(group) if group is not None else ():
+            flags[field.name] = getattr(group, field.name)
+    flags.pop("api_key_file", None)
+    for name in ("limit", "general_limit"):
+        if flags.get(name) is not None:
+            flags[name] = ",".join(flags[name])
+    if common.quiet:
+        flags["log_level"] = "error"
+    config = common.config or os.environ.get("MASIVO_CONFIG")
+    return load_settings(config, environment=os.environ, flags=flags)
+
+
+def _stdin(path: str) -> str:
+    return "-" if path == "/dev/stdin" else path

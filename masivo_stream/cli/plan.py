@@ -1,0 +1,49 @@
+"""`masivo-stream plan`."""
+
+from functools import partial
+
+from masivo_stream.cli.options import Common, Exports, Judging, Sending, settings_from
+
+
+def plan(
+    *,
+    exports: Exports | None = None,
+    judging: Judging | None = None,
+    sending: Sending | None = None,
+    common: Common | None = None,
+) -> int:
+    """Tell how many requests a migration takes, how long, and what would be refused; send nothing.
+
+    Ends with 0, or with 3 if some records would be dead letters.
+
+    Example:
+        masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h
+    """
+    import anyio
+    from rich.console import Console
+
+    from masivo_stream.cli.output import print_json, show_summary
+    from masivo_stream.flow.letters import writing_letters
+    from masivo_stream.flow.plan import plan as run
+    from masivo_stream.observe.tables import print_plan
+
+    common = common or Common()
+    settings = settings_from(common, judging, sending)
+    patterns = (exports or Exports()).patterns()
+    with writing_letters(settings.state.state_dir) as dead_letters:
+        found = anyio.run(
+            partial(
+                run,
+                settings,
+                customers=patterns["customers"],
+                events=patterns["events"],
+                transactions=patterns["transactions"],
+                dead_letters=dead_letters,
+            )
+        )
+    if common.json:
+        print_json(found)
+    else:
+        show_summary(found.summary, json=False)
+        print_plan(Console(highlight=False), found)
+    return found.summary.exit_code

@@ -1,0 +1,101 @@
+"""`masivo-stream sandbox`."""
+
+import sys
+from functools import partial
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from masivo_stream.cli.options import Switch
+from masivo_stream.model.errors import ConfigurationError
+
+
+def sandbox(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    port_file: str = "",
+    store: str = ":memory:",
+    limits: str = "prod",
+    visible_after: float = 2.0,
+    token_lifetime: float = 3600.0,
+    fault: Annotated[list[str] | None, Parameter(negative="")] = None,
+    seed: int = 0,
+    discounted_value: Literal["required", "optional"] = "required",
+    allow_remote: Annotated[bool, Switch] = False,
+) -> int:
+    """Serve an emulation of the API on this machine, until Ctrl-C.
+
+    GET /__sandbox/ledger tells how often each id was applied, /__sandbox/openapi.json describes all calls.
+
+    Parameters
+    ----------
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 takes a free one.
+    port_file
+        File to write the port to, once it listens.
+    store
+        SQLite file that keeps the account; in memory without it.
+    limits
+        none, dev, prod, or windows such as "1/5s,1000/h".
+    visible_after
+        Seconds from the 201 to the effect.
+    token_lifetime
+        Seconds a token lives.
+    fault
+        Fault to commit, repeatable, such as "status=503,applied=yes,rate=0.1,on=events".
+    seed
+        Seed of the faults' chance.
+    discounted_value
+        Whether an order must have it: required or optional.
+    allow_remote
+        Listen on another address than loopback, for other machines.
+
+    Example:
+        masivo-stream sandbox --port 8080 --limits none
+    """
+    import anyio
+
+    from masivo_stream.sandbox import Sandbox, SandboxOptions, parse_faults, parse_limits, serve
+
+    def ready(served: Sandbox) -> None:
+        sys.stderr.write(
+            f"sandbox at {served.url}\n"
+            f"  MASIVO_API_KEY={served.api_key} masivo-stream migrate --base-url {served.url} ...\n"
+        )
+        sys.stderr.flush()
+
+    try:
+        options = SandboxOptions(
+            host=host,
+            port=port,
+            port_file=port_file,
+            store=store,
+            limits=parse_limits(limits),
+            visible_after=visible_after,
+            token_lifetime=token_lifetime,
+            discounted_value=discounted_value,
+            faults=parse_faults(fault or []),
+            seed=seed,
+            allow_remote=allow_remote,
+        )
+        anyio.run(partial(_until_signal, partial(serve, options, ready)))
+    except ValueError as error:
+        raise ConfigurationError(str(error), operation="start the sandbox", hint="see masivo-stream sandbox --help") from error
+    return 0
+
+
+async def _until_signal(serve: "partial[object]") -> None:
+    """Serve until SIGINT or SIGTERM; both are the usual end of a server."""
+    import signal
+
+    import anyio
+
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve)
+            async for _ in signals:
+                tasks.cancel_scope.cancel()
+                return

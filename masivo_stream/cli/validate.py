@@ -1,0 +1,37 @@
+"""`masivo-stream validate`."""
+
+from functools import partial
+
+from masivo_stream.cli.options import Common, Exports, Judging, settings_from
+
+
+def validate(*, exports: Exports | None = None, judging: Judging | None = None, common: Common | None = None) -> int:
+    """Judge every line of an export; send nothing.
+
+    Writes the dead letters a migration would write into the state directory, and ends with 0 if there are none, else 3.
+
+    Example:
+        masivo-stream validate --customers customers.ndjson --events events.ndjson
+    """
+    import anyio
+
+    from masivo_stream.cli.output import show_summary
+    from masivo_stream.flow.letters import writing_letters
+    from masivo_stream.flow.validate import validate as run
+
+    common = common or Common()
+    settings = settings_from(common, judging)
+    patterns = (exports or Exports()).patterns()
+    with writing_letters(settings.state.state_dir) as dead_letters:
+        summary = anyio.run(
+            partial(
+                run,
+                settings,
+                customers=patterns["customers"],
+                events=patterns["events"],
+                transactions=patterns["transactions"],
+                dead_letters=dead_letters,
+            )
+        )
+    show_summary(summary, json=common.json)
+    return summary.exit_code

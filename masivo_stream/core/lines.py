@@ -1,0 +1,96 @@
+r"""Split a stream of blocks into lines at byte 0x0A, and nowhere else.
+
+Not `bytes.splitlines` and not text mode: those also split at `\r`, and text mode at U+2028 and others, which are
+legal inside a JSON string (RFC 8259, section 7). One carriage return before the newline belongs to the terminator.
+
+Law: however the same bytes are cut into blocks, the lines and their positions are the same; started at any returned
+position, the machine gives the tail.
+"""
+
+from masivo_stream.model.record import Line
+
+_BOM = b"\xef\xbb\xbf"
+
+KEPT_OF_LONG_LINES = 1024
+"""Bytes kept of a line beyond the cap: enough to recognise it, bounded whatever its length."""
+
+
+class LineSplitter:
+    """Feed blocks, get the lines they complete. `flush` gives the last one where the final newline is missing."""
+
+    def __init__(self, *, max_line_bytes: int, number: int = 1, offset: int = 0) -> None:
+        """Start at line `number`, byte `offset`: 1 and 0, or the position of a line got earlier."""
+        self._cap = max_line_bytes
+        self._number = number
+        self._offset = offset
+        self._tail: list[bytes] = []
+        self._tail_length = 0
+        self._bom_possible = offset == 0
+        self._head = b""
+
+    def feed(self, block: bytes) -> list[Line]:
+        """Return the lines that end in `block`."""
+        if self._bom_possible:
+            block = self._without_bom(block)
+        *complete, rest = block.split(b"\n")
+        lines = []
+        number, offset, cap = self._number, self._offset, self._cap
+        for part in complete:
+            if self._tail_length:
+                line = self._finish(part)
+                offset = self._offset
+            else:
+                body = part[:-1] if part.endswith(b"\r") else part
+                length = len(body)
+                line = Line(number, offset, body if length <= cap else body[:KEPT_OF_LONG_LINES], length)
+                offset += len(part) + 1
+            number += 1
+            self._number, self._offset = number, offset
+            lines.append(line)
+        self._keep(rest)
+        return lines
+
+    def flush(self) -> list[Line]:
+        """Return the line that has no newline at the end of the source, if there is one."""
+        if self._head:
+            rest, self._head, self._bom_possible = self._head, b"", False
+            self._keep(rest)
+        if not self._tail_length:
+            return []
+        line = self._finish(b"")
+        self._offset -= 1  # there was no newline to count
+        self._number += 1
+        return [line]
+
+    def _without_bom(self, block: bytes) -> bytes:
+        """Drop a byte order mark at the start of the source, even where it is cut over blocks."""
+        block = self._head + block
+        if len(block) < len(_BOM) and _BOM.startswith(block):
+            self._head = block
+            return b""
+        self._head, self._bom_possible = b"", False
+        if block.startswith(_BOM):
+            self._offset = len(_BOM)
+            return block[len(_BOM) :]
+        return block
+
+    def _keep(self, rest: bytes) -> None:
+        """Hold the unfinished line back; beyond the cap only its beginning and its last byte (for the carriage return)."""
+        if not rest:
+            return
+        self._tail_length += len(rest)
+        self._tail.append(rest)
+        if self._tail_length > self._cap + 1:
+            kept = b"".join(self._tail)
+            self._tail = [kept[:KEPT_OF_LONG_LINES], kept[-1:]]
+
+    def _finish(self, part: bytes) -> Line:
+        length = self._tail_length + len(part)
+        whole = b"".join((*self._tail, part))
+        terminator = whole.endswith(b"\r")
+        body = whole[:-1] if terminator else whole
+        visible = length - terminator
+        line = Line(self._number, self._offset, body if visible <= self._cap else body[:KEPT_OF_LONG_LINES], visible)
+        self._offset += length + 1
+        self._tail, self._tail_length = [], 0
+        return line

@@ -1,0 +1,165 @@
+"""Decide what follows an outcome: the only place that repeats anything.
+
+* What certainly was not applied is repeated, with capped exponential backoff and full jitter (Brooker, "Exponential
+  Backoff And Jitter", AWS Architecture Blog, 2015), until the outage limit.
+* What may have been applied is repeated only where a repeat is harmless (the contract's `repeatable`), else held.
+* A 429 is waited out, a 401 answered by one fresh token; neither counts as a failure.
+* A refusal is never repeated as it is.
+"""
+
+from typing import assert_never
+
+from msgspec import Struct
+
+from masivo_stream.model.errors import ExitCode
+from masivo_stream.model.outcome import (
+    Accepted,
+    InDoubt,
+    Outcome,
+    Refused,
+    Stop,
+    Throttled,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+)
+
+FIRST_THROTTLE_WAIT = 5.0
+"""Where a 429 does not say how long: the contract's shortest window, then doubled."""
+
+LONGEST_THROTTLE_WAIT = 60.0
+
+MOST_FOREIGN_ANSWERS = 3
+"""Web pages in place of answers before the run stops: something else than the API is answering."""
+
+
+class Again(Struct, frozen=True):
+    """Send the same batch again, not before `after` seconds."""
+
+    after: float
+
+
+class Refresh(Struct, frozen=True):
+    """Get a fresh token, then send the same batch again."""
+
+
+class Hold(Struct, frozen=True):
+    """Leave the batch in doubt."""
+
+    why: str
+
+
+class Settle(Struct, frozen=True):
+    """The outcome is final for this batch: accepted, refused or too large."""
+
+    outcome: Accepted | Refused | TooLarge
+
+
+class Halt(Struct, frozen=True):
+    """Stop the run. The batch stays pending, or in doubt."""
+
+    exit_code: ExitCode
+    why: str
+    hint: str
+    in_doubt: bool = False
+
+
+Decision = Again | Refresh | Hold | Settle | Halt
+
+
+class RetryPolicy(Struct, frozen=True, kw_only=True):
+    """The settings of the same names (seconds)."""
+
+    first_delay: float
+    longest_delay: float
+    outage_limit: float
+    longest_hold: float
+
+
+class History(Struct, kw_only=True):
+    """What happened to one batch so far."""
+
+    failures: int = 0
+    throttles: int = 0
+    refreshed: bool = False
+    foreign: int = 0
+    """Web pages in place of answers in a row; the caller carries it from batch to batch."""
+    failing_since: float | None = None
+    doubtful: bool = False
+    """An earlier attempt may have been applied."""
+
+
+def backoff(policy: RetryPolicy, failures: int, chance: float) -> float:
+    """Return the delay after so many failures; `chance` in [0, 1) spreads it over the whole range."""
+    # 2 ** failures overflows a float after 1023 failures, less than two hours at a 5 s cap: compare exponents first.
+    doublings = min(failures - 1, 62)
+    return min(policy.longest_delay, policy.first_delay * 2.0**doublings) * (1.0 - chance)
+
+
+def decide(
+    outcome: Outcome, history: History, policy: RetryPolicy, *, repeatable: bool, now: float, chance: float
+) -> Decision:
+    """Return what to do after `outcome`, and note it in `history`."""
+    if not isinstance(outcome, Unauthorized):
+        history.refreshed = False  # the token was taken: a later 401 is an expiry of its own
+    match outcome:
+        case Accepted() | Refused() | TooLarge():
+            return Settle(outcome)
+        case Unauthorized():
+            return _unauthorized(history)
+        case Throttled(after):
+            return _throttled(history, policy, after)
+        case Unreachable(why):
+            return _failed(history, policy, why, now=now, chance=chance, at_least=0.0)
+        case InDoubt(why, after, foreign):
+            history.doubtful = True
+            history.foreign += foreign
+            if history.foreign >= MOST_FOREIGN_ANSWERS:
+                hint = "something between here and the API answers in its place: check network, proxy and base_url"
+                return Halt(ExitCode.DENIED, why, hint, in_doubt=True)
+            if not repeatable:
+                return Hold(why)
+            return _failed(history, policy, why, now=now, chance=chance, at_least=after or 0.0)
+        case Stop(exit_code, why, hint, in_doubt):
+            return Halt(exit_code, why, hint, in_doubt=in_doubt)
+        case _:
+            assert_never(outcome)
+
+
+def _unauthorized(history: History) -> Decision:
+    if history.refreshed:
+        return Halt(
+            ExitCode.DENIED,
+            "401: a fresh token is not taken",
+            "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together",
+        )
+    history.refreshed = True
+    return Refresh()
+
+
+def _throttled(history: History, policy: RetryPolicy, after: float | None) -> Decision:
+    history.throttles += 1
+    if after is None:
+        doublings = min(history.throttles - 1, 62)
+        after = min(LONGEST_THROTTLE_WAIT, FIRST_THROTTLE_WAIT * 2.0**doublings)
+    if after > policy.longest_hold:
+        return Halt(
+            ExitCode.OUTAGE,
+            f"429: the server asks for a wait of {after:.0f} s, more than longest_hold ({policy.longest_hold:.0f} s)",
+            "start again when the quota is free, or raise longest_hold",
+        )
+    return Again(after)
+
+
+def _failed(history: History, policy: RetryPolicy, why: str, *, now: float, chance: float, at_least: float) -> Decision:
+    history.failures += 1
+    if history.failing_since is None:
+        history.failing_since = now
+    if now - history.failing_since >= policy.outage_limit:
+        return Halt(
+            ExitCode.OUTAGE,
+            f"no answer for {now - history.failing_since:.0f} s: {why}",
+            "start again when the API can be reached",
+        )
+    # An asked-for wait is capped as ours is: an absurd one must not stall a batch for ever.
+    return Again(max(backoff(policy, history.failures, chance), min(at_least, policy.longest_hold)))

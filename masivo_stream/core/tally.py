@@ -1,0 +1,137 @@
+"""Count what became of records and items of one kind, so that the figures can be held against each other.
+
+A record is counted once, when the last of its parts is settled, under the worst of their fates: in doubt before dead
+before accepted. Items are counted as their parts are settled. What is pending is not derived here from the
+other figures (then they would always close): whoever holds unsettled entries counts them.
+"""
+
+import enum
+from collections import Counter
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from masivo_stream.core.pack import lower_bound
+from masivo_stream.model.contract import Contract
+from masivo_stream.model.record import Blank, Entry, Judgement, Rejected, Skipped
+from masivo_stream.model.summary import KindSummary
+
+
+class Fate(enum.IntEnum):
+    """What became of an entry; the larger one wins where a record's parts differ."""
+
+    ACCEPTED = 0
+    DEAD = 1
+    IN_DOUBT = 2
+
+
+class _Partial(Struct):
+    """A record of which some parts are settled."""
+
+    open_items: int
+    worst: Fate
+
+
+class Tally:
+    """Feed it judgements, then fates of entries; ask for a summary at any time."""
+
+    def __init__(self, contract: Contract) -> None:
+        """Count for one kind."""
+        self._contract = contract
+        self._read = self._blank = self._skipped = 0
+        self._items_read = self._items_skipped = 0
+        self._records: Counter[Fate] = Counter()
+        self._items: Counter[Fate] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._skip_reasons: Counter[str] = Counter()
+        self._partial: dict[tuple[str, int], _Partial] = {}
+        self._sendable_items = 0
+        self._sendable_records = 0
+        self._requests = self._throttled = self._bytes = 0
+
+    def judged(self, judgement: Judgement) -> None:
+        """Count a line that was read."""
+        self._read += 1
+        match judgement:
+            case Entry(items=items, skipped_items=skipped):
+                self._items_read += items + skipped
+                self._items_skipped += skipped
+                self._sendable_items += items
+                self._sendable_records += 1
+            case Rejected(item_count=items, reason=reason):
+                self._items_read += items
+                self._items[Fate.DEAD] += items
+                self._records[Fate.DEAD] += 1
+                self._reasons[reason] += 1
+            case Skipped(items=items, reason=skip_reason):
+                self._items_read += items
+                self._items_skipped += items
+                self._skipped += 1
+                self._skip_reasons[skip_reason] += 1
+            case Blank():
+                self._blank += 1
+
+    def settled(self, entries: Iterable[Entry], fate: Fate, reason: str | None = None) -> None:
+        """Count entries whose fate is known now; `reason` for dead ones."""
+        for entry in entries:
+            self._settle(entry.file, entry.line, entry.items, entry.record_items, fate)
+            if reason is not None:
+                self._reasons[reason] += 1
+
+    def _settle(self, file: str, line: int, items: int, record_items: int, fate: Fate) -> None:
+        self._items[fate] += items
+        if items == record_items:
+            self._records[fate] += 1
+            return
+        key = (file, line)
+        partial = self._partial.setdefault(key, _Partial(record_items, Fate.ACCEPTED))
+        partial.open_items -= items
+        partial.worst = max(partial.worst, fate)
+        if partial.open_items == 0:
+            del self._partial[key]
+            self._records[partial.worst] += 1
+
+    def sent(self, size: int) -> None:
+        """Count a request that departed."""
+        self._requests += 1
+        self._bytes += size
+
+    def throttled(self) -> None:
+        """Count a 429."""
+        self._throttled += 1
+
+    def summary(self, unsettled: Iterable[Entry], *, seconds: float) -> KindSummary:
+        """Return the figures; `unsettled` are the entries that wait somewhere, as their holders list them."""
+        waiting = list(unsettled)
+        return self.summary_with_pending(
+            records=len({(entry.file, entry.line) for entry in waiting}),
+            items=sum(entry.items for entry in waiting),
+            seconds=seconds,
+        )
+
+    def summary_with_pending(self, *, records: int, items: int, seconds: float) -> KindSummary:
+        """Return the figures; so many records and items wait somewhere, as their holders counted them."""
+        return KindSummary(
+            read=self._read,
+            blank=self._blank,
+            accepted=self._records[Fate.ACCEPTED],
+            dead=self._records[Fate.DEAD],
+            skipped=self._skipped,
+            in_doubt=self._records[Fate.IN_DOUBT],
+            pending=records,
+            items_read=self._items_read,
+            items_accepted=self._items[Fate.ACCEPTED],
+            items_dead=self._items[Fate.DEAD],
+            items_skipped=self._items_skipped,
+            items_in_doubt=self._items[Fate.IN_DOUBT],
+            items_pending=items,
+            requests=self._requests,
+            requests_lower_bound=lower_bound(
+                self._contract, records=self._sendable_records, items=self._sendable_items
+            ),
+            throttled=self._throttled,
+            bytes_sent=self._bytes,
+            seconds=seconds,
+            reasons=dict(self._reasons.most_common()),
+            skip_reasons=dict(self._skip_reasons.most_common()),
+        )

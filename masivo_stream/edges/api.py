@@ -1,0 +1,255 @@
+"""The API: one attempt a call, over aiohttp. It reports what happened and decides nothing.
+
+Hard-won rules (each measured on aiohttp 3.13 and 3.14):
+
+* A new connection for every request (`force_close`): at one request in 5 s a kept connection races the server's own 5 s
+  idle timeout (Node's default), and a request lost that way cannot be told from one that was applied.
+* No redirects: across origins aiohttp strips `Authorization`, but neither `x-api-key` nor the body.
+* No proxy or `.netrc` from the environment (`trust_env` off).
+* Whether anything left is read from the traces (`headers_sent`), not from the exception's name.
+* The answer's body is capped, and not decompressed: nothing in it is worth a gzip bomb.
+"""
+
+import errno
+import io
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+from yarl import URL
+
+from masivo_stream.model import contract
+from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
+from masivo_stream.model.errors import ConfigurationError
+
+MOST_ANSWER_BYTES = 64 * 1024
+MOST_WORDS = 1024
+"""Characters kept of a server's error text: it is untrusted, and goes into the dead-letter file."""
+
+MOST_READ_BYTES = 16 * 1024 * 1024
+"""Bytes of a read-back: a customer with very many transactions."""
+
+_UNROUTABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN})
+
+
+class _Complaint(Struct):
+    error: str = ""
+    details: str = ""
+
+
+class _Flight(Struct):
+    """What the traces tell of one request."""
+
+    sent: bool = False
+    departed: Callable[[], None] | None = None
+
+
+class Reply(Struct, frozen=True):
+    """An attempt and the body of its answer."""
+
+    attempt: Attempt
+    body: bytes = b""
+
+
+class ApiClient:
+    """Make requests. Open it with `open_api`."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        base_url: str,
+        auth_url: str,
+        proxy: str | None,
+        token: Callable[[], str],
+    ) -> None:
+        """Use `session`; `token` gives the one to send, which somebody keeps fresh."""
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._auth_url = auth_url
+        self._proxy = proxy
+        self._token = token
+
+    async def migrate(self, kind: contract.Kind, body: bytes, departed: Callable[[], None] | None = None) -> Attempt:
+        """Send one batch; `departed` is called when its first bytes have left."""
+        url = self._base_url + contract.CONTRACTS[kind].path
+        return (await self._call("POST", url, body=body, departed=departed)).attempt
+
+    async def read_customer(self, customer: str) -> Reply:
+        """Read one customer back."""
+        return await self._call("GET", self._base_url + contract.customer_path(quote(customer, safe="")))
+
+    async def revert(self, start: str, end: str) -> Reply:
+        """Take back what was migrated between two RFC 3339 date-times."""
+        body = msgspec.json.encode({"start_date": start, "end_date": end})
+        return await self._call("DELETE", self._base_url + contract.REVERT_PATH, body=body)
+
+    async def authorize(self, api_key: str) -> Reply:
+        """Ask for a token: the one call that carries the key."""
+        return await self._call("GET", self._auth_url, headers={"x-api-key": api_key})
+
+    async def _call(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        departed: Callable[[], None] | None = None,
+    ) -> Reply:
+        flight = _Flight(departed=departed)
+        if headers is None:
+            headers = {"Authorization": f"Bearer {self._token()}"}
+        if body is not None:
+            headers = {**headers, "Content-Type": "application/json"}
+        try:
+            async with self._session.request(
+                method,
+                URL(url, encoded=True),
+                data=None if body is None else io.BytesIO(body),
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+                trace_request_ctx=flight,
+            ) as response:
+                text, complete = await _read(response, MOST_READ_BYTES if method == "GET" else MOST_ANSWER_BYTES)
+                return Reply(_answer(response, text, complete=complete), text)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            # ValueError: an answer that is not HTTP may surface as one.
+            return Reply(Failure(cause=_cause(error), sent=flight.sent))
+
+
+@asynccontextmanager
+async def open_api(
+    *,
+    base_url: str,
+    auth_url: str,
+    headers: Mapping[str, str],
+    request_timeout: float,
+    connect_timeout: float,
+    ca_file: str,
+    proxy: str,
+    token: Callable[[], str],
+) -> AsyncIterator[ApiClient]:
+    """Open a client; the arguments are the settings of the same names.
+
+    Raises:
+        ConfigurationError: the file of certificate authorities cannot be used.
+    """
+    connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=_tls(ca_file))
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=request_timeout, sock_connect=connect_timeout),
+        headers={
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "masivo-stream",
+            **headers,
+        },
+        auto_decompress=False,
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[_traces()],
+    ) as session:
+        yield ApiClient(
+            session,
+            base_url=base_url,
+            auth_url=auth_url or base_url.rstrip("/") + contract.AUTHORIZE_PATH,
+            proxy=proxy or None,
+            token=token,
+        )
+
+
+def _tls(ca_file: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationError(
+            "the file of certificate authorities cannot be used",
+            operation="set up TLS",
+            place=f"ca_file = {ca_file}",
+            hint="it holds certificates in PEM form",
+        ) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _traces() -> aiohttp.TraceConfig:
+    async def headers_sent(
+        _session: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        _params: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        flight: _Flight = context.trace_request_ctx
+        flight.sent = True
+        if flight.departed is not None:
+            flight.departed()
+
+    traces = aiohttp.TraceConfig()
+    traces.on_request_headers_sent.append(headers_sent)
+    return traces
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
+    """Return the body as far as it came, up to a cap, and whether that is all of it. The status is known already."""
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while size <= most and (piece := await response.content.read(most)):
+            pieces.append(piece)
+            size += len(piece)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return b"".join(pieces)[:most], False
+    return b"".join(pieces)[:most], size <= most
+
+
+def _answer(response: aiohttp.ClientResponse, text: bytes, *, complete: bool) -> Answer:
+    headers = response.headers
+    complaint = _complaint(text) if response.status >= 400 else _Complaint()
+    return Answer(
+        status=response.status,
+        html="html" in headers.get("Content-Type", "").lower(),
+        complete=complete,
+        error=complaint.error[:MOST_WORDS],
+        details=complaint.details[:MOST_WORDS],
+        retry_after=headers.get(contract.RETRY_AFTER_HEADER),
+        reset=headers.get(contract.RESET_HEADER),
+        remaining=headers.get(contract.REMAINING_HEADER),
+        date=headers.get("Date"),
+    )
+
+
+def _complaint(text: bytes) -> _Complaint:
+    try:
+        return msgspec.json.decode(text, type=_Complaint)
+    except (ValueError, RecursionError):
+        return _Complaint()
+
+
+def _cause(error: Exception) -> Cause:
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return Cause.CERTIFICATE
+        case aiohttp.ClientConnectorSSLError():
+            return Cause.TLS
+        case aiohttp.ClientConnectorDNSError():
+            return Cause.RESOLVE
+        case aiohttp.ClientHttpProxyError():
+            return Cause.PROXY_AUTH if error.status == 407 else Cause.PROXY  # noqa: PLR2004 - RFC 9110 15.5.8
+        case aiohttp.ClientProxyConnectionError():
+            return Cause.PROXY
+        case aiohttp.ConnectionTimeoutError():
+            return Cause.CONNECT_TIMEOUT
+        case aiohttp.ClientConnectorError():
+            return Cause.UNROUTABLE if error.os_error.errno in _UNROUTABLE else Cause.REFUSED
+        case TimeoutError():
+            return Cause.TIMEOUT
+        case aiohttp.ClientResponseError() | ValueError():
+            return Cause.PROTOCOL
+        case _:
+            return Cause.RESET

@@ -1,0 +1,90 @@
+"""The clock: time is a dependency, passed in. The fake one stands here too, so that users can test with it."""
+
+import heapq
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+import anyio
+
+
+class Clock(Protocol):
+    """What the flow knows of time."""
+
+    def now(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        ...
+
+    def wall(self) -> datetime:
+        """Return the date and time in UTC, for people."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; can be cancelled."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> float:
+        """Return the monotonic clock's seconds."""
+        return time.monotonic()
+
+    def wall(self) -> datetime:
+        """Return the system's date and time in UTC."""
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for real."""
+        await anyio.sleep(seconds)
+
+
+class FakeClock:
+    """A clock that stands still until `advance`, or that jumps to the next sleeper while `run` is at work."""
+
+    def __init__(self, start: float = 1000.0) -> None:
+        """Begin at `start` seconds; the wall clock begins at a fixed date."""
+        self._now = start
+        self._start = start
+        self._sleepers: list[tuple[float, int, anyio.Event]] = []
+        self._count = 0
+
+    def now(self) -> float:
+        """Return the virtual time."""
+        return self._now
+
+    def wall(self) -> datetime:
+        """Return a date as far after the fixed one as the virtual time has run."""
+        return datetime.fromtimestamp(1_700_000_000 + self._now - self._start, UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until the virtual time has come."""
+        if seconds <= 0:
+            await anyio.lowlevel.checkpoint()
+            return
+        self._count += 1
+        woken = anyio.Event()
+        heapq.heappush(self._sleepers, (self._now + seconds, self._count, woken))
+        await woken.wait()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, waking who slept until then."""
+        target = self._now + seconds
+        while self._sleepers and self._sleepers[0][0] <= target:
+            self._wake_next()
+        self._now = target
+
+    async def run(self) -> None:
+        """Jump to the next sleeper whenever all other tasks wait. Never returns: cancel it."""
+        while True:
+            await anyio.wait_all_tasks_blocked()
+            if self._sleepers:
+                self._wake_next()
+            else:
+                await anyio.sleep(0.001)
+
+    def _wake_next(self) -> None:
+        moment, _, woken = heapq.heappop(self._sleepers)
+        self._now = max(self._now, moment)
+        woken.set()

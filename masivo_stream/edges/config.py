@@ -1,0 +1,229 @@
+"""Load the settings: flag before environment before file before default, each wrong name or value told with its place.
+
+The environment's variables are `MASIVO_` and a leaf's name. An unknown `MASIVO_…` variable is no error: orchestrators
+put some of their own there (Kubernetes: `MASIVO_SANDBOX_SERVICE_HOST`); one that nearly has a setting's name is.
+"""
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+from msgspec import inspect
+
+from masivo_stream.model import contract
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.window import Window, parse_window, parse_windows
+
+PREFIX = "MASIVO_"
+_OTHER_VARIABLES = frozenset({"MASIVO_API_KEY", "MASIVO_TOKEN", "MASIVO_CONFIG"})
+_OPERATION = "read the settings"
+_RESERVED_HEADERS = frozenset({"authorization", "x-api-key", "content-type", "content-length", "host"})
+_NEARLY = 0.85
+
+
+def load_settings(
+    file: str | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return the settings; `flags` maps leaf names to values, None for a flag that was not given.
+
+    Raises:
+        ConfigurationError: an unknown name, a value that does not fit, values that do not fit together.
+    """
+    tree: dict[str, dict[str, Any]] = {section: {} for section in _LEAVES}
+    if file:
+        _merge(tree, _read_toml(file), file)
+    _merge_environment(tree, environment or {})
+    for name, value in (flags or {}).items():
+        if value is not None:
+            section = _section_of(name)
+            tree[section][name] = _convert(section, name, value, f"--{name.replace('_', '-')}", lax=True)
+    settings = msgspec.convert(tree, Settings, dec_hook=_window_hook)
+    _check(settings)
+    return settings
+
+
+def leaves() -> dict[str, dict[str, inspect.Field]]:
+    """Return every setting by section and name, as msgspec describes it."""
+    return _LEAVES
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL's host is this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_leaves() -> dict[str, dict[str, inspect.Field]]:
+    root = inspect.type_info(Settings)
+    if not isinstance(root, inspect.StructType):
+        raise TypeError("Settings is a struct")
+    return {
+        section.name: {leaf.name: leaf for leaf in section.type.fields}
+        for section in root.fields
+        if isinstance(section.type, inspect.StructType)
+    }
+
+
+_LEAVES = _read_leaves()
+
+
+def _section_of(leaf: str) -> str:
+    return next(section for section, names in _LEAVES.items() if leaf in names)
+
+
+def _read_toml(file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise _wrong(f"is not TOML: {error}", file, "see config.example.toml") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
+        raise _wrong(f"cannot be read: {why}", file, "check the path given with --config") from error
+
+
+def _merge(tree: dict[str, dict[str, Any]], given: Mapping[str, Any], file: str) -> None:
+    for section, values in given.items():
+        if section not in _LEAVES:
+            raise _wrong(f"has no section [{section}]", file, _nearest(section, _LEAVES))
+        if not isinstance(values, dict):
+            raise _wrong(f"[{section}] is a section, not a value", file, "see config.example.toml")
+        for name, value in values.items():
+            place = f"{file}: [{section}] {name}"
+            if name not in _LEAVES[section]:
+                raise _wrong("is no setting", place, _nearest(name, _LEAVES[section], section))
+            tree[section][name] = _convert(section, name, value, place, lax=False)
+
+
+def _merge_environment(tree: dict[str, dict[str, Any]], environment: Mapping[str, str]) -> None:
+    names = {PREFIX + leaf.upper(): (section, leaf) for section, found in _LEAVES.items() for leaf in found}
+    for variable, text in environment.items():
+        if variable in names:
+            section, leaf = names[variable]
+            tree[section][leaf] = _convert(section, leaf, text, variable, lax=True)
+        elif variable.startswith(PREFIX) and variable not in _OTHER_VARIABLES:
+            close = difflib.get_close_matches(variable, [*names, *_OTHER_VARIABLES], 1, _NEARLY)
+            if close:
+                raise _wrong("is no setting", variable, f"did you mean {close[0]}?")
+
+
+def _convert(section: str, name: str, value: object, place: str, *, lax: bool) -> object:
+    """Return `value` as its setting wants it; `lax` reads texts as numbers (flags and environment are text)."""
+    kind = _LEAVES[section][name].type
+    try:
+        if isinstance(kind, inspect.VarTupleType):
+            return _windows(value)
+        if isinstance(kind, inspect.DictType) and isinstance(value, str):
+            value = dict(part.split("=", 1) for part in value.split(",") if part)
+        return msgspec.convert(value, _annotation(section, name), strict=not lax)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise _wrong(f"does not fit: {_sentence(error)}", place, _default_hint(section, name)) from error
+
+
+def _annotation(section: str, name: str) -> Any:  # noqa: ANN401 - any annotation a setting may have
+    section_type = type(getattr(Settings(), section))
+    return next(field.type for field in msgspec.structs.fields(section_type) if field.name == name)
+
+
+def _windows(value: object) -> tuple[Window, ...]:
+    """Read `"1/5s,1000/h"`, `["1/5s", "1000/h"]`, `"none"` or `[]`."""
+    match value:
+        case str():
+            return parse_windows(value)
+        case list() | tuple() if all(isinstance(part, str) for part in value):
+            parts = [str(part) for part in value]
+            return parse_windows(",".join(parts)) if parts else ()
+        case _:
+            raise ValueError('expected a list of windows such as ["1/5s", "1000/h"]')
+
+
+def _window_hook(wanted: type, value: object) -> object:
+    if wanted is Window and isinstance(value, str):
+        return parse_window(value)
+    return value
+
+
+def _sentence(error: Exception) -> str:
+    """Return msgspec's sentence without its quoted value: a secret may have been put in the wrong place."""
+    text = str(error)
+    return "expected one of the listed words" if text.startswith("Invalid enum value") else text
+
+
+def _default_hint(section: str, name: str) -> str:
+    default = getattr(getattr(Settings(), section), name)
+    if isinstance(default, tuple):
+        default = ",".join(str(window) for window in default) or "none"
+    field = _LEAVES[section][name].type
+    words = f", one of {', '.join(map(str, field.values))}" if isinstance(field, inspect.LiteralType) else ""
+    return f"the default is {default!r}{words}; see config.example.toml"
+
+
+def _nearest(name: str, names: Mapping[str, object], section: str = "") -> str:
+    close = difflib.get_close_matches(name, names, 1)
+    if close:
+        return f"did you mean {close[0]}?"
+    for other, leaf_names in _LEAVES.items():
+        if section and name in leaf_names:
+            return f"it stands in section [{other}]"
+    return f"there are: {', '.join(names)}"
+
+
+def _check(settings: Settings) -> None:
+    """Judge what one setting alone cannot tell."""
+    api = settings.api
+    _check_url("base_url", api.base_url)
+    if api.auth_url:
+        _check_url("auth_url", api.auth_url)
+    if api.proxy and urlsplit(api.proxy).scheme != "http":
+        raise _wrong("is not an http:// URL", "proxy", "a proxy is named like http://proxy.example:3128")
+    for name, value in api.headers.items():
+        if name.lower() in _RESERVED_HEADERS:
+            raise _wrong(f"cannot set {name}", "[api] headers", "the client sets it itself")
+        if not (name.isascii() and name.replace("-", "").isalnum() and value.isprintable()):
+            raise _wrong("holds what no header can", "[api] headers", "a name of letters, digits and -, printable text")
+    host = urlsplit(api.base_url).hostname or ""
+    if not settings.limits.limit and (host == contract.VENDOR_DOMAIN or host.endswith("." + contract.VENDOR_DOMAIN)):
+        raise _wrong(
+            '"none" is not for the vendor\'s hosts',
+            "limit",
+            "name the account's windows, such as 1/5s,1000/h",
+        )
+    if settings.retry.first_delay > settings.retry.longest_delay:
+        raise _wrong("is longer than longest_delay", "first_delay", "lower it")
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # `port` raises on nonsense
+    except ValueError as error:
+        raise _wrong("is not a URL", name, "such as " + contract.BASE_URL) from error
+    if not host or parts.scheme not in ("http", "https"):
+        raise _wrong("is not a URL", name, "such as " + contract.BASE_URL)
+    if parts.username is not None or parts.password is not None:
+        raise _wrong("holds credentials", name, "put the key into MASIVO_API_KEY")
+    if parts.query or parts.fragment:
+        raise _wrong("has a query or a fragment", name, f"such as {_bare(parts)}")
+    if parts.scheme != "https" and not is_loopback(url):
+        raise _wrong("is not encrypted", name, "use https:// (http:// is for this machine only)")
+
+
+def _bare(parts: SplitResult) -> str:
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def _wrong(what: str, place: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(f"{place} {what}", operation=_OPERATION, place=place, hint=hint)

@@ -1,0 +1,133 @@
+"""The dead-letter file: one JSON line for each record that is not sent as it is. And the list of what is in doubt.
+
+Both hold personal data of the export (its own bytes; customer ids): they are for the owner's eyes, 0600 in a 0700 directory.
+Writes are synchronous: cancelling an aiofiles write does not stop it, and a torn line here would be a lost record.
+"""
+
+import base64
+import os
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import StorageError
+from masivo_stream.model.record import Entry, Rejected
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Directory(Protocol):
+    """Where the files stand."""
+
+    def open_append(self, name: str, *, fresh: bool) -> int:
+        """Open a file for appending."""
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Replace a file."""
+        ...
+
+
+def dead_letter_line(kind: Kind, rejected: Rejected, at: datetime) -> bytes:
+    """Return one line, newline included. The order of the fields is part of the format."""
+    fields: dict[str, Any] = {
+        "kind": kind,
+        "file": rejected.file,
+        "line": rejected.line,
+        "offset": rejected.offset,
+        "length": rejected.length,
+        "items": rejected.items,
+        "reason": rejected.reason,
+        "field": _text(rejected.field),
+        "message": _text(rejected.message),
+        "status": rejected.status,
+        "batch": rejected.batch,
+        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+    try:
+        fields["raw"] = rejected.raw.decode()
+    except UnicodeDecodeError:
+        fields["raw_base64"] = base64.b64encode(rejected.raw).decode()
+    return _encode(fields) + b"\n"
+
+
+class DeadLetterFile:
+    """Append dead letters of one kind."""
+
+    def __init__(self, directory: Directory, kind: Kind, wall: Callable[[], datetime]) -> None:
+        """Begin an empty file."""
+        self._kind = kind
+        self._name = f"dead-letter.{kind}.ndjson"
+        self._wall = wall
+        self._file = directory.open_append(self._name, fresh=True)
+
+    def append(self, letters: Iterable[Rejected]) -> None:
+        """Write the letters' lines.
+
+        Raises:
+            StorageError: not all of them could be written.
+        """
+        at = self._wall()
+        lines = memoryview(b"".join([dead_letter_line(self._kind, letter, at) for letter in letters]))
+        try:
+            while lines:
+                lines = lines[os.write(self._file, lines) :]
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Make everything durable.
+
+        Raises:
+            StorageError: that failed.
+        """
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._failed(error) from error
+        finally:
+            os.close(self._file)
+
+    def _failed(self, error: OSError) -> StorageError:
+        return StorageError(
+            f"cannot write dead letters: {error.strerror}",
+            operation="write dead letters",
+            place=self._name,
+            hint="free space in the state directory",
+        )
+
+
+class InDoubtFile:
+    """Keep the list of records in doubt of one kind; it is rewritten whole whenever it changes."""
+
+    def __init__(self, directory: Directory, kind: Kind) -> None:
+        """Begin without any."""
+        self._directory = directory
+        self._name = f"in-doubt.{kind}.ndjson"
+        self._lines: list[bytes] = []
+
+    def add(self, batch: str, entries: Iterable[Entry]) -> None:
+        """Add a batch's records.
+
+        Raises:
+            StorageError: the list cannot be written.
+        """
+        for entry in entries:
+            fields = {
+                "batch": batch,
+                "file": entry.file,
+                "line": entry.line,
+                "customer": _text(entry.customer),
+            }
+            if entry.indexes is not None:
+                fields["items"] = entry.indexes
+            self._lines.append(_encode(fields) + b"\n")
+        self._directory.write(self._name, b"".join(self._lines))
+
+
+def _text(text: str) -> str:
+    """Replace lone surrogates, which JSON can escape but UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()

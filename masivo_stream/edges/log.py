@@ -1,0 +1,47 @@
+"""The log: structlog to standard error, readable on a terminal, JSON lines elsewhere.
+
+Content cannot forge a line: JSON escapes controls, and for the terminal they are escaped here.
+"""
+
+import logging
+import re
+import sys
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+# C0 and C1 controls, line separators, and marks that change the direction of text (Unicode TR 36, section 2.5).
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, with everything a terminal might obey escaped."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def configure_log(
+    *, level: str, form: Literal["auto", "json", "console"], stream: TextIO | None = None
+) -> structlog.typing.FilteringBoundLogger:
+    """Return a logger that writes to `stream` (standard error)."""
+    stream = stream or sys.stderr
+    console = form == "console" or (form == "auto" and stream.isatty())
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty()) if console else structlog.processors.JSONRenderer()
+    )
+    processors = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _escape,
+        renderer,
+    ]
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.PrintLogger(stream),
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+    )
+    return logger
+
+
+def _escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -1,0 +1,125 @@
+"""The access token: given ready, or got with the API key, shared by all uploaders, renewed before it ends.
+
+How long a token lives is measured on our own clock from the moment it came, by `exp - iat` of the JWT (RFC 7519), so that
+a wrong clock on either side does not matter. The key goes to the auth URL and nowhere else.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Protocol
+
+import anyio
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.model import contract
+from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
+from masivo_stream.model.errors import DeniedError
+
+SHORTEST_LIFE = 1.0
+"""Seconds a fresh token is used at least, however short it claims to live: no loop of token calls."""
+
+
+class _Claims(Struct):
+    exp: float | None = None
+    iat: float | None = None
+
+
+class _Grant(Struct):
+    data: str
+
+
+class AuthCall(Protocol):
+    """One token call: the attempt, and the answer's body."""
+
+    async def __call__(self) -> tuple[Attempt, bytes]:
+        """Make the call."""
+        ...
+
+
+class Tokens:
+    """Hand out a token that is good for a while; one call at a time, however many ask."""
+
+    def __init__(self, *, ready: str | None, call: AuthCall, now: Callable[[], float]) -> None:
+        """Use the `ready` token, if there is one; else `call` gets them."""
+        self._ready = ready is not None
+        self._token = ready
+        self._renew_at = float("inf")
+        self._call = call
+        self._now = now
+        self._lock = anyio.Lock()
+
+    async def get(self) -> str | Attempt:
+        """Return a token, or the attempt that failed to get one (nothing else was sent, so it is safe to repeat).
+
+        Raises:
+            DeniedError: the key is not taken, or the answer holds no token.
+        """
+        async with self._lock:
+            if self._token is not None and self._now() < self._renew_at:
+                return self._token
+            attempt, body = await self._call()
+            match attempt:
+                case Answer(status=status) if 200 <= status < 300:
+                    return self._take(body)
+                case Answer(status=429):
+                    return attempt
+                case Answer(status=status) if status < 500 and status not in (408, 425):
+                    raise DeniedError(
+                        f"the token call was answered with {status}",
+                        operation="get a token",
+                        place="auth_url",
+                        hint="check MASIVO_API_KEY, and auth_url",
+                    )
+                case Answer():
+                    return Failure(cause=Cause.TOKEN, sent=False)
+                case Failure(cause=cause):
+                    return Failure(cause=cause, sent=False)
+
+    def spent(self, token: str) -> bool:
+        """Learn that `token` was answered with 401; return whether a fresh one can be got."""
+        if self._ready:
+            return False
+        if token == self._token:
+            self._token = None
+        return True
+
+    def _take(self, body: bytes) -> str:
+        try:
+            token = msgspec.json.decode(body, type=_Grant).data
+        except ValueError as error:
+            raise self._unusable("holds no token") from error
+        if not token or not token.isascii() or not token.isprintable() or " " in token:
+            raise self._unusable("holds no token")
+        lifetime = _lifetime(token)
+        if lifetime <= 0:
+            raise self._unusable("holds a token that has ended already")
+        early = min(contract.TOKEN_REFRESH_EARLY_SECONDS, lifetime / 2)
+        self._renew_at = self._now() + max(lifetime - early, SHORTEST_LIFE)
+        self._token = token
+        return token
+
+    def _unusable(self, what: str) -> DeniedError:
+        return DeniedError(
+            f"the token call's answer {what}",
+            operation="get a token",
+            place="auth_url",
+            hint='check auth_url: the call answers {"data": "<token>"}',
+        )
+
+
+def _lifetime(token: str) -> float:
+    """Return the seconds a JWT lives from its issue, one hour where it does not tell."""
+    parts = token.split(".")
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        claims = msgspec.json.decode(payload, type=_Claims)
+    except (IndexError, binascii.Error, ValueError):
+        return contract.TOKEN_LIFETIME_SECONDS
+    if claims.exp is None:
+        return contract.TOKEN_LIFETIME_SECONDS
+    if claims.iat is None:
+        # Without `iat` only the wall clocks could tell; the documented hour is the better guess.
+        return contract.TOKEN_LIFETIME_SECONDS
+    return claims.exp - claims.iat

@@ -1,0 +1,1 @@
+"""The flow: joins machines and edges into the journeys people ask for."""

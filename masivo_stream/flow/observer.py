@@ -1,0 +1,27 @@
+"""The observer: whom the flow tells what happens. The flow speaks, subscribers listen; nothing flows back."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from masivo_stream.model.notices import Notice
+
+
+class Observer(Protocol):
+    """One subscriber."""
+
+    def notify(self, notice: Notice) -> None:
+        """Take notice. Must not raise and must not wait."""
+        ...
+
+
+class Observers:
+    """Several subscribers as one."""
+
+    def __init__(self, observers: Iterable[Observer] = ()) -> None:
+        """Tell all of them, in order."""
+        self._observers = tuple(observers)
+
+    def notify(self, notice: Notice) -> None:
+        """Pass the notice on."""
+        for observer in self._observers:
+            observer.notify(notice)

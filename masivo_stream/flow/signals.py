@@ -1,0 +1,29 @@
+"""Signals: the first asks for an ordered stop, a second SIGINT leaves at once."""
+
+import os
+import signal
+
+import anyio
+
+from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.observer import Observer
+from masivo_stream.model.errors import ExitCode, Interrupted
+from masivo_stream.model.notices import Stopping
+
+
+async def obey_signals(brake: Brake, observer: Observer) -> None:
+    """Pull the brake on SIGINT and SIGTERM; ignore SIGHUP (a lost terminal must not end a migration). Never returns.
+
+    Needed above all as PID 1 of a container, where a SIGTERM without a handler is ignored by the kernel.
+    """
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        async for received in signals:
+            if received is signal.SIGHUP:
+                continue
+            if brake.cause is not None:
+                if received is signal.SIGINT:
+                    os._exit(ExitCode.INTERRUPTED)  # as after kill -9; nothing that matters waits for an orderly end
+                continue
+            code = ExitCode.INTERRUPTED if received is signal.SIGINT else ExitCode.TERMINATED
+            observer.notify(Stopping(why=received.name, in_flight=brake.in_flight))
+            brake.pull(Interrupted(received.name, code))

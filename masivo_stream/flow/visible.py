@@ -1,0 +1,146 @@
+"""The wait between two kinds: a 201 says enqueued, and the next kind presupposes that this one has been applied.
+
+Customers are read back: the ones accepted last, since a queue works in order. For events no page documents a way to
+read them back; but they make the system recalculate the customer's metrics (guides/migrate-customers), so metrics
+recalculated after the last acceptance, by the server's own clock, are evidence. Where there is none to be had (no
+purchases among the last events, no `updated_at` in the answer), a settling time has to do.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.edges.clock import Clock
+from masivo_stream.flow.observer import Observer
+from masivo_stream.model.attempt import Answer, Attempt
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import OutageError
+from masivo_stream.model.notices import Visible, WaitingVisible
+from masivo_stream.model.record import Entry
+from masivo_stream.model.settings import Visible as VisibleSettings
+
+_UNREADABLE_IDS = frozenset({".", ".."})
+"""As a path segment these mean something else to whatever lies between us and the server."""
+
+
+class Read(Protocol):
+    """What reading back gives."""
+
+    @property
+    def attempt(self) -> Attempt:
+        """What the request came back with."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The answer's body."""
+        ...
+
+
+class Reader(Protocol):
+    """Who reads customers back, under the general limiter."""
+
+    async def read_customer(self, customer: str) -> Read | None:
+        """Read one; None where no token could be had."""
+        ...
+
+
+class _Metrics(Struct):
+    updated_at: datetime | None = None
+
+
+class _Customer(Struct):
+    metrics: _Metrics | None = None
+
+
+class _Data(Struct):
+    customer: _Customer
+
+
+class _Answer(Struct):
+    data: _Data
+
+
+class _Event(Struct):
+    type: str
+
+
+class _Events(Struct):
+    events: list[_Event]
+
+
+async def wait_until_visible(
+    kind: Kind,
+    accepted: Iterable[Entry],
+    *,
+    accepted_at: datetime,
+    reader: Reader,
+    clock: Clock,
+    settings: VisibleSettings,
+    observer: Observer,
+) -> None:
+    """Return when the effects of what was accepted last are there.
+
+    Args:
+        accepted: the entries accepted last.
+        accepted_at: when the last of them was, by the server's clock as far as it told.
+
+    Raises:
+        OutageError: customers were not there within the time limit.
+    """
+    began = clock.now()
+    waiting = _probes(kind, accepted, settings.visible_probes)
+    total = len(waiting)
+    limit = settings.visible_timeout if kind is Kind.CUSTOMERS else settings.events_settle
+    pause = settings.first_probe
+    while waiting:
+        left = limit - (clock.now() - began)
+        if left <= 0:
+            break
+        waiting = [probe for probe in waiting if not await _shows(kind, probe, accepted_at, reader)]
+        if waiting:
+            pause_now = max(0.0, min(pause, limit - (clock.now() - began)))
+            observer.notify(WaitingVisible(kind=kind, seen=total - len(waiting), probes=total, next_probe=pause_now))
+            await clock.sleep(pause_now)
+            pause = min(pause * 2, settings.longest_probe)
+    if waiting and kind is Kind.CUSTOMERS:
+        raise OutageError(
+            f"customers accepted do not show after {limit:.0f} s",
+            operation="wait until customers are visible",
+            hint="look at the account's dashboard; raise visible_timeout if its queue is that long",
+        )
+    if total == 0 and kind is Kind.EVENTS:
+        await clock.sleep(limit)
+    observer.notify(Visible(kind=kind, seconds=clock.now() - began, confirmed=total > 0 and not waiting))
+
+
+def _probes(kind: Kind, accepted: Iterable[Entry], most: int) -> list[str]:
+    """Return customers to read back, the last ones first."""
+    found: dict[str, None] = {}
+    for entry in reversed(list(accepted)):
+        if len(found) == most:
+            break
+        if entry.customer not in _UNREADABLE_IDS and (kind is Kind.CUSTOMERS or _has_purchase(entry)):
+            found[entry.customer] = None
+    return list(found)
+
+
+def _has_purchase(entry: Entry) -> bool:
+    return any(event.type == "PURCHASE" for event in msgspec.json.decode(entry.body, type=_Events).events)
+
+
+async def _shows(kind: Kind, customer: str, accepted_at: datetime, reader: Reader) -> bool:
+    read = await reader.read_customer(customer)
+    if read is None or not isinstance(read.attempt, Answer) or not 200 <= read.attempt.status < 300:
+        return False
+    if kind is Kind.CUSTOMERS:
+        return True
+    try:
+        metrics = msgspec.json.decode(read.body, type=_Answer).data.customer.metrics
+    except (ValueError, RecursionError):
+        return False
+    updated = metrics.updated_at if metrics else None
+    return updated is not None and updated.tzinfo is not None and updated >= accepted_at

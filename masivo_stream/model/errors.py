@@ -1,0 +1,83 @@
+"""The error tree, sorted by what the reader can do, and the exit codes.
+
+An error knows the operation, the place and a hint as attributes; its message is one sentence. Foreign errors
+are translated once, at their edge. A bad record is not an error: see `record.Rejected`.
+"""
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """How a command ended; the README has the same table."""
+
+    COMPLETE = 0
+    BUG = 1
+    CONFIGURATION = 2
+    DEAD_LETTERS = 3
+    IN_DOUBT = 4
+    INPUT = 5
+    OUTAGE = 6
+    DENIED = 7
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class MasivoStreamError(Exception):
+    """Root of all errors this library raises on purpose.
+
+    Attributes:
+        operation: what was being done, such as "read the settings".
+        place: where: file, line, offset, field, batch; empty where there is none.
+        hint: what to do next.
+        exit_code: what the command ends with.
+    """
+
+    exit_code = ExitCode.BUG
+
+    def __init__(self, message: str, *, operation: str, place: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.place = place
+        self.hint = hint
+
+
+class ConfigurationError(MasivoStreamError):
+    """A flag, a setting, a secret or the state directory has to be put right."""
+
+    exit_code = ExitCode.CONFIGURATION
+
+
+class InputError(MasivoStreamError):
+    """The export cannot be trusted: unreadable, truncated, changed."""
+
+    exit_code = ExitCode.INPUT
+
+
+class OutageError(MasivoStreamError):
+    """The API could not be reached, or the quota is used up, for longer than we wait. Start again later."""
+
+    exit_code = ExitCode.OUTAGE
+
+
+class DeniedError(MasivoStreamError):
+    """The API says no: key, permission, address."""
+
+    exit_code = ExitCode.DENIED
+
+
+class StorageError(MasivoStreamError):
+    """Our own files cannot be written (disk full, read-only). Nothing is sent that cannot be written down."""
+
+    exit_code = ExitCode.OUTAGE
+
+
+class BugError(MasivoStreamError):
+    """We are wrong: the figures do not close, or the server calls a request malformed."""
+
+
+class Interrupted(MasivoStreamError):  # noqa: N818 - a person's or an orchestrator's wish, not a fault
+    """A signal asked the run to stop."""
+
+    def __init__(self, name: str, exit_code: ExitCode) -> None:
+        super().__init__(f"stopped by {name}", operation="migrate", hint="start again with the same command")
+        self.exit_code = exit_code

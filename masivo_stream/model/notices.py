@@ -1,0 +1,110 @@
+"""Notices: what the flow announces while it works. Subscribers (log, progress, later metrics) read nothing else.
+
+No notice holds a value of a record: positions, counts, ids of batches, durations.
+"""
+
+from msgspec import Struct
+
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.summary import KindSummary
+
+
+class PhaseStarted(Struct, frozen=True, kw_only=True):
+    """A kind's export begins to be read."""
+
+    kind: Kind
+    files: int
+    size: int
+    """Bytes in the files as they lie on disk; 0 where that is not known (standard input)."""
+
+
+class BatchSent(Struct, frozen=True, kw_only=True):
+    """A request was answered, or failed."""
+
+    kind: Kind
+    batch: str
+    records: int
+    items: int
+    size: int
+    outcome: str
+    seconds: float
+    remark: str = ""
+
+
+class BatchWaits(Struct, frozen=True, kw_only=True):
+    """A batch will be sent again after a while."""
+
+    kind: Kind
+    batch: str
+    why: str
+    seconds: float
+
+
+class RecordIsolated(Struct, frozen=True, kw_only=True):
+    """One entry was found for which its batch was refused."""
+
+    kind: Kind
+    batch: str
+    file: str
+    line: int
+    status: int
+
+
+class LimitLearned(Struct, frozen=True, kw_only=True):
+    """The server takes no bodies as large as we sent (413)."""
+
+    kind: Kind
+    max_body_bytes: int
+
+
+class WaitingVisible(Struct, frozen=True, kw_only=True):
+    """A kind was accepted; its effects are awaited before the next kind begins."""
+
+    kind: Kind
+    seen: int
+    probes: int
+    next_probe: float
+
+
+class Visible(Struct, frozen=True, kw_only=True):
+    """A kind's effects show. `confirmed` is false where nothing could be read back and only time passed."""
+
+    kind: Kind
+    seconds: float
+    confirmed: bool
+
+
+class Progressed(Struct, frozen=True, kw_only=True):
+    """Where a kind stands: sent at most about once a second."""
+
+    kind: Kind
+    figures: KindSummary
+    bytes_read: int
+
+
+class PhaseEnded(Struct, frozen=True, kw_only=True):
+    """A kind's export is done, or was left."""
+
+    kind: Kind
+    figures: KindSummary
+
+
+class Stopping(Struct, frozen=True, kw_only=True):
+    """The run is being stopped in order."""
+
+    why: str
+    in_flight: int
+
+
+Notice = (
+    PhaseStarted
+    | BatchSent
+    | BatchWaits
+    | RecordIsolated
+    | LimitLearned
+    | WaitingVisible
+    | Visible
+    | Progressed
+    | PhaseEnded
+    | Stopping
+)

@@ -1,0 +1,51 @@
+"""Why a record is not sent, and what a person can do about it. The README lists these words."""
+
+import enum
+
+
+class Reason(enum.StrEnum):
+    """Why a record became a dead letter. The words are part of the dead-letter file's format."""
+
+    INVALID_JSON = "invalid_json"
+    INVALID_UTF8 = "invalid_utf8"
+    TOO_DEEP = "too_deep"
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_FIELD = "unknown_field"
+    WRONG_TYPE = "wrong_type"
+    INVALID_VALUE = "invalid_value"
+    NO_ITEMS = "no_items"
+    TOO_MANY_ITEMS = "too_many_items"
+    TOO_LONG = "too_long"
+    TOO_LARGE = "too_large"
+    DUPLICATE_ID = "duplicate_id"
+    DUPLICATE_EMAIL = "duplicate_email"
+    TRUNCATED_INPUT = "truncated_input"
+    REFUSED = "refused"
+    CUSTOMER_NOT_MIGRATED = "customer_not_migrated"
+
+
+REMEDIES: dict[Reason, str] = {
+    Reason.INVALID_JSON: "export the line again; one complete JSON object a line",
+    Reason.INVALID_UTF8: "export as UTF-8, or convert the file, for example with iconv",
+    Reason.TOO_DEEP: "flatten the nested objects or lists",
+    Reason.MISSING_FIELD: "add the field",
+    Reason.UNKNOWN_FIELD: 'correct the spelling, or set unknown_fields = "pass"',
+    Reason.WRONG_TYPE: "write the value with the JSON type the message names",
+    Reason.INVALID_VALUE: "correct the value as the message says",
+    Reason.NO_ITEMS: "leave the record out, or add its events or transactions",
+    Reason.TOO_MANY_ITEMS: "one customer's transactions must fit one request: merge the oldest into one",
+    Reason.TOO_LONG: "shorten the record, or raise max_line_bytes",
+    Reason.TOO_LARGE: "shorten the record, or raise max_body_bytes if the target takes larger bodies",
+    Reason.DUPLICATE_ID: "keep one record for this customer",
+    Reason.DUPLICATE_EMAIL: "emails are unique per account: correct one of the two customers",
+    Reason.TRUNCATED_INPUT: "the compressed file ends in the middle: copy it again",
+    Reason.REFUSED: "see the server's words in the message; mend the record",
+    Reason.CUSTOMER_NOT_MIGRATED: "migrate the customer first",
+}
+
+
+class SkipReason(enum.StrEnum):
+    """Why a valid record, or an item of it, is not to be migrated (guides/migrate-customers)."""
+
+    DELETED_CUSTOMER = "deleted_customer"
+    REVERSED_EVENT = "reversed_event"

@@ -1,0 +1,133 @@
+"""Every setting of ours, with its default and its reason. Numbers of the target API stand in `contract`.
+
+A leaf has one name everywhere: in TOML (under its section), as an environment variable (`MASIVO_` and the name in
+capitals), as a flag (with dashes) and here. So leaf names are unique over all sections. Times are seconds, sizes bytes.
+
+Secrets are no settings: they come from `MASIVO_API_KEY`, `MASIVO_TOKEN` or a key file (`edges.secret`).
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from masivo_stream.model import contract
+from masivo_stream.model.window import Window, parse_window
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400 * 31)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
+class Api(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the API is, and how long one request may take."""
+
+    base_url: str = contract.BASE_URL
+    auth_url: str = ""
+    """Full URL of the token call; empty: `/auth/authorize` under the base URL."""
+    headers: dict[str, str] = {}
+    """Added to every API call; not for `Authorization` or `x-api-key`."""
+    request_timeout: Seconds = 60.0
+    """From connecting to the end of the answer. Generous: a cut request is a batch in doubt."""
+    connect_timeout: Seconds = 10.0
+    ca_file: str = ""
+    """PEM file of certificate authorities to trust instead of the system's."""
+    proxy: str = ""
+    """URL of an HTTP proxy; the environment's proxies are not used unasked."""
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The account's rate windows."""
+
+    limit: tuple[Window, ...] = field(default_factory=lambda: _windows(contract.MIGRATION_WINDOWS_PROD))
+    """For the migration endpoints together. An empty list is no limit; refused for the vendor's hosts."""
+    general_limit: tuple[Window, ...] = ()
+    """For all calls together, read-backs and token calls included. Production accounts have none."""
+    longest_hold: Seconds = 3660.0
+    """The longest wait a server may ask for with a 429 (an hour's window and a minute); longer stops the run."""
+
+
+class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How batches are made and sent."""
+
+    uploaders: Annotated[int, Meta(ge=1, le=256)] = 2
+    """Requests in flight. Two keep every slot used at one request in 5 s and answers within 10 s."""
+    hand_off: Count = 2
+    """Batches that wait between packing and sending; back-pressure beyond."""
+    open_batches: Annotated[int, Meta(ge=1, le=4096)] = 16
+    """Transactions batches kept open to find each customer the best place; bounds memory."""
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=1_000_000_000)] = contract.MAX_BODY_BYTES
+    drain_time: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
+    """How long requests in flight may finish after a stop signal."""
+
+
+class Retry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a request is repeated that certainly, or harmlessly, can be."""
+
+    first_delay: Seconds = 1.0
+    longest_delay: Seconds = 60.0
+    outage_limit: Seconds = 3600.0
+    """An API that has not answered for this long stops the run (exit 6)."""
+
+
+class Validation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How strictly records are judged."""
+
+    unknown_fields: Literal["pass", "reject"] = "pass"
+    discounted_value: Literal["required", "optional"] = "required"
+    """The vendor's OpenAPI document requires it on an order, the guide's example leaves it out."""
+    max_line_bytes: Annotated[int, Meta(ge=1024, le=1_000_000_000)] = 16 * 1024 * 1024
+    """Longer lines become dead letters; bounds memory."""
+    remember_ids: Count = 1_000_000
+    """Customer ids and emails remembered to catch repeats; beyond it the oldest are forgotten. 16 bytes each."""
+
+
+class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The wait between two kinds, until the earlier one's effects show."""
+
+    visible_probes: Annotated[int, Meta(ge=1, le=100)] = 3
+    """Customers read back; the last ones accepted, since queues work in order."""
+    visible_timeout: Seconds = 900.0
+    """"A few minutes" in the vendor's guide, three times over. Then the run stops (exit 6)."""
+    first_probe: Seconds = 2.0
+    longest_probe: Seconds = 60.0
+    """Pause between probes: doubled from the first to this."""
+    events_settle: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    """No page documents how migrated events can be read back. Where recalculated metrics do not show them, wait this long."""
+
+
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How exports are read."""
+
+    block_bytes: Annotated[int, Meta(ge=4096, le=64 * 1024 * 1024)] = 256 * 1024
+    """Large enough to make the hop to the reader's thread cheap, small enough to keep the event loop free."""
+
+
+class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a run keeps what it knows."""
+
+    state_dir: str = "masivo-state"
+
+
+class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is told while it runs."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """`auto`: readable on a terminal, JSON elsewhere."""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings. Below the door (`cli`, `migrate`) travel leaves, not this."""
+
+    api: Api = Api()
+    limits: Limits = field(default_factory=Limits)
+    upload: Upload = Upload()
+    retry: Retry = Retry()
+    validation: Validation = Validation()
+    visible: Visible = Visible()
+    source: Source = Source()
+    state: State = State()
+    log: Log = Log()
+
+
+def _windows(texts: tuple[str, ...]) -> tuple[Window, ...]:
+    return tuple(parse_window(text) for text in texts)

@@ -1,0 +1,54 @@
+"""The summary: what became of every record, in figures that must close. Its JSON form is a fixed format."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+OutcomeName = Literal["complete", "dead_letters", "in_doubt", "interrupted", "stopped"]
+
+
+class KindSummary(Struct, frozen=True, kw_only=True):
+    """One kind's figures: records unless the name says otherwise."""
+
+    read: int = 0
+    blank: int = 0
+    accepted: int = 0
+    dead: int = 0
+    skipped: int = 0
+    in_doubt: int = 0
+    pending: int = 0
+    items_read: int = 0
+    items_accepted: int = 0
+    items_dead: int = 0
+    """Items of dead letters, as far as the line could be read that far."""
+    items_skipped: int = 0
+    items_in_doubt: int = 0
+    items_pending: int = 0
+    requests: int = 0
+    requests_lower_bound: int = 0
+    throttled: int = 0
+    bytes_sent: int = 0
+    seconds: float = 0.0
+    reasons: dict[str, int] = {}
+    """Dead letters by reason."""
+    skip_reasons: dict[str, int] = {}
+
+    @property
+    def closes(self) -> bool:
+        """Whether every record and every item is accounted for."""
+        records = self.accepted + self.dead + self.skipped + self.in_doubt + self.pending + self.blank
+        items = self.items_accepted + self.items_dead + self.items_skipped + self.items_in_doubt + self.items_pending
+        return self.read == records and self.items_read == items
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """A run's summary, as `--json` prints it."""
+
+    schema: int = 1
+    outcome: OutcomeName
+    exit_code: int
+    kinds: dict[str, KindSummary]
+    closes: bool
+    message: str = ""
+    """Why the run stopped, where it did."""
+    hint: str = ""

@@ -1,0 +1,1 @@
+"""What people see: log lines, progress, tables. Reads notices and summaries, nothing else."""

@@ -1,0 +1,104 @@
+"""Notices as log events: one line a batch, one an anomaly, none a record. The event names are constant (see README)."""
+
+from typing import assert_never
+
+from structlog.typing import FilteringBoundLogger
+
+from masivo_stream.model.notices import (
+    BatchSent,
+    BatchWaits,
+    LimitLearned,
+    Notice,
+    PhaseEnded,
+    PhaseStarted,
+    Progressed,
+    RecordIsolated,
+    Stopping,
+    Visible,
+    WaitingVisible,
+)
+from masivo_stream.model.summary import KindSummary
+
+EVENTS = (
+    "phase_started",
+    "batch_sent",
+    "batch_waits",
+    "record_isolated",
+    "limit_learned",
+    "waiting_visible",
+    "visible",
+    "progress",
+    "phase_ended",
+    "stopping",
+)
+"""All event names a run may log."""
+
+PROGRESS_EVERY = 60.0
+"""Seconds between two `progress` lines of one kind."""
+
+
+class LogObserver:
+    """Write notices to a logger."""
+
+    def __init__(self, logger: FilteringBoundLogger) -> None:
+        """Write to `logger`."""
+        self._log = logger
+        self._progress_at = 0.0
+
+    def notify(self, notice: Notice) -> None:  # noqa: C901 - one case a notice
+        """Write one line, or none."""
+        match notice:
+            case PhaseStarted(kind=kind, files=files, size=size):
+                self._progress_at = PROGRESS_EVERY
+                self._log.info("phase_started", kind=kind, files=files, bytes=size)
+            case BatchSent():
+                self._batch_sent(notice)
+            case BatchWaits(kind=kind, batch=batch, why=why, seconds=seconds):
+                self._log.warning("batch_waits", kind=kind, batch=batch, why=why, seconds=round(seconds, 3))
+            case RecordIsolated(kind=kind, batch=batch, file=file, line=line, status=status):
+                self._log.warning("record_isolated", kind=kind, batch=batch, file=file, line=line, status=status)
+            case LimitLearned(kind=kind, max_body_bytes=most):
+                self._log.warning("limit_learned", kind=kind, max_body_bytes=most)
+            case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
+                self._log.info("waiting_visible", kind=kind, seen=seen, probes=probes, next_probe=round(pause, 1))
+            case Visible(kind=kind, seconds=seconds, confirmed=confirmed):
+                self._log.info("visible", kind=kind, seconds=round(seconds, 3), confirmed=confirmed)
+            case Progressed(kind=kind, figures=figures):
+                if figures.seconds >= self._progress_at:
+                    self._progress_at = figures.seconds + PROGRESS_EVERY
+                    self._log.info("progress", kind=kind, **_figures(figures))
+            case PhaseEnded(kind=kind, figures=figures):
+                self._log.info("phase_ended", kind=kind, **_figures(figures))
+            case Stopping(why=why, in_flight=in_flight):
+                self._log.warning("stopping", why=why, in_flight=in_flight)
+            case _:
+                assert_never(notice)
+
+    def _batch_sent(self, sent: BatchSent) -> None:
+        write = self._log.info if sent.outcome == "accepted" and not sent.remark else self._log.warning
+        write(
+            "batch_sent",
+            kind=sent.kind,
+            batch=sent.batch,
+            records=sent.records,
+            items=sent.items,
+            bytes=sent.size,
+            outcome=sent.outcome,
+            seconds=round(sent.seconds, 3),
+            **({"remark": sent.remark} if sent.remark else {}),
+        )
+
+
+def _figures(figures: KindSummary) -> dict[str, int | float]:
+    return {
+        "read": figures.read,
+        "accepted": figures.accepted,
+        "dead": figures.dead,
+        "skipped": figures.skipped,
+        "in_doubt": figures.in_doubt,
+        "pending": figures.pending,
+        "blank": figures.blank,
+        "requests": figures.requests,
+        "throttled": figures.throttled,
+        "seconds": round(figures.seconds, 3),
+    }
