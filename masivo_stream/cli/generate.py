@@ -23,6 +23,8 @@ def generate(
 ) -> int:
     """Write a synthetic export. The kinds of one seed agree: same customers, balances that match the transactions.
 
+    Example: `masivo-stream generate customers --records 100000 --seed 1 -o customers.ndjson`
+
     Parameters
     ----------
     kind
@@ -39,9 +41,6 @@ def generate(
         File that says which line is faulty, and how. Default: OUTPUT.faults.ndjson.
     skipped
         Share of deleted customers or reversed events to mix in.
-
-    Example:
-        masivo-stream generate customers --records 100000 --seed 1 -o customers.ndjson
     """
     from masivo_stream.generate.export import write
     from masivo_stream.model.contract import Kind

@@ -3,6 +3,7 @@
 import resource
 import sys
 import traceback
+from importlib import import_module
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
@@ -21,15 +22,21 @@ COMMANDS = {
     "generate": "Write a synthetic export.",
 }
 
-app = App(
-    name="masivo-stream",
-    help="Stream customers, events and transactions into Masivo: nothing lost, nothing doubled, "
-    "not one request wasted.\n\nFirst look: masivo-stream demo",
-    version=__version__,
-    help_format="plaintext",
+HELP = (
+    "Stream customers, events and transactions into Masivo: nothing lost, nothing doubled, "
+    "not one request wasted.\n\nFirst look: masivo-stream demo"
 )
-for _name, _help in COMMANDS.items():
-    app.command(f"masivo_stream.cli.{_name}:{_name}", name=_name, help=_help)
+
+
+def build_app(command: str = "") -> App:
+    """Return the program; only `command` is imported, the others stand there by name."""
+    app = App(name="masivo-stream", help=HELP, version=__version__, help_format="markdown")
+    for name, summary in COMMANDS.items():
+        if name == command:
+            app.command(getattr(import_module(f"masivo_stream.cli.{name}"), name), name=name)
+        else:
+            app.command(f"masivo_stream.cli.{name}:{name}", name=name, help=summary)
+    return app
 
 
 def main() -> NoReturn:
@@ -41,10 +48,12 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command; return its exit code."""
     try:
+        app = build_app(_command(arguments))
         code = app(_standard_input(arguments), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
-        _complain(str(error), "", f"masivo-stream {_command(arguments)}--help lists what there is")
+        command = " ".join(["masivo-stream", _command(arguments)]).strip()
+        _complain(str(error), "", f"{command} --help lists what there is")
         return ExitCode.CONFIGURATION
     except MasivoStreamError as error:
         _complain(str(error), error.place, error.hint, error.operation)
@@ -68,7 +77,7 @@ def _standard_input(arguments: list[str]) -> list[str]:
 
 
 def _command(arguments: list[str]) -> str:
-    return f"{arguments[0]} " if arguments and arguments[0] in COMMANDS else ""
+    return arguments[0] if arguments and arguments[0] in COMMANDS else ""
 
 
 def _complain(what: str, place: str, hint: str, operation: str = "") -> None:

@@ -16,8 +16,7 @@ def migrate(
 
     Ctrl-C stops in order: no new request, those in flight get the drain time. A second one leaves at once.
 
-    Example:
-        masivo-stream migrate --customers customers.ndjson --events "events-*.ndjson.gz"
+    Example: `masivo-stream migrate --customers customers.ndjson --events "events-*.ndjson.gz"`
     """
     import anyio
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from masivo_stream.edges.secret import Credentials
     from masivo_stream.model.settings import Settings
 
-Switch = Parameter(negative="")
+Switch = Parameter(negative="", show_default=False)
 Paths = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
 
 

@@ -30,12 +30,12 @@ def show_summary(summary: Summary, *, json: bool) -> None:
 
 
 @contextmanager
-def watching(log: Log, *, quiet: bool) -> Iterator[Observer]:
+def watching(log: Log, *, quiet: bool, warnings_only: bool = False) -> Iterator[Observer]:
     """Give an observer: a progress line on a terminal, log lines elsewhere (and warnings in both)."""
     terminal = sys.stderr.isatty() and not quiet
     console = Console(stderr=True)
     # On a terminal one line that changes tells more than a line a batch; warnings still come one by one.
-    level = "warning" if terminal and log.log_level == "info" else log.log_level
+    level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
     logger = LogObserver(configure_log(level=level, form=log.log_format))
     if not terminal:
         yield Observers([logger])

@@ -16,8 +16,7 @@ def plan(
 
     Ends with 0, or with 3 if some records would be dead letters.
 
-    Example:
-        masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h
+    Example: `masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h`
     """
     import anyio
     from rich.console import Console

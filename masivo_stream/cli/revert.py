@@ -22,6 +22,8 @@ def revert(
 
     The API takes back only customers that have made no transaction of their own since. Asks before it does so.
 
+    Example: `masivo-stream revert --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z`
+
     Parameters
     ----------
     start
@@ -30,9 +32,6 @@ def revert(
         Customers migrated before this moment.
     yes
         Do not ask.
-
-    Example:
-        masivo-stream revert --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z
     """
     import anyio
 

@@ -28,6 +28,8 @@ def sandbox(
 
     GET /__sandbox/ledger tells how often each id was applied, /__sandbox/openapi.json describes all calls.
 
+    Example: `masivo-stream sandbox --port 8080 --limits none`
+
     Parameters
     ----------
     host
@@ -52,9 +54,6 @@ def sandbox(
         Whether an order must have it: required or optional.
     allow_remote
         Listen on another address than loopback, for other machines.
-
-    Example:
-        masivo-stream sandbox --port 8080 --limits none
     """
     import anyio
 

@@ -12,15 +12,14 @@ def status(*, state_dir: str = "masivo-state", json: Annotated[bool, Switch] = F
 
     Ends with the run's own exit code; 0 while it is at work.
 
+    Example: `masivo-stream status --state-dir masivo-state`
+
     Parameters
     ----------
     state_dir
         The run's state directory.
     json
         One JSON document on standard output.
-
-    Example:
-        masivo-stream status --state-dir masivo-state
     """
     import msgspec
 

@@ -10,8 +10,7 @@ def validate(*, exports: Exports | None = None, judging: Judging | None = None, 
 
     Writes the dead letters a migration would write into the state directory, and ends with 0 if there are none, else 3.
 
-    Example:
-        masivo-stream validate --customers customers.ndjson --events events.ndjson
+    Example: `masivo-stream validate --customers customers.ndjson --events events.ndjson`
     """
     import anyio
 

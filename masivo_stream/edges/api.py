@@ -38,8 +38,10 @@ _UNROUTABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAV
 
 
 class _Complaint(Struct):
-    error: str = ""
-    details: str = ""
+    """The documented error body has two strings; whatever stands there instead is kept as its JSON."""
+
+    error: object = ""
+    details: object = ""
 
 
 class _Flight(Struct):
@@ -145,12 +147,7 @@ async def open_api(
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=request_timeout, sock_connect=connect_timeout),
-        headers={
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": "masivo-stream",
-            **headers,
-        },
+        headers=_own_headers(headers) | dict(headers),
         auto_decompress=False,
         trust_env=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -163,6 +160,13 @@ async def open_api(
             proxy=proxy or None,
             token=token,
         )
+
+
+def _own_headers(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what every call carries, less what `given` replaces, in whatever case it spells the names."""
+    own = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "masivo-stream"}
+    replaced = {name.lower() for name in given}
+    return {name: value for name, value in own.items() if name.lower() not in replaced}
 
 
 def _tls(ca_file: str) -> ssl.SSLContext:
@@ -215,8 +219,8 @@ def _answer(response: aiohttp.ClientResponse, text: bytes, *, complete: bool) ->
         status=response.status,
         html="html" in headers.get("Content-Type", "").lower(),
         complete=complete,
-        error=complaint.error[:MOST_WORDS],
-        details=complaint.details[:MOST_WORDS],
+        error=_words(complaint.error),
+        details=_words(complaint.details),
         retry_after=headers.get(contract.RETRY_AFTER_HEADER),
         reset=headers.get(contract.RESET_HEADER),
         remaining=headers.get(contract.REMAINING_HEADER),
@@ -229,6 +233,10 @@ def _complaint(text: bytes) -> _Complaint:
         return msgspec.json.decode(text, type=_Complaint)
     except (ValueError, RecursionError):
         return _Complaint()
+
+
+def _words(said: object) -> str:
+    return (said if isinstance(said, str) else msgspec.json.encode(said).decode())[:MOST_WORDS]
 
 
 def _cause(error: Exception) -> Cause:

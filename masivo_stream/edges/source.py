@@ -5,6 +5,7 @@ Decompression is bounded: a small file that unpacks to gigabytes comes out in bl
 """
 
 import glob
+import os
 import stat
 import sys
 import zlib
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Protocol
 
 import aiofiles
+import anyio
+import anyio.lowlevel
 import zstandard
 from msgspec import Struct
 
@@ -125,10 +128,50 @@ async def read_blocks(source: Input, *, block_bytes: int) -> AsyncGenerator[byte
 
 
 async def _stored_blocks(source: Input, block_bytes: int) -> AsyncGenerator[bytes, None]:
-    name = sys.stdin.fileno() if source.path == STDIN else source.path
-    async with aiofiles.open(name, "rb", buffering=0, closefd=source.path != STDIN) as file:
-        while block := await file.read(block_bytes):
-            yield block
+    if source.path == STDIN:
+        stored = sys.stdin.fileno()
+        blocks = _file_blocks if stat.S_ISREG(os.fstat(stored).st_mode) else _pipe_blocks
+    elif stat.S_ISREG(Path(source.path).stat().st_mode):
+        stored = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
+        blocks = _file_blocks
+    else:  # a named pipe: opening it must not wait for who writes to it
+        stored = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        blocks = _pipe_blocks
+    try:
+        async with aclosing(blocks(stored, block_bytes)) as found:
+            async for block in found:
+                yield block
+    finally:
+        if source.path != STDIN:
+            os.close(stored)
+
+
+async def _file_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Read a file on a disk. Never cancelled in the middle: the thread would go on reading from a closed descriptor."""
+    with anyio.CancelScope(shield=True):
+        file = await aiofiles.open(stored, "rb", buffering=0, closefd=False)
+    while True:
+        with anyio.CancelScope(shield=True):
+            block = await file.read(block_bytes)
+        if not block:
+            return
+        yield block
+
+
+async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Read a pipe or a terminal, which may be silent for long: waiting for it can be cancelled, a thread could not."""
+    while True:
+        try:
+            await anyio.wait_readable(stored)
+        except PermissionError:  # a device that is always ready, such as /dev/null, cannot be waited for
+            await anyio.lowlevel.checkpoint()
+        try:
+            block = os.read(stored, block_bytes)
+        except BlockingIOError:
+            continue
+        if not block:
+            return
+        yield block
 
 
 def _unpacker(name: str, block_bytes: int) -> Unpacker:

@@ -1,0 +1,171 @@
+"""`masivo-stream demo`: the whole road once, on this machine alone."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from masivo_stream.cli.options import Switch
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from masivo_stream.edges.secret import Credentials
+    from masivo_stream.model.plan import Plan
+    from masivo_stream.model.settings import Settings
+    from masivo_stream.model.summary import Summary
+    from masivo_stream.sandbox import Sandbox
+
+_LIMITS = "1/0.1s"
+_SAMPLE = 5
+
+
+def demo(
+    *,
+    records: int = 2000,
+    seed: int = 1,
+    invalid: float = 0.0,
+    directory: str | None = None,
+    json: Annotated[bool, Switch] = False,
+) -> int:
+    """Migrate a generated export into a sandbox in this process: needs nothing, takes seconds.
+
+    Example: `masivo-stream demo --invalid 0.01`
+
+    Parameters
+    ----------
+    records
+        Customers to generate, each with events and transactions.
+    seed
+        The same seed gives the same export.
+    invalid
+        Share of faulty lines to mix in; then it ends with 3, and the dead letters can be looked at.
+    directory
+        Where export and state go; a new temporary directory without it.
+    json
+        The summary as one JSON document on standard output.
+    """
+    import anyio
+    from rich.console import Console
+
+    from masivo_stream.cli.output import show_summary
+
+    place = Path(directory) if directory else Path(tempfile.mkdtemp(prefix="masivo-demo-"))
+    console = Console(stderr=json, highlight=False, soft_wrap=True)
+    summary = anyio.run(partial(_demo, console, place, records=records, seed=seed, invalid=invalid))
+    show_summary(summary, json=json)
+    console.print(f"export, dead letters and report: {place}", markup=False)
+    return summary.exit_code
+
+
+async def _demo(console: "Console", place: Path, *, records: int, seed: int, invalid: float) -> "Summary":
+    from masivo_stream.edges.config import load_settings
+    from masivo_stream.edges.secret import Credentials, Secret
+    from masivo_stream.flow.plan import plan
+    from masivo_stream.model.contract import Kind
+    from masivo_stream.sandbox import SandboxOptions, parse_limits, running
+
+    exports = _generate(console, place, records=records, seed=seed, invalid=invalid)
+    options = SandboxOptions(limits=parse_limits(_LIMITS), visible_after=0.3)
+    async with running(options) as sandbox:
+        settings = load_settings(
+            flags={
+                "base_url": sandbox.url,
+                "limit": _LIMITS,
+                "state_dir": str(place / "state"),
+                "first_probe": 0.2,
+            }
+        )
+        console.print(f"sandbox: {sandbox.url}, taking {_LIMITS}", markup=False)
+        planned = await plan(
+            settings,
+            customers=[exports[Kind.CUSTOMERS]],
+            events=[exports[Kind.EVENTS]],
+            transactions=[exports[Kind.TRANSACTIONS]],
+        )
+        _tell_plan(console, planned)
+        credentials = Credentials(api_key=Secret(sandbox.api_key))
+        summary = await _migrate(settings, credentials, exports)
+        await _read_back(console, settings, credentials, sandbox, summary)
+    return summary
+
+
+def _generate(console: "Console", place: Path, *, records: int, seed: int, invalid: float) -> dict[str, str]:
+    from masivo_stream.generate.export import write
+    from masivo_stream.model.contract import Kind
+
+    place.mkdir(parents=True, exist_ok=True)
+    exports: dict[str, str] = {}
+    for kind in Kind:
+        path = place / f"{kind}.ndjson"
+        with path.open("wb") as stream, (place / f"{kind}.ndjson.faults.ndjson").open("wb") as faults:
+            written = write(stream, faults, kind=kind, count=records, seed=seed, rate=invalid)
+        faulty = f", {written.faulty} faulty lines" if written.faulty else ""
+        console.print(f"export: {written.records:,} records of {kind}, {written.items:,} items{faulty}", markup=False)
+        exports[kind] = str(path)
+    return exports
+
+
+def _tell_plan(console: "Console", planned: "Plan") -> None:
+    from masivo_stream.observe.tables import duration
+
+    requests = ", ".join(f"{kind.requests} for {name}" for name, kind in planned.kinds.items())
+    console.print(
+        f"plan: {planned.requests} requests ({requests}); {duration(planned.seconds['configured'])} here, "
+        f"{duration(planned.seconds['prod'])} at a production account's limits",
+        markup=False,
+    )
+
+
+async def _migrate(settings: "Settings", credentials: "Credentials", exports: dict[str, str]) -> "Summary":
+    from masivo_stream.cli.output import watching
+    from masivo_stream.flow.migrate import migrate
+    from masivo_stream.model.contract import Kind
+
+    with watching(settings.log, quiet=False, warnings_only=True) as observer:
+        return await migrate(
+            settings,
+            credentials=credentials,
+            customers=[exports[Kind.CUSTOMERS]],
+            events=[exports[Kind.EVENTS]],
+            transactions=[exports[Kind.TRANSACTIONS]],
+            observer=observer,
+            handle_signals=True,
+        )
+
+
+async def _read_back(
+    console: "Console", settings: "Settings", credentials: "Credentials", sandbox: "Sandbox", summary: "Summary"
+) -> None:
+    """Hold what the sandbox applied against what was accepted, and read some customers back over the API."""
+    import anyio
+
+    from masivo_stream.edges.clock import SystemClock
+    from masivo_stream.flow.sender import open_sender
+    from masivo_stream.model.attempt import Answer
+
+    with anyio.move_on_after(10):
+        while (ledger := sandbox.ledger()).queue:
+            await anyio.sleep(0.1)
+    applied = {
+        "customers": (sum(ledger.customers.values()), max(ledger.customers.values(), default=0)),
+        "events": (
+            sum(sum(purchases.values()) for purchases in ledger.events.values()),
+            max((max(purchases.values()) for purchases in ledger.events.values()), default=0),
+        ),
+        "transactions": (sum(ledger.transactions.values()), 1),
+    }
+    for kind, (items, most) in applied.items():
+        accepted = summary.kinds[kind].items_accepted if kind in summary.kinds else 0
+        verdict = "as accepted" if items == accepted and most <= 1 else f"but {accepted:,} were accepted"
+        console.print(f"read back: {items:,} {kind} applied, {verdict}", markup=False)
+    async with open_sender(settings.api, credentials, SystemClock()) as sender:
+        sample = list(ledger.customers)[:: max(1, len(ledger.customers) // _SAMPLE)][:_SAMPLE]
+        replies = [await sender.read_customer(customer) for customer in sample]
+    found = sum(
+        reply is not None and isinstance(reply.attempt, Answer) and reply.attempt.status == 200  # noqa: PLR2004 - OK
+        for reply in replies
+    )
+    console.print(f"read back: {found} of {len(sample)} customers answer by id", markup=False)

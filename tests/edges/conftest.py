@@ -1,0 +1,66 @@
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from masivo_stream.edges.api import ApiClient, open_api
+
+Connect = Callable[..., Awaitable[ApiClient]]
+Certify = Callable[[str], Path]
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Open clients with the settings that matter to a test; they close with it."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(base_url: str, **settings: object) -> ApiClient:
+            defaults = {
+                "auth_url": "",
+                "headers": {},
+                "request_timeout": 10.0,
+                "connect_timeout": 5.0,
+                "ca_file": "",
+                "proxy": "",
+                "token": lambda: "the-token",
+            }
+            return await stack.enter_async_context(open_api(base_url=base_url, **(defaults | settings)))
+
+        yield connect
+
+
+@pytest.fixture(scope="session")
+def certify(tmp_path_factory: pytest.TempPathFactory) -> Certify:
+    """Make self-signed certificates for a subject alternative name; key and certificate stand in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def certify(name: str) -> Path:
+        key, certificate = folder / "key.pem", folder / "certificate.pem"
+        request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        names = ["-subj", "/CN=test", "-addext", f"subjectAltName={name}"]
+        command = [openssl, *request, *names, "-keyout", str(key), "-out", str(certificate)]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - fixed arguments
+        both = folder / f"{name.replace(':', '-')}.pem"
+        both.write_bytes(key.read_bytes() + certificate.read_bytes())
+        return both
+
+    return certify
+
+
+@pytest.fixture
+def server_tls() -> Callable[[Path], ssl.SSLContext]:
+    """Return a server's TLS context for a certificate."""
+
+    def context(certificate: Path) -> ssl.SSLContext:
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made.load_cert_chain(certificate)
+        return made
+
+    return context

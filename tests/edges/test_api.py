@@ -1,0 +1,314 @@
+"""What one request carries: where key and token go, which bytes leave, over which connection."""
+
+import gzip
+
+import pytest
+from edges.raw_server import Peer, answer, answering, serving
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from masivo_stream.edges.api import MOST_ANSWER_BYTES, MOST_READ_BYTES, MOST_WORDS, Reply
+from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.contract import Kind
+
+CREATED = answering(answer())
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        (Kind.CUSTOMERS, "/v1/customers/migrate"),
+        (Kind.EVENTS, "/v1/customers/migrate/events"),
+        (Kind.TRANSACTIONS, "/v1/customers/migrate/transactions"),
+    ],
+)
+async def test_a_batch_goes_to_its_kinds_path(connect, kind, path):
+    """POST to the documented path under the base URL, a slash at its end or not."""
+    async with serving(CREATED) as server:
+        for base in (server.url + "/v1", server.url + "/v1/"):
+            client = await connect(base)
+            assert await client.migrate(kind, b"{}") == Answer(status=201)
+        assert [peer.request_line for peer in server.peers] == [f"POST {path} HTTP/1.1"] * 2
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 1_048_577, 5_000_000])
+async def test_a_body_arrives_byte_for_byte(connect, size):
+    """Whatever its size and its bytes, with a length and no transfer coding; large ones without a warning."""
+    body = (bytes(range(256)) * (size // 256 + 1))[:size]
+    async with serving(CREATED) as server:
+        client = await connect(server.url)
+        assert await client.migrate(Kind.EVENTS, body) == Answer(status=201)
+        assert server.only.body == body
+        assert server.only.header("content-length") == str(size)
+        assert server.only.header("transfer-encoding") is None
+        assert server.only.header("content-encoding") is None
+        assert server.only.header("expect") is None
+
+
+async def test_a_batch_carries_the_token_and_no_key(connect):
+    """`Authorization` with the token of this moment, JSON in and out, nothing compressed."""
+    tokens = iter(["first", "second"])
+    async with serving(CREATED) as server:
+        client = await connect(server.url, token=lambda: next(tokens))
+        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.migrate(Kind.CUSTOMERS, b"{}")
+    assert [peer.header("authorization") for peer in server.peers] == ["Bearer first", "Bearer second"]
+    for peer in server.peers:
+        assert peer.header("x-api-key") is None
+        assert peer.header("content-type") == "application/json"
+        assert peer.header("accept") == "application/json"
+        assert peer.header("accept-encoding") == "identity"
+
+
+async def test_the_key_goes_with_the_token_call_only(connect):
+    """`x-api-key` and no token there, the token and no key on every other call."""
+    async with serving(CREATED) as server:
+        client = await connect(server.url + "/v1")
+        await client.authorize("the-key")
+        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.read_customer("c")
+        await client.revert("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
+    assert [(peer.header("x-api-key"), peer.header("authorization")) for peer in server.peers] == [
+        ("the-key", None),
+        *[(None, "Bearer the-token")] * 3,
+    ]
+    assert server.peers[0].request_line == "GET /v1/auth/authorize HTTP/1.1"
+    assert b"the-key" not in b"".join(peer.head + peer.body for peer in server.peers[1:])
+
+
+async def test_the_token_call_may_stand_elsewhere(connect):
+    """With `auth_url` the key goes to that address and the token to the other."""
+    async with serving(CREATED) as data, serving(CREATED) as auth:
+        client = await connect(data.url, auth_url=auth.url + "/token?no=1")
+        await client.authorize("the-key")
+        await client.migrate(Kind.CUSTOMERS, b"{}")
+    assert auth.only.request_line == "GET /token?no=1 HTTP/1.1"
+    assert auth.only.header("authorization") is None
+    assert data.only.header("x-api-key") is None
+
+
+async def test_a_token_answer_comes_with_its_body(connect):
+    """The body of a read call is handed on as it came."""
+    async with serving(answering(answer("200 OK", b'{"data":"t"}'))) as server:
+        client = await connect(server.url)
+        assert await client.authorize("k") == Reply(Answer(status=200), b'{"data":"t"}')
+
+
+async def test_a_revert_names_its_period(connect):
+    """DELETE with both dates, as JSON."""
+    async with serving(answering(answer("200 OK"))) as server:
+        client = await connect(server.url)
+        reply = await client.revert("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
+    assert reply.attempt == Answer(status=200)
+    assert server.only.request_line == "DELETE /customers/migrate HTTP/1.1"
+    assert server.only.body == b'{"start_date":"2025-01-01T00:00:00Z","end_date":"2026-01-01T00:00:00Z"}'
+    assert server.only.header("content-type") == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("customer", "segment"),
+    [
+        ("a/b", "a%2Fb"),
+        ("ñ", "%C3%B1"),
+        ("%", "%25"),
+        ("%2F", "%252F"),
+        ("?x", "%3Fx"),
+        ("a#b", "a%23b"),
+        ("a b", "a%20b"),
+        ("a+b&c=d", "a%2Bb%26c%3Dd"),
+        ("..", ".."),
+        ("a\r\nX-Evil: 1", "a%0D%0AX-Evil%3A%201"),
+        ("\0", "%00"),
+        ("🦊", "%F0%9F%A6%8A"),
+    ],
+)
+async def test_a_customer_id_arrives_as_one_path_segment(connect, customer, segment):
+    """Percent-encoded once, never normalised, never a second line."""
+    async with serving(CREATED) as server:
+        client = await connect(server.url + "/v1")
+        await client.read_customer(customer)
+    assert server.only.request_line == f"GET /v1/customers/{segment} HTTP/1.1"
+    assert server.only.header("x-evil") is None
+
+
+async def test_every_request_has_its_own_connection(connect):
+    """Even if the server would keep it: a reused one races the server's idle timeout."""
+    async with serving(answering(answer(Connection="keep-alive"))) as server:
+        client = await connect(server.url)
+        for _ in range(3):
+            await client.migrate(Kind.CUSTOMERS, b"{}")
+    assert len(server.peers) == 3
+    assert {peer.header("connection") for peer in server.peers} == {"close"}
+
+
+async def test_cookies_are_not_kept(connect):
+    """A cookie set by one answer is not sent with the next request."""
+    async with serving(answering(answer(Set_Cookie="session=1; Path=/"))) as server:
+        client = await connect(server.url)
+        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.migrate(Kind.CUSTOMERS, b"{}")
+    assert [peer.header("cookie") for peer in server.peers] == [None, None]
+
+
+async def test_configured_headers_are_added(connect):
+    """To every call, beside our own; one of ours by that name is replaced, whatever its case."""
+    async with serving(CREATED) as server:
+        client = await connect(server.url, headers={"x-account-id": "42", "user-agent": "mine"})
+        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.authorize("k")
+    assert [peer.header("x-account-id") for peer in server.peers] == ["42", "42"]
+    assert [peer.header("user-agent") for peer in server.peers] == ["mine", "mine"]
+
+
+async def test_departure_is_told_once_when_bytes_leave(connect):
+    """The limiter counts from there; a request that never connected has not departed."""
+    departures: list[str] = []
+    async with serving(CREATED) as server:
+        client = await connect(server.url)
+        await client.migrate(Kind.CUSTOMERS, b"{}", lambda: departures.append("left"))
+    assert departures == ["left"]
+    client = await connect(server.url)  # nobody listens there any more
+    attempt = await client.migrate(Kind.CUSTOMERS, b"{}", lambda: departures.append("left"))
+    assert (departures, attempt) == (["left"], Failure(cause=Cause.REFUSED, sent=False))
+
+
+async def test_the_answers_headers_are_handed_on(connect):
+    """Limits and dates as text: `classify` reads them."""
+    headers = {
+        "Retry_After": "7",
+        "X_RateLimit_Reset": "8",
+        "X_RateLimit_Remaining": "0",
+        "Date": "Mon, 01 Jan 2024 00:00:00 GMT",
+    }
+    async with serving(answering(answer("429 Too Many Requests", **headers))) as server:
+        client = await connect(server.url)
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}")
+    assert attempt == Answer(
+        status=429, retry_after="7", reset="8", remaining="0", date="Mon, 01 Jan 2024 00:00:00 GMT"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error":"Unprocessable","details":"customers[3].email"}', ("Unprocessable", "customers[3].email")),
+        (b'{"error":"e","details":"d","status":422,"more":{"x":[1]}}', ("e", "d")),
+        (b'{"error":"e"}', ("e", "")),
+        (b'{"error":"e","details":null}', ("e", "null")),
+        (b'{"error":"e","details":[{"path": "x"}]}', ("e", '[{"path":"x"}]')),
+        (b'{"error":{"code":7},"details":"d"}', ('{"code":7}', "d")),
+        (b'["error"]', ("", "")),
+        (b"null", ("", "")),
+        (b"not JSON", ("", "")),
+        (b'{"error":"e"', ("", "")),
+        (b"", ("", "")),
+        (b"\xff\xfe", ("", "")),
+        (b'{"error":"\xff"}', ("", "")),
+        (b'{"error":"\\ud800"}', ("", "")),
+        (b'{"error":"e","x":' + b"[" * 30_000 + b"]" * 30_000 + b"}", ("", "")),
+        (b'{"error":"' + b"e" * 5000 + b'","details":"' + b"d" * 5000 + b'"}', ("e" * MOST_WORDS, "d" * MOST_WORDS)),
+        (b'{"error":"' + b"e" * 200_000 + b'"}', ("", "")),
+    ],
+)
+async def test_the_servers_words_are_kept_as_far_as_they_make_sense(connect, body, words):
+    """Capped, and never a reason to fail: a refusal is a refusal whatever its text."""
+    async with serving(answering(answer("422 Unprocessable Entity", body))) as server:
+        client = await connect(server.url)
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}")
+    assert (attempt.status, (attempt.error, attempt.details)) == (422, words)
+
+
+async def test_words_of_a_success_are_not_read(connect):
+    """A 201 is a 201, whatever its body says."""
+    async with serving(answering(answer(body=b'{"error":"no","details":"no"}'))) as server:
+        client = await connect(server.url)
+        assert await client.migrate(Kind.CUSTOMERS, b"{}") == Answer(status=201)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=300))
+async def test_no_body_of_a_refusal_breaks_the_client(connect, body):
+    """Any bytes give an answer with its status."""
+    async with serving(answering(answer("422 Unprocessable Entity", body))) as server:
+        client = await connect(server.url)
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}")
+    assert (attempt.status, attempt.complete) == (422, True)
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+async def test_an_answer_is_read_up_to_a_cap(connect, beyond):
+    """What fits is complete; a byte more, and the rest stays unread."""
+    async with serving(answering(answer("200 OK", b"x" * (MOST_ANSWER_BYTES + beyond)))) as server:
+        client = await connect(server.url)
+        reply = await client.revert("a", "b")
+    assert (len(reply.body), reply.attempt.complete) == (MOST_ANSWER_BYTES, not beyond)
+
+
+@pytest.mark.slow
+async def test_a_read_back_has_a_larger_cap(connect):
+    """A customer with very many transactions comes whole; beyond the cap it is cut."""
+    async with serving(answering(answer("200 OK", b"x" * (MOST_READ_BYTES + 1)))) as server:
+        client = await connect(server.url)
+        reply = await client.read_customer("c")
+    assert (len(reply.body), reply.attempt.complete) == (MOST_READ_BYTES, False)
+
+
+async def test_an_endless_answer_is_left(connect):
+    """The client takes its cap and goes; the server cannot keep it."""
+    sent = 0
+
+    async def play(peer: Peer) -> None:
+        nonlocal sent
+        await peer.read_request()
+        await peer.send(b"HTTP/1.1 201 Created\r\n\r\n")
+        while True:
+            await peer.send(b"x" * 65_536)
+            sent += 65_536
+
+    async with serving(play) as server:
+        client = await connect(server.url)
+        assert await client.migrate(Kind.CUSTOMERS, b"{}") == Answer(status=201, complete=False)
+    assert sent < 100 * MOST_ANSWER_BYTES
+
+
+async def test_a_compressed_answer_is_not_unpacked(connect):
+    """Nobody asked for it, and a bomb must not go off: the bytes are handed on as they came."""
+    bomb = gzip.compress(b"0" * 10_000_000)
+    async with serving(answering(answer("200 OK", bomb, Content_Encoding="gzip"))) as server:
+        client = await connect(server.url)
+        assert await client.read_customer("c") == Reply(Answer(status=200), bomb)
+
+
+@pytest.mark.parametrize("variables", [("http_proxy", "no_proxy"), ("HTTP_PROXY", "NO_PROXY"), ("ALL_PROXY", "x")])
+async def test_the_environments_proxies_are_not_used(connect, monkeypatch, variables):
+    """Only the setting names a proxy; a variable of the machine must not divert the data."""
+    proxy, exempt = variables
+    async with serving(CREATED) as server, serving(CREATED) as stranger:
+        monkeypatch.setenv(proxy, stranger.url)
+        monkeypatch.setenv(exempt, "")
+        client = await connect(server.url)
+        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.authorize("k")
+    assert (len(server.peers), stranger.peers) == (2, [])
+
+
+async def test_netrc_is_not_used(connect, monkeypatch, tmp_path):
+    """A password in `~/.netrc` must not take the place of the token, nor go along with the key."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login l password p\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with serving(CREATED) as server:
+        client = await connect(server.url)
+        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.authorize("k")
+    assert [peer.header("authorization") for peer in server.peers] == ["Bearer the-token", None]
+
+
+async def test_a_configured_proxy_is_used(connect):
+    """A plain request goes to the proxy with its full address."""
+    async with serving(CREATED) as server, serving(CREATED) as proxy:
+        client = await connect(server.url, proxy=proxy.url)
+        assert await client.migrate(Kind.CUSTOMERS, b"{}") == Answer(status=201)
+    assert server.peers == []
+    assert proxy.only.request_line == f"POST {server.url}/customers/migrate HTTP/1.1"

@@ -1,0 +1,226 @@
+"""Fakes of ours: an API in memory, and subscribers that remember. Used by the tests of the flow."""
+
+import json
+
+import anyio
+
+from masivo_stream.core.decode import Decoder
+from masivo_stream.core.pace import Pacer
+from masivo_stream.core.pack import Packer
+from masivo_stream.core.retry import RetryPolicy
+from masivo_stream.core.tally import Tally
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.source import find_inputs
+from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.gate import Gate
+from masivo_stream.flow.phase import Phase
+from masivo_stream.flow.upload import Delivery
+from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.window import Window
+
+ACCEPTED = Answer(status=201)
+REFUSED = Answer(status=422, error="Invalid customer entry", details="no")
+LOST = Failure(cause=Cause.RESET, sent=True)
+NO_CONNECTION = Failure(cause=Cause.REFUSED, sent=False)
+
+
+def event(purchase, **fields):
+    order = {
+        "purchase_id": purchase,
+        "value": 10,
+        "discounted_value": 9.5,
+        "products": [{"sku": "a", "amount": 1, "value": 10}],
+        "payment_method": "CASH",
+    }
+    times = {"issued_at": "2024-01-30T17:50:19Z", "resolved_at": None}
+    return {"type": "PURCHASE", "order": order, "fulfilled": True, **times, "brand_id": None, **fields}
+
+
+def transaction(amount=4):
+    return {
+        "reward_id": "ec9a5bfb-c2f1-4cf0-b509-247e47b96b65",
+        "type": "ACCUMULATION",
+        "amount": amount,
+        "issued_at": "2024-01-30T17:50:19Z",
+    }
+
+
+def record(kind, number, items=1, **fields):
+    """Return a valid record of customer `number`."""
+    customer = f"c{number}"
+    match kind:
+        case Kind.CUSTOMERS:
+            about = {"name": "Ana", "email": f"{customer}@example.com", "registration_date": "2020-01-01T00:00:00Z"}
+            return {"id": customer, **about, **fields}
+        case Kind.EVENTS:
+            return {"id": customer, "events": [event(f"{customer}-{i}") for i in range(items)], **fields}
+        case Kind.TRANSACTIONS:
+            return {"id": customer, "transactions": [transaction(i + 1) for i in range(items)], **fields}
+
+
+def write_export(path, records):
+    path.write_bytes(b"".join(json.dumps(record).encode() + b"\n" for record in records))
+    return str(path)
+
+
+class FakeApi:
+    """A sender whose server applies what it accepts. `answer(kind, customers, body, number)` decides; None accepts."""
+
+    def __init__(self, clock, *, latency=0.05, answer=None):
+        self.clock, self.latency, self._answer = clock, latency, answer
+        self.requests = []
+        """(time, kind, customer entries, status) of every attempt."""
+        self.applied = {}
+        """How often each item was applied, by (kind, customer, item)."""
+        self.renewed = 0
+        self.renewable = True
+        self.log = []
+        """What happened in which order, shared with `RecordingJournal`."""
+        self.arrivals = []
+
+    async def prepare(self):
+        return None
+
+    async def send(self, kind, body, departed):
+        departed()
+        self.log.append(("wire", body))
+        self.arrivals.append(self.clock.now())
+        customers = json.loads(body)["customers"]
+        attempt = self._answer(kind, customers, body, len(self.requests)) if self._answer else None
+        if callable(attempt):
+            attempt = attempt()
+        attempt = attempt or ACCEPTED
+        began = self.clock.now()
+        self.requests.append((began, kind, customers, getattr(attempt, "status", None)))
+        if attempt in (ACCEPTED, LOST):
+            self._apply(kind, customers)
+        await self.clock.sleep(self.latency)
+        return attempt
+
+    def _apply(self, kind, customers):
+        field = CONTRACTS[kind].item_field
+        for customer in customers:
+            for item in customer[field] if field else [""]:
+                key = (str(kind), customer["id"], json.dumps(item, sort_keys=True))
+                self.applied[key] = self.applied.get(key, 0) + 1
+
+    def renew(self):
+        self.renewed += 1
+        return self.renewable
+
+    @property
+    def applied_customers(self):
+        return {customer for _, customer, _ in self.applied}
+
+
+class RecordingJournal:
+    """A journal that remembers the order of its notes."""
+
+    def __init__(self, log):
+        self.log = log
+
+    async def plan(self, batch):
+        self.log.append(("plan", batch.body))
+
+    async def send(self, batch):
+        self.log.append(("send", batch.body))
+
+    async def unsent(self, batch):
+        self.log.append(("unsent", batch.body))
+
+    async def settle(self, batch):
+        self.log.append(("settle", batch.body))
+
+    async def doubt(self, batch):
+        self.log.append(("doubt", batch.body))
+
+
+class Remembering:
+    """Dead letters, doubts and notices, kept in lists."""
+
+    def __init__(self):
+        self.letters, self.doubts, self.notices = [], [], []
+
+    def append(self, letters):
+        self.letters.extend(letters)
+
+    def add(self, batch, entries):
+        self.doubts.extend((batch, entry) for entry in entries)
+
+    def notify(self, notice):
+        self.notices.append(notice)
+
+
+class Bench:
+    """One phase over an in-memory API, in virtual time."""
+
+    def __init__(
+        self,
+        kind,
+        paths,
+        *,
+        answer=None,
+        windows=(),
+        uploaders=2,
+        latency=0.05,
+        drain_time=5.0,
+        max_body_bytes=4_000_000,
+        outage_limit=600.0,
+        block_bytes=65536,
+        hand_off=2,
+    ):
+        self.kind = kind
+        self.clock = FakeClock()
+        self.api = FakeApi(self.clock, answer=answer, latency=latency)
+        self.memory = Remembering()
+        self.brake = Brake(self.clock, drain_time=drain_time)
+        self.journal = RecordingJournal(self.api.log)
+        tally = Tally(CONTRACTS[kind])
+        self.gate = Gate(Pacer(windows), self.clock)
+        self.delivery = Delivery(
+            kind,
+            sender=self.api,
+            journal=self.journal,
+            gates=(self.gate,),
+            policy=RetryPolicy(first_delay=1, longest_delay=60, outage_limit=outage_limit, longest_hold=3660),
+            brake=self.brake,
+            clock=self.clock,
+            chance=lambda: 0.0,
+            tally=tally,
+            observer=self.memory,
+        )
+        self.phase = Phase(
+            kind,
+            find_inputs(paths),
+            decoder=Decoder(kind, max_line_bytes=1 << 20, remember_ids=10_000),
+            packer=Packer(CONTRACTS[kind], max_body_bytes=max_body_bytes, open_batches=8),
+            delivery=self.delivery,
+            tally=tally,
+            dead_letters=self.memory,
+            doubts=self.memory,
+            brake=self.brake,
+            clock=self.clock,
+            observer=self.memory,
+            uploaders=uploaders,
+            hand_off=hand_off,
+            block_bytes=block_bytes,
+            max_line_bytes=1 << 20,
+            remember_accepted=3,
+        )
+
+    async def run(self, *beside):
+        """Run the phase as a migration does; `beside` are coroutine functions that run next to it."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.clock.run)
+            tasks.start_soon(self.brake.drain)
+            for task in beside:
+                tasks.start_soon(task)
+            with self.brake.work:
+                await self.phase.run()
+            tasks.cancel_scope.cancel()
+        return self.phase.figures()
+
+
+def one_every(seconds):
+    return (Window(1, seconds),)
