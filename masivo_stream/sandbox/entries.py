@@ -1,0 +1,87 @@
+"""What a request asks for once its body was read: small values between the rules and the store."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+
+class Customer(Struct, frozen=True, kw_only=True):
+    """One customer to migrate; `body` is the record as it came."""
+
+    id: str
+    email: str
+    body: bytes
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """What the account keeps of one event. `issued` is the date as it came, `issued_at` the same in seconds."""
+
+    type: str
+    purchase_id: str
+    spend: Decimal
+    """What the order cost: `discounted_value`, or `value` where that is absent."""
+    issued: str
+    issued_at: float
+
+
+class CustomerEvents(Struct, frozen=True, kw_only=True):
+    """One customer's events."""
+
+    id: str
+    events: tuple[Event, ...]
+
+
+class Transaction(Struct, frozen=True, kw_only=True):
+    """What the account keeps of one transaction; `body` is the transaction as it came."""
+
+    reward_id: str
+    brand_id: str | None
+    type: str
+    amount: Decimal
+    issued_at: float
+    body: bytes
+
+
+class CustomerTransactions(Struct, frozen=True, kw_only=True):
+    """One customer's transactions."""
+
+    id: str
+    transactions: tuple[Transaction, ...]
+
+
+class Customers(Struct, frozen=True):
+    """The body of a customers request."""
+
+    entries: tuple[Customer, ...]
+
+
+class Events(Struct, frozen=True):
+    """The body of an events request."""
+
+    entries: tuple[CustomerEvents, ...]
+
+
+class Transactions(Struct, frozen=True):
+    """The body of a transactions request."""
+
+    entries: tuple[CustomerTransactions, ...]
+
+
+Batch = Customers | Events | Transactions
+
+
+class Refusal(Struct, frozen=True):
+    """Why a request is answered 422. `details` names index and field, never a value of the record."""
+
+    details: str
+
+
+def first_half(batch: Batch) -> Batch:
+    """Return the first half of the batch's entries, the larger one of an odd number."""
+    match batch:
+        case Customers(entries):
+            return Customers(entries[: -(-len(entries) // 2)])
+        case Events(grouped):
+            return Events(grouped[: -(-len(grouped) // 2)])
+        case Transactions(booked):
+            return Transactions(booked[: -(-len(booked) // 2)])

@@ -1,0 +1,220 @@
+"""The little language that names faults: what `--fault` takes.
+
+    SPEC    = NAME ["=" VALUE] { "," OPTION "=" VALUE }
+
+    status=CODE          answers CODE               [applied=yes|no] [retry_after=TEXT]
+    throttle             answers 429                [retry_after=TEXT, default abc; or a date, -1, 1e9]
+    reset                cuts the connection        when=before|after|mid|status (default after)
+    hang[=SECONDS]       says nothing for so long, then cuts; 3600 by default   [applied=yes|no]
+    delay=SECONDS        is late                    [jitter=SECONDS] [where=arrival|answer]
+    drip[=SECONDS]       spreads the answer's bytes over so long; 30 by default
+    garbage              answers something that is not HTTP         [applied=yes|no]
+    html                 answers 200 with a page, as a portal does  [applied=yes|no]
+    redirect=CODE        answers CODE               to=ORIGIN       [applied=yes|no]
+    empty                answers with the right status and no body
+    vague                refuses without saying what or where
+    partial              answers 422, although the first half took effect
+    late=SECONDS         takes effect so much later than usual
+    late-duplicate       accepts a customer's transactions again while the first are still in the queue
+    badtoken             answers the token call without a token
+
+Every fault takes `on=TARGET` (customers, events, transactions, auth, read, revert, migrate, all; default
+migrate, for badtoken auth), `rate=0..1` (chance per matching request), `times=N` (at most N hits) and `at=K` (only
+the K-th matching request, from 1). `applied` says whether the request took effect before its answer went wrong; no
+unless told. Requests refused with 401 or 429 by the rules do not count as matching, except for `delay` on arrival
+and `reset,when=before`, which strike before anybody looked. A value cannot hold a comma.
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from masivo_stream.sandbox.faults import (
+    MIGRATE,
+    BadToken,
+    Behaviour,
+    Cut,
+    Delay,
+    Drip,
+    Empty,
+    Fault,
+    Garbage,
+    Hang,
+    Html,
+    Late,
+    LateDuplicate,
+    Partial,
+    Place,
+    Redirect,
+    Reset,
+    Status,
+    Target,
+    Vague,
+)
+
+_HANG_SECONDS = 3600.0  # longer than any client waits
+_DRIP_SECONDS = 30.0
+_ABSURD_RETRY_AFTER = "abc"
+
+_TARGETS: dict[str, frozenset[Target]] = {
+    **{target.value: frozenset({target}) for target in Target},
+    "migrate": MIGRATE,
+    "all": frozenset(Target),
+}
+
+T = TypeVar("T")
+
+
+def parse_faults(specs: Iterable[str]) -> tuple[Fault, ...]:
+    """Read several specs.
+
+    Raises:
+        ValueError: as `parse_fault`.
+    """
+    return tuple(parse_fault(spec) for spec in specs)
+
+
+def parse_fault(spec: str) -> Fault:
+    """Read one spec, such as `status=503,applied=yes,rate=0.1,on=events`.
+
+    Raises:
+        ValueError: a name, an option or a value is unknown; the message names what comes nearest.
+    """
+    first, *rest = spec.split(",")
+    name, equals, value = first.partition("=")
+    name = name.strip()
+    if name not in _FAULTS:
+        raise ValueError(f'"{name}" is no fault{_nearest(name, _FAULTS)}; there are {", ".join(_FAULTS)}')
+    options = _Options(name, value.strip() if equals else None, rest)
+    behaviour = _FAULTS[name](options)
+    fault = Fault(
+        behaviour=behaviour,
+        on=options.choice("on", _TARGETS, "auth" if isinstance(behaviour, BadToken) else "migrate"),
+        rate=options.number("rate", 1.0, most=1.0),
+        times=options.count("times"),
+        at=options.count("at"),
+    )
+    options.close()
+    return fault
+
+
+class _Options:
+    """The parts of one spec, each to be read once; what nobody asked for is unknown."""
+
+    def __init__(self, name: str, value: str | None, parts: Iterable[str]) -> None:
+        self._name = name
+        self._given = {} if value is None else {name: value}
+        self._asked: list[str] = []
+        for part in parts:
+            key, equals, text = (piece.strip() for piece in part.partition("="))
+            if not equals or key in self._given:
+                raise ValueError(f'fault {name}: "{part.strip()}" is not an OPTION=VALUE, or the second of its name')
+            self._given[key] = text
+
+    def maybe(self, option: str) -> str | None:
+        self._asked.append(option)
+        return self._given.pop(option, None)
+
+    def required(self, option: str, example: str) -> str:
+        text = self.maybe(option)
+        if not text:
+            raise ValueError(f"fault {self._name} needs {option}={example}")
+        return text
+
+    def number(self, option: str, default: float | None, *, most: float = math.inf) -> float:
+        text = self.maybe(option)
+        if text is None and default is not None:
+            return default
+        if text is None or not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+", text, re.ASCII) or float(text) > most:
+            bound = "" if most == math.inf else f" up to {most:g}"
+            raise ValueError(f"fault {self._name}: {option} wants a number{bound}, such as {option}=0.5")
+        return float(text)
+
+    def count(self, option: str) -> int | None:
+        text = self.maybe(option)
+        if text is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", text, re.ASCII):
+            raise ValueError(f"fault {self._name}: {option} wants a whole number from 1")
+        return None if text is None else int(text)
+
+    def choice(self, option: str, among: Mapping[str, T], default: str) -> T:
+        text = self.maybe(option)
+        chosen = default if text is None else text
+        if chosen not in among:
+            raise ValueError(f"fault {self._name}: {option} is one of {', '.join(among)}{_nearest(chosen, among)}")
+        return among[chosen]
+
+    def applied(self) -> bool:
+        return self.choice("applied", {"yes": True, "no": False}, "no")
+
+    def code(self) -> int:
+        text = self.required(self._name, "CODE")
+        if not re.fullmatch(r"[2-5][0-9]{2}", text, re.ASCII):
+            raise ValueError(f"fault {self._name}: an HTTP status from 200 to 599, such as {self._name}=503")
+        return int(text)
+
+    def close(self) -> None:
+        for option in self._given:
+            near = _nearest(option, self._asked)
+            raise ValueError(f'fault {self._name}: "{option}" is no option of it{near}')
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.4)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def _status(options: _Options) -> Behaviour:
+    return Status(code=options.code(), applied=options.applied(), retry_after=options.maybe("retry_after"))
+
+
+def _throttle(options: _Options) -> Behaviour:
+    given = options.maybe("retry_after")
+    return Status(code=429, retry_after=_ABSURD_RETRY_AFTER if given is None else given)
+
+
+def _reset(options: _Options) -> Behaviour:
+    return Reset(when=options.choice("when", {cut.value: cut for cut in Cut}, Cut.AFTER))
+
+
+def _hang(options: _Options) -> Behaviour:
+    return Hang(seconds=options.number("hang", _HANG_SECONDS), applied=options.applied())
+
+
+def _delay(options: _Options) -> Behaviour:
+    return Delay(
+        seconds=options.number("delay", None),
+        jitter=options.number("jitter", 0.0),
+        where=options.choice("where", {place.value: place for place in Place}, Place.ARRIVAL),
+    )
+
+
+def _redirect(options: _Options) -> Behaviour:
+    return Redirect(
+        code=options.code(),
+        to=options.required("to", "http://elsewhere.test").rstrip("/"),
+        applied=options.applied(),
+    )
+
+
+_FAULTS: dict[str, Callable[[_Options], Behaviour]] = {
+    "status": _status,
+    "throttle": _throttle,
+    "reset": _reset,
+    "hang": _hang,
+    "delay": _delay,
+    "drip": lambda options: Drip(seconds=options.number("drip", _DRIP_SECONDS)),
+    "garbage": lambda options: Garbage(applied=options.applied()),
+    "html": lambda options: Html(applied=options.applied()),
+    "redirect": _redirect,
+    "empty": lambda _: Empty(),
+    "vague": lambda _: Vague(),
+    "partial": lambda _: Partial(),
+    "late": lambda options: Late(seconds=options.number("late", None)),
+    "late-duplicate": lambda _: LateDuplicate(),
+    "badtoken": lambda _: BadToken(),
+}
+
+FAULT_NAMES = tuple(_FAULTS)
+"""Every name a spec may begin with."""

@@ -1,0 +1,151 @@
+"""The faults a sandbox can be told to commit, as values.
+
+`fault_language` reads them from text, `chaos` throws them. Each stands for something that real networks, gateways and
+servers do to a client.
+"""
+
+import enum
+
+from msgspec import Struct
+
+from masivo_stream.model.contract import Kind
+
+
+class Target(enum.StrEnum):
+    """Which calls a request belongs to."""
+
+    CUSTOMERS = "customers"
+    EVENTS = "events"
+    TRANSACTIONS = "transactions"
+    AUTH = "auth"
+    READ = "read"
+    REVERT = "revert"
+
+
+MIGRATE = frozenset(Target(kind.value) for kind in Kind)
+"""The three calls that carry records."""
+
+
+class Cut(enum.StrEnum):
+    """When a connection is cut: RST before the body is read or after the effect, FIN in body or status line."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    MID = "mid"
+    STATUS = "status"
+
+
+class Place(enum.StrEnum):
+    """Where a delay sits: before the request is seen, or between its effect and its answer."""
+
+    ARRIVAL = "arrival"
+    ANSWER = "answer"
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """Answer `code`; `retry_after` is the header's text, None for no header."""
+
+    code: int
+    applied: bool = False
+    retry_after: str | None = None
+
+
+class Reset(Struct, frozen=True, kw_only=True):
+    """Cut the connection."""
+
+    when: Cut = Cut.AFTER
+
+
+class Hang(Struct, frozen=True, kw_only=True):
+    """Say nothing for `seconds`, then cut the connection."""
+
+    seconds: float
+    applied: bool = False
+
+
+class Delay(Struct, frozen=True, kw_only=True):
+    """Be `seconds` late, and up to `jitter` seconds more."""
+
+    seconds: float
+    jitter: float = 0.0
+    where: Place = Place.ARRIVAL
+
+
+class Drip(Struct, frozen=True, kw_only=True):
+    """Spread the answer's bytes over `seconds`."""
+
+    seconds: float
+
+
+class Garbage(Struct, frozen=True, kw_only=True):
+    """Answer bytes that are no HTTP."""
+
+    applied: bool = False
+
+
+class Html(Struct, frozen=True, kw_only=True):
+    """Answer 200 with a page."""
+
+    applied: bool = False
+
+
+class Redirect(Struct, frozen=True, kw_only=True):
+    """Point to another origin."""
+
+    code: int
+    to: str
+    applied: bool = False
+
+
+class Empty(Struct, frozen=True):
+    """Answer without a body."""
+
+
+class Vague(Struct, frozen=True):
+    """Refuse without a reason."""
+
+
+class Partial(Struct, frozen=True):
+    """Refuse, although the first half took effect."""
+
+
+class Late(Struct, frozen=True, kw_only=True):
+    """Take effect `seconds` later than usual."""
+
+    seconds: float
+
+
+class LateDuplicate(Struct, frozen=True):
+    """Do not look into the queue for a customer's earlier transactions."""
+
+
+class BadToken(Struct, frozen=True):
+    """Answer the token call without a token."""
+
+
+Behaviour = (
+    Status
+    | Reset
+    | Hang
+    | Delay
+    | Drip
+    | Garbage
+    | Html
+    | Redirect
+    | Empty
+    | Vague
+    | Partial
+    | Late
+    | LateDuplicate
+    | BadToken
+)
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """A behaviour and the requests it strikes."""
+
+    behaviour: Behaviour
+    on: frozenset[Target] = MIGRATE
+    rate: float = 1.0
+    times: int | None = None
+    at: int | None = None

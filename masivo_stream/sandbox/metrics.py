@@ -1,0 +1,114 @@
+"""Recalculate a customer's metrics and tier from purchases, as the API does after events.
+
+Source: guides/migrate-customers (after events, from those of type PURCHASE only). Which tier a spend earns is the
+account's own programme; *decision:* the three below, with ids that never change.
+"""
+
+import calendar
+import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec import UNSET, Struct, UnsetType
+
+PURCHASE = "PURCHASE"
+"""The only type of event that counts."""
+
+TIERS: tuple[tuple[Decimal, str], ...] = (
+    (Decimal(0), "71e40000-0000-4000-8000-000000000001"),
+    (Decimal(1_000), "71e40000-0000-4000-8000-000000000002"),
+    (Decimal(10_000), "71e40000-0000-4000-8000-000000000003"),
+)
+"""Lifetime spend from which a tier is held, and its id; ascending."""
+
+
+class Purchase(Struct, frozen=True, kw_only=True):
+    """One applied PURCHASE event. Times in wall seconds; `issued` is the date as it came."""
+
+    spend: Decimal
+    issued: str
+    issued_at: float
+    applied_at: float
+
+
+class Period(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """The metrics of one span of time, as `customers/[id]/get` shows them. Dates are RFC 3339."""
+
+    from_: str
+    to: str
+    tier_id: str | UnsetType | None = UNSET
+    last_visit: str | UnsetType | None = UNSET
+    spend_total: float | UnsetType | None = UNSET
+    number_of_purchases: float | UnsetType | None = UNSET
+    last_session: str | UnsetType | None = UNSET
+
+
+class Metrics(Struct, frozen=True, kw_only=True):
+    """A customer's metrics: any of nine periods, and when they were last calculated."""
+
+    lifetime: Period | UnsetType = UNSET
+    last_year: Period | UnsetType = UNSET
+    this_year: Period | UnsetType = UNSET
+    last_month: Period | UnsetType = UNSET
+    this_month: Period | UnsetType = UNSET
+    last_quarter: Period | UnsetType = UNSET
+    this_quarter: Period | UnsetType = UNSET
+    last_semester: Period | UnsetType = UNSET
+    this_semester: Period | UnsetType = UNSET
+    updated_at: str | UnsetType = UNSET
+
+
+def recalculate(purchases: Iterable[Purchase], *, registered: str, now: float) -> Metrics | None:
+    """Return the metrics that `purchases` make, None where there are none.
+
+    `lifetime` reaches from the registration to the recalculation, `this_year` over the calendar year (UTC) of
+    `now`. The other periods are not emulated.
+    """
+    counted = sorted(purchases, key=lambda purchase: purchase.issued_at)
+    if not counted:
+        return None
+    updated = date_text(max(purchase.applied_at for purchase in counted))
+    year = dt.datetime.fromtimestamp(now, dt.UTC).year
+    begin, end = year_span(year)
+    recent = [purchase for purchase in counted if begin <= purchase.issued_at < end]
+    tier = tier_of(sum((purchase.spend for purchase in counted), Decimal()))
+    return Metrics(
+        lifetime=_period(counted, registered, updated, tier),
+        this_year=_period(recent, date_text(begin), date_text(end), tier),
+        updated_at=updated,
+    )
+
+
+def tier_of(spend: Decimal) -> str:
+    """Return the id of the tier that a lifetime's `spend` earns; the first one for a negative spend."""
+    return next((tier for threshold, tier in reversed(TIERS) if spend >= threshold), TIERS[0][1])
+
+
+def year_span(year: int) -> tuple[float, float]:
+    """Return where a calendar year (UTC, 1 to 9999) begins and ends, in wall seconds."""
+    begin = dt.datetime(year, 1, 1, tzinfo=dt.UTC)
+    days = 366 if calendar.isleap(year) else 365  # the year 10000 is no datetime, but a number of seconds
+    return begin.timestamp(), begin.timestamp() + days * 86_400.0
+
+
+def date_text(seconds: float) -> str:
+    """Write wall seconds as RFC 3339 in UTC."""
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def json_number(amount: Decimal) -> float:
+    """Return the double nearest to `amount`; JSON has no infinity, so the largest one stands for more."""
+    largest = Decimal("1.7976931348623157e308")
+    return float(max(-largest, min(largest, amount)))
+
+
+def _period(purchases: list[Purchase], begin: str, end: str, tier: str) -> Period:
+    return Period(
+        from_=begin,
+        to=end,
+        tier_id=tier,
+        last_visit=purchases[-1].issued if purchases else None,
+        spend_total=json_number(sum((purchase.spend for purchase in purchases), Decimal())),
+        number_of_purchases=len(purchases),
+    )

@@ -1,0 +1,198 @@
+"""The emulated account behind the calls: joins rules, store, limits, tokens and faults.
+
+It knows no HTTP beyond status codes and headers. Requests take effect one after the other, since every step that
+touches the store is free of awaits; the judging of large bodies runs in a thread, so that nobody's arrival is
+stamped late meanwhile.
+"""
+
+import random
+import re
+from collections import deque
+from collections.abc import Mapping
+
+import anyio.lowlevel
+import anyio.to_thread
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.explain import problems
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.records import Timestamp
+from masivo_stream.sandbox import tokens
+from masivo_stream.sandbox.admission import admit
+from masivo_stream.sandbox.answers import Answer, EnqueuedAnswer, RevertedAnswer, TokenAnswer, answer, refusal
+from masivo_stream.sandbox.chaos import Chaos, Course
+from masivo_stream.sandbox.clock import Clock
+from masivo_stream.sandbox.door import Door
+from masivo_stream.sandbox.entries import Batch, Refusal, first_half
+from masivo_stream.sandbox.faults import Target
+from masivo_stream.sandbox.metrics import year_span
+from masivo_stream.sandbox.options import SandboxOptions
+from masivo_stream.sandbox.rules import VAGUE, judge, judge_transaction, refuse
+from masivo_stream.sandbox.store import Store
+from masivo_stream.sandbox.views import customer_view, recent_span, transactions_view
+
+_YEAR = re.compile(r"\A0*[1-9][0-9]{0,3}\Z", re.ASCII)
+_JUDGED_ON_THE_LOOP = 32 * 1024  # bytes; below, the hop to a thread costs more than the judging
+_REVERTED_AT_ONCE = 200  # customers; some ten milliseconds
+
+
+class Noted(Struct, frozen=True, kw_only=True):
+    """One request as `/__sandbox/requests` tells it: no id, no body, no header."""
+
+    method: str
+    path: str
+    """The call's path, with `{id}` where an id stood."""
+    outcome: str
+    arrival: float
+    """Seconds since the sandbox started."""
+    bytes: int | None
+    """Length of the body as announced."""
+
+
+class _Period(Struct):
+    start_date: Timestamp
+    end_date: Timestamp
+
+
+class Moment:
+    """The account as the rules see it at one moment (`admission.Account`)."""
+
+    def __init__(self, store: Store, now: float) -> None:
+        self._store = store
+        self._now = now
+        self.body_of = store.body_of
+        self.owner_of = store.owner_of
+
+    def visible_body_of(self, customer: str) -> bytes | None:
+        """Return the record of a customer whose effect has come."""
+        found = self._store.visible(customer, self._now)
+        return None if found is None else found[0]
+
+    def has_transactions(self, customer: str, *, queued: bool) -> bool:
+        """Tell whether migrated transactions count, those of the future included or not."""
+        return self._store.has_transactions(customer, float("inf") if queued else self._now)
+
+
+class Service:
+    """One sandbox's account."""
+
+    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+        """Open the store.
+
+        Raises:
+            ConfigurationError: the store cannot be used.
+        """
+        self.options = options
+        self.clock = clock
+        self.store = Store(options.store)
+        self.chaos = Chaos(options.faults, random.Random(options.seed))  # noqa: S311 - chance for faults, no secret
+        self.noted: deque[Noted] = deque(maxlen=options.request_log)
+        self._secret = self.store.secret()
+        self.door = Door(api_key=options.api_key, secret=self._secret, limits=options.limits)
+        self._started = clock.monotonic()
+
+    def authorize(self, course: Course) -> Answer:
+        """Issue a token."""
+        if course.bad_token:
+            return Answer(status=200, body=b"{}")
+        token = tokens.issue(self._secret, self.clock.wall(), self.options.token_lifetime)
+        return answer(200, TokenAnswer(token))
+
+    async def migrate(self, kind: Kind, body: bytes, course: Course) -> Answer:
+        """Judge a body and take it in."""
+        verdict = await self._judge(kind, body)
+        if isinstance(verdict, Refusal):
+            return _refused(verdict, course)
+        now = self.clock.wall()
+        against = admit(verdict, Moment(self.store, now), look_into_queue=not course.late_duplicate)
+        if against is not None:
+            return _refused(against, course)
+        self.store.enqueue(
+            first_half(verdict) if course.partial else verdict, now + self.options.visible_after + course.late
+        )
+        return refusal(422, VAGUE) if course.partial else answer(201, EnqueuedAnswer())
+
+    async def _judge(self, kind: Kind, body: bytes) -> Batch | Refusal:
+        discounted = self.options.discounted_value
+        if len(body) <= _JUDGED_ON_THE_LOOP:
+            return judge(kind, body, discounted_value=discounted)
+        return await anyio.to_thread.run_sync(lambda: judge(kind, body, discounted_value=discounted))
+
+    async def revert(self, body: bytes) -> Answer:
+        """Take back the customers applied in a period, some at a time: others are served in between."""
+        found = _period(body)
+        if isinstance(found, Refusal):
+            return refusal(422, found.details)
+        now = self.clock.wall()
+        count, after = 0, (float("-inf"), 0)
+        while places := self.store.revert(*found, now, after, _REVERTED_AT_ONCE):
+            count, after = count + len(places), places[-1]
+            await anyio.lowlevel.checkpoint()
+        return answer(200, RevertedAnswer(count))
+
+    def customer(self, customer: str) -> Answer:
+        """Show a customer."""
+        now = self.clock.wall()
+        found = self.store.visible(customer, now)
+        if found is None:
+            return refusal(404, "no such customer")
+        native = [entry for entry in self.store.transactions(customer, now) if entry.native]
+        view = customer_view(*found, self.store.purchases(customer, now), native, now)
+        return answer(200, view)
+
+    def transactions(self, customer: str, query: Mapping[str, str]) -> Answer:
+        """Show a customer's transactions, newest first; without a year, the recent ones."""
+        now = self.clock.wall()
+        year = query.get("year")
+        if year is not None and not _YEAR.match(year):
+            return refusal(422, "year: expected a whole number from 1 to 9999")
+        if self.store.visible(customer, now) is None:
+            return refusal(404, "no such customer")
+        entries = self.store.transactions(
+            customer,
+            now,
+            issued=recent_span(now) if year is None else year_span(int(year)),
+            brand_id=query.get("brand_id"),
+            reward_id=query.get("reward_id"),
+            type_=query.get("type"),
+        )
+        return answer(200, transactions_view(entries))
+
+    # Beside the API
+
+    def add_native(self, customer: str, body: bytes) -> Answer:
+        """Let a customer make a transaction after the migration."""
+        now = self.clock.wall()
+        if self.store.visible(customer, now) is None:
+            return refusal(404, "no such customer")
+        entry = judge_transaction(body)
+        if isinstance(entry, Refusal):
+            return refusal(422, entry.details)
+        self.store.add_native(customer, entry, now)
+        return answer(201, EnqueuedAnswer())
+
+    def note(self, target: Target, method: str, path: str, outcome: str, *, arrived: float, length: int | None) -> None:
+        """Remember one request for the ledger and the list of requests."""
+        self.store.count(target.value, outcome)
+        self.noted.append(
+            Noted(method=method, path=path, outcome=outcome, arrival=arrived - self._started, bytes=length)
+        )
+
+
+def _refused(verdict: Refusal, course: Course) -> Answer:
+    return refusal(422, VAGUE if course.vague else verdict.details)
+
+
+def _period(body: bytes) -> tuple[float, float] | Refusal:
+    try:
+        value = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return Refusal("body: not valid JSON")
+    found = problems(_Period, value)
+    if found:
+        return refuse(found[0].path or ("body",), found[0].message)
+    period = msgspec.convert(value, _Period)
+    if period.start_date >= period.end_date:
+        return Refusal("start_date: expected a moment before end_date")
+    return period.start_date.timestamp(), period.end_date.timestamp()

@@ -1,0 +1,269 @@
+"""What the account holds, in SQLite: in memory, or in one file of mode 0600 that outlives the process.
+
+The queue is not a place but a time: every row carries `visible_at`, and counts as applied once that has come. So
+nothing has to be moved, effects appear in the order of their times, and no step grows with the queue. A revert
+stamps `reverted_at` instead of deleting, so that the ledger keeps the history.
+
+Times are wall seconds and come in as arguments. One connection, one thread, no awaits inside: each method is one
+transaction, so requests take effect one after the other.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+from msgspec import Struct
+
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.sandbox.entries import Batch, Customers, Events, Transaction, Transactions
+from masivo_stream.sandbox.ledger import LedgerPages
+from masivo_stream.sandbox.metrics import PURCHASE, Purchase
+from masivo_stream.sandbox.store_file import open_store
+
+
+class StoredTransaction(Struct, frozen=True, kw_only=True):
+    """One applied transaction. `body` is what came, `applied_at` wall seconds."""
+
+    seq: int
+    native: bool
+    reward_id: str
+    type: str
+    amount: Decimal
+    body: bytes
+    applied_at: float
+
+
+class Store:
+    """One account's memory. Close it in the thread that opened it."""
+
+    def __init__(self, path: str) -> None:
+        """Open or create the store at `path`; `:memory:` for none.
+
+        Raises:
+            ConfigurationError: the file is no store of ours, or somebody else's, or in use.
+        """
+        try:
+            self._db = open_store(path)
+        except (OSError, sqlite3.Error) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise ConfigurationError(
+                f"the sandbox cannot use {path} as its store: {why}",
+                operation="open the sandbox's store",
+                place=path,
+                hint="name a new file, or stop the other sandbox that uses it",
+            ) from error
+
+        self.ledger = LedgerPages(self._db)
+
+    def close(self) -> None:
+        """Write out what is left and let go of the file."""
+        self._db.close()
+
+    def secret(self) -> bytes:
+        """Return the key that signs tokens: as old as the store, so that a restart keeps them valid."""
+        (value,) = self._db.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()
+        return bytes(value)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # Taking in
+
+    def enqueue(self, batch: Batch, visible_at: float) -> None:
+        """Take in a batch that the rules admitted; its effects count from `visible_at` on."""
+        with self._transaction():
+            self._db.execute("INSERT INTO batches (visible_at) VALUES (?)", (visible_at,))
+            match batch:
+                case Customers():
+                    self._insert_customers(batch, visible_at)
+                case Events():
+                    self._insert_events(batch, visible_at)
+                case Transactions():
+                    self._insert_transactions(batch, visible_at)
+
+    def _insert_customers(self, batch: Customers, visible_at: float) -> None:
+        for entry in batch.entries:
+            repeat = self.body_of(entry.id) is not None
+            self._db.execute(
+                "INSERT INTO customers (id, email, body, repeat, visible_at) VALUES (?, ?, ?, ?, ?)",
+                (entry.id, entry.email, b"" if repeat else entry.body, repeat, visible_at),
+            )
+
+    def _insert_events(self, batch: Events, visible_at: float) -> None:
+        self._db.executemany(
+            "INSERT INTO events (customer, purchase_id, type, spend, issued, issued_at, visible_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    entry.id,
+                    event.purchase_id,
+                    event.type,
+                    str(event.spend),
+                    event.issued,
+                    event.issued_at,
+                    visible_at,
+                )
+                for entry in batch.entries
+                for event in entry.events
+            ),
+        )
+
+    def _insert_transactions(self, batch: Transactions, visible_at: float) -> None:
+        for entry in batch.entries:
+            for transaction in entry.transactions:
+                self._insert_transaction(entry.id, transaction, visible_at, native=False)
+
+    def _insert_transaction(self, customer: str, transaction: Transaction, visible_at: float, *, native: bool) -> None:
+        self._db.execute(
+            "INSERT INTO transactions"
+            " (customer, native, reward_id, brand_id, type, amount, body, issued_at, visible_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                customer,
+                native,
+                transaction.reward_id,
+                transaction.brand_id,
+                transaction.type,
+                str(transaction.amount),
+                transaction.body,
+                transaction.issued_at,
+                visible_at,
+            ),
+        )
+
+    def add_native(self, customer: str, transaction: Transaction, now: float) -> None:
+        """Record a transaction the customer made after the migration: from now on no revert takes them back."""
+        with self._transaction():
+            self._insert_transaction(customer, transaction, now, native=True)
+
+    def count(self, target: str, outcome: str) -> None:
+        """Count one request for the ledger."""
+        self._db.execute(
+            "INSERT INTO requests (target, outcome, n) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+            (target, outcome),
+        )
+
+    def revert(
+        self, begin: float, end: float, now: float, after: tuple[float, int], most: int
+    ) -> list[tuple[float, int]]:
+        """Take back up to `most` customers applied from `begin` to `end` without a native transaction.
+
+        Their events and transactions go with them; what is still queued for them is dropped. Returns the places of
+        the customers taken back: call again with the last one as `after` until the list is empty.
+        """
+        with self._transaction():
+            rows = self._db.execute(
+                "SELECT visible_at, seq, id FROM customers AS c"
+                " WHERE repeat = 0 AND reverted_at IS NULL AND visible_at >= ? AND visible_at <= min(?, ?)"
+                " AND (visible_at, seq) > (?, ?) AND NOT EXISTS"
+                " (SELECT 1 FROM transactions WHERE customer = c.id AND native = 1 AND reverted_at IS NULL)"
+                " ORDER BY visible_at, seq LIMIT ?",
+                (begin, end, now, *after, most),
+            ).fetchall()
+            for _, _, customer in rows:
+                self._revert_customer(customer, now)
+        return [(visible_at, seq) for visible_at, seq, _ in rows]
+
+    def _revert_customer(self, customer: str, now: float) -> None:
+        self._db.execute("DELETE FROM customers WHERE id = ? AND visible_at > ?", (customer, now))
+        self._db.execute("DELETE FROM events WHERE customer = ? AND visible_at > ?", (customer, now))
+        self._db.execute("DELETE FROM transactions WHERE customer = ? AND visible_at > ?", (customer, now))
+        stamp = (now, customer)
+        self._db.execute("UPDATE customers SET reverted_at = ? WHERE id = ? AND reverted_at IS NULL", stamp)
+        self._db.execute("UPDATE events SET reverted_at = ? WHERE customer = ? AND reverted_at IS NULL", stamp)
+        self._db.execute("UPDATE transactions SET reverted_at = ? WHERE customer = ? AND reverted_at IS NULL", stamp)
+
+    # Looking up
+
+    def body_of(self, customer: str) -> bytes | None:
+        """Return the record of a customer who is there or queued."""
+        row = self._db.execute(
+            "SELECT body FROM customers WHERE id = ? AND repeat = 0 AND reverted_at IS NULL", (customer,)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def owner_of(self, email: str) -> str | None:
+        """Return the id of the customer, there or queued, whose email this is."""
+        row = self._db.execute(
+            "SELECT id FROM customers WHERE email = ? AND repeat = 0 AND reverted_at IS NULL", (email,)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def visible(self, customer: str, now: float) -> tuple[bytes, float] | None:
+        """Return the record of a customer who is there, and since when."""
+        row = self._db.execute(
+            "SELECT body, visible_at FROM customers"
+            " WHERE id = ? AND repeat = 0 AND reverted_at IS NULL AND visible_at <= ?",
+            (customer, now),
+        ).fetchone()
+        return None if row is None else (bytes(row[0]), float(row[1]))
+
+    def has_transactions(self, customer: str, until: float) -> bool:
+        """Tell whether migrated transactions of this customer are, or will be, applied at `until`."""
+        row = self._db.execute(
+            "SELECT 1 FROM transactions WHERE customer = ? AND native = 0 AND reverted_at IS NULL AND visible_at <= ?",
+            (customer, until),
+        ).fetchone()
+        return row is not None
+
+    def purchases(self, customer: str, now: float) -> list[Purchase]:
+        """Return the applied PURCHASE events of a customer."""
+        rows = self._db.execute(
+            "SELECT spend, issued, issued_at, visible_at FROM events"
+            " WHERE customer = ? AND type = ? AND reverted_at IS NULL AND visible_at <= ?",
+            (customer, PURCHASE, now),
+        )
+        return [
+            Purchase(spend=Decimal(spend), issued=issued, issued_at=issued_at, applied_at=applied_at)
+            for spend, issued, issued_at, applied_at in rows
+        ]
+
+    def transactions(
+        self,
+        customer: str,
+        now: float,
+        *,
+        issued: tuple[float, float] = (float("-inf"), float("inf")),
+        brand_id: str | None = None,
+        reward_id: str | None = None,
+        type_: str | None = None,
+    ) -> list[StoredTransaction]:
+        """Return a customer's applied transactions issued from `issued[0]` up to before `issued[1]`, newest first."""
+        rows = self._db.execute(
+            "SELECT seq, native, reward_id, type, amount, body, visible_at FROM transactions"
+            " WHERE customer = :customer AND reverted_at IS NULL AND visible_at <= :now"
+            " AND issued_at >= :begin AND issued_at < :end"
+            " AND (:brand IS NULL OR brand_id = :brand)"
+            " AND (:reward IS NULL OR lower(reward_id) = lower(:reward))"
+            " AND (:type IS NULL OR type = :type)"
+            " ORDER BY issued_at DESC, seq DESC",
+            {
+                "customer": customer,
+                "now": now,
+                "begin": issued[0],
+                "end": issued[1],
+                "brand": brand_id,
+                "reward": reward_id,
+                "type": type_,
+            },
+        )
+        return [
+            StoredTransaction(
+                seq=seq,
+                native=bool(native),
+                reward_id=reward,
+                type=kind,
+                amount=Decimal(amount),
+                body=bytes(body),
+                applied_at=applied_at,
+            )
+            for seq, native, reward, kind, amount, body, applied_at in rows
+        ]

@@ -1,0 +1,55 @@
+"""Issue and check the bearer tokens of the sandbox: JWTs (RFC 7519) signed with HS256.
+
+The vendor's guide (guides/integrate-with-masivo) shows `{"data": "<JWT>"}` whose `exp` ends it an hour later.
+Only what this module itself issued is accepted, so the header is compared, never interpreted.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import math
+
+import msgspec
+from msgspec import Struct
+
+_HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
+
+
+class Claims(Struct, frozen=True, kw_only=True):
+    """What a token says about itself: seconds since 1970."""
+
+    iat: int
+    exp: float
+    sub: str = "sandbox"
+
+
+def issue(secret: bytes, now: float, lifetime: float) -> str:
+    """Return a token issued at `now` (wall seconds) that ends `lifetime` seconds later."""
+    issued = math.floor(now)  # as the usual libraries do: whole seconds
+    ends = issued + lifetime
+    claims = Claims(iat=issued, exp=int(ends) if float(ends).is_integer() else ends)
+    signed = _HEADER + b"." + base64.urlsafe_b64encode(msgspec.json.encode(claims)).rstrip(b"=")
+    return (signed + b"." + _signature(secret, signed)).decode()
+
+
+def is_valid(secret: bytes, token: str, now: float) -> bool:
+    """Tell whether `token` is ours and has not ended at `now` (wall seconds)."""
+    signed, _, signature = token.encode("utf-8", "surrogateescape").rpartition(b".")
+    if not hmac.compare_digest(signature, _signature(secret, signed)):
+        return False
+    header, _, payload = signed.partition(b".")
+    try:
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)), type=Claims)
+    except (ValueError, binascii.Error):
+        return False
+    return header == _HEADER and now < claims.exp
+
+
+def same_key(given: str, wanted: str) -> bool:
+    """Compare two keys in a time that does not tell how much of them agrees."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode())
+
+
+def _signature(secret: bytes, signed: bytes) -> bytes:
+    return base64.urlsafe_b64encode(hmac.digest(secret, signed, hashlib.sha256)).rstrip(b"=")

@@ -1,0 +1,90 @@
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.sandbox import FAULT_NAMES, fault_language, parse_fault
+from masivo_stream.sandbox.faults import (
+    MIGRATE,
+    BadToken,
+    Cut,
+    Delay,
+    Drip,
+    Fault,
+    Hang,
+    Late,
+    Place,
+    Redirect,
+    Reset,
+    Status,
+    Target,
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [
+        (
+            "status=503,applied=yes,rate=0.1,on=events",
+            Fault(behaviour=Status(code=503, applied=True), rate=0.1, on=frozenset({Target.EVENTS})),
+        ),
+        ("status=503,retry_after=7", Fault(behaviour=Status(code=503, retry_after="7"))),
+        ("throttle", Fault(behaviour=Status(code=429, retry_after="abc"))),
+        ("throttle,retry_after=", Fault(behaviour=Status(code=429, retry_after=""))),
+        ("reset,when=mid,at=3", Fault(behaviour=Reset(when=Cut.MID), at=3)),
+        ("hang=30,applied=yes,on=all", Fault(behaviour=Hang(seconds=30, applied=True), on=frozenset(Target))),
+        ("delay=0.5, jitter=.25, where=answer", Fault(behaviour=Delay(seconds=0.5, jitter=0.25, where=Place.ANSWER))),
+        ("drip", Fault(behaviour=Drip(seconds=30))),
+        ("redirect=307,to=http://x.test/", Fault(behaviour=Redirect(code=307, to="http://x.test"))),
+        ("late=60,times=2", Fault(behaviour=Late(seconds=60), times=2)),
+        ("badtoken", Fault(behaviour=BadToken(), on=frozenset({Target.AUTH}))),
+        ("vague,on=migrate", Fault(behaviour=parse_fault("vague").behaviour, on=MIGRATE)),
+    ],
+)
+def test_a_spec_becomes_a_value(spec, fault):
+    """Each part of the grammar has its place in the value."""
+    assert parse_fault(spec) == fault
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("statsu=503", 'did you mean "status"'),
+        ("", "there are status"),
+        ("status=503,aplied=yes", 'did you mean "applied"'),
+        ("vague,applied=yes", '"applied" is no option'),
+        ("empty=5", '"empty" is no option'),
+        ("status=503,on=event", 'did you mean "events"'),
+        ("status=503,applied=maybe", "applied is one of yes, no"),
+        ("status", "needs status=CODE"),
+        ("status=99", "200 to 599"),
+        ("status=abc", "200 to 599"),
+        ("redirect=302", "needs to="),
+        ("delay=-1", "wants a number"),
+        ("delay", "wants a number"),
+        ("late=soon", "wants a number"),
+        ("reset,rate=2", "up to 1"),
+        ("reset,rate=nan", "wants a number"),
+        ("reset,times=0", "whole number from 1"),
+        ("reset,at=1,at=2", "second of its name"),
+        ("reset,when", "not an OPTION=VALUE"),
+    ],
+)
+def test_a_wrong_spec_says_what_would_be_right(spec, says):
+    """An unknown name, option or value is refused, and the nearest right one named."""
+    with pytest.raises(ValueError, match=says):
+        parse_fault(spec)
+
+
+@given(st.lists(st.one_of(st.sampled_from([*FAULT_NAMES, "on=all", "rate=0.5", "=", ""]), st.text()), max_size=4))
+def test_any_text_is_a_fault_or_a_value_error(parts):
+    """The parser never fails in another way."""
+    with contextlib.suppress(ValueError):
+        parse_fault(",".join(parts))
+
+
+@pytest.mark.parametrize("name", FAULT_NAMES)
+def test_every_fault_is_in_the_grammar(name):
+    """The module's text, which `--help` may show, has a line for every name."""
+    assert any(line.startswith(f"    {name}") for line in (fault_language.__doc__ or "").splitlines())

@@ -1,0 +1,60 @@
+import base64
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.sandbox import tokens
+
+SECRET = b"secret"
+
+
+def claims(token: str) -> dict[str, float]:
+    payload = token.split(".")[1]
+    return msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+@given(st.floats(0, 4e9), st.integers(1, 100_000))
+def test_a_token_ends_a_lifetime_after_it_was_issued(now, lifetime):
+    """`exp - iat` is the lifetime in whole seconds; until `exp` the token holds, from then on it does not."""
+    token = tokens.issue(SECRET, now, lifetime)
+    said = claims(token)
+    assert said["exp"] - said["iat"] == lifetime
+    assert isinstance(said["exp"], int)
+    assert said["iat"] <= now < said["iat"] + 1
+    assert tokens.is_valid(SECRET, token, said["exp"] - 0.001)
+    assert not tokens.is_valid(SECRET, token, said["exp"])
+
+
+@given(st.data())
+def test_a_changed_token_is_worth_nothing(data):
+    """Whatever character is changed, the token is refused."""
+    token = tokens.issue(SECRET, 0, 100)
+    place = data.draw(st.integers(0, len(token) - 1))
+    other = data.draw(st.characters())
+    changed = token[:place] + other + token[place + 1 :]
+    assert tokens.is_valid(SECRET, changed, 1) == (changed == token)
+
+
+@given(st.text())
+def test_any_text_is_judged_without_an_error(text):
+    """A token is compared, never trusted: arbitrary text is just not valid."""
+    assert not tokens.is_valid(SECRET, text, 0)
+
+
+def test_another_secret_makes_another_token():
+    """A token of one sandbox is refused by another."""
+    assert not tokens.is_valid(b"another", tokens.issue(SECRET, 0, 100), 1)
+
+
+def test_a_signed_payload_without_claims_is_refused():
+    """Even a right signature does not make a token out of something else."""
+    signed = b"x." + base64.urlsafe_b64encode(b"[]").rstrip(b"=")
+    assert not tokens.is_valid(SECRET, (signed + b"." + tokens._signature(SECRET, signed)).decode(), 0)
+
+
+def test_keys_are_the_same_or_not():
+    """Keys compare as wholes, with whatever characters a header held."""
+    assert tokens.same_key("abc", "abc")
+    assert not tokens.same_key("ab", "abc")
+    assert not tokens.same_key("\udcff", "abc")

@@ -1,0 +1,255 @@
+"""Each fault as a client sees it: on the socket."""
+
+import asyncio
+import contextlib
+
+import aiohttp
+import pytest
+from sandbox import made
+from sandbox.client import Client
+
+from masivo_stream.sandbox import parse_limits
+
+HEAD = "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+
+
+async def exchange(client: Client, path: str = "/customers/migrate", body: bytes | None = None) -> tuple[bytes, str]:
+    """Send one request over a bare socket; return the bytes that came back and how the connection ended."""
+    token = await client.token()
+    content = made.body(made.customer("c")) if body is None else body
+    reader, writer = await asyncio.open_connection(client.sandbox.host, client.sandbox.port)
+    head = HEAD.format(path="/api/storefront/v1" + path, token=token)
+    writer.write(f"{head}Content-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode() + content)
+    received, end = b"", "closed"
+    try:
+        while piece := await reader.read(65536):
+            received += piece
+    except ConnectionResetError:
+        end = "reset"
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionResetError):
+            await writer.wait_closed()
+    return received, end
+
+
+async def applied(client: Client) -> bool:
+    """Tell whether the customer `c` takes effect, now or with the queue's delay."""
+    client.clock.advance(1000)
+    return client.ledger().customers == {"c": 1}
+
+
+@pytest.mark.parametrize("said", ["no", "yes"])
+@pytest.mark.parametrize("code", [400, 401, 403, 408, 409, 500, 502, 503, 504, 599])
+async def test_status(start, code, said):
+    """The status is answered in the API's form; the request took effect or not, as told."""
+    client = await start(f"status={code},applied={said}")
+    reply = await client.customers(made.customer("c"))
+    assert (reply.status, set(reply.json)) == (code, {"error", "details"})
+    assert client.ledger().requests["customers"] == {str(code): 1}
+    assert await applied(client) == (said == "yes")
+
+
+async def test_a_status_without_content(start):
+    """A 204 has no body, whatever the sandbox would say."""
+    client = await start("status=204,applied=yes")
+    reply = await client.customers(made.customer("c"))
+    assert (reply.status, reply.text) == (204, "")
+    assert await applied(client)
+
+
+@pytest.mark.parametrize("text", ["abc", "", "-1", "1e9", "Sun, 15 Jun 2025 15:07:00 GMT", "7.5"])
+async def test_throttle(start, text):
+    """A 429 with whatever Retry-After, and nothing taken in."""
+    date = text.replace(",", "")  # a spec's comma separates
+    client = await start(f"throttle,retry_after={date}")
+    reply = await client.customers(made.customer("c"))
+    assert (reply.status, reply.headers["Retry-After"]) == (429, date)
+    assert not await applied(client)
+
+
+@pytest.mark.parametrize(("when", "takes_effect"), [("before", False), ("after", True)])
+async def test_reset(start, when, takes_effect):
+    """The peer sees RST and no byte of an answer."""
+    client = await start(f"reset,when={when}")
+    assert await exchange(client) == (b"", "reset")
+    assert client.ledger().requests["customers"] == {"reset": 1}
+    assert await applied(client) == takes_effect
+
+
+async def test_reset_in_the_middle_of_the_body(start):
+    """The head of the 201 is whole, its body is not."""
+    client = await start("reset,when=mid")
+    received, end = await exchange(client)
+    assert received.startswith(b"HTTP/1.1 201 ")
+    assert received.endswith(b"\r\nContent-Length: 2\r\nConnection: close\r\n\r\n")
+    assert end == "closed"
+    assert await applied(client)
+
+
+async def test_reset_in_the_status_line(start):
+    """No status can be read."""
+    client = await start("reset,when=status")
+    assert await exchange(client) == (b"HTTP/1.1 20", "closed")
+    assert await applied(client)
+
+
+@pytest.mark.parametrize("said", ["no", "yes"])
+async def test_hang(start, clock, said):
+    """Silence for the time told, then a cut connection."""
+    client = await start(f"hang=30,applied={said}")
+    pending = asyncio.ensure_future(exchange(client))
+    assert await clock.somebody_sleeps() == 30
+    assert not pending.done()
+    clock.advance(30)
+    assert await pending == (b"", "reset")
+    assert await applied(client) == (said == "yes")
+
+
+async def test_an_endless_hang_does_not_hold_up_the_end(start, clock):
+    """A sandbox with a hanging request still stops."""
+    client = await start("hang")
+    pending = asyncio.ensure_future(exchange(client))
+    await clock.somebody_sleeps()
+    pending.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await pending
+
+
+async def test_delay_on_arrival(start, clock):
+    """The request is late for everybody: limits, token and rules see it after the delay."""
+    client = await start("delay=3,where=arrival")
+    pending = asyncio.ensure_future(client.customers(made.customer("c")))
+    assert await clock.somebody_sleeps() == 3
+    assert (client.ledger().queue, client.ledger().requests) == (0, {"auth": {"200": 1}})
+    clock.advance(3)
+    assert (await pending).status == 201
+    clock.advance(1.9)
+    assert client.ledger().customers == {}
+
+
+async def test_delay_of_the_answer(start, clock):
+    """The effect is there before the answer."""
+    client = await start("delay=3,jitter=2,where=answer")
+    pending = asyncio.ensure_future(client.customers(made.customer("c")))
+    assert 3 <= await clock.somebody_sleeps() < 5
+    assert client.ledger().queue == 1
+    clock.advance(5)
+    assert (await pending).status == 201
+
+
+async def test_drip(start, clock):
+    """The answer comes in drops over the time told, and is whole in the end."""
+    client = await start("drip=50")
+    pending = asyncio.ensure_future(exchange(client))
+    drops = 0
+    while not pending.done():
+        waiter = asyncio.ensure_future(clock.somebody_sleeps())
+        await asyncio.wait({waiter, pending}, return_when=asyncio.FIRST_COMPLETED)
+        waiter.cancel()
+        if not pending.done():
+            clock.advance(1)
+            drops += 1
+    received, end = await pending
+    assert drops > 20
+    assert received.startswith(b"HTTP/1.1 201 ")
+    assert received.endswith(b"\r\n\r\n{}")
+    assert end == "closed"
+
+
+async def test_garbage(start):
+    """What comes back is no HTTP, and a client says so."""
+    client = await start("garbage")
+    received, _ = await exchange(client)
+    assert received
+    assert not received.startswith(b"HTTP")
+    with pytest.raises(aiohttp.ClientError):
+        await client.customers(made.customer("c"))
+    assert not await applied(client)
+
+
+async def test_html(start):
+    """A portal's page with status 200, and nothing taken in."""
+    client = await start("html")
+    reply = await client.customers(made.customer("c"))
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html")
+    assert not await applied(client)
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+async def test_redirect(start, code):
+    """To another origin, with the same path."""
+    client = await start(f"redirect={code},to=http://elsewhere.test:81")
+    reply = await client.customers(made.customer("c"))
+    assert reply.status == code
+    assert reply.headers["Location"] == "http://elsewhere.test:81/api/storefront/v1/customers/migrate"
+    assert not await applied(client)
+
+
+async def test_empty(start):
+    """A 201 without a body."""
+    client = await start("empty")
+    reply = await client.customers(made.customer("c"))
+    assert (reply.status, reply.text) == (201, "")
+    assert await applied(client)
+
+
+async def test_vague(start):
+    """A 422 that names neither index nor field."""
+    client = await start("vague")
+    for entry in (made.customer("c", email=5), made.customer("c", status="DELETED")):
+        reply = await client.customers(made.customer("b"), entry)
+        assert (reply.status, reply.details) == (422, "Invalid customer entry")
+    reply = await client.events(made.events("unknown", "p"))
+    assert reply.details == "Invalid customer entry"
+
+
+async def test_partial(start):
+    """A 422 although the first half took effect."""
+    client = await start("partial,at=1")
+    reply = await client.customers(made.customer("c"), made.customer("d"))
+    assert reply.status == 422
+    assert await applied(client)
+
+
+async def test_late(start, clock):
+    """The effect comes so much later than usual, after all that was sent meanwhile."""
+    client = await start("late=60,at=1")
+    await client.customers(made.customer("c"))
+    await client.customers(made.customer("d"))
+    clock.advance(61.9)
+    assert client.ledger().customers == {"d": 1}
+    clock.advance(0.1)
+    assert client.ledger().customers == {"c": 1, "d": 1}
+
+
+async def test_late_duplicate(start, clock):
+    """A second migration slips in behind one that is still queued, and shows as a double."""
+    client = await start("late-duplicate")
+    await client.migrated(made.customer("c", balance=made.balance(5)))
+    for _ in range(2):
+        assert (await client.transactions(made.transactions("c", 5))).status == 201
+    clock.advance(2)
+    assert client.ledger().transactions == {"c": 2}
+    assert (await client.transactions(made.transactions("c", 5))).status == 422
+
+
+async def test_badtoken(start):
+    """The token call answers 200 without a token, once."""
+    client = await start("badtoken,times=1")
+    headers = {"x-api-key": client.sandbox.api_key}
+    replies = [await client.fetch("GET", client.sandbox.url + "/auth/authorize", headers=headers) for _ in "12"]
+    assert [(reply.status, set(reply.json)) for reply in replies] == [(200, set()), (200, {"data"})]
+
+
+async def test_faults_strike_their_target_only(start):
+    """`on=` picks the calls: here the reads."""
+    client = await start("status=500,on=read")
+    assert (await client.customers(made.customer("c"))).status == 201
+    assert (await client.call("GET", "/customers/c")).status == 500
+
+
+async def test_faults_answer_with_the_quota(start):
+    """A 503 of the migration carries the account's limits like any other answer."""
+    client = await start("status=503", limits=parse_limits("5/h"))
+    assert (await client.customers(made.customer("c"))).headers["X-RateLimit-Remaining"] == "4"
