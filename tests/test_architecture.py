@@ -43,7 +43,9 @@ def room(path):
     return parts[0] if len(parts) > 1 else ""
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if room(path)], ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if room(path)], ids=lambda path: str(path.relative_to(PACKAGE))
+)
 def test_imports_go_down(path):
     """A module imports its own room and the rooms below, nothing else of ours."""
     here = room(path)

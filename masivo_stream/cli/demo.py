@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
-
 from masivo_stream.cli.options import Switch
 
 if TYPE_CHECKING:
@@ -147,7 +145,7 @@ async def _read_back(
     from masivo_stream.model.attempt import Answer
 
     with anyio.move_on_after(10):
-        while (ledger := sandbox.ledger()).queue:
+        while (ledger := sandbox.ledger()).queue:  # noqa: ASYNC110 - the sandbox tells no event for that
             await anyio.sleep(0.1)
     applied = {
         "customers": (sum(ledger.customers.values()), max(ledger.customers.values(), default=0)),

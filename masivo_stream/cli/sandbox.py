@@ -2,12 +2,15 @@
 
 import sys
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from masivo_stream.cli.options import Switch
-from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 def sandbox(
@@ -82,19 +85,35 @@ def sandbox(
         )
         anyio.run(partial(_until_signal, partial(serve, options, ready)))
     except ValueError as error:
-        raise ConfigurationError(str(error), operation="start the sandbox", hint="see masivo-stream sandbox --help") from error
+        raise ConfigurationError(
+            str(error), operation="start the sandbox", hint="see masivo-stream sandbox --help"
+        ) from error
     return 0
 
 
-async def _until_signal(serve: "partial[object]") -> None:
-    """Serve until SIGINT or SIGTERM; both are the usual end of a server."""
+async def _until_signal(serve: "Callable[[], Awaitable[None]]") -> None:
+    """Serve until SIGINT or SIGTERM; both are the usual end of a server.
+
+    Raises:
+        MasivoStreamError: the sandbox could not be started.
+    """
     import signal
 
     import anyio
 
+    failures: list[MasivoStreamError] = []
+
+    async def work() -> None:
+        try:
+            await serve()
+        except MasivoStreamError as error:  # kept, for a task group would wrap it
+            failures.append(error)
+        tasks.cancel_scope.cancel()
+
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(serve)
+            tasks.start_soon(work)
             async for _ in signals:
                 tasks.cancel_scope.cancel()
-                return
+    for failure in failures:
+        raise failure

@@ -1,8 +1,8 @@
 """Give every attempt exactly one outcome, from status codes and phases alone, never from the text of a message.
 
-Total over all statuses and failures. Where a row is not obvious, its reason stands beside it. Sources: RFC 9110 section 15
-for the codes' meanings; what gateways really send after a request went through is from their maintainers (Envoy issue
-14981: a 503 when the upstream connection ended after the request was delivered).
+Total over all statuses and failures. Where a row is not obvious, its reason stands beside it. Sources: RFC 9110
+section 15 for the codes' meanings; what gateways really send after a request went through is from their maintainers
+(Envoy issue 14981: a 503 when the upstream connection ended after the request was delivered).
 """
 
 from email.utils import parsedate_to_datetime

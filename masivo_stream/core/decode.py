@@ -1,4 +1,4 @@
-"""Judge one line: an entry to send, a rejection with its reason, a record to skip, or blank.
+r"""Judge one line: an entry to send, a rejection with its reason, a record to skip, or blank.
 
 Two judges. The fast one is msgspec's typed decoder over the schemas of `model.records`; what it takes, and what
 passes three cheap looks for things it is lenient about, is accepted as it stands, byte for byte. Everything else goes
@@ -8,10 +8,11 @@ What the fast judge is lenient about (measured with msgspec 0.19 to 0.22):
 
 * bytes that are not UTF-8 inside skipped fields: the whole line's UTF-8 is checked here;
 * dates in neighbouring formats, `2023-11-07 05:31:56+0000`: `_LENIENT_DATE` finds candidates;
-* both may hide behind `\\u00..` escapes of ASCII characters, so those go to the slow judge, too.
+* both may hide behind `\u00..` escapes of ASCII characters, so those go to the slow judge, too.
 
 It raises `ValueError` (of which `DecodeError`, `ValidationError` and `UnicodeDecodeError` are kinds) or, on deep
-nesting, `RecursionError`. No byte sequence makes this machine raise.
+nesting, `RecursionError`. No byte sequence makes this machine raise, and what it accepts can be taken apart (`slicing`)
+by the packer: lines with many brackets are decoded `_HEADROOM` calls deeper, since nesting and calls share one limit.
 
 Decisions:
 
@@ -24,6 +25,7 @@ Decisions:
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
 import msgspec
@@ -40,6 +42,9 @@ from masivo_stream.model.records import CustomerRecord, EventsRecord, LooseOrder
 _LENIENT_DATE = re.compile(rb'"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[^T"]|T[^"Z]*(?:[+-][0-9]{4}|z)")')
 _ASCII_ESCAPE = re.compile(rb"\\u00[0-7]")
 _BLANK = b" \t\r"
+_SYNTAX = msgspec.json.Decoder(Raw)
+_HEADROOM = 50
+_SURELY_SHALLOW = 500
 _MOST_ITEMS_NAMED = 1000
 
 
@@ -80,7 +85,7 @@ class Decoder:
             return _reject(line, file, Reason.TOO_LONG, message)
         body = line.body
         try:
-            record = self._decode(body)
+            record = _decode_deep(self._decode, body) if _brackets(body) else self._decode(body)
             plain = body.isascii() or bool(body.decode())
         except (ValueError, RecursionError):
             return self._judge_slowly(line, file, typed=False)
@@ -103,15 +108,13 @@ class Decoder:
             return _reject(line, file, Reason.TOO_DEEP, "objects and lists are nested too deeply")
         except msgspec.DecodeError as error:  # its sentence names the byte, and quotes nothing
             return _reject(line, file, Reason.INVALID_JSON, str(error))
-        except ValueError:
-            return _reject(line, file, Reason.INVALID_VALUE, "a number has too many digits")
         if not isinstance(value, dict):
             message = "expected one object a line, found another JSON value"
             return _reject(line, file, Reason.WRONG_TYPE, message)
         if self._contract.kind is Kind.CUSTOMERS and _is_deleted(value):
             return Skipped(file=file, line=line.number, offset=line.offset, reason=SkipReason.DELETED_CUSTOMER, items=1)
         reverted = self._reversed_items(value)
-        items = value.get(self._contract.item_field or "")
+        items = value.get(self._contract.item_field) if self._contract.item_field else None
         count = len(items) if isinstance(items, list) else 1
         if reverted and len(reverted) == count:
             return _skip_reversed(line, file, count)
@@ -155,7 +158,7 @@ class Decoder:
             first.message,
             field=spell(first.path),
             items=tuple(named[:_MOST_ITEMS_NAMED]) or None,
-            item_count=len(items) if isinstance(items, list) else 0,
+            item_count=len(items) if isinstance(items, list) else int(field is None),
         )
 
     def _finish(self, line: Line, file: str, facts: _Facts) -> Judgement:
@@ -279,15 +282,27 @@ def _plain(body: bytes) -> object:
     Raises:
         UnicodeDecodeError: not UTF-8.
         msgspec.DecodeError: not JSON.
-        ValueError: a number with more digits than Python converts.
         RecursionError: nested too deeply.
     """
     body.decode()
+    decode = msgspec.json.decode
     try:
-        return msgspec.json.decode(body)
+        return _decode_deep(decode, body) if _brackets(body) else decode(body)
     except msgspec.ValidationError:
-        # A number out of range somewhere. The standard library gives infinity, so that `explain` can say where.
-        return json.loads(body)
+        # A number out of range somewhere. The standard library gives infinity, so that `explain` can say where. It is
+        # laxer in all else (NaN, lone surrogates), so msgspec looks at the rest of the line first.
+        _SYNTAX.decode(body)
+        return json.loads(body, parse_int=float)  # `int` would refuse thousands of digits
+
+
+def _brackets(body: bytes) -> bool:
+    """Tell whether the line has so many brackets that they might be nested too deeply."""
+    return body.count(b"[") + body.count(b"{") > _SURELY_SHALLOW
+
+
+def _decode_deep(decode: Callable[[bytes], object], body: bytes, calls: int = _HEADROOM) -> object:
+    """Decode so many calls deeper than here, so that what passes is no nearer to the limit than that."""
+    return decode(body) if calls == 0 else _decode_deep(decode, body, calls - 1)
 
 
 def _reject(

@@ -64,7 +64,9 @@ def _describe(schema: object) -> inspect.Type:
     return inspect.type_info(schema)
 
 
-def _judge(kind: inspect.Type, value: object, path: Path, *, reject_unknown: bool) -> Iterator[Problem]:
+def _judge(  # noqa: C901 - one case a type
+    kind: inspect.Type, value: object, path: Path, *, reject_unknown: bool
+) -> Iterator[Problem]:
     match kind:
         case inspect.StructType():
             yield from _judge_object(kind, value, path, reject_unknown=reject_unknown)

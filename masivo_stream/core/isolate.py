@@ -1,11 +1,11 @@
 """Find the entry for which a batch is refused, and set the rest free.
 
 One refused batch is known to hold a culprit. Half of the suspects is sent as a batch of its own: if it is refused, the
-culprit is among it, and nothing is known of the other half; if it is accepted, those entries have arrived, and the culprit
-must be in the other half, which need not be sent to know it. After at most ⌈log2 n⌉ requests one culprit stands alone.
-Everything about which nothing is known goes back to the packer and travels with others, so no request is half empty;
-should it hold a further culprit, its batch will be refused in turn. (Binary splitting: Du and Hwang, "Combinatorial
-Group Testing and Its Applications", 2nd ed., chapter 2.)
+culprit is among it, and nothing is known of the other half; if it is accepted, those entries have arrived, and the
+culprit must be in the other half, which need not be sent to know it. After at most ⌈log2 n⌉ requests one culprit stands
+alone. Everything about which nothing is known goes back to the packer and travels with others, so no request is half
+empty; should it hold a further culprit, its batch will be refused in turn. (Binary splitting: Du and Hwang,
+"Combinatorial Group Testing and Its Applications", 2nd ed., chapter 2.)
 
 Premise, from the contract's decisions: a refused request applied nothing.
 """

@@ -21,6 +21,7 @@ class LineSplitter:
     def __init__(self, *, max_line_bytes: int, number: int = 1, offset: int = 0) -> None:
         """Start at line `number`, byte `offset`: 1 and 0, or the position of a line got earlier."""
         self._cap = max_line_bytes
+        self._kept = min(KEPT_OF_LONG_LINES, max_line_bytes)
         self._number = number
         self._offset = offset
         self._tail: list[bytes] = []
@@ -34,7 +35,7 @@ class LineSplitter:
             block = self._without_bom(block)
         *complete, rest = block.split(b"\n")
         lines = []
-        number, offset, cap = self._number, self._offset, self._cap
+        number, offset, cap, kept = self._number, self._offset, self._cap, self._kept
         for part in complete:
             if self._tail_length:
                 line = self._finish(part)
@@ -42,7 +43,7 @@ class LineSplitter:
             else:
                 body = part[:-1] if part.endswith(b"\r") else part
                 length = len(body)
-                line = Line(number, offset, body if length <= cap else body[:KEPT_OF_LONG_LINES], length)
+                line = Line(number, offset, body if length <= cap else body[:kept], length)
                 offset += len(part) + 1
             number += 1
             self._number, self._offset = number, offset
@@ -75,14 +76,14 @@ class LineSplitter:
         return block
 
     def _keep(self, rest: bytes) -> None:
-        """Hold the unfinished line back; beyond the cap only its beginning and its last byte (for the carriage return)."""
+        """Hold the unfinished line back; beyond the cap only its beginning and its last byte (a carriage return?)."""
         if not rest:
             return
         self._tail_length += len(rest)
         self._tail.append(rest)
         if self._tail_length > self._cap + 1:
-            kept = b"".join(self._tail)
-            self._tail = [kept[:KEPT_OF_LONG_LINES], kept[-1:]]
+            held = b"".join(self._tail)
+            self._tail = [held[: self._kept], held[-1:]]
 
     def _finish(self, part: bytes) -> Line:
         length = self._tail_length + len(part)
@@ -90,7 +91,7 @@ class LineSplitter:
         terminator = whole.endswith(b"\r")
         body = whole[:-1] if terminator else whole
         visible = length - terminator
-        line = Line(self._number, self._offset, body if visible <= self._cap else body[:KEPT_OF_LONG_LINES], visible)
+        line = Line(self._number, self._offset, body if visible <= self._cap else body[: self._kept], visible)
         self._offset += length + 1
         self._tail, self._tail_length = [], 0
         return line

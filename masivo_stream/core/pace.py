@@ -3,8 +3,14 @@
 Several sliding windows hold at once ("1 in 5 s", "1000 in an hour"). The server counts arrivals, we count departures,
 and between the two lies a latency that varies: a slow request followed by a quick one arrive closer together than they
 left. So each window is stretched by a guard: the spread of the latencies seen lately, plus a margin. A request that
-has not been answered yet may be arriving only now; how long it has been under way counts as a latency seen. Until a few
-answers are known, the smallest latency is taken to be nothing.
+has not been answered yet may be arriving only now; how long it has been under way counts as a latency seen. The request
+that opens the window counts with its own latency, however long ago that was.
+
+The next request may be quicker than any before. Until enough answers are known, the smallest latency is taken to be
+nothing; then to be less than the smallest one seen by a part of the spread that shrinks with their number: the smallest
+of n values undershoots that of n - 1 by spread / n on average, and by `CAUTION` times that with a chance of about
+exp(-CAUTION) / n. What no guard can foresee: a latency that drops further at a stroke (a new route), a request lost
+without an answer that had arrived all the same, and a latency longer than the window itself (the guard ends there).
 
 Time is a number of seconds from any clock that does not go back.
 """
@@ -22,8 +28,11 @@ MARGIN = 0.02
 REMEMBERED = 50
 """Latencies remembered: enough to know the spread, few enough to forget a bad minute."""
 
-ENOUGH = 5
-"""Answers before the smallest latency is believed."""
+ENOUGH = 20
+"""Answers before the smallest latency is believed: a coin that falls the same way so often is no coin."""
+
+CAUTION = 10.0
+"""How many times the expected undershoot of the smallest latency is allowed for."""
 
 
 class WindowUse(Struct, frozen=True):
@@ -42,17 +51,27 @@ class PaceSnapshot(Struct, frozen=True, kw_only=True):
     departures: int
 
 
+class _Flight:
+    """A departure, and how long its answer took once that is known."""
+
+    __slots__ = ("departed", "latency")
+
+    def __init__(self, departed: float) -> None:
+        self.departed = departed
+        self.latency = 0.0
+
+
 class Pacer:
     """Decide departures for one scope. One departure at a time: reserve, send, then reserve again."""
 
     def __init__(self, windows: Iterable[Window]) -> None:
         """Keep to all of `windows`; none means no limit."""
         self._windows = tuple(windows)
-        self._departures: deque[float] = deque(maxlen=max((window.limit for window in self._windows), default=0))
+        self._departures: deque[_Flight] = deque(maxlen=max((window.limit for window in self._windows), default=0))
         self._held_until = 0.0
         self._count = 0
         self._latencies: deque[float] = deque(maxlen=REMEMBERED)
-        self._under_way: dict[int, float] = {}
+        self._under_way: dict[int, _Flight] = {}
 
     @property
     def limited(self) -> bool:
@@ -68,29 +87,30 @@ class Pacer:
         earliest = self._held_until
         for window in self._windows:
             if len(self._departures) >= window.limit:
-                guard = min(self._guard(now), window.seconds)
-                earliest = max(earliest, self._departures[-window.limit] + window.seconds + guard)
+                opening = self._departures[-window.limit]
+                guard = min(max(self._largest(now), opening.latency) - self._smallest() + MARGIN, window.seconds)
+                earliest = max(earliest, opening.departed + window.seconds + guard)
         return earliest
 
     def depart(self, now: float) -> int:
         """Record a departure; returns its ticket."""
         self._count += 1
-        self._departures.append(now)
-        self._under_way[self._count] = now
+        flight = _Flight(now)
+        self._departures.append(flight)
+        self._under_way[self._count] = flight
         return self._count
 
     def postpone(self, ticket: int, now: float) -> None:
-        """Correct the latest departure: its bytes left only now (connecting took time)."""
-        if ticket == self._count and self._departures:
-            self._departures[-1] = now
+        """Correct a departure: its bytes left only now (connecting took time)."""
         if ticket in self._under_way:
-            self._under_way[ticket] = now
+            self._under_way[ticket].departed = now
 
     def arrived(self, ticket: int, now: float) -> None:
         """Record that a request was answered, and learn from how long that took."""
-        departed = self._under_way.pop(ticket, None)
-        if departed is not None:
-            self._latencies.append(now - departed)
+        flight = self._under_way.pop(ticket, None)
+        if flight is not None:
+            flight.latency = now - flight.departed
+            self._latencies.append(flight.latency)
 
     def lost(self, ticket: int) -> None:
         """Record that a request came to nothing: it teaches no latency, its slot stays used."""
@@ -103,13 +123,25 @@ class Pacer:
     def snapshot(self, now: float) -> PaceSnapshot:
         """Tell how the windows stand."""
         uses = tuple(
-            WindowUse(window, sum(1 for departure in self._departures if departure > now - window.seconds))
+            WindowUse(window, sum(1 for flight in self._departures if flight.departed > now - window.seconds))
             for window in self._windows
         )
-        return PaceSnapshot(windows=uses, guard=self._guard(now), held_until=self._held_until, departures=self._count)
+        return PaceSnapshot(
+            windows=uses,
+            guard=self._largest(now) - self._smallest() + MARGIN,
+            held_until=self._held_until,
+            departures=self._count,
+        )
 
-    def _guard(self, now: float) -> float:
-        pending = max((now - departed for departed in self._under_way.values()), default=0.0)
-        largest = max(max(self._latencies, default=0.0), pending)
-        smallest = min(self._latencies) if len(self._latencies) >= ENOUGH else 0.0
-        return largest - min(smallest, largest) + MARGIN
+    def _largest(self, now: float) -> float:
+        return max(
+            max(self._latencies, default=0.0),
+            max((now - flight.departed for flight in self._under_way.values()), default=0.0),
+        )
+
+    def _smallest(self) -> float:
+        known = len(self._latencies)
+        if known < ENOUGH:
+            return 0.0
+        smallest, largest = min(self._latencies), max(self._latencies)
+        return max(0.0, smallest - (largest - smallest) * CAUTION / known)

@@ -156,7 +156,7 @@ class Packer:
             indexes = entry.indexes or tuple(range(entry.items))
             named = tuple(indexes[index] for index in large)
             packed.oversized.append(Oversized(entry, named, self._most_bytes))
-        elif ENVELOPE_BYTES + len(entry.body) <= self._most_bytes:
+        elif entry.items <= self._contract.max_items and ENVELOPE_BYTES + len(entry.body) <= self._most_bytes:
             packed.batches.append(make_batch(self._contract.kind, [entry]))
         else:
             packed.oversized.append(Oversized(entry, entry.indexes, self._most_bytes))

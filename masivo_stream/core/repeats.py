@@ -1,58 +1,79 @@
 """Notice what was seen before, in bounded memory.
 
-A table of 64-bit digests in buckets of eight. It grows by doubling up to the stated capacity, then forgets: the oldest
-digest of a full bucket makes room. So repeats are caught
+Two generations of 64-bit digests. The young one takes what is new; when it holds the stated capacity it becomes the old
+one, and the old one is forgotten. So a repeat is caught
 
-* always, while fewer distinct values than about the capacity were seen;
-* beyond that, where the repeat follows within about a capacity's worth of values.
+* always, while no more than the capacity of distinct values were seen;
+* beyond that, always where it follows within a capacity's worth of distinct values.
 
-Two different values share a digest with a probability of 2^-64 a pair: over ten million values against a million
-remembered ones, less than one chance in a million that an innocent record is called a repeat.
+Two different values share a digest with a probability of 2^-64 a pair: over ten million values against two million
+remembered ones, about one chance in a million that an innocent record is called a repeat.
 """
 
 import hashlib
 from array import array
 
-_BUCKET = 8
 _SMALLEST = 1 << 12
 _EMPTY = 0
 
 
 class Repeats:
-    """Remember up to about `capacity` values; 16 bytes each when full."""
+    """Remember at least the last `capacity` distinct values; 16 to 32 bytes each, twice that beyond the capacity."""
 
     def __init__(self, *, capacity: int) -> None:
-        """Start small; the table is at most half full before it begins to forget."""
-        self._largest = max(_SMALLEST, 1 << (2 * capacity - 1).bit_length())
-        self._table = array("Q", bytes(8 * _SMALLEST))
-        self._count = 0
+        """Start small."""
+        self._capacity = capacity
+        self._young = _Digests()
+        self._old = _Digests()
 
     def seen(self, value: str) -> bool:
         """Tell whether `value` was asked about before, and remember it."""
         digest = _digest(value)
-        if self._count * 2 >= len(self._table) and len(self._table) < self._largest:
-            self._grow()
-        return not self._insert(digest)
+        if digest in self._young:
+            return True
+        known = digest in self._old
+        if len(self._young) >= self._capacity:
+            self._old, self._young = self._young, _Digests()
+        self._young.add(digest)
+        return known
 
-    def _insert(self, digest: int) -> bool:
-        start = (digest % (len(self._table) // _BUCKET)) * _BUCKET
-        bucket = self._table[start : start + _BUCKET]
-        if digest in bucket:
-            return False
-        if bucket[-1] == _EMPTY:
-            self._count += 1
-        # Newest first: the last one falls out of a full bucket.
-        bucket.insert(0, digest)
-        del bucket[-1]
-        self._table[start : start + _BUCKET] = bucket
-        return True
+
+class _Digests:
+    """A set of digests in one array: open addressing, linear probing, at most half full."""
+
+    __slots__ = ("_count", "_table")
+
+    def __init__(self) -> None:
+        self._table = array("Q", bytes(8 * _SMALLEST))
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, digest: int) -> bool:
+        return self._table[self._slot(digest)] == digest
+
+    def add(self, digest: int) -> None:
+        """Take a digest that is not in the set."""
+        if self._count * 2 >= len(self._table):
+            self._grow()
+        self._table[self._slot(digest)] = digest
+        self._count += 1
+
+    def _slot(self, digest: int) -> int:
+        """Return where `digest` is, or would be."""
+        table = self._table
+        mask = len(table) - 1
+        slot = digest & mask
+        while table[slot] not in (digest, _EMPTY):
+            slot = (slot + 1) & mask
+        return slot
 
     def _grow(self) -> None:
-        old, self._table, self._count = self._table, array("Q", bytes(16 * len(self._table))), 0
-        for start in range(0, len(old), _BUCKET):
-            for digest in reversed(old[start : start + _BUCKET]):
-                if digest != _EMPTY:
-                    self._insert(digest)
+        old, self._table = self._table, array("Q", bytes(16 * len(self._table)))
+        for digest in old:
+            if digest != _EMPTY:
+                self._table[self._slot(digest)] = digest
 
 
 def _digest(value: str) -> int:

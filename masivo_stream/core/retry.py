@@ -96,12 +96,14 @@ def backoff(policy: RetryPolicy, failures: int, chance: float) -> float:
     return min(policy.longest_delay, policy.first_delay * 2.0**doublings) * (1.0 - chance)
 
 
-def decide(
+def decide(  # noqa: C901 - one case an outcome
     outcome: Outcome, history: History, policy: RetryPolicy, *, repeatable: bool, now: float, chance: float
 ) -> Decision:
     """Return what to do after `outcome`, and note it in `history`."""
     if not isinstance(outcome, Unauthorized):
         history.refreshed = False  # the token was taken: a later 401 is an expiry of its own
+    if isinstance(outcome, Accepted | Refused | TooLarge | Throttled | Unauthorized):
+        history.foreign = 0  # the API itself has answered
     match outcome:
         case Accepted() | Refused() | TooLarge():
             return Settle(outcome)
@@ -139,6 +141,7 @@ def _unauthorized(history: History) -> Decision:
 
 def _throttled(history: History, policy: RetryPolicy, after: float | None) -> Decision:
     history.throttles += 1
+    history.failing_since = None  # an answer: the wait it asks for is no outage
     if after is None:
         doublings = min(history.throttles - 1, 62)
         after = min(LONGEST_THROTTLE_WAIT, FIRST_THROTTLE_WAIT * 2.0**doublings)

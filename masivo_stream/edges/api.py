@@ -5,6 +5,7 @@ Hard-won rules (each measured on aiohttp 3.13 and 3.14):
 * A new connection for every request (`force_close`): at one request in 5 s a kept connection races the server's own 5 s
   idle timeout (Node's default), and a request lost that way cannot be told from one that was applied.
 * No redirects: across origins aiohttp strips `Authorization`, but neither `x-api-key` nor the body.
+* No repetition below: aiohttp sends GET and DELETE once more by itself when the connection is lost.
 * No proxy or `.netrc` from the environment (`trust_env` off).
 * Whether anything left is read from the traces (`headers_sent`), not from the exception's name.
 * The answer's body is capped, and not decompressed: nothing in it is worth a gzip bomb.
@@ -152,6 +153,7 @@ async def open_api(
         trust_env=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[_traces()],
+        middlewares=(_once,),
     ) as session:
         yield ApiClient(
             session,
@@ -181,6 +183,16 @@ def _tls(ca_file: str) -> ssl.SSLContext:
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Rename what aiohttp would take for a reason to send the request again (`ClientSession._request`)."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError("connection lost") from error
 
 
 def _traces() -> aiohttp.TraceConfig:
@@ -214,13 +226,13 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, boo
 
 def _answer(response: aiohttp.ClientResponse, text: bytes, *, complete: bool) -> Answer:
     headers = response.headers
-    complaint = _complaint(text) if response.status >= 400 else _Complaint()
+    error, details = _complaint(text) if response.status >= 400 else ("", "")
     return Answer(
         status=response.status,
         html="html" in headers.get("Content-Type", "").lower(),
         complete=complete,
-        error=_words(complaint.error),
-        details=_words(complaint.details),
+        error=error,
+        details=details,
         retry_after=headers.get(contract.RETRY_AFTER_HEADER),
         reset=headers.get(contract.RESET_HEADER),
         remaining=headers.get(contract.REMAINING_HEADER),
@@ -228,11 +240,12 @@ def _answer(response: aiohttp.ClientResponse, text: bytes, *, complete: bool) ->
     )
 
 
-def _complaint(text: bytes) -> _Complaint:
+def _complaint(text: bytes) -> tuple[str, str]:
     try:
-        return msgspec.json.decode(text, type=_Complaint)
+        complaint = msgspec.json.decode(text, type=_Complaint)
+        return _words(complaint.error), _words(complaint.details)
     except (ValueError, RecursionError):
-        return _Complaint()
+        return "", ""
 
 
 def _words(said: object) -> str:
@@ -248,16 +261,22 @@ def _cause(error: Exception) -> Cause:
         case aiohttp.ClientConnectorDNSError():
             return Cause.RESOLVE
         case aiohttp.ClientHttpProxyError():
-            return Cause.PROXY_AUTH if error.status == 407 else Cause.PROXY  # noqa: PLR2004 - RFC 9110 15.5.8
+            return Cause.PROXY_AUTH if error.status == 407 else Cause.PROXY
         case aiohttp.ClientProxyConnectionError():
             return Cause.PROXY
         case aiohttp.ConnectionTimeoutError():
             return Cause.CONNECT_TIMEOUT
         case aiohttp.ClientConnectorError():
-            return Cause.UNROUTABLE if error.os_error.errno in _UNROUTABLE else Cause.REFUSED
+            return _not_connected(error.os_error)
         case TimeoutError():
             return Cause.TIMEOUT
         case aiohttp.ClientResponseError() | ValueError():
             return Cause.PROTOCOL
         case _:
             return Cause.RESET
+
+
+def _not_connected(error: OSError) -> Cause:
+    if isinstance(error, ConnectionResetError | ConnectionAbortedError):
+        return Cause.RESET  # in the TLS handshake
+    return Cause.UNROUTABLE if error.errno in _UNROUTABLE else Cause.REFUSED

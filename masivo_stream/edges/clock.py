@@ -70,8 +70,15 @@ class FakeClock:
             return
         self._count += 1
         woken = anyio.Event()
-        heapq.heappush(self._sleepers, (self._now + seconds, self._count, woken))
-        await woken.wait()
+        sleeper = (self._now + seconds, self._count, woken)
+        heapq.heappush(self._sleepers, sleeper)
+        try:
+            await woken.wait()
+        except BaseException:  # cancelled: time must not jump to where nobody waits any more
+            if sleeper in self._sleepers:
+                self._sleepers.remove(sleeper)
+                heapq.heapify(self._sleepers)
+            raise
 
     def advance(self, seconds: float) -> None:
         """Let time pass, waking who slept until then."""

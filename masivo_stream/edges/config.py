@@ -23,7 +23,19 @@ from masivo_stream.model.window import Window, parse_window, parse_windows
 PREFIX = "MASIVO_"
 _OTHER_VARIABLES = frozenset({"MASIVO_API_KEY", "MASIVO_TOKEN", "MASIVO_CONFIG"})
 _OPERATION = "read the settings"
-_RESERVED_HEADERS = frozenset({"authorization", "x-api-key", "content-type", "content-length", "host"})
+_RESERVED_HEADERS = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "transfer-encoding",
+        "x-api-key",
+    }
+)
 _NEARLY = 0.85
 
 
@@ -87,12 +99,14 @@ def _section_of(leaf: str) -> str:
 
 def _read_toml(file: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise _wrong(f"is not TOML: {error}", file, "see config.example.toml") from error
+        text = Path(file).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
         raise _wrong(f"cannot be read: {why}", file, "check the path given with --config") from error
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: numbers too long, lists too deep
+        raise _wrong(f"is not TOML: {error}", file, "see config.example.toml") from error
 
 
 def _merge(tree: dict[str, dict[str, Any]], given: Mapping[str, Any], file: str) -> None:
@@ -127,15 +141,23 @@ def _convert(section: str, name: str, value: object, place: str, *, lax: bool) -
         if isinstance(kind, inspect.VarTupleType):
             return _windows(value)
         if isinstance(kind, inspect.DictType) and isinstance(value, str):
-            value = dict(part.split("=", 1) for part in value.split(",") if part)
+            value = _pairs(value)
         return msgspec.convert(value, _annotation(section, name), strict=not lax)
     except (msgspec.ValidationError, ValueError) as error:
-        raise _wrong(f"does not fit: {_sentence(error)}", place, _default_hint(section, name)) from error
+        # Not `from error`: it may quote the value.
+        raise _wrong(f"does not fit: {_sentence(error)}", place, _default_hint(section, name)) from None
 
 
 def _annotation(section: str, name: str) -> Any:  # noqa: ANN401 - any annotation a setting may have
     section_type = type(getattr(Settings(), section))
     return next(field.type for field in msgspec.structs.fields(section_type) if field.name == name)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    parts = [part.partition("=") for part in text.split(",") if part]
+    if not all(equals for _, equals, _ in parts):
+        raise ValueError("expected NAME=VALUE, several separated by commas")
+    return {name: value for name, _, value in parts}
 
 
 def _windows(value: object) -> tuple[Window, ...]:
@@ -172,6 +194,9 @@ def _default_hint(section: str, name: str) -> str:
 
 
 def _nearest(name: str, names: Mapping[str, object], section: str = "") -> str:
+    variable = PREFIX + name.upper()
+    if variable in _OTHER_VARIABLES:
+        return f"set {variable} in the environment"
     close = difflib.get_close_matches(name, names, 1)
     if close:
         return f"did you mean {close[0]}?"
@@ -187,14 +212,14 @@ def _check(settings: Settings) -> None:
     _check_url("base_url", api.base_url)
     if api.auth_url:
         _check_url("auth_url", api.auth_url)
-    if api.proxy and urlsplit(api.proxy).scheme != "http":
+    if api.proxy and not _is_proxy(api.proxy):
         raise _wrong("is not an http:// URL", "proxy", "a proxy is named like http://proxy.example:3128")
     for name, value in api.headers.items():
         if name.lower() in _RESERVED_HEADERS:
             raise _wrong(f"cannot set {name}", "[api] headers", "the client sets it itself")
         if not (name.isascii() and name.replace("-", "").isalnum() and value.isprintable()):
             raise _wrong("holds what no header can", "[api] headers", "a name of letters, digits and -, printable text")
-    host = urlsplit(api.base_url).hostname or ""
+    host = (urlsplit(api.base_url).hostname or "").rstrip(".")
     if not settings.limits.limit and (host == contract.VENDOR_DOMAIN or host.endswith("." + contract.VENDOR_DOMAIN)):
         raise _wrong(
             '"none" is not for the vendor\'s hosts',
@@ -206,12 +231,8 @@ def _check(settings: Settings) -> None:
 
 
 def _check_url(name: str, url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port  # `port` raises on nonsense
-    except ValueError as error:
-        raise _wrong("is not a URL", name, "such as " + contract.BASE_URL) from error
-    if not host or parts.scheme not in ("http", "https"):
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https"):
         raise _wrong("is not a URL", name, "such as " + contract.BASE_URL)
     if parts.username is not None or parts.password is not None:
         raise _wrong("holds credentials", name, "put the key into MASIVO_API_KEY")
@@ -219,6 +240,23 @@ def _check_url(name: str, url: str) -> None:
         raise _wrong("has a query or a fragment", name, f"such as {_bare(parts)}")
     if parts.scheme != "https" and not is_loopback(url):
         raise _wrong("is not encrypted", name, "use https:// (http:// is for this machine only)")
+
+
+def _is_proxy(url: str) -> bool:
+    parts = _split(url)
+    return parts is not None and parts.scheme == "http"
+
+
+def _split(url: str) -> SplitResult | None:
+    """Take a URL apart; None where it has no host, or is none. `urlsplit` alone drops line breaks without a word."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # `port` raises on nonsense
+    except ValueError:
+        return None
+    return parts if host else None
 
 
 def _bare(parts: SplitResult) -> str:

@@ -1,7 +1,8 @@
 """The dead-letter file: one JSON line for each record that is not sent as it is. And the list of what is in doubt.
 
-Both hold personal data of the export (its own bytes; customer ids): they are for the owner's eyes, 0600 in a 0700 directory.
-Writes are synchronous: cancelling an aiofiles write does not stop it, and a torn line here would be a lost record.
+Both hold personal data of the export (its own bytes; customer ids): they are for the owner's eyes, 0600 in a 0700
+directory. Writes are synchronous: cancelling an aiofiles write does not stop it, and a torn line here would be a lost
+record.
 """
 
 import base64

@@ -10,6 +10,8 @@ from masivo_stream.model.errors import ConfigurationError
 API_KEY_VARIABLE = "MASIVO_API_KEY"
 TOKEN_VARIABLE = "MASIVO_TOKEN"  # noqa: S105 - the name of a variable, not a token
 _OPERATION = "read the secrets"
+_MOST_BYTES = 16 * 1024
+"""More is no key; and one that is cut short is another key."""
 
 
 class Secret:
@@ -76,14 +78,18 @@ def _read(name: str) -> str:
                     place=name,
                     hint=f"chmod 600 {name}",
                 )
-            return file.read(4096).decode()
-    except (OSError, ValueError) as error:
+            text = file.read(_MOST_BYTES + 1)
+            if len(text) > _MOST_BYTES:
+                raise ValueError("too long")
+            return text.decode()
+    except (OSError, ValueError):
         raise ConfigurationError(
             "the key file cannot be read",
             operation=_OPERATION,
-            place=name,
+            # Where no path is given it may be the key itself, which must not end in a log.
+            place=name if os.sep in name else "--api-key-file",
             hint="check the path and its permissions",
-        ) from error
+        ) from None
 
 
 def _clean(text: str, place: str) -> Secret:

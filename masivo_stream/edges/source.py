@@ -4,12 +4,13 @@ Files are read through aiofiles a block at a time (a hop to a thread each; per l
 Decompression is bounded: a small file that unpacks to gigabytes comes out in blocks like any other.
 """
 
+import errno
 import glob
 import os
 import stat
 import sys
 import zlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol
@@ -41,20 +42,23 @@ class Input(Struct, frozen=True):
 def find_inputs(patterns: Iterable[str]) -> list[Input]:
     """Return the inputs that names, globs and `-` (standard input) stand for, in that order, each once.
 
+    Two names of one file (another spelling, a link) are one input: read twice, its records would be sent twice.
+
     Raises:
         InputError: a name that does not exist, is no file, or a pattern that matches nothing.
     """
     found: dict[str, Input] = {}
     for pattern in patterns:
         for name in _expand(pattern):
-            found.setdefault(name, Input(name, _size(name)))
+            size = _size(name)
+            found.setdefault(name if name == STDIN else os.path.realpath(name), Input(name, size))
     return list(found.values())
 
 
 def _expand(pattern: str) -> list[str]:
-    if pattern == STDIN or Path(pattern).exists() or not _GLOB.intersection(pattern):
+    if not _GLOB.intersection(pattern) or os.path.lexists(pattern):
         return [pattern]
-    names = sorted(glob.glob(pattern, recursive=True))
+    names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - a pattern may be absolute, Path.glob's may not
     if not names:
         raise InputError(
             "no file matches the pattern",
@@ -69,7 +73,7 @@ def _size(name: str) -> int:
     if name == STDIN:
         return 0
     try:
-        status = Path(name).stat()
+        status = os.stat(name)  # noqa: PTH116 - an empty Path would be the working directory
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
         raise _unreadable(name, error) from error
     if stat.S_ISDIR(status.st_mode):
@@ -128,15 +132,7 @@ async def read_blocks(source: Input, *, block_bytes: int) -> AsyncGenerator[byte
 
 
 async def _stored_blocks(source: Input, block_bytes: int) -> AsyncGenerator[bytes, None]:
-    if source.path == STDIN:
-        stored = sys.stdin.fileno()
-        blocks = _file_blocks if stat.S_ISREG(os.fstat(stored).st_mode) else _pipe_blocks
-    elif stat.S_ISREG(Path(source.path).stat().st_mode):
-        stored = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
-        blocks = _file_blocks
-    else:  # a named pipe: opening it must not wait for who writes to it
-        stored = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        blocks = _pipe_blocks
+    stored, blocks = _open(source)
     try:
         async with aclosing(blocks(stored, block_bytes)) as found:
             async for block in found:
@@ -144,6 +140,19 @@ async def _stored_blocks(source: Input, block_bytes: int) -> AsyncGenerator[byte
     finally:
         if source.path != STDIN:
             os.close(stored)
+
+
+def _open(source: Input) -> tuple[int, Callable[[int, int], AsyncGenerator[bytes, None]]]:
+    """Return a descriptor and the way to read it: a file on a disk is never silent, a pipe may be."""
+    if source.path == STDIN:
+        if sys.stdin is None:  # the shell's `<&-`
+            raise OSError(errno.EBADF, "standard input is closed")
+        stored = sys.stdin.fileno()
+        return stored, _file_blocks if stat.S_ISREG(os.fstat(stored).st_mode) else _pipe_blocks
+    if stat.S_ISREG(Path(source.path).stat().st_mode):
+        return os.open(source.path, os.O_RDONLY | os.O_CLOEXEC), _file_blocks
+    # A named pipe: opening it must not wait for who writes to it.
+    return os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), _pipe_blocks
 
 
 async def _file_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
@@ -175,9 +184,9 @@ async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, N
 
 
 def _unpacker(name: str, block_bytes: int) -> Unpacker:
-    if name.endswith(".gz"):
+    if name.lower().endswith(".gz"):
         return _Gzip(block_bytes)
-    if name.endswith((".zst", ".zstd")):
+    if name.lower().endswith((".zst", ".zstd")):
         return _Zstandard(block_bytes)
     return _Plain()
 
@@ -199,7 +208,8 @@ class _Gzip:
         self._begun = False
 
     def feed(self, block: bytes) -> Iterable[bytes]:
-        while block:
+        full = False  # of output: the member may hold more of it back, although it has taken the whole block
+        while block or full:
             if self._member.eof:
                 block = block.lstrip(b"\0")  # padding between or after members, as gzip itself allows
                 if not block:
@@ -209,6 +219,7 @@ class _Gzip:
             piece = self._member.decompress(block, self._most)
             if piece:
                 yield piece
+            full = len(piece) == self._most
             block = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
     def finish(self) -> None:

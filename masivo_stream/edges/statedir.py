@@ -1,7 +1,7 @@
 """The state directory: one owner at a time, readable by nobody else.
 
-The owner holds an OS lock (`flock`) that the kernel takes back when the process dies, however it dies: no pid file can go
-stale. Files are created with their mode, not by the umask, and never through a symbolic link.
+The owner holds an OS lock (`flock`) that the kernel takes back when the process dies, however it dies: no pid file can
+go stale. Files are created with their mode, not by the umask, and never through a symbolic link.
 """
 
 import fcntl

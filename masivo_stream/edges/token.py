@@ -1,11 +1,10 @@
 """The access token: given ready, or got with the API key, shared by all uploaders, renewed before it ends.
 
-How long a token lives is measured on our own clock from the moment it came, by `exp - iat` of the JWT (RFC 7519), so that
-a wrong clock on either side does not matter. The key goes to the auth URL and nowhere else.
+How long a token lives is measured on our own clock from the moment it came, by `exp - iat` of the JWT (RFC 7519), so
+that a wrong clock on either side does not matter. The key goes to the auth URL and nowhere else.
 """
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import Protocol
 
@@ -39,7 +38,7 @@ class AuthCall(Protocol):
 
 
 class Tokens:
-    """Hand out a token that is good for a while; one call at a time, however many ask."""
+    """Hand out a token that is good for a while; one call at a time, and what it comes to is for all who wait."""
 
     def __init__(self, *, ready: str | None, call: AuthCall, now: Callable[[], float]) -> None:
         """Use the `ready` token, if there is one; else `call` gets them."""
@@ -49,6 +48,9 @@ class Tokens:
         self._call = call
         self._now = now
         self._lock = anyio.Lock()
+        self._calls = 0
+        self._came_to: str | Attempt | DeniedError = ""
+        """What the last of these calls came to."""
 
     async def get(self) -> str | Attempt:
         """Return a token, or the attempt that failed to get one (nothing else was sent, so it is safe to repeat).
@@ -56,26 +58,38 @@ class Tokens:
         Raises:
             DeniedError: the key is not taken, or the answer holds no token.
         """
+        calls = self._calls
         async with self._lock:
             if self._token is not None and self._now() < self._renew_at:
                 return self._token
-            attempt, body = await self._call()
-            match attempt:
-                case Answer(status=status) if 200 <= status < 300:
-                    return self._take(body)
-                case Answer(status=429):
-                    return attempt
-                case Answer(status=status) if status < 500 and status not in (408, 425):
-                    raise DeniedError(
-                        f"the token call was answered with {status}",
-                        operation="get a token",
-                        place="auth_url",
-                        hint="check MASIVO_API_KEY, and auth_url",
-                    )
-                case Answer():
-                    return Failure(cause=Cause.TOKEN, sent=False)
-                case Failure(cause=cause):
-                    return Failure(cause=cause, sent=False)
+            if self._calls == calls or isinstance(self._came_to, str):
+                try:
+                    self._came_to = await self._ask()
+                except DeniedError as error:
+                    self._came_to = error
+                self._calls += 1
+            if isinstance(self._came_to, DeniedError):
+                raise self._came_to
+            return self._came_to
+
+    async def _ask(self) -> str | Attempt:
+        attempt, body = await self._call()
+        match attempt:
+            case Answer(status=status, complete=True) if 200 <= status < 300:
+                return self._take(body)
+            case Answer(status=429):
+                return attempt
+            case Answer(status=status) if 300 <= status < 500 and status not in (408, 425):
+                raise DeniedError(
+                    f"the token call was answered with {status}",
+                    operation="get a token",
+                    place="auth_url",
+                    hint="check MASIVO_API_KEY, and auth_url",
+                )
+            case Answer():
+                return Failure(cause=Cause.TOKEN, sent=False)
+            case Failure(cause=cause):
+                return Failure(cause=cause, sent=False)
 
     def spent(self, token: str) -> bool:
         """Learn that `token` was answered with 401; return whether a fresh one can be got."""
@@ -88,7 +102,7 @@ class Tokens:
     def _take(self, body: bytes) -> str:
         try:
             token = msgspec.json.decode(body, type=_Grant).data
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._unusable("holds no token") from error
         if not token or not token.isascii() or not token.isprintable() or " " in token:
             raise self._unusable("holds no token")
@@ -115,7 +129,7 @@ def _lifetime(token: str) -> float:
     try:
         payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
         claims = msgspec.json.decode(payload, type=_Claims)
-    except (IndexError, binascii.Error, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return contract.TOKEN_LIFETIME_SECONDS
     if claims.exp is None:
         return contract.TOKEN_LIFETIME_SECONDS

@@ -1,8 +1,8 @@
 """One kind's journey: read, judge, pack, hand off, deliver, and settle what came of it.
 
-The producer and the uploaders meet at one bounded hand-off: when sending stalls, reading stops. What a batch leaves over
-(the unsuspected part of a refused one, a body the server found too large) goes back to the producer's packer and travels
-with others. The phase is done when everything read has a fate.
+The producer and the uploaders meet at one bounded hand-off: when sending stalls, reading stops. What a batch leaves
+over (the unsuspected part of a refused one, a body the server found too large) goes back to the producer's packer and
+travels with others. The phase is done when everything read has a fate.
 """
 
 from collections import deque

@@ -84,9 +84,8 @@ async def wait_until_visible(
 ) -> None:
     """Return when the effects of what was accepted last are there.
 
-    Args:
-        accepted: the entries accepted last.
-        accepted_at: when the last of them was, by the server's clock as far as it told.
+    `accepted` are the entries accepted last, `accepted_at` when the last of them was, by the server's clock as far as
+    it told; `reader` reads back under the general limiter.
 
     Raises:
         OutageError: customers were not there within the time limit.

@@ -19,7 +19,7 @@ class Cause(enum.StrEnum):
     RESET = "connection lost"
     TIMEOUT = "no answer in time"
     PROTOCOL = "answer is not HTTP"
-    TOKEN = "the token call had no usable answer"
+    TOKEN = "the token call had no usable answer"  # noqa: S105 - a sentence, not a token
     CUT_SHORT = "given up while in flight"
 
 

@@ -25,7 +25,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 def make_batch(kind: Kind, entries: Sequence[Entry]) -> Batch:
-    """Compose the request body of `entries`; the id hashes kind, positions and content, so equal input gives equal ids."""
+    """Compose the request body of `entries`; the id hashes kind, places and content: equal input, equal ids."""
     body = b"".join((_OPEN, b",".join([entry.body for entry in entries]), _CLOSE))
     digest = hashlib.blake2b(body, digest_size=12, person=kind.value.encode())
     for entry in entries:

@@ -6,7 +6,7 @@ Sources: `customers/migrate/events/post` (OpenAPI) for events, `customers/migrat
 How a rule is spelt here:
 
 * required and never null: a plain type; may be null: `| None`; may be absent: `| UnsetType = UNSET`;
-* free-form object: `Anything`, a struct without fields, so that the decoder checks it is an object, skips it, keeps nothing;
+* free-form object: `Anything`, a struct without fields: the decoder checks that it is an object, and keeps nothing;
 * fields not named here pass through untouched (the target ignores or keeps them);
 * rule 6 of the guide (the sign of an amount depends on the type) is a tagged union, judged by the decoder itself.
 

@@ -77,7 +77,8 @@ class Validation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_line_bytes: Annotated[int, Meta(ge=1024, le=1_000_000_000)] = 16 * 1024 * 1024
     """Longer lines become dead letters; bounds memory."""
     remember_ids: Count = 1_000_000
-    """Customer ids and emails remembered to catch repeats; beyond it the oldest are forgotten. 16 bytes each."""
+    """Customer ids and emails remembered to catch repeats; beyond it the oldest are forgotten. 16 to 32 bytes each of
+    either, up to twice that beyond."""
 
 
 class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,7 +92,7 @@ class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     longest_probe: Seconds = 60.0
     """Pause between probes: doubled from the first to this."""
     events_settle: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
-    """No page documents how migrated events can be read back. Where recalculated metrics do not show them, wait this long."""
+    """No page documents how events can be read back. Where recalculated metrics do not show them, wait this long."""
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

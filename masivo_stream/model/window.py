@@ -1,6 +1,8 @@
 """A rate window: so many requests in so many seconds, sliding."""
 
+import math
 import re
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -19,8 +21,8 @@ class Window(Struct, frozen=True):
         for unit, length in reversed(_UNITS.items()):
             if self.seconds >= length and self.seconds % length == 0:
                 count = self.seconds / length
-                return f"{self.limit}/{'' if count == 1 else format(count, 'g')}{unit}"
-        return f"{self.limit}/{self.seconds:g}s"
+                return f"{self.limit}/{'' if count == 1 else format(count, '.0f')}{unit}"
+        return f"{self.limit}/{Decimal(repr(self.seconds)):f}s"
 
 
 def parse_window(text: str) -> Window:
@@ -31,7 +33,7 @@ def parse_window(text: str) -> Window:
     """
     match = _WINDOW.match(text)
     seconds = float(match[2] or 1) * _UNITS[match[3]] if match else 0.0
-    if match is None or seconds <= 0:
+    if match is None or not 0 < seconds < math.inf:
         raise ValueError('a window is COUNT/TIME, such as "1/5s", "250/h" or "1000/d"; "none" stands for no limit')
     return Window(int(match[1]), seconds)
 

@@ -1,5 +1,7 @@
 """Progress on a terminal: one line that says where the run stands."""
 
+from typing import Self
+
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
@@ -23,7 +25,7 @@ class TerminalProgress:
         """Write to `console`, a terminal."""
         self._status = Status("starting", console=console)
 
-    def __enter__(self) -> "TerminalProgress":
+    def __enter__(self) -> Self:
         """Begin to show."""
         self._status.start()
         return self

@@ -1,6 +1,7 @@
 """One kind's journey, over an API in memory and in virtual time."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from fakes import ACCEPTED, LOST, NO_CONNECTION, REFUSED, Bench, event, one_every, record, write_export
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import DeniedError, Interrupted, ExitCode, OutageError
+from masivo_stream.model.errors import DeniedError, ExitCode, Interrupted, OutageError
 from masivo_stream.model.notices import LimitLearned, RecordIsolated
 from masivo_stream.model.reason import Reason
 
@@ -97,7 +98,7 @@ async def test_a_split_record_is_accepted_when_all_parts_are(tmp_path):
 
 
 async def test_a_refused_part_names_its_items(tmp_path):
-    """A dead letter about a part names the items it is about; the record counts as dead, its other items as accepted."""
+    """A dead letter about a part names its items; the record counts as dead, its other items as accepted."""
 
     def answer(_kind, entries, _body, _number):
         return REFUSED if any(e["order"]["purchase_id"] == "c1-1700" for c in entries for e in c["events"]) else None
@@ -170,7 +171,7 @@ async def test_no_connection_is_tried_again(tmp_path):
     figures = await bench.run()
     times = [round(moment) for moment, *_ in bench.api.requests]
     assert (figures.accepted, figures.requests) == (1, 5)
-    assert [later - earlier for earlier, later in zip(times, times[1:], strict=False)] == [1, 2, 4, 8]
+    assert [later - earlier for earlier, later in pairwise(times)] == [1, 2, 4, 8]
 
 
 async def test_an_outage_stops_the_run(tmp_path):

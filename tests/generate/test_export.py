@@ -33,8 +33,7 @@ def export(**arguments):
 def judged(kind, lines):
     decoder = Decoder(kind, max_line_bytes=10**7, remember_ids=10**5)
     return [
-        decoder.judge(Line(number, 0, body, len(body)), "export.ndjson")
-        for number, body in enumerate(lines, start=1)
+        decoder.judge(Line(number, 0, body, len(body)), "export.ndjson") for number, body in enumerate(lines, start=1)
     ]
 
 
@@ -153,9 +152,7 @@ def ids(lines):
 def test_faulty_customers_are_known_to_no_other_kind():
     """But for repeats of a good one, a faulty customer's id stands with no other line, of whatever kind."""
     faults = {kind: list(faulty(kind, count=150, seed=15, rate=0.5)) for kind in Kind}
-    of_faulty = [
-        body for body, fault in faults[Kind.CUSTOMERS] if fault and fault.what is not Reason.DUPLICATE_ID
-    ]
+    of_faulty = [body for body, fault in faults[Kind.CUSTOMERS] if fault and fault.what is not Reason.DUPLICATE_ID]
     of_others = [body for kind in (Kind.EVENTS, Kind.TRANSACTIONS) for body, _ in faults[kind]]
     of_good = [body for body, fault in faults[Kind.CUSTOMERS] if fault is None]
 

@@ -113,9 +113,7 @@ def test_orders_name_what_was_redeemed(seed, number):
     transactions = exact(record(Kind.TRANSACTIONS, seed=seed, number=number).body)["transactions"]
 
     orders = [
-        {"reward_id": one["id"], "amount": -one["amount"]}
-        for e in events
-        for one in e["order"].get("redeem", [])
+        {"reward_id": one["id"], "amount": -one["amount"]} for e in events for one in e["order"].get("redeem", [])
     ]
 
     assert totals(orders) == totals([one for one in transactions if one["type"] == "REDEMPTION"])

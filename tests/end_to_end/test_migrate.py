@@ -1,0 +1,274 @@
+"""A migration from end to end: what the sandbox applied is held against the export."""
+
+import gzip
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+import zstandard
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving
+
+pytestmark = pytest.mark.slow
+
+
+def applied(ledger):
+    return {kind: ledger[kind] for kind in KINDS}
+
+
+def test_a_clean_export_arrives_complete(served, export):
+    """Everything arrives exactly once, in the fewest requests, exit 0, and the figures close."""
+    directory = export(3000)
+    done = served.migrate(directory)
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["exit_code"], summary["outcome"], summary["closes"]) == (0, 0, "complete", True)
+    assert applied(served.ledger()) == expected_ledger(directory)
+    for figures in summary["kinds"].values():
+        assert figures["accepted"] == figures["read"] == 3000
+        assert figures["requests"] <= figures["requests_lower_bound"] + 1
+    assert json.loads((directory / "state" / "report.json").read_text()) == summary
+
+
+def test_faulty_lines_are_dead_letters_and_nothing_else_is(served, export):
+    """Every faulty line is a dead letter with its line, reason and bytes; every other record arrives; exit 3."""
+    directory = export(3000, "--invalid", "0.01")
+    done = served.migrate(directory)
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["outcome"], summary["closes"]) == (3, "dead_letters", True)
+    faulty = {}
+    for kind in KINDS:
+        faults = lines(directory / f"{kind}.ndjson.faults.ndjson")
+        letters = lines(directory / "state" / f"dead-letter.{kind}.ndjson")
+        assert {(fault["line"], fault["what"]) for fault in faults} == {(at["line"], at["reason"]) for at in letters}
+        assert len(letters) == len(faults) > 20
+        source = (directory / f"{kind}.ndjson").read_bytes()
+        for letter in letters:
+            if "raw" in letter:
+                cut = source[letter["offset"] : letter["offset"] + letter["length"]]
+                assert cut == letter["raw"].encode()
+        faulty[kind] = {fault["line"] for fault in faults}
+    assert applied(served.ledger()) == expected_ledger(directory, without=faulty)
+    assert served.ledger()["requests"].keys() == {"auth", "customers", "events", "transactions", "read"}
+
+
+def test_skipped_records_never_travel(served, export):
+    """Deleted customers and reversed events are skipped, and the rest of their records arrives."""
+    directory = export(1500, "--skipped", "0.05")
+    done = served.migrate(directory)
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["closes"]) == (0, True)
+    assert summary["kinds"]["customers"]["skipped"] > 20
+    assert summary["kinds"]["events"]["items_skipped"] > 20
+    assert len(served.ledger()["customers"]) == 1500
+
+
+def test_a_limited_account_sees_no_429(tmp_path, export):
+    """Paced at the account's own windows, a migration is never throttled."""
+    directory = export(2500)
+    with serving(tmp_path, "--limits", "1/0.2s,1000/h") as served:
+        done = served.migrate(directory, "--limit", "1000/h", limit="1/0.2s")
+        ledger = served.ledger()
+    assert done.returncode == 0, done.stderr
+    assert not any("429" in outcomes for outcomes in ledger["requests"].values())
+    assert sum(figures["throttled"] for figures in json.loads(done.stdout)["kinds"].values()) == 0
+    assert applied(ledger) == expected_ledger(directory)
+
+
+def test_a_throttled_account_is_waited_for(tmp_path, export):
+    """Even when the limits are not known, 429s are waited out and everything arrives once."""
+    directory = export(1500)
+    with serving(tmp_path, "--limits", "1/0.3s") as served:
+        done = served.migrate(directory)
+        ledger = served.ledger()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kinds"]["events"]["throttled"] > 0
+    assert applied(ledger) == expected_ledger(directory)
+
+
+def test_unknown_customers_are_found_out(served, export):
+    """Events of customers the account does not know become dead letters; the events of all others arrive."""
+    directory = export(1200)
+    unknown = {17, 400, 401, 1199}
+    records = (directory / "customers.ndjson").read_bytes().splitlines(keepends=True)
+    kept = [line for number, line in enumerate(records, 1) if number not in unknown]
+    (directory / "customers.ndjson").write_bytes(b"".join(kept))
+    (directory / "transactions.ndjson").unlink()
+    done = served.migrate(directory)
+    summary = json.loads(done.stdout)
+    letters = lines(directory / "state" / "dead-letter.events.ndjson")
+    assert (done.returncode, summary["closes"]) == (3, True)
+    assert {letter["line"] for letter in letters} == unknown
+    assert {(letter["reason"], letter["status"]) for letter in letters} == {("refused", 422)}
+    assert all(letter["batch"] and letter["message"] for letter in letters)
+    assert served.ledger()["events"] == expected_ledger(directory, without={"events": unknown})["events"]
+
+
+def test_exports_come_in_many_forms(served, export, tmp_path):
+    """gzip, zstandard, globs, several files and standard input all arrive."""
+    directory = export(900)
+    customers = (directory / "customers.ndjson").read_bytes().splitlines(keepends=True)
+    (directory / "c1.ndjson").write_bytes(b"\xef\xbb\xbf" + b"".join(customers[:300]))
+    (directory / "c2.ndjson").write_bytes(b"".join(customers[300:600]).replace(b"\n", b"\r\n"))
+    (directory / "c3.ndjson.gz").write_bytes(gzip.compress(b"".join(customers[600:])))
+    events = (directory / "events.ndjson").read_bytes()
+    (directory / "e.ndjson.zst").write_bytes(zstandard.compress(events.rstrip(b"\n")))
+    done = run(
+        "migrate", "--customers", directory / "c[12].ndjson", directory / "c3.ndjson.gz",
+        "--events", directory / "e.ndjson.zst", "--transactions", "-",
+        "--base-url", served.url, "--limit", "none", "--state-dir", tmp_path / "state", "--json",
+        key=served.key, stdin=(directory / "transactions.ndjson").read_bytes(),
+    )  # fmt: skip
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["closes"]) == (0, True)
+    assert applied(served.ledger()) == expected_ledger(directory)
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_stops_in_order(tmp_path, export, sent, code):
+    """Stopped by a signal, a run says what was accepted, and the sandbox has applied exactly that."""
+    directory = export(4000)
+    with serving(tmp_path, "--limits", "none") as served:
+        process = subprocess.Popen(
+            [COMMAND, "migrate", "--customers", directory / "customers.ndjson", "--events", directory / "events.ndjson",
+             "--base-url", served.url, "--limit", "1/0.3s", "--state-dir", tmp_path / "state", "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(MASIVO_API_KEY=served.key),
+        )  # fmt: skip
+        while served.get("/__sandbox/ledger")["requests"].get("customers", {}).get("201", 0) < 2:
+            time.sleep(0.02)
+        process.send_signal(sent)
+        began = time.monotonic()
+        out, err = process.communicate(timeout=20)
+        assert time.monotonic() - began < 5
+        summary = json.loads(out)
+        assert (process.returncode, summary["outcome"], summary["closes"]) == (code, "interrupted", True), err
+        figures = summary["kinds"]["customers"]
+        assert figures["accepted"] == len(served.ledger()["customers"])
+        assert figures["pending"] > 0
+
+
+def test_a_second_run_on_the_same_state_is_refused(served, export):
+    """What was sent once is not sent again by the same command; `status` tells what became of it."""
+    directory = export(300)
+    assert served.migrate(directory).returncode == 0
+    again = served.migrate(directory)
+    assert again.returncode == 2
+    assert b"holds a run already" in again.stderr
+    assert max(served.ledger()["customers"].values()) == 1
+    status = run("status", "--state-dir", directory / "state", "--json")
+    assert (status.returncode, json.loads(status.stdout)["outcome"]) == (0, "complete")
+    assert (
+        run("validate", "--customers", directory / "customers.ndjson", "--state-dir", directory / "state").returncode
+        == 2
+    )
+
+
+def test_lost_answers_leave_events_in_doubt(tmp_path, export):
+    """Events whose answer was lost are listed in doubt, exit 4, and were not sent twice."""
+    directory = export(1500)
+    (directory / "transactions.ndjson").unlink()
+    with serving(tmp_path, "--limits", "none", "--fault", "reset,when=after,on=events,at=2") as served:
+        done = served.migrate(directory)
+        ledger = served.ledger()
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["outcome"], summary["closes"]) == (4, "in_doubt", True)
+    assert summary["kinds"]["events"]["items_in_doubt"] == 1000
+    doubts = lines(directory / "state" / "in-doubt.events.ndjson")
+    assert {frozenset(doubt) for doubt in doubts} <= {
+        frozenset({"batch", "file", "line", "customer"}),
+        frozenset({"batch", "file", "line", "customer", "items"}),
+    }
+    assert summary["kinds"]["events"]["in_doubt"] == len({doubt["line"] for doubt in doubts})
+    assert max(max(purchases.values()) for purchases in ledger["events"].values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "says"),
+    [
+        ("redirect=307,to=http://127.0.0.1:9,on=customers", 7, b"redirect"),
+        ("status=403,on=customers", 7, b"403"),
+        ("status=404,on=customers", 7, b"base_url"),
+        ("html,on=customers", 7, b"web page"),
+    ],
+)
+def test_a_no_of_the_api_is_told(tmp_path, export, fault, code, says):
+    """What no repetition can mend stops the run, with a message that says what to check."""
+    directory = export(1200, kinds=("customers",))
+    with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
+        done = served.migrate(directory, MASIVO_FIRST_DELAY="0.05")
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["outcome"], summary["closes"]) == (code, "stopped", True)
+    assert says in done.stdout
+    assert summary["hint"]
+
+
+def test_an_outage_can_be_told_from_a_refusal(tmp_path, export):
+    """An API that cannot be reached ends the run with exit 6 after the outage limit; all is pending."""
+    directory = export(50, kinds=("customers",))
+    done = run(
+        "migrate", "--customers", directory / "customers.ndjson", "--base-url", "http://127.0.0.1:9/api", "--json",
+        "--outage-limit", "0.5", "--state-dir", tmp_path / "state", key="k", MASIVO_FIRST_DELAY="0.1",
+    )  # fmt: skip
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["outcome"], summary["kinds"]["customers"]["pending"]) == (6, "stopped", 50)
+
+
+def test_a_wrong_key_and_no_key_are_told(served, export, tmp_path):
+    """No key is a matter of configuration, a wrong one is the API's no; neither shows the key."""
+    directory = export(5, kinds=("customers",))
+    common = ["migrate", "--customers", directory / "customers.ndjson", "--base-url", served.url, "--limit", "none"]
+    without = run(*common, "--state-dir", tmp_path / "s1")
+    assert (without.returncode, b"MASIVO_API_KEY" in without.stderr) == (2, True)
+    wrong = run(*common, "--state-dir", tmp_path / "s2", key="wrong-key-7391")
+    assert wrong.returncode == 7
+    assert b"wrong-key-7391" not in wrong.stderr + wrong.stdout
+
+
+def test_secrets_stay_secret(served, export):
+    """Neither key nor token stands in any output or file of a run."""
+    directory = export(200, "--invalid", "0.05")
+    done = served.migrate(directory, "--log-level", "debug")
+    files = b"".join(path.read_bytes() for path in (directory / "state").iterdir())
+    assert done.returncode == 3
+    assert served.key.encode() not in done.stdout + done.stderr + files
+    assert b"eyJ" not in done.stdout + done.stderr  # how a JWT begins
+
+
+def test_personal_data_stay_in_the_dead_letters(served, export):
+    """No name, email or id of a customer stands in log, summary or report."""
+    directory = export(300, "--invalid", "0.05")
+    done = served.migrate(directory, "--log-level", "debug")
+    told = done.stdout + done.stderr + (directory / "state" / "report.json").read_bytes()
+    for line in (directory / "customers.ndjson").read_bytes().split(b"\n")[:200]:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            assert str(record.get("email", "no email")).encode() not in told
+            assert f'"{record.get("id", "no id")}"'.encode() not in told
+
+
+def test_revert_takes_back_and_a_new_run_may_begin(served, export):
+    """What was migrated in a period can be taken back, after which the same export arrives again."""
+    directory = export(120)
+    assert served.migrate(directory).returncode == 0
+    served.ledger()
+    period = ["--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"]
+    refused = run("revert", *period, "--base-url", served.url, key=served.key)
+    assert refused.returncode == 2
+    assert b"--yes" in refused.stderr
+    taken = run("revert", *period, "--base-url", served.url, "--limit", "none", "--yes", key=served.key)
+    assert taken.returncode == 0, taken.stderr
+    assert len(served.ledger()["reverted"]["customers"]) == 120
+    assert served.migrate(directory, state="again").returncode == 0
+    assert set(served.ledger()["customers"].values()) == {2}
+
+
+def test_files_of_a_run_are_the_owners_alone(served, export):
+    """The state directory is 0700 and its files 0600, whatever the umask."""
+    directory = export(50, "--invalid", "0.2")
+    served.migrate(directory)
+    state = directory / "state"
+    assert oct(state.stat().st_mode & 0o777) == "0o700"
+    assert {oct(path.stat().st_mode & 0o777) for path in state.iterdir()} == {"0o600"}

@@ -1,0 +1,146 @@
+"""The installed command against the installed sandbox: processes, files and sockets, nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from masivo_stream.model.contract import SANDBOX_API_KEY
+
+COMMAND = Path(sys.executable).with_name("masivo-stream")
+KINDS = ("customers", "events", "transactions")
+
+
+def clean_environment(**extra):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MASIVO_")}
+    return {**kept, **extra}
+
+
+def run(*arguments, key="", cwd=None, stdin=b"", timeout=90, **environment):
+    """Run the command to its end."""
+    if key:
+        environment["MASIVO_API_KEY"] = key
+    return subprocess.run(
+        [COMMAND, *map(str, arguments)],
+        capture_output=True,
+        input=stdin,
+        cwd=cwd,
+        timeout=timeout,
+        check=False,
+        env=clean_environment(**environment),
+    )
+
+
+class Served:
+    """A running sandbox."""
+
+    key = SANDBOX_API_KEY
+
+    def __init__(self, port):
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}/api/storefront/v1"
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+            return json.load(answer)
+
+    def ledger(self):
+        """Return the ledger when nothing is queued any more."""
+        for _ in range(200):
+            ledger = self.get("/__sandbox/ledger")
+            if ledger["queue"] == 0:
+                return ledger
+            time.sleep(0.05)
+        raise AssertionError("the sandbox's queue does not empty")
+
+    def migrate(self, directory, *arguments, state="state", limit="none", **options):
+        """Run `migrate` for the exports of `directory`."""
+        named = [part for kind in KINDS for part in _export(directory, kind)]
+        sending = ["--base-url", self.url, "--limit", limit, "--state-dir", Path(directory) / state]
+        return run("migrate", *named, *sending, "--json", *arguments, key=self.key, **options)
+
+
+def _export(directory, kind):
+    path = Path(directory) / f"{kind}.ndjson"
+    return (f"--{kind}", path) if path.exists() else ()
+
+
+@contextmanager
+def serving(tmp_path, *arguments):
+    """Serve a sandbox while the context lasts."""
+    port_file = tmp_path / f"port-{time.monotonic_ns()}"
+    process = subprocess.Popen(
+        [COMMAND, "sandbox", "--visible-after", "0.2", "--port-file", port_file, *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=clean_environment(),
+    )
+    try:
+        for _ in range(400):
+            if port_file.exists() and port_file.read_text().strip():
+                break
+            if process.poll() is not None:
+                raise AssertionError(process.stderr.read().decode())
+            time.sleep(0.025)
+        yield Served(int(port_file.read_text()))
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+        process.stderr.close()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A sandbox without limits."""
+    with serving(tmp_path, "--limits", "none") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def export(tmp_path):
+    """Return a function that generates the three kinds into `tmp_path`."""
+
+    def generate(records, *arguments, kinds=KINDS, seed=7):
+        for kind in kinds:
+            done = run(
+                "generate", kind, "--records", records, "--seed", seed, "-o", tmp_path / f"{kind}.ndjson", *arguments
+            )
+            assert done.returncode == 0, done.stderr
+        return tmp_path
+
+    return generate
+
+
+def lines(path):
+    return [json.loads(line) for line in Path(path).read_bytes().splitlines()]
+
+
+def expected_ledger(directory, without=None):
+    """Return what the ledger must say if each record of the exports arrived once, but for some lines of each kind."""
+    without = without or {}
+    ledger = {kind: {} for kind in KINDS}
+    for kind in KINDS:
+        path = Path(directory) / f"{kind}.ndjson"
+        if not path.exists():
+            continue
+        for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):
+            if number in without.get(kind, ()):
+                continue
+            record = json.loads(line)
+            match kind:
+                case "customers":
+                    ledger[kind][record["id"]] = 1
+                case "events":
+                    purchases = ledger[kind].setdefault(record["id"], {})
+                    for event in record["events"]:
+                        purchase = event["order"]["purchase_id"]
+                        purchases[purchase] = purchases.get(purchase, 0) + 1
+                case "transactions":
+                    ledger[kind][record["id"]] = len(record["transactions"])
+    return ledger

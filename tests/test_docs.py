@@ -1,0 +1,125 @@
+"""What the README and the example configuration say is so."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from end_to_end_tools import KINDS, run
+
+from masivo_stream.cli.main import COMMANDS
+from masivo_stream.edges.config import leaves, load_settings
+from masivo_stream.model.errors import ExitCode
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.settings import Settings
+from masivo_stream.observe.log import EVENTS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+EXAMPLE = ROOT / "config.example.toml"
+
+
+def rows(heading):
+    """Return the first cells of the table under a heading."""
+    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    return [row.split("|")[1].strip().strip("`") for row in section.splitlines() if row.startswith("| ")][2:]
+
+
+def test_every_command_is_documented():
+    """The README's table of commands is the program's."""
+    assert sorted(row.removeprefix("masivo-stream ") for row in rows("Commands")) == sorted(COMMANDS)
+
+
+def test_every_exit_code_is_documented():
+    """The README's table of exit codes is the enum's."""
+    codes = {int(code) for row in rows("Exit codes") for code in row.split(",")}
+    assert codes == {int(code) for code in ExitCode}
+
+
+def test_every_reason_is_documented():
+    """The README's table of reasons is the enum's."""
+    assert sorted(rows("Dead letters")) == sorted(Reason)
+
+
+def test_every_log_event_is_documented():
+    """The README names exactly the events a run may log."""
+    section = README.split("\n## Log\n", 1)[1].split("\n## ", 1)[0]
+    assert sorted(re.findall(r"`([a-z_]+)`", section)) == sorted(EVENTS)
+
+
+def test_every_setting_is_documented():
+    """The README names each setting under its section."""
+    section = README.split("\n## Settings\n", 1)[1].split("\n## ", 1)[0]
+    found = {
+        match[1]: set(re.findall(r"`([a-z_]+)`", match[2]))
+        for match in re.finditer(r"^\| `\[(\w+)\]` \| (.*) \|$", section, re.MULTILINE)
+    }
+    assert found == {name: set(settings) for name, settings in leaves().items()}
+
+
+def test_the_example_configuration_is_the_defaults():
+    """`config.example.toml` holds every setting, and loading it changes nothing."""
+    given = tomllib.loads(EXAMPLE.read_text())
+    assert {name: set(section) for name, section in given.items()} == {n: set(s) for n, s in leaves().items()}
+    assert load_settings(str(EXAMPLE)) == Settings()
+
+
+def test_every_setting_has_its_reason():
+    """In the example configuration a comment stands above every setting, or above its neighbour's group."""
+    above = ""
+    for line in EXAMPLE.read_text().splitlines():
+        if re.match(r"\w+ = ", line):
+            assert above.startswith("#") or re.match(r"\w+ = ", above), line
+        above = line
+
+
+def test_the_readme_records_are_valid(tmp_path):
+    """The example lines of the README are taken by `validate`."""
+    examples = [line.strip() for line in README.splitlines() if line.strip().startswith('{"id": "c-1"')]
+    assert len(examples) == 3
+    for kind, example in zip(KINDS, examples, strict=True):
+        (tmp_path / kind).write_text(example + "\n")
+    named = [part for kind in KINDS for part in (f"--{kind}", tmp_path / kind)]
+    assert run("validate", *named, "--state-dir", tmp_path / "state").returncode == 0
+
+
+@pytest.mark.slow
+def test_the_readme_python_runs(served, export, tmp_path):
+    """The README's Python example runs as it stands, with its capitals filled in."""
+    directory = export(20, kinds=("customers",))
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    values = {
+        "BASE_URL": served.url,
+        "STATE_DIR": str(tmp_path / "state"),
+        "API_KEY": served.key,
+        "CUSTOMERS": str(directory / "customers.ndjson"),
+    }
+    head = "".join(f"{name} = {value!r}\n" for name, value in values.items())
+    shown = subprocess.run([sys.executable, "-c", head + code], capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines() == ["1 requests, 0 s at a production account's limits", "complete 20"]
+
+
+def test_the_first_commands_are_single_lines():
+    """The README's two set-up commands make their own environment and need nothing else."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for block in blocks[:2]:
+        assert block.count("\n") == 1
+        assert block.startswith("python3 -m venv .venv && ")
+    assert (ROOT / "constraints.txt").is_file()
+
+
+def test_the_project_speaks_of_itself_alone():
+    """No file of the project names a machine's paths or another folder's documents."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, tracked.decode().split("\0")):
+        text = (ROOT / name).read_bytes()
+        assert b"../" + b"shared" not in text, name
+        assert b"/wo" + b"rk/" not in text, name
+
+
+def test_no_test_depends_on_the_environment():
+    """No setting of this machine reaches the tests."""
+    assert not [name for name in os.environ if name.startswith("MASIVO_")]
