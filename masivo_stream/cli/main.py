@@ -1,9 +1,11 @@
 """The program: finds the command, and turns every end into an exit code and a sentence that helps."""
 
+import os
 import resource
 import sys
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
@@ -42,6 +44,9 @@ def build_app(command: str = "") -> App:
 def main() -> NoReturn:
     """Run the command of `sys.argv`; always ends in an exit code of the table."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds personal data and tokens
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us (`>&-`)
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open to the end
     sys.exit(run(sys.argv[1:]))
 
 
@@ -61,8 +66,10 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         _complain("interrupted", "", "")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        _forget_output()
+    except BrokenPipeError:  # `generate | head`: who reads has seen enough
+        from masivo_stream.cli.output import forget_output
+
+        forget_output()
         return ExitCode.COMPLETE
     except Exception:  # noqa: BLE001 - the last door: a bug becomes exit 1, with its traceback
         traceback.print_exc()
@@ -87,10 +94,3 @@ def _complain(what: str, place: str, hint: str, operation: str = "") -> None:
     for name, text in (("while", operation), ("where", place), ("hint", hint)):
         if text:
             print(f"  {name}: {printable(text)}", file=sys.stderr)  # noqa: T201 - the same
-
-
-def _forget_output() -> None:
-    """Standard output is gone (`| head`): keep the interpreter from complaining about it at its end."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

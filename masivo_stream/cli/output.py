@@ -1,5 +1,6 @@
 """What commands print: tables or one JSON document on standard output, log and progress on standard error."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,24 +10,63 @@ from rich.console import Console
 
 from masivo_stream.edges.log import configure_log
 from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.model.plan import Plan
 from masivo_stream.model.settings import Log
 from masivo_stream.model.summary import Summary
 from masivo_stream.observe.log import LogObserver
 from masivo_stream.observe.progress import TerminalProgress
-from masivo_stream.observe.tables import print_summary
+from masivo_stream.observe.tables import print_plan, print_summary
+
+
+class Output(Console):
+    """Standard output for tables. Gone (`| head`), it says so as any other stream does."""
+
+    def __init__(self) -> None:
+        """Write to standard output."""
+        super().__init__(highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller."""
+        raise BrokenPipeError
 
 
 def print_json(document: object) -> None:
     """Print one JSON document."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+    with _reader_may_leave():
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
 
 
 def show_summary(summary: Summary, *, json: bool) -> None:
     """Print a summary, for people or for programs."""
     if json:
         print_json(summary)
-    else:
-        print_summary(Console(highlight=False), summary)
+        return
+    with _reader_may_leave():
+        print_summary(Output(), summary)
+
+
+def show_plan(plan: Plan) -> None:
+    """Print a plan for people."""
+    with _reader_may_leave():
+        print_summary(Output(), plan.summary)
+        print_plan(Output(), plan)
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Go on where nobody reads the output any more: the exit code must still tell how the run ended."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_output()
+
+
+def forget_output() -> None:
+    """Let standard output lead nowhere, so that the interpreter does not complain about it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 @contextmanager

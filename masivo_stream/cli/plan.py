@@ -19,12 +19,10 @@ def plan(
     Example: `masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h`
     """
     import anyio
-    from rich.console import Console
 
-    from masivo_stream.cli.output import print_json, show_summary
+    from masivo_stream.cli.output import print_json, show_plan
     from masivo_stream.flow.letters import writing_letters
     from masivo_stream.flow.plan import plan as run
-    from masivo_stream.observe.tables import print_plan
 
     common = common or Common()
     settings = settings_from(common, judging, sending)
@@ -43,6 +41,5 @@ def plan(
     if common.json:
         print_json(found)
     else:
-        show_summary(found.summary, json=False)
-        print_plan(Console(highlight=False), found)
+        show_plan(found)
     return found.summary.exit_code

@@ -8,6 +8,7 @@ record.
 import base64
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -69,14 +70,17 @@ class DeadLetterFile:
         """Write the letters' lines.
 
         Raises:
-            StorageError: not all of them could be written.
+            StorageError: not all of them could be written; then none was, so that the file holds whole lines only.
         """
         at = self._wall()
         lines = memoryview(b"".join([dead_letter_line(self._kind, letter, at) for letter in letters]))
+        before = os.fstat(self._file).st_size
         try:
             while lines:
                 lines = lines[os.write(self._file, lines) :]
         except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file, before)
             raise self._failed(error) from error
 
     def close(self) -> None:

@@ -6,13 +6,14 @@ Content cannot forge a line: JSON escapes controls, and for the terminal they ar
 import logging
 import re
 import sys
+from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 # C0 and C1 controls, line separators, and marks that change the direction of text (Unicode TR 36, section 2.5).
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
@@ -25,10 +26,9 @@ def configure_log(
 ) -> structlog.typing.FilteringBoundLogger:
     """Return a logger that writes to `stream` (standard error)."""
     stream = stream or sys.stderr
-    console = form == "console" or (form == "auto" and stream.isatty())
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty()) if console else structlog.processors.JSONRenderer()
-    )
+    terminal = stream is not None and stream.isatty()
+    console = form == "console" or (form == "auto" and terminal)
+    renderer: Any = structlog.dev.ConsoleRenderer(colors=terminal) if console else structlog.processors.JSONRenderer()
     processors = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -36,11 +36,28 @@ def configure_log(
         renderer,
     ]
     logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(stream),
+        _Lines(stream),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
     )
     return logger
+
+
+class _Lines:
+    """Write lines to a stream that may break: a migration goes on when nobody reads its log any more."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Write to `stream`; None where standard error is closed."""
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        """Write a line, or lose it."""
+        if self._stream is not None:
+            with suppress(OSError, ValueError):  # ValueError: closed
+                self._stream.write(line + "\n")
+                self._stream.flush()
+
+    debug = info = warning = error = msg
 
 
 def _escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

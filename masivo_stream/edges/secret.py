@@ -79,17 +79,17 @@ def _read(name: str) -> str:
                     hint=f"chmod 600 {name}",
                 )
             text = file.read(_MOST_BYTES + 1)
-            if len(text) > _MOST_BYTES:
-                raise ValueError("too long")
-            return text.decode()
+            if len(text) <= _MOST_BYTES:
+                return text.decode()
     except (OSError, ValueError):
-        raise ConfigurationError(
-            "the key file cannot be read",
-            operation=_OPERATION,
-            # Where no path is given it may be the key itself, which must not end in a log.
-            place=name if os.sep in name else "--api-key-file",
-            hint="check the path and its permissions",
-        ) from None
+        pass  # told below, and without it: it may quote the key
+    raise ConfigurationError(
+        "the key file cannot be read",
+        operation=_OPERATION,
+        # Where no path is given it may be the key itself, which must not end in a log.
+        place=name if os.sep in name else "--api-key-file",
+        hint="check the path and its permissions, and that it holds nothing but the key",
+    )
 
 
 def _clean(text: str, place: str) -> Secret:

@@ -132,8 +132,11 @@ def _take(lock: int, path: Path) -> None:
         ) from error
     except OSError as error:
         raise _unusable(path, f"cannot be locked: {error.strerror}", "choose a local disk") from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    except OSError as error:
+        raise _unusable(path, f"cannot be written: {error.strerror}", "free space, or choose another disk") from error
 
 
 def _owner(lock: int) -> str:

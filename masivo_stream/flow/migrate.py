@@ -36,6 +36,7 @@ from masivo_stream.model.errors import (
     ExitCode,
     Interrupted,
     MasivoStreamError,
+    StorageError,
 )
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import KindSummary, OutcomeName, Summary
@@ -86,7 +87,10 @@ async def migrate(
             run = _Run(settings, inputs, state, sender, Observers([observer] if observer else []), clock, chance)
             await run.go(handle_signals=handle_signals)
             summary = run.summary()
-        state.write(REPORT, msgspec.json.format(msgspec.json.encode(summary)))
+        try:
+            state.write(REPORT, msgspec.json.format(msgspec.json.encode(summary)))
+        except StorageError as error:  # the run is over: what became of it is told all the same
+            summary = run.summary(error)
     return summary
 
 
@@ -179,11 +183,11 @@ class _Run:
             remember_accepted=self._settings.visible.visible_probes,
         )
 
-    def summary(self) -> Summary:
-        """Tell what became of every record read."""
+    def summary(self, failure: MasivoStreamError | None = None) -> Summary:
+        """Tell what became of every record read; `failure` is what went wrong after the work."""
         kinds = {kind.value: phase.figures() for kind, phase in self._phases.items()}
         closes = all(figures.closes for figures in kinds.values())
-        return conclude(kinds, self._brake.cause, closes=closes)
+        return conclude(kinds, self._brake.cause or failure, closes=closes)
 
 
 class _PacedReader:

@@ -1,6 +1,7 @@
 """The observer: whom the flow tells what happens. The flow speaks, subscribers listen; nothing flows back."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from masivo_stream.model.notices import Notice
@@ -22,6 +23,7 @@ class Observers:
         self._observers = tuple(observers)
 
     def notify(self, notice: Notice) -> None:
-        """Pass the notice on."""
+        """Pass the notice on. A subscriber whose terminal or pipe is gone must not end a migration."""
         for observer in self._observers:
-            observer.notify(notice)
+            with suppress(OSError):
+                observer.notify(notice)

@@ -82,13 +82,13 @@ def _print_reasons(console: Console, kind: str, figures: KindSummary) -> None:
 
 def duration(seconds: float) -> str:
     """Write a duration for people: `0.42 s`, `3 min 20 s`, `13 h 53 min`, `2 days 4 h`."""
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if round(seconds, 2) < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.2f} s"
     whole = timedelta(seconds=round(seconds))
     hours, rest = divmod(whole.seconds, 3600)
     minutes, rest = divmod(rest, 60)
     if whole.days:
-        return f"{whole.days} days {hours} h"
+        return f"{whole.days} day{'s' if whole.days > 1 else ''} {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
@@ -109,4 +109,4 @@ def print_plan(console: Console, plan: Plan) -> None:
         console.print(Text(f"at the {account} limits: {duration(seconds)}"))
     console.print(Text(f"begun now, done at {plan.finished_at:%Y-%m-%d %H:%M} UTC at the configured limits"))
     for warning in plan.warnings:
-        console.print(Text(f"warning: {warning}"))
+        console.print(Text(f"warning: {printable(warning)}"))
