@@ -19,7 +19,7 @@ MOST_REASONS = 5
 def print_summary(console: Console, summary: Summary) -> None:
     """Print what became of every record, and whether the figures close."""
     table = Table(title="records", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("kind")
+    table.add_column("kind", no_wrap=True)
     for name in ("read", "accepted", "dead", "skipped", "in doubt", "pending", "blank"):
         table.add_column(name, justify="right")
     for name, figures in summary.kinds.items():
@@ -57,8 +57,8 @@ def print_summary(console: Console, summary: Summary) -> None:
 
 def _requests(kinds: dict[str, KindSummary]) -> Table:
     table = Table(title="requests", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("kind")
-    for name in ("items accepted", "requests", "at least", "throttled", "MB sent", "time"):
+    table.add_column("kind", no_wrap=True)
+    for name in ("items", "requests", "at least", "429s", "MB", "time"):
         table.add_column(name, justify="right")
     for name, figures in kinds.items():
         table.add_row(
@@ -99,7 +99,7 @@ def _numbers(*values: int) -> Iterable[str]:
 def print_plan(console: Console, plan: Plan) -> None:
     """Print requests and durations."""
     table = Table(title="plan", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("kind")
+    table.add_column("kind", no_wrap=True)
     for name in ("records", "items", "requests", "at least"):
         table.add_column(name, justify="right")
     for name, kind in plan.kinds.items():
