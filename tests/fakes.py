@@ -7,16 +7,20 @@ import anyio
 from masivo_stream.core.decode import Decoder
 from masivo_stream.core.pace import Pacer
 from masivo_stream.core.pack import Packer
-from masivo_stream.core.retry import RetryPolicy
+from masivo_stream.core.retry import Health, RetryPolicy
 from masivo_stream.core.tally import Tally
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.source import find_inputs
+from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.gate import Gate
+from masivo_stream.flow.judge import Source
+from masivo_stream.flow.missing import Missing
 from masivo_stream.flow.phase import Phase
 from masivo_stream.flow.upload import Delivery
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.progress import Resume
 from masivo_stream.model.window import Window
 
 ACCEPTED = Answer(status=201)
@@ -80,9 +84,9 @@ class FakeApi:
         self.arrivals = []
 
     async def prepare(self):
-        return None
+        return "token"
 
-    async def send(self, kind, body, departed):
+    async def send(self, kind, body, token, departed):
         departed()
         self.log.append(("wire", body))
         self.arrivals.append(self.clock.now())
@@ -105,7 +109,7 @@ class FakeApi:
                 key = (str(kind), customer["id"], json.dumps(item, sort_keys=True))
                 self.applied[key] = self.applied.get(key, 0) + 1
 
-    def renew(self):
+    def renew(self, token):
         self.renewed += 1
         return self.renewable
 
@@ -115,25 +119,27 @@ class FakeApi:
 
 
 class RecordingJournal:
-    """A journal that remembers the order of its notes."""
+    """A journal that remembers the order of its notes, and what was noted last."""
 
     def __init__(self, log):
         self.log = log
+        self.bodies = {}
+        self.progress = None
 
-    async def plan(self, batch):
-        self.log.append(("plan", batch.body))
-
-    async def send(self, batch):
+    async def send(self, batch, progress, sync):
+        sync()
+        self.progress = progress
+        self.bodies[batch.id] = batch.body
         self.log.append(("send", batch.body))
 
-    async def unsent(self, batch):
-        self.log.append(("unsent", batch.body))
+    async def settle(self, kind, batch, state, progress, sync, *, why=""):
+        sync()
+        self.progress = progress
+        self.log.append((state or "unsent", self.bodies[batch]))
 
-    async def settle(self, batch):
-        self.log.append(("settle", batch.body))
-
-    async def doubt(self, batch):
-        self.log.append(("doubt", batch.body))
+    async def note(self, kind, progress, sync):
+        sync()
+        self.progress = progress
 
 
 class Remembering:
@@ -141,9 +147,14 @@ class Remembering:
 
     def __init__(self):
         self.letters, self.doubts, self.notices = [], [], []
+        self.length = 0
 
     def append(self, letters):
         self.letters.extend(letters)
+        self.length = len(self.letters)
+
+    def sync(self):
+        pass
 
     def add(self, batch, entries):
         self.doubts.extend((batch, entry) for entry in entries)
@@ -169,6 +180,7 @@ class Bench:
         outage_limit=600.0,
         block_bytes=65536,
         hand_off=2,
+        missing=Missing(),
     ):
         self.kind = kind
         self.clock = FakeClock()
@@ -181,24 +193,36 @@ class Bench:
         self.delivery = Delivery(
             kind,
             sender=self.api,
-            journal=self.journal,
             gates=(self.gate,),
             policy=RetryPolicy(first_delay=1, longest_delay=60, outage_limit=outage_limit, longest_hold=3660),
             brake=self.brake,
             clock=self.clock,
             chance=lambda: 0.0,
+            health=Health(),
             tally=tally,
             observer=self.memory,
         )
-        self.phase = Phase(
+        packer = Packer(CONTRACTS[kind], max_body_bytes=max_body_bytes, open_batches=8)
+        self.account = Account(
             kind,
-            find_inputs(paths),
-            decoder=Decoder(kind, max_line_bytes=1 << 20, remember_ids=10_000),
-            packer=Packer(CONTRACTS[kind], max_body_bytes=max_body_bytes, open_batches=8),
-            delivery=self.delivery,
+            resume=Resume(),
+            missing=missing,
+            salt=b"salt",
+            journal=self.journal,
+            packer=packer,
             tally=tally,
             dead_letters=self.memory,
             doubts=self.memory,
+            clock=self.clock,
+            remember_accepted=3,
+        )
+        self.phase = Phase(
+            [Source(found, number) for number, found in enumerate(find_inputs(paths))],
+            account=self.account,
+            decoder=Decoder(kind, max_line_bytes=1 << 20, remember_ids=10_000),
+            packer=packer,
+            delivery=self.delivery,
+            look_for=self.look_for,
             brake=self.brake,
             clock=self.clock,
             observer=self.memory,
@@ -206,8 +230,10 @@ class Bench:
             hand_off=hand_off,
             block_bytes=block_bytes,
             max_line_bytes=1 << 20,
-            remember_accepted=3,
         )
+
+    async def look_for(self, batch):
+        return any(entry.customer in self.api.applied_customers for entry in batch.entries)
 
     async def run(self, *beside):
         """Run the phase as a migration does; `beside` are coroutine functions that run next to it."""
@@ -219,7 +245,7 @@ class Bench:
             with self.brake.work:
                 await self.phase.run()
             tasks.cancel_scope.cancel()
-        return self.phase.figures()
+        return self.account.figures()
 
 
 def one_every(seconds):

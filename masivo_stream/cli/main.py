@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import sys
 import traceback
 from importlib import import_module
@@ -23,6 +24,8 @@ COMMANDS = {
     "sandbox": "Serve an emulation of the API on this machine.",
     "generate": "Write a synthetic export.",
 }
+
+EXPORT_FLAGS = ("--customers", "--events", "--transactions")
 
 HELP = (
     "Stream customers, events and transactions into Masivo: nothing lost, nothing doubled, "
@@ -47,7 +50,12 @@ def main() -> NoReturn:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us (`>&-`)
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open to the end
+    signal.signal(signal.SIGTERM, _terminated)  # as PID 1 there is no other default than to ignore it
     sys.exit(run(sys.argv[1:]))
+
+
+def _terminated(_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(ExitCode.TERMINATED)
 
 
 def run(arguments: list[str]) -> int:
@@ -79,8 +87,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _standard_input(arguments: list[str]) -> list[str]:
-    """Let `-` stand for standard input: the parser would take it for an option."""
-    return ["/dev/stdin" if argument == "-" else argument for argument in arguments]
+    """Let `-` stand for standard input where exports are named: the parser would take it for an option."""
+    named, rewritten = False, []
+    for argument in arguments:
+        named = argument in EXPORT_FLAGS or (named and (argument == "-" or not argument.startswith("-")))
+        rewritten.append("/dev/stdin" if named and argument == "-" else argument)
+    return rewritten
 
 
 def _command(arguments: list[str]) -> str:

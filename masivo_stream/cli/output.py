@@ -54,11 +54,13 @@ def show_plan(plan: Plan) -> None:
 
 @contextmanager
 def _reader_may_leave() -> Iterator[None]:
-    """Go on where nobody reads the output any more: the exit code must still tell how the run ended."""
+    """Go on where nothing reads the output any more, or holds it: the exit code must still tell how the run ended."""
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            print(f"standard output cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201 - told there
         forget_output()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from masivo_stream.cli.options import Switch
+from masivo_stream.model.contract import TOKEN_LIFETIME_SECONDS
 from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def sandbox(
     store: str = ":memory:",
     limits: str = "prod",
     visible_after: float = 2.0,
-    token_lifetime: float = 3600.0,
+    token_lifetime: float = TOKEN_LIFETIME_SECONDS,
     fault: Annotated[list[str] | None, Parameter(negative="")] = None,
     seed: int = 0,
     discounted_value: Literal["required", "optional"] = "required",

@@ -74,13 +74,13 @@ def _answer(answer: Answer) -> Outcome:
         case 403:
             return Stop(
                 ExitCode.DENIED,
-                f"403: the account may not do this{_quoted(answer)}",
+                "403: the account may not do this",
                 "check the API key's permissions and that it belongs to this account",
             )
         case 404 | 405 | 406 | 415 | 501:
             return Stop(
                 ExitCode.DENIED,
-                f"{status}: the address does not take migrations{_quoted(answer)}",
+                f"{status}: the address does not take migrations",
                 "check base_url: it ends in /api/storefront/v1 at the vendor's",
             )
         case 407:
@@ -101,7 +101,11 @@ def _answer(answer: Answer) -> Outcome:
             # Not proof that nothing was applied, even with Retry-After: gateways send it after delivery, too.
             return InDoubt("status 503", wait_asked_for(answer))
         case _ if 400 <= status < 500 and status != 408:
-            return Refused(status, _words(answer))
+            return Stop(
+                ExitCode.DENIED,
+                f"{status}: not an answer to a record",
+                "look the status up; it speaks of the account, the address or the request, not of the export",
+            )
         case _:
             # 408 is often a gateway's, sent although the request went through; 5xx may fail after the enqueue;
             # 1xx as a final answer and codes beyond the RFC say nothing.
@@ -129,11 +133,6 @@ def _redirect(status: int) -> Stop:
 
 def _words(answer: Answer) -> str:
     return ": ".join(text for text in (answer.error, answer.details) if text) or f"status {answer.status}"
-
-
-def _quoted(answer: Answer) -> str:
-    words = ": ".join(text for text in (answer.error, answer.details) if text)
-    return f" ({words})" if words else ""
 
 
 def _whole_seconds(text: str | None) -> float | None:

@@ -71,6 +71,7 @@ class Decoder:
     ) -> None:
         """Prepare the schema of `kind`; the other arguments are the settings of the same names."""
         self._contract = CONTRACTS[kind]
+        self._source = 0
         self._schema = _schema(kind, loose=discounted_value_optional)
         self._decode = msgspec.json.Decoder(self._schema).decode
         self._max_line_bytes = max_line_bytes
@@ -78,8 +79,9 @@ class Decoder:
         self._ids = Repeats(capacity=remember_ids)
         self._emails = Repeats(capacity=remember_ids)
 
-    def judge(self, line: Line, file: str) -> Judgement:
-        """Return what becomes of `line` of `file`. Never raises, whatever the bytes."""
+    def judge(self, line: Line, file: str, source: int = 0) -> Judgement:
+        """Return what becomes of `line` of `file`, the input numbered `source`. Never raises, whatever the bytes."""
+        self._source = source
         if line.length > self._max_line_bytes:
             message = f"the line has {line.length} bytes, at most {self._max_line_bytes} are taken"
             return _reject(line, file, Reason.TOO_LONG, message)
@@ -159,6 +161,7 @@ class Decoder:
             field=spell(first.path),
             items=tuple(named[:_MOST_ITEMS_NAMED]) or None,
             item_count=len(items) if isinstance(items, list) else int(field is None),
+            customer=customer if isinstance(customer := value.get("id"), str) else None,
         )
 
     def _finish(self, line: Line, file: str, facts: _Facts) -> Judgement:
@@ -169,8 +172,9 @@ class Decoder:
             message = (
                 f"{count} {contract.item_field}, at most {contract.max_items} fit one request and they may not be split"
             )
+            field = contract.item_field or ""
             return _reject(
-                line, file, Reason.TOO_MANY_ITEMS, message, field=contract.item_field or "", item_count=count
+                line, file, Reason.TOO_MANY_ITEMS, message, field=field, item_count=count, customer=facts.customer
             )
         if contract.kind is not Kind.EVENTS:
             if self._ids.seen(facts.customer):
@@ -178,7 +182,9 @@ class Decoder:
                 return _reject(line, file, Reason.DUPLICATE_ID, message, field="id", item_count=count)
             if facts.email is not None and self._emails.seen(facts.email):
                 message = "an earlier customer has this email"
-                return _reject(line, file, Reason.DUPLICATE_EMAIL, message, field="email", item_count=count)
+                return _reject(
+                    line, file, Reason.DUPLICATE_EMAIL, message, field="email", item_count=1, customer=facts.customer
+                )
         if facts.reversed:
             return self._without_reversed(line, file, facts)
         return Entry(
@@ -190,6 +196,7 @@ class Decoder:
             customer=facts.customer,
             items=count,
             record_items=count,
+            source=self._source,
         )
 
     def _without_reversed(self, line: Line, file: str, facts: _Facts) -> Entry | Skipped:
@@ -208,6 +215,7 @@ class Decoder:
             record_items=len(kept),
             indexes=kept,
             skipped_items=len(gone),
+            source=self._source,
         )
 
 
@@ -314,6 +322,7 @@ def _reject(
     field: str = "",
     items: tuple[int, ...] | None = None,
     item_count: int = 0,
+    customer: str | None = None,
 ) -> Rejected:
     return Rejected(
         file=file,
@@ -326,4 +335,14 @@ def _reject(
         raw=line.body,
         items=items,
         item_count=item_count,
+        customer=customer,
     )
+
+
+class _Named(Struct, gc=False):
+    id: str
+
+
+def customer_of(body: bytes) -> str:
+    """Return the customer's id of a record that was judged valid before."""
+    return msgspec.json.decode(body, type=_Named).id

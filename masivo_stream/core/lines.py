@@ -29,6 +29,16 @@ class LineSplitter:
         self._bom_possible = offset == 0
         self._head = b""
 
+    @property
+    def number(self) -> int:
+        """The number of the first line not yet returned."""
+        return self._number
+
+    @property
+    def offset(self) -> int:
+        """The offset of the first line not yet returned."""
+        return self._offset
+
     def feed(self, block: bytes) -> list[Line]:
         """Return the lines that end in `block`."""
         if self._bom_possible:

@@ -112,9 +112,17 @@ class Pacer:
             flight.latency = now - flight.departed
             self._latencies.append(flight.latency)
 
-    def lost(self, ticket: int) -> None:
-        """Record that a request came to nothing: it teaches no latency, its slot stays used."""
-        self._under_way.pop(ticket, None)
+    def lost(self, ticket: int, now: float) -> None:
+        """Record that a request went unanswered: it teaches no spread, but may have arrived as late as now."""
+        flight = self._under_way.pop(ticket, None)
+        if flight is not None:
+            flight.latency = now - flight.departed
+
+    def withdraw(self, ticket: int) -> None:
+        """Take a departure back: nothing of it left."""
+        flight = self._under_way.pop(ticket, None)
+        if flight is not None and flight in self._departures:
+            self._departures.remove(flight)
 
     def hold(self, until: float) -> None:
         """Let nothing depart before `until` (the server asked for it)."""

@@ -19,7 +19,7 @@ from msgspec import Struct
 from masivo_stream.core.slicing import slice_record
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
-from masivo_stream.model.record import Entry
+from masivo_stream.model.record import Entry, Place
 
 
 def lower_bound(contract: Contract, *, records: int, items: int) -> int:
@@ -30,9 +30,10 @@ def lower_bound(contract: Contract, *, records: int, items: int) -> int:
 class _Open:
     """A batch that still takes entries."""
 
-    __slots__ = ("entries", "items", "size")
+    __slots__ = ("entries", "items", "low", "size")
 
     def __init__(self) -> None:
+        self.low: Place | None = None
         self.entries: list[Entry] = []
         self.items = 0
         self.size = ENVELOPE_BYTES
@@ -41,6 +42,8 @@ class _Open:
         self.size += len(entry.body) + bool(self.entries)
         self.items += entry.items
         self.entries.append(entry)
+        if self.low is None or entry.line < self.low.line or entry.source < self.low.source:
+            self.low = min(self.low or entry.place, entry.place)
 
 
 class Oversized(Struct, frozen=True):
@@ -83,6 +86,10 @@ class Packer:
         back = [entry for batch in self._open if batch.size > self._target_bytes for entry in batch.entries]
         self._open = [batch for batch in self._open if batch.size <= self._target_bytes]
         return back
+
+    def low(self) -> Place | None:
+        """Return the lowest place of an entry that is in no batch yet."""
+        return min((batch.low for batch in self._open if batch.low is not None), default=None)
 
     def pending(self) -> list[Entry]:
         """Return the entries that are in no batch yet."""
@@ -197,4 +204,14 @@ def _part(entry: Entry, body: bytes, indexes: tuple[int, ...]) -> Entry:
         record_items=entry.record_items,
         indexes=indexes,
         skipped_items=entry.skipped_items,
+        source=entry.source,
     )
+
+
+def take_part(entry: Entry, indexes: Iterable[int], item_field: str) -> Entry:
+    """Return the part of `entry` that holds these of its record's items."""
+    wanted = set(indexes)
+    own = entry.indexes or tuple(range(entry.items))
+    kept = [number for number, index in enumerate(own) if index in wanted]
+    body = slice_record(entry.body, item_field).compose(kept)
+    return _part(entry, body, tuple(own[number] for number in kept))

@@ -2,7 +2,8 @@
 
 * What certainly was not applied is repeated, with capped exponential backoff and full jitter (Brooker, "Exponential
   Backoff And Jitter", AWS Architecture Blog, 2015), until the outage limit.
-* What may have been applied is repeated only where a repeat is harmless (the contract's `repeatable`), else held.
+* What may have been applied is repeated only where a repeat is harmless (the contract's `repeatable`), else held; and
+  after a doubt nothing is sent for a while.
 * A 429 is waited out, a 401 answered by one fresh token; neither counts as a failure.
 * A refusal is never repeated as it is.
 """
@@ -25,12 +26,16 @@ from masivo_stream.model.outcome import (
 )
 
 FIRST_THROTTLE_WAIT = 5.0
-"""Where a 429 does not say how long: the contract's shortest window, then doubled."""
+"""Where a 429 does not say how long, or says too little: this, then doubled."""
 
 LONGEST_THROTTLE_WAIT = 60.0
 
 MOST_FOREIGN_ANSWERS = 3
 """Web pages in place of answers before the run stops: something else than the API is answering."""
+
+
+MOST_DOUBTS = 5
+"""Batches in a row that may come into doubt before the run stops: an outage must not put a whole export there."""
 
 
 class Again(Struct, frozen=True):
@@ -44,15 +49,20 @@ class Refresh(Struct, frozen=True):
 
 
 class Hold(Struct, frozen=True):
-    """Leave the batch in doubt."""
+    """Leave the batch in doubt, and send nothing else for `after` seconds: the next one might share its fate."""
 
     why: str
+    after: float
 
 
 class Settle(Struct, frozen=True):
-    """The outcome is final for this batch: accepted, refused or too large."""
+    """The outcome is final for this batch: accepted, refused or too large.
+
+    `after_doubt`: an earlier attempt may have been applied, so a refusal may only say that the records are there.
+    """
 
     outcome: Accepted | Refused | TooLarge
+    after_doubt: bool = False
 
 
 class Halt(Struct, frozen=True):
@@ -82,11 +92,19 @@ class History(Struct, kw_only=True):
     failures: int = 0
     throttles: int = 0
     refreshed: bool = False
-    foreign: int = 0
-    """Web pages in place of answers in a row; the caller carries it from batch to batch."""
     failing_since: float | None = None
+    throttled_since: float | None = None
     doubtful: bool = False
     """An earlier attempt may have been applied."""
+
+
+class Health(Struct, kw_only=True):
+    """How the API has behaved towards all batches of a run lately."""
+
+    foreign: int = 0
+    """Web pages in place of answers in a row."""
+    doubts: int = 0
+    """Batches in a row that are in doubt."""
 
 
 def backoff(policy: RetryPolicy, failures: int, chance: float) -> float:
@@ -97,30 +115,39 @@ def backoff(policy: RetryPolicy, failures: int, chance: float) -> float:
 
 
 def decide(  # noqa: C901 - one case an outcome
-    outcome: Outcome, history: History, policy: RetryPolicy, *, repeatable: bool, now: float, chance: float
+    outcome: Outcome,
+    history: History,
+    health: Health,
+    policy: RetryPolicy,
+    *,
+    repeatable: bool,
+    now: float,
+    chance: float,
 ) -> Decision:
-    """Return what to do after `outcome`, and note it in `history`."""
+    """Return what to do after `outcome`, and note it in the batch's `history` and the run's `health`."""
     if not isinstance(outcome, Unauthorized):
         history.refreshed = False  # the token was taken: a later 401 is an expiry of its own
     if isinstance(outcome, Accepted | Refused | TooLarge | Throttled | Unauthorized):
-        history.foreign = 0  # the API itself has answered
+        health.foreign = health.doubts = 0  # the API itself has answered
+    if not isinstance(outcome, Throttled):
+        history.throttled_since = None
     match outcome:
         case Accepted() | Refused() | TooLarge():
-            return Settle(outcome)
+            return Settle(outcome, history.doubtful)
         case Unauthorized():
             return _unauthorized(history)
         case Throttled(after):
-            return _throttled(history, policy, after)
+            return _throttled(history, policy, after, now)
         case Unreachable(why):
             return _failed(history, policy, why, now=now, chance=chance, at_least=0.0)
         case InDoubt(why, after, foreign):
             history.doubtful = True
-            history.foreign += foreign
-            if history.foreign >= MOST_FOREIGN_ANSWERS:
+            health.foreign += foreign
+            if health.foreign >= MOST_FOREIGN_ANSWERS:
                 hint = "something between here and the API answers in its place: check network, proxy and base_url"
                 return Halt(ExitCode.DENIED, why, hint, in_doubt=True)
             if not repeatable:
-                return Hold(why)
+                return _doubted(health, policy, why, chance=chance, at_least=after or 0.0)
             return _failed(history, policy, why, now=now, chance=chance, at_least=after or 0.0)
         case Stop(exit_code, why, hint, in_doubt):
             return Halt(exit_code, why, hint, in_doubt=in_doubt)
@@ -128,23 +155,44 @@ def decide(  # noqa: C901 - one case an outcome
             assert_never(outcome)
 
 
+NO_FRESH_TOKEN = Halt(
+    ExitCode.DENIED,
+    "401: the token is not taken",
+    "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together",
+)
+"""A 401 that no fresh token can mend."""
+
+
 def _unauthorized(history: History) -> Decision:
     if history.refreshed:
-        return Halt(
-            ExitCode.DENIED,
-            "401: a fresh token is not taken",
-            "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together",
-        )
+        return NO_FRESH_TOKEN
     history.refreshed = True
     return Refresh()
 
 
-def _throttled(history: History, policy: RetryPolicy, after: float | None) -> Decision:
+def _doubted(health: Health, policy: RetryPolicy, why: str, *, chance: float, at_least: float) -> Decision:
+    """Hold a batch; where batch after batch comes into doubt, stop rather than put the whole export there."""
+    health.doubts += 1
+    if health.doubts >= MOST_DOUBTS:
+        hint = "start again when the API answers; what is in doubt stays listed"
+        return Halt(ExitCode.OUTAGE, f"{health.doubts} batches in a row are in doubt: {why}", hint, in_doubt=True)
+    return Hold(why, max(backoff(policy, health.doubts, chance), min(at_least, policy.longest_hold)))
+
+
+def _throttled(history: History, policy: RetryPolicy, after: float | None, now: float) -> Decision:
     history.throttles += 1
     history.failing_since = None  # an answer: the wait it asks for is no outage
-    if after is None:
+    if history.throttled_since is None:
+        history.throttled_since = now
+    if now - history.throttled_since > policy.longest_hold:
+        return Halt(
+            ExitCode.OUTAGE,
+            f"429: nothing else for {now - history.throttled_since:.0f} s, more than longest_hold",
+            "start again when the quota is free; another program may be using it",
+        )
+    if after is None or history.throttles > 1:  # an answer that names no wait, or too short a one
         doublings = min(history.throttles - 1, 62)
-        after = min(LONGEST_THROTTLE_WAIT, FIRST_THROTTLE_WAIT * 2.0**doublings)
+        after = max(after or 0.0, min(LONGEST_THROTTLE_WAIT, FIRST_THROTTLE_WAIT * 2.0**doublings))
     if after > policy.longest_hold:
         return Halt(
             ExitCode.OUTAGE,

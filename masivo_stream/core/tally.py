@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from masivo_stream.core.pack import lower_bound
 from masivo_stream.model.contract import Contract
+from masivo_stream.model.progress import Figures
 from masivo_stream.model.record import Blank, Entry, Judgement, Rejected, Skipped
 from masivo_stream.model.summary import KindSummary
 
@@ -35,19 +36,44 @@ class _Partial(Struct):
 class Tally:
     """Feed it judgements, then fates of entries; ask for a summary at any time."""
 
-    def __init__(self, contract: Contract) -> None:
-        """Count for one kind."""
+    def __init__(self, contract: Contract, figures: Figures | None = None) -> None:
+        """Count for one kind, going on from `figures` of an earlier process."""
         self._contract = contract
-        self._read = self._blank = self._skipped = 0
-        self._items_read = self._items_skipped = 0
-        self._records: Counter[Fate] = Counter()
-        self._items: Counter[Fate] = Counter()
-        self._reasons: Counter[str] = Counter()
-        self._skip_reasons: Counter[str] = Counter()
-        self._partial: dict[tuple[str, int], _Partial] = {}
-        self._sendable_items = 0
-        self._sendable_records = 0
-        self._requests = self._throttled = self._bytes = 0
+        figures = figures or Figures()
+        self._read, self._blank, self._skipped = figures.read, figures.blank, figures.skipped
+        self._items_read, self._items_skipped = figures.items_read, figures.items_skipped
+        self._records = Counter({Fate[name]: count for name, count in figures.records.items()})
+        self._items = Counter({Fate[name]: count for name, count in figures.items.items()})
+        self._reasons = Counter(figures.reasons)
+        self._skip_reasons = Counter(figures.skip_reasons)
+        self._partial = {(file, line): _Partial(left, Fate(worst)) for file, line, left, worst in figures.partial}
+        self._rejected, self._items_rejected = figures.rejected, figures.items_rejected
+        self._sendable_items, self._sendable_records = figures.sendable_items, figures.sendable_records
+        self._requests, self._throttled, self._bytes = figures.requests, figures.throttled, figures.bytes_sent
+        self._earlier_seconds = figures.seconds
+
+    def figures(self, *, seconds: float) -> Figures:
+        """Return everything counted, in the form in which it can be kept."""
+        return Figures(
+            read=self._read,
+            blank=self._blank,
+            skipped=self._skipped,
+            items_read=self._items_read,
+            items_skipped=self._items_skipped,
+            rejected=self._rejected,
+            items_rejected=self._items_rejected,
+            sendable_records=self._sendable_records,
+            sendable_items=self._sendable_items,
+            records={fate.name: count for fate, count in self._records.items()},
+            items={fate.name: count for fate, count in self._items.items()},
+            reasons=dict(self._reasons),
+            skip_reasons=dict(self._skip_reasons),
+            partial=[(*key, partial.open_items, int(partial.worst)) for key, partial in self._partial.items()],
+            requests=self._requests,
+            throttled=self._throttled,
+            bytes_sent=self._bytes,
+            seconds=self._earlier_seconds + seconds,
+        )
 
     def judged(self, judgement: Judgement) -> None:
         """Count a line that was read."""
@@ -60,6 +86,8 @@ class Tally:
                 self._sendable_records += 1
             case Rejected(item_count=items, reason=reason):
                 self._items_read += items
+                self._items_rejected += items
+                self._rejected += 1
                 self._items[Fate.DEAD] += items
                 self._records[Fate.DEAD] += 1
                 self._reasons[reason] += 1
@@ -90,6 +118,15 @@ class Tally:
         if partial.open_items == 0:
             del self._partial[key]
             self._records[partial.worst] += 1
+
+    @property
+    def outstanding(self) -> tuple[int, int]:
+        """Records and items that are to be sent and have no fate yet, derived from the other figures."""
+        records, items = self._records, self._items
+        return (
+            self._sendable_records - (sum(records.values()) - self._rejected),
+            self._sendable_items - (sum(items.values()) - self._items_rejected),
+        )
 
     def sent(self, size: int) -> None:
         """Count a request that departed."""
@@ -131,7 +168,7 @@ class Tally:
             ),
             throttled=self._throttled,
             bytes_sent=self._bytes,
-            seconds=seconds,
+            seconds=self._earlier_seconds + seconds,
             reasons=dict(self._reasons.most_common()),
             skip_reasons=dict(self._skip_reasons.most_common()),
         )

@@ -69,45 +69,45 @@ class ApiClient:
         base_url: str,
         auth_url: str,
         proxy: str | None,
-        token: Callable[[], str],
     ) -> None:
-        """Use `session`; `token` gives the one to send, which somebody keeps fresh."""
+        """Use `session`."""
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._auth_url = auth_url
         self._proxy = proxy
-        self._token = token
 
-    async def migrate(self, kind: contract.Kind, body: bytes, departed: Callable[[], None] | None = None) -> Attempt:
+    async def migrate(
+        self, kind: contract.Kind, body: bytes, token: str, departed: Callable[[], None] | None = None
+    ) -> Attempt:
         """Send one batch; `departed` is called when its first bytes have left."""
         url = self._base_url + contract.CONTRACTS[kind].path
-        return (await self._call("POST", url, body=body, departed=departed)).attempt
+        return (await self._call("POST", url, _bearer(token), body=body, departed=departed)).attempt
 
-    async def read_customer(self, customer: str) -> Reply:
+    async def read_customer(self, customer: str, token: str) -> Reply:
         """Read one customer back."""
-        return await self._call("GET", self._base_url + contract.customer_path(quote(customer, safe="")))
+        return await self._call(
+            "GET", self._base_url + contract.customer_path(quote(customer, safe="")), _bearer(token)
+        )
 
-    async def revert(self, start: str, end: str) -> Reply:
+    async def revert(self, start: str, end: str, token: str) -> Reply:
         """Take back what was migrated between two RFC 3339 date-times."""
         body = msgspec.json.encode({"start_date": start, "end_date": end})
-        return await self._call("DELETE", self._base_url + contract.REVERT_PATH, body=body)
+        return await self._call("DELETE", self._base_url + contract.REVERT_PATH, _bearer(token), body=body)
 
     async def authorize(self, api_key: str) -> Reply:
         """Ask for a token: the one call that carries the key."""
-        return await self._call("GET", self._auth_url, headers={"x-api-key": api_key})
+        return await self._call("GET", self._auth_url, {"x-api-key": api_key})
 
     async def _call(
         self,
         method: str,
         url: str,
+        headers: Mapping[str, str],
         *,
         body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
         departed: Callable[[], None] | None = None,
     ) -> Reply:
         flight = _Flight(departed=departed)
-        if headers is None:
-            headers = {"Authorization": f"Bearer {self._token()}"}
         if body is not None:
             headers = {**headers, "Content-Type": "application/json"}
         try:
@@ -127,6 +127,10 @@ class ApiClient:
             return Reply(Failure(cause=_cause(error), sent=flight.sent))
 
 
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
 @asynccontextmanager
 async def open_api(
     *,
@@ -137,7 +141,6 @@ async def open_api(
     connect_timeout: float,
     ca_file: str,
     proxy: str,
-    token: Callable[[], str],
 ) -> AsyncIterator[ApiClient]:
     """Open a client; the arguments are the settings of the same names.
 
@@ -160,7 +163,6 @@ async def open_api(
             base_url=base_url,
             auth_url=auth_url or base_url.rstrip("/") + contract.AUTHORIZE_PATH,
             proxy=proxy or None,
-            token=token,
         )
 
 
@@ -235,7 +237,6 @@ def _answer(response: aiohttp.ClientResponse, text: bytes, *, complete: bool) ->
         details=details,
         retry_after=headers.get(contract.RETRY_AFTER_HEADER),
         reset=headers.get(contract.RESET_HEADER),
-        remaining=headers.get(contract.REMAINING_HEADER),
         date=headers.get("Date"),
     )
 

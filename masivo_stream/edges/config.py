@@ -94,7 +94,11 @@ _LEAVES = _read_leaves()
 
 
 def _section_of(leaf: str) -> str:
-    return next(section for section, names in _LEAVES.items() if leaf in names)
+    for section, names in _LEAVES.items():
+        if leaf in names:
+            return section
+    close = difflib.get_close_matches(leaf, [name for names in _LEAVES.values() for name in names], 1)
+    raise _wrong("is no setting", f"flag {leaf}", f"did you mean {close[0]}?" if close else "see config.example.toml")
 
 
 def _read_toml(file: str) -> dict[str, Any]:

@@ -32,6 +32,10 @@ class Directory(Protocol):
         """Replace a file."""
         ...
 
+    def read_lines(self, name: str) -> list[bytes]:
+        """Return the lines of a file, none where there is none."""
+        ...
+
 
 def dead_letter_line(kind: Kind, rejected: Rejected, at: datetime) -> bytes:
     """Return one line, newline included. The order of the fields is part of the format."""
@@ -59,12 +63,26 @@ def dead_letter_line(kind: Kind, rejected: Rejected, at: datetime) -> bytes:
 class DeadLetterFile:
     """Append dead letters of one kind."""
 
-    def __init__(self, directory: Directory, kind: Kind, wall: Callable[[], datetime]) -> None:
-        """Begin an empty file."""
+    def __init__(self, directory: Directory, kind: Kind, wall: Callable[[], datetime], *, length: int = 0) -> None:
+        """Go on after the first `length` bytes: what stands behind them was written, but never counted.
+
+        Raises:
+            StorageError: the file cannot be opened, or holds fewer bytes.
+        """
         self._kind = kind
         self._name = f"dead-letter.{kind}.ndjson"
         self._wall = wall
-        self._file = directory.open_append(self._name, fresh=True)
+        self._file = directory.open_append(self._name, fresh=False)
+        if os.fstat(self._file).st_size < length:
+            os.close(self._file)
+            raise StorageError(
+                f"the file has lost lines: {length} bytes of it are counted",
+                operation="open the dead letters",
+                place=self._name,
+                hint="put it back as it was; its lines are the only trace of records that were not sent",
+            )
+        os.ftruncate(self._file, length)
+        self.length = self._synced = length
 
     def append(self, letters: Iterable[Rejected]) -> None:
         """Write the letters' lines.
@@ -74,14 +92,26 @@ class DeadLetterFile:
         """
         at = self._wall()
         lines = memoryview(b"".join([dead_letter_line(self._kind, letter, at) for letter in letters]))
-        before = os.fstat(self._file).st_size
+        grown = self.length + len(lines)
         try:
             while lines:
                 lines = lines[os.write(self._file, lines) :]
         except OSError as error:
             with suppress(OSError):
-                os.ftruncate(self._file, before)
+                os.ftruncate(self._file, self.length)
             raise self._failed(error) from error
+        self.length = grown
+
+    def sync(self) -> None:
+        """Make what was appended durable. Called in another thread, before the commit that counts it.
+
+        Raises:
+            OSError: that failed.
+        """
+        length = self.length
+        if length != self._synced:
+            os.fsync(self._file)
+            self._synced = length
 
     def close(self) -> None:
         """Make everything durable.
@@ -108,11 +138,13 @@ class DeadLetterFile:
 class InDoubtFile:
     """Keep the list of records in doubt of one kind; it is rewritten whole whenever it changes."""
 
-    def __init__(self, directory: Directory, kind: Kind) -> None:
-        """Begin without any."""
+    def __init__(self, directory: Directory, kind: Kind, *, batches: Iterable[str] = ()) -> None:
+        """Go on with the lines of `batches`, where an earlier process wrote them down."""
         self._directory = directory
         self._name = f"in-doubt.{kind}.ndjson"
-        self._lines: list[bytes] = []
+        known = set(batches)
+        self._lines = [line for line in directory.read_lines(self._name) if _batch_of(line) in known]
+        self.listed = {_batch_of(line) for line in self._lines}
 
     def add(self, batch: str, entries: Iterable[Entry]) -> None:
         """Add a batch's records.
@@ -131,6 +163,18 @@ class InDoubtFile:
                 fields["items"] = entry.indexes
             self._lines.append(_encode(fields) + b"\n")
         self._directory.write(self._name, b"".join(self._lines))
+
+
+def _batch_of(line: bytes) -> str | None:
+    """Return the batch a line speaks of, None for a torn or foreign line."""
+    try:
+        return msgspec.json.decode(line, type=_Listed).batch
+    except ValueError:
+        return None
+
+
+class _Listed(msgspec.Struct):
+    batch: str
 
 
 def _text(text: str) -> str:

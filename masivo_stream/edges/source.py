@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol
@@ -106,8 +106,10 @@ class Unpacker(Protocol):
         ...
 
 
-async def read_blocks(source: Input, *, block_bytes: int) -> AsyncGenerator[bytes, None]:
-    """Yield the plain bytes of an export in blocks of about `block_bytes`.
+async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> AsyncGenerator[bytes, None]:
+    """Yield the plain bytes of an export, from byte `start` on, in blocks of about `block_bytes`.
+
+    A plain file is entered at `start`; compressed bytes before it are unpacked and dropped.
 
     Raises:
         InputError: unreadable, or compressed bytes that make no sense.
@@ -115,10 +117,14 @@ async def read_blocks(source: Input, *, block_bytes: int) -> AsyncGenerator[byte
     """
     unpacker = _unpacker(source.path, block_bytes)
     try:
-        async with aclosing(_stored_blocks(source, block_bytes)) as blocks:
+        enter = start if _can_enter(source) else 0
+        drop = start - enter
+        async with aclosing(_stored_blocks(source, block_bytes, enter)) as blocks:
             async for block in blocks:
                 for piece in unpacker.feed(block):
-                    yield piece
+                    if drop < len(piece):
+                        yield piece[drop:] if drop else piece
+                    drop = max(0, drop - len(piece))
     except (zlib.error, zstandard.ZstdError) as error:
         raise InputError(
             "the compressed file is damaged",
@@ -131,8 +137,10 @@ async def read_blocks(source: Input, *, block_bytes: int) -> AsyncGenerator[byte
     unpacker.finish()
 
 
-async def _stored_blocks(source: Input, block_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _stored_blocks(source: Input, block_bytes: int, enter: int) -> AsyncGenerator[bytes, None]:
     stored, blocks = _open(source)
+    if enter:
+        os.lseek(stored, enter, os.SEEK_SET)
     try:
         async with aclosing(blocks(stored, block_bytes)) as found:
             async for block in found:
@@ -183,6 +191,15 @@ async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, N
         yield block
 
 
+def _can_enter(source: Input) -> bool:
+    return not is_compressed(source) and source.path != STDIN and Path(source.path).is_file()
+
+
+def is_compressed(source: Input) -> bool:
+    """Tell whether an export's bytes are not its text."""
+    return not isinstance(_unpacker(source.path, 1), _Plain)
+
+
 def _unpacker(name: str, block_bytes: int) -> Unpacker:
     if name.lower().endswith(".gz"):
         return _Gzip(block_bytes)
@@ -205,7 +222,6 @@ class _Gzip:
     def __init__(self, most: int) -> None:
         self._most = most
         self._member = zlib.decompressobj(wbits=31)
-        self._begun = False
 
     def feed(self, block: bytes) -> Iterable[bytes]:
         full = False  # of output: the member may hold more of it back, although it has taken the whole block
@@ -215,7 +231,6 @@ class _Gzip:
                 if not block:
                     return
                 self._member = zlib.decompressobj(wbits=31)
-            self._begun = True
             piece = self._member.decompress(block, self._most)
             if piece:
                 yield piece
@@ -223,7 +238,7 @@ class _Gzip:
             block = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
     def finish(self) -> None:
-        if self._begun and not self._member.eof:
+        if not self._member.eof:
             raise Truncated
 
 
@@ -238,7 +253,6 @@ class _Zstandard:
         self._most = most
         self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
         self._frame = self._decompressor.decompressobj()
-        self._begun = False
 
     def feed(self, block: bytes) -> Iterable[bytes]:
         for start in range(0, len(block), self._STEP):
@@ -246,14 +260,13 @@ class _Zstandard:
             while step:
                 if self._frame.eof:
                     self._frame = self._decompressor.decompressobj()
-                self._begun = True
-                plain = self._frame.decompress(step)
+                    plain = self._frame.decompress(step)
                 for begin in range(0, len(plain), self._most):
                     yield plain[begin : begin + self._most]
                 step = self._frame.unused_data if self._frame.eof else b""
 
     def finish(self) -> None:
-        if self._begun and not self._frame.eof:
+        if not self._frame.eof:
             raise Truncated
 
 
@@ -264,4 +277,33 @@ def _unreadable(name: str, error: OSError | ValueError) -> InputError:
         operation="read the export",
         place=name,
         hint="check the path and its permissions",
+    )
+
+
+async def read_spans(source: Input, spans: Sequence[tuple[int, int]], *, block_bytes: int) -> list[bytes]:
+    """Return the plain bytes at these offsets and lengths, which are in ascending order.
+
+    Raises:
+        InputError: unreadable, or the export ends before them.
+    """
+    found: list[bytes] = []
+    if not spans:
+        return found
+    start = spans[0][0]
+    held, offset = b"", start
+    async with aclosing(read_blocks(source, block_bytes=block_bytes, start=start)) as blocks:
+        async for block in blocks:
+            held += block
+            while len(found) < len(spans) and sum(spans[len(found)]) <= offset + len(held):
+                begin, length = spans[len(found)]
+                found.append(held[begin - offset : begin - offset + length])
+            if len(found) == len(spans):
+                return found
+            keep = max(0, spans[len(found)][0] - offset)
+            held, offset = held[keep:], offset + min(keep, len(held))
+    raise InputError(
+        "the export ends before a record that was read from it",
+        operation="read a record again",
+        place=source.name,
+        hint="restore the export as it was",
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
 _LOCK = "lock"
-_RUN = "run.json"
+JOURNAL = "journal.db"
 _OPERATION = "open the state directory"
 
 
@@ -27,13 +27,16 @@ class StateDir:
         self.path = path
 
     @property
-    def holds_run(self) -> bool:
-        """Whether a run began here."""
-        return (self.path / _RUN).exists()
+    def journal(self) -> Path:
+        """Where the journal stands."""
+        return self.path / JOURNAL
 
-    def mark_run(self, description: bytes) -> None:
-        """Write down that a run begins here."""
-        self.write(_RUN, description)
+    def read_lines(self, name: str) -> list[bytes]:
+        """Return the lines of a file, newlines included; none where there is none."""
+        try:
+            return (self.path / name).read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
+            return []
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file so that after a crash either the old or the new content stands there, never a torn one.
@@ -69,7 +72,11 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
         status = path.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise _unusable(path, "is a link or belongs to another user", "choose another --state-dir")
-        path.chmod(0o700)
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            if any(path.iterdir()) and not (path / _LOCK).exists():
+                hint = "choose a directory of its own; a new one is made as it should be"
+                raise _unusable(path, "holds other files and can be read by other users", hint)
+            path.chmod(0o700)
         lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a directory name"

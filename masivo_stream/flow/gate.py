@@ -30,11 +30,13 @@ class Departure:
         self._pacer.arrived(self._ticket, self._clock.now())
 
     def close(self) -> None:
-        """Note that nothing more will come."""
-        self._pacer.lost(self._ticket)
-        if not self._gone:
-            self._gone = True
-            self._turn.release()
+        """Note that nothing more will come; what never left uses up no slot."""
+        if self._gone:
+            self._pacer.lost(self._ticket, self._clock.now())
+            return
+        self._pacer.withdraw(self._ticket)
+        self._gone = True
+        self._turn.release()
 
 
 class Gate:

@@ -1,6 +1,6 @@
 """Source → lines → decode: the first half of the journey, shared by validate, plan and migrate."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 
 import anyio.lowlevel
@@ -8,19 +8,35 @@ from msgspec import Struct
 
 from masivo_stream.core.decode import Decoder
 from masivo_stream.core.lines import LineSplitter
+from masivo_stream.core.prefix import Prefix
 from masivo_stream.edges.source import Input, Truncated, read_blocks
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
+from masivo_stream.model.progress import START
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Judgement, Line, Rejected
+from masivo_stream.model.record import Judgement, Line, Place, Rejected
 from masivo_stream.model.settings import Settings
 
 
 class Judged(Struct, frozen=True):
     """What became of the lines of one block."""
 
-    judgements: list[Judgement]
+    judgements: Sequence[Judgement]
     bytes_read: int
+    place: Place
+    """The place after them."""
+    crc: int
+    """CRC-32 of the source's plain bytes before that place."""
+
+
+class Source(Struct, frozen=True):
+    """An input and where to begin in it."""
+
+    input: Input
+    number: int = 0
+    start: Place = START
+    known: tuple[int, int] = (0, 0)
+    """So many bytes of it are known to have this CRC-32: the frontier of an earlier process."""
 
 
 def make_decoder(kind: Kind, settings: Settings) -> Decoder:
@@ -35,33 +51,49 @@ def make_decoder(kind: Kind, settings: Settings) -> Decoder:
     )
 
 
-async def judge_inputs(
-    inputs: Iterable[Input], decoder: Decoder, *, block_bytes: int, max_line_bytes: int
+async def judge_sources(
+    sources: Iterable[Source], decoder: Decoder, *, block_bytes: int, max_line_bytes: int
 ) -> AsyncGenerator[Judged, None]:
-    """Yield what becomes of each line of the inputs, a block at a time.
+    """Yield what becomes of each line of the sources, a block at a time.
 
     A compressed file that ends in the middle gives its complete lines; the torn one is rejected.
 
     Raises:
         InputError: an input cannot be read, or ended in the middle. What came before it was yielded.
     """
-    for source in inputs:
-        lines = LineSplitter(max_line_bytes=max_line_bytes)
-        try:
-            async with aclosing(read_blocks(source, block_bytes=block_bytes)) as blocks:
-                async for block in blocks:
-                    yield Judged([decoder.judge(line, source.name) for line in lines.feed(block)], len(block))
-                    # A block in the page cache comes without waiting: let the others have their turn.
-                    await anyio.lowlevel.checkpoint()
-        except Truncated as error:
-            yield Judged([_torn(line, source.name) for line in lines.flush()], 0)
-            raise InputError(
-                "the compressed file ends in the middle",
-                operation="read the export",
-                place=source.name,
-                hint="copy or export it again; its complete lines have been dealt with",
-            ) from error
-        yield Judged([decoder.judge(line, source.name) for line in lines.flush()], 0)
+    for source in sources:
+        async with aclosing(_judge_source(source, decoder, block_bytes, max_line_bytes)) as judged_blocks:
+            async for judged in judged_blocks:
+                yield judged
+
+
+async def _judge_source(
+    source: Source, decoder: Decoder, block_bytes: int, max_line_bytes: int
+) -> AsyncGenerator[Judged, None]:
+    name, offset = source.input.name, source.start.offset
+    lines = LineSplitter(max_line_bytes=max_line_bytes, number=source.start.line, offset=offset)
+    prefix = Prefix(offset=source.known[0], crc=source.known[1])
+    try:
+        async with aclosing(read_blocks(source.input, block_bytes=block_bytes, start=offset)) as blocks:
+            async for block in blocks:
+                prefix.feed(offset, block)
+                offset += len(block)
+                judgements = [decoder.judge(line, name, source.number) for line in lines.feed(block)]
+                yield Judged(judgements, len(block), Place(source.number, lines.number, lines.offset), prefix.crc)
+                # A block in the page cache comes without waiting: let the others have their turn.
+                await anyio.lowlevel.checkpoint()
+    except Truncated as error:
+        torn = [_torn(line, name) for line in lines.flush()]
+        yield Judged(torn, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
+        raise InputError(
+            "the compressed file ends in the middle",
+            operation="read the export",
+            place=name,
+            hint="copy or export it again; its complete lines have been dealt with",
+        ) from error
+    prefix.finish()
+    last = [decoder.judge(line, name, source.number) for line in lines.flush()]
+    yield Judged(last, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
 
 
 def _torn(line: Line, file: str) -> Rejected:

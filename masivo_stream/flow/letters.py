@@ -6,8 +6,7 @@ from contextlib import ExitStack, contextmanager
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.deadletter import DeadLetterFile
 from masivo_stream.edges.statedir import own_state_dir
-from masivo_stream.flow.phase import DeadLetters
-from masivo_stream.flow.validate import OpenLetters
+from masivo_stream.flow.validate import Letters, OpenLetters
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 
@@ -20,7 +19,7 @@ def writing_letters(state_dir: str) -> Iterator[OpenLetters]:
         ConfigurationError: it cannot be used, or holds a run whose dead letters would be lost.
     """
     with own_state_dir(state_dir) as state:
-        if state.holds_run:
+        if state.journal.exists():
             raise ConfigurationError(
                 "the state directory holds a run, and its dead letters would be overwritten",
                 operation="open the state directory",
@@ -28,7 +27,7 @@ def writing_letters(state_dir: str) -> Iterator[OpenLetters]:
                 hint="choose another --state-dir",
             )
 
-        def open_letters(kind: Kind, files: ExitStack) -> DeadLetters:
+        def open_letters(kind: Kind, files: ExitStack) -> Letters:
             letters = DeadLetterFile(state, kind, SystemClock().wall)
             files.callback(letters.close)
             return letters

@@ -1,43 +1,51 @@
 """The migration: the kinds in their order, a wait between them, an ordered end, a summary that closes."""
 
-import os
 import random
-import socket
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import anyio
 import msgspec
 
+from masivo_stream.core.classify import classify
 from masivo_stream.core.pace import Pacer
 from masivo_stream.core.pack import Packer
-from masivo_stream.core.retry import RetryPolicy
+from masivo_stream.core.retry import FIRST_THROTTLE_WAIT, Health, RetryPolicy
 from masivo_stream.core.tally import Tally
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.config import is_loopback
 from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
-from masivo_stream.edges.journal import MemoryJournal
+from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.edges.source import Input, find_inputs
+from masivo_stream.edges.source import STDIN, Input, find_inputs
 from masivo_stream.edges.statedir import StateDir, own_state_dir
+from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.gate import Gate
-from masivo_stream.flow.judge import make_decoder
+from masivo_stream.flow.judge import Source, make_decoder
+from masivo_stream.flow.missing import Missing
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.phase import Phase
+from masivo_stream.flow.resume import begin_at, match_sources, reread
 from masivo_stream.flow.sender import ApiSender, open_sender
 from masivo_stream.flow.signals import obey_signals
 from masivo_stream.flow.upload import Delivery
-from masivo_stream.flow.visible import wait_until_visible
+from masivo_stream.flow.visible import look_for, wait_until_visible
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, SANDBOX_API_KEY, Kind
 from masivo_stream.model.errors import (
     ConfigurationError,
+    DeniedError,
     ExitCode,
     Interrupted,
     MasivoStreamError,
     StorageError,
 )
+from masivo_stream.model.outcome import Stop, Throttled
+from masivo_stream.model.progress import Resume
+from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import KindSummary, OutcomeName, Summary
 
@@ -81,10 +89,14 @@ async def migrate(
     inputs = {kind: found for kind, names in patterns.items() if (found := find_inputs(names))}
     _check(settings, credentials, inputs)
     clock = clock or SystemClock()
-    with own_state_dir(settings.state.state_dir) as state:
-        _begin(state, inputs, clock)
+    with own_state_dir(settings.state.state_dir) as state, closing(open_journal(state.journal, clock.wall)) as journal:
+        sources = {
+            kind: await match_sources(journal, kind, found) for kind, found in _with_known(journal, inputs).items()
+        }
         async with open_sender(settings.api, credentials, clock) as sender:
-            run = _Run(settings, inputs, state, sender, Observers([observer] if observer else []), clock, chance)
+            run = _Run(
+                settings, sources, state, journal, sender, Observers([observer] if observer else []), clock, chance
+            )
             await run.go(handle_signals=handle_signals)
             summary = run.summary()
         try:
@@ -100,19 +112,22 @@ class _Run:
     def __init__(
         self,
         settings: Settings,
-        inputs: Mapping[Kind, list[Input]],
+        sources: Mapping[Kind, list[Source]],
         state: StateDir,
+        journal: Journal,
         sender: ApiSender,
         observer: Observer,
         clock: Clock,
         chance: Callable[[], float],
     ) -> None:
-        self._settings, self._inputs, self._state = settings, inputs, state
+        self._settings, self._sources, self._state, self._journal = settings, sources, state, journal
         self._sender, self._observer, self._clock, self._chance = sender, observer, clock, chance
         self._brake = Brake(clock, drain_time=settings.upload.drain_time)
-        self._journal = MemoryJournal()
         self._migration_gate = Gate(Pacer(settings.limits.limit), clock)
         self._general_gate = Gate(Pacer(settings.limits.general_limit), clock)
+        self._reader = _PacedReader(sender, self._general_gate)
+        self._health = Health()
+        self._max_body_bytes = settings.upload.max_body_bytes
         self._phases: dict[Kind, Phase] = {}
 
     async def go(self, *, handle_signals: bool) -> None:
@@ -129,78 +144,153 @@ class _Run:
             beside.cancel_scope.cancel()
 
     async def _migrate_all(self) -> None:
-        kinds = list(self._inputs)
+        kinds = list(self._sources)
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
+            resume = self._journal.resume(kind)
             with ExitStack() as files:
-                phase = self._phases[kind] = self._open_phase(kind, files)
+                phase = self._phases[kind] = await self._open_phase(kind, resume, files)
                 await phase.run()
+            self._max_body_bytes = phase.target_bytes
             if phase.input_error is not None:
                 raise phase.input_error
-            if following is not None and phase.last_accepted:
-                await wait_until_visible(
-                    kind,
-                    phase.last_accepted,
-                    accepted_at=phase.accepted_at,
-                    reader=_PacedReader(self._sender, self._general_gate),
-                    clock=self._clock,
-                    settings=self._settings.visible,
-                    observer=self._observer,
-                )
+            if following is not None and (phase.account.last_accepted or not resume.visible):
+                await self._wait_until_visible(kind, phase)
 
-    def _open_phase(self, kind: Kind, files: ExitStack) -> Phase:
-        upload, contract = self._settings.upload, CONTRACTS[kind]
-        tally = Tally(contract)
-        dead_letters = DeadLetterFile(self._state, kind, self._clock.wall)
+    async def _wait_until_visible(self, kind: Kind, phase: Phase) -> None:
+        accepted, accepted_at = list(phase.account.last_accepted), phase.account.accepted_at
+        if not accepted and (last := self._journal.last_accepted(kind)) is not None:
+            references, accepted_at = last
+            accepted = await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
+        if accepted:
+            await wait_until_visible(
+                kind,
+                accepted,
+                accepted_at=accepted_at,
+                reader=self._reader,
+                clock=self._clock,
+                settings=self._settings.visible,
+                observer=self._observer,
+            )
+        await self._journal.mark_visible(kind)
+
+    def _packer(self, kind: Kind) -> Packer:
+        """Return a packer that makes use of what a 413 taught an earlier kind."""
+        upload = self._settings.upload
+        packer = Packer(CONTRACTS[kind], max_body_bytes=upload.max_body_bytes, open_batches=upload.open_batches)
+        packer.shrink(self._max_body_bytes)
+        return packer
+
+    async def _look_for(self, batch: Batch) -> bool:
+        customers = (entry.customer for entry in batch.entries)
+        return await look_for(customers, reader=self._reader, clock=self._clock, settings=self._settings.visible)
+
+    async def _entries_of(self, kind: Kind, batch: str) -> list[Entry]:
+        references = self._journal.references(batch)
+        return await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
+
+    async def _open_phase(self, kind: Kind, resume: Resume, files: ExitStack) -> Phase:
+        tally = Tally(CONTRACTS[kind], resume.figures)
+        dead_letters = DeadLetterFile(self._state, kind, self._clock.wall, length=resume.letters_bytes)
         files.callback(dead_letters.close)
+        doubts = InDoubtFile(self._state, kind, batches=self._journal.in_doubt(kind))
         delivery = Delivery(
             kind,
             sender=self._sender,
-            journal=self._journal,
             gates=(self._migration_gate, self._general_gate),
             policy=_policy(self._settings),
             brake=self._brake,
             clock=self._clock,
             chance=self._chance,
+            health=self._health,
             tally=tally,
             observer=self._observer,
         )
-        return Phase(
+        for batch in self._journal.in_doubt(kind):
+            if batch not in doubts.listed:  # the process before died between the note and the list
+                doubts.add(batch, await self._entries_of(kind, batch))
+        missing = (
+            Missing() if kind is Kind.CUSTOMERS else Missing(self._journal.missing_customers(), self._journal.salt())
+        )
+        packer = self._packer(kind)
+        account = Account(
             kind,
-            self._inputs[kind],
-            decoder=make_decoder(kind, self._settings),
-            packer=Packer(contract, max_body_bytes=upload.max_body_bytes, open_batches=upload.open_batches),
-            delivery=delivery,
+            resume=resume,
+            missing=missing,
+            salt=self._journal.salt(),
+            journal=self._journal,
+            packer=packer,
             tally=tally,
             dead_letters=dead_letters,
-            doubts=InDoubtFile(self._state, kind),
+            doubts=doubts,
+            clock=self._clock,
+            remember_accepted=self._settings.visible.visible_probes,
+        )
+        for batch in resume.doubtful:
+            await account.doubt(batch, await self._entries_of(kind, batch))
+        return Phase(
+            begin_at(self._sources[kind], resume),
+            account=account,
+            decoder=make_decoder(kind, self._settings),
+            packer=packer,
+            delivery=delivery,
+            look_for=self._look_for,
             brake=self._brake,
             clock=self._clock,
             observer=self._observer,
-            uploaders=upload.uploaders,
-            hand_off=upload.hand_off,
+            uploaders=self._settings.upload.uploaders,
+            hand_off=self._settings.upload.hand_off,
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
-            remember_accepted=self._settings.visible.visible_probes,
         )
 
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:
         """Tell what became of every record read; `failure` is what went wrong after the work."""
-        kinds = {kind.value: phase.figures() for kind, phase in self._phases.items()}
+        kinds = {kind.value: phase.account.figures() for kind, phase in self._phases.items()}
         closes = all(figures.closes for figures in kinds.values())
+        if not isinstance(self._brake.cause, StorageError):  # a journal that could not be written is behind
+            closes = closes and all(self._agrees(Kind(kind), figures) for kind, figures in kinds.items())
         return conclude(kinds, self._brake.cause or failure, closes=closes)
+
+    def _agrees(self, kind: Kind, figures: KindSummary) -> bool:
+        """Tell whether the journal's batches, counted anew, say the same as the figures."""
+        counted = self._journal.recount(kind)
+        return (counted.get("accepted", 0), counted.get("in_doubt", 0)) == (
+            figures.items_accepted,
+            figures.items_in_doubt,
+        )
 
 
 class _PacedReader:
-    """Read back under the general limiter."""
+    """Read back under the general limiter, and keep to what the API answers."""
 
     def __init__(self, sender: ApiSender, gate: Gate) -> None:
         self._sender, self._gate = sender, gate
 
-    async def read_customer(self, customer: str) -> Reply | None:
+    async def read_customer(self, customer: str) -> Reply:
+        """Read one customer.
+
+        Raises:
+            DeniedError: the API does not let us read.
+        """
         async with self._gate.departure() as departure:
             reply = await self._sender.read_customer(customer)
             departure.left()
+        if isinstance(reply.attempt, Answer) and reply.attempt.status != _NOT_FOUND:
+            match classify(reply.attempt):
+                case Throttled(after):
+                    self._gate.hold(after or FIRST_THROTTLE_WAIT)
+                case Stop(why=why):
+                    raise DeniedError(
+                        f"customers cannot be read back: {why}",
+                        operation="read a customer back",
+                        hint="check the API key's permissions",
+                    )
+                case _:
+                    pass
         return reply
+
+
+_NOT_FOUND = 404
 
 
 def conclude(kinds: dict[str, KindSummary], cause: MasivoStreamError | None, *, closes: bool) -> Summary:
@@ -232,19 +322,26 @@ def _policy(settings: Settings) -> RetryPolicy:
     )
 
 
-def _check(settings: Settings, credentials: Credentials, inputs: Mapping[Kind, list[Input]]) -> None:
+def check_inputs(inputs: Mapping[Kind, list[Input]]) -> None:
+    """Check that there is something to read, and standard input at most once.
+
+    Raises:
+        ConfigurationError: it is not so.
+    """
     if not inputs:
         raise ConfigurationError(
-            "there is nothing to migrate",
+            "there is nothing to read",
             operation="read the command",
             hint="name exports with --customers, --events or --transactions",
         )
-    if sum(source.path == "-" for found in inputs.values() for source in found) > 1:
+    if sum(source.path == STDIN for found in inputs.values() for source in found) > 1:
         raise ConfigurationError(
-            "standard input is named twice",
-            operation="read the command",
-            hint="only one export can come that way",
+            "standard input is named twice", operation="read the command", hint="only one export can come that way"
         )
+
+
+def _check(settings: Settings, credentials: Credentials, inputs: Mapping[Kind, list[Input]]) -> None:
+    check_inputs(inputs)
     key = credentials.api_key
     if key is not None and key.reveal() == SANDBOX_API_KEY and not is_loopback(settings.api.base_url):
         raise ConfigurationError(
@@ -255,19 +352,20 @@ def _check(settings: Settings, credentials: Credentials, inputs: Mapping[Kind, l
         )
 
 
-def _begin(state: StateDir, inputs: Mapping[Kind, list[Input]], clock: Clock) -> None:
-    if state.holds_run:
-        raise ConfigurationError(
-            "the state directory holds a run already, and sending its records again would double them",
-            operation="open the state directory",
-            place=str(state.path),
-            hint="see `masivo-stream status`; for another export choose another --state-dir",
-        )
-    description = {
-        "schema": 1,
-        "started_at": clock.wall(),
-        "process": os.getpid(),
-        "host": socket.gethostname(),
-        "inputs": {kind: [source.name for source in found] for kind, found in inputs.items()},
-    }
-    state.mark_run(msgspec.json.format(msgspec.json.encode(description)))
+def _with_known(journal: Journal, inputs: Mapping[Kind, list[Input]]) -> dict[Kind, list[Input]]:
+    """Return the inputs by kind, in the kinds' order.
+
+    Raises:
+        ConfigurationError: the journal knows an input that is not named any more.
+    """
+    for kind in Kind:
+        named = {source.name for source in inputs.get(kind, [])}
+        for known in journal.sources(kind):
+            if known.name not in named:
+                raise ConfigurationError(
+                    f"the run in this state directory also reads {known.name}",
+                    operation="resume",
+                    place=f"--{kind}",
+                    hint="name the same exports again, or choose another --state-dir for another migration",
+                )
+    return {kind: inputs[kind] for kind in Kind if kind in inputs}

@@ -23,7 +23,7 @@ class Observers:
         self._observers = tuple(observers)
 
     def notify(self, notice: Notice) -> None:
-        """Pass the notice on. A subscriber whose terminal or pipe is gone must not end a migration."""
+        """Pass the notice on. A subscriber that fails (its terminal is gone, say) must not end a migration."""
         for observer in self._observers:
-            with suppress(OSError):
+            with suppress(Exception):
                 observer.notify(notice)

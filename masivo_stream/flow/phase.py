@@ -1,16 +1,12 @@
-"""One kind's journey: read, judge, pack, hand off, deliver, and settle what came of it.
+"""One kind's journey: read, judge, pack, hand off, deliver, and take apart what is refused.
 
 The producer and the uploaders meet at one bounded hand-off: when sending stalls, reading stops. What a batch leaves
 over (the unsuspected part of a refused one, a body the server found too large) goes back to the producer's packer and
-travels with others. The phase is done when everything read has a fate.
+travels with others. The phase is done when everything read has a fate. Where entries stand is the account's business.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Protocol
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -19,15 +15,14 @@ from masivo_stream.core.decode import Decoder
 from masivo_stream.core.isolate import Isolation
 from masivo_stream.core.pack import Packed, Packer
 from masivo_stream.core.retry import Halt, Hold, Settle
-from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
-from masivo_stream.edges.source import Input
+from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
-from masivo_stream.flow.judge import judge_inputs
+from masivo_stream.flow.judge import Source, judge_sources
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.upload import Delivery
 from masivo_stream.model.batch import Batch, make_batch
-from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.errors import (
     BugError,
     DeniedError,
@@ -39,43 +34,30 @@ from masivo_stream.model.errors import (
 from masivo_stream.model.notices import LimitLearned, PhaseEnded, PhaseStarted, Progressed, RecordIsolated
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry, Judgement, Rejected, reject_entry
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.record import reject_entry
+
+MOST_REFUSALS = 50
+"""Refused requests in a row before the run stops: to find four culprits that stand side by side takes fewer."""
 
 PROGRESS_EVERY = 1.0
 """Seconds between two notices of progress."""
 
-
-class DeadLetters(Protocol):
-    """Where records go that are not sent."""
-
-    def append(self, letters: Iterable[Rejected]) -> None:
-        """Write them down."""
-        ...
-
-
-class Doubts(Protocol):
-    """Where records are listed of which nobody knows whether they arrived."""
-
-    def add(self, batch: str, entries: Iterable[Entry]) -> None:
-        """Write them down."""
-        ...
+LookFor = Callable[[Batch], Awaitable[bool]]
+"""Tell, with patience, whether a batch of customers can be read back."""
 
 
 class Phase:
-    """Run it once; its figures can be asked for at any time."""
+    """Run it once. What came of everything stands in `account`."""
 
     def __init__(
         self,
-        kind: Kind,
-        inputs: list[Input],
+        sources: list[Source],
         *,
+        account: Account,
         decoder: Decoder,
         packer: Packer,
         delivery: Delivery,
-        tally: Tally,
-        dead_letters: DeadLetters,
-        doubts: Doubts,
+        look_for: LookFor,
         brake: Brake,
         clock: Clock,
         observer: Observer,
@@ -83,34 +65,30 @@ class Phase:
         hand_off: int,
         block_bytes: int,
         max_line_bytes: int,
-        remember_accepted: int,
     ) -> None:
-        """Join the parts; the numbers are the settings of the same names."""
-        self.kind, self._inputs = kind, inputs
-        self._decoder, self._packer, self._delivery, self._tally = decoder, packer, delivery, tally
-        self._dead_letters, self._doubts = dead_letters, doubts
+        """Join the parts; the numbers are the settings of the same names. `packer` is the account's, too."""
+        self.account, self.kind, self._sources = account, account.kind, sources
+        self._decoder, self._packer, self._delivery, self._look_for = decoder, packer, delivery, look_for
         self._brake, self._clock, self._observer = brake, clock, observer
         self._uploaders, self._hand_off = uploaders, hand_off
         self._block_bytes, self._max_line_bytes = block_bytes, max_line_bytes
         self.input_error: InputError | None = None
-        self.last_accepted: deque[Entry] = deque(maxlen=remember_accepted)
-        """The entries accepted last, for reading back."""
-        self.accepted_at = clock.wall()
-        """When that was, by the server's clock if it told."""
-        self._unsettled: dict[int, Entry] = {}
-        """Entries in batches, by identity."""
-        self._to_pack: list[Entry] = []
-        """Entries on their way to the packer: read just now, or come back."""
+        self._refusals = 0
+        """Refused requests in a row."""
         self._changed = anyio.Event()
-        self._began = self._told = clock.now()
-        self._ended: float | None = None
+        self._told = clock.now()
         self._bytes_read = 0
 
+    @property
+    def target_bytes(self) -> int:
+        """The size of body not to exceed, as far as the server has taught it."""
+        return self._packer.target_bytes
+
     async def run(self) -> None:
-        """Go through all inputs until everything has a fate, or the brake is pulled."""
-        self._began = self._told = self._clock.now()
-        size = sum(source.size for source in self._inputs)
-        self._observer.notify(PhaseStarted(kind=self.kind, files=len(self._inputs), size=size))
+        """Go through all sources until everything has a fate, or the brake is pulled."""
+        self.account.start()
+        size = sum(source.input.size for source in self._sources)
+        self._observer.notify(PhaseStarted(kind=self.kind, files=len(self._sources), size=size))
         send, receive = anyio.create_memory_object_stream[Batch](self._hand_off)
         try:
             with send, receive:
@@ -119,14 +97,16 @@ class Phase:
                     for _ in range(self._uploaders):
                         tasks.start_soon(self._upload, receive)
         finally:
-            self._ended = self._clock.now()
-            self._observer.notify(PhaseEnded(kind=self.kind, figures=self.figures()))
+            await self._end()
 
-    def figures(self) -> KindSummary:
-        """Return where the kind stands."""
-        unsettled = [*self._to_pack, *self._packer.pending(), *self._unsettled.values()]
-        ended = self._clock.now() if self._ended is None else self._ended
-        return self._tally.summary(unsettled, seconds=ended - self._began)
+    async def _end(self) -> None:
+        with anyio.CancelScope(shield=True):
+            try:
+                await self.account.note()
+            except MasivoStreamError as error:
+                self._brake.pull(error)
+        self.account.end()
+        self._observer.notify(PhaseEnded(kind=self.kind, figures=self.account.figures()))
 
     # The producer.
 
@@ -139,42 +119,25 @@ class Phase:
                 self._brake.pull(error)
 
     async def _read(self, batches: MemoryObjectSendStream[Batch]) -> None:
-        judged_blocks = judge_inputs(
-            self._inputs, self._decoder, block_bytes=self._block_bytes, max_line_bytes=self._max_line_bytes
+        judged_blocks = judge_sources(
+            self._sources, self._decoder, block_bytes=self._block_bytes, max_line_bytes=self._max_line_bytes
         )
         try:
             async with aclosing(judged_blocks) as blocks:
                 async for judged in blocks:
                     self._bytes_read += judged.bytes_read
-                    self._sort(judged.judgements)
+                    self.account.sort(judged)
                     await self._pack(batches)
                     self._tell_progress()
         except InputError as error:
             self.input_error = error  # what was read before it is still delivered
 
-    def _sort(self, judgements: Iterable[Judgement]) -> None:
-        """Count the judgements, write the rejected ones down, keep those to send."""
-        rejected: list[Rejected] = []
-        for judgement in judgements:
-            self._tally.judged(judgement)
-            if isinstance(judgement, Entry):
-                self._to_pack.append(judgement)
-            elif isinstance(judgement, Rejected):
-                rejected.append(judgement)
-        if rejected:
-            self._dead_letters.append(rejected)
-
     async def _pack(self, batches: MemoryObjectSendStream[Batch]) -> None:
-        entries, self._to_pack = self._to_pack, []
-        await self._hand_over(self._packer.feed(entries), batches)
+        await self._hand_over(self._packer.feed(self.account.take_to_pack()), batches)
 
     async def _hand_over(self, packed: Packed, batches: MemoryObjectSendStream[Batch]) -> None:
-        for batch in packed.batches:  # all of them are unsettled from now on, also while the hand-off is full
-            for entry in batch.entries:
-                self._unsettled[id(entry)] = entry
-        for large in packed.oversized:
-            message = f"does not fit a request of {large.max_body_bytes} bytes"
-            self._bury(large.entry, reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items))
+        self.account.hand_over(packed.batches)  # all of them, before the first one waits for room
+        self.account.bury_oversized(packed.oversized)
         for batch in packed.batches:
             await batches.send(batch)
 
@@ -182,10 +145,10 @@ class Phase:
         """Send what is left in the packer, and what comes back from refused batches, until nothing does."""
         while True:
             await self._hand_over(Packed(self._packer.flush(), []), batches)
-            while self._unsettled:
+            while self.account.waits_for_batches:
                 self._changed = anyio.Event()
                 await self._changed.wait()
-            if not self._to_pack:
+            if not self.account.holds_entries:
                 return
             await self._pack(batches)
 
@@ -195,113 +158,110 @@ class Phase:
         async for batch in batches:
             try:
                 await self._deliver(batch)
+                self.account.done_with(batch)
             except MasivoStreamError as error:
                 self._brake.pull(error)
             self._changed.set()
             self._tell_progress()
 
     async def _deliver(self, batch: Batch) -> None:
-        match await self._delivery.deliver(batch):
-            case Settle(Accepted(at=at)):
-                self._accept(batch, at)
+        if len(batch.body) > self._packer.target_bytes and self._divisible(batch):
+            self.account.give_back(batch.entries)  # packed before a 413 taught a lower limit
+            return
+        match await self._delivery.deliver(batch, self.account):
+            case Settle(Accepted()):
+                self._refusals = 0
             case Settle(TooLarge(message)):
                 self._make_smaller(batch, message)
-            case Settle(Refused() as refused):
-                await self._isolate(batch, refused)
-            case Hold():
-                self._doubt(batch)
+            case Settle(Refused() as refused, after_doubt=after_doubt):
+                if not (after_doubt and await self._arrived_before(batch)):
+                    await self._isolate(batch, refused)
             case Halt() as halt:
-                self._halt(batch, halt)
+                raise _error(halt, f"batch {batch.id} of {self.kind}")
+
+    async def _arrived_before(self, batch: Batch) -> bool:
+        """Tell whether a refused batch is there already: an earlier attempt, whose answer was lost, was applied.
+
+        Requests are applied as a whole, so one customer that can be read back speaks for all of them.
+        """
+        if not await self._look_for(batch):
+            return False
+        accepted = Accepted("applied by an attempt whose answer was lost")
+        with anyio.CancelScope(shield=True):
+            await self.account.conclude(batch, Settle(accepted))
+        return True
 
     async def _isolate(self, batch: Batch, refused: Refused) -> None:
         """Find the entry a batch is refused for, while what is cleared on the way arrives."""
+        self._count_refusal(refused)
         isolation = Isolation(batch.entries)
-        while isolation.culprit is None:
+        while not isolation.done:
             part = make_batch(self.kind, isolation.part)
-            match await self._delivery.deliver(part):
-                case Settle(Accepted(at=at)):
-                    self._accept(part, at)
+            match await self._delivery.deliver(part, self.account):
+                case Settle(Accepted()):
+                    self._refusals = 0
                     isolation.settle(accepted=True)
                 case Settle(Refused() as refused):
+                    self._count_refusal(refused)
                     isolation.settle(accepted=False)
                 case Settle(TooLarge(message)):
-                    self._give_back([*isolation.suspects[len(part.entries) :], *isolation.rest])
+                    self.account.give_back([*isolation.suspects[len(part.entries) :], *isolation.rest])
                     self._make_smaller(part, message)
                     return
                 case Hold():
-                    self._give_back([*isolation.suspects[len(part.entries) :], *isolation.rest])
-                    self._doubt(part)
+                    self.account.give_back([*isolation.suspects[len(part.entries) :], *isolation.rest])
                     return
                 case Halt() as halt:
-                    self._halt(part, halt)
-                    return
-        self._give_back(isolation.rest)
+                    raise _error(halt, f"batch {part.id} of {self.kind}")
+        self.account.give_back(isolation.rest)
         culprit = isolation.culprit
-        self._release([culprit])
-        letter = reject_entry(culprit, Reason.REFUSED, refused.message, status=refused.status, batch=batch.id)
-        self._bury(culprit, letter)
+        if culprit is None:  # what was refused together is accepted apart
+            return
+        self.account.bury(
+            culprit,
+            reject_entry(culprit, Reason.REFUSED, refused.message, status=refused.status, batch=batch.id),
+        )
         self._observer.notify(
             RecordIsolated(kind=self.kind, batch=batch.id, file=culprit.file, line=culprit.line, status=refused.status)
         )
 
+    def _count_refusal(self, refused: Refused) -> None:
+        """Stop where everything is refused: then it is not about records.
+
+        Raises:
+            DeniedError: too many refusals with nothing accepted in between.
+        """
+        self._refusals += 1
+        if self._refusals >= MOST_REFUSALS:
+            raise DeniedError(
+                f"{self._refusals} requests in a row were refused with {refused.status}, nothing was accepted",
+                operation="send a batch",
+                place=str(self.kind),
+                hint="see the messages of the last dead letters; check account, base_url and the export's fields",
+            )
+
     def _make_smaller(self, batch: Batch, message: str) -> None:
         """Learn that a body was too large: its entries are packed again, into smaller ones."""
-        first = batch.entries[0]
-        if len(batch.entries) == 1 and not (CONTRACTS[self.kind].splittable and first.items > 1):
-            self._release(batch.entries)
-            self._bury(first, reject_entry(first, Reason.TOO_LARGE, message, status=413, batch=batch.id))
+        if not self._divisible(batch):
+            entry = batch.entries[0]
+            self.account.bury(entry, reject_entry(entry, Reason.TOO_LARGE, message, status=413, batch=batch.id))
             return
         target = len(batch.body) // 2
         if target < self._packer.target_bytes:
-            self._to_pack.extend(self._packer.shrink(target))
+            self.account.come_back(self._packer.shrink(target))
             self._observer.notify(LimitLearned(kind=self.kind, max_body_bytes=target))
-        self._give_back(batch.entries)
+        self.account.give_back(batch.entries)
 
-    def _accept(self, batch: Batch, at: str | None) -> None:
-        self.accepted_at = _moment(at) or self._clock.wall()
-        self._release(batch.entries)
-        self._tally.settled(batch.entries, Fate.ACCEPTED)
-        self.last_accepted.extend(batch.entries[-(self.last_accepted.maxlen or 1) :])
-
-    def _doubt(self, batch: Batch) -> None:
-        self._release(batch.entries)
-        self._tally.settled(batch.entries, Fate.IN_DOUBT)
-        self._doubts.add(batch.id, batch.entries)
-
-    def _halt(self, batch: Batch, halt: Halt) -> None:
-        if halt.in_doubt and not CONTRACTS[self.kind].repeatable:
-            self._doubt(batch)
-        self._brake.pull(_error(halt, f"batch {batch.id} of {self.kind}"))
-
-    # Where entries stand. Synchronous, so that no entry is ever counted in two places or in none.
-
-    def _release(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            del self._unsettled[id(entry)]
-
-    def _give_back(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            del self._unsettled[id(entry)]
-            self._to_pack.append(entry)
-
-    def _bury(self, entry: Entry, letter: Rejected) -> None:
-        self._tally.settled([entry], Fate.DEAD, letter.reason)
-        self._dead_letters.append([letter])
+    def _divisible(self, batch: Batch) -> bool:
+        """Tell whether a batch can be made into smaller ones."""
+        return len(batch.entries) > 1 or (CONTRACTS[self.kind].splittable and batch.entries[0].items > 1)
 
     def _tell_progress(self) -> None:
         now = self._clock.now()
         if now - self._told >= PROGRESS_EVERY:
             self._told = now
-            self._observer.notify(Progressed(kind=self.kind, figures=self.figures(), bytes_read=self._bytes_read))
-
-
-def _moment(date: str | None) -> datetime | None:
-    """Read a `Date` header (RFC 9110 6.6.1: whole seconds, so never later than the moment itself)."""
-    try:
-        moment = parsedate_to_datetime(date or "")
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            figures = self.account.figures()
+            self._observer.notify(Progressed(kind=self.kind, figures=figures, bytes_read=self._bytes_read))
 
 
 def _error(halt: Halt, place: str) -> MasivoStreamError:

@@ -29,7 +29,7 @@ async def plan(
         InputError: an export does not exist.
     """
     clock = clock or SystemClock()
-    judgement = await dry_run(
+    dry = await dry_run(
         settings,
         {Kind.CUSTOMERS: customers, Kind.EVENTS: events, Kind.TRANSACTIONS: transactions},
         dead_letters=dead_letters,
@@ -39,12 +39,12 @@ async def plan(
         kind: KindPlan(
             records=figures.pending,
             items=figures.items_pending,
-            requests=judgement.requests[kind],
+            requests=dry.requests[kind],
             requests_lower_bound=lower_bound(
                 CONTRACTS[Kind(kind)], records=figures.pending, items=figures.items_pending
             ),
         )
-        for kind, figures in judgement.summary.kinds.items()
+        for kind, figures in dry.summary.kinds.items()
     }
     requests = sum(kind.requests for kind in kinds.values())
     windows = {
@@ -58,7 +58,7 @@ async def plan(
     if records > contract.PRODUCTION_ACCOUNT_RECORDS:
         warnings.append(f"{records} records want a Production account (guides/migrate-customers)")
     return Plan(
-        summary=judgement.summary,
+        summary=dry.summary,
         kinds=kinds,
         requests=requests,
         seconds=seconds,

@@ -1,5 +1,7 @@
 """Revert: take back what was migrated in a period."""
 
+from datetime import datetime
+
 from masivo_stream.core.classify import classify
 from masivo_stream.core.explain import is_rfc3339
 from masivo_stream.edges.clock import Clock, SystemClock
@@ -7,7 +9,17 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.model.attempt import Answer, Failure
 from masivo_stream.model.errors import ConfigurationError, DeniedError, OutageError
-from masivo_stream.model.outcome import Accepted
+from masivo_stream.model.outcome import (
+    Accepted,
+    InDoubt,
+    Outcome,
+    Refused,
+    Stop,
+    Throttled,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+)
 from masivo_stream.model.settings import Settings
 
 _OPERATION = "revert a migration"
@@ -33,30 +45,41 @@ async def revert(
                 place=name,
                 hint="such as 2026-01-31T00:00:00Z",
             )
+    if datetime.fromisoformat(start) >= datetime.fromisoformat(end):
+        raise ConfigurationError(
+            "the period is empty: --from is not before --to", operation=_OPERATION, place="--from", hint="swap them"
+        )
     clock = clock or SystemClock()
     async with open_sender(settings.api, credentials, clock) as sender:
         reply = await sender.revert(start, end)
-    if reply is None:
-        raise OutageError("no token could be had", operation=_OPERATION, hint="start again when the API can be reached")
     match reply.attempt:
-        case Answer() as answer if isinstance(classify(answer), Accepted):
-            return
-        case Answer(status=status, error=error, details=details) if status < 500:
-            words = ": ".join(word for word in (error, details) if word)
-            raise DeniedError(
-                f"the API answers {status}{f' ({words})' if words else ''}",
-                operation=_OPERATION,
-                hint="check the period, the key's permissions and base_url",
-            )
-        case Answer(status=status):
-            raise OutageError(
-                f"the API answers {status}; the revert may have happened",
-                operation=_OPERATION,
-                hint="look at the account's dashboard before you try again",
-            )
+        case Answer(status=status) as answer:
+            _judge(status, classify(answer))
         case Failure(cause=cause, sent=sent):
             raise OutageError(
                 f"{cause.value}; {'the revert may have happened' if sent else 'nothing was sent'}",
                 operation=_OPERATION,
-                hint="look at the account's dashboard before you try again" if sent else "start again later",
+                hint=_LOOK_FIRST if sent else "start again later",
+            )
+
+
+_LOOK_FIRST = "look at the account's dashboard before you try again"
+
+
+def _judge(status: int, outcome: Outcome) -> None:
+    match outcome:
+        case Accepted():
+            return
+        case Throttled() | Unreachable():
+            raise OutageError(
+                f"the API answers {status}; nothing was taken back", operation=_OPERATION, hint="try later"
+            )
+        case InDoubt() | Stop(in_doubt=True):
+            message = f"the API answers {status}; the revert may have happened"
+            raise OutageError(message, operation=_OPERATION, hint=_LOOK_FIRST)
+        case Refused() | TooLarge() | Unauthorized() | Stop():
+            raise DeniedError(
+                f"the API answers {status}; nothing was taken back",
+                operation=_OPERATION,
+                hint="check the period, the key's permissions and base_url",
             )

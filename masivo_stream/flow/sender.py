@@ -14,61 +14,49 @@ from masivo_stream.model.settings import Api
 _UNAUTHORIZED = 401
 
 
-class CurrentToken:
-    """The token in use."""
-
-    def __init__(self) -> None:
-        """Begin without one."""
-        self.text = ""
-
-
 class ApiSender:
     """Send with a token that is kept fresh."""
 
-    def __init__(self, client: ApiClient, tokens: Tokens, current: CurrentToken) -> None:
-        """Use `client`, which sends the token `current` holds."""
-        self._client, self._tokens, self._current = client, tokens, current
+    def __init__(self, client: ApiClient, tokens: Tokens) -> None:
+        """Use `client` with what `tokens` gives."""
+        self._client, self._tokens = client, tokens
 
-    async def prepare(self) -> Attempt | None:
-        """Have a token at hand; the attempt that failed to get one, None when ready."""
-        token = await self._tokens.get()
-        if not isinstance(token, str):
-            return token
-        self._current.text = token
-        return None
+    async def prepare(self) -> str | Attempt:
+        """Return a token, or the attempt that failed to get one."""
+        return await self._tokens.get()
 
-    async def send(self, kind: Kind, body: bytes, departed: Callable[[], None]) -> Attempt:
+    async def send(self, kind: Kind, body: bytes, token: str, departed: Callable[[], None]) -> Attempt:
         """Send one batch, once."""
-        return await self._client.migrate(kind, body, departed)
+        return await self._client.migrate(kind, body, token, departed)
 
-    def renew(self) -> bool:
-        """Drop the token that was not taken; whether there can be a fresh one."""
-        return self._tokens.spent(self._current.text)
+    def renew(self, token: str) -> bool:
+        """Drop a token that was not taken; whether there can be a fresh one."""
+        return self._tokens.spent(token)
 
-    async def read_customer(self, customer: str) -> Reply | None:
-        """Read a customer back; None where no token could be had."""
-        if await self.prepare() is not None:
-            return None
-        return await self._with_fresh_token(lambda: self._client.read_customer(customer))
+    async def read_customer(self, customer: str) -> Reply:
+        """Read a customer back."""
+        return await self._with_token(lambda token: self._client.read_customer(customer, token))
 
-    async def revert(self, start: str, end: str) -> Reply | None:
-        """Take back what was migrated in a period; None where no token could be had."""
-        if await self.prepare() is not None:
-            return None
-        return await self._with_fresh_token(lambda: self._client.revert(start, end))
+    async def revert(self, start: str, end: str) -> Reply:
+        """Take back what was migrated in a period."""
+        return await self._with_token(lambda token: self._client.revert(start, end, token))
 
-    async def _with_fresh_token(self, call: Callable[[], Awaitable[Reply]]) -> Reply:
-        reply = await call()
-        if isinstance(reply.attempt, Answer) and reply.attempt.status == _UNAUTHORIZED and self.renew():
-            await self.prepare()
-            reply = await call()
+    async def _with_token(self, call: Callable[[str], Awaitable[Reply]]) -> Reply:
+        """Make a call; once more with a fresh token, where the first one was not taken."""
+        for renewed in (False, True):
+            token = await self._tokens.get()
+            if not isinstance(token, str):
+                return Reply(token)
+            reply = await call(token)
+            taken = not (isinstance(reply.attempt, Answer) and reply.attempt.status == _UNAUTHORIZED)
+            if taken or renewed or not self.renew(token):
+                break
         return reply
 
 
 @asynccontextmanager
 async def open_sender(api: Api, credentials: Credentials, clock: Clock) -> AsyncIterator[ApiSender]:
     """Open the client and the token source the settings and the secrets describe."""
-    current = CurrentToken()
     async with open_api(
         base_url=api.base_url,
         auth_url=api.auth_url,
@@ -77,7 +65,6 @@ async def open_sender(api: Api, credentials: Credentials, clock: Clock) -> Async
         connect_timeout=api.connect_timeout,
         ca_file=api.ca_file,
         proxy=api.proxy,
-        token=lambda: current.text,
     ) as client:
 
         async def authorize() -> tuple[Attempt, bytes]:
@@ -87,4 +74,4 @@ async def open_sender(api: Api, credentials: Credentials, clock: Clock) -> Async
             return reply.attempt, reply.body
 
         ready = credentials.token.reveal() if credentials.token is not None else None
-        yield ApiSender(client, Tokens(ready=ready, call=authorize, now=clock.now), current)
+        yield ApiSender(client, Tokens(ready=ready, call=authorize, now=clock.now))

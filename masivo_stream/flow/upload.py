@@ -1,7 +1,7 @@
-"""One batch's life: planned, waiting for its slot, in flight, judged, and again if that is right.
+"""One batch's life: waiting for its slot, in flight, judged, and again if that is right.
 
-Order is everything here: the journal knows of a batch before it waits, of an attempt before its first byte, and of an
-outcome before anything is counted. From the note of the attempt to the note of the outcome nothing can cancel.
+Order is everything here: the journal knows of an attempt before its first byte, and of its outcome before the flow goes
+on. From the note of the attempt to the note of the outcome nothing can cancel.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,11 @@ import anyio
 
 from masivo_stream.core.classify import classify
 from masivo_stream.core.retry import (
+    NO_FRESH_TOKEN,
     Again,
     Decision,
     Halt,
+    Health,
     History,
     Hold,
     Refresh,
@@ -37,40 +39,28 @@ from masivo_stream.model.outcome import Accepted, Outcome, Refused, Throttled, U
 class Sender(Protocol):
     """Who puts a batch on the wire: one attempt a call."""
 
-    async def prepare(self) -> Attempt | None:
-        """Have a token at hand; the attempt that failed to get one, None when ready."""
+    async def prepare(self) -> str | Attempt:
+        """Return a token, or the attempt that failed to get one."""
         ...
 
-    async def send(self, kind: Kind, body: bytes, departed: Callable[[], None]) -> Attempt:
+    async def send(self, kind: Kind, body: bytes, token: str, departed: Callable[[], None]) -> Attempt:
         """Send, calling `departed` when the first bytes have left."""
         ...
 
-    def renew(self) -> bool:
-        """Drop the token that was not taken; whether there can be a fresh one."""
+    def renew(self, token: str) -> bool:
+        """Drop a token that was not taken; whether there can be a fresh one."""
         ...
 
 
-class Journal(Protocol):
-    """Who writes down how batches stand, durably, before the flow goes on."""
+class Keeper(Protocol):
+    """Who keeps account of batches, durably, before the flow goes on. Called where nothing can cancel."""
 
-    async def plan(self, batch: Batch) -> None:
-        """Note a batch before it waits for its slot."""
+    async def begin(self, batch: Batch) -> None:
+        """Note that the next thing that happens is the batch's first byte."""
         ...
 
-    async def send(self, batch: Batch) -> None:
-        """Note that the next thing that happens is the first byte."""
-        ...
-
-    async def unsent(self, batch: Batch) -> None:
-        """Note that an attempt certainly applied nothing, and another will follow."""
-        ...
-
-    async def settle(self, batch: Batch) -> None:
-        """Note that a batch is final: accepted, or refused and taken apart."""
-        ...
-
-    async def doubt(self, batch: Batch) -> None:
-        """Note that nobody knows whether a batch was applied."""
+    async def conclude(self, batch: Batch, decision: Decision) -> None:
+        """Count what came of an attempt, and note it."""
         ...
 
 
@@ -82,55 +72,54 @@ class Delivery:
         kind: Kind,
         *,
         sender: Sender,
-        journal: Journal,
         gates: tuple[Gate, ...],
         policy: RetryPolicy,
         brake: Brake,
         clock: Clock,
         chance: Callable[[], float],
+        health: Health,
         tally: Tally,
         observer: Observer,
     ) -> None:
-        """Pass through all of `gates`, in their order; `chance` gives numbers in [0, 1)."""
+        """Pass through all of `gates`, in their order; `chance` gives numbers in [0, 1), `health` is the run's."""
         self._contract = CONTRACTS[kind]
-        self._sender, self._journal, self._gates = sender, journal, gates
+        self._sender, self._gates = sender, gates
         self._policy, self._brake, self._clock, self._chance = policy, brake, clock, chance
         self._tally, self._observer = tally, observer
-        self._foreign = 0
+        self._health = health
 
-    async def deliver(self, batch: Batch) -> Settle | Hold | Halt:
-        """Send until there is nothing more to try. Cancelled before an attempt, the batch stays planned."""
-        await self._journal.plan(batch)
-        history = History(foreign=self._foreign)
+    async def deliver(self, batch: Batch, keeper: Keeper) -> Settle | Hold | Halt:
+        """Send until there is nothing more to try. Cancelled between two attempts, the batch was not applied."""
+        history = History()
         while True:
-            decision = await self._try(batch, history)
-            self._foreign = history.foreign
-            match decision:
-                case Settle() | Hold() | Halt():
+            match await self._try(batch, history, keeper):
+                case Settle() | Hold() | Halt() as decision:
                     return decision
                 case Again(after):
                     self._tell_waiting(batch, history, after)
                     await self._clock.sleep(after)
                 case Refresh():
-                    if not self._sender.renew():
-                        history.refreshed = True  # a ready token cannot be renewed: the same answer will end it
+                    pass
 
-    async def _try(self, batch: Batch, history: History) -> Decision:
-        unready = await self._sender.prepare()
-        if unready is not None:  # nothing of the batch was sent
-            return self._decide(classify(unready), history)
+    async def _try(self, batch: Batch, history: History, keeper: Keeper) -> Decision:
         async with AsyncExitStack() as stack:
             departures = [await stack.enter_async_context(gate.departure()) for gate in self._gates]
+            token = await self._sender.prepare()  # only now: the wait may have been longer than a token's life
+            if not isinstance(token, str):  # nothing of the batch was sent
+                return self._decide(classify(token), history)
             with anyio.CancelScope(shield=True):
-                await self._journal.send(batch)
+                await keeper.begin(batch)
                 began = self._clock.now()
-                outcome = classify(await self._fly(batch, departures))
-                self._take_notice(batch, outcome, self._clock.now() - began)
+                outcome = classify(await self._fly(batch, token, departures))
+                seconds = self._clock.now() - began
                 decision = self._decide(outcome, history)
-                await self._note(batch, decision)
+                if isinstance(decision, Refresh) and not self._sender.renew(token):
+                    decision = NO_FRESH_TOKEN
+                await keeper.conclude(batch, decision)
+                self._take_notice(batch, outcome, seconds)
         return decision
 
-    async def _fly(self, batch: Batch, departures: list[Departure]) -> Attempt:
+    async def _fly(self, batch: Batch, token: str, departures: list[Departure]) -> Attempt:
         """Make the attempt; cut short by the brake, it may or may not have arrived."""
         sent = False
 
@@ -142,7 +131,9 @@ class Delivery:
 
         landed: list[Attempt] = []
         with self._brake.flight():
-            landed.append(await self._sender.send(self._contract.kind, batch.body, left))
+            landed.append(await self._sender.send(self._contract.kind, batch.body, token, left))
+        if sent:
+            self._tally.sent(len(batch.body))
         if not landed:
             return Failure(cause=Cause.CUT_SHORT, sent=sent)
         attempt = landed[0]
@@ -155,6 +146,7 @@ class Delivery:
         decision = decide(
             outcome,
             history,
+            self._health,
             self._policy,
             repeatable=self._contract.repeatable,
             now=self._clock.now(),
@@ -165,21 +157,12 @@ class Delivery:
             if isinstance(decision, Again):
                 for gate in self._gates:
                     gate.hold(decision.after)  # the quota is the account's: the others wait as well
+        elif isinstance(decision, Hold):
+            for gate in self._gates:
+                gate.hold(decision.after)
         return decision
 
-    async def _note(self, batch: Batch, decision: Decision) -> None:
-        match decision:
-            case Settle():
-                await self._journal.settle(batch)
-            case Hold():
-                await self._journal.doubt(batch)
-            case Halt(in_doubt=True) if not self._contract.repeatable:
-                await self._journal.doubt(batch)
-            case Halt() | Again() | Refresh():
-                await self._journal.unsent(batch)
-
     def _take_notice(self, batch: Batch, outcome: Outcome, seconds: float) -> None:
-        self._tally.sent(len(batch.body))
         self._observer.notify(
             BatchSent(
                 kind=batch.kind,

@@ -1,7 +1,8 @@
 """Validate and plan: the same judgement and the same packing as a migration's, nothing sent."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, aclosing
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -9,28 +10,36 @@ from masivo_stream.core.pack import Packer
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.source import Input, find_inputs
-from masivo_stream.flow.judge import judge_inputs, make_decoder
-from masivo_stream.flow.migrate import conclude
-from masivo_stream.flow.phase import DeadLetters
+from masivo_stream.flow.judge import Source, judge_sources, make_decoder
+from masivo_stream.flow.migrate import check_inputs, conclude
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.errors import ConfigurationError, InputError
+from masivo_stream.model.errors import InputError
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry, Rejected, reject_entry
+from masivo_stream.model.record import Entry, Judgement, Rejected, reject_entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import KindSummary, Summary
 
-OpenLetters = Callable[[Kind, ExitStack], DeadLetters]
+
+class Letters(Protocol):
+    """Where a dry run's dead letters go."""
+
+    def append(self, letters: Iterable[Rejected]) -> None:
+        """Write them down."""
+        ...
+
+
+OpenLetters = Callable[[Kind, ExitStack], Letters]
 """Open the place where one kind's dead letters go; what is to be closed afterwards goes onto the stack."""
 
 
-class Judgement(Struct, frozen=True, kw_only=True):
+class DryRun(Struct, frozen=True, kw_only=True):
     """What a dry run found: the summary (nothing accepted, what would be sent is pending), and the requests needed."""
 
     summary: Summary
     requests: dict[str, int]
 
 
-def discard_letters(_kind: Kind, _files: ExitStack) -> DeadLetters:
+def discard_letters(_kind: Kind, _files: ExitStack) -> Letters:
     """Count dead letters, and keep none."""
     return _Nowhere()
 
@@ -50,26 +59,21 @@ async def validate(
         ConfigurationError: no export is named.
         InputError: an export does not exist. One that turns out unreadable on the way is told in the summary.
     """
-    judgement = await dry_run(
+    dry = await dry_run(
         settings,
         {Kind.CUSTOMERS: customers, Kind.EVENTS: events, Kind.TRANSACTIONS: transactions},
         dead_letters=dead_letters,
         clock=clock or SystemClock(),
     )
-    return judgement.summary
+    return dry.summary
 
 
 async def dry_run(
     settings: Settings, patterns: dict[Kind, Iterable[str]], *, dead_letters: OpenLetters, clock: Clock
-) -> Judgement:
+) -> DryRun:
     """Judge and pack everything; see `validate` and `flow.plan`."""
     inputs = {kind: found for kind, names in patterns.items() if (found := find_inputs(names))}
-    if not inputs:
-        raise ConfigurationError(
-            "there is nothing to judge",
-            operation="read the command",
-            hint="name exports with --customers, --events or --transactions",
-        )
+    check_inputs(inputs)
     kinds: dict[str, KindSummary] = {}
     requests: dict[str, int] = {}
     failure: InputError | None = None
@@ -80,7 +84,7 @@ async def dry_run(
         kinds[kind] = dry.figures()
         requests[kind] = dry.requests
     closes = all(figures.closes for figures in kinds.values())
-    return Judgement(summary=conclude(kinds, failure, closes=closes), requests=requests)
+    return DryRun(summary=conclude(kinds, failure, closes=closes), requests=requests)
 
 
 class _DryPhase:
@@ -99,11 +103,11 @@ class _DryPhase:
         self.requests = 0
         self._records = self._items = 0
 
-    async def run(self, inputs: list[Input], letters: DeadLetters) -> InputError | None:
+    async def run(self, inputs: list[Input], letters: Letters) -> InputError | None:
         """Go through the inputs; returns what ended them early."""
         failure = None
-        blocks = judge_inputs(
-            inputs,
+        blocks = judge_sources(
+            [Source(source) for source in inputs],
             self._decoder,
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
@@ -111,17 +115,22 @@ class _DryPhase:
         try:
             async with aclosing(blocks) as judged_blocks:
                 async for judged in judged_blocks:
-                    for judgement in judged.judgements:
-                        self._tally.judged(judgement)
-                    rejected = [found for found in judged.judgements if isinstance(found, Rejected)]
-                    entries = [found for found in judged.judgements if isinstance(found, Entry)]
-                    rejected += self._pack(entries)
-                    if rejected:
-                        letters.append(rejected)
+                    self._judge(judged.judgements, letters)
         except InputError as error:
             failure = error
         self.requests += len(self._packer.flush())
         return failure
+
+    def _judge(self, judgements: Sequence[Judgement], letters: Letters) -> None:
+        """Count a block's judgements, after what is rejected is written down."""
+        rejected = [found for found in judgements if isinstance(found, Rejected)]
+        if rejected:
+            letters.append(rejected)
+        for judgement in judgements:
+            self._tally.judged(judgement)
+        large = self._pack([found for found in judgements if isinstance(found, Entry)])
+        if large:
+            letters.append(large)
 
     def _pack(self, entries: list[Entry]) -> list[Rejected]:
         self._records += len(entries)

@@ -43,8 +43,8 @@ class Read(Protocol):
 class Reader(Protocol):
     """Who reads customers back, under the general limiter."""
 
-    async def read_customer(self, customer: str) -> Read | None:
-        """Read one; None where no token could be had."""
+    async def read_customer(self, customer: str) -> Read:
+        """Read one."""
         ...
 
 
@@ -133,7 +133,7 @@ def _has_purchase(entry: Entry) -> bool:
 
 async def _shows(kind: Kind, customer: str, accepted_at: datetime, reader: Reader) -> bool:
     read = await reader.read_customer(customer)
-    if read is None or not isinstance(read.attempt, Answer) or not 200 <= read.attempt.status < 300:
+    if not isinstance(read.attempt, Answer) or not 200 <= read.attempt.status < 300:
         return False
     if kind is Kind.CUSTOMERS:
         return True
@@ -143,3 +143,20 @@ async def _shows(kind: Kind, customer: str, accepted_at: datetime, reader: Reade
         return False
     updated = metrics.updated_at if metrics else None
     return updated is not None and updated.tzinfo is not None and updated >= accepted_at
+
+
+async def look_for(customers: Iterable[str], *, reader: Reader, clock: Clock, settings: VisibleSettings) -> bool:
+    """Tell whether one of `customers` can be read back, with the patience the settings give; absence proves little."""
+    readable = [customer for customer in customers if customer not in _UNREADABLE_IDS][: settings.visible_probes]
+    began, pause = clock.now(), settings.first_probe
+    while readable:
+        for customer in readable:
+            read = await reader.read_customer(customer)
+            if isinstance(read.attempt, Answer) and 200 <= read.attempt.status < 300:
+                return True
+        left = settings.events_settle - (clock.now() - began)
+        if left <= 0:
+            break
+        await clock.sleep(min(pause, left))
+        pause = min(pause * 2, settings.longest_probe)
+    return False

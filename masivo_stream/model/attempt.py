@@ -36,7 +36,6 @@ class Answer(Struct, frozen=True, kw_only=True):
     """Untrusted text of the server, capped."""
     retry_after: str | None = None
     reset: str | None = None
-    remaining: str | None = None
     date: str | None = None
 
 

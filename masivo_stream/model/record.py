@@ -21,6 +21,14 @@ class Line(Struct, frozen=True, gc=False):
     length: int
 
 
+class Place(Struct, frozen=True, order=True):
+    """A place in a kind's inputs, in reading order: before line `line` of the input numbered `source` (from 0)."""
+
+    source: int
+    line: int
+    offset: int
+
+
 class Entry(Struct, frozen=True, gc=False, kw_only=True):
     """What a batch carries: a valid record, or a part of one.
 
@@ -41,6 +49,13 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     indexes: tuple[int, ...] | None = None
     skipped_items: int = 0
     """Items of the record that are not to be migrated (reversed events). Not in `record_items`."""
+    source: int = 0
+    """The number of the input in reading order."""
+
+    @property
+    def place(self) -> Place:
+        """Where the record begins."""
+        return Place(self.source, self.line, self.offset)
 
 
 class Rejected(Struct, frozen=True, gc=False, kw_only=True):
@@ -61,6 +76,8 @@ class Rejected(Struct, frozen=True, gc=False, kw_only=True):
     """How many items the record would have put on the wire, 0 where that is not known."""
     status: int | None = None
     batch: str | None = None
+    customer: str | None = None
+    """The customer's id, where it could be read."""
 
 
 class Skipped(Struct, frozen=True, gc=False, kw_only=True):
@@ -105,4 +122,5 @@ def reject_entry(
         item_count=entry.items,
         status=status,
         batch=batch,
+        customer=entry.customer,
     )

@@ -40,7 +40,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: tuple[Window, ...] = field(default_factory=lambda: _windows(contract.MIGRATION_WINDOWS_PROD))
     """For the migration endpoints together. An empty list is no limit; refused for the vendor's hosts."""
     general_limit: tuple[Window, ...] = ()
-    """For all calls together, read-backs and token calls included. Production accounts have none."""
+    """For migration calls and read-backs together; token calls, about one an hour, are not counted."""
     longest_hold: Seconds = 3660.0
     """The longest wait a server may ask for with a 429 (an hour's window and a minute); longer stops the run."""
 
@@ -49,7 +49,7 @@ class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How batches are made and sent."""
 
     uploaders: Annotated[int, Meta(ge=1, le=256)] = 2
-    """Requests in flight. Two keep every slot used at one request in 5 s and answers within 10 s."""
+    """Requests in flight. Two, so that one slow answer does not hold up the next slot."""
     hand_off: Count = 2
     """Batches that wait between packing and sending; back-pressure beyond."""
     open_batches: Annotated[int, Meta(ge=1, le=4096)] = 16

@@ -52,3 +52,10 @@ class Summary(Struct, frozen=True, kw_only=True):
     message: str = ""
     """Why the run stopped, where it did."""
     hint: str = ""
+
+
+class Status(Summary, frozen=True, kw_only=True):
+    """What `status` tells: a summary, and who is at work."""
+
+    owner: str = ""
+    """Process and host that own the state directory at this moment; empty for nobody."""

@@ -52,13 +52,13 @@ async def test_records_travel_byte_identical(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_journal_knows_before_the_wire(kind, tmp_path):
-    """For each batch the journal notes plan and attempt before the first byte, and the outcome after."""
+    """For each batch the journal notes the attempt before the first byte, and the outcome after."""
     bench = Bench(kind, [write_export(tmp_path / "in", [record(kind, n) for n in range(3200)])])
     await bench.run()
     bodies = {body for _, body in bench.api.log}
     assert len(bodies) == 4
     for wanted in bodies:
-        assert [what for what, body in bench.api.log if body == wanted] == ["plan", "send", "wire", "settle"]
+        assert [what for what, body in bench.api.log if body == wanted] == ["send", "wire", "accepted"]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -216,7 +216,7 @@ async def test_a_token_that_is_never_taken_stops_the_run(tmp_path, renewable):
     bench.api.renewable = renewable
     figures = await bench.run()
     assert isinstance(bench.brake.cause, DeniedError)
-    assert (figures.pending, figures.requests, figures.closes) == (1, 2, True)
+    assert (figures.pending, figures.requests, figures.closes) == (1, 2 if renewable else 1, True)
 
 
 @pytest.mark.parametrize("status", [301, 303, 307, 403, 404, 405])
@@ -249,7 +249,7 @@ async def test_reading_stops_when_sending_stalls(tmp_path):
 
     async def look():
         await bench.clock.sleep(5000)
-        read.append(bench.phase.figures().read)
+        read.append(bench.account.figures().read)
         bench.brake.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     await bench.run(look)
@@ -318,12 +318,17 @@ async def test_a_disk_that_is_full_stops_the_run(tmp_path):
     from masivo_stream.model.errors import StorageError
 
     class Full:
+        length = 0
+
+        def sync(self):
+            pass
+
         def append(self, _letters):
             raise StorageError("no space", operation="write dead letters")
 
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1), {"id": 5}])
     bench = Bench(Kind.EVENTS, [path])
-    bench.phase._dead_letters = Full()
+    bench.account._dead_letters = Full()
     await bench.run()
     assert isinstance(bench.brake.cause, StorageError)
 

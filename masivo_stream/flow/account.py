@@ -1,0 +1,322 @@
+"""The account: where every entry of a kind stands, counted, written down and noted in the journal.
+
+`Phase` moves entries, this keeps them: between two of its calls each entry is in exactly one place (on its way to the
+packer, in the packer, in a batch, or at its fate), so that whenever the run ends, everything can be accounted for. What
+changes the figures is synchronous up to the journal's own queue, so no commit sees half of a change.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+
+from masivo_stream.core.pack import Oversized, Packer, take_part
+from masivo_stream.core.retry import Decision, Halt, Hold, Settle
+from masivo_stream.core.tally import Fate, Tally
+from masivo_stream.edges.clock import Clock
+from masivo_stream.flow.judge import Judged
+from masivo_stream.flow.missing import Missing, hash_customer
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.outcome import Accepted
+from masivo_stream.model.progress import DeadRow, Progress, Resume
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.record import Entry, Judgement, Place, Rejected, reject_entry
+from masivo_stream.model.summary import KindSummary
+
+
+class DeadLetters(Protocol):
+    """Where records go that are not sent."""
+
+    length: int
+    """Bytes written."""
+
+    def append(self, letters: Iterable[Rejected]) -> None:
+        """Write them down."""
+        ...
+
+    def sync(self) -> None:
+        """Make what was written durable; called from another thread."""
+        ...
+
+
+class Doubts(Protocol):
+    """Where records are listed of which nobody knows whether they arrived."""
+
+    def add(self, batch: str, entries: Iterable[Entry]) -> None:
+        """Write them down."""
+        ...
+
+
+class Journal(Protocol):
+    """Who makes durable how batches stand, and how far reading has come."""
+
+    async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note that the next thing that happens is the batch's first byte."""
+        ...
+
+    async def settle(
+        self,
+        kind: Kind,
+        batch: str,
+        state: str | None,
+        progress: Progress,
+        sync: Callable[[], None],
+        *,
+        why: str = "",
+    ) -> None:
+        """Note what came of it; None where it was certainly not applied and may be sent again."""
+        ...
+
+    async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note how far the kind has come."""
+        ...
+
+
+class Account:
+    """One kind's account; keeps the promises of `flow.upload.Keeper`."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        resume: Resume,
+        missing: Missing,
+        salt: bytes,
+        journal: Journal,
+        packer: Packer,
+        tally: Tally,
+        dead_letters: DeadLetters,
+        doubts: Doubts,
+        clock: Clock,
+        remember_accepted: int,
+    ) -> None:
+        """Go on from `resume`; hold back what belongs to `missing` customers."""
+        self.kind = kind
+        self._missing, self._salt, self._journal = missing, salt, journal
+        self._packer, self._tally = packer, tally
+        self._dead_letters, self._doubts, self._clock = dead_letters, doubts, clock
+        self.last_accepted: deque[Entry] = deque(maxlen=remember_accepted)
+        """The entries accepted last, for reading back."""
+        self.accepted_at = clock.wall()
+        """When that was, by the server's clock if it told."""
+        self._unsettled: dict[int, Entry] = {}
+        """Entries in batches, by identity."""
+        self._lows: dict[str, Place] = {}
+        """The lowest place of each batch that was handed over and is not done with."""
+        self._to_pack: list[Entry] = []
+        """Entries on their way to the packer: read just now, or come back."""
+        self._frontier, self._covered = resume.frontier, resume.covered
+        self._catching_up = resume.start < resume.frontier
+        self._read_to = resume.start
+        self._consumed = dict(resume.consumed)
+        self._dead_rows: list[DeadRow] = []
+        self._began = clock.now()
+        self._ended: float | None = None
+
+    @property
+    def waits_for_batches(self) -> bool:
+        """Whether entries are in batches."""
+        return bool(self._unsettled)
+
+    @property
+    def holds_entries(self) -> bool:
+        """Whether entries are on their way to the packer."""
+        return bool(self._to_pack)
+
+    def start(self) -> None:
+        """Begin to count the time."""
+        self._began = self._clock.now()
+
+    def end(self) -> None:
+        """Count no more time."""
+        self._ended = self._clock.now()
+
+    def figures(self) -> KindSummary:
+        """Return where the kind stands."""
+        if self._catching_up:  # what an earlier process had read and not sent is not all in our hands again
+            records, items = self._tally.outstanding
+            return self._tally.summary_with_pending(records=records, items=items, seconds=self._seconds())
+        unsettled = [*self._to_pack, *self._packer.pending(), *self._unsettled.values()]
+        return self._tally.summary(unsettled, seconds=self._seconds())
+
+    # Where entries stand.
+
+    def take_to_pack(self) -> list[Entry]:
+        """Return what is on its way to the packer: feed it at once."""
+        entries, self._to_pack = self._to_pack, []
+        return entries
+
+    def come_back(self, entries: Iterable[Entry]) -> None:
+        """Let entries of the packer go through it once more."""
+        self._to_pack.extend(entries)
+
+    def hand_over(self, batches: Iterable[Batch]) -> None:
+        """Take up batches: their entries are unsettled from now on."""
+        for batch in batches:
+            self._lows[batch.id] = min(entry.place for entry in batch.entries)
+            for entry in batch.entries:
+                self._unsettled[id(entry)] = entry
+
+    def bury_oversized(self, oversized: list[Oversized]) -> None:
+        """Write down entries that no request can carry."""
+        for large in oversized:
+            self._unsettled[id(large.entry)] = large.entry
+        for large in oversized:
+            message = f"does not fit a request of {large.max_body_bytes} bytes"
+            self.bury(large.entry, reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items))
+
+    def done_with(self, batch: Batch) -> None:
+        """Note that nothing of a batch that was handed over is left in it."""
+        del self._lows[batch.id]
+
+    def release(self, entries: Iterable[Entry]) -> None:
+        """Take entries out of their batch: they have a fate."""
+        for entry in entries:
+            del self._unsettled[id(entry)]
+
+    def give_back(self, entries: Iterable[Entry]) -> None:
+        """Let entries of a batch go to the packer once more."""
+        for entry in entries:
+            del self._unsettled[id(entry)]
+            self._to_pack.append(entry)
+
+    def bury(self, entry: Entry, letter: Rejected) -> None:
+        """Write an entry down as a dead letter, then count it as one."""
+        self._dead_letters.append([letter])
+        self.release([entry])
+        self._tally.settled([entry], Fate.DEAD, letter.reason)
+        self._dead_rows.append(self._dead_row(letter, entry.source, entry.indexes))
+
+    def _dead_row(self, letter: Rejected, source: int, indexes: tuple[int, ...] | None) -> DeadRow:
+        arrived = letter.customer is None or letter.reason is Reason.DUPLICATE_ID  # the other record of it did
+        customer = None if arrived else hash_customer(letter.customer or "", self._salt)
+        return DeadRow(source, letter.line, indexes, letter.reason, customer)
+
+    # What is read.
+
+    def sort(self, judged: Judged) -> None:
+        """Count the judgements, write the rejected ones down, keep those to send."""
+        judgements = self._catch_up(judged) if self._catching_up else judged.judgements
+        fates: list[Judgement] = []
+        for judgement in judgements:
+            if isinstance(judgement, Entry) and judgement.customer in self._missing:
+                message = "its customer did not arrive"
+                judgement = reject_entry(judgement, Reason.CUSTOMER_NOT_MIGRATED, message)  # noqa: PLW2901 - its fate
+            fates.append(judgement)
+        rejected = [fate for fate in fates if isinstance(fate, Rejected)]
+        if rejected:
+            self._dead_letters.append(rejected)  # written before it is counted: what fails here was never read
+        for fate in fates:
+            self._tally.judged(fate)
+            if isinstance(fate, Entry):
+                self._to_pack.append(fate)
+            elif isinstance(fate, Rejected):
+                self._dead_rows.append(self._dead_row(fate, judged.place.source, None))
+        if judged.place > self._frontier:
+            self._frontier = judged.place
+            self._consumed[judged.place.source] = (judged.place.offset, judged.crc)
+
+    def _catch_up(self, judged: Judged) -> list[Judgement]:
+        """Take up entries of an earlier process that have no fate yet; return what lies beyond its frontier."""
+        frontier, source = self._frontier, judged.place.source
+        beyond: list[Judgement] = []
+        for judgement in judged.judgements:
+            if (source, judgement.line) >= (frontier.source, frontier.line):
+                beyond.append(judgement)
+            elif isinstance(judgement, Entry) and (entry := self._uncovered(judgement)) is not None:
+                self._to_pack.append(entry)
+        self._read_to = judged.place
+        self._catching_up = judged.place < frontier
+        return beyond
+
+    def _uncovered(self, entry: Entry) -> Entry | None:
+        """Return the part of an entry that has no fate yet."""
+        covered = self._covered.get((entry.source, entry.line), frozenset())
+        if covered is None:
+            return None
+        own = entry.indexes or tuple(range(entry.items))
+        left = [index for index in own if index not in covered]
+        if len(left) == len(own):
+            return entry
+        return take_part(entry, left, CONTRACTS[self.kind].item_field or "") if left else None
+
+    # What the journal is told.
+
+    async def begin(self, batch: Batch) -> None:
+        """Note that the next thing that happens is the batch's first byte."""
+        await self._journal.send(batch, self._progress(), self._dead_letters.sync)
+
+    async def conclude(self, batch: Batch, decision: Decision) -> None:
+        """Count what came of an attempt, and note it."""
+        state, why = None, ""
+        match decision:
+            case Settle(Accepted(at=at)):
+                state = "accepted"
+                self._accept(batch, at)
+            case Settle():
+                state = "refused"
+            case Hold(why) | Halt(why=why, in_doubt=True) if not CONTRACTS[self.kind].repeatable:
+                state = "in_doubt"
+                self.release(batch.entries)
+                self._tally.settled(batch.entries, Fate.IN_DOUBT)
+            case _:
+                pass
+        await self._journal.settle(self.kind, batch.id, state, self._progress(), self._dead_letters.sync, why=why)
+        if state == "in_doubt":
+            self._doubts.add(batch.id, batch.entries)
+
+    async def doubt(self, batch: str, entries: list[Entry]) -> None:
+        """Note that a process died while `batch` was in flight: nobody knows what became of it. Before `run`."""
+        self._tally.settled(entries, Fate.IN_DOUBT)
+        why = "the process ended while it was in flight"
+        await self._journal.settle(self.kind, batch, "in_doubt", self._progress(), self._dead_letters.sync, why=why)
+        self._doubts.add(batch, entries)
+
+    async def note(self) -> None:
+        """Note how far the kind has come.
+
+        Raises:
+            StorageError: it could not be made durable.
+        """
+        await self._journal.note(self.kind, self._progress(), self._dead_letters.sync)
+
+    def _progress(self) -> Progress:
+        """Return how far the kind has come; the dead rows in it are not told again."""
+        dead, self._dead_rows = self._dead_rows, []
+        return Progress(
+            frontier=self._frontier,
+            checkpoint=self._checkpoint(),
+            figures=self._tally.figures(seconds=self._seconds()),
+            consumed=tuple((number, *known) for number, known in self._consumed.items()),
+            letters_bytes=self._dead_letters.length,
+            dead=dead,
+        )
+
+    def _checkpoint(self) -> Place:
+        """Return the lowest place without a fate."""
+        places = [self._frontier, *self._lows.values(), *(entry.place for entry in self._to_pack)]
+        if (low := self._packer.low()) is not None:
+            places.append(low)
+        if self._catching_up:
+            places.append(self._read_to)
+        return min(places)
+
+    def _seconds(self) -> float:
+        return (self._clock.now() if self._ended is None else self._ended) - self._began
+
+    def _accept(self, batch: Batch, at: str | None) -> None:
+        self.accepted_at = _moment(at) or self._clock.wall()
+        self.release(batch.entries)
+        self._tally.settled(batch.entries, Fate.ACCEPTED)
+        self.last_accepted.extend(batch.entries[-(self.last_accepted.maxlen or 1) :])
+
+
+def _moment(date: str | None) -> datetime | None:
+    """Read a `Date` header (RFC 9110 6.6.1: whole seconds, so never later than the moment itself)."""
+    try:
+        moment = parsedate_to_datetime(date or "")
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

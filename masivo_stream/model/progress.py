@@ -1,0 +1,108 @@
+"""How far a kind has come: what the journal keeps, and what a restart begins with. No personal data."""
+
+from msgspec import Struct
+
+from masivo_stream.model.record import Entry, Place
+
+START = Place(0, 1, 0)
+
+
+class KnownSource(Struct, frozen=True):
+    """One input as the journal knows it: `identity` is how `edges.identity` writes it."""
+
+    number: int
+    name: str
+    size: int
+    identity: bytes
+
+
+class Figures(Struct, frozen=True, kw_only=True):
+    """A tally's state."""
+
+    read: int = 0
+    blank: int = 0
+    skipped: int = 0
+    items_read: int = 0
+    items_skipped: int = 0
+    rejected: int = 0
+    items_rejected: int = 0
+    sendable_records: int = 0
+    sendable_items: int = 0
+    records: dict[str, int] = {}
+    """Settled records by fate."""
+    items: dict[str, int] = {}
+    """Settled items by fate."""
+    reasons: dict[str, int] = {}
+    skip_reasons: dict[str, int] = {}
+    partial: list[tuple[str, int, int, int]] = []
+    """Records of which some parts are settled: file, line, items still open, worst fate so far."""
+    requests: int = 0
+    throttled: int = 0
+    bytes_sent: int = 0
+    seconds: float = 0.0
+
+
+class DeadRow(Struct, frozen=True):
+    """A record, or items of it, that became a dead letter."""
+
+    source: int
+    line: int
+    indexes: tuple[int, ...] | None
+    reason: str
+    customer: int | None
+    """Salted hash of the customer's id, where it could be read."""
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """One kind's progress at a moment at which nothing is half done."""
+
+    frontier: Place
+    """Every line before it is judged, counted, and its dead letter is written."""
+    checkpoint: Place
+    """Every line before it has a fate: a restart reads on from here."""
+    figures: Figures
+    consumed: tuple[tuple[int, int, int], ...]
+    """Source, plain bytes before the frontier and their CRC-32, for each source begun."""
+    letters_bytes: int
+    """Length of the dead-letter file that belongs to this progress."""
+    dead: list[DeadRow]
+    """Dead since the progress before."""
+
+
+class Reference(Struct, frozen=True, array_like=True):
+    """Where an entry of a batch stands in its input."""
+
+    source: int
+    line: int
+    offset: int
+    length: int
+    items: int
+    record_items: int
+    indexes: tuple[int, ...] | None
+
+
+def refer(entry: Entry) -> Reference:
+    """Return where `entry` stands."""
+    return Reference(
+        entry.source, entry.line, entry.offset, entry.length, entry.items, entry.record_items, entry.indexes
+    )
+
+
+Covered = dict[tuple[int, int], frozenset[int] | None]
+"""Records that have a fate already, by source and line: these items of them, or None for all."""
+
+
+class Resume(Struct, frozen=True, kw_only=True):
+    """What a kind begins with: everything at its start, or where an earlier process left it."""
+
+    start: Place = START
+    frontier: Place = START
+    figures: Figures = Figures()
+    covered: Covered = {}
+    consumed: dict[int, tuple[int, int]] = {}
+    """By source: plain bytes before the frontier, and their CRC-32."""
+    letters_bytes: int = 0
+    visible: bool = False
+    """Whether its effects were seen to show already."""
+    doubtful: tuple[str, ...] = ()
+    """Batches that were on the wire when the process before ended: in doubt."""
