@@ -23,6 +23,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.window import Window
 
+NOBODY = Missing()
 ACCEPTED = Answer(status=201)
 REFUSED = Answer(status=422, error="Invalid customer entry", details="no")
 LOST = Failure(cause=Cause.RESET, sent=True)
@@ -180,7 +181,7 @@ class Bench:
         outage_limit=600.0,
         block_bytes=65536,
         hand_off=2,
-        missing=Missing(),
+        missing=NOBODY,
     ):
         self.kind = kind
         self.clock = FakeClock()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from masivo_stream.cli.options import Switch
+from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +51,12 @@ def demo(
 
     from masivo_stream.cli.output import show_summary
 
+    if records < 1 or not 0 <= invalid <= 0.9:  # noqa: PLR2004 - what the generator can mix in
+        raise ConfigurationError(
+            "there is nothing to show with these numbers",
+            operation="demo",
+            hint="--records 1 or more, --invalid 0 to 0.9",
+        )
     place = Path(directory) if directory else Path(tempfile.mkdtemp(prefix="masivo-demo-"))
     console = Console(stderr=json, highlight=False, soft_wrap=True)
     summary = anyio.run(partial(_demo, console, place, records=records, seed=seed, invalid=invalid))

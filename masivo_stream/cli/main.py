@@ -79,6 +79,9 @@ def run(arguments: list[str]) -> int:
 
         forget_output()
         return ExitCode.COMPLETE
+    except OSError as error:  # a full disk behind standard output, say
+        _complain(f"cannot go on: {error.strerror or error}", str(error.filename or ""), "mend that, then start again")
+        return ExitCode.OUTAGE
     except Exception:  # noqa: BLE001 - the last door: a bug becomes exit 1, with its traceback
         traceback.print_exc()
         _complain("this is a bug of masivo-stream", "", "please report the traceback above; it holds no record")

@@ -21,11 +21,15 @@ def migrate(
     import anyio
 
     from masivo_stream.cli.output import show_summary, watching
+    from masivo_stream.edges.source import find_inputs
+    from masivo_stream.flow.migrate import check_inputs
     from masivo_stream.flow.migrate import migrate as run
+    from masivo_stream.model.contract import Kind
 
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending)
     patterns = (exports or Exports()).patterns()
+    check_inputs({Kind(kind): find_inputs(names) for kind, names in patterns.items() if names})
     with watching(settings.log, quiet=common.quiet) as observer:
         summary = anyio.run(
             partial(

@@ -78,9 +78,8 @@ def watching(log: Log, *, quiet: bool, warnings_only: bool = False) -> Iterator[
     console = Console(stderr=True)
     # On a terminal one line that changes tells more than a line a batch; warnings still come one by one.
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
-    logger = LogObserver(configure_log(level=level, form=log.log_format))
     if not terminal:
-        yield Observers([logger])
+        yield Observers([LogObserver(configure_log(level=level, form=log.log_format))])
         return
-    with TerminalProgress(console) as progress:
-        yield Observers([logger, progress])
+    with TerminalProgress(console) as progress:  # while it shows, standard error is its own: lines go above it
+        yield Observers([LogObserver(configure_log(level=level, form=log.log_format)), progress])

@@ -39,9 +39,10 @@ MOST_DOUBTS = 5
 
 
 class Again(Struct, frozen=True):
-    """Send the same batch again, not before `after` seconds."""
+    """Send the same batch again, not before `after` seconds, because of `why`."""
 
     after: float
+    why: str = ""
 
 
 class Refresh(Struct, frozen=True):
@@ -199,7 +200,7 @@ def _throttled(history: History, policy: RetryPolicy, after: float | None, now: 
             f"429: the server asks for a wait of {after:.0f} s, more than longest_hold ({policy.longest_hold:.0f} s)",
             "start again when the quota is free, or raise longest_hold",
         )
-    return Again(after)
+    return Again(after, "429: too many requests")
 
 
 def _failed(history: History, policy: RetryPolicy, why: str, *, now: float, chance: float, at_least: float) -> Decision:
@@ -213,4 +214,4 @@ def _failed(history: History, policy: RetryPolicy, why: str, *, now: float, chan
             "start again when the API can be reached",
         )
     # An asked-for wait is capped as ours is: an absurd one must not stall a batch for ever.
-    return Again(max(backoff(policy, history.failures, chance), min(at_least, policy.longest_hold)))
+    return Again(max(backoff(policy, history.failures, chance), min(at_least, policy.longest_hold)), why)

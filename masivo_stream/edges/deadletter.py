@@ -73,7 +73,8 @@ class DeadLetterFile:
         self._name = f"dead-letter.{kind}.ndjson"
         self._wall = wall
         self._file = directory.open_append(self._name, fresh=False)
-        if os.fstat(self._file).st_size < length:
+        size = os.fstat(self._file).st_size
+        if size < length:
             os.close(self._file)
             raise StorageError(
                 f"the file has lost lines: {length} bytes of it are counted",
@@ -81,7 +82,8 @@ class DeadLetterFile:
                 place=self._name,
                 hint="put it back as it was; its lines are the only trace of records that were not sent",
             )
-        os.ftruncate(self._file, length)
+        if size > length:
+            os.ftruncate(self._file, length)
         self.length = self._synced = length
 
     def append(self, letters: Iterable[Rejected]) -> None:

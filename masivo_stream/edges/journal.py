@@ -228,10 +228,8 @@ class Journal:
         await self._write(self._progress(kind, progress), sync)
 
     async def mark_visible(self, kind: Kind) -> None:
-        """Note that a kind's effects show."""
+        """Note that its effects show."""
         await self._write([("UPDATE progress SET visible = 1 WHERE kind = ?", (kind,))])
-
-    # Below.
 
     def _progress(self, kind: Kind, progress: Progress) -> list[Statement]:
         checkpoint = progress.checkpoint

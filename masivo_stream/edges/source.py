@@ -117,7 +117,7 @@ async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> Asy
     """
     unpacker = _unpacker(source.path, block_bytes)
     try:
-        enter = start if _can_enter(source) else 0
+        enter = start if is_plain_file(source) else 0
         drop = start - enter
         async with aclosing(_stored_blocks(source, block_bytes, enter)) as blocks:
             async for block in blocks:
@@ -191,7 +191,8 @@ async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, N
         yield block
 
 
-def _can_enter(source: Input) -> bool:
+def is_plain_file(source: Input) -> bool:
+    """Tell whether an export's bytes stand on a disk as they are, so that it can be entered anywhere."""
     return not is_compressed(source) and source.path != STDIN and Path(source.path).is_file()
 
 
@@ -260,7 +261,7 @@ class _Zstandard:
             while step:
                 if self._frame.eof:
                     self._frame = self._decompressor.decompressobj()
-                    plain = self._frame.decompress(step)
+                plain = self._frame.decompress(step)
                 for begin in range(0, len(plain), self._most):
                     yield plain[begin : begin + self._most]
                 step = self._frame.unused_data if self._frame.eof else b""

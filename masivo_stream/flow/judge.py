@@ -9,7 +9,7 @@ from msgspec import Struct
 from masivo_stream.core.decode import Decoder
 from masivo_stream.core.lines import LineSplitter
 from masivo_stream.core.prefix import Prefix
-from masivo_stream.edges.source import Input, Truncated, read_blocks
+from masivo_stream.edges.source import Input, Truncated, is_plain_file, read_blocks
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import START
@@ -91,6 +91,15 @@ async def _judge_source(
             place=name,
             hint="copy or export it again; its complete lines have been dealt with",
         ) from error
+    if offset < source.input.size and is_plain_file(source.input):
+        torn = [_torn(line, name) for line in lines.flush()]
+        yield Judged(torn, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
+        raise InputError(
+            f"the export had {source.input.size} bytes at the start, and ends after {offset}",
+            operation="read the export",
+            place=name,
+            hint="somebody cut it while it was read: restore it, then start again",
+        )
     prefix.finish()
     last = [decoder.judge(line, name, source.number) for line in lines.flush()]
     yield Judged(last, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
@@ -104,6 +113,6 @@ def _torn(line: Line, file: str) -> Rejected:
         length=line.length,
         reason=Reason.TRUNCATED_INPUT,
         field="",
-        message="the compressed file ends within this line",
+        message="the export ends within this line",
         raw=line.body,
     )

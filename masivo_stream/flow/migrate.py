@@ -306,8 +306,10 @@ def conclude(kinds: dict[str, KindSummary], cause: MasivoStreamError | None, *, 
         outcome, code = "stopped", cause.exit_code
     elif any(figures.in_doubt for figures in kinds.values()):
         outcome, code = "in_doubt", ExitCode.IN_DOUBT
+        hint = "in-doubt.<kind>.ndjson in the state directory lists them; look them up in the account"
     elif any(figures.dead for figures in kinds.values()):
         outcome, code = "dead_letters", ExitCode.DEAD_LETTERS
+        hint = "dead-letter.<kind>.ndjson in the state directory holds them, with what is wrong"
     else:
         outcome, code = "complete", ExitCode.COMPLETE
     return Summary(outcome=outcome, exit_code=int(code), kinds=kinds, closes=closes, message=message, hint=hint)

@@ -95,8 +95,8 @@ class Delivery:
             match await self._try(batch, history, keeper):
                 case Settle() | Hold() | Halt() as decision:
                     return decision
-                case Again(after):
-                    self._tell_waiting(batch, history, after)
+                case Again(after, why):
+                    self._observer.notify(BatchWaits(kind=batch.kind, batch=batch.id, why=why, seconds=after))
                     await self._clock.sleep(after)
                 case Refresh():
                     pass
@@ -175,10 +175,6 @@ class Delivery:
                 remark=outcome.remark if isinstance(outcome, Accepted) else getattr(outcome, "why", ""),
             )
         )
-
-    def _tell_waiting(self, batch: Batch, history: History, after: float) -> None:
-        why = "throttled" if history.failures == 0 else f"failed {history.failures} times"
-        self._observer.notify(BatchWaits(kind=batch.kind, batch=batch.id, why=why, seconds=after))
 
 
 def _word(outcome: Outcome) -> str:

@@ -50,6 +50,9 @@ def print_summary(console: Console, summary: Summary) -> None:
         "stopped": "stopped",
     }
     text = words[summary.outcome]
+    waiting = sum(figures.pending for figures in summary.kinds.values())
+    if waiting and summary.outcome in ("complete", "dead_letters"):  # nothing was to be sent
+        text = f"judged, nothing sent: {waiting:,} records would be"
     console.print(Text(f"{text}{f': {printable(summary.message)}' if summary.message else ''}"))
     if summary.hint:
         console.print(Text(f"  hint: {printable(summary.hint)}"))

@@ -1,7 +1,7 @@
 import shutil
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -26,7 +26,6 @@ async def connect() -> AsyncIterator[Connect]:
                 "connect_timeout": 5.0,
                 "ca_file": "",
                 "proxy": "",
-                "token": lambda: "the-token",
             }
             return await stack.enter_async_context(open_api(base_url=base_url, **(defaults | settings)))
 
@@ -46,7 +45,7 @@ def certify(tmp_path_factory: pytest.TempPathFactory) -> Certify:
         request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
         names = ["-subj", "/CN=test", "-addext", f"subjectAltName={name}"]
         command = [openssl, *request, *names, "-keyout", str(key), "-out", str(certificate)]
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - fixed arguments
+        subprocess.run(command, check=True, capture_output=True)
         both = folder / f"{name.replace(':', '-')}.pem"
         both.write_bytes(key.read_bytes() + certificate.read_bytes())
         return both
@@ -64,3 +63,23 @@ def server_tls() -> Callable[[Path], ssl.SSLContext]:
         return made
 
     return context
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Mount a file system of 64 KiB, where this user may; it goes with the test."""
+    disk = tmp_path / "disk"
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+
+    def mounted(*options: str) -> Path:
+        disk.mkdir()
+        if mount is None or unmount is None:
+            pytest.skip("there is no mount")
+        command = [mount, "-t", "tmpfs", "-o", ",".join(["size=64k", *options]), "tmpfs", str(disk)]
+        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            pytest.skip("this user cannot mount a small disk")
+        return disk
+
+    yield mounted
+    if unmount is not None and disk.is_mount():
+        subprocess.run([unmount, "-l", str(disk)], check=True)  # lazily: a test that failed may hold a file open

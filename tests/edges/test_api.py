@@ -27,7 +27,7 @@ async def test_a_batch_goes_to_its_kinds_path(connect, kind, path):
     async with serving(CREATED) as server:
         for base in (server.url + "/v1", server.url + "/v1/"):
             client = await connect(base)
-            assert await client.migrate(kind, b"{}") == Answer(status=201)
+            assert await client.migrate(kind, b"{}", "the-token") == Answer(status=201)
         assert [peer.request_line for peer in server.peers] == [f"POST {path} HTTP/1.1"] * 2
 
 
@@ -37,7 +37,7 @@ async def test_a_body_arrives_byte_for_byte(connect, size):
     body = (bytes(range(256)) * (size // 256 + 1))[:size]
     async with serving(CREATED) as server:
         client = await connect(server.url)
-        assert await client.migrate(Kind.EVENTS, body) == Answer(status=201)
+        assert await client.migrate(Kind.EVENTS, body, "the-token") == Answer(status=201)
         assert server.only.body == body
         assert server.only.header("content-length") == str(size)
         assert server.only.header("transfer-encoding") is None
@@ -46,12 +46,11 @@ async def test_a_body_arrives_byte_for_byte(connect, size):
 
 
 async def test_a_batch_carries_the_token_and_no_key(connect):
-    """`Authorization` with the token of this moment, JSON in and out, nothing compressed."""
-    tokens = iter(["first", "second"])
+    """`Authorization` with the token it is given, JSON in and out, nothing compressed."""
     async with serving(CREATED) as server:
-        client = await connect(server.url, token=lambda: next(tokens))
-        await client.migrate(Kind.CUSTOMERS, b"{}")
-        await client.migrate(Kind.CUSTOMERS, b"{}")
+        client = await connect(server.url)
+        await client.migrate(Kind.CUSTOMERS, b"{}", "first")
+        await client.migrate(Kind.CUSTOMERS, b"{}", "second")
     assert [peer.header("authorization") for peer in server.peers] == ["Bearer first", "Bearer second"]
     for peer in server.peers:
         assert peer.header("x-api-key") is None
@@ -65,9 +64,9 @@ async def test_the_key_goes_with_the_token_call_only(connect):
     async with serving(CREATED) as server:
         client = await connect(server.url + "/v1")
         await client.authorize("the-key")
-        await client.migrate(Kind.CUSTOMERS, b"{}")
-        await client.read_customer("c")
-        await client.revert("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
+        await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
+        await client.read_customer("c", "the-token")
+        await client.revert("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "the-token")
     assert [(peer.header("x-api-key"), peer.header("authorization")) for peer in server.peers] == [
         ("the-key", None),
         *[(None, "Bearer the-token")] * 3,
@@ -81,7 +80,7 @@ async def test_the_token_call_may_stand_elsewhere(connect):
     async with serving(CREATED) as data, serving(CREATED) as auth:
         client = await connect(data.url, auth_url=auth.url + "/token?no=1")
         await client.authorize("the-key")
-        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
     assert auth.only.request_line == "GET /token?no=1 HTTP/1.1"
     assert auth.only.header("authorization") is None
     assert data.only.header("x-api-key") is None
@@ -98,7 +97,7 @@ async def test_a_revert_names_its_period(connect):
     """DELETE with both dates, as JSON."""
     async with serving(answering(answer("200 OK"))) as server:
         client = await connect(server.url)
-        reply = await client.revert("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
+        reply = await client.revert("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "the-token")
     assert reply.attempt == Answer(status=200)
     assert server.only.request_line == "DELETE /customers/migrate HTTP/1.1"
     assert server.only.body == b'{"start_date":"2025-01-01T00:00:00Z","end_date":"2026-01-01T00:00:00Z"}'
@@ -126,7 +125,7 @@ async def test_a_customer_id_arrives_as_one_path_segment(connect, customer, segm
     """Percent-encoded once, never normalised, never a second line."""
     async with serving(CREATED) as server:
         client = await connect(server.url + "/v1")
-        await client.read_customer(customer)
+        await client.read_customer(customer, "the-token")
     assert server.only.request_line == f"GET /v1/customers/{segment} HTTP/1.1"
     assert server.only.header("x-evil") is None
 
@@ -136,7 +135,7 @@ async def test_every_request_has_its_own_connection(connect):
     async with serving(answering(answer(Connection="keep-alive"))) as server:
         client = await connect(server.url)
         for _ in range(3):
-            await client.migrate(Kind.CUSTOMERS, b"{}")
+            await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
     assert len(server.peers) == 3
     assert {peer.header("connection") for peer in server.peers} == {"close"}
 
@@ -145,8 +144,8 @@ async def test_cookies_are_not_kept(connect):
     """A cookie set by one answer is not sent with the next request."""
     async with serving(answering(answer(Set_Cookie="session=1; Path=/"))) as server:
         client = await connect(server.url)
-        await client.migrate(Kind.CUSTOMERS, b"{}")
-        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
+        await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
     assert [peer.header("cookie") for peer in server.peers] == [None, None]
 
 
@@ -154,7 +153,7 @@ async def test_configured_headers_are_added(connect):
     """To every call, beside our own; one of ours by that name is replaced, whatever its case."""
     async with serving(CREATED) as server:
         client = await connect(server.url, headers={"x-account-id": "42", "user-agent": "mine"})
-        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
         await client.authorize("k")
     assert [peer.header("x-account-id") for peer in server.peers] == ["42", "42"]
     assert [peer.header("user-agent") for peer in server.peers] == ["mine", "mine"]
@@ -165,10 +164,10 @@ async def test_departure_is_told_once_when_bytes_leave(connect):
     departures: list[str] = []
     async with serving(CREATED) as server:
         client = await connect(server.url)
-        await client.migrate(Kind.CUSTOMERS, b"{}", lambda: departures.append("left"))
+        await client.migrate(Kind.CUSTOMERS, b"{}", "the-token", lambda: departures.append("left"))
     assert departures == ["left"]
     client = await connect(server.url)  # nobody listens there any more
-    attempt = await client.migrate(Kind.CUSTOMERS, b"{}", lambda: departures.append("left"))
+    attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token", lambda: departures.append("left"))
     assert (departures, attempt) == (["left"], Failure(cause=Cause.REFUSED, sent=False))
 
 
@@ -182,10 +181,8 @@ async def test_the_answers_headers_are_handed_on(connect):
     }
     async with serving(answering(answer("429 Too Many Requests", **headers))) as server:
         client = await connect(server.url)
-        attempt = await client.migrate(Kind.CUSTOMERS, b"{}")
-    assert attempt == Answer(
-        status=429, retry_after="7", reset="8", remaining="0", date="Mon, 01 Jan 2024 00:00:00 GMT"
-    )
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
+    assert attempt == Answer(status=429, retry_after="7", reset="8", date="Mon, 01 Jan 2024 00:00:00 GMT")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +211,7 @@ async def test_the_servers_words_are_kept_as_far_as_they_make_sense(connect, bod
     """Capped, and never a reason to fail: a refusal is a refusal whatever its text."""
     async with serving(answering(answer("422 Unprocessable Entity", body))) as server:
         client = await connect(server.url)
-        attempt = await client.migrate(Kind.CUSTOMERS, b"{}")
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
     assert (attempt.status, (attempt.error, attempt.details)) == (422, words)
 
 
@@ -222,7 +219,7 @@ async def test_words_of_a_success_are_not_read(connect):
     """A 201 is a 201, whatever its body says."""
     async with serving(answering(answer(body=b'{"error":"no","details":"no"}'))) as server:
         client = await connect(server.url)
-        assert await client.migrate(Kind.CUSTOMERS, b"{}") == Answer(status=201)
+        assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -231,7 +228,7 @@ async def test_no_body_of_a_refusal_breaks_the_client(connect, body):
     """Any bytes give an answer with its status."""
     async with serving(answering(answer("422 Unprocessable Entity", body))) as server:
         client = await connect(server.url)
-        attempt = await client.migrate(Kind.CUSTOMERS, b"{}")
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
     assert (attempt.status, attempt.complete) == (422, True)
 
 
@@ -240,7 +237,7 @@ async def test_an_answer_is_read_up_to_a_cap(connect, beyond):
     """What fits is complete; a byte more, and the rest stays unread."""
     async with serving(answering(answer("200 OK", b"x" * (MOST_ANSWER_BYTES + beyond)))) as server:
         client = await connect(server.url)
-        reply = await client.revert("a", "b")
+        reply = await client.revert("a", "b", "the-token")
     assert (len(reply.body), reply.attempt.complete) == (MOST_ANSWER_BYTES, not beyond)
 
 
@@ -249,7 +246,7 @@ async def test_a_read_back_has_a_larger_cap(connect):
     """A customer with very many transactions comes whole; beyond the cap it is cut."""
     async with serving(answering(answer("200 OK", b"x" * (MOST_READ_BYTES + 1)))) as server:
         client = await connect(server.url)
-        reply = await client.read_customer("c")
+        reply = await client.read_customer("c", "the-token")
     assert (len(reply.body), reply.attempt.complete) == (MOST_READ_BYTES, False)
 
 
@@ -267,7 +264,7 @@ async def test_an_endless_answer_is_left(connect):
 
     async with serving(play) as server:
         client = await connect(server.url)
-        assert await client.migrate(Kind.CUSTOMERS, b"{}") == Answer(status=201, complete=False)
+        assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201, complete=False)
     assert sent < 100 * MOST_ANSWER_BYTES
 
 
@@ -276,7 +273,7 @@ async def test_a_compressed_answer_is_not_unpacked(connect):
     bomb = gzip.compress(b"0" * 10_000_000)
     async with serving(answering(answer("200 OK", bomb, Content_Encoding="gzip"))) as server:
         client = await connect(server.url)
-        assert await client.read_customer("c") == Reply(Answer(status=200), bomb)
+        assert await client.read_customer("c", "the-token") == Reply(Answer(status=200), bomb)
 
 
 @pytest.mark.parametrize("variables", [("http_proxy", "no_proxy"), ("HTTP_PROXY", "NO_PROXY"), ("ALL_PROXY", "x")])
@@ -287,7 +284,7 @@ async def test_the_environments_proxies_are_not_used(connect, monkeypatch, varia
         monkeypatch.setenv(proxy, stranger.url)
         monkeypatch.setenv(exempt, "")
         client = await connect(server.url)
-        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
         await client.authorize("k")
     assert (len(server.peers), stranger.peers) == (2, [])
 
@@ -300,7 +297,7 @@ async def test_netrc_is_not_used(connect, monkeypatch, tmp_path):
     monkeypatch.setenv("NETRC", str(netrc))
     async with serving(CREATED) as server:
         client = await connect(server.url)
-        await client.migrate(Kind.CUSTOMERS, b"{}")
+        await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
         await client.authorize("k")
     assert [peer.header("authorization") for peer in server.peers] == ["Bearer the-token", None]
 
@@ -309,6 +306,6 @@ async def test_a_configured_proxy_is_used(connect):
     """A plain request goes to the proxy with its full address."""
     async with serving(CREATED) as server, serving(CREATED) as proxy:
         client = await connect(server.url, proxy=proxy.url)
-        assert await client.migrate(Kind.CUSTOMERS, b"{}") == Answer(status=201)
+        assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201)
     assert server.peers == []
     assert proxy.only.request_line == f"POST {server.url}/customers/migrate HTTP/1.1"

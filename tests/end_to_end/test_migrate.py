@@ -147,20 +147,150 @@ def test_a_signal_stops_in_order(tmp_path, export, sent, code):
         assert figures["pending"] > 0
 
 
-def test_a_second_run_on_the_same_state_is_refused(served, export):
-    """What was sent once is not sent again by the same command; `status` tells what became of it."""
-    directory = export(300)
-    assert served.migrate(directory).returncode == 0
+def test_a_finished_run_started_again_sends_nothing(served, export):
+    """The same command once more finds everything done; `status` says the same."""
+    directory = export(300, "--invalid", "0.02")
+    first = served.migrate(directory)
+    before = served.ledger()["requests"]
     again = served.migrate(directory)
-    assert again.returncode == 2
-    assert b"holds a run already" in again.stderr
-    assert max(served.ledger()["customers"].values()) == 1
+    assert (first.returncode, again.returncode) == (3, 3)
+    assert served.ledger()["requests"] == before
+    figures, repeated = (json.loads(done.stdout)["kinds"] for done in (first, again))
+    for kind in KINDS:
+        for name in ("read", "accepted", "dead", "requests", "requests_lower_bound", "bytes_sent", "reasons"):
+            assert repeated[kind][name] == figures[kind][name]
+        assert len(lines(directory / "state" / f"dead-letter.{kind}.ndjson")) == figures[kind]["dead"]
     status = run("status", "--state-dir", directory / "state", "--json")
-    assert (status.returncode, json.loads(status.stdout)["outcome"]) == (0, "complete")
-    assert (
-        run("validate", "--customers", directory / "customers.ndjson", "--state-dir", directory / "state").returncode
-        == 2
-    )
+    told = json.loads(status.stdout)
+    assert (status.returncode, told["outcome"], told["owner"], told["closes"]) == (3, "dead_letters", "", True)
+    dry = run("validate", "--customers", directory / "customers.ndjson", "--state-dir", directory / "state")
+    assert (dry.returncode, b"choose another --state-dir" in dry.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_a_run_that_was_ended_goes_on(tmp_path, export, sent):
+    """Ended at any moment and started again, nothing is lost, and nothing doubled that is not reported in doubt."""
+    directory = export(2500, "--invalid", "0.01")
+    rounds, summary = 0, {}
+    with serving(tmp_path, "--limits", "none", "--visible-after", "0.05") as served:
+        while summary.get("outcome") not in ("dead_letters", "in_doubt"):
+            arguments = [COMMAND, "migrate", "--base-url", served.url, "--limit", "1/0.05s", "--json"]
+            named = [part for kind in KINDS for part in (f"--{kind}", directory / f"{kind}.ndjson")]
+            process = subprocess.Popen(
+                [*arguments, *named, "--state-dir", tmp_path / "state"],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                env=clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.05"),
+            )  # fmt: skip
+            if rounds < 8:
+                time.sleep(0.5 + 0.11 * rounds)
+                process.send_signal(sent)
+            out, _ = process.communicate(timeout=60)
+            summary = json.loads(out) if out else {}
+            rounds += 1
+            assert rounds < 20
+            assert process.returncode in {3, 4, 143, -signal.SIGKILL}
+        ledger = served.ledger()
+    assert summary["closes"]
+    faulty = {kind: {at["line"] for at in lines(directory / f"{kind}.ndjson.faults.ndjson")} for kind in KINDS}
+    wanted = expected_ledger(directory, without=faulty)
+    assert ledger["customers"].keys() == wanted["customers"].keys()
+    for kind in KINDS:
+        letters = lines(tmp_path / "state" / f"dead-letter.{kind}.ndjson")
+        assert sorted(letter["line"] for letter in letters) == sorted(faulty[kind])
+    for kind in ("events", "transactions"):
+        listed = tmp_path / "state" / f"in-doubt.{kind}.ndjson"
+        doubtful = {doubt["customer"] for doubt in lines(listed)} if listed.exists() else set()
+        differing = {customer for customer in wanted[kind] if ledger[kind].get(customer) != wanted[kind][customer]}
+        assert differing <= doubtful
+        assert ledger[kind].keys() <= wanted[kind].keys()
+
+
+def test_a_changed_export_is_refused_and_a_longer_one_goes_on(served, export):
+    """Edited in what was read, a run does not go on; appended to, it sends what is new."""
+    directory = export(600, kinds=("customers",))
+    path = directory / "customers.ndjson"
+    whole = path.read_bytes()
+    rows = whole.splitlines(keepends=True)
+    path.write_bytes(b"".join(rows[:400]))
+    assert served.migrate(directory).returncode == 0
+    path.write_bytes(whole)
+    assert served.migrate(directory).returncode == 0
+    assert set(served.ledger()["customers"].values()) == {1}
+    assert len(served.ledger()["customers"]) == 600
+    path.write_bytes(whole.replace(rows[7], rows[7].replace(b'"name":"', b'"name":"X', 1)))
+    edited = served.migrate(directory)
+    assert (edited.returncode, b"is not the one the last run read" in edited.stderr) == (5, True)
+    path.write_bytes(whole[: len(whole) // 2])
+    cut = served.migrate(directory)
+    assert (cut.returncode, b"is not the one the last run read" in cut.stderr) == (5, True)
+    path.write_bytes(whole)
+    assert served.migrate(directory).returncode == 0
+
+
+def test_compressed_exports_go_on(tmp_path, export):
+    """A compressed export is taken up where it was left, at the price of unpacking up to there."""
+    directory = export(3000, kinds=("customers",))
+    packed = directory / "c.ndjson.gz"
+    packed.write_bytes(gzip.compress((directory / "customers.ndjson").read_bytes()))
+    with serving(tmp_path, "--limits", "none") as served:
+        named = [
+            "migrate",
+            "--customers",
+            packed,
+            "--base-url",
+            served.url,
+            "--state-dir",
+            tmp_path / "state",
+            "--json",
+        ]
+        process = subprocess.Popen(
+            [COMMAND, *named, "--limit", "1/0.4s"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment(MASIVO_API_KEY=served.key),
+        )  # fmt: skip
+        while served.get("/__sandbox/ledger")["requests"].get("customers", {}).get("201", 0) < 1:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        done = run(*named, "--limit", "none", key=served.key)
+        ledger = served.ledger()
+    assert (done.returncode, json.loads(done.stdout)["closes"]) == (0, True)
+    assert (len(ledger["customers"]), set(ledger["customers"].values())) == (3000, {1})
+
+
+def test_what_belongs_to_a_dead_customer_is_held_back(served, export):
+    """Events and transactions of a customer who is a dead letter cost no request, and name their reason."""
+    directory = export(300)
+    path = directory / "customers.ndjson"
+    rows = path.read_bytes().splitlines(keepends=True)
+    customer = json.loads(rows[41])
+    rows[41] = json.dumps(customer | {"registration_date": "soon"}).encode() + b"\n"
+    path.write_bytes(b"".join(rows))
+    done = served.migrate(directory)
+    assert (done.returncode, json.loads(done.stdout)["closes"]) == (3, True)
+    for kind in ("events", "transactions"):
+        letters = lines(directory / "state" / f"dead-letter.{kind}.ndjson")
+        assert [(letter["line"], letter["reason"]) for letter in letters] == [(42, "customer_not_migrated")]
+        assert list(served.ledger()["requests"][kind]) == ["201"]
+
+
+def test_a_second_process_is_told_whose_the_directory_is(tmp_path, export):
+    """While one run is at work a second one ends at once, and `status` names the first."""
+    directory = export(3000, kinds=("customers",))
+    with serving(tmp_path, "--limits", "none") as served:
+        named = ["migrate", "--customers", directory / "customers.ndjson", "--base-url", served.url]
+        process = subprocess.Popen(
+            [COMMAND, *named, "--limit", "1/0.5s", "--state-dir", tmp_path / "state"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment(MASIVO_API_KEY=served.key),
+        )  # fmt: skip
+        while not served.get("/__sandbox/ledger")["requests"].get("customers"):
+            time.sleep(0.02)
+        second = run(*named, "--state-dir", tmp_path / "state", key=served.key)
+        status = run("status", "--state-dir", tmp_path / "state", "--json")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
+    assert (second.returncode, f"process {process.pid}".encode() in second.stderr) == (2, True)
+    told = json.loads(status.stdout)
+    assert (status.returncode, told["closes"], str(process.pid) in told["owner"]) == (0, True, True)
 
 
 def test_lost_answers_leave_events_in_doubt(tmp_path, export):

@@ -9,7 +9,7 @@ from masivo_stream.sandbox.faults import Status, Target
 
 
 def chaos(*specs: str, seed: int = 0) -> Chaos:
-    return Chaos(parse_faults(specs), random.Random(seed))  # noqa: S311 - chance for faults, no secret
+    return Chaos(parse_faults(specs), random.Random(seed))
 
 
 def endings(machine: Chaos, target: Target, n: int) -> list[bool]:

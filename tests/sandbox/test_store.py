@@ -65,7 +65,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     text = made.body(made.customer("c")).decode()
-    ended = subprocess.run([sys.executable, "-c", program, path, text], check=False)  # noqa: S603 - our own program
+    ended = subprocess.run([sys.executable, "-c", program, path, text], check=False)
     assert ended.returncode == -9
     store = Store(path)
     assert store.ledger.read(START).customers == {"c": 1}

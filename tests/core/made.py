@@ -1,0 +1,82 @@
+"""Records, lines and entries made up for the tests: valid unless a test changes them."""
+
+import json
+from typing import Any
+
+from masivo_stream.core.decode import Decoder
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.record import Entry, Judgement, Line
+
+DATE = "2023-11-07T05:31:56Z"
+REWARD = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+PRODUCT = {"sku": "s", "amount": 1, "value": 2}
+
+
+def customer(**changes: Any) -> dict[str, Any]:
+    return {"id": "c", "name": "Ana", "email": "a@example.test", "registration_date": DATE} | changes
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    made = {"purchase_id": "p", "value": 2, "discounted_value": 1.5, "products": [PRODUCT], "payment_method": "CASH"}
+    return made | changes
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    made = {
+        "type": "PURCHASE",
+        "order": order(),
+        "fulfilled": True,
+        "issued_at": DATE,
+        "resolved_at": None,
+        "brand_id": None,
+    }
+    return made | changes
+
+
+def transaction(**changes: Any) -> dict[str, Any]:
+    return {"type": "ACCUMULATION", "reward_id": REWARD, "amount": 5, "issued_at": DATE} | changes
+
+
+def events(*items: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"id": "c", "events": list(items or [event()])} | changes
+
+
+def transactions(*items: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"id": "c", "transactions": list(items or [transaction()])} | changes
+
+
+def valid(kind: Kind) -> dict[str, Any]:
+    return {Kind.CUSTOMERS: customer, Kind.EVENTS: events, Kind.TRANSACTIONS: transactions}[kind]()
+
+
+def as_bytes(record: Any) -> bytes:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def decoder(kind: Kind, **settings: Any) -> Decoder:
+    return Decoder(kind, **({"max_line_bytes": 1 << 24, "remember_ids": 1000} | settings))
+
+
+def judge(kind: Kind, body: bytes, **settings: Any) -> Judgement:
+    """Judge one line by a decoder that has seen no other."""
+    return decoder(kind, **settings).judge(Line(7, 300, body, len(body)), "export.ndjson")
+
+
+def entry(
+    kind: Kind = Kind.CUSTOMERS, *, items: int = 1, line: int = 1, pads: tuple[int, ...] = (), file: str = "f"
+) -> Entry:
+    """Make an entry of so many small items; `pads` lengthens them one by one."""
+    lengths = (*pads, *(0 for _ in range(items - len(pads))))[:items]
+    made = [{"n": index, "pad": "x" * length} for index, length in enumerate(lengths)]
+    field = {Kind.EVENTS: "events", Kind.TRANSACTIONS: "transactions"}.get(kind)
+    body = as_bytes({"id": f"c{line}", field: made} if field else {"id": f"c{line}", "pad": made[0]["pad"]})
+    return Entry(
+        file=file,
+        line=line,
+        offset=line * 1000,
+        length=len(body),
+        body=body,
+        customer=f"c{line}",
+        items=items,
+        record_items=items,
+    )

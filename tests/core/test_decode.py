@@ -1,0 +1,377 @@
+import json
+from itertools import pairwise
+
+import pytest
+from core.adversarial import ROWS
+from core.made import (
+    DATE,
+    REWARD,
+    as_bytes,
+    customer,
+    decoder,
+    event,
+    events,
+    judge,
+    order,
+    transaction,
+    transactions,
+    valid,
+)
+from core.records import kinds_and_records, nearly_valid, places
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masivo_stream.core.slicing import slice_record
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.reason import Reason, SkipReason
+from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Skipped
+
+KINDS = st.sampled_from(list(Kind))
+FIELDS = {Kind.EVENTS: "events", Kind.TRANSACTIONS: "transactions"}
+
+
+def verdict(judgement: Judgement) -> str:
+    match judgement:
+        case Entry():
+            return "sent"
+        case Blank():
+            return "blank"
+        case Skipped():
+            return "skipped"
+        case Rejected(reason=reason, field=field):
+            return f"{reason} {field}".strip()
+
+
+@pytest.mark.parametrize(("kind", "body", "expected"), ROWS, ids=[f"{kind}-{expected}" for kind, _, expected in ROWS])
+def test_adversarial_lines(kind, body, expected):
+    """Each line a careless judge gets wrong has its verdict; what is sent is the line itself."""
+    judgement = judge(kind, body)
+    assert verdict(judgement) == expected
+    if isinstance(judgement, Entry):
+        assert judgement.body == body
+
+
+# Laws.
+
+
+def refuse_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def check(kind: Kind, body: bytes, judgement: Judgement) -> None:
+    """Check what holds of any judgement of any bytes."""
+    assert isinstance(judgement, Blank) or (judgement.file, judgement.line, judgement.offset) == (
+        "export.ndjson",
+        7,
+        300,
+    )
+    match judgement:
+        case Entry():
+            record = json.loads(judgement.body.decode(), parse_constant=refuse_constant, parse_int=float)
+            items = record[FIELDS[kind]] if kind in FIELDS else [record]
+            assert judgement.customer == record["id"]
+            assert judgement.items == judgement.record_items == len(items) > 0
+            if judgement.indexes is None:
+                assert judgement.body == body
+            else:
+                assert len(judgement.indexes) == judgement.items
+                assert all(first < second for first, second in pairwise(judgement.indexes))
+        case Rejected():
+            assert judgement.raw == body
+            assert judgement.message
+
+
+JSON_PIECES = st.sampled_from(
+    [
+        *(
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            '"id":"c"',
+            '"events":',
+            '"transactions":',
+            '"a":',
+            '"',
+            "\\",
+            r"\u0041",
+            r"\ud800",
+        ),
+        *("1e999", "9" * 400, "9" * 5000, "NaN", "-", "null", "true", "\x00", " ", "\ufeff"),
+        as_bytes(event()).decode(),
+        as_bytes(event(reversed_at=DATE)).decode(),
+        as_bytes(transaction()).decode(),
+        '"name":"n","email":"e","registration_date":"2023-11-07T05:31:56Z"',
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(KINDS, st.binary(max_size=60) | st.lists(JSON_PIECES, max_size=12).map(lambda pieces: "".join(pieces).encode()))
+def test_no_bytes_make_it_raise(kind, body):
+    """Arbitrary bytes, and pieces of records in any order, get a judgement."""
+    for strict in (False, True):
+        check(kind, body, judge(kind, body, reject_unknown_fields=strict))
+
+
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["flip", "cut", "insert"]), st.integers(0), st.binary(min_size=1, max_size=3))
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(kinds_and_records, CHANGES, st.booleans())
+def test_no_damage_makes_it_raise(kind_and_record, changes, strict):
+    """A valid record with bytes flipped, cut out or put in gets a judgement, and only JSON is sent."""
+    kind, record = kind_and_record
+    body = bytearray(as_bytes(record))
+    for how, where, what in changes[:4]:
+        place = where % (len(body) + 1)
+        if how == "insert":
+            body[place:place] = what
+        elif how == "cut":
+            del body[place : place + what[0] % 8]
+        elif place < len(body):
+            body[place] ^= what[0] or 1
+    check(kind, bytes(body), judge(kind, bytes(body), reject_unknown_fields=strict))
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(kinds_and_records, st.sampled_from([None, 1]), st.booleans())
+def test_what_is_valid_is_sent_byte_for_byte(kind_and_record, indent, escaped):
+    """A record as the API's documents describe it is accepted whatever its spelling, and handed on as it came."""
+    kind, record = kind_and_record
+    body = json.dumps(record, indent=indent, ensure_ascii=escaped).replace("\n", " ").encode()
+    judgement = judge(kind, body)
+    assert isinstance(judgement, Entry)
+    assert judgement.body == body
+    assert judgement.customer == record["id"]
+    assert judgement.items == (len(record[FIELDS[kind]]) if kind in FIELDS else 1)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(nearly_valid())
+def test_both_judges_give_the_same_verdict(kind_and_record):
+    """An escaped character sends a line to the slow judge: where the fast one had the last word, it agrees."""
+    kind, record = kind_and_record
+    plain, suspicious = (
+        as_bytes({"A": "A"} | record).replace(b'"A":"A"', mark, 1) for mark in (b'"A":1', rb'"\u0041":1')
+    )
+    assert verdict(judge(kind, suspicious)) == verdict(judge(kind, plain))
+
+
+MARK = "Zanzibar-4711"
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(kinds_and_records, st.data())
+def test_no_message_quotes_a_value(kind_and_record, data):
+    """Whatever value is wrong, and wherever the line is torn, neither message nor field tells it."""
+    kind, record = kind_and_record
+    for container, key in data.draw(st.lists(st.sampled_from(places(record)), min_size=1, max_size=4)):
+        container[key] = MARK
+    body = as_bytes(record)
+    torn = body.replace(
+        b"Zanzi", data.draw(st.sampled_from([b"Zanzi", b"\xff", b'Zanzibar-4711"', rb"\q", rb"\ud800"]))
+    )
+    for strict in (False, True):
+        for line in (body, torn, body[: data.draw(st.integers(0, len(body)))]):
+            judgement = judge(kind, line, reject_unknown_fields=strict)
+            if isinstance(judgement, Rejected):
+                assert MARK not in judgement.message
+                assert MARK not in judgement.field
+
+
+@pytest.mark.slow
+@given(kinds_and_records)
+def test_a_name_nobody_knows_is_told_only_on_request(kind_and_record):
+    """Unknown names are content, too: they are told where they are the fault, and nowhere else."""
+    kind, record = kind_and_record
+    passed = judge(kind, as_bytes({MARK: 1} | record | {"id": 5}))
+    strict = judge(kind, as_bytes(record | {MARK: 1}), reject_unknown_fields=True)
+    assert isinstance(passed, Rejected)
+    assert MARK not in passed.field + passed.message
+    assert isinstance(strict, Rejected)
+    assert strict.reason is Reason.UNKNOWN_FIELD
+
+
+# Settings.
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "field"),
+    [
+        (Kind.CUSTOMERS, customer(nickname="x"), "nickname"),
+        (Kind.EVENTS, events(event(order=order(currency="USD"))), "events[0].order.currency"),
+        (Kind.TRANSACTIONS, transactions(transaction(), transaction(note=1)), "transactions[1].note"),
+    ],
+)
+def test_unknown_fields_pass_or_are_rejected(kind, record, field):
+    """A field no document names passes untouched, or is named, as the settings say."""
+    assert verdict(judge(kind, as_bytes(record))) == "sent"
+    assert verdict(judge(kind, as_bytes(record), reject_unknown_fields=True)) == f"unknown_field {field}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "record"),
+    [
+        (Kind.CUSTOMERS, customer(metadata={"any": 1}, tags={"any": 1}, deleted=False, status="ACTIVE")),
+        (Kind.EVENTS, events(event(reversed_at=None, status="OK", order=order(metadata={"any": {"thing": 1}})))),
+        (Kind.TRANSACTIONS, transactions(transaction(event={"type": "PURCHASE", "order": {}}))),
+    ],
+)
+def test_free_form_objects_and_marks_are_no_unknown_fields(kind, record):
+    """Rejecting unknown fields spares the members of free-form objects, and the export's own marks."""
+    assert verdict(judge(kind, as_bytes(record), reject_unknown_fields=True)) == "sent"
+
+
+def test_the_guides_example_order_passes_where_discounted_value_is_optional():
+    """Without `discounted_value` an order is refused, or sent if the settings say so; a wrong one never is."""
+    made = order()
+    del made["discounted_value"]
+    body = as_bytes(events(event(order=made)))
+    assert verdict(judge(Kind.EVENTS, body)) == "missing_field events[0].order.discounted_value"
+    assert verdict(judge(Kind.EVENTS, body, discounted_value_optional=True)) == "sent"
+    null = as_bytes(events(event(order=order(discounted_value=None))))
+    assert (
+        verdict(judge(Kind.EVENTS, null, discounted_value_optional=True))
+        == "wrong_type events[0].order.discounted_value"
+    )
+
+
+def test_a_line_over_the_cap_is_rejected_unread():
+    """Of a line beyond the cap only the length is judged."""
+    line = Line(3, 10, b'{"id":', 5000)
+    judgement = decoder(Kind.CUSTOMERS, max_line_bytes=4999).judge(line, "f")
+    assert (verdict(judgement), judgement.length) == ("too_long", 5000)
+    body = as_bytes(customer())
+    assert verdict(judge(Kind.CUSTOMERS, body, max_line_bytes=len(body))) == "sent"
+
+
+# Items.
+
+
+def test_transactions_that_fit_no_request_are_rejected_and_events_are_not():
+    """A customer's transactions travel together, so a thousand are the most; events may be split."""
+    assert verdict(judge(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1000)))) == "sent"
+    judgement = judge(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1001)))
+    assert (verdict(judgement), judgement.item_count) == ("too_many_items transactions", 1001)
+    many = judge(Kind.EVENTS, as_bytes(events(*[event()] * 1001)))
+    assert (verdict(many), many.items) == ("sent", 1001)
+
+
+def test_reversed_events_stay_behind():
+    """The other events travel as they were spelt, and the entry tells which they are."""
+    kept = [as_bytes(event(type=name)).replace(b'"value":2', b'"value": 2.00') for name in ("a", "b")]
+    gone = as_bytes(event(reversed_at=DATE, order=None))
+    body = b'{"id":"c","events":[' + b",".join([gone, kept[0], gone, kept[1]]) + b'],"k":1}'
+    judgement = judge(Kind.EVENTS, body)
+    assert isinstance(judgement, Entry)
+    assert judgement.body == b'{"id":"c","k":1,"events":[' + b",".join(kept) + b"]}"
+    assert (judgement.items, judgement.record_items, judgement.indexes) == (2, 2, (1, 3))
+    assert (judgement.skipped_items, judgement.length) == (2, len(body))
+
+
+def test_faults_are_counted_in_the_record_as_it_came():
+    """Where reversed events stand between, a faulty event keeps its own number."""
+    gone, wrong = event(status="REVERSED"), event(issued_at="yesterday")
+    judgement = judge(Kind.EVENTS, as_bytes(events(gone, event(), wrong, gone, wrong)))
+    assert isinstance(judgement, Rejected)
+    assert (judgement.field, judgement.items, judgement.item_count) == ("events[2].issued_at", (2, 4), 5)
+
+
+def test_what_is_skipped_says_why_and_how_much():
+    """A deleted customer is one item, a record of reversed events is as many as it has."""
+    deleted = judge(Kind.CUSTOMERS, as_bytes(customer(deleted=True)))
+    assert (deleted.reason, deleted.items) == (SkipReason.DELETED_CUSTOMER, 1)
+    for mark in ({"reversed_at": DATE}, {"reversed_at": DATE, "order": None}):
+        reverted = judge(Kind.EVENTS, as_bytes(events(event(**mark), event(**mark))))
+        assert (reverted.reason, reverted.items) == (SkipReason.REVERSED_EVENT, 2)
+
+
+@pytest.mark.parametrize(("kind", "items"), [(Kind.CUSTOMERS, 1), (Kind.EVENTS, 2), (Kind.TRANSACTIONS, 2)])
+def test_a_rejected_record_tells_its_items(kind, items):
+    """A customer is one item; of the other kinds the list's length counts, where there is a list."""
+    record = valid(kind)
+    if kind in FIELDS:
+        record[FIELDS[kind]] *= 2
+    assert judge(kind, as_bytes(record | {"id": None})).item_count == items
+    assert judge(kind, as_bytes(record)[:-1]).item_count == 0
+
+
+def test_a_customer_has_one_item_whatever_its_fields_are_called():
+    """No field of a customer is taken for a list of items."""
+    judgement = judge(Kind.CUSTOMERS, as_bytes(customer(**{"": [1, 2], "events": [1, 2]}))[:-1] + rb',"\u0041":1}')
+    assert (verdict(judgement), judgement.items) == ("sent", 1)
+
+
+# Repeats.
+
+
+def judge_all(kind: Kind, records: list[dict]) -> list[str]:
+    judges = decoder(kind)
+    lines = [as_bytes(record) for record in records]
+    return [verdict(judges.judge(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
+
+
+def test_a_customer_comes_once():
+    """Neither an id nor an email is sent twice; a record that was not sent does not count."""
+    assert judge_all(
+        Kind.CUSTOMERS,
+        [
+            customer(id="a", email="1", name=None),
+            customer(id="a", email="1", deleted=True),
+            customer(id="a", email="1"),
+            customer(id="a", email="2"),
+            customer(id="b", email="1"),
+            customer(id="c", email="2"),
+        ],
+    ) == ["wrong_type name", "skipped", "sent", "duplicate_id id", "duplicate_email email", "sent"]
+
+
+def test_a_customers_transactions_come_once_and_events_in_several_goes():
+    """A second record of the same customer is a repeat for transactions only."""
+    twice = [transactions(transaction()), transactions(transaction())]
+    assert judge_all(Kind.TRANSACTIONS, twice) == ["sent", "duplicate_id id"]
+    assert judge_all(Kind.EVENTS, [events(event()), events(event())]) == ["sent", "sent"]
+
+
+# Depth.
+
+
+def slice_deeper(body: bytes, calls: int) -> None:
+    if calls:
+        slice_deeper(body, calls - 1)
+    else:
+        slice_record(body, "events")
+
+
+def nested_events(depth: int) -> bytes:
+    made = as_bytes(events(event(reversed_at=DATE), event(type="P", order=order(metadata={"here": 1}))))
+    return made.replace(b'{"here":1}', b'{"a":' * depth + b"1" + b"}" * depth)
+
+
+def test_what_is_accepted_can_be_taken_apart():
+    """At whatever depth the judge draws the line, slicing some calls deeper down still works below it."""
+    verdicts = []
+    for depth in range(600, 1100):
+        judgement = judge(Kind.EVENTS, nested_events(depth))
+        verdicts.append(verdict(judgement))
+        if isinstance(judgement, Entry):
+            slice_deeper(judgement.body, 20)
+    assert verdicts == sorted(verdicts)
+    assert set(verdicts) <= {"sent", "too_deep"}
+
+
+def test_the_first_fault_is_told():
+    """Of several faults the first in document order is told, with every item concerned."""
+    wrong = transaction(reward_id=REWARD + "x", amount=-1)
+    judgement = judge(Kind.TRANSACTIONS, as_bytes(transactions(transaction(), wrong, transaction(), wrong)))
+    assert isinstance(judgement, Rejected)
+    assert (judgement.field, judgement.items) == ("transactions[1].reward_id", (1, 3))

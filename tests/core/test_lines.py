@@ -1,0 +1,111 @@
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from masivo_stream.core.lines import KEPT_OF_LONG_LINES, LineSplitter
+from masivo_stream.model.record import Line
+
+BOM = b"\xef\xbb\xbf"
+PIECES = st.sampled_from(
+    [
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"a",
+        b"bcd",
+        b'{"x":1}',
+        "\u2028".encode(),
+        "\x85".encode(),
+        b"\x0b\x0c",
+        b"\x00",
+        BOM,
+        BOM[:2],
+    ]
+)
+SOURCES = st.lists(PIECES, max_size=30).map(b"".join) | st.lists(PIECES, max_size=30).map(b"".join).map(BOM.__add__)
+CAPS = st.integers(0, 12) | st.just(1 << 20)
+
+
+def reference(data: bytes, *, cap: int = 1 << 20) -> list[Line]:
+    """Split whole data the simple way, by looking for one newline after the other."""
+    lines, start = [], len(BOM) if data.startswith(BOM) else 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        stop = len(data) if end < 0 else end
+        body = data[start:stop].removesuffix(b"\r")
+        kept = body if len(body) <= cap else body[: min(cap, KEPT_OF_LONG_LINES)]
+        lines.append(Line(len(lines) + 1, start, kept, len(body)))
+        start = stop + 1
+    return lines
+
+
+def split(blocks, *, cap: int = 1 << 20, number: int = 1, offset: int = 0) -> list[Line]:
+    """Feed the blocks to a machine of their own, and flush it."""
+    splitter = LineSplitter(max_line_bytes=cap, number=number, offset=offset)
+    return [*(line for block in blocks for line in splitter.feed(block)), *splitter.flush()]
+
+
+def cut(data: bytes, sizes: list[int]) -> list[bytes]:
+    """Cut data into blocks of these sizes, the rest in one."""
+    blocks = []
+    for size in sizes:
+        blocks.append(data[:size])
+        data = data[size:]
+    return [*blocks, data]
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(SOURCES, st.lists(st.integers(0, 9), max_size=30), CAPS)
+@example(BOM[:2], [1], 5)
+@example(BOM + b"\n", [1, 1, 1], 5)
+@example(b"0123456789\r\n", [9, 2], 4)
+@example(b"x" * 1100 + b"\r\n", [1101], 1100)
+def test_any_cutting_gives_the_same_lines(data, sizes, cap):
+    """However the bytes are cut into blocks, lines and positions are those of the whole."""
+    expected = reference(data, cap=cap)
+    assert split([data], cap=cap) == expected
+    assert split(cut(data, sizes), cap=cap) == expected
+    assert split([data[index : index + 1] for index in range(len(data))], cap=cap) == expected
+
+
+@given(SOURCES, st.integers(1, 9))
+def test_resume_from_any_line_gives_the_tail(data, size):
+    """Started at the number and offset of any line, on the bytes from there, it gives that line and the rest."""
+    lines = split([data])
+    for index, line in enumerate(lines):
+        rest = data[line.offset :]
+        blocks = [rest[start : start + size] for start in range(0, len(rest), size)]
+        assert split(blocks, number=line.number, offset=line.offset) == lines[index:]
+
+
+def test_lines_end_where_a_newline_is_and_nowhere_else():
+    """A carriage return, a vertical tab and a line separator inside a line do not end it; CRLF does."""
+    inside = b"a\rb\x0bc\x0c" + "\u2028\u2029\x85".encode()
+    assert [line.body for line in split([inside + b"\r\n" + inside])] == [inside, inside]
+
+
+def test_a_mark_of_byte_order_is_dropped_only_at_the_start():
+    """The first line of a file with a mark starts behind it; a mark further down belongs to its line."""
+    assert split([BOM + b"a\n" + BOM + b"b\n"]) == [Line(1, 3, b"a", 1), Line(2, 5, BOM + b"b", 4)]
+
+
+def test_a_file_shorter_than_a_mark_of_byte_order_is_a_line():
+    """Bytes that only begin like a mark are content."""
+    assert split([BOM[:1], BOM[1:2]]) == [Line(1, 0, BOM[:2], 2)]
+
+
+def test_a_long_line_is_counted_but_not_kept():
+    """Beyond the cap a line keeps its beginning and tells its exact length, and what is held meanwhile stays small."""
+    cap, block, blocks = 4096, b"x" * 1000, 500
+    splitter = LineSplitter(max_line_bytes=cap)
+    most = 0
+    for _ in range(blocks):
+        assert splitter.feed(block) == []
+        most = max(most, sum(map(len, splitter._tail)))
+    length = len(block) * blocks
+    assert splitter.feed(b"y\r\nz\n") == [
+        Line(1, 0, b"x" * KEPT_OF_LONG_LINES, length + 1),
+        Line(2, length + 3, b"z", 1),
+    ]
+    assert most <= cap + 1 + len(block)

@@ -1,0 +1,300 @@
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+
+import msgspec
+import pytest
+from core.made import entry
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from masivo_stream.core.pack import Oversized, Packed, Packer, lower_bound
+from masivo_stream.core.slicing import slice_record
+from masivo_stream.model.batch import Batch, make_batch
+from masivo_stream.model.contract import CONTRACTS, Contract, Kind
+from masivo_stream.model.record import Entry
+
+FIELDS = {Kind.EVENTS: "events", Kind.TRANSACTIONS: "transactions"}
+ROOMY = 1 << 20
+
+kinds = st.sampled_from(list(Kind))
+sizes = st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=6), max_size=30)
+chunks = st.lists(st.integers(0, 6), max_size=30)
+
+
+def contract(kind: Kind, *, max_records: int, max_items: int) -> Contract:
+    return msgspec.structs.replace(CONTRACTS[kind], max_records=max_records, max_items=max_items)
+
+
+contracts = st.builds(contract, kinds, max_records=st.integers(1, 5), max_items=st.integers(1, 8))
+
+
+def entries_of(kind: Kind, pads: list[list[int]]) -> list[Entry]:
+    """Make one entry for each list of item lengths; customers have one item each."""
+    items = [lengths if kind in FIELDS else lengths[:1] for lengths in pads]
+    return [
+        entry(kind, items=len(lengths), line=number, pads=tuple(lengths))
+        for number, lengths in enumerate(items, start=1)
+    ]
+
+
+def split(entries: list[Entry], counts: list[int]) -> list[list[Entry]]:
+    pieces = []
+    for count in counts:
+        pieces.append(entries[:count])
+        entries = entries[count:]
+    return [*pieces, entries]
+
+
+def pack(packer: Packer, pieces: Iterable[list[Entry]]) -> Packed:
+    """Feed all pieces, and flush."""
+    whole = Packed([], [])
+    for piece in pieces:
+        packed = packer.feed(piece)
+        whole.batches.extend(packed.batches)
+        whole.oversized.extend(packed.oversized)
+    whole.batches.extend(packer.flush())
+    return whole
+
+
+def items_of(entries: Iterable[Entry], kind: Kind) -> Counter[tuple[str, int]]:
+    """Count (customer, item) by what really stands in the bodies."""
+    found: Counter[tuple[str, int]] = Counter()
+    for each in entries:
+        record = json.loads(each.body)
+        members = [item["n"] for item in record[FIELDS[kind]]] if kind in FIELDS else [0]
+        assert len(members) == each.items
+        assert each.indexes is None or list(each.indexes) == members
+        found.update((record["id"], member) for member in members)
+    return found
+
+
+def entries_in(batches: Iterable[Batch]) -> list[Entry]:
+    return [each for batch in batches for each in batch.entries]
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
+def test_everything_travels_once_within_the_limits(terms, max_body_bytes, open_batches, pads, counts):
+    """No batch is empty or over a limit; after each step few are open, and what came is out, waiting or oversized."""
+    fed = entries_of(terms.kind, pads)
+    packer = Packer(terms, max_body_bytes=max_body_bytes, open_batches=open_batches)
+    batches, oversized, came = [], [], []
+    for piece in [*split(fed, counts), None]:
+        packed = Packed(packer.flush(), []) if piece is None else packer.feed(piece)
+        came += piece or []
+        batches += packed.batches
+        oversized += packed.oversized
+        assert len(packer._open) <= open_batches
+        where = [*entries_in(batches), *packer.pending(), *(large.entry for large in oversized)]
+        assert items_of(where, terms.kind) == items_of(came, terms.kind)
+    assert packer.pending() == []
+    for batch in batches:
+        assert 0 < len(batch.entries) <= terms.max_records
+        assert 0 < batch.items == sum(each.items for each in batch.entries) <= terms.max_items
+        assert len(batch.body) <= max_body_bytes
+        assert json.loads(batch.body) == {"customers": [json.loads(each.body) for each in batch.entries]}
+
+
+@settings(deadline=None)
+@given(contracts, st.integers(80, 500), sizes)
+def test_only_what_cannot_travel_is_oversized(terms, max_body_bytes, pads):
+    """An entry is oversized if it fits no request alone, whole or, where it may be split, item by item."""
+    fed = entries_of(terms.kind, pads)
+    packed = pack(Packer(terms, max_body_bytes=max_body_bytes, open_batches=3), [fed])
+    oversized = {large.entry.line: large for large in packed.oversized}
+    assert len(oversized) == len(packed.oversized)
+    for each in fed:
+        pieces = [each.body]
+        if terms.splittable:
+            sliced = slice_record(each.body, FIELDS[terms.kind])
+            pieces = [sliced.compose([index]) for index in range(each.items)]
+        large = [
+            index
+            for index, body in enumerate(pieces)
+            if len(make_batch(terms.kind, [each]).body) - len(each.body) + len(body) > max_body_bytes
+        ]
+        countless = not terms.splittable and each.items > terms.max_items
+        assert (each.line in oversized) == (bool(large) or countless)
+        if terms.splittable and each.items > 1 and large:
+            assert oversized[each.line].items == tuple(large)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 8), st.integers(100, 500), sizes)
+def test_events_fill_each_batch_but_the_last(max_records, max_items, max_body_bytes, pads):
+    """A splittable record fills a batch up: in items, in records, or so that not one item more finds room."""
+    terms = contract(Kind.EVENTS, max_records=max_records, max_items=max_items)
+    batches = pack(
+        Packer(terms, max_body_bytes=max_body_bytes, open_batches=1), [entries_of(Kind.EVENTS, pads)]
+    ).batches
+    for batch, after in pairwise(batches):
+        following = slice_record(after.entries[0].body, "events").compose([0])
+        assert (
+            batch.items == max_items
+            or len(batch.entries) == max_records
+            or len(batch.body) + 1 + len(following) > max_body_bytes
+        )
+
+
+@settings(deadline=None)
+@given(st.sampled_from([Kind.CUSTOMERS, Kind.EVENTS]), st.integers(1, 8), sizes)
+def test_requests_reach_the_lower_bound(kind, max_items, pads):
+    """Where records or bytes do not bind, customers and events take exactly ⌈items / limit⌉ requests."""
+    fed = entries_of(kind, pads)
+    terms = contract(kind, max_records=max_items, max_items=max_items)
+    batches = pack(Packer(terms, max_body_bytes=ROOMY, open_batches=1), [fed]).batches
+    assert len(batches) == lower_bound(terms, records=0, items=sum(each.items for each in fed))
+
+
+@settings(deadline=None)
+@given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
+def test_a_record_that_may_not_be_split_stays_whole(terms, max_body_bytes, open_batches, pads, counts):
+    """Customers and transactions travel as the very entries that came; only events are parted."""
+    assume(not terms.splittable)
+    fed = entries_of(terms.kind, pads)
+    packer = Packer(terms, max_body_bytes=max_body_bytes, open_batches=open_batches)
+    packed = pack(packer, split(fed, counts))
+    where = [*entries_in(packed.batches), *(large.entry for large in packed.oversized)]
+    assert sorted(where, key=lambda each: each.line) == fed
+
+
+@settings(deadline=None)
+@given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
+def test_the_same_entries_give_the_same_batches(terms, max_body_bytes, open_batches, pads, counts):
+    """Batches and their ids depend on the entries and their order alone, not on how they are handed in."""
+    whole, pieces = (
+        pack(Packer(terms, max_body_bytes=max_body_bytes, open_batches=open_batches), given)
+        for given in ([entries_of(terms.kind, pads)], split(entries_of(terms.kind, pads), counts))
+    )
+    assert whole == pieces
+    assert len({batch.id for batch in whole.batches}) == len(whole.batches)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(
+    contracts,
+    st.integers(200, 500),
+    st.integers(1, 4),
+    sizes,
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 400))),
+)
+def test_a_shrunk_packer_loses_nothing(terms, max_body_bytes, open_batches, pads, shrinks):
+    """Told again and again to make smaller bodies, it hands back what no longer fits, and everything still travels."""
+    fed = rest = entries_of(terms.kind, pads)
+    packer = Packer(terms, max_body_bytes=max_body_bytes, open_batches=open_batches)
+    batches, oversized, target = [], [], max_body_bytes
+    for count, smaller in shrinks:
+        packed = packer.feed(rest[:count])
+        rest = rest[count:]
+        batches += packed.batches
+        oversized += packed.oversized
+        waiting = items_of(packer.pending(), terms.kind)
+        back = packer.shrink(smaller)
+        target = min(target, smaller)
+        assert packer.target_bytes == target
+        assert items_of([*packer.pending(), *back], terms.kind) == waiting
+        rest = [*back, *rest]
+    last = pack(packer, [rest])
+    where = [*entries_in([*batches, *last.batches]), *(large.entry for large in [*oversized, *last.oversized])]
+    assert items_of(where, terms.kind) == items_of(fed, terms.kind)
+    for batch in last.batches:
+        alone = len(batch.entries) == 1 and (batch.items == 1 or not terms.splittable)
+        assert len(batch.body) <= (max_body_bytes if alone else target)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mean", [3, 10, 30])
+def test_transactions_come_within_one_percent_of_the_lower_bound(mean):
+    """20,000 customers with geometrically many transactions take at most 1 % more requests than their items need."""
+    chance = random.Random(mean)
+    counts = [1] * 20_000
+    for index in range(len(counts)):
+        while counts[index] < 1000 and chance.random() > 1 / mean:
+            counts[index] += 1
+    terms = CONTRACTS[Kind.TRANSACTIONS]
+    model = entry(Kind.TRANSACTIONS)
+    fed = [msgspec.structs.replace(model, line=line, items=count) for line, count in enumerate(counts)]
+    batches = pack(Packer(terms, max_body_bytes=ROOMY, open_batches=16), [fed]).batches
+    assert len(batches) <= 1.01 * lower_bound(terms, records=len(fed), items=sum(counts))
+
+
+def test_an_entry_goes_where_it_leaves_the_least_room():
+    """Best fit: a small entry closes the gap of the fullest batch it fits."""
+    terms = contract(Kind.TRANSACTIONS, max_records=9, max_items=10)
+    packer = Packer(terms, max_body_bytes=ROOMY, open_batches=3)
+    counts = [6, 8, 5, 2]
+    fed = [entry(Kind.TRANSACTIONS, items=count, line=count) for count in counts]
+    assert [[each.items for each in batch.entries] for batch in packer.feed(fed).batches] == [[8, 2]]
+    assert [each.items for each in packer.pending()] == [6, 5]
+
+
+def test_the_fullest_batch_leaves_for_a_new_one():
+    """An entry that fits nowhere opens a batch of its own, at the price of the fullest."""
+    terms = contract(Kind.TRANSACTIONS, max_records=9, max_items=10)
+    packer = Packer(terms, max_body_bytes=ROOMY, open_batches=2)
+    fed = [entry(Kind.TRANSACTIONS, items=count, line=count) for count in (7, 8, 9)]
+    assert [batch.items for batch in packer.feed(fed).batches] == [8]
+    assert [each.items for each in packer.pending()] == [7, 9]
+
+
+def test_parts_know_their_record():
+    """A part tells which items of the record it has, in the record's own numbers, and whose part it is."""
+    whole = msgspec.structs.replace(entry(Kind.EVENTS, items=3, line=4), indexes=(1, 5, 8), skipped_items=6)
+    packer = Packer(contract(Kind.EVENTS, max_records=5, max_items=2), max_body_bytes=ROOMY, open_batches=1)
+    first, second = entries_in([*packer.feed([whole]).batches, *packer.flush()])
+    assert (first.indexes, second.indexes) == ((1, 5), (8,))
+    for part in (first, second):
+        assert (part.line, part.offset, part.customer) == (whole.line, whole.offset, whole.customer)
+        assert (part.record_items, part.skipped_items) == (3, 6)
+
+
+def test_an_oversized_item_is_named_by_its_number_in_the_record():
+    """Of a record whose reversed events were left out, the item too large is named as the export numbers it."""
+    whole = msgspec.structs.replace(entry(Kind.EVENTS, items=3, pads=(0, 900, 0)), indexes=(1, 5, 8))
+    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=500, open_batches=1)
+    assert packer.feed([whole]) == Packed([], [Oversized(whole, (5,), 500)])
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize(("room", "expected"), [(0, [4]), (-1, [3, 1])])
+def test_a_body_may_be_exactly_as_large_as_the_limit(kind, room, expected):
+    """Four entries and the commas between them fit to the last byte."""
+    fed = [entry(kind, line=line) for line in range(1, 5)]
+    packer = Packer(CONTRACTS[kind], max_body_bytes=len(make_batch(kind, fed).body) + room, open_batches=1)
+    assert [len(batch.entries) for batch in pack(packer, [fed]).batches] == expected
+
+
+@pytest.mark.parametrize(("room", "expected"), [(0, [3, 3]), (-1, [2, 2, 2])])
+def test_a_part_may_be_exactly_as_large_as_the_limit(room, expected):
+    """A record is parted where the last item just fits, with the frame and the commas every part has."""
+    whole = entry(Kind.EVENTS, items=6)
+    part = msgspec.structs.replace(whole, body=slice_record(whole.body, "events").compose([0, 1, 2]))
+    packer = Packer(
+        CONTRACTS[Kind.EVENTS], max_body_bytes=len(make_batch(Kind.EVENTS, [part]).body) + room, open_batches=1
+    )
+    assert [batch.items for batch in pack(packer, [[whole]]).batches] == expected
+
+
+@pytest.mark.parametrize(("room", "expected"), [(0, [(1, 1), (1,)]), (-1, [(1,), (2,)])])
+def test_an_open_batch_is_filled_up_to_the_last_byte(room, expected):
+    """Where an entry does not fit as a whole, as many of its items as can join the open batch."""
+    first, second = entry(Kind.EVENTS, line=1), entry(Kind.EVENTS, items=2, line=2)
+    one = msgspec.structs.replace(second, body=slice_record(second.body, "events").compose([0]))
+    size = len(make_batch(Kind.EVENTS, [first, one]).body) + room
+    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=size, open_batches=1)
+    batches = pack(packer, [[first, second]]).batches
+    assert [tuple(each.items for each in batch.entries) for batch in batches] == expected
+
+
+@pytest.mark.parametrize(
+    ("records", "items", "expected"), [(0, 0, 0), (1, 1, 1), (1000, 1000, 1), (10, 1001, 2), (2001, 10, 3)]
+)
+def test_lower_bound(records, items, expected):
+    """Whichever of the two limits binds more."""
+    assert lower_bound(CONTRACTS[Kind.EVENTS], records=records, items=items) == expected

@@ -1,0 +1,45 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masivo_stream.core.repeats import Repeats
+
+
+@pytest.mark.parametrize("capacity", [1, 1000, 2048, 6000, 20_000])
+def test_exact_up_to_the_capacity(capacity):
+    """While no more distinct values than the capacity were seen, each answer is right."""
+    repeats = Repeats(capacity=capacity)
+    assert [repeats.seen(f"v{index}") for index in range(capacity)] == [False] * capacity
+    assert [repeats.seen(f"v{index}") for index in range(capacity)] == [True] * capacity
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.lists(st.integers(0, 60), max_size=300))
+def test_a_repeat_within_the_window_is_caught(capacity, numbers):
+    """A value is known if at most a capacity of other distinct values came since, and never before it came."""
+    repeats, asked = Repeats(capacity=capacity), []
+    for number in numbers:
+        answer = repeats.seen(str(number))
+        if number not in asked:
+            assert not answer
+        else:
+            last = len(asked) - 1 - asked[::-1].index(number)
+            assert answer or len(set(asked[last + 1 :])) > capacity
+        asked.append(number)
+
+
+def test_memory_is_bounded():
+    """However many values come, the tables together hold at most two capacities of digests, half full."""
+    capacity = 3000
+    repeats = Repeats(capacity=capacity)
+    for index in range(10 * capacity):
+        repeats.seen(str(index))
+    slots = len(repeats._young._table) + len(repeats._old._table)
+    assert slots <= 2 * 4 * capacity
+
+
+@given(st.text(st.characters(), min_size=1))
+def test_any_text_is_a_value(value):
+    """Lone surrogates, too, are remembered as they are."""
+    repeats = Repeats(capacity=10)
+    assert [repeats.seen(value), repeats.seen(value)] == [False, True]

@@ -1,0 +1,173 @@
+from collections import Counter
+
+import msgspec
+import pytest
+from core.made import entry
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masivo_stream.core.tally import Fate, Tally
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.reason import Reason, SkipReason
+from masivo_stream.model.record import Blank, Entry, Judgement, Rejected, Skipped
+
+EVENTS = CONTRACTS[Kind.EVENTS]
+WHOLE = entry(Kind.EVENTS)
+
+fates = st.sampled_from(list(Fate))
+
+
+def record(line: int, items: int, skipped: int = 0) -> Entry:
+    return msgspec.structs.replace(WHOLE, line=line, items=items, record_items=items, skipped_items=skipped)
+
+
+def parts(whole: Entry, sizes: list[int]) -> list[Entry]:
+    """Cut an entry into parts of these sizes, the rest in one."""
+    made, start = [], 0
+    for size in [*sizes, whole.items]:
+        end = min(start + size, whole.items)
+        if end > start:
+            made.append(msgspec.structs.replace(whole, items=end - start, indexes=tuple(range(start, end))))
+        start = end
+    return made
+
+
+def rejected(line: int, items: int, reason: Reason) -> Rejected:
+    return Rejected(
+        file="f", line=line, offset=0, length=1, reason=reason, field="", message="m", raw=b"x", item_count=items
+    )
+
+
+@st.composite
+def judgements(draw: st.DrawFn) -> list[Judgement]:
+    made: list[Judgement] = []
+    for line in range(1, draw(st.integers(0, 12)) + 1):
+        items = draw(st.integers(1, 9))
+        match draw(st.sampled_from(["entry", "entry", "rejected", "skipped", "blank"])):
+            case "entry":
+                made.append(record(line, items, draw(st.integers(0, 2))))
+            case "rejected":
+                made.append(rejected(line, draw(st.integers(0, 9)), draw(st.sampled_from(list(Reason)))))
+            case "skipped":
+                made.append(
+                    Skipped(file="f", line=line, offset=0, reason=draw(st.sampled_from(list(SkipReason))), items=items)
+                )
+            case _:
+                made.append(Blank(line))
+    return made
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(judgements(), st.data())
+def test_the_figures_close_after_every_step(lines, data):
+    """Judge lines and settle parts of records in any order: at any time everything read is accounted for, once."""
+    tally, waiting, worst = Tally(EVENTS), [], {}
+    items, letters = Counter(), Counter()
+    todo = list(lines)
+    while todo or waiting:
+        if todo and (not waiting or data.draw(st.booleans())):
+            judgement = todo.pop(0)
+            tally.judged(judgement)
+            if isinstance(judgement, Entry):
+                waiting += parts(judgement, data.draw(st.lists(st.integers(1, 4), max_size=3)))
+        else:
+            part = waiting.pop(data.draw(st.integers(0, len(waiting) - 1)))
+            fate = data.draw(fates)
+            worst[part.line] = max(worst.get(part.line, Fate.ACCEPTED), fate)
+            items[fate] += part.items
+            reason = data.draw(st.sampled_from(list(Reason))) if fate is Fate.DEAD else None
+            letters[reason] += reason is not None
+            tally.settled([part], fate, reason)
+        assert tally.summary(waiting, seconds=1.0).closes
+    records, figures = Counter(worst.values()), tally.summary([], seconds=1.0)
+    refused = [line for line in lines if isinstance(line, Rejected)]
+    assert tally._partial == {}
+    assert figures.read == len(lines)
+    assert figures.blank == sum(isinstance(line, Blank) for line in lines)
+    assert figures.skipped == sum(isinstance(line, Skipped) for line in lines)
+    assert (figures.accepted, figures.in_doubt) == (records[Fate.ACCEPTED], records[Fate.IN_DOUBT])
+    assert figures.dead == records[Fate.DEAD] + len(refused)
+    assert (figures.items_accepted, figures.items_in_doubt) == (items[Fate.ACCEPTED], items[Fate.IN_DOUBT])
+    assert figures.items_dead == items[Fate.DEAD] + sum(line.item_count for line in refused)
+    assert figures.skip_reasons == Counter(line.reason for line in lines if isinstance(line, Skipped))
+    assert figures.reasons == +letters + Counter(line.reason for line in refused)
+
+
+@given(judgements(), st.randoms(use_true_random=False))
+def test_the_order_does_not_matter(lines, chance):
+    """The same judgements and fates in another order give the same figures."""
+    shuffled = list(lines)
+    chance.shuffle(shuffled)
+    figures = []
+    for order in (lines, shuffled):
+        tally = Tally(EVENTS)
+        for judgement in order:
+            tally.judged(judgement)
+            if isinstance(judgement, Entry):
+                tally.settled(parts(judgement, [2]), Fate(judgement.line % len(Fate)))
+        figures.append(tally.summary([], seconds=1.0))
+    assert figures[0] == figures[1]
+
+
+@given(st.lists(fates, min_size=2, max_size=5), st.randoms(use_true_random=False))
+def test_a_record_in_parts_counts_once_under_the_worst_fate(fates_of_parts, chance):
+    """Until its last part is settled a record is pending; then in doubt beats dead beats accepted."""
+    whole = record(1, len(fates_of_parts))
+    settling = list(zip(parts(whole, [1] * whole.items), fates_of_parts, strict=True))
+    chance.shuffle(settling)
+    tally = Tally(EVENTS)
+    tally.judged(whole)
+    while settling:
+        figures = tally.summary([part for part, _ in settling], seconds=0.0)
+        assert (figures.pending, figures.accepted, figures.dead, figures.in_doubt) == (1, 0, 0, 0)
+        part, fate = settling.pop()
+        tally.settled([part], fate)
+    figures = tally.summary([], seconds=0.0)
+    counted = {Fate.ACCEPTED: figures.accepted, Fate.DEAD: figures.dead, Fate.IN_DOUBT: figures.in_doubt}
+    assert counted == {fate: int(fate is max(fates_of_parts)) for fate in Fate}
+
+
+def test_parts_of_equal_lines_of_two_files_are_two_records():
+    """A record is known by file and line."""
+    tally = Tally(EVENTS)
+    for name in ("a", "b"):
+        whole = msgspec.structs.replace(record(1, 2), file=name)
+        tally.judged(whole)
+        tally.settled(parts(whole, [1])[:1], Fate.ACCEPTED)
+    waiting = [msgspec.structs.replace(record(1, 2), file=name, items=1) for name in ("a", "b")]
+    assert tally.summary(waiting, seconds=0.0).closes
+    tally.settled(waiting, Fate.DEAD)
+    assert tally.summary([], seconds=0.0).dead == 2
+
+
+def test_a_lost_entry_does_not_close():
+    """What nobody lists as waiting is missed: the figures are no tautology."""
+    tally = Tally(EVENTS)
+    tally.judged(record(1, 2))
+    assert not tally.summary([], seconds=0.0).closes
+    assert not tally.summary_with_pending(records=1, items=1, seconds=0.0).closes
+    assert tally.summary_with_pending(records=1, items=2, seconds=0.0).closes
+
+
+def test_requests_are_held_against_what_could_be_sent():
+    """The lower bound counts what is sendable; requests, bytes and 429s are what departed."""
+    tally = Tally(EVENTS)
+    for judgement in (record(1, 999, skipped=1500), record(2, 2), rejected(3, 5000, Reason.WRONG_TYPE)):
+        tally.judged(judgement)
+    for size in (10, 20, 30):
+        tally.sent(size)
+    tally.throttled()
+    figures = tally.summary([], seconds=2.5)
+    assert (figures.requests, figures.bytes_sent, figures.throttled, figures.seconds) == (3, 60, 1, 2.5)
+    assert figures.requests_lower_bound == 2
+
+
+def test_the_most_frequent_reason_comes_first():
+    """Reasons are told in the order a reader wants them."""
+    tally = Tally(EVENTS)
+    for line, reason in enumerate([Reason.NO_ITEMS, Reason.WRONG_TYPE, Reason.WRONG_TYPE]):
+        tally.judged(rejected(line, 0, reason))
+    tally.settled([record(9, 1)], Fate.DEAD, Reason.REFUSED)
+    assert next(iter(tally.summary([], seconds=0.0).reasons.items())) == (Reason.WRONG_TYPE, 2)
+    assert tally.summary([], seconds=0.0).reasons[Reason.REFUSED] == 1

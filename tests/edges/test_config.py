@@ -1,0 +1,490 @@
+"""Settings: who overrides whom, and mistakes told by place and remedy, without what may be a secret."""
+
+import traceback
+
+import pytest
+from msgspec import inspect
+
+from masivo_stream.edges.config import is_loopback, leaves, load_settings
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.window import Window
+
+HIDDEN = "0f8fad5b-d9cb-469f-a165-70867728950e"
+LEAVES = [(section, name) for section, names in leaves().items() for name in names]
+
+
+def of(settings, section, name):
+    return getattr(getattr(settings, section), name)
+
+
+def three_values(section, name):
+    """Return three different values that fit the setting, none of them its default, as texts."""
+    special = {
+        "base_url": ["https://a.example/v1", "https://b.example/v1", "https://c.example/v1"],
+        "auth_url": ["https://a.example/auth", "https://b.example/auth", "https://c.example/auth"],
+        "proxy": ["http://a.example:1", "http://b.example:2", "http://c.example:3"],
+        "headers": ["x-a=1", "x-b=2", "x-c=3,x-d=4"],
+        "limit": ["1/7s", "2/7s", "3/7s,9/d"],
+        "general_limit": ["1/7s", "2/7s", "3/7s"],
+        "first_delay": ["2", "3", "4.5"],
+        "max_line_bytes": ["5000", "6000", "7000"],
+        "max_body_bytes": ["5000", "6000", "7000"],
+        "block_bytes": ["5000", "6000", "7000"],
+        "longest_delay": ["61", "62", "63.5"],
+    }
+    if name in special:
+        return special[name]
+    kind = leaves()[section][name].type
+    match kind:
+        case inspect.LiteralType():
+            default = of(Settings(), section, name)
+            others = [value for value in kind.values if value != default]
+            return [others[0], others[1] if len(others) > 1 else default, others[0]]
+        case inspect.StrType():
+            return ["one", "two", "three"]
+        case _:
+            return ["7", "8", "9"]
+
+
+def as_toml(section, name, text):
+    kind = leaves()[section][name].type
+    match kind:
+        case inspect.IntType() | inspect.FloatType():
+            value = text
+        case inspect.DictType():
+            pairs = (part.split("=") for part in text.split(","))
+            value = "{" + ", ".join(f'"{key}" = "{value}"' for key, value in pairs) + "}"
+        case inspect.VarTupleType():
+            value = "[" + ", ".join(f'"{part}"' for part in text.split(",")) + "]"
+        case _:
+            value = f'"{text}"'
+    return f"[{section}]\n{name} = {value}\n"
+
+
+def told(error):
+    """Return all that the error can put on a screen."""
+    return "".join([str(error), error.place, error.hint, error.operation])
+
+
+def wrong(file=None, environment=None, flags=None):
+    """Return the error that these settings are."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(file, environment=environment, flags=flags)
+    return caught.value
+
+
+@pytest.fixture
+def toml(tmp_path):
+    def write(text):
+        file = tmp_path / "config.toml"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(file)
+
+    return write
+
+
+# Who overrides whom.
+
+
+@pytest.mark.parametrize(("section", "name"), LEAVES)
+def test_flag_before_environment_before_file_before_default(toml, section, name):
+    """For every setting; and each way of giving it means the same value."""
+    first, second, third = three_values(section, name)
+    file, variable = toml(as_toml(section, name, first)), {f"MASIVO_{name.upper()}": second}
+
+    def value(*arguments, **keywords):
+        return of(load_settings(*arguments, **keywords), section, name)
+
+    by_flag = [value(flags={name: text}) for text in (first, second, third)]
+    default = of(Settings(), section, name)
+    assert value() == default
+    assert value(file) == by_flag[0] != default
+    assert value(file, environment=variable) == by_flag[1] != by_flag[0]
+    assert value(file, environment=variable, flags={name: third}) == by_flag[2] != by_flag[1]
+    assert value(file, environment=variable, flags={name: None}) == by_flag[1]
+
+
+def test_settings_of_several_places_come_together(toml):
+    """A layer overrides the leaf it names, not its section."""
+    file = toml('[upload]\nuploaders = 3\n[api]\nbase_url = "https://a.example"\n')
+    settings = load_settings(file, environment={"MASIVO_HAND_OFF": "5"}, flags={"request_timeout": 9})
+    assert (settings.upload.uploaders, settings.upload.hand_off) == (3, 5)
+    assert (settings.api.base_url, settings.api.request_timeout) == ("https://a.example", 9.0)
+
+
+def test_leaf_names_are_unique():
+    """They are flags and variables, where no section stands."""
+    names = [name for _, name in LEAVES]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_nothing_given_is_the_default():
+    """No file, no environment, no flags."""
+    assert load_settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        ('["1/5s", "1000/h"]', (Window(1, 5.0), Window(1000, 3600.0))),
+        ('"1/5s,1000/h"', (Window(1, 5.0), Window(1000, 3600.0))),
+        ('"none"', ()),
+        ("[]", ()),
+    ],
+)
+def test_windows_have_several_spellings(toml, text, windows):
+    """A list or a text, and "none"."""
+    file = toml(f'[api]\nbase_url = "http://localhost"\n[limits]\nlimit = {text}\n')
+    assert load_settings(file).limits.limit == windows
+
+
+# Mistakes in the file.
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("[uplaod]\nuploaders = 1\n", "has no section [uplaod]", "did you mean upload?"),
+        ("uploaders = 1\n", "has no section [uploaders]", ""),
+        ("upload = 1\n", "[upload] is a section, not a value", ""),
+        ("[[upload]]\nuploaders = 1\n", "[upload] is a section, not a value", ""),
+        ("[upload]\nuploader = 1\n", "[upload] uploader is no setting", "did you mean uploaders?"),
+        ("[upload]\nbase_url = 'x'\n", "[upload] base_url is no setting", "it stands in section [api]"),
+        ("[upload]\nzzz = 1\n", "[upload] zzz is no setting", "there are: uploaders, hand_off"),
+        ("[upload]\nuploaders = 'two'\n", "[upload] uploaders does not fit: Expected `int`", "the default is 2"),
+        ("[upload]\nuploaders = 0\n", "[upload] uploaders does not fit: Expected `int` >= 1", "the default is 2"),
+        ("[upload]\nuploaders = 2.5\n", "[upload] uploaders does not fit: Expected `int`", "the default is 2"),
+        ("[upload]\nuploaders = true\n", "[upload] uploaders does not fit: Expected `int`", "the default is 2"),
+        ("[upload]\nuploaders = '2'\n", "[upload] uploaders does not fit: Expected `int`", "the default is 2"),
+        ("[api]\nrequest_timeout = nan\n", "[api] request_timeout does not fit", "the default is 60"),
+        ("[api]\nrequest_timeout = inf\n", "[api] request_timeout does not fit", "the default is 60"),
+        ("[api]\nheaders = { x = 1 }\n", "[api] headers does not fit: Expected `str`", ""),
+        ("[limits]\nlimit = 5\n", "[limits] limit does not fit: expected a list of windows", "1/5s,1000/h"),
+        ("[limits]\nlimit = ['fast']\n", "[limits] limit does not fit: a window is", "1/5s,1000/h"),
+        ("[log]\nlog_level = 'loud'\n", "[log] log_level does not fit", "one of debug, error, info, warning"),
+        ("[upload\n", "is not TOML: ", "config.example.toml"),
+        ("a = 1\na = 2\n", "is not TOML: ", "config.example.toml"),
+        (b"\xff\xfe", "cannot be read: it is not UTF-8 text", "--config"),
+        ("x = " + "[" * 3000, "is not TOML: ", "config.example.toml"),
+        ("x = " + "9" * 5000, "is not TOML: ", "config.example.toml"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_a_mistake_in_the_file_is_told_with_its_place(toml, text, message, hint):
+    """File, section and key; the nearest name or the default as a hint."""
+    file = toml(text)
+    error = wrong(file)
+    assert message in str(error)
+    assert file in error.place
+    assert file in str(error)
+    assert hint in error.hint
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    """With the system's word for it."""
+    assert "cannot be read: No such file or directory" in str(wrong(f"{tmp_path}/none.toml"))
+    assert "cannot be read: Is a directory" in str(wrong(str(tmp_path)))
+
+
+# Mistakes in the environment and in flags.
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("MASIVO_UPLOADER", "MASIVO_UPLOADERS"),
+        ("MASIVO_BASEURL", "MASIVO_BASE_URL"),
+        ("MASIVO_APIKEY", "MASIVO_API_KEY"),
+        ("MASIVO_STATEDIR", "MASIVO_STATE_DIR"),
+        ("MASIVO_TOKENS", "MASIVO_TOKEN"),
+    ],
+)
+def test_a_misspelt_variable_is_told(variable, nearest):
+    """One that nearly has a setting's name is a mistake, not noise."""
+    error = wrong(environment={variable: HIDDEN})
+    assert (error.place, error.hint) == (variable, f"did you mean {nearest}?")
+    assert HIDDEN not in told(error)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "MASIVO_SERVICE_HOST",
+        "MASIVO_SERVICE_PORT",
+        "MASIVO_SERVICE_PORT_HTTP",
+        "MASIVO_PORT",
+        "MASIVO_PORT_8080_TCP",
+        "MASIVO_PORT_8080_TCP_ADDR",
+        "MASIVO_PORT_8080_TCP_PORT",
+        "MASIVO_PORT_8080_TCP_PROTO",
+        "MASIVO_SANDBOX_SERVICE_HOST",
+        "MASIVO_SANDBOX_PORT",
+        "MASIVO_STREAM_SERVICE_HOST",
+        "MASIVO_STREAM_PORT_80_TCP",
+        "MASIVO_API_KEY",
+        "MASIVO_TOKEN",
+        "MASIVO_CONFIG",
+        "MASIVO",
+        "UPLOADERS",
+        "masivo_uploaders",
+        "MY_MASIVO_UPLOADERS",
+    ],
+)
+def test_other_variables_are_left_alone(variable):
+    """An orchestrator's service links, the secrets, other programs' names."""
+    assert load_settings(environment={variable: "tcp://10.0.0.1:80"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("uploaders", "two", "--uploaders does not fit: Expected `int`"),
+        ("uploaders", "", "--uploaders does not fit: Expected `int`"),
+        ("uploaders", 0, "--uploaders does not fit: Expected `int` >= 1"),
+        ("request_timeout", "nan", "--request-timeout does not fit"),
+        ("request_timeout", "1e999", "--request-timeout does not fit"),
+        ("request_timeout", "-1", "--request-timeout does not fit"),
+        ("limit", "1 per second", "--limit does not fit: a window is COUNT/TIME"),
+        ("limit", "", "--limit does not fit: a window is COUNT/TIME"),
+        ("headers", "no-equals-sign", "--headers does not fit: expected NAME=VALUE"),
+        ("log_format", "xml", "--log-format does not fit"),
+    ],
+)
+def test_a_mistake_in_a_flag_is_told_by_its_name(name, value, message):
+    """As it is spelt on the command line; in the environment likewise."""
+    error = wrong(flags={name: value})
+    assert str(error).startswith(message)
+    variable = f"MASIVO_{name.upper()}"
+    flag = f"--{name.replace('_', '-')}"
+    assert str(wrong(environment={variable: str(value)})).startswith(message.replace(flag, variable))
+
+
+# Values that do not fit together, or the world.
+
+
+@pytest.mark.parametrize("name", ["base_url", "auth_url"])
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://app.example/v1", "is not encrypted"),
+        ("http://127.0.0.1.example/", "is not encrypted"),
+        ("http://localhost.example/", "is not encrypted"),
+        ("http://0.0.0.0/", "is not encrypted"),
+        ("http://2130706433/", "is not encrypted"),
+        ("http://[::ffff:10.0.0.1]/", "is not encrypted"),
+        ("ftp://app.example/", "is not a URL"),
+        ("app.example/v1", "is not a URL"),
+        ("//app.example/v1", "is not a URL"),
+        ("https:///v1", "is not a URL"),
+        ("https://", "is not a URL"),
+        ("https:app.example", "is not a URL"),
+        ("nonsense", "is not a URL"),
+        (" ", "is not a URL"),
+        ("https://[::1", "is not a URL"),
+        ("https://app.example:port/", "is not a URL"),
+        ("https://app.example:99999/", "is not a URL"),
+        ("https://app.example/a b", "is not a URL"),
+        ("https://app.example/a\nb", "is not a URL"),
+        ("https://app.example/v1\n", "is not a URL"),
+        (" https://app.example/v1", "is not a URL"),
+        ("https://app.example/\x00", "is not a URL"),
+        ("https://user:hidden@app.example/", "holds credentials"),
+        ("https://hidden@app.example/", "holds credentials"),
+        ("https://@app.example/", "holds credentials"),
+        ("http://localhost:80@app.example/", "holds credentials"),
+        ("https://app.example/?key=hidden", "has a query or a fragment"),
+        ("https://app.example/#hidden", "has a query or a fragment"),
+    ],
+)
+def test_a_url_that_cannot_be_meant_is_refused(name, url, message):
+    """By the setting's name, without repeating it: there may be a secret in it."""
+    error = wrong(flags={name: url})
+    assert str(error) == f"{name} {message}"
+    assert error.place == name
+    assert "hidden" not in told(error)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://app.example",
+        "https://app.example:8443/api/storefront/v1/",
+        "HTTPS://APP.EXAMPLE/",
+        "http://localhost:8080/v1",
+        "http://LOCALHOST/",
+        "http://127.0.0.1:1/",
+        "http://127.8.9.10/",
+        "http://[::1]:8080/",
+    ],
+)
+def test_a_url_that_can_be_meant_is_taken(url):
+    """Encrypted, or on this machine."""
+    assert load_settings(flags={"base_url": url, "auth_url": url}).api.base_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("http://localhost", True),
+        ("http://127.0.0.1", True),
+        ("http://[::1]", True),
+        ("http://localhost.", False),
+        ("http://example.com", False),
+        ("http://10.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine(url, loopback):
+    """By name or by address."""
+    assert is_loopback(url) is loopback
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://p.example:1080",
+        "https://p.example:3128",
+        "p.example:3128",
+        "http://",
+        "http://[",
+        "http://p.example:port",
+        "http://p.example:99999",
+        "http://user:hidden@[",
+        "http://p.exam ple:1",
+    ],
+)
+def test_a_proxy_that_cannot_be_meant_is_refused(proxy):
+    """Before the run, not as an outage of an hour; its password is not told."""
+    error = wrong(flags={"proxy": proxy})
+    assert (str(error), error.place) == ("proxy is not an http:// URL", "proxy")
+    assert "hidden" not in told(error)
+
+
+def test_a_proxy_may_have_a_password():
+    """It is the one URL that may."""
+    proxy = "http://user:password@p.example:3128"
+    assert load_settings(flags={"proxy": proxy}).api.proxy == proxy
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Authorization",
+        "authorization",
+        "X-API-Key",
+        "content-type",
+        "Content-Length",
+        "Content-Encoding",
+        "Transfer-Encoding",
+        "Connection",
+        "Expect",
+        "host",
+    ],
+)
+def test_headers_of_our_own_cannot_be_set(toml, header):
+    """Key and token have their own way, and what frames a request is not for settings."""
+    error = wrong(toml(f'[api.headers]\n"{header}" = "{HIDDEN}"\n'))
+    assert str(error) == f"[api] headers cannot set {header}"
+    assert HIDDEN not in told(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x a", "v"),
+        ("x:", "v"),
+        ("", "v"),
+        ("-", "v"),
+        ("ñ", "v"),
+        ("x\r\ny", "v"),
+        ("x", "hidden\r\nx-api-key: k"),
+        ("x", "hidden\x00"),
+        ("x", "hidden\x1b[31m"),
+    ],
+)
+def test_headers_that_are_none_are_refused(name, value):
+    """No second line, no control character; the value is not told."""
+    error = wrong(flags={"headers": {name: value}})
+    assert str(error) == "[api] headers holds what no header can"
+    assert "hidden" not in told(error)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "app.masivo.ai",
+        "api.masivo.ai",
+        "masivo.ai",
+        "APP.Masivo.AI",
+        "app.masivo.ai:443",
+        "app.masivo.ai.",
+        "masivo.ai.",
+    ],
+)
+def test_the_vendors_hosts_want_a_limit(host):
+    """However the host is spelt."""
+    error = wrong(flags={"limit": "none", "base_url": f"https://{host}/api/storefront/v1"})
+    assert (str(error), error.place) == ('limit "none" is not for the vendor\'s hosts', "limit")
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:8080", "https://masivo.ai.example", "https://notmasivo.ai"])
+def test_other_hosts_may_go_without(host):
+    """A sandbox, a test account behind a gateway."""
+    assert load_settings(flags={"limit": "none", "base_url": host}).limits.limit == ()
+
+
+def test_the_default_host_wants_a_limit_too():
+    """It is the vendor's."""
+    assert wrong(environment={"MASIVO_LIMIT": "none"}).place == "limit"
+
+
+def test_delays_must_be_in_order():
+    """The first no longer than the longest."""
+    assert wrong(flags={"first_delay": 9, "longest_delay": 8}).place == "first_delay"
+    assert load_settings(flags={"first_delay": 8, "longest_delay": 8}).retry.first_delay == 8.0
+
+
+# A secret in the wrong place.
+
+
+def wrongly_typed(kind):
+    """Return TOML values of every type that hold the secret."""
+    return [f'"{HIDDEN}"', f'["{HIDDEN}"]', f'{{ "{HIDDEN}" = 1 }}', f'{{ x = "{HIDDEN}" }}', f'[["{HIDDEN}"]]'][kind]
+
+
+@pytest.mark.parametrize("kind", range(5))
+@pytest.mark.parametrize(("section", "name"), LEAVES)
+def test_a_secret_in_the_wrong_place_of_the_file_is_not_told(toml, section, name, kind):
+    """Whatever the setting and however it does not fit, no message repeats the value."""
+    try:
+        load_settings(toml(f"[{section}]\n{name} = {wrongly_typed(kind)}\n"))
+    except ConfigurationError as error:
+        assert HIDDEN not in told(error)  # noqa: PT017 - some settings take any text
+        assert HIDDEN not in "".join(traceback.format_exception(error))  # noqa: PT017 - likewise
+
+
+@pytest.mark.parametrize(("section", "name"), LEAVES)
+def test_a_secret_in_a_variable_or_flag_is_not_told(section, name):
+    """Pasted one line too low."""
+    for text in (HIDDEN, f"{HIDDEN}={HIDDEN}", f"https://{HIDDEN}@x", f"x={HIDDEN}\n", f"http://{HIDDEN}/ {HIDDEN}"):
+        for arguments in ({"environment": {f"MASIVO_{name.upper()}": text}}, {"flags": {name: text}}):
+            try:
+                settings = load_settings(**arguments)
+            except ConfigurationError as error:
+                assert HIDDEN not in told(error), (section, name, text)  # noqa: PT017 - some settings take any text
+            else:
+                assert HIDDEN in str(of(settings, section, name))
+
+
+@pytest.mark.parametrize("text", [f'key = "{HIDDEN}', f"key = {HIDDEN}", f'key = "{HIDDEN}" x', f"= {HIDDEN}"])
+def test_a_secret_in_a_broken_file_is_not_told(toml, text):
+    """A syntax error has a line and a column, not the line itself."""
+    assert HIDDEN not in told(wrong(toml(text)))
+
+
+def test_an_api_key_in_the_file_is_told_where_it_belongs(toml):
+    """Secrets are no settings: the hint names the variable, the message not the key."""
+    error = wrong(toml(f'[api]\napi_key = "{HIDDEN}"\n'))
+    assert "MASIVO_API_KEY" in error.hint
+    assert HIDDEN not in told(error)

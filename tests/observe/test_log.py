@@ -1,0 +1,205 @@
+"""Notices as log events: which line, how often, at which level, and that foreign words stay in their field."""
+
+import io
+import json
+import typing
+
+import pytest
+
+from masivo_stream.edges.log import configure_log
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.notices import (
+    BatchSent,
+    BatchWaits,
+    LimitLearned,
+    Notice,
+    PhaseEnded,
+    PhaseStarted,
+    Progressed,
+    RecordIsolated,
+    Stopping,
+    Visible,
+    WaitingVisible,
+)
+from masivo_stream.model.summary import KindSummary
+from masivo_stream.observe.log import EVENTS, PROGRESS_EVERY, LogObserver
+
+EVENTS_KIND = Kind.EVENTS
+FIGURES = KindSummary(
+    read=10, blank=1, accepted=4, dead=1, skipped=1, in_doubt=1, pending=2, requests=3, throttled=1, seconds=61.23456
+)
+FIGURE_FIELDS = {
+    "read": 10,
+    "accepted": 4,
+    "dead": 1,
+    "skipped": 1,
+    "in_doubt": 1,
+    "pending": 2,
+    "blank": 1,
+    "requests": 3,
+    "throttled": 1,
+    "seconds": 61.235,
+}
+
+
+def sent(**changes):
+    fields = {
+        "kind": EVENTS_KIND,
+        "batch": "b1",
+        "records": 9,
+        "items": 1000,
+        "size": 12345,
+        "outcome": "accepted",
+        "seconds": 0.12345,
+    }
+    return BatchSent(**(fields | changes))
+
+
+def lines(*notices, form="json"):
+    stream = io.StringIO()
+    observer = LogObserver(configure_log(level="debug", form=form, stream=stream))
+    for notice in notices:
+        observer.notify(notice)
+    return stream.getvalue().splitlines()
+
+
+def logged(*notices):
+    found = [json.loads(line) for line in lines(*notices)]
+    for line in found:
+        del line["timestamp"]
+    return found
+
+
+CASES = [
+    (
+        PhaseStarted(kind=EVENTS_KIND, files=2, size=99),
+        {"event": "phase_started", "level": "info", "kind": "events", "files": 2, "bytes": 99},
+    ),
+    (
+        sent(),
+        {
+            "event": "batch_sent",
+            "level": "info",
+            "kind": "events",
+            "batch": "b1",
+            "records": 9,
+            "items": 1000,
+            "bytes": 12345,
+            "outcome": "accepted",
+            "seconds": 0.123,
+        },
+    ),
+    (
+        BatchWaits(kind=EVENTS_KIND, batch="b1", why="throttled", seconds=5.00049),
+        {
+            "event": "batch_waits",
+            "level": "warning",
+            "kind": "events",
+            "batch": "b1",
+            "why": "throttled",
+            "seconds": 5.0,
+        },
+    ),
+    (
+        RecordIsolated(kind=EVENTS_KIND, batch="b1", file="e.ndjson", line=7, status=422),
+        {
+            "event": "record_isolated",
+            "level": "warning",
+            "kind": "events",
+            "batch": "b1",
+            "file": "e.ndjson",
+            "line": 7,
+            "status": 422,
+        },
+    ),
+    (
+        LimitLearned(kind=EVENTS_KIND, max_body_bytes=500),
+        {"event": "limit_learned", "level": "warning", "kind": "events", "max_body_bytes": 500},
+    ),
+    (
+        WaitingVisible(kind=EVENTS_KIND, seen=1, probes=3, next_probe=4.04),
+        {"event": "waiting_visible", "level": "info", "kind": "events", "seen": 1, "probes": 3, "next_probe": 4.0},
+    ),
+    (
+        Visible(kind=EVENTS_KIND, seconds=9.87654, confirmed=True),
+        {"event": "visible", "level": "info", "kind": "events", "seconds": 9.877, "confirmed": True},
+    ),
+    (
+        Progressed(kind=EVENTS_KIND, figures=FIGURES, bytes_read=1),
+        {"event": "progress", "level": "info", "kind": "events", **FIGURE_FIELDS},
+    ),
+    (
+        PhaseEnded(kind=EVENTS_KIND, figures=FIGURES),
+        {"event": "phase_ended", "level": "info", "kind": "events", **FIGURE_FIELDS},
+    ),
+    (
+        Stopping(why="stopped by SIGTERM", in_flight=2),
+        {"event": "stopping", "level": "warning", "why": "stopped by SIGTERM", "in_flight": 2},
+    ),
+]
+
+
+@pytest.mark.parametrize(("notice", "line"), CASES, ids=[line["event"] for _, line in CASES])
+def test_a_notice_is_one_line(notice, line):
+    """A constant name and its fields; seconds to the millisecond."""
+    assert logged(notice) == [line]
+
+
+def test_every_notice_and_every_event_has_its_case():
+    """What is listed is what may come, and the other way round."""
+    assert {type(notice) for notice, _ in CASES} == set(typing.get_args(Notice))
+    assert tuple(line["event"] for _, line in CASES) == EVENTS
+
+
+@pytest.mark.parametrize(
+    ("changes", "level"),
+    [
+        ({}, "info"),
+        ({"remark": "status 200 instead of 201"}, "warning"),
+        ({"outcome": "refused (422)"}, "warning"),
+        ({"outcome": "throttled"}, "warning"),
+        ({"outcome": "in doubt", "remark": "no answer in time"}, "warning"),
+        ({"outcome": "unreachable", "remark": "connection refused"}, "warning"),
+    ],
+)
+def test_what_is_not_plainly_accepted_is_a_warning(changes, level):
+    """Anomalies are found by their level; the remark tells which."""
+    (line,) = logged(sent(**changes))
+    assert (line["level"], line.get("remark", "")) == (level, changes.get("remark", ""))
+
+
+def test_progress_is_told_once_a_minute_of_a_phase():
+    """By the phase's own time; a new phase begins to count anew."""
+
+    def progressed(seconds):
+        return Progressed(kind=EVENTS_KIND, figures=KindSummary(seconds=seconds), bytes_read=0)
+
+    start = PhaseStarted(kind=EVENTS_KIND, files=1, size=0)
+    seconds = [1.0, PROGRESS_EVERY - 0.1, PROGRESS_EVERY, PROGRESS_EVERY + 1, 2.5 * PROGRESS_EVERY, 3 * PROGRESS_EVERY]
+    once = [PROGRESS_EVERY, 2.5 * PROGRESS_EVERY]
+    notices = [start, *map(progressed, seconds), start, *map(progressed, seconds)]
+    assert [line["seconds"] for line in logged(*notices) if line["event"] == "progress"] == once * 2
+
+
+HOSTILE = "x\n{}\r\x1b[31m\x9b\u202e\u2028\ud800 outcome=accepted"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize(
+    "notice",
+    [
+        sent(outcome=HOSTILE, remark=HOSTILE, batch=HOSTILE),
+        BatchWaits(kind=EVENTS_KIND, batch="b", why=HOSTILE, seconds=1.0),
+        RecordIsolated(kind=EVENTS_KIND, batch="b", file=HOSTILE, line=1, status=422),
+        Stopping(why=HOSTILE, in_flight=0),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else value,
+)
+def test_foreign_words_cannot_forge_a_line(form, notice):
+    """A file's name or a server's word stays one value of one line."""
+    (line,) = lines(notice, form=form)
+    assert line.isprintable()
+    if form == "json":
+        assert set(json.loads(line)) >= {"event", "level", "timestamp"}
+    else:
+        assert "'x\\\\u000a" in line  # in quotes
