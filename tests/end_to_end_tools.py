@@ -76,7 +76,7 @@ def serving(tmp_path, *arguments):
     """Serve a sandbox while the context lasts."""
     port_file = tmp_path / f"port-{time.monotonic_ns()}"
     process = subprocess.Popen(
-        [COMMAND, "sandbox", "--visible-after", "0.2", "--port-file", port_file, *map(str, arguments)],
+        [COMMAND, "sandbox", "--visible-after", "0.1", "--port-file", port_file, *map(str, arguments)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=clean_environment(),

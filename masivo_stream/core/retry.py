@@ -26,7 +26,10 @@ from masivo_stream.model.outcome import (
 )
 
 FIRST_THROTTLE_WAIT = 5.0
-"""Where a 429 does not say how long, or says too little: this, then doubled."""
+"""Where a 429 does not say how long: this, then doubled."""
+
+THROTTLED_AGAIN_WAIT = 0.25
+"""Where the wait a 429 asked for was too little: at least this, doubled each time."""
 
 LONGEST_THROTTLE_WAIT = 60.0
 
@@ -191,9 +194,11 @@ def _throttled(history: History, policy: RetryPolicy, after: float | None, now: 
             f"429: nothing else for {now - history.throttled_since:.0f} s, more than longest_hold",
             "start again when the quota is free; another program may be using it",
         )
-    if after is None or history.throttles > 1:  # an answer that names no wait, or too short a one
-        doublings = min(history.throttles - 1, 62)
-        after = max(after or 0.0, min(LONGEST_THROTTLE_WAIT, FIRST_THROTTLE_WAIT * 2.0**doublings))
+    doublings = min(history.throttles - 1, 62)
+    if after is None:
+        after = min(LONGEST_THROTTLE_WAIT, FIRST_THROTTLE_WAIT * 2.0**doublings)
+    elif doublings:  # what was asked for was too little
+        after = max(after, min(LONGEST_THROTTLE_WAIT, THROTTLED_AGAIN_WAIT * 2.0**doublings))
     if after > policy.longest_hold:
         return Halt(
             ExitCode.OUTAGE,

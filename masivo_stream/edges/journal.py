@@ -280,15 +280,21 @@ class Journal:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
                 done, self._flushed = self._flushed, None
-                if self._failure is None:
-                    try:
+                try:
+                    if self._failure is None:
                         await anyio.to_thread.run_sync(self._commit, waiting)
-                    except (sqlite3.Error, OSError) as error:
-                        self._failure = _storage_error(error)
-                if done is not None:
-                    done.set()
+                except BaseException as error:
+                    self._failure = _storage_error(error)
+                    if not isinstance(error, sqlite3.Error | OSError):
+                        raise
+                finally:
+                    if done is not None:
+                        done.set()  # whatever happened, nobody waits for ever
         finally:
             self._syncing = False
+            if self._flushed is not None:  # left early: who came meanwhile finds the failure
+                self._flushed.set()
+                self._flushed = None
 
     def _commit(self, waiting: list[tuple[list[Statement], Callable[[], None] | None]]) -> None:
         for sync in {sync for _, sync in waiting if sync is not None}:
@@ -391,7 +397,7 @@ def _unusable(path: Path, what: str) -> ConfigurationError:
     )
 
 
-def _storage_error(error: Exception) -> StorageError:
+def _storage_error(error: BaseException) -> StorageError:
     return StorageError(
         f"the journal cannot be written: {error}",
         operation="write the journal",

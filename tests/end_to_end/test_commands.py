@@ -46,7 +46,7 @@ def test_the_module_is_the_program():
         (["migrate", "--custmers", "x"], b"--customers"),
         (["migrate", "--uploaders", "many"], b"--uploaders"),
         (["migrate", "--uploaders", "0", "--customers", "x"], b"uploaders"),
-        (["migrate"], b"nothing to migrate"),
+        (["migrate"], b"nothing to read"),
         (["validate"], b"--customers"),
         (["migrate", "--limit", "often"], b"1/5s"),
         (["migrate", "--limit", "none", "--customers", "x"], b"vendor"),

@@ -172,7 +172,7 @@ def test_a_run_that_was_ended_goes_on(tmp_path, export, sent):
     """Ended at any moment and started again, nothing is lost, and nothing doubled that is not reported in doubt."""
     directory = export(2500, "--invalid", "0.01")
     rounds, summary = 0, {}
-    with serving(tmp_path, "--limits", "none", "--visible-after", "0.05") as served:
+    with serving(tmp_path, "--limits", "none") as served:
         while summary.get("outcome") not in ("dead_letters", "in_doubt"):
             arguments = [COMMAND, "migrate", "--base-url", served.url, "--limit", "1/0.05s", "--json"]
             named = [part for kind in KINDS for part in (f"--{kind}", directory / f"{kind}.ndjson")]

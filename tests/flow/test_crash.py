@@ -1,0 +1,249 @@
+"""Die at any operation, any number of times, and start again: nothing lost, nothing doubled that is not in doubt.
+
+The whole migration runs in process, with a real journal and real files, over an API in memory and in virtual time. Every
+operation that reaches the world (a commit, a dead letter, a request before and after it took effect) may be the last one
+of its process: from then on nothing of it reaches the world any more.
+"""
+
+import json
+from contextlib import closing
+
+import anyio
+import pytest
+from fakes import LOST, REFUSED, FakeApi, Remembering, event, record, transaction, write_export
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from masivo_stream.edges.api import Reply
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.journal import Journal, open_journal
+from masivo_stream.edges.source import find_inputs
+from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.migrate import _Run
+from masivo_stream.flow.resume import match_sources
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.contract import Kind
+
+
+class Dead(BaseException):
+    """The process has ended."""
+
+
+class Life:
+    """Counts a process's operations; it dies at one of them, and does nothing after that."""
+
+    def __init__(self, dies_at=None):
+        self.dies_at, self.count, self.dead = dies_at, 0, False
+
+    def operation(self):
+        self.count += 1
+        if self.dead or self.count == self.dies_at:
+            self.dead = True
+            raise Dead
+
+
+class MortalJournal(Journal):
+    """Dies before a commit, or right after it."""
+
+    life = None
+
+    def _commit(self, waiting):
+        self.life.operation()
+        super()._commit(waiting)
+        self.life.operation()
+
+
+class MortalState(StateDir):
+    """Nothing is written by a dead process."""
+
+    life = None
+
+    def write(self, name, content):
+        self.life.operation()
+        super().write(name, content)
+
+
+class World:
+    """What outlives a process: the server, the exports, the state directory."""
+
+    def __init__(self, path, answer=None):
+        self.path, self.answer = path, answer
+        self.state = path / "state"
+        self.state.mkdir(mode=0o700)
+        self.applied = {}
+        self.exports = {}
+
+    def export(self, kind, records):
+        self.exports[kind] = write_export(self.path / f"{kind}.ndjson", records)
+
+    def live(self, life):
+        """Run one process to its end; its summary, or None if it died."""
+        return anyio.run(self._live, life)
+
+    async def _live(self, life):
+        clock = FakeClock()
+        api = self._api(clock, life)
+        state, journal = MortalState(self.state), open_journal(self.state / "journal.db", clock.wall)
+        journal.__class__, journal.life, state.life = MortalJournal, life, life
+        settled = load_settings(flags={"limit": "1/1s", "base_url": "http://127.0.0.1:1/", "uploaders": 2})
+        with closing(journal):
+            try:
+                inputs = {kind: find_inputs([path]) for kind, path in self.exports.items()}
+                sources = {kind: await match_sources(journal, kind, found) for kind, found in inputs.items()}
+                run = _Run(settled, sources, state, journal, api, Remembering(), clock, lambda: 0.0)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(clock.run)
+                    await run.go(handle_signals=False)
+                    tasks.cancel_scope.cancel()
+                return run.summary()
+            except BaseException as error:
+                if not life.dead:
+                    raise
+                assert isinstance(error, Dead | BaseExceptionGroup)
+                return None
+
+    def _api(self, clock, life):
+        world = self
+
+        class Api(FakeApi):
+            async def send(self, kind, body, token, departed):
+                life.operation()
+                return await super().send(kind, body, token, departed)
+
+            def _apply(self, kind, customers):
+                super()._apply(kind, customers)
+                life.operation()
+
+            async def read_customer(self, customer):
+                found = ("customers", customer, '""') in world.applied
+                body = {"data": {"customer": {"metrics": {"updated_at": "2999-01-01T00:00:00Z"}}}}
+                return Reply(Answer(status=200 if found else 404), json.dumps(body).encode())
+
+        api = Api(clock, answer=self.answer)
+        api.applied = self.applied
+        return api
+
+    def letters(self, kind):
+        return [json.loads(line) for line in (self.state / f"dead-letter.{kind}.ndjson").read_bytes().splitlines()]
+
+    def doubts(self, kind):
+        path = self.state / f"in-doubt.{kind}.ndjson"
+        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+    def check(self, summary, valid, dead):
+        """Hold the server against the exports, the dead letters and the list of what is in doubt."""
+        assert summary.closes
+        assert summary.outcome in ("complete", "dead_letters", "in_doubt")
+        for kind, wanted in valid.items():
+            applied = {key[1:]: count for key, count in self.applied.items() if key[0] == kind}
+            doubtful = {doubt["customer"] for doubt in self.doubts(kind)}
+            assert applied.keys() <= wanted
+            assert {customer for customer, _ in wanted - applied.keys()} <= doubtful
+            if kind is not Kind.CUSTOMERS:
+                assert set(applied.values()) <= {1}
+            letters = [letter["line"] for letter in self.letters(kind)]
+            doubtful_lines = {doubt["line"] for doubt in self.doubts(kind)}
+            assert len(letters) == len(set(letters))  # each once, over all lives
+            assert set(letters) <= set(dead[kind])
+            assert set(dead[kind]) - set(letters) <= doubtful_lines  # the answer that said no was lost with a life
+            figures = summary.kinds[kind]
+            assert (figures.pending, figures.in_doubt, figures.dead) == (0, len(doubtful_lines), len(letters))
+
+
+def items(records, field):
+    return {(each["id"], json.dumps(item, sort_keys=True)) for each in records for item in each[field]}
+
+
+def make_world(path):
+    """Three kinds of some batches each, with faulty lines, a refused record, and a split one."""
+
+    def answer(kind, entries, _body, _number):
+        named = {entry["id"] for entry in entries}
+        if kind is Kind.EVENTS and "c7" in named:
+            return REFUSED
+        return LOST if kind is Kind.TRANSACTIONS and "c3" in named else None
+
+    world = World(path, answer)
+    customers = [record(Kind.CUSTOMERS, number) for number in range(1200)]
+    events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(50)]} for number in range(60)]
+    events[30] = {"id": "c30", "events": [event(f"30-{i}") for i in range(1500)]}
+    transactions = [
+        {"id": f"c{number}", "transactions": [transaction(i + 1) for i in range(90 + number % 7 * 40)]}
+        for number in range(14)
+    ]
+    faulty = {"id": 5}
+    world.export(Kind.CUSTOMERS, [*customers[:500], faulty, *customers[500:]])
+    world.export(Kind.EVENTS, [faulty, *events, faulty])
+    world.export(Kind.TRANSACTIONS, [*transactions[:9], faulty, *transactions[9:]])
+    valid = {
+        Kind.CUSTOMERS: {(each["id"], '""') for each in customers},
+        Kind.EVENTS: items([each for each in events if each["id"] != "c7"], "events"),
+        Kind.TRANSACTIONS: items(transactions, "transactions"),
+    }
+    dead = {Kind.CUSTOMERS: [501], Kind.EVENTS: [1, 9, 62], Kind.TRANSACTIONS: [10]}
+    return world, valid, dead
+
+
+def test_one_long_life(tmp_path):
+    """Without any death everything arrives but what was lost on the way, and a second life does nothing."""
+    world, valid, dead = make_world(tmp_path)
+    first = Life()
+    world.check(world.live(first), valid, dead)
+    assert len(world.doubts(Kind.TRANSACTIONS)) > 0
+    before = dict(world.applied)
+    world.check(world.live(Life()), valid, dead)
+    assert world.applied == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_a_death_at_every_operation(tmp_path, part):
+    """Every n-th operation once the last one; the next life settles everything."""
+    dies_at, died = part + 1, True
+    while died:
+        path = tmp_path / str(dies_at)
+        path.mkdir()
+        world, valid, dead = make_world(path)
+        died = world.live(Life(dies_at)) is None
+        world.check(world.live(Life()), valid, dead)
+        dies_at += 4
+    assert dies_at > 40
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(deaths=st.lists(st.integers(1, 40), max_size=8))
+def test_any_number_of_deaths(tmp_path_factory, deaths):
+    """Lives of any lengths, one after the other, come to the same end."""
+    world, valid, dead = make_world(tmp_path_factory.mktemp("world"))
+    for dies_at in deaths:
+        world.live(Life(dies_at))
+    world.check(world.live(Life()), valid, dead)
+
+
+def test_a_client_that_forgets_is_caught(tmp_path):
+    """The harness is worth something: without the note before the wire it finds doubled items."""
+
+    class Forgetful(MortalJournal):
+        async def send(self, batch, progress, sync):
+            pass
+
+    world, valid, dead = make_world(tmp_path)
+    caught = 0
+    for dies_at in range(2, 50, 5):
+        path = tmp_path / str(dies_at)
+        path.mkdir()
+        world, valid, dead = make_world(path)
+        original, globals()["MortalJournal"] = MortalJournal, Forgetful
+        try:
+            world.live(Life(dies_at))
+        finally:
+            globals()["MortalJournal"] = original
+        try:
+            world.check(world.live(Life()), valid, dead)
+        except AssertionError:
+            caught += 1
+    assert caught > 0
+
+
