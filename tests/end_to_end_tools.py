@@ -63,6 +63,7 @@ class Served:
         """Run `migrate` for the exports of `directory`."""
         named = [part for kind in KINDS for part in _export(directory, kind)]
         sending = ["--base-url", self.url, "--limit", limit, "--state-dir", Path(directory) / state]
+        options = {"MASIVO_FIRST_PROBE": "0.1", **options}
         return run("migrate", *named, *sending, "--json", *arguments, key=self.key, **options)
 
 

@@ -77,12 +77,12 @@ def test_a_limited_account_sees_no_429(tmp_path, export):
 
 def test_a_throttled_account_is_waited_for(tmp_path, export):
     """Even when the limits are not known, 429s are waited out and everything arrives once."""
-    directory = export(1500)
+    directory = export(300)
     with serving(tmp_path, "--limits", "1/0.3s") as served:
         done = served.migrate(directory)
         ledger = served.ledger()
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["kinds"]["events"]["throttled"] > 0
+    assert sum(figures["throttled"] for figures in json.loads(done.stdout)["kinds"].values()) > 0
     assert applied(ledger) == expected_ledger(directory)
 
 

@@ -1,7 +1,7 @@
 """Die at any operation, any number of times, and start again: nothing lost, nothing doubled that is not in doubt.
 
-The whole migration runs in process, with a real journal and real files, over an API in memory and in virtual time. Every
-operation that reaches the world (a commit, a dead letter, a request before and after it took effect) may be the last one
+The whole migration runs in process, with a real journal and real files, over an API in memory and in virtual time.
+Every operation that reaches the world (a commit, a file, a request before and after it took effect) may be the last one
 of its process: from then on nothing of it reaches the world any more.
 """
 
@@ -97,10 +97,9 @@ class World:
                     await run.go(handle_signals=False)
                     tasks.cancel_scope.cancel()
                 return run.summary()
-            except BaseException as error:
+            except BaseException:
                 if not life.dead:
                     raise
-                assert isinstance(error, Dead | BaseExceptionGroup)
                 return None
 
     def _api(self, clock, life):
@@ -245,5 +244,3 @@ def test_a_client_that_forgets_is_caught(tmp_path):
         except AssertionError:
             caught += 1
     assert caught > 0
-
-

@@ -1,0 +1,239 @@
+import sqlite3
+import stat
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+
+import anyio
+import pytest
+
+from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, open_journal
+from masivo_stream.model.batch import make_batch
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress, Resume
+from masivo_stream.model.record import Entry, Place
+
+
+def wall():
+    return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def entry(line, items=1, of=None, indexes=None):
+    where = {"file": "f", "line": line, "offset": line * 100, "length": 50}
+    body = b'{"id":"c%d"}' % line
+    return Entry(**where, body=body, customer=f"c{line}", items=items, record_items=of or items, indexes=indexes)
+
+
+def progress(frontier=10, checkpoint=1, dead=(), letters_bytes=0):
+    return Progress(
+        frontier=Place(0, frontier, frontier * 100),
+        checkpoint=Place(0, checkpoint, checkpoint * 100),
+        figures=Figures(read=frontier),
+        consumed=((0, frontier * 100, 77),),
+        letters_bytes=letters_bytes,
+        dead=list(dead),
+    )
+
+
+def nothing():
+    pass
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def journal(path):
+    opened = open_journal(path, wall)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reopened():
+    """Open a journal once more, as the next process does."""
+    with ExitStack() as files:
+
+        def reopen(path, **options):
+            found = open_journal(path, wall, **options)
+            files.callback(found.close)
+            return found
+
+        yield reopen
+
+
+def ask(path, sql):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_it_is_the_owners_alone(journal, path):
+    """0600, its write-ahead log as well."""
+    anyio.run(journal.add_sources, Kind.EVENTS, [KnownSource(0, "f", 1, b"")])
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_new_kind_begins_at_its_start(journal):
+    """Nothing noted, nothing to take up."""
+    assert journal.resume(Kind.EVENTS) == Resume()
+    assert journal.figures(Kind.EVENTS) is None
+
+
+async def test_progress_is_taken_up(journal, path, reopened):
+    """Where reading stood, the figures, and the length of the dead letters outlive the process."""
+    await journal.note(Kind.EVENTS, progress(frontier=9, checkpoint=4, letters_bytes=123), nothing)
+    found = reopened(path).resume(Kind.EVENTS)
+    assert (found.start, found.frontier) == (Place(0, 4, 400), Place(0, 9, 900))
+    assert (found.figures.read, found.letters_bytes, found.consumed) == (9, 123, {0: (900, 77)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "doubtful"), [(Kind.CUSTOMERS, False), (Kind.EVENTS, True), (Kind.TRANSACTIONS, True)]
+)
+async def test_what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated(journal, path, kind, doubtful, reopened):
+    """Found `sending` by the next process, a batch is named as doubtful, or forgotten where a repeat is harmless."""
+    batch = make_batch(kind, [entry(3), entry(5)])
+    await journal.send(batch, progress(), nothing)
+    found = reopened(path).resume(kind)
+    assert found.doubtful == ((batch.id,) if doubtful else ())
+    assert found.covered == ({(0, 3): None, (0, 5): None} if doubtful else {})
+
+
+@pytest.mark.parametrize(("state", "covered"), [(ACCEPTED, True), (IN_DOUBT, True), (REFUSED, False), (None, False)])
+async def test_settled_records_are_covered(journal, path, state, covered, reopened):
+    """What was accepted or is in doubt is not taken up again; what was refused as a batch, or never applied, is."""
+    batch = make_batch(Kind.EVENTS, [entry(3), entry(5, items=2, of=4, indexes=(1, 3))])
+    await journal.send(batch, progress(), nothing)
+    await journal.settle(Kind.EVENTS, batch.id, state, progress(), nothing)
+    found = reopened(path).resume(Kind.EVENTS)
+    assert found.covered == ({(0, 3): None, (0, 5): frozenset({1, 3})} if covered else {})
+    assert found.doubtful == ()
+
+
+async def test_dead_letters_are_covered_and_their_customers_missing(journal, path, reopened):
+    """A dead record is not judged again; its customer, where known, is missing for the kinds to come."""
+    dead = [
+        DeadRow(0, 6, None, "invalid_value", 42),
+        DeadRow(0, 7, (1,), "refused", -7),
+        DeadRow(0, 8, None, "x", None),
+    ]
+    await journal.note(Kind.CUSTOMERS, progress(dead=dead), nothing)
+    found = reopened(path)
+    assert found.resume(Kind.CUSTOMERS).covered == {(0, 6): None, (0, 7): frozenset({1}), (0, 8): None}
+    assert found.missing_customers() == [-7, 42]
+
+
+async def test_places_are_forgotten_when_nobody_will_need_them(journal, path):
+    """Behind the checkpoint a batch keeps its figures only; the one accepted last can still be read back."""
+    for line in (1, 2, 3):
+        batch = make_batch(Kind.EVENTS, [entry(line)])
+        await journal.send(batch, progress(checkpoint=line), nothing)
+        await journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(checkpoint=line + 1), nothing)
+    assert ask(path, "SELECT COUNT(refs), COUNT(*), SUM(items) FROM batches") == [(1, 3, 3)]
+    references, _ = journal.last_accepted(Kind.EVENTS)
+    assert [reference.line for reference in references] == [3]
+    assert journal.recount(Kind.EVENTS) == {ACCEPTED: 3}
+
+
+async def test_a_second_attempt_counts_as_one(journal, path):
+    """The same batch sent again is one row with two attempts."""
+    batch = make_batch(Kind.CUSTOMERS, [entry(1)])
+    for _ in range(2):
+        await journal.send(batch, progress(), nothing)
+    assert ask(path, "SELECT attempts FROM batches") == [(2,)]
+
+
+async def test_what_a_commit_counts_is_on_the_disk_before_it(journal, path):
+    """The dead letters are synced first: at that moment the journal does not yet speak of them."""
+    seen = []
+
+    def sync():
+        seen.append(ask(path, "SELECT letters_bytes FROM progress"))
+
+    await journal.note(Kind.EVENTS, progress(letters_bytes=5), nothing)
+    await journal.note(Kind.EVENTS, progress(letters_bytes=99), sync)
+    assert seen == [[(5,)]]
+
+
+async def test_notes_that_come_together_are_one_commit(journal):
+    """While one commit is under way the next ones gather; each caller returns when its own is durable."""
+    commits = []
+    commit = journal._commit
+    journal._commit = lambda waiting: (commits.append(len(waiting)), commit(waiting))
+    async with anyio.create_task_group() as tasks:
+        for line in range(1, 41):
+            tasks.start_soon(journal.send, make_batch(Kind.EVENTS, [entry(line)]), progress(), nothing)
+    assert sum(commits) == 40
+    assert len(commits) <= 4
+    assert journal.recount(Kind.EVENTS) == {"sending": 40}
+
+
+async def test_after_a_failure_nothing_is_written_any_more(journal):
+    """A journal that missed one note must not go on as if it had not; nobody waits for ever either."""
+
+    def broken():
+        raise OSError(28, "No space left on device")
+
+    async with anyio.create_task_group() as tasks:
+        for sync in (broken, broken, broken):
+
+            async def note(sync=sync):
+                with pytest.raises(StorageError):
+                    await journal.note(Kind.EVENTS, progress(), sync)
+                with pytest.raises(StorageError):
+                    await journal.note(Kind.EVENTS, progress(), nothing)
+
+            tasks.start_soon(note)
+    assert journal.figures(Kind.EVENTS) is None
+
+
+async def test_a_note_is_finished_even_when_its_caller_is_cancelled(journal):
+    """Half a note would be worse than none."""
+    with anyio.move_on_after(0):
+        await journal.note(Kind.EVENTS, progress(frontier=3), nothing)
+    assert journal.figures(Kind.EVENTS).read == 3
+
+
+def test_a_journal_of_another_version_is_refused(journal, path, reopened):
+    """Never begun afresh over it."""
+    ask(path, "PRAGMA user_version = 99")
+    with pytest.raises(ConfigurationError, match="version 99"):
+        reopened(path)
+
+
+@pytest.mark.parametrize("content", [b"rubbish " * 1000, b"SQLite format 3\0" + b"x" * 5000])
+def test_a_damaged_journal_is_refused(tmp_path, content):
+    """What it knew cannot be guessed."""
+    path = tmp_path / "journal.db"
+    path.write_bytes(content)
+    with pytest.raises((ConfigurationError, StorageError)):
+        open_journal(path, wall)
+    assert path.read_bytes() == content
+
+
+def test_a_journal_that_is_none_cannot_be_looked_at(tmp_path):
+    """To look must not make one."""
+    with pytest.raises((ConfigurationError, StorageError)):
+        open_journal(tmp_path / "no.db", wall, writable=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_can_be_looked_at_while_a_run_is_at_work(journal, path, reopened):
+    """A second reader sees what is committed."""
+    anyio.run(journal.add_sources, Kind.EVENTS, [KnownSource(0, "f", 1, b"id")])
+    looking = reopened(path, writable=False)
+    assert looking.sources(Kind.EVENTS) == [KnownSource(0, "f", 1, b"id")]
+    with pytest.raises(sqlite3.OperationalError):
+        looking._connection.execute("DELETE FROM sources")
+
+
+def test_no_personal_data_in_it(journal, path):
+    """Neither ids nor bodies of records stand in the file."""
+    batch = make_batch(Kind.EVENTS, [entry(1)])
+    anyio.run(journal.send, batch, progress(), nothing)
+    journal.close()
+    assert b"c1" not in b"".join(file.read_bytes() for file in path.parent.iterdir()).replace(b"c1\x00", b"")
+    assert Place(0, 1, 0) == START
