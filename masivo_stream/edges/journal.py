@@ -179,15 +179,9 @@ class Journal:
 
     async def add_sources(self, kind: Kind, sources: Iterable[KnownSource]) -> None:
         """Note the inputs of a kind, or what they have become (an export that was appended to)."""
-        await self._write(
-            [
-                (
-                    "INSERT OR REPLACE INTO sources (kind, number, name, size, identity) VALUES (?, ?, ?, ?, ?)",
-                    (kind, source.number, source.name, source.size, source.identity),
-                )
-                for source in sources
-            ]
-        )
+        rows = [(kind, source.number, source.name, source.size, source.identity) for source in sources]
+        sql = "INSERT OR REPLACE INTO sources (kind, number, name, size, identity) VALUES (?, ?, ?, ?, ?)"
+        await self._write([(sql, row) for row in rows])
 
     async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
         """Note that the next thing that happens is the batch's first byte."""
