@@ -18,8 +18,12 @@ KEPT_OF_LONG_LINES = 1024
 class LineSplitter:
     """Feed blocks, get the lines they complete. `flush` gives the last one where the final newline is missing."""
 
-    def __init__(self, *, max_line_bytes: int, number: int = 1, offset: int = 0) -> None:
-        """Start at line `number`, byte `offset`: 1 and 0, or the position of a line got earlier."""
+    def __init__(self, *, max_line_bytes: int, number: int = 1, offset: int = 0, unfinished: bool = False) -> None:
+        """Start at line `number`, byte `offset`: 1 and 0, or the position of a line got earlier.
+
+        `unfinished`: the line before was the last one and had no newline; one that follows now belongs to it.
+        """
+        self._unfinished = unfinished
         self._cap = max_line_bytes
         self._kept = min(KEPT_OF_LONG_LINES, max_line_bytes)
         self._number = number
@@ -43,6 +47,11 @@ class LineSplitter:
         """Return the lines that end in `block`."""
         if self._bom_possible:
             block = self._without_bom(block)
+        if self._unfinished and block:
+            self._unfinished = False
+            terminator = next((end for end in (b"\n", b"\r\n") if block.startswith(end)), b"")
+            self._offset += len(terminator)
+            block = block[len(terminator) :]
         *complete, rest = block.split(b"\n")
         lines = []
         number, offset, cap, kept = self._number, self._offset, self._cap, self._kept

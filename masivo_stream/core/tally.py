@@ -128,6 +128,11 @@ class Tally:
             self._sendable_items - (sum(items.values()) - self._items_rejected),
         )
 
+    @property
+    def dead(self) -> int:
+        """Records that are dead letters."""
+        return self._records[Fate.DEAD]
+
     def sent(self, size: int) -> None:
         """Count a request that departed."""
         self._requests += 1

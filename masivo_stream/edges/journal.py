@@ -53,6 +53,7 @@ CREATE TABLE dead (
   kind TEXT, source INTEGER, line INTEGER, indexes BLOB, reason TEXT, customer INTEGER
 );
 CREATE INDEX dead_place ON dead (kind, source, line);
+CREATE INDEX dead_customer ON dead (customer) WHERE customer IS NOT NULL;
 CREATE TABLE notes (at TEXT, what TEXT, batch TEXT, detail TEXT);
 """
 
@@ -68,6 +69,7 @@ ON CONFLICT (kind) DO UPDATE SET
   frontier = excluded.frontier, checkpoint = excluded.checkpoint, figures = excluded.figures,
   consumed = excluded.consumed, letters_bytes = excluded.letters_bytes
 """
+_DEAD = "INSERT INTO dead (kind, source, line, indexes, reason, customer) VALUES (?, ?, ?, ?, ?, ?)"
 # What a restart will not read again needs no places any more, but for the batch accepted last.
 _FORGET = """
 UPDATE batches SET refs = NULL
@@ -238,15 +240,11 @@ class Journal:
             (_FORGET, (kind, ACCEPTED, REFUSED, checkpoint.source, checkpoint.line)),
         ]  # fmt: skip
         statements.extend(
-            (
-                "INSERT INTO dead (kind, source, line, indexes, reason, customer) VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    kind, row.source, row.line, None if row.indexes is None else _pack(row.indexes), row.reason,
-                    row.customer,
-                ),
-            )
+            (_DEAD, (kind, row.source, row.line, row.indexes and _pack(row.indexes), row.reason, row.customer))
             for row in progress.dead
-        )  # fmt: skip
+        )
+        known = "UPDATE dead SET customer = NULL WHERE customer = ? AND kind = ?"
+        statements.extend((known, (customer, kind)) for customer in progress.arrived)
         return statements
 
     async def _write(self, statements: list[Statement], sync: Callable[[], None] | None = None) -> None:

@@ -191,6 +191,15 @@ async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, N
         yield block
 
 
+def ends_line(source: Input, offset: int) -> bool:
+    """Tell whether a line of a plain file ends just before byte `offset`; of others it is taken for granted."""
+    if offset == 0 or not is_plain_file(source):
+        return True
+    with Path(source.path).open("rb") as file:
+        file.seek(offset - 1)
+        return file.read(1) == b"\n"
+
+
 def is_plain_file(source: Input) -> bool:
     """Tell whether an export's bytes stand on a disk as they are, so that it can be entered anywhere."""
     return not is_compressed(source) and source.path != STDIN and Path(source.path).is_file()

@@ -112,6 +112,7 @@ class Account:
         self._read_to = resume.start
         self._consumed = dict(resume.consumed)
         self._dead_rows: list[DeadRow] = []
+        self._arrived: list[int] = []
         self._began = clock.now()
         self._ended: float | None = None
 
@@ -285,6 +286,7 @@ class Account:
     def _progress(self) -> Progress:
         """Return how far the kind has come; the dead rows in it are not told again."""
         dead, self._dead_rows = self._dead_rows, []
+        arrived, self._arrived = self._arrived, []
         return Progress(
             frontier=self._frontier,
             checkpoint=self._checkpoint(),
@@ -292,6 +294,7 @@ class Account:
             consumed=tuple((number, *known) for number, known in self._consumed.items()),
             letters_bytes=self._dead_letters.length,
             dead=dead,
+            arrived=arrived,
         )
 
     def _checkpoint(self) -> Place:
@@ -310,6 +313,8 @@ class Account:
         self.accepted_at = _moment(at) or self._clock.wall()
         self.release(batch.entries)
         self._tally.settled(batch.entries, Fate.ACCEPTED)
+        if self.kind is Kind.CUSTOMERS and self._tally.dead:  # a mended record of a customer who was missing
+            self._arrived.extend(hash_customer(entry.customer, self._salt) for entry in batch.entries)
         self.last_accepted.extend(batch.entries[-(self.last_accepted.maxlen or 1) :])
 
 

@@ -35,6 +35,8 @@ class Source(Struct, frozen=True):
     input: Input
     number: int = 0
     start: Place = START
+    unfinished: bool = False
+    """The line before `start` was the source's last one, and had no newline."""
     known: tuple[int, int] = (0, 0)
     """So many bytes of it are known to have this CRC-32: the frontier of an earlier process."""
 
@@ -71,7 +73,9 @@ async def _judge_source(
     source: Source, decoder: Decoder, block_bytes: int, max_line_bytes: int
 ) -> AsyncGenerator[Judged, None]:
     name, offset = source.input.name, source.start.offset
-    lines = LineSplitter(max_line_bytes=max_line_bytes, number=source.start.line, offset=offset)
+    lines = LineSplitter(
+        max_line_bytes=max_line_bytes, number=source.start.line, offset=offset, unfinished=source.unfinished
+    )
     prefix = Prefix(offset=source.known[0], crc=source.known[1])
     try:
         async with aclosing(read_blocks(source.input, block_bytes=block_bytes, start=offset)) as blocks:

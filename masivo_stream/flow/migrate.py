@@ -81,7 +81,7 @@ async def migrate(
         The summary; a run that stopped early is told there, too, not raised.
 
     Raises:
-        ConfigurationError: the state directory cannot be used, or holds a run already.
+        ConfigurationError: the state directory cannot be used, or its run reads exports that are not named.
         InputError: an export does not exist. One that turns out unreadable on the way is told in the summary.
         StorageError: the state directory cannot be written at the start.
     """

@@ -6,7 +6,7 @@ from masivo_stream.core.decode import customer_of
 from masivo_stream.core.slicing import slice_record
 from masivo_stream.edges.identity import check_identity, decode_identity, encode_identity, take_identity
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.source import Input, is_compressed, read_spans
+from masivo_stream.edges.source import Input, ends_line, is_compressed, read_spans
 from masivo_stream.flow.judge import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import KnownSource, Reference, Resume
@@ -39,16 +39,15 @@ async def match_sources(journal: Journal, kind: Kind, inputs: Iterable[Input]) -
 
 def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
     """Return the sources that are not done with, each with the place where reading goes on."""
-    return [
-        Source(
-            source.input,
-            source.number,
-            resume.start if source.number == resume.start.source else Place(source.number, 1, 0),
-            resume.consumed.get(source.number, (0, 0)),
-        )
-        for source in sources
-        if source.number >= resume.start.source
-    ]
+    return [_begin_at(source, resume) for source in sources if source.number >= resume.start.source]
+
+
+def _begin_at(source: Source, resume: Resume) -> Source:
+    known = resume.consumed.get(source.number, (0, 0))
+    if source.number != resume.start.source:
+        return Source(source.input, source.number, Place(source.number, 1, 0), known=known)
+    unfinished = resume.start.line > 1 and not ends_line(source.input, resume.start.offset)
+    return Source(source.input, source.number, resume.start, unfinished=unfinished, known=known)
 
 
 async def reread(

@@ -67,6 +67,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     """Length of the dead-letter file that belongs to this progress."""
     dead: list[DeadRow]
     """Dead since the progress before."""
+    arrived: list[int] = []
+    """Salted hashes of customers accepted since: an earlier record of theirs may have been dead."""
 
 
 class Reference(Struct, frozen=True, array_like=True):

@@ -109,3 +109,11 @@ def test_a_long_line_is_counted_but_not_kept():
         Line(2, length + 3, b"z", 1),
     ]
     assert most <= cap + 1 + len(block)
+
+
+def test_a_newline_that_comes_later_belongs_to_the_line_before():
+    """A source that ended without newline was appended to: the lines after it have the numbers they would have had."""
+    for end, start in ((b"\n", 3), (b"\r\n", 3), (b"", 3)):
+        splitter = LineSplitter(max_line_bytes=100, number=2, offset=start, unfinished=True)
+        lines = splitter.feed(end + b"new\n")
+        assert [(line.number, line.offset, line.body) for line in lines] == [(2, start + len(end), b"new")]

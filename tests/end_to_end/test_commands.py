@@ -58,6 +58,9 @@ def test_the_module_is_the_program():
         ),
         (["sandbox", "--limits", "sometimes"], b"1/5s"),
         (["sandbox", "--fault", "explode"], b"explode"),
+        (["sandbox", "--port", "99999"], b"65535"),
+        (["demo", "--invalid", "5"], b"0.9"),
+        (["validate", "--customers", "-", "--events", "-"], b"named twice"),
         (["sandbox", "--host", "192.0.2.1"], b"--allow-remote"),
         (["sandbox", "--port", "1", "--host", "127.0.0.77", "--store", "/nonexistent/store"], b"/nonexistent/store"),
         (["revert", "--from", "yesterday", "--to", "today", "--yes"], b"2026-01-31T00:00:00Z"),
@@ -140,6 +143,26 @@ def test_validate_and_plan_foretell_the_migration(served, export):
         assert letters[0] == letters[1] == letters[2]
         assert plan["kinds"][kind]["requests"] == summary["kinds"][kind]["requests"]
         assert json.loads(judged.stdout)["kinds"][kind]["dead"] == summary["kinds"][kind]["dead"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["validate", "--customers", "in", "--json"], ["generate", "customers", "--records", "5000"]]
+)
+def test_output_that_cannot_be_written_is_told(arguments, tmp_path):
+    """A full disk behind standard output is no bug of ours; a judgement's exit code still tells how it ended."""
+    (tmp_path / "in").write_bytes(b"{}\n")
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            check=False,
+            env=clean_environment(),
+        )
+    assert done.returncode == (3 if "validate" in arguments else 6)
+    assert b"No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_output_that_nobody_reads_ends_quietly():

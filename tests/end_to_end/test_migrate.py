@@ -211,12 +211,14 @@ def test_a_changed_export_is_refused_and_a_longer_one_goes_on(served, export):
     path = directory / "customers.ndjson"
     whole = path.read_bytes()
     rows = whole.splitlines(keepends=True)
-    path.write_bytes(b"".join(rows[:400]))
+    path.write_bytes(b"".join(rows[:400]).rstrip(b"\n"))  # and its last line has no newline yet
     assert served.migrate(directory).returncode == 0
     path.write_bytes(whole)
     assert served.migrate(directory).returncode == 0
     assert set(served.ledger()["customers"].values()) == {1}
     assert len(served.ledger()["customers"]) == 600
+    told = json.loads(run("status", "--state-dir", directory / "state", "--json").stdout)["kinds"]["customers"]
+    assert (told["read"], told["blank"], told["accepted"]) == (600, 0, 600)
     path.write_bytes(whole.replace(rows[7], rows[7].replace(b'"name":"', b'"name":"X', 1)))
     edited = served.migrate(directory)
     assert (edited.returncode, b"is not the one the last run read" in edited.stderr) == (5, True)
@@ -271,6 +273,14 @@ def test_what_belongs_to_a_dead_customer_is_held_back(served, export):
         letters = lines(directory / "state" / f"dead-letter.{kind}.ndjson")
         assert [(letter["line"], letter["reason"]) for letter in letters] == [(42, "customer_not_migrated")]
         assert list(served.ledger()["requests"][kind]) == ["201"]
+    for kind in KINDS:  # mended, they are appended, each to its export
+        letter = lines(directory / "state" / f"dead-letter.{kind}.ndjson")[0]
+        mended = customer if kind == "customers" else json.loads(letter["raw"])
+        with (directory / f"{kind}.ndjson").open("a") as export_file:
+            export_file.write(json.dumps(mended) + "\n")
+    done = served.migrate(directory)
+    assert [figures["accepted"] for figures in json.loads(done.stdout)["kinds"].values()] == [300, 300, 300]
+    assert [len(served.ledger()[kind]) for kind in KINDS] == [300, 300, 300]
 
 
 def test_a_second_process_is_told_whose_the_directory_is(tmp_path, export):

@@ -8,6 +8,8 @@ from fakes import ACCEPTED, LOST, NO_CONNECTION, REFUSED, Bench, event, one_ever
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from masivo_stream.core.retry import MOST_DOUBTS
+from masivo_stream.flow.phase import MOST_REFUSALS
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, ExitCode, Interrupted, OutageError
@@ -340,3 +342,68 @@ async def test_two_parts_of_one_customer_may_meet(tmp_path):
     figures = await bench.run()
     assert (figures.accepted, len(bench.api.applied)) == (2, 2)
     assert bench.api.requests[0][3] == ACCEPTED.status
+
+
+async def test_where_everything_is_refused_the_run_stops(tmp_path):
+    """An account rule nobody knows is not about records: it must not cost a request a record, nor bury them all."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(3000)])
+    bench = Bench(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
+    figures = await bench.run()
+    assert isinstance(bench.brake.cause, DeniedError)
+    assert figures.requests <= MOST_REFUSALS + 1
+    assert figures.dead < 10
+    assert figures.closes
+
+
+async def test_ten_bad_records_alone_are_ten_dead_letters(tmp_path):
+    """A small export without one good record is judged to its end."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(10)])
+    bench = Bench(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
+    figures = await bench.run()
+    assert (figures.dead, figures.closes, bench.brake.cause) == (10, True, None)
+
+
+async def test_a_refusal_after_a_lost_answer_is_read_back(tmp_path):
+    """Customers that are refused as already there, after an answer was lost, were accepted the first time."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(40)])
+    exists = Answer(status=409, details="exists")
+    bench = Bench(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: exists if number else LOST)
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead, figures.requests, figures.closes) == (40, 0, 2, True)
+    assert [what for what, _ in bench.api.log if what != "wire"] == ["send", "unsent", "send", "refused", "accepted"]
+
+
+async def test_a_refusal_after_a_doubt_that_came_to_nothing_is_isolated(tmp_path):
+    """Where nothing of the batch can be read back, the refusal is about a record."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(8)])
+
+    def answer(_kind, entries, _body, number):
+        return Answer(status=500) if number == 0 else REFUSED if "c3" in {entry["id"] for entry in entries} else None
+
+    bench = Bench(Kind.CUSTOMERS, [path], answer=answer)
+    figures = await bench.run()
+    assert (figures.accepted, [letter.line for letter in bench.memory.letters]) == (7, [4])
+
+
+async def test_an_outage_does_not_put_the_export_in_doubt(tmp_path):
+    """Gateway errors in a row: ever longer pauses, then a stop, with all the rest pending."""
+    path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(9000)])
+    bench = Bench(Kind.EVENTS, [path], answer=lambda *_: Answer(status=503), uploaders=1, latency=0)
+    figures = await bench.run()
+    assert isinstance(bench.brake.cause, OutageError)
+    assert (figures.in_doubt, figures.requests, figures.closes) == (MOST_DOUBTS * 1000, MOST_DOUBTS, True)
+    times = [round(moment) for moment, *_ in bench.api.requests]
+    assert [later - earlier for earlier, later in pairwise(times)] == [1, 2, 4, 8]
+
+
+async def test_an_export_cut_while_it_is_read_is_told(tmp_path):
+    """Its complete lines are delivered; that it ended too early is the run's error, not silence."""
+    path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(3000)])
+    bench = Bench(Kind.EVENTS, [path])
+    with open(path, "r+b") as export:  # noqa: ASYNC230, PTH123 - a moment, in a test
+        export.truncate(300_000)
+    figures = await bench.run()
+    assert bench.phase.input_error is not None
+    assert "at the start" in str(bench.phase.input_error)
+    assert figures.accepted == figures.read - figures.dead > 500
+    assert figures.closes
