@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 class Directory(Protocol):
     """Where the files stand."""
 
-    def open_append(self, name: str, *, fresh: bool) -> int:
+    def open_append(self, name: str) -> int:
         """Open a file for appending."""
         ...
 
@@ -72,7 +72,7 @@ class DeadLetterFile:
         self._kind = kind
         self._name = f"dead-letter.{kind}.ndjson"
         self._wall = wall
-        self._file = directory.open_append(self._name, fresh=False)
+        self._file = directory.open_append(self._name)
         size = os.fstat(self._file).st_size
         if size < length:
             os.close(self._file)

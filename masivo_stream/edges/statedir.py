@@ -46,15 +46,15 @@ class StateDir:
         """
         replace_file(self.path / name, content)
 
-    def open_append(self, name: str, *, fresh: bool) -> int:
-        """Open a file for appending; `fresh` empties it first. Returns the descriptor.
+    def open_append(self, name: str) -> int:
+        """Open a file for appending. Returns the descriptor.
 
         Raises:
             StorageError: it cannot be opened.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            return os.open(self.path / name, flags | (os.O_TRUNC if fresh else 0), 0o600)
+            return os.open(self.path / name, flags, 0o600)
         except OSError as error:
             raise _storage(self.path / name, error) from error
 

@@ -115,36 +115,31 @@ class EventsRecord(Struct, Generic[OrderT], gc=False, kw_only=True):
     events: Annotated[list[Event[OrderT]], Meta(min_length=1)]
 
 
-class Accumulation(Struct, tag_field="type", tag="ACCUMULATION", gc=False, kw_only=True):
+class TransactionFields(Struct, gc=False, kw_only=True):
+    """What both types of transactions share."""
+
+    reward_id: Uuid
+    issued_at: Timestamp
+    resolved_at: Timestamp | None | UnsetType = UNSET
+    details: str | None | UnsetType = UNSET
+    brand_id: str | None | UnsetType = UNSET
+    channel_id: str | None | UnsetType = UNSET
+    store_id: str | None | UnsetType = UNSET
+    cost: float | None | UnsetType = UNSET
+    event: Anything | None | UnsetType = UNSET
+    funded_by: str | None | UnsetType = UNSET
+
+
+class Accumulation(TransactionFields, tag_field="type", tag="ACCUMULATION", gc=False, kw_only=True):
     """A transaction that adds to the wallet: its amount is positive."""
 
-    reward_id: Uuid
     amount: Annotated[float, Meta(gt=0)]
-    issued_at: Timestamp
-    resolved_at: Timestamp | None | UnsetType = UNSET
-    details: str | None | UnsetType = UNSET
-    brand_id: str | None | UnsetType = UNSET
-    channel_id: str | None | UnsetType = UNSET
-    store_id: str | None | UnsetType = UNSET
-    cost: float | None | UnsetType = UNSET
-    event: Anything | None | UnsetType = UNSET
-    funded_by: str | None | UnsetType = UNSET
 
 
-class Redeemed(Struct, tag_field="type", tag="REDEMPTION", gc=False, kw_only=True):
+class Redeemed(TransactionFields, tag_field="type", tag="REDEMPTION", gc=False, kw_only=True):
     """A transaction that takes from the wallet: its amount is negative."""
 
-    reward_id: Uuid
     amount: Annotated[float, Meta(lt=0)]
-    issued_at: Timestamp
-    resolved_at: Timestamp | None | UnsetType = UNSET
-    details: str | None | UnsetType = UNSET
-    brand_id: str | None | UnsetType = UNSET
-    channel_id: str | None | UnsetType = UNSET
-    store_id: str | None | UnsetType = UNSET
-    cost: float | None | UnsetType = UNSET
-    event: Anything | None | UnsetType = UNSET
-    funded_by: str | None | UnsetType = UNSET
 
 
 Transaction = Accumulation | Redeemed

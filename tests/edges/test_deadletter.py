@@ -56,8 +56,7 @@ class Folder:
         self.path, self.device = path, device
         self.written = []
 
-    def open_append(self, name, *, fresh):
-        assert not fresh
+    def open_append(self, name):
         return os.open(self.device or self.path / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def read_lines(self, name):

@@ -79,7 +79,7 @@ def test_nobody_else_can_look_whatever_the_umask(tmp_path, mask):
     path = tmp_path / "state"
     with umask(mask), own_state_dir(str(path)) as state:
         state.write("report.json", b"{}")
-        os.close(state.open_append("dead-letter.events.ndjson", fresh=True))
+        os.close(state.open_append("dead-letter.events.ndjson"))
         modes = {file.name: mode(file) for file in path.iterdir()}
     assert mode(path) == 0o700
     assert modes == dict.fromkeys(["lock", "report.json", "dead-letter.events.ndjson"], 0o600)
@@ -132,7 +132,7 @@ def test_a_link_in_the_directory_is_not_followed(tmp_path, name):
     def use():
         with own_state_dir(str(state_path)) as state:
             state.write("report.json", b"new")
-            os.close(state.open_append("dead-letter.events.ndjson", fresh=True))
+            os.close(state.open_append("dead-letter.events.ndjson"))
 
     if name == "report.json":
         use()
@@ -354,14 +354,12 @@ def test_a_directory_that_went_away_is_told(tmp_path):
         replace_file(tmp_path / "gone" / "report.json", b"")
 
 
-def test_appending_keeps_what_is_there_unless_fresh(tmp_path):
-    """`fresh` empties the file first; the descriptor is not passed on to children."""
+def test_appending_keeps_what_is_there(tmp_path):
+    """What was written stays; the descriptor is not passed on to children."""
     with own_state_dir(str(tmp_path / "state")) as state:
-        for content, fresh in ((b"a", True), (b"b", False), (b"c", False), (b"d", True)):
-            file = state.open_append("list", fresh=fresh)
+        for content in (b"a", b"b", b"c"):
+            file = state.open_append("list")
             assert os.get_inheritable(file) is False
             os.write(file, content)
             os.close(file)
-            if content == b"c":
-                assert (state.path / "list").read_bytes() == b"abc"
-        assert (state.path / "list").read_bytes() == b"d"
+        assert (state.path / "list").read_bytes() == b"abc"
