@@ -111,12 +111,14 @@ def test_links_and_missing_directories_are_refused(tmp_path):
 
 def test_a_failed_step_leaves_nothing():
     """Half a batch is never there."""
-    store = Store(":memory:")
+    store, untouched = Store(":memory:"), Store(":memory:")
     twins = batch(Kind.CUSTOMERS, made.customer("c"), made.customer("d"))
     clash = store_module.Customers((*twins.entries, made_twin(twins.entries[0])))
     with pytest.raises(sqlite3.IntegrityError):
         store.enqueue(clash, START)
-    assert store.ledger.read(START) == Store(":memory:").ledger.read(START)
+    assert store.ledger.read(START) == untouched.ledger.read(START)
+    store.close()
+    untouched.close()
 
 
 def made_twin(entry):
