@@ -289,7 +289,7 @@ def test_a_second_process_is_told_whose_the_directory_is(tmp_path, export):
     with serving(tmp_path, "--limits", "none") as served:
         named = ["migrate", "--customers", directory / "customers.ndjson", "--base-url", served.url]
         process = subprocess.Popen(
-            [COMMAND, *named, "--limit", "1/0.5s", "--state-dir", tmp_path / "state"],
+            [COMMAND, *named, "--limit", "1/60s", "--state-dir", tmp_path / "state"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment(MASIVO_API_KEY=served.key),
         )  # fmt: skip
         while not served.get("/__sandbox/ledger")["requests"].get("customers"):
