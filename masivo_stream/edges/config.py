@@ -18,7 +18,7 @@ from msgspec import inspect
 from masivo_stream.model import contract
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import Settings
-from masivo_stream.model.window import Window, parse_window, parse_windows
+from masivo_stream.model.window import Window, parse_windows
 
 PREFIX = "MASIVO_"
 _OTHER_VARIABLES = frozenset({"MASIVO_API_KEY", "MASIVO_TOKEN", "MASIVO_CONFIG"})
@@ -58,7 +58,7 @@ def load_settings(
         if value is not None:
             section = _section_of(name)
             tree[section][name] = _convert(section, name, value, f"--{name.replace('_', '-')}", lax=True)
-    settings = msgspec.convert(tree, Settings, dec_hook=_window_hook)
+    settings = msgspec.convert(tree, Settings)
     _check(settings)
     return settings
 
@@ -174,12 +174,6 @@ def _windows(value: object) -> tuple[Window, ...]:
             return parse_windows(",".join(parts)) if parts else ()
         case _:
             raise ValueError('expected a list of windows such as ["1/5s", "1000/h"]')
-
-
-def _window_hook(wanted: type, value: object) -> object:
-    if wanted is Window and isinstance(value, str):
-        return parse_window(value)
-    return value
 
 
 def _sentence(error: Exception) -> str:
