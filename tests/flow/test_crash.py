@@ -67,8 +67,8 @@ class MortalState(StateDir):
 class World:
     """What outlives a process: the server, the exports, the state directory."""
 
-    def __init__(self, path, answer=None):
-        self.path, self.answer = path, answer
+    def __init__(self, path, answer=None, journal=MortalJournal):
+        self.path, self.answer, self.journal = path, answer, journal
         self.state = path / "state"
         self.state.mkdir(mode=0o700)
         self.applied = {}
@@ -85,7 +85,7 @@ class World:
         clock = FakeClock()
         api = self._api(clock, life)
         state, journal = MortalState(self.state), open_journal(self.state / "journal.db", clock.wall)
-        journal.__class__, journal.life, state.life = MortalJournal, life, life
+        journal.__class__, journal.life, state.life = self.journal, life, life
         settled = load_settings(flags={"limit": "1/1s", "base_url": "http://127.0.0.1:1/", "uploaders": 2})
         with closing(journal):
             try:
@@ -154,7 +154,7 @@ def items(records, field):
     return {(each["id"], json.dumps(item, sort_keys=True)) for each in records for item in each[field]}
 
 
-def make_world(path):
+def make_world(path, journal=MortalJournal):
     """Three kinds of some batches each, with faulty lines, a refused record, and a split one."""
 
     def answer(kind, entries, _body, _number):
@@ -163,7 +163,7 @@ def make_world(path):
             return REFUSED
         return LOST if kind is Kind.TRANSACTIONS and "c3" in named else None
 
-    world = World(path, answer)
+    world = World(path, answer, journal)
     customers = [record(Kind.CUSTOMERS, number) for number in range(1200)]
     events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(50)]} for number in range(60)]
     events[30] = {"id": "c30", "events": [event(f"30-{i}") for i in range(1500)]}
@@ -228,17 +228,12 @@ def test_a_client_that_forgets_is_caught(tmp_path):
         async def send(self, batch, progress, sync):
             pass
 
-    world, valid, dead = make_world(tmp_path)
     caught = 0
     for dies_at in range(2, 50, 5):
         path = tmp_path / str(dies_at)
         path.mkdir()
-        world, valid, dead = make_world(path)
-        original, globals()["MortalJournal"] = MortalJournal, Forgetful
-        try:
-            world.live(Life(dies_at))
-        finally:
-            globals()["MortalJournal"] = original
+        world, valid, dead = make_world(path, Forgetful)
+        world.live(Life(dies_at))
         try:
             world.check(world.live(Life()), valid, dead)
         except AssertionError:
