@@ -29,7 +29,7 @@ def make_batch(kind: Kind, entries: Sequence[Entry]) -> Batch:
     body = b"".join((_OPEN, b",".join([entry.body for entry in entries]), _CLOSE))
     digest = hashlib.blake2b(body, digest_size=12, person=kind.value.encode())
     for entry in entries:
-        digest.update(f"\0{entry.file}\0{entry.line}\0{entry.indexes}".encode("utf-8", "surrogateescape"))
+        digest.update(f"\0{entry.file}\0{entry.line}\0{entry.indexes}".encode("utf-8", "surrogatepass"))
     return Batch(
         id=digest.hexdigest(),
         kind=kind,

@@ -35,7 +35,7 @@ def issue(secret: bytes, now: float, lifetime: float) -> str:
 
 def is_valid(secret: bytes, token: str, now: float) -> bool:
     """Tell whether `token` is ours and has not ended at `now` (wall seconds)."""
-    signed, _, signature = token.encode("utf-8", "surrogateescape").rpartition(b".")
+    signed, _, signature = token.encode("utf-8", "surrogatepass").rpartition(b".")
     if not hmac.compare_digest(signature, _signature(secret, signed)):
         return False
     header, _, payload = signed.partition(b".")
@@ -48,7 +48,7 @@ def is_valid(secret: bytes, token: str, now: float) -> bool:
 
 def same_key(given: str, wanted: str) -> bool:
     """Compare two keys in a time that does not tell how much of them agrees."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode())
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
 
 
 def _signature(secret: bytes, signed: bytes) -> bytes:
