@@ -148,7 +148,7 @@ class Remembering:
 
     def __init__(self):
         self.letters, self.doubts, self.notices = [], [], []
-        self.length = 0
+        self.length = self.crc = 0
 
     def append(self, letters):
         self.letters.extend(letters)

@@ -19,6 +19,8 @@ COMMANDS = {
     "validate": "Judge every line of an export; send nothing.",
     "plan": "Tell how many requests a migration takes, and how long; send nothing.",
     "migrate": "Migrate an export.",
+    "resolve": "Show what is in doubt, and decide what becomes of it.",
+    "retry": "Send dead letters again, mended or not.",
     "status": "Tell where the run of a state directory stands.",
     "revert": "Take back what was migrated in a period.",
     "sandbox": "Serve an emulation of the API on this machine.",

@@ -22,8 +22,8 @@ def migrate(
 
     from masivo_stream.cli.output import show_summary, watching
     from masivo_stream.edges.source import find_inputs
-    from masivo_stream.flow.migrate import check_inputs
     from masivo_stream.flow.migrate import migrate as run
+    from masivo_stream.flow.opening import check_inputs
     from masivo_stream.model.contract import Kind
 
     common, sending = common or Common(), sending or Sending()

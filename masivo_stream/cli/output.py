@@ -11,8 +11,10 @@ from rich.console import Console
 from masivo_stream.edges.log import configure_log
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.plan import Plan
+from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import Log
 from masivo_stream.model.summary import Summary
+from masivo_stream.observe.doubts import print_resolution
 from masivo_stream.observe.log import LogObserver
 from masivo_stream.observe.progress import TerminalProgress
 from masivo_stream.observe.tables import print_plan, print_summary
@@ -50,6 +52,12 @@ def show_plan(plan: Plan) -> None:
     with _reader_may_leave():
         print_summary(Output(), plan.summary)
         print_plan(Output(), plan)
+
+
+def show_resolution(found: Resolution) -> None:
+    """Print what was decided, and what is in doubt still."""
+    with _reader_may_leave():
+        print_resolution(Output(), found)
 
 
 @contextmanager

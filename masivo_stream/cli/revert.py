@@ -2,12 +2,15 @@
 
 import sys
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Common, Sending, Switch, settings_from
+from masivo_stream.cli.options import Common, Judging, Sending, Switch, settings_from
 from masivo_stream.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from masivo_stream.flow.revert import Survey
 
 
 def revert(
@@ -15,12 +18,14 @@ def revert(
     start: Annotated[str, Parameter(name="--from")],
     end: Annotated[str, Parameter(name="--to")],
     yes: Annotated[bool, Switch] = False,
+    judging: Judging | None = None,
     sending: Sending | None = None,
     common: Common | None = None,
 ) -> int:
     """Take back what was migrated in a period: whole customers, with their events and transactions.
 
-    The API takes back only customers that have made no transaction of their own since. Asks before it does so.
+    The API takes back only customers that have made no transaction of their own since. Says what the run in the state
+    directory sent in that time, and asks. If that is all of it, the directory begins afresh afterwards.
 
     Example: `masivo-stream revert --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z`
 
@@ -37,10 +42,12 @@ def revert(
 
     from masivo_stream.cli.output import print_json
     from masivo_stream.flow.revert import revert as run
+    from masivo_stream.flow.revert import survey
 
     common, sending = common or Common(), sending or Sending()
-    settings = settings_from(common, sending)
+    settings = settings_from(common, judging, sending)
     credentials = sending.credentials()
+    sys.stderr.write(_tell(survey(settings.state.state_dir, start, end), settings.state.state_dir))
     if not yes and not _agreed(start, end, settings.api.base_url):
         raise ConfigurationError(
             "not agreed: nothing was taken back",
@@ -53,6 +60,21 @@ def revert(
     else:
         print(f"taken back: customers migrated from {start} to {end}")  # noqa: T201 - the answer
     return 0
+
+
+def _tell(found: "Survey | None", state_dir: str) -> str:
+    """Say what a period covers, by the journal."""
+    if found is None:
+        return f"no run stands in {state_dir}: nothing is known of what that period holds\n"
+    within = ", ".join(f"{count:,} records of {kind}" for kind, count in found.within.items()) or "nothing"
+    lines = [f"of the run in {state_dir}, this period holds {within}"]
+    if found.beyond:
+        beyond = ", ".join(f"{count:,} of {kind}" for kind, count in found.beyond.items())
+        lines += [
+            f"  and NOT {beyond}: the run was at work from {found.first} to {found.last}, by this machine's clock",
+            "  a run that is taken back in part cannot go on",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def _agreed(start: str, end: str, base_url: str) -> bool:

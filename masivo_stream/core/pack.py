@@ -205,6 +205,7 @@ def _part(entry: Entry, body: bytes, indexes: tuple[int, ...]) -> Entry:
         indexes=indexes,
         skipped_items=entry.skipped_items,
         source=entry.source,
+        retried=entry.retried,
     )
 
 

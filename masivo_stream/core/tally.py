@@ -3,6 +3,9 @@
 A record is counted once, when the last of its parts is settled, under the worst of their fates: in doubt before dead
 before accepted. Items are counted as their parts are settled. What is pending is not derived here from the
 other figures (then they would always close): whoever holds unsettled entries counts them.
+
+Fates can change by a person's word: what was in doubt is decided (`moved`), a dead letter is tried again (`rejudged`,
+which takes back how it was counted and counts it anew). So a record in parts is remembered as long as it might.
 """
 
 import enum
@@ -14,7 +17,7 @@ from msgspec import Struct
 from masivo_stream.core.pack import lower_bound
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.progress import Figures
-from masivo_stream.model.record import Blank, Entry, Judgement, Rejected, Skipped
+from masivo_stream.model.record import Blank, Entry, Judgement, Rejected, Retried, Skipped
 from masivo_stream.model.summary import KindSummary
 
 
@@ -26,11 +29,16 @@ class Fate(enum.IntEnum):
     IN_DOUBT = 2
 
 
-class _Partial(Struct):
+class _Parted(Struct):
     """A record of which some parts are settled."""
 
     open_items: int
-    worst: Fate
+    parts: list[int]
+    """How many parts have which fate."""
+
+    @property
+    def worst(self) -> Fate:
+        return max((fate for fate in Fate if self.parts[fate]), default=Fate.ACCEPTED)
 
 
 class Tally:
@@ -46,7 +54,7 @@ class Tally:
         self._items = Counter({Fate[name]: count for name, count in figures.items.items()})
         self._reasons = Counter(figures.reasons)
         self._skip_reasons = Counter(figures.skip_reasons)
-        self._partial = {(file, line): _Partial(left, Fate(worst)) for file, line, left, worst in figures.partial}
+        self._parted = {(file, line): _Parted(left, list(parts)) for file, line, left, parts in figures.parted}
         self._rejected, self._items_rejected = figures.rejected, figures.items_rejected
         self._sendable_items, self._sendable_records = figures.sendable_items, figures.sendable_records
         self._requests, self._throttled, self._bytes = figures.requests, figures.throttled, figures.bytes_sent
@@ -66,9 +74,9 @@ class Tally:
             sendable_items=self._sendable_items,
             records={fate.name: count for fate, count in self._records.items()},
             items={fate.name: count for fate, count in self._items.items()},
-            reasons=dict(self._reasons),
+            reasons=dict(+self._reasons),
             skip_reasons=dict(self._skip_reasons),
-            partial=[(*key, partial.open_items, int(partial.worst)) for key, partial in self._partial.items()],
+            parted=[(*key, parted.open_items, tuple(parted.parts)) for key, parted in self._parted.items()],
             requests=self._requests,
             throttled=self._throttled,
             bytes_sent=self._bytes,
@@ -99,25 +107,91 @@ class Tally:
             case Blank():
                 self._blank += 1
 
+    def rejudged(self, old: Retried, judgement: Judgement) -> None:
+        """Count a dead letter that is tried again: no more as `old` says, but as it is judged now."""
+        self._reasons[old.earlier[-1].reason] -= 1
+        self._items[Fate.DEAD] -= old.count
+        self._items_read -= old.count
+        if old.judged:
+            self._items_rejected -= old.count
+        else:
+            self._sendable_items -= old.count
+        if not old.whole:
+            self._rejudged_part((old.file, old.line), judgement)
+            return
+        self._read -= 1
+        self._records[Fate.DEAD] -= 1
+        if old.judged:
+            self._rejected -= 1
+        else:
+            self._sendable_records -= 1
+        self.judged(judgement)
+
+    def _rejudged_part(self, record: tuple[str, int], judgement: Judgement) -> None:
+        """Count a part of a record anew; its record was read, and stays so."""
+        parted = self._parted[record]
+        self._reopen(parted)
+        parted.parts[Fate.DEAD] -= 1
+        match judgement:
+            case Entry(items=items, skipped_items=skipped):
+                self._items_read += items + skipped
+                self._items_skipped += skipped
+                self._sendable_items += items
+                parted.open_items += items
+            case Rejected(item_count=items, reason=reason):
+                self._items_read += items
+                self._items_rejected += items
+                self._items[Fate.DEAD] += items
+                self._reasons[reason] += 1
+                parted.parts[Fate.DEAD] += 1
+            case Skipped(items=items):
+                self._items_read += items
+                self._items_skipped += items
+            case Blank():
+                pass
+        self._close(record, parted)
+
     def settled(self, entries: Iterable[Entry], fate: Fate, reason: str | None = None) -> None:
         """Count entries whose fate is known now; `reason` for dead ones."""
         for entry in entries:
-            self._settle(entry.file, entry.line, entry.items, entry.record_items, fate)
+            self._items[fate] += entry.items
             if reason is not None:
                 self._reasons[reason] += 1
+            if entry.whole:
+                self._records[fate] += 1
+            else:
+                parted = self._parted.setdefault(entry.record, _Parted(entry.record_items, [0] * len(Fate)))
+                parted.open_items -= entry.items
+                parted.parts[fate] += 1
+                self._close(entry.record, parted)
 
-    def _settle(self, file: str, line: int, items: int, record_items: int, fate: Fate) -> None:
-        self._items[fate] += items
-        if items == record_items:
-            self._records[fate] += 1
-            return
-        key = (file, line)
-        partial = self._partial.setdefault(key, _Partial(record_items, Fate.ACCEPTED))
-        partial.open_items -= items
-        partial.worst = max(partial.worst, fate)
-        if partial.open_items == 0:
-            del self._partial[key]
-            self._records[partial.worst] += 1
+    def moved(self, entries: Iterable[Entry], before: Fate, after: Fate, reason: str | None = None) -> None:
+        """Count entries no more under the fate `before`, but under `after`; `reason` for dead ones."""
+        for entry in entries:
+            self._items[before] -= entry.items
+            self._items[after] += entry.items
+            if reason is not None:
+                self._reasons[reason] += 1
+            if entry.whole:
+                self._records[before] -= 1
+                self._records[after] += 1
+            else:
+                parted = self._parted[entry.record]
+                self._reopen(parted)
+                parted.parts[before] -= 1
+                parted.parts[after] += 1
+                self._close(entry.record, parted)
+
+    def _reopen(self, parted: _Parted) -> None:
+        if parted.open_items == 0:
+            self._records[parted.worst] -= 1
+
+    def _close(self, record: tuple[str, int], parted: _Parted) -> None:
+        """Count a record whose parts all have a fate. An accepted one stays so, and need not be remembered."""
+        if parted.open_items == 0:
+            self._records[parted.worst] += 1
+            if parted.worst is Fate.ACCEPTED:
+                del self._parted[record]
 
     @property
     def outstanding(self) -> tuple[int, int]:
@@ -146,7 +220,7 @@ class Tally:
         """Return the figures; `unsettled` are the entries that wait somewhere, as their holders list them."""
         waiting = list(unsettled)
         return self.summary_with_pending(
-            records=len({(entry.file, entry.line) for entry in waiting}),
+            records=len({entry.record for entry in waiting}),
             items=sum(entry.items for entry in waiting),
             seconds=seconds,
         )
@@ -174,6 +248,6 @@ class Tally:
             throttled=self._throttled,
             bytes_sent=self._bytes,
             seconds=self._earlier_seconds + seconds,
-            reasons=dict(self._reasons.most_common()),
+            reasons=dict((+self._reasons).most_common()),
             skip_reasons=dict(self._skip_reasons.most_common()),
         )

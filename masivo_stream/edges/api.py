@@ -89,6 +89,11 @@ class ApiClient:
             "GET", self._base_url + contract.customer_path(quote(customer, safe="")), _bearer(token)
         )
 
+    async def read_transactions(self, customer: str, year: int, token: str) -> Reply:
+        """Read one customer's transactions of a year."""
+        path = contract.customer_transactions_path(quote(customer, safe=""))
+        return await self._call("GET", f"{self._base_url}{path}?year={year}", _bearer(token))
+
     async def revert(self, start: str, end: str, token: str) -> Reply:
         """Take back what was migrated between two RFC 3339 date-times."""
         body = msgspec.json.encode({"start_date": start, "end_date": end})

@@ -5,19 +5,21 @@ directory. Writes are synchronous: cancelling an aiofiles write does not stop it
 record.
 """
 
-import base64
 import os
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
+from masivo_stream.core.letters import replace_surrogates, write_letter
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import StorageError
+from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.record import Entry, Rejected
 
+_BLOCK = 1 << 20
 _encode = msgspec.json.Encoder().encode
 
 
@@ -25,66 +27,59 @@ class Directory(Protocol):
     """Where the files stand."""
 
     def open_append(self, name: str) -> int:
-        """Open a file for appending."""
+        """Open a file for reading and appending."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file."""
         ...
 
-    def read_lines(self, name: str) -> list[bytes]:
-        """Return the lines of a file, none where there is none."""
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes, none where there is none."""
         ...
 
 
-def dead_letter_line(kind: Kind, rejected: Rejected, at: datetime) -> bytes:
-    """Return one line, newline included. The order of the fields is part of the format."""
-    fields: dict[str, Any] = {
-        "kind": kind,
-        "file": rejected.file,
-        "line": rejected.line,
-        "offset": rejected.offset,
-        "length": rejected.length,
-        "items": rejected.items,
-        "reason": rejected.reason,
-        "field": _text(rejected.field),
-        "message": _text(rejected.message),
-        "status": rejected.status,
-        "batch": rejected.batch,
-        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    }
-    try:
-        fields["raw"] = rejected.raw.decode()
-    except UnicodeDecodeError:
-        fields["raw_base64"] = base64.b64encode(rejected.raw).decode()
-    return _encode(fields) + b"\n"
+def dead_letter_name(kind: Kind) -> str:
+    """Return the name of a kind's dead-letter file."""
+    return f"dead-letter.{kind}.ndjson"
+
+
+def _checksum(file: int, length: int) -> tuple[int, int]:
+    """Return the length and the CRC-32 of a file's first `length` bytes."""
+    done, crc = 0, 0
+    while block := os.pread(file, min(_BLOCK, length - done), done):
+        done, crc = done + len(block), zlib.crc32(block, crc)
+    return done, crc
 
 
 class DeadLetterFile:
     """Append dead letters of one kind."""
 
-    def __init__(self, directory: Directory, kind: Kind, wall: Callable[[], datetime], *, length: int = 0) -> None:
-        """Go on after the first `length` bytes: what stands behind them was written, but never counted.
+    def __init__(
+        self, directory: Directory, kind: Kind, wall: Callable[[], datetime], *, length: int = 0, crc: int = 0
+    ) -> None:
+        """Go on after the first `length` bytes, whose CRC-32 is `crc`: what stands behind them was never counted.
 
         Raises:
-            StorageError: the file cannot be opened, or holds fewer bytes.
+            ConfigurationError: these bytes are not there any more: somebody has mended records in the file.
+            StorageError: the file cannot be opened.
         """
         self._kind = kind
-        self._name = f"dead-letter.{kind}.ndjson"
+        self._name = dead_letter_name(kind)
         self._wall = wall
         self._file = directory.open_append(self._name)
-        size = os.fstat(self._file).st_size
-        if size < length:
+        if _checksum(self._file, length) != (length, crc):
             os.close(self._file)
-            raise StorageError(
-                f"the file has lost lines: {length} bytes of it are counted",
+            raise ConfigurationError(
+                "the dead letters were edited since the run left them",
                 operation="open the dead letters",
                 place=self._name,
-                hint="put it back as it was; its lines are the only trace of records that were not sent",
+                hint="masivo-stream retry sends mended ones, and goes on with the run; else put the file back",
             )
-        if size > length:
+        if os.fstat(self._file).st_size > length:
             os.ftruncate(self._file, length)
         self.length = self._synced = length
+        self.crc = crc
 
     def append(self, letters: Iterable[Rejected]) -> None:
         """Write the letters' lines.
@@ -92,9 +87,9 @@ class DeadLetterFile:
         Raises:
             StorageError: not all of them could be written; then none was, so that the file holds whole lines only.
         """
-        at = self._wall()
-        lines = memoryview(b"".join([dead_letter_line(self._kind, letter, at) for letter in letters]))
-        grown = self.length + len(lines)
+        at = self._wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        text = b"".join([write_letter(self._kind, letter, at) for letter in letters])
+        lines = memoryview(text)
         try:
             while lines:
                 lines = lines[os.write(self._file, lines) :]
@@ -102,7 +97,8 @@ class DeadLetterFile:
             with suppress(OSError):
                 os.ftruncate(self._file, self.length)
             raise self._failed(error) from error
-        self.length = grown
+        self.length += len(text)
+        self.crc = zlib.crc32(text, self.crc)
 
     def sync(self) -> None:
         """Make what was appended durable. Called in another thread, before the commit that counts it.
@@ -145,7 +141,9 @@ class InDoubtFile:
         self._directory = directory
         self._name = f"in-doubt.{kind}.ndjson"
         known = set(batches)
-        self._lines = [line for line in directory.read_lines(self._name) if _batch_of(line) in known]
+        self._lines = [
+            line for line in directory.read(self._name).splitlines(keepends=True) if _batch_of(line) in known
+        ]
         self.listed = {_batch_of(line) for line in self._lines}
 
     def add(self, batch: str, entries: Iterable[Entry]) -> None:
@@ -155,15 +153,24 @@ class InDoubtFile:
             StorageError: the list cannot be written.
         """
         for entry in entries:
-            fields = {
-                "batch": batch,
-                "file": entry.file,
-                "line": entry.line,
-                "customer": _text(entry.customer),
-            }
-            if entry.indexes is not None:
-                fields["items"] = entry.indexes
+            file, line = entry.record
+            fields = {"batch": batch, "file": file, "line": line, "customer": replace_surrogates(entry.customer)}
+            items = entry.indexes if entry.retried is None else entry.retried.name_items(entry.indexes)
+            if items is not None:
+                fields["items"] = items
             self._lines.append(_encode(fields) + b"\n")
+        self._write()
+
+    def remove(self, batch: str) -> None:
+        """Take a batch's records off the list: their fate is known.
+
+        Raises:
+            StorageError: the list cannot be written.
+        """
+        self._lines = [line for line in self._lines if _batch_of(line) != batch]
+        self._write()
+
+    def _write(self) -> None:
         self._directory.write(self._name, b"".join(self._lines))
 
 
@@ -177,8 +184,3 @@ def _batch_of(line: bytes) -> str | None:
 
 class _Listed(msgspec.Struct):
     batch: str
-
-
-def _text(text: str) -> str:
-    """Replace lone surrogates, which JSON can escape but UTF-8 cannot hold."""
-    return text.encode("utf-8", "replace").decode()

@@ -72,17 +72,15 @@ def check_identity(path: str, known: Identity, *, consumed: int, crc: int, compr
     """
     now = take_identity(path)
     if known.stream or now.stream:
-        raise _changed(
-            path, "what came from a pipe cannot be read again", "write the export to a file, then migrate it"
-        )
+        raise changed(path, "what came from a pipe cannot be read again", "write the export to a file, then migrate it")
     if now.size < (known.size if compressed else consumed):
-        raise _changed(path, f"it had {known.size} bytes and has {now.size}", _RESTORE)
+        raise changed(path, f"it had {known.size} bytes and has {now.size}")
     if compressed and now.size != known.size:
-        raise _changed(path, "a compressed export must stay as it is", _RESTORE)
+        raise changed(path, "a compressed export must stay as it is")
     if compressed or (now.size, now.mtime_ns) == (known.size, known.mtime_ns):
         _check_samples(path, known)
     elif _crc_of(path, consumed) != crc:
-        raise _changed(path, f"something changed in its first {consumed} bytes, which have been dealt with", _RESTORE)
+        raise changed(path, f"something changed in its first {consumed} bytes, which have been dealt with")
 
 
 def encode_identity(identity: Identity) -> bytes:
@@ -102,7 +100,7 @@ def _check_samples(path: str, known: Identity) -> None:
     with Path(path).open("rb", buffering=0) as file:
         for offset, digest in known.samples:
             if _digest(file.fileno(), offset, known.size) != digest:
-                raise _changed(path, f"something changed near byte {offset}", _RESTORE)
+                raise changed(path, f"something changed near byte {offset}")
 
 
 def _digest(file: int, offset: int, size: int) -> bytes:
@@ -120,7 +118,8 @@ def _crc_of(path: str, length: int) -> int:
     return crc
 
 
-def _changed(path: str, what: str, hint: str) -> InputError:
+def changed(path: str, what: str, hint: str = _RESTORE) -> InputError:
+    """Return what to say of an export that is not what it was."""
     return InputError(
         f"the export is not the one the last run read: {what}", operation=_OPERATION, place=path, hint=hint
     )

@@ -8,7 +8,8 @@ import fcntl
 import os
 import socket
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from masivo_stream.model.errors import ConfigurationError, StorageError
 
 _LOCK = "lock"
 JOURNAL = "journal.db"
+_GLANCES, _GLANCE = 4, 0.025
 _OPERATION = "open the state directory"
 
 
 class StateDir:
     """An owned state directory. Get it from `own_state_dir`."""
+
+    JOURNAL = JOURNAL
 
     def __init__(self, path: Path) -> None:
         """Wrap an existing directory."""
@@ -31,12 +35,18 @@ class StateDir:
         """Where the journal stands."""
         return self.path / JOURNAL
 
-    def read_lines(self, name: str) -> list[bytes]:
-        """Return the lines of a file, newlines included; none where there is none."""
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes, none where there is none.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
         try:
-            return (self.path / name).read_bytes().splitlines(keepends=True)
+            return (self.path / name).read_bytes()
         except FileNotFoundError:
-            return []
+            return b""
+        except OSError as error:
+            raise _storage(self.path / name, error) from error
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file so that after a crash either the old or the new content stands there, never a torn one.
@@ -46,13 +56,65 @@ class StateDir:
         """
         replace_file(self.path / name, content)
 
+    def put_aside(self, name: str) -> None:
+        """Move all files of the run into a directory `name-N` of their own, the journal last.
+
+        Raises:
+            StorageError: they cannot be moved; called again, the rest of them is.
+        """
+        number = 1
+        while (self.path / f"{name}-{number}" / JOURNAL).exists():
+            number += 1
+        place = self.path / f"{name}-{number}"
+        files = [path for path in self.path.iterdir() if path.is_file() and path.name != _LOCK]
+        try:
+            place.mkdir(mode=0o700, exist_ok=True)
+            for path in sorted(files, key=lambda path: path.name == JOURNAL):
+                path.rename(place / path.name)
+            for directory in (place, self.path):
+                _sync_directory(directory)
+        except OSError as error:
+            raise _storage(place, error) from error
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """Yield the lines of a file, newlines included; none where there is none.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        try:
+            with (self.path / name).open("rb") as file:
+                yield from file
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _storage(self.path / name, error) from error
+
+    def create(self, name: str, lines: Iterable[bytes]) -> None:
+        """Write a file, line by line, and make it durable.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        path = self.path / name
+        try:
+            path.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(path, flags, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            _sync_directory(self.path)
+        except OSError as error:
+            raise _storage(path, error) from error
+
     def open_append(self, name: str) -> int:
-        """Open a file for appending. Returns the descriptor.
+        """Open a file for reading and appending. Returns the descriptor.
 
         Raises:
             StorageError: it cannot be opened.
         """
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             return os.open(self.path / name, flags, 0o600)
         except OSError as error:
@@ -121,18 +183,23 @@ def replace_file(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync_directory(path.parent)
     except OSError as error:
         raise _storage(path, error) from error
 
 
+def _sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
 def _take(lock: int, path: Path) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(lock)
     except BlockingIOError as error:
         raise _unusable(
             path, f"is in use by {_owner(lock)}", "wait for that run to end, or choose another --state-dir"
@@ -144,6 +211,18 @@ def _take(lock: int, path: Path) -> None:
         os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
     except OSError as error:
         raise _unusable(path, f"cannot be written: {error.strerror}", "free space, or choose another disk") from error
+
+
+def _lock(lock: int) -> None:
+    """Take the lock; who only looks whether it is taken (`is_owned`) holds it for a moment, and is waited for."""
+    for _ in range(_GLANCES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_GLANCE)
+        else:
+            return
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _owner(lock: int) -> str:

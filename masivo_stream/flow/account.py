@@ -15,6 +15,7 @@ from masivo_stream.core.pack import Oversized, Packer, take_part
 from masivo_stream.core.retry import Decision, Halt, Hold, Settle
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
+from masivo_stream.flow.dead_row import make_dead_row
 from masivo_stream.flow.judge import Judged
 from masivo_stream.flow.missing import Missing, hash_customer
 from masivo_stream.model.batch import Batch
@@ -22,7 +23,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.outcome import Accepted
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry, Judgement, Place, Rejected, reject_entry
+from masivo_stream.model.record import Blank, Entry, Judgement, Place, Rejected, reject_entry
 from masivo_stream.model.summary import KindSummary
 
 
@@ -31,6 +32,8 @@ class DeadLetters(Protocol):
 
     length: int
     """Bytes written."""
+    crc: int
+    """CRC-32 of them."""
 
     def append(self, letters: Iterable[Rejected]) -> None:
         """Write them down."""
@@ -46,6 +49,10 @@ class Doubts(Protocol):
 
     def add(self, batch: str, entries: Iterable[Entry]) -> None:
         """Write them down."""
+        ...
+
+    def remove(self, batch: str) -> None:
+        """Take them off the list."""
         ...
 
 
@@ -67,6 +74,16 @@ class Journal(Protocol):
         why: str = "",
     ) -> None:
         """Note what came of it; None where it was certainly not applied and may be sent again."""
+        ...
+
+    async def send_again(self, batch: str) -> None:
+        """Note that the next thing that happens is the first byte of a batch that is in doubt."""
+        ...
+
+    async def decide(
+        self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str
+    ) -> None:
+        """Note what a person decided about a batch in doubt."""
         ...
 
     async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
@@ -112,6 +129,7 @@ class Account:
         self._read_to = resume.start
         self._consumed = dict(resume.consumed)
         self._dead_rows: list[DeadRow] = []
+        self._retried: list[int] = []
         self._arrived: list[int] = []
         self._began = clock.now()
         self._ended: float | None = None
@@ -188,36 +206,39 @@ class Account:
         self._dead_letters.append([letter])
         self.release([entry])
         self._tally.settled([entry], Fate.DEAD, letter.reason)
-        self._dead_rows.append(self._dead_row(letter, entry.source, entry.indexes))
-
-    def _dead_row(self, letter: Rejected, source: int, indexes: tuple[int, ...] | None) -> DeadRow:
-        arrived = letter.customer is None or letter.reason is Reason.DUPLICATE_ID  # the other record of it did
-        customer = None if arrived else hash_customer(letter.customer or "", self._salt)
-        return DeadRow(source, letter.line, indexes, letter.reason, customer)
+        self._dead_rows.append(make_dead_row(letter, entry.source, self._salt, of=entry))
 
     # What is read.
 
     def sort(self, judged: Judged) -> None:
         """Count the judgements, write the rejected ones down, keep those to send."""
         judgements = self._catch_up(judged) if self._catching_up else judged.judgements
-        fates: list[Judgement] = []
-        for judgement in judgements:
-            if isinstance(judgement, Entry) and judgement.customer in self._missing:
-                message = "its customer did not arrive"
-                judgement = reject_entry(judgement, Reason.CUSTOMER_NOT_MIGRATED, message)  # noqa: PLW2901 - its fate
-            fates.append(judgement)
+        fates = [self._hold_back(judgement) for judgement in judgements]
         rejected = [fate for fate in fates if isinstance(fate, Rejected)]
         if rejected:
             self._dead_letters.append(rejected)  # written before it is counted: what fails here was never read
         for fate in fates:
-            self._tally.judged(fate)
+            self._count(fate)
             if isinstance(fate, Entry):
                 self._to_pack.append(fate)
             elif isinstance(fate, Rejected):
-                self._dead_rows.append(self._dead_row(fate, judged.place.source, None))
+                self._dead_rows.append(make_dead_row(fate, judged.place.source, self._salt))
         if judged.place > self._frontier:
             self._frontier = judged.place
             self._consumed[judged.place.source] = (judged.place.offset, judged.crc)
+
+    def _hold_back(self, judgement: Judgement) -> Judgement:
+        """Reject an entry whose customer did not arrive."""
+        if isinstance(judgement, Entry) and judgement.customer in self._missing:
+            return reject_entry(judgement, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
+        return judgement
+
+    def _count(self, fate: Judgement) -> None:
+        if isinstance(fate, Blank) or fate.retried is None:
+            self._tally.judged(fate)
+        else:
+            self._tally.rejudged(fate.retried, fate)
+            self._retried.append(fate.retried.row)
 
     def _catch_up(self, judged: Judged) -> list[Judgement]:
         """Take up entries of an earlier process that have no fate yet; return what lies beyond its frontier."""
@@ -275,6 +296,29 @@ class Account:
         await self._journal.settle(self.kind, batch, "in_doubt", self._progress(), self._dead_letters.sync, why=why)
         self._doubts.add(batch, entries)
 
+    async def decide(self, batch: str, entries: list[Entry], fate: Fate, *, what: str, why: str) -> None:
+        """Note what a person decided about a batch in doubt: `what`, and `why`."""
+        reason = None
+        if fate is Fate.DEAD:
+            reason = Reason.DISCARDED
+            letters = [reject_entry(entry, reason, why, batch=batch) for entry in entries]
+            self._dead_letters.append(letters)
+            pairs = zip(letters, entries, strict=True)
+            self._dead_rows.extend(make_dead_row(letter, of.source, self._salt, of=of) for letter, of in pairs)
+        self._tally.moved(entries, Fate.IN_DOUBT, fate, reason)
+        state = "discarded" if fate is Fate.DEAD else "accepted"
+        progress = self._progress()
+        await self._journal.decide(self.kind, batch, state, progress, self._dead_letters.sync, what=what, why=why)
+        self._doubts.remove(batch)
+
+    async def send_again(self, batch: str) -> None:
+        """Note that the next thing that happens is the first byte of a batch that is in doubt."""
+        await self._journal.send_again(batch)
+
+    async def stay_in_doubt(self, batch: str, why: str) -> None:
+        """Note that an attempt has not settled a batch in doubt."""
+        await self._journal.settle(self.kind, batch, "in_doubt", self._progress(), self._dead_letters.sync, why=why)
+
     async def note(self) -> None:
         """Note how far the kind has come.
 
@@ -287,13 +331,16 @@ class Account:
         """Return how far the kind has come; the dead rows in it are not told again."""
         dead, self._dead_rows = self._dead_rows, []
         arrived, self._arrived = self._arrived, []
+        retried, self._retried = self._retried, []
         return Progress(
             frontier=self._frontier,
             checkpoint=self._checkpoint(),
             figures=self._tally.figures(seconds=self._seconds()),
             consumed=tuple((number, *known) for number, known in self._consumed.items()),
             letters_bytes=self._dead_letters.length,
+            letters_crc=self._dead_letters.crc,
             dead=dead,
+            retried=retried,
             arrived=arrived,
         )
 

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from functools import partial
 
 import anyio.lowlevel
 from msgspec import Struct
 
 from masivo_stream.core.decode import Decoder
+from masivo_stream.core.letters import judge_retry
 from masivo_stream.core.lines import LineSplitter
 from masivo_stream.core.prefix import Prefix
 from masivo_stream.edges.source import Input, Truncated, is_plain_file, read_blocks
@@ -16,6 +18,9 @@ from masivo_stream.model.progress import START
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Judgement, Line, Place, Rejected
 from masivo_stream.model.settings import Settings
+
+_LETTER_FACTOR = 2
+"""A letter's line holds its record in base64 (a third more), and its history."""
 
 
 class Judged(Struct, frozen=True):
@@ -39,6 +44,8 @@ class Source(Struct, frozen=True):
     """The line before `start` was the source's last one, and had no newline."""
     known: tuple[int, int] = (0, 0)
     """So many bytes of it are known to have this CRC-32: the frontier of an earlier process."""
+    letters: bool = False
+    """A retry's own copy of dead letters."""
 
 
 def make_decoder(kind: Kind, settings: Settings) -> Decoder:
@@ -73,8 +80,12 @@ async def _judge_source(
     source: Source, decoder: Decoder, block_bytes: int, max_line_bytes: int
 ) -> AsyncGenerator[Judged, None]:
     name, offset = source.input.name, source.start.offset
+    judge = partial(judge_retry, decoder) if source.letters else decoder.judge
     lines = LineSplitter(
-        max_line_bytes=max_line_bytes, number=source.start.line, offset=offset, unfinished=source.unfinished
+        max_line_bytes=_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
+        number=source.start.line,
+        offset=offset,
+        unfinished=source.unfinished,
     )
     prefix = Prefix(offset=source.known[0], crc=source.known[1])
     try:
@@ -82,7 +93,7 @@ async def _judge_source(
             async for block in blocks:
                 prefix.feed(offset, block)
                 offset += len(block)
-                judgements = [decoder.judge(line, name, source.number) for line in lines.feed(block)]
+                judgements = [judge(line, name, source.number) for line in lines.feed(block)]
                 yield Judged(judgements, len(block), Place(source.number, lines.number, lines.offset), prefix.crc)
                 # A block in the page cache comes without waiting: let the others have their turn.
                 await anyio.lowlevel.checkpoint()
@@ -105,7 +116,7 @@ async def _judge_source(
             hint="somebody cut it while it was read: restore it, then start again",
         )
     prefix.finish()
-    last = [decoder.judge(line, name, source.number) for line in lines.flush()]
+    last = [judge(line, name, source.number) for line in lines.flush()]
     yield Judged(last, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
 
 

@@ -1,14 +1,26 @@
-"""Where a dry run's dead letters go: the files a migration would write, in a state directory that holds no run."""
+"""Dead letters between runs: where a dry run writes them, and how a retry takes them up again.
+
+A retry copies the letters into a file of its own, durable before one commit makes that copy an input of the run and the
+dead-letter file empty. From there on it is read like any export: judged, sent, resumed, and what dies again is written
+as a new letter. Killed at any moment, each letter stands in exactly one of the two, by the journal's word.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from masivo_stream.core.letters import Letter, read_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
-from masivo_stream.edges.deadletter import DeadLetterFile
-from masivo_stream.edges.statedir import own_state_dir
+from masivo_stream.edges.deadletter import DeadLetterFile, dead_letter_name
+from masivo_stream.edges.identity import encode_identity, take_identity
+from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.statedir import StateDir, own_state_dir
+from masivo_stream.flow.missing import hash_bytes
+from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.validate import Letters, OpenLetters
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.errors import ConfigurationError, InputError
+from masivo_stream.model.notices import LettersTaken
+from masivo_stream.model.progress import DeadRow, KnownSource
 
 
 @contextmanager
@@ -33,3 +45,84 @@ def writing_letters(state_dir: str) -> Iterator[OpenLetters]:
             return letters
 
         yield open_letters
+
+
+async def take_letters(state: StateDir, journal: Journal, observer: Observer) -> None:
+    """Make the letters in the dead-letter files an input of the run, as they stand there now.
+
+    Raises:
+        InputError: a line is no dead letter. Nothing was taken then.
+        StorageError: the copy cannot be written.
+    """
+    taken: list[tuple[Kind, KnownSource, set[int]]] = []
+    notices: list[LettersTaken] = []
+    for kind in Kind:
+        if not journal.letters_bytes(kind):  # what stands in the file is a retry's already, or will be read again
+            continue
+        known = journal.sources(kind)
+        name = f"retry-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
+        copy = _Copy(kind, journal)
+        state.create(name, copy.lines(state.lines(dead_letter_name(kind))))
+        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=copy.ignored))
+        if copy.taken:
+            path = state.path / name
+            identity = encode_identity(take_identity(str(path)))
+            source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
+            taken.append((kind, source, copy.taken))
+        else:
+            (state.path / name).unlink()
+    if taken:
+        await journal.begin_retry(taken, ", ".join(source.name for _, source, _ in taken))
+    for notice in notices:
+        if notice.letters or notice.ignored:
+            observer.notify(notice)
+
+
+class _Copy:
+    """Turns the lines of a dead-letter file into those of a retry's copy."""
+
+    def __init__(self, kind: Kind, journal: Journal) -> None:
+        self._kind, self._journal, self._salt = kind, journal, journal.salt()
+        self._numbers = {source.name: source.number for source in journal.sources(kind)}
+        self.taken: set[int] = set()
+        """Rows of the journal."""
+        self.mended = 0
+        self.ignored = 0
+        """Letters that the journal does not know: of records it will read again, or renamed by a person."""
+
+    def lines(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the copy's lines.
+
+        Raises:
+            InputError: a line is no dead letter.
+        """
+        for number, line in enumerate(lines, 1):
+            letter = read_letter(line)
+            if letter is None:
+                if not line.endswith(b"\n"):  # torn by a process that died while it wrote
+                    return
+                raise InputError(
+                    f"line {number} is no dead letter",
+                    operation="retry dead letters",
+                    place=dead_letter_name(self._kind),
+                    hint="mend `raw` in place, one JSON object a line, and leave the other fields as they are",
+                )
+            row = self._row(letter)
+            if row is None:
+                self.ignored += 1
+                continue
+            self.taken.add(row.row)
+            mended = hash_bytes(letter.body, self._salt) != row.digest
+            self.mended += mended
+            yield write_retry(letter, row, mended=mended)
+
+    def _row(self, letter: Letter) -> DeadRow | None:
+        """Return what the journal knows of a letter."""
+        number = self._numbers.get(letter.file)
+        if number is None:
+            return None
+        rows = [row for row in self._journal.dead_at(self._kind, number, letter.line) if row.row not in self.taken]
+        if len(rows) > 1:  # parts of one record
+            own = set(letter.items or ())
+            rows = [row for row in rows if own <= set(row.record[2] or ())]
+        return rows[0] if rows else None

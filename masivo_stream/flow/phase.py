@@ -221,8 +221,9 @@ class Phase:
             culprit,
             reject_entry(culprit, Reason.REFUSED, refused.message, status=refused.status, batch=batch.id),
         )
+        file, line = culprit.record
         self._observer.notify(
-            RecordIsolated(kind=self.kind, batch=batch.id, file=culprit.file, line=culprit.line, status=refused.status)
+            RecordIsolated(kind=self.kind, batch=batch.id, file=file, line=line, status=refused.status)
         )
 
     def _count_refusal(self, refused: Refused) -> None:

@@ -1,40 +1,94 @@
 """Take up what an earlier process left: the same inputs, where reading goes on, and records read once more."""
 
+import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
 
 from masivo_stream.core.decode import customer_of
+from masivo_stream.core.letters import read_retry
 from masivo_stream.core.slicing import slice_record
-from masivo_stream.edges.identity import check_identity, decode_identity, encode_identity, take_identity
+from masivo_stream.edges.identity import changed, check_identity, decode_identity, encode_identity, take_identity
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.source import Input, ends_line, is_compressed, read_spans
+from masivo_stream.edges.source import Input, ends_line, find_inputs, is_compressed, read_blocks, read_spans
 from masivo_stream.flow.judge import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import KnownSource, Reference, Resume
 from masivo_stream.model.record import Entry, Place
 
 
-async def match_sources(journal: Journal, kind: Kind, inputs: Iterable[Input]) -> list[Source]:
+async def match_sources(
+    journal: Journal, kind: Kind, inputs: Iterable[Input], *, state_dir: Path, full: bool = False
+) -> list[Source]:
     """Return the inputs in the order the journal knows them, new ones behind, after a look at whether they changed.
 
+    A retry's copies, in `state_dir`, are known without being named. `full`: look at every byte that was read.
+
     Raises:
-        InputError: the consumed part of an export changed.
+        InputError: the consumed part of an export changed, or a known one is gone.
         StorageError: the journal cannot be written.
     """
     named = {found.name: found for found in inputs}
-    known = {source.name: source for source in journal.sources(kind)}
+    known = journal.sources(kind)
     consumed = journal.consumed(kind)
     sources: list[Source] = []
-    noted: list[KnownSource] = []
-    for number, name in enumerate([*known, *(name for name in named if name not in known)]):
-        found = named[name]
-        if name in known:
-            read, crc = consumed.get(number, (0, 0))
-            identity = decode_identity(known[name].identity)
-            check_identity(found.path, identity, consumed=read, crc=crc, compressed=is_compressed(found))
-        sources.append(Source(found, number))
-        noted.append(KnownSource(number, name, found.size, encode_identity(take_identity(found.path))))
-    await journal.add_sources(kind, noted)
+    for source in known:
+        if source.letters:
+            found = find_inputs([str(state_dir / source.name)])[0]
+        elif source.name in named:
+            found = named.pop(source.name)
+        else:
+            continue
+        await _check(found, source, consumed.get(source.number, (0, 0)), full=full)
+        sources.append(Source(found, source.number, letters=source.letters))
+    new = [Source(found, len(known) + number) for number, found in enumerate(named.values())]
+    sources.extend(new)
+    await journal.add_sources(kind, [_know(source) for source in sources])
     return sources
+
+
+def known_inputs(journal: Journal, kind: Kind) -> list[Input]:
+    """Return the exports a run knows; what came from a pipe cannot be read again, and is left out.
+
+    Raises:
+        InputError: one is not there.
+    """
+    names = [
+        source.name
+        for source in journal.sources(kind)
+        if not source.letters and not decode_identity(source.identity).stream
+    ]
+    return [found for name in names for found in find_inputs([name])]
+
+
+def _know(source: Source) -> KnownSource:
+    found = source.input
+    name = Path(found.path).name if source.letters else found.name
+    return KnownSource(
+        source.number, name, found.size, encode_identity(take_identity(found.path)), letters=source.letters
+    )
+
+
+async def _check(found: Input, known: KnownSource, consumed: tuple[int, int], *, full: bool) -> None:
+    read, crc = consumed
+    check_identity(found.path, decode_identity(known.identity), consumed=read, crc=crc, compressed=is_compressed(found))
+    if full and await _checksum(found, read) != crc:
+        raise changed(found.path, f"something changed in the first {read} bytes of its text")
+
+
+async def _checksum(found: Input, length: int) -> int:
+    """Return the CRC-32 of an export's first plain bytes."""
+    done, crc = 0, 0
+    if length:
+        async with aclosing(read_blocks(found, block_bytes=1 << 20)) as blocks:
+            async for block in blocks:
+                crc = zlib.crc32(block[: length - done], crc)
+                done += len(block)
+                if done >= length:
+                    break
+    return crc
 
 
 def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
@@ -45,9 +99,9 @@ def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
 def _begin_at(source: Source, resume: Resume) -> Source:
     known = resume.consumed.get(source.number, (0, 0))
     if source.number != resume.start.source:
-        return Source(source.input, source.number, Place(source.number, 1, 0), known=known)
+        return msgspec.structs.replace(source, start=Place(source.number, 1, 0), known=known)
     unfinished = resume.start.line > 1 and not ends_line(source.input, resume.start.offset)
-    return Source(source.input, source.number, resume.start, unfinished=unfinished, known=known)
+    return msgspec.structs.replace(source, start=resume.start, unfinished=unfinished, known=known)
 
 
 async def reread(
@@ -68,16 +122,17 @@ async def reread(
         for reference in wanted:
             if reference.source == source.number:
                 bodies[reference] = read[reference.offset, reference.length]
-    names = {source.number: source.input.name for source in sources}
-    return [_entry(kind, names[reference.source], reference, bodies[reference]) for reference in wanted]
+    by_number = {source.number: source for source in sources}
+    return [_entry(kind, by_number[reference.source], reference, bodies[reference]) for reference in wanted]
 
 
-def _entry(kind: Kind, name: str, reference: Reference, raw: bytes) -> Entry:
+def _entry(kind: Kind, source: Source, reference: Reference, stored: bytes) -> Entry:
+    raw, retried = read_retry(stored) if source.letters else (stored, None)
     body = raw
     if reference.indexes is not None:
         body = slice_record(raw, CONTRACTS[kind].item_field or "").compose(reference.indexes)
     return Entry(
-        file=name,
+        file=source.input.name,
         line=reference.line,
         offset=reference.offset,
         length=reference.length,
@@ -87,4 +142,5 @@ def _entry(kind: Kind, name: str, reference: Reference, raw: bytes) -> Entry:
         record_items=reference.record_items,
         indexes=reference.indexes,
         source=reference.source,
+        retried=retried,
     )

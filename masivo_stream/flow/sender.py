@@ -37,6 +37,10 @@ class ApiSender:
         """Read a customer back."""
         return await self._with_token(lambda token: self._client.read_customer(customer, token))
 
+    async def read_transactions(self, customer: str, year: int) -> Reply:
+        """Read a customer's transactions of a year."""
+        return await self._with_token(lambda token: self._client.read_transactions(customer, year, token))
+
     async def revert(self, start: str, end: str) -> Reply:
         """Take back what was migrated in a period."""
         return await self._with_token(lambda token: self._client.revert(start, end, token))

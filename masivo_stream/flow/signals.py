@@ -2,13 +2,33 @@
 
 import os
 import signal
+from collections.abc import Awaitable, Callable
 
 import anyio
 
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.observer import Observer
-from masivo_stream.model.errors import ExitCode, Interrupted
+from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
 from masivo_stream.model.notices import Stopping
+
+
+async def work_under(
+    brake: Brake, work: Callable[[], Awaitable[None]], *, observer: Observer, handle_signals: bool
+) -> None:
+    """Do `work` until it is done or the brake is pulled. Then what was in flight has landed, or its drain time is over.
+
+    An error of ours pulls the brake; it is the brake's cause afterwards.
+    """
+    async with anyio.create_task_group() as beside:
+        beside.start_soon(brake.drain)
+        if handle_signals:
+            beside.start_soon(obey_signals, brake, observer)
+        with brake.work:
+            try:
+                await work()
+            except MasivoStreamError as error:
+                brake.pull(error)
+        beside.cancel_scope.cancel()
 
 
 async def obey_signals(brake: Brake, observer: Observer) -> None:

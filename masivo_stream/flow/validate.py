@@ -10,8 +10,9 @@ from masivo_stream.core.pack import Packer
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.source import Input, find_inputs
+from masivo_stream.flow.conclude import conclude
 from masivo_stream.flow.judge import Source, judge_sources, make_decoder
-from masivo_stream.flow.migrate import check_inputs, conclude
+from masivo_stream.flow.opening import check_inputs
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.reason import Reason

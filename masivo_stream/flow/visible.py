@@ -22,7 +22,7 @@ from masivo_stream.model.notices import Visible, WaitingVisible
 from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Visible as VisibleSettings
 
-_UNREADABLE_IDS = frozenset({".", ".."})
+UNREADABLE_IDS = frozenset({".", ".."})
 """As a path segment these mean something else to whatever lies between us and the server."""
 
 
@@ -122,7 +122,7 @@ def _probes(kind: Kind, accepted: Iterable[Entry], most: int) -> list[str]:
     for entry in reversed(list(accepted)):
         if len(found) == most:
             break
-        if entry.customer not in _UNREADABLE_IDS and (kind is Kind.CUSTOMERS or _has_purchase(entry)):
+        if entry.customer not in UNREADABLE_IDS and (kind is Kind.CUSTOMERS or _has_purchase(entry)):
             found[entry.customer] = None
     return list(found)
 
@@ -137,17 +137,23 @@ async def _shows(kind: Kind, customer: str, accepted_at: datetime, reader: Reade
         return False
     if kind is Kind.CUSTOMERS:
         return True
+    updated = updated_at(read.body)
+    return updated is not None and updated >= accepted_at
+
+
+def updated_at(body: bytes) -> datetime | None:
+    """Return when a customer's metrics were recalculated, as far as a read-back tells."""
     try:
-        metrics = msgspec.json.decode(read.body, type=_Answer).data.customer.metrics
+        metrics = msgspec.json.decode(body, type=_Answer).data.customer.metrics
     except (ValueError, RecursionError):
-        return False
+        return None
     updated = metrics.updated_at if metrics else None
-    return updated is not None and updated.tzinfo is not None and updated >= accepted_at
+    return updated if updated is not None and updated.tzinfo is not None else None
 
 
 async def look_for(customers: Iterable[str], *, reader: Reader, clock: Clock, settings: VisibleSettings) -> bool:
     """Tell whether one of `customers` can be read back, with the patience the settings give; absence proves little."""
-    readable = [customer for customer in customers if customer not in _UNREADABLE_IDS][: settings.visible_probes]
+    readable = [customer for customer in customers if customer not in UNREADABLE_IDS][: settings.visible_probes]
     began, pause = clock.now(), settings.first_probe
     while readable:
         for customer in readable:

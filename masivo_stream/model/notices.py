@@ -96,6 +96,26 @@ class Stopping(Struct, frozen=True, kw_only=True):
     in_flight: int
 
 
+class AccountShared(Struct, frozen=True, kw_only=True):
+    """Other runs on this machine are at work on the same account: they share its quota."""
+
+
+class AccountUnguarded(Struct, frozen=True, kw_only=True):
+    """Nothing keeps another run from sending the same export to the same account: runs cannot meet."""
+
+    shared_dir: str
+    why: str
+
+
+class LettersTaken(Struct, frozen=True, kw_only=True):
+    """A retry has taken a kind's dead letters; `ignored` are lines that name none of this run."""
+
+    kind: Kind
+    letters: int
+    mended: int
+    ignored: int
+
+
 Notice = (
     PhaseStarted
     | BatchSent
@@ -107,4 +127,7 @@ Notice = (
     | Progressed
     | PhaseEnded
     | Stopping
+    | AccountShared
+    | AccountUnguarded
+    | LettersTaken
 )

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.record import Entry, Place
 
 START = Place(0, 1, 0)
@@ -14,6 +15,8 @@ class KnownSource(Struct, frozen=True):
     name: str
     size: int
     identity: bytes
+    letters: bool = False
+    """A retry's own copy of dead letters, in the state directory."""
 
 
 class Figures(Struct, frozen=True, kw_only=True):
@@ -34,8 +37,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     """Settled items by fate."""
     reasons: dict[str, int] = {}
     skip_reasons: dict[str, int] = {}
-    partial: list[tuple[str, int, int, int]] = []
-    """Records of which some parts are settled: file, line, items still open, worst fate so far."""
+    parted: list[tuple[str, int, int, tuple[int, ...]]] = []
+    """Records in parts: file, line, items without a fate, and how many parts have which fate."""
     requests: int = 0
     throttled: int = 0
     bytes_sent: int = 0
@@ -51,6 +54,23 @@ class DeadRow(Struct, frozen=True):
     reason: str
     customer: int | None
     """Salted hash of the customer's id, where it could be read."""
+    items: int = 1
+    """How many items were counted dead."""
+    whole: bool = True
+    """The whole record is dead, not a part of it."""
+    judged: bool = True
+    """It was rejected here, before it was ever packed."""
+    digest: int = 0
+    """Salted hash of the letter's bytes: whether somebody has mended it."""
+    of: tuple[int, int, tuple[int, ...] | None] | None = None
+    """Source, line and items of its record in the export, where it was read from a retry's copy."""
+    row: int = 0
+    """Its row in the journal."""
+
+    @property
+    def record(self) -> tuple[int, int, tuple[int, ...] | None]:
+        """Source, line and items of its record in the export."""
+        return self.of or (self.source, self.line, self.indexes)
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -65,8 +85,12 @@ class Progress(Struct, frozen=True, kw_only=True):
     """Source, plain bytes before the frontier and their CRC-32, for each source begun."""
     letters_bytes: int
     """Length of the dead-letter file that belongs to this progress."""
+    letters_crc: int = 0
+    """CRC-32 of those bytes."""
     dead: list[DeadRow]
     """Dead since the progress before."""
+    retried: list[int] = []
+    """Rows of dead letters that were taken up again since."""
     arrived: list[int] = []
     """Salted hashes of customers accepted since: an earlier record of theirs may have been dead."""
 
@@ -90,6 +114,19 @@ def refer(entry: Entry) -> Reference:
     )
 
 
+class Doubt(Struct, frozen=True):
+    """A batch in doubt, as the journal knows it."""
+
+    batch: str
+    kind: Kind
+    records: int
+    items: int
+    attempts: int
+    sent_at: str
+    """ISO 8601, by this machine's clock: its first attempt that may have arrived."""
+    why: str
+
+
 Covered = dict[tuple[int, int], frozenset[int] | None]
 """Records that have a fate already, by source and line: these items of them, or None for all."""
 
@@ -104,6 +141,7 @@ class Resume(Struct, frozen=True, kw_only=True):
     consumed: dict[int, tuple[int, int]] = {}
     """By source: plain bytes before the frontier, and their CRC-32."""
     letters_bytes: int = 0
+    letters_crc: int = 0
     visible: bool = False
     """Whether its effects were seen to show already."""
     doubtful: tuple[str, ...] = ()

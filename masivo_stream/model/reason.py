@@ -22,6 +22,7 @@ class Reason(enum.StrEnum):
     TRUNCATED_INPUT = "truncated_input"
     REFUSED = "refused"
     CUSTOMER_NOT_MIGRATED = "customer_not_migrated"
+    DISCARDED = "discarded"
 
 
 REMEDIES: dict[Reason, str] = {
@@ -40,7 +41,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.DUPLICATE_EMAIL: "emails are unique per account: correct one of the two customers",
     Reason.TRUNCATED_INPUT: "the compressed file ends in the middle: copy it again",
     Reason.REFUSED: "see the server's words in the message; mend the record",
-    Reason.CUSTOMER_NOT_MIGRATED: "migrate the customer first",
+    Reason.CUSTOMER_NOT_MIGRATED: "mend the customer's dead letter, then retry",
+    Reason.DISCARDED: "given up by `resolve --discard`: mend it to have `retry` send it",
 }
 
 

@@ -29,6 +29,52 @@ class Place(Struct, frozen=True, order=True):
     offset: int
 
 
+class Death(Struct, frozen=True, kw_only=True):
+    """Why and when a record became a dead letter before."""
+
+    at: str
+    reason: str
+    field: str
+    message: str
+    status: int | None
+    batch: str | None
+
+
+class Retried(Struct, frozen=True, kw_only=True):
+    """A dead letter that is tried again: where its record stands in the export, and how it was counted.
+
+    What is read then is a line of our own (`core.letters`), so `file` and `line` of its entry are that line's; people
+    are told these.
+    """
+
+    row: int
+    """The dead letter's row in the journal."""
+    source: int
+    file: str
+    line: int
+    offset: int
+    length: int
+    items: tuple[int, ...] | None
+    """The record's items that the letter holds, None for all of them."""
+    count: int
+    """How many items were counted dead."""
+    whole: bool
+    """The whole record is tried again, not a part of it."""
+    judged: bool
+    """It was dead before it was ever packed: rejected here, not by the API."""
+    customer: int | None
+    """Salted hash of the customer's id, where it was known."""
+    earlier: tuple[Death, ...]
+    """Oldest first; the last one is the letter's own."""
+
+    def name_items(self, indexes: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """Turn indexes of items in the letter into indexes in the export's record."""
+        own = self.items
+        if own is None or indexes is None:
+            return indexes or own
+        return tuple(own[index] for index in indexes if index < len(own)) or own
+
+
 class Entry(Struct, frozen=True, gc=False, kw_only=True):
     """What a batch carries: a valid record, or a part of one.
 
@@ -51,11 +97,23 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     """Items of the record that are not to be migrated (reversed events). Not in `record_items`."""
     source: int = 0
     """The number of the input in reading order."""
+    retried: Retried | None = None
+    """Set for a dead letter that is tried again."""
 
     @property
     def place(self) -> Place:
         """Where the record begins."""
         return Place(self.source, self.line, self.offset)
+
+    @property
+    def record(self) -> tuple[str, int]:
+        """File and line of its record in the export."""
+        return (self.file, self.line) if self.retried is None else (self.retried.file, self.retried.line)
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is all of its record that is to travel, not a part."""
+        return self.items == self.record_items and (self.retried is None or self.retried.whole)
 
 
 class Rejected(Struct, frozen=True, gc=False, kw_only=True):
@@ -78,6 +136,7 @@ class Rejected(Struct, frozen=True, gc=False, kw_only=True):
     batch: str | None = None
     customer: str | None = None
     """The customer's id, where it could be read."""
+    retried: Retried | None = None
 
 
 class Skipped(Struct, frozen=True, gc=False, kw_only=True):
@@ -88,6 +147,7 @@ class Skipped(Struct, frozen=True, gc=False, kw_only=True):
     offset: int
     reason: SkipReason
     items: int
+    retried: Retried | None = None
 
 
 class Blank(Struct, frozen=True, gc=False):
@@ -123,4 +183,5 @@ def reject_entry(
         status=status,
         batch=batch,
         customer=entry.customer,
+        retried=entry.retried,
     )

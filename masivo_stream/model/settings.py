@@ -91,6 +91,8 @@ class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     first_probe: Seconds = 2.0
     longest_probe: Seconds = 60.0
     """Pause between probes: doubled from the first to this."""
+    evidence_probes: Annotated[int, Meta(ge=1, le=1000)] = 10
+    """Records of a batch in doubt that `resolve` reads back."""
     events_settle: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     """No page documents how events can be read back. Where recalculated metrics do not show them, wait this long."""
 
@@ -98,6 +100,9 @@ class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How exports are read."""
 
+    check_export: Literal["samples", "full"] = "samples"
+    """How a restart makes sure that an export is still the one that was read: by size, times and samples, or by reading
+    all of that part again. Where size or time of change differ it is read in any case."""
     block_bytes: Annotated[int, Meta(ge=4096, le=64 * 1024 * 1024)] = 256 * 1024
     """Large enough to make the hop to the reader's thread cheap, small enough to keep the event loop free."""
 
@@ -106,6 +111,9 @@ class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a run keeps what it knows."""
 
     state_dir: str = "masivo-state"
+    shared_dir: str = ""
+    """Where runs on this machine meet, so that no two send one export to one account. Empty: `masivo-stream` under
+    `$XDG_STATE_HOME` or `~/.local/state`."""
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

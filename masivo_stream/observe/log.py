@@ -5,8 +5,11 @@ from typing import assert_never
 from structlog.typing import FilteringBoundLogger
 
 from masivo_stream.model.notices import (
+    AccountShared,
+    AccountUnguarded,
     BatchSent,
     BatchWaits,
+    LettersTaken,
     LimitLearned,
     Notice,
     PhaseEnded,
@@ -30,6 +33,9 @@ EVENTS = (
     "progress",
     "phase_ended",
     "stopping",
+    "account_shared",
+    "account_unguarded",
+    "letters_taken",
 )
 """All event names a run may log."""
 
@@ -45,7 +51,7 @@ class LogObserver:
         self._log = logger
         self._progress_at = 0.0
 
-    def notify(self, notice: Notice) -> None:  # noqa: C901 - one case a notice
+    def notify(self, notice: Notice) -> None:  # noqa: C901, PLR0912 - one case a notice
         """Write one line, or none."""
         match notice:
             case PhaseStarted(kind=kind, files=files, size=size):
@@ -71,6 +77,13 @@ class LogObserver:
                 self._log.info("phase_ended", kind=kind, **_figures(figures))
             case Stopping(why=why, in_flight=in_flight):
                 self._log.warning("stopping", why=why, in_flight=in_flight)
+            case AccountShared():
+                self._log.warning("account_shared")
+            case AccountUnguarded(shared_dir=shared, why=why):
+                self._log.warning("account_unguarded", shared_dir=shared, why=why)
+            case LettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
+                write = self._log.warning if ignored else self._log.info
+                write("letters_taken", kind=kind, letters=letters, mended=mended, ignored=ignored)
             case _:
                 assert_never(notice)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.record import Blank, Entry, Judgement, Rejected, Skipped
+from masivo_stream.model.record import Blank, Death, Entry, Judgement, Rejected, Retried, Skipped
 
 EVENTS = CONTRACTS[Kind.EVENTS]
 WHOLE = entry(Kind.EVENTS)
@@ -82,7 +82,7 @@ def test_the_figures_close_after_every_step(lines, data):
         assert tally.summary(waiting, seconds=1.0).closes
     records, figures = Counter(worst.values()), tally.summary([], seconds=1.0)
     refused = [line for line in lines if isinstance(line, Rejected)]
-    assert tally._partial == {}
+    assert all(parted.open_items == 0 for parted in tally._parted.values())
     assert figures.read == len(lines)
     assert figures.blank == sum(isinstance(line, Blank) for line in lines)
     assert figures.skipped == sum(isinstance(line, Skipped) for line in lines)
@@ -171,3 +171,115 @@ def test_the_most_frequent_reason_comes_first():
     tally.settled([record(9, 1)], Fate.DEAD, Reason.REFUSED)
     assert next(iter(tally.summary([], seconds=0.0).reasons.items())) == (Reason.WRONG_TYPE, 2)
     assert tally.summary([], seconds=0.0).reasons[Reason.REFUSED] == 1
+
+
+def again(row: Entry, *, whole: bool, judged: bool, reason: str) -> Retried:
+    """Return what is known of a dead letter that is tried again."""
+    died = Death(at="", reason=reason, field="", message="", status=None, batch=None)
+    return Retried(
+        row=1,
+        source=0,
+        file=row.file,
+        line=row.line,
+        offset=0,
+        length=1,
+        items=row.indexes,
+        count=row.items,
+        whole=whole,
+        judged=judged,
+        customer=None,
+        earlier=(died,),
+    )
+
+
+def mended(old: Retried, items: int, line: int) -> Entry:
+    """Return the entry a mended letter makes, read from a copy's line."""
+    return msgspec.structs.replace(WHOLE, file="copy", line=line, items=items, record_items=items, retried=old)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(judgements(), st.data())
+def test_the_figures_close_while_fates_change(lines, data):
+    """Doubts are decided, dead letters tried again, in any order: every record counts once, under what it is now."""
+    tally, doubts, letters = Tally(EVENTS), [], []
+    for line in lines:
+        settle_somehow(tally, line, letters, doubts, data)
+    copied = 0
+    for _ in range(data.draw(st.integers(0, 8))):
+        if doubts and data.draw(st.booleans()):
+            part = doubts.pop()
+            fate = data.draw(st.sampled_from([Fate.ACCEPTED, Fate.DEAD]))
+            tally.moved([part], Fate.IN_DOUBT, fate, Reason.DISCARDED if fate is Fate.DEAD else None)
+            if fate is Fate.DEAD:
+                letters.append(again(part, whole=part.whole, judged=False, reason=Reason.DISCARDED))
+        elif letters:
+            copied += 1
+            old = letters.pop(data.draw(st.integers(0, len(letters) - 1)))
+            try_again(tally, old, copied, letters, doubts, data)
+        assert tally.summary([], seconds=1.0).closes
+    figures = tally.summary([], seconds=1.0)
+    assert figures.read == len(lines)
+    assert sum(figures.reasons.values()) == len(letters)
+    assert figures.dead <= len(letters)
+    assert (figures.in_doubt == 0) == (not doubts)
+    assert Tally(EVENTS, tally.figures(seconds=0.0)).summary([], seconds=1.0) == figures
+
+
+def settle_somehow(tally, line, letters, doubts, data):
+    """Judge a line, and give each part of what is to be sent a fate."""
+    tally.judged(line)
+    if isinstance(line, Rejected):
+        row = record(line.line, line.item_count)
+        letters.append(again(row, whole=True, judged=True, reason=line.reason))
+    if not isinstance(line, Entry):
+        return
+    for part in parts(line, data.draw(st.lists(st.integers(1, 3), max_size=3))):
+        fate = data.draw(fates)
+        tally.settled([part], fate, Reason.REFUSED if fate is Fate.DEAD else None)
+        if fate is Fate.IN_DOUBT:
+            doubts.append(part)
+        elif fate is Fate.DEAD:
+            letters.append(again(part, whole=part.whole, judged=False, reason=Reason.REFUSED))
+
+
+def try_again(tally, old, line, letters, doubts, data):
+    """Judge a letter anew; what is sent comes to a fate at once."""
+    match data.draw(st.sampled_from(["entry", "rejected", "skipped"])):
+        case "entry":
+            entry = mended(old, data.draw(st.integers(1, 4)), line)
+            tally.rejudged(old, entry)
+            assert tally.summary([entry], seconds=1.0).closes
+            fate = data.draw(fates)
+            tally.settled([entry], fate, Reason.REFUSED if fate is Fate.DEAD else None)
+            if fate is Fate.IN_DOUBT:
+                doubts.append(entry)
+            elif fate is Fate.DEAD:
+                row = msgspec.structs.replace(entry, file=old.file, line=old.line, retried=None)
+                letters.append(again(row, whole=old.whole, judged=False, reason=Reason.REFUSED))
+        case "rejected":
+            count = data.draw(st.integers(0, 3))
+            died = msgspec.structs.replace(rejected(line, count, Reason.WRONG_TYPE), retried=old)
+            tally.rejudged(old, died)
+            row = msgspec.structs.replace(record(old.line, count), file=old.file)
+            letters.append(again(row, whole=old.whole, judged=True, reason=Reason.WRONG_TYPE))
+        case _:
+            skip = Skipped(file="copy", line=line, offset=0, reason=SkipReason.REVERSED_EVENT, items=2, retried=old)
+            tally.rejudged(old, skip)
+
+
+def test_a_part_that_is_mended_mends_its_record():
+    """Two parts of a record accepted, one dead; tried again and accepted, the record is accepted."""
+    tally, whole = Tally(EVENTS), record(1, 3)
+    tally.judged(whole)
+    first, second, third = parts(whole, [1, 1])
+    tally.settled([first, second], Fate.ACCEPTED)
+    tally.settled([third], Fate.DEAD, Reason.REFUSED)
+    assert tally.summary([], seconds=0).dead == 1
+    entry = mended(again(third, whole=False, judged=False, reason=Reason.REFUSED), 2, 1)
+    tally.rejudged(entry.retried, entry)
+    figures = tally.summary([entry], seconds=0)
+    assert (figures.dead, figures.pending, figures.items_pending, figures.items_read) == (0, 1, 2, 4)
+    tally.settled([entry], Fate.ACCEPTED)
+    figures = tally.summary([], seconds=0)
+    assert (figures.read, figures.accepted, figures.items_accepted, figures.reasons) == (1, 1, 4, {})

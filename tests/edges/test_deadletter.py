@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import zlib
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile, dead_letter_line
+from masivo_stream.core.letters import read_letter, write_letter
+from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import StorageError
+from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Entry, Rejected
 
 AT = datetime(2024, 5, 1, 12, 30, 0, 123_456, tzinfo=UTC)
+AT_TEXT = "2024-05-01T12:30:00.123Z"
 FIELDS = ["kind", "file", "line", "offset", "length", "items", "reason", "field", "message", "status", "batch", "at"]
 
 
@@ -57,11 +60,11 @@ class Folder:
         self.written = []
 
     def open_append(self, name):
-        return os.open(self.device or self.path / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return os.open(self.device or self.path / name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def read_lines(self, name):
+    def read(self, name):
         file = self.path / name
-        return file.read_bytes().splitlines(keepends=True) if file.exists() else []
+        return file.read_bytes() if file.exists() else b""
 
     def write(self, name, content):
         self.written.append((name, content))
@@ -77,7 +80,7 @@ def open_descriptors():
 
 def test_a_dead_letter_has_this_form():
     """Field by field, in this order, as one line of UTF-8."""
-    line = dead_letter_line(Kind.EVENTS, rejected(items=(1, 3), status=422, batch="b1", raw='{"ñ":1}'.encode()), AT)
+    line = write_letter(Kind.EVENTS, rejected(items=(1, 3), status=422, batch="b1", raw='{"ñ":1}'.encode()), AT_TEXT)
     assert line.decode() == (
         '{"kind":"events","file":"events.ndjson","line":7,"offset":120,"length":2,"items":[1,3],"reason":"wrong_type",'
         '"field":"events[3].order.value","message":"expected a number, found a string","status":422,"batch":"b1",'
@@ -87,7 +90,7 @@ def test_a_dead_letter_has_this_form():
 
 def test_what_is_not_known_is_null():
     """No field is left out."""
-    found = json.loads(dead_letter_line(Kind.CUSTOMERS, rejected(field=""), AT))
+    found = json.loads(write_letter(Kind.CUSTOMERS, rejected(field=""), AT_TEXT))
     assert list(found) == [*FIELDS, "raw"]
     assert (found["items"], found["status"], found["batch"], found["field"]) == (None, None, None, "")
 
@@ -97,7 +100,7 @@ def test_what_is_not_known_is_null():
 )
 def test_bytes_that_are_no_utf_8_come_as_base64(raw):
     """In place of the text, so that the original can always be had back."""
-    found = json.loads(dead_letter_line(Kind.EVENTS, rejected(raw=raw), AT))
+    found = json.loads(write_letter(Kind.EVENTS, rejected(raw=raw), AT_TEXT))
     assert list(found) == [*FIELDS, "raw_base64"]
     assert base64.b64decode(found["raw_base64"]) == raw
 
@@ -105,7 +108,7 @@ def test_bytes_that_are_no_utf_8_come_as_base64(raw):
 @given(raw=st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_the_original_bytes_can_always_be_had_back(raw):
     """Whatever they are; and the line ends at its newline only."""
-    line = dead_letter_line(Kind.EVENTS, rejected(raw=raw), AT)
+    line = write_letter(Kind.EVENTS, rejected(raw=raw), AT_TEXT)
     found = json.loads(line)
     assert (found["raw"].encode() if "raw" in found else base64.b64decode(found["raw_base64"])) == raw
     assert line.count(b"\n") == 1
@@ -117,7 +120,7 @@ def test_the_original_bytes_can_always_be_had_back(raw):
 )
 def test_texts_of_any_kind_stay_in_their_field(text):
     """A field's path and a server's words are foreign: lone surrogates become question marks, controls are escaped."""
-    line = dead_letter_line(Kind.EVENTS, rejected(field=text, message=text), AT)
+    line = write_letter(Kind.EVENTS, rejected(field=text, message=text), AT_TEXT)
     found = json.loads(line.decode())
     expected = text.encode("utf-8", "replace").decode()
     assert (found["field"], found["message"], list(found)) == (expected, expected, [*FIELDS, "raw"])
@@ -132,9 +135,11 @@ def test_texts_of_any_kind_stay_in_their_field(text):
         (datetime(2024, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), "2024-12-31T23:59:59.999Z"),
     ],
 )
-def test_the_moment_has_milliseconds_and_a_z(at, text):
+def test_the_moment_has_milliseconds_and_a_z(tmp_path, at, text):
     """One width, so that lines sort."""
-    assert json.loads(dead_letter_line(Kind.EVENTS, rejected(), at))["at"] == text
+    with closing(DeadLetterFile(Folder(tmp_path), Kind.EVENTS, lambda: at)) as letters:
+        letters.append([rejected()])
+    assert json.loads((tmp_path / "dead-letter.events.ndjson").read_bytes())["at"] == text
 
 
 # The file.
@@ -147,14 +152,14 @@ def test_letters_are_appended_to_the_kinds_file(tmp_path):
         letters.append([])
         letters.append(iter([rejected(line=3)]))
     content = (tmp_path / "dead-letter.events.ndjson").read_bytes()
-    assert content == b"".join(dead_letter_line(Kind.EVENTS, rejected(line=line), AT) for line in (1, 2, 3))
+    assert content == b"".join(write_letter(Kind.EVENTS, rejected(line=line), AT_TEXT) for line in (1, 2, 3))
 
 
 def test_what_was_never_counted_is_cut(tmp_path):
     """Lines behind the counted ones, torn or whole, will be written again; the counted ones stay."""
     file = tmp_path / "dead-letter.customers.ndjson"
     file.write_bytes(b"counted\nwhole\nto")
-    letters = DeadLetterFile(Folder(tmp_path), Kind.CUSTOMERS, wall, length=8)
+    letters = DeadLetterFile(Folder(tmp_path), Kind.CUSTOMERS, wall, length=8, crc=zlib.crc32(b"counted\n"))
     assert file.read_bytes() == b"counted\n"
     letters.append([rejected()])
     assert letters.length == file.stat().st_size
@@ -163,11 +168,39 @@ def test_what_was_never_counted_is_cut(tmp_path):
     assert file.read_bytes() == b""
 
 
-def test_a_file_that_lost_counted_lines_is_refused(tmp_path):
-    """Somebody emptied it: what it held cannot be known again."""
-    (tmp_path / "dead-letter.events.ndjson").write_bytes(b"x\n")
-    with pytest.raises(StorageError, match="lost lines"):
-        DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall, length=100)
+@pytest.mark.parametrize("left", [b"x\n", b"counteD\n", b"", b"counteD and longer\n"])
+def test_a_file_that_was_edited_is_left_alone(tmp_path, left):
+    """Somebody mended what it holds: nothing of it is cut, and what to do is said."""
+    file = tmp_path / "dead-letter.events.ndjson"
+    file.write_bytes(left)
+    descriptors = open_descriptors()
+    with pytest.raises(ConfigurationError, match="edited") as caught:
+        DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall, length=8, crc=zlib.crc32(b"counted\n"))
+    assert "retry" in caught.value.hint
+    assert file.read_bytes() == left
+    assert open_descriptors() == descriptors
+
+
+def test_length_and_checksum_are_the_files(tmp_path):
+    """Whatever was appended, the next process finds the file as these two say."""
+    letters = DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall)
+    for line in (1, 2, 3):
+        letters.append([rejected(line=line)])
+    letters.close()
+    DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall, length=letters.length, crc=letters.crc).close()
+
+
+@given(raw=st.binary(max_size=200))
+def test_a_letter_can_be_read_again(raw):
+    """With the record's bytes as they were."""
+    letter = read_letter(write_letter(Kind.EVENTS, rejected(raw=raw, items=(1,)), AT_TEXT))
+    assert (letter.body, letter.line, letter.items, letter.at) == (raw, 7, (1,), AT_TEXT)
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"{}", b"[1]", b'{"file":"f","line":1', b"\xff", b"[" * 100_000])
+def test_what_is_no_letter_is_none(line):
+    """Torn, foreign, deep: never an error."""
+    assert read_letter(line) is None
 
 
 def test_doubts_of_an_earlier_process_stay_listed(tmp_path):
@@ -190,7 +223,7 @@ def test_a_letter_is_there_at_once(tmp_path):
     """Before the file is closed: no buffer of ours can be lost."""
     letters = DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall)
     letters.append([rejected()])
-    assert (tmp_path / "dead-letter.events.ndjson").read_bytes() == dead_letter_line(Kind.EVENTS, rejected(), AT)
+    assert (tmp_path / "dead-letter.events.ndjson").read_bytes() == write_letter(Kind.EVENTS, rejected(), AT_TEXT)
     letters.close()
 
 
@@ -200,7 +233,7 @@ def test_a_large_letter_is_written_whole(tmp_path):
     with closing(DeadLetterFile(Folder(tmp_path), Kind.EVENTS, wall)) as letters:
         letters.append([large, rejected()])
     content = (tmp_path / "dead-letter.events.ndjson").read_bytes()
-    assert content == dead_letter_line(Kind.EVENTS, large, AT) + dead_letter_line(Kind.EVENTS, rejected(), AT)
+    assert content == write_letter(Kind.EVENTS, large, AT_TEXT) + write_letter(Kind.EVENTS, rejected(), AT_TEXT)
 
 
 def test_a_full_disk_is_told(tmp_path):

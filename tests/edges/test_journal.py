@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 import anyio
 import pytest
+from msgspec import structs
 
 from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, open_journal
+from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
@@ -158,36 +160,155 @@ async def test_what_a_commit_counts_is_on_the_disk_before_it(journal, path):
     assert seen == [[(5,)]]
 
 
-async def test_notes_that_come_together_are_one_commit(journal):
+async def test_notes_that_come_together_are_one_commit(path):
     """While one commit is under way the next ones gather; each caller returns when its own is durable."""
     commits = []
-    commit = journal._commit
-    journal._commit = lambda waiting: (commits.append(len(waiting)), commit(waiting))
-    async with anyio.create_task_group() as tasks:
-        for line in range(1, 41):
-            tasks.start_soon(journal.send, make_batch(Kind.EVENTS, [entry(line)]), progress(), nothing)
+
+    class Counted(GroupCommit):
+        def commit(self, notes):
+            commits.append(len(notes))
+            super().commit(notes)
+
+    with closing(open_journal(path, wall, commit_by=Counted)) as journal:
+        async with anyio.create_task_group() as tasks:
+            for line in range(1, 41):
+                tasks.start_soon(journal.send, make_batch(Kind.EVENTS, [entry(line)]), progress(), nothing)
+        assert journal.recount(Kind.EVENTS) == {"sending": 40}
     assert sum(commits) == 40
     assert len(commits) <= 4
-    assert journal.recount(Kind.EVENTS) == {"sending": 40}
 
 
-async def test_after_a_failure_nothing_is_written_any_more(journal):
-    """A journal that missed one note must not go on as if it had not; nobody waits for ever either."""
+def full():
+    raise OSError(28, "No space left on device")
 
-    def broken():
-        raise OSError(28, "No space left on device")
+
+async def test_after_a_failure_only_outcomes_are_written(journal):
+    """A run whose journal missed a note begins nothing any more; nobody waits for ever either."""
+
+    async def note():
+        with pytest.raises(StorageError):
+            await journal.note(Kind.EVENTS, progress(), full)
+        with pytest.raises(StorageError):
+            await journal.note(Kind.EVENTS, progress(), nothing)
 
     async with anyio.create_task_group() as tasks:
-        for sync in (broken, broken, broken):
-
-            async def note(sync=sync):
-                with pytest.raises(StorageError):
-                    await journal.note(Kind.EVENTS, progress(), sync)
-                with pytest.raises(StorageError):
-                    await journal.note(Kind.EVENTS, progress(), nothing)
-
+        for _ in range(3):
             tasks.start_soon(note)
+    with pytest.raises(StorageError):
+        await journal.send(make_batch(Kind.EVENTS, [entry(1)]), progress(), nothing)
     assert journal.figures(Kind.EVENTS) is None
+
+
+async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, reopened):
+    """The dead letters of a note that failed are in the commit of the outcome that comes after it."""
+    flying, never = make_batch(Kind.EVENTS, [entry(1)]), make_batch(Kind.EVENTS, [entry(9)])
+    await journal.send(flying, progress(), nothing)
+    with pytest.raises(StorageError):
+        await journal.send(never, progress(dead=[DeadRow(0, 5, None, "refused", None)]), full)
+    await journal.settle(Kind.EVENTS, flying.id, ACCEPTED, progress(frontier=12), nothing)
+    found = reopened(path)
+    assert found.resume(Kind.EVENTS).covered == {(0, 1): None, (0, 5): None}
+    assert found.recount(Kind.EVENTS) == {ACCEPTED: 1}  # and the one that never left is not there
+    assert found.figures(Kind.EVENTS).read == 12
+
+
+async def test_an_outcome_waits_for_space(path):
+    """It is tried until there is room again, and then it stands as if nothing had been."""
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    def full_at_first():
+        if len(pauses) < 3:
+            full()
+
+    with closing(open_journal(path, wall, sleep=sleep, patience=30)) as journal:
+        batch = make_batch(Kind.EVENTS, [entry(1)])
+        await journal.send(batch, progress(), nothing)
+        await journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(), full_at_first)
+        assert journal.recount(Kind.EVENTS) == {ACCEPTED: 1}
+    assert pauses == [0.5] * 3
+
+
+async def test_an_outcome_that_never_finds_space_is_named(path):
+    """After the drain time the run ends, and says of which batches it could not note the outcome."""
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    with closing(open_journal(path, wall, sleep=sleep, patience=2)) as journal:
+        batch = make_batch(Kind.EVENTS, [entry(1)])
+        await journal.send(batch, progress(), nothing)
+        with pytest.raises(StorageError, match=batch.id):
+            await journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(), full)
+    assert sum(pauses) == 2
+
+
+async def test_what_is_sent_again_stays_in_doubt_until_it_is_accepted(journal, path, reopened):
+    """On the wire by a person's word, it counts as in doubt, also for the process after a death."""
+    batch = make_batch(Kind.EVENTS, [entry(3)])
+    await journal.send(batch, progress(), nothing)
+    await journal.settle(Kind.EVENTS, batch.id, IN_DOUBT, progress(), nothing, why="lost")
+    await journal.send_again(batch.id)
+    assert journal.recount(Kind.EVENTS) == {IN_DOUBT: 1}
+    found = reopened(path).resume(Kind.EVENTS)
+    assert (found.doubtful, found.covered) == ((), {(0, 3): None})
+    assert [(doubt.batch, doubt.attempts, doubt.why) for doubt in journal.in_doubt(Kind.EVENTS)] == [
+        (batch.id, 2, "lost")
+    ]
+
+
+async def test_decisions_are_noted_with_time_and_reason(journal):
+    """In the transaction that carries them out."""
+    batch = make_batch(Kind.EVENTS, [entry(3)])
+    await journal.send(batch, progress(), nothing)
+    await journal.decide(
+        Kind.EVENTS, batch.id, ACCEPTED, progress(), nothing, what="accept", why="ana: seen in the dashboard"
+    )
+    assert journal.notes("accept") == [
+        ("2026-01-01T00:00:00.000+00:00", batch.id, "ana: seen in the dashboard"),
+    ]
+    assert journal.recount(Kind.EVENTS) == {ACCEPTED: 1}
+
+
+async def test_a_retry_is_one_commit(journal):
+    """The copy becomes an input, and the dead-letter file empty, at the same moment."""
+    rows = [DeadRow(0, 6, None, "refused", None)]
+    await journal.note(Kind.EVENTS, progress(letters_bytes=77, dead=rows), nothing)
+    (dead,) = journal.dead_at(Kind.EVENTS, 0, 6)
+    copy = KnownSource(1, "retry-1.events.ndjson", 5, b"", letters=True)
+    await journal.begin_retry([(Kind.EVENTS, copy, {dead.row})], "again")
+    assert journal.dead_at(Kind.EVENTS, 0, 6) == []
+    assert journal.sources(Kind.EVENTS) == [copy]
+    assert journal.resume(Kind.EVENTS).letters_bytes == 0
+
+
+async def test_a_dead_letter_is_found_by_its_place_in_the_export(journal):
+    """Also where it was read from a retry's copy; taken up again, it is gone."""
+    dead = [
+        DeadRow(0, 6, None, "invalid_value", 42, digest=9),
+        DeadRow(1, 1, None, "refused", None, of=(0, 6, (1, 2)), whole=False, items=2, judged=False),
+    ]
+    await journal.note(Kind.EVENTS, progress(dead=dead), nothing)
+    found = journal.dead_at(Kind.EVENTS, 0, 6)
+    assert [(row.record, row.items, row.whole, row.judged, row.digest) for row in found] == [
+        ((0, 6, None), 1, True, True, 9),
+        ((0, 6, (1, 2)), 2, False, False, 0),
+    ]
+    again = structs.replace(progress(), retried=[found[1].row])
+    await journal.note(Kind.EVENTS, again, nothing)
+    assert len(journal.dead_at(Kind.EVENTS, 0, 6)) == 1
+
+
+async def test_what_a_batch_brings_is_not_visible_yet(journal):
+    """However visible what came before it was."""
+    await journal.note(Kind.EVENTS, progress(), nothing)
+    await journal.mark_visible(Kind.EVENTS)
+    assert journal.resume(Kind.EVENTS).visible
+    await journal.send(make_batch(Kind.EVENTS, [entry(1)]), progress(), nothing)
+    assert not journal.resume(Kind.EVENTS).visible
 
 
 async def test_a_note_is_finished_even_when_its_caller_is_cancelled(journal):

@@ -7,21 +7,24 @@ of its process: from then on nothing of it reaches the world any more.
 
 import json
 from contextlib import closing
+from functools import partial
 
 import anyio
 import pytest
 from fakes import LOST, REFUSED, FakeApi, Remembering, event, record, transaction, write_export
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
-from masivo_stream.edges.journal import Journal, open_journal
+from masivo_stream.edges.journal import open_journal
+from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.edges.source import find_inputs
 from masivo_stream.edges.statedir import StateDir
-from masivo_stream.flow.migrate import _Run
 from masivo_stream.flow.resume import match_sources
+from masivo_stream.flow.run import Run
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 
@@ -43,21 +46,25 @@ class Life:
             raise Dead
 
 
-class MortalJournal(Journal):
+class MortalCommit(GroupCommit):
     """Dies before a commit, or right after it."""
 
-    life = None
+    def __init__(self, connection, life, **options):
+        super().__init__(connection, **options)
+        self.life = life
 
-    def _commit(self, waiting):
+    def commit(self, notes):
         self.life.operation()
-        super()._commit(waiting)
+        super().commit(notes)
         self.life.operation()
 
 
 class MortalState(StateDir):
     """Nothing is written by a dead process."""
 
-    life = None
+    def __init__(self, path, life):
+        super().__init__(path)
+        self.life = life
 
     def write(self, name, content):
         self.life.operation()
@@ -67,8 +74,8 @@ class MortalState(StateDir):
 class World:
     """What outlives a process: the server, the exports, the state directory."""
 
-    def __init__(self, path, answer=None, journal=MortalJournal):
-        self.path, self.answer, self.journal = path, answer, journal
+    def __init__(self, path, answer=None, commit=MortalCommit):
+        self.path, self.answer, self.commit = path, answer, commit
         self.state = path / "state"
         self.state.mkdir(mode=0o700)
         self.applied = {}
@@ -84,14 +91,17 @@ class World:
     async def _live(self, life):
         clock = FakeClock()
         api = self._api(clock, life)
-        state, journal = MortalState(self.state), open_journal(self.state / "journal.db", clock.wall)
-        journal.__class__, journal.life, state.life = self.journal, life, life
+        state, commit = MortalState(self.state, life), partial(self.commit, life=life)
+        journal = open_journal(self.state / "journal.db", clock.wall, commit_by=commit)
         settled = load_settings(flags={"limit": "1/1s", "base_url": "http://127.0.0.1:1/", "uploaders": 2})
         with closing(journal):
             try:
                 inputs = {kind: find_inputs([path]) for kind, path in self.exports.items()}
-                sources = {kind: await match_sources(journal, kind, found) for kind, found in inputs.items()}
-                run = _Run(settled, sources, state, journal, api, Remembering(), clock, lambda: 0.0)
+                sources = {
+                    kind: await match_sources(journal, kind, found, state_dir=self.state)
+                    for kind, found in inputs.items()
+                }
+                run = Run(settled, sources, state, journal, api, Remembering(), clock, lambda: 0.0)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(clock.run)
                     await run.go(handle_signals=False)
@@ -154,7 +164,7 @@ def items(records, field):
     return {(each["id"], json.dumps(item, sort_keys=True)) for each in records for item in each[field]}
 
 
-def make_world(path, journal=MortalJournal):
+def make_world(path, commit=MortalCommit):
     """Three kinds of some batches each, with faulty lines, a refused record, and a split one."""
 
     def answer(kind, entries, _body, _number):
@@ -163,7 +173,7 @@ def make_world(path, journal=MortalJournal):
             return REFUSED
         return LOST if kind is Kind.TRANSACTIONS and "c3" in named else None
 
-    world = World(path, answer, journal)
+    world = World(path, answer, commit)
     customers = [record(Kind.CUSTOMERS, number) for number in range(1200)]
     events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(50)]} for number in range(60)]
     events[30] = {"id": "c30", "events": [event(f"30-{i}") for i in range(1500)]}
@@ -224,9 +234,10 @@ def test_any_number_of_deaths(tmp_path_factory, deaths):
 def test_a_client_that_forgets_is_caught(tmp_path):
     """The harness is worth something: without the note before the wire it finds doubled items."""
 
-    class Forgetful(MortalJournal):
-        async def send(self, batch, progress, sync):
-            pass
+    class Forgetful(MortalCommit):
+        def commit(self, notes):
+            kept = [[told for told in note.own if "INSERT INTO batches" not in told[0]] for note in notes]
+            super().commit([replace(note, own=own) for note, own in zip(notes, kept, strict=True)])
 
     caught = 0
     for dies_at in range(2, 50, 5):

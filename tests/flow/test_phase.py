@@ -320,7 +320,7 @@ async def test_a_disk_that_is_full_stops_the_run(tmp_path):
     from masivo_stream.model.errors import StorageError
 
     class Full:
-        length = 0
+        length = crc = 0
 
         def sync(self):
             pass

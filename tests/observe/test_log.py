@@ -9,8 +9,11 @@ import pytest
 from masivo_stream.edges.log import configure_log
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import (
+    AccountShared,
+    AccountUnguarded,
     BatchSent,
     BatchWaits,
+    LettersTaken,
     LimitLearned,
     Notice,
     PhaseEnded,
@@ -135,6 +138,15 @@ CASES = [
     (
         Stopping(why="stopped by SIGTERM", in_flight=2),
         {"event": "stopping", "level": "warning", "why": "stopped by SIGTERM", "in_flight": 2},
+    ),
+    (AccountShared(), {"event": "account_shared", "level": "warning"}),
+    (
+        AccountUnguarded(shared_dir="/x", why="Permission denied"),
+        {"event": "account_unguarded", "level": "warning", "shared_dir": "/x", "why": "Permission denied"},
+    ),
+    (
+        LettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored=0),
+        {"event": "letters_taken", "level": "info", "kind": "events", "letters": 3, "mended": 1, "ignored": 0},
     ),
 ]
 

@@ -1,0 +1,83 @@
+"""`masivo-stream resolve`."""
+
+import sys
+from functools import partial
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from masivo_stream.cli.options import Common, Judging, Sending, Switch, settings_from
+from masivo_stream.model.errors import ConfigurationError
+
+Batches = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
+
+
+def resolve(
+    *,
+    accept: Batches = None,
+    discard: Batches = None,
+    resend: Batches = None,
+    reason: str = "",
+    yes: Annotated[bool, Switch] = False,
+    judging: Judging | None = None,
+    sending: Sending | None = None,
+    common: Common | None = None,
+) -> int:
+    """Show what is known of the batches in doubt, or decide what becomes of them.
+
+    Ends with 4 while something is in doubt, with 3 if there are dead letters, else with 0.
+
+    Example: `masivo-stream resolve --accept 3f2a --reason "seen in the dashboard"`
+
+    Parameters
+    ----------
+    accept
+        Batches that arrived: ids, beginnings of ids, or all.
+    discard
+        Batches to give up: their records become dead letters.
+    resend
+        Batches to send again, byte for byte. On a terminal it asks first. Refused where they are seen to be there.
+    reason
+        Why; it is journalled with the time and your name.
+    yes
+        Do not ask.
+    """
+    import anyio
+
+    from masivo_stream.cli.output import print_json, show_resolution, watching
+    from masivo_stream.flow.resolve import Decisions
+    from masivo_stream.flow.resolve import resolve as run
+
+    common, sending = common or Common(), sending or Sending()
+    settings = settings_from(common, judging, sending)
+    if resend and not yes and not _agreed(resend):
+        raise ConfigurationError(
+            "not agreed: nothing was sent", operation="send a batch again", hint="answer yes, or give --yes"
+        )
+    decisions = Decisions(
+        accept=tuple(accept or ()), discard=tuple(discard or ()), resend=tuple(resend or ()), reason=reason
+    )
+    with watching(settings.log, quiet=common.quiet, warnings_only=True) as observer:
+        work = partial(
+            run,
+            settings,
+            credentials=sending.credentials(),
+            decisions=decisions,
+            observer=observer,
+            handle_signals=True,
+        )
+        found = anyio.run(work)
+    if common.json:
+        print_json(found)
+    else:
+        show_resolution(found)
+    return found.exit_code
+
+
+def _agreed(batches: list[str]) -> bool:
+    """Ask, where somebody is there to answer; a script that names batches has decided."""
+    if not sys.stdin.isatty():
+        return True
+    sys.stderr.write(f"Send {', '.join(batches)} again? What was applied already is then doubled. Type yes: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() == "yes"

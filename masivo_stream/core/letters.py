@@ -1,0 +1,173 @@
+"""The dead letter on paper: one JSON line, as a run writes it, a person mends it, and a retry reads it again.
+
+The format is fixed (README): a person changes `raw`, or replaces `raw_base64` by it, and nothing else. A retry works on
+a copy of its own, whose lines say beside the record's bytes how the letter was counted (`Retried`).
+"""
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.decode import Decoder
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.progress import DeadRow
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.record import Blank, Death, Entry, Judgement, Line, Rejected, Retried
+
+_encode = msgspec.json.Encoder().encode
+
+UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})
+"""Reasons that stand for as long as the record is as it was: sent again, it might be applied beside the other one."""
+
+
+class Letter(Struct, kw_only=True):
+    """A line of a dead-letter file."""
+
+    file: str
+    line: int
+    offset: int
+    length: int
+    reason: str
+    at: str
+    items: tuple[int, ...] | None = None
+    field: str = ""
+    message: str = ""
+    status: int | None = None
+    batch: str | None = None
+    raw: str | None = None
+    raw_base64: str | None = None
+    earlier: tuple[Death, ...] = ()
+
+    @property
+    def body(self) -> bytes:
+        """The record's bytes.
+
+        Raises:
+            ValueError: there are none, or they are no base64.
+        """
+        if self.raw is not None:
+            return self.raw.encode()
+        if self.raw_base64 is None:
+            raise ValueError("neither raw nor raw_base64")
+        return base64.b64decode(self.raw_base64, validate=True)
+
+
+class _Retry(Struct, frozen=True, kw_only=True):
+    """A line of a retry's own copy."""
+
+    retried: Retried
+    body: bytes
+    mended: bool
+
+
+def write_letter(kind: Kind, rejected: Rejected, at: str) -> bytes:
+    """Return one line, newline included. The order of the fields is part of the format."""
+    old = rejected.retried
+    shown = rejected if old is None else old
+    fields: dict[str, Any] = {
+        "kind": kind,
+        "file": shown.file,
+        "line": shown.line,
+        "offset": shown.offset,
+        "length": shown.length,
+        "items": rejected.items if old is None else old.name_items(rejected.items),
+        "reason": rejected.reason,
+        "field": replace_surrogates(rejected.field),
+        "message": replace_surrogates(rejected.message),
+        "status": rejected.status,
+        "batch": rejected.batch,
+        "at": at,
+    }
+    try:
+        fields["raw"] = rejected.raw.decode()
+    except UnicodeDecodeError:
+        fields["raw_base64"] = base64.b64encode(rejected.raw).decode()
+    if old is not None:
+        fields["earlier"] = old.earlier
+    return _encode(fields) + b"\n"
+
+
+def replace_surrogates(text: str) -> str:
+    """Replace lone surrogates, which JSON can escape but UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def read_letter(line: bytes) -> Letter | None:
+    """Return a line of a dead-letter file, None if it is none."""
+    try:
+        letter = msgspec.json.decode(line, type=Letter)
+        _ = letter.body
+    except (ValueError, RecursionError, binascii.Error):
+        return None
+    return letter
+
+
+def write_retry(letter: Letter, dead: DeadRow, *, mended: bool) -> bytes:
+    """Return a letter as a line of a retry's copy; `dead` is what the journal knows of it."""
+    own = Death(
+        at=letter.at,
+        reason=dead.reason,
+        field=letter.field,
+        message=letter.message,
+        status=letter.status,
+        batch=letter.batch,
+    )
+    source, line, items = dead.record
+    retried = Retried(
+        row=dead.row,
+        source=source,
+        file=letter.file,
+        line=line,
+        offset=letter.offset,
+        length=letter.length,
+        items=items,
+        count=dead.items,
+        whole=dead.whole,
+        judged=dead.judged,
+        customer=dead.customer,
+        earlier=(*letter.earlier, own),
+    )
+    return _encode(_Retry(retried=retried, body=letter.body, mended=mended)) + b"\n"
+
+
+def read_retry(line: bytes) -> tuple[bytes, Retried]:
+    """Return the record's bytes, and where it stands, of a line that `write_retry` made."""
+    retry = msgspec.json.decode(line, type=_Retry)
+    return retry.body, retry.retried
+
+
+def judge_retry(decoder: Decoder, line: Line, file: str, source: int) -> Judgement:
+    """Judge the record in a line that `write_retry` made; whatever becomes of it knows where it comes from."""
+    retry = msgspec.json.decode(line.body, type=_Retry)
+    body, old = retry.body, retry.retried
+    if not body.strip() or (not retry.mended and old.earlier[-1].reason in UNMENDED_STAY):
+        return _as_before(line, file, retry)
+    judged = decoder.judge(Line(line.number, line.offset, body, len(body)), file, source)
+    cut = old.earlier[-1].reason == Reason.TOO_LONG and isinstance(judged, Rejected) and not retry.mended
+    if cut or isinstance(judged, Blank):  # only its beginning is known
+        return _as_before(line, file, retry)
+    if isinstance(judged, Entry):
+        return msgspec.structs.replace(judged, retried=old, length=line.length)
+    return msgspec.structs.replace(judged, retried=old)
+
+
+def _as_before(line: Line, file: str, retry: _Retry) -> Rejected:
+    """Reject a record for what it was rejected before."""
+    old, last = retry.retried, retry.retried.earlier[-1]
+    return Rejected(
+        file=file,
+        line=line.number,
+        offset=line.offset,
+        length=line.length,
+        reason=Reason(last.reason),
+        field=last.field,
+        message=last.message,
+        raw=retry.body,
+        item_count=old.count,
+        status=last.status,
+        batch=last.batch,
+        retried=old,
+    )

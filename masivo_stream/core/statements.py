@@ -1,0 +1,173 @@
+"""The journal in SQL: its tables, and what is noted as statements with parameters. Pure; `edges.journal` runs them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.progress import DeadRow, Figures, KnownSource, Progress, Reference, refer
+from masivo_stream.model.record import Place
+
+VERSION = 2
+
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE sources (
+  kind TEXT, number INTEGER, name TEXT, size INTEGER, identity BLOB, letters INTEGER, PRIMARY KEY (kind, number)
+) WITHOUT ROWID;
+CREATE TABLE progress (
+  kind TEXT PRIMARY KEY, frontier BLOB, checkpoint BLOB, figures BLOB, consumed BLOB, letters_bytes INTEGER,
+  letters_crc INTEGER, visible INTEGER
+) WITHOUT ROWID;
+CREATE TABLE batches (
+  seq INTEGER PRIMARY KEY, id TEXT, kind TEXT, state TEXT, records INTEGER, items INTEGER, bytes INTEGER,
+  attempts INTEGER, refs BLOB, high_source INTEGER, high_line INTEGER, sent_at TEXT, settled_at TEXT, why TEXT
+);
+CREATE UNIQUE INDEX batches_id ON batches (id);
+CREATE INDEX batches_refs ON batches (kind, state) WHERE refs IS NOT NULL;
+CREATE INDEX batches_state ON batches (kind, state);
+CREATE TABLE dead (
+  id INTEGER PRIMARY KEY, kind TEXT, source INTEGER, line INTEGER, indexes BLOB, reason TEXT, customer INTEGER,
+  items INTEGER, whole INTEGER, judged INTEGER, digest INTEGER, of_source INTEGER, of_line INTEGER, of_items BLOB,
+  taken INTEGER
+);
+CREATE INDEX dead_place ON dead (kind, source, line);
+CREATE INDEX dead_record ON dead (kind, of_source, of_line);
+CREATE INDEX dead_customer ON dead (customer) WHERE customer IS NOT NULL;
+CREATE TABLE notes (at TEXT, what TEXT, batch TEXT, detail TEXT);
+"""
+
+SENDING, ACCEPTED, REFUSED, IN_DOUBT, RESENDING = "sending", "accepted", "refused", "in_doubt", "resending"
+"""A batch's states. `resending` is in doubt and on the wire once more, by a person's word."""
+
+_SEND = """
+INSERT INTO batches (id, kind, state, records, items, bytes, attempts, refs, high_source, high_line, sent_at)
+VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = attempts + 1, sent_at = excluded.sent_at
+"""
+_PROGRESS = """
+INSERT INTO progress (kind, frontier, checkpoint, figures, consumed, letters_bytes, letters_crc, visible)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0)
+ON CONFLICT (kind) DO UPDATE SET
+  frontier = excluded.frontier, checkpoint = excluded.checkpoint, figures = excluded.figures,
+  consumed = excluded.consumed, letters_bytes = excluded.letters_bytes, letters_crc = excluded.letters_crc
+"""
+_DEAD = """
+INSERT INTO dead (kind, source, line, indexes, reason, customer, items, whole, judged, digest,
+  of_source, of_line, of_items)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# What a restart will not read again needs no places any more, but for the batch accepted last.
+_FORGET = """
+UPDATE batches SET refs = NULL
+WHERE kind = ? AND refs IS NOT NULL AND state IN (?, ?) AND (high_source, high_line) < (?, ?)
+  AND seq < (SELECT MAX(seq) FROM batches)
+"""
+_SOURCE = "INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters) VALUES (?, ?, ?, ?, ?, ?)"
+
+Statement = tuple[str, Sequence[Any]]
+
+pack = msgspec.msgpack.Encoder().encode
+read_references = msgspec.msgpack.Decoder(list[Reference]).decode
+read_place = msgspec.msgpack.Decoder(Place).decode
+read_consumed = msgspec.msgpack.Decoder(list[tuple[int, int, int]]).decode
+read_figures = msgspec.msgpack.Decoder(Figures).decode
+_read_indexes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
+
+
+def know_source(kind: Kind, source: KnownSource) -> Statement:
+    """Note an input of a kind."""
+    return (_SOURCE, (kind, source.number, source.name, source.size, source.identity, source.letters))
+
+
+def send(batch: Batch, at: str) -> list[Statement]:
+    """Note that the next thing that happens is the batch's first byte; what it brings is not visible yet."""
+    references = [refer(entry) for entry in batch.entries]
+    high = max(references, key=lambda reference: (reference.source, reference.line))
+    facts = (batch.id, batch.kind, SENDING, len(references), batch.items, len(batch.body))
+    hidden = "UPDATE progress SET visible = 0 WHERE kind = ?"
+    return [(_SEND, (*facts, pack(references), high.source, high.line, at)), (hidden, (batch.kind,))]
+
+
+def send_again(batch: str) -> Statement:
+    """Note that the next thing that happens is the first byte of a batch in doubt; `sent_at` stays the first one's."""
+    return ("UPDATE batches SET state = ?, attempts = attempts + 1 WHERE id = ?", (RESENDING, batch))
+
+
+def settle(batch: str, state: str | None, at: str, why: str) -> Statement:
+    """Note what came of an attempt; None where the batch certainly was not applied and may be sent again."""
+    if state is None:
+        return ("DELETE FROM batches WHERE id = ?", (batch,))
+    return ("UPDATE batches SET state = ?, settled_at = ?, why = ? WHERE id = ?", (state, at, why, batch))
+
+
+def progress(kind: Kind, made: Progress) -> list[Statement]:
+    """Note how far a kind has come."""
+    checkpoint = made.checkpoint
+    places = (pack(made.frontier), pack(checkpoint), pack(made.figures), pack(made.consumed))
+    statements: list[Statement] = [
+        (_PROGRESS, (kind, *places, made.letters_bytes, made.letters_crc)),
+        (_FORGET, (kind, ACCEPTED, REFUSED, checkpoint.source, checkpoint.line)),
+    ]
+    statements.extend(("DELETE FROM dead WHERE id = ?", (row,)) for row in made.retried)
+    statements.extend((_DEAD, _dead(kind, row)) for row in made.dead)
+    known = "UPDATE dead SET customer = NULL WHERE customer = ? AND kind = ?"
+    statements.extend((known, (customer, kind)) for customer in made.arrived)
+    return statements
+
+
+def begin_retry(kind: Kind, source: KnownSource, rows: Iterable[int]) -> list[Statement]:
+    """Note that these dead letters of a kind are an input now, and their file is empty."""
+    empty = "UPDATE progress SET letters_bytes = 0, letters_crc = 0 WHERE kind = ?"
+    taken = "UPDATE dead SET taken = 1 WHERE id = ?"
+    return [know_source(kind, source), (empty, (kind,)), *((taken, (row,)) for row in rows)]
+
+
+def take_note(what: str, batch: str, detail: str, at: str) -> Statement:
+    """Note what a person decided."""
+    return ("INSERT INTO notes (at, what, batch, detail) VALUES (?, ?, ?, ?)", (at, what, batch, detail))
+
+
+def _dead(kind: Kind, row: DeadRow) -> tuple[Any, ...]:
+    facts = (row.items, row.whole, row.judged, row.digest)
+    own = (row.source, row.line, row.indexes and pack(row.indexes))
+    source, line, items = row.of or own
+    of_items = pack(items) if isinstance(items, tuple) else items
+    return (kind, *own, row.reason, row.customer, *facts, source, line, of_items)
+
+
+DEAD_AT = """
+SELECT id, source, line, indexes, reason, customer, items, whole, judged, digest, of_source, of_line, of_items FROM dead
+WHERE kind = ? AND of_source = ? AND of_line = ? AND taken IS NULL ORDER BY id
+"""
+"""The dead letters of a record, by its place in the export, but those that a retry has taken."""
+
+
+def read_dead(row: Sequence[Any]) -> DeadRow:
+    """Return a row of `DEAD_AT` as a value."""
+    number, source, line, indexes, reason, customer, items, whole, judged, digest, *of = row
+    return DeadRow(
+        source=source,
+        line=line,
+        indexes=read_indexes(indexes),
+        reason=reason,
+        customer=customer,
+        items=items,
+        whole=bool(whole),
+        judged=bool(judged),
+        digest=digest,
+        of=(of[0], of[1], read_indexes(of[2])),
+        row=number,
+    )
+
+
+def read_indexes(blob: bytes | None) -> tuple[int, ...] | None:
+    """Return item indexes, None for all items."""
+    return None if blob is None else _read_indexes(blob)
+
+
+def read_sources(rows: Iterable[Sequence[Any]]) -> list[KnownSource]:
+    """Return rows of number, name, size, identity, letters as values."""
+    return [KnownSource(number, name, size, identity, bool(letters)) for number, name, size, identity, letters in rows]

@@ -1,0 +1,23 @@
+"""The journal: what is on the wire, what came of it, how far reading has come. SQLite, one writer, no personal data.
+
+Durable means `synchronous=FULL` in WAL mode: a commit is on the disk when it returns (SQLite docs, "Write-Ahead
+Logging" and PRAGMA synchronous). Rules that carry the delivery guarantee:
+
+* A batch is written down as `sending` before its first byte. Found so after a restart, nobody knows whether it was
+  applied: customers are sent again, events and transactions are in doubt.
+* An outcome is one transaction with the figures it changes and the dead letters it makes.
+* The dead-letter file is made durable before the commit that counts its lines; a restart cuts what is longer.
+* Reading resumes at the checkpoint, the lowest line without a fate; lines after it that have one are in
+  `Resume.covered`. A batch that was never on the wire leaves no trace: its lines are simply read again.
+* A disk that is full stops new requests. An outcome is worth waiting for: it is tried again for a while.
+
+Commits of several uploaders that come together become one (group commit), in a thread, so that the event loop goes on.
+What a batch costs here: some 4 KB, its places, until the checkpoint has passed it; then 200 bytes.
+"""
+
+from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING
+from masivo_stream.edges.journal.opening import open_journal
+from masivo_stream.edges.journal.reading import JournalReader
+from masivo_stream.edges.journal.writing import Journal
+
+__all__ = ["ACCEPTED", "IN_DOUBT", "REFUSED", "RESENDING", "SENDING", "Journal", "JournalReader", "open_journal"]

@@ -1,0 +1,133 @@
+"""What the journal knows, asked before the work begins and after it, and by `status` at any time."""
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from masivo_stream.core import statements as say
+from masivo_stream.core.covered import cover
+from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference
+
+
+class JournalReader:
+    """Questions to an open journal."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Use `open_journal`."""
+        self._connection = connection
+
+    def salt(self) -> bytes:
+        """Return the salt of this journal's hashes."""
+        return bytes(self._one("SELECT value FROM meta WHERE name = 'salt'")[0])
+
+    def sources(self, kind: Kind) -> list[KnownSource]:
+        """Return the inputs of `kind`, in reading order."""
+        return say.read_sources(
+            self._connection.execute(
+                "SELECT number, name, size, identity, letters FROM sources WHERE kind = ? ORDER BY number", (kind,)
+            )
+        )
+
+    def consumed(self, kind: Kind) -> dict[int, tuple[int, int]]:
+        """Return by source how many plain bytes are read, and their CRC-32."""
+        row = self._connection.execute("SELECT consumed FROM progress WHERE kind = ?", (kind,)).fetchone()
+        return {} if row is None else {number: (offset, crc) for number, offset, crc in say.read_consumed(row[0])}
+
+    def references(self, batch: str) -> list[Reference]:
+        """Return where the entries of a batch stand."""
+        return say.read_references(self._one("SELECT refs FROM batches WHERE id = ?", batch)[0])
+
+    def last_accepted(self, kind: Kind) -> tuple[list[Reference], datetime] | None:
+        """Return where the entries of the batch accepted last stand, and when that was; None if none was."""
+        row = self._connection.execute(
+            "SELECT refs, settled_at FROM batches WHERE kind = ? AND state = ? AND refs IS NOT NULL"
+            " ORDER BY settled_at DESC, seq DESC LIMIT 1",
+            (kind, ACCEPTED),
+        ).fetchone()
+        return None if row is None else (say.read_references(row[0]), datetime.fromisoformat(row[1]))
+
+    def sent(self) -> list[tuple[str, datetime, datetime, int]]:
+        """Return of each batch that may have been applied the kind, when it was sent and settled, and its records."""
+        rows = self._connection.execute(
+            "SELECT kind, sent_at, COALESCE(settled_at, sent_at), records FROM batches WHERE state != ? ORDER BY seq",
+            (REFUSED,),
+        )
+        moment = datetime.fromisoformat
+        return [(kind, moment(sent), moment(settled), records) for kind, sent, settled, records in rows]
+
+    def target(self) -> str:
+        """Return what the run goes to; empty before that is known."""
+        row = self._connection.execute("SELECT value FROM meta WHERE name = 'target'").fetchone()
+        return "" if row is None else str(row[0])
+
+    def missing_customers(self) -> list[int]:
+        """Return the hashes of customers that are dead letters or in doubt, in ascending order."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT customer FROM dead WHERE kind = ? AND customer IS NOT NULL ORDER BY customer",
+            (Kind.CUSTOMERS,),
+        )
+        return [row[0] for row in rows]
+
+    def in_doubt(self, kind: Kind) -> list[Doubt]:
+        """Return the batches in doubt."""
+        rows = self._connection.execute(
+            "SELECT id, kind, records, items, attempts, sent_at, why FROM batches"
+            " WHERE kind = ? AND state IN (?, ?) ORDER BY seq",
+            (kind, IN_DOUBT, RESENDING),
+        )
+        return [Doubt(batch, Kind(kind), *facts) for batch, kind, *facts in rows]
+
+    def letters_bytes(self, kind: Kind) -> int:
+        """Return how many bytes of a kind's dead-letter file are counted."""
+        row = self._connection.execute("SELECT letters_bytes FROM progress WHERE kind = ?", (kind,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def dead_at(self, kind: Kind, source: int, line: int) -> list[DeadRow]:
+        """Return the dead letters of a record, by its place in the export, but those that a retry has taken."""
+        rows = self._connection.execute(say.DEAD_AT, (kind, source, line))
+        return [say.read_dead(row) for row in rows]
+
+    def notes(self, what: str) -> list[tuple[str, str, str]]:
+        """Return what persons decided: when, about which batch, in what words."""
+        rows = self._connection.execute("SELECT at, batch, detail FROM notes WHERE what = ? ORDER BY rowid", (what,))
+        return [(at, batch, detail) for at, batch, detail in rows]
+
+    def recount(self, kind: Kind) -> dict[str, int]:
+        """Return the items of the kind's batches by state, counted anew from their rows."""
+        rows = self._connection.execute(
+            "SELECT CASE state WHEN ? THEN ? ELSE state END AS stands, SUM(items) FROM batches"
+            " WHERE kind = ? GROUP BY stands",
+            (RESENDING, IN_DOUBT, kind),
+        )
+        return dict(rows.fetchall())
+
+    def figures(self, kind: Kind) -> Figures | None:
+        """Return the figures last noted, None if the kind was not begun."""
+        row = self._connection.execute("SELECT figures FROM progress WHERE kind = ?", (kind,)).fetchone()
+        return None if row is None else say.read_figures(row[0])
+
+    def covered(self, kind: Kind, source: int, line: int) -> Covered:
+        """Return which records from a line on have a fate already."""
+        batches = self._connection.execute(
+            "SELECT refs FROM batches WHERE kind = ? AND state IN (?, ?, ?) AND (high_source, high_line) >= (?, ?)",
+            (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),
+        )
+        dead = self._connection.execute(
+            "SELECT source, line, indexes FROM dead WHERE kind = ? AND (source, line) >= (?, ?)", (kind, source, line)
+        )
+        return cover(
+            (reference for (blob,) in batches for reference in say.read_references(blob)),
+            ((source, line, say.read_indexes(blob)) for source, line, blob in dead),
+        )
+
+    def _one(self, sql: str, *parameters: object) -> Any:  # noqa: ANN401 - a row of SQLite
+        row = self._connection.execute(sql, parameters).fetchone()
+        if row is None:
+            raise LookupError(sql)
+        return row
+
+    def close(self) -> None:
+        """Close the file; what is noted is durable already."""
+        self._connection.close()

@@ -1,0 +1,113 @@
+"""What the journal is told. Coroutines return when it is durable."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from masivo_stream.core import statements as say
+from masivo_stream.core.statements import IN_DOUBT, RESENDING, SENDING
+from masivo_stream.edges.journal.commit import GroupCommit
+from masivo_stream.edges.journal.reading import JournalReader
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.progress import KnownSource, Progress, Resume
+
+
+class Journal(JournalReader):
+    """An open journal, and its only writer."""
+
+    def __init__(self, connection: sqlite3.Connection, wall: Callable[[], datetime], commit: GroupCommit) -> None:
+        """Use `open_journal`."""
+        super().__init__(connection)
+        self._wall = wall
+        self._write = commit.write
+
+    def resume(self, kind: Kind) -> Resume:
+        """Return where `kind` stands. What a dead process left on the wire is named as `doubtful`: settle it first."""
+        row = self._connection.execute(
+            "SELECT frontier, checkpoint, figures, letters_bytes, letters_crc, visible FROM progress WHERE kind = ?",
+            (kind,),
+        ).fetchone()
+        if row is None:
+            return Resume()
+        checkpoint = say.read_place(row[1])
+        doubtful = self._interrupted(kind)
+        return Resume(
+            start=checkpoint,
+            frontier=say.read_place(row[0]),
+            figures=say.read_figures(row[2]),
+            covered=self.covered(kind, checkpoint.source, checkpoint.line),
+            consumed=self.consumed(kind),
+            letters_bytes=row[3],
+            letters_crc=row[4],
+            visible=bool(row[5]),
+            doubtful=doubtful,
+        )
+
+    def _interrupted(self, kind: Kind) -> tuple[str, ...]:
+        """Return the batches a dead process left on the wire; where a repeat is harmless they are forgotten instead."""
+        execute = self._connection.execute
+        execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (IN_DOUBT, kind, RESENDING))
+        if CONTRACTS[kind].repeatable:
+            execute("DELETE FROM batches WHERE kind = ? AND state = ?", (kind, SENDING))
+            return ()
+        rows = execute("SELECT id FROM batches WHERE kind = ? AND state = ? ORDER BY seq", (kind, SENDING))
+        return tuple(row[0] for row in rows)
+
+    async def add_sources(self, kind: Kind, sources: Iterable[KnownSource]) -> None:
+        """Note the inputs of a kind, or what they have become (an export that was appended to)."""
+        await self._write([say.know_source(kind, source) for source in sources])
+
+    async def begin_retry(self, copies: Iterable[tuple[Kind, KnownSource, Iterable[int]]], detail: str) -> None:
+        """Note that dead letters (rows), copied to inputs, are to be read again, and their files are empty."""
+        noted = [told for kind, source, rows in copies for told in say.begin_retry(kind, source, rows)]
+        await self._write([*noted, say.take_note("retry", "", detail, self._now())])
+
+    def aim(self, target: str) -> None:
+        """Note what the run goes to, once."""
+        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('target', ?)", (target,))
+
+    async def take_note(self, what: str, detail: str, *, batch: str = "") -> None:
+        """Note what a person decided."""
+        await self._write([say.take_note(what, batch, detail, self._now())])
+
+    async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note that the next thing that happens is the batch's first byte."""
+        await self._write(say.send(batch, self._now()), say.progress(batch.kind, progress), sync)
+
+    async def send_again(self, batch: str) -> None:
+        """Note that the next thing that happens is the first byte of a batch that is in doubt."""
+        await self._write([say.send_again(batch)])
+
+    async def settle(
+        self,
+        kind: Kind,
+        batch: str,
+        state: str | None,
+        progress: Progress,
+        sync: Callable[[], None],
+        *,
+        why: str = "",
+    ) -> None:
+        """Note what came of an attempt; None where the batch certainly was not applied and may be sent again."""
+        own = say.settle(batch, state, self._now(), why)
+        await self._write([own], say.progress(kind, progress), sync, outcome_of=batch)
+
+    async def decide(
+        self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str
+    ) -> None:
+        """Note what a person decided about a batch in doubt: `what`, and `why`."""
+        now = self._now()
+        own = [say.settle(batch, state, now, why), say.take_note(what, batch, why, now)]
+        await self._write(own, say.progress(kind, progress), sync, outcome_of=batch)
+
+    async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note how far a kind has come."""
+        await self._write([], say.progress(kind, progress), sync)
+
+    async def mark_visible(self, kind: Kind, *, visible: bool = True) -> None:
+        """Note that its effects show, or that they do not yet."""
+        await self._write([("UPDATE progress SET visible = ? WHERE kind = ?", (visible, kind))])
+
+    def _now(self) -> str:
+        return self._wall().isoformat(timespec="milliseconds")

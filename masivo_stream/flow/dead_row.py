@@ -1,0 +1,31 @@
+"""What the journal keeps of a dead letter: hashes and places, so that a retry can find it and knows how it counted."""
+
+from masivo_stream.flow.missing import hash_bytes, hash_customer
+from masivo_stream.model.progress import DeadRow
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.record import Entry, Rejected
+
+
+def make_dead_row(letter: Rejected, source: int, salt: bytes, *, of: Entry | None = None) -> DeadRow:
+    """Return what the journal keeps of a dead letter; `of` is the entry it was, if it had been packed."""
+    old = letter.retried
+    customer = None if old is None else old.customer
+    if letter.reason is Reason.DUPLICATE_ID:  # the other record of it arrived
+        customer = None
+    elif letter.customer is not None:
+        customer = hash_customer(letter.customer, salt)
+    indexes = letter.items if letter.reason is Reason.CUSTOMER_NOT_MIGRATED else None
+    if of is not None:
+        indexes = of.indexes
+    return DeadRow(
+        source=source,
+        line=letter.line,
+        indexes=indexes,
+        reason=letter.reason,
+        customer=customer,
+        items=letter.item_count,
+        whole=(of is None or of.whole) and (old is None or old.whole),
+        judged=of is None,
+        digest=hash_bytes(letter.raw, salt),
+        of=None if old is None else (old.source, old.line, old.name_items(indexes)),
+    )

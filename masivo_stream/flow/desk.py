@@ -1,0 +1,124 @@
+"""The desk at which a kind's doubts are decided: its books opened, its records read once more."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from masivo_stream.core.pack import Packer
+from masivo_stream.core.retry import Decision, Halt, Hold, Settle
+from masivo_stream.core.tally import Fate, Tally
+from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
+from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.account import Account
+from masivo_stream.flow.judge import Source
+from masivo_stream.flow.missing import Missing
+from masivo_stream.flow.resume import known_inputs, match_sources, reread
+from masivo_stream.model.batch import Batch, make_batch
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import InputError
+from masivo_stream.model.outcome import Accepted, Refused, TooLarge
+from masivo_stream.model.progress import Doubt
+from masivo_stream.model.record import Entry
+from masivo_stream.model.settings import Settings
+
+
+class Desk:
+    """One kind's books, opened to decide what is in doubt."""
+
+    def __init__(
+        self, kind: Kind, account: Account, tally: Tally, sources: list[Source], journal: Journal, block_bytes: int
+    ) -> None:
+        self.kind, self.account, self.tally, self.sources = kind, account, tally, sources
+        self._journal, self._block_bytes = journal, block_bytes
+
+    @classmethod
+    async def open(
+        cls, kind: Kind, settings: Settings, state: StateDir, journal: Journal, clock: Clock, files: ExitStack
+    ) -> "Desk":
+        """Open a kind's books; what a dead process left on the wire is in doubt from now on."""
+        full = settings.source.check_export == "full"
+        sources = await match_sources(journal, kind, known_inputs(journal, kind), state_dir=state.path, full=full)
+        resume = journal.resume(kind)
+        letters = DeadLetterFile(state, kind, clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
+        files.callback(letters.close)
+        doubts = InDoubtFile(state, kind, batches=[doubt.batch for doubt in journal.in_doubt(kind)])
+        tally = Tally(CONTRACTS[kind], resume.figures)
+        account = Account(
+            kind,
+            resume=resume,
+            missing=Missing(),
+            salt=journal.salt(),
+            journal=journal,
+            packer=Packer(CONTRACTS[kind], max_body_bytes=settings.upload.max_body_bytes, open_batches=1),
+            tally=tally,
+            dead_letters=letters,
+            doubts=doubts,
+            clock=clock,
+            remember_accepted=1,
+        )
+        desk = cls(kind, account, tally, sources, journal, settings.source.block_bytes)
+        for batch in resume.doubtful:
+            await account.doubt(batch, await desk.entries(batch))
+        for doubt in desk.doubts():
+            if doubt.batch not in doubts.listed:
+                doubts.add(doubt.batch, await desk.entries(doubt.batch))
+        return desk
+
+    def doubts(self) -> list[Doubt]:
+        """Return the batches in doubt."""
+        return self._journal.in_doubt(self.kind)
+
+    async def entries(self, batch: str) -> list[Entry]:
+        """Read a batch's entries once more."""
+        return await reread(self.sources, self.kind, self._journal.references(batch), self._block_bytes)
+
+    async def again(self, batch: str) -> Batch:
+        """Compose a batch once more.
+
+        Raises:
+            InputError: its bytes are not those that were sent.
+        """
+        made = make_batch(self.kind, await self.entries(batch))
+        if made.id != batch:
+            raise InputError(
+                "its records are not what was sent",
+                operation="send a batch again",
+                place=f"batch {batch} of {self.kind}",
+                hint="restore the export as it was",
+            )
+        return made
+
+    async def take_note(self, what: str, batch: str, why: str) -> None:
+        """Note a decision before it is carried out."""
+        await self._journal.take_note(what, why, batch=batch)
+
+
+class Again:
+    """Keeps account of a batch in doubt that is sent again (`flow.upload.Keeper`)."""
+
+    def __init__(self, account: Account, entries: Sequence[Entry], why: str) -> None:
+        self._account, self._entries, self._why = account, list(entries), why
+
+    async def begin(self, batch: Batch) -> None:
+        """Note that the next thing that happens is the batch's first byte."""
+        await self._account.send_again(batch.id)
+
+    async def conclude(self, batch: Batch, decision: Decision) -> None:
+        """Note what came of it: only an acceptance settles a doubt."""
+        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
+            await self._account.decide(batch.id, self._entries, Fate.ACCEPTED, what="resent", why=self._why)
+            return
+        await self._account.stay_in_doubt(batch.id, f"sent again: {_word(decision)}")
+
+
+def _word(decision: Decision) -> str:
+    match decision:
+        case Settle(Refused(status=status, message=message)):
+            return f"refused ({status}): {message}"
+        case Settle(TooLarge(message)):
+            return f"too large (413): {message}"
+        case Hold(why) | Halt(why=why):
+            return why
+        case _:
+            return "not taken"

@@ -1,0 +1,149 @@
+"""Evidence: what reading back tells of a batch in doubt. Presence proves, absence does not.
+
+* Transactions can be read back one by one: the same reward, type, amount and date of issue is the record itself, for a
+  customer's transactions are migrated once (guides/migrate-customers).
+* Events cannot. But purchases make the system recalculate the customer's metrics, so metrics that are younger than the
+  batch make it likely that it was applied; a native purchase, or another batch, has the same effect.
+
+What shows nothing may still be in the server's queue: it is looked at again after a settling time. A lost answer proves
+nothing about atomicity either, so a batch is looked at in several of its records.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.edges.clock import Clock
+from masivo_stream.flow.visible import UNREADABLE_IDS, Read, Reader, updated_at
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.record import Entry
+from masivo_stream.model.resolution import Evidence, Verdict
+
+_NOT_FOUND = 404
+_READ = frozenset({200, _NOT_FOUND})
+
+
+class TransactionReader(Reader, Protocol):
+    """Who reads back customers and their transactions."""
+
+    async def read_transactions(self, customer: str, year: int) -> Read:
+        """Read one customer's transactions of a year."""
+        ...
+
+
+class _Transaction(Struct):
+    reward_id: str
+    type: str
+    amount: Decimal
+    issued_at: datetime
+
+
+class _Entry(Struct):
+    transactions: list[_Transaction]
+
+
+class _Answer(Struct):
+    data: list[_Transaction]
+
+
+class _Event(Struct):
+    type: str
+
+
+class _Events(Struct):
+    events: list[_Event]
+
+
+async def look(
+    kind: Kind,
+    entries: Sequence[Entry],
+    *,
+    sent_at: datetime,
+    probes: int,
+    reader: TransactionReader,
+    clock: Clock,
+    settle: float,
+) -> Evidence:
+    """Read back up to `probes` of a batch's entries, spread over it.
+
+    Where nothing shows, and the batch was sent less than `settle` seconds ago, wait that long and look again.
+    """
+    sample = _spread([entry for entry in entries if _telling(kind, entry)], probes)
+    found = await _count(kind, sample, sent_at, reader)
+    age = (clock.wall() - sent_at).total_seconds()
+    if found is not None and found < len(sample) and age < settle:
+        await clock.sleep(min(settle, settle - age))
+        found = await _count(kind, sample, sent_at, reader)
+    if not sample or found is None:
+        return Evidence(verdict=Verdict.UNKNOWN, looked_at=len(sample), found=0)
+    if not found:
+        verdict = Verdict.ABSENT
+    elif kind is Kind.EVENTS:
+        verdict = Verdict.LIKELY
+    else:
+        verdict = Verdict.PRESENT if found == len(sample) else Verdict.PARTLY
+    return Evidence(verdict=verdict, looked_at=len(sample), found=found)
+
+
+async def _count(kind: Kind, sample: Sequence[Entry], sent_at: datetime, reader: TransactionReader) -> int | None:
+    """Return how many of the entries show; None if nothing could be read."""
+    shows: Callable[[Entry], Awaitable[bool | None]]
+    if kind is Kind.TRANSACTIONS:
+
+        async def shows(entry: Entry) -> bool | None:
+            return await _transaction_shows(entry, reader)
+    else:
+
+        async def shows(entry: Entry) -> bool | None:
+            return await _metrics_moved(entry, sent_at, reader)
+
+    seen = [await shows(entry) for entry in sample]
+    return None if all(one is None for one in seen) else sum(bool(one) for one in seen)
+
+
+def _telling(kind: Kind, entry: Entry) -> bool:
+    """Tell whether reading back can say anything about an entry."""
+    if entry.customer in UNREADABLE_IDS:
+        return False
+    if kind is Kind.TRANSACTIONS:
+        return True
+    return any(event.type == "PURCHASE" for event in msgspec.json.decode(entry.body, type=_Events).events)
+
+
+def _spread(entries: Sequence[Entry], most: int) -> list[Entry]:
+    """Return at most `most` entries, the first and the last among them, evenly spread."""
+    if len(entries) <= most:
+        return list(entries)
+    return [entries[step * (len(entries) - 1) // max(1, most - 1)] for step in range(most)]
+
+
+async def _transaction_shows(entry: Entry, reader: TransactionReader) -> bool | None:
+    wanted = msgspec.json.decode(entry.body, type=_Entry, strict=False).transactions[0]
+    read = await reader.read_transactions(entry.customer, wanted.issued_at.year)
+    if not isinstance(read.attempt, Answer) or read.attempt.status not in _READ:
+        return None
+    try:
+        return any(_same(wanted, there) for there in msgspec.json.decode(read.body, type=_Answer, strict=False).data)
+    except (ValueError, RecursionError):
+        return False if read.attempt.status == _NOT_FOUND else None
+
+
+def _same(one: _Transaction, other: _Transaction) -> bool:
+    return (
+        (one.reward_id.lower(), one.type, one.amount) == (other.reward_id.lower(), other.type, other.amount)
+        and other.issued_at.tzinfo is not None
+        and abs(one.issued_at - other.issued_at) < timedelta(milliseconds=1)
+    )
+
+
+async def _metrics_moved(entry: Entry, sent_at: datetime, reader: Reader) -> bool | None:
+    read = await reader.read_customer(entry.customer)
+    if not isinstance(read.attempt, Answer) or read.attempt.status not in _READ:
+        return None
+    moment = updated_at(read.body)
+    return moment is not None and moment >= sent_at

@@ -1,0 +1,135 @@
+"""Open what a run stands on: its state directory, its journal, its claim on exports and account."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from masivo_stream.edges.claims import claim, default_shared_dir, name_account
+from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.config import is_loopback
+from masivo_stream.edges.journal import Journal, open_journal
+from masivo_stream.edges.secret import Credentials
+from masivo_stream.edges.source import STDIN, Input
+from masivo_stream.edges.statedir import StateDir, own_state_dir
+from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.reverted import leave_reverted
+from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.notices import AccountShared, AccountUnguarded
+from masivo_stream.model.settings import Settings
+
+
+@contextmanager
+def open_run(settings: Settings, clock: Clock) -> Iterator[tuple[StateDir, Journal]]:
+    """Own the state directory and open its journal; a run that was taken back is put aside first.
+
+    Raises:
+        ConfigurationError: it cannot be used, or a revert of it was begun and not ended.
+        StorageError: it cannot be written.
+    """
+    with own_state_dir(settings.state.state_dir) as state:
+        leave_reverted(state, clock)
+        journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
+        with closing(journal):
+            _check_target(journal, settings)
+            yield state, journal
+
+
+def _check_target(journal: Journal, settings: Settings) -> None:
+    """Check that the run goes where it went before: it would not send again what another account has."""
+    journal.aim(target := _target(settings.api.base_url))
+    if journal.target() != target:
+        raise ConfigurationError(
+            f"the run in this state directory goes to {journal.target()}, not to {target}",
+            operation="open the run",
+            place=settings.state.state_dir,
+            hint="choose another --state-dir for another account",
+        )
+
+
+def _target(base_url: str) -> str:
+    """Name what a URL leads to: the vendor has several hosts, a sandbox another port every time."""
+    host = urlsplit(base_url).hostname or ""
+    return "this machine" if is_loopback(base_url) else ".".join(host.split(".")[-2:])
+
+
+@contextmanager
+def open_known_run(settings: Settings, clock: Clock, operation: str) -> Iterator[tuple[StateDir, Journal]]:
+    """Open a run that is there already.
+
+    Raises:
+        ConfigurationError: there is none, or as `open_run` says.
+        StorageError: it cannot be written.
+    """
+    if not (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
+        raise ConfigurationError(
+            "no run stands here",
+            operation=operation,
+            place=settings.state.state_dir,
+            hint="name the migration's --state-dir",
+        )
+    with open_run(settings, clock) as opened:
+        yield opened
+
+
+@contextmanager
+def claim_account(
+    settings: Settings, credentials: Credentials, exports: Iterable[str], observer: Observer
+) -> Iterator[None]:
+    """Keep other runs on this machine from sending the same exports to the same account.
+
+    Raises:
+        ConfigurationError: another run is at it.
+    """
+    account = name_account(
+        settings.api.base_url,
+        api_key=credentials.api_key.reveal() if credentials.api_key else None,
+        token=credentials.token.reveal() if credentials.token else None,
+    )
+    shared = Path(settings.state.shared_dir) if settings.state.shared_dir else default_shared_dir(os.environ)
+    files = [path for path in exports if path != STDIN]
+    with ExitStack() as claims:
+        try:
+            others = claims.enter_context(claim(shared, account, files, state_dir=settings.state.state_dir))
+        except OSError as error:
+            observer.notify(AccountUnguarded(shared_dir=str(shared), why=error.strerror or str(error)))
+        else:
+            if others:
+                observer.notify(AccountShared())
+        yield
+
+
+def check_key(settings: Settings, credentials: Credentials) -> None:
+    """Check that the sandbox's key stays on this machine.
+
+    Raises:
+        ConfigurationError: it would not.
+    """
+    key = credentials.api_key
+    if key is not None and key.reveal() == SANDBOX_API_KEY and not is_loopback(settings.api.base_url):
+        raise ConfigurationError(
+            "the sandbox's key opens no account elsewhere",
+            operation="read the secrets",
+            place="MASIVO_API_KEY",
+            hint="set the account's own key",
+        )
+
+
+def check_inputs(inputs: Mapping[Kind, list[Input]]) -> None:
+    """Check that there is something to read, and standard input at most once.
+
+    Raises:
+        ConfigurationError: it is not so.
+    """
+    if not inputs:
+        raise ConfigurationError(
+            "there is nothing to read",
+            operation="read the command",
+            hint="name exports with --customers, --events or --transactions",
+        )
+    if sum(source.path == STDIN for found in inputs.values() for source in found) > 1:
+        raise ConfigurationError(
+            "standard input is named twice", operation="read the command", hint="only one export can come that way"
+        )

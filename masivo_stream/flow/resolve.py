@@ -1,0 +1,277 @@
+"""Resolve: what is known of the batches in doubt, and a person's decision about each.
+
+Accepted: it arrived, by evidence. Discarded: it is given up, its records become dead letters. Sent again: the same
+bytes in the same request; refused, or in doubt once more, it stays in doubt. Every decision is journalled with time,
+person and reason. Nothing here is done without being asked for, batch by batch.
+"""
+
+import getpass
+import os
+import random
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.pace import Pacer
+from masivo_stream.core.retry import Health, Settle
+from masivo_stream.core.tally import Fate
+from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.secret import Credentials
+from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.conclude import agrees, stand
+from masivo_stream.flow.desk import Again, Desk
+from masivo_stream.flow.evidence import look
+from masivo_stream.flow.gate import Gate
+from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.flow.opening import check_key, claim_account, open_known_run
+from masivo_stream.flow.reader import PacedReader
+from masivo_stream.flow.report import read_report, revise, write_report
+from masivo_stream.flow.run import make_policy
+from masivo_stream.flow.sender import ApiSender, open_sender
+from masivo_stream.flow.signals import work_under
+from masivo_stream.flow.upload import Delivery
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import ConfigurationError, ExitCode
+from masivo_stream.model.outcome import Accepted
+from masivo_stream.model.progress import Doubt
+from masivo_stream.model.record import Entry
+from masivo_stream.model.resolution import InDoubt, Resolution, Verdict
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import KindSummary
+
+ALL = "all"
+SHORTEST_ID = 4
+"""A batch may be named by the beginning of its id."""
+
+_OPERATION = "resolve what is in doubt"
+
+
+class Decisions(Struct, frozen=True, kw_only=True):
+    """Batches by what is to become of them: ids, their beginnings, or `all`."""
+
+    accept: tuple[str, ...] = ()
+    discard: tuple[str, ...] = ()
+    resend: tuple[str, ...] = ()
+    reason: str = ""
+
+
+async def resolve(
+    settings: Settings,
+    *,
+    credentials: Credentials,
+    decisions: Decisions | None = None,
+    observer: Observer | None = None,
+    handle_signals: bool = False,
+    clock: Clock | None = None,
+    chance: Callable[[], float] = random.random,
+) -> Resolution:
+    """Carry out decisions, then look at what is in doubt still.
+
+    Raises:
+        ConfigurationError: there is no run, a batch is not in doubt, or one to be sent again is there already.
+        InputError: an export is not there, or not what it was.
+        StorageError: the state directory cannot be written.
+    """
+    check_key(settings, credentials)
+    clock, told = clock or SystemClock(), Observers([observer] if observer else [])
+    with ExitStack() as files:
+        state, journal = files.enter_context(open_known_run(settings, clock, _OPERATION))
+        report = read_report(state, stand(journal))
+        desks = await open_desks(settings, state, journal, clock, files)
+        exports = [source.input.path for desk in desks for source in desk.sources if not source.letters]
+        files.enter_context(claim_account(settings, credentials, exports, told))
+        async with open_sender(settings.api, credentials, clock) as sender:
+            work = Work(settings, desks, sender, told, clock, chance)
+            chosen = work.choose(decisions or Decisions())
+            await work_under(work.brake, lambda: work.go(chosen), observer=told, handle_signals=handle_signals)
+        found = _conclude(journal, work, chosen)
+        revised = revise(report, found.kinds, closes=found.closes)
+        if revised is not None:
+            write_report(state, revised)
+        if work.brake.cause is not None:
+            raise work.brake.cause
+    return found
+
+
+def _conclude(journal: Journal, work: "Work", chosen: "Chosen") -> Resolution:
+    kinds = stand(journal)
+    closes = all(figures.closes and agrees(journal, Kind(kind), figures) for kind, figures in kinds.items())
+    return Resolution(
+        exit_code=_exit_code(kinds, in_doubt=bool(work.left), closes=closes),
+        accepted=tuple(doubt.batch for doubt in chosen.accept),
+        discarded=tuple(doubt.batch for doubt in chosen.discard),
+        resent=tuple(work.arrived),
+        in_doubt=tuple(work.left),
+        kinds=kinds,
+        closes=closes,
+    )
+
+
+async def open_desks(
+    settings: Settings, state: StateDir, journal: Journal, clock: Clock, files: ExitStack
+) -> list[Desk]:
+    """Open the books of every kind that can be in doubt."""
+    return [
+        await Desk.open(kind, settings, state, journal, clock, files)
+        for kind in Kind
+        if not CONTRACTS[kind].repeatable and journal.figures(kind) is not None
+    ]
+
+
+def _exit_code(kinds: dict[str, KindSummary], *, in_doubt: bool, closes: bool) -> ExitCode:
+    """Name what is left; what is pending is not this command's business."""
+    if not closes:
+        return ExitCode.BUG
+    if in_doubt:
+        return ExitCode.IN_DOUBT
+    return ExitCode.DEAD_LETTERS if any(figures.dead for figures in kinds.values()) else ExitCode.COMPLETE
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """Decisions about batches that are in doubt indeed."""
+
+    accept: tuple[Doubt, ...]
+    discard: tuple[Doubt, ...]
+    resend: tuple[Doubt, ...]
+    reason: str
+
+
+class Work:
+    """The decisions carried out, under the brake."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        desks: list[Desk],
+        sender: ApiSender,
+        observer: Observer,
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self._settings, self._desks, self._sender = settings, {desk.kind: desk for desk in desks}, sender
+        self._observer, self._clock, self._chance = observer, clock, chance
+        self.brake = Brake(clock, drain_time=settings.upload.drain_time)
+        self._gates = (Gate(Pacer(settings.limits.limit), clock), Gate(Pacer(settings.limits.general_limit), clock))
+        self._reader = PacedReader(sender, self._gates[1])
+        self._health = Health()
+        self.arrived: list[str] = []
+        self.left: list[InDoubt] = []
+
+    def choose(self, decisions: Decisions) -> Chosen:
+        """Find the batches that decisions are about.
+
+        Raises:
+            ConfigurationError: a name stands for no batch in doubt, or for several; or a batch is named twice.
+        """
+        chosen = Chosen(
+            accept=tuple(self._find(decisions.accept)),
+            discard=tuple(self._find(decisions.discard)),
+            resend=tuple(self._find(decisions.resend)),
+            reason=decisions.reason,
+        )
+        named = [doubt.batch for doubt in (*chosen.accept, *chosen.discard, *chosen.resend)]
+        if len(named) > len(set(named)):
+            raise ConfigurationError(
+                "a batch is named for two decisions", operation=_OPERATION, hint="decide one thing of a batch"
+            )
+        return chosen
+
+    def _find(self, names: Iterable[str]) -> Iterable[Doubt]:
+        doubts = [doubt for desk in self._desks.values() for doubt in desk.doubts()]
+        chosen: dict[str, Doubt] = {}
+        for name in names:
+            found = [doubt for doubt in doubts if name == ALL or _names(name, doubt.batch)]
+            if not found or (len(found) > 1 and name != ALL):
+                raise ConfigurationError(
+                    f"{'no batch' if not found else 'more than one batch'} in doubt is named {name}",
+                    operation=_OPERATION,
+                    place=name,
+                    hint="masivo-stream resolve without a decision lists them",
+                )
+            chosen.update((doubt.batch, doubt) for doubt in found)
+        return chosen.values()
+
+    async def go(self, chosen: Chosen) -> None:
+        """Carry out what was chosen, then look at what is left."""
+        why = f"{_who()}: {chosen.reason or 'no reason given'}"
+        for what, doubts, fate in (("accept", chosen.accept, Fate.ACCEPTED), ("discard", chosen.discard, Fate.DEAD)):
+            for doubt in doubts:
+                desk = self._desks[doubt.kind]
+                entries = await desk.entries(doubt.batch)
+                await desk.account.decide(doubt.batch, entries, fate, what=what, why=why)
+        for doubt in chosen.resend:
+            await self._resend(doubt, why)
+        for desk in self._desks.values():
+            self.left.extend([await self._look(doubt) for doubt in desk.doubts()])
+
+    async def _resend(self, doubt: Doubt, why: str) -> None:
+        """Send a batch again, unless it is seen to be there.
+
+        Raises:
+            ConfigurationError: it is.
+            InputError: its bytes cannot be had again.
+        """
+        desk = self._desks[doubt.kind]
+        batch = await desk.again(doubt.batch)
+        evidence = (await self._look(doubt)).evidence
+        if evidence.verdict in {Verdict.PRESENT, Verdict.PARTLY}:
+            raise ConfigurationError(
+                f"{evidence.found} of {evidence.looked_at} records looked at are there: it would double them",
+                operation="send a batch again",
+                place=f"batch {doubt.batch} of {doubt.kind}",
+                hint="--accept it; or --discard it, and retry the records that are not there",
+            )
+        await desk.take_note("resend", doubt.batch, why)
+        delivery = Delivery(
+            doubt.kind,
+            sender=self._sender,
+            gates=self._gates,
+            policy=make_policy(self._settings),
+            brake=self.brake,
+            clock=self._clock,
+            chance=self._chance,
+            health=self._health,
+            tally=desk.tally,
+            observer=self._observer,
+        )
+        decision = await delivery.deliver(batch, Again(desk.account, batch.entries, why))
+        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
+            self.arrived.append(doubt.batch)
+
+    async def _look(self, doubt: Doubt) -> InDoubt:
+        entries = await self._desks[doubt.kind].entries(doubt.batch)
+        evidence = await look(
+            doubt.kind,
+            entries,
+            sent_at=datetime.fromisoformat(doubt.sent_at),
+            probes=self._settings.visible.evidence_probes,
+            reader=self._reader,
+            clock=self._clock,
+            settle=self._settings.visible.events_settle,
+        )
+        return InDoubt(**msgspec.structs.asdict(doubt), evidence=evidence, places=_places(entries))
+
+
+def _who() -> str:
+    """Name who decides; a container's user need not have a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def _names(name: str, batch: str) -> bool:
+    return name == batch or (len(name) >= SHORTEST_ID and batch.startswith(name))
+
+
+def _places(entries: Iterable[Entry]) -> tuple[tuple[str, int, int], ...]:
+    found: dict[str, list[int]] = {}
+    for entry in entries:
+        file, line = entry.record
+        found.setdefault(file, []).append(line)
+    return tuple((file, min(lines), max(lines)) for file, lines in found.items())

@@ -1,0 +1,183 @@
+"""One run over a state directory: the kinds in their order, a wait between them, an ordered end."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from masivo_stream.core.pace import Pacer
+from masivo_stream.core.pack import Packer
+from masivo_stream.core.retry import Health, RetryPolicy
+from masivo_stream.core.tally import Tally
+from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
+from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.account import Account
+from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.conclude import agrees, conclude
+from masivo_stream.flow.gate import Gate
+from masivo_stream.flow.judge import Source, make_decoder
+from masivo_stream.flow.missing import Missing
+from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.phase import Phase
+from masivo_stream.flow.reader import PacedReader
+from masivo_stream.flow.resume import begin_at, reread
+from masivo_stream.flow.sender import ApiSender
+from masivo_stream.flow.signals import work_under
+from masivo_stream.flow.upload import Delivery
+from masivo_stream.flow.visible import look_for, wait_until_visible
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import MasivoStreamError, StorageError
+from masivo_stream.model.progress import Resume
+from masivo_stream.model.record import Entry
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import Summary
+
+
+class Run:
+    """One migration under way."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: Mapping[Kind, list[Source]],
+        state: StateDir,
+        journal: Journal,
+        sender: ApiSender,
+        observer: Observer,
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self._settings, self._sources, self._state, self._journal = settings, sources, state, journal
+        self._sender, self._observer, self._clock, self._chance = sender, observer, clock, chance
+        self._brake = Brake(clock, drain_time=settings.upload.drain_time)
+        self._migration_gate = Gate(Pacer(settings.limits.limit), clock)
+        self._general_gate = Gate(Pacer(settings.limits.general_limit), clock)
+        self._reader = PacedReader(sender, self._general_gate)
+        self._health = Health()
+        self._max_body_bytes = settings.upload.max_body_bytes
+        self._phases: dict[Kind, Phase] = {}
+
+    async def go(self, *, handle_signals: bool) -> None:
+        """Work until done or stopped. What was in flight has landed, or its drain time is over."""
+        await work_under(self._brake, self._migrate_all, observer=self._observer, handle_signals=handle_signals)
+
+    async def _migrate_all(self) -> None:
+        kinds = list(self._sources)
+        for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
+            resume = self._journal.resume(kind)
+            with ExitStack() as files:
+                phase = self._phases[kind] = await self._open_phase(kind, resume, files)
+                await phase.run()
+            self._max_body_bytes = phase.target_bytes
+            if phase.input_error is not None:
+                raise phase.input_error
+            if following is not None and (phase.account.last_accepted or not resume.visible):
+                await self._wait_until_visible(kind, phase)
+
+    async def _wait_until_visible(self, kind: Kind, phase: Phase) -> None:
+        accepted, accepted_at = list(phase.account.last_accepted), phase.account.accepted_at
+        if not accepted and (last := self._journal.last_accepted(kind)) is not None:
+            references, accepted_at = last
+            accepted = await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
+        if accepted:
+            await wait_until_visible(
+                kind,
+                accepted,
+                accepted_at=accepted_at,
+                reader=self._reader,
+                clock=self._clock,
+                settings=self._settings.visible,
+                observer=self._observer,
+            )
+        await self._journal.mark_visible(kind)
+
+    def _packer(self, kind: Kind) -> Packer:
+        """Return a packer that makes use of what a 413 taught an earlier kind."""
+        upload = self._settings.upload
+        packer = Packer(CONTRACTS[kind], max_body_bytes=upload.max_body_bytes, open_batches=upload.open_batches)
+        packer.shrink(self._max_body_bytes)
+        return packer
+
+    async def _look_for(self, batch: Batch) -> bool:
+        customers = (entry.customer for entry in batch.entries)
+        return await look_for(customers, reader=self._reader, clock=self._clock, settings=self._settings.visible)
+
+    async def _entries_of(self, kind: Kind, batch: str) -> list[Entry]:
+        references = self._journal.references(batch)
+        return await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
+
+    async def _open_phase(self, kind: Kind, resume: Resume, files: ExitStack) -> Phase:
+        tally = Tally(CONTRACTS[kind], resume.figures)
+        dead_letters = DeadLetterFile(
+            self._state, kind, self._clock.wall, length=resume.letters_bytes, crc=resume.letters_crc
+        )
+        files.callback(dead_letters.close)
+        doubts = InDoubtFile(self._state, kind, batches=[doubt.batch for doubt in self._journal.in_doubt(kind)])
+        delivery = Delivery(
+            kind,
+            sender=self._sender,
+            gates=(self._migration_gate, self._general_gate),
+            policy=make_policy(self._settings),
+            brake=self._brake,
+            clock=self._clock,
+            chance=self._chance,
+            health=self._health,
+            tally=tally,
+            observer=self._observer,
+        )
+        for doubt in self._journal.in_doubt(kind):
+            if doubt.batch not in doubts.listed:  # the process before died between the note and the list
+                doubts.add(doubt.batch, await self._entries_of(kind, doubt.batch))
+        missing = (
+            Missing() if kind is Kind.CUSTOMERS else Missing(self._journal.missing_customers(), self._journal.salt())
+        )
+        packer = self._packer(kind)
+        account = Account(
+            kind,
+            resume=resume,
+            missing=missing,
+            salt=self._journal.salt(),
+            journal=self._journal,
+            packer=packer,
+            tally=tally,
+            dead_letters=dead_letters,
+            doubts=doubts,
+            clock=self._clock,
+            remember_accepted=self._settings.visible.visible_probes,
+        )
+        for batch in resume.doubtful:
+            await account.doubt(batch, await self._entries_of(kind, batch))
+        return Phase(
+            begin_at(self._sources[kind], resume),
+            account=account,
+            decoder=make_decoder(kind, self._settings),
+            packer=packer,
+            delivery=delivery,
+            look_for=self._look_for,
+            brake=self._brake,
+            clock=self._clock,
+            observer=self._observer,
+            uploaders=self._settings.upload.uploaders,
+            hand_off=self._settings.upload.hand_off,
+            block_bytes=self._settings.source.block_bytes,
+            max_line_bytes=self._settings.validation.max_line_bytes,
+        )
+
+    def summary(self, failure: MasivoStreamError | None = None) -> Summary:
+        """Tell what became of every record read; `failure` is what went wrong after the work."""
+        kinds = {kind.value: phase.account.figures() for kind, phase in self._phases.items()}
+        closes = all(figures.closes for figures in kinds.values())
+        if not isinstance(self._brake.cause, StorageError):  # a journal that could not be written is behind
+            closes = closes and all(agrees(self._journal, Kind(kind), figures) for kind, figures in kinds.items())
+        return conclude(kinds, self._brake.cause or failure, closes=closes)
+
+
+def make_policy(settings: Settings) -> RetryPolicy:
+    """Return when to repeat, as the settings say."""
+    return RetryPolicy(
+        first_delay=settings.retry.first_delay,
+        longest_delay=settings.retry.longest_delay,
+        outage_limit=settings.retry.outage_limit,
+        longest_hold=settings.limits.longest_hold,
+    )

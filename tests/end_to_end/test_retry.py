@@ -1,0 +1,154 @@
+"""Dead letters, mended in place and sent again by the installed command."""
+
+import json
+import subprocess
+import time
+
+import pytest
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving
+
+pytestmark = pytest.mark.slow
+
+
+def letters(directory, kind):
+    path = directory / "state" / f"dead-letter.{kind}.ndjson"
+    return lines(path) if path.exists() else []
+
+
+def retry(served, directory, *arguments):
+    sending = ["--base-url", served.url, "--limit", "none", "--state-dir", directory / "state"]
+    return run("retry", *sending, "--json", *arguments, key=served.key, MASIVO_FIRST_PROBE="0.1")
+
+
+def mend(directory, kind, change):
+    """Rewrite the `raw` of each letter by `change(letter)`; None leaves it."""
+    path = directory / "state" / f"dead-letter.{kind}.ndjson"
+    mended = []
+    for letter in lines(path):
+        raw = change(letter)
+        if raw is not None:
+            letter.pop("raw_base64", None)
+            letter["raw"] = raw
+        mended.append(json.dumps(letter, ensure_ascii=False))
+    path.write_text("".join(line + "\n" for line in mended))
+
+
+def spoil(path, numbers, *, hide_ids=True):
+    """Break some lines of an export, of some of them the ids as well; return what stood there."""
+    content = path.read_bytes().splitlines(keepends=True)
+    right = {number: content[number - 1].decode().rstrip("\n") for number in numbers}
+    for number in numbers:
+        record = json.loads(content[number - 1])
+        record["id"] = 5 if number % 2 == 0 and hide_ids else record["id"]
+        content[number - 1] = json.dumps({**record, "name": 7}).encode() + b"\n"
+    path.write_bytes(b"".join(content))
+    return right
+
+
+@pytest.fixture
+def spoiled(served, export):
+    """Three migrated kinds, some of whose customers are dead letters; the right lines; the ledger wanted in the end."""
+    directory = export(600)
+    wanted = expected_ledger(directory)
+    right = spoil(directory / "customers.ndjson", [10, 200, 600])
+    done = served.migrate(directory)
+    assert done.returncode == 3, done.stderr
+    return directory, right, wanted
+
+
+def test_mended_letters_arrive_and_so_does_what_waited_for_them(served, spoiled):
+    """The customers first, then their events and transactions, that were held back or refused without them."""
+    directory, right, wanted = spoiled
+    assert [letter["line"] for letter in letters(directory, "customers")] == [10, 200, 600]
+    assert len(letters(directory, "events")) == 3
+    mend(directory, "customers", lambda letter: right[letter["line"]])
+    done = retry(served, directory)
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["outcome"], summary["closes"]) == (0, "complete", True), done.stderr
+    assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
+    assert [letters(directory, kind) for kind in KINDS] == [[], [], []]
+    assert {figures["read"] for figures in summary["kinds"].values()} == {600}
+    again = served.migrate(directory)  # the first command still goes on from here, and finds nothing to do
+    assert again.returncode == 0, again.stderr
+    assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
+
+
+def test_what_is_not_mended_stays_and_costs_no_request(served, spoiled):
+    """With its history; one that was mended arrives."""
+    directory, right, _ = spoiled
+    before = served.ledger()["requests"]["customers"]
+    mend(directory, "customers", lambda letter: right[200] if letter["line"] == 200 else None)
+    done = retry(served, directory)
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["closes"]) == (3, True), done.stderr
+    left = letters(directory, "customers")
+    assert [(letter["line"], len(letter["earlier"])) for letter in left] == [(10, 1), (600, 1)]
+    assert summary["kinds"]["customers"]["dead"] == 2
+    sent = sum(served.ledger()["requests"]["customers"].values()) - sum(before.values())
+    assert sent == 1
+    assert retry(served, directory).returncode == 3
+    assert [len(letter["earlier"]) for letter in letters(directory, "customers")] == [2, 2]
+    assert sum(served.ledger()["requests"]["customers"].values()) - sum(before.values()) == 1
+
+
+def test_mended_letters_are_never_overwritten(served, spoiled):
+    """`migrate` refuses to go on over them, and says which command takes them."""
+    directory, right, _ = spoiled
+    mend(directory, "customers", lambda letter: right[letter["line"]])
+    path = directory / "state" / "dead-letter.customers.ndjson"
+    content = path.read_bytes()
+    done = served.migrate(directory)
+    assert done.returncode == 2
+    assert "retry" in json.loads(done.stdout)["hint"]
+    assert path.read_bytes() == content
+
+
+def test_a_line_that_is_no_letter_is_named(served, spoiled):
+    """And nothing is taken."""
+    directory, _, _ = spoiled
+    path = directory / "state" / "dead-letter.customers.ndjson"
+    content = path.read_bytes().replace(b"\n", b"\nrubbish\n", 1)
+    path.write_bytes(content)
+    done = retry(served, directory)
+    assert done.returncode == 5
+    assert b"line 2" in done.stderr
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_a_retry_that_is_killed_goes_on(tmp_path, export, round_):
+    """Wherever it dies, the next one brings every letter to one end, and none arrives twice."""
+    directory = export(400)
+    wanted = expected_ledger(directory)
+    right = spoil(directory / "customers.ndjson", range(1, 401), hide_ids=False)
+    with serving(tmp_path, "--limits", "none") as served:
+        assert served.migrate(directory).returncode == 3
+        assert len(letters(directory, "customers")) == 400
+        mend(directory, "customers", lambda letter: right[letter["line"]])
+        environment = clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.1")
+        sending = ["--base-url", served.url, "--limit", "1/0.05s", "--max-body-bytes", "20000"]
+        command = [COMMAND, "retry", *sending, "--state-dir", directory / "state"]
+        for wait in (0.45, 0.6, 0.9, 1.3):
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(wait + round_ / 10)
+            process.kill()
+            process.wait(20)
+        done = retry(served, directory)
+        summary = json.loads(done.stdout)
+        ledger = served.ledger()
+    assert summary["closes"]
+    assert set(ledger["customers"]) == set(wanted["customers"])
+    for kind in ("events", "transactions"):
+        path = directory / "state" / f"in-doubt.{kind}.ndjson"
+        doubtful = {line["customer"] for line in lines(path)} if path.exists() else set()
+        dead = {json.loads(letter["raw"])["id"] for letter in letters(directory, kind)}
+        assert wanted[kind].keys() - ledger[kind].keys() <= doubtful | dead
+        for customer, applied in ledger[kind].items():
+            assert applied == wanted[kind][customer]
+
+
+def test_there_must_be_a_run(tmp_path, served):
+    """Letters of a dry run belong to none."""
+    done = retry(served, tmp_path)
+    assert done.returncode == 2
+    assert b"no run stands here" in done.stderr
