@@ -92,8 +92,9 @@ class Tally:
                 self._items_skipped += skipped
                 self._sendable_items += items
                 self._sendable_records += 1
-            case Rejected(item_count=items, reason=reason):
-                self._items_read += items
+            case Rejected(item_count=items, skipped_items=skipped, reason=reason):
+                self._items_read += items + skipped
+                self._items_skipped += skipped
                 self._items_rejected += items
                 self._rejected += 1
                 self._items[Fate.DEAD] += items

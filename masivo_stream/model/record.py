@@ -132,6 +132,8 @@ class Rejected(Struct, frozen=True, gc=False, kw_only=True):
     """The items concerned, None for all of them or where that is not known."""
     item_count: int = 0
     """How many items the record would have put on the wire, 0 where that is not known."""
+    skipped_items: int = 0
+    """Items beside them that are not to be migrated (reversed events), where the record was valid."""
     status: int | None = None
     batch: str | None = None
     customer: str | None = None
@@ -180,6 +182,7 @@ def reject_entry(
         raw=entry.body,
         items=items or entry.indexes,
         item_count=entry.items,
+        skipped_items=entry.skipped_items,
         status=status,
         batch=batch,
         customer=entry.customer,
