@@ -176,6 +176,10 @@ class Packer:
         start = 0
         while start < entry.items:
             batch = self._open[0] if self._open else self._new(packed)
+            if start == 0 and self._fits(batch, entry):  # nothing is to be split any more: its own bytes
+                batch.add(entry)
+                self._close_if_full(batch, packed)
+                return
             room = self._contract.max_items - batch.items
             space = self._target_bytes - batch.size - bool(batch.entries) - sliced.frame_bytes + 1
             end = start
