@@ -136,7 +136,7 @@ class Packer:
         return (
             batch.items + entry.items <= self._contract.max_items
             and len(batch.entries) < self._contract.max_records
-            and batch.size + len(entry.body) + 1 <= self._target_bytes
+            and batch.size + len(entry.body) + bool(batch.entries) <= self._target_bytes
         )
 
     def _close_if_full(self, batch: _Open, packed: Packed) -> None:
