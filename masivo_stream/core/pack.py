@@ -186,6 +186,8 @@ class Packer:
             while end < entry.items and end - start < room and len(sliced.items[end]) + 1 <= space:
                 space -= len(sliced.items[end]) + 1
                 end += 1
+            if start == 0 and end == entry.items and batch.entries:
+                end = 0  # it would fit here only without its spaces: whole, it goes into the next one as it stands
             if end == start and not batch.entries:
                 end += 1  # one item larger than the target: alone
             if end > start:
