@@ -298,3 +298,14 @@ def test_an_open_batch_is_filled_up_to_the_last_byte(room, expected):
 def test_lower_bound(records, items, expected):
     """Whichever of the two limits binds more."""
     assert lower_bound(CONTRACTS[Kind.EVENTS], records=records, items=items) == expected
+
+
+@pytest.mark.parametrize("spare", range(8))
+def test_a_record_that_is_not_split_keeps_its_spaces(spare):
+    """Whatever room the batch before it has left: without its spaces the record might just fit there."""
+    first = entry(Kind.EVENTS, items=1, line=1, pads=(0,))
+    second = msgspec.structs.replace(first, line=2, body=first.body.replace(b"{", b"{  ", 1).replace(b":", b" :", 1))
+    most = len(make_batch(Kind.EVENTS, [first, second]).body) - spare
+    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=most, open_batches=1)
+    batches = [*packer.feed([first, second]).batches, *packer.flush()]
+    assert [found.body for batch in batches for found in batch.entries] == [first.body, second.body]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.record import Blank, Death, Entry, Judgement, Rejected, Retried, Skipped
+from masivo_stream.model.record import Blank, Death, Entry, Judgement, Rejected, Retried, Skipped, reject_entry
 
 EVENTS = CONTRACTS[Kind.EVENTS]
 WHOLE = entry(Kind.EVENTS)
@@ -283,3 +283,14 @@ def test_a_part_that_is_mended_mends_its_record():
     tally.settled([entry], Fate.ACCEPTED)
     figures = tally.summary([], seconds=0)
     assert (figures.read, figures.accepted, figures.items_accepted, figures.reasons) == (1, 1, 4, {})
+
+
+def test_items_that_are_skipped_count_for_a_record_that_is_held_back():
+    """Its other items are dead; these are read and skipped all the same."""
+    tally = Tally(CONTRACTS[Kind.EVENTS])
+    tally.judged(
+        reject_entry(record(1, items=3, skipped=2), Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
+    )
+    figures = tally.summary([], seconds=0)
+    assert (figures.items_read, figures.items_dead, figures.items_skipped) == (5, 3, 2)
+    assert figures.closes
