@@ -1,0 +1,226 @@
+"""Exports that grow, and what is to be expected of each of their lines, known without the code under test."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec import Raw
+from msgspec import json as msgspec_json
+
+from masivo_stream.model.contract import CONTRACTS, Kind
+
+_raw_fields = msgspec_json.Decoder(dict[str, Raw]).decode
+_raw_items = msgspec_json.Decoder(list[Raw]).decode
+
+
+@dataclass(frozen=True)
+class Line:
+    """A physical line: where it stands, its bytes, and what is to become of it."""
+
+    kind: Kind
+    source: int
+    number: int
+    offset: int
+    raw: bytes
+    fate: str
+    """`blank`, `skipped`, `faulty`, or `valid`."""
+    keys: tuple[str | None, ...] = ()
+    """The names of its items, which no other item has; None for one that is not to travel."""
+    items: int = 0
+    """How many items it has as far as it can be read."""
+    repeated: bool = False
+    """Its customer stands on an earlier line, too."""
+
+    @property
+    def place(self):
+        return self.source, self.number
+
+    @property
+    def travelling(self):
+        """The indexes of the items that are to travel."""
+        return tuple(index for index, key in enumerate(self.keys) if key is not None)
+
+    def slices(self):
+        """Return the raw bytes of the other fields, and of each item by its name."""
+        return take_apart(self.kind, self.raw)
+
+
+def take_apart(kind, raw):
+    """Return a record's raw fields but its items, and its items' raw bytes by their names."""
+    fields = {name: bytes(value) for name, value in _raw_fields(raw).items()}
+    if kind is Kind.CUSTOMERS:
+        return fields, {json.loads(fields["name"]): raw}
+    items = [bytes(item) for item in _raw_items(fields.pop(CONTRACTS[kind].item_field))]
+    return fields, {_key(json.loads(item)): item for item in items}
+
+
+def _key(item):
+    return item["order"]["purchase_id"] if "order" in item else item["details"]
+
+
+@dataclass
+class Recipe:
+    """How to make one line: a shape, a number of items, a way to spell."""
+
+    shape: str
+    items: int = 1
+    spelling: int = 0
+    crlf: bool = False
+
+
+NOPE = b'"nope"'
+"""Stands in what the server refuses."""
+
+SHAPES = (
+    "plain", "plain", "plain", "refused", "one_refused", "faulty", "broken", "not_text", "blank", "skipped",
+    "partly_skipped", "large", "repeated",
+)  # fmt: skip
+_SPACES = ("", " ", "  ")
+_EXTRAS = ("", '"x":1.50', '"é":"\\u00e9\\/","y":[1e2, {"id":"c0"}]')
+
+
+@dataclass
+class Exports:
+    """The exports of all kinds; each kind's are numbered in reading order."""
+
+    folder: Path
+    lines: dict[Kind, list[Line]] = field(default_factory=lambda: {kind: [] for kind in Kind})
+    paths: dict[Kind, list[Path]] = field(default_factory=lambda: {kind: [] for kind in Kind})
+    places: dict[str, tuple[Line, int]] = field(default_factory=dict)
+    """Where each travelling item stands: its line and index there."""
+    count: int = 0
+
+    def append(self, kind, recipes, *, source, unfinished):
+        """Write lines behind an export, or into a new one; `unfinished` leaves the last newline out."""
+        source = min(source, len(self.paths[kind]))
+        if source == len(self.paths[kind]):
+            self.paths[kind].append(self.folder / f"{kind}-{source}.ndjson")
+        path = self.paths[kind][source]
+        content = path.read_bytes() if path.exists() else b""
+        if content and not content.endswith(b"\n"):
+            content += b"\n"
+        for recipe in recipes:
+            line = self._line(kind, source, len(content), recipe)
+            self.lines[kind].append(line)
+            self.places.update((line.keys[index], (line, index)) for index in line.travelling)
+            content += line.raw + (b"\r\n" if recipe.crlf else b"\n")
+        if unfinished and recipes and self.lines[kind][-1].raw:
+            content = content.rstrip(b"\r\n")
+        self._write(path, content)
+
+    def _write(self, path, content):
+        path.write_bytes(content)
+        self.count += 1
+        os.utime(path, (self.count, self.count))  # the real time would be chance
+
+    def edit(self, kind, source, offset):
+        """Change one byte, or append a line; returns how to undo that."""
+        path = self.paths[kind][source]
+        content = path.read_bytes()
+        if offset is None:
+            self._write(path, content + b'\n{"id": "new"}\n')
+        else:
+            self._write(path, content[:offset] + bytes([content[offset] ^ 1]) + content[offset + 1 :])
+        return lambda: self._write(path, content)
+
+    def lines_in_order(self, kind):
+        return sorted(self.lines[kind], key=lambda line: line.place)
+
+    def line_at(self, kind, source, number):
+        return next(line for line in self.lines[kind] if line.place == (source, number))
+
+    def _line(self, kind, source, offset, recipe):
+        number = 1 + sum(line.source == source for line in self.lines[kind])
+        raw, fate, keys, items = self._made(kind, recipe)
+        repeated = recipe.shape == "repeated"
+        return Line(kind, source, number, offset, raw, fate, keys, items, repeated)
+
+    def _made(self, kind, recipe):
+        """Return a line's bytes, its fate, its items' names and their number."""
+        match recipe.shape:
+            case "blank":
+                return b" " * recipe.spelling, "blank", (), 0
+            case "broken":
+                return b'{"id": "c0", ', "faulty", (), 0
+            case "not_text":
+                return b'{"id": "\xff"}', "faulty", (), 0
+            case "faulty":
+                return b'{"id": 5, "raw": 1}', "faulty", (), int(kind is Kind.CUSTOMERS)
+            case _ if kind is Kind.CUSTOMERS:
+                return self._customer(recipe)
+            case _:
+                return self._items(kind, recipe)
+
+    def _customer(self, recipe):
+        key = self._name()
+        customer = "c0" if recipe.shape == "repeated" else f"c{self.count}"
+        fields = [
+            f'"id":"{customer}"', f'"name":"{key}"', f'"email":"{key}@x.example"',
+            '"registration_date":"2020-01-01T00:00:00Z"',
+        ]  # fmt: skip
+        if recipe.shape in ("refused", "one_refused"):
+            fields.append(NOPE.decode() + ":1")
+        if recipe.shape == "large":
+            fields.append(f'"pad":"{"x" * 1200}"')
+        if recipe.shape in ("skipped", "partly_skipped"):
+            return _spell([*fields, '"deleted":true'], recipe.spelling), "skipped", (None,), 1
+        return _spell(fields, recipe.spelling), "valid", (key,), 1
+
+    def _items(self, kind, recipe):
+        event = kind is Kind.EVENTS
+        names = [self._name() for _ in range(recipe.items)]
+        gone = _skipped_ones(recipe) if event else set()
+        marks = ["" for _ in names]
+        if recipe.shape == "one_refused":
+            marks[-1] = f',{NOPE.decode()}:{{"a": 1}}'
+        if recipe.shape == "large":
+            marks[-1] = f',"pad":"{"x" * 1200}"'
+        for index in gone:
+            marks[index] = ',"status":"REVERSED"'
+        write = _event if event else _transaction
+        items = (", " if recipe.spelling else ",").join(
+            write(name, mark) for name, mark in zip(names, marks, strict=True)
+        )
+        # Customers of events come often, and from among the migrated ones; those of transactions only once.
+        customer = f"c{self.count % 5}" if event else "t0" if recipe.shape == "repeated" else f"t{self.count}"
+        fields = [f'"id":"{customer}"', f'"{CONTRACTS[kind].item_field}":[{items}]']
+        if recipe.shape == "refused":
+            fields.append(NOPE.decode() + ":1")
+        keys = tuple(None if index in gone else name for index, name in enumerate(names))
+        fate = "valid" if any(keys) else "skipped"
+        return _spell(fields, recipe.spelling), fate, keys, recipe.items
+
+    def _name(self):
+        self.count += 1
+        return f"n{self.count}"
+
+
+def _skipped_ones(recipe):
+    match recipe.shape:
+        case "skipped":
+            return set(range(recipe.items))
+        case "partly_skipped":
+            return set(range(0, recipe.items, 3))
+        case _:
+            return set()
+
+
+def _spell(fields, spelling):
+    space, extra = _SPACES[spelling], _EXTRAS[spelling]
+    return ("{" + space + f",{space}".join([*fields, extra] if extra else fields) + space + "}").encode()
+
+
+def _event(name, mark):
+    order = f'"order":{{"purchase_id":"{name}","value":1.0,"discounted_value":1,"products":[{_PRODUCT}],{_CASH}}}'
+    return f'{{"type":"PURCHASE",{order},"fulfilled":true,{_ISSUED},"resolved_at":null,"brand_id":null{mark}}}'
+
+
+def _transaction(name, mark):
+    return f'{{"reward_id":"{_REWARD}","type":"ACCUMULATION","amount":4,{_ISSUED},"details":"{name}"{mark}}}'
+
+
+_PRODUCT = '{"sku":"a","amount":1,"value":1}'
+_CASH = '"payment_method":"CASH"'
+_ISSUED = '"issued_at":"2024-01-30T17:50:19Z"'
+_REWARD = "ec9a5bfb-c2f1-4cf0-b509-247e47b96b65"

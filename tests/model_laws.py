@@ -1,0 +1,266 @@
+"""The laws of the model test: journal, files, server and exports held against each other.
+
+Nothing here goes through the code under test but the schema of the journal: its rows are read as they stand.
+"""
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from contextlib import closing
+
+import msgspec
+from model_exports import take_apart
+
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.progress import Figures
+from masivo_stream.model.record import Place
+
+_place = msgspec.msgpack.Decoder(Place).decode
+_figures = msgspec.msgpack.Decoder(Figures).decode
+_consumed = msgspec.msgpack.Decoder(list[tuple[int, int, int]]).decode
+_indexes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
+_WORST = ("ACCEPTED", "DEAD", "IN_DOUBT")
+
+
+class Audit:
+    """One kind's rows, read at a moment at which no process is alive."""
+
+    def __init__(self, world, kind):
+        self.world, self.kind = world, kind
+        self.lines = world.exports.lines_in_order(kind)
+        self.letters, self.doubts = world.files(kind)
+        with closing(sqlite3.connect(world.state / "journal.db")) as journal:
+            row = journal.execute(
+                "SELECT frontier, checkpoint, figures, consumed, letters_bytes FROM progress WHERE kind = ?", (kind,)
+            ).fetchone()
+            self.states = dict(journal.execute("SELECT id, state FROM batches WHERE kind = ?", (kind,)).fetchall())
+            dead = journal.execute("SELECT source, line, indexes, reason FROM dead WHERE kind = ?", (kind,)).fetchall()
+        self.dead = [(source, line, blob and _indexes(blob), reason) for source, line, blob, reason in dead]
+        self.begun = row is not None
+        if row:
+            self.frontier, self.checkpoint, self.figures = _place(row[0]), _place(row[1]), _figures(row[2])
+            self.consumed = {number: offset for number, offset, _ in _consumed(row[3])}
+            self.letters_bytes = row[4]
+        else:
+            self.frontier = self.checkpoint = Place(0, 1, 0)
+            self.figures, self.consumed, self.letters_bytes = Figures(), {}, 0
+        self.read = [line for line in self.lines if line.offset < self.consumed.get(line.source, 0)]
+        self.by_place = {line.place: line for line in self.read}
+        self.fates = self._fates()
+
+    def _fates(self):
+        """Return the fates of each item that is to travel, by its name."""
+        fates = defaultdict(list)
+        for batch, state in self.states.items():
+            if state == "refused" or (state == "sending" and CONTRACTS[self.kind].repeatable):
+                continue
+            for key in self.keys_of(batch):
+                fates[key].append(state)
+        for source, number, indexes, _ in self.dead:
+            line = self.by_place.get((source, number))
+            assert line is not None, f"line {number} of {source} is dead before it was read"
+            for index in line.travelling if indexes is None else indexes:
+                fates[line.keys[index]].append("dead")
+        return fates
+
+    def keys_of(self, batch):
+        """Return the names of a batch's items."""
+        keys = []
+        for source, number, indexes in self.world.noted[batch][1]:
+            line = self.by_place.get((source, number))
+            assert line is not None, f"batch {batch} holds line {number} of {source}, which was not read"
+            keys.extend(line.keys[index] for index in (line.travelling if indexes is None else indexes))
+        return keys
+
+    def keys(self, fate):
+        return {key for key, fates in self.fates.items() if fate in fates}
+
+    @property
+    def pending(self):
+        """Return the items read that have no fate, by name; what was on the wire of a dead process among them."""
+        return {
+            key for line in self.read for key in line.keys if key is not None and not set(self.fates[key]) - {"sending"}
+        }
+
+
+def hold(audit):
+    """Hold every law about one kind."""
+    one_fate_each(audit)
+    figures_agree(audit)
+    letters_agree(audit)
+    doubts_agree(audit)
+    server_agrees(audit)
+    what_was_told_stands(audit)
+
+
+def one_fate_each(audit):
+    """Every item that was read has one fate at most, and exactly one before the checkpoint."""
+    for key, fates in audit.fates.items():
+        assert len(fates) == 1, f"{key}: {fates}"
+    dead_lines = Counter((source, number) for source, number, _, _ in audit.dead)
+    for line in audit.read:
+        if line.fate == "faulty":
+            assert dead_lines[line.place] == 1, f"{line} is dead {dead_lines[line.place]} times"
+        if line.fate in ("blank", "skipped"):
+            assert dead_lines[line.place] == 0, f"{line} is dead"
+        if line.fate == "valid" and line.place < (audit.checkpoint.source, audit.checkpoint.line):
+            lost = [line.keys[i] for i in line.travelling if audit.fates[line.keys[i]] in ([], ["sending"])]
+            assert not lost, f"no fate before the checkpoint: {lost}"
+
+
+def figures_agree(audit):
+    """The figures are those of the lines and their fates, counted here, and they close."""
+    figures, valid = audit.figures, [line for line in audit.read if line.fate == "valid"]
+    faulty = [line for line in audit.read if line.fate == "faulty"]
+    fates = Counter(fate.upper() for fates in audit.fates.values() for fate in fates)
+    items = {name: fates[name] for name in _WORST}
+    items["DEAD"] += sum(line.items for line in faulty)
+    records = Counter(DEAD=len(faulty))
+    for line in valid:
+        own = {audit.fates[line.keys[index]][0].upper() for index in line.travelling if audit.fates[line.keys[index]]}
+        whole = all(audit.fates[line.keys[index]] for index in line.travelling)
+        if whole and "SENDING" not in own:
+            records[max(own, key=_WORST.index)] += 1
+    counted = {
+        "read": len(audit.read),
+        "blank": sum(line.fate == "blank" for line in audit.read),
+        "skipped": sum(line.fate == "skipped" for line in audit.read),
+        "items_read": sum(line.items for line in audit.read),
+        "records": {name: records[name] for name in _WORST},
+        "items": items,
+    }
+    told = {name: getattr(figures, name) for name in counted}
+    for name in ("records", "items"):
+        told[name] = {fate: told[name].get(fate, 0) for fate in _WORST}
+    differ = {name: (told[name], counted[name]) for name in counted if told[name] != counted[name]}
+    assert not differ, f"{audit.kind}, told and counted: {differ}"
+    _summary_agrees(audit, counted)
+
+
+def _summary_agrees(audit, counted):
+    summary = audit.world.endings[-1].summary if audit.world.endings else None
+    if summary is None or audit.kind not in summary.kinds:
+        return
+    told = summary.kinds[audit.kind]
+    pending = audit.pending
+    records = {audit.world.exports.places[key][0].place for key in pending}
+    wanted = (counted["read"], len(records), len(pending), *(counted["records"][name] for name in _WORST))
+    figures = (told.read, told.pending, told.items_pending, told.accepted, told.dead, told.in_doubt)
+    assert figures == wanted, f"{audit.kind}, in the summary and counted: {figures}, {wanted}"
+    assert told.closes, told
+
+
+def letters_agree(audit):
+    """Every dead letter stands in the file once, with its place and its bytes; and nothing else is counted there."""
+    assert len(audit.letters) >= audit.letters_bytes, "counted dead letters are not in the file"
+    counted = audit.letters[: audit.letters_bytes]
+    assert counted == b"" or counted.endswith(b"\n"), "a torn line is counted"
+    letters = [_parsed(line) for line in counted.splitlines()]
+    told = Counter((int(letter["file"][-8]), letter["line"]) for letter in letters)
+    rows = Counter((source, line) for source, line, _, _ in audit.dead)
+    assert told == rows, f"letters and rows: {told - rows}, {rows - told}"
+    seen = set()
+    for letter in letters:
+        line = audit.by_place[int(letter["file"][-8]), letter["line"]]
+        assert (letter["offset"], letter["length"]) == (line.offset, len(line.raw)), f"{letter} of {line}"
+        assert _letter_is_right(audit, line, letter), f"{letter} of {line}"
+        name = (line.place, letter.get("raw"))
+        assert name not in seen, f"twice: {letter}"
+        seen.add(name)
+    last = audit.world.endings[-1].summary if audit.world.endings else None
+    if last is not None and audit.kind in last.kinds:
+        assert len(audit.letters) == audit.letters_bytes, "the file holds what is not counted"
+
+
+def _parsed(line):
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise AssertionError(f"no dead letter: {line!r}") from error
+
+
+def _letter_is_right(audit, line, letter):
+    """Tell whether a letter holds its line's bytes, and a reason that is true."""
+    raw = letter["raw"].encode() if "raw" in letter else line.raw
+    if line.fate == "faulty" or letter["reason"] in ("duplicate_id", "customer_not_migrated"):
+        true = {
+            "duplicate_id": line.repeated,
+            "customer_not_migrated": audit.kind is not Kind.CUSTOMERS,
+        }.get(letter["reason"], line.fate == "faulty")
+        return true and (raw == line.raw or audit.kind is Kind.EVENTS)
+    fields, items = take_apart(audit.kind, raw)
+    own_fields, own_items = line.slices()
+    same = raw == line.raw or (fields == own_fields and all(own_items[key] == item for key, item in items.items()))
+    if letter["status"] is None:
+        least = min(ending.process.most_bytes for ending in audit.world.endings)
+        return same and letter["reason"] == "too_large" and len(raw) > least - 16
+    said = any(
+        attempt.status == letter["status"] and attempt.entries == 1 and set(attempt.keys) == set(items)
+        for attempt in audit.world.server.attempts
+    )
+    return same and said and letter["reason"] == ("too_large" if letter["status"] == 413 else "refused")
+
+
+def doubts_agree(audit):
+    """What is in doubt is listed, and was on the wire without an answer, or was about to be when a process died."""
+    listed = defaultdict(list)
+    for line in audit.doubts.splitlines():
+        found = _parsed(line)
+        items = found.get("items")
+        listed[found["batch"]].append((int(found["file"][-8]), found["line"], items and tuple(items)))
+    in_doubt = {batch for batch, state in audit.states.items() if state == "in_doubt"}
+    last = audit.world.endings[-1] if audit.world.endings else None
+    if last is not None and last.summary is not None and audit.kind in last.summary.kinds:
+        assert listed.keys() == in_doubt, "the list of what is in doubt is another than the journal's"
+    for batch in listed.keys() & in_doubt:
+        assert Counter(listed[batch]) == Counter(audit.world.noted[batch][1]), f"listed: {listed[batch]}"
+    if CONTRACTS[audit.kind].repeatable:
+        assert not in_doubt, "customers are never in doubt"
+        return
+    open_attempts = {
+        frozenset(each.keys)
+        for each in audit.world.server.attempts
+        if each.kind is audit.kind and not each.harmless and not each.accepted
+    }
+    unexplained = [batch for batch in in_doubt if frozenset(audit.keys_of(batch)) not in open_attempts]
+    allowed = sum(ending.process.uploaders for ending in audit.world.endings if ending.summary is None)
+    # A process may also die after an answer and before its outcome is written: that batch's attempt was answered.
+    assert len(unexplained) <= allowed, f"in doubt for no reason: {unexplained}"
+
+
+def server_agrees(audit):
+    """What is accepted was applied, what is dead was not, and nothing was applied without a fate, nor twice."""
+    server = audit.world.server
+    coming = Counter(key for _, keys, _ in server.due for key in keys)
+    applied = Counter({key: server.applied[key] + coming[key] for key in audit.world.exports.places})
+    own = {key for key, (line, _) in audit.world.exports.places.items() if line.kind is audit.kind}
+    there = {key for key in own if applied[key]}
+    spared = audit.world.spared(audit.kind)
+    wrong = (there & audit.keys("dead")) - spared
+    assert not wrong, f"dead, and applied: {wrong}"
+    wrong = audit.keys("accepted") - there - spared
+    assert not wrong, f"accepted, but not applied: {wrong}"
+    if CONTRACTS[audit.kind].repeatable:
+        return
+    assert all(applied[key] == 1 for key in there), f"twice: {[key for key in there if applied[key] > 1]}"
+    fated = audit.keys("accepted") | audit.keys("in_doubt") | audit.keys("sending")
+    assert there <= fated, f"applied, and of no fate: {there - fated}"
+    yes = Counter(key for attempt in server.attempts if attempt.accepted for key in attempt.keys)
+    assert all(yes[key] == 1 for key in audit.keys("accepted")), "not accepted in exactly one request"
+
+
+def what_was_told_stands(audit):
+    """A batch that was told to be accepted is so in the journal."""
+    for batch in audit.world.told:
+        if audit.world.noted[batch][0] is audit.kind:
+            assert audit.states.get(batch) == "accepted", f"told accepted, noted {audit.states.get(batch)}"
+
+
+def everything_is_settled(audit):
+    """Every line of the exports was read, nothing is pending, and what is not at the server is dead or in doubt."""
+    assert len(audit.read) == len(audit.lines), "lines were never read"
+    assert not audit.pending, f"pending at the end: {audit.pending}"
+    valid = {line.keys[index] for line in audit.lines for index in line.travelling}
+    applied = {key for key in valid if audit.world.server.applied[key]}
+    lost = valid - applied - audit.keys("dead") - audit.keys("in_doubt") - audit.world.spared(audit.kind)
+    assert not lost, f"lost: {lost}"

@@ -1,0 +1,188 @@
+"""The world of the model test: what outlives a process, and one process at a time in it."""
+
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+
+import anyio
+from fakes import Remembering
+from model_exports import Exports
+from model_server import Server, ServerApi
+from mortal import Life, MortalJournal, MortalState
+from virtual_time import LoopClock, aside, run_virtually
+
+from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.journal import open_journal
+from masivo_stream.edges.source import find_inputs
+from masivo_stream.flow.migrate import _Run
+from masivo_stream.flow.resume import match_sources
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ExitCode, Interrupted
+from masivo_stream.model.notices import BatchSent
+from masivo_stream.model.summary import Summary
+
+
+class ModelJournal(MortalJournal):
+    """Remembers over all processes which entries a batch has: the journal itself may forget that."""
+
+    _aside = staticmethod(aside)
+    world = None
+
+    async def send(self, batch, progress, sync):
+        places = [(entry.source, entry.line, entry.indexes) for entry in batch.entries]
+        self.world.noted[batch.id] = (batch.kind, places)
+        await super().send(batch, progress, sync)
+
+
+class ModelState(MortalState):
+    """A process may end in the middle of writing a file."""
+
+    def write(self, name, content):
+        (self.path / f".{name}.new").write_bytes(content[: len(content) // 2])
+        super().write(name, content)
+        self.life.operation()
+
+
+@dataclass(frozen=True)
+class Process:
+    """How a process is started, and how it ends if not by itself."""
+
+    dies_at: int | None = None
+    stops_after: float | None = None
+    uploaders: int = 2
+    most_bytes: int = 1024
+    open_batches: int = 2
+    limit: str = "1/1s"
+    pause: float = 0.0
+    """Before it is started."""
+    ahead: float = 0.0
+    """By how much the wall clock is before the time meanwhile."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process has ended."""
+
+    process: Process
+    summary: Summary | None
+    """None: it died."""
+    requests: int
+    moody: int
+    """Requests that met a server in a mood."""
+
+
+@dataclass
+class World:
+    """The server, the exports, the state directory, and the time."""
+
+    folder: object
+    journal: type[ModelJournal] = ModelJournal
+    welcomes_repeats: bool = True
+    spares_customers: bool = False
+    now: float = 1000.0
+    noted: dict = field(default_factory=dict)
+    told: set = field(default_factory=set)
+    """Batches that a process has told to be accepted."""
+    endings: list[Ending] = field(default_factory=list)
+    changed: bool = True
+    """Whether an export has grown since a process ended by itself."""
+
+    def __post_init__(self):
+        self.state = self.folder / "state"
+        self.state.mkdir(mode=0o700)
+        self.exports = Exports(self.folder)
+        self.server = Server(self.exports, self.welcomes_repeats)
+
+    @property
+    def named(self):
+        return {kind: paths for kind, paths in self.exports.paths.items() if paths}
+
+    def spared(self, kind):
+        """Return the customers of whose requests one went without a noted answer, if the laws look away from them."""
+        if kind is not Kind.CUSTOMERS or not self.spares_customers:
+            return set()
+        attempts = [each for each in self.server.attempts if each.kind is kind]
+        return {
+            key for each in attempts if not each.harmless and (each.forgotten or not each.accepted) for key in each.keys
+        }
+
+    def live(self, process):
+        """Run one process to its end.
+
+        Raises:
+            InputError: an export is not what it was.
+        """
+        life, requests, moody = Life(process.dies_at), len(self.server.attempts), self.server.moody
+        summary = run_virtually(self._live, process, life, begin=self.now)
+        ending = Ending(process, summary, len(self.server.attempts) - requests, self.server.moody - moody)
+        self.endings.append(ending)
+        for attempt in self.server.attempts[requests:]:
+            attempt.forgotten = summary is None
+        return ending
+
+    async def _live(self, process, life):
+        clock = LoopClock(process.ahead)
+        state = ModelState(self.state)
+        journal = open_journal(state.journal, clock.wall)
+        journal.__class__, journal.world = self.journal, self
+        journal.life = state.life = life
+        observer = Remembering()
+        with closing(journal):
+            try:
+                return await self._migrate(process, life, clock, state, journal, observer)
+            except BaseException:
+                if not life.dead:
+                    raise
+                return None
+            finally:
+                self.now = clock.now()
+                self.told.update(_accepted(observer.notices))
+
+    async def _migrate(self, process, life, clock, state, journal, observer):
+        settings = load_settings(
+            flags={
+                "base_url": "http://127.0.0.1:1/",
+                "limit": process.limit,
+                "uploaders": process.uploaders,
+                "max_body_bytes": process.most_bytes,
+                "open_batches": process.open_batches,
+                "block_bytes": 4096,
+                "drain_time": 5.0,
+            }
+        )
+        api = ServerApi(self.server, clock, life, windows=settings.limits.limit, most_bytes=process.most_bytes)
+        inputs = {kind: find_inputs(map(str, paths)) for kind, paths in self.named.items()}
+        sources = {kind: await match_sources(journal, kind, found) for kind, found in inputs.items()}
+        run = _Run(settings, sources, state, journal, api, observer, clock, lambda: 0.0)
+        async with anyio.create_task_group() as tasks:
+            if process.stops_after is not None:
+                tasks.start_soon(_stop, run, clock, process.stops_after)
+            await run.go(handle_signals=False)
+            tasks.cancel_scope.cancel()
+        return run.summary()
+
+    def files(self, kind):
+        """Return the bytes of the dead-letter file and of the list of what is in doubt."""
+        found = []
+        for name in ("dead-letter", "in-doubt"):
+            content = b""
+            with suppress(FileNotFoundError):
+                content = (self.state / f"{name}.{kind}.ndjson").read_bytes()
+            found.append(content)
+        return found
+
+    def tear(self, kind, torn):
+        """Leave bytes behind the dead letters, as a process that died while it wrote them."""
+        with (self.state / f"dead-letter.{kind}.ndjson").open("ab") as file:
+            file.write(torn)
+
+
+async def _stop(run, clock, seconds):
+    await clock.sleep(seconds)
+    run._brake.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+
+
+def _accepted(notices):
+    return {each.batch for each in notices if isinstance(each, BatchSent) and each.outcome == "accepted"}
+
+
+KINDS = tuple(Kind)
