@@ -182,6 +182,9 @@ class History(RuleBasedStateMachine):
             everything_is_settled(Audit(self.world, kind))
 
 
+FIRST_FOUND = {"phases": [Phase.generate], "database": None, "derandomize": True, "report_multiple_bugs": False}
+
+
 def profile(examples, **others):
     """Return settings; where the machine's speed or the number of rules tells nothing about the program."""
     return settings(
@@ -209,7 +212,7 @@ class StrictHistory(History):
 @pytest.mark.slow
 @pytest.mark.xfail(raises=AssertionError, reason="that a customer may have been applied is forgotten over a restart")
 def test_customers_of_unknown_outcome():
-    run_state_machine_as_test(StrictHistory, settings=profile(300, phases=[Phase.generate], database=None))
+    run_state_machine_as_test(StrictHistory, settings=profile(300, **FIRST_FOUND))
 
 
 # Programs that are wrong in one point each.
@@ -298,6 +301,4 @@ def test_a_wrong_program_is_caught(wrong, law):
     """The laws are worth something: each of these breaks one."""
     machine = type(wrong.__name__, (History,), {"journal": wrong})
     with pytest.raises(AssertionError, match=law):
-        run_state_machine_as_test(
-            machine, settings=profile(1000, phases=[Phase.generate], database=None, derandomize=True)
-        )
+        run_state_machine_as_test(machine, settings=profile(1000, **FIRST_FOUND))
