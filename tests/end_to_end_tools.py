@@ -73,11 +73,11 @@ def _export(directory, kind):
 
 
 @contextmanager
-def serving(tmp_path, *arguments):
+def serving(tmp_path, *arguments, visible_after=0.1):
     """Serve a sandbox while the context lasts."""
     port_file = tmp_path / f"port-{time.monotonic_ns()}"
     process = subprocess.Popen(
-        [COMMAND, "sandbox", "--visible-after", "0.1", "--port-file", port_file, *map(str, arguments)],
+        [COMMAND, "sandbox", "--visible-after", str(visible_after), "--port-file", port_file, *map(str, arguments)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=clean_environment(),

@@ -1,0 +1,394 @@
+"""The storm: end a migration again and again, under faults, start it again, and hold what arrived against the laws.
+
+    python tests/storm.py --kills 200 --seed 1
+
+Nothing in here knows the program from within: an installed command, files, a sandbox over HTTP, and signals. The seed
+draws exports, faults and how each process is to end; the machine's own timing makes every storm another one.
+"""
+
+import argparse
+import json
+import math
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from end_to_end_tools import COMMAND, KINDS, clean_environment, run, serving
+from storm_laws import Evidence, Finding, innocent_letters, judge
+
+from masivo_stream.model.contract import SANDBOX_API_KEY
+
+RECORDS_PER_BATCH = {"customers": 9, "events": 4, "transactions": 6}
+"""About so many fit the bodies drawn below."""
+BATCHES_PER_KILL = 6
+"""A process sends about as many before it is ended."""
+
+WAYS = {"KILL": 70, "TERM": 10, "INT": 8, "INT INT": 7, "left": 5}
+"""How a process is to end, and how often in a hundred; left alone, it may still be ended a while later."""
+START_SHARE, WAIT_SHARE = 0.1, 0.05
+"""On top of those over the kinds, so many strike before the first kind has begun, and in the wait after one."""
+
+STOPPED = {6, 7}
+"""Exit codes of a run that faults have stopped: the same command goes on."""
+ENDED = {0, 3, 4}
+MOST_ROUNDS = 80
+"""Starts after the last kill; a run that has not ended by then never will."""
+PATIENCE = 60.0
+"""Seconds for a process that was told to stop, or that is left to end by itself."""
+
+ALWAYS = (
+    "late-duplicate,on=transactions",  # the server's own protection is blind for a moment
+    "delay=0.02,jitter=0.08,where=answer,rate=0.5",  # widens the moment between effect and answer
+)
+SOMETIMES = (
+    "reset,when=after,rate=0.04",
+    "reset,when=before,rate=0.03",
+    "reset,when=mid,rate=0.03",
+    "reset,when=status,rate=0.03",
+    "status=503,applied=yes,rate=0.03",
+    "status=503,applied=no,retry_after=1,rate=0.02",
+    "status=500,applied=yes,rate=0.02",
+    "status=502,applied=no,rate=0.02",
+    "status=408,applied=no,rate=0.02",
+    "status=425,rate=0.02",
+    "throttle,retry_after=0,rate=0.04",
+    "throttle,retry_after=1,rate=0.02",
+    "hang=5,applied=yes,rate=0.01",
+    "hang=5,applied=no,rate=0.01",
+    "garbage,applied=yes,rate=0.02",
+    "html,applied=yes,rate=0.01",
+    "empty,rate=0.03",
+    "drip=0.3,rate=0.03",
+    "delay=0.3,jitter=0.3,rate=0.03",
+    "late=0.6,on=events,rate=0.1",
+    "late=0.6,on=transactions,rate=0.1",
+    "late=0.4,on=customers,rate=0.02",
+    "vague,rate=0.5",
+    "status=422,on=events,rate=0.02",
+    "status=422,on=transactions,rate=0.02",
+    "status=413,rate=1,times=2",
+    "status=401,rate=0.02",
+    "redirect=303,to=http://127.0.0.1:9,applied=yes,rate=0.004",
+    "status=503,on=auth,rate=0.1",
+    "reset,on=auth,rate=0.1",
+    "badtoken,rate=0.02",
+    "status=500,on=read,rate=0.1",
+    "reset,on=read,rate=0.1",
+)
+"""Of these a seed draws most. None breaks what the README rests on: a 422 (400, 409, 413, 429) applied nothing."""
+
+
+@dataclass
+class Report:
+    """What a storm did, and what it found."""
+
+    seed: int
+    client: str
+    faults: list[str]
+    kills: Counter = field(default_factory=Counter)
+    """By where (start, a kind, the wait after it) and how."""
+    exits: Counter = field(default_factory=Counter)
+    requests: dict = field(default_factory=dict)
+    doubts: Counter = field(default_factory=Counter)
+    """Batches in doubt by kind, and whether the process died over them."""
+    innocent: Counter = field(default_factory=Counter)
+    figures: dict = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Life:
+    """One process, and where it stands by its own log."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=clean_environment(MASIVO_API_KEY=SANDBOX_API_KEY, **_HASTE),
+        )
+        self.where = "start"
+        self.began = threading.Event()
+        self.told = []
+        """The last lines on standard error."""
+        self._reader = threading.Thread(target=self._follow)
+        self._reader.start()
+
+    def _follow(self):
+        for line in self.process.stderr:
+            self.told = [*self.told[-30:], line.decode(errors="replace")]
+            with suppress(ValueError, KeyError, TypeError):
+                self._note(json.loads(line))
+        self.began.set()
+
+    def _note(self, said):
+        match said["event"]:
+            case "phase_started":
+                self.where = said["kind"]
+                self.began.set()
+            case "phase_ended":
+                self.where = f"after {said['kind']}"
+
+    @property
+    def alive(self):
+        return self.process.poll() is None
+
+    def wait(self, seconds):
+        """Wait so long, or until it has ended; tell whether it has."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(max(0.0, seconds))
+        return not self.alive
+
+    def end(self, way, pause):
+        """End it; return where it was."""
+        where = self.where
+        for number, name in enumerate(way.split()):
+            if number:
+                self.wait(pause)
+            self.process.send_signal(signal.Signals[f"SIG{name}"])
+        return where
+
+    def close(self):
+        """Wait for its end, by force if need be; return exit code, summary, and whether it had to be forced."""
+        forced = not self.wait(PATIENCE)
+        if forced:
+            self.process.kill()
+        out = self.process.stdout.read()
+        self._reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        try:
+            summary = json.loads(out)
+        except ValueError:
+            summary = None
+        return self.process.wait(), summary, forced
+
+
+_HASTE = {
+    "MASIVO_FIRST_PROBE": "0.05",
+    "MASIVO_LONGEST_PROBE": "0.5",
+    "MASIVO_FIRST_DELAY": "0.02",
+    "MASIVO_LONGEST_DELAY": "0.2",
+    "MASIVO_OPEN_BATCHES": "4",
+}
+"""Settings without a flag that would make a storm long."""
+
+
+class Storm:
+    """One storm over one state directory."""
+
+    def __init__(self, directory, *, kills, seed, client="masivo-stream", faults=None):
+        self.directory, self.state = Path(directory), Path(directory) / "state"
+        self.kills, self.chance = kills, random.Random(seed)
+        drawn = self.chance.sample(SOMETIMES, 24) if faults is None else []
+        self.report = Report(seed=seed, client=client, faults=[*ALWAYS, *drawn, *(faults or ())])
+        self._quota = {kind: math.ceil(kills / len(KINDS)) for kind in KINDS}
+        self._quota["start"] = math.ceil(kills * START_SHARE)
+        self._quota |= {f"after {kind}": math.ceil(kills * WAIT_SHARE) for kind in KINDS}
+
+    def run(self):
+        """Run it; return the report."""
+        began = time.monotonic()
+        self._generate()
+        with serving(self.directory, *self._sandbox(), visible_after=0.3) as served:
+            self._url = served.url
+            code, summary = self._rage()
+            if code not in ENDED:
+                code, summary = self._calm()
+            self._judge(served, code, summary)
+        self.report.seconds = time.monotonic() - began
+        return self.report
+
+    def _generate(self):
+        batches = 20 + BATCHES_PER_KILL * self._quota["events"]
+        for kind in KINDS:
+            done = run(
+                "generate", kind, "--records", batches * RECORDS_PER_BATCH[kind], "--seed", self.report.seed,
+                "--invalid", 0.03, "--skipped", 0.03, "-o", self.directory / f"{kind}.ndjson",
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+
+    def _sandbox(self):
+        faults = [part for fault in self.report.faults for part in ("--fault", fault)]
+        store = self.directory / "account.db"
+        return ["--limits", "none", "--store", store, "--token-lifetime", 2, "--seed", self.report.seed, *faults]
+
+    def _start(self, limit):
+        """Start a process. What may change between two starts does."""
+        draw = self.chance
+        command = [COMMAND, "migrate"] if self.report.client == "masivo-stream" else [sys.executable, _NAIVE]
+        exports = [part for kind in KINDS for part in (f"--{kind}", self.directory / f"{kind}.ndjson")]
+        flags = {
+            "base-url": self._url, "state-dir": self.state, "limit": limit, "uploaders": draw.randint(1, 4),
+            "max-body-bytes": draw.randint(4000, 9000), "request-timeout": 1.5, "drain-time": draw.choice((0.2, 2)),
+            "visible-timeout": 20, "events-settle": 1.5, "log-format": "json",
+        }  # fmt: skip
+        named = [part for name, value in flags.items() for part in (f"--{name}", value)]
+        return Life(list(map(str, [*command, *exports, *named, "--json"])))
+
+    # The kills.
+
+    def _rage(self):
+        """Start and end processes until there were enough kills, or one has come to the end of the migration."""
+        code, summary = None, None
+        while not all(map(self._full, KINDS)) and code not in ENDED:
+            way, first = self._way(), self.chance.random()
+            life = self._start(self.chance.choice(("none", "1/0.04s")))
+            moment, pause = self.chance.uniform(0, 0.5), self.chance.uniform(0, 0.05)
+            if way == "left":
+                life.wait(2.5)
+                way = "KILL"
+            where = life.end(way, pause) if self._await(life, moment, early=first < START_SHARE) else None
+            code, summary = self._close(life, sent=way if where else "")
+            if where and code not in (*ENDED, *STOPPED):
+                self.report.kills[where, way] += 1
+        return code, summary
+
+    def _way(self):
+        return self.chance.choices(list(WAYS), WAYS.values())[0]
+
+    def _await(self, life, moment, *, early):
+        """Wait for the moment to end a process, at a place that has not had its share; False if it ended before."""
+        if early and not self._full("start"):
+            return not life.wait(moment)
+        life.began.wait(PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        while not life.wait(moment) and time.monotonic() < deadline:
+            if not self._full(life.where):
+                return True
+            moment = 0.02
+        return False
+
+    def _full(self, where):
+        return sum(n for (place, _), n in self.report.kills.items() if place == where) >= self._quota[where]
+
+    # The end.
+
+    def _calm(self):
+        """Start without killing until the migration has ended; faults go on."""
+        code, summary = None, None
+        for _ in range(MOST_ROUNDS):
+            code, summary = self._close(self._start("1/0.01s"), sent="")
+            if code in ENDED:
+                return code, summary
+        self._found("no end", f"{MOST_ROUNDS} starts without a kill, the last one ended with {code}")
+        return code, summary
+
+    def _close(self, life, *, sent):
+        code, summary, forced = life.close()
+        self.report.exits[code] += 1
+        expected = {"": (), "KILL": (-9,), "TERM": (143, -15)}.get(sent, (130, -2))
+        if forced:
+            self._found("no end", f"a process went on for {PATIENCE} s after {sent or 'its start'}: {life.told}")
+        elif code not in (*expected, *ENDED, *STOPPED):
+            self._found("exit code", f"{code} after {sent or 'no signal'}: {life.told}")
+        said = summary and {130: (130, -2)}.get(summary["exit_code"], (summary["exit_code"],))
+        if summary is not None and (not summary["closes"] or code not in said):
+            self._found("figures", f"exit {code}, and a summary that says {summary}")
+        if summary is None and code in (*ENDED, *STOPPED) and self.report.client == "masivo-stream":
+            self._found("exit code", f"{code} without a summary: {life.told}")
+        return code, summary
+
+    def _found(self, law, what):
+        self.report.findings.append(Finding(law, "", "process", what))
+
+    def _judge(self, served, code, summary):
+        report, ledger = self.report, served.ledger()
+        if report.client == "masivo-stream":
+            self._look_again(served, code, summary, ledger["requests"])
+        evidence = Evidence(self.directory, self.state, ledger, summary, code)
+        report.findings += judge(evidence)
+        report.requests = {target: sum(outcomes.values()) for target, outcomes in ledger["requests"].items()}
+        report.innocent = innocent_letters(evidence)
+        report.figures = summary["kinds"] if summary else {}
+        if (self.state / "journal.db").exists():
+            report.doubts = _deaths(self.state / "journal.db")
+
+    def _look_again(self, served, code, summary, requests):
+        """A migration that has ended sends nothing when it is started again, and says the same; so does `status`."""
+        again, repeated = self._close(self._start("1/0.01s"), sent="")
+        if again != code or served.ledger()["requests"] != requests:
+            self._found("not at rest", f"started again after its end, exit {again}, {served.ledger()['requests']}")
+        status = run("status", "--state-dir", self.state, "--json")
+        for told in (repeated, json.loads(status.stdout or b"null")):
+            if told is None or _steady(told) != _steady(summary):
+                self._found("not at rest", f"told {told} after {summary}")
+
+
+def _steady(summary):
+    """Return what does not change when nothing is sent."""
+    kinds = {
+        kind: {name: value for name, value in figures.items() if name != "seconds"}
+        for kind, figures in (summary or {"kinds": {}})["kinds"].items()
+    }
+    return summary and (summary["outcome"], summary["exit_code"], kinds)
+
+
+def _deaths(journal):
+    """Count batches in doubt by kind, and whether a process died over them: how often a kill met a request."""
+    with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        rows = connection.execute("SELECT kind, why FROM batches WHERE state = 'in_doubt'").fetchall()
+    return Counter((kind, "killed" if "ended while" in why else "answer") for kind, why in rows)
+
+
+def render(report):
+    """Return the report as a short table."""
+    ways = [way for way in WAYS if way != "left"]
+    rows = [f"{'kills':20}" + "".join(f"{way:>9}" for way in (*ways, "all"))]
+    for place in ("start", *(f"{when}{kind}" for kind in KINDS for when in ("", "after ")), "all"):
+        counts = [_kills(report, place, way) for way in ways]
+        rows.append(f"{place:20}" + "".join(f"{count:>9}" for count in (*counts, sum(counts))))
+    rows.append("requests            " + ", ".join(f"{target} {count}" for target, count in report.requests.items()))
+    rows.append("exits               " + ", ".join(f"{code}: {n}" for code, n in sorted(report.exits.items())))
+    for kind, told in report.figures.items():
+        names = ("read", "accepted", "dead", "skipped", "in_doubt", "items_accepted", "items_in_doubt")
+        rows.append(f"{kind:20}" + ", ".join(f"{name} {told[name]}" for name in names))
+    doubts = ", ".join(f"{kind} {why} {n}" for (kind, why), n in sorted(report.doubts.items()))
+    rows.append(f"batches in doubt    {doubts or 'none'}")
+    innocent = ", ".join(f"{kind} {reason} {n}" for (kind, reason), n in sorted(report.innocent.items()))
+    rows.append(f"good, but dead      {innocent or 'none'}")
+    laws = Counter(finding.law for finding in report.findings)
+    rows.append(f"verdict             {', '.join(f'{law}: {n}' for law, n in laws.items()) or 'all laws kept'}")
+    rows += [f"  {finding}"[:600] for finding in report.findings[:20]]
+    rows.append(f"{report.client}, --seed {report.seed}, {report.kills.total()} kills, {report.seconds:.0f} s")
+    return "\n".join(rows)
+
+
+def _kills(report, place, way):
+    return sum(n for (where, how), n in report.kills.items() if how == way and place in (where, "all"))
+
+
+def main():
+    """Run a storm as told by the arguments; 0 if all laws were kept."""
+    parser = argparse.ArgumentParser(description="End a migration again and again, and hold it against the laws.")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--client", choices=("masivo-stream", "naive"), default="masivo-stream")
+    parser.add_argument("--fault", action="append", help="in place of the faults drawn by the seed, repeatable")
+    parser.add_argument("--keep", help="a new directory for exports, state and account; else kept only after findings")
+    given = parser.parse_args()
+    directory = Path(given.keep or tempfile.mkdtemp(prefix="storm-"))
+    directory.mkdir(exist_ok=True)
+    report = Storm(directory, kills=given.kills, seed=given.seed, client=given.client, faults=given.fault).run()
+    sys.stdout.write(render(report) + "\n")
+    if report.findings:
+        sys.stdout.write(f"evidence: {directory}\n")
+    elif not given.keep:
+        shutil.rmtree(directory)
+    return 1 if report.findings else 0
+
+
+_NAIVE = Path(__file__).with_name("naive_client.py")
+
+if __name__ == "__main__":
+    sys.exit(main())
