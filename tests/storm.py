@@ -30,7 +30,7 @@ from masivo_stream.model.contract import SANDBOX_API_KEY
 
 RECORDS_PER_BATCH = {"customers": 9, "events": 4, "transactions": 6}
 """About so many fit the bodies drawn below."""
-BATCHES_PER_KILL = 6
+BATCHES_PER_KILL = 11
 """A process sends about as many before it is ended."""
 
 WAYS = {"KILL": 70, "TERM": 10, "INT": 8, "INT INT": 7, "left": 5}
@@ -63,6 +63,8 @@ SOMETIMES = (
     "status=425,rate=0.02",
     "throttle,retry_after=0,rate=0.04",
     "throttle,retry_after=1,rate=0.02",
+    "reset,when=after,on=events,times=6",
+    "status=503,applied=yes,on=transactions,times=6",
     "hang=5,applied=yes,rate=0.01",
     "hang=5,applied=no,rate=0.01",
     "garbage,applied=yes,rate=0.02",
@@ -190,7 +192,7 @@ class Storm:
     def __init__(self, directory, *, kills, seed, client="masivo-stream", faults=None):
         self.directory, self.state = Path(directory), Path(directory) / "state"
         self.kills, self.chance = kills, random.Random(seed)
-        drawn = self.chance.sample(SOMETIMES, 24) if faults is None else []
+        drawn = self.chance.sample(SOMETIMES, 26) if faults is None else []
         self.report = Report(seed=seed, client=client, faults=[*ALWAYS, *drawn, *(faults or ())])
         self._quota = {kind: math.ceil(kills / len(KINDS)) for kind in KINDS}
         self._quota["start"] = math.ceil(kills * START_SHARE)
@@ -210,7 +212,7 @@ class Storm:
         return self.report
 
     def _generate(self):
-        batches = 20 + BATCHES_PER_KILL * self._quota["events"]
+        batches = 10 + BATCHES_PER_KILL * self._quota["events"]
         for kind in KINDS:
             done = run(
                 "generate", kind, "--records", batches * RECORDS_PER_BATCH[kind], "--seed", self.report.seed,
@@ -246,7 +248,7 @@ class Storm:
             life = self._start(self.chance.choice(("none", "1/0.04s")))
             moment, pause = self.chance.uniform(0, 0.5), self.chance.uniform(0, 0.05)
             if way == "left":
-                life.wait(2.5)
+                life.wait(1.5)
                 way = "KILL"
             where = life.end(way, pause) if self._await(life, moment, early=first < START_SHARE) else None
             code, summary = self._close(life, sent=way if where else "")

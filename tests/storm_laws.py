@@ -74,6 +74,8 @@ def judge(evidence):
         for law in (_letters, _originals, _faulty_lines, _doubts, _ledger)
         for finding in law(book)
     ]
+    arrived = books[0].applied
+    findings += [finding for book in books[1:] for finding in _withheld(book, arrived)]
     if evidence.summary is None:
         return [*findings, Finding(UNTOLD, "", "", f"the run ended with {evidence.code} and without a summary")]
     for book in books:
@@ -225,6 +227,15 @@ def _ledger(book):
         elif applied > most:
             law = "doubled" if most else "uninvited"  # dead, skipped, faulty, or of no export
             yield Finding(law, book.kind, repr(key), f"applied {applied} times, at most {most} expected")
+
+
+def _withheld(book, arrived):
+    """Nothing is held back for a customer who did arrive."""
+    for letter in book.letters:
+        if letter["reason"] == "customer_not_migrated":
+            customer = json.loads(letter["raw"])["id"]
+            if arrived[customer]:
+                yield Finding("false reason", book.kind, f"line {letter['line']}", f"{customer} did arrive")
 
 
 # The laws of the summary.

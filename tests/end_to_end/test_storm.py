@@ -1,0 +1,25 @@
+"""Short storms: a migration that is ended again and again under faults keeps all laws; a naive one does not."""
+
+import pytest
+from end_to_end_tools import KINDS
+from storm import Storm, render
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_a_migration_survives_a_storm(tmp_path, seed):
+    """Killed eighteen times and more, over every kind and under many faults, it keeps all laws."""
+    report = Storm(tmp_path, kills=18, seed=seed).run()
+    told = render(report)
+    assert not report.findings, told
+    struck = {where for (where, _), count in report.kills.items() if count}
+    assert struck >= set(KINDS), told
+    assert report.kills.total() >= 15, told
+    assert report.doubts.total() > 0, told
+
+
+def test_a_naive_client_is_convicted(tmp_path):
+    """A migrator that repeats what was lost, and trusts its checkpoint, doubles items: the storm finds them."""
+    report = Storm(tmp_path, kills=3, seed=1, client="naive").run()
+    assert any(finding.law == "doubled" for finding in report.findings), render(report)
