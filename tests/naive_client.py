@@ -21,8 +21,8 @@ PATHS = {
     "events": "/customers/migrate/events",
     "transactions": "/customers/migrate/transactions",
 }
-BATCH = 6
-PAUSE = 0.03
+BATCH = 10
+PAUSE = 0.02
 
 
 class Client:

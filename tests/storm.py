@@ -34,6 +34,9 @@ BATCHES_PER_KILL = 11
 START_SHARE, WAIT_SHARE = 0.1, 0.05
 """On top of those over the kinds, so many strike before the first kind has begun, and in the wait after one."""
 
+AT_ONCE = 0.25
+"""So many are ended within moments of their beginning: between the first lines read and the first commit."""
+
 STOPPED = {6, 7}
 """Exit codes of a run that faults have stopped: the same command goes on."""
 ENDED = {0, 3, 4}
@@ -224,7 +227,8 @@ class Storm:
         while not all(map(self._full, KINDS)) and code not in ENDED:
             way, first = self._way(), self.chance.random()
             life = self._start(self.chance.choice(("none", "1/0.04s")))
-            moment, pause = self.chance.uniform(0, 0.5), self.chance.uniform(0, 0.05)
+            moment = self.chance.uniform(0, 0.04 if self.chance.random() < AT_ONCE else 0.5)
+            pause = self.chance.uniform(0, 0.05)
             if way == "left":
                 life.wait(1.5)
                 way = "KILL"
