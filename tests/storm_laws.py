@@ -59,7 +59,8 @@ class Book:
     names: dict[int, set] = field(default_factory=dict)
     """What another line must not repeat."""
     skipped: int = 0
-    items_skipped: int = 0
+    items_skipped: Counter = field(default_factory=Counter)
+    """By line."""
     dead: Counter = field(default_factory=Counter)
     """How often each (line, index) to send is a dead letter."""
     doubtful: Counter = field(default_factory=Counter)
@@ -121,7 +122,7 @@ def _enter(book, number, record):
         case "customers":
             gone = record.get("deleted") or record.get("deleted_at") or record.get("status") == "DELETED"
             book.skipped += bool(gone)
-            book.items_skipped += bool(gone)
+            book.items_skipped[number] = int(bool(gone))
             book.names[number] |= {record["email"]}
             book.sendable[number] = {} if gone else {0: record["id"]}
         case "events":
@@ -130,7 +131,7 @@ def _enter(book, number, record):
                 for index, event in enumerate(record["events"])
                 if not (event.get("reversed_at") or event.get("status") == "REVERSED")
             }
-            book.items_skipped += len(record["events"]) - len(book.sendable[number])
+            book.items_skipped[number] = len(record["events"]) - len(book.sendable[number])
         case "transactions":
             book.sendable[number] = dict.fromkeys(range(len(record["transactions"])), record["id"])
 
@@ -245,6 +246,7 @@ def _figures(book, told):
     """The summary's figures are those of the files."""
     doubtful = {line for line, _ in book.doubtful}
     dead = {letter["line"] for letter in book.letters} - doubtful
+    held_back = {letter["line"] for letter in book.letters if letter["reason"] == "customer_not_migrated"}
     items = {(line, index) for line, own in book.sendable.items() for index in own}
     counted = {
         "read": len(book.rows),
@@ -254,7 +256,8 @@ def _figures(book, told):
         "in_doubt": len(doubtful),
         "pending": 0,
         "accepted": len(book.rows) - book.skipped - len(dead) - len(doubtful),
-        "items_skipped": book.items_skipped,
+        # Of a record that is held back whole, no item is counted as skipped.
+        "items_skipped": sum(count for line, count in book.items_skipped.items() if line not in held_back),
         "items_in_doubt": len(book.doubtful),
         "items_pending": 0,
         "items_accepted": len(items - book.dead.keys() - book.doubtful.keys()),
