@@ -138,6 +138,11 @@ class RecordingJournal:
         self.progress = progress
         self.log.append((state or "unsent", self.bodies[batch]))
 
+    async def find(self, batch, progress, sync, *, why):
+        sync()
+        self.progress = progress
+        self.log.append(("found", batch.body))
+
     async def note(self, kind, progress, sync):
         sync()
         self.progress = progress
@@ -223,7 +228,7 @@ class Bench:
             decoder=Decoder(kind, max_line_bytes=1 << 20, remember_ids=10_000),
             packer=packer,
             delivery=self.delivery,
-            look_for=self.look_for,
+            finder=self,
             brake=self.brake,
             clock=self.clock,
             observer=self.memory,
@@ -233,8 +238,8 @@ class Bench:
             max_line_bytes=1 << 20,
         )
 
-    async def look_for(self, batch):
-        return any(entry.customer in self.api.applied_customers for entry in batch.entries)
+    async def find(self, entries, *, patient):
+        return [entry for entry in entries if entry.customer in self.api.applied_customers]
 
     async def run(self, *beside):
         """Run the phase as a migration does; `beside` are coroutine functions that run next to it."""

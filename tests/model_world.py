@@ -2,35 +2,40 @@
 
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 from fakes import Remembering
 from model_exports import Exports
 from model_server import Server, ServerApi
-from mortal import Life, MortalJournal, MortalState
+from mortal import Life, MortalCommit, MortalState
 from virtual_time import LoopClock, aside, run_virtually
 
 from masivo_stream.edges.config import load_settings
-from masivo_stream.edges.journal import open_journal
+from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.edges.source import find_inputs
-from masivo_stream.flow.migrate import _Run
 from masivo_stream.flow.resume import match_sources
+from masivo_stream.flow.run import Run
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted
 from masivo_stream.model.notices import BatchSent
 from masivo_stream.model.summary import Summary
 
 
-class ModelJournal(MortalJournal):
+class ModelJournal(Journal):
     """Remembers over all processes which entries a batch has: the journal itself may forget that."""
 
-    _aside = staticmethod(aside)
     world = None
 
     async def send(self, batch, progress, sync):
         places = [(entry.source, entry.line, entry.indexes) for entry in batch.entries]
         self.world.noted[batch.id] = (batch.kind, places)
         await super().send(batch, progress, sync)
+
+    async def find(self, batch, progress, sync, *, why):
+        places = [(entry.source, entry.line, entry.indexes) for entry in batch.entries]
+        self.world.noted[batch.id] = (batch.kind, places)
+        await super().find(batch, progress, sync, why=why)
 
 
 class ModelState(MortalState):
@@ -77,7 +82,6 @@ class World:
     folder: object
     journal: type[ModelJournal] = ModelJournal
     welcomes_repeats: bool = True
-    spares_customers: bool = False
     now: float = 1000.0
     noted: dict = field(default_factory=dict)
     told: set = field(default_factory=set)
@@ -96,15 +100,6 @@ class World:
     def named(self):
         return {kind: paths for kind, paths in self.exports.paths.items() if paths}
 
-    def spared(self, kind):
-        """Return the customers of whose requests one went without a noted answer, if the laws look away from them."""
-        if kind is not Kind.CUSTOMERS or not self.spares_customers:
-            return set()
-        attempts = [each for each in self.server.attempts if each.kind is kind]
-        return {
-            key for each in attempts if not each.harmless and (each.forgotten or not each.accepted) for key in each.keys
-        }
-
     def live(self, process):
         """Run one process to its end.
 
@@ -121,10 +116,10 @@ class World:
 
     async def _live(self, process, life):
         clock = LoopClock(process.ahead)
-        state = ModelState(self.state)
-        journal = open_journal(state.journal, clock.wall)
+        state = ModelState(self.state, life)
+        commit = partial(MortalCommit, life=life, aside=aside)
+        journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, commit_by=commit)
         journal.__class__, journal.world = self.journal, self
-        journal.life = state.life = life
         observer = Remembering()
         with closing(journal):
             try:
@@ -151,8 +146,10 @@ class World:
         )
         api = ServerApi(self.server, clock, life, windows=settings.limits.limit, most_bytes=process.most_bytes)
         inputs = {kind: find_inputs(map(str, paths)) for kind, paths in self.named.items()}
-        sources = {kind: await match_sources(journal, kind, found) for kind, found in inputs.items()}
-        run = _Run(settings, sources, state, journal, api, observer, clock, lambda: 0.0)
+        sources = {
+            kind: await match_sources(journal, kind, found, state_dir=self.state) for kind, found in inputs.items()
+        }
+        run = Run(settings, sources, state, journal, api, observer, clock, lambda: 0.0)
         async with anyio.create_task_group() as tasks:
             if process.stops_after is not None:
                 tasks.start_soon(_stop, run, clock, process.stops_after)

@@ -47,6 +47,11 @@ class Isolation:
         return self._suspects
 
     @property
+    def left(self) -> list[Entry]:
+        """Entries that are not in `part` and have no fate."""
+        return [*self._suspects[len(self.part) :], *self._rest]
+
+    @property
     def part(self) -> list[Entry]:
         """The entries to send next. Only while not `done`."""
         return self._suspects[: max(1, len(self._suspects) // 2)]

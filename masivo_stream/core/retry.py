@@ -46,6 +46,8 @@ class Again(Struct, frozen=True):
 
     after: float
     why: str = ""
+    doubtful: bool = False
+    """The attempt may have been applied all the same."""
 
 
 class Refresh(Struct, frozen=True):
@@ -152,7 +154,7 @@ def decide(  # noqa: C901 - one case an outcome
                 return Halt(ExitCode.DENIED, why, hint, in_doubt=True)
             if not repeatable:
                 return _doubted(health, policy, why, chance=chance, at_least=after or 0.0)
-            return _failed(history, policy, why, now=now, chance=chance, at_least=after or 0.0)
+            return _failed(history, policy, why, now=now, chance=chance, at_least=after or 0.0, doubtful=True)
         case Stop(exit_code, why, hint, in_doubt):
             return Halt(exit_code, why, hint, in_doubt=in_doubt)
         case _:
@@ -208,7 +210,16 @@ def _throttled(history: History, policy: RetryPolicy, after: float | None, now: 
     return Again(after, "429: too many requests")
 
 
-def _failed(history: History, policy: RetryPolicy, why: str, *, now: float, chance: float, at_least: float) -> Decision:
+def _failed(
+    history: History,
+    policy: RetryPolicy,
+    why: str,
+    *,
+    now: float,
+    chance: float,
+    at_least: float,
+    doubtful: bool = False,
+) -> Decision:
     history.failures += 1
     if history.failing_since is None:
         history.failing_since = now
@@ -217,6 +228,7 @@ def _failed(history: History, policy: RetryPolicy, why: str, *, now: float, chan
             ExitCode.OUTAGE,
             f"no answer for {now - history.failing_since:.0f} s: {why}",
             "start again when the API can be reached",
+            in_doubt=doubtful,
         )
     # An asked-for wait is capped as ours is: an absurd one must not stall a batch for ever.
-    return Again(max(backoff(policy, history.failures, chance), min(at_least, policy.longest_hold)), why)
+    return Again(max(backoff(policy, history.failures, chance), min(at_least, policy.longest_hold)), why, doubtful)

@@ -15,7 +15,8 @@ VERSION = 2
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE sources (
-  kind TEXT, number INTEGER, name TEXT, size INTEGER, identity BLOB, letters INTEGER, PRIMARY KEY (kind, number)
+  kind TEXT, number INTEGER, name TEXT, size INTEGER, identity BLOB, letters INTEGER, line INTEGER,
+  offset INTEGER, PRIMARY KEY (kind, number)
 ) WITHOUT ROWID;
 CREATE TABLE progress (
   kind TEXT PRIMARY KEY, frontier BLOB, checkpoint BLOB, figures BLOB, consumed BLOB, letters_bytes INTEGER,
@@ -39,8 +40,14 @@ CREATE INDEX dead_customer ON dead (customer) WHERE customer IS NOT NULL;
 CREATE TABLE notes (at TEXT, what TEXT, batch TEXT, detail TEXT);
 """
 
-SENDING, ACCEPTED, REFUSED, IN_DOUBT, RESENDING = "sending", "accepted", "refused", "in_doubt", "resending"
-"""A batch's states. `resending` is in doubt and on the wire once more, by a person's word."""
+SENDING, ACCEPTED, REFUSED, IN_DOUBT = "sending", "accepted", "refused", "in_doubt"
+"""States of a batch."""
+
+UNANSWERED = "unanswered"
+"""May have been applied, and is sent again all the same, for its ids are unique."""
+
+RESENDING, DISCARDED = "resending", "discarded"
+"""In doubt and on the wire once more by a person's word; given up by a person's word."""
 
 _SEND = """
 INSERT INTO batches (id, kind, state, records, items, bytes, attempts, refs, high_source, high_line, sent_at)
@@ -62,24 +69,28 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 # What a restart will not read again needs no places any more, but for the batch accepted last.
 _FORGET = """
 UPDATE batches SET refs = NULL
-WHERE kind = ? AND refs IS NOT NULL AND state IN (?, ?) AND (high_source, high_line) < (?, ?)
+WHERE kind = ? AND refs IS NOT NULL AND state IN (?, ?, ?, ?) AND (high_source, high_line) < (?, ?)
   AND seq < (SELECT MAX(seq) FROM batches)
 """
-_SOURCE = "INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters) VALUES (?, ?, ?, ?, ?, ?)"
+_SOURCE = """
+INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters, line, offset)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
 
 Statement = tuple[str, Sequence[Any]]
 
 pack = msgspec.msgpack.Encoder().encode
 read_references = msgspec.msgpack.Decoder(list[Reference]).decode
 read_place = msgspec.msgpack.Decoder(Place).decode
-read_consumed = msgspec.msgpack.Decoder(list[tuple[int, int, int]]).decode
+read_consumed = msgspec.msgpack.Decoder(list[tuple[int, int, int, int]]).decode
 read_figures = msgspec.msgpack.Decoder(Figures).decode
 _read_indexes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 
 
 def know_source(kind: Kind, source: KnownSource) -> Statement:
     """Note an input of a kind."""
-    return (_SOURCE, (kind, source.number, source.name, source.size, source.identity, source.letters))
+    facts = (source.number, source.name, source.size, source.identity, source.letters, source.line, source.offset)
+    return (_SOURCE, (kind, *facts))
 
 
 def send(batch: Batch, at: str) -> list[Statement]:
@@ -109,7 +120,7 @@ def progress(kind: Kind, made: Progress) -> list[Statement]:
     places = (pack(made.frontier), pack(checkpoint), pack(made.figures), pack(made.consumed))
     statements: list[Statement] = [
         (_PROGRESS, (kind, *places, made.letters_bytes, made.letters_crc)),
-        (_FORGET, (kind, ACCEPTED, REFUSED, checkpoint.source, checkpoint.line)),
+        (_FORGET, (kind, ACCEPTED, REFUSED, UNANSWERED, DISCARDED, checkpoint.source, checkpoint.line)),
     ]
     statements.extend(("DELETE FROM dead WHERE id = ?", (row,)) for row in made.retried)
     statements.extend((_DEAD, _dead(kind, row)) for row in made.dead)
@@ -169,5 +180,8 @@ def read_indexes(blob: bytes | None) -> tuple[int, ...] | None:
 
 
 def read_sources(rows: Iterable[Sequence[Any]]) -> list[KnownSource]:
-    """Return rows of number, name, size, identity, letters as values."""
-    return [KnownSource(number, name, size, identity, bool(letters)) for number, name, size, identity, letters in rows]
+    """Return rows of number, name, size, identity, letters, line, offset as values."""
+    return [
+        KnownSource(number, name, size, identity, bool(letters), line, offset)
+        for number, name, size, identity, letters, line, offset in rows
+    ]

@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-from masivo_stream.core.pack import Oversized, Packer, take_part
-from masivo_stream.core.retry import Decision, Halt, Hold, Settle
+from masivo_stream.core.pack import Packer, take_part
+from masivo_stream.core.retry import Again, Decision, Halt, Hold, Settle
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.dead_row import make_dead_row
 from masivo_stream.flow.judge import Judged
 from masivo_stream.flow.missing import Missing, hash_customer
-from masivo_stream.model.batch import Batch
+from masivo_stream.flow.unanswered import Unanswered
+from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.outcome import Accepted
 from masivo_stream.model.progress import DeadRow, Progress, Resume
@@ -76,6 +77,10 @@ class Journal(Protocol):
         """Note what came of it; None where it was certainly not applied and may be sent again."""
         ...
 
+    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+        """Note that records are there."""
+        ...
+
     async def send_again(self, batch: str) -> None:
         """Note that the next thing that happens is the first byte of a batch that is in doubt."""
         ...
@@ -124,6 +129,8 @@ class Account:
         """The lowest place of each batch that was handed over and is not done with."""
         self._to_pack: list[Entry] = []
         """Entries on their way to the packer: read just now, or come back."""
+        self.unanswered = Unanswered(resume.unanswered)
+        """Records that may have been applied and are sent again."""
         self._frontier, self._covered = resume.frontier, resume.covered
         self._catching_up = resume.start < resume.frontier
         self._read_to = resume.start
@@ -178,14 +185,6 @@ class Account:
             for entry in batch.entries:
                 self._unsettled[id(entry)] = entry
 
-    def bury_oversized(self, oversized: list[Oversized]) -> None:
-        """Write down entries that no request can carry."""
-        for large in oversized:
-            self._unsettled[id(large.entry)] = large.entry
-        for large in oversized:
-            message = f"does not fit a request of {large.max_body_bytes} bytes"
-            self.bury(large.entry, reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items))
-
     def done_with(self, batch: Batch) -> None:
         """Note that nothing of a batch that was handed over is left in it."""
         del self._lows[batch.id]
@@ -201,12 +200,12 @@ class Account:
             del self._unsettled[id(entry)]
             self._to_pack.append(entry)
 
-    def bury(self, entry: Entry, letter: Rejected) -> None:
-        """Write an entry down as a dead letter, then count it as one."""
+    def bury(self, entry: Entry, letter: Rejected, *, arrived: bool = False) -> None:
+        """Write an entry down as a dead letter, then count it as one. `arrived`: its customer is there all the same."""
         self._dead_letters.append([letter])
         self.release([entry])
         self._tally.settled([entry], Fate.DEAD, letter.reason)
-        self._dead_rows.append(make_dead_row(letter, entry.source, self._salt, of=entry))
+        self._dead_rows.append(make_dead_row(letter, entry.source, self._salt, of=entry, arrived=arrived))
 
     # What is read.
 
@@ -225,7 +224,7 @@ class Account:
                 self._dead_rows.append(make_dead_row(fate, judged.place.source, self._salt))
         if judged.place > self._frontier:
             self._frontier = judged.place
-            self._consumed[judged.place.source] = (judged.place.offset, judged.crc)
+            self._consumed[judged.place.source] = (judged.place.offset, judged.crc, judged.place.line)
 
     def _hold_back(self, judgement: Judgement) -> Judgement:
         """Reject an entry whose customer did not arrive."""
@@ -283,11 +282,22 @@ class Account:
                 state = "in_doubt"
                 self.release(batch.entries)
                 self._tally.settled(batch.entries, Fate.IN_DOUBT)
+            case Again(doubtful=True) | Halt(in_doubt=True):
+                self.unanswered.add(batch)
             case _:
                 pass
+        if state in {None, "refused"} and batch.id in self.unanswered:
+            state = "unanswered"
         await self._journal.settle(self.kind, batch.id, state, self._progress(), self._dead_letters.sync, why=why)
         if state == "in_doubt":
             self._doubts.add(batch.id, batch.entries)
+
+    async def find(self, entries: list[Entry]) -> None:
+        """Note that entries are there, by an attempt whose answer was lost."""
+        batch = make_batch(self.kind, entries)
+        self._accept(batch, None)
+        why = "applied by an attempt whose answer was lost"
+        await self._journal.find(batch, self._progress(), self._dead_letters.sync, why=why)
 
     async def doubt(self, batch: str, entries: list[Entry]) -> None:
         """Note that a process died while `batch` was in flight: nobody knows what became of it. Before `run`."""

@@ -6,11 +6,16 @@ from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Entry, Rejected
 
 
-def make_dead_row(letter: Rejected, source: int, salt: bytes, *, of: Entry | None = None) -> DeadRow:
-    """Return what the journal keeps of a dead letter; `of` is the entry it was, if it had been packed."""
+def make_dead_row(
+    letter: Rejected, source: int, salt: bytes, *, of: Entry | None = None, arrived: bool = False
+) -> DeadRow:
+    """Return what the journal keeps of a dead letter; `of` is the entry it was, if it had been packed.
+
+    `arrived`: the account has its customer all the same, so what belongs to it need not be held back.
+    """
     old = letter.retried
     customer = None if old is None else old.customer
-    if letter.reason is Reason.DUPLICATE_ID:  # the other record of it arrived
+    if arrived or letter.reason is Reason.DUPLICATE_ID:  # the other record of it arrived
         customer = None
     elif letter.customer is not None:
         customer = hash_customer(letter.customer, salt)

@@ -46,6 +46,8 @@ class Source(Struct, frozen=True):
     """So many bytes of it are known to have this CRC-32: the frontier of an earlier process."""
     letters: bool = False
     """A retry's own copy of dead letters."""
+    begin: Place = START
+    """Its first line: not the file's where this is what a file has grown by."""
 
 
 def make_decoder(kind: Kind, settings: Settings) -> Decoder:

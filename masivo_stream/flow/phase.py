@@ -5,7 +5,7 @@ over (the unsuspected part of a refused one, a body the server found too large) 
 travels with others. The phase is done when everything read has a fate. Where entries stand is the account's business.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from contextlib import aclosing
 
 import anyio
@@ -20,6 +20,7 @@ from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.judge import Source, judge_sources
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.unanswered import Finder
 from masivo_stream.flow.upload import Delivery
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS
@@ -34,16 +35,13 @@ from masivo_stream.model.errors import (
 from masivo_stream.model.notices import LimitLearned, PhaseEnded, PhaseStarted, Progressed, RecordIsolated
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import reject_entry
+from masivo_stream.model.record import Entry, Rejected, reject_entry
 
 MOST_REFUSALS = 50
 """Refused requests in a row before the run stops: to find four culprits that stand side by side takes fewer."""
 
 PROGRESS_EVERY = 1.0
 """Seconds between two notices of progress."""
-
-LookFor = Callable[[Batch], Awaitable[bool]]
-"""Tell, with patience, whether a batch of customers can be read back."""
 
 
 class Phase:
@@ -57,7 +55,7 @@ class Phase:
         decoder: Decoder,
         packer: Packer,
         delivery: Delivery,
-        look_for: LookFor,
+        finder: Finder,
         brake: Brake,
         clock: Clock,
         observer: Observer,
@@ -68,7 +66,7 @@ class Phase:
     ) -> None:
         """Join the parts; the numbers are the settings of the same names. `packer` is the account's, too."""
         self.account, self.kind, self._sources = account, account.kind, sources
-        self._decoder, self._packer, self._delivery, self._look_for = decoder, packer, delivery, look_for
+        self._decoder, self._packer, self._delivery, self._finder = decoder, packer, delivery, finder
         self._brake, self._clock, self._observer = brake, clock, observer
         self._uploaders, self._hand_off = uploaders, hand_off
         self._block_bytes, self._max_line_bytes = block_bytes, max_line_bytes
@@ -136,8 +134,13 @@ class Phase:
         await self._hand_over(self._packer.feed(self.account.take_to_pack()), batches)
 
     async def _hand_over(self, packed: Packed, batches: MemoryObjectSendStream[Batch]) -> None:
-        self.account.hand_over(packed.batches)  # all of them, before the first one waits for room
-        self.account.bury_oversized(packed.oversized)
+        alone = [(large, make_batch(self.kind, [large.entry])) for large in packed.oversized]
+        self.account.hand_over(packed.batches)  # all of them, before the first one waits for anything
+        self.account.hand_over([batch for _, batch in alone])
+        for large, batch in alone:
+            message = f"does not fit a request of {large.max_body_bytes} bytes"
+            await self._bury(reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items), large.entry)
+            self.account.done_with(batch)
         for batch in packed.batches:
             await batches.send(batch)
 
@@ -172,23 +175,37 @@ class Phase:
             case Settle(Accepted()):
                 self._refusals = 0
             case Settle(TooLarge(message)):
-                self._make_smaller(batch, message)
-            case Settle(Refused() as refused, after_doubt=after_doubt):
-                if not (after_doubt and await self._arrived_before(batch)):
+                await self._make_smaller(batch, message)
+            case Settle(Refused() as refused):
+                if not await self._clear_up(batch.entries):
                     await self._isolate(batch, refused)
             case Halt() as halt:
                 raise _error(halt, f"batch {batch.id} of {self.kind}")
 
-    async def _arrived_before(self, batch: Batch) -> bool:
-        """Tell whether a refused batch is there already: an earlier attempt, whose answer was lost, was applied.
+    async def _clear_up(self, refused: Sequence[Entry], others: Sequence[Entry] = ()) -> bool:
+        """Settle those of `refused` that arrived by an attempt whose answer was lost; all the rest travels anew.
 
-        Requests are applied as a whole, so one customer that can be read back speaks for all of them.
+        Returns whether there were any; if not, nothing has changed.
         """
-        if not await self._look_for(batch):
+        found = await self._finder.find(self.account.unanswered.fresh(refused), patient=True)
+        if not found:
             return False
-        accepted = Accepted("applied by an attempt whose answer was lost")
         with anyio.CancelScope(shield=True):
-            await self.account.conclude(batch, Settle(accepted))
+            await self.account.find(found)
+        arrived = {id(entry) for entry in found}
+        self.account.give_back([entry for entry in (*refused, *others) if id(entry) not in arrived])
+        return True
+
+    async def _bury(self, letter: Rejected, entry: Entry) -> bool:
+        """Make an entry a dead letter, unless it arrived by an attempt whose answer was lost; whether it is one."""
+        suspect = bool(self.account.unanswered.among([entry]))
+        refused = CONTRACTS[self.kind].repeatable and letter.reason is Reason.REFUSED  # for another record of it?
+        there = (suspect or refused) and bool(await self._finder.find([entry], patient=suspect))
+        if there and suspect:
+            with anyio.CancelScope(shield=True):
+                await self.account.find([entry])
+            return False
+        self.account.bury(entry, letter, arrived=there)
         return True
 
     async def _isolate(self, batch: Batch, refused: Refused) -> None:
@@ -202,14 +219,16 @@ class Phase:
                     self._refusals = 0
                     isolation.settle(accepted=True)
                 case Settle(Refused() as refused):
+                    if await self._clear_up(part.entries, isolation.left):
+                        return
                     self._count_refusal(refused)
                     isolation.settle(accepted=False)
                 case Settle(TooLarge(message)):
-                    self.account.give_back([*isolation.suspects[len(part.entries) :], *isolation.rest])
-                    self._make_smaller(part, message)
+                    self.account.give_back(isolation.left)
+                    await self._make_smaller(part, message)
                     return
                 case Hold():
-                    self.account.give_back([*isolation.suspects[len(part.entries) :], *isolation.rest])
+                    self.account.give_back(isolation.left)
                     return
                 case Halt() as halt:
                     raise _error(halt, f"batch {part.id} of {self.kind}")
@@ -217,10 +236,9 @@ class Phase:
         culprit = isolation.culprit
         if culprit is None:  # what was refused together is accepted apart
             return
-        self.account.bury(
-            culprit,
-            reject_entry(culprit, Reason.REFUSED, refused.message, status=refused.status, batch=batch.id),
-        )
+        letter = reject_entry(culprit, Reason.REFUSED, refused.message, status=refused.status, batch=batch.id)
+        if not await self._bury(letter, culprit):
+            return
         file, line = culprit.record
         self._observer.notify(
             RecordIsolated(kind=self.kind, batch=batch.id, file=file, line=line, status=refused.status)
@@ -241,11 +259,12 @@ class Phase:
                 hint="see the messages of the last dead letters; check account, base_url and the export's fields",
             )
 
-    def _make_smaller(self, batch: Batch, message: str) -> None:
+    async def _make_smaller(self, batch: Batch, message: str) -> None:
         """Learn that a body was too large: its entries are packed again, into smaller ones."""
         if not self._divisible(batch):
             entry = batch.entries[0]
-            self.account.bury(entry, reject_entry(entry, Reason.TOO_LARGE, message, status=413, batch=batch.id))
+            letter = reject_entry(entry, Reason.TOO_LARGE, message, status=413, batch=batch.id)
+            await self._bury(letter, entry)
             return
         target = len(batch.body) // 2
         if target < self._packer.target_bytes:

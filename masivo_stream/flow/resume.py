@@ -12,11 +12,21 @@ from masivo_stream.core.letters import read_retry
 from masivo_stream.core.slicing import slice_record
 from masivo_stream.edges.identity import changed, check_identity, decode_identity, encode_identity, take_identity
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.source import Input, ends_line, find_inputs, is_compressed, read_blocks, read_spans
+from masivo_stream.edges.source import (
+    Input,
+    ends_line,
+    find_inputs,
+    is_compressed,
+    is_plain_file,
+    read_blocks,
+    read_spans,
+)
 from masivo_stream.flow.judge import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import KnownSource, Reference, Resume
 from masivo_stream.model.record import Entry, Place
+
+Consumed = dict[int, tuple[int, int, int]]
 
 
 async def match_sources(
@@ -24,7 +34,8 @@ async def match_sources(
 ) -> list[Source]:
     """Return the inputs in the order the journal knows them, new ones behind, after a look at whether they changed.
 
-    A retry's copies, in `state_dir`, are known without being named. `full`: look at every byte that was read.
+    What an export has grown by since a later one was begun is an input of its own. A retry's copies, in `state_dir`,
+    are known without being named. `full`: look at every byte that was read.
 
     Raises:
         InputError: the consumed part of an export changed, or a known one is gone.
@@ -38,15 +49,36 @@ async def match_sources(
         if source.letters:
             found = find_inputs([str(state_dir / source.name)])[0]
         elif source.name in named:
-            found = named.pop(source.name)
+            found = named[source.name]
         else:
             continue
-        await _check(found, source, consumed.get(source.number, (0, 0)), full=full)
-        sources.append(Source(found, source.number, letters=source.letters))
-    new = [Source(found, len(known) + number) for number, found in enumerate(named.values())]
-    sources.extend(new)
+        read, crc, _ = consumed.get(source.number, _NOTHING)
+        await _check(found, source, read, crc, full=full)
+        begin = Place(source.number, source.line, source.offset)
+        before = [each.number for each in sources if each.input.name == found.name]
+        known_before = consumed.get(before[-1], _NOTHING)[:2] if before else (0, 0)
+        sources.append(Source(found, source.number, letters=source.letters, begin=begin, known=known_before))
+    names = {source.name for source in known}
+    grown = list(_tails(sources, consumed))
+    new = [Source(found) for name, found in named.items() if name not in names]
+    for number, added in enumerate([*grown, *new], len(known)):
+        begin = msgspec.structs.replace(added.begin, source=number)
+        sources.append(msgspec.structs.replace(added, number=number, begin=begin))
     await journal.add_sources(kind, [_know(source) for source in sources])
     return sources
+
+
+_NOTHING = (0, 0, 1)
+
+
+def _tails(sources: Sequence[Source], consumed: Consumed) -> Iterable[Source]:
+    """Yield what exports have grown by since a later one was begun, as inputs of their own."""
+    last = {source.input.name: source for source in sources}  # a file may have several tails
+    begun = max(consumed, default=-1)
+    for source in last.values():
+        read, crc, line = consumed.get(source.number, _NOTHING)
+        if source.number < begun and is_plain_file(source.input) and source.input.size > read:
+            yield Source(source.input, begin=Place(0, line, read), known=(read, crc))
 
 
 def known_inputs(journal: Journal, kind: Kind) -> list[Input]:
@@ -66,13 +98,12 @@ def known_inputs(journal: Journal, kind: Kind) -> list[Input]:
 def _know(source: Source) -> KnownSource:
     found = source.input
     name = Path(found.path).name if source.letters else found.name
-    return KnownSource(
-        source.number, name, found.size, encode_identity(take_identity(found.path)), letters=source.letters
-    )
+    identity = encode_identity(take_identity(found.path))
+    begin = source.begin
+    return KnownSource(source.number, name, found.size, identity, source.letters, begin.line, begin.offset)
 
 
-async def _check(found: Input, known: KnownSource, consumed: tuple[int, int], *, full: bool) -> None:
-    read, crc = consumed
+async def _check(found: Input, known: KnownSource, read: int, crc: int, *, full: bool) -> None:
     check_identity(found.path, decode_identity(known.identity), consumed=read, crc=crc, compressed=is_compressed(found))
     if full and await _checksum(found, read) != crc:
         raise changed(found.path, f"something changed in the first {read} bytes of its text")
@@ -97,11 +128,12 @@ def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
 
 
 def _begin_at(source: Source, resume: Resume) -> Source:
-    known = resume.consumed.get(source.number, (0, 0))
-    if source.number != resume.start.source:
-        return msgspec.structs.replace(source, start=Place(source.number, 1, 0), known=known)
-    unfinished = resume.start.line > 1 and not ends_line(source.input, resume.start.offset)
-    return msgspec.structs.replace(source, start=resume.start, unfinished=unfinished, known=known)
+    read, crc = source.known
+    if source.number in resume.consumed:
+        read, crc, _ = resume.consumed[source.number]
+    start = resume.start if source.number == resume.start.source else source.begin
+    unfinished = start.line > 1 and not ends_line(source.input, start.offset)
+    return msgspec.structs.replace(source, start=start, unfinished=unfinished, known=(read, crc))
 
 
 async def reread(

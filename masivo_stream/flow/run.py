@@ -23,9 +23,9 @@ from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.resume import begin_at, reread
 from masivo_stream.flow.sender import ApiSender
 from masivo_stream.flow.signals import work_under
+from masivo_stream.flow.unanswered import CustomerFinder
 from masivo_stream.flow.upload import Delivery
-from masivo_stream.flow.visible import look_for, wait_until_visible
-from masivo_stream.model.batch import Batch
+from masivo_stream.flow.visible import wait_until_visible
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
 from masivo_stream.model.progress import Resume
@@ -99,10 +99,6 @@ class Run:
         packer.shrink(self._max_body_bytes)
         return packer
 
-    async def _look_for(self, batch: Batch) -> bool:
-        customers = (entry.customer for entry in batch.entries)
-        return await look_for(customers, reader=self._reader, clock=self._clock, settings=self._settings.visible)
-
     async def _entries_of(self, kind: Kind, batch: str) -> list[Entry]:
         references = self._journal.references(batch)
         return await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
@@ -154,7 +150,7 @@ class Run:
             decoder=make_decoder(kind, self._settings),
             packer=packer,
             delivery=delivery,
-            look_for=self._look_for,
+            finder=CustomerFinder(self._reader, self._clock, self._settings.visible),
             brake=self._brake,
             clock=self._clock,
             observer=self._observer,

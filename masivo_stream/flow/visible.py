@@ -149,20 +149,3 @@ def updated_at(body: bytes) -> datetime | None:
         return None
     updated = metrics.updated_at if metrics else None
     return updated if updated is not None and updated.tzinfo is not None else None
-
-
-async def look_for(customers: Iterable[str], *, reader: Reader, clock: Clock, settings: VisibleSettings) -> bool:
-    """Tell whether one of `customers` can be read back, with the patience the settings give; absence proves little."""
-    readable = [customer for customer in customers if customer not in UNREADABLE_IDS][: settings.visible_probes]
-    began, pause = clock.now(), settings.first_probe
-    while readable:
-        for customer in readable:
-            read = await reader.read_customer(customer)
-            if isinstance(read.attempt, Answer) and 200 <= read.attempt.status < 300:
-                return True
-        left = settings.events_settle - (clock.now() - began)
-        if left <= 0:
-            break
-        await clock.sleep(min(pause, left))
-        pause = min(pause * 2, settings.longest_probe)
-    return False

@@ -17,6 +17,9 @@ class KnownSource(Struct, frozen=True):
     identity: bytes
     letters: bool = False
     """A retry's own copy of dead letters, in the state directory."""
+    line: int = 1
+    """Where reading begins: not at the start for what an earlier input has grown by since."""
+    offset: int = 0
 
 
 class Figures(Struct, frozen=True, kw_only=True):
@@ -81,8 +84,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     checkpoint: Place
     """Every line before it has a fate: a restart reads on from here."""
     figures: Figures
-    consumed: tuple[tuple[int, int, int], ...]
-    """Source, plain bytes before the frontier and their CRC-32, for each source begun."""
+    consumed: tuple[tuple[int, int, int, int], ...]
+    """Source, plain bytes before the frontier, their CRC-32, and the line there, for each source begun."""
     letters_bytes: int
     """Length of the dead-letter file that belongs to this progress."""
     letters_crc: int = 0
@@ -138,11 +141,13 @@ class Resume(Struct, frozen=True, kw_only=True):
     frontier: Place = START
     figures: Figures = Figures()
     covered: Covered = {}
-    consumed: dict[int, tuple[int, int]] = {}
-    """By source: plain bytes before the frontier, and their CRC-32."""
+    consumed: dict[int, tuple[int, int, int]] = {}
+    """By source: plain bytes before the frontier, their CRC-32, and the line there."""
     letters_bytes: int = 0
     letters_crc: int = 0
     visible: bool = False
     """Whether its effects were seen to show already."""
     doubtful: tuple[str, ...] = ()
     """Batches that were on the wire when the process before ended: in doubt."""
+    unanswered: dict[str, set[tuple[int, int]]] = {}
+    """Source and line of records that may have been applied and are sent again, by batch."""

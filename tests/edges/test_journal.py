@@ -31,7 +31,7 @@ def progress(frontier=10, checkpoint=1, dead=(), letters_bytes=0):
         frontier=Place(0, frontier, frontier * 100),
         checkpoint=Place(0, checkpoint, checkpoint * 100),
         figures=Figures(read=frontier),
-        consumed=((0, frontier * 100, 77),),
+        consumed=((0, frontier * 100, 77, frontier),),
         letters_bytes=letters_bytes,
         dead=list(dead),
     )
@@ -89,18 +89,19 @@ async def test_progress_is_taken_up(journal, path, reopened):
     await journal.note(Kind.EVENTS, progress(frontier=9, checkpoint=4, letters_bytes=123), nothing)
     found = reopened(path).resume(Kind.EVENTS)
     assert (found.start, found.frontier) == (Place(0, 4, 400), Place(0, 9, 900))
-    assert (found.figures.read, found.letters_bytes, found.consumed) == (9, 123, {0: (900, 77)})
+    assert (found.figures.read, found.letters_bytes, found.consumed) == (9, 123, {0: (900, 77, 9)})
 
 
 @pytest.mark.parametrize(
     ("kind", "doubtful"), [(Kind.CUSTOMERS, False), (Kind.EVENTS, True), (Kind.TRANSACTIONS, True)]
 )
 async def test_what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated(journal, path, kind, doubtful, reopened):
-    """Found `sending` by the next process, a batch is named as doubtful, or forgotten where a repeat is harmless."""
+    """Found `sending` by the next process, a batch is named as doubtful, or unanswered where a repeat is harmless."""
     batch = make_batch(kind, [entry(3), entry(5)])
     await journal.send(batch, progress(), nothing)
     found = reopened(path).resume(kind)
     assert found.doubtful == ((batch.id,) if doubtful else ())
+    assert found.unanswered == ({} if doubtful else {batch.id: {(0, 3), (0, 5)}})
     assert found.covered == ({(0, 3): None, (0, 5): None} if doubtful else {})
 
 

@@ -14,61 +14,18 @@ import pytest
 from fakes import LOST, REFUSED, FakeApi, Remembering, event, record, transaction, write_export
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mortal import Life, MortalCommit, MortalState
 from msgspec.structs import replace
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.edges.source import find_inputs
-from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.resume import match_sources
 from masivo_stream.flow.run import Run
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
-
-
-class Dead(BaseException):
-    """The process has ended."""
-
-
-class Life:
-    """Counts a process's operations; it dies at one of them, and does nothing after that."""
-
-    def __init__(self, dies_at=None):
-        self.dies_at, self.count, self.dead = dies_at, 0, False
-
-    def operation(self):
-        self.count += 1
-        if self.dead or self.count == self.dies_at:
-            self.dead = True
-            raise Dead
-
-
-class MortalCommit(GroupCommit):
-    """Dies before a commit, or right after it."""
-
-    def __init__(self, connection, life, **options):
-        super().__init__(connection, **options)
-        self.life = life
-
-    def commit(self, notes):
-        self.life.operation()
-        super().commit(notes)
-        self.life.operation()
-
-
-class MortalState(StateDir):
-    """Nothing is written by a dead process."""
-
-    def __init__(self, path, life):
-        super().__init__(path)
-        self.life = life
-
-    def write(self, name, content):
-        self.life.operation()
-        super().write(name, content)
 
 
 class World:

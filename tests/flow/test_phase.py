@@ -370,7 +370,13 @@ async def test_a_refusal_after_a_lost_answer_is_read_back(tmp_path):
     bench = Bench(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: exists if number else LOST)
     figures = await bench.run()
     assert (figures.accepted, figures.dead, figures.requests, figures.closes) == (40, 0, 2, True)
-    assert [what for what, _ in bench.api.log if what != "wire"] == ["send", "unsent", "send", "refused", "accepted"]
+    assert [what for what, _ in bench.api.log if what != "wire"] == [
+        "send",
+        "unanswered",
+        "send",
+        "unanswered",
+        "found",
+    ]
 
 
 async def test_a_refusal_after_a_doubt_that_came_to_nothing_is_isolated(tmp_path):

@@ -4,7 +4,7 @@ Durable means `synchronous=FULL` in WAL mode: a commit is on the disk when it re
 Logging" and PRAGMA synchronous). Rules that carry the delivery guarantee:
 
 * A batch is written down as `sending` before its first byte. Found so after a restart, nobody knows whether it was
-  applied: customers are sent again, events and transactions are in doubt.
+  applied: customers are unanswered and sent again, events and transactions are in doubt.
 * An outcome is one transaction with the figures it changes and the dead letters it makes.
 * The dead-letter file is made durable before the commit that counts its lines; a restart cuts what is longer.
 * Reading resumes at the checkpoint, the lowest line without a fate; lines after it that have one are in
@@ -15,9 +15,19 @@ Commits of several uploaders that come together become one (group commit), in a 
 What a batch costs here: some 4 KB, its places, until the checkpoint has passed it; then 200 bytes.
 """
 
-from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING
+from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
 from masivo_stream.edges.journal.opening import open_journal
 from masivo_stream.edges.journal.reading import JournalReader
 from masivo_stream.edges.journal.writing import Journal
 
-__all__ = ["ACCEPTED", "IN_DOUBT", "REFUSED", "RESENDING", "SENDING", "Journal", "JournalReader", "open_journal"]
+__all__ = [
+    "ACCEPTED",
+    "IN_DOUBT",
+    "REFUSED",
+    "RESENDING",
+    "SENDING",
+    "UNANSWERED",
+    "Journal",
+    "JournalReader",
+    "open_journal",
+]

@@ -42,8 +42,13 @@ class GroupCommit:
         *,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         patience: float = 0.0,
+        aside: Callable[..., Awaitable[None]] = anyio.to_thread.run_sync,
     ) -> None:
-        """Write to `connection`; an outcome that cannot be written is tried for `patience` seconds."""
+        """Write to `connection`; an outcome that cannot be written is tried for `patience` seconds.
+
+        `aside` runs a commit beside the event loop.
+        """
+        self._aside = aside
         self._connection = connection
         self._sleep, self._patience = sleep, patience
         self._round: _Round | None = None
@@ -101,7 +106,7 @@ class GroupCommit:
         left = self._patience if outcomes else 0.0
         while True:
             try:
-                await anyio.to_thread.run_sync(self.commit, current.notes)
+                await self._aside(self.commit, current.notes)
             except (sqlite3.Error, OSError) as error:
                 if left <= 0:
                     self._failure = current.failure = storage_error(error, outcomes)

@@ -6,7 +6,7 @@ from typing import Any
 
 from masivo_stream.core import statements as say
 from masivo_stream.core.covered import cover
-from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING
+from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference
 
@@ -26,14 +26,18 @@ class JournalReader:
         """Return the inputs of `kind`, in reading order."""
         return say.read_sources(
             self._connection.execute(
-                "SELECT number, name, size, identity, letters FROM sources WHERE kind = ? ORDER BY number", (kind,)
+                "SELECT number, name, size, identity, letters, line, offset FROM sources"
+                " WHERE kind = ? ORDER BY number",
+                (kind,),
             )
         )
 
-    def consumed(self, kind: Kind) -> dict[int, tuple[int, int]]:
-        """Return by source how many plain bytes are read, and their CRC-32."""
+    def consumed(self, kind: Kind) -> dict[int, tuple[int, int, int]]:
+        """Return by source how many plain bytes are read, their CRC-32, and the line after them."""
         row = self._connection.execute("SELECT consumed FROM progress WHERE kind = ?", (kind,)).fetchone()
-        return {} if row is None else {number: (offset, crc) for number, offset, crc in say.read_consumed(row[0])}
+        return (
+            {} if row is None else {number: (size, crc, line) for number, size, crc, line in say.read_consumed(row[0])}
+        )
 
     def references(self, batch: str) -> list[Reference]:
         """Return where the entries of a batch stand."""
@@ -69,6 +73,16 @@ class JournalReader:
             (Kind.CUSTOMERS,),
         )
         return [row[0] for row in rows]
+
+    def unanswered(self, kind: Kind) -> dict[str, set[tuple[int, int]]]:
+        """Return source and line of the records of each batch that may have been applied and is sent again."""
+        rows = self._connection.execute(
+            "SELECT id, refs FROM batches WHERE kind = ? AND state = ? AND refs IS NOT NULL", (kind, UNANSWERED)
+        )
+        return {
+            batch: {(reference.source, reference.line) for reference in say.read_references(refs)}
+            for batch, refs in rows
+        }
 
     def in_doubt(self, kind: Kind) -> list[Doubt]:
         """Return the batches in doubt."""

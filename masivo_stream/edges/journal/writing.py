@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from masivo_stream.core import statements as say
-from masivo_stream.core.statements import IN_DOUBT, RESENDING, SENDING
+from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, RESENDING, SENDING, UNANSWERED, Statement
 from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.edges.journal.reading import JournalReader
 from masivo_stream.model.batch import Batch
@@ -20,7 +20,7 @@ class Journal(JournalReader):
         """Use `open_journal`."""
         super().__init__(connection)
         self._wall = wall
-        self._write = commit.write
+        self._commit = commit
 
     def resume(self, kind: Kind) -> Resume:
         """Return where `kind` stands. What a dead process left on the wire is named as `doubtful`: settle it first."""
@@ -42,17 +42,28 @@ class Journal(JournalReader):
             letters_crc=row[4],
             visible=bool(row[5]),
             doubtful=doubtful,
+            unanswered=self.unanswered(kind),
         )
 
     def _interrupted(self, kind: Kind) -> tuple[str, ...]:
-        """Return the batches a dead process left on the wire; where a repeat is harmless they are forgotten instead."""
+        """Return the batches a dead process left on the wire; where a repeat is harmless they are unanswered."""
         execute = self._connection.execute
         execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (IN_DOUBT, kind, RESENDING))
         if CONTRACTS[kind].repeatable:
-            execute("DELETE FROM batches WHERE kind = ? AND state = ?", (kind, SENDING))
+            execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (UNANSWERED, kind, SENDING))
             return ()
         rows = execute("SELECT id FROM batches WHERE kind = ? AND state = ? ORDER BY seq", (kind, SENDING))
         return tuple(row[0] for row in rows)
+
+    async def _write(
+        self,
+        own: list[Statement],
+        progress: list[Statement] | None = None,
+        sync: Callable[[], None] | None = None,
+        *,
+        outcome_of: str = "",
+    ) -> None:
+        await self._commit.write(own, progress, sync, outcome_of=outcome_of)
 
     async def add_sources(self, kind: Kind, sources: Iterable[KnownSource]) -> None:
         """Note the inputs of a kind, or what they have become (an export that was appended to)."""
@@ -92,6 +103,12 @@ class Journal(JournalReader):
         """Note what came of an attempt; None where the batch certainly was not applied and may be sent again."""
         own = say.settle(batch, state, self._now(), why)
         await self._write([own], say.progress(kind, progress), sync, outcome_of=batch)
+
+    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+        """Note that records are there, as a batch of their own that was accepted."""
+        now = self._now()
+        own = [*say.send(batch, now), say.settle(batch.id, ACCEPTED, now, why)]
+        await self._write(own, say.progress(batch.kind, progress), sync, outcome_of=batch.id)
 
     async def decide(
         self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str

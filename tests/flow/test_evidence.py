@@ -1,0 +1,130 @@
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import anyio
+import pytest
+from fakes import event, transaction
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.flow.evidence import look
+from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.record import Entry
+from masivo_stream.model.resolution import Verdict
+
+
+def entry(kind, line, **changes):
+    customer = f"c{line}"
+    items = [transaction(line)] if kind is Kind.TRANSACTIONS else [event(customer, **changes)]
+    body = json.dumps({"id": customer, kind.value: items}).encode()
+    where = {"file": "f", "line": line, "offset": line, "length": len(body)}
+    return Entry(**where, body=body, customer=customer, items=1, record_items=1)
+
+
+class Account:
+    """What reading back gives: transactions by customer, or when metrics were recalculated."""
+
+    def __init__(self, clock, there=None, metrics=None, *, since=0.0, answers=True):
+        self.clock, self.there, self.metrics = clock, there or {}, metrics or {}
+        self.since, self.answers, self.asked = since, answers, []
+
+    async def read_transactions(self, customer, year):
+        found = self.there.get((customer, year), []) if self.clock.now() >= self.since else []
+        return self._reply(customer, {"data": found})
+
+    async def read_customer(self, customer):
+        return self._reply(customer, {"data": {"customer": {"metrics": {"updated_at": self.metrics.get(customer)}}}})
+
+    def _reply(self, customer, said):
+        self.asked.append(customer)
+        if not self.answers:
+            return SimpleNamespace(attempt=Failure(cause=Cause.TIMEOUT, sent=True), body=b"")
+        return SimpleNamespace(attempt=Answer(status=200), body=json.dumps(said).encode())
+
+
+async def evidence(kind, entries, account, clock, *, ago=3600, probes=10):
+    sent_at = clock.wall() - timedelta(seconds=ago)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.run)
+        found = await look(kind, entries, sent_at=sent_at, probes=probes, reader=account, clock=clock, settle=60)
+        tasks.cancel_scope.cancel()
+    return found.verdict, found.looked_at, found.found
+
+
+def there(*lines, **changes):
+    return {(f"c{line}", 2024): [{"id": "t", **transaction(line), **changes}] for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("lines", "verdict"), [((1, 2, 3), Verdict.PRESENT), ((2,), Verdict.PARTLY), ((), Verdict.ABSENT)]
+)
+async def test_transactions_prove_themselves(lines, verdict):
+    """All of them there, some, or none."""
+    clock = FakeClock()
+    entries = [entry(Kind.TRANSACTIONS, line) for line in (1, 2, 3)]
+    assert await evidence(Kind.TRANSACTIONS, entries, Account(clock, there(*lines)), clock) == (verdict, 3, len(lines))
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"amount": 1.0, "issued_at": "2024-01-30T12:50:19-05:00"}, Verdict.PRESENT),  # said in another way
+        ({"reward_id": "EC9A5BFB-C2F1-4CF0-B509-247E47B96B65"}, Verdict.PRESENT),
+        ({"amount": 2}, Verdict.ABSENT),
+        ({"type": "REDEMPTION"}, Verdict.ABSENT),
+        ({"issued_at": "2024-01-30T17:50:20Z"}, Verdict.ABSENT),
+        ({"reward_id": "00000000-0000-4000-8000-000000000000"}, Verdict.ABSENT),
+    ],
+)
+async def test_only_the_transaction_itself_is_evidence(changes, verdict):
+    """A customer may have made others since."""
+    clock = FakeClock()
+    account = Account(clock, there(1, **changes))
+    assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is verdict
+
+
+async def test_what_may_still_be_queued_is_looked_at_again():
+    """Sent ten seconds ago, it is given fifty more; sent long ago, it is not waited for."""
+    clock = FakeClock()
+    began = clock.now()
+    account = Account(clock, there(1), since=began + 30)
+    found = await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock, ago=10)
+    assert (found[0], clock.now() - began) == (Verdict.PRESENT, pytest.approx(50))
+    clock = FakeClock()
+    began = clock.now()
+    found = await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], Account(clock), clock, ago=100)
+    assert (found[0], clock.now() - began) == (Verdict.ABSENT, 0)
+
+
+async def test_recalculated_metrics_make_events_likely():
+    """Younger than the batch; older ones, and events that recalculate nothing, tell nothing."""
+    clock = FakeClock()
+    entries = [entry(Kind.EVENTS, 1), entry(Kind.EVENTS, 2)]
+    young, old = (clock.wall() - timedelta(seconds=ago) for ago in (1800, 7200))
+    account = Account(clock, metrics={"c1": young.isoformat(), "c2": old.isoformat()})
+    assert await evidence(Kind.EVENTS, entries, account, clock) == (Verdict.LIKELY, 2, 1)
+    account = Account(clock, metrics={"c2": old.isoformat()})
+    assert await evidence(Kind.EVENTS, entries, account, clock) == (Verdict.ABSENT, 2, 0)
+    assert await evidence(Kind.EVENTS, [entry(Kind.EVENTS, 3, type="VISIT")], account, clock) == (
+        Verdict.UNKNOWN,
+        0,
+        0,
+    )
+
+
+@pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
+async def test_no_answer_is_no_evidence(kind):
+    """Not even of absence."""
+    clock = FakeClock()
+    account = Account(clock, answers=False)
+    assert (await evidence(kind, [entry(kind, 1)], account, clock, ago=0))[0] is Verdict.UNKNOWN
+
+
+async def test_a_large_batch_is_looked_at_here_and_there():
+    """The first record, the last one, and some between."""
+    clock = FakeClock()
+    account = Account(clock, there(*range(1, 1001)))
+    entries = [entry(Kind.TRANSACTIONS, line) for line in range(1, 1001)]
+    assert await evidence(Kind.TRANSACTIONS, entries, account, clock) == (Verdict.PRESENT, 10, 10)
+    assert (account.asked[0], account.asked[-1], len(set(account.asked))) == ("c1", "c1000", 10)

@@ -1,0 +1,94 @@
+from types import SimpleNamespace
+
+import pytest
+from fakes import record
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.flow.unanswered import CustomerFinder, Unanswered
+from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.batch import make_batch
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.record import Entry
+from masivo_stream.model.settings import Visible
+
+
+def entry(line, customer=None):
+    customer = customer or record(Kind.CUSTOMERS, line)["id"]
+    where = {"file": "f", "line": line, "offset": line, "length": 1}
+    return Entry(**where, body=b"{}", customer=customer, items=1, record_items=1)
+
+
+class Account:
+    """Knows some customers, from a moment on."""
+
+    def __init__(self, clock, there, since=0.0):
+        self.clock, self.there, self.since = clock, set(there), since
+        self.asked = []
+
+    async def read_customer(self, customer):
+        self.asked.append(customer)
+        if customer == "lost":
+            return SimpleNamespace(attempt=Failure(cause=Cause.TIMEOUT, sent=True), body=b"")
+        found = customer in self.there and self.clock.now() >= self.since
+        return SimpleNamespace(attempt=Answer(status=200 if found else 404), body=b"{}")
+
+
+async def find(entries, account, clock, *, patient=True, **settings):
+    import anyio
+
+    finder = CustomerFinder(account, clock, Visible(**settings))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.run)
+        found = await finder.find(entries, patient=patient)
+        tasks.cancel_scope.cancel()
+    return [one.customer for one in found]
+
+
+async def test_each_customer_speaks_for_itself():
+    """Of a batch some may be there from another request: only these are found."""
+    clock = FakeClock()
+    account = Account(clock, {"c2", "c5"})
+    assert await find([entry(line) for line in range(1, 7)], account, clock) == ["c2", "c5"]
+
+
+async def test_what_shows_late_is_waited_for():
+    """The API answers "enqueued": that takes a while."""
+    clock = FakeClock()
+    began = clock.now()
+    account = Account(clock, {f"c{line}" for line in range(1, 101)}, since=began + 20)
+    assert len(await find([entry(line) for line in range(1, 101)], account, clock)) == 100
+    assert 20 <= clock.now() - began < 40
+
+
+async def test_what_never_shows_ends_the_wait():
+    """After the settling time; and then not every customer is asked for."""
+    clock = FakeClock()
+    began = clock.now()
+    account = Account(clock, set())
+    assert await find([entry(line) for line in range(1, 1001)], account, clock, events_settle=30) == []
+    assert clock.now() - began == pytest.approx(30)
+    assert len(set(account.asked)) <= 11
+
+
+async def test_without_patience_one_look_is_enough():
+    """And an answer that does not come is none."""
+    clock = FakeClock()
+    began = clock.now()
+    account = Account(clock, {"c1"})
+    assert await find([entry(1), entry(2), entry(3, "lost"), entry(4, "..")], account, clock, patient=False) == ["c1"]
+    assert (clock.now(), account.asked) == (began, ["c1", "c2", "lost"])
+
+
+def test_what_was_on_the_wire_is_known_by_its_place():
+    """Whatever batch it travels in next; waited for once, and again only after a further doubt."""
+    batch = make_batch(Kind.CUSTOMERS, [entry(1), entry(2)])
+    unanswered = Unanswered({"b0": {(0, 7)}})
+    assert batch.id not in unanswered
+    unanswered.add(batch)
+    assert batch.id in unanswered
+    lines = [entry(line) for line in (2, 3, 7)]
+    assert [one.line for one in unanswered.among(lines)] == [2, 7]
+    assert [one.line for one in unanswered.fresh(lines)] == [2, 7]
+    assert unanswered.fresh(lines) == []
+    unanswered.add(batch)
+    assert [one.line for one in unanswered.fresh(lines)] == [2]

@@ -1,0 +1,54 @@
+"""Processes that end in the middle: every operation that reaches the world may be the last one.
+
+From then on nothing of the process reaches the world any more. Used by the tests of the flow.
+"""
+
+from masivo_stream.edges.journal.commit import GroupCommit
+from masivo_stream.edges.statedir import StateDir
+
+
+class Dead(BaseException):
+    """The process has ended."""
+
+
+class Life:
+    """Counts a process's operations; it dies at one of them, and does nothing after that."""
+
+    def __init__(self, dies_at=None):
+        self.dies_at, self.count, self.dead = dies_at, 0, False
+
+    def operation(self):
+        self.count += 1
+        if self.dead or self.count == self.dies_at:
+            self.dead = True
+            raise Dead
+
+
+class MortalCommit(GroupCommit):
+    """Dies before a commit, or right after it."""
+
+    def __init__(self, connection, life, **options):
+        super().__init__(connection, **options)
+        self.life = life
+
+    def commit(self, notes):
+        self.life.operation()
+        super().commit(notes)
+        self.life.operation()
+
+
+class MortalState(StateDir):
+    """Nothing is written by a dead process."""
+
+    def __init__(self, path, life):
+        super().__init__(path)
+        self.life = life
+
+    def write(self, name, content):
+        self.life.operation()
+        super().write(name, content)
+
+    def create(self, name, lines):
+        self.life.operation()
+        super().create(name, lines)
+        self.life.operation()
