@@ -58,8 +58,7 @@ def claim(directory: Path, account: str, exports: Iterable[str], *, state_dir: s
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as files:
-        for path in exports:
-            status = Path(path).stat()
+        for path, status in {(at.st_dev, at.st_ino): (path, at) for path, at in _look_at(exports)}.values():
             lock = _open(directory / f"{account}-{status.st_dev}-{status.st_ino}.lock", files)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -74,6 +73,10 @@ def claim(directory: Path, account: str, exports: Iterable[str], *, state_dir: s
             who = f"process {os.getpid()} on {socket.gethostname()} (state directory {Path(state_dir).absolute()})"
             os.pwrite(lock, who.encode("utf-8", "replace"), 0)
         yield _share(_open(directory / f"{account}.lock", files))
+
+
+def _look_at(exports: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
+    return ((path, Path(path).stat()) for path in exports)
 
 
 def _open(path: Path, files: ExitStack) -> int:

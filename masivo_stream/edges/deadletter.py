@@ -137,14 +137,19 @@ class InDoubtFile:
     """Keep the list of records in doubt of one kind; it is rewritten whole whenever it changes."""
 
     def __init__(self, directory: Directory, kind: Kind, *, batches: Iterable[str] = ()) -> None:
-        """Go on with the lines of `batches`, where an earlier process wrote them down."""
+        """Go on with the lines of `batches`, where an earlier process wrote them down.
+
+        Raises:
+            StorageError: the list cannot be written.
+        """
         self._directory = directory
         self._name = f"in-doubt.{kind}.ndjson"
         known = set(batches)
-        self._lines = [
-            line for line in directory.read(self._name).splitlines(keepends=True) if _batch_of(line) in known
-        ]
+        found = directory.read(self._name).splitlines(keepends=True)
+        self._lines = [line for line in found if _batch_of(line) in known]
         self.listed = {_batch_of(line) for line in self._lines}
+        if len(self._lines) < len(found):  # decided, and the process died before the list was rewritten
+            self._write()
 
     def add(self, batch: str, entries: Iterable[Entry]) -> None:
         """Add a batch's records.

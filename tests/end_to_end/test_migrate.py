@@ -284,7 +284,10 @@ def test_what_belongs_to_a_dead_customer_is_held_back(served, export):
 
 
 def test_a_second_process_is_told_whose_the_directory_is(tmp_path, export):
-    """While one run is at work a second one ends at once, and `status` names the first."""
+    """While one run is at work a second one ends at once, and `status` names the first.
+
+    So does one with another state directory, that would send the same export to the same account.
+    """
     directory = export(3000, kinds=("customers",))
     with serving(tmp_path, "--limits", "none") as served:
         named = ["migrate", "--customers", directory / "customers.ndjson", "--base-url", served.url]
@@ -295,10 +298,12 @@ def test_a_second_process_is_told_whose_the_directory_is(tmp_path, export):
         while not served.get("/__sandbox/ledger")["requests"].get("customers"):
             time.sleep(0.02)
         second = run(*named, "--state-dir", tmp_path / "state", key=served.key)
+        third = run(*named, "--state-dir", tmp_path / "other", key=served.key)
         status = run("status", "--state-dir", tmp_path / "state", "--json")
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 143
     assert (second.returncode, f"process {process.pid}".encode() in second.stderr) == (2, True)
+    assert (third.returncode, f"by process {process.pid}".encode() in third.stderr) == (2, True)
     told = json.loads(status.stdout)
     assert (status.returncode, told["closes"], str(process.pid) in told["owner"]) == (0, True, True)
 

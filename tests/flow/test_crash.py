@@ -6,7 +6,7 @@ of its process: from then on nothing of it reaches the world any more.
 """
 
 import json
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 
 import anyio
@@ -22,8 +22,11 @@ from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.source import find_inputs
+from masivo_stream.flow.letters import take_letters
+from masivo_stream.flow.resolve import Decisions, Work, open_desks
 from masivo_stream.flow.resume import match_sources
 from masivo_stream.flow.run import Run
+from masivo_stream.flow.signals import work_under
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 
@@ -41,18 +44,21 @@ class World:
     def export(self, kind, records):
         self.exports[kind] = write_export(self.path / f"{kind}.ndjson", records)
 
-    def live(self, life):
-        """Run one process to its end; its summary, or None if it died."""
-        return anyio.run(self._live, life)
+    def live(self, life, work=None):
+        """Run one process to its end; its summary, or None if it died. `work` is done before the run."""
+        return anyio.run(self._live, life, work)
 
-    async def _live(self, life):
+    async def _live(self, life, work):
         clock = FakeClock()
-        api = self._api(clock, life)
+        api = self.api(clock, life, self.answer)
         state, commit = MortalState(self.state, life), partial(self.commit, life=life)
         journal = open_journal(self.state / "journal.db", clock.wall, commit_by=commit)
         settled = load_settings(flags={"limit": "1/1s", "base_url": "http://127.0.0.1:1/", "uploaders": 2})
-        with closing(journal):
+        with ExitStack() as files:
+            files.enter_context(closing(journal))
             try:
+                if work is not None:
+                    await work(settled, state, journal, clock, files, life)
                 inputs = {kind: find_inputs([path]) for kind, path in self.exports.items()}
                 sources = {
                     kind: await match_sources(journal, kind, found, state_dir=self.state)
@@ -69,7 +75,8 @@ class World:
                     raise
                 return None
 
-    def _api(self, clock, life):
+    def api(self, clock, life, answer):
+        """Return the server, as one process sees it."""
         world = self
 
         class Api(FakeApi):
@@ -86,7 +93,10 @@ class World:
                 body = {"data": {"customer": {"metrics": {"updated_at": "2999-01-01T00:00:00Z"}}}}
                 return Reply(Answer(status=200 if found else 404), json.dumps(body).encode())
 
-        api = Api(clock, answer=self.answer)
+            async def read_transactions(self, customer, year):
+                return Reply(Answer(status=404))
+
+        api = Api(clock, answer=answer)
         api.applied = self.applied
         return api
 
@@ -207,3 +217,84 @@ def test_a_client_that_forgets_is_caught(tmp_path):
         except AssertionError:
             caught += 1
     assert caught > 0
+
+
+def mend(world):
+    """Write what is right into the dead letters: lines that were faulty are customers of their own."""
+    for kind in Kind:
+        letters = world.letters(kind)
+        for letter in letters:
+            new = f"new-{letter['line']}"
+            if letter["reason"] != "refused":
+                letter["raw"] = json.dumps(record(kind, 0) | {"id": new, "email": f"{new}@example.com"})
+        text = b"".join(json.dumps(letter).encode() + b"\n" for letter in letters)
+        (world.state / f"dead-letter.{kind}.ndjson").write_bytes(text)
+
+
+async def taking_letters(_settings, state, journal, *_):
+    await take_letters(state, journal, Remembering())
+
+
+@pytest.mark.slow
+def test_a_retry_may_die_anywhere(tmp_path):
+    """Each letter comes to one end: accepted once, dead once, or in doubt; the next process loses and doubles none."""
+    dies_at, died = 1, True
+    while died:
+        path = tmp_path / str(dies_at)
+        path.mkdir()
+        world, valid, dead = make_world(path)
+        world.live(Life())
+        mend(world)
+        died = world.live(Life(dies_at), taking_letters) is None
+        summary = world.live(Life(), taking_letters)
+        assert summary.closes
+        for kind, lines in dead.items():
+            applied = {key[1:]: count for key, count in world.applied.items() if key[0] == kind}
+            new = {customer for customer, _ in applied.keys() - valid[kind]}
+            doubtful = {doubt["customer"] for doubt in world.doubts(kind)}
+            left = {letter["line"] for letter in world.letters(kind)}
+            mended = {f"new-{line}" for line in lines if line != 9}
+            assert new <= mended
+            assert mended - new <= doubtful | {f"new-{line}" for line in left}
+            assert kind is Kind.CUSTOMERS or set(applied.values()) == {1}
+            figures = summary.kinds[kind]
+            assert (figures.pending, figures.dead) == (0, len(left))
+        dies_at += 3
+    assert dies_at > 20
+
+
+async def deciding(what, world, settled, state, journal, clock, files, life):
+    """Decide all that is in doubt, as `resolve` does; whatever is sent again is accepted."""
+    desks = await open_desks(settled, state, journal, clock, files)
+    work = Work(settled, desks, world.api(clock, life, None), Remembering(), clock, lambda: 0.0)
+    doubts = [doubt for desk in desks for doubt in desk.doubts()]
+    chosen = work.choose(Decisions(**{what: ("all",)}) if doubts else Decisions())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.run)
+        await work_under(work.brake, lambda: work.go(chosen), observer=Remembering(), handle_signals=False)
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["accept", "discard", "resend"])
+def test_a_decision_may_die_anywhere(tmp_path, what):
+    """Cut off at any operation, what was in doubt is so still, or decided, and nothing is sent twice without a word."""
+    dies_at, died = 1, True
+    while died:
+        path = tmp_path / f"{what}-{dies_at}"
+        path.mkdir()
+        world, _, _ = make_world(path)
+        world.live(Life())
+        before = len(world.doubts(Kind.TRANSACTIONS))
+        assert before
+
+        decide = partial(deciding, what, world)
+        died = world.live(Life(dies_at), decide) is None
+        summary = world.live(Life(), decide)
+        figures = summary.kinds[Kind.TRANSACTIONS]
+        assert summary.closes
+        assert figures.in_doubt == len(world.doubts(Kind.TRANSACTIONS)) == 0
+        discarded = [letter for letter in world.letters(Kind.TRANSACTIONS) if letter["reason"] == "discarded"]
+        assert len(discarded) == (before if what == "discard" else 0)
+        dies_at += 1
+    assert dies_at > 3

@@ -1,0 +1,112 @@
+import base64
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from masivo_stream.edges.claims import claim, default_shared_dir, name_account
+from masivo_stream.model.errors import ConfigurationError
+
+URL = "https://example.test/v1"
+
+
+def token(**claims):
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({}, claims)]
+    return ".".join([*parts, "signature"])
+
+
+@pytest.fixture
+def export(tmp_path):
+    path = tmp_path / "export.ndjson"
+    path.write_bytes(b"{}\n")
+    return str(path)
+
+
+def test_an_export_goes_to_an_account_once_at_a_time(tmp_path, export):
+    """The second run is told whose it is; once that has ended, it may begin."""
+    with (
+        claim(tmp_path / "m", "a", [export], state_dir="one") as others,
+        pytest.raises(ConfigurationError, match=rf"by process {os.getpid()} on .*one\)") as caught,
+        claim(tmp_path / "m", "a", [export], state_dir="two"),
+    ):
+        pass
+    assert others is False
+    assert (caught.value.place, "twice" in caught.value.hint) == (export, True)
+    with claim(tmp_path / "m", "a", [export], state_dir="two"):
+        pass
+
+
+def test_another_name_of_the_file_is_the_file(tmp_path, export):
+    """A link, another spelling."""
+    link = tmp_path / "link.ndjson"
+    link.symlink_to(export)
+    with (
+        claim(tmp_path / "m", "a", [export], state_dir="one"),
+        pytest.raises(ConfigurationError),
+        claim(tmp_path / "m", "a", [str(link)], state_dir="two"),
+    ):
+        pass
+
+
+def test_a_file_named_twice_in_one_run_is_no_conflict(tmp_path, export):
+    """What it has grown by is an input of its own."""
+    with claim(tmp_path / "m", "a", [export, export], state_dir="one"):
+        pass
+
+
+def test_other_accounts_and_other_exports_are_free(tmp_path, export):
+    """And who shares the account is told so."""
+    other = tmp_path / "other.ndjson"
+    other.touch()
+    with (
+        claim(tmp_path / "m", "a", [export], state_dir="one"),
+        claim(tmp_path / "m", "b", [export], state_dir="two") as elsewhere,
+        claim(tmp_path / "m", "a", [str(other)], state_dir="three") as here,
+    ):
+        assert (elsewhere, here) == (False, True)
+
+
+def test_nobody_else_can_look(tmp_path, export):
+    """0700 and 0600, and nothing of the secret in names or contents."""
+    account = name_account(URL, api_key="9d7e3d8f-secret", token=None)
+    with claim(tmp_path / "m", account, [export], state_dir="one"):
+        files = list((tmp_path / "m").iterdir())
+    assert stat.S_IMODE((tmp_path / "m").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert not any("secret" in file.name or "secret" in file.read_text() for file in files)
+
+
+def test_an_account_is_known_by_its_key_and_by_its_tokens():
+    """A fresh token is the same account; another key, subject or address is another one."""
+    first = name_account(URL, api_key=None, token=token(sub="a", iat=1, exp=2, jti="x"))
+    assert first == name_account(URL + "/", api_key=None, token=token(sub="a", iat=5, exp=6, jti="y"))
+    others = [
+        name_account(URL, api_key=None, token=token(sub="b", iat=1, exp=2)),
+        name_account(URL + "2", api_key=None, token=token(sub="a", iat=1, exp=2)),
+        name_account(URL, api_key="key", token=None),
+        name_account(URL, api_key="kez", token=None),
+        name_account(URL, api_key=None, token="no.jwt.at-all"),
+        name_account(URL, api_key=None, token=token(iat=1)),
+        name_account(URL, api_key=None, token="\ud800.\udfff.x"),
+    ]
+    assert len({first, *others}) == 8
+
+
+@pytest.mark.parametrize(
+    ("environment", "place"),
+    [({"XDG_STATE_HOME": "/x"}, "/x/masivo-stream"), ({"XDG_STATE_HOME": "relative"}, None), ({}, None)],
+)
+def test_runs_meet_where_the_users_state_is(environment, place):
+    """As the XDG specification says; a relative path there is to be ignored."""
+    assert default_shared_dir(environment) == (
+        Path(place) if place else Path("~/.local/state/masivo-stream").expanduser()
+    )
+
+
+def test_a_place_that_cannot_be_used_is_told(tmp_path, export):
+    """It is the caller's to decide that runs go on without meeting."""
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="exists"), claim(tmp_path / "file", "a", [export], state_dir="one"):
+        pass

@@ -1,0 +1,226 @@
+"""Batches in doubt, decided by the installed command; and what a revert leaves behind."""
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+from end_to_end_tools import KINDS, expected_ledger, lines, run, serving
+
+pytestmark = pytest.mark.slow
+
+ALWAYS = "2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+
+
+def resolve(served, directory, *arguments):
+    sending = ["--base-url", served.url, "--limit", "none", "--state-dir", directory / "state"]
+    done = run("resolve", *sending, "--json", *arguments, key=served.key, MASIVO_EVENTS_SETTLE="0.5")
+    return done, json.loads(done.stdout) if done.stdout else None
+
+
+def revert(served, directory, period, *arguments):
+    sending = ["--base-url", served.url, "--state-dir", directory / "state"]
+    return run("revert", "--from", period[0], "--to", period[1], *sending, *arguments, key=served.key)
+
+
+def notes(directory):
+    with closing(sqlite3.connect(directory / "state" / "journal.db")) as journal:
+        return journal.execute("SELECT what, batch, detail FROM notes ORDER BY rowid").fetchall()
+
+
+def doubtful(tmp_path, export, *, kind, applied, records=30):
+    """Return a served account and an export whose only batch of `kind` is in doubt."""
+    directory = export(records)
+    fault = f"hang=0.1,applied={applied},on={kind},at=1"
+    return directory, serving(tmp_path, "--limits", "none", "--fault", fault)
+
+
+@pytest.mark.parametrize(
+    ("kind", "applied", "verdict"),
+    [
+        ("transactions", "yes", "present"),
+        ("transactions", "no", "absent"),
+        ("events", "yes", "likely"),
+        ("events", "no", "absent"),
+    ],
+)
+def test_what_reading_back_tells_is_shown(tmp_path, export, kind, applied, verdict):
+    """Presence proves, or makes likely; absence is called absence."""
+    directory, serving_it = doubtful(tmp_path, export, kind=kind, applied=applied)
+    with serving_it as served:
+        assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.5").returncode == 4
+        done, found = resolve(served, directory)
+    (batch,) = found["in_doubt"]
+    assert (done.returncode, found["exit_code"], batch["kind"], batch["records"]) == (4, 4, kind, 30)
+    assert (batch["evidence"]["verdict"], batch["evidence"]["looked_at"]) == (verdict, 10)
+    assert batch["places"] == [[str(directory / f"{kind}.ndjson"), 1, 30]]
+
+
+def test_what_arrived_is_accepted(tmp_path, export):
+    """By the beginning of its id; the decision is journalled, the list empties, and the run is complete."""
+    directory, serving_it = doubtful(tmp_path, export, kind="transactions", applied="yes")
+    with serving_it as served:
+        assert served.migrate(directory).returncode == 4
+        _, found = resolve(served, directory)
+        batch = found["in_doubt"][0]["batch"]
+        done, found = resolve(served, directory, "--accept", batch[:6], "--reason", "seen in the dashboard")
+        assert (done.returncode, found["accepted"], found["in_doubt"], found["closes"]) == (0, [batch], [], True)
+        assert found["kinds"]["transactions"]["accepted"] == 30
+        again = served.migrate(directory)
+        assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)
+    assert again.returncode == 0
+    assert lines(directory / "state" / "in-doubt.transactions.ndjson") == []
+    ((what, noted, why),) = notes(directory)
+    assert (what, noted) == ("accept", batch)
+    assert why.endswith(": seen in the dashboard")
+    status = run("status", "--state-dir", directory / "state", "--json")
+    assert (status.returncode, json.loads(status.stdout)["outcome"]) == (0, "complete")
+
+
+@pytest.mark.parametrize("kind", ["events", "transactions"])
+def test_what_did_not_arrive_is_sent_again_byte_for_byte(tmp_path, export, kind):
+    """The same batch, once more; then everything has arrived once."""
+    directory, serving_it = doubtful(tmp_path, export, kind=kind, applied="no")
+    with serving_it as served:
+        assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.5").returncode == 4
+        done, found = resolve(served, directory, "--resend", "all")
+        assert (done.returncode, len(found["resent"]), found["in_doubt"]) == (0, 1, []), done.stderr
+        assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.5").returncode == 0
+        assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)
+    assert [what for what, _, _ in notes(directory)] == ["resend", "resent"]
+
+
+def test_what_is_seen_to_be_there_is_not_sent_again(tmp_path, export):
+    """It would be doubled: refused, and nothing is sent."""
+    directory, serving_it = doubtful(tmp_path, export, kind="transactions", applied="yes")
+    with serving_it as served:
+        assert served.migrate(directory).returncode == 4
+        before = served.ledger()["requests"]["transactions"]
+        done, _ = resolve(served, directory, "--resend", "all")
+        assert (done.returncode, served.ledger()["requests"]["transactions"]) == (2, before)
+    assert b"would double them" in done.stderr
+
+
+def test_what_is_lost_again_stays_in_doubt(tmp_path, export):
+    """However often: an answer is needed."""
+    directory = export(30)
+    with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,applied=no,on=events") as served:
+        assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.2").returncode == 4
+        for attempts in (2, 3):
+            done, found = resolve(served, directory, "--resend", "all")
+            assert (done.returncode, found["in_doubt"][0]["attempts"], found["closes"]) == (4, attempts, True)
+    assert len(lines(directory / "state" / "in-doubt.events.ndjson")) == 30
+
+
+def test_what_is_given_up_becomes_dead_letters(tmp_path, export):
+    """With their bytes; a retry leaves them alone until somebody mends them."""
+    directory, serving_it = doubtful(tmp_path, export, kind="events", applied="no")
+    path = directory / "state" / "dead-letter.events.ndjson"
+    with serving_it as served:
+        assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.5").returncode == 4
+        done, found = resolve(served, directory, "--discard", "all")
+        assert (done.returncode, found["kinds"]["events"]["dead"], found["closes"]) == (3, 30, True)
+        letters = lines(path)
+        assert {letter["reason"] for letter in letters} == {"discarded"}
+        source = (directory / "events.ndjson").read_bytes().splitlines()
+        assert [letter["raw"].encode() for letter in letters] == source
+        retried = run("retry", "--base-url", served.url, "--limit", "none", "--state-dir", directory / "state",
+                      key=served.key, MASIVO_EVENTS_SETTLE="0.5")  # fmt: skip
+        assert (retried.returncode, served.ledger()["events"]) == (3, {})
+        for letter in (letters := lines(path)):
+            letter["raw"] += " "
+        path.write_text("".join(json.dumps(letter) + "\n" for letter in letters))
+        retried = run("retry", "--base-url", served.url, "--limit", "none", "--state-dir", directory / "state",
+                      key=served.key, MASIVO_EVENTS_SETTLE="0.5")  # fmt: skip
+        assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)
+    assert retried.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--accept", "ffff"], b"no batch in doubt is named ffff"),
+        (["--accept", "all", "--discard", "all"], b"named for two decisions"),
+    ],
+)
+def test_a_decision_that_cannot_be_is_refused(tmp_path, export, arguments, says):
+    """Before anything is changed."""
+    directory, serving_it = doubtful(tmp_path, export, kind="transactions", applied="no")
+    with serving_it as served:
+        assert served.migrate(directory).returncode == 4
+        done, _ = resolve(served, directory, *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert notes(directory) == []
+
+
+# Revert.
+
+
+def test_a_run_that_was_taken_back_begins_afresh(served, export):
+    """The same command and state directory; what was is put aside."""
+    directory = export(60)
+    assert served.migrate(directory).returncode == 0
+    done = revert(served, directory, ALWAYS, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert b"this period holds 60 records of customers, 60 records of events, 60 records of transactions" in done.stderr
+    assert (directory / "state" / "reverted-1" / "journal.db").exists()
+    assert not (directory / "state" / "journal.db").exists()
+    assert served.migrate(directory).returncode == 0
+    assert set(served.ledger()["customers"].values()) == {2}  # applied, taken back, applied again
+    assert revert(served, directory, ALWAYS, "--yes").returncode == 0
+    assert (directory / "state" / "reverted-2" / "journal.db").exists()
+
+
+def test_a_run_that_was_taken_back_in_part_cannot_go_on(served, export):
+    """What was taken back would be missing, what was not would be doubled."""
+    directory = export(60)
+    assert served.migrate(directory).returncode == 0
+    long_ago = "2000-01-01T00:00:00Z", "2000-01-02T00:00:00Z"
+    done = revert(served, directory, long_ago, "--yes")
+    assert done.returncode == 0
+    assert b"NOT 60 of customers" in done.stderr
+    done = served.migrate(directory)
+    assert done.returncode == 2
+    assert b"a part of this run was taken back" in done.stderr
+    assert revert(served, directory, ALWAYS, "--yes").returncode == 0
+    assert served.migrate(directory).returncode == 0
+
+
+def test_a_revert_of_unknown_outcome_blocks_the_run(tmp_path, export):
+    """Until it is repeated, which takes back what is left."""
+    directory = export(60)
+    with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,on=revert,times=1") as served:
+        assert served.migrate(directory).returncode == 0
+        done = revert(served, directory, ALWAYS, "--yes")
+        assert done.returncode == 6
+        assert b"may have happened" in done.stderr
+        done = served.migrate(directory)
+        assert done.returncode == 2
+        assert b"nobody knows whether it happened" in done.stderr
+        assert revert(served, directory, ALWAYS, "--yes").returncode == 0
+        assert served.migrate(directory).returncode == 0
+
+
+def test_a_refused_revert_changes_nothing(tmp_path, export):
+    """The run goes on as if nobody had asked."""
+    directory = export(60)
+    with serving(tmp_path, "--limits", "none", "--fault", "status=403,on=revert") as served:
+        assert served.migrate(directory).returncode == 0
+        assert revert(served, directory, ALWAYS, "--yes").returncode == 7
+        assert served.migrate(directory).returncode == 0
+
+
+# One run, one account.
+
+
+def test_a_state_directory_belongs_to_one_account(served, export):
+    """Tried on this machine, it is not taken for a migration elsewhere."""
+    directory = export(10, kinds=["customers"])
+    assert served.migrate(directory).returncode == 0
+    done = run(
+        "migrate", "--customers", directory / "customers.ndjson", "--base-url", "https://example.invalid/v1",
+        "--state-dir", directory / "state", key="9d7e3d8f-0000-4000-8000-000000000000",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert b"goes to this machine, not to example.invalid" in done.stderr
