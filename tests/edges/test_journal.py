@@ -244,6 +244,9 @@ async def test_an_outcome_that_never_finds_space_is_named(path):
         await journal.send(batch, progress(), nothing)
         with pytest.raises(StorageError, match=batch.id):
             await journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(), full)
+        assert sum(pauses) == 2
+        with pytest.raises(StorageError):  # the time is up: no other outcome is waited for
+            await journal.settle(Kind.EVENTS, "another", ACCEPTED, progress(), full)
     assert sum(pauses) == 2
 
 

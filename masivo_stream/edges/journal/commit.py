@@ -103,7 +103,7 @@ class GroupCommit:
     async def _commit_round(self, current: _Round) -> None:
         """Commit; where an outcome is among the notes, try for a while."""
         outcomes = [note.outcome_of for note in current.notes if note.outcome_of]
-        left = self._patience if outcomes else 0.0
+        left = self._patience if outcomes and self._failure is None else 0.0  # waited for once, not for each
         while True:
             try:
                 await self._aside(self.commit, current.notes)
