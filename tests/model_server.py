@@ -97,6 +97,9 @@ class Server:
     violations: list[str] = field(default_factory=list)
     moody: int = 0
     """Requests that met a mood."""
+    arrivals: list[float] = field(default_factory=list)
+    holds: list[tuple[float, float]] = field(default_factory=list)
+    """When it asked for a wait, and until when."""
 
     def pass_time(self, now):
         """Let what is due by now take effect."""
@@ -173,7 +176,6 @@ class ServerApi:
     def __init__(self, server, clock, life, *, windows, most_bytes):
         self.server, self.clock, self.life = server, clock, life
         self.windows, self.most_bytes = windows, most_bytes
-        self.arrivals, self.holds = [], []
 
     async def prepare(self):
         if self.server.moods and self.server.moods[0] is MOODS["no token"]:
@@ -195,7 +197,7 @@ class ServerApi:
         if isinstance(mood.answer, Answer) and not self.life.dead:
             attempt.status = None if mood.answer.html else mood.answer.status
             if mood.answer.status == 429:
-                self.holds.append((self.clock.now(), self.clock.now() + float(mood.answer.retry_after)))
+                self.server.holds.append((self.clock.now(), self.clock.now() + float(mood.answer.retry_after)))
         return mood.answer
 
     def renew(self, token):
@@ -208,10 +210,11 @@ class ServerApi:
         return Reply(Answer(status=200 if customer in self.server.known else 404), json.dumps(body).encode())
 
     def _keep_time(self, now):
-        self.arrivals.append(now)
+        arrivals = self.server.arrivals
+        arrivals.append(now)
         for window in self.windows:
-            if len(self.arrivals) > window.limit:
-                span = now - self.arrivals[-1 - window.limit]
+            if len(arrivals) > window.limit:
+                span = now - arrivals[-1 - window.limit]
                 self.server._law(span >= window.seconds - 1e-6, f"{window.limit + 1} requests within {span} s")
-        for said, until in self.holds:
+        for said, until in self.server.holds:
             self.server._law(not said + 0.1 < now < until - 1e-6, f"sent at {now}, to be held from {said} to {until}")

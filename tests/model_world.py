@@ -8,12 +8,14 @@ import anyio
 from fakes import Remembering
 from model_exports import Exports
 from model_server import Server, ServerApi
-from mortal import Life, MortalCommit, MortalState
+from mortal import Life, MortalCommit, MortalQuota, MortalState
 from virtual_time import LoopClock, aside, run_virtually
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import Journal, open_journal
+from masivo_stream.edges.quota import open_quota
 from masivo_stream.edges.source import find_inputs
+from masivo_stream.flow.opening import make_gates
 from masivo_stream.flow.resume import match_sources
 from masivo_stream.flow.run import Run
 from masivo_stream.model.contract import Kind
@@ -121,9 +123,11 @@ class World:
         journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, commit_by=commit)
         journal.__class__, journal.world = self.journal, self
         observer = Remembering()
-        with closing(journal):
+        quota = open_quota(self.folder / "quota.db", clock, boot="the same")
+        quota.__class__, quota.life = MortalQuota, life
+        with closing(journal), closing(quota):
             try:
-                return await self._migrate(process, life, clock, state, journal, observer)
+                return await self._migrate(process, life, clock, state, journal, quota, observer)
             except BaseException:
                 if not life.dead:
                     raise
@@ -132,7 +136,7 @@ class World:
                 self.now = clock.now()
                 self.told.update(_accepted(observer.notices))
 
-    async def _migrate(self, process, life, clock, state, journal, observer):
+    async def _migrate(self, process, life, clock, state, journal, quota, observer):
         settings = load_settings(
             flags={
                 "base_url": "http://127.0.0.1:1/",
@@ -149,7 +153,9 @@ class World:
         sources = {
             kind: await match_sources(journal, kind, found, state_dir=self.state) for kind, found in inputs.items()
         }
-        run = Run(settings, sources, state, journal, api, observer, clock, lambda: 0.0)
+        run = Run(
+            settings, sources, state, journal, api, make_gates(settings, clock, quota), observer, clock, lambda: 0.0
+        )
         async with anyio.create_task_group() as tasks:
             if process.stops_after is not None:
                 tasks.start_soon(_stop, run, clock, process.stops_after)

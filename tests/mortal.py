@@ -4,6 +4,7 @@ From then on nothing of the process reaches the world any more. Used by the test
 """
 
 from masivo_stream.edges.journal.commit import GroupCommit
+from masivo_stream.edges.quota import QuotaFile
 from masivo_stream.edges.statedir import StateDir
 
 
@@ -35,6 +36,30 @@ class MortalCommit(GroupCommit):
         self.life.operation()
         super().commit(notes)
         self.life.operation()
+
+
+class MortalQuota(QuotaFile):
+    """A departure may be the last thing that is noted."""
+
+    life = None
+
+    def reserve(self, scope, horizon, decide):
+        self.life.operation()
+        slot = super().reserve(scope, horizon, decide)
+        self.life.operation()
+        return slot
+
+    def leave(self, number):
+        self.life.operation()
+        super().leave(number)
+
+    def withdraw(self, number):
+        self.life.operation()
+        super().withdraw(number)
+
+    def hold(self, scope, seconds):
+        self.life.operation()
+        super().hold(scope, seconds)
 
 
 class MortalState(StateDir):

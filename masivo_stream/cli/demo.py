@@ -80,6 +80,7 @@ async def _demo(console: "Console", place: Path, *, records: int, seed: int, inv
                 "base_url": sandbox.url,
                 "limit": _LIMITS,
                 "state_dir": str(place / "state"),
+                "shared_dir": str(place / "state"),
                 "first_probe": 0.2,
             }
         )

@@ -16,7 +16,7 @@ Time is a number of seconds from any clock that does not go back.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -78,19 +78,32 @@ class Pacer:
         """Whether there is any window to keep to."""
         return bool(self._windows)
 
-    def reserve(self, now: float) -> float:
-        """Return the seconds to wait before asking again; 0.0 means depart now."""
-        return max(0.0, self.earliest(now) - now)
+    @property
+    def horizon(self) -> float:
+        """The seconds for which a departure counts: the longest window, stretched as far as it may be."""
+        return 2 * max((window.seconds for window in self._windows), default=0.0)
 
-    def earliest(self, now: float) -> float:
+    def reserve(self, now: float, others: Iterable[float] = (), held_until: float = 0.0) -> float:
+        """Return the seconds to wait before asking again; 0.0 means depart now.
+
+        `others` are the moments of departures that are not ours, and count just as well; `held_until` is the end of a
+        hold that another process was told of.
+        """
+        return max(0.0, self.earliest(now, others, held_until) - now)
+
+    def earliest(self, now: float, others: Iterable[float] = (), held_until: float = 0.0) -> float:
         """Return the moment of the next allowed departure, as far as it is known at `now`."""
-        earliest = self._held_until
+        earliest = max(self._held_until, held_until)
+        departures = self._departures if not others else self._together(others)
         for window in self._windows:
-            if len(self._departures) >= window.limit:
-                opening = self._departures[-window.limit]
+            if len(departures) >= window.limit:
+                opening = departures[-window.limit]
                 guard = min(max(self._largest(now), opening.latency) - self._smallest() + MARGIN, window.seconds)
                 earliest = max(earliest, opening.departed + window.seconds + guard)
         return earliest
+
+    def _together(self, others: Iterable[float]) -> Sequence[_Flight]:
+        return sorted([*self._departures, *map(_Flight, others)], key=lambda flight: flight.departed)
 
     def depart(self, now: float) -> int:
         """Record a departure; returns its ticket."""

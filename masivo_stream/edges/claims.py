@@ -59,17 +59,15 @@ def claim(directory: Path, account: str, exports: Iterable[str], *, state_dir: s
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as files:
         for path, status in {(at.st_dev, at.st_ino): (path, at) for path, at in _look_at(exports)}.values():
-            lock = _open(directory / f"{account}-{status.st_dev}-{status.st_ino}.lock", files)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                lock = _own(directory / f"{account}-{status.st_dev}-{status.st_ino}.lock", files)
+            except _OwnedError as error:
                 raise ConfigurationError(
-                    f"the export is being sent to this account by {os.pread(lock, 500, 0).decode('utf-8', 'replace')}",
+                    f"the export is being sent to this account by {error}",
                     operation="claim the export",
                     place=path,
                     hint="two runs would send every record twice: wait for it, or stop it and go on there",
-                ) from error
-            os.ftruncate(lock, 0)
+                ) from None
             who = f"process {os.getpid()} on {socket.gethostname()} (state directory {Path(state_dir).absolute()})"
             os.pwrite(lock, who.encode("utf-8", "replace"), 0)
         yield _share(_open(directory / f"{account}.lock", files))
@@ -77,6 +75,39 @@ def claim(directory: Path, account: str, exports: Iterable[str], *, state_dir: s
 
 def _look_at(exports: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
     return ((path, Path(path).stat()) for path in exports)
+
+
+class _OwnedError(Exception):
+    """Another process has the lock; says which."""
+
+
+def _own(path: Path, files: ExitStack) -> int:
+    """Take a lock file of its own, that goes when the lock does."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is(lock, path):
+                files.callback(os.close, lock)
+                files.callback(path.unlink, missing_ok=True)  # before the lock is given back
+                return lock
+        except BlockingIOError:
+            owner = os.pread(lock, 500, 0).decode("utf-8", "replace")
+            os.close(lock)
+            raise _OwnedError(owner) from None
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)  # its owner has just removed it: what stands there now is another file
+
+
+def _is(file: int, path: Path) -> bool:
+    """Tell whether `file` is what stands at `path` now."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(file), there)
 
 
 def _open(path: Path, files: ExitStack) -> int:

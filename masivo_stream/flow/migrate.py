@@ -11,7 +11,7 @@ from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.judge import Source
 from masivo_stream.flow.letters import take_letters
 from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.flow.opening import check_inputs, check_key, claim_account, open_known_run, open_run
+from masivo_stream.flow.opening import check_inputs, check_key, open_account, open_known_run, open_run
 from masivo_stream.flow.report import write_report
 from masivo_stream.flow.resume import known_inputs, match_sources
 from masivo_stream.flow.run import Run
@@ -139,9 +139,9 @@ async def _go(
 ) -> Summary:
     told = Observers([observer] if observer else [])
     exports = [source.input.path for found in sources.values() for source in found if not source.letters]
-    with claim_account(settings, credentials, exports, told):
+    with open_account(settings, credentials, exports, told, clock) as gates:
         async with open_sender(settings.api, credentials, clock) as sender:
-            run = Run(settings, sources, state, journal, sender, told, clock, chance)
+            run = Run(settings, sources, state, journal, sender, gates, told, clock, chance)
             await run.go(handle_signals=handle_signals)
         summary = run.summary()
         try:

@@ -1,22 +1,27 @@
 """Open what a run stands on: its state directory, its journal, its claim on exports and account."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
+from masivo_stream.core.pace import Pacer
 from masivo_stream.edges.claims import claim, default_shared_dir, name_account
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.config import is_loopback
 from masivo_stream.edges.journal import Journal, open_journal
+from masivo_stream.edges.quota import QuotaFile, open_quota
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.source import STDIN, Input
 from masivo_stream.edges.statedir import StateDir, own_state_dir
+from masivo_stream.flow.gate import Gate, Ledger, Quota
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.reverted import leave_reverted
 from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
-from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.notices import AccountShared, AccountUnguarded
 from masivo_stream.model.settings import Settings
 
@@ -74,11 +79,20 @@ def open_known_run(settings: Settings, clock: Clock, operation: str) -> Iterator
         yield opened
 
 
+class Gates(Struct, frozen=True):
+    """Through which all requests of a run leave."""
+
+    migration: Gate
+    """For the migration endpoints."""
+    general: Gate
+    """For all calls together."""
+
+
 @contextmanager
-def claim_account(
-    settings: Settings, credentials: Credentials, exports: Iterable[str], observer: Observer
-) -> Iterator[None]:
-    """Keep other runs on this machine from sending the same exports to the same account.
+def open_account(
+    settings: Settings, credentials: Credentials, exports: Iterable[str], observer: Observer, clock: Clock
+) -> Iterator[Gates]:
+    """Keep other runs on this machine from sending the same exports to the same account; share its quota with them.
 
     Raises:
         ConfigurationError: another run is at it.
@@ -90,15 +104,37 @@ def claim_account(
     )
     shared = Path(settings.state.shared_dir) if settings.state.shared_dir else default_shared_dir(os.environ)
     files = [path for path in exports if path != STDIN]
+    quota: QuotaFile | None = None
+
+    def lost(error: OSError | StorageError) -> None:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        observer.notify(AccountUnguarded(shared_dir=str(shared), why=why or str(error)))
+
     with ExitStack() as claims:
         try:
             others = claims.enter_context(claim(shared, account, files, state_dir=settings.state.state_dir))
-        except OSError as error:
-            observer.notify(AccountUnguarded(shared_dir=str(shared), why=error.strerror or str(error)))
+            quota = open_quota(shared / f"{account}.quota.db", clock)
+            claims.callback(quota.close)
+        except (OSError, StorageError) as error:
+            lost(error)
         else:
             if others:
                 observer.notify(AccountShared())
-        yield
+        yield make_gates(settings, clock, quota, lost)
+
+
+def make_gates(
+    settings: Settings,
+    clock: Clock,
+    quota: Quota | None = None,
+    lost: Callable[[StorageError], None] = lambda _: None,
+) -> Gates:
+    """Return the gates the settings ask for; `lost` is told when `quota` fails."""
+    limits = settings.limits
+    return Gates(
+        Gate(Pacer(limits.limit), clock, Ledger("migration", quota, lost)),
+        Gate(Pacer(limits.general_limit), clock, Ledger("general", quota, lost)),
+    )
 
 
 def check_key(settings: Settings, credentials: Credentials) -> None:

@@ -15,7 +15,6 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.pace import Pacer
 from masivo_stream.core.retry import Health, Settle
 from masivo_stream.core.tally import Fate
 from masivo_stream.edges.clock import Clock, SystemClock
@@ -26,9 +25,8 @@ from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.conclude import agrees, stand
 from masivo_stream.flow.desk import Again, Desk
 from masivo_stream.flow.evidence import look
-from masivo_stream.flow.gate import Gate
 from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.flow.opening import check_key, claim_account, open_known_run
+from masivo_stream.flow.opening import Gates, check_key, open_account, open_known_run
 from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.report import read_report, revise, write_report
 from masivo_stream.flow.run import make_policy
@@ -84,9 +82,9 @@ async def resolve(
         report = read_report(state, stand(journal))
         desks = await open_desks(settings, state, journal, clock, files)
         exports = [source.input.path for desk in desks for source in desk.sources if not source.letters]
-        files.enter_context(claim_account(settings, credentials, exports, told))
+        gates = files.enter_context(open_account(settings, credentials, exports, told, clock))
         async with open_sender(settings.api, credentials, clock) as sender:
-            work = Work(settings, desks, sender, told, clock, chance)
+            work = Work(settings, desks, sender, gates, told, clock, chance)
             chosen = work.choose(decisions or Decisions())
             await work_under(work.brake, lambda: work.go(chosen), observer=told, handle_signals=handle_signals)
         found = _conclude(journal, work, chosen)
@@ -149,6 +147,7 @@ class Work:
         settings: Settings,
         desks: list[Desk],
         sender: ApiSender,
+        gates: Gates,
         observer: Observer,
         clock: Clock,
         chance: Callable[[], float],
@@ -156,8 +155,8 @@ class Work:
         self._settings, self._desks, self._sender = settings, {desk.kind: desk for desk in desks}, sender
         self._observer, self._clock, self._chance = observer, clock, chance
         self.brake = Brake(clock, drain_time=settings.upload.drain_time)
-        self._gates = (Gate(Pacer(settings.limits.limit), clock), Gate(Pacer(settings.limits.general_limit), clock))
-        self._reader = PacedReader(sender, self._gates[1])
+        self._gates = gates
+        self._reader = PacedReader(sender, gates.general)
         self._health = Health()
         self.arrived: list[str] = []
         self.left: list[InDoubt] = []
@@ -230,7 +229,7 @@ class Work:
         delivery = Delivery(
             doubt.kind,
             sender=self._sender,
-            gates=self._gates,
+            gates=(self._gates.migration, self._gates.general),
             policy=make_policy(self._settings),
             brake=self.brake,
             clock=self._clock,

@@ -14,10 +14,13 @@ from msgspec import Struct
 
 from masivo_stream.core.classify import classify
 from masivo_stream.core.explain import is_rfc3339
+from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir, own_state_dir
+from masivo_stream.flow.observer import Observers
+from masivo_stream.flow.opening import Gates, open_account
 from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, last_revert, leave_reverted
 from masivo_stream.flow.sender import ApiSender, open_sender
 from masivo_stream.model.attempt import Answer, Attempt, Failure
@@ -86,7 +89,22 @@ async def revert(
     _period(start, end)
     clock = clock or SystemClock()
     found = survey(settings.state.state_dir, start, end)
-    async with open_sender(settings.api, credentials, clock) as sender:
+    with open_account(settings, credentials, [], Observers(), clock) as gates:
+        await _revert(settings, credentials, start, end, found=found, gates=gates, clock=clock)
+
+
+async def _revert(
+    settings: Settings,
+    credentials: Credentials,
+    start: str,
+    end: str,
+    *,
+    found: Survey | None,
+    gates: Gates,
+    clock: Clock,
+) -> None:
+    async with open_sender(settings.api, credentials, clock) as api:
+        sender = _Paced(api, gates)
         if found is None:
             failed = _judge((await sender.revert(start, end)).attempt)
             if failed is not None:
@@ -99,7 +117,7 @@ async def revert(
                 leave_reverted(state, clock)
 
 
-async def _journalled(state: StateDir, period: Period, sender: ApiSender, clock: Clock) -> None:
+async def _journalled(state: StateDir, period: Period, sender: "_Paced", clock: Clock) -> None:
     """Note the revert before its first byte, and what came of it; in doubt, its beginning stays the last word."""
     detail = msgspec.json.encode(period).decode()
     with closing(open_journal(state.journal, clock.wall)) as journal:
@@ -112,6 +130,21 @@ async def _journalled(state: StateDir, period: Period, sender: ApiSender, clock:
             await journal.take_note(FAILED, detail)
     if failed is not None:
         raise failed.error
+
+
+class _Paced:
+    """Sends a revert when the account's windows allow: it is one of the migration endpoints."""
+
+    def __init__(self, sender: ApiSender, gates: Gates) -> None:
+        self._sender, self._gates = sender, gates
+
+    async def revert(self, start: str, end: str) -> Reply:
+        async with self._gates.migration.departure() as one, self._gates.general.departure() as other:
+            reply = await self._sender.revert(start, end)
+            for departure in (one, other):
+                departure.left()
+                departure.answered()
+        return reply
 
 
 class _Failed(Struct, frozen=True):

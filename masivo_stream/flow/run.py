@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
-from masivo_stream.core.pace import Pacer
 from masivo_stream.core.pack import Packer
 from masivo_stream.core.retry import Health, RetryPolicy
 from masivo_stream.core.tally import Tally
@@ -14,10 +13,10 @@ from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.conclude import agrees, conclude
-from masivo_stream.flow.gate import Gate
 from masivo_stream.flow.judge import Source, make_decoder
 from masivo_stream.flow.missing import Missing
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.opening import Gates
 from masivo_stream.flow.phase import Phase
 from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.resume import begin_at, reread
@@ -44,6 +43,7 @@ class Run:
         state: StateDir,
         journal: Journal,
         sender: ApiSender,
+        gates: Gates,
         observer: Observer,
         clock: Clock,
         chance: Callable[[], float],
@@ -51,9 +51,8 @@ class Run:
         self._settings, self._sources, self._state, self._journal = settings, sources, state, journal
         self._sender, self._observer, self._clock, self._chance = sender, observer, clock, chance
         self._brake = Brake(clock, drain_time=settings.upload.drain_time)
-        self._migration_gate = Gate(Pacer(settings.limits.limit), clock)
-        self._general_gate = Gate(Pacer(settings.limits.general_limit), clock)
-        self._reader = PacedReader(sender, self._general_gate)
+        self._gates = gates
+        self._reader = PacedReader(sender, gates.general)
         self._health = Health()
         self._max_body_bytes = settings.upload.max_body_bytes
         self._phases: dict[Kind, Phase] = {}
@@ -113,7 +112,7 @@ class Run:
         delivery = Delivery(
             kind,
             sender=self._sender,
-            gates=(self._migration_gate, self._general_gate),
+            gates=(self._gates.migration, self._gates.general),
             policy=make_policy(self._settings),
             brake=self._brake,
             clock=self._clock,

@@ -73,9 +73,16 @@ def test_nobody_else_can_look(tmp_path, export):
     account = name_account(URL, api_key="9d7e3d8f-secret", token=None)
     with claim(tmp_path / "m", account, [export], state_dir="one"):
         files = list((tmp_path / "m").iterdir())
-    assert stat.S_IMODE((tmp_path / "m").stat().st_mode) == 0o700
-    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-    assert not any("secret" in file.name or "secret" in file.read_text() for file in files)
+        assert stat.S_IMODE((tmp_path / "m").stat().st_mode) == 0o700
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+        assert not any("secret" in file.name or "secret" in file.read_text() for file in files)
+
+
+def test_a_claim_leaves_nothing_behind(tmp_path, export):
+    """But a file an account; and who comes while it is removed finds a lock that holds."""
+    with claim(tmp_path / "m", "a", [export], state_dir="one"):
+        assert len(list((tmp_path / "m").iterdir())) == 2
+    assert [file.name for file in (tmp_path / "m").iterdir()] == ["a.lock"]
 
 
 def test_an_account_is_known_by_its_key_and_by_its_tokens():

@@ -75,6 +75,28 @@ def test_a_limited_account_sees_no_429(tmp_path, export):
     assert applied(ledger) == expected_ledger(directory)
 
 
+def test_a_restart_keeps_the_pace(tmp_path, export):
+    """Started again and again, and by two state directories, a migration meets no 429: the quota is the account's."""
+    directory = export(2500, kinds=["customers"])
+    with serving(tmp_path, "--limits", "1/1s") as served:
+        for number in range(3):
+            named = ["--customers", directory / "customers.ndjson", "--base-url", served.url, "--limit", "1/1s"]
+            process = subprocess.Popen(
+                [COMMAND, "migrate", *named, "--state-dir", tmp_path / f"state{number % 2}"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment(MASIVO_API_KEY=served.key),
+            )  # fmt: skip
+            for _ in range(200):
+                counts = served.get("/__sandbox/ledger")["requests"].get("customers", {})
+                if counts.get("201", 0) > number:
+                    break
+                time.sleep(0.02)
+            process.kill()
+            process.wait(20)
+        requests = served.ledger()["requests"]["customers"]
+    assert "429" not in requests
+    assert requests["201"] >= 3
+
+
 def test_a_throttled_account_is_waited_for(tmp_path, export):
     """Even when the limits are not known, 429s are waited out and everything arrives once."""
     directory = export(300)

@@ -23,6 +23,7 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.letters import take_letters
+from masivo_stream.flow.opening import make_gates
 from masivo_stream.flow.resolve import Decisions, Work, open_desks
 from masivo_stream.flow.resume import match_sources
 from masivo_stream.flow.run import Run
@@ -64,7 +65,9 @@ class World:
                     kind: await match_sources(journal, kind, found, state_dir=self.state)
                     for kind, found in inputs.items()
                 }
-                run = Run(settled, sources, state, journal, api, Remembering(), clock, lambda: 0.0)
+                run = Run(
+                    settled, sources, state, journal, api, make_gates(settled, clock), Remembering(), clock, lambda: 0.0
+                )
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(clock.run)
                     await run.go(handle_signals=False)
@@ -266,7 +269,8 @@ def test_a_retry_may_die_anywhere(tmp_path):
 async def deciding(what, world, settled, state, journal, clock, files, life):
     """Decide all that is in doubt, as `resolve` does; whatever is sent again is accepted."""
     desks = await open_desks(settled, state, journal, clock, files)
-    work = Work(settled, desks, world.api(clock, life, None), Remembering(), clock, lambda: 0.0)
+    api = world.api(clock, life, None)
+    work = Work(settled, desks, api, make_gates(settled, clock), Remembering(), clock, lambda: 0.0)
     doubts = [doubt for desk in desks for doubt in desk.doubts()]
     chosen = work.choose(Decisions(**{what: ("all",)}) if doubts else Decisions())
     async with anyio.create_task_group() as tasks:

@@ -1,5 +1,6 @@
 """Departures through the gate, in virtual time."""
 
+from contextlib import ExitStack, closing
 from itertools import pairwise
 
 import anyio
@@ -7,7 +8,9 @@ import pytest
 
 from masivo_stream.core.pace import Pacer
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.gate import Gate
+from masivo_stream.edges.quota import open_quota
+from masivo_stream.flow.gate import Gate, Ledger
+from masivo_stream.model.errors import StorageError
 from masivo_stream.model.window import Window
 
 
@@ -71,3 +74,39 @@ async def test_a_cancelled_wait_costs_no_slot():
     moments = await depart_many(clock, gate, 1)
     assert moments[0] == pytest.approx(1010, abs=0.1)
     assert gate.pacer.snapshot(clock.now()).departures == 2
+
+
+async def test_two_runs_on_one_account_share_its_windows(tmp_path):
+    """Whoever sends, and whenever it was started: the server sees one account."""
+    clock = FakeClock()
+    moments = []
+    for lives in (2, 1):  # two side by side, then one more after their end
+        with ExitStack() as files:
+            gates = []
+            for _ in range(lives):
+                quota = files.enter_context(closing(open_quota(tmp_path / "quota.db", clock, boot="b")))
+                gates.append(Gate(Pacer([Window(1, 5.0), Window(4, 60.0)]), clock, Ledger("migration", quota, print)))
+
+            async def work(gate, moments=moments):
+                moments.extend(await depart_many(clock, gate, 3))
+
+            async with anyio.create_task_group() as tasks:
+                for gate in gates:
+                    tasks.start_soon(work, gate)
+    moments.sort()
+    assert len(moments) == 9
+    assert all(later - earlier >= 5.0 for earlier, later in pairwise(moments))
+    assert all(later - earlier >= 60.0 for earlier, later in zip(moments, moments[4:], strict=False))
+
+
+async def test_a_quota_that_fails_is_left_behind(tmp_path):
+    """It is told once, and the run goes on by its own memory."""
+    clock, told = FakeClock(), []
+    quota = open_quota(tmp_path / "quota.db", clock, boot="b")
+    gate = Gate(Pacer([Window(1, 5.0)]), clock, Ledger("migration", quota, told.append))
+    moments = await depart_many(clock, gate, 2)
+    quota.close()
+    moments += await depart_many(clock, gate, 2)
+    gate.hold(1)
+    assert all(later - earlier >= 5.0 for earlier, later in pairwise(moments))
+    assert [type(error) for error in told] == [StorageError]
