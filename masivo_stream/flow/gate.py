@@ -4,6 +4,7 @@ Other processes use the same account's windows: where a quota is shared, their d
 there before they leave. A quota that cannot be written is left behind: the server's 429 still keeps us polite.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -12,7 +13,7 @@ import anyio
 
 from masivo_stream.core.pace import Pacer
 from masivo_stream.edges.clock import Clock
-from masivo_stream.model.errors import StorageError
+from masivo_stream.model.errors import OutageError, StorageError
 
 
 class Quota(Protocol):
@@ -112,9 +113,15 @@ class Departure:
 class Gate:
     """Hand out departures in the pacer's time."""
 
-    def __init__(self, pacer: Pacer, clock: Clock, ledger: Ledger | None = None) -> None:
-        """Guard `pacer`; where there are windows to share, by `ledger`."""
+    def __init__(
+        self, pacer: Pacer, clock: Clock, ledger: Ledger | None = None, *, longest_hold: float = math.inf
+    ) -> None:
+        """Guard `pacer`; where there are windows to share, by `ledger`.
+
+        A hold of another process that lasts longer than `longest_hold` seconds is not waited for.
+        """
         self.pacer = pacer
+        self._longest_hold = longest_hold
         self._clock = clock
         self._ledger = ledger if ledger is not None and pacer.limited else Ledger("", None, lambda _: None)
         # Without windows there is no order to keep, and connecting one after the other would only cost.
@@ -122,7 +129,11 @@ class Gate:
 
     @asynccontextmanager
     async def departure(self) -> AsyncIterator[Departure]:
-        """Wait for a slot and use it. Until the slot has come, cancelling costs nothing."""
+        """Wait for a slot and use it. Until the slot has come, cancelling costs nothing.
+
+        Raises:
+            OutageError: the server has told another process to wait longer than we do.
+        """
         await self._turn.acquire()
         try:
             while isinstance(slot := self._reserve(), float):
@@ -138,9 +149,17 @@ class Gate:
 
     def _reserve(self) -> int | float:
         now = self._clock.now()
-        return self._ledger.reserve(
-            self.pacer.horizon, lambda others, held_until: self.pacer.reserve(now, others, held_until)
-        )
+
+        def decide(others: Sequence[float], held_until: float) -> float:
+            if held_until - now > self._longest_hold:
+                raise OutageError(
+                    f"429: the server has asked for a wait of {held_until - now:.0f} s more, longer than longest_hold",
+                    operation="wait for a slot",
+                    hint="start again when the quota is free, or raise longest_hold",
+                )
+            return self.pacer.reserve(now, others, held_until)
+
+        return self._ledger.reserve(self.pacer.horizon, decide)
 
     def hold(self, seconds: float) -> None:
         """Let nothing leave for a while."""

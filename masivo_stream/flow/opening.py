@@ -130,10 +130,10 @@ def make_gates(
     lost: Callable[[StorageError], None] = lambda _: None,
 ) -> Gates:
     """Return the gates the settings ask for; `lost` is told when `quota` fails."""
-    limits = settings.limits
+    limits, longest = settings.limits, settings.limits.longest_hold
     return Gates(
-        Gate(Pacer(limits.limit), clock, Ledger("migration", quota, lost)),
-        Gate(Pacer(limits.general_limit), clock, Ledger("general", quota, lost)),
+        Gate(Pacer(limits.limit), clock, Ledger("migration", quota, lost), longest_hold=longest),
+        Gate(Pacer(limits.general_limit), clock, Ledger("general", quota, lost), longest_hold=longest),
     )
 
 

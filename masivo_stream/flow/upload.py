@@ -154,9 +154,9 @@ class Delivery:
         )
         if isinstance(outcome, Throttled):
             self._tally.throttled()
-            if isinstance(decision, Again):
-                for gate in self._gates:
-                    gate.hold(decision.after)  # the quota is the account's: the others wait as well
+            after = decision.after if isinstance(decision, Again) else outcome.after or 0.0
+            for gate in self._gates:
+                gate.hold(after)  # the quota is the account's: the others wait as well
         elif isinstance(decision, Hold):
             for gate in self._gates:
                 gate.hold(decision.after)

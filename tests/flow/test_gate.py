@@ -10,7 +10,7 @@ from masivo_stream.core.pace import Pacer
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.quota import open_quota
 from masivo_stream.flow.gate import Gate, Ledger
-from masivo_stream.model.errors import StorageError
+from masivo_stream.model.errors import OutageError, StorageError
 from masivo_stream.model.window import Window
 
 
@@ -110,3 +110,17 @@ async def test_a_quota_that_fails_is_left_behind(tmp_path):
     gate.hold(1)
     assert all(later - earlier >= 5.0 for earlier, later in pairwise(moments))
     assert [type(error) for error in told] == [StorageError]
+
+
+async def test_a_hold_too_long_to_wait_for_outlives_its_process(tmp_path):
+    """A restart does not ask the server again, it ends at once, and says how long it would be."""
+    clock = FakeClock()
+    with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
+        Gate(Pacer([Window(1, 5.0)]), clock, Ledger("migration", quota, print)).hold(5000)
+    with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
+        gate = Gate(Pacer([Window(1, 5.0)]), clock, Ledger("migration", quota, print), longest_hold=3660)
+        with pytest.raises(OutageError, match="5000 s more"):
+            async with gate.departure():
+                pass
+        clock.advance(2000)
+        assert (await depart_many(clock, gate, 1))[0] >= 6000

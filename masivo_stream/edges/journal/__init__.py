@@ -12,7 +12,7 @@ Logging" and PRAGMA synchronous). Rules that carry the delivery guarantee:
 * A disk that is full stops new requests. An outcome is worth waiting for: it is tried again for a while.
 
 Commits of several uploaders that come together become one (group commit), in a thread, so that the event loop goes on.
-A batch costs some 2.5 KB of it: its places, forgotten when the checkpoint has passed them, and a row that stays.
+A batch costs some 4 KB of it: its places, forgotten when the checkpoint has passed them, and a row that stays.
 """
 
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
