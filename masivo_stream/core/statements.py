@@ -20,7 +20,7 @@ CREATE TABLE sources (
 ) WITHOUT ROWID;
 CREATE TABLE progress (
   kind TEXT PRIMARY KEY, frontier BLOB, checkpoint BLOB, figures BLOB, consumed BLOB, letters_bytes INTEGER,
-  letters_crc INTEGER, visible INTEGER
+  letters_crc INTEGER, read_all INTEGER, visible INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE batches (
   seq INTEGER PRIMARY KEY, id TEXT, kind TEXT, state TEXT, records INTEGER, items INTEGER, bytes INTEGER,
@@ -52,25 +52,28 @@ RESENDING, DISCARDED = "resending", "discarded"
 _SEND = """
 INSERT INTO batches (id, kind, state, records, items, bytes, attempts, refs, high_source, high_line, sent_at)
 VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = attempts + 1, sent_at = excluded.sent_at
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = attempts + 1
 """
 _PROGRESS = """
-INSERT INTO progress (kind, frontier, checkpoint, figures, consumed, letters_bytes, letters_crc, visible)
-VALUES (?, ?, ?, ?, ?, ?, ?, 0)
+INSERT INTO progress (kind, frontier, checkpoint, figures, consumed, letters_bytes, letters_crc, read_all, visible)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)
 ON CONFLICT (kind) DO UPDATE SET
   frontier = excluded.frontier, checkpoint = excluded.checkpoint, figures = excluded.figures,
-  consumed = excluded.consumed, letters_bytes = excluded.letters_bytes, letters_crc = excluded.letters_crc
+  consumed = excluded.consumed, letters_bytes = excluded.letters_bytes, letters_crc = excluded.letters_crc,
+  read_all = excluded.read_all
 """
 _DEAD = """
 INSERT INTO dead (kind, source, line, indexes, reason, customer, items, whole, judged, digest,
   of_source, of_line, of_items)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-# What a restart will not read again needs no places any more, but for the batch accepted last.
+# What a restart will not read again needs no places any more, but for the kind's last batch that was accepted. The same
+# goes for letters that were tried again: until then they tell that their line is not to be taken up a second time.
+_DONE_WITH = (ACCEPTED, REFUSED, UNANSWERED, DISCARDED)
 _FORGET = """
 UPDATE batches SET refs = NULL
 WHERE kind = ? AND refs IS NOT NULL AND state IN (?, ?, ?, ?) AND (high_source, high_line) < (?, ?)
-  AND seq < (SELECT MAX(seq) FROM batches)
+  AND seq < (SELECT MAX(seq) FROM batches WHERE kind = ? AND state = ?)
 """
 _SOURCE = """
 INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters, line, offset)
@@ -117,23 +120,26 @@ def settle(batch: str, state: str | None, at: str, why: str) -> Statement:
 def progress(kind: Kind, made: Progress) -> list[Statement]:
     """Note how far a kind has come."""
     checkpoint = made.checkpoint
+    passed = (checkpoint.source, checkpoint.line)
     places = (pack(made.frontier), pack(checkpoint), pack(made.figures), pack(made.consumed))
     statements: list[Statement] = [
-        (_PROGRESS, (kind, *places, made.letters_bytes, made.letters_crc)),
-        (_FORGET, (kind, ACCEPTED, REFUSED, UNANSWERED, DISCARDED, checkpoint.source, checkpoint.line)),
+        (_PROGRESS, (kind, *places, made.letters_bytes, made.letters_crc, made.read_all)),
+        (_FORGET, (kind, *_DONE_WITH, *passed, kind, ACCEPTED)),
+        ("DELETE FROM dead WHERE kind = ? AND taken = 2 AND (source, line) < (?, ?)", (kind, *passed)),
     ]
-    statements.extend(("DELETE FROM dead WHERE id = ?", (row,)) for row in made.retried)
+    statements.extend(("UPDATE dead SET taken = 2, customer = NULL WHERE id = ?", (row,)) for row in made.retried)
     statements.extend((_DEAD, _dead(kind, row)) for row in made.dead)
     known = "UPDATE dead SET customer = NULL WHERE customer = ? AND kind = ?"
     statements.extend((known, (customer, kind)) for customer in made.arrived)
     return statements
 
 
-def begin_retry(kind: Kind, source: KnownSource, rows: Iterable[int]) -> list[Statement]:
-    """Note that these dead letters of a kind are an input now, and their file is empty."""
+def begin_retry(kind: Kind, source: KnownSource | None, rows: Iterable[int]) -> list[Statement]:
+    """Note that these dead letters of a kind are an input now (None where there are none), and their file is empty."""
     empty = "UPDATE progress SET letters_bytes = 0, letters_crc = 0 WHERE kind = ?"
     taken = "UPDATE dead SET taken = 1 WHERE id = ?"
-    return [know_source(kind, source), (empty, (kind,)), *((taken, (row,)) for row in rows)]
+    known = [] if source is None else [know_source(kind, source)]
+    return [*known, (empty, (kind,)), *((taken, (row,)) for row in rows)]
 
 
 def take_note(what: str, batch: str, detail: str, at: str) -> Statement:

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from pathlib import Path
 import msgspec
 
 from masivo_stream.model.errors import ConfigurationError
+
+_GLANCES, _GLANCE = 20, 0.025
 
 _PASSING = frozenset({"iat", "exp", "nbf", "jti"})
 """Claims of a token that change with every one (RFC 7519 4.1); the others tell whose it is."""
@@ -124,5 +127,11 @@ def _share(lock: int) -> bool:
         others = True
     else:
         others = False
-    fcntl.flock(lock, fcntl.LOCK_SH | (fcntl.LOCK_NB if others else 0))
+    for _ in range(_GLANCES):  # who holds it alone does so for a moment, to ask the same question
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_GLANCE)
+        else:
+            break
     return others

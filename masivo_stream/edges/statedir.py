@@ -8,7 +8,9 @@ import fcntl
 import os
 import socket
 import stat
+import sys
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,8 @@ from masivo_stream.model.errors import ConfigurationError, StorageError
 
 _LOCK = "lock"
 JOURNAL = "journal.db"
+_OURS = (JOURNAL, "dead-letter.", "in-doubt.", "retry-", "report.")
+_BLOCK = 1 << 20
 _GLANCES, _GLANCE = 4, 0.025
 _OPERATION = "open the state directory"
 
@@ -57,7 +61,7 @@ class StateDir:
         replace_file(self.path / name, content)
 
     def put_aside(self, name: str) -> None:
-        """Move all files of the run into a directory `name-N` of their own, the journal last.
+        """Move the files of the run into a directory `name-N` of their own, the journal last.
 
         Raises:
             StorageError: they cannot be moved; called again, the rest of them is.
@@ -66,7 +70,7 @@ class StateDir:
         while (self.path / f"{name}-{number}" / JOURNAL).exists():
             number += 1
         place = self.path / f"{name}-{number}"
-        files = [path for path in self.path.iterdir() if path.is_file() and path.name != _LOCK]
+        files = [path for path in self.path.iterdir() if path.is_file() and path.name.startswith(_OURS)]
         try:
             place.mkdir(mode=0o700, exist_ok=True)
             for path in sorted(files, key=lambda path: path.name == JOURNAL):
@@ -76,15 +80,52 @@ class StateDir:
         except OSError as error:
             raise _storage(place, error) from error
 
-    def lines(self, name: str) -> Iterator[bytes]:
-        """Yield the lines of a file, newlines included; none where there is none.
+    def checksum(self, name: str, length: int) -> tuple[int, int]:
+        """Return the length and the CRC-32 of a file's first `length` bytes.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        done, crc = 0, 0
+        try:
+            with (self.path / name).open("rb") as file:
+                while block := file.read(min(_BLOCK, length - done)):
+                    done, crc = done + len(block), zlib.crc32(block, crc)
+        except FileNotFoundError:
+            return 0, 0
+        except OSError as error:
+            raise _storage(self.path / name, error) from error
+        return done, crc
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def cut(self, name: str) -> None:
+        """Empty a file, if it is there.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        try:
+            os.truncate(self.path / name, 0)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _storage(self.path / name, error) from error
+
+    def lines(self, name: str, length: int | None = None) -> Iterator[bytes]:
+        """Yield the lines of a file, or of its first `length` bytes, newlines included; none where there is none.
 
         Raises:
             StorageError: it cannot be read.
         """
         try:
             with (self.path / name).open("rb") as file:
-                yield from file
+                left = length if length is not None else sys.maxsize
+                while left > 0 and (line := file.readline(left)):
+                    left -= len(line)
+                    yield line
         except FileNotFoundError:
             return
         except OSError as error:
@@ -107,6 +148,9 @@ class StateDir:
             _sync_directory(self.path)
         except OSError as error:
             raise _storage(path, error) from error
+        except BaseException:  # a line that cannot be had: half a file is none
+            path.unlink(missing_ok=True)
+            raise
 
     def open_append(self, name: str) -> int:
         """Open a file for reading and appending. Returns the descriptor.

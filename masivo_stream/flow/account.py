@@ -138,6 +138,8 @@ class Account:
         self._dead_rows: list[DeadRow] = []
         self._retried: list[int] = []
         self._arrived: list[int] = []
+        self.read_all = resume.read_all
+        """Whether every input was read to its end."""
         self._began = clock.now()
         self._ended: float | None = None
 
@@ -152,7 +154,8 @@ class Account:
         return bool(self._to_pack)
 
     def start(self) -> None:
-        """Begin to count the time."""
+        """Begin to read, and to count the time."""
+        self.read_all = False
         self._began = self._clock.now()
 
     def end(self) -> None:
@@ -349,6 +352,7 @@ class Account:
             consumed=tuple((number, *known) for number, known in self._consumed.items()),
             letters_bytes=self._dead_letters.length,
             letters_crc=self._dead_letters.crc,
+            read_all=self.read_all,
             dead=dead,
             retried=retried,
             arrived=arrived,

@@ -13,7 +13,7 @@ from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.judge import Source
 from masivo_stream.flow.missing import Missing
-from masivo_stream.flow.resume import known_inputs, match_sources, reread
+from masivo_stream.flow.resume import bare, known_inputs, match_sources, reread
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
@@ -59,10 +59,10 @@ class Desk:
         )
         desk = cls(kind, account, tally, sources, journal, settings.source.block_bytes)
         for batch in resume.doubtful:
-            await account.doubt(batch, await desk.entries(batch))
+            await account.doubt(batch, await desk.entries_as_far_as_known(batch))
         for doubt in desk.doubts():
             if doubt.batch not in doubts.listed:
-                doubts.add(doubt.batch, await desk.entries(doubt.batch))
+                doubts.add(doubt.batch, await desk.entries_as_far_as_known(doubt.batch))
         return desk
 
     def doubts(self) -> list[Doubt]:
@@ -72,6 +72,14 @@ class Desk:
     async def entries(self, batch: str) -> list[Entry]:
         """Read a batch's entries once more."""
         return await reread(self.sources, self.kind, self._journal.references(batch), self._block_bytes)
+
+    async def entries_as_far_as_known(self, batch: str) -> list[Entry]:
+        """Read a batch's entries once more; those of an export that came from a pipe are bare of bytes."""
+        try:
+            return await self.entries(batch)
+        except InputError:
+            names = {source.number: source.name for source in self._journal.sources(self.kind)}
+            return bare(self._journal.references(batch), names)
 
     async def again(self, batch: str) -> Batch:
         """Compose a batch once more.
@@ -114,10 +122,10 @@ class Again:
 
 def _word(decision: Decision) -> str:
     match decision:
-        case Settle(Refused(status=status, message=message)):
-            return f"refused ({status}): {message}"
-        case Settle(TooLarge(message)):
-            return f"too large (413): {message}"
+        case Settle(Refused(status=status)):  # without the server's words, which may quote a record
+            return f"refused ({status})"
+        case Settle(TooLarge()):
+            return "too large (413)"
         case Hold(why) | Halt(why=why):
             return why
         case _:

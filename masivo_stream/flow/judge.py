@@ -49,6 +49,11 @@ class Source(Struct, frozen=True):
     begin: Place = START
     """Its first line: not the file's where this is what a file has grown by."""
 
+    @property
+    def name(self) -> str:
+        """What its entries call it: a copy in the state directory by its bare name, however that was spelled."""
+        return self.input.name.rpartition("/")[2] if self.letters else self.input.name
+
 
 def make_decoder(kind: Kind, settings: Settings) -> Decoder:
     """Return the decoder the settings ask for."""
@@ -81,7 +86,7 @@ async def judge_sources(
 async def _judge_source(
     source: Source, decoder: Decoder, block_bytes: int, max_line_bytes: int
 ) -> AsyncGenerator[Judged, None]:
-    name, offset = source.input.name, source.start.offset
+    name, offset = source.name, source.start.offset
     judge = partial(judge_retry, decoder) if source.letters else decoder.judge
     lines = LineSplitter(
         max_line_bytes=_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,

@@ -5,6 +5,7 @@ dead-letter file empty. From there on it is read like any export: judged, sent, 
 as a new letter. Killed at any moment, each letter stands in exactly one of the two, by the journal's word.
 """
 
+import codecs
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -50,32 +51,43 @@ def writing_letters(state_dir: str) -> Iterator[OpenLetters]:
 async def take_letters(state: StateDir, journal: Journal, observer: Observer) -> None:
     """Make the letters in the dead-letter files an input of the run, as they stand there now.
 
+    A letter that was deleted from its file is given up: it stays counted as dead. A line that names no dead letter of
+    the run is put aside.
+
     Raises:
         InputError: a line is no dead letter. Nothing was taken then.
         StorageError: the copy cannot be written.
     """
-    taken: list[tuple[Kind, KnownSource, set[int]]] = []
+    taken: list[tuple[Kind, KnownSource | None, set[int]]] = []
     notices: list[LettersTaken] = []
     for kind in Kind:
-        if not journal.letters_bytes(kind):  # what stands in the file is a retry's already, or will be read again
+        length, crc = journal.letters(kind)
+        if not length:
+            state.cut(dead_letter_name(kind))  # what stands there is a retry's already, or will be read again
             continue
         known = journal.sources(kind)
         name = f"retry-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
         copy = _Copy(kind, journal)
-        state.create(name, copy.lines(state.lines(dead_letter_name(kind))))
-        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=copy.ignored))
-        if copy.taken:
+        as_left = state.checksum(dead_letter_name(kind), length) == (length, crc)
+        state.create(name, copy.lines(state.lines(dead_letter_name(kind), length if as_left else None)))
+        strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
+        if strange:
+            state.create(strange, copy.strange)
+        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
+        source = None
+        if not copy.taken:
+            state.remove(name)
+        else:
             path = state.path / name
             identity = encode_identity(take_identity(str(path)))
             source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
-            taken.append((kind, source, copy.taken))
-        else:
-            (state.path / name).unlink()
+        taken.append((kind, source, copy.taken))
     if taken:
-        await journal.begin_retry(taken, ", ".join(source.name for _, source, _ in taken))
+        await journal.begin_retry(taken, ", ".join(source.name for _, source, _ in taken if source is not None))
+    for kind, _, _ in taken:
+        state.cut(dead_letter_name(kind))
     for notice in notices:
-        if notice.letters or notice.ignored:
-            observer.notify(notice)
+        observer.notify(notice)
 
 
 class _Copy:
@@ -83,12 +95,14 @@ class _Copy:
 
     def __init__(self, kind: Kind, journal: Journal) -> None:
         self._kind, self._journal, self._salt = kind, journal, journal.salt()
-        self._numbers = {source.name: source.number for source in journal.sources(kind)}
+        self._numbers: dict[str, list[int]] = {}  # an export that has grown is several inputs
+        for source in journal.sources(kind):
+            self._numbers.setdefault(source.name, []).append(source.number)
         self.taken: set[int] = set()
         """Rows of the journal."""
         self.mended = 0
-        self.ignored = 0
-        """Letters that the journal does not know: of records it will read again, or renamed by a person."""
+        self.strange: list[bytes] = []
+        """Lines that name no dead letter: of records that will be read again, or renamed by a person."""
 
     def lines(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the copy's lines.
@@ -97,10 +111,10 @@ class _Copy:
             InputError: a line is no dead letter.
         """
         for number, line in enumerate(lines, 1):
-            letter = read_letter(line)
+            if not line.strip():
+                continue
+            letter = read_letter(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
             if letter is None:
-                if not line.endswith(b"\n"):  # torn by a process that died while it wrote
-                    return
                 raise InputError(
                     f"line {number} is no dead letter",
                     operation="retry dead letters",
@@ -109,7 +123,7 @@ class _Copy:
                 )
             row = self._row(letter)
             if row is None:
-                self.ignored += 1
+                self.strange.append(line)
                 continue
             self.taken.add(row.row)
             mended = hash_bytes(letter.body, self._salt) != row.digest
@@ -118,10 +132,12 @@ class _Copy:
 
     def _row(self, letter: Letter) -> DeadRow | None:
         """Return what the journal knows of a letter."""
-        number = self._numbers.get(letter.file)
-        if number is None:
-            return None
-        rows = [row for row in self._journal.dead_at(self._kind, number, letter.line) if row.row not in self.taken]
+        rows = [
+            row
+            for number in self._numbers.get(letter.file, [])
+            for row in self._journal.dead_at(self._kind, number, letter.line)
+            if row.row not in self.taken
+        ]
         if len(rows) > 1:  # parts of one record
             own = set(letter.items or ())
             rows = [row for row in rows if own <= set(row.record[2] or ())]

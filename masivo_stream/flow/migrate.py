@@ -13,7 +13,7 @@ from masivo_stream.flow.letters import take_letters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.opening import check_inputs, check_key, open_account, open_known_run, open_run
 from masivo_stream.flow.report import write_report
-from masivo_stream.flow.resume import known_inputs, match_sources
+from masivo_stream.flow.resume import check_rereadable, known_inputs, match_sources
 from masivo_stream.flow.run import Run
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.model.contract import Kind
@@ -98,6 +98,8 @@ async def retry(
     check_key(settings, credentials)
     clock = clock or SystemClock()
     with open_known_run(settings, clock, "retry dead letters") as (state, journal):
+        for kind in Kind:
+            check_rereadable(journal, kind)
         inputs = {kind: known_inputs(journal, kind) for kind in Kind}
         await take_letters(state, journal, Observers([observer] if observer else []))
         sources = await _match(settings, state, journal, inputs)

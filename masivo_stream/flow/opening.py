@@ -38,23 +38,27 @@ def open_run(settings: Settings, clock: Clock) -> Iterator[tuple[StateDir, Journ
         leave_reverted(state, clock)
         journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
         with closing(journal):
-            _check_target(journal, settings)
+            check_target(journal, name_target(settings.api.base_url), settings.state.state_dir)
             yield state, journal
 
 
-def _check_target(journal: Journal, settings: Settings) -> None:
-    """Check that the run goes where it went before: it would not send again what another account has."""
-    journal.aim(target := _target(settings.api.base_url))
+def check_target(journal: Journal, target: str, state_dir: str) -> None:
+    """Check that the run goes where it went before: it would not send again what another account has.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
+    journal.aim(target)
     if journal.target() != target:
         raise ConfigurationError(
             f"the run in this state directory goes to {journal.target()}, not to {target}",
             operation="open the run",
-            place=settings.state.state_dir,
+            place=state_dir,
             hint="choose another --state-dir for another account",
         )
 
 
-def _target(base_url: str) -> str:
+def name_target(base_url: str) -> str:
     """Name what a URL leads to: the vendor has several hosts, a sandbox another port every time."""
     host = urlsplit(base_url).hostname or ""
     return "this machine" if is_loopback(base_url) else ".".join(host.split(".")[-2:])

@@ -21,16 +21,13 @@ from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.judge import Source, judge_sources
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.unanswered import Finder
-from masivo_stream.flow.upload import Delivery
+from masivo_stream.flow.upload import Delivery, halt_error
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.errors import (
-    BugError,
     DeniedError,
-    ExitCode,
     InputError,
     MasivoStreamError,
-    OutageError,
 )
 from masivo_stream.model.notices import LimitLearned, PhaseEnded, PhaseStarted, Progressed, RecordIsolated
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
@@ -127,6 +124,7 @@ class Phase:
                     self.account.sort(judged)
                     await self._pack(batches)
                     self._tell_progress()
+                self.account.read_all = True
         except InputError as error:
             self.input_error = error  # what was read before it is still delivered
 
@@ -180,7 +178,7 @@ class Phase:
                 if not await self._clear_up(batch.entries):
                     await self._isolate(batch, refused)
             case Halt() as halt:
-                raise _error(halt, f"batch {batch.id} of {self.kind}")
+                raise halt_error(halt, f"batch {batch.id} of {self.kind}")
 
     async def _clear_up(self, refused: Sequence[Entry], others: Sequence[Entry] = ()) -> bool:
         """Settle those of `refused` that arrived by an attempt whose answer was lost; all the rest travels anew.
@@ -231,7 +229,7 @@ class Phase:
                     self.account.give_back(isolation.left)
                     return
                 case Halt() as halt:
-                    raise _error(halt, f"batch {part.id} of {self.kind}")
+                    raise halt_error(halt, f"batch {part.id} of {self.kind}")
         self.account.give_back(isolation.rest)
         culprit = isolation.culprit
         if culprit is None:  # what was refused together is accepted apart
@@ -282,12 +280,3 @@ class Phase:
             self._told = now
             figures = self.account.figures()
             self._observer.notify(Progressed(kind=self.kind, figures=figures, bytes_read=self._bytes_read))
-
-
-def _error(halt: Halt, place: str) -> MasivoStreamError:
-    kinds: dict[ExitCode, type[MasivoStreamError]] = {
-        ExitCode.OUTAGE: OutageError,
-        ExitCode.DENIED: DeniedError,
-    }
-    kind = kinds.get(halt.exit_code, BugError)
-    return kind(halt.why, operation="send a batch", place=place, hint=halt.hint)

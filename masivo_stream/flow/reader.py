@@ -1,5 +1,7 @@
 """Read back under the general limiter, and keep to what the API answers."""
 
+from collections.abc import Awaitable, Callable
+
 from masivo_stream.core.classify import classify
 from masivo_stream.core.retry import FIRST_THROTTLE_WAIT
 from masivo_stream.edges.api import Reply
@@ -25,10 +27,7 @@ class PacedReader:
         Raises:
             DeniedError: the API does not let us read.
         """
-        async with self._gate.departure() as departure:
-            reply = await self._sender.read_customer(customer)
-            departure.left()
-        return self._heed(reply)
+        return await self._read(lambda: self._sender.read_customer(customer))
 
     async def read_transactions(self, customer: str, year: int) -> Reply:
         """Read one customer's transactions of a year.
@@ -36,9 +35,14 @@ class PacedReader:
         Raises:
             DeniedError: the API does not let us read.
         """
+        return await self._read(lambda: self._sender.read_transactions(customer, year))
+
+    async def _read(self, call: Callable[[], Awaitable[Reply]]) -> Reply:
         async with self._gate.departure() as departure:
-            reply = await self._sender.read_transactions(customer, year)
-            departure.left()
+            departure.left()  # while it is answered, others may leave: uploads pass through this gate, too
+            reply = await call()
+            if isinstance(reply.attempt, Answer):
+                departure.answered()
         return self._heed(reply)
 
     def _heed(self, reply: Reply) -> Reply:

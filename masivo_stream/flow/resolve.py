@@ -15,7 +15,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.retry import Health, Settle
+from masivo_stream.core.retry import Halt, Health, Settle
 from masivo_stream.core.tally import Fate
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.journal import Journal
@@ -32,7 +32,7 @@ from masivo_stream.flow.report import read_report, revise, write_report
 from masivo_stream.flow.run import make_policy
 from masivo_stream.flow.sender import ApiSender, open_sender
 from masivo_stream.flow.signals import work_under
-from masivo_stream.flow.upload import Delivery
+from masivo_stream.flow.upload import Delivery, halt_error
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.outcome import Accepted
@@ -201,7 +201,8 @@ class Work:
         for what, doubts, fate in (("accept", chosen.accept, Fate.ACCEPTED), ("discard", chosen.discard, Fate.DEAD)):
             for doubt in doubts:
                 desk = self._desks[doubt.kind]
-                entries = await desk.entries(doubt.batch)
+                known = desk.entries if fate is Fate.DEAD else desk.entries_as_far_as_known
+                entries = await known(doubt.batch)
                 await desk.account.decide(doubt.batch, entries, fate, what=what, why=why)
         for doubt in chosen.resend:
             await self._resend(doubt, why)
@@ -214,6 +215,7 @@ class Work:
         Raises:
             ConfigurationError: it is.
             InputError: its bytes cannot be had again.
+            MasivoStreamError: the API says no, or does not answer: nothing else is sent.
         """
         desk = self._desks[doubt.kind]
         batch = await desk.again(doubt.batch)
@@ -241,9 +243,11 @@ class Work:
         decision = await delivery.deliver(batch, Again(desk.account, batch.entries, why))
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self.arrived.append(doubt.batch)
+        if isinstance(decision, Halt):
+            raise halt_error(decision, f"batch {doubt.batch} of {doubt.kind}")
 
     async def _look(self, doubt: Doubt) -> InDoubt:
-        entries = await self._desks[doubt.kind].entries(doubt.batch)
+        entries = await self._desks[doubt.kind].entries_as_far_as_known(doubt.batch)
         evidence = await look(
             doubt.kind,
             entries,

@@ -10,6 +10,7 @@ import msgspec
 from masivo_stream.core.decode import customer_of
 from masivo_stream.core.letters import read_retry
 from masivo_stream.core.slicing import slice_record
+from masivo_stream.core.tally import Tally
 from masivo_stream.edges.identity import changed, check_identity, decode_identity, encode_identity, take_identity
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.source import (
@@ -23,6 +24,7 @@ from masivo_stream.edges.source import (
 )
 from masivo_stream.flow.judge import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import KnownSource, Reference, Resume
 from masivo_stream.model.record import Entry, Place
 
@@ -51,7 +53,7 @@ async def match_sources(
         elif source.name in named:
             found = named[source.name]
         else:
-            continue
+            continue  # what came from a pipe: `check_rereadable` has seen that nothing of it is left
         read, crc, _ = consumed.get(source.number, _NOTHING)
         await _check(found, source, read, crc, full=full)
         begin = Place(source.number, source.line, source.offset)
@@ -95,12 +97,30 @@ def known_inputs(journal: Journal, kind: Kind) -> list[Input]:
     return [found for name in names for found in find_inputs([name])]
 
 
+def check_rereadable(journal: Journal, kind: Kind) -> None:
+    """Check that nothing is left to be read of what came from a pipe, where it would be lost without a word.
+
+    Raises:
+        InputError: something is.
+    """
+    streams = [source for source in journal.sources(kind) if decode_identity(source.identity).stream]
+    figures = journal.figures(kind)
+    if not streams or figures is None:
+        return
+    pending, _ = Tally(CONTRACTS[kind], figures).outstanding
+    if pending or not journal.read_all(kind):
+        raise changed(
+            streams[0].name,
+            "what came from a pipe cannot be read again, and was not dealt with to its end",
+            "write the export to a file, then migrate it with a --state-dir of its own",
+        )
+
+
 def _know(source: Source) -> KnownSource:
     found = source.input
-    name = Path(found.path).name if source.letters else found.name
     identity = encode_identity(take_identity(found.path))
     begin = source.begin
-    return KnownSource(source.number, name, found.size, identity, source.letters, begin.line, begin.offset)
+    return KnownSource(source.number, source.name, found.size, identity, source.letters, begin.line, begin.offset)
 
 
 async def _check(found: Input, known: KnownSource, read: int, crc: int, *, full: bool) -> None:
@@ -145,6 +165,13 @@ async def reread(
         InputError: they cannot be read.
     """
     wanted = list(references)
+    there = {source.number for source in sources}
+    if not all(reference.source in there for reference in wanted):
+        raise InputError(
+            "what came from a pipe cannot be read again",
+            operation="read a record again",
+            hint="--accept needs no record; look the others up in the account",
+        )
     bodies: dict[Reference, bytes] = {}
     for source in sources:
         spans = sorted(
@@ -164,7 +191,7 @@ def _entry(kind: Kind, source: Source, reference: Reference, stored: bytes) -> E
     if reference.indexes is not None:
         body = slice_record(raw, CONTRACTS[kind].item_field or "").compose(reference.indexes)
     return Entry(
-        file=source.input.name,
+        file=source.name,
         line=reference.line,
         offset=reference.offset,
         length=reference.length,
@@ -176,3 +203,25 @@ def _entry(kind: Kind, source: Source, reference: Reference, stored: bytes) -> E
         source=reference.source,
         retried=retried,
     )
+
+
+def bare(references: Iterable[Reference], names: dict[int, str]) -> list[Entry]:
+    """Return the entries that references speak of without their bytes: enough to count and to place them.
+
+    `names` are the inputs' by number.
+    """
+    return [
+        Entry(
+            file=names.get(reference.source, ""),
+            line=reference.line,
+            offset=reference.offset,
+            length=reference.length,
+            body=b"",
+            customer="",
+            items=reference.items,
+            record_items=reference.record_items,
+            indexes=reference.indexes,
+            source=reference.source,
+        )
+        for reference in references
+    ]

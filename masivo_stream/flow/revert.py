@@ -7,7 +7,7 @@ One that covers a part of it leaves a directory that nothing can go on with (see
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import msgspec
 from msgspec import Struct
@@ -16,12 +16,12 @@ from masivo_stream.core.classify import classify
 from masivo_stream.core.explain import is_rfc3339
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import Clock, SystemClock
-from masivo_stream.edges.journal import open_journal
+from masivo_stream.edges.journal import JournalReader, open_journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.observer import Observers
-from masivo_stream.flow.opening import Gates, open_account
-from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, last_revert, leave_reverted
+from masivo_stream.flow.opening import Gates, check_key, check_target, name_target, open_account
+from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, leave_reverted, stands
 from masivo_stream.flow.sender import ApiSender, open_sender
 from masivo_stream.model.attempt import Answer, Attempt, Failure
 from masivo_stream.model.errors import ConfigurationError, DeniedError, MasivoStreamError, OutageError
@@ -59,16 +59,23 @@ def survey(state_dir: str, start: str, end: str) -> Survey | None:
     Raises:
         ConfigurationError: a date is none, the period is empty, or the journal cannot be read.
     """
-    begins, ends = _period(start, end)
+    _period(start, end)
     path = Path(state_dir) / StateDir.JOURNAL
     if not path.exists():
         return None
     with closing(open_journal(path, SystemClock().wall, writable=False)) as journal:
-        sent = journal.sent()
+        return _survey(journal, start, end)
+
+
+def _survey(journal: JournalReader, start: str, end: str) -> Survey:
+    """Compare what was sent with a period, and with those that were taken back before."""
+    periods = [_period(start, end), *(_period(done.start, done.end) for done in stands(journal).done)]
     within: dict[str, int] = {}
     beyond: dict[str, int] = {}
+    sent = journal.sent()
     for kind, first, last, records in sent:
-        place = within if begins <= first and last <= ends else beyond
+        inside = any(begins <= first and last <= ends for begins, ends in periods)
+        place = within if inside else beyond
         place[kind] = place.get(kind, 0) + records
     moments = [moment.isoformat(timespec="seconds") for _, *pair, _ in sent for moment in pair]
     return Survey(within=within, beyond=beyond, first=min(moments, default=""), last=max(moments, default=""))
@@ -87,58 +94,59 @@ async def revert(
         OutageError: the API did not answer, or not legibly; the revert may have happened.
     """
     _period(start, end)
+    check_key(settings, credentials)
     clock = clock or SystemClock()
-    found = survey(settings.state.state_dir, start, end)
     with open_account(settings, credentials, [], Observers(), clock) as gates:
-        await _revert(settings, credentials, start, end, found=found, gates=gates, clock=clock)
-
-
-async def _revert(
-    settings: Settings,
-    credentials: Credentials,
-    start: str,
-    end: str,
-    *,
-    found: Survey | None,
-    gates: Gates,
-    clock: Clock,
-) -> None:
-    async with open_sender(settings.api, credentials, clock) as api:
-        sender = _Paced(api, gates)
-        if found is None:
+        async with open_sender(settings.api, credentials, clock) as api:
+            sender = Paced(api, gates)
+            if (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
+                with own_state_dir(settings.state.state_dir) as state:
+                    await take_back(state, start, end, sender, clock, target=name_target(settings.api.base_url))
+                    leave_reverted(state, clock)
+                return
             failed = _judge((await sender.revert(start, end)).attempt)
             if failed is not None:
                 raise failed.error
-            return
-        with own_state_dir(settings.state.state_dir) as state:
-            period = Period(start=start, end=end, whole=not found.beyond)
-            await _journalled(state, period, sender, clock)
-            if period.whole:
-                leave_reverted(state, clock)
 
 
-async def _journalled(state: StateDir, period: Period, sender: "_Paced", clock: Clock) -> None:
-    """Note the revert before its first byte, and what came of it; in doubt, its beginning stays the last word."""
-    detail = msgspec.json.encode(period).decode()
+class Sender(Protocol):
+    """Who sends a revert."""
+
+    async def revert(self, start: str, end: str) -> Reply:
+        """Take back what was migrated in a period."""
+        ...
+
+
+async def take_back(state: StateDir, start: str, end: str, sender: Sender, clock: Clock, *, target: str) -> None:
+    """Note a revert before its first byte, and what came of it; in doubt, its beginning stays the last word.
+
+    Raises:
+        ConfigurationError: the run goes elsewhere.
+        MasivoStreamError: it was not taken back, or may not have been.
+    """
     with closing(open_journal(state.journal, clock.wall)) as journal:
-        last = last_revert(journal)
+        check_target(journal, target, str(state.path))
+        period = Period(start=start, end=end, whole=not _survey(journal, start, end).beyond)
+        detail = msgspec.json.encode(period).decode()
         await journal.take_note(BEGUN, detail)
-        failed = _judge((await sender.revert(period.start, period.end)).attempt)
+        failed = _judge((await sender.revert(start, end)).attempt)
         if failed is None:
             await journal.take_note(DONE, detail)
-        elif not failed.in_doubt and (last is None or last[0] != BEGUN):  # an earlier one may have happened
+        elif not failed.in_doubt:
             await journal.take_note(FAILED, detail)
     if failed is not None:
         raise failed.error
 
 
-class _Paced:
+class Paced:
     """Sends a revert when the account's windows allow: it is one of the migration endpoints."""
 
     def __init__(self, sender: ApiSender, gates: Gates) -> None:
+        """Send through `sender`, when `gates` allow."""
         self._sender, self._gates = sender, gates
 
     async def revert(self, start: str, end: str) -> Reply:
+        """Take back what was migrated in a period."""
         async with self._gates.migration.departure() as one, self._gates.general.departure() as other:
             reply = await self._sender.revert(start, end)
             for departure in (one, other):

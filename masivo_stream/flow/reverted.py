@@ -21,14 +21,31 @@ class Period(Struct, frozen=True, kw_only=True):
     whole: bool
 
 
-def last_revert(journal: JournalReader) -> tuple[str, Period] | None:
-    """Return how far the last revert came."""
-    found = [(at, what, detail) for what in (BEGUN, DONE, FAILED) for at, _, detail in journal.notes(what)]
-    if not found:
-        return None
-    # Noted in the same millisecond, the end of a revert comes after its beginning.
-    _, what, detail = max(found, key=lambda note: (note[0], note[1] != BEGUN))
-    return what, msgspec.json.decode(detail, type=Period)
+class Standing(Struct, frozen=True):
+    """What of a run was taken back."""
+
+    done: tuple[Period, ...] = ()
+    open: Period | None = None
+    """Begun, and nobody knows whether it happened."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the run was taken back."""
+        return any(period.whole for period in self.done)
+
+
+def stands(journal: JournalReader) -> Standing:
+    """Return what of a run was taken back, by all its reverts. One that was refused leaves things as they were."""
+    standing = before = Standing()
+    for what, detail in journal.reverts():
+        period = msgspec.json.decode(detail, type=Period)
+        if what == BEGUN:
+            before, standing = standing, Standing(standing.done, period)
+        elif what == DONE:
+            standing = Standing((*standing.done, period), None)
+        else:
+            standing = before
+    return standing
 
 
 def leave_reverted(state: StateDir, clock: Clock) -> None:
@@ -41,23 +58,22 @@ def leave_reverted(state: StateDir, clock: Clock) -> None:
     if not state.journal.exists():
         return
     with closing(open_journal(state.journal, clock.wall)) as journal:
-        last = last_revert(journal)
-    match last:
-        case (what, period) if what == BEGUN:
-            raise ConfigurationError(
-                f"a revert from {period.start} to {period.end} was begun, and nobody knows whether it happened",
-                operation="open the run",
-                place=str(state.path),
-                hint="run it again: repeated, it takes back what is left of that period",
-            )
-        case (what, period) if what == DONE and not period.whole:
-            raise ConfigurationError(
-                f"a part of this run was taken back: what was sent from {period.start} to {period.end}",
-                operation="open the run",
-                place=str(state.path),
-                hint="take back the rest as well; or migrate exports of what is missing with another --state-dir",
-            )
-        case (what, _) if what == DONE:
-            state.put_aside("reverted")
-        case _:
-            pass
+        standing = stands(journal)
+        journal.rest()
+    if standing.open is not None:
+        raise ConfigurationError(
+            f"a revert from {standing.open.start} to {standing.open.end} was begun; nobody knows whether it happened",
+            operation="open the run",
+            place=str(state.path),
+            hint="run it again: repeated, it takes back what is left of that period",
+        )
+    if standing.whole:
+        state.put_aside("reverted")
+    elif standing.done:
+        periods = ", ".join(f"{period.start} to {period.end}" for period in standing.done)
+        raise ConfigurationError(
+            f"a part of this run was taken back: what was sent from {periods}",
+            operation="open the run",
+            place=str(state.path),
+            hint="take back the rest as well; or migrate exports of what is missing with another --state-dir",
+        )

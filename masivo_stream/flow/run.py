@@ -12,7 +12,7 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
-from masivo_stream.flow.conclude import agrees, conclude
+from masivo_stream.flow.conclude import agrees, conclude, stand
 from masivo_stream.flow.judge import Source, make_decoder
 from masivo_stream.flow.missing import Missing
 from masivo_stream.flow.observer import Observer
@@ -30,7 +30,7 @@ from masivo_stream.model.errors import MasivoStreamError, StorageError
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Settings
-from masivo_stream.model.summary import Summary
+from masivo_stream.model.summary import KindSummary, Summary
 
 
 class Run:
@@ -161,7 +161,9 @@ class Run:
 
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:
         """Tell what became of every record read; `failure` is what went wrong after the work."""
-        kinds = {kind.value: phase.account.figures() for kind, phase in self._phases.items()}
+        own: dict[str, KindSummary] = {kind.value: phase.account.figures() for kind, phase in self._phases.items()}
+        known = stand(self._journal) | own  # kinds that this process has not come to stand as they were left
+        kinds: dict[str, KindSummary] = {kind.value: known[kind.value] for kind in Kind if kind.value in known}
         closes = all(figures.closes for figures in kinds.values())
         if not isinstance(self._brake.cause, StorageError):  # a journal that could not be written is behind
             closes = closes and all(agrees(self._journal, Kind(kind), figures) for kind, figures in kinds.items())

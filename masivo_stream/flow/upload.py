@@ -32,6 +32,7 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.model.attempt import Attempt, Cause, Failure
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import BugError, DeniedError, ExitCode, MasivoStreamError, OutageError
 from masivo_stream.model.notices import BatchSent, BatchWaits
 from masivo_stream.model.outcome import Accepted, Outcome, Refused, Throttled, Unauthorized
 
@@ -195,3 +196,13 @@ _WORDS = {
     "InDoubt": "in doubt",
     "Stop": "stop",
 }
+
+
+def halt_error(halt: Halt, place: str) -> MasivoStreamError:
+    """Return the error that stops a run for `halt`."""
+    kinds: dict[ExitCode, type[MasivoStreamError]] = {
+        ExitCode.OUTAGE: OutageError,
+        ExitCode.DENIED: DeniedError,
+    }
+    kind = kinds.get(halt.exit_code, BugError)
+    return kind(halt.why, operation="send a batch", place=place, hint=halt.hint)

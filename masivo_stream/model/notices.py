@@ -108,12 +108,12 @@ class AccountUnguarded(Struct, frozen=True, kw_only=True):
 
 
 class LettersTaken(Struct, frozen=True, kw_only=True):
-    """A retry has taken a kind's dead letters; `ignored` are lines that name none of this run."""
+    """A retry has taken a kind's dead letters. `ignored`: the file with lines that name none of this run, if any."""
 
     kind: Kind
     letters: int
     mended: int
-    ignored: int
+    ignored: str = ""
 
 
 Notice = (

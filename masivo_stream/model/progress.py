@@ -94,6 +94,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     """Dead since the progress before."""
     retried: list[int] = []
     """Rows of dead letters that were taken up again since."""
+    read_all: bool = False
+    """Every input was read to its end."""
     arrived: list[int] = []
     """Salted hashes of customers accepted since: an earlier record of theirs may have been dead."""
 
@@ -145,6 +147,7 @@ class Resume(Struct, frozen=True, kw_only=True):
     """By source: plain bytes before the frontier, their CRC-32, and the line there."""
     letters_bytes: int = 0
     letters_crc: int = 0
+    read_all: bool = False
     visible: bool = False
     """Whether its effects were seen to show already."""
     doubtful: tuple[str, ...] = ()

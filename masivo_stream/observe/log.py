@@ -83,7 +83,8 @@ class LogObserver:
                 self._log.warning("account_unguarded", shared_dir=shared, why=why)
             case LettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
                 write = self._log.warning if ignored else self._log.info
-                write("letters_taken", kind=kind, letters=letters, mended=mended, ignored=ignored)
+                more = {"ignored": ignored} if ignored else {}
+                write("letters_taken", kind=kind, letters=letters, mended=mended, **more)
             case _:
                 assert_never(notice)
 

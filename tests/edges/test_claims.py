@@ -1,4 +1,5 @@
 import base64
+import fcntl
 import json
 import os
 import stat
@@ -66,6 +67,18 @@ def test_other_accounts_and_other_exports_are_free(tmp_path, export):
         claim(tmp_path / "m", "a", [str(other)], state_dir="three") as here,
     ):
         assert (elsewhere, here) == (False, True)
+
+
+def test_who_asks_at_the_same_moment_keeps_its_claim(tmp_path, export):
+    """Another run that stands between its two questions for a moment is no reason to go on unguarded."""
+    (tmp_path / "m").mkdir()
+    asking = os.open(tmp_path / "m" / "a.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(asking, fcntl.LOCK_EX)
+    with claim(tmp_path / "m", "a", [export], state_dir="one") as others:
+        assert others is True
+        with pytest.raises(ConfigurationError), claim(tmp_path / "m", "a", [export], state_dir="two"):
+            pass
+    os.close(asking)
 
 
 def test_nobody_else_can_look(tmp_path, export):

@@ -1,13 +1,14 @@
 import sqlite3
 import stat
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import anyio
 import pytest
 from msgspec import structs
 
-from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, open_journal
+from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, UNANSWERED, open_journal
 from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
@@ -211,6 +212,104 @@ async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, 
     assert found.resume(Kind.EVENTS).covered == {(0, 1): None, (0, 5): None}
     assert found.recount(Kind.EVENTS) == {ACCEPTED: 1}  # and the one that never left is not there
     assert found.figures(Kind.EVENTS).read == 12
+
+
+async def test_an_outcome_given_up_is_made_up_for(path, reopened):
+    """Later there is room again, for another outcome: both stand then, and so does what was told in between."""
+    first, second = make_batch(Kind.EVENTS, [entry(1)]), make_batch(Kind.EVENTS, [entry(2)])
+    with closing(open_journal(path, wall)) as journal:
+        for batch in (first, second):
+            await journal.send(batch, progress(), nothing)
+        with pytest.raises(StorageError):
+            await journal.settle(Kind.EVENTS, first.id, ACCEPTED, progress(), full)
+        with pytest.raises(StorageError):
+            await journal.note(Kind.EVENTS, progress(dead=[DeadRow(0, 5, None, "refused", None)]), nothing)
+        await journal.settle(Kind.EVENTS, second.id, ACCEPTED, progress(), nothing)
+    found = reopened(path)
+    assert found.recount(Kind.EVENTS) == {ACCEPTED: 2}
+    assert found.resume(Kind.EVENTS).doubtful == ()
+    assert len(found.dead_at(Kind.EVENTS, 0, 5)) == 1
+
+
+async def test_who_waits_behind_a_failure_is_told_of_it(path):
+    """Nothing goes on the wire for a note that came while the disk was full."""
+    gate = anyio.Event()
+
+    async def aside(work, *notes):
+        await gate.wait()
+        work(*notes)
+
+    with closing(open_journal(path, wall, commit_by=partial(GroupCommit, aside=aside))) as journal:
+        told = []
+
+        async def send(line, sync):
+            try:
+                await journal.send(make_batch(Kind.EVENTS, [entry(line)]), progress(), sync)
+            except StorageError:
+                told.append(line)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send, 1, full)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(send, 2, nothing)
+            await anyio.wait_all_tasks_blocked()
+            gate.set()
+        assert sorted(told) == [1, 2]
+        assert journal.recount(Kind.EVENTS) == {}
+
+
+async def test_a_bug_in_a_commit_stops_everything(path):
+    """Whatever it is: nobody waits for ever, and nothing is written as if it had not been."""
+
+    class Broken(GroupCommit):
+        def commit(self, notes):
+            raise MemoryError
+
+    with closing(open_journal(path, wall, commit_by=Broken)) as journal:
+        with pytest.raises(MemoryError):
+            await journal.note(Kind.EVENTS, progress(), nothing)
+        with pytest.raises(StorageError):
+            await journal.note(Kind.EVENTS, progress(), nothing)
+
+
+async def test_the_first_moment_at_which_a_batch_may_have_arrived_is_kept(path):
+    """Sent again five hours later, it counts from its first attempt."""
+    now = [wall()]
+    with closing(open_journal(path, lambda: now[0])) as journal:
+        batch = make_batch(Kind.CUSTOMERS, [entry(1)])
+        await journal.send(batch, progress(), nothing)
+        await journal.settle(Kind.CUSTOMERS, batch.id, UNANSWERED, progress(), nothing)
+        now[0] += timedelta(hours=5)
+        await journal.send(batch, progress(), nothing)
+        await journal.settle(Kind.CUSTOMERS, batch.id, ACCEPTED, progress(), nothing)
+        assert journal.sent() == [("customers", wall(), now[0], 1)]
+
+
+async def test_the_batch_accepted_last_is_kept_for_reading_back(journal):
+    """Whatever comes after it: refused ones, another kind's."""
+    first, refused = make_batch(Kind.CUSTOMERS, [entry(1)]), make_batch(Kind.CUSTOMERS, [entry(2)])
+    await journal.send(first, progress(), nothing)
+    await journal.settle(Kind.CUSTOMERS, first.id, ACCEPTED, progress(), nothing)
+    await journal.send(refused, progress(), nothing)
+    await journal.settle(Kind.CUSTOMERS, refused.id, REFUSED, progress(checkpoint=9), nothing)
+    await journal.send(make_batch(Kind.EVENTS, [entry(1)]), progress(), nothing)
+    await journal.note(Kind.CUSTOMERS, progress(checkpoint=9), nothing)
+    references, _ = journal.last_accepted(Kind.CUSTOMERS)
+    assert [reference.line for reference in references] == [1]
+
+
+async def test_a_letter_tried_again_covers_its_line_until_that_is_passed(journal, path, reopened):
+    """While the checkpoint lies below it, a restart reads the line again: it is not to be sent beside the letter."""
+    dead = DeadRow(0, 6, None, "refused", 42)
+    await journal.note(Kind.EVENTS, progress(checkpoint=3, dead=[dead]), nothing)
+    (row,) = journal.dead_at(Kind.EVENTS, 0, 6)
+    taken = structs.replace(progress(checkpoint=3), retried=[row.row])
+    await journal.note(Kind.EVENTS, taken, nothing)
+    assert journal.dead_at(Kind.EVENTS, 0, 6) == []
+    assert reopened(path).resume(Kind.EVENTS).covered == {(0, 6): None}
+    assert journal.missing_customers() == []
+    await journal.note(Kind.EVENTS, progress(checkpoint=8), nothing)
+    assert ask(path, "SELECT COUNT(*) FROM dead") == [(0,)]
 
 
 async def test_an_outcome_waits_for_space(path):

@@ -145,8 +145,8 @@ CASES = [
         {"event": "account_unguarded", "level": "warning", "shared_dir": "/x", "why": "Permission denied"},
     ),
     (
-        LettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored=0),
-        {"event": "letters_taken", "level": "info", "kind": "events", "letters": 3, "mended": 1, "ignored": 0},
+        LettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),
+        {"event": "letters_taken", "level": "warning", "kind": "events", "letters": 3, "mended": 1, "ignored": "x"},
     ),
 ]
 

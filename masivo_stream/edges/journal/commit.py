@@ -1,11 +1,11 @@
 """Group commit: notes that come together become one transaction, in a thread, durable before any of them returns."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import anyio
 import anyio.to_thread
-from msgspec import Struct
 
 from masivo_stream.core.statements import Statement
 from masivo_stream.model.errors import StorageError
@@ -14,14 +14,20 @@ PAUSE = 0.5
 """Seconds between two tries to write down an outcome."""
 
 
-class Note(Struct, frozen=True):
-    """What waits to be committed."""
+class Note:
+    """What waits to be committed, and what came of it."""
 
-    own: list[Statement]
-    progress: list[Statement]
-    sync: Callable[[], None] | None
-    outcome_of: str
-    """The batch whose outcome this is; empty for everything that is not worth waiting for."""
+    def __init__(
+        self, own: list[Statement], progress: list[Statement], sync: Callable[[], None] | None, outcome_of: str
+    ) -> None:
+        """Note `own` and `progress`, after `sync`; `outcome_of` names the batch whose outcome this is, if it is one."""
+        self.own, self.progress, self.sync, self.outcome_of = own, progress, sync, outcome_of
+        self.failure: StorageError | None = None
+
+    @property
+    def owed(self) -> list[Statement]:
+        """What a later commit has to make up for: what happened, not what was meant to happen."""
+        return [*self.own, *self.progress] if self.outcome_of else self.progress
 
 
 class _Round:
@@ -30,7 +36,6 @@ class _Round:
     def __init__(self) -> None:
         self.notes: list[Note] = []
         self.done = anyio.Event()
-        self.failure: StorageError | None = None
 
 
 class GroupCommit:
@@ -53,7 +58,7 @@ class GroupCommit:
         self._sleep, self._patience = sleep, patience
         self._round: _Round | None = None
         self._owed: list[Statement] = []
-        """Progress of a commit that failed: the next one makes up for it."""
+        """What happened and could not be written: the next commit makes up for it."""
         self._failure: StorageError | None = None
         self._syncing = False
 
@@ -70,53 +75,69 @@ class GroupCommit:
         Raises:
             StorageError: it could not be made durable. After that only outcomes are written.
         """
+        note = Note(own, progress or [], sync, outcome_of)
         if self._failure is not None and not outcome_of:
+            self._owed.extend(note.owed)
             raise self._failure
         if self._round is None:
             self._round = _Round()
         mine = self._round
-        mine.notes.append(Note(own, progress or [], sync, outcome_of))
+        mine.notes.append(note)
         with anyio.CancelScope(shield=True):
             if self._syncing:
                 await mine.done.wait()
             else:
                 await self._flush()
-        if mine.failure is not None:
-            raise mine.failure
+        if note.failure is not None:
+            raise note.failure
 
     async def _flush(self) -> None:
         """Commit until nothing waits. Who comes meanwhile waits for the round after."""
         self._syncing = True
-        current: _Round | None = None
         try:
             while self._round is not None:
                 current, self._round = self._round, None
-                await self._commit_round(current)
-                current.done.set()
+                try:
+                    await self._commit_round(current)
+                except BaseException as error:  # a bug: nobody goes on, and nobody waits for ever
+                    self._fail(current.notes, storage_error(error))
+                    raise
+                finally:
+                    current.done.set()
         finally:
             self._syncing = False
-            for left in (current, self._round):  # left early, by a bug: nobody waits for ever
-                if left is not None and not left.done.is_set():
-                    left.failure = self._failure or storage_error(RuntimeError("left early"))
-                    left.done.set()
+            if self._round is not None:
+                left, self._round = self._round, None
+                self._fail(left.notes, self._failure or storage_error(RuntimeError("left early")))
+                left.done.set()
 
     async def _commit_round(self, current: _Round) -> None:
         """Commit; where an outcome is among the notes, try for a while."""
-        outcomes = [note.outcome_of for note in current.notes if note.outcome_of]
-        left = self._patience if outcomes and self._failure is None else 0.0  # waited for once, not for each
-        while True:
+        notes = current.notes
+        left = 0.0
+        if self._failure is not None:  # these came before it was known
+            self._fail([note for note in notes if not note.outcome_of], self._failure)
+            notes = [note for note in notes if note.outcome_of]
+        elif any(note.outcome_of for note in notes):
+            left = self._patience  # waited for once, not for each
+        while notes:
             try:
-                await self._aside(self.commit, current.notes)
+                await self._aside(self.commit, notes)
             except (sqlite3.Error, OSError) as error:
                 if left <= 0:
-                    self._failure = current.failure = storage_error(error, outcomes)
-                    self._owed.extend(statement for note in current.notes for statement in note.progress)
+                    self._fail(notes, storage_error(error, [note.outcome_of for note in notes if note.outcome_of]))
                     return
                 await self._sleep(min(PAUSE, left))
                 left -= PAUSE
             else:
                 self._owed = []
                 return
+
+    def _fail(self, notes: Iterable[Note], failure: StorageError) -> None:
+        self._failure = self._failure or failure
+        for note in notes:
+            note.failure = failure
+            self._owed.extend(note.owed)
 
     def commit(self, notes: list[Note]) -> None:
         """Make notes durable; called in a thread."""
@@ -145,3 +166,12 @@ def storage_error(error: BaseException, outcomes: Iterable[str] = ()) -> Storage
         operation="write the journal",
         hint="free space or mend the permissions of the state directory, then start again",
     )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Tell what SQLite cannot write as an error of ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise storage_error(error) from error

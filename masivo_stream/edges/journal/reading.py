@@ -67,7 +67,7 @@ class JournalReader:
         return "" if row is None else str(row[0])
 
     def missing_customers(self) -> list[int]:
-        """Return the hashes of customers that are dead letters or in doubt, in ascending order."""
+        """Return the hashes of customers that are dead letters, in ascending order."""
         rows = self._connection.execute(
             "SELECT DISTINCT customer FROM dead WHERE kind = ? AND customer IS NOT NULL ORDER BY customer",
             (Kind.CUSTOMERS,),
@@ -93,15 +93,27 @@ class JournalReader:
         )
         return [Doubt(batch, Kind(kind), *facts) for batch, kind, *facts in rows]
 
-    def letters_bytes(self, kind: Kind) -> int:
-        """Return how many bytes of a kind's dead-letter file are counted."""
-        row = self._connection.execute("SELECT letters_bytes FROM progress WHERE kind = ?", (kind,)).fetchone()
-        return 0 if row is None else int(row[0])
+    def read_all(self, kind: Kind) -> bool:
+        """Tell whether every input of a kind was read to its end."""
+        row = self._connection.execute("SELECT read_all FROM progress WHERE kind = ?", (kind,)).fetchone()
+        return row is not None and bool(row[0])
+
+    def letters(self, kind: Kind) -> tuple[int, int]:
+        """Return how many bytes of a kind's dead-letter file are counted, and their CRC-32."""
+        row = self._connection.execute(
+            "SELECT letters_bytes, letters_crc FROM progress WHERE kind = ?", (kind,)
+        ).fetchone()
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
     def dead_at(self, kind: Kind, source: int, line: int) -> list[DeadRow]:
         """Return the dead letters of a record, by its place in the export, but those that a retry has taken."""
         rows = self._connection.execute(say.DEAD_AT, (kind, source, line))
         return [say.read_dead(row) for row in rows]
+
+    def reverts(self) -> list[tuple[str, str]]:
+        """Return what is noted of reverts, oldest first: how far each came, and its period."""
+        rows = self._connection.execute("SELECT what, detail FROM notes WHERE what LIKE '%revert%' ORDER BY rowid")
+        return [(what, detail) for what, detail in rows]
 
     def notes(self, what: str) -> list[tuple[str, str, str]]:
         """Return what persons decided: when, about which batch, in what words."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from masivo_stream.core import statements as say
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, RESENDING, SENDING, UNANSWERED, Statement
-from masivo_stream.edges.journal.commit import GroupCommit
+from masivo_stream.edges.journal.commit import GroupCommit, translated
 from masivo_stream.edges.journal.reading import JournalReader
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -23,7 +23,11 @@ class Journal(JournalReader):
         self._commit = commit
 
     def resume(self, kind: Kind) -> Resume:
-        """Return where `kind` stands. What a dead process left on the wire is named as `doubtful`: settle it first."""
+        """Return where `kind` stands. What a dead process left on the wire is named as `doubtful`: settle it first.
+
+        Raises:
+            StorageError: the journal cannot be written.
+        """
         row = self._connection.execute(
             "SELECT frontier, checkpoint, figures, letters_bytes, letters_crc, visible FROM progress WHERE kind = ?",
             (kind,),
@@ -31,7 +35,8 @@ class Journal(JournalReader):
         if row is None:
             return Resume()
         checkpoint = say.read_place(row[1])
-        doubtful = self._interrupted(kind)
+        with translated():
+            doubtful = self._interrupted(kind)
         return Resume(
             start=checkpoint,
             frontier=say.read_place(row[0]),
@@ -41,6 +46,7 @@ class Journal(JournalReader):
             letters_bytes=row[3],
             letters_crc=row[4],
             visible=bool(row[5]),
+            read_all=self.read_all(kind),
             doubtful=doubtful,
             unanswered=self.unanswered(kind),
         )
@@ -69,14 +75,23 @@ class Journal(JournalReader):
         """Note the inputs of a kind, or what they have become (an export that was appended to)."""
         await self._write([say.know_source(kind, source) for source in sources])
 
-    async def begin_retry(self, copies: Iterable[tuple[Kind, KnownSource, Iterable[int]]], detail: str) -> None:
+    async def begin_retry(self, copies: Iterable[tuple[Kind, KnownSource | None, Iterable[int]]], detail: str) -> None:
         """Note that dead letters (rows), copied to inputs, are to be read again, and their files are empty."""
         noted = [told for kind, source, rows in copies for told in say.begin_retry(kind, source, rows)]
         await self._write([*noted, say.take_note("retry", "", detail, self._now())])
 
     def aim(self, target: str) -> None:
-        """Note what the run goes to, once."""
-        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('target', ?)", (target,))
+        """Note what the run goes to, once.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with translated():
+            self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('target', ?)", (target,))
+
+    def rest(self) -> None:
+        """Bring everything into the one file, which may be moved then."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def take_note(self, what: str, detail: str, *, batch: str = "") -> None:
         """Note what a person decided."""

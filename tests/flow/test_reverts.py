@@ -1,0 +1,136 @@
+"""What a revert leaves behind, whatever came of it and of the ones before."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fakes import record
+
+from masivo_stream.edges.api import Reply
+from masivo_stream.edges.journal import open_journal
+from masivo_stream.edges.statedir import own_state_dir
+from masivo_stream.flow.revert import take_back
+from masivo_stream.flow.reverted import leave_reverted
+from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.batch import make_batch
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
+from masivo_stream.model.progress import Figures, Progress
+from masivo_stream.model.record import Entry, Place
+
+YES, NO, LOST = Answer(status=200), Answer(status=403), Failure(cause=Cause.TIMEOUT, sent=True)
+FIRST_DAY = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+SECOND_DAY = "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
+BOTH_DAYS = FIRST_DAY[0], SECOND_DAY[1]
+
+
+class Clock:
+    """A wall clock that can be set."""
+
+    moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def wall(self):
+        return self.moment
+
+
+class Server:
+    """Answers reverts, one after the other."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    async def revert(self, start, end):
+        return Reply(self.answer)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+async def state(tmp_path, clock):
+    """A run that was at work on two days."""
+    with own_state_dir(str(tmp_path / "state")) as opened:
+        with closing(open_journal(opened.journal, clock.wall)) as journal:
+            for line in (1, 2):
+                where = {"file": "f", "line": line, "offset": line, "length": 1}
+                customer = record(Kind.CUSTOMERS, line)["id"]
+                entry = Entry(**where, body=b"{}", customer=customer, items=1, record_items=1)
+                batch = make_batch(Kind.CUSTOMERS, [entry])
+                place = Place(0, line, line)
+                made = Progress(
+                    frontier=place, checkpoint=place, figures=Figures(), consumed=(), letters_bytes=0, dead=[]
+                )
+                await journal.send(batch, made, lambda: None)
+                await journal.settle(Kind.CUSTOMERS, batch.id, "accepted", made, lambda: None)
+                clock.moment += timedelta(days=1)
+        yield opened
+
+
+async def revert(state, clock, period, answer):
+    work = take_back(state, *period, Server(answer), clock, target="this machine")
+    if answer is YES:
+        await work
+    else:
+        with pytest.raises(MasivoStreamError):
+            await work
+
+
+def may_go_on(state, clock):
+    """Tell whether a run may begin: "goes on", "afresh", or what keeps it from that."""
+    try:
+        leave_reverted(state, clock)
+    except ConfigurationError as error:
+        return str(error).split(":", 1)[0]
+    return "goes on" if state.journal.exists() else "afresh"
+
+
+@pytest.mark.parametrize(
+    ("story", "end"),
+    [
+        ([], "goes on"),
+        ([(BOTH_DAYS, NO)], "goes on"),
+        ([(BOTH_DAYS, YES)], "afresh"),
+        ([(FIRST_DAY, YES)], "a part of this run was taken back"),
+        ([(FIRST_DAY, YES), (SECOND_DAY, NO)], "a part of this run was taken back"),
+        ([(FIRST_DAY, YES), (SECOND_DAY, YES)], "afresh"),
+        ([(BOTH_DAYS, LOST)], "a revert from 2026-01-01T00"),
+        ([(BOTH_DAYS, LOST), (BOTH_DAYS, NO)], "a revert from 2026-01-01T00"),
+        ([(BOTH_DAYS, LOST), (BOTH_DAYS, YES)], "afresh"),
+        ([(FIRST_DAY, YES), (SECOND_DAY, LOST)], "a revert from 2026-01-02T00"),
+        ([(BOTH_DAYS, NO), (FIRST_DAY, YES)], "a part of this run was taken back"),
+    ],
+)
+async def test_all_reverts_of_a_run_count(state, clock, story, end):
+    """What happened is not undone by one that was refused, and what may have happened blocks the run."""
+    for period, answer in story:
+        await revert(state, clock, period, answer)
+    assert may_go_on(state, clock) == end
+
+
+async def test_the_order_is_that_of_events_not_of_the_clock(state, clock):
+    """Set back between two reverts, the clock does not make the first one the last word."""
+    clock.moment += timedelta(days=100)
+    await revert(state, clock, BOTH_DAYS, NO)
+    clock.moment -= timedelta(days=200)
+    await revert(state, clock, BOTH_DAYS, LOST)
+    assert may_go_on(state, clock).startswith("a revert")
+
+
+async def test_another_accounts_revert_is_none_of_this_run(state, clock):
+    """Nothing is sent, nothing noted."""
+    await revert(state, clock, FIRST_DAY, NO)
+    with pytest.raises(ConfigurationError, match="goes to this machine"):
+        await take_back(state, *BOTH_DAYS, Server(YES), clock, target="masivo.ai")
+    assert may_go_on(state, clock) == "goes on"
+
+
+async def test_foreign_files_stay_where_they_are(state, clock):
+    """Only what is the run's is put aside."""
+    (state.path / "notes.txt").write_text("mine")
+    (state.path / "dead-letter.events.ndjson").touch()
+    await revert(state, clock, BOTH_DAYS, YES)
+    assert may_go_on(state, clock) == "afresh"
+    assert sorted(path.name for path in state.path.iterdir()) == ["lock", "notes.txt", "reverted-1"]
+    assert {path.name for path in (state.path / "reverted-1").iterdir()} == {"journal.db", "dead-letter.events.ndjson"}
