@@ -272,7 +272,7 @@ def test_a_retry_of_an_unfinished_run_may_die_anywhere(tmp_path):
         assert set(events) <= {1}, dies_at
         assert len(events) + doubts >= 3, dies_at
         dies_at += 1
-    assert dies_at > 20
+    assert dies_at > 10
 
 
 @pytest.mark.slow
