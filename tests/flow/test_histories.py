@@ -1,5 +1,6 @@
 """Histories that `test_model` found, each as short as it can be."""
 
+import pytest
 from model_exports import Recipe
 from model_laws import Audit, everything_is_settled, hold
 from model_server import MOODS
@@ -54,3 +55,35 @@ def test_a_customer_that_was_never_applied_is_not_accepted_for_another_one(tmp_p
     world.live(Process())
     accepted = Audit(world, Kind.CUSTOMERS).keys("accepted")
     assert accepted <= world.server.applied.keys()
+
+
+FAULTY = Recipe("faulty")
+EXPORTS = {
+    Kind.CUSTOMERS: [PLAIN, FAULTY, PLAIN],
+    Kind.EVENTS: [FAULTY, Recipe("plain", 3), REFUSED, Recipe("plain", 2), FAULTY],
+    Kind.TRANSACTIONS: [Recipe("plain", 4), FAULTY, PLAIN],
+}
+
+
+@pytest.mark.parametrize("mood", ["accept", "lost, applied"])
+def test_a_death_at_every_operation_of_a_small_run(tmp_path, mood):
+    """The one kind after the other; every record comes to its one end in the next life."""
+    for dies_at in range(1, 60):
+        folder = tmp_path / str(dies_at)
+        folder.mkdir()
+        world = World(folder)
+        for kind, made in EXPORTS.items():
+            world.exports.append(kind, made, source=0, unfinished=False)
+        world.server.moods.extend([MOODS["accept"], MOODS[mood]])
+        for process in (Process(dies_at=dies_at), Process()):
+            ending = world.live(process)
+            for kind in Kind:
+                hold(Audit(world, kind))
+        assert not world.server.violations
+        assert ending.summary.closes
+        world.server.pass_time(float("inf"))
+        for kind in Kind:
+            everything_is_settled(Audit(world, kind))
+        if world.endings[0].summary is not None:
+            break
+    assert 20 < dies_at < 59
