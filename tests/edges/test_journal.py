@@ -194,10 +194,14 @@ async def test_notes_that_come_together_are_one_commit(path):
             commits.append(len(notes))
             super().commit(notes)
 
+    async def send(journal, batch):
+        await journal.send(batch, progress(), nothing)
+        assert (batch.id,) in ask(path, "SELECT id FROM batches")
+
     with closing(open_journal(path, wall, commit_by=Counted)) as journal:
         async with anyio.create_task_group() as tasks:
             for line in range(1, 41):
-                tasks.start_soon(journal.send, make_batch(Kind.EVENTS, [entry(line)]), progress(), nothing)
+                tasks.start_soon(send, journal, make_batch(Kind.EVENTS, [entry(line)]))
         assert journal.recount(Kind.EVENTS) == {"sending": 40}
     assert sum(commits) == 40
     assert len(commits) <= 4
@@ -235,6 +239,14 @@ async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, 
     assert found.resume(Kind.EVENTS).covered == {(0, 1): None, (0, 5): None}
     assert found.recount(Kind.EVENTS) == {ACCEPTED: 1}  # and the one that never left is not there
     assert found.figures(Kind.EVENTS).read == 12
+
+
+async def test_a_note_that_fails_in_the_middle_leaves_nothing(journal, path):
+    """Figures without their dead letters would be worse than neither."""
+    never = DeadRow(0, 5, None, "refused", object())  # SQLite has no type for that
+    with pytest.raises(StorageError):
+        await journal.note(Kind.EVENTS, progress(dead=[never]), nothing)
+    assert ask(path, "SELECT COUNT(*) FROM progress") == [(0,)]
 
 
 async def test_an_outcome_waits_for_space(path):
@@ -278,6 +290,7 @@ async def test_what_is_sent_again_stays_in_doubt_until_it_is_accepted(journal, p
     await journal.settle(Kind.EVENTS, batch.id, IN_DOUBT, progress(), nothing, why="lost")
     await journal.send_again(batch.id)
     assert journal.recount(Kind.EVENTS) == {IN_DOUBT: 1}
+    assert [doubt.batch for doubt in journal.in_doubt(Kind.EVENTS)] == [batch.id]
     found = reopened(path).resume(Kind.EVENTS)
     assert (found.doubtful, found.covered) == ((), {(0, 3): None})
     assert [(doubt.batch, doubt.attempts, doubt.why) for doubt in journal.in_doubt(Kind.EVENTS)] == [

@@ -1,5 +1,8 @@
 """Histories that `test_model` found, each as short as it can be."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from model_exports import Recipe
 from model_laws import Audit, everything_is_settled, hold
@@ -8,6 +11,7 @@ from model_world import Process, World
 
 from masivo_stream.model.contract import Kind
 
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a commit there costs no disk; each test has a directory of its own
 PLAIN, REFUSED = Recipe("plain"), Recipe("refused")
 
 
@@ -65,11 +69,19 @@ EXPORTS = {
 }
 
 
+@pytest.fixture
+def memory():
+    """A directory for many lives."""
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mood", ["accept", "lost, applied"])
-def test_a_death_at_every_operation_of_a_small_run(tmp_path, mood):
+def test_a_death_at_every_operation_of_a_small_run(memory, mood):
     """The one kind after the other; every record comes to its one end in the next life."""
     for dies_at in range(1, 60):
-        folder = tmp_path / str(dies_at)
+        folder = memory / str(dies_at)
         folder.mkdir()
         world = World(folder)
         for kind, made in EXPORTS.items():
@@ -87,3 +99,19 @@ def test_a_death_at_every_operation_of_a_small_run(tmp_path, mood):
         if world.endings[0].summary is not None:
             break
     assert 20 < dies_at < 59
+
+
+@pytest.mark.slow
+def test_a_second_death_while_catching_up(memory):
+    """What the first process had read, and the second one had not come to again, is the third one's to send."""
+    made = [Recipe("large") for _ in range(40)]
+    for dies_at in range(4, 24):
+        folder = memory / str(dies_at)
+        folder.mkdir()
+        world = world_with(folder, *made, kind=Kind.EVENTS)
+        for process in (Process(dies_at=16, most_bytes=2500), Process(dies_at=dies_at, most_bytes=2500)):
+            world.live(process)
+            hold(Audit(world, Kind.EVENTS))
+        world.live(Process(most_bytes=2500))
+        hold(Audit(world, Kind.EVENTS))
+        everything_is_settled(Audit(world, Kind.EVENTS))

@@ -80,6 +80,37 @@ async def test_no_checkpoint_is_beyond_a_record_without_a_fate(tmp_path):
         return REFUSED if "c1500" in {entry["id"] for entry in entries} else None
 
     bench = Bench(Kind.EVENTS, [path], answer=answer)
+    checkpoints = watch_checkpoints(bench)
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead) == (5199, 1)
+    assert checkpoints == sorted(checkpoints)
+    assert checkpoints[-1] == 5201
+
+
+async def test_a_record_that_waits_for_its_batch_to_fill_holds_the_checkpoint(tmp_path):
+    """However many of those behind it have left: none of them fits beside it."""
+    made = [record(Kind.TRANSACTIONS, number, items=600 + number if number else 500) for number in range(40)]
+    bench = Bench(Kind.TRANSACTIONS, [write_export(tmp_path / "in", made)])
+    checkpoints = watch_checkpoints(bench)
+    assert (await bench.run()).accepted == 40
+    assert checkpoints[-1] == 41
+
+
+async def test_what_is_left_over_of_a_refused_batch_holds_the_checkpoint(tmp_path):
+    """Until it is packed anew, while batches behind it are sent."""
+    path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(1000)])
+
+    def answer(_kind, entries, _body, _number):
+        return REFUSED if "c5" in {entry["id"] for entry in entries} else None
+
+    bench = Bench(Kind.EVENTS, [path], answer=answer, max_body_bytes=20_000)
+    checkpoints = watch_checkpoints(bench)
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead, checkpoints[-1]) == (999, 1, 1001)
+
+
+def watch_checkpoints(bench):
+    """Hold each checkpoint against what the server has and the dead letters; returns the lines as they come."""
     checkpoints = []
 
     def look(_what, progress):
@@ -90,7 +121,4 @@ async def test_no_checkpoint_is_beyond_a_record_without_a_fate(tmp_path):
         assert set(range(1, line)) <= fated
 
     bench.journal.watch = look
-    figures = await bench.run()
-    assert (figures.accepted, figures.dead) == (5199, 1)
-    assert checkpoints == sorted(checkpoints)
-    assert checkpoints[-1] == 5201
+    return checkpoints
