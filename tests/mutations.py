@@ -2,8 +2,7 @@
 
 `python tests/mutations.py` tries all of them, two at a time, each in a copy of its own; `--only NAME` tries those whose
 name contains that, and shows what the tests say. It ends with 0 if every mutation is caught. The lists stand in
-`mutations_of_edges`, `mutations_of_journal` and `mutations_of_flow`; that they fit the program is checked by
-`test_mutations`.
+modules of their own; that they fit the program is checked by `test_mutations`.
 """
 
 import argparse
@@ -17,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import mutations_of_decisions
 import mutations_of_edges
 import mutations_of_flow
 import mutations_of_journal
@@ -24,9 +24,10 @@ from mutation import ROOT
 from rich.console import Console
 from rich.table import Table
 
-MUTATIONS = (*mutations_of_edges.MUTATIONS, *mutations_of_journal.MUTATIONS, *mutations_of_flow.MUTATIONS)
+LISTS = (mutations_of_edges, mutations_of_journal, mutations_of_flow, mutations_of_decisions)
+MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2
-TEST_SECONDS, RUN_SECONDS = 60, 180
+TEST_SECONDS, RUN_SECONDS = 30, 240
 """A test that hangs fails after the one; pytest itself is ended after the other."""
 _NOTHING_BUT_TEXT = shutil.ignore_patterns("__pycache__", ".hypothesis")
 

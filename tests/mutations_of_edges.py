@@ -1,5 +1,7 @@
 """What can go wrong at the edges: files, locks, the wire. See `mutations`.
 
+"half a letter stays on a full disk" wants a user who may mount one: where its test is skipped, it is not caught.
+
 Left out, because nothing can be seen of them:
 
 * The shield around opening an export: cut short, a thread makes a file object of a descriptor, and reads nothing.
@@ -60,10 +62,7 @@ DISK = (
         '    temporary = path.with_name(f".{path.name}.new")\n',
         "    temporary = path\n",
         "A crash in the middle leaves half of a list, and nothing of the old one.",
-        (
-            STATEDIR + "a_replaced_file_is_durable_before_it_takes_its_place",
-            STATEDIR + "a_full_disk_leaves_the_old_content",
-        ),
+        (STATEDIR + "a_replaced_file_is_durable_before_it_takes_its_place",),
     ),
     Mutation(
         "a retry's copy is not synced",
