@@ -3,6 +3,7 @@
 import json
 
 import anyio
+import anyio.lowlevel
 
 from masivo_stream.core.decode import Decoder
 from masivo_stream.core.pace import Pacer
@@ -120,30 +121,37 @@ class FakeApi:
 
 
 class RecordingJournal:
-    """A journal that remembers the order of its notes, and what was noted last."""
+    """A journal that remembers the order of its notes, and what was noted last. As a real one, it takes its time."""
 
     def __init__(self, log):
         self.log = log
         self.bodies = {}
         self.progress = None
+        self.noted = 0
+        """How often progress alone was noted."""
+        self.watch = lambda what, progress: None
+        """Is told of each note as it begins."""
 
     async def send(self, batch, progress, sync):
-        sync()
-        self.progress = progress
+        await self._note("send", progress, sync)
         self.bodies[batch.id] = batch.body
         self.log.append(("send", batch.body))
 
     async def settle(self, kind, batch, state, progress, sync, *, why=""):
-        sync()
-        self.progress = progress
+        await self._note(state or "unsent", progress, sync)
         self.log.append((state or "unsent", self.bodies[batch]))
 
     async def find(self, batch, progress, sync, *, why):
-        sync()
-        self.progress = progress
+        await self._note("found", progress, sync)
         self.log.append(("found", batch.body))
 
     async def note(self, kind, progress, sync):
+        await self._note("note", progress, sync)
+        self.noted += 1
+
+    async def _note(self, what, progress, sync):
+        self.watch(what, progress)
+        await anyio.lowlevel.checkpoint()
         sync()
         self.progress = progress
 

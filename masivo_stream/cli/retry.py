@@ -6,7 +6,7 @@ from masivo_stream.cli.options import Common, Judging, Sending, settings_from
 
 
 def retry(*, judging: Judging | None = None, sending: Sending | None = None, common: Common | None = None) -> int:
-    """Send the dead letters again: mended in place in dead-letter.<kind>.ndjson, or because the cause is gone.
+    """Send the dead letters again: mended in place in dead-letter.KIND.ndjson, or because the cause is gone.
 
     Only `raw` is to be changed (or `raw_base64` replaced by `raw`). What arrives leaves the file, what dies again is
     written there with its history; then the run goes on with whatever else is pending. Ends as migrate does.

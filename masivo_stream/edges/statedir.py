@@ -11,7 +11,7 @@ import stat
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from masivo_stream.model.errors import ConfigurationError, StorageError
 
 _LOCK = "lock"
 JOURNAL = "journal.db"
+_OF_A_RUN = ("in-doubt.", "retry-", "report.")
 _OURS = (JOURNAL, "dead-letter.", "in-doubt.", "retry-", "report.")
 _BLOCK = 1 << 20
 _GLANCES, _GLANCE = 4, 0.025
@@ -30,9 +31,10 @@ class StateDir:
 
     JOURNAL = JOURNAL
 
-    def __init__(self, path: Path) -> None:
-        """Wrap an existing directory."""
+    def __init__(self, path: Path, *, fsync: Callable[[int], None] = os.fsync) -> None:
+        """Wrap an existing directory; `fsync` makes a file or a directory durable."""
         self.path = path
+        self._fsync = fsync
 
     @property
     def journal(self) -> Path:
@@ -58,7 +60,24 @@ class StateDir:
         Raises:
             StorageError: it cannot be written.
         """
-        replace_file(self.path / name, content)
+        replace_file(self.path / name, content, fsync=self._fsync)
+
+    def check_journal(self) -> None:
+        """Check that a run's journal is there where other files of a run are: without it all would be sent again.
+
+        Raises:
+            ConfigurationError: it is not.
+        """
+        if self.journal.exists() and self.journal.stat().st_size:
+            return
+        left = [path.name for path in self.path.iterdir() if path.name.startswith(_OF_A_RUN)]
+        if left:
+            raise ConfigurationError(
+                f"the journal is gone, but a run has left {', '.join(sorted(left))}",
+                operation=_OPERATION,
+                place=str(self.path),
+                hint="restore journal.db; to begin afresh and send everything again, choose another --state-dir",
+            )
 
     def put_aside(self, name: str) -> None:
         """Move the files of the run into a directory `name-N` of their own, the journal last.
@@ -76,7 +95,7 @@ class StateDir:
             for path in sorted(files, key=lambda path: path.name == JOURNAL):
                 path.rename(place / path.name)
             for directory in (place, self.path):
-                _sync_directory(directory)
+                _sync_directory(directory, self._fsync)
         except OSError as error:
             raise _storage(place, error) from error
 
@@ -144,8 +163,8 @@ class StateDir:
             with open(os.open(path, flags, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor, not a path
                 file.writelines(lines)
                 file.flush()
-                os.fsync(file.fileno())
-            _sync_directory(self.path)
+                self._fsync(file.fileno())
+            _sync_directory(self.path, self._fsync)
         except OSError as error:
             raise _storage(path, error) from error
         except BaseException:  # a line that cannot be had: half a file is none
@@ -212,7 +231,7 @@ def is_owned(path: Path) -> str | None:
         os.close(lock)
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, *, fsync: Callable[[int], None] = os.fsync) -> None:
     """Write a file beside `path`, make it durable, and put it in the place of `path`.
 
     Raises:
@@ -225,18 +244,18 @@ def replace_file(path: Path, content: bytes) -> None:
         with open(file, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
+            fsync(stream.fileno())
         temporary.replace(path)
-        _sync_directory(path.parent)
+        _sync_directory(path.parent, fsync)
     except OSError as error:
         raise _storage(path, error) from error
 
 
-def _sync_directory(path: Path) -> None:
+def _sync_directory(path: Path, fsync: Callable[[int], None]) -> None:
     """Make the names in a directory durable."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(directory)
+        fsync(directory)
     finally:
         os.close(directory)
 

@@ -3,7 +3,7 @@
 * Transactions can be read back one by one: the same reward, type, amount and date of issue is the record itself, for a
   customer's transactions are migrated once (guides/migrate-customers).
 * Events cannot. But purchases make the system recalculate the customer's metrics, so metrics that are younger than the
-  batch make it likely that it was applied; a native purchase, or another batch, has the same effect.
+  batch are a hint that it was applied; a native purchase, or other events of the export, have the same effect.
 
 What shows nothing may still be in the server's queue: it is looked at again after a settling time. A lost answer proves
 nothing about atomicity either, so a batch is looked at in several of its records.
@@ -112,6 +112,8 @@ def _telling(kind: Kind, entry: Entry) -> bool:
         return False
     if kind is Kind.TRANSACTIONS:
         return True
+    if not entry.whole:  # its other parts recalculate the same metrics
+        return False
     return any(event.type == "PURCHASE" for event in msgspec.json.decode(entry.body, type=_Events).events)
 
 

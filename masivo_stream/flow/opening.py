@@ -35,6 +35,7 @@ def open_run(settings: Settings, clock: Clock) -> Iterator[tuple[StateDir, Journ
         StorageError: it cannot be written.
     """
     with own_state_dir(settings.state.state_dir) as state:
+        state.check_journal()
         leave_reverted(state, clock)
         journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
         with closing(journal):

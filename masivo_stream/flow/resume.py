@@ -94,7 +94,11 @@ def known_inputs(journal: Journal, kind: Kind) -> list[Input]:
         for source in journal.sources(kind)
         if not source.letters and not decode_identity(source.identity).stream
     ]
-    return [found for name in names for found in find_inputs([name])]
+    try:
+        return [found for name in names for found in find_inputs([name])]
+    except InputError as error:
+        error.hint = "the run knows it by this name: start where the migration was started, or put it back"
+        raise
 
 
 def check_rereadable(journal: Journal, kind: Kind) -> None:

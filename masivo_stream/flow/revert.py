@@ -126,7 +126,8 @@ async def take_back(state: StateDir, start: str, end: str, sender: Sender, clock
     """
     with closing(open_journal(state.journal, clock.wall)) as journal:
         check_target(journal, target, str(state.path))
-        period = Period(start=start, end=end, whole=not _survey(journal, start, end).beyond)
+        found = _survey(journal, start, end)
+        period = Period(start=start, end=end, whole=not found.beyond, holds=bool(found.within))
         detail = msgspec.json.encode(period).decode()
         await journal.take_note(BEGUN, detail)
         failed = _judge((await sender.revert(start, end)).attempt)
@@ -162,7 +163,7 @@ class _Failed(Struct, frozen=True):
     in_doubt: bool = False
 
 
-_LOOK_FIRST = "look at the account's dashboard before you try again"
+_LOOK_FIRST = "look at the account's dashboard; run again, it takes back what is left of that period"
 
 
 def _judge(attempt: Attempt) -> _Failed | None:

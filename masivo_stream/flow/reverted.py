@@ -19,6 +19,8 @@ class Period(Struct, frozen=True, kw_only=True):
     start: str
     end: str
     whole: bool
+    holds: bool = True
+    """Whether anything of this run lies between them."""
 
 
 class Standing(Struct, frozen=True):
@@ -41,11 +43,32 @@ def stands(journal: JournalReader) -> Standing:
         period = msgspec.json.decode(detail, type=Period)
         if what == BEGUN:
             before, standing = standing, Standing(standing.done, period)
-        elif what == DONE:
+        elif what == DONE and period.holds:
             standing = Standing((*standing.done, period), None)
         else:
             standing = before
     return standing
+
+
+def blocked(standing: Standing, place: str) -> ConfigurationError | None:
+    """Return why a run cannot go on, None if it can, or can begin afresh."""
+    if standing.open is not None:
+        period = standing.open
+        return ConfigurationError(
+            f"a revert from {period.start} to {period.end} was begun; nobody knows whether it happened",
+            operation="open the run",
+            place=place,
+            hint="run it again: repeated, it takes back what is left of that period",
+        )
+    if standing.done and not standing.whole:
+        periods = ", ".join(f"{period.start} to {period.end}" for period in standing.done)
+        return ConfigurationError(
+            f"a part of this run was taken back: what was sent from {periods}",
+            operation="open the run",
+            place=place,
+            hint="take back the rest as well; or migrate exports of what is missing with another --state-dir",
+        )
+    return None
 
 
 def leave_reverted(state: StateDir, clock: Clock) -> None:
@@ -60,20 +83,7 @@ def leave_reverted(state: StateDir, clock: Clock) -> None:
     with closing(open_journal(state.journal, clock.wall)) as journal:
         standing = stands(journal)
         journal.rest()
-    if standing.open is not None:
-        raise ConfigurationError(
-            f"a revert from {standing.open.start} to {standing.open.end} was begun; nobody knows whether it happened",
-            operation="open the run",
-            place=str(state.path),
-            hint="run it again: repeated, it takes back what is left of that period",
-        )
+    if (error := blocked(standing, str(state.path))) is not None:
+        raise error
     if standing.whole:
         state.put_aside("reverted")
-    elif standing.done:
-        periods = ", ".join(f"{period.start} to {period.end}" for period in standing.done)
-        raise ConfigurationError(
-            f"a part of this run was taken back: what was sent from {periods}",
-            operation="open the run",
-            place=str(state.path),
-            hint="take back the rest as well; or migrate exports of what is missing with another --state-dir",
-        )

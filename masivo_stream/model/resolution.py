@@ -17,7 +17,7 @@ class Verdict(enum.StrEnum):
     PARTLY = "partly"
     """Some of them are, others are not (yet)."""
     LIKELY = "likely"
-    """Something happened to its customers since."""
+    """Something happened to its customers since: these events, or others of theirs."""
     ABSENT = "absent"
     """Nothing shows. That proves nothing."""
     UNKNOWN = "unknown"

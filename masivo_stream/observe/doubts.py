@@ -9,7 +9,7 @@ from masivo_stream.model.resolution import Evidence, InDoubt, Resolution, Verdic
 _SAYINGS = {
     Verdict.PRESENT: "all {found} records looked at are there: it was applied; --accept it",
     Verdict.PARTLY: "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up",
-    Verdict.LIKELY: "metrics of {found} of {looked_at} customers were recalculated since: it was probably applied",
+    Verdict.LIKELY: "metrics of {found} of {looked_at} customers were recalculated since, by these events or by others",
     Verdict.ABSENT: "nothing shows of {looked_at} records looked at: no proof, but hours later a hint",
     Verdict.UNKNOWN: "nothing could be read back that tells anything: look it up in the account",
 }

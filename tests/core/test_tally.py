@@ -176,11 +176,12 @@ def test_the_most_frequent_reason_comes_first():
 def again(row: Entry, *, whole: bool, judged: bool, reason: str) -> Retried:
     """Return what is known of a dead letter that is tried again."""
     died = Death(at="", reason=reason, field="", message="", status=None, batch=None)
+    file, line = row.record  # in the export: a letter of a letter names no copy
     return Retried(
         row=1,
         source=0,
-        file=row.file,
-        line=row.line,
+        file=file,
+        line=line,
         offset=0,
         length=1,
         items=row.indexes,

@@ -256,6 +256,18 @@ def test_a_file_that_cannot_be_synced_is_told_and_closed(tmp_path):
     assert open_descriptors() == descriptors - 1
 
 
+def test_what_was_appended_is_synced(tmp_path):
+    """A device that cannot be synced tells whether that was tried; where nothing is new it is not."""
+    letters = DeadLetterFile(Folder(tmp_path, "/dev/null"), Kind.EVENTS, wall)
+    letters.sync()
+    letters.append([rejected()])
+    for _ in range(2):  # what has failed is not taken for done
+        with pytest.raises(OSError, match="Invalid argument"):
+            letters.sync()
+    with pytest.raises(StorageError):
+        letters.close()
+
+
 def test_a_disk_that_fills_up_leaves_whole_lines(small_disk):
     """What fitted of a letter is taken back; once there is space, the next one stands on its own line."""
     disk = small_disk()

@@ -8,13 +8,14 @@ import sys
 import tracemalloc
 from pathlib import Path
 
+import anyio
 import pytest
 import zstandard
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import masivo_stream
-from masivo_stream.edges.source import STDIN, Input, Truncated, find_inputs, read_blocks
+from masivo_stream.edges.source import STDIN, Input, Truncated, _file_blocks, find_inputs, read_blocks
 from masivo_stream.model.errors import InputError
 
 ROOT = Path(masivo_stream.__file__).parent.parent
@@ -336,6 +337,35 @@ async def test_waiting_for_a_pipe_can_be_cancelled(tmp_path):
     async with asyncio.timeout(5):
         with pytest.raises(asyncio.CancelledError):
             await read
+
+
+async def test_reading_a_file_is_not_cancelled_in_the_middle(tmp_path):
+    """The thread would go on reading from a descriptor that is closed, or another file's by then.
+
+    A file on a disk is never slow; a pipe in its place is.
+    """
+    readable, writable = os.pipe()
+    read = []
+    try:
+        async with anyio.create_task_group() as tasks:
+
+            async def read_one():
+                read.append(await anext(_file_blocks(readable, 4)))
+
+            tasks.start_soon(read_one)
+            tasks.start_soon(write_late, writable)
+            await anyio.sleep(0.05)
+            tasks.cancel_scope.cancel()
+    finally:
+        os.close(writable)
+    assert read == [b"late"]
+    os.close(readable)
+
+
+async def write_late(pipe):
+    with anyio.CancelScope(shield=True):
+        await anyio.sleep(0.1)
+        os.write(pipe, b"late")
 
 
 READ_STDIN = """

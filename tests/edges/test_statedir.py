@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import masivo_stream
-from masivo_stream.edges.statedir import is_owned, own_state_dir, replace_file
+from masivo_stream.edges.statedir import StateDir, is_owned, own_state_dir, replace_file
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
 ROOT = Path(masivo_stream.__file__).parent.parent
@@ -346,6 +346,64 @@ def test_a_full_disk_leaves_the_old_content(small_disk):
     assert (caught.value.place, file.read_bytes()) == (str(file), b"old")
     replace_file(file, b"new")
     assert file.read_bytes() == b"new"
+
+
+# What is made durable, and in which order.
+
+
+class Disk:
+    """Remembers at each `fsync` what was made durable, and what stood in a directory at that moment."""
+
+    def __init__(self, path):
+        self.path, self.synced = path, []
+
+    def fsync(self, file):
+        status = os.fstat(file)
+        name = next((found.name for found in self.path.rglob("*") if found.stat().st_ino == status.st_ino), ".")
+        contents = {found.name: found.read_bytes() for found in self.path.iterdir() if found.is_file()}
+        self.synced.append((name, contents))
+
+
+def test_a_replaced_file_is_durable_before_it_takes_its_place(tmp_path):
+    """Its content first, then its name: after a crash the name never stands for an empty file, nor goes back."""
+    disk = Disk(tmp_path)
+    StateDir(tmp_path).write("report.json", b"old")
+    StateDir(tmp_path, fsync=disk.fsync).write("report.json", b"new")
+    assert disk.synced == [
+        (".report.json.new", {"report.json": b"old", ".report.json.new": b"new"}),
+        (".", {"report.json": b"new"}),
+    ]
+
+
+def test_a_file_that_is_created_is_durable_with_its_name(tmp_path):
+    """All its lines, then its name: what speaks of it may be committed after that."""
+    disk = Disk(tmp_path)
+    StateDir(tmp_path, fsync=disk.fsync).create("copy", iter([b"one\n", b"two\n"]))
+    assert disk.synced == [("copy", {"copy": b"one\ntwo\n"}), (".", {"copy": b"one\ntwo\n"})]
+
+
+def test_a_run_that_is_put_aside_stays_there(tmp_path):
+    """Both directories are durable once all of it is moved."""
+    for name in ("dead-letter.a", "journal.db", "report.z"):
+        (tmp_path / name).write_bytes(b"x")
+    disk = Disk(tmp_path)
+    StateDir(tmp_path, fsync=disk.fsync).put_aside("reverted")
+    assert disk.synced == [("reverted-1", {}), (".", {})]
+    assert {path.name for path in (tmp_path / "reverted-1").iterdir()} == {"dead-letter.a", "journal.db", "report.z"}
+
+
+def test_a_run_that_is_half_put_aside_goes_there_whole(tmp_path):
+    """What cannot be moved leaves the journal where it was; called again, all stands in one place."""
+    for name in ("journal.db", "report.z"):
+        (tmp_path / name).write_bytes(b"x")
+    place = tmp_path / "reverted-1"
+    (place / "report.z").mkdir(parents=True)  # a file cannot take a directory's place
+    with pytest.raises(StorageError):
+        StateDir(tmp_path).put_aside("reverted")
+    assert (tmp_path / "journal.db").exists()
+    (place / "report.z").rmdir()
+    StateDir(tmp_path).put_aside("reverted")
+    assert {path.name for path in place.iterdir()} == {"journal.db", "report.z"}
 
 
 def test_a_directory_that_went_away_is_told(tmp_path):

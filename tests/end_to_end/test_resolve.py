@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
+import time
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from end_to_end_tools import KINDS, expected_ledger, lines, run, serving
@@ -175,11 +177,17 @@ def test_a_run_that_was_taken_back_begins_afresh(served, export):
 def test_a_run_that_was_taken_back_in_part_cannot_go_on(served, export):
     """What was taken back would be missing, what was not would be doubled."""
     directory = export(60)
+    (directory / "events.ndjson").rename(directory / "later")
     assert served.migrate(directory).returncode == 0
-    long_ago = "2000-01-01T00:00:00Z", "2000-01-02T00:00:00Z"
-    done = revert(served, directory, long_ago, "--yes")
+    time.sleep(1.1)  # a period has whole seconds
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    (directory / "later").rename(directory / "events.ndjson")
+    assert served.migrate(directory).returncode == 0
+    done = revert(served, directory, (ALWAYS[0], now), "--yes")
     assert done.returncode == 0
-    assert b"NOT 60 of customers" in done.stderr
+    assert b"NOT 60 of events" in done.stderr
+    status = run("status", "--state-dir", directory / "state", "--json")
+    assert (status.returncode, "taken back" in json.loads(status.stdout)["message"]) == (2, True)
     done = served.migrate(directory)
     assert done.returncode == 2
     assert b"a part of this run was taken back" in done.stderr

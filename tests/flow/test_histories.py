@@ -1,5 +1,9 @@
 """Histories that `test_model` found, each as short as it can be."""
 
+import tempfile
+from pathlib import Path
+
+import pytest
 from model_exports import Recipe
 from model_laws import Audit, everything_is_settled, hold
 from model_server import MOODS
@@ -7,6 +11,7 @@ from model_world import Process, World
 
 from masivo_stream.model.contract import Kind
 
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a commit there costs no disk; each test has a directory of its own
 PLAIN, REFUSED = Recipe("plain"), Recipe("refused")
 
 
@@ -54,3 +59,59 @@ def test_a_customer_that_was_never_applied_is_not_accepted_for_another_one(tmp_p
     world.live(Process())
     accepted = Audit(world, Kind.CUSTOMERS).keys("accepted")
     assert accepted <= world.server.applied.keys()
+
+
+FAULTY = Recipe("faulty")
+EXPORTS = {
+    Kind.CUSTOMERS: [PLAIN, FAULTY, PLAIN],
+    Kind.EVENTS: [FAULTY, Recipe("plain", 3), REFUSED, Recipe("plain", 2), FAULTY],
+    Kind.TRANSACTIONS: [Recipe("plain", 4), FAULTY, PLAIN],
+}
+
+
+@pytest.fixture
+def memory():
+    """A directory for many lives."""
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mood", ["accept", "lost, applied"])
+def test_a_death_at_every_operation_of_a_small_run(memory, mood):
+    """The one kind after the other; every record comes to its one end in the next life."""
+    for dies_at in range(1, 60):
+        folder = memory / str(dies_at)
+        folder.mkdir()
+        world = World(folder)
+        for kind, made in EXPORTS.items():
+            world.exports.append(kind, made, source=0, unfinished=False)
+        world.server.moods.extend([MOODS["accept"], MOODS[mood]])
+        for process in (Process(dies_at=dies_at), Process()):
+            ending = world.live(process)
+            for kind in Kind:
+                hold(Audit(world, kind))
+        assert not world.server.violations
+        assert ending.summary.closes
+        world.server.pass_time(float("inf"))
+        for kind in Kind:
+            everything_is_settled(Audit(world, kind))
+        if world.endings[0].summary is not None:
+            break
+    assert 20 < dies_at < 59
+
+
+@pytest.mark.slow
+def test_a_second_death_while_catching_up(memory):
+    """What the first process had read, and the second one had not come to again, is the third one's to send."""
+    made = [Recipe("large") for _ in range(40)]
+    for dies_at in range(4, 24):
+        folder = memory / str(dies_at)
+        folder.mkdir()
+        world = world_with(folder, *made, kind=Kind.EVENTS)
+        for process in (Process(dies_at=16, most_bytes=2500), Process(dies_at=dies_at, most_bytes=2500)):
+            world.live(process)
+            hold(Audit(world, Kind.EVENTS))
+        world.live(Process(most_bytes=2500))
+        hold(Audit(world, Kind.EVENTS))
+        everything_is_settled(Audit(world, Kind.EVENTS))

@@ -12,7 +12,7 @@ from masivo_stream.core.retry import MOST_DOUBTS
 from masivo_stream.flow.phase import MOST_REFUSALS
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import DeniedError, ExitCode, Interrupted, OutageError
+from masivo_stream.model.errors import DeniedError, ExitCode, Interrupted, OutageError, StorageError
 from masivo_stream.model.notices import LimitLearned, RecordIsolated
 from masivo_stream.model.reason import Reason
 
@@ -315,24 +315,34 @@ async def test_a_truncated_export_gives_its_complete_lines(tmp_path):
     assert figures.closes
 
 
+class Full:
+    """Dead letters on a disk without space."""
+
+    length = crc = 0
+
+    def sync(self):
+        pass
+
+    def append(self, _letters):
+        raise StorageError("no space", operation="write dead letters")
+
+
 async def test_a_disk_that_is_full_stops_the_run(tmp_path):
     """Dead letters that cannot be written stop the run: nothing may be lost silently."""
-    from masivo_stream.model.errors import StorageError
-
-    class Full:
-        length = crc = 0
-
-        def sync(self):
-            pass
-
-        def append(self, _letters):
-            raise StorageError("no space", operation="write dead letters")
-
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1), {"id": 5}])
     bench = Bench(Kind.EVENTS, [path])
     bench.account._dead_letters = Full()
     await bench.run()
     assert isinstance(bench.brake.cause, StorageError)
+
+
+async def test_a_letter_that_cannot_be_written_is_not_counted(tmp_path):
+    """A refused record is pending then, not dead."""
+    bench = Bench(Kind.EVENTS, [write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])], answer=lambda *_: REFUSED)
+    bench.account._dead_letters = Full()
+    figures = await bench.run()
+    assert isinstance(bench.brake.cause, StorageError)
+    assert (figures.dead, figures.pending, figures.closes) == (0, 1, True)
 
 
 async def test_two_parts_of_one_customer_may_meet(tmp_path):

@@ -1,6 +1,7 @@
 """What the journal knows, asked before the work begins and after it, and by `status` at any time."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,15 @@ from masivo_stream.core import statements as say
 from masivo_stream.core.covered import cover
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference
+
+
+class _Rows(list[tuple[Any, ...]]):
+    """What was found."""
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self[0] if self else None
 
 
 class JournalReader:
@@ -18,6 +27,21 @@ class JournalReader:
         """Use `open_journal`."""
         self._connection = connection
 
+    def _ask(self, sql: str, parameters: Sequence[object] = ()) -> "_Rows":
+        """Return all rows of a question.
+
+        Raises:
+            ConfigurationError: the file is damaged.
+        """
+        try:
+            return _Rows(self._connection.execute(sql, parameters))
+        except sqlite3.DatabaseError as error:
+            raise ConfigurationError(
+                f"the journal is damaged: {error}",
+                operation="read the journal",
+                hint="never begin afresh over it: restore it from a copy, or ask what the account has",
+            ) from error
+
     def salt(self) -> bytes:
         """Return the salt of this journal's hashes."""
         return bytes(self._one("SELECT value FROM meta WHERE name = 'salt'")[0])
@@ -25,7 +49,7 @@ class JournalReader:
     def sources(self, kind: Kind) -> list[KnownSource]:
         """Return the inputs of `kind`, in reading order."""
         return say.read_sources(
-            self._connection.execute(
+            self._ask(
                 "SELECT number, name, size, identity, letters, line, offset FROM sources"
                 " WHERE kind = ? ORDER BY number",
                 (kind,),
@@ -34,7 +58,7 @@ class JournalReader:
 
     def consumed(self, kind: Kind) -> dict[int, tuple[int, int, int]]:
         """Return by source how many plain bytes are read, their CRC-32, and the line after them."""
-        row = self._connection.execute("SELECT consumed FROM progress WHERE kind = ?", (kind,)).fetchone()
+        row = self._ask("SELECT consumed FROM progress WHERE kind = ?", (kind,)).fetchone()
         return (
             {} if row is None else {number: (size, crc, line) for number, size, crc, line in say.read_consumed(row[0])}
         )
@@ -45,7 +69,7 @@ class JournalReader:
 
     def last_accepted(self, kind: Kind) -> tuple[list[Reference], datetime] | None:
         """Return where the entries of the batch accepted last stand, and when that was; None if none was."""
-        row = self._connection.execute(
+        row = self._ask(
             "SELECT refs, settled_at FROM batches WHERE kind = ? AND state = ? AND refs IS NOT NULL"
             " ORDER BY settled_at DESC, seq DESC LIMIT 1",
             (kind, ACCEPTED),
@@ -54,7 +78,7 @@ class JournalReader:
 
     def sent(self) -> list[tuple[str, datetime, datetime, int]]:
         """Return of each batch that may have been applied the kind, when it was sent and settled, and its records."""
-        rows = self._connection.execute(
+        rows = self._ask(
             "SELECT kind, sent_at, COALESCE(settled_at, sent_at), records FROM batches WHERE state != ? ORDER BY seq",
             (REFUSED,),
         )
@@ -63,12 +87,12 @@ class JournalReader:
 
     def target(self) -> str:
         """Return what the run goes to; empty before that is known."""
-        row = self._connection.execute("SELECT value FROM meta WHERE name = 'target'").fetchone()
+        row = self._ask("SELECT value FROM meta WHERE name = 'target'").fetchone()
         return "" if row is None else str(row[0])
 
     def missing_customers(self) -> list[int]:
         """Return the hashes of customers that are dead letters, in ascending order."""
-        rows = self._connection.execute(
+        rows = self._ask(
             "SELECT DISTINCT customer FROM dead WHERE kind = ? AND customer IS NOT NULL ORDER BY customer",
             (Kind.CUSTOMERS,),
         )
@@ -76,7 +100,7 @@ class JournalReader:
 
     def unanswered(self, kind: Kind) -> dict[str, set[tuple[int, int]]]:
         """Return source and line of the records of each batch that may have been applied and is sent again."""
-        rows = self._connection.execute(
+        rows = self._ask(
             "SELECT id, refs FROM batches WHERE kind = ? AND state = ? AND refs IS NOT NULL", (kind, UNANSWERED)
         )
         return {
@@ -86,7 +110,7 @@ class JournalReader:
 
     def in_doubt(self, kind: Kind) -> list[Doubt]:
         """Return the batches in doubt."""
-        rows = self._connection.execute(
+        rows = self._ask(
             "SELECT id, kind, records, items, attempts, sent_at, why FROM batches"
             " WHERE kind = ? AND state IN (?, ?) ORDER BY seq",
             (kind, IN_DOUBT, RESENDING),
@@ -95,52 +119,50 @@ class JournalReader:
 
     def read_all(self, kind: Kind) -> bool:
         """Tell whether every input of a kind was read to its end."""
-        row = self._connection.execute("SELECT read_all FROM progress WHERE kind = ?", (kind,)).fetchone()
+        row = self._ask("SELECT read_all FROM progress WHERE kind = ?", (kind,)).fetchone()
         return row is not None and bool(row[0])
 
     def letters(self, kind: Kind) -> tuple[int, int]:
         """Return how many bytes of a kind's dead-letter file are counted, and their CRC-32."""
-        row = self._connection.execute(
-            "SELECT letters_bytes, letters_crc FROM progress WHERE kind = ?", (kind,)
-        ).fetchone()
+        row = self._ask("SELECT letters_bytes, letters_crc FROM progress WHERE kind = ?", (kind,)).fetchone()
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
     def dead_at(self, kind: Kind, source: int, line: int) -> list[DeadRow]:
         """Return the dead letters of a record, by its place in the export, but those that a retry has taken."""
-        rows = self._connection.execute(say.DEAD_AT, (kind, source, line))
+        rows = self._ask(say.DEAD_AT, (kind, source, line))
         return [say.read_dead(row) for row in rows]
 
     def reverts(self) -> list[tuple[str, str]]:
         """Return what is noted of reverts, oldest first: how far each came, and its period."""
-        rows = self._connection.execute("SELECT what, detail FROM notes WHERE what LIKE '%revert%' ORDER BY rowid")
+        rows = self._ask("SELECT what, detail FROM notes WHERE what LIKE '%revert%' ORDER BY rowid")
         return [(what, detail) for what, detail in rows]
 
     def notes(self, what: str) -> list[tuple[str, str, str]]:
         """Return what persons decided: when, about which batch, in what words."""
-        rows = self._connection.execute("SELECT at, batch, detail FROM notes WHERE what = ? ORDER BY rowid", (what,))
+        rows = self._ask("SELECT at, batch, detail FROM notes WHERE what = ? ORDER BY rowid", (what,))
         return [(at, batch, detail) for at, batch, detail in rows]
 
     def recount(self, kind: Kind) -> dict[str, int]:
         """Return the items of the kind's batches by state, counted anew from their rows."""
-        rows = self._connection.execute(
+        rows = self._ask(
             "SELECT CASE state WHEN ? THEN ? ELSE state END AS stands, SUM(items) FROM batches"
             " WHERE kind = ? GROUP BY stands",
             (RESENDING, IN_DOUBT, kind),
         )
-        return dict(rows.fetchall())
+        return dict(rows)
 
     def figures(self, kind: Kind) -> Figures | None:
         """Return the figures last noted, None if the kind was not begun."""
-        row = self._connection.execute("SELECT figures FROM progress WHERE kind = ?", (kind,)).fetchone()
+        row = self._ask("SELECT figures FROM progress WHERE kind = ?", (kind,)).fetchone()
         return None if row is None else say.read_figures(row[0])
 
     def covered(self, kind: Kind, source: int, line: int) -> Covered:
         """Return which records from a line on have a fate already."""
-        batches = self._connection.execute(
+        batches = self._ask(
             "SELECT refs FROM batches WHERE kind = ? AND state IN (?, ?, ?) AND (high_source, high_line) >= (?, ?)",
             (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),
         )
-        dead = self._connection.execute(
+        dead = self._ask(
             "SELECT source, line, indexes FROM dead WHERE kind = ? AND (source, line) >= (?, ?)", (kind, source, line)
         )
         return cover(
@@ -149,7 +171,7 @@ class JournalReader:
         )
 
     def _one(self, sql: str, *parameters: object) -> Any:  # noqa: ANN401 - a row of SQLite
-        row = self._connection.execute(sql, parameters).fetchone()
+        row = self._ask(sql, parameters).fetchone()
         if row is None:
             raise LookupError(sql)
         return row

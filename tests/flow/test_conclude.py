@@ -1,0 +1,34 @@
+"""The end of a run: figures that do not close, or are not the journal's, are a bug of ours, and told as one."""
+
+import pytest
+from model_exports import Recipe
+from model_world import ModelJournal, Process, World
+from msgspec import structs
+
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ExitCode
+from masivo_stream.model.progress import Figures
+
+
+class NotesAnother(ModelJournal):
+    """Its batches are not what the figures say."""
+
+    async def settle(self, kind, batch, state, progress, sync, *, why=""):
+        await super().settle(kind, batch, "refused" if state == "accepted" else state, progress, sync, why=why)
+
+
+class CountsOneMore(ModelJournal):
+    """Its figures do not close."""
+
+    def resume(self, kind):
+        return structs.replace(super().resume(kind), figures=Figures(read=1))
+
+
+@pytest.mark.parametrize("wrong", [NotesAnother, CountsOneMore])
+def test_figures_that_do_not_close_are_a_bug(tmp_path, wrong):
+    """Whatever else is to be said of the run."""
+    world = World(tmp_path, wrong)
+    world.exports.append(Kind.EVENTS, [Recipe("plain")], source=0, unfinished=False)
+    summary = world.live(Process()).summary
+    assert (summary.closes, summary.outcome, summary.exit_code) == (False, "stopped", ExitCode.BUG)
+    assert "do not close" in summary.message

@@ -1,0 +1,137 @@
+"""Doubts decided: a batch is sent again only as it was, only if it is not seen to be there, and never unnoted."""
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+
+import pytest
+from edges.raw_server import answer, serving
+from fakes import transaction, write_export
+
+from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.flow.migrate import migrate
+from masivo_stream.flow.resolve import Decisions, resolve
+from masivo_stream.model.errors import ConfigurationError, ExitCode, InputError
+
+RESEND = Decisions(resend=("all",), reason="seen nowhere")
+
+
+class Api:
+    """Takes batches as it is told to, and shows transactions."""
+
+    def __init__(self, state):
+        self.state = state
+        self.answers, self.there = [], []
+        self.bodies, self.noted = [], []
+
+    async def __call__(self, peer):
+        await peer.read_request()
+        if peer.request_line.startswith("GET"):
+            await peer.send(answer("200 OK", json.dumps({"data": self.there}).encode()))
+            return
+        self.bodies.append(peer.body)
+        self.noted.append((self.ask("SELECT state FROM batches"), self.ask("SELECT what FROM notes")))
+        said = self.answers.pop(0) if self.answers else "201 Created"
+        await (peer.send(answer(said)) if said else peer.reset())
+
+    def ask(self, sql):
+        with closing(sqlite3.connect(self.state / "journal.db")) as journal:
+            return [row[0] for row in journal.execute(sql).fetchall()]
+
+
+class Doubtful:
+    """A run whose only batch is in doubt."""
+
+    def __init__(self, folder, url):
+        flags = {"base_url": url, "limit": "none", "general_limit": "none", "events_settle": 0, "first_delay": 0.01}
+        places = {"state_dir": str(folder / "state"), "shared_dir": str(folder / "shared")}
+        self.settings = load_settings(flags=flags | places)
+        self.credentials = Credentials(token=Secret("the-token"))
+        self.export = folder / "transactions.ndjson"
+
+    async def migrate(self, count=3):
+        made = [
+            {"id": f"c{number}", "transactions": [{**transaction(), "details": "x" * 300}]} for number in range(count)
+        ]
+        path = write_export(self.export, made)
+        return await migrate(self.settings, credentials=self.credentials, transactions=[path])
+
+    async def resolve(self, decisions=RESEND):
+        return await resolve(self.settings, credentials=self.credentials, decisions=decisions)
+
+
+@pytest.fixture
+async def api(tmp_path):
+    return Api(tmp_path / "state")
+
+
+@pytest.fixture
+async def run(tmp_path, api):
+    api.answers.append("")
+    async with serving(api) as server:
+        yield Doubtful(tmp_path, server.url)
+
+
+async def test_a_batch_is_sent_again_as_it_was(api, run):
+    """In the same bytes, noted before the first of them, with the decision; accepted, it is in doubt no more."""
+    assert (await run.migrate()).outcome == "in_doubt"
+    found = await run.resolve()
+    assert (found.exit_code, found.closes, len(found.resent), found.in_doubt) == (ExitCode.COMPLETE, True, 1, ())
+    assert api.bodies == [api.bodies[0]] * 2
+    assert api.noted == [(["sending"], []), (["resending"], ["resend"])]
+    assert api.ask("SELECT state FROM batches") == ["accepted"]
+    assert api.ask("SELECT detail FROM notes")[0].endswith("seen nowhere")
+
+
+@pytest.mark.parametrize("said", ["", "422 Unprocessable Entity", "503 Service Unavailable"])
+async def test_only_an_acceptance_settles_a_doubt(api, run, said):
+    """Refused, it may be there; lost again, it is in doubt as before."""
+    await run.migrate()
+    api.answers.append(said)
+    found = await run.resolve()
+    assert (found.exit_code, found.resent, len(found.in_doubt)) == (ExitCode.IN_DOUBT, (), 1)
+    assert api.ask("SELECT state FROM batches") == ["in_doubt"]
+
+
+async def test_what_is_seen_to_be_there_is_not_sent_again(api, run):
+    """It would be doubled."""
+    await run.migrate()
+    api.there = [{"id": "t", **transaction()}]
+    with pytest.raises(ConfigurationError, match="3 of 3 records looked at are there"):
+        await run.resolve()
+    assert len(api.bodies) == 1
+    assert api.ask("SELECT state FROM batches") == ["in_doubt"]
+
+
+async def test_other_bytes_than_those_in_doubt_are_not_sent(api, run):
+    """An export changed where neither its samples nor its time tell of it: the batch's id does."""
+    await run.migrate(count=1000)
+    status = run.export.stat()
+    content = run.export.read_bytes()
+    unsampled = (status.st_size - 4096) // 32 + 4096  # between the second of 33 samples and the third
+    place = content.index(b"xxx", unsampled)
+    assert place < (status.st_size - 4096) // 32 * 2
+    run.export.write_bytes(content[:place] + b"y" + content[place + 1 :])
+    os.utime(run.export, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(InputError, match="not what was sent"):
+        await run.resolve()
+    assert len(api.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("decisions", "state", "note"),
+    [
+        (Decisions(accept=("all",), reason="the dashboard shows it"), "accepted", "accept"),
+        (Decisions(discard=("all",), reason="the dashboard shows it"), "discarded", "discard"),
+    ],
+)
+async def test_a_decision_costs_no_request_and_is_noted(api, run, decisions, state, note):
+    """With who decided it, and why."""
+    await run.migrate()
+    found = await run.resolve(decisions)
+    assert (found.closes, found.in_doubt, len(api.bodies)) == (True, (), 1)
+    assert api.ask("SELECT state FROM batches") == [state]
+    assert api.ask("SELECT what FROM notes") == [note]
+    assert api.ask("SELECT detail FROM notes")[0].endswith(": the dashboard shows it")

@@ -1,0 +1,108 @@
+"""Reverts: noted before their first byte, and nothing goes on over one whose end is not known, or that is a part."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from edges.raw_server import answer, serving
+from fakes import record, write_export
+
+from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.flow.migrate import migrate
+from masivo_stream.flow.revert import revert
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError, DeniedError, OutageError
+
+ALL = {"start": "2020-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"}
+BEFORE = {"start": "2020-01-01T00:00:00Z", "end": "2020-02-01T00:00:00Z"}
+LOST = ""
+
+
+class Migrated:
+    """A server, and a run that has sent all it had to."""
+
+    def __init__(self, folder):
+        self.folder, self.state = folder, folder / "state"
+        self.said, self.noted = "200 OK", []
+        self.posts = 0
+
+    async def play(self, peer):
+        await peer.read_request()
+        if not peer.request_line.startswith("DELETE"):
+            self.posts += 1
+            await peer.send(answer())
+            return
+        self.noted.append(self.notes())
+        await (peer.send(answer(self.said)) if self.said else peer.reset())
+
+    def notes(self):
+        with closing(sqlite3.connect(self.state / "journal.db")) as journal:
+            return [row[0] for row in journal.execute("SELECT what FROM notes").fetchall()]
+
+    def settle(self, url):
+        flags = {"base_url": url, "state_dir": str(self.state), "shared_dir": str(self.folder / "shared")}
+        self.settings = load_settings(flags={**flags, "limit": "none"})
+        self.credentials = Credentials(token=Secret("the-token"))
+        self.export = write_export(self.folder / "in", [record(Kind.CUSTOMERS, 1)])
+
+    async def migrate(self):
+        return await migrate(self.settings, credentials=self.credentials, customers=[self.export])
+
+    async def revert(self, period):
+        await revert(self.settings, credentials=self.credentials, **period)
+
+
+@pytest.fixture
+async def migrated(tmp_path):
+    run = Migrated(tmp_path)
+    async with serving(run.play) as server:
+        run.settle(server.url)
+        assert (await run.migrate()).outcome == "complete"
+        yield run
+
+
+async def test_a_revert_is_noted_before_its_first_byte(migrated):
+    """Done, the run is put aside, and its state directory begins afresh."""
+    await migrated.revert(ALL)
+    assert migrated.noted == [["revert begun"]]
+    assert (migrated.state / "reverted-1" / "journal.db").exists()
+    await migrated.migrate()
+    assert migrated.posts == 2
+
+
+async def test_nothing_goes_on_after_a_revert_of_unknown_end(migrated):
+    """It may have happened: then going on would lose, else beginning afresh would double. Repeated, it is known."""
+    migrated.said = LOST
+    with pytest.raises(OutageError, match="may have happened"):
+        await migrated.revert(ALL)
+    assert migrated.notes() == ["revert begun"]
+    with pytest.raises(ConfigurationError, match="nobody knows whether it happened"):
+        await migrated.migrate()
+    migrated.said = "403 Forbidden"  # says nothing of the first one
+    with pytest.raises(DeniedError):
+        await migrated.revert(ALL)
+    with pytest.raises(ConfigurationError, match="nobody knows whether it happened"):
+        await migrated.migrate()
+    assert migrated.posts == 1
+    migrated.said = "200 OK"
+    await migrated.revert(ALL)
+    await migrated.migrate()
+    assert migrated.posts == 2
+
+
+async def test_a_revert_of_another_time_changes_nothing(migrated):
+    """Nothing of this run lies in it."""
+    await migrated.revert(BEFORE)
+    assert (await migrated.migrate()).outcome == "complete"
+    assert migrated.posts == 1
+
+
+async def test_a_revert_that_was_refused_changes_nothing(migrated):
+    """The run goes on where it was."""
+    migrated.said = "403 Forbidden"
+    with pytest.raises(DeniedError):
+        await migrated.revert(ALL)
+    assert migrated.notes() == ["revert begun", "not reverted"]
+    assert (await migrated.migrate()).outcome == "complete"
+    assert migrated.posts == 1

@@ -1,0 +1,58 @@
+"""A mutation: one place of the program made wrong, and the tests that must notice."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change of one file of the package."""
+
+    name: str
+    file: str
+    """Below `masivo_stream`."""
+    old: str
+    """Stands there exactly once."""
+    new: str
+    breaks: str
+    """What is lost, in one sentence."""
+    tests: tuple[str, ...]
+    """Below `tests`; each of them must fail."""
+
+    def path(self, root=ROOT):
+        return root / "masivo_stream" / self.file
+
+    @property
+    def places(self):
+        """How often the old text stands in its file."""
+        return self.path().read_text().count(self.old)
+
+    @property
+    def mutated(self):
+        return self.path().read_text().replace(self.old, self.new)
+
+    @property
+    def is_python(self):
+        """Whether the mutated file can be read at all: a mutation that cannot would be noticed by any test."""
+        try:
+            ast.parse(self.mutated)
+        except SyntaxError:
+            return False
+        return True
+
+    @property
+    def unknown_tests(self):
+        """The named tests that no file defines."""
+        return [test for test in self.tests if not _exists(test)]
+
+
+def _exists(test):
+    file, _, name = test.partition("::")
+    path = ROOT / "tests" / file
+    if not path.exists():
+        return False
+    defined = {node.name for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "name")}
+    return name.split("[")[0] in defined

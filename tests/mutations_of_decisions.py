@@ -1,0 +1,136 @@
+"""What can go wrong where a person decides, and in what a person is told. See `mutations`."""
+
+from mutation import Mutation
+
+RESOLVE, REVERT = "flow/test_resolve.py::test_", "flow/test_revert.py::test_"
+CONCLUDE = "flow/test_conclude.py::test_"
+
+WORD = (
+    Mutation(
+        "other bytes are sent again",
+        "flow/desk.py",
+        "        if made.id != batch:\n",
+        "        if False:\n",
+        "What goes out under a doubt's name is not what was in doubt.",
+        (RESOLVE + "other_bytes_than_those_in_doubt_are_not_sent",),
+    ),
+    Mutation(
+        "what is there is sent again",
+        "flow/resolve.py",
+        "        if evidence.verdict in {Verdict.PRESENT, Verdict.PARTLY}:\n",
+        "        if False:\n",
+        "Transactions that can be seen in the account are doubled.",
+        (RESOLVE + "what_is_seen_to_be_there_is_not_sent_again",),
+    ),
+    Mutation(
+        "sending again is not noted as a decision",
+        "flow/resolve.py",
+        '        await desk.take_note("resend", doubt.batch, why)\n',
+        "",
+        "Nobody can tell who had a batch sent again.",
+        (RESOLVE + "a_batch_is_sent_again_as_it_was",),
+    ),
+    Mutation(
+        "sending again is not noted before the wire",
+        "flow/desk.py",
+        "        await self._account.send_again(batch.id)\n",
+        "        pass\n",
+        "After a kill nobody knows that a batch in doubt left a second time.",
+        (RESOLVE + "a_batch_is_sent_again_as_it_was",),
+    ),
+    Mutation(
+        "a refusal settles a doubt",
+        "flow/desk.py",
+        "        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):\n            await",
+        "        if isinstance(decision, Settle):\n            await",
+        "Refused, a batch counts as accepted.",
+        (RESOLVE + "only_an_acceptance_settles_a_doubt",),
+    ),
+    Mutation(
+        "a revert is not noted",
+        "flow/revert.py",
+        "        await journal.take_note(BEGUN, detail)\n",
+        "",
+        "After a kill the run goes on over what was taken back.",
+        (REVERT + "a_revert_is_noted_before_its_first_byte",),
+    ),
+    Mutation(
+        "a revert is noted too late",
+        "flow/revert.py",
+        "        await journal.take_note(BEGUN, detail)\n"
+        "        failed = _judge((await sender.revert(start, end)).attempt)\n",
+        "        failed = _judge((await sender.revert(start, end)).attempt)\n"
+        "        await journal.take_note(BEGUN, detail)\n",
+        "After a kill the run goes on over what was taken back.",
+        (REVERT + "a_revert_is_noted_before_its_first_byte",),
+    ),
+    Mutation(
+        "a revert in doubt counts as failed",
+        "flow/revert.py",
+        "        elif not failed.in_doubt:\n",
+        "        else:\n",
+        "The run goes on over what may have been taken back.",
+        (REVERT + "nothing_goes_on_after_a_revert_of_unknown_end",),
+    ),
+    Mutation(
+        "a refusal speaks for an earlier revert",
+        "flow/reverted.py",
+        "            standing = before\n",
+        "            standing = Standing()\n",
+        "The run goes on over what an earlier revert may have taken back.",
+        (REVERT + "nothing_goes_on_after_a_revert_of_unknown_end",),
+    ),
+    Mutation(
+        "a revert that was begun is passed over",
+        "flow/reverted.py",
+        "    if standing.open is not None:\n",
+        "    if standing.open is None:\n",
+        "The run goes on over what may have been taken back.",
+        (REVERT + "nothing_goes_on_after_a_revert_of_unknown_end",),
+    ),
+    Mutation(
+        "a revert in part is passed over",
+        "flow/reverted.py",
+        "    if standing.done and not standing.whole:\n",
+        "    if standing.done and standing.whole:\n",
+        "A new beginning doubles what was not taken back.",
+        ("flow/test_reverts.py::test_all_reverts_of_a_run_count[story3-a part of this run was taken back]",),
+    ),
+)
+
+FIGURES = (
+    Mutation(
+        "the journal always agrees",
+        "flow/conclude.py",
+        "    return (counted.get(",
+        "    return True or (counted.get(",
+        "Figures that are not the journal's are told as the truth.",
+        (CONCLUDE + "figures_that_do_not_close_are_a_bug[NotesAnother]",),
+    ),
+    Mutation(
+        "figures need not close",
+        "flow/run.py",
+        "        closes = all(figures.closes for figures in kinds.values())\n",
+        "        closes = True\n",
+        "A record that has no fate is told by nobody.",
+        (CONCLUDE + "figures_that_do_not_close_are_a_bug[CountsOneMore]",),
+    ),
+    Mutation(
+        "figures always close",
+        "model/summary.py",
+        "        return self.read == records and self.items_read == items\n",
+        "        return True\n",
+        "A record that has no fate is told by nobody.",
+        ("model/test_summary.py::test_figures_close_exactly_if_nothing_is_missing",),
+    ),
+    Mutation(
+        "figures that do not close are no bug",
+        "flow/conclude.py",
+        "    if not closes:\n",
+        "    if False:\n",
+        "A run whose figures are wrong ends as complete.",
+        (CONCLUDE + "figures_that_do_not_close_are_a_bug",),
+    ),
+)
+
+MUTATIONS = (*WORD, *FIGURES)

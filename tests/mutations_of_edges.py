@@ -1,0 +1,235 @@
+"""What can go wrong at the edges: files, locks, the wire. See `mutations`.
+
+"half a letter stays on a full disk" wants a user who may mount one: where its test is skipped, it is not caught.
+
+Left out, because nothing can be seen of them:
+
+* The shield around opening an export: cut short, a thread makes a file object of a descriptor, and reads nothing.
+* What a power failure does: here it is the calls that are seen, and their order.
+* The lock's `LOCK_NB`: without it a second run waits for the first one, which doubles nothing.
+"""
+
+from mutation import Mutation
+
+STATEDIR = "edges/test_statedir.py::test_"
+LETTERS, CLAIMS, API = "edges/test_deadletter.py::test_", "edges/test_claims.py::test_", "edges/test_api.py::test_"
+FAULTS = "edges/test_api_faults.py::test_"
+
+DISK = (
+    Mutation(
+        "a dead letter is not synced",
+        "edges/deadletter.py",
+        "            os.fsync(self._file)\n            self._synced = length",
+        "            self._synced = length",
+        "The journal counts dead letters that a power failure takes.",
+        (LETTERS + "what_was_appended_is_synced",),
+    ),
+    Mutation(
+        "dead letters are not synced when their file is closed",
+        "edges/deadletter.py",
+        "            os.fsync(self._file)\n        except OSError as error:",
+        "            pass\n        except OSError as error:",
+        "A dry run, which has no journal, leaves letters in memory only.",
+        (LETTERS + "a_file_that_cannot_be_synced_is_told_and_closed",),
+    ),
+    Mutation(
+        "a replaced file is not synced",
+        "edges/statedir.py",
+        "            fsync(stream.fileno())\n",
+        "",
+        "After a crash an empty file stands where the list of doubts stood.",
+        (STATEDIR + "a_replaced_file_is_durable_before_it_takes_its_place",),
+    ),
+    Mutation(
+        "a replaced file is synced too late",
+        "edges/statedir.py",
+        "            fsync(stream.fileno())\n        temporary.replace(path)\n",
+        "            temporary.replace(path)\n            fsync(stream.fileno())\n",
+        "After a crash an empty file stands where the list of doubts stood.",
+        (STATEDIR + "a_replaced_file_is_durable_before_it_takes_its_place",),
+    ),
+    Mutation(
+        "a replaced file's name is not synced",
+        "edges/statedir.py",
+        "        temporary.replace(path)\n        _sync_directory(path.parent, fsync)\n",
+        "        temporary.replace(path)\n",
+        "After a crash the old list of doubts is back.",
+        (STATEDIR + "a_replaced_file_is_durable_before_it_takes_its_place",),
+    ),
+    Mutation(
+        "a replaced file is written in place",
+        "edges/statedir.py",
+        '    temporary = path.with_name(f".{path.name}.new")\n',
+        "    temporary = path\n",
+        "A crash in the middle leaves half of a list, and nothing of the old one.",
+        (STATEDIR + "a_replaced_file_is_durable_before_it_takes_its_place",),
+    ),
+    Mutation(
+        "a retry's copy is not synced",
+        "edges/statedir.py",
+        "                self._fsync(file.fileno())\n",
+        "",
+        "The commit that empties the dead-letter file outlives the copy of its letters.",
+        (STATEDIR + "a_file_that_is_created_is_durable_with_its_name",),
+    ),
+    Mutation(
+        "a retry's copy's name is not synced",
+        "edges/statedir.py",
+        "            _sync_directory(self.path, self._fsync)\n",
+        "",
+        "The commit that empties the dead-letter file outlives the copy of its letters.",
+        (STATEDIR + "a_file_that_is_created_is_durable_with_its_name",),
+    ),
+    Mutation(
+        "what is put aside is not synced",
+        "edges/statedir.py",
+        "                _sync_directory(directory, self._fsync)\n",
+        "                pass\n",
+        "A run that was taken back is there again after a crash, and nobody sends what it had sent.",
+        (STATEDIR + "a_run_that_is_put_aside_stays_there",),
+    ),
+    Mutation(
+        "the journal is put aside first",
+        "edges/statedir.py",
+        "key=lambda path: path.name == JOURNAL)",
+        "key=lambda path: path.name != JOURNAL)",
+        "Killed in the middle, dead letters of a run that was taken back stay among those of the next.",
+        (STATEDIR + "a_run_that_is_half_put_aside_goes_there_whole",),
+    ),
+    Mutation(
+        "uncounted dead letters stay",
+        "edges/deadletter.py",
+        "            os.ftruncate(self._file, length)\n",
+        "            pass\n",
+        "Letters that no commit counted are written a second time.",
+        (LETTERS + "what_was_never_counted_is_cut",),
+    ),
+    Mutation(
+        "edited dead letters are not noticed",
+        "edges/deadletter.py",
+        "        if _checksum(self._file, length) != (length, crc):\n",
+        "        if _checksum(self._file, length)[0] != length:\n",
+        "What a person mended is cut in the middle of a line, or sent as it was.",
+        (LETTERS + "a_file_that_was_edited_is_left_alone",),
+    ),
+    Mutation(
+        "half a letter stays on a full disk",
+        "edges/deadletter.py",
+        "                os.ftruncate(self._file, self.length)\n",
+        "                pass\n",
+        "The next letter stands on a torn line, which nobody can read.",
+        (LETTERS + "a_disk_that_fills_up_leaves_whole_lines",),
+    ),
+    Mutation(
+        "a read is cut in the middle",
+        "edges/source.py",
+        "        with anyio.CancelScope(shield=True):\n            block = await file.read(block_bytes)",
+        "        with anyio.CancelScope(shield=False):\n            block = await file.read(block_bytes)",
+        "A thread goes on reading from a descriptor that another file has got.",
+        ("edges/test_source.py::test_reading_a_file_is_not_cancelled_in_the_middle",),
+    ),
+)
+
+LOCKS = (
+    Mutation(
+        "a state directory has many owners",
+        "edges/statedir.py",
+        "    try:\n        _lock(lock)\n    except BlockingIOError as error:\n",
+        "    try:\n        pass\n    except BlockingIOError as error:\n",
+        "Two runs over one journal send every record twice.",
+        (STATEDIR + "a_directory_in_use_is_refused_and_the_owner_named",),
+    ),
+    Mutation(
+        "an export is sent by many runs",
+        "edges/claims.py",
+        "            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)\n            if _is(lock, path):\n",
+        "            if _is(lock, path):\n",
+        "Two runs with a state directory each send every record twice.",
+        (CLAIMS + "an_export_goes_to_an_account_once_at_a_time",),
+    ),
+    Mutation(
+        "an export is claimed by its name",
+        "edges/claims.py",
+        'f"{account}-{status.st_dev}-{status.st_ino}.lock"',
+        'f"{account}-{status.st_dev}-{hash(path)}.lock"',
+        "Under another name of one file a second run sends every record once more.",
+        (CLAIMS + "another_name_of_the_file_is_the_file",),
+    ),
+    Mutation(
+        "runs on one account do not see each other",
+        "edges/claims.py",
+        "        others = True\n",
+        "        others = False\n",
+        "Two runs use up one quota, and nobody says so.",
+        (CLAIMS + "other_accounts_and_other_exports_are_free",),
+    ),
+    Mutation(
+        "a key that others may read is taken",
+        "edges/secret.py",
+        "            if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):\n",
+        "            if False:\n",
+        "A key lies open to every user of the machine, and nobody hears of it.",
+        ("edges/test_secret.py::test_a_key_file_that_others_can_open_is_refused",),
+    ),
+)
+
+WIRE = (
+    Mutation(
+        "redirects are followed",
+        "edges/api.py",
+        "                allow_redirects=False,\n",
+        "                allow_redirects=True,\n",
+        "Key and personal data go wherever a server points.",
+        (FAULTS + "a_redirect_is_never_followed",),
+    ),
+    Mutation(
+        "connections are kept",
+        "edges/api.py",
+        "force_close=True",
+        "force_close=False",
+        "A request races the server's idle timeout, and is in doubt for nothing.",
+        (API + "every_request_has_its_own_connection",),
+    ),
+    Mutation(
+        "the environment is trusted",
+        "edges/api.py",
+        "        trust_env=False,\n",
+        "        trust_env=True,\n",
+        "A variable of the machine, or a `.netrc`, diverts data and token.",
+        (API + "the_environments_proxies_are_not_used", API + "netrc_is_not_used"),
+    ),
+    Mutation(
+        "the token goes to the address of the key",
+        "edges/api.py",
+        "        url = self._base_url + contract.CONTRACTS[kind].path\n",
+        '        url = self._auth_url.rsplit("/", 1)[0] + contract.CONTRACTS[kind].path\n',
+        "Token and personal data go to an origin that is not theirs.",
+        (API + "the_token_call_may_stand_elsewhere",),
+    ),
+    Mutation(
+        "the key goes to the address of the token",
+        "edges/api.py",
+        '        return await self._call("GET", self._auth_url, {"x-api-key": api_key})\n',
+        '        return await self._call("GET", self._base_url, {"x-api-key": api_key})\n',
+        "The key goes to an origin that is not its own.",
+        (API + "the_token_call_may_stand_elsewhere",),
+    ),
+    Mutation(
+        "aiohttp repeats by itself",
+        "edges/api.py",
+        "        middlewares=(_once,),\n",
+        "",
+        "A revert whose answer is lost happens twice.",
+        (FAULTS + "a_lost_call_is_not_repeated_by_the_client",),
+    ),
+    Mutation(
+        "nobody knows what left",
+        "edges/api.py",
+        "        flight.sent = True\n",
+        "        flight.sent = False\n",
+        "A batch whose answer was lost counts as not sent, and is applied twice.",
+        (FAULTS + "a_connection_lost_before_a_status_leaves_doubt",),
+    ),
+)
+
+MUTATIONS = (*DISK, *LOCKS, *WIRE)

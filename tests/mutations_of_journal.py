@@ -1,0 +1,239 @@
+"""What can go wrong in the journal: commits, restarts, retries. See `mutations`.
+
+Left out, because nothing can be seen of it: a retry that looks at files whose letters are counted as none. It finds no
+row of the journal for any of them.
+"""
+
+from mutation import Mutation
+
+JOURNAL = "edges/test_journal.py::test_"
+SMALL_RUN = "flow/test_histories.py::test_a_death_at_every_operation_of_a_small_run"
+
+COMMITS = (
+    *(
+        Mutation(
+            f"synchronous is {level}",
+            "edges/journal/opening.py",
+            "PRAGMA synchronous = FULL",
+            f"PRAGMA synchronous = {level}",
+            "A batch is on the wire, and after a power failure the journal does not know of it.",
+            (JOURNAL + "a_commit_is_on_the_disk_when_it_returns",),
+        )
+        for level in ("NORMAL", "OFF")
+    ),
+    Mutation(
+        "no write-ahead log",
+        "edges/journal/opening.py",
+        '        connection.execute("PRAGMA journal_mode = WAL")\n',
+        "",
+        "A commit costs twice the syncs, and `status` stops a run.",
+        (JOURNAL + "a_commit_is_on_the_disk_when_it_returns",),
+    ),
+    Mutation(
+        "dead letters are synced after the commit",
+        "edges/journal/commit.py",
+        "        for sync in {note.sync for note in notes if note.sync is not None}:\n"
+        "            sync()  # what the commit speaks of stands on the disk before it\n"
+        "        execute = self._connection.execute\n",
+        "        execute = self._connection.execute\n"
+        '        execute("BEGIN IMMEDIATE")\n'
+        "        for note in notes:\n"
+        "            for sql, parameters in (*note.own, *note.progress):\n"
+        "                execute(sql, parameters)\n"
+        '        execute("COMMIT")\n'
+        "        for sync in {note.sync for note in notes if note.sync is not None}:\n"
+        "            sync()\n"
+        "        notes = []\n",
+        "The journal counts dead letters that a power failure takes.",
+        (JOURNAL + "what_a_commit_counts_is_on_the_disk_before_it",),
+    ),
+    Mutation(
+        "a commit is cut in the middle",
+        "edges/journal/commit.py",
+        "        with anyio.CancelScope(shield=True):\n            if self._syncing:",
+        "        with anyio.CancelScope(shield=False):\n            if self._syncing:",
+        "Nobody knows whether a note is durable, and all that wait with it wait for ever.",
+        (JOURNAL + "a_note_is_finished_even_when_its_caller_is_cancelled",),
+    ),
+    Mutation(
+        "a note returns before it is durable",
+        "edges/journal/commit.py",
+        "                await mine.done.wait()\n",
+        "                pass\n",
+        "A batch is on the wire before the journal knows.",
+        (JOURNAL + "notes_that_come_together_are_one_commit",),
+    ),
+    Mutation(
+        "an outcome is not tried again",
+        "edges/journal/commit.py",
+        "            left = self._patience  # waited for once, not for each\n",
+        "            left = 0.0\n",
+        "Where a disk is full for a moment, what was accepted is in doubt.",
+        (JOURNAL + "an_outcome_waits_for_space",),
+    ),
+    Mutation(
+        "progress that is owed is dropped",
+        "edges/journal/commit.py",
+        "            note.failure = failure\n            self._owed.extend(note.owed)\n",
+        "            note.failure = failure\n",
+        "Dead letters of a commit that failed are in the figures of the next one, but have no row.",
+        (JOURNAL + "an_outcome_makes_up_for_what_could_not_be_written",),
+    ),
+    Mutation(
+        "a journal that missed a note goes on",
+        "edges/journal/commit.py",
+        "            self._owed.extend(note.owed)\n            raise self._failure\n",
+        "            pass\n",
+        "Batches leave although a note before them is missing.",
+        (JOURNAL + "after_a_failure_only_outcomes_are_written",),
+    ),
+    Mutation(
+        "a failed commit is half kept",
+        "edges/journal/commit.py",
+        '            if self._connection.in_transaction:\n                execute("ROLLBACK")\n            raise\n',
+        '            if self._connection.in_transaction:\n                execute("COMMIT")\n            raise\n',
+        "Half of a note is durable: figures without their dead letters.",
+        (JOURNAL + "a_note_that_fails_in_the_middle_leaves_nothing",),
+    ),
+)
+
+RESTART = (
+    Mutation(
+        "what was on the wire is forgotten",
+        "edges/journal/writing.py",
+        "        return tuple(row[0] for row in rows)\n",
+        "        return ()\n",
+        "Events of a process that was killed are in no figure, and nobody hears that they are in doubt.",
+        (
+            JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",
+            SMALL_RUN,
+        ),
+    ),
+    Mutation(
+        "what was on the wire is sent again",
+        "edges/journal/reading.py",
+        "            (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),\n",
+        "            (kind, ACCEPTED, IN_DOUBT, ACCEPTED, source, line),\n",
+        "Events of a process that was killed are applied twice.",
+        (
+            JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",
+            SMALL_RUN,
+        ),
+    ),
+    Mutation(
+        "what is in doubt is sent again",
+        "edges/journal/reading.py",
+        "            (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),\n",
+        "            (kind, ACCEPTED, ACCEPTED, SENDING, source, line),\n",
+        "Events whose answer was lost are applied twice, by the next process.",
+        (JOURNAL + "settled_records_are_covered",),
+    ),
+    Mutation(
+        "what is dead is judged again",
+        "edges/journal/reading.py",
+        "            ((source, line, say.read_indexes(blob)) for source, line, blob in dead),\n",
+        "            (),\n",
+        "A restart makes dead letters, or sends them, a second time.",
+        (JOURNAL + "dead_letters_are_covered_and_their_customers_missing",),
+    ),
+    Mutation(
+        "customers on the wire are forgotten",
+        "edges/journal/writing.py",
+        'state = ?", (UNANSWERED, kind, SENDING))\n',
+        'state = ?", (UNANSWERED, kind, ""))\n',
+        "Customers who arrived before a kill become dead letters, for they are refused as being there.",
+        (JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",),
+    ),
+    Mutation(
+        "unanswered customers are forgotten",
+        "core/statements.py",
+        "    if state is None:\n        return",
+        "    if state in (None, UNANSWERED):\n        return",
+        "Customers who arrived by a lost answer become dead letters after a restart.",
+        (JOURNAL + "what_may_have_been_applied_is_known_until_it_is_accepted",),
+    ),
+    Mutation(
+        "what is sent is visible at once",
+        "core/statements.py",
+        '    hidden = "UPDATE progress SET visible = 0 WHERE kind = ?"\n',
+        '    hidden = "UPDATE progress SET visible = visible WHERE kind = ?"\n',
+        "After a restart events leave before their customers are there.",
+        (JOURNAL + "what_a_batch_brings_is_not_visible_yet",),
+    ),
+    Mutation(
+        "what was sent again is forgotten by a death",
+        "edges/journal/writing.py",
+        '        execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (IN_DOUBT, kind, RESENDING))\n',
+        "",
+        "A batch that a person had sent again is read and sent a third time.",
+        (JOURNAL + "what_is_sent_again_stays_in_doubt_until_it_is_accepted",),
+    ),
+    Mutation(
+        "what is sent again is not in doubt",
+        "edges/journal/reading.py",
+        "            (kind, IN_DOUBT, RESENDING),\n",
+        "            (kind, IN_DOUBT, IN_DOUBT),\n",
+        "Killed while a doubt is decided, it is on no list.",
+        (JOURNAL + "what_is_sent_again_stays_in_doubt_until_it_is_accepted",),
+    ),
+    Mutation(
+        "a change between the samples is not noticed",
+        "edges/identity.py",
+        "    elif _crc_of(path, consumed) != crc:\n",
+        "    elif False:\n",
+        "A restart goes on in an export that is another one.",
+        ("edges/test_identity.py::test_one_changed_byte_in_what_was_read_is_refused",),
+    ),
+    Mutation(
+        "samples are not looked at",
+        "edges/identity.py",
+        "        _check_samples(path, known)\n",
+        "        pass\n",
+        "An export that was rewritten with its old time and size goes on.",
+        ("edges/test_identity.py::test_a_change_that_hides_its_time_is_found_by_samples",),
+    ),
+    Mutation(
+        "letters are not marked as taken",
+        "core/statements.py",
+        '    taken = "UPDATE dead SET taken = 1 WHERE id = ?"\n',
+        '    taken = "UPDATE dead SET taken = NULL WHERE id = ?"\n',
+        "A letter that a retry has taken is taken by the next one, too.",
+        (JOURNAL + "a_retry_is_one_commit",),
+    ),
+    *(
+        Mutation(
+            f"a retry's {what} stays",
+            "core/statements.py",
+            "SET letters_bytes = 0, letters_crc = 0 WHERE",
+            f"SET {kept} WHERE",
+            breaks,
+            (JOURNAL + "a_retry_is_one_commit",),
+        )
+        for what, kept, breaks in (
+            ("length", "letters_crc = 0", "The letters stand in the file and in the copy, and count twice."),
+            ("checksum", "letters_bytes = 0", "The emptied file is taken for one that somebody edited."),
+        )
+    ),
+    Mutation(
+        "a retry is several commits",
+        "edges/journal/writing.py",
+        '        await self._write([*noted, say.take_note("retry", "", detail, self._now())])\n',
+        "        for told in noted:\n            await self._write([told])\n"
+        '        await self._write([say.take_note("retry", "", detail, self._now())])\n',
+        "Killed in the middle, letters stand in two places, or in none.",
+        (JOURNAL + "a_retry_is_one_commit",),
+    ),
+    Mutation(
+        "a decision is not noted",
+        "edges/journal/writing.py",
+        "        own = [say.settle(batch, state, now, why), say.take_note(what, batch, why, now)]\n",
+        "        own = [say.settle(batch, state, now, why)]\n",
+        "Nobody can tell who gave records up, or why they count as arrived.",
+        (
+            JOURNAL + "decisions_are_noted_with_time_and_reason",
+            "flow/test_resolve.py::test_a_decision_costs_no_request_and_is_noted",
+        ),
+    ),
+)
+
+MUTATIONS = (*COMMITS, *RESTART)
