@@ -158,3 +158,38 @@ def test_a_stop_in_an_early_kind_is_what_status_tells(served, export):
     assert (done.returncode, list(json.loads(done.stdout)["kinds"])) == (6, ["customers", "events"])
     status = run("status", "--state-dir", directory / "state", "--json")
     assert json.loads(status.stdout)["message"].startswith("no answer for")
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied"])
+def test_a_run_without_its_journal_does_not_begin_afresh(served, tmp_path, how):
+    """It would send everything again; a directory that holds a dry run's letters only may be used."""
+    customers(tmp_path, GOOD.format("a"), BAD.format("b"))
+    named = ["--customers", tmp_path / "customers.ndjson", "--state-dir", tmp_path / "state"]
+    assert run("validate", *named).returncode == 3
+    assert served.migrate(tmp_path).returncode == 3
+    journal = tmp_path / "state" / "journal.db"
+    journal.unlink() if how == "removed" else journal.write_bytes(b"")
+    done = served.migrate(tmp_path)
+    assert (done.returncode, b"the journal is gone" in done.stderr) == (2, True)
+    assert served.ledger()["customers"] == {"a": 1}
+
+
+def test_a_damaged_journal_is_told(served, export):
+    """In the middle of a page: not traced, not begun afresh over."""
+    directory = export(300)
+    assert served.migrate(directory).returncode == 0
+    with (directory / "state" / "journal.db").open("r+b") as journal:
+        journal.seek(4096)
+        journal.write(b"\xff" * 60_000)
+    for done in (served.migrate(directory), retry(served, directory)):
+        assert (done.returncode, b"Traceback" in done.stderr) == (2, False), done.stderr
+        assert b"journal" in done.stderr + done.stdout
+
+
+def test_a_complete_run_whose_report_is_lost_is_complete(served, export):
+    """The journal knows it."""
+    directory = export(30)
+    assert served.migrate(directory).returncode == 0
+    (directory / "state" / "report.json").write_text("{")
+    status = run("status", "--state-dir", directory / "state", "--json")
+    assert (status.returncode, json.loads(status.stdout)["outcome"]) == (0, "complete")
