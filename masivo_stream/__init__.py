@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from masivo_stream.edges.clock import Clock, FakeClock, SystemClock
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret, load_credentials
-    from masivo_stream.flow.migrate import migrate
+    from masivo_stream.flow.migrate import migrate, retry
     from masivo_stream.flow.observer import Observer
     from masivo_stream.flow.plan import plan
+    from masivo_stream.flow.resolve import Decisions, resolve
     from masivo_stream.flow.validate import validate
     from masivo_stream.model.batch import Batch
     from masivo_stream.model.contract import Kind
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.reason import Reason, SkipReason
     from masivo_stream.model.record import Entry, Line, Rejected, Skipped
+    from masivo_stream.model.resolution import Resolution
     from masivo_stream.model.settings import Settings
     from masivo_stream.model.summary import KindSummary, Summary
     from masivo_stream.model.window import Window
@@ -52,10 +54,13 @@ __all__ = [
     "load_settings",
     "migrate",
     "plan",
+    "resolve",
+    "retry",
     "validate",
     # values
     "Batch",
     "Credentials",
+    "Decisions",
     "Entry",
     "ExitCode",
     "Kind",
@@ -64,6 +69,7 @@ __all__ = [
     "Plan",
     "Reason",
     "Rejected",
+    "Resolution",
     "Secret",
     "Settings",
     "SkipReason",
@@ -100,6 +106,7 @@ _HOMES = {
     "ConfigurationError": "model.errors",
     "Credentials": "edges.secret",
     "Decoder": "core.decode",
+    "Decisions": "flow.resolve",
     "DeniedError": "model.errors",
     "Entry": "model.record",
     "ExitCode": "model.errors",
@@ -118,6 +125,7 @@ _HOMES = {
     "Plan": "model.plan",
     "Reason": "model.reason",
     "Rejected": "model.record",
+    "Resolution": "model.resolution",
     "RetryPolicy": "core.retry",
     "Secret": "edges.secret",
     "Settings": "model.settings",
@@ -134,6 +142,8 @@ _HOMES = {
     "load_settings": "edges.config",
     "migrate": "flow.migrate",
     "plan": "flow.plan",
+    "resolve": "flow.resolve",
+    "retry": "flow.migrate",
     "validate": "flow.validate",
 }
 

@@ -21,7 +21,7 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.observer import Observers
 from masivo_stream.flow.opening import Gates, check_key, check_target, name_target, open_account
-from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, leave_reverted, stands
+from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, Standing, leave_reverted, stands
 from masivo_stream.flow.sender import ApiSender, open_sender
 from masivo_stream.model.attempt import Answer, Attempt, Failure
 from masivo_stream.model.errors import ConfigurationError, DeniedError, MasivoStreamError, OutageError
@@ -101,8 +101,9 @@ async def revert(
             sender = Paced(api, gates)
             if (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
                 with own_state_dir(settings.state.state_dir) as state:
-                    await take_back(state, start, end, sender, clock, target=name_target(settings.api.base_url))
-                    leave_reverted(state, clock)
+                    target = name_target(settings.api.base_url)
+                    if (await take_back(state, start, end, sender, clock, target=target)).whole:
+                        leave_reverted(state, clock)
                 return
             failed = _judge((await sender.revert(start, end)).attempt)
             if failed is not None:
@@ -117,8 +118,10 @@ class Sender(Protocol):
         ...
 
 
-async def take_back(state: StateDir, start: str, end: str, sender: Sender, clock: Clock, *, target: str) -> None:
+async def take_back(state: StateDir, start: str, end: str, sender: Sender, clock: Clock, *, target: str) -> Standing:
     """Note a revert before its first byte, and what came of it; in doubt, its beginning stays the last word.
+
+    Returns what of the run was taken back by now.
 
     Raises:
         ConfigurationError: the run goes elsewhere.
@@ -135,8 +138,10 @@ async def take_back(state: StateDir, start: str, end: str, sender: Sender, clock
             await journal.take_note(DONE, detail)
         elif not failed.in_doubt:
             await journal.take_note(FAILED, detail)
+        standing = stands(journal)
     if failed is not None:
         raise failed.error
+    return standing
 
 
 class Paced:

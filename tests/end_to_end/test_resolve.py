@@ -21,7 +21,7 @@ def resolve(served, directory, *arguments):
 
 
 def revert(served, directory, period, *arguments):
-    sending = ["--base-url", served.url, "--state-dir", directory / "state"]
+    sending = ["--base-url", served.url, "--limit", "none", "--state-dir", directory / "state"]
     return run("revert", "--from", period[0], "--to", period[1], *sending, *arguments, key=served.key)
 
 

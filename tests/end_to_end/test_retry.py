@@ -115,7 +115,7 @@ def test_a_line_that_is_no_letter_is_named(served, spoiled):
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("round_", range(3))
+@pytest.mark.parametrize("round_", range(2))
 def test_a_retry_that_is_killed_goes_on(tmp_path, export, round_):
     """Wherever it dies, the next one brings every letter to one end, and none arrives twice."""
     directory = export(400)
