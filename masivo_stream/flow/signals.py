@@ -5,6 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 import anyio
+from anyio.abc import TaskStatus
 
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.observer import Observer
@@ -22,7 +23,7 @@ async def work_under(
     async with anyio.create_task_group() as beside:
         beside.start_soon(brake.drain)
         if handle_signals:
-            beside.start_soon(obey_signals, brake, observer)
+            await beside.start(obey_signals, brake, observer)  # before any work: a signal finds them listening
         with brake.work:
             try:
                 await work()
@@ -31,12 +32,15 @@ async def work_under(
         beside.cancel_scope.cancel()
 
 
-async def obey_signals(brake: Brake, observer: Observer) -> None:
+async def obey_signals(
+    brake: Brake, observer: Observer, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
     """Pull the brake on SIGINT and SIGTERM; ignore SIGHUP (a lost terminal must not end a migration). Never returns.
 
     Needed above all as PID 1 of a container, where a SIGTERM without a handler is ignored by the kernel.
     """
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        task_status.started()
         async for received in signals:
             if received is signal.SIGHUP:
                 continue

@@ -80,7 +80,7 @@ def memory():
 @pytest.mark.parametrize("mood", ["accept", "lost, applied"])
 def test_a_death_at_every_operation_of_a_small_run(memory, mood):
     """The one kind after the other; every record comes to its one end in the next life."""
-    for dies_at in range(1, 60):
+    for dies_at in range(1, 200):
         folder = memory / str(dies_at)
         folder.mkdir()
         world = World(folder)
@@ -98,7 +98,7 @@ def test_a_death_at_every_operation_of_a_small_run(memory, mood):
             everything_is_settled(Audit(world, kind))
         if world.endings[0].summary is not None:
             break
-    assert 20 < dies_at < 59
+    assert 20 < dies_at < 199
 
 
 @pytest.mark.slow
