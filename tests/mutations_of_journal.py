@@ -82,8 +82,8 @@ COMMITS = (
     Mutation(
         "a journal that missed a note goes on",
         "edges/journal/commit.py",
-        "            self._owed.extend(note.owed)\n            raise self._failure\n",
-        "            pass\n",
+        "        self._failure = self._failure or failure\n",
+        "",
         "Batches leave although a note before them is missing.",
         (JOURNAL + "after_a_failure_only_outcomes_are_written",),
     ),
