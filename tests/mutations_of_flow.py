@@ -226,7 +226,7 @@ DOUBT = (
     Mutation(
         "customers without an answer are forgotten",
         "flow/account.py",
-        '            state = "unanswered"\n',
+        "            state = UNANSWERED\n",
         "            pass\n",
         "Customers who arrived by a lost answer become dead letters after a restart.",
         (PHASE + "a_refusal_after_a_lost_answer_is_read_back",),

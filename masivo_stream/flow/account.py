@@ -13,6 +13,7 @@ from typing import Protocol
 
 from masivo_stream.core.pack import Packer, take_part
 from masivo_stream.core.retry import Again, Decision, Halt, Hold, Settle
+from masivo_stream.core.statements import ACCEPTED, DISCARDED, IN_DOUBT, REFUSED, UNANSWERED
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.dead_row import make_dead_row
@@ -277,22 +278,22 @@ class Account:
         state, why = None, ""
         match decision:
             case Settle(Accepted(at=at)):
-                state = "accepted"
+                state = ACCEPTED
                 self._accept(batch, at)
             case Settle():
-                state = "refused"
+                state = REFUSED
             case Hold(why) | Halt(why=why, in_doubt=True) if not CONTRACTS[self.kind].repeatable:
-                state = "in_doubt"
+                state = IN_DOUBT
                 self.release(batch.entries)
                 self._tally.settled(batch.entries, Fate.IN_DOUBT)
             case Again(doubtful=True) | Halt(in_doubt=True):
                 self.unanswered.add(batch)
             case _:
                 pass
-        if state in {None, "refused"} and batch.id in self.unanswered:
-            state = "unanswered"
+        if state in {None, REFUSED} and batch.id in self.unanswered:
+            state = UNANSWERED
         await self._journal.settle(self.kind, batch.id, state, self._progress(), self._dead_letters.sync, why=why)
-        if state == "in_doubt":
+        if state == IN_DOUBT:
             self._doubts.add(batch.id, batch.entries)
 
     async def find(self, entries: list[Entry]) -> None:
@@ -306,7 +307,7 @@ class Account:
         """Note that a process died while `batch` was in flight: nobody knows what became of it. Before `run`."""
         self._tally.settled(entries, Fate.IN_DOUBT)
         why = "the process ended while it was in flight"
-        await self._journal.settle(self.kind, batch, "in_doubt", self._progress(), self._dead_letters.sync, why=why)
+        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._dead_letters.sync, why=why)
         self._doubts.add(batch, entries)
 
     async def decide(self, batch: str, entries: list[Entry], fate: Fate, *, what: str, why: str) -> None:
@@ -319,7 +320,7 @@ class Account:
             pairs = zip(letters, entries, strict=True)
             self._dead_rows.extend(make_dead_row(letter, of.source, self._salt, of=of) for letter, of in pairs)
         self._tally.moved(entries, Fate.IN_DOUBT, fate, reason)
-        state = "discarded" if fate is Fate.DEAD else "accepted"
+        state = DISCARDED if fate is Fate.DEAD else ACCEPTED
         progress = self._progress()
         await self._journal.decide(self.kind, batch, state, progress, self._dead_letters.sync, what=what, why=why)
         self._doubts.remove(batch)
@@ -330,7 +331,7 @@ class Account:
 
     async def stay_in_doubt(self, batch: str, why: str) -> None:
         """Note that an attempt has not settled a batch in doubt."""
-        await self._journal.settle(self.kind, batch, "in_doubt", self._progress(), self._dead_letters.sync, why=why)
+        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._dead_letters.sync, why=why)
 
     async def note(self) -> None:
         """Note how far the kind has come.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from masivo_stream.core.statements import ACCEPTED, IN_DOUBT
 from masivo_stream.core.tally import Tally
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -12,7 +13,7 @@ from masivo_stream.model.summary import KindSummary, OutcomeName, Summary
 def agrees(journal: JournalReader, kind: Kind, figures: KindSummary) -> bool:
     """Tell whether the journal's batches, counted anew, say the same as the figures."""
     counted = journal.recount(kind)
-    return (counted.get("accepted", 0), counted.get("in_doubt", 0)) == (
+    return (counted.get(ACCEPTED, 0), counted.get(IN_DOUBT, 0)) == (
         figures.items_accepted,
         figures.items_in_doubt,
     )

@@ -112,8 +112,8 @@ class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     state_dir: str = "masivo-state"
     shared_dir: str = ""
-    """Where runs on this machine meet, so that no two send one export to one account. Empty: `masivo-stream` under
-    `$XDG_STATE_HOME` or `~/.local/state`."""
+    """Where runs on this machine meet: no two send one export to one account, and all on an account share its quota.
+    Empty: `masivo-stream` under `$XDG_STATE_HOME` or `~/.local/state`."""
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
