@@ -14,7 +14,7 @@ from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
-from masivo_stream.flow.gate import Gate
+from masivo_stream.flow.gate import Gate, Scope
 from masivo_stream.flow.judge import Source
 from masivo_stream.flow.missing import Missing
 from masivo_stream.flow.phase import Phase
@@ -111,6 +111,9 @@ class FakeApi:
                 key = (str(kind), customer["id"], json.dumps(item, sort_keys=True))
                 self.applied[key] = self.applied.get(key, 0) + 1
 
+    def fresh(self, token):
+        return True
+
     def renew(self, token):
         self.renewed += 1
         return self.renewable
@@ -203,11 +206,11 @@ class Bench:
         self.brake = Brake(self.clock, drain_time=drain_time)
         self.journal = RecordingJournal(self.api.log)
         tally = Tally(CONTRACTS[kind])
-        self.gate = Gate(Pacer(windows), self.clock)
+        self.gate = Gate([Scope("migration", Pacer(windows))], self.clock)
         self.delivery = Delivery(
             kind,
             sender=self.api,
-            gates=(self.gate,),
+            gate=self.gate,
             policy=RetryPolicy(first_delay=1, longest_delay=60, outage_limit=outage_limit, longest_hold=3660),
             brake=self.brake,
             clock=self.clock,

@@ -43,19 +43,19 @@ class MortalQuota(QuotaFile):
 
     life = None
 
-    def reserve(self, scope, horizon, decide):
+    def reserve(self, lanes, decide):
         self.life.operation()
-        slot = super().reserve(scope, horizon, decide)
+        slot = super().reserve(lanes, decide)
         self.life.operation()
         return slot
 
-    def leave(self, number):
+    def answered(self, numbers):
         self.life.operation()
-        super().leave(number)
+        super().answered(numbers)
 
-    def withdraw(self, number):
+    def withdraw(self, numbers):
         self.life.operation()
-        super().withdraw(number)
+        super().withdraw(numbers)
 
     def hold(self, scope, seconds):
         self.life.operation()

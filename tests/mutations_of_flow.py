@@ -27,9 +27,9 @@ ORDER = (
         "flow/upload.py",
         "                await keeper.begin(batch)\n"
         "                began = self._clock.now()\n"
-        "                outcome = classify(await self._fly(batch, token, departures))\n",
+        "                outcome = classify(await self._fly(batch, token, departure))\n",
         "                began = self._clock.now()\n"
-        "                outcome = classify(await self._fly(batch, token, departures))\n"
+        "                outcome = classify(await self._fly(batch, token, departure))\n"
         "                await keeper.begin(batch)\n",
         "After a kill nobody knows that the batch left, and it is sent again.",
         (PHASE + "the_journal_knows_before_the_wire",),
@@ -201,8 +201,8 @@ DOUBT = (
     Mutation(
         "what the brake cut short was never sent",
         "flow/upload.py",
-        "            return Failure(cause=Cause.CUT_SHORT, sent=sent)\n",
-        "            return Failure(cause=Cause.CUT_SHORT, sent=False)\n",
+        "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=sent)\n",
+        "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=False)\n",
         "A batch that was in flight at a stop is applied twice.",
         (PHASE + "a_request_that_outlasts_the_drain_time",),
     ),

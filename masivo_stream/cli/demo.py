@@ -149,6 +149,7 @@ async def _read_back(
     import anyio
 
     from masivo_stream.edges.clock import SystemClock
+    from masivo_stream.flow.opening import make_gates
     from masivo_stream.flow.sender import open_sender
     from masivo_stream.model.attempt import Answer
 
@@ -167,7 +168,8 @@ async def _read_back(
         accepted = summary.kinds[kind].items_accepted if kind in summary.kinds else 0
         verdict = "as accepted" if items == accepted and most <= 1 else f"but {accepted:,} were accepted"
         console.print(f"read back: {items:,} {kind} applied, {verdict}", markup=False)
-    async with open_sender(settings.api, credentials, SystemClock()) as sender:
+    clock = SystemClock()
+    async with open_sender(settings.api, credentials, clock, make_gates(settings, clock)) as sender:
         sample = list(ledger.customers)[:: max(1, len(ledger.customers) // _SAMPLE)][:_SAMPLE]
         replies = [await sender.read_customer(customer) for customer in sample]
     found = sum(

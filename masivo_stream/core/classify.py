@@ -5,8 +5,7 @@ section 15 for the codes' meanings; what gateways really send after a request we
 (Envoy issue 14981: a 503 when the upstream connection ended after the request was delivered).
 """
 
-from email.utils import parsedate_to_datetime
-
+from masivo_stream.core.allowance import wait_asked_for
 from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.outcome import (
@@ -29,19 +28,6 @@ def classify(attempt: Attempt) -> Outcome:
             return _failure(attempt)
         case Answer():
             return _answer(attempt)
-
-
-def wait_asked_for(answer: Answer) -> float | None:
-    """Return the seconds a server asks us to wait, None where it does not say, or not legibly.
-
-    `Retry-After` in seconds or as a date (RFC 9110 10.2.3; a date is compared with the answer's own `Date`, not with
-    our clock) and `X-RateLimit-Reset`: the longer one counts. Only plain ASCII digits are a number: `str.isdigit`
-    would take other scripts' digits, too.
-    """
-    waits = [
-        wait for wait in (_after(answer.retry_after, answer.date), _whole_seconds(answer.reset)) if wait is not None
-    ]
-    return max(waits, default=None)
 
 
 def _failure(failure: Failure) -> Outcome:
@@ -133,24 +119,3 @@ def _redirect(status: int) -> Stop:
 
 def _words(answer: Answer) -> str:
     return ": ".join(text for text in (answer.error, answer.details) if text) or f"status {answer.status}"
-
-
-def _whole_seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    digits = text.strip()
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 12:
-        return None
-    return float(digits)
-
-
-def _after(text: str | None, date: str | None) -> float | None:
-    if text is None:
-        return None
-    seconds = _whole_seconds(text)
-    if seconds is not None or date is None:
-        return seconds
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(date)).total_seconds())
-    except (ValueError, TypeError, OverflowError):  # TypeError: one of the two has no zone
-        return None

@@ -241,6 +241,8 @@ def _answer(response: aiohttp.ClientResponse, text: bytes, *, complete: bool) ->
         error=error,
         details=details,
         retry_after=headers.get(contract.RETRY_AFTER_HEADER),
+        limit=headers.get(contract.LIMIT_HEADER),
+        remaining=headers.get(contract.REMAINING_HEADER),
         reset=headers.get(contract.RESET_HEADER),
         date=headers.get("Date"),
     )

@@ -1,7 +1,8 @@
 """The quota file: what of an account's rate windows is used, whoever used it. One SQLite file an account and machine.
 
 A departure is written down before it leaves, so a restart does not begin with a burst, and two runs on one account
-together stay inside its windows. What the server asked to wait (429) outlives the process, too.
+together stay inside its windows. When its answer came is noted, too: by then it had arrived. What the server asked to
+wait (429) outlives the process. Each departure is told once: asking costs no more, however many there are.
 
 Moments are kept by the monotonic clock, which all processes since the machine's start share, and by the wall clock,
 which outlives the machine's. The latter can be set: a moment that seems to lie in the future was just now.
@@ -12,27 +13,32 @@ the windows that would matter (SQLite docs, PRAGMA synchronous). So a note costs
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from masivo_stream.model.errors import StorageError
+from msgspec import Struct
 
-PENDING_SECONDS = 10.0
-"""So long a departure of another process that was noted and has not left yet counts as leaving now: connecting takes no
-longer, and a process that died at it must not keep the others for ever."""
+from masivo_stream.model.errors import StorageError
 
 KEPT_SECONDS = 2 * 86_400.0
 """Older departures are in no window that an account has."""
 
+FOLLOWED_SECONDS = 120.0
+"""So long an answer to another process's request is waited for: longer than requests take."""
+
+_VERSION = 2
+# A number is never given twice (AUTOINCREMENT): what lies beyond the last one seen is new.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS departures (
-  id INTEGER PRIMARY KEY, scope TEXT, owner TEXT, boot TEXT, mono REAL, wall REAL, gone INTEGER
+  id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT, owner TEXT, boot TEXT, mono REAL, wall REAL, answered REAL
 );
-CREATE INDEX IF NOT EXISTS departures_scope ON departures (scope, mono);
+CREATE INDEX IF NOT EXISTS departures_scope ON departures (scope, id);
+CREATE INDEX IF NOT EXISTS departures_mono ON departures (mono);
 CREATE TABLE IF NOT EXISTS holds (scope TEXT PRIMARY KEY, boot TEXT, mono REAL, wall REAL, seconds REAL) WITHOUT ROWID;
 """
 _HOLD = """
@@ -55,6 +61,44 @@ class Clock(Protocol):
         ...
 
 
+class Lane(Struct, frozen=True):
+    """One scope's windows, as the file knows them."""
+
+    scope: str
+    horizon: float
+    """Seconds for which a departure counts."""
+
+
+class Other(Struct, frozen=True):
+    """A departure of another process."""
+
+    number: int
+    departed: float
+    answered: float | None
+    """None where its answer has not been noted."""
+
+
+class News(Struct, frozen=True):
+    """What happened in a lane since it was last asked about."""
+
+    departed: list[Other]
+    """In the order of their departure."""
+    answered: list[Other]
+    """Departures told of before."""
+    withdrawn: list[int]
+    """Numbers of departures told of before that were none."""
+    held_until: float
+
+
+class _Followed:
+    """How far one lane's news has been told."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.unanswered: dict[int, float] = {}
+        """When they departed."""
+
+
 class QuotaFile:
     """An account's quota, shared with every process that opens the same file."""
 
@@ -62,50 +106,50 @@ class QuotaFile:
         """Use `open_quota`."""
         self._connection, self._clock, self._boot = connection, clock, boot
         self._owner = uuid4().hex
+        self._followed: defaultdict[str, _Followed] = defaultdict(_Followed)
         with _translated(), self._writing():
             self._take_over()
 
-    def reserve(self, scope: str, horizon: float, decide: Callable[[Sequence[float], float], float]) -> int | float:
-        """Ask whether a request may depart; if so, note it.
+    def reserve(self, lanes: Sequence[Lane], decide: Callable[[Sequence[News]], float]) -> list[int] | float:
+        """Ask whether a request may depart that counts in all of `lanes`; if so, note it.
 
-        `decide` is given the moments of others' departures in the last `horizon` seconds and the end of a hold, and
-        returns the seconds to wait.
+        `decide` is given each lane's news and returns the seconds to wait. It is told everything once: it remembers.
 
         Returns:
-            The departure's number, an int, where it may leave now; else the seconds to wait, a float.
+            The departure's numbers, one a lane, where it may leave now; else the seconds to wait, a float.
+
+        Raises:
+            StorageError: the file cannot be used.
+        """
+        with _translated(), self._writing():
+            now = self._clock.now()
+            wait = decide([self._news(lane, now) for lane in lanes])
+            if wait > 0:
+                return float(wait)
+            insert = "INSERT INTO departures (scope, owner, boot, mono, wall) VALUES (?, ?, ?, ?, ?)"
+            facts = (self._owner, self._boot, now, self._wall())
+            return [int(self._connection.execute(insert, (lane.scope, *facts)).lastrowid or 0) for lane in lanes]
+
+    def answered(self, numbers: Iterable[int]) -> None:
+        """Note that departures have been answered, or given up: they have arrived by now.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        now = self._clock.now()
+        with _translated(), self._writing():
+            for number in numbers:
+                self._connection.execute("UPDATE departures SET answered = ? WHERE id = ?", (now, number))
+
+    def withdraw(self, numbers: Iterable[int]) -> None:
+        """Take departures back: nothing of them left.
 
         Raises:
             StorageError: the file cannot be written.
         """
         with _translated(), self._writing():
-            now = self._clock.now()
-            wait = decide(self._others(scope, now, horizon), self._held_until(scope))
-            if wait > 0:
-                return float(wait)
-            row = (scope, self._owner, self._boot, now, self._wall())
-            insert = "INSERT INTO departures (scope, owner, boot, mono, wall, gone) VALUES (?, ?, ?, ?, ?, 0)"
-            return int(self._connection.execute(insert, row).lastrowid or 0)
-
-    def leave(self, number: int) -> None:
-        """Note that a departure has left only now.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
-        with _translated():
-            self._connection.execute(
-                "UPDATE departures SET mono = ?, wall = ?, gone = 1 WHERE id = ?",
-                (self._clock.now(), self._wall(), number),
-            )
-
-    def withdraw(self, number: int) -> None:
-        """Take a departure back: nothing of it left.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
-        with _translated():
-            self._connection.execute("DELETE FROM departures WHERE id = ?", (number,))
+            for number in numbers:
+                self._connection.execute("DELETE FROM departures WHERE id = ?", (number,))
 
     def hold(self, scope: str, seconds: float) -> None:
         """Let nothing depart for a while, whoever it is.
@@ -124,12 +168,31 @@ class QuotaFile:
     def _wall(self) -> float:
         return self._clock.wall().timestamp()
 
-    def _others(self, scope: str, now: float, horizon: float) -> list[float]:
+    def _news(self, lane: Lane, now: float) -> News:
+        told = self._followed[lane.scope]
+        answered, withdrawn = self._follow_up(told, now)
         rows = self._connection.execute(
-            "SELECT mono, gone FROM departures WHERE scope = ? AND owner != ? AND mono > ? ORDER BY mono",
-            (scope, self._owner, now - horizon),
-        )
-        return sorted(mono if gone or now - mono > PENDING_SECONDS else now for mono, gone in rows)
+            "SELECT id, mono, answered, owner FROM departures WHERE scope = ? AND id > ? AND mono > ? ORDER BY id",
+            (lane.scope, told.last, now - lane.horizon),
+        ).fetchall()
+        others = [Other(number, mono, answer) for number, mono, answer, owner in rows if owner != self._owner]
+        told.last = max((row[0] for row in rows), default=told.last)
+        told.unanswered.update((other.number, other.departed) for other in others if other.answered is None)
+        return News(others, answered, withdrawn, self._held_until(lane.scope))
+
+    def _follow_up(self, told: _Followed, now: float) -> tuple[list[Other], list[int]]:
+        """Return what has become of departures that had no answer when they were told."""
+        answered, withdrawn = [], []
+        for number, departed in list(told.unanswered.items()):
+            row = self._connection.execute("SELECT answered FROM departures WHERE id = ?", (number,)).fetchone()
+            if row is None:
+                withdrawn.append(number)
+            elif row[0] is not None:
+                answered.append(Other(number, departed, row[0]))
+            elif now - departed <= FOLLOWED_SECONDS:
+                continue
+            del told.unanswered[number]
+        return answered, withdrawn
 
     def _held_until(self, scope: str) -> float:
         row = self._connection.execute("SELECT mono FROM holds WHERE scope = ?", (scope,)).fetchone()
@@ -151,7 +214,8 @@ class QuotaFile:
         foreign = "(boot != :boot OR mono > :now)"
         past = {"boot": self._boot, "now": now, "wall": wall, "kept": KEPT_SECONDS}
         execute = self._connection.execute
-        execute(f"UPDATE departures SET mono = :now - MAX(0, :wall - wall), boot = :boot WHERE {foreign}", past)  # noqa: S608 - our own words
+        moved = "UPDATE departures SET mono = :now - MAX(0, :wall - wall), boot = :boot, answered = NULL"
+        execute(f"{moved} WHERE {foreign}", past)
         execute(
             "UPDATE holds SET mono = :now + MAX(0, MIN(seconds, wall - :wall)), boot = :boot"
             " WHERE boot != :boot OR mono > :now + seconds",
@@ -186,6 +250,8 @@ def open_quota(path: Path, clock: Clock, *, boot: str | None = None) -> QuotaFil
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:  # older ones forget an hour or so
+                connection.executescript(f"DROP TABLE IF EXISTS departures; PRAGMA user_version = {_VERSION}")
             connection.executescript(_SCHEMA)
             return QuotaFile(connection, clock, read_boot_id() if boot is None else boot)
         except BaseException:

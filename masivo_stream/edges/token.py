@@ -72,6 +72,10 @@ class Tokens:
                 raise self._came_to
             return self._came_to
 
+    def fresh(self, token: str) -> bool:
+        """Tell whether `token` is the one to use, still."""
+        return token == self._token and self._now() < self._renew_at
+
     async def _ask(self) -> str | Attempt:
         attempt, body = await self._call()
         match attempt:

@@ -1,34 +1,42 @@
-"""The gate: all requests of one scope leave through it, one after the other, when the pacer allows.
+"""The gate: all requests of one sort leave through it, one after the other, when the pacers of all its scopes allow.
 
-Other processes use the same account's windows: where a quota is shared, their departures count, and ours are noted
-there before they leave. A quota that cannot be written is left behind: the server's 429 still keeps us polite.
+A request may count in several scopes (the migration endpoints, the whole account): it departs when all of them allow
+it, in one step, so that no slot of one is kept while another is waited for. Other processes use the same account's
+windows: where a quota is shared, their departures count, and ours are noted there before they leave. A quota that
+cannot be written is left behind: the server's 429 still keeps us polite.
 """
 
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 import anyio
 
-from masivo_stream.core.pace import Pacer
+from masivo_stream.core.allowance import read_allowance
+from masivo_stream.core.pace import Correction, Pacer
 from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.quota import Lane, News
+from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import OutageError, StorageError
+
+_SIDE_BY_SIDE = 1024
+"""Requests that may ask at once where there is no window: there is no order to keep then."""
 
 
 class Quota(Protocol):
     """What of an account's windows is used, whoever used it."""
 
-    def reserve(self, scope: str, horizon: float, decide: Callable[[Sequence[float], float], float]) -> int | float:
-        """Note a departure if `decide` returns 0, and return its number (int); else the seconds to wait (float)."""
+    def reserve(self, lanes: Sequence[Lane], decide: Callable[[Sequence[News]], float]) -> list[int] | float:
+        """Note a departure if `decide` returns 0, and return its numbers; else the seconds to wait (float)."""
         ...
 
-    def leave(self, number: int) -> None:
-        """Note that a departure has left only now."""
+    def answered(self, numbers: Iterable[int]) -> None:
+        """Note that departures were answered."""
         ...
 
-    def withdraw(self, number: int) -> None:
-        """Take a departure back."""
+    def withdraw(self, numbers: Iterable[int]) -> None:
+        """Take departures back."""
         ...
 
     def hold(self, scope: str, seconds: float) -> None:
@@ -37,33 +45,35 @@ class Quota(Protocol):
 
 
 class Ledger:
-    """One scope's part of a shared quota; silent from the first failure on."""
+    """A shared quota; silent from the first failure on."""
 
-    def __init__(self, scope: str, quota: Quota | None, lost: Callable[[StorageError], None]) -> None:
+    def __init__(self, quota: Quota | None = None, lost: Callable[[StorageError], None] = lambda _: None) -> None:
         """Keep to `quota` while it can be used; tell `lost` when it cannot."""
-        self._scope, self._quota, self._lost = scope, quota, lost
+        self._quota, self._lost = quota, lost
 
-    def reserve(self, horizon: float, decide: Callable[[Sequence[float], float], float]) -> int | float:
-        """As the quota does; without one, the number is 0."""
-        if self._quota is not None:
+    def reserve(self, lanes: Sequence[Lane], decide: Callable[[Sequence[News]], float]) -> list[int] | float:
+        """As the quota does; without one there is no news, and there are no numbers."""
+        if self._quota is not None and lanes:
             try:
-                return self._quota.reserve(self._scope, horizon, decide)
+                return self._quota.reserve(lanes, decide)
             except StorageError as error:
                 self._give_up(error)
-        wait = decide((), 0.0)
-        return float(wait) if wait > 0 else 0
+        wait = decide([])
+        return float(wait) if wait > 0 else []
 
-    def leave(self, number: int) -> None:
+    def answered(self, numbers: Sequence[int]) -> None:
         """As the quota does."""
-        self._tell(lambda quota: quota.leave(number))
+        if numbers:
+            self._tell(lambda quota: quota.answered(numbers))
 
-    def withdraw(self, number: int) -> None:
+    def withdraw(self, numbers: Sequence[int]) -> None:
         """As the quota does."""
-        self._tell(lambda quota: quota.withdraw(number))
+        if numbers:
+            self._tell(lambda quota: quota.withdraw(numbers))
 
-    def hold(self, seconds: float) -> None:
+    def hold(self, scope: str, seconds: float) -> None:
         """As the quota does."""
-        self._tell(lambda quota: quota.hold(self._scope, seconds))
+        self._tell(lambda quota: quota.hold(scope, seconds))
 
     def _tell(self, what: Callable[[Quota], None]) -> None:
         if self._quota is not None:
@@ -77,55 +87,86 @@ class Ledger:
         self._lost(error)
 
 
+class Scope:
+    """One scope of the account's limits: its pacer, and what others do in it."""
+
+    def __init__(self, name: str, pacer: Pacer) -> None:
+        """Go by `pacer`; the quota knows the scope as `name`."""
+        self.pacer = pacer
+        self.lane = Lane(name, pacer.horizon)
+        self._unanswered: dict[int, int] = {}
+        """Tickets of departures of other processes by their numbers."""
+
+    def hear(self, news: News) -> None:
+        """Count what others did."""
+        for other in news.departed:
+            ticket = self.pacer.count_other(other.departed, other.answered)
+            if other.answered is None:
+                self._unanswered[other.number] = ticket
+        for other in news.answered:
+            self.pacer.other_answered(self._unanswered.pop(other.number), other.answered or other.departed)
+        for number in news.withdrawn:
+            self.pacer.withdraw(self._unanswered.pop(number))
+
+
 class Departure:
-    """One request that may leave now."""
+    """One request that leaves now."""
 
-    def __init__(self, pacer: Pacer, clock: Clock, turn: anyio.Semaphore, ledger: Ledger, number: int) -> None:
-        """Take the turn, which is given back when the request has left."""
-        self._pacer, self._clock, self._turn = pacer, clock, turn
-        self._ledger, self._number = ledger, number
-        self._ticket = pacer.depart(clock.now())
-        self._gone = False
+    def __init__(self, scopes: Sequence[Scope], clock: Clock, ledger: Ledger, numbers: list[int]) -> None:
+        """Record it everywhere."""
+        self._scopes, self._clock, self._ledger, self._numbers = scopes, clock, ledger, numbers
+        now = clock.now()
+        self._tickets = [(scope.pacer, scope.pacer.depart(now)) for scope in scopes]
+        self._done = False
 
-    def left(self) -> None:
-        """Note that the first bytes have left: until here connecting may have taken time. The next may come."""
-        if not self._gone:
-            self._gone = True
-            self._pacer.postpone(self._ticket, self._clock.now())
-            self._ledger.leave(self._number)
-            self._turn.release()
+    def unsent(self) -> None:
+        """Note that nothing left after all: it uses up no slot."""
+        self._done = True
+        for pacer, ticket in self._tickets:
+            pacer.withdraw(ticket)
+        self._ledger.withdraw(self._numbers)
 
-    def answered(self) -> None:
-        """Note that the server has answered."""
-        self._pacer.arrived(self._ticket, self._clock.now())
+    def answered(self, answer: Answer) -> Correction:
+        """Note that the server has answered, and what it says of the quota: it speaks of the first scope."""
+        now, self._done = self._clock.now(), True
+        for pacer, ticket in self._tickets:
+            pacer.arrived(ticket, now)
+        self._ledger.answered(self._numbers)
+        first, ticket = self._tickets[0]
+        correction = first.correct(ticket, read_allowance(answer), now)
+        if correction.held_until:
+            self._ledger.hold(self._scopes[0].lane.scope, correction.held_until - now)
+        return correction
 
     def close(self) -> None:
-        """Note that nothing more will come; what never left uses up no slot."""
-        if self._gone:
-            self._pacer.lost(self._ticket, self._clock.now())
-            return
-        self._pacer.withdraw(self._ticket)
-        self._ledger.withdraw(self._number)
-        self._gone = True
-        self._turn.release()
+        """Note that nothing more will come: without an answer it may have arrived as late as now."""
+        if not self._done:
+            for pacer, ticket in self._tickets:
+                pacer.lost(ticket, self._clock.now())
+            self._ledger.answered(self._numbers)
 
 
 class Gate:
-    """Hand out departures in the pacer's time."""
+    """Hand out departures in the pacers' time."""
 
     def __init__(
-        self, pacer: Pacer, clock: Clock, ledger: Ledger | None = None, *, longest_hold: float = math.inf
+        self,
+        scopes: Sequence[Scope],
+        clock: Clock,
+        ledger: Ledger | None = None,
+        *,
+        longest_hold: float = math.inf,
     ) -> None:
-        """Guard `pacer`; where there are windows to share, by `ledger`.
+        """Let requests out that count in all of `scopes`; an answer's headers speak of the first one.
 
         A hold of another process that lasts longer than `longest_hold` seconds is not waited for.
         """
-        self.pacer = pacer
-        self._longest_hold = longest_hold
+        self.scopes = tuple(scopes)
         self._clock = clock
-        self._ledger = ledger if ledger is not None and pacer.limited else Ledger("", None, lambda _: None)
-        # Without windows there is no order to keep, and connecting one after the other would only cost.
-        self._turn = anyio.Semaphore(1 if pacer.limited else 1024)
+        self._ledger = ledger or Ledger()
+        self._longest_hold = longest_hold
+        self._shared = [scope for scope in self.scopes if scope.pacer.limited]
+        self._turn = anyio.Semaphore(1 if self._shared else _SIDE_BY_SIDE)
 
     @asynccontextmanager
     async def departure(self) -> AsyncIterator[Departure]:
@@ -134,34 +175,34 @@ class Gate:
         Raises:
             OutageError: the server has told another process to wait longer than we do.
         """
-        await self._turn.acquire()
-        try:
+        async with self._turn:
             while isinstance(slot := self._reserve(), float):
                 await self._clock.sleep(slot)
-        except BaseException:
-            self._turn.release()
-            raise
-        departure = Departure(self.pacer, self._clock, self._turn, self._ledger, slot)
+            departure = Departure(self.scopes, self._clock, self._ledger, slot)
         try:
             yield departure
         finally:
             departure.close()
 
-    def _reserve(self) -> int | float:
-        now = self._clock.now()
-
-        def decide(others: Sequence[float], held_until: float) -> float:
+    def _reserve(self) -> list[int] | float:
+        def decide(told: Sequence[News]) -> float:
+            now = self._clock.now()
+            held_until = max((news.held_until for news in told), default=0.0)
             if held_until - now > self._longest_hold:
                 raise OutageError(
                     f"429: the server has asked for a wait of {held_until - now:.0f} s more, longer than longest_hold",
                     operation="wait for a slot",
                     hint="start again when the quota is free, or raise longest_hold",
                 )
-            return self.pacer.reserve(now, others, held_until)
+            for scope, news in zip(self._shared, told, strict=False):  # no news where no quota is shared
+                scope.hear(news)
+            return max(held_until - now, *(scope.pacer.reserve(now) for scope in self.scopes))
 
-        return self._ledger.reserve(self.pacer.horizon, decide)
+        return self._ledger.reserve([scope.lane for scope in self._shared], decide)
 
     def hold(self, seconds: float) -> None:
-        """Let nothing leave for a while."""
-        self.pacer.hold(self._clock.now() + seconds)
-        self._ledger.hold(seconds)
+        """Let nothing leave for a while, in any of the scopes."""
+        for scope in self.scopes:
+            scope.pacer.hold(self._clock.now() + seconds)
+        for scope in self._shared:
+            self._ledger.hold(scope.lane.scope, seconds)

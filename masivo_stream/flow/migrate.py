@@ -142,7 +142,7 @@ async def _go(
     told = Observers([observer] if observer else [])
     exports = [source.input.path for found in sources.values() for source in found if not source.letters]
     with open_account(settings, credentials, exports, told, clock) as gates:
-        async with open_sender(settings.api, credentials, clock) as sender:
+        async with open_sender(settings.api, credentials, clock, gates) as sender:
             run = Run(settings, sources, state, journal, sender, gates, told, clock, chance)
             await run.go(handle_signals=handle_signals)
         summary = run.summary()

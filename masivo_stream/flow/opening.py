@@ -17,7 +17,7 @@ from masivo_stream.edges.quota import QuotaFile, open_quota
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.source import STDIN, Input
 from masivo_stream.edges.statedir import StateDir, own_state_dir
-from masivo_stream.flow.gate import Gate, Ledger, Quota
+from masivo_stream.flow.gate import Gate, Ledger, Quota, Scope
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.reverted import leave_reverted
 from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
@@ -87,10 +87,12 @@ def open_known_run(settings: Settings, clock: Clock, operation: str) -> Iterator
 class Gates(Struct, frozen=True):
     """Through which all requests of a run leave."""
 
-    migration: Gate
-    """For the migration endpoints."""
+    kinds: dict[Kind, Gate]
+    """For batches."""
+    revert: Gate
+    """For taking a migration back."""
     general: Gate
-    """For all calls together."""
+    """For all other calls: tokens, reading back."""
 
 
 @contextmanager
@@ -135,11 +137,17 @@ def make_gates(
     lost: Callable[[StorageError], None] = lambda _: None,
 ) -> Gates:
     """Return the gates the settings ask for; `lost` is told when `quota` fails."""
-    limits, longest = settings.limits, settings.limits.longest_hold
-    return Gates(
-        Gate(Pacer(limits.limit), clock, Ledger("migration", quota, lost), longest_hold=longest),
-        Gate(Pacer(limits.general_limit), clock, Ledger("general", quota, lost), longest_hold=longest),
-    )
+    limits, ledger = settings.limits, Ledger(quota, lost)
+    general = Scope("general", Pacer(limits.general_limit))
+
+    def gate(*scopes: Scope) -> Gate:
+        return Gate((*scopes, general), clock, ledger, longest_hold=limits.longest_hold)
+
+    if limits.scope == "account":
+        migration = gate(Scope("migration", Pacer(limits.limit)))
+        return Gates(dict.fromkeys(Kind, migration), migration, gate())
+    of_kind = {kind: gate(Scope(f"migration/{kind}", Pacer(limits.limit))) for kind in Kind}
+    return Gates(of_kind, gate(Scope("migration/revert", Pacer(limits.limit))), gate())
 
 
 def check_key(settings: Settings, credentials: Credentials) -> None:

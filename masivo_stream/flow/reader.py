@@ -1,6 +1,4 @@
-"""Read back under the general limiter, and keep to what the API answers."""
-
-from collections.abc import Awaitable, Callable
+"""Read back, and keep to what the API answers."""
 
 from masivo_stream.core.classify import classify
 from masivo_stream.core.retry import FIRST_THROTTLE_WAIT
@@ -18,7 +16,7 @@ class PacedReader:
     """Read customers, and what is theirs."""
 
     def __init__(self, sender: ApiSender, gate: Gate) -> None:
-        """Read through `sender`, when `gate` allows."""
+        """Read through `sender`; what the API asks to wait holds `gate`, through which its reads leave."""
         self._sender, self._gate = sender, gate
 
     async def read_customer(self, customer: str) -> Reply:
@@ -27,7 +25,7 @@ class PacedReader:
         Raises:
             DeniedError: the API does not let us read.
         """
-        return await self._read(lambda: self._sender.read_customer(customer))
+        return self._heed(await self._sender.read_customer(customer))
 
     async def read_transactions(self, customer: str, year: int) -> Reply:
         """Read one customer's transactions of a year.
@@ -35,15 +33,7 @@ class PacedReader:
         Raises:
             DeniedError: the API does not let us read.
         """
-        return await self._read(lambda: self._sender.read_transactions(customer, year))
-
-    async def _read(self, call: Callable[[], Awaitable[Reply]]) -> Reply:
-        async with self._gate.departure() as departure:
-            departure.left()  # while it is answered, others may leave: uploads pass through this gate, too
-            reply = await call()
-            if isinstance(reply.attempt, Answer):
-                departure.answered()
-        return self._heed(reply)
+        return self._heed(await self._sender.read_transactions(customer, year))
 
     def _heed(self, reply: Reply) -> Reply:
         if isinstance(reply.attempt, Answer) and reply.attempt.status != _NOT_FOUND:

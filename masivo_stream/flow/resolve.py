@@ -83,7 +83,7 @@ async def resolve(
         desks = await open_desks(settings, state, journal, clock, files)
         exports = [source.input.path for desk in desks for source in desk.sources if not source.letters]
         gates = files.enter_context(open_account(settings, credentials, exports, told, clock))
-        async with open_sender(settings.api, credentials, clock) as sender:
+        async with open_sender(settings.api, credentials, clock, gates) as sender:
             work = Work(settings, desks, sender, gates, told, clock, chance)
             chosen = work.choose(decisions or Decisions())
             await work_under(work.brake, lambda: work.go(chosen), observer=told, handle_signals=handle_signals)
@@ -231,7 +231,7 @@ class Work:
         delivery = Delivery(
             doubt.kind,
             sender=self._sender,
-            gates=(self._gates.migration, self._gates.general),
+            gate=self._gates.kinds[doubt.kind],
             policy=make_policy(self._settings),
             brake=self.brake,
             clock=self._clock,

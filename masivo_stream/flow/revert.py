@@ -20,9 +20,9 @@ from masivo_stream.edges.journal import JournalReader, open_journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.observer import Observers
-from masivo_stream.flow.opening import Gates, check_key, check_target, name_target, open_account
+from masivo_stream.flow.opening import check_key, check_target, name_target, open_account
 from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, Standing, leave_reverted, stands
-from masivo_stream.flow.sender import ApiSender, open_sender
+from masivo_stream.flow.sender import open_sender
 from masivo_stream.model.attempt import Answer, Attempt, Failure
 from masivo_stream.model.errors import ConfigurationError, DeniedError, MasivoStreamError, OutageError
 from masivo_stream.model.outcome import (
@@ -97,15 +97,14 @@ async def revert(
     check_key(settings, credentials)
     clock = clock or SystemClock()
     with open_account(settings, credentials, [], Observers(), clock) as gates:
-        async with open_sender(settings.api, credentials, clock) as api:
-            sender = Paced(api, gates)
+        async with open_sender(settings.api, credentials, clock, gates) as api:
             if (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
                 with own_state_dir(settings.state.state_dir) as state:
                     target = name_target(settings.api.base_url)
-                    if (await take_back(state, start, end, sender, clock, target=target)).whole:
+                    if (await take_back(state, start, end, api, clock, target=target)).whole:
                         leave_reverted(state, clock)
                 return
-            failed = _judge((await sender.revert(start, end)).attempt)
+            failed = _judge((await api.revert(start, end)).attempt)
             if failed is not None:
                 raise failed.error
 
@@ -142,23 +141,6 @@ async def take_back(state: StateDir, start: str, end: str, sender: Sender, clock
     if failed is not None:
         raise failed.error
     return standing
-
-
-class Paced:
-    """Sends a revert when the account's windows allow: it is one of the migration endpoints."""
-
-    def __init__(self, sender: ApiSender, gates: Gates) -> None:
-        """Send through `sender`, when `gates` allow."""
-        self._sender, self._gates = sender, gates
-
-    async def revert(self, start: str, end: str) -> Reply:
-        """Take back what was migrated in a period."""
-        async with self._gates.migration.departure() as one, self._gates.general.departure() as other:
-            reply = await self._sender.revert(start, end)
-            for departure in (one, other):
-                departure.left()
-                departure.answered()
-        return reply
 
 
 class _Failed(Struct, frozen=True):

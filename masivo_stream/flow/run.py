@@ -112,7 +112,7 @@ class Run:
         delivery = Delivery(
             kind,
             sender=self._sender,
-            gates=(self._gates.migration, self._gates.general),
+            gate=self._gates.kinds[kind],
             policy=make_policy(self._settings),
             brake=self._brake,
             clock=self._clock,

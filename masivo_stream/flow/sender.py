@@ -1,12 +1,18 @@
-"""Join the API client and its tokens into a sender."""
+"""Join the API client, its tokens and the gates into a sender.
+
+Batches come with a slot of their own (`flow.upload`); everything else, token calls among it, waits for one here.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from masivo_stream.edges.api import ApiClient, Reply, open_api
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.token import Tokens
+from masivo_stream.flow.gate import Gate
+from masivo_stream.flow.opening import Gates
 from masivo_stream.model.attempt import Answer, Attempt
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.settings import Api
@@ -17,13 +23,17 @@ _UNAUTHORIZED = 401
 class ApiSender:
     """Send with a token that is kept fresh."""
 
-    def __init__(self, client: ApiClient, tokens: Tokens) -> None:
-        """Use `client` with what `tokens` gives."""
-        self._client, self._tokens = client, tokens
+    def __init__(self, client: ApiClient, tokens: Tokens, gates: Gates) -> None:
+        """Use `client` with what `tokens` gives, when `gates` allow."""
+        self._client, self._tokens, self._gates = client, tokens, gates
 
     async def prepare(self) -> str | Attempt:
         """Return a token, or the attempt that failed to get one."""
         return await self._tokens.get()
+
+    def fresh(self, token: str) -> bool:
+        """Tell whether a token is still to be used."""
+        return self._tokens.fresh(token)
 
     async def send(self, kind: Kind, body: bytes, token: str, departed: Callable[[], None]) -> Attempt:
         """Send one batch, once."""
@@ -35,31 +45,43 @@ class ApiSender:
 
     async def read_customer(self, customer: str) -> Reply:
         """Read a customer back."""
-        return await self._with_token(lambda token: self._client.read_customer(customer, token))
+        return await self._call(self._gates.general, lambda token: self._client.read_customer(customer, token))
 
     async def read_transactions(self, customer: str, year: int) -> Reply:
         """Read a customer's transactions of a year."""
-        return await self._with_token(lambda token: self._client.read_transactions(customer, year, token))
+        gate = self._gates.general
+        return await self._call(gate, lambda token: self._client.read_transactions(customer, year, token))
 
     async def revert(self, start: str, end: str) -> Reply:
         """Take back what was migrated in a period."""
-        return await self._with_token(lambda token: self._client.revert(start, end, token))
+        return await self._call(self._gates.revert, lambda token: self._client.revert(start, end, token))
 
-    async def _with_token(self, call: Callable[[str], Awaitable[Reply]]) -> Reply:
+    async def _call(self, gate: Gate, call: Callable[[str], Awaitable[Reply]]) -> Reply:
         """Make a call; once more with a fresh token, where the first one was not taken."""
         for renewed in (False, True):
             token = await self._tokens.get()
             if not isinstance(token, str):
                 return Reply(token)
-            reply = await call(token)
+            reply = await pass_through(gate, partial(call, token))
             taken = not (isinstance(reply.attempt, Answer) and reply.attempt.status == _UNAUTHORIZED)
             if taken or renewed or not self.renew(token):
                 break
         return reply
 
 
+async def pass_through(gate: Gate, call: Callable[[], Awaitable[Reply]]) -> Reply:
+    """Make a call when `gate` allows."""
+    async with gate.departure() as departure:
+        reply = await call()
+        if isinstance(reply.attempt, Answer):
+            departure.answered(reply.attempt)
+        elif not reply.attempt.sent:
+            departure.unsent()
+    return reply
+
+
 @asynccontextmanager
-async def open_sender(api: Api, credentials: Credentials, clock: Clock) -> AsyncIterator[ApiSender]:
+async def open_sender(api: Api, credentials: Credentials, clock: Clock, gates: Gates) -> AsyncIterator[ApiSender]:
     """Open the client and the token source the settings and the secrets describe."""
     async with open_api(
         base_url=api.base_url,
@@ -74,8 +96,9 @@ async def open_sender(api: Api, credentials: Credentials, clock: Clock) -> Async
         async def authorize() -> tuple[Attempt, bytes]:
             if credentials.api_key is None:
                 raise RuntimeError("only an API key gets tokens")
-            reply = await client.authorize(credentials.api_key.reveal())
+            key = credentials.api_key.reveal()
+            reply = await pass_through(gates.general, lambda: client.authorize(key))
             return reply.attempt, reply.body
 
         ready = credentials.token.reveal() if credentials.token is not None else None
-        yield ApiSender(client, Tokens(ready=ready, call=authorize, now=clock.now))
+        yield ApiSender(client, Tokens(ready=ready, call=authorize, now=clock.now), gates)

@@ -5,12 +5,12 @@ on. From the note of the attempt to the note of the outcome nothing can cancel.
 """
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from typing import Protocol
 
 import anyio
 
 from masivo_stream.core.classify import classify
+from masivo_stream.core.pace import Correction
 from masivo_stream.core.retry import (
     NO_FRESH_TOKEN,
     Again,
@@ -29,11 +29,11 @@ from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.gate import Departure, Gate
 from masivo_stream.flow.observer import Observer
-from masivo_stream.model.attempt import Attempt, Cause, Failure
+from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import BugError, DeniedError, ExitCode, MasivoStreamError, OutageError
-from masivo_stream.model.notices import BatchSent, BatchWaits
+from masivo_stream.model.notices import BatchSent, BatchWaits, QuotaCorrected
 from masivo_stream.model.outcome import Accepted, Outcome, Refused, Throttled, Unauthorized
 
 
@@ -42,6 +42,10 @@ class Sender(Protocol):
 
     async def prepare(self) -> str | Attempt:
         """Return a token, or the attempt that failed to get one."""
+        ...
+
+    def fresh(self, token: str) -> bool:
+        """Tell whether a token is still to be used."""
         ...
 
     async def send(self, kind: Kind, body: bytes, token: str, departed: Callable[[], None]) -> Attempt:
@@ -73,7 +77,7 @@ class Delivery:
         kind: Kind,
         *,
         sender: Sender,
-        gates: tuple[Gate, ...],
+        gate: Gate,
         policy: RetryPolicy,
         brake: Brake,
         clock: Clock,
@@ -82,9 +86,9 @@ class Delivery:
         tally: Tally,
         observer: Observer,
     ) -> None:
-        """Pass through all of `gates`, in their order; `chance` gives numbers in [0, 1), `health` is the run's."""
+        """Leave through `gate`; `chance` gives numbers in [0, 1), `health` is the run's."""
         self._contract = CONTRACTS[kind]
-        self._sender, self._gates = sender, gates
+        self._sender, self._gate = sender, gate
         self._policy, self._brake, self._clock, self._chance = policy, brake, clock, chance
         self._tally, self._observer = tally, observer
         self._health = health
@@ -103,15 +107,17 @@ class Delivery:
                     pass
 
     async def _try(self, batch: Batch, history: History, keeper: Keeper) -> Decision:
-        async with AsyncExitStack() as stack:
-            departures = [await stack.enter_async_context(gate.departure()) for gate in self._gates]
-            token = await self._sender.prepare()  # only now: the wait may have been longer than a token's life
-            if not isinstance(token, str):  # nothing of the batch was sent
-                return self._decide(classify(token), history)
+        token = await self._sender.prepare()  # before the slot: a token call waits for one of its own
+        if not isinstance(token, str):  # nothing of the batch was sent
+            return self._decide(classify(token), history)
+        async with self._gate.departure() as departure:
+            if not self._sender.fresh(token):  # the wait was longer than its life: a 401 would waste the slot
+                departure.unsent()
+                return Refresh()
             with anyio.CancelScope(shield=True):
                 await keeper.begin(batch)
                 began = self._clock.now()
-                outcome = classify(await self._fly(batch, token, departures))
+                outcome = classify(await self._fly(batch, token, departure))
                 seconds = self._clock.now() - began
                 decision = self._decide(outcome, history)
                 if isinstance(decision, Refresh) and not self._sender.renew(token):
@@ -120,28 +126,30 @@ class Delivery:
                 self._take_notice(batch, outcome, seconds)
         return decision
 
-    async def _fly(self, batch: Batch, token: str, departures: list[Departure]) -> Attempt:
+    async def _fly(self, batch: Batch, token: str, departure: Departure) -> Attempt:
         """Make the attempt; cut short by the brake, it may or may not have arrived."""
         sent = False
 
         def left() -> None:
             nonlocal sent
             sent = True
-            for departure in departures:
-                departure.left()
 
         landed: list[Attempt] = []
         with self._brake.flight():
             landed.append(await self._sender.send(self._contract.kind, batch.body, token, left))
         if sent:
             self._tally.sent(len(batch.body))
-        if not landed:
-            return Failure(cause=Cause.CUT_SHORT, sent=sent)
-        attempt = landed[0]
-        if not isinstance(attempt, Failure):
-            for departure in departures:
-                departure.answered()
+        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=sent)
+        if isinstance(attempt, Answer):
+            self._take_correction(departure.answered(attempt))
+        elif not attempt.sent:
+            departure.unsent()
         return attempt
+
+    def _take_correction(self, correction: Correction) -> None:
+        if correction.held_until:
+            seconds = correction.held_until - self._clock.now()
+            self._observer.notify(QuotaCorrected(seconds=seconds, foreign=correction.foreign))
 
     def _decide(self, outcome: Outcome, history: History) -> Decision:
         decision = decide(
@@ -156,11 +164,9 @@ class Delivery:
         if isinstance(outcome, Throttled):
             self._tally.throttled()
             after = decision.after if isinstance(decision, Again) else outcome.after or 0.0
-            for gate in self._gates:
-                gate.hold(after)  # the quota is the account's: the others wait as well
+            self._gate.hold(after)  # the quota is the account's: the others wait as well
         elif isinstance(decision, Hold):
-            for gate in self._gates:
-                gate.hold(decision.after)
+            self._gate.hold(decision.after)
         return decision
 
     def _take_notice(self, batch: Batch, outcome: Outcome, seconds: float) -> None:

@@ -35,6 +35,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     details: str = ""
     """Untrusted text of the server, capped."""
     retry_after: str | None = None
+    limit: str | None = None
+    remaining: str | None = None
     reset: str | None = None
     date: str | None = None
 

@@ -57,6 +57,15 @@ class LimitLearned(Struct, frozen=True, kw_only=True):
     max_body_bytes: int
 
 
+class QuotaCorrected(Struct, frozen=True, kw_only=True):
+    """The server says that nothing is left of a window for a while in which, by our account, something was."""
+
+    seconds: float
+    """Until something is left again."""
+    foreign: int
+    """Requests it counts there that we know nothing of: someone else uses the account."""
+
+
 class WaitingVisible(Struct, frozen=True, kw_only=True):
     """A kind was accepted; its effects are awaited before the next kind begins."""
 
@@ -122,6 +131,7 @@ Notice = (
     | BatchWaits
     | RecordIsolated
     | LimitLearned
+    | QuotaCorrected
     | WaitingVisible
     | Visible
     | Progressed

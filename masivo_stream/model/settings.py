@@ -38,9 +38,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The account's rate windows."""
 
     limit: tuple[Window, ...] = field(default_factory=lambda: _windows(contract.MIGRATION_WINDOWS_PROD))
-    """For the migration endpoints together. An empty list is no limit; refused for the vendor's hosts."""
+    """For the migration endpoints. An empty list is no limit; refused for the vendor's hosts."""
+    scope: Literal["account", "endpoint"] = "account"
+    """Whether `limit` counts the migration endpoints together, as the vendor says, or each on its own (agreed so)."""
     general_limit: tuple[Window, ...] = ()
-    """For migration calls and read-backs together; token calls, about one an hour, are not counted."""
+    """For all calls together: batches, reverts, tokens, read-backs."""
     longest_hold: Seconds = 3660.0
     """The longest wait a server may ask for with a 429 (an hour's window and a minute); longer stops the run."""
 

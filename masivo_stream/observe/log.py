@@ -15,6 +15,7 @@ from masivo_stream.model.notices import (
     PhaseEnded,
     PhaseStarted,
     Progressed,
+    QuotaCorrected,
     RecordIsolated,
     Stopping,
     Visible,
@@ -28,6 +29,7 @@ EVENTS = (
     "batch_waits",
     "record_isolated",
     "limit_learned",
+    "quota_corrected",
     "waiting_visible",
     "visible",
     "progress",
@@ -65,6 +67,8 @@ class LogObserver:
                 self._log.warning("record_isolated", kind=kind, batch=batch, file=file, line=line, status=status)
             case LimitLearned(kind=kind, max_body_bytes=most):
                 self._log.warning("limit_learned", kind=kind, max_body_bytes=most)
+            case QuotaCorrected(seconds=seconds, foreign=foreign):
+                self._log.warning("quota_corrected", seconds=round(seconds, 1), foreign=foreign)
             case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
                 self._log.info("waiting_visible", kind=kind, seen=seen, probes=probes, next_probe=round(pause, 1))
             case Visible(kind=kind, seconds=seconds, confirmed=confirmed):

@@ -1,8 +1,6 @@
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
-from masivo_stream.core.classify import classify, wait_asked_for
+from masivo_stream.core.classify import classify
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.outcome import (
     Accepted,
@@ -125,53 +123,3 @@ def test_a_stop_does_not_quote_the_server(status):
 def test_the_words_never_decide(status, error):
     """Text that looks like another fault changes nothing."""
     assert verdict(classify(Answer(status=status, error=error, details=error))) == expected(status)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry_after": "0"}, 0.0),
-        ({"retry_after": "30"}, 30.0),
-        ({"retry_after": " 30 "}, 30.0),
-        ({"retry_after": "999999999999"}, 999_999_999_999.0),
-        ({"retry_after": "9" * 13}, None),
-        ({"retry_after": "9" * 5000}, None),
-        ({"retry_after": "-5"}, None),
-        ({"retry_after": "1.5"}, None),
-        ({"retry_after": "1e3"}, None),
-        ({"retry_after": "abc"}, None),
-        ({"retry_after": ""}, None),
-        ({"retry_after": "٣"}, None),
-        ({"retry_after": "²"}, None),
-        ({"reset": "12"}, 12.0),
-        ({"reset": "abc"}, None),
-        ({"retry_after": "5", "reset": "12"}, 12.0),
-        ({"retry_after": "12", "reset": "5"}, 12.0),
-        ({"retry_after": "abc", "reset": "5"}, 5.0),
-        ({"retry_after": "Sun, 06 Nov 1994 08:50:07 GMT", "date": DATE}, 30.0),
-        ({"retry_after": "Sun, 06 Nov 1994 09:50:07 +0100", "date": DATE}, 30.0),
-        ({"retry_after": "Sun, 06 Nov 1994 08:49:00 GMT", "date": DATE}, 0.0),
-        ({"retry_after": "Sun, 06 Nov 1994 08:50:07 GMT"}, None),
-        ({"retry_after": "Sun, 06 Nov 1994 08:50:07 GMT", "date": "today"}, None),
-        ({"retry_after": "Sun, 06 Nov 1994 08:50:07 GMT", "date": "Sun, 06 Nov 1994 08:49:37"}, None),
-        ({"retry_after": "Sun, 99 Nov 1994 08:50:07 GMT", "date": DATE}, None),
-        ({"retry_after": "Sun, 06 Nov 1994 08:50:07 GMT", "date": DATE, "reset": "40"}, 40.0),
-    ],
-)
-def test_the_wait_a_server_asks_for(headers, seconds):
-    """Whole seconds, or a date held against the answer's own; the longer of two; nothing where it is not legible."""
-    assert wait_asked_for(Answer(status=429, **headers)) == seconds
-
-
-header = st.none() | st.text(max_size=40) | st.text("0123456789 ,:+-GMTSunNov٣", max_size=40).map(DATE.__add__)
-
-
-@settings(max_examples=200)
-@given(st.integers(-5, 1000), header, header, header)
-@example(429, "Mon, 01 Jan 2024 00:00:00 +999999999999", None, DATE)
-def test_no_header_makes_it_raise(status, retry_after, reset, date):
-    """Headers are foreign text: whatever they hold, there is an outcome, and a wait is never negative."""
-    answer = Answer(status=status, retry_after=retry_after, reset=reset, date=date)
-    assert classify(answer) is not None
-    assert (wait_asked_for(answer) or 0.0) >= 0.0

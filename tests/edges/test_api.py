@@ -172,9 +172,10 @@ async def test_departure_is_told_once_when_bytes_leave(connect):
 
 
 async def test_the_answers_headers_are_handed_on(connect):
-    """Limits and dates as text: `classify` reads them."""
+    """Limits and dates as text: `core.allowance` reads them."""
     headers = {
         "Retry_After": "7",
+        "X_RateLimit_Limit": "1000",
         "X_RateLimit_Reset": "8",
         "X_RateLimit_Remaining": "0",
         "Date": "Mon, 01 Jan 2024 00:00:00 GMT",
@@ -182,7 +183,14 @@ async def test_the_answers_headers_are_handed_on(connect):
     async with serving(answering(answer("429 Too Many Requests", **headers))) as server:
         client = await connect(server.url)
         attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
-    assert attempt == Answer(status=429, retry_after="7", reset="8", date="Mon, 01 Jan 2024 00:00:00 GMT")
+    assert attempt == Answer(
+        status=429,
+        retry_after="7",
+        limit="1000",
+        remaining="0",
+        reset="8",
+        date="Mon, 01 Jan 2024 00:00:00 GMT",
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,21 +9,26 @@ import pytest
 from masivo_stream.core.pace import Pacer
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.quota import open_quota
-from masivo_stream.flow.gate import Gate, Ledger
+from masivo_stream.flow.gate import Gate, Ledger, Scope
+from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import OutageError, StorageError
 from masivo_stream.model.window import Window
 
+ACCEPTED = Answer(status=201)
 
-async def depart_many(clock, gate, count, connecting=0.0, latency=0.01):
+
+def gate_of(clock, *windows, quota=None, lost=print, **options):
+    return Gate([Scope("migration", Pacer(windows))], clock, Ledger(quota, lost), **options)
+
+
+async def depart_many(clock, gate, count, latency=0.01, answer=ACCEPTED):
     moments = []
 
     async def one():
         async with gate.departure() as departure:
-            await clock.sleep(connecting)
-            departure.left()
             moments.append(clock.now())
             await clock.sleep(latency)
-            departure.answered()
+            departure.answered(answer)
 
     async with anyio.create_task_group() as outer:
         outer.start_soon(clock.run)
@@ -34,25 +39,67 @@ async def depart_many(clock, gate, count, connecting=0.0, latency=0.01):
     return sorted(moments)
 
 
-@pytest.mark.parametrize("connecting", [0.0, 0.7])
-async def test_requests_leave_one_after_the_other(connecting):
-    """However many wait, they leave a window apart; what counts is when bytes leave, not when connecting began."""
+@pytest.mark.parametrize("latency", [0.0, 0.7, 3.0])
+async def test_requests_leave_one_after_the_other(latency):
+    """However many wait, they leave a window apart, and none waits for another one's answer."""
     clock = FakeClock()
-    moments = await depart_many(clock, Gate(Pacer([Window(1, 2.0)]), clock), 5, connecting)
+    moments = await depart_many(clock, gate_of(clock, Window(1, 2.0)), 5, latency)
     assert all(later - earlier >= 2.0 for earlier, later in pairwise(moments))
+    assert moments[-1] - moments[0] <= 4 * 2 * 2.0
 
 
 async def test_without_windows_nobody_waits():
-    """No limit means no order either: connecting side by side costs nothing."""
+    """No limit means no order either."""
     clock = FakeClock()
-    moments = await depart_many(clock, Gate(Pacer([]), clock), 20, connecting=1.0)
-    assert set(moments) == {1001.0}
+    assert set(await depart_many(clock, gate_of(clock), 20, latency=1.0)) == {1000.0}
+
+
+async def test_a_request_waits_for_all_its_scopes_at_once():
+    """While the account's window is full, no slot of the migration endpoints is used up, nor a request let out."""
+    clock = FakeClock()
+    migration, general = Scope("migration", Pacer([Window(1, 5.0)])), Scope("general", Pacer([Window(2, 60.0)]))
+    both, reads = Gate([migration, general], clock), Gate([general], clock)
+    moments = await depart_many(clock, reads, 1) + await depart_many(clock, both, 2)
+    assert moments[1] == moments[0] + 0.01
+    assert moments[2] - moments[0] >= 60.0
+    assert [scope.pacer.snapshot(clock.now()).departures for scope in (migration, general)] == [2, 3]
+
+
+async def test_what_was_not_sent_uses_no_slot():
+    """Connecting failed: the next one may leave at once."""
+    clock = FakeClock()
+    gate = gate_of(clock, Window(1, 5.0))
+    for _ in range(3):
+        async with gate.departure() as departure:
+            departure.unsent()
+    assert clock.now() == 1000.0
+
+
+async def test_what_went_unanswered_used_a_slot():
+    """Whatever ended it."""
+    clock = FakeClock()
+    gate = gate_of(clock, Window(1, 5.0))
+    with pytest.raises(ZeroDivisionError):
+        async with gate.departure():
+            raise ZeroDivisionError
+    assert (await depart_many(clock, gate, 1))[0] >= 1005.0
+
+
+async def test_nothing_remains_before_its_reset(tmp_path):
+    """What the server says of the window beyond our own account holds everybody, in the next process as well."""
+    clock = FakeClock()
+    spent = Answer(status=201, limit="1000", remaining="0", reset="600")
+    with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
+        moments = await depart_many(clock, gate_of(clock, Window(1, 5.0), quota=quota), 2, answer=spent)
+    with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
+        moments += await depart_many(clock, gate_of(clock, Window(1, 5.0), quota=quota), 1)
+    assert all(600.0 <= later - earlier <= 601.0 for earlier, later in pairwise(moments))
 
 
 async def test_a_hold_keeps_everybody():
     """A hold lets nothing leave before it ends."""
     clock = FakeClock()
-    gate = Gate(Pacer([Window(1, 0.1)]), clock)
+    gate = gate_of(clock, Window(1, 0.1))
     gate.hold(30)
     assert (await depart_many(clock, gate, 3))[0] >= 1030
 
@@ -60,7 +107,7 @@ async def test_a_hold_keeps_everybody():
 async def test_a_cancelled_wait_costs_no_slot():
     """Who is cancelled while waiting uses up nothing, and does not keep the others."""
     clock = FakeClock()
-    gate = Gate(Pacer([Window(1, 10.0)]), clock)
+    gate = gate_of(clock, Window(1, 10.0))
     await depart_many(clock, gate, 1)
 
     async def impatient():
@@ -73,7 +120,7 @@ async def test_a_cancelled_wait_costs_no_slot():
         tasks.cancel_scope.cancel()
     moments = await depart_many(clock, gate, 1)
     assert moments[0] == pytest.approx(1010, abs=0.1)
-    assert gate.pacer.snapshot(clock.now()).departures == 2
+    assert gate.scopes[0].pacer.snapshot(clock.now()).departures == 2
 
 
 async def test_two_runs_on_one_account_share_its_windows(tmp_path):
@@ -85,7 +132,7 @@ async def test_two_runs_on_one_account_share_its_windows(tmp_path):
             gates = []
             for _ in range(lives):
                 quota = files.enter_context(closing(open_quota(tmp_path / "quota.db", clock, boot="b")))
-                gates.append(Gate(Pacer([Window(1, 5.0), Window(4, 60.0)]), clock, Ledger("migration", quota, print)))
+                gates.append(gate_of(clock, Window(1, 5.0), Window(4, 60.0), quota=quota))
 
             async def work(gate, moments=moments):
                 moments.extend(await depart_many(clock, gate, 3))
@@ -103,7 +150,7 @@ async def test_a_quota_that_fails_is_left_behind(tmp_path):
     """It is told once, and the run goes on by its own memory."""
     clock, told = FakeClock(), []
     quota = open_quota(tmp_path / "quota.db", clock, boot="b")
-    gate = Gate(Pacer([Window(1, 5.0)]), clock, Ledger("migration", quota, told.append))
+    gate = gate_of(clock, Window(1, 5.0), quota=quota, lost=told.append)
     moments = await depart_many(clock, gate, 2)
     quota.close()
     moments += await depart_many(clock, gate, 2)
@@ -116,9 +163,9 @@ async def test_a_hold_too_long_to_wait_for_outlives_its_process(tmp_path):
     """A restart does not ask the server again, it ends at once, and says how long it would be."""
     clock = FakeClock()
     with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
-        Gate(Pacer([Window(1, 5.0)]), clock, Ledger("migration", quota, print)).hold(5000)
+        gate_of(clock, Window(1, 5.0), quota=quota).hold(5000)
     with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
-        gate = Gate(Pacer([Window(1, 5.0)]), clock, Ledger("migration", quota, print), longest_hold=3660)
+        gate = gate_of(clock, Window(1, 5.0), quota=quota, longest_hold=3660)
         with pytest.raises(OutageError, match="5000 s more"):
             async with gate.departure():
                 pass

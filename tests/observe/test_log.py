@@ -19,6 +19,7 @@ from masivo_stream.model.notices import (
     PhaseEnded,
     PhaseStarted,
     Progressed,
+    QuotaCorrected,
     RecordIsolated,
     Stopping,
     Visible,
@@ -118,6 +119,10 @@ CASES = [
     (
         LimitLearned(kind=EVENTS_KIND, max_body_bytes=500),
         {"event": "limit_learned", "level": "warning", "kind": "events", "max_body_bytes": 500},
+    ),
+    (
+        QuotaCorrected(seconds=600.04, foreign=7),
+        {"event": "quota_corrected", "level": "warning", "seconds": 600.0, "foreign": 7},
     ),
     (
         WaitingVisible(kind=EVENTS_KIND, seen=1, probes=3, next_probe=4.04),

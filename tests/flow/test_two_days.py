@@ -1,0 +1,179 @@
+"""Two days of virtual time on one account: what a server sees that enforces the vendor's windows on arrivals.
+
+Deliveries, gates and the quota file are the real ones; the server is the sandbox's limiter behind a road that takes its
+time. A process that ends in between leaves its requests under way; the next one knows the quota from the file.
+"""
+
+import random
+from contextlib import closing
+
+import anyio
+import pytest
+from virtual_time import LoopClock, run_virtually
+
+from masivo_stream.core.pace import ENOUGH, MARGIN, UNSEEN
+from masivo_stream.core.retry import Health, RetryPolicy
+from masivo_stream.core.tally import Tally
+from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.quota import open_quota
+from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.opening import make_gates
+from masivo_stream.flow.upload import Delivery
+from masivo_stream.model import contract
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.window import parse_window
+from masivo_stream.sandbox.limits import Limiter, Passed
+
+DAYS = 2
+DEV, PROD = contract.MIGRATION_WINDOWS_DEV, contract.MIGRATION_WINDOWS_PROD
+POLICY = RetryPolicy(first_delay=1, longest_delay=60, outage_limit=3600, longest_hold=3660)
+
+
+class Account:
+    """The server's side: it answers as the vendor says, and remembers what it let in and what it refused."""
+
+    def __init__(self, windows, forth, back, *, foreign_every=None):
+        self.limiter = Limiter(map(parse_window, windows))
+        self.forth, self.back, self.foreign_every = forth, back, foreign_every
+        self.accepted, self.refused = [], []
+
+    async def arrive(self, clock, number):
+        await clock.sleep(self.forth())
+        now = clock.now()
+        verdict = self.limiter.arrive(now)
+        passed = isinstance(verdict, Passed)
+        (self.accepted if passed else self.refused).append((now, number))
+        quota = verdict.quota
+        headers = {"limit": str(quota.limit), "remaining": str(quota.remaining), "reset": str(quota.reset)}
+        await clock.sleep(self.back())
+        return Answer(status=201, **headers) if passed else Answer(status=429, retry_after=headers["reset"], **headers)
+
+    async def someone_else(self, clock):
+        """Another program uses the account, and knows nothing of us."""
+        while True:
+            await clock.sleep(self.foreign_every)
+            self.limiter.arrive(clock.now())
+
+
+class Client:
+    """One process's way to the account; the road goes on when the process is gone."""
+
+    def __init__(self, account, clock, road):
+        self.account, self.clock, self.road = account, clock, road
+
+    async def prepare(self):
+        return "token"
+
+    def fresh(self, token):
+        return True
+
+    def renew(self, token):
+        return True
+
+    async def send(self, kind, body, token, departed):
+        departed()
+        answered, came = [], anyio.Event()
+
+        async def travel():
+            answered.append(await self.account.arrive(self.clock, int(body)))
+            came.set()
+
+        self.road.start_soon(travel)
+        await came.wait()
+        return answered[0]
+
+
+class Keeper:
+    """Keeps account of nothing."""
+
+    async def begin(self, batch):
+        pass
+
+    async def conclude(self, batch, decision):
+        pass
+
+    def notify(self, notice):
+        pass
+
+
+async def live(tmp_path, account, windows, *, ends_after):
+    """Send from a queue that never ends, in processes of which each ends in the middle of what it is doing."""
+    clock, queue = LoopClock(), iter(range(1_000_000))
+    async with anyio.create_task_group() as road:
+        if account.foreign_every:
+            road.start_soon(account.someone_else, clock)
+        while clock.now() < DAYS * 86_400:
+            with closing(open_quota(tmp_path / "quota.db", clock, boot="boot")) as quota:
+                settings = load_settings(flags={"limit": ",".join(windows)})
+                gate = make_gates(settings, clock, quota).kinds[Kind.EVENTS]
+                delivery = Delivery(
+                    Kind.EVENTS,
+                    sender=Client(account, clock, road),
+                    gate=gate,
+                    policy=POLICY,
+                    brake=Brake(clock, drain_time=0),
+                    clock=clock,
+                    chance=lambda: 0.5,
+                    health=Health(),
+                    tally=Tally(CONTRACTS[Kind.EVENTS]),
+                    observer=Keeper(),
+                )
+
+                async def upload(delivery=delivery):
+                    for number in queue:
+                        batch = Batch(id=str(number), kind=Kind.EVENTS, entries=(), items=0, body=b"%d" % number)
+                        await delivery.deliver(batch, Keeper())
+
+                left = DAYS * 86_400 - clock.now()
+                with anyio.move_on_after(min(left, ends_after() if ends_after else left)):
+                    async with anyio.create_task_group() as uploaders:
+                        uploaders.start_soon(upload)
+                        uploaders.start_soon(upload)
+        road.cancel_scope.cancel()
+
+
+def allowed(windows):
+    """How many requests the windows let in over the days: the tightest in the long run."""
+    return min(window.limit * (DAYS * 86_400 / window.seconds) for window in map(parse_window, windows))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("windows", [DEV, PROD], ids=["dev", "prod"])
+@pytest.mark.parametrize("jitter", [0.0, 0.3], ids=["steady", "jitter"])
+@pytest.mark.parametrize("restarts", [False, True], ids=["one process", "restarts"])
+def test_every_slot_is_used_and_nothing_is_throttled(windows, jitter, restarts, tmp_path):
+    """No 429 in two days; lost is what the margin and the road's spread cost, and a little after each restart."""
+    chance = random.Random(f"{windows} {jitter} {restarts}")
+    account = Account(windows, lambda: 0.05 + chance.uniform(0, jitter), lambda: 0.05)
+    lives = []
+
+    def ends_after():
+        lives.append(chance.uniform(60, 7200))
+        return lives[-1]
+
+    run_virtually(lambda: live(tmp_path, account, windows, ends_after=ends_after if restarts else None))
+    assert account.refused == []
+    numbers = [number for _, number in account.accepted]
+    assert numbers == sorted(set(numbers))
+    each, latest = 5.0, 0.1 + jitter
+    lost = (MARGIN + jitter) * len(numbers) + (1 + len(lives)) * (UNSEEN + each + ENOUGH * latest)
+    assert len(numbers) >= allowed(windows) - lost / each
+    if not (jitter or restarts):
+        assert len(numbers) >= 0.99 * allowed(windows)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_another_program_on_the_account_costs_little_more_than_what_it_takes(tmp_path):
+    """It is learned from 429s and headers; what is throttled is sent again, in order, and nothing is lost."""
+    chance = random.Random(7)
+    account = Account(PROD, lambda: 0.05 + chance.uniform(0, 0.1), lambda: 0.05, foreign_every=97.0)
+    run_virtually(lambda: live(tmp_path, account, PROD, ends_after=None))
+    foreign = DAYS * 86_400 / account.foreign_every
+    numbers = sorted(number for _, number in account.accepted)
+    assert numbers == list(range(len(numbers)))
+    assert len(account.refused) <= 2 * foreign
+    assert len(numbers) >= 0.9 * (allowed(PROD) - 2 * foreign)
