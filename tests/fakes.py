@@ -148,6 +148,9 @@ class RecordingJournal:
         await self._note("found", progress, sync)
         self.log.append(("found", batch.body))
 
+    async def learn_limit(self, max_body_bytes):
+        self.learned = max_body_bytes
+
     async def note(self, kind, progress, sync):
         await self._note("note", progress, sync)
         self.noted += 1

@@ -20,7 +20,7 @@ from masivo_stream.flow.resume import match_sources
 from masivo_stream.flow.run import Run
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted
-from masivo_stream.model.notices import BatchSent
+from masivo_stream.model.notices import BatchSent, PhaseStarted
 from masivo_stream.model.summary import Summary
 
 
@@ -75,6 +75,8 @@ class Ending:
     requests: int
     moody: int
     """Requests that met a server in a mood."""
+    begun: set[Kind]
+    """Kinds it came to."""
 
 
 @dataclass
@@ -110,7 +112,8 @@ class World:
         """
         life, requests, moody = Life(process.dies_at), len(self.server.attempts), self.server.moody
         summary = run_virtually(self._live, process, life, begin=self.now)
-        ending = Ending(process, summary, len(self.server.attempts) - requests, self.server.moody - moody)
+        attempts, moods = len(self.server.attempts) - requests, self.server.moody - moody
+        ending = Ending(process, summary, attempts, moods, self.begun)
         self.endings.append(ending)
         for attempt in self.server.attempts[requests:]:
             attempt.forgotten = summary is None
@@ -135,6 +138,7 @@ class World:
             finally:
                 self.now = clock.now()
                 self.told.update(_accepted(observer.notices))
+                self.begun = {notice.kind for notice in observer.notices if isinstance(notice, PhaseStarted)}
 
     async def _migrate(self, process, life, clock, state, journal, quota, observer):
         settings = load_settings(

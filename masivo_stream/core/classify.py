@@ -54,7 +54,7 @@ def _answer(answer: Answer) -> Outcome:
         return _redirect(status)
     match status:
         case 400 | 409 | 422:
-            return Refused(status, _words(answer))
+            return Refused(status, _words(answer), answer.error, answer.details)
         case 401:
             return Unauthorized()
         case 403:

@@ -109,6 +109,8 @@ class Pacer:
         self._held_until = 0.0
         self._numbers = self._own = 0
         self._latencies: deque[float] = deque(maxlen=REMEMBERED)
+        self._slowest = self._quickest = 0.0
+        """The largest of them, and what the next one will need at least."""
 
     @property
     def horizon(self) -> float:
@@ -133,22 +135,21 @@ class Pacer:
         return self._earliest(now, known_only=False)
 
     def _earliest(self, now: float, *, known_only: bool) -> float:
-        earliest, smallest = self._held_until, self._smallest()
+        earliest = self._held_until
         for window in self._windows:
             if len(self._flights) >= window.limit:
                 opening = self._flights[-window.limit]
                 arrival = opening.arrived if known_only else self._arrival(opening, now)
-                guard = max(arrival - smallest - opening.departed, 0.0) + MARGIN
+                guard = max(arrival - self._quickest - opening.departed, 0.0) + MARGIN
                 earliest = max(earliest, opening.departed + window.seconds + min(guard, window.seconds))
         return earliest
 
     def _arrival(self, opening: _Flight, now: float) -> float:
         """Return until when `opening` and all that departed before it have arrived, as far as that is known."""
-        slowest = max(self._latencies, default=0.0)
         latest = opening.arrived
         for flight in self._under_way.values():
             if flight.number <= opening.number:
-                latest = max(latest, now, flight.departed + slowest)
+                latest = max(latest, now, flight.departed + self._slowest)
         return latest
 
     def depart(self, now: float) -> int:
@@ -168,7 +169,7 @@ class Pacer:
         """Record that a request was answered, and learn from how long that took."""
         flight = self._under_way.pop(ticket, None)
         if flight is not None:
-            self._latencies.append(now - flight.departed)
+            self._learn(now - flight.departed)
             self._reach(ticket, now)
 
     def lost(self, ticket: int, now: float) -> None:
@@ -180,8 +181,7 @@ class Pacer:
     def count_other(self, departed: float, answered: float | None) -> int:
         """Record a departure of another process; returns its ticket. Where its answer was not seen, it is guessed."""
         ticket = self._depart(departed)
-        slowest = max(self._latencies, default=0.0)
-        self.lost(ticket, departed + max(UNSEEN, slowest) if answered is None else answered)
+        self.lost(ticket, departed + max(UNSEEN, self._slowest) if answered is None else answered)
         return ticket
 
     def other_answered(self, ticket: int, answered: float) -> None:
@@ -245,14 +245,13 @@ class Pacer:
         waiting = max((now - flight.departed for flight in self._under_way.values()), default=0.0)
         return PaceSnapshot(
             windows=uses,
-            guard=max(waiting, max(self._latencies, default=0.0)) - self._smallest() + MARGIN,
+            guard=max(waiting, self._slowest) - self._quickest + MARGIN,
             held_until=self._held_until,
             departures=self._own,
         )
 
-    def _smallest(self) -> float:
-        known = len(self._latencies)
-        if known < ENOUGH:
-            return 0.0
-        smallest, largest = min(self._latencies), max(self._latencies)
-        return max(0.0, smallest - (largest - smallest) * CAUTION / math.sqrt(known))
+    def _learn(self, latency: float) -> None:
+        self._latencies.append(latency)
+        known, smallest, self._slowest = len(self._latencies), min(self._latencies), max(self._latencies)
+        if known >= ENOUGH:
+            self._quickest = max(0.0, smallest - (self._slowest - smallest) * CAUTION / math.sqrt(known))

@@ -137,7 +137,7 @@ class QuotaFile:
             StorageError: the file cannot be written.
         """
         now = self._clock.now()
-        with _translated(), self._writing():
+        with _translated():
             for number in numbers:
                 self._connection.execute("UPDATE departures SET answered = ? WHERE id = ?", (now, number))
 
@@ -147,7 +147,7 @@ class QuotaFile:
         Raises:
             StorageError: the file cannot be written.
         """
-        with _translated(), self._writing():
+        with _translated():
             for number in numbers:
                 self._connection.execute("DELETE FROM departures WHERE id = ?", (number,))
 

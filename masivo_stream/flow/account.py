@@ -22,7 +22,7 @@ from masivo_stream.flow.missing import Missing, hash_customer
 from masivo_stream.flow.unanswered import Unanswered
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.outcome import Accepted
+from masivo_stream.model.outcome import Accepted, Refused
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Blank, Entry, Judgement, Place, Rejected, reject_entry
@@ -94,6 +94,10 @@ class Journal(Protocol):
 
     async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
         """Note how far the kind has come."""
+        ...
+
+    async def learn_limit(self, max_body_bytes: int) -> None:
+        """Note that the server takes no larger bodies."""
         ...
 
 
@@ -280,8 +284,10 @@ class Account:
             case Settle(Accepted(at=at)):
                 state = ACCEPTED
                 self._accept(batch, at)
+            case Settle(Refused(status=status)):
+                state, why = REFUSED, str(status)  # which batches hold a culprit still is read from these
             case Settle():
-                state = REFUSED
+                state, why = REFUSED, "too large"
             case Hold(why) | Halt(why=why, in_doubt=True) if not CONTRACTS[self.kind].repeatable:
                 state = IN_DOUBT
                 self.release(batch.entries)
@@ -332,6 +338,10 @@ class Account:
     async def stay_in_doubt(self, batch: str, why: str) -> None:
         """Note that an attempt has not settled a batch in doubt."""
         await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._dead_letters.sync, why=why)
+
+    async def learn_limit(self, max_body_bytes: int) -> None:
+        """Note that the server takes no larger bodies: the next process need not find that out again."""
+        await self._journal.learn_limit(max_body_bytes)
 
     async def note(self) -> None:
         """Note how far the kind has come.

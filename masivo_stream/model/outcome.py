@@ -17,6 +17,10 @@ class Refused(Struct, frozen=True):
 
     status: int
     message: str
+    complaint: str = ""
+    """The general part of its words."""
+    details: str = ""
+    """The rest: it may name the culprits."""
 
 
 class TooLarge(Struct, frozen=True):

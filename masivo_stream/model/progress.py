@@ -132,6 +132,16 @@ class Doubt(Struct, frozen=True):
     why: str
 
 
+class Suspects(Struct, frozen=True):
+    """Records among which a culprit is: they were refused together."""
+
+    batch: str
+    status: int
+    references: tuple[Reference, ...]
+    alone: bool
+    """There is one, and it was refused alone."""
+
+
 Covered = dict[tuple[int, int], frozenset[int] | None]
 """Records that have a fate already, by source and line: these items of them, or None for all."""
 
@@ -154,3 +164,5 @@ class Resume(Struct, frozen=True, kw_only=True):
     """Batches that were on the wire when the process before ended: in doubt."""
     unanswered: dict[str, set[tuple[int, int]]] = {}
     """Source and line of records that may have been applied and are sent again, by batch."""
+    suspects: tuple[Suspects, ...] = ()
+    """Where isolation was: these are not read again (they are `covered`), it goes on with them."""

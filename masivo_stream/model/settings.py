@@ -57,6 +57,9 @@ class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     open_batches: Annotated[int, Meta(ge=1, le=4096)] = 16
     """Transactions batches kept open to find each customer the best place; bounds memory."""
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1_000_000_000)] = contract.MAX_BODY_BYTES
+    isolation_budget: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 1000
+    """Refused requests of a kind before a run stops (exit 7): so many culprits are a fault to be mended where it
+    was made. At the vendor's limits they take 83 minutes. 0 is no budget; each process has its own."""
     drain_time: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
     """How long requests in flight may finish after a stop signal."""
 

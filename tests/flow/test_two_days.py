@@ -142,8 +142,7 @@ def allowed(windows):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("windows", [DEV, PROD], ids=["dev", "prod"])
-@pytest.mark.parametrize("jitter", [0.0, 0.3], ids=["steady", "jitter"])
-@pytest.mark.parametrize("restarts", [False, True], ids=["one process", "restarts"])
+@pytest.mark.parametrize(("jitter", "restarts"), [(0.0, False), (0.3, True)], ids=["steady", "jitter and restarts"])
 def test_every_slot_is_used_and_nothing_is_throttled(windows, jitter, restarts, tmp_path):
     """No 429 in two days; lost is what the margin and the road's spread cost, and a little after each restart."""
     chance = random.Random(f"{windows} {jitter} {restarts}")

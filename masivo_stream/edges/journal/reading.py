@@ -1,16 +1,19 @@
 """What the journal knows, asked before the work begins and after it, and by `status` at any time."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from masivo_stream.core import statements as say
 from masivo_stream.core.covered import cover
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
+from masivo_stream.core.suspects import RefusedBatch, suspects
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference
+from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference, Suspects
+from masivo_stream.model.reason import Reason
 
 
 class _Rows(list[tuple[Any, ...]]):
@@ -156,8 +159,24 @@ class JournalReader:
         row = self._ask("SELECT figures FROM progress WHERE kind = ?", (kind,)).fetchone()
         return None if row is None else say.read_figures(row[0])
 
-    def covered(self, kind: Kind, source: int, line: int) -> Covered:
-        """Return which records from a line on have a fate already."""
+    def suspects(self, kind: Kind, covered: Covered) -> list[Suspects]:
+        """Return the records among which a culprit is; `covered` are those that have a fate."""
+        rows = self._ask(
+            "SELECT id, why, refs FROM batches WHERE kind = ? AND state = ? AND refs IS NOT NULL", (kind, REFUSED)
+        )
+        refused = [
+            RefusedBatch(batch, int(why), say.read_references(refs)) for batch, why, refs in rows if why.isdigit()
+        ]
+        culprits = self._ask("SELECT source, line FROM dead WHERE kind = ? AND reason = ?", (kind, Reason.REFUSED))
+        return suspects(refused, covered, {(source, line) for source, line in culprits})
+
+    def max_body_bytes(self) -> int | None:
+        """Return the size of body that a 413 has taught, None where there was none."""
+        row = self._ask("SELECT value FROM meta WHERE name = 'max_body_bytes'").fetchone()
+        return None if row is None else int(row[0])
+
+    def covered(self, kind: Kind, source: int, line: int, *, also: Iterable[Reference] = ()) -> Covered:
+        """Return which records from a line on have a fate already; `also` are counted among them."""
         batches = self._ask(
             "SELECT refs FROM batches WHERE kind = ? AND state IN (?, ?, ?) AND (high_source, high_line) >= (?, ?)",
             (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),
@@ -166,7 +185,7 @@ class JournalReader:
             "SELECT source, line, indexes FROM dead WHERE kind = ? AND (source, line) >= (?, ?)", (kind, source, line)
         )
         return cover(
-            (reference for (blob,) in batches for reference in say.read_references(blob)),
+            chain(also, (reference for (blob,) in batches for reference in say.read_references(blob))),
             ((source, line, say.read_indexes(blob)) for source, line, blob in dead),
         )
 

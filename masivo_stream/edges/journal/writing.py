@@ -37,11 +37,13 @@ class Journal(JournalReader):
         checkpoint = say.read_place(row[1])
         with translated():
             doubtful = self._interrupted(kind)
+        suspects = self.suspects(kind, self.covered(kind, checkpoint.source, checkpoint.line))
+        held = [reference for found in suspects for reference in found.references]
         return Resume(
             start=checkpoint,
             frontier=say.read_place(row[0]),
             figures=say.read_figures(row[2]),
-            covered=self.covered(kind, checkpoint.source, checkpoint.line),
+            covered=self.covered(kind, checkpoint.source, checkpoint.line, also=held),
             consumed=self.consumed(kind),
             letters_bytes=row[3],
             letters_crc=row[4],
@@ -49,6 +51,7 @@ class Journal(JournalReader):
             read_all=self.read_all(kind),
             doubtful=doubtful,
             unanswered=self.unanswered(kind),
+            suspects=tuple(suspects),
         )
 
     def _interrupted(self, kind: Kind) -> tuple[str, ...]:
@@ -92,6 +95,10 @@ class Journal(JournalReader):
     def rest(self) -> None:
         """Bring everything into the one file, which may be moved then."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def learn_limit(self, max_body_bytes: int) -> None:
+        """Note that the server takes no larger bodies."""
+        await self._write([("INSERT OR REPLACE INTO meta VALUES ('max_body_bytes', ?)", (max_body_bytes,))])
 
     async def take_note(self, what: str, detail: str, *, batch: str = "") -> None:
         """Note what a person decided."""

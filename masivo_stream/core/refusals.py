@@ -1,0 +1,62 @@
+"""Tell when refusals are not about records any more: stop, rather than spend thousands of requests to find that out.
+
+Three signs, the surest first:
+
+* nothing of the kind was ever accepted, and SYSTEMATIC refusals in a row say the same: a fault of the whole export, the
+  account or the address. The same words about different records quote none of them, so they can be told;
+* IN_A_ROW refusals without an acceptance, whatever they say;
+* more refusals in all than the budget: so many culprits are a fault that should be mended where the export is made.
+"""
+
+from masivo_stream.core.retry import Halt
+from masivo_stream.model.errors import ExitCode
+
+SYSTEMATIC = 20
+"""To find a record that is alone to blame takes eleven refusals at most, and the next batch is accepted then."""
+
+IN_A_ROW = 50
+"""To find four culprits that stand side by side takes fewer."""
+
+
+class Refusals:
+    """Count the refusals of one kind. `accepted_before`: something of it was accepted by an earlier process."""
+
+    def __init__(self, budget: int, *, accepted_before: bool = False) -> None:
+        """Stop after `budget` refusals in all; 0 is no budget."""
+        self._budget = budget
+        self._ever = accepted_before
+        self._in_all = self._in_a_row = 0
+        self._complaints: set[str] = set()
+        """What refusals say since the last acceptance; two are as good as many."""
+
+    def accepted(self) -> None:
+        """Note that a request was accepted."""
+        self._ever, self._in_a_row = True, 0
+        self._complaints.clear()
+
+    def refused(self, status: int, complaint: str) -> Halt | None:
+        """Note that a request was refused, with the general words `complaint`; returns why to stop, if that is so."""
+        self._in_all += 1
+        self._in_a_row += 1
+        if len(self._complaints) < 2:  # noqa: PLR2004 - one, or not one
+            self._complaints.add(complaint)
+        if not self._ever and self._in_a_row >= SYSTEMATIC and len(self._complaints) == 1:
+            said = f": {complaint}" if complaint else ""
+            return Halt(
+                ExitCode.DENIED,
+                f"{self._in_a_row} requests in a row were refused with {status}, and nothing was ever accepted{said}",
+                "it is not about single records: check account, base_url and the export's fields",
+            )
+        if self._in_a_row >= IN_A_ROW:
+            return Halt(
+                ExitCode.DENIED,
+                f"{self._in_a_row} requests in a row were refused with {status}, nothing was accepted",
+                "see the messages of the last dead letters; check account, base_url and the export's fields",
+            )
+        if self._budget and self._in_all >= self._budget:
+            return Halt(
+                ExitCode.DENIED,
+                f"{self._in_all} requests were refused, as many as isolation_budget allows",
+                "the dead letters say why: mend the export, or start again with a fresh budget, or raise it",
+            )
+        return None
