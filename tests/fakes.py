@@ -8,13 +8,16 @@ import anyio.lowlevel
 from masivo_stream.core.decode import Decoder
 from masivo_stream.core.pace import Pacer
 from masivo_stream.core.pack import Packer
+from masivo_stream.core.refusals import Refusals
 from masivo_stream.core.retry import Health, RetryPolicy
 from masivo_stream.core.tally import Tally
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.burial import Burial
 from masivo_stream.flow.gate import Gate, Scope
+from masivo_stream.flow.isolator import Isolator
 from masivo_stream.flow.judge import Source
 from masivo_stream.flow.missing import Missing
 from masivo_stream.flow.phase import Phase
@@ -201,6 +204,7 @@ class Bench:
         block_bytes=65536,
         hand_off=2,
         missing=NOBODY,
+        isolation_budget=1000,
     ):
         self.kind = kind
         self.clock = FakeClock()
@@ -236,13 +240,19 @@ class Bench:
             clock=self.clock,
             remember_accepted=3,
         )
+        burial, refusals = Burial(self.account, self), Refusals(isolation_budget)
         self.phase = Phase(
             [Source(found, number) for number, found in enumerate(find_inputs(paths))],
             account=self.account,
             decoder=Decoder(kind, max_line_bytes=1 << 20, remember_ids=10_000),
             packer=packer,
             delivery=self.delivery,
-            finder=self,
+            burial=burial,
+            isolator=Isolator(
+                delivery=self.delivery, account=self.account, burial=burial, refusals=refusals, observer=self.memory
+            ),
+            refusals=refusals,
+            suspected=(),
             brake=self.brake,
             clock=self.clock,
             observer=self.memory,

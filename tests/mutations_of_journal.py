@@ -99,6 +99,14 @@ COMMITS = (
 
 RESTART = (
     Mutation(
+        "where isolation stood is forgotten",
+        "core/suspects.py",
+        "    return found\n",
+        "    return []\n",
+        "A restart sends once more what must be refused, and begins to halve it anew.",
+        ("flow/test_isolation.py::test_isolation_goes_on_where_its_process_died",),
+    ),
+    Mutation(
         "what was on the wire is forgotten",
         "edges/journal/writing.py",
         "        return tuple(row[0] for row in rows)\n",

@@ -11,8 +11,8 @@ Three signs, the surest first:
 from masivo_stream.core.retry import Halt
 from masivo_stream.model.errors import ExitCode
 
-SYSTEMATIC = 20
-"""To find a record that is alone to blame takes eleven refusals at most, and the next batch is accepted then."""
+SYSTEMATIC = 25
+"""A record that is alone to blame in its batch takes eleven refusals to find, and two batches may be at it at once."""
 
 IN_A_ROW = 50
 """To find four culprits that stand side by side takes fewer."""

@@ -37,7 +37,7 @@ def suspects(refused: Iterable[RefusedBatch], covered: Covered, culprits: set[Pl
         alone = len(batch.references) == 1
         # One that is left by elimination has not been refused in any smaller company: it travels with others.
         if len(left) > 1 or (left and alone):
-            found.append(Suspects(batch.id, batch.status, left, alone))
+            found.append(Suspects(batch.id, batch.status, left))
             taken |= places
     return found
 

@@ -5,40 +5,38 @@ over (the unsuspected part of a refused one, a body the server found too large) 
 travels with others. The phase is done when everything read has a fate. Where entries stand is the account's business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import aclosing
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from masivo_stream.core.decode import Decoder
-from masivo_stream.core.isolate import Isolation
 from masivo_stream.core.pack import Packed, Packer
-from masivo_stream.core.retry import Halt, Hold, Settle
+from masivo_stream.core.refusals import Refusals
+from masivo_stream.core.retry import Halt, Settle
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.burial import Burial
+from masivo_stream.flow.isolator import Isolator, Suspected, TooLargePart
 from masivo_stream.flow.judge import Source, judge_sources
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.unanswered import Finder
 from masivo_stream.flow.upload import Delivery, halt_error
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS
-from masivo_stream.model.errors import (
-    DeniedError,
-    InputError,
-    MasivoStreamError,
-)
-from masivo_stream.model.notices import LimitLearned, PhaseEnded, PhaseStarted, Progressed, RecordIsolated
+from masivo_stream.model.errors import InputError, MasivoStreamError
+from masivo_stream.model.notices import LimitLearned, PhaseEnded, PhaseStarted, Progressed
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry, Rejected, reject_entry
-
-MOST_REFUSALS = 50
-"""Refused requests in a row before the run stops: to find four culprits that stand side by side takes fewer."""
+from masivo_stream.model.record import reject_entry
 
 PROGRESS_EVERY = 1.0
 """Seconds between two notices of progress."""
+
+
+Parcel = Batch | Suspected
+"""What is handed to an uploader."""
 
 
 class Phase:
@@ -52,7 +50,10 @@ class Phase:
         decoder: Decoder,
         packer: Packer,
         delivery: Delivery,
-        finder: Finder,
+        burial: Burial,
+        isolator: Isolator,
+        refusals: Refusals,
+        suspected: Sequence[Suspected],
         brake: Brake,
         clock: Clock,
         observer: Observer,
@@ -61,15 +62,19 @@ class Phase:
         block_bytes: int,
         max_line_bytes: int,
     ) -> None:
-        """Join the parts; the numbers are the settings of the same names. `packer` is the account's, too."""
+        """Join the parts; the numbers are the settings of the same names. `packer` is the account's, too.
+
+        `suspected` is what isolation is to go on with.
+        """
         self.account, self.kind, self._sources = account, account.kind, sources
-        self._decoder, self._packer, self._delivery, self._finder = decoder, packer, delivery, finder
+        self._decoder, self._packer, self._delivery = decoder, packer, delivery
+        self._burial, self._isolator, self._refusals, self._suspected = burial, isolator, refusals, suspected
         self._brake, self._clock, self._observer = brake, clock, observer
         self._uploaders, self._hand_off = uploaders, hand_off
         self._block_bytes, self._max_line_bytes = block_bytes, max_line_bytes
         self.input_error: InputError | None = None
-        self._refusals = 0
-        """Refused requests in a row."""
+        self._largest_accepted = 0
+        """The largest body the server has taken, in bytes."""
         self._changed = anyio.Event()
         self._told = clock.now()
         self._bytes_read = 0
@@ -82,9 +87,10 @@ class Phase:
     async def run(self) -> None:
         """Go through all sources until everything has a fate, or the brake is pulled."""
         self.account.start()
+        self.account.hand_over(suspected.batch for suspected in self._suspected)
         size = sum(source.input.size for source in self._sources)
         self._observer.notify(PhaseStarted(kind=self.kind, files=len(self._sources), size=size))
-        send, receive = anyio.create_memory_object_stream[Batch](self._hand_off)
+        send, receive = anyio.create_memory_object_stream[Parcel](self._hand_off)
         try:
             with send, receive:
                 async with anyio.create_task_group() as tasks:
@@ -105,15 +111,17 @@ class Phase:
 
     # The producer.
 
-    async def _produce(self, batches: MemoryObjectSendStream[Batch]) -> None:
+    async def _produce(self, batches: MemoryObjectSendStream[Parcel]) -> None:
         with batches:  # closed, the uploaders end when they have emptied it
             try:
+                for suspected in self._suspected:
+                    await batches.send(suspected)
                 await self._read(batches)
                 await self._finish(batches)
             except MasivoStreamError as error:
                 self._brake.pull(error)
 
-    async def _read(self, batches: MemoryObjectSendStream[Batch]) -> None:
+    async def _read(self, batches: MemoryObjectSendStream[Parcel]) -> None:
         judged_blocks = judge_sources(
             self._sources, self._decoder, block_bytes=self._block_bytes, max_line_bytes=self._max_line_bytes
         )
@@ -128,21 +136,23 @@ class Phase:
         except InputError as error:
             self.input_error = error  # what was read before it is still delivered
 
-    async def _pack(self, batches: MemoryObjectSendStream[Batch]) -> None:
+    async def _pack(self, batches: MemoryObjectSendStream[Parcel]) -> None:
         await self._hand_over(self._packer.feed(self.account.take_to_pack()), batches)
 
-    async def _hand_over(self, packed: Packed, batches: MemoryObjectSendStream[Batch]) -> None:
+    async def _hand_over(self, packed: Packed, batches: MemoryObjectSendStream[Parcel]) -> None:
         alone = [(large, make_batch(self.kind, [large.entry])) for large in packed.oversized]
         self.account.hand_over(packed.batches)  # all of them, before the first one waits for anything
         self.account.hand_over([batch for _, batch in alone])
         for large, batch in alone:
             message = f"does not fit a request of {large.max_body_bytes} bytes"
-            await self._bury(reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items), large.entry)
+            await self._burial.bury(
+                reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items), large.entry
+            )
             self.account.done_with(batch)
         for batch in packed.batches:
             await batches.send(batch)
 
-    async def _finish(self, batches: MemoryObjectSendStream[Batch]) -> None:
+    async def _finish(self, batches: MemoryObjectSendStream[Parcel]) -> None:
         """Send what is left in the packer, and what comes back from refused batches, until nothing does."""
         while True:
             await self._hand_over(Packed(self._packer.flush(), []), batches)
@@ -155,11 +165,15 @@ class Phase:
 
     # The uploaders.
 
-    async def _upload(self, batches: MemoryObjectReceiveStream[Batch]) -> None:
-        async for batch in batches:
+    async def _upload(self, batches: MemoryObjectReceiveStream[Parcel]) -> None:
+        async for parcel in batches:
             try:
-                await self._deliver(batch)
-                self.account.done_with(batch)
+                if isinstance(parcel, Suspected):
+                    await self._take_apart(self._isolator.go_on(parcel))
+                    self.account.done_with(parcel.batch)
+                else:
+                    await self._deliver(parcel)
+                    self.account.done_with(parcel)
             except MasivoStreamError as error:
                 self._brake.pull(error)
             self._changed.set()
@@ -171,102 +185,36 @@ class Phase:
             return
         match await self._delivery.deliver(batch, self.account):
             case Settle(Accepted()):
-                self._refusals = 0
+                self._refusals.accepted()
+                self._largest_accepted = max(self._largest_accepted, len(batch.body))
             case Settle(TooLarge(message)):
                 await self._make_smaller(batch, message)
             case Settle(Refused() as refused):
-                if not await self._clear_up(batch.entries):
-                    await self._isolate(batch, refused)
+                if not await self._burial.clear_up(batch.entries):
+                    await self._take_apart(self._isolator.isolate(batch, refused))
             case Halt() as halt:
                 raise halt_error(halt, f"batch {batch.id} of {self.kind}")
 
-    async def _clear_up(self, refused: Sequence[Entry], others: Sequence[Entry] = ()) -> bool:
-        """Settle those of `refused` that arrived by an attempt whose answer was lost; all the rest travels anew.
-
-        Returns whether there were any; if not, nothing has changed.
-        """
-        found = await self._finder.find(self.account.unanswered.fresh(refused), patient=True)
-        if not found:
-            return False
-        with anyio.CancelScope(shield=True):
-            await self.account.find(found)
-        arrived = {id(entry) for entry in found}
-        self.account.give_back([entry for entry in (*refused, *others) if id(entry) not in arrived])
-        return True
-
-    async def _bury(self, letter: Rejected, entry: Entry) -> bool:
-        """Make an entry a dead letter, unless it arrived by an attempt whose answer was lost; whether it is one."""
-        suspect = bool(self.account.unanswered.among([entry]))
-        refused = CONTRACTS[self.kind].repeatable and letter.reason is Reason.REFUSED  # for another record of it?
-        there = (suspect or refused) and bool(await self._finder.find([entry], patient=suspect))
-        if there and suspect:
-            with anyio.CancelScope(shield=True):
-                await self.account.find([entry])
-            return False
-        self.account.bury(entry, letter, arrived=there)
-        return True
-
-    async def _isolate(self, batch: Batch, refused: Refused) -> None:
-        """Find the entry a batch is refused for, while what is cleared on the way arrives."""
-        self._count_refusal(refused)
-        isolation = Isolation(batch.entries)
-        while not isolation.done:
-            part = make_batch(self.kind, isolation.part)
-            match await self._delivery.deliver(part, self.account):
-                case Settle(Accepted()):
-                    self._refusals = 0
-                    isolation.settle(accepted=True)
-                case Settle(Refused() as refused):
-                    if await self._clear_up(part.entries, isolation.left):
-                        return
-                    self._count_refusal(refused)
-                    isolation.settle(accepted=False)
-                case Settle(TooLarge(message)):
-                    self.account.give_back(isolation.left)
-                    await self._make_smaller(part, message)
-                    return
-                case Hold():
-                    self.account.give_back(isolation.left)
-                    return
-                case Halt() as halt:
-                    raise halt_error(halt, f"batch {part.id} of {self.kind}")
-        self.account.give_back(isolation.rest)
-        culprit = isolation.culprit
-        if culprit is None:  # what was refused together is accepted apart
-            return
-        letter = reject_entry(culprit, Reason.REFUSED, refused.message, status=refused.status, batch=batch.id)
-        if not await self._bury(letter, culprit):
-            return
-        file, line = culprit.record
-        self._observer.notify(
-            RecordIsolated(kind=self.kind, batch=batch.id, file=file, line=line, status=refused.status)
-        )
-
-    def _count_refusal(self, refused: Refused) -> None:
-        """Stop where everything is refused: then it is not about records.
-
-        Raises:
-            DeniedError: too many refusals with nothing accepted in between.
-        """
-        self._refusals += 1
-        if self._refusals >= MOST_REFUSALS:
-            raise DeniedError(
-                f"{self._refusals} requests in a row were refused with {refused.status}, nothing was accepted",
-                operation="send a batch",
-                place=str(self.kind),
-                hint="see the messages of the last dead letters; check account, base_url and the export's fields",
-            )
+    async def _take_apart(self, isolation: Awaitable[TooLargePart | None]) -> None:
+        too_large = await isolation
+        if too_large is not None:
+            await self._make_smaller(too_large.batch, too_large.message)
 
     async def _make_smaller(self, batch: Batch, message: str) -> None:
-        """Learn that a body was too large: its entries are packed again, into smaller ones."""
+        """Learn that a body was too large: its entries are packed again, into smaller ones.
+
+        As large as the largest that was taken, if that is more than half of it: each 413 costs a request.
+        """
         if not self._divisible(batch):
             entry = batch.entries[0]
             letter = reject_entry(entry, Reason.TOO_LARGE, message, status=413, batch=batch.id)
-            await self._bury(letter, entry)
+            await self._burial.bury(letter, entry)
             return
-        target = len(batch.body) // 2
+        size = len(batch.body)
+        target = max(size // 2, self._largest_accepted if self._largest_accepted < size else 0)
         if target < self._packer.target_bytes:
             self.account.come_back(self._packer.shrink(target))
+            await self.account.learn_limit(target)
             self._observer.notify(LimitLearned(kind=self.kind, max_body_bytes=target))
         self.account.give_back(batch.entries)
 

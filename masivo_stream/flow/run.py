@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from masivo_stream.core.pack import Packer
+from masivo_stream.core.refusals import Refusals
 from masivo_stream.core.retry import Health, RetryPolicy
-from masivo_stream.core.tally import Tally
+from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.burial import Burial
 from masivo_stream.flow.conclude import agrees, conclude, stand
+from masivo_stream.flow.isolator import Isolator, Suspected
 from masivo_stream.flow.judge import Source, make_decoder
 from masivo_stream.flow.missing import Missing
 from masivo_stream.flow.observer import Observer
@@ -25,9 +28,10 @@ from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.unanswered import CustomerFinder
 from masivo_stream.flow.upload import Delivery
 from masivo_stream.flow.visible import wait_until_visible
+from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
-from masivo_stream.model.progress import Resume
+from masivo_stream.model.progress import Resume, Suspects
 from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import KindSummary, Summary
@@ -54,7 +58,8 @@ class Run:
         self._gates = gates
         self._reader = PacedReader(sender, gates.general)
         self._health = Health()
-        self._max_body_bytes = settings.upload.max_body_bytes
+        learned = journal.max_body_bytes()
+        self._max_body_bytes = settings.upload.max_body_bytes if learned is None else learned
         self._phases: dict[Kind, Phase] = {}
 
     async def go(self, *, handle_signals: bool) -> None:
@@ -102,6 +107,10 @@ class Run:
         references = self._journal.references(batch)
         return await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
 
+    async def _suspected(self, kind: Kind, found: Suspects) -> Suspected:
+        entries = await reread(self._sources[kind], kind, found.references, self._settings.source.block_bytes)
+        return Suspected(of=found.batch, status=found.status, batch=make_batch(kind, entries))
+
     async def _open_phase(self, kind: Kind, resume: Resume, files: ExitStack) -> Phase:
         tally = Tally(CONTRACTS[kind], resume.figures)
         dead_letters = DeadLetterFile(
@@ -143,13 +152,21 @@ class Run:
         )
         for batch in resume.doubtful:
             await account.doubt(batch, await self._entries_of(kind, batch))
+        burial = Burial(account, CustomerFinder(self._reader, self._clock, self._settings.visible))
+        accepted_before = resume.figures.items.get(Fate.ACCEPTED.name, 0) > 0
+        refusals = Refusals(self._settings.upload.isolation_budget, accepted_before=accepted_before)
         return Phase(
             begin_at(self._sources[kind], resume),
             account=account,
             decoder=make_decoder(kind, self._settings),
             packer=packer,
             delivery=delivery,
-            finder=CustomerFinder(self._reader, self._clock, self._settings.visible),
+            burial=burial,
+            isolator=Isolator(
+                delivery=delivery, account=account, burial=burial, refusals=refusals, observer=self._observer
+            ),
+            refusals=refusals,
+            suspected=[await self._suspected(kind, found) for found in resume.suspects],
             brake=self._brake,
             clock=self._clock,
             observer=self._observer,

@@ -133,13 +133,11 @@ class Doubt(Struct, frozen=True):
 
 
 class Suspects(Struct, frozen=True):
-    """Records among which a culprit is: they were refused together."""
+    """Records among which a culprit is; a single one was refused alone."""
 
     batch: str
     status: int
     references: tuple[Reference, ...]
-    alone: bool
-    """There is one, and it was refused alone."""
 
 
 Covered = dict[tuple[int, int], frozenset[int] | None]

@@ -1,79 +1,284 @@
+"""Group testing against a server that knows the culprits: a batch, a stream of them, with names, true or not."""
+
+import math
+import random
+from itertools import pairwise
+
+import pytest
 from core.made import entry
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.isolate import Isolation
+from masivo_stream.core.isolate import FIRST_CREDIT, MOST_NAMED, REQUEST, Isolation, first_part
+from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.record import Entry
 
-ENTRIES = [entry(line=number) for number in range(60)]
+ENTRIES = [entry(line=number) for number in range(3 * REQUEST)]
 
 
 class Oracle:
-    """A server that refuses any batch with a culprit, and remembers what it took."""
+    """A server that refuses any batch with a culprit, and will not see anything twice that it should not."""
 
-    def __init__(self, culprits: set[int]) -> None:
-        self.culprits, self.accepted, self.requests = culprits, [], 0
+    def __init__(self, culprits: set[int], name=lambda lines, culprits: ()) -> None:
+        self.culprits, self.accepted, self.refused, self.requests = culprits, [], set(), 0
+        self._name = name
+        self.named: set[int] = set()
+        """Named by a refusal that named no other."""
 
     def takes(self, batch: list[Entry]) -> bool:
-        assert batch
+        lines = [each.line for each in batch]
+        assert lines
         self.requests += 1
-        if self.culprits.intersection(each.line for each in batch):
-            return False
-        self.accepted += [each.line for each in batch]
-        return True
+        if self.culprits.isdisjoint(lines):
+            assert set(self.accepted).isdisjoint(lines), "sent again after it was accepted"
+            self.accepted += lines
+            return True
+        return False
+
+    def refuses_again(self, batch: list[Entry]) -> bool:
+        """Tell whether this set was refused before; remember that it is now."""
+        known = frozenset(each.line for each in batch)
+        again = known in self.refused
+        self.refused.add(known)
+        return again
+
+    def names(self, batch: list[Entry]) -> list[Entry]:
+        lines = [each.line for each in batch]
+        named = list(self._name(lines, self.culprits.intersection(lines)))
+        self.named.update(named if len(set(named)) == 1 else ())
+        return [ENTRIES[line] for line in named]
 
 
-def halvings(count: int) -> int:
-    """Return ⌈log2 count⌉."""
-    return (count - 1).bit_length()
-
-
-@given(st.sets(st.integers(0, 59), max_size=59), st.integers(0, 60), st.integers(1, 20))
-def test_exactly_the_culprits_are_found(culprits, count, most):
-    """Driven until nothing is left, it finds each culprit, everything else arrives once, at the stated cost."""
-    waiting, oracle = ENTRIES[:count], Oracle(culprits)
-    found, bound = [], 0
-    while waiting:
-        batch, waiting = waiting[:most], waiting[most:]
-        bound += 1
-        if oracle.takes(batch):
-            continue
-        bound += halvings(len(batch)) + (len(batch) > 1)
-        isolation = Isolation(batch)
-        while not isolation.done:
-            isolation.settle(accepted=oracle.takes(isolation.part))
-        found.append(isolation.culprit.line)
-        waiting = [*isolation.rest, *waiting]
-    assert sorted(found) == sorted(culprits.intersection(range(count)))
-    assert sorted(oracle.accepted) == sorted(set(range(count)) - culprits)
-    assert oracle.requests <= bound
-
-
-@given(st.integers(1, 60), st.data())
-def test_every_entry_has_one_place(count, data):
-    """At any time an entry is accepted, among the suspects, or in the rest, and the order of the batch is kept."""
-    isolation, accepted = Isolation(ENTRIES[:count]), []
-    requests = 0
+def isolate(oracle: Oracle, batch: list[Entry], credit: int) -> tuple[Isolation, list[int], int]:
+    """Take a refused batch apart; return the isolation, the culprits' lines and how many requests it took."""
+    oracle.refuses_again(batch)
+    isolation, before = Isolation(batch, oracle.names(batch), credit=credit), oracle.requests
+    found = [each.line for each in isolation.take_culprits()]
     while not isolation.done:
-        part, taken = isolation.part, data.draw(st.booleans())
-        assert part == isolation.suspects[: len(part)]
-        assert part
-        assert len(part) < len(isolation.suspects) or len(part) == 1
-        isolation.settle(accepted=taken)
-        requests += 1
-        accepted += part if taken else []
-        places = sorted([*accepted, *isolation.suspects, *isolation.rest], key=lambda each: each.line)
-        assert places == ENTRIES[:count]
-        assert isolation.rest == sorted(isolation.rest, key=lambda each: each.line)
-    assert isolation.suspects == ([] if isolation.culprit is None else [isolation.culprit])
-    assert requests <= halvings(count) + 1
+        part = isolation.part
+        everything = [*part, *isolation.left, *(ENTRIES[line] for line in found)]
+        sent = {each.line for each in batch} & set(oracle.accepted)
+        assert sorted([each.line for each in everything] + sorted(sent)) == [each.line for each in batch]
+        if oracle.takes(part):
+            isolation.settle(accepted=True)
+        else:
+            assert not oracle.refuses_again(part), "sent again although it must be bad"
+            isolation.settle(accepted=False, accused=oracle.names(part))
+        found += [each.line for each in isolation.take_culprits()]
+    assert isolation.part == []
+    return isolation, found, oracle.requests - before
+
+
+def migrate(oracle: Oracle, count: int) -> tuple[list[int], int]:
+    """Send entries as the packer does; return the culprits found and the requests beyond the lower bound."""
+    waiting, found, credit = ENTRIES[:count], [], FIRST_CREDIT
+    while waiting:
+        batch, waiting = waiting[:REQUEST], waiting[REQUEST:]
+        if not oracle.takes(batch):
+            isolation, bad, _ = isolate(oracle, batch, credit)
+            credit, found = isolation.credit, found + bad
+            waiting = [*isolation.rest, *waiting]
+    return found, oracle.requests - math.ceil(count / REQUEST)
+
+
+def check_migration(culprits: set[int], count: int) -> None:
+    oracle = Oracle(culprits)
+    found, extra = migrate(oracle, count)
+    assert sorted(found) == sorted(culprits)
+    assert sorted(oracle.accepted) == sorted(set(range(count)) - culprits)
+    assert extra <= 11 * len(culprits) + 1
+
+
+def test_a_request_carries_as_many_items_as_the_contract_says():
+    """The price counts in the items that a full request has, of whatever kind."""
+    assert {contract.max_items for contract in CONTRACTS.values()} == {REQUEST}
+
+
+# Without names.
+
+
+@given(st.integers(1, 50), st.data())
+def test_exactly_the_culprits_are_found(count, data):
+    """Each culprit is found, all else arrives once, no refused set is sent again, at the stated price."""
+    check_migration(data.draw(st.sets(st.integers(0, count - 1))), count)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 3000), st.one_of(st.integers(0, 12), st.integers(0, 1000)), st.randoms(use_true_random=False))
+def test_a_stream_of_full_batches_keeps_the_price(count, bad, chance):
+    """However many of a stream are culprits, wherever: at most eleven requests each, and one."""
+    check_migration(set(chance.sample(range(count), min(bad, count))), count)
+
+
+PLACES = {
+    "all": range(1000),
+    "first": [0],
+    "last": [999],
+    "both ends": [0, 999],
+    "every other": range(0, 1000, 2),
+    "a block in front": range(50),
+    "a block behind": range(950, 1000),
+    "a block in the middle": range(487, 512),
+    "farther and farther": [2**power for power in range(10)],
+    "nearer and nearer": [1000 - 2**power for power in range(10)],
+    "evenly": range(0, 1000, 90),
+    "in front of every batch": range(0, 3000, 999),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1000, 2500, 3000])
+@pytest.mark.parametrize("places", PLACES.values(), ids=PLACES)
+def test_no_placement_breaks_the_price(places, count):
+    """Placements made to mislead the estimate of how far apart culprits stand cost no more than the bound."""
+    check_migration({line for line in places if line < count}, count)
+
+
+@pytest.mark.slow
+def test_no_placement_found_by_climbing_breaks_the_price():
+    """A search that moves culprits to where they cost more stays under the bound."""
+    chance = random.Random(5)
+    for bad in (1, 2, 3, 5, 12):
+        worst = set(chance.sample(range(2000), bad))
+        cost = migrate(Oracle(worst), 2000)[1]
+        for _ in range(40):
+            tried = set(worst)
+            tried.remove(chance.choice(sorted(tried)))
+            tried.add(chance.choice([line for line in range(2000) if line not in tried]))
+            extra = migrate(Oracle(tried), 2000)[1]
+            assert extra <= 11 * bad + 1
+            if extra >= cost:
+                worst, cost = tried, extra
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 1000))
+def test_a_lone_culprit_takes_the_logarithm(count):
+    """First and last alike: ⌈log2 n⌉ requests, and one to send the last alone, when nothing else was refused."""
+    halvings = (count - 1).bit_length()
+    for line in (0, count // 2, count - 1):
+        oracle, isolation = Oracle({line}), Isolation(ENTRIES[:count])
+        while not (found := isolation.take_culprits()):
+            isolation.settle(accepted=oracle.takes(isolation.part))
+        assert found == [ENTRIES[line]]
+        assert oracle.requests <= halvings + (0 < line == count - 1)
+
+
+@given(st.integers(2, 4000))
+def test_no_split_makes_the_search_longer(count):
+    """Both sides of a split are small enough for one request less, and the first is never the larger one by depth."""
+    first = first_part(count)
+    assert 1 <= first < count
+    depths = [(side - 1).bit_length() for side in (first, count - first)]
+    assert depths[0] <= depths[1] <= (count - 1).bit_length() - 1
+
+
+def test_where_culprits_are_dense_entries_are_sent_alone():
+    """All of a batch being bad, each takes one request once the first is found and credit allows it."""
+    isolation, found, requests = isolate(Oracle(set(range(300))), ENTRIES[:300], 0)
+    assert requests <= len(found) + 10
+    assert len(found) + len(isolation.rest) == 300
 
 
 def test_a_refusal_that_was_about_no_record_makes_no_culprit():
     """Where every part is accepted after all, nobody is blamed: not even the last one, which is sent alone."""
-    isolation = Isolation(ENTRIES[:8])
+    isolation = Isolation(ENTRIES[:8], credit=7)
     sizes = []
     while not isolation.done:
         sizes.append(len(isolation.part))
         isolation.settle(accepted=True)
-    assert (isolation.culprit, isolation.rest, sizes) == (None, [], [4, 2, 1, 1])
+    assert (isolation.take_culprits(), isolation.rest, sizes, isolation.credit) == ([], [], [4, 2, 1, 1], 7)
+
+
+def test_an_entry_refused_alone_is_a_culprit_at_once():
+    """A set of one needs no request."""
+    isolation = Isolation(ENTRIES[:1])
+    assert (isolation.done, isolation.take_culprits(), isolation.left) == (True, ENTRIES[:1], [])
+    assert isolation.take_culprits() == []
+
+
+@pytest.mark.slow
+@given(st.integers(2, 60), st.data())
+def test_any_answers_lead_to_an_end_with_every_entry_in_one_place(count, data):
+    """Whatever a server answers and names: each entry is accepted, a culprit, in the part, or left over; in order."""
+    batch = ENTRIES[:count]
+    isolation, settled = Isolation(batch, data.draw(st.lists(st.sampled_from(batch)))), []
+    while not isolation.done:
+        part, accepted = isolation.part, data.draw(st.booleans())
+        settled += part if accepted else []
+        isolation.settle(accepted=accepted, accused=data.draw(st.lists(st.sampled_from(batch), max_size=4)))
+        settled += isolation.take_culprits()
+        assert sorted(each.line for each in (*settled, *isolation.part, *isolation.left)) == list(range(count))
+        assert all(one.line < other.line for one, other in pairwise(isolation.left))
+
+
+# With names.
+
+
+def first_of(lines, culprits):
+    return sorted(culprits)[:1]
+
+
+@settings(max_examples=50)
+@given(st.integers(2, 120), st.data())
+def test_a_named_culprit_costs_one_request(count, data):
+    """A server that names one culprit a time: one request each, and one for each series that grew too long."""
+    culprits = data.draw(st.sets(st.integers(0, count - 1), min_size=1, max_size=min(count - 1, 40)))
+    found, extra = migrate(Oracle(culprits, first_of), count)
+    assert sorted(found) == sorted(culprits)
+    assert extra <= len(culprits) + -(-len(culprits) // MOST_NAMED)
+
+
+@settings(max_examples=50)
+@given(st.integers(20, 80), st.data())
+def test_culprits_named_together_are_sent_alone(count, data):
+    """A server that names a handful at once: one request for the others, one for each of them."""
+    culprits = data.draw(st.sets(st.integers(0, count - 1), min_size=2, max_size=MOST_NAMED))
+    found, extra = migrate(Oracle(culprits, lambda lines, culprits: culprits), count)
+    assert sorted(found) == sorted(culprits)
+    assert extra <= len(culprits) + 1
+
+
+@pytest.mark.slow
+@given(st.integers(1, 60), st.data())
+def test_whoever_is_named_in_vain_is_no_culprit_for_it(count, data):
+    """Names made up by chance: no culprit is missed, and an innocent is only blamed if a refusal named it alone."""
+    culprits = data.draw(st.sets(st.integers(0, count - 1), max_size=6))
+
+    def name(lines, _):
+        return data.draw(st.lists(st.sampled_from(lines), max_size=3))
+
+    oracle = Oracle(culprits, name)
+    found, _ = migrate(oracle, count)
+    assert set(found) >= culprits
+    assert set(found) - culprits <= oracle.named
+    assert sorted([*found, *oracle.accepted]) == list(range(count))
+
+
+LIARS = {
+    "an innocent": lambda lines, culprits: [line for line in lines if line not in culprits][:1],
+    "two innocents": lambda lines, culprits: [line for line in lines if line not in culprits][:2],
+    "the last one": lambda lines, culprits: lines[-1:],
+    "one culprit among many": lambda lines, culprits: [*lines[-(MOST_NAMED - 1) :], min(culprits)],
+    "five hundred": lambda lines, culprits: lines[:500],
+    "everybody": lambda lines, culprits: lines,
+}
+
+
+@pytest.mark.parametrize("name", LIARS.values(), ids=LIARS)
+@pytest.mark.parametrize("culprits", [{0}, {512}, {999}, {3, 700}, {1, 2, 4, 8, 600, 998}])
+def test_wrong_names_cost_a_few_requests(name, culprits):
+    """A server that names the wrong ones makes each isolation a little longer. Whom it never named is not blamed."""
+    oracle = Oracle(culprits, name)
+    found, extra = migrate(oracle, 1000)
+    assert set(found) >= culprits
+    assert set(found) - culprits <= oracle.named
+    assert extra <= (11 + 2 * MOST_NAMED) * len(culprits) + 1
+
+
+def test_names_from_elsewhere_are_nobody():
+    """An entry that is not in the part cannot be accused, nor can all of it."""
+    for accused in ([ENTRIES[40]], ENTRIES[:6]):
+        isolation = Isolation(ENTRIES[:6], accused)
+        assert isolation.part == ENTRIES[: first_part(6)]

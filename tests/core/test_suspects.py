@@ -36,7 +36,7 @@ def test_a_batch_whose_culprit_is_known_says_nothing_of_the_others():
 def test_one_that_was_refused_alone_is_the_culprit():
     """Its process died before it was made a dead letter."""
     (only,) = suspects([batch("all", range(8)), batch("alone", [3])], {}, set())
-    assert (only.alone, only.status, [reference.line for reference in only.references]) == (True, 422, [3])
+    assert (only.status, [reference.line for reference in only.references]) == (422, [3])
 
 
 def test_one_that_is_left_over_travels_with_others():

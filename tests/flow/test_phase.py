@@ -8,8 +8,8 @@ from fakes import ACCEPTED, LOST, NO_CONNECTION, REFUSED, Bench, event, one_ever
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from masivo_stream.core.refusals import SYSTEMATIC
 from masivo_stream.core.retry import MOST_DOUBTS
-from masivo_stream.flow.phase import MOST_REFUSALS
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, ExitCode, Interrupted, OutageError, StorageError
@@ -360,7 +360,8 @@ async def test_where_everything_is_refused_the_run_stops(tmp_path):
     bench = Bench(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
     figures = await bench.run()
     assert isinstance(bench.brake.cause, DeniedError)
-    assert figures.requests <= MOST_REFUSALS + 1
+    assert figures.requests <= SYSTEMATIC + 1
+    assert REFUSED.error in str(bench.brake.cause)
     assert figures.dead < 10
     assert figures.closes
 

@@ -1,0 +1,146 @@
+"""Isolation in a run: names heeded, words kept, budgets, and what a restart remembers of it."""
+
+import json
+
+import pytest
+from fakes import REFUSED, Bench, record, write_export
+from flow.test_crash import World
+from mortal import Life
+
+from masivo_stream.core.refusals import IN_A_ROW
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import DeniedError
+from masivo_stream.model.notices import LimitLearned
+
+
+def refusing(bad, name="customers[{}] is not taken"):
+    """Refuse every request with one of these customers; the words name the first one, in the given form, if any."""
+
+    def answer(_kind, entries, _body, _number):
+        places = [place for place, entry in enumerate(entries) if entry["id"] in bad]
+        if not places:
+            return None
+        details = name.format(places[0], entries[places[0]]["id"]) if name else "no"
+        return Answer(status=422, error="Invalid customer entry", details=details)
+
+    return answer
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("name", ["customers[{0}].x is not taken", "customer {1} is not taken", '[{{"index": {0}}}]'])
+async def test_a_culprit_that_is_named_costs_one_request(kind, name, tmp_path):
+    """It is left out, and what is left proves that it was the one; its words stand in its dead letter."""
+    path = write_export(tmp_path / "in", [record(kind, f"-{number:04}x") for number in range(3000)])
+    bench = Bench(kind, [path], answer=refusing({"c-0700x", "c-2100x"}, name))
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead, figures.requests) == (2998, 2, figures.requests_lower_bound + 2)
+    assert sorted(json.loads(letter.raw)["id"] for letter in bench.memory.letters) == ["c-0700x", "c-2100x"]
+    assert all(letter.message.endswith(refusal_of(letter, name)) for letter in bench.memory.letters)
+
+
+def refusal_of(letter, name):
+    return name.format("700", json.loads(letter.raw)["id"]).split("700")[-1][-9:]
+
+
+async def test_several_that_are_named_one_after_the_other_cost_one_request_each(tmp_path):
+    """Each is named when the one before is left out; each letter has the words that were about it."""
+    bad = {f"c{number}" for number in (10, 20, 30, 990)}
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(1000)])
+    bench = Bench(Kind.CUSTOMERS, [path], answer=refusing(bad, "customer {1} is not taken"))
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead, figures.requests) == (996, 4, 5)
+    for letter in bench.memory.letters:
+        assert f"customer {json.loads(letter.raw)['id']} " in letter.message
+
+
+async def test_a_whole_export_that_is_refused_stops_at_the_budget(tmp_path):
+    """Culprit after culprit, with good ones in between: at some point it is the export."""
+    records = [record(Kind.CUSTOMERS, number) for number in range(400)]
+    path = write_export(tmp_path / "in", records)
+    bench = Bench(
+        Kind.CUSTOMERS,
+        [path],
+        answer=refusing({f"c{number}" for number in range(0, 400, 4)}, ""),
+        isolation_budget=60,
+    )
+    figures = await bench.run()
+    assert isinstance(bench.brake.cause, DeniedError)
+    assert "isolation_budget" in str(bench.brake.cause)
+    assert sum(status == 422 for *_, status in bench.api.requests) == 60
+    assert figures.closes
+
+
+async def test_refusals_that_say_different_things_take_longer_to_stop_a_run(tmp_path):
+    """They might be about records, each about its own."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(400)])
+
+    def answer(_kind, _entries, _body, number):
+        return Answer(status=422, error=f"no {number}", details="")
+
+    bench = Bench(Kind.CUSTOMERS, [path], answer=answer)
+    figures = await bench.run()
+    assert isinstance(bench.brake.cause, DeniedError)
+    assert IN_A_ROW <= figures.requests <= IN_A_ROW + 1
+
+
+async def test_a_limit_in_bytes_is_learned_with_few_requests(tmp_path):
+    """Down to half, or to the largest body that was taken, if that is more; the next process knows it."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(4000)])
+    largest = 70_000
+
+    def answer(_kind, _entries, body, _number):
+        return Answer(status=413) if len(body) > largest else None
+
+    bench = Bench(Kind.CUSTOMERS, [path], answer=answer)
+    figures = await bench.run()
+    learned = [notice.max_body_bytes for notice in bench.memory.notices if isinstance(notice, LimitLearned)]
+    assert figures.accepted == 4000
+    assert sum(status == 413 for *_, status in bench.api.requests) <= 4
+    assert learned[-1] <= largest
+    assert bench.journal.learned == learned[-1]
+
+
+RECORDS = 64
+
+
+class Answers:
+    """Refuses what holds the culprit; remembers every body it has judged."""
+
+    def __init__(self, culprit):
+        self.culprit = culprit
+        self.refused, self.judged = [], 0
+
+    def __call__(self, _kind, entries, body, _number):
+        self.judged += 1
+        if any(entry["id"] == self.culprit for entry in entries):
+            self.refused.append(body)
+            return REFUSED
+        return None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("culprit", [0, 37])
+def test_isolation_goes_on_where_its_process_died(culprit, tmp_path_factory):
+    """Killed at any operation: no set that is known to hold the culprit is sent again, and hardly a request is lost."""
+    whole = Answers(f"c{culprit}")
+    live(tmp_path_factory.mktemp("whole"), whole, None)
+    for dies_at in range(3, 80):
+        answers = Answers(f"c{culprit}")
+        world, first = live(tmp_path_factory.mktemp("killed"), answers, dies_at)
+        if first is not None:
+            break
+        summary = world.live(Life())
+        assert len(answers.refused) == len(set(answers.refused)), f"killed at {dies_at}"
+        assert answers.judged <= whole.judged + 3, f"killed at {dies_at}"
+        figures = summary.kinds["events"]
+        assert figures.accepted + figures.dead + figures.in_doubt == RECORDS
+        assert summary.closes
+    else:
+        raise AssertionError("it lives longer than that")
+
+
+def live(path, answers, dies_at):
+    world = World(path, answers)
+    world.export(Kind.EVENTS, [record(Kind.EVENTS, number) for number in range(RECORDS)])
+    return world, world.live(Life(dies_at))
