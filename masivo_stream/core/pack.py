@@ -16,10 +16,10 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from masivo_stream.core.slicing import slice_record
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.record import Entry, Place
+from masivo_stream.model.slicing import slice_record
 
 
 def lower_bound(contract: Contract, *, records: int, items: int) -> int:
@@ -213,12 +213,3 @@ def _part(entry: Entry, body: bytes, indexes: tuple[int, ...]) -> Entry:
         source=entry.source,
         retried=entry.retried,
     )
-
-
-def take_part(entry: Entry, indexes: Iterable[int], item_field: str) -> Entry:
-    """Return the part of `entry` that holds these of its record's items."""
-    wanted = set(indexes)
-    own = entry.indexes or tuple(range(entry.items))
-    kept = [number for number, index in enumerate(own) if index in wanted]
-    body = slice_record(entry.body, item_field).compose(kept)
-    return _part(entry, body, tuple(own[number] for number in kept))

@@ -11,10 +11,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.pack import Oversized, Packed, Packer, lower_bound
-from masivo_stream.core.slicing import slice_record
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.record import Entry
+from masivo_stream.model.slicing import slice_record
 
 FIELDS = {Kind.EVENTS: "events", Kind.TRANSACTIONS: "transactions"}
 ROOMY = 1 << 20
