@@ -226,7 +226,7 @@ class Bench:
             tally=tally,
             observer=self.memory,
         )
-        packer = Packer(CONTRACTS[kind], max_body_bytes=max_body_bytes, open_batches=8)
+        packer = Packer(CONTRACTS[kind], max_body_bytes=max_body_bytes, look_ahead=8)
         self.account = Account(
             kind,
             resume=Resume(),

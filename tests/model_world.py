@@ -57,7 +57,7 @@ class Process:
     stops_after: float | None = None
     uploaders: int = 2
     most_bytes: int = 1024
-    open_batches: int = 2
+    look_ahead: int = 2
     limit: str = "1/1s"
     pause: float = 0.0
     """Before it is started."""
@@ -147,7 +147,7 @@ class World:
                 "limit": process.limit,
                 "uploaders": process.uploaders,
                 "max_body_bytes": process.most_bytes,
-                "open_batches": process.open_batches,
+                "look_ahead": process.look_ahead,
                 "block_bytes": 4096,
                 "drain_time": 5.0,
             }

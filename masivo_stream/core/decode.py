@@ -33,11 +33,11 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from masivo_stream.core.explain import Path, Problem, problems, spell
 from masivo_stream.core.repeats import Repeats
-from masivo_stream.core.slicing import slice_record
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Skipped
 from masivo_stream.model.records import CustomerRecord, EventsRecord, LooseOrder, Order, TransactionsRecord
+from masivo_stream.model.slicing import slice_record
 
 _LENIENT_DATE = re.compile(rb'"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[^T"]|T[^"Z]*(?:[+-][0-9]{4}|z)")')
 _ASCII_ESCAPE = re.compile(rb"\\u00[0-7]")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-from masivo_stream.core.pack import Packer, take_part
+from masivo_stream.core.pack import Packer
 from masivo_stream.core.retry import Again, Decision, Halt, Hold, Settle
 from masivo_stream.core.statements import ACCEPTED, DISCARDED, IN_DOUBT, REFUSED, UNANSWERED
 from masivo_stream.core.tally import Fate, Tally
@@ -26,6 +26,7 @@ from masivo_stream.model.outcome import Accepted, Refused
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Blank, Entry, Judgement, Place, Rejected, reject_entry
+from masivo_stream.model.slicing import take_part
 from masivo_stream.model.summary import KindSummary
 
 

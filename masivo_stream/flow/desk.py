@@ -50,7 +50,7 @@ class Desk:
             missing=Missing(),
             salt=journal.salt(),
             journal=journal,
-            packer=Packer(CONTRACTS[kind], max_body_bytes=settings.upload.max_body_bytes, open_batches=1),
+            packer=Packer(CONTRACTS[kind], max_body_bytes=settings.upload.max_body_bytes, look_ahead=1),
             tally=tally,
             dead_letters=letters,
             doubts=doubts,

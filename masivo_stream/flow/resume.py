@@ -9,7 +9,6 @@ import msgspec
 
 from masivo_stream.core.decode import customer_of
 from masivo_stream.core.letters import read_retry
-from masivo_stream.core.slicing import slice_record
 from masivo_stream.core.tally import Tally
 from masivo_stream.edges.identity import changed, check_identity, decode_identity, encode_identity, take_identity
 from masivo_stream.edges.journal import Journal
@@ -27,6 +26,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import KnownSource, Reference, Resume
 from masivo_stream.model.record import Entry, Place
+from masivo_stream.model.slicing import slice_record
 
 Consumed = dict[int, tuple[int, int, int]]
 

@@ -99,7 +99,7 @@ class Run:
     def _packer(self, kind: Kind) -> Packer:
         """Return a packer that makes use of what a 413 taught an earlier kind."""
         upload = self._settings.upload
-        packer = Packer(CONTRACTS[kind], max_body_bytes=upload.max_body_bytes, open_batches=upload.open_batches)
+        packer = Packer(CONTRACTS[kind], max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
         packer.shrink(self._max_body_bytes)
         return packer
 

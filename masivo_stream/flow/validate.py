@@ -97,7 +97,7 @@ class _DryPhase:
         self._packer = Packer(
             CONTRACTS[kind],
             max_body_bytes=settings.upload.max_body_bytes,
-            open_batches=settings.upload.open_batches,
+            look_ahead=settings.upload.look_ahead,
         )
         self._tally = Tally(CONTRACTS[kind])
         self._began = clock.now()

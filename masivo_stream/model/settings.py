@@ -54,8 +54,8 @@ class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Requests in flight. Two, so that one slow answer does not hold up the next slot."""
     hand_off: Count = 2
     """Batches that wait between packing and sending; back-pressure beyond."""
-    open_batches: Annotated[int, Meta(ge=1, le=4096)] = 16
-    """Transactions batches kept open to find each customer the best place; bounds memory."""
+    look_ahead: Annotated[int, Meta(ge=1, le=4096)] = 16
+    """Batches' worth of transactions held back to find combinations that fill a request exactly; bounds memory."""
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1_000_000_000)] = contract.MAX_BODY_BYTES
     isolation_budget: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 1000
     """Refused requests of a kind before a run stops (exit 7): so many culprits are a fault to be mended where it

@@ -21,10 +21,10 @@ from core.records import kinds_and_records, nearly_valid, places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.slicing import slice_record
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Skipped
+from masivo_stream.model.slicing import slice_record
 
 KINDS = st.sampled_from(list(Kind))
 FIELDS = {Kind.EVENTS: "events", Kind.TRANSACTIONS: "transactions"}

@@ -1,5 +1,4 @@
 import json
-import random
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
@@ -11,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.pack import Oversized, Packed, Packer, lower_bound
-from masivo_stream.core.slicing import slice_record
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.record import Entry
+from masivo_stream.model.slicing import slice_record
 
 FIELDS = {Kind.EVENTS: "events", Kind.TRANSACTIONS: "transactions"}
 ROOMY = 1 << 20
@@ -75,20 +74,30 @@ def entries_in(batches: Iterable[Batch]) -> list[Entry]:
     return [each for batch in batches for each in batch.entries]
 
 
+def assert_little_waits(packer: Packer, terms: Contract, max_body_bytes: int, look_ahead: int) -> None:
+    """What waits is no more than the buffer: one batch, or `look_ahead` of them and four bodies' worth of bytes."""
+    waiting = packer.pending()
+    batches = 1 if terms.splittable or terms.item_field is None else look_ahead
+    assert sum(each.items for each in waiting) <= batches * terms.max_items
+    assert len(waiting) <= batches * terms.max_records
+    assert sum(len(each.body) for each in waiting) <= min(batches, 4) * max_body_bytes
+    assert packer.low() == min((each.place for each in waiting), default=None)
+
+
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
-def test_everything_travels_once_within_the_limits(terms, max_body_bytes, open_batches, pads, counts):
-    """No batch is empty or over a limit; after each step few are open, and what came is out, waiting or oversized."""
+def test_everything_travels_once_within_the_limits(terms, max_body_bytes, look_ahead, pads, counts):
+    """No batch is empty or over a limit; after each step little waits, and what came is out, waiting or oversized."""
     fed = entries_of(terms.kind, pads)
-    packer = Packer(terms, max_body_bytes=max_body_bytes, open_batches=open_batches)
+    packer = Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
     batches, oversized, came = [], [], []
     for piece in [*split(fed, counts), None]:
         packed = Packed(packer.flush(), []) if piece is None else packer.feed(piece)
         came += piece or []
         batches += packed.batches
         oversized += packed.oversized
-        assert len(packer._open) <= open_batches
+        assert_little_waits(packer, terms, max_body_bytes, look_ahead)
         where = [*entries_in(batches), *packer.pending(), *(large.entry for large in oversized)]
         assert items_of(where, terms.kind) == items_of(came, terms.kind)
     assert packer.pending() == []
@@ -104,7 +113,7 @@ def test_everything_travels_once_within_the_limits(terms, max_body_bytes, open_b
 def test_only_what_cannot_travel_is_oversized(terms, max_body_bytes, pads):
     """An entry is oversized if it fits no request alone, whole or, where it may be split, item by item."""
     fed = entries_of(terms.kind, pads)
-    packed = pack(Packer(terms, max_body_bytes=max_body_bytes, open_batches=3), [fed])
+    packed = pack(Packer(terms, max_body_bytes=max_body_bytes, look_ahead=3), [fed])
     oversized = {large.entry.line: large for large in packed.oversized}
     assert len(oversized) == len(packed.oversized)
     for each in fed:
@@ -129,9 +138,7 @@ def test_only_what_cannot_travel_is_oversized(terms, max_body_bytes, pads):
 def test_events_fill_each_batch_but_the_last(max_records, max_items, max_body_bytes, pads):
     """A splittable record fills a batch up: in items, in records, or so that not one item more finds room."""
     terms = contract(Kind.EVENTS, max_records=max_records, max_items=max_items)
-    batches = pack(
-        Packer(terms, max_body_bytes=max_body_bytes, open_batches=1), [entries_of(Kind.EVENTS, pads)]
-    ).batches
+    batches = pack(Packer(terms, max_body_bytes=max_body_bytes, look_ahead=1), [entries_of(Kind.EVENTS, pads)]).batches
     for batch, after in pairwise(batches):
         following = slice_record(after.entries[0].body, "events").compose([0])
         assert (
@@ -147,17 +154,17 @@ def test_requests_reach_the_lower_bound(kind, max_items, pads):
     """Where records or bytes do not bind, customers and events take exactly ⌈items / limit⌉ requests."""
     fed = entries_of(kind, pads)
     terms = contract(kind, max_records=max_items, max_items=max_items)
-    batches = pack(Packer(terms, max_body_bytes=ROOMY, open_batches=1), [fed]).batches
+    batches = pack(Packer(terms, max_body_bytes=ROOMY, look_ahead=1), [fed]).batches
     assert len(batches) == lower_bound(terms, records=0, items=sum(each.items for each in fed))
 
 
 @settings(deadline=None)
 @given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
-def test_a_record_that_may_not_be_split_stays_whole(terms, max_body_bytes, open_batches, pads, counts):
+def test_a_record_that_may_not_be_split_stays_whole(terms, max_body_bytes, look_ahead, pads, counts):
     """Customers and transactions travel as the very entries that came; only events are parted."""
     assume(not terms.splittable)
     fed = entries_of(terms.kind, pads)
-    packer = Packer(terms, max_body_bytes=max_body_bytes, open_batches=open_batches)
+    packer = Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
     packed = pack(packer, split(fed, counts))
     where = [*entries_in(packed.batches), *(large.entry for large in packed.oversized)]
     assert sorted(where, key=lambda each: each.line) == fed
@@ -165,10 +172,10 @@ def test_a_record_that_may_not_be_split_stays_whole(terms, max_body_bytes, open_
 
 @settings(deadline=None)
 @given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
-def test_the_same_entries_give_the_same_batches(terms, max_body_bytes, open_batches, pads, counts):
+def test_the_same_entries_give_the_same_batches(terms, max_body_bytes, look_ahead, pads, counts):
     """Batches and their ids depend on the entries and their order alone, not on how they are handed in."""
     whole, pieces = (
-        pack(Packer(terms, max_body_bytes=max_body_bytes, open_batches=open_batches), given)
+        pack(Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead), given)
         for given in ([entries_of(terms.kind, pads)], split(entries_of(terms.kind, pads), counts))
     )
     assert whole == pieces
@@ -184,10 +191,10 @@ def test_the_same_entries_give_the_same_batches(terms, max_body_bytes, open_batc
     sizes,
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 400))),
 )
-def test_a_shrunk_packer_loses_nothing(terms, max_body_bytes, open_batches, pads, shrinks):
+def test_a_shrunk_packer_loses_nothing(terms, max_body_bytes, look_ahead, pads, shrinks):
     """Told again and again to make smaller bodies, it hands back what no longer fits, and everything still travels."""
     fed = rest = entries_of(terms.kind, pads)
-    packer = Packer(terms, max_body_bytes=max_body_bytes, open_batches=open_batches)
+    packer = Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
     batches, oversized, target = [], [], max_body_bytes
     for count, smaller in shrinks:
         packed = packer.feed(rest[:count])
@@ -208,45 +215,10 @@ def test_a_shrunk_packer_loses_nothing(terms, max_body_bytes, open_batches, pads
         assert len(batch.body) <= (max_body_bytes if alone else target)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("mean", [3, 10, 30])
-def test_transactions_come_within_one_percent_of_the_lower_bound(mean):
-    """20,000 customers with geometrically many transactions take at most 1 % more requests than their items need."""
-    chance = random.Random(mean)
-    counts = [1] * 20_000
-    for index in range(len(counts)):
-        while counts[index] < 1000 and chance.random() > 1 / mean:
-            counts[index] += 1
-    terms = CONTRACTS[Kind.TRANSACTIONS]
-    model = entry(Kind.TRANSACTIONS)
-    fed = [msgspec.structs.replace(model, line=line, items=count) for line, count in enumerate(counts)]
-    batches = pack(Packer(terms, max_body_bytes=ROOMY, open_batches=16), [fed]).batches
-    assert len(batches) <= 1.01 * lower_bound(terms, records=len(fed), items=sum(counts))
-
-
-def test_an_entry_goes_where_it_leaves_the_least_room():
-    """Best fit: a small entry closes the gap of the fullest batch it fits."""
-    terms = contract(Kind.TRANSACTIONS, max_records=9, max_items=10)
-    packer = Packer(terms, max_body_bytes=ROOMY, open_batches=3)
-    counts = [6, 8, 5, 2]
-    fed = [entry(Kind.TRANSACTIONS, items=count, line=count) for count in counts]
-    assert [[each.items for each in batch.entries] for batch in packer.feed(fed).batches] == [[8, 2]]
-    assert [each.items for each in packer.pending()] == [6, 5]
-
-
-def test_the_fullest_batch_leaves_for_a_new_one():
-    """An entry that fits nowhere opens a batch of its own, at the price of the fullest."""
-    terms = contract(Kind.TRANSACTIONS, max_records=9, max_items=10)
-    packer = Packer(terms, max_body_bytes=ROOMY, open_batches=2)
-    fed = [entry(Kind.TRANSACTIONS, items=count, line=count) for count in (7, 8, 9)]
-    assert [batch.items for batch in packer.feed(fed).batches] == [8]
-    assert [each.items for each in packer.pending()] == [7, 9]
-
-
 def test_parts_know_their_record():
     """A part tells which items of the record it has, in the record's own numbers, and whose part it is."""
     whole = msgspec.structs.replace(entry(Kind.EVENTS, items=3, line=4), indexes=(1, 5, 8), skipped_items=6)
-    packer = Packer(contract(Kind.EVENTS, max_records=5, max_items=2), max_body_bytes=ROOMY, open_batches=1)
+    packer = Packer(contract(Kind.EVENTS, max_records=5, max_items=2), max_body_bytes=ROOMY, look_ahead=1)
     first, second = entries_in([*packer.feed([whole]).batches, *packer.flush()])
     assert (first.indexes, second.indexes) == ((1, 5), (8,))
     for part in (first, second):
@@ -257,7 +229,7 @@ def test_parts_know_their_record():
 def test_an_oversized_item_is_named_by_its_number_in_the_record():
     """Of a record whose reversed events were left out, the item too large is named as the export numbers it."""
     whole = msgspec.structs.replace(entry(Kind.EVENTS, items=3, pads=(0, 900, 0)), indexes=(1, 5, 8))
-    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=500, open_batches=1)
+    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=500, look_ahead=1)
     assert packer.feed([whole]) == Packed([], [Oversized(whole, (5,), 500)])
 
 
@@ -266,7 +238,7 @@ def test_an_oversized_item_is_named_by_its_number_in_the_record():
 def test_a_body_may_be_exactly_as_large_as_the_limit(kind, room, expected):
     """Four entries and the commas between them fit to the last byte."""
     fed = [entry(kind, line=line) for line in range(1, 5)]
-    packer = Packer(CONTRACTS[kind], max_body_bytes=len(make_batch(kind, fed).body) + room, open_batches=1)
+    packer = Packer(CONTRACTS[kind], max_body_bytes=len(make_batch(kind, fed).body) + room, look_ahead=1)
     assert [len(batch.entries) for batch in pack(packer, [fed]).batches] == expected
 
 
@@ -276,7 +248,7 @@ def test_a_part_may_be_exactly_as_large_as_the_limit(room, expected):
     whole = entry(Kind.EVENTS, items=6)
     part = msgspec.structs.replace(whole, body=slice_record(whole.body, "events").compose([0, 1, 2]))
     packer = Packer(
-        CONTRACTS[Kind.EVENTS], max_body_bytes=len(make_batch(Kind.EVENTS, [part]).body) + room, open_batches=1
+        CONTRACTS[Kind.EVENTS], max_body_bytes=len(make_batch(Kind.EVENTS, [part]).body) + room, look_ahead=1
     )
     assert [batch.items for batch in pack(packer, [[whole]]).batches] == expected
 
@@ -287,7 +259,7 @@ def test_an_open_batch_is_filled_up_to_the_last_byte(room, expected):
     first, second = entry(Kind.EVENTS, line=1), entry(Kind.EVENTS, items=2, line=2)
     one = msgspec.structs.replace(second, body=slice_record(second.body, "events").compose([0]))
     size = len(make_batch(Kind.EVENTS, [first, one]).body) + room
-    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=size, open_batches=1)
+    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=size, look_ahead=1)
     batches = pack(packer, [[first, second]]).batches
     assert [tuple(each.items for each in batch.entries) for batch in batches] == expected
 
@@ -306,6 +278,6 @@ def test_a_record_that_is_not_split_keeps_its_spaces(spare):
     first = entry(Kind.EVENTS, items=1, line=1, pads=(0,))
     second = msgspec.structs.replace(first, line=2, body=first.body.replace(b"{", b"{  ", 1).replace(b":", b" :", 1))
     most = len(make_batch(Kind.EVENTS, [first, second]).body) - spare
-    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=most, open_batches=1)
+    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=most, look_ahead=1)
     batches = [*packer.feed([first, second]).batches, *packer.flush()]
     assert [found.body for batch in batches for found in batch.entries] == [first.body, second.body]

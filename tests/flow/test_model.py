@@ -51,7 +51,7 @@ processes = st.builds(
     Process,
     uploaders=st.integers(1, 3),
     most_bytes=st.sampled_from([1024, 1500, 4000]),
-    open_batches=st.integers(1, 4),
+    look_ahead=st.integers(1, 4),
     limit=st.sampled_from(["1/1s", "2/1s,5/10s"]),
     pause=st.sampled_from([0.0, 5.0, 100.0]),
     ahead=st.sampled_from([0.0, 0.0, -1e6, -50.0, 1e6]),

@@ -40,7 +40,7 @@ def test_a_misspelt_setting_is_refused(section):
         ("limits", "longest_hold", -1),
         ("upload", "uploaders", 0),
         ("upload", "hand_off", 1.5),
-        ("upload", "open_batches", 0),
+        ("upload", "look_ahead", 0),
         ("upload", "max_body_bytes", 100),
         ("retry", "first_delay", 0),
         ("retry", "outage_limit", True),

@@ -8,8 +8,8 @@ from core.records import records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.slicing import slice_record
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.slicing import slice_record
 
 RECORDS = st.one_of(records[Kind.EVENTS], records[Kind.TRANSACTIONS])
 EXTRA = st.dictionaries(

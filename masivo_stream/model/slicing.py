@@ -6,10 +6,12 @@ is decoded and encoded again, so no number or text can change its spelling. A fi
 which is what a JSON parser of the target sees as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
+
+from masivo_stream.model.record import Entry
 
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ITEMS = msgspec.json.Decoder(list[Raw])
@@ -39,3 +41,30 @@ def slice_record(body: bytes, item_field: str) -> Sliced:
     members = [msgspec.json.encode(name) + b":" + bytes(value) for name, value in fields.items()]
     head = b"{" + b",".join([*members, msgspec.json.encode(item_field) + b":["])
     return Sliced(head, items)
+
+
+def part_of(entry: Entry, sliced: Sliced, numbers: Sequence[int]) -> Entry:
+    """Return the part of `entry` that holds these of its items; `sliced` is the entry in slices."""
+    indexes = range(entry.items) if entry.indexes is None else entry.indexes
+    return Entry(
+        file=entry.file,
+        line=entry.line,
+        offset=entry.offset,
+        length=entry.length,
+        body=sliced.compose(numbers),
+        customer=entry.customer,
+        items=len(numbers),
+        record_items=entry.record_items,
+        indexes=tuple(indexes[number] for number in numbers),
+        skipped_items=entry.skipped_items,
+        source=entry.source,
+        retried=entry.retried,
+    )
+
+
+def take_part(entry: Entry, indexes: Iterable[int], item_field: str) -> Entry:
+    """Return the part of `entry` that holds these of its record's items."""
+    wanted = set(indexes)
+    own = range(entry.items) if entry.indexes is None else entry.indexes
+    kept = [number for number, index in enumerate(own) if index in wanted]
+    return part_of(entry, slice_record(entry.body, item_field), kept)

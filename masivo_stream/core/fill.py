@@ -1,0 +1,182 @@
+"""Fill one batch after the other: for kinds whose records count one item, or may be split.
+
+Every batch but the last is exactly full, in items, records or bytes: what does not fit is split, and goes on in the
+next one.
+
+Entries of one customer that meet in a batch of events stand once in its body (`model.batch.body_groups`), at no more
+than the bytes of their items. Where the rest of the two records differs, nobody could say which one counts: the later
+entry is held back for the next batch. At most a batch's worth is held back; beyond that the open batch leaves as it is.
+"""
+
+from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
+from masivo_stream.model.contract import Contract
+from masivo_stream.model.record import Entry, Place
+from masivo_stream.model.slicing import Sliced, part_of, slice_record
+
+
+class _Open:
+    """The batch that takes entries."""
+
+    __slots__ = ("entries", "heads", "items", "low", "size", "standing")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.standing: dict[str, Entry] = {}
+        """The first entry of each customer."""
+        self.heads: dict[str, bytes] = {}
+        """The rest of the record of those customers that came again."""
+        self.low: Place | None = None
+        self.items = 0
+        self.size = ENVELOPE_BYTES
+
+    def add(self, entry: Entry, size: int) -> None:
+        """Take an entry that lengthens the body by `size`."""
+        self.size += size
+        self.items += entry.items
+        self.entries.append(entry)
+        self.standing.setdefault(entry.customer, entry)
+        if self.low is None or entry.line < self.low.line or entry.source < self.low.source:
+            self.low = min(self.low or entry.place, entry.place)
+
+    def head(self, customer: str, item_field: str) -> bytes:
+        """Return the rest of the record of a customer who stands here."""
+        head = self.heads.get(customer)
+        if head is None:
+            head = self.heads[customer] = slice_record(self.standing[customer].body, item_field).head
+        return head
+
+
+class Filler:
+    """Feed entries that fit a batch, alone or in parts; get the batches that are full; `flush` gives the rest."""
+
+    def __init__(self, contract: Contract, *, target_bytes: int) -> None:
+        """Fill for `contract`."""
+        self._contract, self._target_bytes = contract, target_bytes
+        self._field = contract.item_field if contract.splittable else None
+        self._open = _Open()
+        self._held: list[Entry] = []
+        """Held back, because their customer stands in the open batch with another frame."""
+
+    def feed(self, entry: Entry, batches: list[Batch]) -> None:
+        """Take an entry; append the batches it completes."""
+        seen = len(batches)
+        self._place(entry, batches)
+        if self._held:
+            self._place_held(batches, seen)
+
+    def flush(self) -> list[Batch]:
+        """Close the open batch, and those that what is held back still takes."""
+        batches: list[Batch] = []
+        while self._open.entries or self._held:
+            self._close(batches)
+            self._place_again(batches)
+        return batches
+
+    def shrink(self, target_bytes: int) -> list[Entry]:
+        """Make smaller bodies from now on; hands back what no longer fits."""
+        self._target_bytes = target_bytes
+        if self._open.size <= target_bytes:
+            return []
+        back = self.pending()
+        self._open, self._held = _Open(), []
+        return back
+
+    def pending(self) -> list[Entry]:
+        """Return the entries that are in no batch yet."""
+        return [*self._open.entries, *self._held]
+
+    def low(self) -> Place | None:
+        """Return the lowest place of an entry that is in no batch yet."""
+        lows = [entry.place for entry in self._held]
+        return min(lows, default=None) if self._open.low is None else min([self._open.low, *lows])
+
+    # What is held back.
+
+    def _place_held(self, batches: list[Batch], seen: int) -> None:
+        """Place what was held back when a batch has left since `seen` of them had; make one leave if it is too much."""
+        while self._held:
+            if len(batches) == seen:
+                if not self._holds_too_much():
+                    return
+                self._close(batches)
+            seen = len(batches)
+            self._place_again(batches)
+
+    def _place_again(self, batches: list[Batch]) -> None:
+        held, self._held = self._held, []
+        for entry in held:
+            self._place(entry, batches)
+
+    def _holds_too_much(self) -> bool:
+        return (
+            sum(entry.items for entry in self._held) > self._contract.max_items
+            or sum(len(entry.body) for entry in self._held) > self._target_bytes
+        )
+
+    # The open batch.
+
+    def _place(self, entry: Entry, batches: list[Batch]) -> None:
+        joins = self._field is not None and entry.customer in self._open.standing
+        if not joins and self._fits(entry):
+            self._add(entry, len(entry.body) + bool(self._open.entries), batches)
+        elif self._field is None:
+            self._close(batches)
+            self._add(entry, len(entry.body), batches)
+        else:
+            sliced = slice_record(entry.body, self._field)
+            if not joins or self._open.head(entry.customer, self._field) == sliced.head:
+                self._spread(entry, sliced, batches, joins=joins)
+            else:
+                self._held.append(entry)
+
+    def _spread(self, entry: Entry, sliced: Sliced, batches: list[Batch], *, joins: bool) -> None:
+        """Spread an entry over the open batch and as many more as it takes; each is filled up first.
+
+        `joins`: its customer stands in the open batch already, so there it costs no frame.
+        """
+        start = 0
+        while start < entry.items:
+            if start == 0 and not joins and self._fits(entry):  # nothing is to be split any more: its own bytes
+                self._add(entry, len(entry.body) + bool(self._open.entries), batches)
+                return
+            frame = 0 if joins else sliced.frame_bytes - 1 + bool(self._open.entries)
+            end, size = self._reach(sliced, start, self._target_bytes - self._open.size - frame)
+            if start == 0 and end == entry.items and not joins and self._open.entries:
+                end = 0  # it would fit here only without its spaces: whole, it goes into the next one as it stands
+            if end > start:
+                whole = end - start == entry.items
+                part = entry if whole and joins else part_of(entry, sliced, range(start, end))
+                self._add(part, frame + size, batches)
+            if end < entry.items and self._open.entries:
+                self._close(batches)  # full in bytes: not even one more item fits
+            start, joins = end, False
+
+    def _reach(self, sliced: Sliced, start: int, space: int) -> tuple[int, int]:
+        """Return how far the items from `start` fit, and the bytes they take, each with a comma."""
+        most = min(len(sliced.items), start + self._contract.max_items - self._open.items)
+        end, size = start, 0
+        while end < most and size + len(sliced.items[end]) + 1 <= space:
+            size += len(sliced.items[end]) + 1
+            end += 1
+        if end == start and not self._open.entries:  # one item larger than the target: alone
+            return start + 1, len(sliced.items[start]) + 1
+        return end, size
+
+    def _fits(self, entry: Entry) -> bool:
+        batch = self._open
+        return (
+            batch.items + entry.items <= self._contract.max_items
+            and batch.size + len(entry.body) + bool(batch.entries) <= self._target_bytes
+        )
+
+    def _add(self, entry: Entry, size: int, batches: list[Batch]) -> None:
+        batch = self._open
+        batch.add(entry, size)
+        records = len(batch.entries if self._field is None else batch.standing)
+        if batch.items >= self._contract.max_items or records >= self._contract.max_records:
+            self._close(batches)
+
+    def _close(self, batches: list[Batch]) -> None:
+        if self._open.entries:
+            batches.append(make_batch(self._contract.kind, self._open.entries))
+            self._open = _Open()

@@ -1,0 +1,142 @@
+"""Entries of one customer that meet in a batch of events; the rest of the filler's laws stand in `test_pack`."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+import pytest
+from core.made import as_bytes, entry
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from masivo_stream.core.pack import Packer
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import CONTRACTS, Contract, Kind
+from masivo_stream.model.record import Entry
+
+ROOMY = 1 << 20
+
+tags = st.sampled_from([None, 1, 2])
+pads = st.lists(st.integers(0, 60), min_size=1, max_size=6)
+records = st.lists(st.tuples(st.sampled_from("abc"), tags, pads), max_size=30)
+
+
+def terms(max_records: int, max_items: int) -> Contract:
+    return msgspec.structs.replace(CONTRACTS[Kind.EVENTS], max_records=max_records, max_items=max_items)
+
+
+def made(line: int, customer: str, tag: int | None = None, pads: Iterable[int] = (0,)) -> Entry:
+    """Make an entry of events: `tag` is the rest of its record, each event is named by line and number."""
+    items = [{"n": f"{line}.{number}", "pad": "x" * pad} for number, pad in enumerate(pads)]
+    record = {"id": customer, "events": items} if tag is None else {"id": customer, "tag": tag, "events": items}
+    body = as_bytes(record)
+    plain = entry(Kind.EVENTS, line=line, items=len(items))
+    return msgspec.structs.replace(plain, customer=customer, body=body, length=len(body))
+
+
+def pack(packer: Packer, entries: Iterable[Entry]) -> list[Batch]:
+    return [*packer.feed(entries).batches, *packer.flush()]
+
+
+def stands(batch: Batch) -> list[tuple[str, int | None]]:
+    """Return whose records, with which tag, stand in a body."""
+    return [(each["id"], each.get("tag")) for each in json.loads(batch.body)["customers"]]
+
+
+def items(bodies: Iterable[bytes]) -> Counter[tuple[str, int | None, str, int]]:
+    """Count items by customer, tag, name and length, as they stand in records."""
+    return Counter(
+        (each["id"], each.get("tag"), item["n"], len(item["pad"]))
+        for each in map(json.loads, bodies)
+        for item in each["events"]
+    )
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 8), st.integers(160, 500), records)
+def test_a_customer_stands_once_in_a_body(max_records, max_items, max_body_bytes, given_records):
+    """Whoever meets whom: no id twice in a body, no limit passed, every item under its customer and tag once."""
+    fed = [made(line, *record) for line, record in enumerate(given_records, start=1)]
+    contract = terms(max_records, max_items)
+    packer = Packer(contract, max_body_bytes=max_body_bytes, look_ahead=1)
+    batches = []
+    for each in fed:
+        batches += packer.feed([each]).batches
+        assert sum(waiting.items for waiting in packer.pending()) <= 2 * max_items
+        assert packer.low() == min((waiting.place for waiting in packer.pending()), default=None)
+    batches += packer.flush()
+    for batch in batches:
+        ids = [customer for customer, _ in stands(batch)]
+        assert len(set(ids)) == len(ids) <= max_records
+        assert 0 < batch.items == sum(each.items for each in batch.entries) <= max_items
+        assert len(batch.body) <= max_body_bytes
+    sent = [msgspec.json.encode(each) for batch in batches for each in json.loads(batch.body)["customers"]]
+    assert items(sent) == items(each.body for each in fed)
+    assert items(each.body for batch in batches for each in batch.entries) == items(each.body for each in fed)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 8), records, st.integers(0, 30))
+def test_the_same_entries_give_the_same_batches(max_items, given_records, cut):
+    """What is held back depends on the entries and their order alone."""
+    fed = [made(line, *record) for line, record in enumerate(given_records, start=1)]
+    whole, pieces = (Packer(terms(9, max_items), max_body_bytes=400, look_ahead=1) for _ in range(2))
+    parted = [*pieces.feed(fed[:cut]).batches, *pieces.feed(fed[cut:]).batches, *pieces.flush()]
+    assert pack(whole, fed) == parted
+
+
+@settings(deadline=None)
+@given(st.integers(1, 8), st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 6)), max_size=40))
+def test_repeated_customers_cost_no_request(max_items, shapes):
+    """With frames that agree, the requests are ⌈items / limit⌉ as if nobody came twice."""
+    fed = [made(line, customer, pads=[0] * count) for line, (customer, count) in enumerate(shapes, start=1)]
+    batches = pack(Packer(terms(max_items, max_items), max_body_bytes=ROOMY, look_ahead=1), fed)
+    assert len(batches) == -(-sum(each.items for each in fed) // max_items)
+
+
+def test_one_event_a_line_reaches_the_bound():
+    """Thousands of lines of one customer: full batches in which the customer stands once."""
+    batches = pack(
+        Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=ROOMY, look_ahead=1), [made(line, "a") for line in range(2500)]
+    )
+    assert [batch.items for batch in batches] == [1000, 1000, 500]
+    assert [stands(batch) for batch in batches] == [[("a", None)]] * 3
+
+
+def test_a_second_frame_waits_for_the_next_batch():
+    """Where the rest of the records differs they are kept apart, and other customers fill the batch up."""
+    fed = [made(1, "a", 1), made(2, "a", 2), made(3, "b"), made(4, "a", 2), made(5, "c"), made(6, "d")]
+    batches = pack(Packer(terms(9, 3), max_body_bytes=ROOMY, look_ahead=1), fed)
+    assert [stands(batch) for batch in batches] == [[("a", 1), ("b", None), ("c", None)], [("a", 2), ("d", None)]]
+
+
+def test_too_much_held_back_closes_the_batch():
+    """At most a batch's worth waits for the open one to fill up."""
+    packer = Packer(terms(9, 4), max_body_bytes=ROOMY, look_ahead=1)
+    assert packer.feed([made(1, "a", 1), *(made(line, "a", 2) for line in range(2, 6))]).batches == []
+    assert packer.low() == packer.pending()[0].place
+    leaves = packer.feed([made(6, "a", 2)]).batches
+    assert [stands(batch) for batch in leaves] == [[("a", 1)], [("a", 2)]]
+    assert [batch.items for batch in leaves] == [1, 4]
+    assert [each.line for each in packer.pending()] == [6]
+
+
+def test_items_join_to_the_last_byte():
+    """A record that joins its customer costs its items and commas, and no frame."""
+    fed = [made(1, "a"), made(2, "a", pads=[0, 0])]
+    size = len(pack(Packer(terms(9, 9), max_body_bytes=ROOMY, look_ahead=1), fed)[0].body)
+    for room, expected in ((0, [3]), (-1, [2, 1])):
+        batches = pack(Packer(terms(9, 9), max_body_bytes=size + room, look_ahead=1), fed)
+        assert [batch.items for batch in batches] == expected
+
+
+def test_a_shrunk_filler_hands_back_what_it_held():
+    """What waits for the next batch is handed back with the open one, in order."""
+    packer = Packer(terms(9, 9), max_body_bytes=ROOMY, look_ahead=1)
+    fed = [made(1, "a", 1), made(2, "a", 2), made(3, "b")]
+    packer.feed(fed)
+    back = packer.shrink(60)
+    assert sorted(each.line for each in back) == [1, 2, 3]
+    assert packer.pending() == []
