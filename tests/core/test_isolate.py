@@ -277,6 +277,18 @@ def test_wrong_names_cost_a_few_requests(name, culprits):
     assert extra <= (11 + 2 * MOST_NAMED) * len(culprits) + 1
 
 
+def test_a_complaint_that_names_too_many_names_nobody():
+    """More than a handful is not heeded."""
+    few, many = (Isolation(ENTRIES[:40], ENTRIES[:count]).part for count in (MOST_NAMED, MOST_NAMED + 1))
+    assert (few, many) == (ENTRIES[MOST_NAMED:40], ENTRIES[: first_part(40)])
+
+
+def test_a_distant_culprit_is_not_looked_for():
+    """Once the first is found near the end, the rest goes back; near the front, the search goes on."""
+    assert isolate(Oracle({400, 900}), ENTRIES[:1000], 9 * REQUEST)[1] == [400]
+    assert isolate(Oracle({100, 200}), ENTRIES[:1000], 9 * REQUEST)[1] == [100, 200]
+
+
 def test_names_from_elsewhere_are_nobody():
     """An entry that is not in the part cannot be accused, nor can all of it."""
     for accused in ([ENTRIES[40]], ENTRIES[:6]):
