@@ -4,8 +4,8 @@
 
 Data: exports of 10,000, 30,000, 100,000, … customers, made once, kept in --cache; null sink on loopback, journal on.
 What one record takes is the start, and is taken off before the exponent is fitted (least squares of the logarithms):
-1 is linear. Rounds are interleaved, figures are medians. `--short` is one round, up to 100,000; `--up-to 10000000` needs
-20 GB in --cache for events.
+1 is linear. Rounds are interleaved, figures are medians. `--short` is one round, up to 100,000; for `--up-to 10000000`
+--cache needs 20 GB (events).
 """
 
 import argparse
