@@ -1,0 +1,130 @@
+"""Who is measured, how each is started, and what it needs.
+
+The anchors are what people would use otherwise (`anchors/`, each a small program of its own), and two that look into
+nothing: they say how much the machine has to give. What cannot be had here is skipped, with a line that says so.
+"""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import measure
+
+ANCHORS = measure.HERE / "anchors"
+NODE_PACKAGES = ("ajv@8", "ajv-formats@3", "undici@6")
+WHOLE_LINES = "1000"
+"""Lines a request where nobody counts events: more than the API takes, which is kind to them."""
+COPY_LINES = "300"
+"""About a thousand events, so that the floor has as many requests as ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """One way to send an export."""
+
+    name: str
+    argv: Callable[[Path, str, Path], list[str]]
+    """From export, URL of the sink, and an empty directory."""
+    missing: str = ""
+    """Why it cannot run here."""
+    sends: bool = True
+
+
+def ours(flags: str = "") -> Contender:
+    """Our command, with further flags such as `--uploaders 4`."""
+    name = f"masivo-stream migrate {flags}".strip()
+    return Contender(
+        name=name, argv=lambda path, url, state: measure.migrate_argv(str(path), url, str(state), *flags.split())
+    )
+
+
+def validating() -> Contender:
+    """Our command that judges every line and sends nothing."""
+
+    def argv(path: Path, _url: str, state: Path) -> list[str]:
+        return [measure.command(), "validate", "--events", str(path), "--state-dir", str(state), "--json", "--quiet"]
+
+    return Contender(name="masivo-stream validate", argv=argv, sends=False)
+
+
+def scripts() -> list[Contender]:
+    """The Python anchors."""
+    needs = {
+        "aiohttp_pydantic": "pydantic",
+        "aiohttp_orjson": "orjson",
+        "requests_json": "requests",
+    }
+    return [_script(name, module) for name, module in needs.items()]
+
+
+def programs(cache: Path) -> list[Contender]:
+    """Return the anchors of other languages and tools and the floor. Node's packages are fetched if need be."""
+    return [_split_curl(), _node(cache), _syslog_ng(), copying(cache)]
+
+
+def _script(name: str, module: str) -> Contender:
+    missing = "" if importlib.util.find_spec(module) else f"no {module}: pip install -e '.[bench]'"
+
+    def argv(path: Path, url: str, _state: Path) -> list[str]:
+        return [sys.executable, str(ANCHORS / f"{name}.py"), str(path), "--url", f"{url}/"]
+
+    return Contender(name=name.replace("_", " + "), argv=argv, missing=missing)
+
+
+def _split_curl() -> Contender:
+    def argv(path: Path, url: str, _state: Path) -> list[str]:
+        return [str(ANCHORS / "split_curl.sh"), str(path), f"{url}/", WHOLE_LINES]
+
+    return Contender(name="split + curl", argv=argv, missing=_absent("split", "curl", "paste"))
+
+
+def _node(cache: Path) -> Contender:
+    home = cache / "node"
+    missing = _absent("node", "npm")
+    if not missing and not (home / "node_modules" / "undici").exists():
+        missing = _install(home)
+    script = home / "node_ajv.cjs"  # beside its packages: that is where Node looks for them
+    if not missing:
+        shutil.copy(ANCHORS / script.name, script)
+    return Contender(
+        name="node + ajv + undici", argv=lambda p, url, _: ["node", str(script), str(p), url], missing=missing
+    )
+
+
+def _install(home: Path) -> str:
+    home.mkdir(parents=True, exist_ok=True)
+    npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(home), *NODE_PACKAGES]
+    done = subprocess.run(npm, check=False, stdout=subprocess.DEVNULL)
+    return "" if done.returncode == 0 else "npm could not install its packages"
+
+
+def _syslog_ng() -> Contender:
+    def argv(path: Path, url: str, _state: Path) -> list[str]:
+        return [sys.executable, str(ANCHORS / "syslog_ng.py"), str(path), "--url", f"{url}/"]
+
+    missing = _absent("syslog-ng")
+    return Contender(name="syslog-ng http()", argv=argv, missing=missing and f"{missing}; it needs its http module too")
+
+
+def copying(cache: Path) -> Contender:
+    """Return the floor: a C program that looks into nothing."""
+    program = cache / "copy"
+    missing = _absent("gcc")
+    if not missing:
+        cache.mkdir(parents=True, exist_ok=True)
+        gcc = ["gcc", "-O2", "-o", str(program), str(ANCHORS / "copy.c")]
+        subprocess.run(gcc, check=True)
+
+    def argv(path: Path, url: str, _state: Path) -> list[str]:
+        return [str(program), str(path), url.rsplit(":", 1)[1], COPY_LINES]
+
+    return Contender(name="copy in C", argv=argv, missing=missing)
+
+
+def _absent(*tools: str) -> str:
+    gone = [tool for tool in tools if not shutil.which(tool)]
+    return f"no {', '.join(gone)} here" if gone else ""

@@ -1,0 +1,178 @@
+"""What the benchmark scripts share: data, the sink, a process timed from outside, tables.
+
+A measurement is a process: wall time, CPU of it and of what it waited for (`wait4`), peak memory. `ru_maxrss` of a
+child begins at the size of who started it (Linux, `exec` keeps the high-water mark), so these scripts stay small
+themselves: values below some 20 MB mean "not more than that".
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+HERE = Path(__file__).parent
+CACHE = Path(tempfile.gettempdir()) / "masivo-bench"
+MEGA = 1e6
+KIBI = 1024
+ENDED_IN_ORDER = (0, 3)  # 3: complete, with dead letters
+
+
+def command() -> str:
+    """Return our installed command: the one beside this Python."""
+    return str(Path(sys.executable).parent / "masivo-stream")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one process took, and what of it arrived."""
+
+    wall: float
+    cpu: float
+    rss: int
+    """Bytes; of the largest process of the tree."""
+    code: int
+    stats: dict[str, Any] = field(default_factory=dict)
+    """The sink's counts at the end; empty where nothing was sent."""
+    started: float = 0.0
+    """Monotonic, as the sink's `first_at`."""
+
+
+def environment() -> dict[str, str]:
+    """Return this process' environment with a made-up token."""
+    return {**os.environ, "MASIVO_TOKEN": "any"}
+
+
+def time_process(argv: Sequence[str]) -> Run:
+    """Run a command to its end. Its output goes nowhere, its errors come through."""
+    started = time.monotonic()
+    return finish(start(argv), started)
+
+
+def start(argv: Sequence[str], stdin: IO[bytes] | int | None = None) -> subprocess.Popen[bytes]:
+    """Start a command; without `stdin` there is nothing to read."""
+    source = subprocess.DEVNULL if stdin is None else stdin
+    return subprocess.Popen(argv, stdin=source, stdout=subprocess.DEVNULL, env=environment())
+
+
+def finish(process: subprocess.Popen[bytes], started: float) -> Run:
+    """Wait for a process and say what it took."""
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)  # it is reaped: Popen must not wait again
+    cpu = usage.ru_utime + usage.ru_stime
+    return Run(wall=wall, cpu=cpu, rss=usage.ru_maxrss * KIBI, code=process.returncode, started=started)
+
+
+def with_stats(run: Run, stats: dict[str, Any]) -> Run:
+    """Return the run with what the sink counted of it."""
+    return replace(run, stats=stats)
+
+
+class Sink:
+    """A running `sink.py`."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+
+    def stats(self) -> dict[str, Any]:
+        """Return what it has counted."""
+        return self._get("stats")
+
+    def reset(self) -> dict[str, Any]:
+        """Return what it has counted, and let it begin anew."""
+        return self._get("reset")
+
+    def _get(self, what: str) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/{what}") as answer:  # noqa: S310 - our own loopback address
+            return json.load(answer)
+
+
+@contextmanager
+def sink(*flags: str) -> Iterator[Sink]:
+    """Serve a fresh sink, so that the CPU it tells is one run's."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = Path(folder) / "port"
+        process = subprocess.Popen([sys.executable, "-S", str(HERE / "sink.py"), "--port-file", str(port), *flags])
+        try:
+            wait_until(port.exists, 10)
+            yield Sink(int(port.read_text()))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def wait_until(condition: Callable[[], object], seconds: float) -> bool:
+    """Look every few milliseconds whether `condition` holds; tell whether it did in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def migrate_argv(events: str, url: str, state: str, *flags: str, kind: str = "events") -> list[str]:
+    """Return our command as the benchmarks run it: no rate limit, the journal on as always."""
+    where = ["--base-url", url, "--state-dir", state]
+    return [command(), "migrate", f"--{kind}", events, "--limit", "none", *where, "--json", "--quiet", *flags]
+
+
+def export(records: int, *, kind: str = "events", seed: int = 1, cache: Path = CACHE) -> Path:
+    """Return an export of so many customers, made once and kept."""
+    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / f"{kind}-{records}-seed{seed}.ndjson"
+    if not path.exists():
+        partial = path.with_suffix(".partial")
+        what = [command(), "generate", kind, "--records", str(records), "--seed", str(seed), "-o", str(partial)]
+        subprocess.run(what, check=True, stderr=subprocess.DEVNULL)
+        partial.rename(path)
+    return path
+
+
+def count_events(path: Path) -> int:
+    """Count an export's events: each has `issued_at` once, and nothing else of an event's does."""
+    with path.open("rb") as lines:
+        return sum(line.count(b'"issued_at":') for line in lines)
+
+
+def machine() -> str:
+    """Describe machine and versions in one line."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        cpu = next((row.split(":")[1].strip() for row in info.read_text().splitlines() if "model name" in row), cpu)
+    ours = f"masivo-stream {importlib.metadata.version('masivo-stream')}"
+    system = f"{platform.system()} {platform.release()}"
+    date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    return f"{date}; {cpu}, {os.cpu_count()} cores; {system}; Python {platform.python_version()}; {ours}"
+
+
+def middle(values: Sequence[float]) -> float:
+    """Return the median."""
+    return statistics.median(values)
+
+
+def spread(values: Sequence[float], form: str = ".2f") -> str:
+    """Return median and range: `1.50 (1.40 to 1.70)`."""
+    median = format(middle(values), form)
+    return median if len(values) == 1 else f"{median} ({min(values):{form}} to {max(values):{form}})"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a Markdown table; numbers to the right."""
+    texts = [[str(cell) for cell in row] for row in (heads, *rows)]
+    widths = [max(len(row[column]) for row in texts) for column in range(len(heads))]
+    lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in texts]
+    rule = " | ".join(["-" * widths[0], *(("-" * (width - 1)) + ":" for width in widths[1:])])
+    return "\n".join(f"| {line} |" for line in (lines[0], rule, *lines[1:]))

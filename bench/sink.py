@@ -1,0 +1,177 @@
+"""A null sink: takes POSTs, answers 201, counts; as cheap as one Python process can be.
+
+Of a request it reads the head, and of that only Content-Length, Connection and Expect; bodies are received over and
+over into the same megabyte of memory. One thread, one selector, no parsing library. Its limit stands in README.md.
+
+    python bench/sink.py --port-file PORT [--latency SECONDS] [--stall-after BODIES]
+
+`GET /stats` tells what it has counted, as JSON; `GET /reset` does too, and begins to count anew. Times are of the
+machine's monotonic clock, the same in every process. Any other GET is answered 404: nothing can be read back here.
+It ends with SIGTERM.
+"""
+
+import argparse
+import heapq
+import json
+import os
+import selectors
+import socket
+import time
+from pathlib import Path
+
+HEAD_END = b"\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+BLOCK = 1 << 20
+LARGEST_HEAD = 1 << 16
+
+
+class Connection:
+    """What is known of one client: the head that is coming in, how much body is still to come."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self.client = client
+        self.head = b""
+        self.left = 0
+        self.body = 0
+        self.close = False
+
+
+class Sink:
+    """The listening socket, its clients, and the counts."""
+
+    def __init__(self, port: int, latency: float, stall_after: int) -> None:
+        self.latency = latency
+        self.stall_after = stall_after
+        self.block = memoryview(bytearray(BLOCK))
+        self.selector = selectors.DefaultSelector()
+        self.due: list[tuple[float, int, Connection]] = []
+        self.order = 0
+        self._reset()
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=256)
+        self.selector.register(self.listener, selectors.EVENT_READ)
+
+    @property
+    def port(self) -> int:
+        """Return the port that was bound."""
+        return self.listener.getsockname()[1]
+
+    def serve(self) -> None:
+        """Serve until the process is ended."""
+        while True:
+            timeout = max(0.0, self.due[0][0] - time.monotonic()) if self.due else None
+            for key, _ in self.selector.select(timeout):
+                if key.data is None:
+                    self._accept()
+                else:
+                    self._read(key.data)
+            while self.due and self.due[0][0] <= time.monotonic():
+                self._answer(heapq.heappop(self.due)[2], b"201 Created", b"{}")
+
+    def _accept(self) -> None:
+        client, _ = self.listener.accept()
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.selector.register(client, selectors.EVENT_READ, Connection(client))
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            count = connection.client.recv_into(self.block)
+        except OSError:
+            count = 0
+        if not count:
+            self._drop(connection)
+        elif connection.left > count:
+            connection.left -= count
+        else:
+            self._feed(connection, bytes(self.block[connection.left : count]), ended=connection.left > 0)
+
+    def _feed(self, connection: Connection, rest: bytes, *, ended: bool) -> None:
+        """Take what follows a body, or is part of a head: several requests may come in one block."""
+        connection.left = 0
+        if ended:
+            self._arrived(connection)
+        connection.head += rest
+        while HEAD_END in connection.head:
+            head, _, rest = connection.head.partition(HEAD_END)
+            self._begin(connection, head)
+            connection.head = rest[connection.body :]
+            connection.left = max(0, connection.body - len(rest))
+            if connection.left or not connection.body:
+                return
+            self._arrived(connection)
+        if len(connection.head) > LARGEST_HEAD:
+            self._drop(connection)
+
+    def _begin(self, connection: Connection, head: bytes) -> None:
+        line, *fields = head.split(b"\r\n")
+        found = {name.lower(): value.strip() for name, _, value in (field.partition(b":") for field in fields)}
+        connection.close = found.get(b"connection", b"").lower() == b"close"
+        connection.body = int(found.get(b"content-length", 0))
+        if connection.body:
+            if b"expect" in found:
+                connection.client.sendall(CONTINUE)
+            if self.first_at is None:
+                self.first_at = time.monotonic()
+        elif line.startswith((b"GET /stats", b"GET /reset")):
+            self._answer(connection, b"200 OK", self._stats())
+            if line.startswith(b"GET /reset"):
+                self._reset()
+        else:
+            self.reads += 1
+            self._answer(connection, b"411 Length Required" if line.startswith(b"POST") else b"404 Not Found", b"{}")
+
+    def _arrived(self, connection: Connection) -> None:
+        self.bodies += 1
+        self.bytes += connection.body
+        self.last_at = time.monotonic()
+        if self.stall_after and self.bodies > self.stall_after:
+            return  # for ever: the client waits for an answer that does not come
+        if self.latency:
+            self.order += 1
+            heapq.heappush(self.due, (self.last_at + self.latency, self.order, connection))
+        else:
+            self._answer(connection, b"201 Created", b"{}")
+
+    def _answer(self, connection: Connection, status: bytes, body: bytes) -> None:
+        head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % (status, len(body))
+        if connection.close:
+            head += b"Connection: close\r\n"
+        try:
+            connection.client.sendall(head + b"\r\n" + body)
+        except OSError:
+            connection.close = True
+        if connection.close:
+            self._drop(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        if connection.client.fileno() >= 0:
+            self.selector.unregister(connection.client)
+            connection.client.close()
+
+    def _reset(self) -> None:
+        self.bodies = self.bytes = self.reads = 0
+        self.first_at = self.last_at = None
+
+    def _stats(self) -> bytes:
+        cpu = os.times()
+        names = ("bodies", "bytes", "reads", "first_at", "last_at")
+        counts = {name: getattr(self, name) for name in names}
+        return json.dumps({**counts, "cpu": cpu.user + cpu.system}).encode()
+
+
+def main() -> None:
+    """Serve as the flags say."""
+    parser = argparse.ArgumentParser(description="A null sink for benchmarks.")
+    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--port-file", required=True, help="the port is written there once it is open")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds from a body's end to its answer")
+    parser.add_argument("--stall-after", type=int, default=0, help="never answer again after so many bodies")
+    flags = parser.parse_args()
+    sink = Sink(flags.port, flags.latency, flags.stall_after)
+    partial = Path(f"{flags.port_file}.partial")
+    partial.write_text(str(sink.port))
+    partial.rename(flags.port_file)
+    sink.serve()
+
+
+if __name__ == "__main__":
+    main()

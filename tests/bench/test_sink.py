@@ -1,0 +1,89 @@
+"""The benchmarks' null sink counts what arrives, however it was cut."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SINK = Path(__file__).parents[2] / "bench" / "sink.py"
+ANSWER = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def connect(tmp_path):
+    """Serve a sink; give connections to it."""
+    port = tmp_path / "port"
+    with subprocess.Popen([sys.executable, str(SINK), "--port-file", str(port)]) as process:
+        while not port.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        yield lambda: socket.create_connection(("127.0.0.1", int(port.read_text())), timeout=10)
+        process.terminate()
+
+
+def post(body, *fields):
+    head = ["POST /x HTTP/1.1", "Host: sink", f"Content-Length: {len(body)}", *fields]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def exactly(client, count):
+    found = b""
+    while len(found) < count:
+        block = client.recv(count - len(found))
+        assert block, found
+        found += block
+    return found
+
+
+def stats(connect, what="stats"):
+    with connect() as client:
+        client.sendall(f"GET /{what} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    counted = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return counted["bodies"], counted["bytes"]
+
+
+def test_bodies_are_counted_however_they_are_cut(connect):
+    """Byte by byte, head and body in one block, two requests in one block, a body larger than a block."""
+    large = b"x" * 3_000_000
+    with connect() as client:
+        for number in range(len(post(b"slowly"))):
+            client.sendall(post(b"slowly")[number : number + 1])
+        assert exactly(client, len(ANSWER)) == ANSWER
+        client.sendall(post(b"one") + post(b"three"))
+        assert exactly(client, 2 * len(ANSWER)) == 2 * ANSWER
+        client.sendall(post(large))
+        assert exactly(client, len(ANSWER)) == ANSWER
+    assert stats(connect) == (4, len(b"slowly" + b"one" + b"three" + large))
+
+
+def test_a_client_may_ask_to_go_on_or_to_close(connect):
+    """`Expect: 100-continue` is answered before the body, `Connection: close` is kept."""
+    with connect() as client:
+        asking = post(b"body", "Expect: 100-continue", "Connection: close")
+        client.sendall(asking[:-4])
+        assert exactly(client, 25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"body")
+        assert b"".join(iter(lambda: client.recv(4096), b"")).endswith(b"Connection: close\r\n\r\n{}")
+
+
+def test_counting_begins_anew_when_asked(connect):
+    """A reset tells the counts once more."""
+    with connect() as client:
+        client.sendall(post(b"body"))
+        exactly(client, len(ANSWER))
+    assert stats(connect, "reset") == (1, 4)
+    assert stats(connect) == (0, 0)
+
+
+def test_a_body_of_unknown_length_is_not_taken(connect):
+    """Chunked bodies are answered 411: nobody here sends them."""
+    with connect() as client:
+        client.sendall(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 411 ")
