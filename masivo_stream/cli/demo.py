@@ -115,7 +115,7 @@ def _generate(console: "Console", place: Path, *, records: int, seed: int, inval
 
 
 def _tell_plan(console: "Console", planned: "Plan") -> None:
-    from masivo_stream.observe.tables import duration
+    from masivo_stream.model.duration import duration
 
     requests = ", ".join(f"{kind.requests} for {name}" for name, kind in planned.kinds.items())
     console.print(

@@ -109,6 +109,13 @@ class Sending:
 
         return load_credentials(os.environ, api_key_file=self.api_key_file)
 
+    def credentials_if_any(self) -> "Credentials | None":
+        """Find the secret, where one is named at all."""
+        from masivo_stream.edges.secret import API_KEY_VARIABLE, TOKEN_VARIABLE
+
+        named = self.api_key_file or os.environ.get(API_KEY_VARIABLE) or os.environ.get(TOKEN_VARIABLE)
+        return self.credentials() if named else None
+
 
 def settings_from(common: Common, *groups: Judging | Sending | None) -> "Settings":
     """Load the settings these flags, the environment and the file make."""

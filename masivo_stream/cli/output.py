@@ -16,8 +16,9 @@ from masivo_stream.model.settings import Log
 from masivo_stream.model.summary import Summary
 from masivo_stream.observe.doubts import print_resolution
 from masivo_stream.observe.log import LogObserver
+from masivo_stream.observe.plan_table import print_plan
 from masivo_stream.observe.progress import TerminalProgress
-from masivo_stream.observe.tables import print_plan, print_summary
+from masivo_stream.observe.tables import print_summary
 
 
 class Output(Console):
@@ -50,7 +51,6 @@ def show_summary(summary: Summary, *, json: bool) -> None:
 def show_plan(plan: Plan) -> None:
     """Print a plan for people."""
     with _reader_may_leave():
-        print_summary(Output(), plan.summary)
         print_plan(Output(), plan)
 
 

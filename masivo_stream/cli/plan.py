@@ -14,7 +14,8 @@ def plan(
 ) -> int:
     """Tell how many requests a migration takes, how long, and what would be refused; send nothing.
 
-    Ends with 0, or with 3 if some records would be dead letters.
+    Ends with 0, or with 3 if some records would be dead letters. The API key is not needed: it only names the account,
+    so that what this machine has used of its quota counts.
 
     Example: `masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h`
     """
@@ -24,7 +25,7 @@ def plan(
     from masivo_stream.flow.letters import writing_letters
     from masivo_stream.flow.plan import plan as run
 
-    common = common or Common()
+    common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending)
     patterns = (exports or Exports()).patterns()
     with writing_letters(settings.state.state_dir) as dead_letters:
@@ -32,6 +33,7 @@ def plan(
             partial(
                 run,
                 settings,
+                credentials=sending.credentials_if_any(),
                 customers=patterns["customers"],
                 events=patterns["events"],
                 transactions=patterns["transactions"],

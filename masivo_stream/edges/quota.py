@@ -15,7 +15,7 @@ import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -257,6 +257,45 @@ def open_quota(path: Path, clock: Clock, *, boot: str | None = None) -> QuotaFil
         except BaseException:
             connection.close()
             raise
+
+
+class QuotaUse(Struct, frozen=True, kw_only=True):
+    """What of an account's quota is used, by scope. Moments by this machine's monotonic clock."""
+
+    departures: dict[str, tuple[float, ...]] = {}
+    """Ascending, none later than now."""
+    held_until: dict[str, float] = {}
+
+
+def read_quota(path: Path, clock: Clock, *, boot: str | None = None) -> QuotaUse | None:
+    """Look at an account's quota file, and leave it and its directory as they are. None where there is none.
+
+    Raises:
+        StorageError: it cannot be read.
+        OSError: its directory cannot be.
+    """
+    if not path.exists():
+        return None
+    # Where no log lies beside it nobody has it open, so it is read without locks: they would need files of their own.
+    shared = path.with_name(f"{path.name}-wal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=ro{'' if shared else '&immutable=1'}"
+    with _translated(), closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)) as connection:
+        if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+            return QuotaUse()  # the next run begins it anew
+        departures = connection.execute("SELECT scope, boot, mono, wall FROM departures").fetchall()
+        holds = connection.execute("SELECT scope, boot, mono, wall, seconds FROM holds").fetchall()
+    now, wall, boot = clock.now(), clock.wall().timestamp(), read_boot_id() if boot is None else boot
+    moments: dict[str, list[float]] = {}
+    for scope, noted, mono, at in departures:
+        moment = now - max(0.0, wall - at) if noted != boot or mono > now else mono  # as `_take_over` translates it
+        moments.setdefault(scope, []).append(moment)
+    return QuotaUse(
+        departures={scope: tuple(sorted(found)) for scope, found in moments.items()},
+        held_until={
+            scope: now + max(0.0, min(seconds, at - wall)) if noted != boot or mono > now + seconds else mono
+            for scope, noted, mono, at, seconds in holds
+        },
+    )
 
 
 def read_boot_id() -> str:

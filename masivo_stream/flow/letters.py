@@ -17,7 +17,7 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.missing import hash_bytes
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.validate import Letters, OpenLetters
+from masivo_stream.flow.rehearsal import Letters, OpenLetters
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import LettersTaken

@@ -95,6 +95,22 @@ class Gates(Struct, frozen=True):
     """For all other calls: tokens, reading back."""
 
 
+def find_account(settings: Settings, credentials: Credentials) -> tuple[Path, str]:
+    """Return where runs on this machine meet, and what they call the account there."""
+    account = name_account(
+        settings.api.base_url,
+        api_key=credentials.api_key.reveal() if credentials.api_key else None,
+        token=credentials.token.reveal() if credentials.token else None,
+    )
+    shared = settings.state.shared_dir
+    return Path(shared) if shared else default_shared_dir(os.environ), account
+
+
+def quota_path(shared: Path, account: str) -> Path:
+    """Return where an account's quota is kept."""
+    return shared / f"{account}.quota.db"
+
+
 @contextmanager
 def open_account(
     settings: Settings, credentials: Credentials, exports: Iterable[str], observer: Observer, clock: Clock
@@ -104,12 +120,7 @@ def open_account(
     Raises:
         ConfigurationError: another run is at it.
     """
-    account = name_account(
-        settings.api.base_url,
-        api_key=credentials.api_key.reveal() if credentials.api_key else None,
-        token=credentials.token.reveal() if credentials.token else None,
-    )
-    shared = Path(settings.state.shared_dir) if settings.state.shared_dir else default_shared_dir(os.environ)
+    shared, account = find_account(settings, credentials)
     files = [path for path in exports if path != STDIN]
     quota: QuotaFile | None = None
 
@@ -120,7 +131,7 @@ def open_account(
     with ExitStack() as claims:
         try:
             others = claims.enter_context(claim(shared, account, files, state_dir=settings.state.state_dir))
-            quota = open_quota(shared / f"{account}.quota.db", clock)
+            quota = open_quota(quota_path(shared, account), clock)
             claims.callback(quota.close)
         except (OSError, StorageError) as error:
             lost(error)

@@ -1,43 +1,30 @@
 """Validate and plan: the same judgement and the same packing as a migration's, nothing sent."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, aclosing
-from typing import Protocol
+from collections.abc import Iterable
+from contextlib import ExitStack
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from masivo_stream.core.pack import Packer
-from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock, SystemClock
-from masivo_stream.edges.source import Input, find_inputs
+from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.conclude import conclude
-from masivo_stream.flow.judge import Source, judge_sources, make_decoder
 from masivo_stream.flow.opening import check_inputs
-from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.flow.rehearsal import Letters, OpenLetters, Rehearsal, Rehearsed
+from masivo_stream.flow.roster import Roster
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
-from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry, Judgement, Rejected, reject_entry
+from masivo_stream.model.record import Rejected
 from masivo_stream.model.settings import Settings
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.summary import Summary
 
-
-class Letters(Protocol):
-    """Where a dry run's dead letters go."""
-
-    def append(self, letters: Iterable[Rejected]) -> None:
-        """Write them down."""
-        ...
-
-
-OpenLetters = Callable[[Kind, ExitStack], Letters]
-"""Open the place where one kind's dead letters go; what is to be closed afterwards goes onto the stack."""
+_HINT = "mend these lines in the export before migrating; or migrate, mend its dead letters, and masivo-stream retry"
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
-    """What a dry run found: the summary (nothing accepted, what would be sent is pending), and the requests needed."""
+    """What a dry run found: the summary (nothing accepted, what would be sent is pending), and more by kind."""
 
     summary: Summary
-    requests: dict[str, int]
+    kinds: dict[str, Rehearsed]
 
 
 def discard_letters(_kind: Kind, _files: ExitStack) -> Letters:
@@ -72,87 +59,23 @@ async def validate(
 async def dry_run(
     settings: Settings, patterns: dict[Kind, Iterable[str]], *, dead_letters: OpenLetters, clock: Clock
 ) -> DryRun:
-    """Judge and pack everything; see `validate` and `flow.plan`."""
+    """Judge and pack everything; see `validate` and `flow.plan`. A damaged export does not keep others from it."""
     inputs = {kind: found for kind, names in patterns.items() if (found := find_inputs(names))}
     check_inputs(inputs)
-    kinds: dict[str, KindSummary] = {}
-    requests: dict[str, int] = {}
+    roster = Roster(remember=settings.validation.remember_ids) if Kind.CUSTOMERS in inputs else None
+    kinds: dict[str, Rehearsed] = {}
     failure: InputError | None = None
     for kind, found in inputs.items():
-        dry = _DryPhase(kind, settings, clock)
+        rehearsal = Rehearsal(kind, settings, clock, roster)
         with ExitStack() as files:
-            failure = await dry.run(found, dead_letters(kind, files)) or failure
-        kinds[kind] = dry.figures()
-        requests[kind] = dry.requests
-    closes = all(figures.closes for figures in kinds.values())
-    return DryRun(summary=conclude(kinds, failure, closes=closes), requests=requests)
-
-
-class _DryPhase:
-    """One kind, judged and packed."""
-
-    def __init__(self, kind: Kind, settings: Settings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
-        self._decoder = make_decoder(kind, settings)
-        self._packer = Packer(
-            CONTRACTS[kind],
-            max_body_bytes=settings.upload.max_body_bytes,
-            look_ahead=settings.upload.look_ahead,
-        )
-        self._tally = Tally(CONTRACTS[kind])
-        self._began = clock.now()
-        self.requests = 0
-        self._records = self._items = 0
-
-    async def run(self, inputs: list[Input], letters: Letters) -> InputError | None:
-        """Go through the inputs; returns what ended them early."""
-        failure = None
-        blocks = judge_sources(
-            [Source(source) for source in inputs],
-            self._decoder,
-            block_bytes=self._settings.source.block_bytes,
-            max_line_bytes=self._settings.validation.max_line_bytes,
-        )
-        try:
-            async with aclosing(blocks) as judged_blocks:
-                async for judged in judged_blocks:
-                    self._judge(judged.judgements, letters)
-        except InputError as error:
-            failure = error
-        self.requests += len(self._packer.flush())
-        return failure
-
-    def _judge(self, judgements: Sequence[Judgement], letters: Letters) -> None:
-        """Count a block's judgements, after what is rejected is written down."""
-        rejected = [found for found in judgements if isinstance(found, Rejected)]
-        if rejected:
-            letters.append(rejected)
-        for judgement in judgements:
-            self._tally.judged(judgement)
-        large = self._pack([found for found in judgements if isinstance(found, Entry)])
-        if large:
-            letters.append(large)
-
-    def _pack(self, entries: list[Entry]) -> list[Rejected]:
-        self._records += len(entries)
-        self._items += sum(entry.items for entry in entries)
-        packed = self._packer.feed(entries)
-        self.requests += len(packed.batches)
-        rejected = []
-        for large in packed.oversized:
-            message = f"does not fit a request of {large.max_body_bytes} bytes"
-            letter = reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items)
-            self._tally.settled([large.entry], Fate.DEAD, letter.reason)
-            self._records -= 1
-            self._items -= large.entry.items
-            rejected.append(letter)
-        return rejected
-
-    def figures(self) -> KindSummary:
-        """Return the figures; what would be sent is pending."""
-        return self._tally.summary_with_pending(
-            records=self._records, items=self._items, seconds=self._clock.now() - self._began
-        )
+            failure = await rehearsal.run(found, dead_letters(kind, files)) or failure
+        kinds[kind] = rehearsal.found()
+    figures = {kind: rehearsed.figures for kind, rehearsed in kinds.items()}
+    closes = all(each.closes for each in figures.values())
+    summary = conclude(figures, failure, closes=closes)
+    if summary.outcome == "dead_letters":  # a run's hint is to retry; here is no run yet
+        summary = structs.replace(summary, hint=_HINT)
+    return DryRun(summary=summary, kinds=kinds)
 
 
 class _Nowhere:

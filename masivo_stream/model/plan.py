@@ -7,24 +7,74 @@ from msgspec import Struct
 from masivo_stream.model.summary import Summary
 
 
+class DeadReason(Struct, frozen=True, kw_only=True):
+    """Records that would become dead letters for one reason, and where the first of them stands."""
+
+    reason: str
+    records: int
+    file: str
+    line: int
+    field: str
+    message: str
+    """About the first one; quotes nothing of the record."""
+    remedy: str
+
+
 class KindPlan(Struct, frozen=True, kw_only=True):
-    """One kind's part of the plan."""
+    """One kind's part of the plan: what would be sent, and what would not."""
 
     records: int
     items: int
     requests: int
     requests_lower_bound: int
+    seconds: dict[str, float]
+    """What this kind adds, by account as in `Plan`: the kinds' seconds sum up to the plan's."""
+    finished_at: datetime
+    """When its last request leaves, at the earliest."""
+    limited_by_bytes: int = 0
+    """Requests that `max_body_bytes` keeps from being full."""
+    dead_letters: list[DeadReason] = []
+    """The most frequent reason first."""
+
+
+class WindowLeft(Struct, frozen=True, kw_only=True):
+    """How much of one configured window is used at the moment."""
+
+    scope: str
+    """`migration`, or `general` for all calls together."""
+    window: str
+    used: int
+
+
+class QuotaLeft(Struct, frozen=True, kw_only=True):
+    """What is known of the account's quota on this machine."""
+
+    known: bool
+    """Whether the account's quota could be looked at; if not, it is taken to be unused."""
+    unreadable: str = ""
+    """Why it could not, where a key was given."""
+    windows: list[WindowLeft] = []
+    held_seconds: float = 0.0
+    """So long the server has asked to wait (429)."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a migration of these exports would take. Times in seconds, at one scope of windows each."""
+    """What a migration of these exports would take."""
 
     schema: int = 1
     summary: Summary
     kinds: dict[str, KindPlan]
+    records: int
+    items: int
     requests: int
+    requests_lower_bound: int
     seconds: dict[str, float]
-    """By account: `configured`, `prod`, `dev`."""
+    """From the first request to the last, by account: `configured`, `prod`, `dev`. Each with its quota unused."""
+    windows: dict[str, list[str]]
+    """The windows meant by that, those over all calls together with the word `all`."""
+    quota: QuotaLeft
+    starts_at: datetime
+    """When the first request may leave, if the migration began now."""
     finished_at: datetime
-    """If it began now, at the configured limits."""
+    """When the last one leaves, at the configured limits and with what is left of the quota, at the earliest."""
     warnings: list[str]

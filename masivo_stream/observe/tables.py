@@ -1,14 +1,13 @@
-"""Tables for people: the summary of a run, the plan of one."""
+"""Tables for people: the summary of a run."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.edges.log import printable
-from masivo_stream.model.plan import Plan
+from masivo_stream.model.duration import duration
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, Summary
 
@@ -42,6 +41,11 @@ def print_summary(console: Console, summary: Summary) -> None:
         _print_reasons(console, name, figures)
     closing = "read = accepted + dead + skipped + in doubt + pending + blank"
     console.print(Text(f"{closing}: {'closes' if summary.closes else 'DOES NOT CLOSE'}"))
+    print_end(console, summary)
+
+
+def print_end(console: Console, summary: Summary) -> None:
+    """Print how it ended, and what to do about it."""
     words = {
         "complete": "complete: every record is accepted or skipped",
         "dead_letters": "complete, but some records are dead letters",
@@ -83,33 +87,5 @@ def _print_reasons(console: Console, kind: str, figures: KindSummary) -> None:
         console.print(Text(f"{kind}: {count:,} skipped as {skipped}"))
 
 
-def duration(seconds: float) -> str:
-    """Write a duration for people: `0.42 s`, `3 min 20 s`, `13 h 53 min`, `2 days 4 h`."""
-    if round(seconds, 2) < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.2f} s"
-    whole = timedelta(seconds=round(seconds))
-    hours, rest = divmod(whole.seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    if whole.days:
-        return f"{whole.days} day{'s' if whole.days > 1 else ''} {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
 def _numbers(*values: int) -> Iterable[str]:
     return (f"{value:,}" for value in values)
-
-
-def print_plan(console: Console, plan: Plan) -> None:
-    """Print requests and durations."""
-    table = Table(title="plan", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("kind", no_wrap=True)
-    for name in ("records", "items", "requests", "at least"):
-        table.add_column(name, justify="right")
-    for name, kind in plan.kinds.items():
-        table.add_row(name, *_numbers(kind.records, kind.items, kind.requests, kind.requests_lower_bound))
-    console.print(table)
-    for account, seconds in plan.seconds.items():
-        console.print(Text(f"at the {account} limits: {duration(seconds)}"))
-    console.print(Text(f"begun now, done at {plan.finished_at:%Y-%m-%d %H:%M} UTC at the configured limits"))
-    for warning in plan.warnings:
-        console.print(Text(f"warning: {printable(warning)}"))

@@ -82,7 +82,11 @@ MATRIX = [
     ("201", Answer(status=201, date=DATE), Accepted("", DATE)),
     ("201, its body cut", Answer(status=201, complete=False, date=DATE), Accepted("the answer's body was cut", DATE)),
     ("another 2xx", Answer(status=204), Accepted("status 204 instead of 201", None)),
-    ("422", Answer(status=422, error="Bad", details="customers[3]"), Refused(422, "Bad: customers[3]", "Bad", "customers[3]")),
+    (
+        "422",
+        Answer(status=422, error="Bad", details="customers[3]"),
+        Refused(422, "Bad: customers[3]", "Bad", "customers[3]"),
+    ),
     ("400 without words", Answer(status=400), Refused(400, "status 400")),
     ("409", Answer(status=409, details="exists"), Refused(409, "exists", "", "exists")),
     ("401", Answer(status=401, error="expired", retry_after="5"), Unauthorized()),

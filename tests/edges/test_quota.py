@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from masivo_stream.edges.quota import FOLLOWED_SECONDS, Lane, Other, open_quota
+from masivo_stream.edges.quota import FOLLOWED_SECONDS, Lane, Other, QuotaUse, open_quota, read_quota
 from masivo_stream.model.errors import StorageError
 
 
@@ -197,3 +197,62 @@ def test_a_damaged_file_is_told(tmp_path, content):
     (tmp_path / "quota.db").write_bytes(content)
     with pytest.raises(StorageError, match="quota"):
         open_quota(tmp_path / "quota.db", Clocks(), boot="b")
+
+
+def looked_at(path, clocks, boot="boot"):
+    """Return how long ago departures were, and how long holds last, by scope; nothing on the disk may change."""
+    before = {file.name: file.read_bytes() for file in path.iterdir() if not file.name.endswith("-shm")}
+    use = read_quota(path / "quota.db", clocks, boot=boot)
+    after = {file.name: file.read_bytes() for file in path.iterdir() if not file.name.endswith("-shm")}
+    assert before == after
+    departures = {scope: [clocks.now() - moment for moment in moments] for scope, moments in use.departures.items()}
+    return departures, {scope: until - clocks.now() for scope, until in use.held_until.items()}
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+def test_it_can_be_looked_at(at_work, tmp_path):
+    """While a run is at work or after it: what is used is seen, and nothing is written."""
+    clocks = Clocks()
+    with life(tmp_path, clocks) as quota:
+        depart(quota)
+        clocks.pass_by(3)
+        depart(quota)
+        depart(quota, "general")
+        quota.hold("migration", 100)
+        clocks.pass_by(4)
+        if at_work:
+            assert looked_at(tmp_path, clocks) == ({"migration": [7.0, 4.0], "general": [4.0]}, {"migration": 96.0})
+    assert looked_at(tmp_path, clocks) == ({"migration": [7.0, 4.0], "general": [4.0]}, {"migration": 96.0})
+
+
+@pytest.mark.parametrize(
+    ("step", "ago", "hold"), [(0, 60.0, 40.0), (-30, 30.0, 70.0), (-1e6, 0.0, 100.0), (500, 560.0, 0.0)]
+)
+def test_looked_at_after_a_new_start_it_goes_by_the_wall_clock(step, ago, hold, tmp_path):
+    """As the next run will."""
+    clocks = Clocks()
+    with life(tmp_path, clocks) as quota:
+        depart(quota)
+        quota.hold("migration", 100)
+    clocks.pass_by(60)
+    clocks.mono, clocks.seconds = 5.0, clocks.seconds + step
+    departures, holds = looked_at(tmp_path, clocks, boot="next")
+    assert departures == {"migration": [pytest.approx(ago)]}
+    assert holds == {"migration": pytest.approx(hold)}
+
+
+def test_where_there_is_none_none_is_made(tmp_path):
+    """Nor its directory."""
+    assert read_quota(tmp_path / "new" / "quota.db", Clocks()) is None
+    assert list(tmp_path.iterdir()) == []
+    with life(tmp_path, Clocks()):
+        pass
+    assert read_quota(tmp_path / "quota.db", Clocks()) == QuotaUse()
+
+
+def test_a_damaged_file_is_told_to_who_looks(tmp_path):
+    """And left as it is."""
+    (tmp_path / "quota.db").write_bytes(b"rubbish " * 1000)
+    with pytest.raises(StorageError, match="quota"):
+        read_quota(tmp_path / "quota.db", Clocks())
+    assert [file.name for file in tmp_path.iterdir()] == ["quota.db"]

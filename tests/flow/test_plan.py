@@ -1,33 +1,158 @@
-"""The plan's arithmetic, and the library's dry run."""
+"""The plan: requests, times and what is left of the quota; the library's dry run."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from contextlib import closing
+from datetime import timedelta
 
-from masivo_stream.core.pace import Pacer
-from masivo_stream.flow.plan import time_needed
-from masivo_stream.model.window import Window, parse_windows
+import pytest
+from fakes import record, write_export
+
+from masivo_stream.core.schedule import Scope, last_departure
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.quota import open_quota
+from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.flow.opening import find_account, quota_path
+from masivo_stream.flow.plan import plan
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.window import parse_windows
+
+KEY = Credentials(api_key=Secret("k"))
 
 
-def test_the_slowest_window_decides():
-    """720 requests an hour at one in 5 s; 250 an hour bind on a development account."""
-    assert time_needed(721, parse_windows("1/5s,1000/h")) == 3600
-    assert time_needed(251, parse_windows("1/5s,250/h")) == 3600
-    assert time_needed(250, parse_windows("1/5s,250/h")) == 249 * 5
-    assert time_needed(10_000, ()) == 0
-    assert time_needed(1, parse_windows("1/5s")) == 0
-    assert time_needed(0, parse_windows("1/5s")) == 0
+def settings(tmp_path, **flags):
+    return load_settings(flags={"shared_dir": str(tmp_path / "shared"), **flags})
 
 
-@given(
-    requests=st.integers(0, 200),
-    windows=st.lists(st.builds(Window, st.integers(1, 20), st.floats(0.5, 50)), max_size=3),
-)
-def test_the_plan_is_what_the_pacer_does(requests, windows):
-    """The time foretold is the time a pacer without latency takes, but for its guard."""
-    pacer, now = Pacer(windows), 0.0
-    for _ in range(requests):
-        now += pacer.reserve(now)
-        pacer.arrived(pacer.depart(now), now)
-    foretold = time_needed(requests, windows)
-    assert foretold <= now + 1e-6
-    assert now <= foretold + 0.02 * requests + 1e-6
+def three_kinds(tmp_path, records=1100):
+    """Write 2 + 3 + 3 requests' worth of records."""
+    return {
+        kind.value: [write_export(tmp_path / kind, [record(kind, number, items=2) for number in range(records)])]
+        for kind in Kind
+    }
+
+
+async def test_the_kinds_add_up(tmp_path):
+    """Records, items, requests and seconds of a plan are the sums of its kinds'."""
+    found = await plan(settings(tmp_path), **three_kinds(tmp_path), clock=FakeClock())
+    kinds = found.kinds.values()
+    assert [kind.requests for kind in kinds] == [2, 3, 3]
+    assert (found.records, found.items, found.requests, found.requests_lower_bound) == (3300, 5500, 8, 8)
+    for account, seconds in found.seconds.items():
+        assert seconds == sum(kind.seconds[account] for kind in kinds) == 35
+    assert found.finished_at == found.kinds["transactions"].finished_at == found.starts_at + timedelta(seconds=35)
+    assert found.kinds["customers"].finished_at == found.starts_at + timedelta(seconds=5)
+
+
+async def test_all_windows_of_an_account_count(tmp_path):
+    """A development account's day over all calls, and the configured windows of both kinds together."""
+    exports = three_kinds(tmp_path)
+    found = await plan(settings(tmp_path, limit="1/s", general_limit="5/m"), **exports, clock=FakeClock())
+    both = [Scope(parse_windows("1/s")), Scope(parse_windows("5/m"))]
+    assert found.seconds["configured"] == last_departure(8, both) == 62
+    assert found.windows["configured"] == ["1/s", "5/m all"]
+    assert found.windows["dev"] == ["1/5s", "250/h", "1000/d all"]
+
+
+@pytest.fixture
+def used(tmp_path):
+    """Return a clock, and a function that notes departures in the account's quota file."""
+    clock = FakeClock()
+
+    def depart(scope, times, hold=0.0):
+        path = quota_path(*find_account(settings(tmp_path), KEY))
+        with closing(open_quota(path, clock)) as quota:
+            for _ in range(times):
+                quota.leave(quota.reserve(scope, 10.0, lambda *_: 0.0))
+            if hold:
+                quota.hold(scope, hold)
+
+    return clock, depart
+
+
+async def test_what_is_used_of_the_quota_comes_first(used, tmp_path):
+    """Ten of twelve an hour are gone: two leave now, the others in an hour. `seconds` are those of a fresh quota."""
+    clock, depart = used
+    depart("migration", 10)
+    clock.advance(600)
+    limits = settings(tmp_path, limit="12/h")
+    found = await plan(limits, credentials=KEY, **three_kinds(tmp_path), clock=clock)
+    assert found.quota.known
+    assert [(left.scope, left.window, left.used) for left in found.quota.windows] == [("migration", "12/h", 10)]
+    assert found.starts_at == clock.wall()
+    assert found.finished_at == clock.wall() + timedelta(seconds=3000)
+    assert found.kinds["customers"].finished_at == clock.wall()
+    assert found.seconds["configured"] == 0
+
+
+async def test_calls_of_all_kinds_count_in_the_general_limit(used, tmp_path):
+    """Reads that went before, for example."""
+    clock, depart = used
+    depart("general", 20)
+    found = await plan(
+        settings(tmp_path, limit="1/s", general_limit="24/h"), credentials=KEY, **three_kinds(tmp_path), clock=clock
+    )
+    assert found.finished_at == clock.wall() + timedelta(seconds=3600 + 3)
+    assert [left.used for left in found.quota.windows] == [0, 20]
+
+
+async def test_a_hold_is_waited_for(used, tmp_path):
+    """What a 429 asked for outlives the process that was told; too long a hold stops a run at once."""
+    clock, depart = used
+    depart("migration", 1, hold=7200.0)
+    found = await plan(settings(tmp_path), credentials=KEY, **three_kinds(tmp_path), clock=clock)
+    assert found.quota.held_seconds == 7200
+    assert found.starts_at == clock.wall() + timedelta(seconds=7200)
+    assert any("longest_hold" in warning for warning in found.warnings)
+
+
+async def test_nothing_is_made_and_no_key_is_needed(tmp_path):
+    """Neither quota nor directory; without a key the quota is taken to be unused."""
+    exports = three_kinds(tmp_path, records=3)
+    for credentials in (None, KEY):
+        found = await plan(settings(tmp_path), credentials=credentials, **exports, clock=FakeClock())
+        assert (found.requests, found.quota.known) == (3, credentials is not None)
+        assert found.warnings == []
+    assert not (tmp_path / "shared").exists()
+
+
+async def test_a_quota_that_cannot_be_read_is_told(tmp_path):
+    """And taken to be unused."""
+    path = quota_path(*find_account(settings(tmp_path), KEY))
+    path.parent.mkdir()
+    path.write_bytes(b"rubbish " * 1000)
+    found = await plan(settings(tmp_path), credentials=KEY, **three_kinds(tmp_path, records=3), clock=FakeClock())
+    assert not found.quota.known
+    assert [warning for warning in found.warnings if "shared_dir" in warning]
+
+
+async def test_what_would_be_dead_is_told_by_reason(tmp_path):
+    """How many, where the first stands, what is wrong with it and what helps; the most frequent reason first."""
+    bad = [{**record(Kind.CUSTOMERS, number), "name": 5} for number in range(3)]
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, 9), {"id": "c8"}, *bad])
+    found = await plan(settings(tmp_path), customers=[path], clock=FakeClock())
+    first, second = found.kinds["customers"].dead_letters
+    assert (first.reason, first.records, first.file, first.line, first.field) == ("wrong_type", 3, path, 3, "name")
+    assert (second.reason, second.records, second.line) == ("missing_field", 1, 2)
+    assert first.remedy == REMEDIES[Reason.WRONG_TYPE]
+    assert (found.summary.exit_code, found.summary.outcome, found.summary.closes) == (3, "dead_letters", True)
+    assert "export" in found.summary.hint
+
+
+async def test_what_a_dead_customer_holds_back_is_foretold(tmp_path):
+    """Its events and transactions are dead letters of the plan, too; a good record elsewhere brings the customer."""
+    customers = [record(Kind.CUSTOMERS, number) for number in range(6)]
+    customers[2] = {"id": "c2"}
+    customers.append({"id": "c3"})
+    exports = {
+        "customers": [write_export(tmp_path / "customers", customers)],
+        "events": [write_export(tmp_path / "events", [record(Kind.EVENTS, number) for number in range(6)])],
+        "transactions": [write_export(tmp_path / "transactions", [record(Kind.TRANSACTIONS, 2)])],
+    }
+    found = await plan(settings(tmp_path), **exports, clock=FakeClock())
+    assert [kind.records for kind in found.kinds.values()] == [5, 5, 0]
+    for kind in ("events", "transactions"):
+        held = found.kinds[kind].dead_letters
+        assert [(dead.reason, dead.records) for dead in held] == [("customer_not_migrated", 1)]
+    assert found.kinds["transactions"].requests == 0
+    assert found.kinds["events"].dead_letters[0].line == 3

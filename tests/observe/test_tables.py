@@ -1,15 +1,13 @@
 """Tables for people: the figures that matter, and no foreign word that a terminal would obey."""
 
 import io
-from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
 
-from masivo_stream.model.plan import KindPlan, Plan
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, Summary
-from masivo_stream.observe.tables import MOST_REASONS, duration, print_plan, print_summary
+from masivo_stream.observe.tables import MOST_REASONS, print_summary
 
 HOSTILE = "x\n[bold]no markup[/bold] \x1b[31m\x1b]8;;http://evil\x07 \x9b1m \u202e\u2066 \x08 \r"
 
@@ -17,18 +15,6 @@ HOSTILE = "x\n[bold]no markup[/bold] \x1b[31m\x1b]8;;http://evil\x07 \x9b1m \u20
 def summary(**changes):
     fields = {"outcome": "complete", "exit_code": 0, "kinds": {"events": KindSummary()}, "closes": True}
     return Summary(**(fields | changes))
-
-
-def plan(**changes):
-    fields = {
-        "summary": summary(),
-        "kinds": {"events": KindPlan(records=1_234, items=10_000_000, requests=10_000, requests_lower_bound=9_999)},
-        "requests": 10_000,
-        "seconds": {"prod": 49_995.0, "dev": 143_980.0},
-        "finished_at": datetime(2024, 5, 1, 12, 30, tzinfo=UTC),
-        "warnings": [],
-    }
-    return Plan(**(fields | changes))
 
 
 def shown(printer, value, *, terminal=False, width=120):
@@ -117,44 +103,3 @@ def test_a_servers_words_cannot_reach_the_terminal(terminal, field):
     assert "x\\u000a[bold]no markup[/bold] \\u001b[31m" in text
     assert text.count("\x1b") == plain.count("\x1b")
     assert terminal or harmless(text)
-
-
-def test_a_plan_tells_requests_and_times():
-    """Per kind and per account, and when it would be done."""
-    text = shown(print_plan, plan())
-    assert ["events", "1,234", "10,000,000", "10,000", "9,999"] in rows(text)
-    assert "at the prod limits: 13 h 53 min" in text
-    assert "at the dev limits: 1 day 15 h" in text
-    assert "begun now, done at 2024-05-01 12:30 UTC at the configured limits" in text
-    assert "warning" not in text
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_a_plans_warning_cannot_reach_the_terminal(terminal):
-    """Whatever it quotes."""
-    text = shown(print_plan, plan(warnings=[HOSTILE, "second"]), terminal=terminal, width=400)
-    assert "warning: x\\u000a[bold]no markup[/bold] \\u001b[31m" in text
-    assert "warning: second" in text
-    assert text.count("\x1b") == shown(print_plan, plan(), terminal=terminal, width=400).count("\x1b")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.0, "0.00 s"),
-        (0.4249, "0.42 s"),
-        (59.994, "59.99 s"),
-        (59.999, "1 min 0 s"),
-        (60.0, "1 min 0 s"),
-        (200.4, "3 min 20 s"),
-        (3599.4, "59 min 59 s"),
-        (3599.6, "1 h 0 min"),
-        (49_995.0, "13 h 53 min"),
-        (86_399.6, "1 day 0 h"),
-        (90_000.0, "1 day 1 h"),
-        (187_200.0, "2 days 4 h"),
-    ],
-)
-def test_a_duration_is_written_for_people(seconds, words):
-    """In the two largest units that matter."""
-    assert duration(seconds) == words

@@ -1,0 +1,185 @@
+"""A rehearsal: one kind, judged, held back and packed exactly as a run would on its first day, and nothing sent."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, aclosing
+from typing import Protocol
+
+from msgspec import Struct
+
+from masivo_stream.core.pack import Packer
+from masivo_stream.core.tally import Fate, Tally
+from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.source import Input
+from masivo_stream.flow.judge import Source, judge_sources, make_decoder
+from masivo_stream.flow.roster import Roster
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import InputError
+from masivo_stream.model.plan import DeadReason
+from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.record import Entry, Judgement, Rejected, reject_entry
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import KindSummary
+
+
+class Letters(Protocol):
+    """Where a dry run's dead letters go."""
+
+    def append(self, letters: Iterable[Rejected]) -> None:
+        """Write them down."""
+        ...
+
+
+OpenLetters = Callable[[Kind, ExitStack], Letters]
+"""Open the place where one kind's dead letters go; what is to be closed afterwards goes onto the stack."""
+
+
+class Strangers(Struct, frozen=True):
+    """Records whose customer is not in the customers export; where the first of them stands."""
+
+    records: int
+    file: str
+    line: int
+
+
+class Rehearsed(Struct, frozen=True, kw_only=True):
+    """What a rehearsal found."""
+
+    figures: KindSummary
+    """Nothing accepted; what would be sent is pending."""
+    requests: int
+    limited_by_bytes: int
+    """Requests that `max_body_bytes` keeps from being full."""
+    roomy_body_bytes: int
+    """So large a body would let every request be full, as far as these records tell; 0 where all fit."""
+    dead_letters: list[DeadReason]
+    strangers: Strangers | None
+
+
+class Rehearsal:
+    """Run it once, then ask what it found."""
+
+    def __init__(self, kind: Kind, settings: Settings, clock: Clock, roster: Roster | None) -> None:
+        """Fill `roster` with customers, or hold back what belongs to those it lacks; None where it is not known."""
+        self._contract, self._settings, self._clock, self._roster = CONTRACTS[kind], settings, clock, roster
+        self._decoder = make_decoder(kind, settings)
+        self._most_bytes = settings.upload.max_body_bytes
+        self._packer = Packer(self._contract, max_body_bytes=self._most_bytes, look_ahead=settings.upload.look_ahead)
+        self._tally = Tally(self._contract)
+        self._began = clock.now()
+        self._records = self._items = 0
+        self._requests = self._limited_by_bytes = self._roomy_bytes = 0
+        self._first: dict[Reason, Rejected] = {}
+        self._strangers: Strangers | None = None
+
+    async def run(self, inputs: list[Input], letters: Letters) -> InputError | None:
+        """Go through the inputs; returns what ended them early."""
+        failure = None
+        blocks = judge_sources(
+            [Source(source) for source in inputs],
+            self._decoder,
+            block_bytes=self._settings.source.block_bytes,
+            max_line_bytes=self._settings.validation.max_line_bytes,
+        )
+        try:
+            async with aclosing(blocks) as judged_blocks:
+                async for judged in judged_blocks:
+                    self._sort(judged.judgements, letters)
+        except InputError as error:
+            failure = error
+        self._count(self._packer.flush(), last=True)
+        if self._roster is not None and self._contract.kind is Kind.CUSTOMERS:
+            self._roster.close(complete=failure is None)
+        return failure
+
+    def found(self) -> Rehearsed:
+        """Return what there was."""
+        figures = self._tally.summary_with_pending(
+            records=self._records, items=self._items, seconds=self._clock.now() - self._began
+        )
+        return Rehearsed(
+            figures=figures,
+            requests=self._requests,
+            limited_by_bytes=self._limited_by_bytes,
+            roomy_body_bytes=self._roomy_bytes,
+            dead_letters=[_explain(self._first[Reason(name)], count) for name, count in figures.reasons.items()],
+            strangers=self._strangers,
+        )
+
+    def _sort(self, judgements: Sequence[Judgement], letters: Letters) -> None:
+        """Count a block's judgements, after what is rejected is written down."""
+        fates = [self._hold_back(judgement) for judgement in judgements]
+        self._bury([fate for fate in fates if isinstance(fate, Rejected)], letters)
+        for fate in fates:
+            self._tally.judged(fate)
+        self._pack([fate for fate in fates if isinstance(fate, Entry)], letters)
+
+    def _hold_back(self, judgement: Judgement) -> Judgement:
+        """Reject an entry whose customer would not arrive, as `flow.account` does."""
+        if self._roster is None or self._contract.kind is Kind.CUSTOMERS or not isinstance(judgement, Entry):
+            return judgement
+        if self._roster.lacks(judgement.customer):
+            return reject_entry(judgement, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
+        if self._roster.is_stranger(judgement.customer):
+            known = self._strangers or Strangers(0, judgement.file, judgement.line)
+            self._strangers = Strangers(known.records + 1, known.file, known.line)
+        return judgement
+
+    def _bury(self, rejected: list[Rejected], letters: Letters) -> None:
+        if not rejected:
+            return
+        letters.append(rejected)
+        for letter in rejected:
+            self._first.setdefault(letter.reason, letter)
+        if self._roster is not None and self._contract.kind is Kind.CUSTOMERS:
+            self._roster.bury(rejected)
+
+    def _pack(self, entries: list[Entry], letters: Letters) -> None:
+        packed = self._packer.feed(entries)
+        self._count(packed.batches)
+        too_large = []
+        for large in packed.oversized:
+            message = f"does not fit a request of {large.max_body_bytes} bytes"
+            letter = reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items)
+            self._tally.settled([large.entry], Fate.DEAD, letter.reason)
+            too_large.append(letter)
+        self._bury(too_large, letters)
+        if packed.oversized:
+            dead = {id(large.entry) for large in packed.oversized}
+            entries = [entry for entry in entries if id(entry) not in dead]
+        self._records += len(entries)
+        self._items += sum(entry.items for entry in entries)
+        if self._roster is not None and self._contract.kind is Kind.CUSTOMERS:
+            self._roster.send(entries)
+
+    def _count(self, batches: Iterable[Batch], *, last: bool = False) -> None:
+        for batch in batches:
+            self._requests += 1
+            if self._short_of_bytes(batch, last=last):
+                self._limited_by_bytes += 1
+                full = len(batch.body) * self._contract.max_items // batch.items
+                self._roomy_bytes = max(self._roomy_bytes, full)
+
+    def _short_of_bytes(self, batch: Batch, *, last: bool) -> bool:
+        """Tell whether it was for its bytes that a batch took no more.
+
+        Where entries can be split, or are one item each, only that or its end closes a batch before it is full. Where
+        they stay whole it may also be that none fitted; then one more of its own kind decides.
+        """
+        if batch.items >= self._contract.max_items or len(batch.entries) >= self._contract.max_records:
+            return False
+        if self._contract.splittable or self._contract.item_field is None:
+            return not last
+        return len(batch.body) + len(batch.body) // len(batch.entries) > self._most_bytes
+
+
+def _explain(first: Rejected, records: int) -> DeadReason:
+    return DeadReason(
+        reason=first.reason,
+        records=records,
+        file=first.file,
+        line=first.line,
+        field=first.field,
+        message=first.message,
+        remedy=REMEDIES[first.reason],
+    )

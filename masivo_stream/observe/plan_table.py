@@ -1,0 +1,101 @@
+"""The plan for people: what would be sent, how long that takes, what would be refused, and what to know before."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from masivo_stream.edges.log import printable
+from masivo_stream.model.duration import duration
+from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
+from masivo_stream.model.summary import KindSummary
+from masivo_stream.observe.tables import MOST_REASONS, print_end
+
+_ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
+
+
+def print_plan(console: Console, plan: Plan) -> None:
+    """Print all of it, in the order in which it is asked about."""
+    console.print(_records(plan))
+    console.print()
+    console.print(_requests(plan))
+    for account, name in _ACCOUNTS.items():
+        console.print(Text(f"{name}: {', '.join(plan.windows[account]) or 'no limit'}"))
+    console.print(Text(_quota(plan.quota)))
+    if plan.requests:
+        console.print(Text(f"first request: {plan.starts_at:%Y-%m-%d %H:%M} UTC, if begun now"))
+        console.print(Text(f"last request: {plan.finished_at:%Y-%m-%d %H:%M} UTC, at the earliest"))
+    console.print()
+    for name, kind in plan.kinds.items():
+        _print_left_out(console, name, plan.summary.kinds[name])
+        _print_dead_letters(console, name, kind)
+    print_end(console, plan.summary)
+    for warning in plan.warnings:
+        console.print(Text(f"warning: {printable(warning)}"))
+
+
+def _records(plan: Plan) -> Table:
+    table = _table("records", "read", "skipped", "dead", "to send", "items")
+    for name, kind in plan.kinds.items():
+        figures = plan.summary.kinds[name]
+        row = (figures.read, figures.skipped, figures.dead, kind.records, kind.items)
+        table.add_row(name, *(f"{number:,}" for number in row))
+    if len(plan.kinds) > 1:
+        known = plan.summary.kinds.values()
+        row = (
+            sum(figures.read for figures in known),
+            sum(figures.skipped for figures in known),
+            sum(figures.dead for figures in known),
+            plan.records,
+            plan.items,
+        )
+        table.add_section()
+        table.add_row("total", *(f"{number:,}" for number in row))
+    return table
+
+
+def _requests(plan: Plan) -> Table:
+    table = _table("requests", "requests", "at least", *_ACCOUNTS.values())
+    rows: dict[str, KindPlan | Plan] = dict(plan.kinds)
+    if len(rows) > 1:
+        rows["total"] = plan
+    for name, row in rows.items():
+        if name == "total":
+            table.add_section()
+        times = (duration(row.seconds[account]) for account in _ACCOUNTS)
+        table.add_row(name, f"{row.requests:,}", f"{row.requests_lower_bound:,}", *times)
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("kind", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", overflow="fold")  # a figure is never cut
+    return table
+
+
+def _quota(quota: QuotaLeft) -> str:
+    if not quota.known:
+        why = "it cannot be read" if quota.unreadable else "no key is given"
+        return f"quota: {why}, taken to be unused"
+    used = [f"{left.used:,} of {left.window}{' all' if left.scope == 'general' else ''}" for left in quota.windows]
+    held = [f"the server has asked to wait {duration(quota.held_seconds)}"] if quota.held_seconds else []
+    return f"quota used, as this machine knows it: {', '.join([*used, *held]) or 'none'}"
+
+
+def _print_left_out(console: Console, kind: str, figures: KindSummary) -> None:
+    for reason, count in figures.skip_reasons.items():
+        console.print(Text(f"{kind}: {count:,} skipped as {reason}"))
+    if figures.blank:
+        console.print(Text(f"{kind}: {figures.blank:,} blank"))
+
+
+def _print_dead_letters(console: Console, kind: str, plan: KindPlan) -> None:
+    for dead in plan.dead_letters[:MOST_REASONS]:
+        what = f"{dead.field}: {dead.message}" if dead.field else dead.message
+        place = printable(f"{dead.file}:{dead.line}")
+        console.print(Text(f"{kind}: {dead.records:,} dead by {dead.reason}, first at {place}"))
+        console.print(Text(f"  {printable(what)}; {dead.remedy}"))
+    if len(plan.dead_letters) > MOST_REASONS:
+        more = len(plan.dead_letters) - MOST_REASONS
+        console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see the dead-letter file"))

@@ -1,0 +1,98 @@
+"""The schedule: exactly what departs one by one, at any number of requests, whatever has departed before."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.core.pace import Pacer
+from masivo_stream.core.schedule import Scope, last_departure
+from masivo_stream.model.window import Window, parse_windows
+
+SECONDS = st.integers(1, 400).map(lambda quarters: quarters / 4)
+WINDOWS = st.lists(st.builds(Window, st.integers(1, 12), SECONDS), max_size=3).map(tuple)
+SCOPES = st.lists(
+    st.builds(
+        Scope,
+        WINDOWS,
+        st.lists(st.integers(-400, 0).map(lambda quarters: quarters / 4), max_size=15).map(sorted),
+        st.integers(-40, 40).map(float),
+    ),
+    max_size=2,
+)
+
+
+def one_by_one(requests, scopes, now=0.0):
+    """Depart as a person would check it: look at each window, every time."""
+    limiting = [scope for scope in scopes if scope.windows]
+    known = [list(scope.departures) for scope in limiting]
+    moment = max([now, *(scope.held_until for scope in limiting)])
+    for _ in range(requests):
+        for scope, departures in zip(limiting, known, strict=True):
+            for window in scope.windows:
+                if len(departures) >= window.limit:
+                    moment = max(moment, departures[-window.limit] + window.seconds)
+        for departures in known:
+            departures.append(moment)
+    return moment if requests else now
+
+
+@given(requests=st.integers(0, 400), scopes=SCOPES)
+def test_it_is_what_departs_one_by_one(requests, scopes):
+    """Quarters of seconds add up exactly, so there is nothing to tolerate."""
+    assert last_departure(requests, scopes) == one_by_one(requests, scopes)
+
+
+@given(
+    requests=st.integers(0, 200),
+    windows=st.lists(st.builds(Window, st.integers(1, 20), st.floats(0.5, 50)), max_size=3),
+    ago=st.lists(st.floats(0, 100), max_size=20),
+)
+def test_it_is_what_the_pacer_does(requests, windows, ago):
+    """The moment foretold is the one a pacer without latency comes to, but for its guard."""
+    past = sorted(-moment for moment in ago)
+    foretold = last_departure(requests, [Scope(tuple(windows), past)])
+    pacer, now = Pacer(windows), 0.0
+    for _ in range(requests):
+        now += pacer.reserve(now, past)
+        pacer.arrived(pacer.depart(now), now)
+    assert foretold <= now + 1e-6
+    assert now <= foretold + 0.02 * requests + 1e-6
+
+
+def test_the_slowest_window_decides():
+    """720 requests an hour at one in 5 s; 250 an hour bind on a development account."""
+    assert last_departure(721, [Scope(parse_windows("1/5s,1000/h"))]) == 3600
+    assert last_departure(251, [Scope(parse_windows("1/5s,250/h"))]) == 3600
+    assert last_departure(250, [Scope(parse_windows("1/5s,250/h"))]) == 249 * 5
+    assert last_departure(10_000, [Scope(())]) == 0
+    assert last_departure(1, [Scope(parse_windows("1/5s"))]) == 0
+    assert last_departure(0, [Scope(parse_windows("1/5s"))], now=7.0) == 7
+
+
+def test_a_day_over_all_calls_binds_for_large_exports():
+    """A development account: 1000 a day however many an hour."""
+    dev = [Scope(parse_windows("1/5s,250/h")), Scope(parse_windows("1000/d"))]
+    assert last_departure(1000, dev) == 3 * 3600 + 249 * 5
+    assert last_departure(1001, dev) == 86_400
+    assert last_departure(10_000_000, dev) == 9999 * 86_400 + 3 * 3600 + 249 * 5
+
+
+@pytest.mark.parametrize("windows", ["1/5s,1000/h", "1/5s,250/h,1000/d", "1/0.1s,10/1s", "7/3s,999/h,20000/d"])
+def test_ten_million_are_as_exact_as_ten_thousand(windows):
+    """Where the departures repeat themselves, so does the difference between two of them."""
+    scopes = [Scope(parse_windows(windows))]
+    slowest = max(scopes[0].windows, key=lambda window: window.seconds / window.limit)
+    rounds = (10_000_000 - 10_000) // slowest.limit
+    less = 10_000_000 - rounds * slowest.limit
+    if slowest.limit < less:
+        expected = last_departure(less, scopes) + rounds * slowest.seconds
+        assert last_departure(10_000_000, scopes) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_hold_and_what_is_used_come_first():
+    """The fifth slot of a window is free when the oldest of five leaves it; a hold lasts as long as it lasts."""
+    window = parse_windows("5/10s")
+    assert last_departure(1, [Scope(window, [-9.0, -3.0, -2.0, -1.0, 0.0])]) == 1
+    assert last_departure(1, [Scope(window, [-9.0, -3.0, -2.0, -1.0])]) == 0
+    assert last_departure(1, [Scope(window, [], 30.0)]) == 30
+    assert last_departure(1, [Scope((), [], 30.0)]) == 0

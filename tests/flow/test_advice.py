@@ -1,0 +1,119 @@
+"""Advice: each warning where it is due, with its number and remedy, and a healthy plan without any."""
+
+import pytest
+from fakes import record, write_export
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.config import load_settings
+from masivo_stream.flow.plan import plan
+from masivo_stream.model.contract import Kind
+
+
+@pytest.fixture
+def warnings(tmp_path):
+    """Return a function that plans records by kind, and returns the warnings."""
+
+    async def warnings(flags=None, **kinds):
+        exports = {kind: [write_export(tmp_path / kind, records)] for kind, records in kinds.items()}
+        settings = load_settings(flags={"shared_dir": str(tmp_path / "shared"), **(flags or {})})
+        return (await plan(settings, **exports, clock=FakeClock())).warnings
+
+    return warnings
+
+
+def many(kind, count, items=1):
+    return [record(kind, number, items=items) for number in range(count)]
+
+
+async def test_a_healthy_plan_has_none(warnings):
+    """Whatever its size, as long as a development account would do."""
+    kinds = {kind.value: many(kind, 600, items=2) for kind in Kind}
+    assert await warnings(**kinds) == []
+
+
+async def test_a_large_one_wants_a_production_account(warnings):
+    """And says how long it would take without, where that is longer."""
+    (warning,) = await warnings(customers=many(Kind.CUSTOMERS, 5001))
+    assert warning.startswith("5,001 records want a Production account")
+    assert "instead of" not in warning
+
+
+async def test_no_limit_is_told(warnings):
+    """It is for servers that have none."""
+    flags = {"limit": "none", "base_url": "http://localhost:1"}
+    (warning,) = await warnings(flags, customers=many(Kind.CUSTOMERS, 1))
+    assert "no limit is configured" in warning
+    assert "--limit 1/5s" in warning
+
+
+async def test_a_general_limit_that_decides_is_told(warnings):
+    """With both times; one that does not decide is not."""
+    customers = many(Kind.CUSTOMERS, 2001)
+    (warning,) = await warnings({"general_limit": "2/d"}, customers=customers)
+    assert warning.startswith("2/d over all calls decides: 3 requests take 1 day 0 h instead of 10.00 s")
+    assert await warnings({"general_limit": "1000/d"}, customers=customers) == []
+
+
+async def test_a_customer_of_too_many_transactions_is_told(warnings):
+    """By number and first place."""
+    records = [*many(Kind.TRANSACTIONS, 5), record(Kind.TRANSACTIONS, 7, items=1001)]
+    found = await warnings(transactions=records, customers=many(Kind.CUSTOMERS, 8))
+    (warning,) = found
+    assert warning.startswith("1 customer with more than 1000 transactions")
+    assert "transactions:6" in warning
+
+
+async def test_records_too_large_for_any_request_are_told(warnings):
+    """By number and first place."""
+    records = [*many(Kind.CUSTOMERS, 5), record(Kind.CUSTOMERS, 8, note="x" * 3000)]
+    (warning,) = await warnings({"max_body_bytes": 2000}, customers=records)
+    assert warning.startswith("1 record of customers too large for any request")
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_requests_that_bytes_keep_from_being_full_are_told(kind, warnings):
+    """With a size that would fill them: planned with that, nothing is left to tell."""
+    kinds = {"customers": many(Kind.CUSTOMERS, 1000), kind.value: many(kind, 1000)}
+    told = f"requests of {kind} would be limited by bytes"
+    (warning,) = [warning for warning in await warnings({"max_body_bytes": 60_000}, **kinds) if told in warning]
+    proposed = int(warning.split("--max-body-bytes ")[1].split()[0])
+    assert not [warning for warning in await warnings({"max_body_bytes": proposed}, **kinds) if told in warning]
+
+
+async def test_customers_that_do_not_fit_together_are_told(warnings):
+    """600 and 600 are two requests, whatever the bound says."""
+    records = many(Kind.TRANSACTIONS, 20, items=600)
+    (warning,) = await warnings(transactions=records, customers=many(Kind.CUSTOMERS, 20))
+    assert warning.startswith("20 requests of transactions where 12 are the fewest possible")
+
+
+async def test_what_comes_without_customers_is_told(warnings):
+    """Their customers must be there already."""
+    (warning,) = await warnings(events=many(Kind.EVENTS, 2), transactions=many(Kind.TRANSACTIONS, 2))
+    assert warning.startswith("events and transactions without customers")
+
+
+async def test_strangers_are_told(warnings):
+    """A customer in no line of the customers export, or in a deleted one."""
+    customers = [record(Kind.CUSTOMERS, 0), record(Kind.CUSTOMERS, 1, deleted=True)]
+    (warning,) = await warnings(customers=customers, events=many(Kind.EVENTS, 3))
+    assert warning.startswith("2 records of events of customers that the customers export has not")
+    assert "events:2" in warning
+
+
+async def test_an_export_that_is_wrong_as_a_whole_is_told(warnings):
+    """More than half of it dead: the first place to look at."""
+    records = [{"name": "x"}] * 3 + many(Kind.CUSTOMERS, 2)
+    (warning,) = await warnings(customers=records)
+    assert warning.startswith("3 of 5 records of customers would be dead letters, most by missing_field")
+
+
+async def test_more_customers_than_are_remembered_are_told(warnings):
+    """Repeats may go unnoticed then."""
+    (warning,) = await warnings({"remember_ids": 5}, customers=many(Kind.CUSTOMERS, 6))
+    assert warning.startswith("more than 5 customers")
+
+
+async def test_nothing_to_send_is_told(warnings):
+    """An empty export, for one."""
+    assert [warning[:7] for warning in await warnings(customers=[])] == ["nothing"]

@@ -1,0 +1,141 @@
+"""The plan for people: its figures, its times, its warnings, and no foreign word that a terminal would obey."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from masivo_stream.model.plan import DeadReason, KindPlan, Plan, QuotaLeft, WindowLeft
+from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.observe.plan_table import print_plan
+from masivo_stream.observe.tables import MOST_REASONS
+
+HOSTILE = "x\n[bold]no markup[/bold] \x1b[31m\x1b]8;;http://evil\x07 \x9b1m \u202e\u2066 \x08 \r"
+SECONDS = {"configured": 60.0, "prod": 49_995.0, "dev": 143_980.0}
+TIMES = ["1", "min", "0", "s", "13", "h", "53", "min", "1", "day", "15", "h"]
+WHEN = datetime(2024, 5, 2, 12, 30, tzinfo=UTC)
+
+
+def kind(**changes):
+    fields = {"records": 1_234, "items": 10_000_000, "requests": 10_000, "requests_lower_bound": 9_999}
+    return KindPlan(**(fields | {"seconds": SECONDS, "finished_at": WHEN} | changes))
+
+
+def dead(**changes):
+    fields = {"reason": "missing_field", "records": 7, "file": "events.ndjson", "line": 17, "field": "events[3].type"}
+    return DeadReason(**(fields | {"message": "required", "remedy": "add the field"} | changes))
+
+
+def plan(kinds=None, **changes):
+    kinds = kinds or {"events": kind()}
+    figures = {name: KindSummary(read=1_300, dead=60, skipped=5, blank=1, pending=1_234) for name in kinds}
+    fields = {
+        "summary": Summary(outcome="dead_letters", exit_code=3, kinds=figures, closes=True, hint="mend them"),
+        "kinds": kinds,
+        "records": sum(each.records for each in kinds.values()),
+        "items": sum(each.items for each in kinds.values()),
+        "requests": sum(each.requests for each in kinds.values()),
+        "requests_lower_bound": sum(each.requests_lower_bound for each in kinds.values()),
+        "seconds": SECONDS,
+        "windows": {"configured": ["1/5s"], "prod": ["1/5s", "1000/h"], "dev": ["1/5s", "250/h", "1000/d all"]},
+        "quota": QuotaLeft(known=False),
+        "starts_at": datetime(2024, 5, 1, 12, 30, tzinfo=UTC),
+        "finished_at": WHEN,
+        "warnings": [],
+    }
+    return Plan(**(fields | changes))
+
+
+def shown(value, *, terminal=False, width=120):
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, highlight=False, color_system=None)
+    print_plan(console, value)
+    return console.file.getvalue()
+
+
+def rows(text):
+    """Return the cells of each line."""
+    return [line.replace("│", " ").split() for line in text.splitlines()]
+
+
+def test_it_tells_records_requests_and_times():
+    """Per kind, at three accounts, and when it would be done."""
+    text = shown(plan())
+    assert ["events", "1,300", "5", "60", "1,234", "10,000,000"] in rows(text)
+    assert ["events", "10,000", "9,999", *TIMES] in rows(text)
+    assert "development: 1/5s, 250/h, 1000/d all" in text
+    assert "first request: 2024-05-01 12:30 UTC, if begun now" in text
+    assert "last request: 2024-05-02 12:30 UTC, at the earliest" in text
+    assert "judged, nothing sent: 1,234 records would be" in text
+    assert "total" not in text
+    assert "warning" not in text
+
+
+def test_several_kinds_are_summed_up():
+    """In a line of their own."""
+    text = shown(plan({"events": kind(), "transactions": kind()}))
+    assert ["total", "2,600", "10", "120", "2,468", "20,000,000"] in rows(text)
+    assert ["total", "20,000", "19,998", *TIMES] in rows(text)
+
+
+def test_the_largest_figures_fit_a_small_terminal():
+    """Nothing is cut or wrapped in 80 columns."""
+    figures = KindSummary(read=12_345_678, dead=12_345_678, pending=12_345_678)
+    large = kind(records=12_345_678, items=12_345_678, requests=100_000, requests_lower_bound=100_000)
+    summary = Summary(outcome="complete", exit_code=0, kinds={"transactions": figures}, closes=True)
+    text = shown(plan({"transactions": large}, summary=summary), width=80)
+    assert ["transactions", "12,345,678", "0", *["12,345,678"] * 3] in rows(text)
+    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("quota", "words"),
+    [
+        (QuotaLeft(known=False), "quota: no key is given, taken to be unused"),
+        (QuotaLeft(known=False, unreadable="it is torn"), "quota: it cannot be read, taken to be unused"),
+        (QuotaLeft(known=True), "quota used, as this machine knows it: none"),
+        (
+            QuotaLeft(
+                known=True,
+                windows=[
+                    WindowLeft(scope="migration", window="1000/h", used=12),
+                    WindowLeft(scope="general", window="1000/d", used=1_000),
+                ],
+                held_seconds=90.0,
+            ),
+            "12 of 1000/h, 1,000 of 1000/d all, the server has asked to wait 1 min 30 s",
+        ),
+    ],
+)
+def test_what_is_known_of_the_quota_is_told(quota, words):
+    """And where nothing is, that too."""
+    assert words in shown(plan(quota=quota))
+
+
+def test_what_is_left_out_is_told():
+    """Skipped by reason, and blank lines."""
+    figures = KindSummary(read=5, blank=2, skipped=3, skip_reasons={"deleted_customer": 3})
+    text = shown(plan(summary=Summary(outcome="complete", exit_code=0, kinds={"events": figures}, closes=True)))
+    assert "events: 3 skipped as deleted_customer\nevents: 2 blank\n" in text
+
+
+def test_what_would_be_dead_is_told_with_its_first_place():
+    """And a remedy; a few reasons, and how many more."""
+    letters = [dead(), dead(reason="invalid_json", field="", message="no JSON", remedy="export again")]
+    text = shown(plan({"events": kind(dead_letters=letters)}))
+    assert "events: 7 dead by missing_field, first at events.ndjson:17\n  events[3].type: required; add the" in text
+    assert "events: 7 dead by invalid_json, first at events.ndjson:17\n  no JSON; export again" in text
+    many = [dead()] * (MOST_REASONS + 1)
+    assert "events: and 1 more reason, see the dead-letter file" in shown(plan({"events": kind(dead_letters=many)}))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_foreign_words_cannot_reach_the_terminal(terminal):
+    """Whatever a warning, a file's name or a field quotes."""
+    letters = [dead(file=HOSTILE, field=HOSTILE)]
+    text = shown(
+        plan({"events": kind(dead_letters=letters)}, warnings=[HOSTILE, "second"]), terminal=terminal, width=400
+    )
+    assert "warning: x\\u000a[bold]no markup[/bold] \\u001b[31m" in text
+    assert "warning: second" in text
+    assert text.count("\x1b") == shown(plan(), terminal=terminal, width=400).count("\x1b")
