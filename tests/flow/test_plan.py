@@ -9,7 +9,7 @@ from fakes import record, write_export
 from masivo_stream.core.schedule import Scope, last_departure
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
-from masivo_stream.edges.quota import open_quota
+from masivo_stream.edges.quota import Lane, open_quota
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.flow.opening import find_account, quota_path
 from masivo_stream.flow.plan import plan
@@ -63,7 +63,7 @@ def used(tmp_path):
         path = quota_path(*find_account(settings(tmp_path), KEY))
         with closing(open_quota(path, clock)) as quota:
             for _ in range(times):
-                quota.leave(quota.reserve(scope, 10.0, lambda *_: 0.0))
+                quota.reserve([Lane(scope, 10.0)], lambda _: 0.0)
             if hold:
                 quota.hold(scope, hold)
 
