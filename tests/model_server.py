@@ -132,6 +132,7 @@ class Server:
         self.attempts.append(attempt)
         self.open.update(dict.fromkeys(keys, attempt))
         customers = {json.loads(raw)["id"] for raw in raws}
+        self._law(kind is not Kind.EVENTS or len(customers) == len(raws), "a customer of events stands twice")
         mood = self._own_word(kind, raws, customers, mood, len(body))
         if mood.effect is not NEVER:
             self.due.append((now + mood.effect, keys, customers if kind is Kind.CUSTOMERS else set()))
@@ -150,18 +151,22 @@ class Server:
     def _judge(self, kind, raw, most_bytes):
         """Return the names of an entry's items, each byte of which must come from its line.
 
-        A record that travels whole travels as it stands, but where only without its spaces it fits.
+        A record that travels whole travels as it stands, but where only without its spaces it fits, or where events of
+        the same customer travel with it: their records are the same but for the items.
         """
         fields, items = take_apart(kind, raw)
         lines = {self.exports.places[key][0] for key in items if key in self.exports.places}
-        self._law(len(lines) == 1 and items.keys() <= self.exports.places.keys(), f"foreign items: {list(items)}")
+        most_lines = len(items) if kind is Kind.EVENTS else 1
+        right = 1 <= len(lines) <= most_lines and items.keys() <= self.exports.places.keys()
+        self._law(right, f"foreign items: {list(items)}")
         for line in lines:
             self._law(line.kind is kind, "another kind's record")
             known_fields, known_items = line.slices()
             taught = any(attempt.status == 413 for attempt in self.attempts)
             fits = len(line.raw) + ENVELOPE_BYTES <= most_bytes and not taught
-            whole = len(items) == len(line.keys) and (fits or kind is not Kind.EVENTS)
-            same = raw == line.raw if whole else (fields, items) == (known_fields, {k: known_items[k] for k in items})
+            whole = lines == {line} and len(items) == len(line.keys) and (fits or kind is not Kind.EVENTS)
+            own = {key: item for key, item in items.items() if key in line.keys}
+            same = raw == line.raw if whole else (fields, own) == (known_fields, {k: known_items[k] for k in own})
             self._law(same, f"not the source's bytes: {raw!r} of {line.raw!r}")
         return items
 
