@@ -101,8 +101,8 @@ CHECKPOINT = (
     Mutation(
         "a batch's last record holds the checkpoint",
         "flow/account.py",
-        "            self._lows[batch.id] = min(entry.place for entry in batch.entries)\n",
-        "            self._lows[batch.id] = max(entry.place for entry in batch.entries)\n",
+        "            self._lows[batch.id] = min(batch.entries, key=_READING_ORDER).place\n",
+        "            self._lows[batch.id] = max(batch.entries, key=_READING_ORDER).place\n",
         "A restart reads on behind the first records of a batch.",
         (NOTES + "no_checkpoint_is_beyond_a_record_without_a_fate",),
     ),

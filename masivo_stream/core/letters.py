@@ -6,6 +6,7 @@ a copy of its own, whose lines say beside the record's bytes how the letter was 
 
 import base64
 import binascii
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from masivo_stream.core.decode import Decoder
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import DeadRow
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Blank, Death, Entry, Judgement, Line, Rejected, Retried
+from masivo_stream.model.record import Blank, Death, Entry, Judgement, Line, Rejected, Retried, Run
 
 _encode = msgspec.json.Encoder().encode
 
@@ -137,6 +138,12 @@ def read_retry(line: bytes) -> tuple[bytes, Retried]:
     """Return the record's bytes, and where it stands, of a line that `write_retry` made."""
     retry = msgspec.json.decode(line, type=_Retry)
     return retry.body, retry.retried
+
+
+def judge_letters(decoder: Decoder, pieces: Iterable[Run | Line], file: str, source: int) -> list[Judgement]:
+    """Judge the records in lines that `write_retry` made, as `judge_retry` does."""
+    lines = (line for piece in pieces for line in (piece if isinstance(piece, Run) else (piece,)))
+    return [judge_retry(decoder, line, file, source) for line in lines]
 
 
 def judge_retry(decoder: Decoder, line: Line, file: str, source: int) -> Judgement:

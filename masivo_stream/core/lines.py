@@ -7,7 +7,9 @@ Law: however the same bytes are cut into blocks, the lines and their positions a
 position, the machine gives the tail.
 """
 
-from masivo_stream.model.record import Line
+from collections.abc import Iterable, Iterator
+
+from masivo_stream.model.record import Line, Run
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -45,30 +47,49 @@ class LineSplitter:
 
     def feed(self, block: bytes) -> list[Line]:
         """Return the lines that end in `block`."""
+        return [line for piece in self.cut(block) for line in (piece if isinstance(piece, Run) else (piece,))]
+
+    def cut(self, block: bytes) -> list[Run | Line]:
+        """Return the lines that end in `block`, those of one make together."""
         if self._bom_possible:
             block = self._without_bom(block)
         if self._unfinished and block:
-            self._unfinished = False
-            terminator = next((end for end in (b"\n", b"\r\n") if block.startswith(end)), b"")
-            self._offset += len(terminator)
-            block = block[len(terminator) :]
-        *complete, rest = block.split(b"\n")
-        lines = []
-        number, offset, cap, kept = self._number, self._offset, self._cap, self._kept
-        for part in complete:
-            if self._tail_length:
-                line = self._finish(part)
-                offset = self._offset
+            block = self._without_terminator(block)
+        parts = block.split(b"\n")
+        rest = parts.pop()
+        pieces: list[Run | Line] = []
+        if parts and self._tail_length:
+            pieces.append(self._finish(parts.pop(0)))
+        if parts:
+            if b"\r" not in block and len(block) <= self._cap:
+                pieces.append(Run(self._number, self._offset, parts, len(b"\n"), block))
             else:
-                body = part[:-1] if part.endswith(b"\r") else part
-                length = len(body)
-                line = Line(number, offset, body if length <= cap else body[:kept], length)
-                offset += len(part) + 1
-            number += 1
-            self._number, self._offset = number, offset
-            lines.append(line)
+                pieces.extend(self._unlike(parts, block))
+            self._number += len(parts)
+            self._offset += sum(map(len, parts)) + len(parts)
         self._keep(rest)
-        return lines
+        return pieces
+
+    def _unlike(self, parts: Iterable[bytes], block: bytes) -> Iterator[Run | Line]:
+        """Yield lines of which some end in a carriage return or are beyond the cap; neighbours alike as one run."""
+        number, offset = self._number, self._offset
+        run = Run(number, offset, [], 0, block)
+        for number, part in enumerate(parts, self._number):
+            returned = part.endswith(b"\r")
+            body, terminator = (part[:-1], len(b"\r\n")) if returned else (part, len(b"\n"))
+            long = len(body) > self._cap
+            if run.bodies and (long or terminator != run.terminator):
+                yield run
+                run = Run(number, offset, [], 0, block)
+            if long:
+                yield Line(number, offset, body[: self._kept], len(body))
+            else:
+                if not run.bodies:
+                    run = Run(number, offset, [], terminator, block)
+                run.bodies.append(body)
+            offset += len(part) + 1
+        if run.bodies:
+            yield run
 
     def flush(self) -> list[Line]:
         """Return the line that has no newline at the end of the source, if there is one."""
@@ -79,8 +100,14 @@ class LineSplitter:
             return []
         line = self._finish(b"")
         self._offset -= 1  # there was no newline to count
-        self._number += 1
         return [line]
+
+    def _without_terminator(self, block: bytes) -> bytes:
+        """Drop the newline that was missing before the first line."""
+        self._unfinished = False
+        terminator = next((end for end in (b"\n", b"\r\n") if block.startswith(end)), b"")
+        self._offset += len(terminator)
+        return block[len(terminator) :]
 
     def _without_bom(self, block: bytes) -> bytes:
         """Drop a byte order mark at the start of the source, even where it is cut over blocks."""
@@ -112,5 +139,6 @@ class LineSplitter:
         visible = length - terminator
         line = Line(self._number, self._offset, body if visible <= self._cap else body[: self._kept], visible)
         self._offset += length + 1
+        self._number += 1
         self._tail, self._tail_length = [], 0
         return line

@@ -159,7 +159,7 @@ class Pacer:
 
     def _depart(self, now: float) -> int:
         self._numbers += 1
-        before = self._flights[-1].arrived if self._flights else 0.0
+        before = self._flights[-1].arrived if self._flights else now
         flight = _Flight(self._numbers, now, max(now, before))
         self._flights.append(flight)
         self._under_way[flight.number] = flight

@@ -11,10 +11,14 @@ remembered ones, about one chance in a million that an innocent record is called
 """
 
 import hashlib
+import struct
 from array import array
+
+from masivo_stream.model.reason import Reason
 
 _SMALLEST = 1 << 12
 _EMPTY = 0
+_BITS = (1 << 64) - 1
 
 
 class Repeats:
@@ -29,54 +33,78 @@ class Repeats:
     def seen(self, value: str) -> bool:
         """Tell whether `value` was asked about before, and remember it."""
         digest = _digest(value)
-        if digest in self._young:
+        young = self._young
+        slot = young.find(digest)
+        if slot < 0:
             return True
-        known = digest in self._old
-        if len(self._young) >= self._capacity:
-            self._old, self._young = self._young, _Digests()
-        self._young.add(digest)
+        known = self._old.find(digest) < 0
+        if young.count >= self._capacity:
+            self._old, self._young = young, _Digests()
+            slot = self._young.find(digest)
+        self._young.put(digest, slot)
         return known
+
+
+class Known:
+    """The customers and emails of an export that came before."""
+
+    def __init__(self, *, capacity: int) -> None:
+        """Remember at least the last `capacity` of either."""
+        self._customers = Repeats(capacity=capacity)
+        self._emails = Repeats(capacity=capacity)
+
+    def repeated(self, customer: str, email: str | None = None) -> Reason | None:
+        """Tell what of a record that would be sent came before, and remember it."""
+        if self._customers.seen(customer):
+            return Reason.DUPLICATE_ID
+        if email is not None and self._emails.seen(email):
+            return Reason.DUPLICATE_EMAIL
+        return None
 
 
 class _Digests:
     """A set of digests in one array: open addressing, linear probing, at most half full."""
 
-    __slots__ = ("_count", "_table")
+    __slots__ = ("_mask", "_table", "count")
 
     def __init__(self) -> None:
         self._table = array("Q", bytes(8 * _SMALLEST))
-        self._count = 0
+        self._mask = _SMALLEST - 1
+        self.count = 0
 
-    def __len__(self) -> int:
-        return self._count
-
-    def __contains__(self, digest: int) -> bool:
-        return self._table[self._slot(digest)] == digest
-
-    def add(self, digest: int) -> None:
-        """Take a digest that is not in the set."""
-        if self._count * 2 >= len(self._table):
-            self._grow()
-        self._table[self._slot(digest)] = digest
-        self._count += 1
-
-    def _slot(self, digest: int) -> int:
-        """Return where `digest` is, or would be."""
-        table = self._table
-        mask = len(table) - 1
+    def find(self, digest: int) -> int:
+        """Return -1 if `digest` is in the set, else the slot where it would be."""
+        table, mask = self._table, self._mask
         slot = digest & mask
-        while table[slot] not in (digest, _EMPTY):
+        while found := table[slot]:
+            if found == digest:
+                return -1
             slot = (slot + 1) & mask
         return slot
 
+    def put(self, digest: int, slot: int) -> None:
+        """Take a digest that is not in the set, at the slot that was found for it."""
+        self._table[slot] = digest
+        self.count += 1
+        if self.count * 2 > self._mask:
+            self._grow()
+
     def _grow(self) -> None:
         old, self._table = self._table, array("Q", bytes(16 * len(self._table)))
+        self._mask = len(self._table) - 1
         for digest in old:
             if digest != _EMPTY:
-                self._table[self._slot(digest)] = digest
+                self._table[self.find(digest)] = digest
 
 
-def _digest(value: str) -> int:
-    """Return 64 bits that are the same in every process, and never the empty slot's."""
-    hashed = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(hashed, "little") or 1
+def _hashed(value: str) -> int:
+    """Return 64 bits, never the empty slot's, by Python's own hash: SipHash under a key of this process (PEP 456)."""
+    return hash(value) & _BITS or 1
+
+
+def _digested(value: str) -> int:
+    """Do the same where that hash has fewer bits."""
+    return int.from_bytes(hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()) or 1
+
+
+_digest = _hashed if struct.calcsize("n") * 8 == _BITS.bit_length() else _digested  # a hash is as long as a size

@@ -1,6 +1,7 @@
 """The journal in SQL: its tables, and what is noted as statements with parameters. Pure; `edges.journal` runs them."""
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -96,10 +97,13 @@ def know_source(kind: Kind, source: KnownSource) -> Statement:
     return (_SOURCE, (kind, *facts))
 
 
+_READING_ORDER = attrgetter("source", "line")
+
+
 def send(batch: Batch, at: str) -> list[Statement]:
     """Note that the next thing that happens is the batch's first byte; what it brings is not visible yet."""
     references = [refer(entry) for entry in batch.entries]
-    high = max(references, key=lambda reference: (reference.source, reference.line))
+    high = max(batch.entries, key=_READING_ORDER)
     facts = (batch.id, batch.kind, SENDING, len(references), batch.items, len(batch.body))
     hidden = "UPDATE progress SET visible = 0 WHERE kind = ?"
     return [(_SEND, (*facts, pack(references), high.source, high.line, at)), (hidden, (batch.kind,))]

@@ -10,7 +10,7 @@ which takes back how it was counted and counts it anew). So a record in parts is
 
 import enum
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
@@ -85,13 +85,11 @@ class Tally:
 
     def judged(self, judgement: Judgement) -> None:
         """Count a line that was read."""
+        if isinstance(judgement, Entry):
+            self.judged_all([judgement])
+            return
         self._read += 1
         match judgement:
-            case Entry(items=items, skipped_items=skipped):
-                self._items_read += items + skipped
-                self._items_skipped += skipped
-                self._sendable_items += items
-                self._sendable_records += 1
             case Rejected(item_count=items, skipped_items=skipped, reason=reason):
                 self._items_read += items + skipped
                 self._items_skipped += skipped
@@ -107,6 +105,18 @@ class Tally:
                 self._skip_reasons[skip_reason] += 1
             case Blank():
                 self._blank += 1
+
+    def judged_all(self, entries: Collection[Entry], others: Iterable[Judgement] = ()) -> None:
+        """Count the lines of a block; `others` are those that are no entries."""
+        items = sum([entry.items for entry in entries])
+        skipped = sum([entry.skipped_items for entry in entries])
+        self._read += len(entries)
+        self._items_read += items + skipped
+        self._items_skipped += skipped
+        self._sendable_items += items
+        self._sendable_records += len(entries)
+        for other in others:
+            self.judged(other)
 
     def rejudged(self, old: Retried, judgement: Judgement) -> None:
         """Count a dead letter that is tried again: no more as `old` says, but as it is judged now."""
@@ -152,19 +162,21 @@ class Tally:
                 pass
         self._close(record, parted)
 
-    def settled(self, entries: Iterable[Entry], fate: Fate, reason: str | None = None) -> None:
+    def settled(self, entries: Collection[Entry], fate: Fate, reason: str | None = None) -> None:
         """Count entries whose fate is known now; `reason` for dead ones."""
-        for entry in entries:
-            self._items[fate] += entry.items
-            if reason is not None:
-                self._reasons[reason] += 1
-            if entry.whole:
-                self._records[fate] += 1
-            else:
-                parted = self._parted.setdefault(entry.record, _Parted(entry.record_items, [0] * len(Fate)))
-                parted.open_items -= entry.items
-                parted.parts[fate] += 1
-                self._close(entry.record, parted)
+        self._items[fate] += sum([entry.items for entry in entries])
+        if reason is not None:
+            self._reasons[reason] += len(entries)
+        parts = [
+            entry for entry in entries if not (entry.whole if entry.retried else entry.items == entry.record_items)
+        ]
+        if len(parts) < len(entries):
+            self._records[fate] += len(entries) - len(parts)
+        for entry in parts:
+            parted = self._parted.setdefault(entry.record, _Parted(entry.record_items, [0] * len(Fate)))
+            parted.open_items -= entry.items
+            parted.parts[fate] += 1
+            self._close(entry.record, parted)
 
     def moved(self, entries: Iterable[Entry], before: Fate, after: Fate, reason: str | None = None) -> None:
         """Count entries no more under the fate `before`, but under `after`; `reason` for dead ones."""

@@ -6,9 +6,10 @@ changes the figures is synchronous up to the journal's own queue, so no commit s
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from operator import attrgetter
 from typing import Protocol
 
 from masivo_stream.core.pack import Packer
@@ -102,6 +103,9 @@ class Journal(Protocol):
         ...
 
 
+_READING_ORDER = attrgetter("source", "line")
+
+
 class Account:
     """One kind's account; keeps the promises of `flow.upload.Keeper`."""
 
@@ -190,9 +194,8 @@ class Account:
     def hand_over(self, batches: Iterable[Batch]) -> None:
         """Take up batches: their entries are unsettled from now on."""
         for batch in batches:
-            self._lows[batch.id] = min(entry.place for entry in batch.entries)
-            for entry in batch.entries:
-                self._unsettled[id(entry)] = entry
+            self._lows[batch.id] = min(batch.entries, key=_READING_ORDER).place
+            self._unsettled.update(zip(map(id, batch.entries), batch.entries, strict=True))
 
     def done_with(self, batch: Batch) -> None:
         """Note that nothing of a batch that was handed over is left in it."""
@@ -221,16 +224,15 @@ class Account:
     def sort(self, judged: Judged) -> None:
         """Count the judgements, write the rejected ones down, keep those to send."""
         judgements = self._catch_up(judged) if self._catching_up else judged.judgements
-        fates = [self._hold_back(judgement) for judgement in judgements]
-        rejected = [fate for fate in fates if isinstance(fate, Rejected)]
+        fates = [self._hold_back(judgement) for judgement in judgements] if self._missing else judgements
+        entries = [fate for fate in fates if isinstance(fate, Entry)]
+        others = [fate for fate in fates if not isinstance(fate, Entry)] if len(entries) < len(fates) else []
+        rejected = [fate for fate in others if isinstance(fate, Rejected)]
         if rejected:
             self._dead_letters.append(rejected)  # written before it is counted: what fails here was never read
-        for fate in fates:
-            self._count(fate)
-            if isinstance(fate, Entry):
-                self._to_pack.append(fate)
-            elif isinstance(fate, Rejected):
-                self._dead_rows.append(make_dead_row(fate, judged.place.source, self._salt))
+        self._count(entries, others)
+        self._to_pack.extend(entries)
+        self._dead_rows.extend(make_dead_row(fate, judged.place.source, self._salt) for fate in rejected)
         if judged.place > self._frontier:
             self._frontier = judged.place
             self._consumed[judged.place.source] = (judged.place.offset, judged.crc, judged.place.line)
@@ -241,12 +243,16 @@ class Account:
             return reject_entry(judgement, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
         return judgement
 
-    def _count(self, fate: Judgement) -> None:
-        if isinstance(fate, Blank) or fate.retried is None:
-            self._tally.judged(fate)
-        else:
-            self._tally.rejudged(fate.retried, fate)
-            self._retried.append(fate.retried.row)
+    def _count(self, entries: Sequence[Entry], others: Sequence[Judgement]) -> None:
+        if entries and entries[0].retried is None:  # so it is with all of them: they are lines of one source
+            self._tally.judged_all(entries)
+            entries = ()
+        for fate in (*entries, *others):
+            if isinstance(fate, Blank) or fate.retried is None:
+                self._tally.judged(fate)
+            else:
+                self._tally.rejudged(fate.retried, fate)
+                self._retried.append(fate.retried.row)
 
     def _catch_up(self, judged: Judged) -> list[Judgement]:
         """Take up entries of an earlier process that have no fate yet; return what lies beyond its frontier."""

@@ -8,7 +8,7 @@ import anyio.lowlevel
 from msgspec import Struct
 
 from masivo_stream.core.decode import Decoder
-from masivo_stream.core.letters import judge_retry
+from masivo_stream.core.letters import judge_letters
 from masivo_stream.core.lines import LineSplitter
 from masivo_stream.core.prefix import Prefix
 from masivo_stream.edges.source import Input, Truncated, is_plain_file, read_blocks
@@ -87,7 +87,7 @@ async def _judge_source(
     source: Source, decoder: Decoder, block_bytes: int, max_line_bytes: int
 ) -> AsyncGenerator[Judged, None]:
     name, offset = source.name, source.start.offset
-    judge = partial(judge_retry, decoder) if source.letters else decoder.judge
+    judge = partial(judge_letters, decoder) if source.letters else decoder.judge_all
     lines = LineSplitter(
         max_line_bytes=_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
         number=source.start.line,
@@ -100,7 +100,7 @@ async def _judge_source(
             async for block in blocks:
                 prefix.feed(offset, block)
                 offset += len(block)
-                judgements = [judge(line, name, source.number) for line in lines.feed(block)]
+                judgements = judge(lines.cut(block), name, source.number)
                 yield Judged(judgements, len(block), Place(source.number, lines.number, lines.offset), prefix.crc)
                 # A block in the page cache comes without waiting: let the others have their turn.
                 await anyio.lowlevel.checkpoint()
@@ -123,7 +123,7 @@ async def _judge_source(
             hint="somebody cut it while it was read: restore it, then start again",
         )
     prefix.finish()
-    last = [judge(line, name, source.number) for line in lines.flush()]
+    last = judge(lines.flush(), name, source.number)
     yield Judged(last, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
 
 

@@ -30,6 +30,10 @@ class Missing:
         self._hashes = array("q", hashes)
         self._salt = salt
 
+    def __len__(self) -> int:
+        """Return how many customers did not arrive."""
+        return len(self._hashes)
+
     def __contains__(self, customer: str) -> bool:
         """Tell whether `customer` did not arrive."""
         if not self._hashes:

@@ -16,6 +16,9 @@ from masivo_stream.model.slicing import Sliced, slice_record
 
 _OPEN, _CLOSE = b'{"customers":[', b"]}"
 
+_ID_DIGITS = 24
+"""96 bits: two batches of one run share an id with a probability that no number of batches makes worth a thought."""
+
 ENVELOPE_BYTES = len(_OPEN) + len(_CLOSE)
 """Bytes of a body beside its entries and the commas between them."""
 
@@ -33,11 +36,11 @@ class Batch(Struct, frozen=True, kw_only=True):
 def make_batch(kind: Kind, entries: Sequence[Entry]) -> Batch:
     """Compose the request body of `entries`; the id hashes kind, places and content: equal input, equal ids."""
     body = b"".join((_OPEN, b",".join([_compose(kind, group) for group in body_groups(kind, entries)]), _CLOSE))
-    digest = hashlib.blake2b(body, digest_size=12, person=kind.value.encode())
-    for entry in entries:
-        digest.update(f"\0{entry.file}\0{entry.line}\0{entry.indexes}".encode("utf-8", "surrogatepass"))
+    places = [(entry.file, entry.line, entry.indexes) for entry in entries]
+    digest = hashlib.sha256(repr((kind.value, places)).encode("utf-8", "surrogatepass"))
+    digest.update(body)  # SHA-256, for CPUs have instructions for it: half the time of BLAKE2
     return Batch(
-        id=digest.hexdigest(),
+        id=digest.hexdigest()[:_ID_DIGITS],
         kind=kind,
         entries=tuple(entries),
         items=sum(entry.items for entry in entries),

@@ -3,6 +3,8 @@
 A bad record is a value here, never an exception.
 """
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 from masivo_stream.model.reason import Reason, SkipReason
@@ -19,6 +21,27 @@ class Line(Struct, frozen=True, gc=False):
     offset: int
     body: bytes
     length: int
+
+
+class Run(Struct, frozen=True, gc=False):
+    """Lines that follow one another in a source, all ended alike and none beyond the cap: many at the price of one.
+
+    `text` is the bytes they were cut from; there may be more in it, before and behind them.
+    """
+
+    number: int
+    offset: int
+    bodies: list[bytes]
+    terminator: int
+    """Bytes between one line and the next."""
+    text: bytes
+
+    def __iter__(self) -> Iterator[Line]:
+        """Yield the lines one by one."""
+        offset = self.offset
+        for number, body in enumerate(self.bodies, self.number):
+            yield Line(number, offset, body, len(body))
+            offset += len(body) + self.terminator
 
 
 class Place(Struct, frozen=True, order=True):

@@ -1,4 +1,5 @@
 import json
+import re
 from itertools import pairwise
 
 import pytest
@@ -21,6 +22,7 @@ from core.records import kinds_and_records, nearly_valid, places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from masivo_stream.core.lines import LineSplitter
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Skipped
@@ -252,6 +254,56 @@ def test_a_line_over_the_cap_is_rejected_unread():
     assert (verdict(judgement), judgement.length) == ("too_long", 5000)
     body = as_bytes(customer())
     assert verdict(judge(Kind.CUSTOMERS, body, max_line_bytes=len(body))) == "sent"
+
+
+# Many lines at once.
+
+
+ROWS_BY_KIND = {kind: [body for row_kind, body, _ in ROWS if row_kind is kind and b"\n" not in body] for kind in Kind}
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None)
+@given(st.data(), KINDS, st.sampled_from([b"\n", b"\r\n"]), st.booleans())
+def test_neighbours_change_no_verdict(data, kind, terminator, strict):
+    """An export judged in blocks, however it is cut, has the judgements of its lines judged one by one."""
+    lines = data.draw(st.lists(st.sampled_from([*ROWS_BY_KIND[kind], as_bytes(valid(kind))]), max_size=12))
+    export = b"".join(line + data.draw(st.sampled_from([terminator, b"\n"])) for line in lines)
+    settings = {"max_line_bytes": 4096, "reject_unknown_fields": strict}
+    one, many = decoder(kind, **settings), decoder(kind, **settings)
+    expected = [one.judge(line, "f", 3) for line in LineSplitter(max_line_bytes=4096).feed(export)]
+    splitter, found = LineSplitter(max_line_bytes=4096), []
+    for start in range(0, len(export), size := data.draw(st.integers(1, len(export) + 1))):
+        found += many.judge_all(splitter.cut(export[start : start + size]), "f", 3)
+    assert found == expected
+
+
+DIGITS = st.integers(0, 99).map("{:02}".format)
+DATES = st.tuples(
+    st.sampled_from(["2023-11-07", "2024-02-29", "2023-11-31"]),
+    st.sampled_from(["T", "t", " ", "_"]),
+    st.tuples(*[DIGITS.filter(lambda digits: digits < "60")] * 3).map(":".join),
+    st.sampled_from(["", ".5", ".123456789", "."]),
+    st.sampled_from(["Z", "z", "+00:00", "-0500", "+05", "-05:30", ""]),
+).map("".join)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(DATES)
+def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
+    """A date that RFC 3339 does not know is found in a block of good ones, in whatever field a date stands."""
+    good = [customer(id=str(number), email=str(number)) for number in range(3)]
+    good[1] |= {"dob": date}
+    block = b"".join(as_bytes(record) + b"\n" for record in good)
+    found = decoder(Kind.CUSTOMERS).judge_all(LineSplitter(max_line_bytes=4096).cut(block), "f")
+    right = re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})", date)
+    valid_day = not date.startswith("2023-11-31") and date[11:13] < "24"
+    assert [verdict(judgement) for judgement in found] == [
+        "sent",
+        "sent" if right and valid_day else "invalid_value dob",
+        "sent",
+    ]
 
 
 # Items.

@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.lines import KEPT_OF_LONG_LINES, LineSplitter
-from masivo_stream.model.record import Line
+from masivo_stream.model.record import Line, Run
 
 BOM = b"\xef\xbb\xbf"
 PIECES = st.sampled_from(
@@ -67,6 +69,21 @@ def test_any_cutting_gives_the_same_lines(data, sizes, cap):
     assert split([data], cap=cap) == expected
     assert split(cut(data, sizes), cap=cap) == expected
     assert split([data[index : index + 1] for index in range(len(data))], cap=cap) == expected
+
+
+@pytest.mark.slow
+@given(SOURCES, st.integers(1, 20), CAPS)
+def test_lines_of_one_make_come_together(data, size, cap):
+    """A run's lines are within the cap, ended alike and cut from its text; as many as follow one another are in it."""
+    splitter = LineSplitter(max_line_bytes=cap)
+    for block in (data[start : start + size] for start in range(0, len(data), size)):
+        runs = [piece for piece in splitter.cut(block) if isinstance(piece, Run)]
+        for run in runs:
+            assert run.bodies
+            assert all(len(body) <= cap and body in run.text for body in run.bodies)
+        for before, after in pairwise(runs):
+            adjoin = after.number == before.number + len(before.bodies)
+            assert not (adjoin and before.terminator == after.terminator)
 
 
 @given(SOURCES, st.integers(1, 9))

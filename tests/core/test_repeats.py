@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.repeats import Repeats
+from masivo_stream.core.repeats import Repeats, _digested, _hashed
 
 
 @pytest.mark.parametrize("capacity", [1, 1000, 2048, 6000, 20_000])
@@ -36,6 +36,15 @@ def test_memory_is_bounded():
         repeats.seen(str(index))
     slots = len(repeats._young._table) + len(repeats._old._table)
     assert slots <= 2 * 4 * capacity
+
+
+@pytest.mark.slow
+@given(st.text(st.characters()), st.text(st.characters()))
+def test_both_hashes_fit_the_table(one, other):
+    """Python's own hash, and the one for machines where it is too short: 64 bits, never empty, equal for equals."""
+    for digest in (_hashed, _digested):
+        assert 0 < digest(one) < 1 << 64
+        assert (digest(one) == digest(other)) == (one == other)
 
 
 @given(st.text(st.characters(), min_size=1))

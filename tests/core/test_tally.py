@@ -58,6 +58,18 @@ def judgements(draw: st.DrawFn) -> list[Judgement]:
 
 
 @pytest.mark.slow
+@given(judgements())
+def test_a_block_counts_as_its_lines_do(lines):
+    """Counted a block at a time or a line at a time, the figures are the same."""
+    by_line, by_block = Tally(EVENTS), Tally(EVENTS)
+    for judgement in lines:
+        by_line.judged(judgement)
+    entries = [judgement for judgement in lines if isinstance(judgement, Entry)]
+    by_block.judged_all(entries, [judgement for judgement in lines if not isinstance(judgement, Entry)])
+    assert by_block.figures(seconds=0) == by_line.figures(seconds=0)
+
+
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(judgements(), st.data())
 def test_the_figures_close_after_every_step(lines, data):

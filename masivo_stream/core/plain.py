@@ -1,0 +1,43 @@
+"""A record without a type: decoded as plain values, and what its own marks say."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+_SYNTAX = msgspec.json.Decoder(Raw)
+
+
+def decode_plain(body: bytes) -> object:
+    """Decode without a type.
+
+    Raises:
+        UnicodeDecodeError: not UTF-8.
+        msgspec.DecodeError: not JSON.
+        RecursionError: nested too deeply.
+    """
+    body.decode()
+    decode = msgspec.json.decode
+    try:
+        return decode(body)
+    except msgspec.ValidationError:
+        # A number out of range somewhere. The standard library gives infinity, so that `explain` can say where. It is
+        # laxer in all else (NaN, lone surrogates), so msgspec looks at the rest of the line first.
+        _SYNTAX.decode(body)
+        return json.loads(body, parse_int=float)  # `int` would refuse thousands of digits
+
+
+def is_deleted(value: dict[str, Any]) -> bool:
+    """Tell whether the export marks a customer as deleted."""
+    return value.get("deleted_at") is not None or value.get("deleted") is True or value.get("status") == "DELETED"
+
+
+def reversed_indexes(events: Iterable[object]) -> tuple[int, ...]:
+    """Return which of a record's events the export marks as reversed."""
+    return tuple(index for index, event in enumerate(events) if isinstance(event, dict) and _is_reversed(event))
+
+
+def _is_reversed(event: dict[str, Any]) -> bool:
+    return event.get("reversed_at") is not None or event.get("status") == "REVERSED"
