@@ -5,9 +5,13 @@ next one.
 
 Entries of one customer that meet in a batch of events stand once in its body (`model.batch.body_groups`), at no more
 than the bytes of their items. Where the rest of the two records differs, nobody could say which one counts: the later
-entry is held back for the next batch. At most a batch's worth is held back; beyond that the open batch leaves as it is.
+entry is held back for the next batch. So only a record that differs on each line of a customer costs requests: at most
+`look_ahead` batches' worth is held back, beyond that the open batch leaves as it is.
 """
 
+from collections.abc import Iterator
+
+from masivo_stream.core.look_ahead import MOST_BODIES
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.record import Entry, Place
@@ -46,28 +50,61 @@ class _Open:
         return head
 
 
+class _Held:
+    """What is held back, because its customer stands in the open batch with another frame."""
+
+    __slots__ = ("items", "size", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, list[tuple[bytes, Entry]]] = {}
+        """By customer, each entry with the rest of its record."""
+        self.items = self.size = 0
+
+    def add(self, entry: Entry, head: bytes) -> None:
+        self.waiting.setdefault(entry.customer, []).append((head, entry))
+        self.items += entry.items
+        self.size += len(entry.body)
+
+    def take(self, customer: str) -> list[Entry]:
+        """Take out a customer's first entry, and those that may stand with it."""
+        first, _ = self.waiting[customer][0]
+        taken = [entry for head, entry in self.waiting[customer] if head == first]
+        left = [each for each in self.waiting[customer] if each[0] != first]
+        if left:
+            self.waiting[customer] = left
+        else:
+            del self.waiting[customer]
+        self.items -= sum(entry.items for entry in taken)
+        self.size -= sum(len(entry.body) for entry in taken)
+        return taken
+
+    def entries(self) -> Iterator[Entry]:
+        return (entry for waiting in self.waiting.values() for _, entry in waiting)
+
+
 class Filler:
     """Feed entries that fit a batch, alone or in parts; get the batches that are full; `flush` gives the rest."""
 
-    def __init__(self, contract: Contract, *, target_bytes: int) -> None:
-        """Fill for `contract`."""
+    def __init__(self, contract: Contract, *, target_bytes: int, look_ahead: int) -> None:
+        """Fill for `contract`; at most `look_ahead` batches' worth is held back."""
         self._contract, self._target_bytes = contract, target_bytes
+        self._most_held_items = look_ahead * contract.max_items
+        self._most_held_bodies = min(look_ahead, MOST_BODIES)
         self._field = contract.item_field if contract.splittable else None
         self._open = _Open()
-        self._held: list[Entry] = []
-        """Held back, because their customer stands in the open batch with another frame."""
+        self._held = _Held()
 
     def feed(self, entry: Entry, batches: list[Batch]) -> None:
         """Take an entry; append the batches it completes."""
         seen = len(batches)
         self._place(entry, batches)
-        if self._held:
+        if self._held.items:
             self._place_held(batches, seen)
 
     def flush(self) -> list[Batch]:
         """Close the open batch, and those that what is held back still takes."""
         batches: list[Batch] = []
-        while self._open.entries or self._held:
+        while self._open.entries or self._held.items:
             self._close(batches)
             self._place_again(batches)
         return batches
@@ -78,23 +115,23 @@ class Filler:
         if self._open.size <= target_bytes:
             return []
         back = self.pending()
-        self._open, self._held = _Open(), []
+        self._open, self._held = _Open(), _Held()
         return back
 
     def pending(self) -> list[Entry]:
         """Return the entries that are in no batch yet."""
-        return [*self._open.entries, *self._held]
+        return [*self._open.entries, *self._held.entries()]
 
     def low(self) -> Place | None:
         """Return the lowest place of an entry that is in no batch yet."""
-        lows = [entry.place for entry in self._held]
+        lows = [entry.place for entry in self._held.entries()]
         return min(lows, default=None) if self._open.low is None else min([self._open.low, *lows])
 
     # What is held back.
 
     def _place_held(self, batches: list[Batch], seen: int) -> None:
         """Place what was held back when a batch has left since `seen` of them had; make one leave if it is too much."""
-        while self._held:
+        while self._held.items:
             if len(batches) == seen:
                 if not self._holds_too_much():
                     return
@@ -103,15 +140,12 @@ class Filler:
             self._place_again(batches)
 
     def _place_again(self, batches: list[Batch]) -> None:
-        held, self._held = self._held, []
-        for entry in held:
-            self._place(entry, batches)
+        for customer in list(self._held.waiting):
+            for entry in self._held.take(customer):
+                self._place(entry, batches)
 
     def _holds_too_much(self) -> bool:
-        return (
-            sum(entry.items for entry in self._held) > self._contract.max_items
-            or sum(len(entry.body) for entry in self._held) > self._target_bytes
-        )
+        return self._held.items > self._most_held_items or self._held.size > self._most_held_bodies * self._target_bytes
 
     # The open batch.
 
@@ -127,7 +161,7 @@ class Filler:
             if not joins or self._open.head(entry.customer, self._field) == sliced.head:
                 self._spread(entry, sliced, batches, joins=joins)
             else:
-                self._held.append(entry)
+                self._held.add(entry, sliced.head)
 
     def _spread(self, entry: Entry, sliced: Sliced, batches: list[Batch], *, joins: bool) -> None:
         """Spread an entry over the open batch and as many more as it takes; each is filled up first.

@@ -46,12 +46,12 @@ class Packer:
     """Feed entries, get the batches they complete; `flush` gives the rest."""
 
     def __init__(self, contract: Contract, *, max_body_bytes: int, look_ahead: int) -> None:
-        """Pack for `contract`; at most `look_ahead` batches' worth is held back where entries may not be split."""
+        """Pack for `contract`; at most `look_ahead` batches' worth is held back, where anything must be."""
         self._contract = contract
         self._most_bytes = max_body_bytes
         self._target_bytes = max_body_bytes
         self._waiting = (
-            Filler(contract, target_bytes=max_body_bytes)
+            Filler(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
             if contract.splittable or contract.item_field is None
             else LookAhead(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
         )

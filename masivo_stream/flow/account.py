@@ -6,17 +6,17 @@ changes the figures is synchronous up to the journal's own queue, so no commit s
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from operator import attrgetter
-from typing import Protocol
 
 from masivo_stream.core.pack import Packer
 from masivo_stream.core.retry import Again, Decision, Halt, Hold, Settle
 from masivo_stream.core.statements import ACCEPTED, DISCARDED, IN_DOUBT, REFUSED, UNANSWERED
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
+from masivo_stream.flow.books import DeadLetters, Doubts, Journal
 from masivo_stream.flow.dead_row import make_dead_row
 from masivo_stream.flow.judge import Judged
 from masivo_stream.flow.missing import Missing, hash_customer
@@ -30,80 +30,11 @@ from masivo_stream.model.record import Blank, Entry, Judgement, Place, Rejected,
 from masivo_stream.model.slicing import take_part
 from masivo_stream.model.summary import KindSummary
 
-
-class DeadLetters(Protocol):
-    """Where records go that are not sent."""
-
-    length: int
-    """Bytes written."""
-    crc: int
-    """CRC-32 of them."""
-
-    def append(self, letters: Iterable[Rejected]) -> None:
-        """Write them down."""
-        ...
-
-    def sync(self) -> None:
-        """Make what was written durable; called from another thread."""
-        ...
-
-
-class Doubts(Protocol):
-    """Where records are listed of which nobody knows whether they arrived."""
-
-    def add(self, batch: str, entries: Iterable[Entry]) -> None:
-        """Write them down."""
-        ...
-
-    def remove(self, batch: str) -> None:
-        """Take them off the list."""
-        ...
-
-
-class Journal(Protocol):
-    """Who makes durable how batches stand, and how far reading has come."""
-
-    async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
-        """Note that the next thing that happens is the batch's first byte."""
-        ...
-
-    async def settle(
-        self,
-        kind: Kind,
-        batch: str,
-        state: str | None,
-        progress: Progress,
-        sync: Callable[[], None],
-        *,
-        why: str = "",
-    ) -> None:
-        """Note what came of it; None where it was certainly not applied and may be sent again."""
-        ...
-
-    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
-        """Note that records are there."""
-        ...
-
-    async def send_again(self, batch: str) -> None:
-        """Note that the next thing that happens is the first byte of a batch that is in doubt."""
-        ...
-
-    async def decide(
-        self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str
-    ) -> None:
-        """Note what a person decided about a batch in doubt."""
-        ...
-
-    async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
-        """Note how far the kind has come."""
-        ...
-
-    async def learn_limit(self, max_body_bytes: int) -> None:
-        """Note that the server takes no larger bodies."""
-        ...
-
-
 _READING_ORDER = attrgetter("source", "line")
+
+
+_MOST_DEAD_ROWS = 2000
+"""Dead letters that may wait for a note; it costs a wait for the disk, and half a kilobyte each to wait."""
 
 
 class Account:
@@ -162,6 +93,11 @@ class Account:
     def holds_entries(self) -> bool:
         """Whether entries are on their way to the packer."""
         return bool(self._to_pack)
+
+    @property
+    def owes_the_journal(self) -> bool:
+        """Whether so many dead letters wait for a note that they should not wait for a batch's: memory stays flat."""
+        return len(self._dead_rows) >= _MOST_DEAD_ROWS
 
     def start(self) -> None:
         """Begin to read, and to count the time."""

@@ -130,6 +130,8 @@ class Phase:
                 async for judged in blocks:
                     self._bytes_read += judged.bytes_read
                     self.account.sort(judged)
+                    if self.account.owes_the_journal:
+                        await self.account.note()
                     await self._pack(batches)
                     self._tell_progress()
                 self.account.read_all = True

@@ -6,6 +6,7 @@ encoded anew for that: the body is put together of slices of the records (`slici
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -35,7 +36,11 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 def make_batch(kind: Kind, entries: Sequence[Entry]) -> Batch:
     """Compose the request body of `entries`; the id hashes kind, places and content: equal input, equal ids."""
-    body = b"".join((_OPEN, b",".join([_compose(kind, group) for group in body_groups(kind, entries)]), _CLOSE))
+    if _some_meet(kind, entries):
+        pieces = [group.compose() for group in _groups(kind, entries)]
+    else:
+        pieces = [entry.body for entry in entries]
+    body = b"".join((_OPEN, b",".join(pieces), _CLOSE))
     places = [(entry.file, entry.line, entry.indexes) for entry in entries]
     digest = hashlib.sha256(repr((kind.value, places)).encode("utf-8", "surrogatepass"))
     digest.update(body)  # SHA-256, for CPUs have instructions for it: half the time of BLAKE2
@@ -50,25 +55,40 @@ def make_batch(kind: Kind, entries: Sequence[Entry]) -> Batch:
 
 def body_groups(kind: Kind, entries: Sequence[Entry]) -> list[list[Entry]]:
     """Tell how `entries` stand in a body: for each place in its list `customers`, the entries that stand there."""
-    field = CONTRACTS[kind].item_field
-    if field is None or not CONTRACTS[kind].splittable or len({entry.customer for entry in entries}) == len(entries):
-        return [[entry] for entry in entries]
-    of_customer: dict[str, list[Entry]] = {}
+    if _some_meet(kind, entries):
+        return [group.entries for group in _groups(kind, entries)]
+    return [[entry] for entry in entries]
+
+
+def _some_meet(kind: Kind, entries: Sequence[Entry]) -> bool:
+    return CONTRACTS[kind].splittable and len({entry.customer for entry in entries}) < len(entries)
+
+
+class _Group:
+    """The entries that stand at one place of a body; `sliced` where there may be several."""
+
+    __slots__ = ("entries", "sliced")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.sliced: list[Sliced] = []
+
+    def compose(self) -> bytes:
+        if len(self.entries) == 1:
+            return self.entries[0].body
+        items = tuple(item for each in self.sliced for item in each.items)
+        return Sliced(self.sliced[0].head, items).compose(range(len(items)))
+
+
+def _groups(kind: Kind, entries: Sequence[Entry]) -> list[_Group]:
+    """Put the entries together whose customer and rest of the record are the same."""
+    field = CONTRACTS[kind].item_field or ""
+    met = Counter(entry.customer for entry in entries)
+    groups: dict[tuple[str, bytes], _Group] = {}
     for entry in entries:
-        of_customer.setdefault(entry.customer, []).append(entry)
-    groups: dict[tuple[str, bytes], list[Entry]] = {}
-    for entry in entries:
-        alone = len(of_customer[entry.customer]) == 1
-        head = b"" if alone else slice_record(entry.body, field).head
-        groups.setdefault((entry.customer, head), []).append(entry)
+        sliced = slice_record(entry.body, field) if met[entry.customer] > 1 else None
+        group = groups.setdefault((entry.customer, sliced.head if sliced else b""), _Group())
+        group.entries.append(entry)
+        if sliced:
+            group.sliced.append(sliced)
     return list(groups.values())
-
-
-def _compose(kind: Kind, group: Sequence[Entry]) -> bytes:
-    """Compose what stands at one place of a body."""
-    field = CONTRACTS[kind].item_field
-    if len(group) == 1 or field is None:
-        return group[0].body
-    sliced = [slice_record(entry.body, field) for entry in group]
-    items = tuple(item for each in sliced for item in each.items)
-    return Sliced(sliced[0].head, items).compose(range(len(items)))

@@ -55,7 +55,10 @@ class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hand_off: Count = 2
     """Batches that wait between packing and sending; back-pressure beyond."""
     look_ahead: Annotated[int, Meta(ge=1, le=4096)] = 16
-    """Batches' worth of transactions held back to find combinations that fill a request exactly; bounds memory."""
+    """Batches' worth of transactions held back to find combinations that fill a request exactly; bounds memory.
+
+    Of events, as much may be held back where records of one customer may not stand in one request.
+    """
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1_000_000_000)] = contract.MAX_BODY_BYTES
     isolation_budget: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 1000
     """Refused requests of a kind before a run stops (exit 7): so many culprits are a fault to be mended where it

@@ -55,16 +55,16 @@ def items(bodies: Iterable[bytes]) -> Counter[tuple[str, int | None, str, int]]:
 
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
-@given(st.integers(1, 5), st.integers(1, 8), st.integers(160, 500), records)
-def test_a_customer_stands_once_in_a_body(max_records, max_items, max_body_bytes, given_records):
+@given(st.integers(1, 5), st.integers(1, 8), st.integers(160, 500), st.integers(1, 3), records)
+def test_a_customer_stands_once_in_a_body(max_records, max_items, max_body_bytes, look_ahead, given_records):
     """Whoever meets whom: no id twice in a body, no limit passed, every item under its customer and tag once."""
     fed = [made(line, *record) for line, record in enumerate(given_records, start=1)]
     contract = terms(max_records, max_items)
-    packer = Packer(contract, max_body_bytes=max_body_bytes, look_ahead=1)
+    packer = Packer(contract, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
     batches = []
     for each in fed:
         batches += packer.feed([each]).batches
-        assert sum(waiting.items for waiting in packer.pending()) <= 2 * max_items
+        assert sum(waiting.items for waiting in packer.pending()) <= (1 + look_ahead) * max_items
         assert packer.low() == min((waiting.place for waiting in packer.pending()), default=None)
     batches += packer.flush()
     for batch in batches:
@@ -113,7 +113,7 @@ def test_a_second_frame_waits_for_the_next_batch():
 
 
 def test_too_much_held_back_closes_the_batch():
-    """At most a batch's worth waits for the open one to fill up."""
+    """At most `look_ahead` batches' worth waits for the open one to fill up."""
     packer = Packer(terms(9, 4), max_body_bytes=ROOMY, look_ahead=1)
     assert packer.feed([made(1, "a", 1), *(made(line, "a", 2) for line in range(2, 6))]).batches == []
     assert packer.low() == packer.pending()[0].place
@@ -121,6 +121,13 @@ def test_too_much_held_back_closes_the_batch():
     assert [stands(batch) for batch in leaves] == [[("a", 1)], [("a", 2)]]
     assert [batch.items for batch in leaves] == [1, 4]
     assert [each.line for each in packer.pending()] == [6]
+
+
+def test_frames_that_all_differ_fill_batches_from_many_customers():
+    """Ten lines a customer, no two alike: those of other customers fill each batch up, as far as is looked ahead."""
+    fed = [made(line, f"c{line // 10}", line) for line in range(600)]
+    batches = pack(Packer(terms(30, 30), max_body_bytes=ROOMY, look_ahead=16), fed)
+    assert len(batches) <= 1.2 * len(fed) / 30
 
 
 def test_items_join_to_the_last_byte():

@@ -1,0 +1,81 @@
+"""Whom an account tells: the journal, the dead letters, the list of what is in doubt."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.progress import Progress
+from masivo_stream.model.record import Entry, Rejected
+
+
+class DeadLetters(Protocol):
+    """Where records go that are not sent."""
+
+    length: int
+    """Bytes written."""
+    crc: int
+    """CRC-32 of them."""
+
+    def append(self, letters: Iterable[Rejected]) -> None:
+        """Write them down."""
+        ...
+
+    def sync(self) -> None:
+        """Make what was written durable; called from another thread."""
+        ...
+
+
+class Doubts(Protocol):
+    """Where records are listed of which nobody knows whether they arrived."""
+
+    def add(self, batch: str, entries: Iterable[Entry]) -> None:
+        """Write them down."""
+        ...
+
+    def remove(self, batch: str) -> None:
+        """Take them off the list."""
+        ...
+
+
+class Journal(Protocol):
+    """Who makes durable how batches stand, and how far reading has come."""
+
+    async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note that the next thing that happens is the batch's first byte."""
+        ...
+
+    async def settle(
+        self,
+        kind: Kind,
+        batch: str,
+        state: str | None,
+        progress: Progress,
+        sync: Callable[[], None],
+        *,
+        why: str = "",
+    ) -> None:
+        """Note what came of it; None where it was certainly not applied and may be sent again."""
+        ...
+
+    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+        """Note that records are there."""
+        ...
+
+    async def send_again(self, batch: str) -> None:
+        """Note that the next thing that happens is the first byte of a batch that is in doubt."""
+        ...
+
+    async def decide(
+        self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str
+    ) -> None:
+        """Note what a person decided about a batch in doubt."""
+        ...
+
+    async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note how far the kind has come."""
+        ...
+
+    async def learn_limit(self, max_body_bytes: int) -> None:
+        """Note that the server takes no larger bodies."""
+        ...
