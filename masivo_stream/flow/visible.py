@@ -99,7 +99,8 @@ async def wait_until_visible(
         left = limit - (clock.now() - began)
         if left <= 0:
             break
-        waiting = [probe for probe in waiting if not await _shows(kind, probe, accepted_at, reader)]
+        while waiting and await _shows(kind, waiting[0], accepted_at, reader):
+            del waiting[0]  # one read a probe as long as the last one accepted does not show: queues work in order
         if waiting:
             pause_now = max(0.0, min(pause, limit - (clock.now() - began)))
             observer.notify(WaitingVisible(kind=kind, seen=total - len(waiting), probes=total, next_probe=pause_now))
