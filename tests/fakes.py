@@ -240,7 +240,7 @@ class Bench:
             clock=self.clock,
             remember_accepted=3,
         )
-        burial, refusals = Burial(self.account, self), Refusals(isolation_budget)
+        burial, refusals = Burial(self.account, self), Refusals(isolation_budget, uploaders=uploaders)
         self.phase = Phase(
             [Source(found, number) for number, found in enumerate(find_inputs(paths))],
             account=self.account,

@@ -107,6 +107,14 @@ RESTART = (
         ("flow/test_isolation.py::test_isolation_goes_on_where_its_process_died",),
     ),
     Mutation(
+        "isolation goes on with what lies before the checkpoint",
+        "core/suspects.py",
+        "    if (reference.source, reference.line) < (checkpoint.source, checkpoint.line):\n",
+        "    if False:\n",
+        "What was accepted, or is in doubt, is sent once more.",
+        ("flow/test_isolation.py::test_a_doubt_in_the_middle_of_isolation_is_not_sent_again",),
+    ),
+    Mutation(
         "what was on the wire is forgotten",
         "edges/journal/writing.py",
         "        return tuple(row[0] for row in rows)\n",

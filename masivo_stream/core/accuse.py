@@ -18,6 +18,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec import Struct
+
 from masivo_stream.model.record import Entry
 
 LONGEST_DETAILS = 1024
@@ -44,8 +46,16 @@ _SHORT = 3
 _TAKEN = "\0"
 
 
-def accused(details: str, groups: Sequence[Sequence[Entry]]) -> list[Entry]:
-    """Return the entries that `details` names, in the order of the batch.
+class Accused(Struct, frozen=True):
+    """Entries that a refusal names, in the order of the batch."""
+
+    entries: Sequence[Entry] = ()
+    surely: bool = False
+    """By a path or an id: a mere index may be one inside a record."""
+
+
+def accused(details: str, groups: Sequence[Sequence[Entry]]) -> Accused:
+    """Return what `details` names.
 
     `groups` are the entries behind each position of the body's `customers`.
     """
@@ -53,9 +63,9 @@ def accused(details: str, groups: Sequence[Sequence[Entry]]) -> list[Entry]:
     for form in (_PATHS, _INDEXES):
         named = {number for number in _numbers(form, text, cut=cut) if number < len(groups)}
         if named:
-            return [entry for number in sorted(named) for entry in groups[number]]
+            return Accused([entry for number in sorted(named) for entry in groups[number]], form is _PATHS)
     ids = _ids(text, {entry.customer for group in groups for entry in group}, cut=cut)
-    return [entry for group in groups for entry in group if entry.customer in ids]
+    return Accused([entry for group in groups for entry in group if entry.customer in ids], surely=True)
 
 
 def _numbers(form: re.Pattern[str], text: str, *, cut: bool) -> Iterator[int]:

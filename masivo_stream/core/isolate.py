@@ -16,11 +16,12 @@ Are they unlikely, the untested rest goes back to the packer and travels in full
 but the whole batch was refused, the last one is sent alone once: the refusal may not have been about a record.
 
 **Names.** Where a refusal names entries, the suspects are sent without them. Accepted: the named hold a culprit; a
-single one is it, several are sent alone, one by one. Refused, with a further name: the same again, and earlier single
-names are believed as soon as a later name of the series is proven, so a culprit costs one request. Refused without
-one, or a named entry is accepted alone: the names of this isolation are heeded no more. After `MOST_NAMED` names
-without a proof the newest is sent alone, and a refusal that names more than that is taken as one that names nobody.
-So wrong names cost at most twice `MOST_NAMED` requests an isolation.
+single one is it, several are sent alone, one by one. Refused, with a further name: the same again. Earlier single names
+are believed as soon as a later name of the series is proven, so a culprit costs one request: that much, and no more, a
+server is trusted that names by path or id. Those named by a mere index, which may be one inside a record, are sent
+alone. Refused without a name, or a named entry is accepted alone: the names of this isolation are heeded no more. After
+`MOST_NAMED` names without a proof the newest is sent alone, and a refusal that names more than that is taken as one
+that names nobody. So wrong names cost at most twice `MOST_NAMED` requests an isolation.
 
 **Price.** With d culprits, and no wrong names, at most 11 d + 1 requests are sent beyond ⌈items / 1000⌉, in any case,
 as long as all batches but the last are full. Proof: count in items, a request as 1000. Each culprit brings 11 requests
@@ -76,8 +77,12 @@ class _Question(enum.Enum):
 class Isolation:
     """Ask `part` what to send, tell `settle` what came of it, bury what `take_culprits` gives, until `done`."""
 
-    def __init__(self, entries: Sequence[Entry], accused: Iterable[Entry] = (), *, credit: int = 0) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], accused: Iterable[Entry] = (), *, surely: bool = True, credit: int = 0
+    ) -> None:
         """Start from a set that must hold a culprit, such as a refused batch; `accused` are those the refusal names.
+
+        `surely`: so that nothing else can be meant.
 
         A set of one is taken as refused alone; one that was left by elimination is rather for the packer. `credit` is
         what the isolation before had left over, `FIRST_CREDIT` for the first.
@@ -92,9 +97,9 @@ class Isolation:
         """A culprit is among them."""
         self._untested: list[int] = []
         self._series: list[int] = []
-        """Each named alone by a refusal, and left out since."""
+        """Each named alone, and surely, by a refusal, and left out since."""
         self._named: list[int] = []
-        """Named together with others: to be sent alone."""
+        """Named together with others, or not surely: to be sent alone."""
         self._accused: list[int] = []
         """The suspects that their own refusal names."""
         self._culprits: list[int] = []
@@ -103,7 +108,7 @@ class Isolation:
         self._heeds_names, self._by_name = True, False
         self._found, self._cleared, self._run = 0, 0, 0
         self._given, self._credit = credit, credit
-        self._accused = self._heed(accused)
+        self._accused, self._surely = self._heed(accused), surely
         self._go_on()
 
     @property
@@ -136,14 +141,14 @@ class Isolation:
         taken, self._culprits = self._culprits, []
         return self._pick(taken)
 
-    def settle(self, *, accepted: bool, accused: Iterable[Entry] = ()) -> None:
-        """Take what became of `part`; `accused` are those its refusal names."""
+    def settle(self, *, accepted: bool, accused: Iterable[Entry] = (), surely: bool = True) -> None:
+        """Take what became of `part`; `accused` are those its refusal names, `surely` or not."""
         self._credit -= REQUEST
         if accepted:
             self._clear()
         else:
             self._about_records = True
-            self._suspect(self._heed(accused))
+            self._suspect(self._heed(accused), surely=surely)
         self._go_on()
 
     # What an answer means.
@@ -163,12 +168,12 @@ class Isolation:
             case _:
                 pass
 
-    def _suspect(self, accused: list[int]) -> None:
+    def _suspect(self, accused: list[int], *, surely: bool) -> None:
         """Take that a culprit is in `part`."""
         others = _without(self._suspects, self._part)
         match self._question:
             case _Question.WITHOUT:
-                (self._series if len(self._accused) == 1 else self._named).extend(others)
+                (self._series if len(self._accused) == 1 and self._surely else self._named).extend(others)
             case _Question.HALF if self._by_name:
                 self._named = others + self._named
             case _Question.HALF:
@@ -177,7 +182,7 @@ class Isolation:
                 self._untested, self._by_name = others + self._untested, True
             case _:
                 self._untested, self._named = (_without(those, self._part) for those in (self._untested, self._named))
-        self._suspects, self._accused = self._part, accused
+        self._suspects, self._accused, self._surely = self._part, accused, surely
         if self._question is _Question.WITHOUT and not accused:
             self._disbelieve()
 

@@ -12,17 +12,18 @@ beside it, and half of that on average. What counts as latency is all that lies 
 answer (connecting, too), so the time it takes to connect costs no slot either.
 
 What is not known is assumed to be bad. A request that is not answered yet may be arriving only now, or as late as the
-slowest answer seen. One of another process, which nobody saw answered, is taken to have needed UNSEEN seconds. Until
-ENOUGH answers are known, the smallest latency is taken to be nothing; then to be less than the smallest one seen by a
-part of the spread, CAUTION / sqrt(their number): where there and back each take anything up to s, that is how slowly
-the smallest of n sums nears the least possible one (its expectation is about 1.25 s / sqrt(n)). What no guard can
-foresee: a latency that drops further at a stroke (a new route), a request lost without an answer that had arrived all
-the same, and a latency longer than the window itself (the guard ends there).
+slowest answer seen; one of another process as well, until nobody waits for its answer any more (UNSEEN). Until ENOUGH
+answers are known, the smallest latency is taken to be nothing; then to be less than the smallest one seen by a part of
+the spread, CAUTION / sqrt(their number): where there and back each take anything up to s, that is how slowly the
+smallest of n sums nears the least possible one (its expectation is about 1.25 s / sqrt(n)). What no guard can foresee:
+a latency that drops further at a stroke (a new route), a request lost without an answer that had arrived all the same,
+and a latency longer than the window itself (the guard ends there).
 
-The server corrects us (`core.allowance`). Where it says that nothing remains, nothing departs before its reset; but
-that is in whole seconds, rounded up, so as long as it agrees with our own account to within a second and a latency,
-ours is the more exact one. While something remains we go by our own account. Where the server counts more requests in
-one of our windows than we know of, someone else uses the account: that is told, for it explains holds to come.
+The server corrects us (`core.allowance`), where there are windows to correct. Where it says that nothing remains,
+nothing departs before its reset; but that is in whole seconds, rounded up, so as long as it agrees with our own account
+to within a second and a latency, ours is the more exact one. While something remains we go by our own account. Where
+the server counts more requests in one of our windows than we know of, someone else uses the account: that is told, for
+it explains holds to come.
 
 Time is a number of seconds from any clock that does not go back.
 """
@@ -178,15 +179,9 @@ class Pacer:
         if flight is not None:
             self._reach(ticket, now)
 
-    def count_other(self, departed: float, answered: float | None) -> int:
-        """Record a departure of another process; returns its ticket. Where its answer was not seen, it is guessed."""
-        ticket = self._depart(departed)
-        self.lost(ticket, departed + max(UNSEEN, self._slowest) if answered is None else answered)
-        return ticket
-
-    def other_answered(self, ticket: int, answered: float) -> None:
-        """Record when a request of another process was answered that was counted before."""
-        self._reach(ticket, answered)
+    def count_other(self, departed: float) -> int:
+        """Record a departure of another process; returns its ticket. Its answer is `lost` on us, whenever it came."""
+        return self._depart(departed)
 
     def _reach(self, number: int, arrived: float) -> None:
         """Let a flight, and all that departed after it, have arrived no earlier than `arrived`."""
@@ -203,6 +198,11 @@ class Pacer:
                 self._flights.remove(flight)
                 break
 
+    @property
+    def held_until(self) -> float:
+        """The moment before which nothing departs, whatever the windows say."""
+        return self._held_until
+
     def hold(self, until: float) -> None:
         """Let nothing depart before `until` (the server asked for it)."""
         self._held_until = max(self._held_until, until)
@@ -210,7 +210,7 @@ class Pacer:
     def correct(self, ticket: int, allowance: Allowance, now: float) -> Correction:
         """Learn what the server says of its windows in the answer to `ticket`, which has just `arrived`."""
         foreign, until = self._count_foreign(ticket, allowance), 0.0
-        if allowance.remaining == 0 and allowance.reset:
+        if self._windows and allowance.remaining == 0 and allowance.reset:
             tolerance = ROUNDING + (self._latencies[-1] if self._latencies else 0.0)
             if now + allowance.reset > self.earliest(now) + tolerance:
                 until = now + allowance.reset

@@ -3,7 +3,8 @@
 Three signs, the surest first:
 
 * nothing of the kind was ever accepted, and SYSTEMATIC refusals in a row say the same: a fault of the whole export, the
-  account or the address. The same words about different records quote none of them, so they can be told;
+  account or the address. The same words about requests that have no customer in common quote none of them, so they
+  can be told;
 * IN_A_ROW refusals without an acceptance, whatever they say;
 * more refusals in all than the budget: so many culprits are a fault that should be mended where the export is made.
 """
@@ -11,19 +12,23 @@ Three signs, the surest first:
 from masivo_stream.core.retry import Halt
 from masivo_stream.model.errors import ExitCode
 
-SYSTEMATIC = 25
-"""A record that is alone to blame in its batch takes eleven refusals to find, and two batches may be at it at once."""
+SYSTEMATIC = 13
+"""Times the uploaders: a record that is alone to blame in its batch takes eleven refusals to find, two beside it one
+each, and each uploader may be at such a batch."""
 
 IN_A_ROW = 50
-"""To find four culprits that stand side by side takes fewer."""
+"""At least, and twice as many as above: to find four culprits that stand side by side takes fewer."""
 
 
 class Refusals:
     """Count the refusals of one kind. `accepted_before`: something of it was accepted by an earlier process."""
 
-    def __init__(self, budget: int, *, accepted_before: bool = False) -> None:
+    def __init__(self, budget: int, *, uploaders: int, accepted_before: bool = False) -> None:
         """Stop after `budget` refusals in all; 0 is no budget."""
         self._budget = budget
+        self._systematic, self._too_many = SYSTEMATIC * uploaders, max(IN_A_ROW, 2 * SYSTEMATIC * uploaders)
+        self._in_common: frozenset[str] | None = None
+        """Customers that were in all requests refused since the last acceptance."""
         self._ever = accepted_before
         self._in_all = self._in_a_row = 0
         self._complaints: set[str] = set()
@@ -33,21 +38,27 @@ class Refusals:
         """Note that a request was accepted."""
         self._ever, self._in_a_row = True, 0
         self._complaints.clear()
+        self._in_common = None
 
-    def refused(self, status: int, complaint: str) -> Halt | None:
-        """Note that a request was refused, with the general words `complaint`; returns why to stop, if that is so."""
+    def refused(self, status: int, complaint: str, customers: frozenset[str]) -> Halt | None:
+        """Note that a request with these customers was refused, with the general words `complaint`.
+
+        Returns:
+            Why to stop, if that is so.
+        """
+        self._in_common = customers if self._in_common is None else self._in_common & customers
         self._in_all += 1
         self._in_a_row += 1
         if len(self._complaints) < 2:  # noqa: PLR2004 - one, or not one
             self._complaints.add(complaint)
-        if not self._ever and self._in_a_row >= SYSTEMATIC and len(self._complaints) == 1:
-            said = f": {complaint}" if complaint else ""
+        if not self._ever and self._in_a_row >= self._systematic and len(self._complaints) == 1:
+            said = f": {complaint}" if complaint and not self._in_common else ""
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_a_row} requests in a row were refused with {status}, and nothing was ever accepted{said}",
                 "it is not about single records: check account, base_url and the export's fields",
             )
-        if self._in_a_row >= IN_A_ROW:
+        if self._in_a_row >= self._too_many:
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_a_row} requests in a row were refused with {status}, nothing was accepted",

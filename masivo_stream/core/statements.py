@@ -74,7 +74,7 @@ _DONE_WITH = (ACCEPTED, REFUSED, UNANSWERED, DISCARDED)
 _FORGET = """
 UPDATE batches SET refs = NULL
 WHERE kind = ? AND refs IS NOT NULL AND state IN (?, ?, ?, ?) AND (high_source, high_line) < (?, ?)
-  AND seq < (SELECT MAX(seq) FROM batches WHERE kind = ? AND state = ?)
+  AND seq IS NOT (SELECT MAX(seq) FROM batches WHERE kind = ? AND state = ?)
 """
 _SOURCE = """
 INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters, line, offset)

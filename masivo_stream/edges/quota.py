@@ -33,14 +33,21 @@ FOLLOWED_SECONDS = 120.0
 
 _VERSION = 2
 # A number is never given twice (AUTOINCREMENT): what lies beyond the last one seen is new.
-_SCHEMA = """
+_DEPARTURES = """
 CREATE TABLE IF NOT EXISTS departures (
   id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT, owner TEXT, boot TEXT, mono REAL, wall REAL, answered REAL
-);
-CREATE INDEX IF NOT EXISTS departures_scope ON departures (scope, id);
-CREATE INDEX IF NOT EXISTS departures_mono ON departures (mono);
-CREATE TABLE IF NOT EXISTS holds (scope TEXT PRIMARY KEY, boot TEXT, mono REAL, wall REAL, seconds REAL) WITHOUT ROWID;
+)
 """
+_HOLDS = """
+CREATE TABLE IF NOT EXISTS holds (scope TEXT PRIMARY KEY, boot TEXT, mono REAL, wall REAL, seconds REAL) WITHOUT ROWID
+"""
+_SCHEMA = (
+    _DEPARTURES,
+    "CREATE INDEX IF NOT EXISTS departures_scope ON departures (scope, id)",
+    "CREATE INDEX IF NOT EXISTS departures_mono ON departures (mono)",
+    _HOLDS,
+)
+_FORGET_OLDER = ("DROP TABLE IF EXISTS departures", f"PRAGMA user_version = {_VERSION}")
 _HOLD = """
 INSERT INTO holds (scope, boot, mono, wall, seconds) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (scope) DO UPDATE SET mono = excluded.mono, wall = excluded.wall, seconds = excluded.seconds
@@ -84,7 +91,7 @@ class News(Struct, frozen=True):
     departed: list[Other]
     """In the order of their departure."""
     answered: list[Other]
-    """Departures told of before."""
+    """Departures told of before; an answer that is None will not be waited for any longer."""
     withdrawn: list[int]
     """Numbers of departures told of before that were none."""
     held_until: float
@@ -187,9 +194,9 @@ class QuotaFile:
             row = self._connection.execute("SELECT answered FROM departures WHERE id = ?", (number,)).fetchone()
             if row is None:
                 withdrawn.append(number)
-            elif row[0] is not None:
+            elif row[0] is not None or now - departed > FOLLOWED_SECONDS:
                 answered.append(Other(number, departed, row[0]))
-            elif now - departed <= FOLLOWED_SECONDS:
+            else:
                 continue
             del told.unanswered[number]
         return answered, withdrawn
@@ -250,13 +257,20 @@ def open_quota(path: Path, clock: Clock, *, boot: str | None = None) -> QuotaFil
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:  # older ones forget an hour or so
-                connection.executescript(f"DROP TABLE IF EXISTS departures; PRAGMA user_version = {_VERSION}")
-            connection.executescript(_SCHEMA)
+            _make_tables(connection)
             return QuotaFile(connection, clock, read_boot_id() if boot is None else boot)
         except BaseException:
             connection.close()
             raise
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    """Make what is missing, in one step: two runs may be the first ones. An older file forgets an hour or so."""
+    connection.execute("BEGIN IMMEDIATE")
+    older = connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION
+    for statement in (*_FORGET_OLDER * older, *_SCHEMA):
+        connection.execute(statement)
+    connection.execute("COMMIT")
 
 
 class QuotaUse(Struct, frozen=True, kw_only=True):

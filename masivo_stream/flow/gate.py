@@ -14,7 +14,7 @@ from typing import Protocol
 import anyio
 
 from masivo_stream.core.allowance import read_allowance
-from masivo_stream.core.pace import Correction, Pacer
+from masivo_stream.core.pace import UNSEEN, Correction, Pacer
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.quota import Lane, News
 from masivo_stream.model.attempt import Answer
@@ -100,11 +100,14 @@ class Scope:
     def hear(self, news: News) -> None:
         """Count what others did."""
         for other in news.departed:
-            ticket = self.pacer.count_other(other.departed, other.answered)
+            ticket = self.pacer.count_other(other.departed)
             if other.answered is None:
                 self._unanswered[other.number] = ticket
+            else:
+                self.pacer.lost(ticket, other.answered)
         for other in news.answered:
-            self.pacer.other_answered(self._unanswered.pop(other.number), other.answered or other.departed)
+            answered = other.departed + UNSEEN if other.answered is None else other.answered
+            self.pacer.lost(self._unanswered.pop(other.number), answered)
         for number in news.withdrawn:
             self.pacer.withdraw(self._unanswered.pop(number))
 
@@ -159,7 +162,7 @@ class Gate:
     ) -> None:
         """Let requests out that count in all of `scopes`; an answer's headers speak of the first one.
 
-        A hold of another process that lasts longer than `longest_hold` seconds is not waited for.
+        A hold that lasts longer than `longest_hold` seconds is not waited for, whoever was told of it.
         """
         self.scopes = tuple(scopes)
         self._clock = clock
@@ -173,7 +176,7 @@ class Gate:
         """Wait for a slot and use it. Until the slot has come, cancelling costs nothing.
 
         Raises:
-            OutageError: the server has told another process to wait longer than we do.
+            OutageError: the server has asked to wait longer than we do.
         """
         async with self._turn:
             while isinstance(slot := self._reserve(), float):
@@ -187,10 +190,11 @@ class Gate:
     def _reserve(self) -> list[int] | float:
         def decide(told: Sequence[News]) -> float:
             now = self._clock.now()
-            held_until = max((news.held_until for news in told), default=0.0)
+            own = max(scope.pacer.held_until for scope in self.scopes)
+            held_until = max([own, *(news.held_until for news in told)])
             if held_until - now > self._longest_hold:
                 raise OutageError(
-                    f"429: the server has asked for a wait of {held_until - now:.0f} s more, longer than longest_hold",
+                    f"the server lets nothing through for {held_until - now:.0f} s more, longer than longest_hold",
                     operation="wait for a slot",
                     hint="start again when the quota is free, or raise longest_hold",
                 )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from masivo_stream.core.accuse import accused
+from masivo_stream.core.accuse import Accused, accused
 from masivo_stream.core.isolate import FIRST_CREDIT, Isolation
 from masivo_stream.core.refusals import Refusals
 from masivo_stream.core.retry import Halt, Hold, Settle
@@ -63,18 +63,18 @@ class Isolator:
             MasivoStreamError: the run cannot go on.
         """
         self._count(refused, batch)
-        return await self._work(batch.entries, self._named(batch.entries, refused), refused, batch.id)
+        return await self._work(batch.entries, refused, batch.id)
 
     async def go_on(self, suspected: Suspected) -> TooLargePart | None:
         """Go on where an earlier process ended; as `isolate`."""
         words = Refused(suspected.status, _WORDS_LOST)
-        return await self._work(suspected.batch.entries, (), words, suspected.of)
+        return await self._work(suspected.batch.entries, words, suspected.of)
 
-    async def _work(
-        self, entries: Sequence[Entry], named: Sequence[Entry], refused: Refused, of: str
-    ) -> TooLargePart | None:
-        credit, self._credit = self._credit, 0
-        isolation, said = Isolation(entries, named, credit=credit), dict.fromkeys(map(id, named), refused)
+    async def _work(self, entries: Sequence[Entry], refused: Refused, of: str) -> TooLargePart | None:
+        credit, self._credit = self._credit, 0  # where an isolation is given up, its credit goes with it
+        named = self._named(entries, refused)
+        isolation = Isolation(entries, named.entries, surely=named.surely, credit=credit)
+        said = dict.fromkeys(map(id, named.entries), refused)
         await self._bury(isolation, refused, said, of)
         while not isolation.done:
             part = make_batch(self._account.kind, isolation.part)
@@ -85,10 +85,11 @@ class Isolator:
                 case Settle(Refused() as refused):
                     if await self._burial.clear_up(part.entries, isolation.left):
                         return None
-                    self._count(refused, part)
                     named = self._named(part.entries, refused)
-                    said.update(dict.fromkeys(map(id, named), refused))
-                    isolation.settle(accepted=False, accused=named)
+                    said.update(dict.fromkeys(map(id, named.entries), refused))
+                    isolation.settle(accepted=False, accused=named.entries, surely=named.surely)
+                    await self._bury(isolation, refused, said, of)  # whatever follows, their words are known now
+                    self._count(refused, part)
                 case Settle(TooLarge(message)):
                     self._account.give_back(isolation.left)
                     return TooLargePart(part, message)
@@ -102,11 +103,12 @@ class Isolator:
         self._account.give_back(isolation.rest)
         return None
 
-    def _named(self, entries: Sequence[Entry], refused: Refused) -> list[Entry]:
+    def _named(self, entries: Sequence[Entry], refused: Refused) -> Accused:
         return accused(refused.details, body_groups(self._account.kind, entries))
 
     def _count(self, refused: Refused, batch: Batch) -> None:
-        halt = self._refusals.refused(refused.status, refused.complaint)
+        customers = frozenset(entry.customer for entry in batch.entries)
+        halt = self._refusals.refused(refused.status, refused.complaint, customers)
         if halt is not None:
             raise halt_error(halt, f"batch {batch.id} of {batch.kind}")
 

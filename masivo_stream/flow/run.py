@@ -154,7 +154,8 @@ class Run:
             await account.doubt(batch, await self._entries_of(kind, batch))
         burial = Burial(account, CustomerFinder(self._reader, self._clock, self._settings.visible))
         accepted_before = resume.figures.items.get(Fate.ACCEPTED.name, 0) > 0
-        refusals = Refusals(self._settings.upload.isolation_budget, accepted_before=accepted_before)
+        upload = self._settings.upload
+        refusals = Refusals(upload.isolation_budget, uploaders=upload.uploaders, accepted_before=accepted_before)
         return Phase(
             begin_at(self._sources[kind], resume),
             account=account,

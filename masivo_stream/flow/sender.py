@@ -58,20 +58,28 @@ class ApiSender:
 
     async def _call(self, gate: Gate, call: Callable[[str], Awaitable[Reply]]) -> Reply:
         """Make a call; once more with a fresh token, where the first one was not taken."""
-        for renewed in (False, True):
+        renewed = False
+        while True:
             token = await self._tokens.get()
             if not isinstance(token, str):
                 return Reply(token)
-            reply = await pass_through(gate, partial(call, token))
+            reply = await pass_through(gate, partial(call, token), still=partial(self._tokens.fresh, token))
+            if reply is None:
+                continue
             taken = not (isinstance(reply.attempt, Answer) and reply.attempt.status == _UNAUTHORIZED)
             if taken or renewed or not self.renew(token):
-                break
-        return reply
+                return reply
+            renewed = True
 
 
-async def pass_through(gate: Gate, call: Callable[[], Awaitable[Reply]]) -> Reply:
-    """Make a call when `gate` allows."""
+async def pass_through(
+    gate: Gate, call: Callable[[], Awaitable[Reply]], still: Callable[[], bool] = lambda: True
+) -> Reply | None:
+    """Make a call when `gate` allows; None, and nothing was sent, if by then it is not `still` to be made."""
     async with gate.departure() as departure:
+        if not still():
+            departure.unsent()
+            return None
         reply = await call()
         if isinstance(reply.attempt, Answer):
             departure.answered(reply.attempt)
@@ -98,6 +106,8 @@ async def open_sender(api: Api, credentials: Credentials, clock: Clock, gates: G
                 raise RuntimeError("only an API key gets tokens")
             key = credentials.api_key.reveal()
             reply = await pass_through(gates.general, lambda: client.authorize(key))
+            if reply is None:
+                raise RuntimeError("a token call is always to be made")
             return reply.attempt, reply.body
 
         ready = credentials.token.reveal() if credentials.token is not None else None

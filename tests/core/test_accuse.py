@@ -18,13 +18,13 @@ BATCH = [[entry(line=number)] for number in range(40)]
 
 
 def lines(details, groups=BATCH):
-    return [each.line for each in accused(details, groups)]
+    return [each.line for each in accused(details, groups).entries]
 
 
 def named(details, *ids):
     """Return which of `ids`, each an entry's customer, the complaint names."""
     groups = [[replace(entry(line=number), customer=name)] for number, name in enumerate(ids)]
-    return [each.customer for each in accused(details, groups)]
+    return [each.customer for each in accused(details, groups).entries]
 
 
 @pytest.mark.parametrize(
@@ -175,3 +175,14 @@ def test_no_text_makes_it_fail(details):
     """Arbitrary text names entries of the batch, in order, or none."""
     found = lines(details)
     assert found == sorted(set(found))
+
+
+@pytest.mark.parametrize(
+    ("details", "surely"),
+    [("customers[1].email", True), ("customer x-1 is new", True), ("index 1", False), ("products: index 0", False)],
+)
+def test_a_mere_index_may_be_one_inside_a_record(details, surely):
+    """So those who are named by one are to be tested, each alone."""
+    groups = [[replace(entry(line=number), customer=f"x-{number}")] for number in range(2)]
+    found = accused(details, groups)
+    assert (len(found.entries), found.surely) == (1, surely)

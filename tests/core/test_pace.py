@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.allowance import Allowance
-from masivo_stream.core.pace import ENOUGH, MARGIN, UNSEEN, Pacer, WindowUse
+from masivo_stream.core.pace import ENOUGH, MARGIN, Pacer, WindowUse
 from masivo_stream.model.window import Window
 
 some_windows = st.lists(
@@ -37,7 +37,7 @@ def test_no_window_holds_more_departures_than_its_limit(windows, start, steps):
             pacer.lost(ticket, now)
         elif step == "other":
             if pacer.reserve(now) == 0:  # another process keeps to the windows as well
-                left[pacer.count_other(now, None)] = now
+                left[pacer.count_other(now)] = now
         elif pacer.reserve(now) == 0:
             assert now >= held_until
             left[pacer.depart(now)] = now
@@ -183,20 +183,22 @@ def test_a_withdrawn_departure_never_was():
     assert pacer.reserve(10.0) == 0.0
 
 
-@pytest.mark.parametrize(("answered_after", "needed"), [(0.4, 0.4), (None, UNSEEN)])
+@pytest.mark.parametrize(("answered_after", "needed"), [(0.4, 0.4), (None, 1.0)])
 def test_departures_of_other_processes_count_as_ours(answered_after, needed):
-    """As late as they were answered; where nobody saw that, as late as may be expected."""
+    """As late as they were answered; until that is known, they may be arriving only now."""
     pacer = Pacer([Window(1, 5.0)])
-    pacer.count_other(100.0, None if answered_after is None else 100.0 + answered_after)
+    ticket = pacer.count_other(100.0)
+    if answered_after is not None:
+        pacer.lost(ticket, 100.0 + answered_after)
     assert pacer.earliest(101.0) == pytest.approx(100.0 + 5.0 + needed + MARGIN)
 
 
 def test_an_answer_to_another_process_may_be_known_later():
-    """It was slower than expected; those that departed after it do not matter."""
+    """It was slow; those that departed after it do not matter."""
     pacer = Pacer([Window(2, 5.0)])
-    first = pacer.count_other(100.0, None)
-    pacer.count_other(100.5, None)
-    pacer.other_answered(first, 103.0)
+    first, second = pacer.count_other(100.0), pacer.count_other(100.5)
+    pacer.lost(second, 100.6)
+    pacer.lost(first, 103.0)
     assert pacer.earliest(104.0) == pytest.approx(103.0 + 5.0 + MARGIN)
 
 

@@ -4,19 +4,23 @@ from hypothesis import strategies as st
 from masivo_stream.core.refusals import IN_A_ROW, SYSTEMATIC, Refusals
 from masivo_stream.model.errors import ExitCode
 
+NOBODY = frozenset()
+
 
 def test_a_fault_of_the_whole_export_is_seen_early_and_told():
     """Nothing was ever accepted, and all say the same."""
-    refusals = Refusals(1000)
-    assert [refusals.refused(422, "no such programme") for _ in range(SYSTEMATIC - 1)] == [None] * (SYSTEMATIC - 1)
-    halt = refusals.refused(422, "no such programme")
+    refusals = Refusals(1000, uploaders=1)
+    assert [refusals.refused(422, "no such programme", NOBODY) for _ in range(SYSTEMATIC - 1)] == [None] * (
+        SYSTEMATIC - 1
+    )
+    halt = refusals.refused(422, "no such programme", NOBODY)
     assert (halt.exit_code, "no such programme" in halt.why) == (ExitCode.DENIED, True)
 
 
 def test_different_words_may_be_about_records_and_are_not_told():
     """They may quote one; then it takes longer to be sure."""
-    refusals = Refusals(1000)
-    halts = [refusals.refused(422, f"Ana {number}") for number in range(IN_A_ROW)]
+    refusals = Refusals(1000, uploaders=1)
+    halts = [refusals.refused(422, f"Ana {number}", NOBODY) for number in range(IN_A_ROW)]
     assert halts[:-1] == [None] * (IN_A_ROW - 1)
     assert "Ana" not in halts[-1].why
 
@@ -24,18 +28,18 @@ def test_different_words_may_be_about_records_and_are_not_told():
 @given(st.booleans())
 def test_once_something_was_accepted_it_takes_longer(before):
     """In this process or in one before."""
-    refusals = Refusals(1000, accepted_before=before)
+    refusals = Refusals(1000, uploaders=1, accepted_before=before)
     if not before:
         refusals.accepted()
-    assert [refusals.refused(422, "no") for _ in range(IN_A_ROW - 1)] == [None] * (IN_A_ROW - 1)
+    assert [refusals.refused(422, "no", NOBODY) for _ in range(IN_A_ROW - 1)] == [None] * (IN_A_ROW - 1)
     refusals.accepted()
-    assert refusals.refused(422, "no") is None
+    assert refusals.refused(422, "no", NOBODY) is None
 
 
 @given(st.integers(1, 40), st.lists(st.booleans(), max_size=200))
 def test_no_more_refusals_than_the_budget(budget, answers):
     """However many are accepted in between; without a budget, only rows of them stop anything."""
-    bounded, free = Refusals(budget), Refusals(0)
+    bounded, free = Refusals(budget, uploaders=1), Refusals(0, uploaders=1)
     refused = row = 0
     for accepted in answers:
         if accepted:
@@ -44,6 +48,21 @@ def test_no_more_refusals_than_the_budget(budget, answers):
             row = 0
             continue
         refused, row = refused + 1, row + 1
-        halt = bounded.refused(422, str(refused))
+        halt = bounded.refused(422, str(refused), NOBODY)
         assert (halt is not None) == (refused >= budget or row >= IN_A_ROW)
-        assert (free.refused(422, str(refused)) is not None) == (row >= IN_A_ROW)
+        assert (free.refused(422, str(refused), NOBODY) is not None) == (row >= IN_A_ROW)
+
+
+def test_words_that_may_be_about_one_customer_are_not_told():
+    """All requests refused were about one: the words may quote that one."""
+    refusals = Refusals(1000, uploaders=1)
+    halts = [refusals.refused(422, "ana@example.com is unknown", frozenset({"c1"})) for _ in range(SYSTEMATIC)]
+    assert halts[-1] is not None
+    assert "ana" not in halts[-1].why
+
+
+def test_each_uploader_may_be_at_a_culprit_of_its_own():
+    """So many of them, so much later it is systematic."""
+    refusals = Refusals(1000, uploaders=4)
+    halts = [refusals.refused(422, "no", NOBODY) for _ in range(4 * SYSTEMATIC)]
+    assert [halt is not None for halt in halts].index(True) == 4 * SYSTEMATIC - 1

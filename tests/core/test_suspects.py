@@ -1,8 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.suspects import RefusedBatch, suspects
+from masivo_stream.core.suspects import Culprit, RefusedBatch, suspects
 from masivo_stream.model.progress import Reference
+from masivo_stream.model.record import Place
+
+BEGINNING = Place(0, 0, 0)
 
 
 def references(*lines, indexes=None):
@@ -14,8 +17,9 @@ def batch(name, lines):
     return RefusedBatch(name, 422, references(*lines))
 
 
-def found(refused, covered=(), culprits=()):
-    sets = suspects(refused, dict.fromkeys((0, line) for line in covered), {(0, line) for line in culprits})
+def found(refused, covered=(), culprits=(), checkpoint=BEGINNING):
+    blamed = [Culprit(0, line, None) for line in culprits]
+    sets = suspects(refused, dict.fromkeys((0, line) for line in covered), blamed, checkpoint)
     return {each.batch: [reference.line for reference in each.references] for each in sets}
 
 
@@ -35,8 +39,21 @@ def test_a_batch_whose_culprit_is_known_says_nothing_of_the_others():
 
 def test_one_that_was_refused_alone_is_the_culprit():
     """Its process died before it was made a dead letter."""
-    (only,) = suspects([batch("all", range(8)), batch("alone", [3])], {}, set())
+    (only,) = suspects([batch("all", range(8)), batch("alone", [3])], {}, [], BEGINNING)
     assert (only.status, [reference.line for reference in only.references]) == (422, [3])
+
+
+def test_what_lies_before_the_checkpoint_has_a_fate():
+    """No row tells of it any more, and it is not sent again."""
+    assert found([batch("all", range(8))], checkpoint=Place(0, 5, 50)) == {"all": [5, 6, 7]}
+
+
+def test_another_part_of_the_record_is_another_culprit():
+    """Items of a line that are dead say nothing of a batch with other items of it."""
+    refused = RefusedBatch("a", 422, [*references(1, indexes=(2, 3)), *references(2, 3)])
+    for indexes, left in (((0, 1), 3), ((1, 2), None), (None, None)):
+        sets = suspects([refused], {}, [Culprit(0, 1, indexes)], BEGINNING)
+        assert [len(each.references) for each in sets] == ([] if left is None else [left])
 
 
 def test_one_that_is_left_over_travels_with_others():
@@ -52,9 +69,9 @@ def test_two_isolations_go_on_side_by_side():
 def test_parts_of_a_record_are_told_apart():
     """Of a split record one part may have arrived, and the other one be a suspect."""
     refused = RefusedBatch("a", 422, [*references(1, indexes=(2, 3)), *references(2, 3)])
-    (left,) = suspects([refused], {(0, 1): frozenset({0, 1})}, set())
+    (left,) = suspects([refused], {(0, 1): frozenset({0, 1})}, [], BEGINNING)
     assert len(left.references) == 3
-    (left,) = suspects([refused], {(0, 1): frozenset({2, 3})}, set())
+    (left,) = suspects([refused], {(0, 1): frozenset({2, 3})}, [], BEGINNING)
     assert [reference.line for reference in left.references] == [2, 3]
 
 

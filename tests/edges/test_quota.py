@@ -99,7 +99,7 @@ def test_what_became_of_a_departure_is_told_later(tmp_path):
         told = news(other)
         assert (told.answered, told.withdrawn) == ([Other(first, clocks.now() - 2, clocks.now())], [second])
         clocks.pass_by(FOLLOWED_SECONDS)
-        news(other)
+        assert news(other).answered == [Other(third, clocks.now() - FOLLOWED_SECONDS - 2, None)]
         one.answered([third])
         told = news(other)
         assert (told.departed, told.answered, told.withdrawn) == ([], [], [])

@@ -9,11 +9,12 @@ from typing import Any
 from masivo_stream.core import statements as say
 from masivo_stream.core.covered import cover
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
-from masivo_stream.core.suspects import RefusedBatch, suspects
+from masivo_stream.core.suspects import Culprit, RefusedBatch, suspects
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference, Suspects
 from masivo_stream.model.reason import Reason
+from masivo_stream.model.record import Place
 
 
 class _Rows(list[tuple[Any, ...]]):
@@ -159,16 +160,19 @@ class JournalReader:
         row = self._ask("SELECT figures FROM progress WHERE kind = ?", (kind,)).fetchone()
         return None if row is None else say.read_figures(row[0])
 
-    def suspects(self, kind: Kind, covered: Covered) -> list[Suspects]:
-        """Return the records among which a culprit is; `covered` are those that have a fate."""
+    def suspects(self, kind: Kind, covered: Covered, checkpoint: Place) -> list[Suspects]:
+        """Return the records among which a culprit is; `covered` are those from `checkpoint` on that have a fate."""
         rows = self._ask(
             "SELECT id, why, refs FROM batches WHERE kind = ? AND state = ? AND refs IS NOT NULL", (kind, REFUSED)
         )
         refused = [
             RefusedBatch(batch, int(why), say.read_references(refs)) for batch, why, refs in rows if why.isdigit()
         ]
-        culprits = self._ask("SELECT source, line FROM dead WHERE kind = ? AND reason = ?", (kind, Reason.REFUSED))
-        return suspects(refused, covered, {(source, line) for source, line in culprits})
+        culprits = self._ask(
+            "SELECT source, line, indexes FROM dead WHERE kind = ? AND reason = ?", (kind, Reason.REFUSED)
+        )
+        blamed = [Culprit(source, line, say.read_indexes(indexes)) for source, line, indexes in culprits]
+        return suspects(refused, covered, blamed, checkpoint)
 
     def max_body_bytes(self) -> int | None:
         """Return the size of body that a 413 has taught, None where there was none."""

@@ -37,7 +37,7 @@ class Journal(JournalReader):
         checkpoint = say.read_place(row[1])
         with translated():
             doubtful = self._interrupted(kind)
-        suspects = self.suspects(kind, self.covered(kind, checkpoint.source, checkpoint.line))
+        suspects = self.suspects(kind, self.covered(kind, checkpoint.source, checkpoint.line), checkpoint)
         held = [reference for found in suspects for reference in found.references]
         return Resume(
             start=checkpoint,
