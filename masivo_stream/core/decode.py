@@ -243,8 +243,12 @@ class Decoder:
             field=spell(first.path),
             items=tuple(named[:_MOST_ITEMS_NAMED]) or None,
             item_count=len(items) if isinstance(items, list) else int(field is None),
-            customer=customer if isinstance(customer := value.get("id"), str) else None,
+            customer=self._not_sent(value.get("id")),
         )
+
+    def _not_sent(self, customer: object) -> str | None:
+        """Name the customer of a faulty record, unless an earlier one of the same id was good: that one counts."""
+        return customer if isinstance(customer, str) and customer not in self._known else None
 
     def _finish(self, line: Line, file: str, facts: _Facts | SkipReason) -> Judgement:
         """Say what becomes of a valid record."""

@@ -1,48 +1,88 @@
 """Notice what was seen before, in bounded memory.
 
-Two generations of 64-bit digests. The young one takes what is new; when it holds the stated capacity it becomes the old
-one, and the old one is forgotten. So a repeat is caught
+Digests of 64 bits, each stamped with its age, in many short sorted arrays. When room is needed, the digests beyond the
+window go. So a repeat is caught
 
 * always, while no more than the capacity of distinct values were seen;
 * beyond that, always where it follows within a capacity's worth of distinct values.
 
-Two different values share a digest with a probability of 2^-64 a pair: over ten million values against two million
-remembered ones, about one chance in a million that an innocent record is called a repeat.
+Two different values share a digest with a probability of 2^-64 a pair: over ten million values against a million
+remembered ones, less than one chance in a million that an innocent record is called a repeat.
+
+A sorted array has no empty slots, so a value costs little more than its eight bytes, and searching one is C's work
+(`bisect`). It is short, so that taking a value in moves a kilobyte at most. Its number is the digest's lowest bits:
+they need not be kept, and the age stands in their place.
 """
 
 import hashlib
 import struct
+import sys
 from array import array
+from bisect import bisect_left
+from itertools import compress
 
 from masivo_stream.model.reason import Reason
 
-_SMALLEST = 1 << 12
-_EMPTY = 0
 _BITS = (1 << 64) - 1
+_BUCKET = 128
+"""Digests in a bucket when the capacity is reached, on average."""
+_AGE_BITS = 8
+_AGES = 1 << _AGE_BITS
+_STAMP = 0 if sys.byteorder == "little" else 7
+"""Where in a digest's bytes its age stands."""
+_SPANS = 64
+"""The window is so many ages long; what is older by one may be forgotten."""
 
 
 class Repeats:
-    """Remember at least the last `capacity` distinct values; 16 to 32 bytes each, twice that beyond the capacity."""
+    """Remember at least the last `capacity` distinct values, in some 13 bytes each, all told."""
 
     def __init__(self, *, capacity: int) -> None:
-        """Start small."""
-        self._capacity = capacity
-        self._young = _Digests()
-        self._old = _Digests()
+        """Start empty."""
+        self._bits = max(_AGE_BITS, (capacity // _BUCKET).bit_length())
+        self._mask = (1 << self._bits) - 1
+        self._buckets = [array("Q") for _ in range(1 << self._bits)]
+        self._limits = array("Q", bytes(8 << self._bits))
+        """The length at which a bucket is looked through for what may be forgotten."""
+        self._span = -(-capacity // _SPANS)
+        """So many new values make an age."""
+        self._window = -(-capacity // self._span)
+        self._age, self._left = 0, self._span
+        fresh = bytes(-past % _AGES <= self._window for past in range(_AGES))
+        self._fresh = fresh + fresh
+        """Whether a stamp is in the window, by what it is more than the present age's; twice, to begin anywhere."""
 
     def seen(self, value: str) -> bool:
         """Tell whether `value` was asked about before, and remember it."""
         digest = _digest(value)
-        young = self._young
-        slot = young.find(digest)
-        if slot < 0:
+        bucket, low = self._buckets[digest & self._mask], digest >> self._bits << _AGE_BITS
+        place = bisect_left(bucket, low)
+        stamped = low | self._age & _AGES - 1
+        if place < len(bucket) and bucket[place] ^ low < _AGES:
+            bucket[place] = stamped
             return True
-        known = self._old.find(digest) < 0
-        if young.count >= self._capacity:
-            self._old, self._young = young, _Digests()
-            slot = self._young.find(digest)
-        self._young.put(digest, slot)
-        return known
+        bucket.insert(place, stamped)
+        if self._age > self._window and len(bucket) > self._limits[digest & self._mask]:
+            self._forget(digest & self._mask)
+        self._left -= 1
+        if not self._left:
+            self._age, self._left = self._age + 1, self._span
+        return False
+
+    def __contains__(self, value: str) -> bool:
+        """Tell whether `value` was asked about before."""
+        digest = _digest(value)
+        bucket, low = self._buckets[digest & self._mask], digest >> self._bits << _AGE_BITS
+        place = bisect_left(bucket, low)
+        return place < len(bucket) and bucket[place] ^ low < _AGES
+
+    def _forget(self, number: int) -> None:
+        """Forget what is beyond the window. An age that has come round since is taken for a young one: no harm."""
+        bucket, zero = self._buckets[number], -self._age % _AGES
+        stamps = bucket.tobytes()[_STAMP :: bucket.itemsize]
+        fresh = stamps.translate(self._fresh[zero : zero + _AGES])
+        kept = self._buckets[number] = array("Q", list(compress(bucket, fresh)))
+        self._limits[number] = len(kept) + len(kept) // 8
 
 
 class Known:
@@ -61,50 +101,19 @@ class Known:
             return Reason.DUPLICATE_EMAIL
         return None
 
-
-class _Digests:
-    """A set of digests in one array: open addressing, linear probing, at most half full."""
-
-    __slots__ = ("_mask", "_table", "count")
-
-    def __init__(self) -> None:
-        self._table = array("Q", bytes(8 * _SMALLEST))
-        self._mask = _SMALLEST - 1
-        self.count = 0
-
-    def find(self, digest: int) -> int:
-        """Return -1 if `digest` is in the set, else the slot where it would be."""
-        table, mask = self._table, self._mask
-        slot = digest & mask
-        while found := table[slot]:
-            if found == digest:
-                return -1
-            slot = (slot + 1) & mask
-        return slot
-
-    def put(self, digest: int, slot: int) -> None:
-        """Take a digest that is not in the set, at the slot that was found for it."""
-        self._table[slot] = digest
-        self.count += 1
-        if self.count * 2 > self._mask:
-            self._grow()
-
-    def _grow(self) -> None:
-        old, self._table = self._table, array("Q", bytes(16 * len(self._table)))
-        self._mask = len(self._table) - 1
-        for digest in old:
-            if digest != _EMPTY:
-                self._table[self.find(digest)] = digest
+    def __contains__(self, customer: str) -> bool:
+        """Tell whether a record of `customer` that would be sent came before."""
+        return customer in self._customers
 
 
 def _hashed(value: str) -> int:
-    """Return 64 bits, never the empty slot's, by Python's own hash: SipHash under a key of this process (PEP 456)."""
-    return hash(value) & _BITS or 1
+    """Return 64 bits by Python's own hash: SipHash under a key of this process (PEP 456)."""
+    return hash(value) & _BITS
 
 
 def _digested(value: str) -> int:
     """Do the same where that hash has fewer bits."""
-    return int.from_bytes(hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()) or 1
+    return int.from_bytes(hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
 _digest = _hashed if struct.calcsize("n") * 8 == _BITS.bit_length() else _digested  # a hash is as long as a size

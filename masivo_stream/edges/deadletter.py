@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import Protocol
 
 import msgspec
@@ -20,6 +21,8 @@ from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.record import Entry, Rejected
 
 _BLOCK = 1 << 20
+_AT_ONCE = 1000
+"""Letters put into one write: a line each, of which some thousand may come together."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -88,17 +91,18 @@ class DeadLetterFile:
             StorageError: not all of them could be written; then none was, so that the file holds whole lines only.
         """
         at = self._wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        text = b"".join([write_letter(self._kind, letter, at) for letter in letters])
-        lines = memoryview(text)
+        length, crc, left = self.length, self.crc, iter(letters)
         try:
-            while lines:
-                lines = lines[os.write(self._file, lines) :]
+            while text := b"".join([write_letter(self._kind, letter, at) for letter in islice(left, _AT_ONCE)]):
+                lines = memoryview(text)
+                while lines:
+                    lines = lines[os.write(self._file, lines) :]
+                length, crc = length + len(text), zlib.crc32(text, crc)
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(self._file, self.length)
             raise self._failed(error) from error
-        self.length += len(text)
-        self.crc = zlib.crc32(text, self.crc)
+        self.length, self.crc = length, crc
 
     def sync(self) -> None:
         """Make what was appended durable. Called in another thread, before the commit that counts it.

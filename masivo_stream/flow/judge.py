@@ -19,6 +19,8 @@ from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Judgement, Line, Place, Rejected
 from masivo_stream.model.settings import Settings
 
+_MANY_LINES = 8192
+_PORTION = 1 << 14
 _LETTER_FACTOR = 2
 """A letter's line holds its record in base64 (a third more), and its history."""
 
@@ -98,12 +100,13 @@ async def _judge_source(
     try:
         async with aclosing(read_blocks(source.input, block_bytes=block_bytes, start=offset)) as blocks:
             async for block in blocks:
-                prefix.feed(offset, block)
-                offset += len(block)
-                judgements = judge(lines.cut(block), name, source.number)
-                yield Judged(judgements, len(block), Place(source.number, lines.number, lines.offset), prefix.crc)
-                # A block in the page cache comes without waiting: let the others have their turn.
-                await anyio.lowlevel.checkpoint()
+                for portion in _portions(block):
+                    prefix.feed(offset, portion)
+                    offset += len(portion)
+                    judgements = judge(lines.cut(portion), name, source.number)
+                    yield Judged(judgements, len(portion), Place(source.number, lines.number, lines.offset), prefix.crc)
+                    # A block in the page cache comes without waiting: let the others have their turn.
+                    await anyio.lowlevel.checkpoint()
     except Truncated as error:
         torn = [_torn(line, name) for line in lines.flush()]
         yield Judged(torn, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
@@ -125,6 +128,13 @@ async def _judge_source(
     prefix.finish()
     last = judge(lines.flush(), name, source.number)
     yield Judged(last, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
+
+
+def _portions(block: bytes) -> Sequence[bytes]:
+    """Cut a block of very many lines: each is some hundred bytes here, however short, and takes its time."""
+    if block.count(b"\n") <= _MANY_LINES:
+        return (block,)
+    return [block[start : start + _PORTION] for start in range(0, len(block), _PORTION)]
 
 
 def _torn(line: Line, file: str) -> Rejected:

@@ -10,7 +10,7 @@ is called a stranger any more, and whoever has a dead letter is taken not to arr
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from masivo_stream.flow.missing import hash_customer
 from masivo_stream.model.reason import Reason
@@ -26,39 +26,63 @@ class Roster:
     def __init__(self, *, remember: int) -> None:
         """Remember so many customers."""
         self._most = remember
-        self._coming = array("q")
-        self._dead = array("q")
+        self._coming, self._dead = _Hashes(), _Hashes()
         self.complete = False
         """Whether everyone who comes is known: the whole export was read, and remembered."""
 
     def send(self, entries: Iterable[Entry]) -> None:
         """Take customers who would be sent."""
-        if len(self._coming) <= self._most:
-            self._coming.extend(hash_customer(entry.customer, _NO_SALT) for entry in entries)
+        if self._coming.count <= self._most:
+            self._coming.add(entry.customer for entry in entries)
 
     def bury(self, letters: Iterable[Rejected]) -> None:
         """Take customers who would not be. Of a repeated one the other record is sent."""
-        self._dead.extend(
-            hash_customer(letter.customer, _NO_SALT)
+        self._dead.add(
+            letter.customer
             for letter in letters
             if letter.customer is not None and letter.reason is not Reason.DUPLICATE_ID
         )
 
     def close(self, *, complete: bool) -> None:
         """Take no more; `complete` if the export could be read to its end."""
-        self.complete = complete and len(self._coming) <= self._most
-        self._coming = array("q", sorted(self._coming) if len(self._coming) <= self._most else ())
-        self._dead = array("q", sorted(dead for dead in set(self._dead) if not _holds(self._coming, dead)))
+        known = self._coming.count <= self._most
+        self.complete = complete and known
+        if not known:
+            self._coming = _Hashes()
+        self._coming.sort()
+        self._dead.sort()
 
     def lacks(self, customer: str) -> bool:
         """Tell whether a customer would not arrive, for having dead letters only."""
-        return bool(self._dead) and _holds(self._dead, hash_customer(customer, _NO_SALT))
+        return self._dead.count > 0 and customer in self._dead and customer not in self._coming
 
     def is_stranger(self, customer: str) -> bool:
         """Tell whether the export has nothing to send for a customer, as far as that is known."""
-        return self.complete and not _holds(self._coming, hash_customer(customer, _NO_SALT))
+        return self.complete and customer not in self._coming
 
 
-def _holds(ascending: Sequence[int], wanted: int) -> bool:
-    found = bisect_left(ascending, wanted)
-    return found < len(ascending) and ascending[found] == wanted
+class _Hashes:
+    """Hashes of customers, apart by their highest byte: sorting takes memory, so parts are short. Sort, then ask."""
+
+    def __init__(self) -> None:
+        self._parts = [array("q") for _ in range(256)]
+        self.count = 0
+
+    def add(self, customers: Iterable[str]) -> None:
+        """Take customers."""
+        for customer in customers:
+            hashed = hash_customer(customer, _NO_SALT)
+            self._parts[hashed >> 56].append(hashed)  # from -128 to 127, all of them places in a list of 256
+            self.count += 1
+
+    def sort(self) -> None:
+        """Take no more."""
+        for number, part in enumerate(self._parts):
+            self._parts[number] = array("q", sorted(set(part)))
+
+    def __contains__(self, customer: str) -> bool:
+        """Tell whether a customer was taken."""
+        wanted = hash_customer(customer, _NO_SALT)
+        part = self._parts[wanted >> 56]
+        found = bisect_left(part, wanted)
+        return found < len(part) and part[found] == wanted

@@ -60,7 +60,8 @@ class Run:
         self._health = Health()
         learned = journal.max_body_bytes()
         self._max_body_bytes = settings.upload.max_body_bytes if learned is None else learned
-        self._phases: dict[Kind, Phase] = {}
+        self._accounts: dict[Kind, Account] = {}
+        """All that stays of a kind when it is done: not the ids its decoder remembers."""
 
     async def go(self, *, handle_signals: bool) -> None:
         """Work until done or stopped. What was in flight has landed, or its drain time is over."""
@@ -71,7 +72,8 @@ class Run:
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
             resume = self._journal.resume(kind)
             with ExitStack() as files:
-                phase = self._phases[kind] = await self._open_phase(kind, resume, files)
+                phase = await self._open_phase(kind, resume, files)
+                self._accounts[kind] = phase.account
                 await phase.run()
             self._max_body_bytes = phase.target_bytes
             if phase.input_error is not None:
@@ -179,7 +181,7 @@ class Run:
 
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:
         """Tell what became of every record read; `failure` is what went wrong after the work."""
-        own: dict[str, KindSummary] = {kind.value: phase.account.figures() for kind, phase in self._phases.items()}
+        own: dict[str, KindSummary] = {kind.value: account.figures() for kind, account in self._accounts.items()}
         known = stand(self._journal) | own  # kinds that this process has not come to stand as they were left
         kinds: dict[str, KindSummary] = {kind.value: known[kind.value] for kind in Kind if kind.value in known}
         closes = all(figures.closes for figures in kinds.values())

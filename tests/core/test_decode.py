@@ -387,6 +387,14 @@ def test_a_customer_comes_once():
     ) == ["wrong_type name", "skipped", "sent", "duplicate_id id", "duplicate_email email", "sent"]
 
 
+def test_a_faulty_record_names_no_customer_who_had_a_good_one():
+    """What belongs to a customer is held back for a dead letter of theirs, but not if they came before it."""
+    judges = decoder(Kind.CUSTOMERS)
+    lines = [as_bytes(customer(id="a", name=name)) for name in (None, "Ana", None)]
+    judgements = [judges.judge(Line(n, 0, body, len(body)), "f") for n, body in enumerate(lines)]
+    assert [judgement.customer for judgement in judgements] == ["a", "a", None]
+
+
 def test_a_customers_transactions_come_once_and_events_in_several_goes():
     """A second record of the same customer is a repeat for transactions only."""
     twice = [transactions(transaction()), transactions(transaction())]

@@ -1,7 +1,9 @@
 """What the journal knows, asked before the work begins and after it, and by `status` at any time."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -15,6 +17,19 @@ from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference, Suspects
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Place
+
+
+@contextmanager
+def _undamaged() -> Iterator[None]:
+    """Tell what SQLite cannot read as an error of ours."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise ConfigurationError(
+            f"the journal is damaged: {error}",
+            operation="read the journal",
+            hint="never begin afresh over it: restore it from a copy, or ask what the account has",
+        ) from error
 
 
 class _Rows(list[tuple[Any, ...]]):
@@ -37,14 +52,8 @@ class JournalReader:
         Raises:
             ConfigurationError: the file is damaged.
         """
-        try:
+        with _undamaged():
             return _Rows(self._connection.execute(sql, parameters))
-        except sqlite3.DatabaseError as error:
-            raise ConfigurationError(
-                f"the journal is damaged: {error}",
-                operation="read the journal",
-                hint="never begin afresh over it: restore it from a copy, or ask what the account has",
-            ) from error
 
     def salt(self) -> bytes:
         """Return the salt of this journal's hashes."""
@@ -94,13 +103,11 @@ class JournalReader:
         row = self._ask("SELECT value FROM meta WHERE name = 'target'").fetchone()
         return "" if row is None else str(row[0])
 
-    def missing_customers(self) -> list[int]:
+    def missing_customers(self) -> "array[int]":
         """Return the hashes of customers that are dead letters, in ascending order."""
-        rows = self._ask(
-            "SELECT DISTINCT customer FROM dead WHERE kind = ? AND customer IS NOT NULL ORDER BY customer",
-            (Kind.CUSTOMERS,),
-        )
-        return [row[0] for row in rows]
+        question = "SELECT DISTINCT customer FROM dead WHERE kind = ? AND customer IS NOT NULL ORDER BY customer"
+        with _undamaged():  # one at a time: there may be millions
+            return array("q", (row[0] for row in self._connection.execute(question, (Kind.CUSTOMERS,))))
 
     def unanswered(self, kind: Kind) -> dict[str, set[tuple[int, int]]]:
         """Return source and line of the records of each batch that may have been applied and is sent again."""
