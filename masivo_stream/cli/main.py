@@ -4,40 +4,24 @@ import os
 import resource
 import signal
 import sys
-import traceback
 from importlib import import_module
-from pathlib import Path
-from typing import NoReturn
-
-from cyclopts import App, CycloptsError
+from typing import TYPE_CHECKING, NoReturn
 
 from masivo_stream import __version__
+from masivo_stream.cli.overview import ABOUT, COMMANDS, tell
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
 
-COMMANDS = {
-    "demo": "Migrate a generated export into a sandbox: needs nothing, takes seconds.",
-    "validate": "Judge every line of an export; send nothing.",
-    "plan": "Tell how many requests a migration takes, and how long; send nothing.",
-    "migrate": "Migrate an export.",
-    "resolve": "Show what is in doubt, and decide what becomes of it.",
-    "retry": "Send dead letters again, mended or not.",
-    "status": "Tell where the run of a state directory stands.",
-    "revert": "Take back what was migrated in a period.",
-    "sandbox": "Serve an emulation of the API on this machine.",
-    "generate": "Write a synthetic export.",
-}
+if TYPE_CHECKING:
+    from cyclopts import App
 
 EXPORT_FLAGS = ("--customers", "--events", "--transactions")
 
-HELP = (
-    "Stream customers, events and transactions into Masivo: nothing lost, nothing doubled, "
-    "not one request wasted.\n\nFirst look: masivo-stream demo"
-)
 
+def build_app(command: str = "") -> "App":
+    """Return the parser; only `command` is imported, the others stand there by name."""
+    from cyclopts import App
 
-def build_app(command: str = "") -> App:
-    """Return the program; only `command` is imported, the others stand there by name."""
-    app = App(name="masivo-stream", help=HELP, version=__version__, help_format="markdown")
+    app = App(name="masivo-stream", help=ABOUT, version=__version__, help_format="markdown")
     for name, summary in COMMANDS.items():
         if name == command:
             app.command(getattr(import_module(f"masivo_stream.cli.{name}"), name), name=name)
@@ -51,7 +35,7 @@ def main() -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds personal data and tokens
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us (`>&-`)
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open to the end
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))  # open to the end
     signal.signal(signal.SIGTERM, _terminated)  # as PID 1 there is no other default than to ignore it
     sys.exit(run(sys.argv[1:]))
 
@@ -63,13 +47,8 @@ def _terminated(_number: int, _frame: object) -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run one command; return its exit code."""
     try:
-        app = build_app(_command(arguments))
-        code = app(_standard_input(arguments), exit_on_error=False, print_error=False, result_action="return_value")
+        code = _answer(arguments)
         sys.stdout.flush()
-    except CycloptsError as error:
-        command = " ".join(["masivo-stream", _command(arguments)]).strip()
-        _complain(str(error), "", f"{command} --help lists what there is")
-        return ExitCode.CONFIGURATION
     except MasivoStreamError as error:
         _complain(str(error), error.place, error.hint, error.operation)
         return error.exit_code
@@ -85,10 +64,30 @@ def run(arguments: list[str]) -> int:
         _complain(f"cannot go on: {error.strerror or error}", str(error.filename or ""), "mend that, then start again")
         return ExitCode.OUTAGE
     except Exception:  # noqa: BLE001 - the last door: a bug becomes exit 1, with its traceback
+        import traceback
+
         traceback.print_exc()
         _complain("this is a bug of masivo-stream", "", "please report the traceback above; it holds no record")
         return ExitCode.BUG
     return code if isinstance(code, int) else ExitCode.COMPLETE
+
+
+def _answer(arguments: list[str]) -> object:
+    """Tell of the program, or run the command that is named; return what that returned."""
+    if (told := tell(arguments)) is not None:
+        print(told)  # noqa: T201 - this is the terminal's door
+        return ExitCode.COMPLETE
+
+    from cyclopts import CycloptsError
+
+    command = _command(arguments)
+    try:
+        return build_app(command)(
+            _standard_input(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+        )
+    except CycloptsError as error:
+        _complain(str(error), "", f"{f'masivo-stream {command}'.strip()} --help lists what there is")
+        return ExitCode.CONFIGURATION
 
 
 def _standard_input(arguments: list[str]) -> list[str]:
@@ -105,7 +104,7 @@ def _command(arguments: list[str]) -> str:
 
 
 def _complain(what: str, place: str, hint: str, operation: str = "") -> None:
-    from masivo_stream.edges.log import printable
+    from masivo_stream.core.printable import printable
 
     print(f"error: {printable(what)}", file=sys.stderr)  # noqa: T201 - this is the terminal's door
     for name, text in (("while", operation), ("where", place), ("hint", hint)):

@@ -4,33 +4,20 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from rich.console import Console
 
-from masivo_stream.edges.log import configure_log
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import Log
 from masivo_stream.model.summary import Summary
-from masivo_stream.observe.doubts import print_resolution
 from masivo_stream.observe.log import LogObserver
-from masivo_stream.observe.plan_table import print_plan
-from masivo_stream.observe.progress import TerminalProgress
-from masivo_stream.observe.tables import print_summary
 
-
-class Output(Console):
-    """Standard output for tables. Gone (`| head`), it says so as any other stream does."""
-
-    def __init__(self) -> None:
-        """Write to standard output."""
-        super().__init__(highlight=False)
-
-    def on_broken_pipe(self) -> None:
-        """Leave it to the caller."""
-        raise BrokenPipeError
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 def print_json(document: object) -> None:
@@ -44,18 +31,27 @@ def show_summary(summary: Summary, *, json: bool) -> None:
     if json:
         print_json(summary)
         return
+    from masivo_stream.cli.console import Output
+    from masivo_stream.observe.tables import print_summary
+
     with _reader_may_leave():
         print_summary(Output(), summary)
 
 
 def show_plan(plan: Plan) -> None:
     """Print a plan for people."""
+    from masivo_stream.cli.console import Output
+    from masivo_stream.observe.plan_table import print_plan
+
     with _reader_may_leave():
         print_plan(Output(), plan)
 
 
 def show_resolution(found: Resolution) -> None:
     """Print what was decided, and what is in doubt still."""
+    from masivo_stream.cli.console import Output
+    from masivo_stream.observe.doubts import print_resolution
+
     with _reader_may_leave():
         print_resolution(Output(), found)
 
@@ -79,15 +75,44 @@ def forget_output() -> None:
     os.close(nowhere)
 
 
+class LateLog:
+    """A log that is opened for its first line: structlog brings rich along, and nobody waits for either in vain."""
+
+    def __init__(self, *, level: str, form: Literal["auto", "json", "console"]) -> None:
+        """Write what is of `level` or above; the arguments are those of `configure_log`."""
+        self._level, self._form = level, form
+
+    def info(self, event: str, **fields: object) -> None:
+        """Write what is as it should be."""
+        if self._level in {"debug", "info"}:
+            self._opened.info(event, **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Write what somebody should know."""
+        if self._level != "error":
+            self._opened.warning(event, **fields)
+
+    @cached_property
+    def _opened(self) -> "FilteringBoundLogger":
+        from masivo_stream.edges.log import configure_log
+
+        return configure_log(level=self._level, form=self._form)
+
+
 @contextmanager
 def watching(log: Log, *, quiet: bool, warnings_only: bool = False) -> Iterator[Observer]:
     """Give an observer: a progress line on a terminal, log lines elsewhere (and warnings in both)."""
     terminal = sys.stderr.isatty() and not quiet
-    console = Console(stderr=True)
     # On a terminal one line that changes tells more than a line a batch; warnings still come one by one.
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
+    lines = LogObserver(LateLog(level=level, form=log.log_format))
     if not terminal:
-        yield Observers([LogObserver(configure_log(level=level, form=log.log_format))])
+        yield Observers([lines])
         return
-    with TerminalProgress(console) as progress:  # while it shows, standard error is its own: lines go above it
-        yield Observers([LogObserver(configure_log(level=level, form=log.log_format)), progress])
+
+    from rich.console import Console
+
+    from masivo_stream.observe.progress import TerminalProgress
+
+    with TerminalProgress(Console(stderr=True)) as progress:  # while it shows, lines go above it
+        yield Observers([lines, progress])

@@ -152,7 +152,10 @@ async def open_api(
     Raises:
         ConfigurationError: the file of certificate authorities cannot be used.
     """
-    connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=_tls(ca_file))
+    # Without a file of our own aiohttp's context serves, made when it was imported: to read all of a system's
+    # certificates once more takes longer than Python takes to start. From Python 3.10 on TLS 1.2 is the least in it
+    # (bpo-43998).
+    connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=_tls(ca_file) if ca_file else True)
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=request_timeout, sock_connect=connect_timeout),
@@ -180,7 +183,7 @@ def _own_headers(given: Mapping[str, str]) -> dict[str, str]:
 
 def _tls(ca_file: str) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=ca_file or None)
+        context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:  # ssl.SSLError is one
         raise ConfigurationError(
             "the file of certificate authorities cannot be used",

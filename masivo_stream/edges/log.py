@@ -4,7 +4,6 @@ Content cannot forge a line: JSON escapes controls, and for the terminal they ar
 """
 
 import logging
-import re
 import sys
 from contextlib import suppress
 from typing import Any, Literal, TextIO
@@ -12,13 +11,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-# C0 and C1 controls, line separators, and marks that change the direction of text (Unicode TR 36, section 2.5).
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def printable(text: str) -> str:
-    """Return `text` on one line, with everything a terminal might obey escaped."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+from masivo_stream.core.printable import printable
 
 
 def configure_log(

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from masivo_stream.edges.log import printable
+from masivo_stream.core.printable import printable
 from masivo_stream.model.resolution import Evidence, InDoubt, Resolution, Verdict
 
 _SAYINGS = {

@@ -1,8 +1,6 @@
 """Notices as log events: one line a batch, one an anomaly, none a record. The event names are constant (see README)."""
 
-from typing import assert_never
-
-from structlog.typing import FilteringBoundLogger
+from typing import Protocol, assert_never
 
 from masivo_stream.model.notices import (
     AccountShared,
@@ -45,10 +43,22 @@ PROGRESS_EVERY = 60.0
 """Seconds between two `progress` lines of one kind."""
 
 
+class Log(Protocol):
+    """Where lines go: structlog's loggers, for one."""
+
+    def info(self, event: str, **fields: object) -> object:
+        """Write what is as it should be."""
+        ...
+
+    def warning(self, event: str, **fields: object) -> object:
+        """Write what somebody should know."""
+        ...
+
+
 class LogObserver:
     """Write notices to a logger."""
 
-    def __init__(self, logger: FilteringBoundLogger) -> None:
+    def __init__(self, logger: Log) -> None:
         """Write to `logger`."""
         self._log = logger
         self._progress_at = 0.0

@@ -104,6 +104,13 @@ async def test_old_versions_of_tls_are_refused(connect, certify, server_tls):
     assert attempt in HANDSHAKE_FAILED
 
 
+def test_a_context_of_the_interpreter_asks_for_as_much():
+    """Without `ca_file` the HTTP client's own context serves, made by this call."""
+    context = ssl.create_default_context()
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
 async def test_an_unusable_authority_file_is_told_at_once(connect, tmp_path, content):
     """Missing, empty or something else: a configuration error that names the file."""

@@ -510,3 +510,25 @@ def test_no_personal_data_in_it(journal, path):
     journal.close()
     assert b"c1" not in b"".join(file.read_bytes() for file in path.parent.iterdir()).replace(b"c1\x00", b"")
     assert Place(0, 1, 0) == START
+
+
+async def test_no_question_walks_through_what_is_done(journal):
+    """What a restart asks, and what every commit forgets, costs the same however many batches there were."""
+    few = await steps_of_a_restart(journal, settled=10)
+    assert await steps_of_a_restart(journal, settled=2000) <= few + 10
+
+
+async def steps_of_a_restart(journal, *, settled):
+    """Return how many of its own steps SQLite takes to resume and to note progress, after so many more batches."""
+    rows = ((f"{settled}-{number}", Kind.EVENTS, ACCEPTED) for number in range(settled))
+    journal._connection.executemany(
+        "INSERT INTO batches (id, kind, state, items, high_source, high_line) VALUES (?, ?, ?, 1, 0, 1)", rows
+    )
+    await journal.note(Kind.EVENTS, progress(frontier=9, checkpoint=4), nothing)
+    steps = []
+    journal._connection.set_progress_handler(lambda: steps.append(1), 1)
+    await journal.note(Kind.EVENTS, progress(frontier=9, checkpoint=4), nothing)
+    journal.resume(Kind.EVENTS)
+    journal.last_accepted(Kind.EVENTS)
+    journal._connection.set_progress_handler(None, 1)
+    return len(steps)

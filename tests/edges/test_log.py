@@ -5,33 +5,16 @@ import json
 import logging
 import subprocess
 import sys
-import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hostile import HOSTILE
 
 import masivo_stream
-from masivo_stream.edges.log import configure_log, printable
+from masivo_stream.core.printable import printable
+from masivo_stream.edges.log import configure_log
 
 ROOT = Path(masivo_stream.__file__).parent.parent
-HOSTILE = [
-    "a\nbatch_sent outcome=accepted",
-    "a\r\n2024-01-01T00:00:00Z [info     ] phase_ended",
-    "\x1b[2J\x1b[31mred",
-    "\x1b]0;title\x07",
-    "\x9b31m",
-    "\x08\x08\x08\x7f",
-    "\u202egnp.exe",
-    "\u2066hidden\u2069",
-    "\u061cabc",
-    "\u2028second line",
-    "\u2029\x85\x0b\x0cline",
-    "\ud800",
-    "\x00",
-    '","event":"forged',
-]
 
 
 class Terminal(io.StringIO):
@@ -46,32 +29,6 @@ def written(form, value, *, stream=None, level="info"):
 
 
 # One line, and only text in it.
-
-
-@pytest.mark.parametrize("text", HOSTILE[:-1])
-def test_what_a_terminal_might_obey_is_escaped(text):
-    """Controls, direction marks, line separators, halves of characters; each as its number."""
-    safe = printable(text)
-    assert safe.isprintable()
-    assert safe.encode().decode("unicode_escape", "surrogatepass") == text
-
-
-@pytest.mark.parametrize("text", ["", "plain", "caf\u00e9 \U0001f98a \u4e2d\u6587", "a\\b", "100 %", "[red]x[/red]"])
-def test_ordinary_text_stays_as_it_is(text):
-    """Of any script."""
-    assert printable(text) == text
-
-
-@given(st.text())
-def test_no_text_brings_a_second_line_or_a_control(text):
-    """For every character of Unicode."""
-    safe = printable(text)
-    assert len(safe.splitlines()) <= 1
-    assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in safe)
-    assert not any(unicodedata.bidirectional(character) in BIDI_MARKS for character in safe)
-
-
-BIDI_MARKS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 @pytest.mark.parametrize("value", HOSTILE)

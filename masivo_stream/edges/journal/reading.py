@@ -83,7 +83,8 @@ class JournalReader:
     def last_accepted(self, kind: Kind) -> tuple[list[Reference], datetime] | None:
         """Return where the entries of the batch accepted last stand, and when that was; None if none was."""
         row = self._ask(
-            "SELECT refs, settled_at FROM batches WHERE kind = ? AND state = ? AND refs IS NOT NULL"
+            "SELECT refs, settled_at FROM batches INDEXED BY batches_refs"
+            " WHERE kind = ? AND state = ? AND refs IS NOT NULL"
             " ORDER BY settled_at DESC, seq DESC LIMIT 1",
             (kind, ACCEPTED),
         ).fetchone()
@@ -112,7 +113,8 @@ class JournalReader:
     def unanswered(self, kind: Kind) -> dict[str, set[tuple[int, int]]]:
         """Return source and line of the records of each batch that may have been applied and is sent again."""
         rows = self._ask(
-            "SELECT id, refs FROM batches WHERE kind = ? AND state = ? AND refs IS NOT NULL", (kind, UNANSWERED)
+            "SELECT id, refs FROM batches INDEXED BY batches_refs WHERE kind = ? AND state = ? AND refs IS NOT NULL",
+            (kind, UNANSWERED),
         )
         return {
             batch: {(reference.source, reference.line) for reference in say.read_references(refs)}
@@ -170,11 +172,15 @@ class JournalReader:
     def suspects(self, kind: Kind, covered: Covered, checkpoint: Place) -> list[Suspects]:
         """Return the records among which a culprit is; `covered` are those from `checkpoint` on that have a fate."""
         rows = self._ask(
-            "SELECT id, why, refs FROM batches WHERE kind = ? AND state = ? AND refs IS NOT NULL", (kind, REFUSED)
+            "SELECT id, why, refs FROM batches INDEXED BY batches_refs"
+            " WHERE kind = ? AND state = ? AND refs IS NOT NULL",
+            (kind, REFUSED),
         )
         refused = [
             RefusedBatch(batch, int(why), say.read_references(refs)) for batch, why, refs in rows if why.isdigit()
         ]
+        if not refused:
+            return []
         culprits = self._ask(
             "SELECT source, line, indexes FROM dead WHERE kind = ? AND reason = ?", (kind, Reason.REFUSED)
         )
@@ -189,7 +195,9 @@ class JournalReader:
     def covered(self, kind: Kind, source: int, line: int, *, also: Iterable[Reference] = ()) -> Covered:
         """Return which records from a line on have a fate already; `also` are counted among them."""
         batches = self._ask(
-            "SELECT refs FROM batches WHERE kind = ? AND state IN (?, ?, ?) AND (high_source, high_line) >= (?, ?)",
+            "SELECT refs FROM batches INDEXED BY batches_refs"
+            " WHERE kind = ? AND state IN (?, ?, ?) AND refs IS NOT NULL"
+            " AND (high_source, high_line) >= (?, ?)",
             (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),
         )
         dead = self._ask(
