@@ -10,10 +10,12 @@ from rich.console import Console
 
 from masivo_stream.edges.log import configure_log
 from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.model.bench import Bench
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import Log
 from masivo_stream.model.summary import Summary
+from masivo_stream.observe.bench_table import print_bench
 from masivo_stream.observe.doubts import print_resolution
 from masivo_stream.observe.log import LogObserver
 from masivo_stream.observe.plan_table import print_plan
@@ -58,6 +60,12 @@ def show_resolution(found: Resolution) -> None:
     """Print what was decided, and what is in doubt still."""
     with _reader_may_leave():
         print_resolution(Output(), found)
+
+
+def show_bench(found: Bench) -> None:
+    """Print for people how fast this machine is."""
+    with _reader_may_leave():
+        print_bench(Output(), found)
 
 
 @contextmanager
