@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from typing import IO
 
@@ -79,8 +79,8 @@ class Measurer:
         Raises:
             BugError: there was no answer.
         """
-        self._jobs.write(msgspec.json.encode(job) + b"\n")
-        self._jobs.flush()
+        with suppress(BrokenPipeError):  # then there is no answer either
+            self._jobs.write(msgspec.json.encode(job) + b"\n")
         answer = self._answers.readline()
         if not answer:
             raise BugError("the process that measures is gone", operation=f"measure {job.case.kind}: {job.case.label}")
@@ -102,6 +102,7 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
         [sys.executable, "-m", f"masivo_stream.bench.{module}", *flags],
+        bufsize=0,  # a line is written at once, or not at all
         stdin=subprocess.PIPE,
         stdout=stdout,
         pass_fds=pass_fds,
@@ -116,5 +117,8 @@ def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError, PermissionError):  # it has ended already
+                os.killpg(process.pid, signal.SIGKILL)
+            if process.stdout is not None:
+                process.stdout.read()  # ends with the last of its children: then their files can be removed
             raise

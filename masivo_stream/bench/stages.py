@@ -39,7 +39,13 @@ _SCHEMAS: dict[Kind, Any] = {  # a generic alias is no `type` to mypy
     Kind.TRANSACTIONS: TransactionsRecord,
 }
 _MADE_UP_TOKEN = "bench"  # noqa: S105 - opens nothing
+_PATIENCE = 15.0
+"""Seconds for a target that does not answer, or asks to wait."""
 _ENDED_IN_ORDER = (ExitCode.COMPLETE, ExitCode.DEAD_LETTERS)
+_DENIED = (
+    "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with one number of "
+    "--uploaders if it remembers what it has taken"
+)
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """`ru_maxrss` counts kilobytes, on macOS bytes."""
 
@@ -106,11 +112,17 @@ def work(job: Job) -> Measured | Failed:
 
 
 def settings_of(job: Job, state: str) -> Settings:
-    """Return the settings: the defaults but for what the case varies. Nothing of the environment, nothing shared."""
+    """Return the settings: the defaults, but for what the case varies and what must not wait for hours.
+
+    Nothing of the environment, and nothing that other runs share.
+    """
     return load_settings(
         flags={
             "base_url": job.url,
             "limit": "none",
+            "outage_limit": _PATIENCE,
+            "longest_hold": _PATIENCE,
+            "isolation_budget": 1,  # a refused batch ends it: then it would be isolation that is measured
             "state_dir": str(Path(state, "state")),
             "shared_dir": str(Path(state, "shared")),
             **job.case.settings,
@@ -206,7 +218,7 @@ def _ended(summary: Summary, done: Work) -> Work | Failed:
         message=summary.message or f"the run ended as {summary.outcome}",
         exit_code=summary.exit_code,
         operation="measure a migration",
-        hint=summary.hint,
+        hint=_DENIED if summary.exit_code == ExitCode.DENIED else summary.hint,
     )
 
 

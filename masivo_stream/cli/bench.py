@@ -131,9 +131,9 @@ def _aim(url: str, api_key_file: str, *, yes: bool, own_data: bool) -> "Target |
 
     if not url:
         return None
+    load_settings(flags={"base_url": url})  # which says what is wrong with a URL
     if is_vendor(url):
         raise _wrong("the vendor's servers are not for measuring", "name a server of your own, or leave --target out")
-    load_settings(flags={"base_url": url, "limit": "none"})
     if not (is_loopback(url) or yes or _agreed(url, own_data=own_data)):
         raise _wrong("not agreed: nothing was sent", "answer yes, or give --yes")
     return Target(url=url, api_key_file=api_key_file)

@@ -139,12 +139,16 @@ def summarize(case: Case, runs: Iterable[Measured], export: BenchedExport) -> Be
         seconds=_figures(run.seconds for run in runs),
         cpu_seconds=_figures(run.cpu_seconds for run in runs),
         peak_rss_bytes=max(run.peak_rss_bytes for run in runs),
-        mb_per_second=_figures(export.bytes / MEGA / run.seconds for run in runs),
-        items_per_second=_figures(export.items / run.seconds for run in runs),
+        mb_per_second=_figures(_rate(export.bytes / MEGA, run) for run in runs),
+        items_per_second=_figures(_rate(export.items, run) for run in runs),
         requests=max(run.requests for run in runs),
-        requests_per_second=_figures(run.requests / run.seconds for run in runs),
-        sink_busy=max(run.sink_cpu_seconds / run.seconds for run in runs),
+        requests_per_second=_figures(_rate(run.requests, run) for run in runs),
+        sink_busy=max(_rate(run.sink_cpu_seconds, run) for run in runs),
     )
+
+
+def _rate(amount: float, run: Measured) -> float:
+    return amount / run.seconds if run.seconds else 0.0  # nothing takes no time
 
 
 def _figures(values: Iterable[float]) -> Figures:

@@ -46,16 +46,19 @@ def _short(value: float) -> str:
 
 
 def _range(figures: Figures) -> str:
-    return f"{_short(figures.least)}-{_short(figures.most)}"
+    return f"{_short(figures.least)}-{_short(figures.most)}" if figures.least < figures.most else ""
 
 
 def _explain(found: Bench) -> Iterator[str]:
-    machine, times = found.machine, "once" if found.rounds == 1 else f"{found.rounds} times"
+    machine, times = (
+        found.machine,
+        "once" if found.rounds == 1 else f"{found.rounds} times, in turn; medians, and the range",
+    )
     system = f"{machine.cpu}, {machine.cores} cores; {machine.system}; Python {machine.python}"
     yield f"{system}; masivo-stream {machine.version}"
     yield (
-        f"Each measured {times}, in turn; medians, and the range. A machine changes its speed meanwhile: compare "
-        "within one run, and where others work on it, by CPU."
+        f"Each measured {times}. A machine changes its speed meanwhile: compare within one run, and where others work "
+        "on it, by CPU."
     )
     yield (
         "decode: msgspec's typed decoder on the same lines, the yardstick. judge: read, cut, decode, judge. pack: fill "
