@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 CACHE = Path(tempfile.gettempdir()) / "masivo-bench"
 MEGA = 1e6
 KIBI = 1024
+SINK = (sys.executable, "-m", "masivo_stream.bench.sink")
 ENDED_IN_ORDER = (0, 3)  # 3: complete, with dead letters
 
 
@@ -84,7 +85,7 @@ def with_stats(run: Run, stats: dict[str, Any]) -> Run:
 
 
 class Sink:
-    """A running `sink.py`."""
+    """A running null sink."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -107,7 +108,7 @@ def sink(*flags: str) -> Iterator[Sink]:
     """Serve a fresh sink, so that the CPU it tells is one run's."""
     with tempfile.TemporaryDirectory() as folder:
         port = Path(folder) / "port"
-        process = subprocess.Popen([sys.executable, "-S", str(HERE / "sink.py"), "--port-file", str(port), *flags])
+        process = subprocess.Popen([*SINK, "--port-file", str(port), *flags])
         try:
             wait_until(port.exists, 10)
             yield Sink(int(port.read_text()))

@@ -15,7 +15,8 @@ MAY_IMPORT = {
     "observe": {"model", "core", "edges"},
     "generate": {"model", "core"},
     "sandbox": {"model", "core"},
-    "cli": {"model", "core", "edges", "flow", "observe", "generate", "sandbox"},
+    "bench": {"model", "core", "edges", "flow", "generate"},
+    "cli": {"model", "core", "edges", "flow", "observe", "generate", "sandbox", "bench"},
 }
 
 WORLD = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.model.bench import Bench
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import Log
@@ -54,6 +55,15 @@ def show_resolution(found: Resolution) -> None:
 
     with _reader_may_leave():
         print_resolution(Output(), found)
+
+
+def show_bench(found: Bench) -> None:
+    """Print for people how fast this machine is."""
+    from masivo_stream.cli.console import Output
+    from masivo_stream.observe.bench_table import print_bench
+
+    with _reader_may_leave():
+        print_bench(Output(), found)
 
 
 @contextmanager

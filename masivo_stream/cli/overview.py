@@ -18,6 +18,7 @@ COMMANDS = {
     "revert": "Take back what was migrated in a period.",
     "sandbox": "Serve an emulation of the API on this machine.",
     "generate": "Write a synthetic export.",
+    "bench": "Tell how fast this machine judges, packs and sends.",
 }
 """What each command does, in the order in which they are met."""
 

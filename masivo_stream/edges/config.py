@@ -79,6 +79,12 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def is_vendor(url: str) -> bool:
+    """Tell whether a URL's host is one of the vendor's."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return host == contract.VENDOR_DOMAIN or host.endswith("." + contract.VENDOR_DOMAIN)
+
+
 def _read_leaves() -> dict[str, dict[str, inspect.Field]]:
     root = inspect.type_info(Settings)
     if not isinstance(root, inspect.StructType):
@@ -217,8 +223,7 @@ def _check(settings: Settings) -> None:
             raise _wrong(f"cannot set {name}", "[api] headers", "the client sets it itself")
         if not (name.isascii() and name.replace("-", "").isalnum() and value.isprintable()):
             raise _wrong("holds what no header can", "[api] headers", "a name of letters, digits and -, printable text")
-    host = (urlsplit(api.base_url).hostname or "").rstrip(".")
-    if not settings.limits.limit and (host == contract.VENDOR_DOMAIN or host.endswith("." + contract.VENDOR_DOMAIN)):
+    if not settings.limits.limit and is_vendor(api.base_url):
         raise _wrong(
             '"none" is not for the vendor\'s hosts',
             "limit",

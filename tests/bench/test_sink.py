@@ -5,11 +5,10 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-SINK = Path(__file__).parents[2] / "bench" / "sink.py"
+SINK = (sys.executable, "-m", "masivo_stream.bench.sink")
 ANSWER = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 pytestmark = pytest.mark.slow
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.slow
 def connect(tmp_path):
     """Serve a sink; give connections to it."""
     port = tmp_path / "port"
-    with subprocess.Popen([sys.executable, str(SINK), "--port-file", str(port)]) as process:
+    with subprocess.Popen([*SINK, "--port-file", str(port)]) as process:
         while not port.exists():
             assert process.poll() is None
             time.sleep(0.01)
@@ -87,3 +86,17 @@ def test_a_body_of_unknown_length_is_not_taken(connect):
     with connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 411 ")
+
+
+def test_it_serves_a_socket_that_listens_already_and_ends_with_its_input():
+    """Whoever starts it may hand it a listening socket, and holds it up with a pipe."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        argv = [*SINK, "--listener", str(listener.fileno()), "--end-with-stdin"]
+        with (
+            subprocess.Popen(argv, pass_fds=[listener.fileno()], stdin=subprocess.PIPE) as process,
+            socket.create_connection(listener.getsockname(), timeout=10) as client,
+        ):
+            client.sendall(post(b"body"))
+            assert exactly(client, len(ANSWER)) == ANSWER
+            process.stdin.close()
+            assert process.wait(10) == 0

@@ -5,7 +5,7 @@ import traceback
 import pytest
 from msgspec import inspect
 
-from masivo_stream.edges.config import is_loopback, leaves, load_settings
+from masivo_stream.edges.config import is_loopback, is_vendor, leaves, load_settings
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.window import Window
@@ -338,6 +338,25 @@ def test_a_url_that_can_be_meant_is_taken(url):
 def test_loopback_is_this_machine(url, loopback):
     """By name or by address."""
     assert is_loopback(url) is loopback
+
+
+@pytest.mark.parametrize(
+    ("url", "vendor"),
+    [
+        (Settings().api.base_url, True),
+        ("https://masivo.ai", True),
+        ("https://API.MASIVO.AI.:8443/x", True),
+        ("https://user@app.masivo.ai", True),
+        ("https://notmasivo.ai", False),
+        ("https://masivo.ai.example.com", False),
+        ("https://example.com/masivo.ai", False),
+        ("http://127.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_the_vendor_is_known_by_its_domain(url, vendor):
+    """However a host is spelt; a name that only looks like one is none."""
+    assert is_vendor(url) is vendor
 
 
 @pytest.mark.parametrize(

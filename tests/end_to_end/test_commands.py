@@ -10,7 +10,7 @@ from end_to_end_tools import COMMAND, KINDS, clean_environment, lines, run
 
 pytestmark = pytest.mark.slow
 
-COMMANDS = ("demo", "validate", "plan", "migrate", "status", "revert", "sandbox", "generate")
+COMMANDS = ("demo", "validate", "plan", "migrate", "status", "revert", "sandbox", "generate", "bench")
 
 
 def test_demo_needs_nothing(tmp_path):
@@ -61,6 +61,13 @@ def test_the_module_is_the_program():
         (["sandbox", "--port", "99999"], b"65535"),
         (["demo", "--invalid", "5"], b"0.9"),
         (["validate", "--customers", "-", "--events", "-"], b"named twice"),
+        (["bench", "--rounds", "0"], b"--rounds"),
+        (["bench", "--uploaders", "0"], b"--uploaders"),
+        (["bench", "--customers", "-"], b"to a file"),
+        (["bench", "--target", "https://app.masivo.ai/api"], b"vendor"),
+        (["bench", "--target", "https://MASIVO.AI./api", "--yes"], b"vendor"),
+        (["bench", "--target", "https://example.com"], b"--yes"),
+        (["bench", "--target", "http://example.com", "--yes"], b"https"),
         (["sandbox", "--host", "192.0.2.1"], b"--allow-remote"),
         (["sandbox", "--port", "1", "--host", "127.0.0.77", "--store", "/nonexistent/store"], b"/nonexistent/store"),
         (["revert", "--from", "yesterday", "--to", "today", "--yes"], b"2026-01-31T00:00:00Z"),

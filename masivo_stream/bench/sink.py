@@ -1,13 +1,14 @@
 """A null sink: takes POSTs, answers 201, counts; as cheap as one Python process can be.
 
 Of a request it reads the head, and of that only Content-Length, Connection and Expect; bodies are received over and
-over into the same megabyte of memory. One thread, one selector, no parsing library. Its limit stands in README.md.
+over into the same megabyte of memory. One thread, one selector, no parsing library. A process of its own, so that it
+shares no time with who sends:
 
-    python bench/sink.py --port-file PORT [--latency SECONDS] [--stall-after BODIES]
+    python -m masivo_stream.bench.sink --port-file PORT [--latency SECONDS] [--stall-after BODIES]
 
 `GET /stats` tells what it has counted, as JSON; `GET /reset` does too, and begins to count anew. Times are of the
 machine's monotonic clock, the same in every process. Any other GET is answered 404: nothing can be read back here.
-It ends with SIGTERM.
+It ends with SIGTERM, or with its standard input (`--end-with-stdin`): a pipe ends with whoever holds the other end.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import json
 import os
 import selectors
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +25,7 @@ HEAD_END = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 BLOCK = 1 << 20
 LARGEST_HEAD = 1 << 16
+BACKLOG = 256
 
 
 class Connection:
@@ -39,29 +42,32 @@ class Connection:
 class Sink:
     """The listening socket, its clients, and the counts."""
 
-    def __init__(self, port: int, latency: float, stall_after: int) -> None:
+    def __init__(self, listener: socket.socket, *, latency: float = 0.0, stall_after: int = 0) -> None:
         self.latency = latency
         self.stall_after = stall_after
         self.block = memoryview(bytearray(BLOCK))
         self.selector = selectors.DefaultSelector()
         self.due: list[tuple[float, int, Connection]] = []
         self.order = 0
-        self._reset()
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=256)
-        self.selector.register(self.listener, selectors.EVENT_READ)
+        self.bodies = self.bytes = self.reads = 0
+        self.first_at: float | None = None
+        self.last_at: float | None = None
+        self.listener = listener
+        self.selector.register(listener, selectors.EVENT_READ)
 
-    @property
-    def port(self) -> int:
-        """Return the port that was bound."""
-        return self.listener.getsockname()[1]
+    def end_with(self, pipe: int) -> None:
+        """End when this file descriptor can be read: when nobody holds its other end any more."""
+        self.selector.register(pipe, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Serve until the process is ended."""
+        """Serve until the end that was asked for, else for ever."""
         while True:
             timeout = max(0.0, self.due[0][0] - time.monotonic()) if self.due else None
             for key, _ in self.selector.select(timeout):
-                if key.data is None:
+                if key.fileobj is self.listener:
                     self._accept()
+                elif key.data is None:
+                    return
                 else:
                     self._read(key.data)
             while self.due and self.due[0][0] <= time.monotonic():
@@ -162,14 +168,23 @@ def main() -> None:
     """Serve as the flags say."""
     parser = argparse.ArgumentParser(description="A null sink for benchmarks.")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
-    parser.add_argument("--port-file", required=True, help="the port is written there once it is open")
+    parser.add_argument("--port-file", type=Path, help="the port is written there once it is open")
+    parser.add_argument("--listener", type=int, help="file descriptor of a socket that listens already")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds from a body's end to its answer")
     parser.add_argument("--stall-after", type=int, default=0, help="never answer again after so many bodies")
+    parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input does")
     flags = parser.parse_args()
-    sink = Sink(flags.port, flags.latency, flags.stall_after)
-    partial = Path(f"{flags.port_file}.partial")
-    partial.write_text(str(sink.port))
-    partial.rename(flags.port_file)
+    if flags.listener is None:
+        listener = socket.create_server(("127.0.0.1", flags.port), backlog=BACKLOG)
+    else:
+        listener = socket.socket(fileno=flags.listener)
+    sink = Sink(listener, latency=flags.latency, stall_after=flags.stall_after)
+    if flags.end_with_stdin:
+        sink.end_with(sys.stdin.fileno())
+    if flags.port_file:
+        partial = flags.port_file.with_name(f"{flags.port_file.name}.partial")
+        partial.write_text(str(listener.getsockname()[1]))
+        partial.rename(flags.port_file)
     sink.serve()
 
 

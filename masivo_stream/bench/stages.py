@@ -1,0 +1,232 @@
+"""One case in the process it has to itself: each stage does its work, and says how much that was and what it took.
+
+What is timed is the work: not the interpreter's start, nor its imports.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypedDict
+
+import anyio
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.bench.jobs import Job
+from masivo_stream.core.lines import LineSplitter
+from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.secret import Credentials, Secret, load_credentials
+from masivo_stream.edges.source import Input, find_inputs, read_blocks
+from masivo_stream.flow.judge import Source, judge_sources, make_decoder
+from masivo_stream.flow.migrate import migrate
+from masivo_stream.flow.plan import plan
+from masivo_stream.model.bench import Failed, Measured, Stage
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ExitCode, MasivoStreamError
+from masivo_stream.model.record import Entry, Line, Run
+from masivo_stream.model.records import CustomerRecord, EventsRecord, Order, TransactionsRecord
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import Summary
+
+_SCHEMAS: dict[Kind, Any] = {  # a generic alias is no `type` to mypy
+    Kind.CUSTOMERS: CustomerRecord,
+    Kind.EVENTS: EventsRecord[Order],
+    Kind.TRANSACTIONS: TransactionsRecord,
+}
+_MADE_UP_TOKEN = "bench"  # noqa: S105 - opens nothing
+_PATIENCE = 15.0
+"""Seconds for a target that does not answer, or asks to wait."""
+_ENDED_IN_ORDER = (ExitCode.COMPLETE, ExitCode.DEAD_LETTERS)
+_DENIED = (
+    "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with one number of "
+    "--uploaders if it remembers what it has taken"
+)
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""`ru_maxrss` counts kilobytes, on macOS bytes."""
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """How much there was to do."""
+
+    records: int = 0
+    items: int = 0
+    bytes: int = 0
+    requests: int = 0
+
+
+class _Exports(TypedDict):
+    customers: tuple[str, ...]
+    events: tuple[str, ...]
+    transactions: tuple[str, ...]
+
+
+class Stopwatch:
+    """Add up the time of some stretches: on the wall, and of the CPU, with that of children that have ended."""
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self.seconds = 0.0
+        self.cpu_seconds = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the time of the block."""
+        wall, cpu = time.perf_counter(), _cpu()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - wall
+            self.cpu_seconds += _cpu() - cpu
+
+
+def work(job: Job) -> Measured | Failed:
+    """Do what the case says. Called once in a process of its own: a peak of memory is a process' for good."""
+    watch = Stopwatch()
+    with tempfile.TemporaryDirectory(dir=job.directory) as state:
+        try:
+            done = anyio.run(partial(_STAGES[job.case.stage], job, settings_of(job, state), watch))
+        except MasivoStreamError as error:
+            return Failed(
+                message=str(error),
+                exit_code=error.exit_code,
+                operation=error.operation,
+                place=error.place,
+                hint=error.hint,
+            )
+    if isinstance(done, Failed):
+        return done
+    return Measured(
+        seconds=watch.seconds,
+        cpu_seconds=watch.cpu_seconds,
+        peak_rss_bytes=_peak_rss(),
+        records=done.records,
+        items=done.items,
+        bytes=done.bytes,
+        requests=done.requests,
+    )
+
+
+def settings_of(job: Job, state: str) -> Settings:
+    """Return the settings: the defaults, but for what the case varies and what must not wait for hours.
+
+    Nothing of the environment, and nothing that other runs share.
+    """
+    return load_settings(
+        flags={
+            "base_url": job.url,
+            "limit": "none",
+            "outage_limit": _PATIENCE,
+            "longest_hold": _PATIENCE,
+            "isolation_budget": 1,  # a refused batch ends it: then it would be isolation that is measured
+            "state_dir": str(Path(state, "state")),
+            "shared_dir": str(Path(state, "shared")),
+            **job.case.settings,
+        }
+    )
+
+
+async def _decode(job: Job, settings: Settings, watch: Stopwatch) -> Work:
+    """Decode every line, and keep nothing; the time of reading and cutting does not count."""
+    decode = msgspec.json.Decoder(_SCHEMAS[job.case.kind]).decode
+    for source in find_inputs(job.paths):
+        lines = LineSplitter(max_line_bytes=settings.validation.max_line_bytes)
+        async with aclosing(_pieces(source, lines, settings.source.block_bytes)) as pieces:
+            async for piece in pieces:
+                bodies = piece.bodies if isinstance(piece, Run) else [piece.body]
+                with watch.running():
+                    for body in bodies:
+                        try:
+                            decode(body)
+                        except (ValueError, RecursionError):
+                            continue  # a faulty line costs what it costs
+    return Work()
+
+
+async def _pieces(source: Input, lines: LineSplitter, block_bytes: int) -> AsyncGenerator[Run | Line, None]:
+    async with aclosing(read_blocks(source, block_bytes=block_bytes)) as blocks:
+        async for block in blocks:
+            for piece in lines.cut(block):
+                yield piece
+    for piece in lines.flush():
+        yield piece
+
+
+async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> Work:
+    records = items = size = 0
+    sources = [Source(found) for found in find_inputs(job.paths)]
+    decoder = make_decoder(job.case.kind, settings)
+    with watch.running():
+        blocks = judge_sources(
+            sources,
+            decoder,
+            block_bytes=settings.source.block_bytes,
+            max_line_bytes=settings.validation.max_line_bytes,
+        )
+        async with aclosing(blocks) as judged_blocks:
+            async for judged in judged_blocks:
+                records += len(judged.judgements)
+                items += sum(entry.items for entry in judged.judgements if isinstance(entry, Entry))
+                size += judged.bytes_read
+    return Work(records=records, items=items, bytes=size)
+
+
+async def _pack(job: Job, settings: Settings, watch: Stopwatch) -> Work | Failed:
+    with watch.running():
+        found = await plan(settings, **_exports(job))
+    return _ended(found.summary, Work(records=found.records, items=found.items))
+
+
+async def _send(job: Job, settings: Settings, watch: Stopwatch) -> Work | Failed:
+    credentials = _credentials(job.api_key_file)
+    with watch.running():
+        summary = await migrate(settings, credentials=credentials, **_exports(job))
+    sent = summary.kinds[job.case.kind]
+    done = Work(records=sent.accepted, items=sent.items_accepted, bytes=sent.bytes_sent, requests=sent.requests)
+    return _ended(summary, done)
+
+
+_STAGES = {Stage.DECODE: _decode, Stage.JUDGE: _judge, Stage.PACK: _pack, Stage.SEND: _send}
+
+
+def _exports(job: Job) -> _Exports:
+    """Name the job's exports, and none of another kind: a migration of one kind waits for nothing."""
+    kind, paths = job.case.kind, job.paths
+    return _Exports(
+        customers=paths if kind is Kind.CUSTOMERS else (),
+        events=paths if kind is Kind.EVENTS else (),
+        transactions=paths if kind is Kind.TRANSACTIONS else (),
+    )
+
+
+def _credentials(api_key_file: str) -> Credentials:
+    """Return the target's key if it has one. The environment's is of an account, and goes nowhere from here."""
+    if api_key_file:
+        return load_credentials({}, api_key_file=api_key_file)
+    return Credentials(token=Secret(_MADE_UP_TOKEN))
+
+
+def _ended(summary: Summary, done: Work) -> Work | Failed:
+    """Return what was done, unless the run was stopped: what half a run takes is no measure of anything."""
+    if summary.exit_code in _ENDED_IN_ORDER:
+        return done
+    return Failed(
+        message=summary.message or f"the run ended as {summary.outcome}",
+        exit_code=summary.exit_code,
+        operation="measure a migration",
+        hint=_DENIED if summary.exit_code == ExitCode.DENIED else summary.hint,
+    )
+
+
+def _cpu() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def _peak_rss() -> int:
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(peaks) * _RSS_UNIT

@@ -1,0 +1,204 @@
+"""`masivo-stream bench`: how fast this machine judges, packs and sends."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from masivo_stream.cli.options import Exports, Switch
+from masivo_stream.model.errors import ConfigurationError, StorageError
+
+if TYPE_CHECKING:
+    from masivo_stream.bench.rounds import Step, Target
+    from masivo_stream.model.bench import Bench
+    from masivo_stream.model.contract import Kind
+
+_OPERATION = "measure this machine"
+_UPLOADERS = (1, 4, 16)
+_MOST_UPLOADERS = 256
+"""As the setting's."""
+
+Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative="")]
+
+
+def bench(
+    *,
+    exports: Exports | None = None,
+    records: int = 5000,
+    seed: int = 1,
+    rounds: int = 3,
+    uploaders: Numbers = None,
+    target: str = "",
+    api_key_file: str = "",
+    yes: Annotated[bool, Switch] = False,
+    directory: str | None = None,
+    svg: str | None = None,
+    json: Annotated[bool, Switch] = False,
+) -> int:
+    """Tell how fast this machine judges, packs and sends: against a null sink of its own, with data of its own.
+
+    Each kind is decoded, judged, packed, and sent with its journal on and no rate limit; each of these in a process of
+    its own, all of them in turn, several times. Settings are the defaults. Nothing is left behind.
+
+    Example: `masivo-stream bench --records 20000 --uploaders 1 4 --svg bench.svg`
+
+    Parameters
+    ----------
+    records
+        Records to generate of each kind, where no export is named.
+    seed
+        The same seed generates the same records.
+    rounds
+        How often each is measured.
+    uploaders
+        Requests in flight to compare. Default: 1 4 16.
+    target
+        URL of a server of your own to send to instead. Never the vendor's.
+    api_key_file
+        File (mode 0600) that holds the target's API key; no key of the environment is sent.
+    yes
+        Do not ask whether to send to a target that is not this machine.
+    directory
+        Where generated exports and journals lie meanwhile: their disk counts. Default: the temporary directory.
+    svg
+        File to draw a picture into.
+    json
+        One JSON document on standard output, nothing else there.
+    """
+    from masivo_stream.bench.rounds import bench as run
+    from masivo_stream.cli.output import print_json, show_bench
+
+    chosen = uploaders or list(_UPLOADERS)
+    _check_numbers(records, rounds, chosen)
+    known = _find_exports(exports or Exports())
+    aim = _aim(target, api_key_file, yes=yes, own_data=bool(known))
+    _check_picture(svg)
+    with _workplace(directory) as place, _telling() as told:
+        found = run(
+            known or _generate(place, records=records, seed=seed),
+            settings={"uploaders": chosen},
+            rounds=rounds,
+            directory=str(place),
+            target=aim,
+            told=told,
+        )
+    if svg is not None:
+        _draw(found, svg)
+    if json:
+        print_json(found)
+    else:
+        show_bench(found)
+    return 0
+
+
+def _check_numbers(records: int, rounds: int, uploaders: list[int]) -> None:
+    if records < 1 or rounds < 1 or not all(1 <= number <= _MOST_UPLOADERS for number in uploaders):
+        raise _wrong(
+            "there is nothing to measure with these numbers",
+            f"--records and --rounds 1 or more, --uploaders 1 to {_MOST_UPLOADERS}",
+        )
+
+
+def _find_exports(exports: Exports) -> "dict[Kind, list[str]]":
+    """Return the paths of what was named, by kind.
+
+    Raises:
+        ConfigurationError: standard input, which can be read only once.
+        InputError: an export does not exist.
+    """
+    from masivo_stream.edges.source import STDIN, find_inputs
+    from masivo_stream.model.contract import Kind
+
+    found = {Kind(kind): [source.path for source in find_inputs(names)] for kind, names in exports.patterns().items()}
+    if any(STDIN in paths for paths in found.values()):
+        raise _wrong("standard input cannot be read again and again", "write it to a file first")
+    return {kind: paths for kind, paths in found.items() if paths}
+
+
+def _aim(url: str, api_key_file: str, *, yes: bool, own_data: bool) -> "Target | None":
+    """Return whom to send to: nobody's server but the user's own.
+
+    Raises:
+        ConfigurationError: it is the vendor's; or is not this machine, and nobody agreed.
+    """
+    from masivo_stream.bench.rounds import Target
+    from masivo_stream.edges.config import is_loopback, is_vendor, load_settings
+
+    if not url:
+        return None
+    load_settings(flags={"base_url": url})  # which says what is wrong with a URL
+    if is_vendor(url):
+        raise _wrong("the vendor's servers are not for measuring", "name a server of your own, or leave --target out")
+    if not (is_loopback(url) or yes or _agreed(url, own_data=own_data)):
+        raise _wrong("not agreed: nothing was sent", "answer yes, or give --yes")
+    return Target(url=url, api_key_file=api_key_file)
+
+
+def _agreed(url: str, *, own_data: bool) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    what = "the records of your exports" if own_data else "made-up records"
+    sys.stderr.write(f"Send {what}, over and over and as fast as possible, to {url}? Type yes: ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() == "yes"
+
+
+@contextmanager
+def _workplace(directory: str | None) -> Iterator[Path]:
+    """Have a directory that is gone afterwards."""
+    try:
+        place = tempfile.TemporaryDirectory(prefix="masivo-bench-", dir=directory)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write: {error.strerror}",
+            operation=_OPERATION,
+            place=directory or tempfile.gettempdir(),
+            hint="choose another --directory",
+        ) from error
+    with place as name:
+        yield Path(name)
+
+
+def _generate(place: Path, *, records: int, seed: int) -> "dict[Kind, list[str]]":
+    from masivo_stream.bench.exports import make_exports
+
+    return make_exports(place, records=records, seed=seed)
+
+
+@contextmanager
+def _telling() -> "Iterator[Callable[[Step], None]]":
+    """Say on a terminal what is measured at the moment."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("generating exports") as status:
+        yield lambda step: status.update(f"{step.number} of {step.of}: {step.case.kind}, {step.case.label}")
+
+
+def _check_picture(name: str | None) -> None:
+    """Check beforehand: it would be late after all the measuring."""
+    if name is not None and (Path(name).is_dir() or not os.access(Path(name).parent, os.W_OK)):
+        raise StorageError("cannot write here", operation="draw a picture", place=name, hint="choose another file")
+
+
+def _draw(found: "Bench", name: str) -> None:
+    from masivo_stream.observe.bench_chart import draw_bench
+
+    try:
+        Path(name).write_text(draw_bench(found), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"cannot write: {error.strerror}", operation="draw a picture", place=name, hint="choose another file"
+        ) from error
+
+
+def _wrong(what: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(what, operation=_OPERATION, hint=hint)

@@ -1,0 +1,70 @@
+"""What the bench found, for people: a table a kind, and how to read it."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from masivo_stream.core.printable import printable
+from masivo_stream.model.bench import MEGA, Bench, BenchResult, Figures, Stage
+
+MOST_BUSY = 0.5
+"""A sink that is at work for more of the time than this may be what was measured."""
+
+
+def print_bench(console: Console, found: Bench) -> None:
+    """Print all of it."""
+    for kind, export in found.exports.items():
+        title = f"{kind}: {export.records:,} records, {export.items:,} items, {export.bytes / MEGA:,.1f} MB"
+        console.print(_table(title, [result for result in found.results if result.kind == kind]))
+        console.print()
+    for line in _explain(found):
+        console.print(Text(printable(line)))
+
+
+def _table(title: str, results: list[BenchResult]) -> Table:
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("stage", overflow="fold")
+    for name in ("MB/s", "range", "items/s", "CPU s", "RSS MB", "req/s"):
+        table.add_column(name, justify="right", overflow="fold")  # a figure is never cut
+    for result in results:
+        table.add_row(
+            result.label,
+            _short(result.mb_per_second.median),
+            _range(result.mb_per_second),
+            f"{result.items_per_second.median:,.0f}",
+            f"{result.cpu_seconds.median:.2f}",
+            f"{result.peak_rss_bytes / MEGA:,.0f}",
+            _short(result.requests_per_second.median) if result.stage is Stage.SEND else "",
+        )
+    return table
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"  # noqa: PLR2004 - three digits
+
+
+def _range(figures: Figures) -> str:
+    return f"{_short(figures.least)}-{_short(figures.most)}" if figures.least < figures.most else ""
+
+
+def _explain(found: Bench) -> Iterator[str]:
+    machine, times = (
+        found.machine,
+        "once" if found.rounds == 1 else f"{found.rounds} times, in turn; medians, and the range",
+    )
+    system = f"{machine.cpu}, {machine.cores} cores; {machine.system}; Python {machine.python}"
+    yield f"{system}; masivo-stream {machine.version}"
+    yield (
+        f"Each measured {times}. A machine changes its speed meanwhile: compare within one run, and where others work "
+        "on it, by CPU."
+    )
+    yield (
+        "decode: msgspec's typed decoder on the same lines, the yardstick. judge: read, cut, decode, judge. pack: fill "
+        "batches as well, as plan and validate do. send: all of migrate, with its journal, without a limit, to "
+        f"{found.target or 'a null sink on this machine'}."
+    )
+    busiest = max((result.sink_busy for result in found.results), default=0.0)
+    if busiest > MOST_BUSY:
+        yield f"The sink was at work for {busiest:.0%} of the time: it may be the sink that was measured."

@@ -1,0 +1,100 @@
+"""The stages: what each counts of an export, and what ends one that cannot be measured."""
+
+from pathlib import Path
+
+import pytest
+
+from masivo_stream.bench.exports import make_exports
+from masivo_stream.bench.jobs import Job
+from masivo_stream.bench.serving import serving_sink
+from masivo_stream.bench.stages import settings_of, work
+from masivo_stream.model.bench import Case, Failed, Measured, Stage
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ExitCode
+
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def exports(tmp_path):
+    return make_exports(tmp_path, records=3, seed=1)
+
+
+def job(kind, stage, paths, tmp_path, url=NOBODY, **settings):
+    case = Case(kind=kind, stage=stage, settings=settings)
+    return Job(case=case, paths=tuple(map(str, paths)), url=url, directory=str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("stage", [Stage.DECODE, Stage.JUDGE, Stage.PACK])
+def test_each_stage_takes_its_time(kind, stage, exports, tmp_path):
+    """Of every kind, each stage measures something, and sends nothing."""
+    found = work(job(kind, stage, exports[kind], tmp_path))
+    assert isinstance(found, Measured)
+    assert found.seconds > 0
+    assert found.peak_rss_bytes > 1_000_000
+    assert found.requests == 0
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_judging_sees_all_of_an_export(kind, exports, tmp_path):
+    """Records, items and bytes, as they stand in the file."""
+    found = work(job(kind, Stage.JUDGE, exports[kind], tmp_path))
+    size = sum(Path(path).stat().st_size for path in exports[kind])
+    assert (found.records, found.bytes) == (3, size)
+    assert found.items >= 3
+
+
+def test_faulty_lines_cost_what_they_cost(tmp_path):
+    """No line of an export of one's own ends a measurement."""
+    export = tmp_path / "faulty.ndjson"
+    export.write_bytes(b'{"id": 1}\n\xff\n' + b"[" * 100_000 + b"\n\n{}")
+    for stage in (Stage.DECODE, Stage.JUDGE, Stage.PACK):
+        assert isinstance(work(job(Kind.EVENTS, stage, [export], tmp_path)), Measured)
+
+
+@pytest.mark.slow
+def test_an_empty_export_is_no_error(tmp_path):
+    """There is nothing to do, and that is done."""
+    export = tmp_path / "empty.ndjson"
+    export.touch()
+    with serving_sink() as sink:
+        for stage in Stage:
+            found = work(job(Kind.CUSTOMERS, stage, [export], tmp_path, sink.url))
+            assert (found.records, found.items, found.requests) == (0, 0, 0)
+
+
+def test_what_cannot_be_read_is_told(tmp_path):
+    """An error becomes its parts, with the exit code it would have had."""
+    found = work(job(Kind.EVENTS, Stage.PACK, [tmp_path / "none"], tmp_path))
+    assert isinstance(found, Failed)
+    assert found.exit_code == ExitCode.INPUT
+    assert found.place == str(tmp_path / "none")
+
+
+def test_nothing_is_left_behind(exports, tmp_path):
+    """State and journal are gone with the measurement."""
+    before = sorted(tmp_path.iterdir())
+    work(job(Kind.EVENTS, Stage.PACK, exports[Kind.EVENTS], tmp_path))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_case_sets_what_it_varies(tmp_path):
+    """Its settings count, there is no limit, and nothing of other runs on this machine is touched."""
+    settings = settings_of(job(Kind.EVENTS, Stage.SEND, [], tmp_path, uploaders=7), "place")
+    assert settings.upload.uploaders == 7
+    assert settings.limits.limit == ()
+    assert settings.state.state_dir.startswith("place")
+    assert settings.state.shared_dir.startswith("place")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_sent_arrives(kind, exports, tmp_path):
+    """The sink counts the requests that the run does."""
+    with serving_sink() as sink:
+        found = work(job(kind, Stage.SEND, exports[kind], tmp_path, sink.url, uploaders=2))
+        counts = sink.reset()
+        assert sink.reset().bodies == 0
+    assert found.records == 3
+    assert (counts.bodies, counts.bytes) == (found.requests, found.bytes)
