@@ -60,13 +60,14 @@ class Phase:
         hand_off: int,
         block_bytes: int,
         max_line_bytes: int,
+        workers: int = 1,
     ) -> None:
         """Join the parts; the numbers are the settings of the same names. `packer` is the account's, too."""
         self.account, self.kind, self._sources = account, account.kind, sources
         self._decoder, self._packer, self._delivery, self._finder = decoder, packer, delivery, finder
         self._brake, self._clock, self._observer = brake, clock, observer
         self._uploaders, self._hand_off = uploaders, hand_off
-        self._block_bytes, self._max_line_bytes = block_bytes, max_line_bytes
+        self._block_bytes, self._max_line_bytes, self._workers = block_bytes, max_line_bytes, workers
         self.input_error: InputError | None = None
         self._refusals = 0
         """Refused requests in a row."""
@@ -115,7 +116,11 @@ class Phase:
 
     async def _read(self, batches: MemoryObjectSendStream[Batch]) -> None:
         judged_blocks = judge_sources(
-            self._sources, self._decoder, block_bytes=self._block_bytes, max_line_bytes=self._max_line_bytes
+            self._sources,
+            self._decoder,
+            block_bytes=self._block_bytes,
+            max_line_bytes=self._max_line_bytes,
+            workers=self._workers,
         )
         try:
             async with aclosing(judged_blocks) as blocks:
