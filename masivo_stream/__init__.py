@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         MasivoStreamError,
         OutageError,
         StorageError,
+        WorkerError,
     )
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.reason import Reason, SkipReason
@@ -98,6 +99,7 @@ __all__ = [
     "MasivoStreamError",
     "OutageError",
     "StorageError",
+    "WorkerError",
 ]
 
 _HOMES = {
@@ -136,6 +138,7 @@ _HOMES = {
     "SystemClock": "edges.clock",
     "Tally": "core.tally",
     "Window": "model.window",
+    "WorkerError": "model.errors",
     "classify": "core.classify",
     "decide": "core.retry",
     "load_credentials": "edges.secret",

@@ -67,6 +67,8 @@ class Judging:
     "Longer lines become dead letters."
     max_body_bytes: int | None = None
     "Largest request body."
+    workers: int | None = None
+    "Processes that judge lines. Default: one for a migration, as many as cores for validate and plan."
 
 
 @Parameter(name="*")

@@ -25,7 +25,7 @@ Decisions:
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -33,6 +33,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from masivo_stream.core.explain import Path, Problem, problems, spell
 from masivo_stream.core.leniency import is_lenient, may_be_lenient
 from masivo_stream.core.plain import decode_plain, is_deleted, reversed_indexes
+from masivo_stream.core.reject import reject_deep, reject_line, reject_repeat
 from masivo_stream.core.repeats import Known
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
@@ -62,6 +63,27 @@ class _Facts(Struct, gc=False):
     reversed: tuple[int, ...] = ()
 
 
+class Memory(Protocol):
+    """What of an export came before."""
+
+    def repeated(self, customer: str, email: str | None = None) -> Reason | None:
+        """Tell what of a record that would be sent came before, and remember it."""
+        ...
+
+    def __contains__(self, customer: str) -> bool:
+        """Tell whether a record of `customer` that would be sent came before."""
+        ...
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """By what lines are judged, whoever judges them."""
+
+    kind: Kind
+    max_line_bytes: int
+    reject_unknown_fields: bool
+    discounted_value_optional: bool
+
+
 class Decoder:
     """Judge the lines of one kind's export. Knows earlier ids, so feed it each line once, in order."""
 
@@ -73,8 +95,19 @@ class Decoder:
         remember_ids: int,
         reject_unknown_fields: bool = False,
         discounted_value_optional: bool = False,
+        memory: Memory | None = None,
     ) -> None:
-        """Prepare the schema of `kind`; the other arguments are the settings of the same names."""
+        """Prepare the schema of `kind`; the other arguments are the settings of the same names.
+
+        `memory` knows what came before; without one, the decoder remembers by itself.
+        """
+        self.rules = Rules(
+            kind=kind,
+            max_line_bytes=max_line_bytes,
+            reject_unknown_fields=reject_unknown_fields,
+            discounted_value_optional=discounted_value_optional,
+        )
+        self.memory: Memory = memory or Known(capacity=remember_ids)
         self._contract = CONTRACTS[kind]
         self._source = 0
         self._schema = _schema(kind, loose=discounted_value_optional)
@@ -87,7 +120,6 @@ class Decoder:
         self._look = looks[kind]
         self._max_line_bytes = max_line_bytes
         self._reject_unknown = reject_unknown_fields
-        self._known = Known(capacity=remember_ids)
 
     def judge(self, line: Line, file: str, source: int = 0) -> Judgement:
         """Return what becomes of `line` of `file`, the input numbered `source`. Never raises, whatever the bytes."""
@@ -151,7 +183,7 @@ class Decoder:
             record.deleted_at is not UNSET or record.deleted is not UNSET or record.status is not UNSET
         ) and _says_deleted(record):
             return SkipReason.DELETED_CUSTOMER
-        repeats = self._known.repeated(record.id, record.email)
+        repeats = self.memory.repeated(record.id, record.email)
         return 1 if repeats is None else _Facts(record.id, 1, repeats)
 
     def _look_at_events(self, record: EventsRecord[OrderFields]) -> int | _Facts:
@@ -165,12 +197,12 @@ class Decoder:
         items = len(record.transactions)
         if items > self._contract.max_items:
             return _Facts(record.id, items)
-        repeats = self._known.repeated(record.id)
+        repeats = self.memory.repeated(record.id)
         return items if repeats is None else _Facts(record.id, items, repeats)
 
     def _too_long(self, line: Line, file: str) -> Rejected:
         message = f"the line has {line.length} bytes, at most {self._max_line_bytes} are taken"
-        return _reject(line, file, Reason.TOO_LONG, message)
+        return reject_line(line, file, Reason.TOO_LONG, message)
 
     def _judge_slowly(self, line: Line, file: str, *, typed: bool) -> Judgement:
         """Have the last word. `typed`: the fast judge took the line, there was only a suspicion."""
@@ -179,14 +211,14 @@ class Decoder:
         try:
             value = decode_plain(line.body)
         except UnicodeDecodeError as error:
-            return _reject(line, file, Reason.INVALID_UTF8, f"byte {error.start} of the line is not UTF-8")
+            return reject_line(line, file, Reason.INVALID_UTF8, f"byte {error.start} of the line is not UTF-8")
         except RecursionError:
-            return _too_deep(line, file)
+            return reject_deep(line, file)
         except msgspec.DecodeError as error:  # its sentence names the byte, and quotes nothing
-            return _reject(line, file, Reason.INVALID_JSON, str(error))
+            return reject_line(line, file, Reason.INVALID_JSON, str(error))
         if not isinstance(value, dict):
             message = "expected one object a line, found another JSON value"
-            return _reject(line, file, Reason.WRONG_TYPE, message)
+            return reject_line(line, file, Reason.WRONG_TYPE, message)
         if self._contract.kind is Kind.CUSTOMERS and is_deleted(value):
             return Skipped(file=file, line=line.number, offset=line.offset, reason=SkipReason.DELETED_CUSTOMER, items=1)
         reverted = self._reversed_items(value)
@@ -198,16 +230,16 @@ class Decoder:
         if faults:
             return self._rejected(line, file, value, faults)
         if not typed and not reverted:
-            return _reject(line, file, Reason.INVALID_VALUE, "does not match the schema; is a field given twice?")
+            return reject_line(line, file, Reason.INVALID_VALUE, "does not match the schema; is a field given twice?")
         return self._finish(line, file, self._facts(value, count, reverted))
 
     def _facts(self, value: dict[str, Any], items: int, reverted: tuple[int, ...]) -> _Facts:
         """Return what is needed of a valid record."""
         kind, customer, repeats = self._contract.kind, value["id"], None
         if kind is Kind.CUSTOMERS:
-            repeats = self._known.repeated(customer, value["email"])
+            repeats = self.memory.repeated(customer, value["email"])
         elif kind is Kind.TRANSACTIONS and items <= self._contract.max_items:
-            repeats = self._known.repeated(customer)
+            repeats = self.memory.repeated(customer)
         return _Facts(customer, items, repeats, reverted)
 
     def _reversed_items(self, value: dict[str, Any]) -> tuple[int, ...]:
@@ -235,7 +267,7 @@ class Decoder:
             reason = Reason.NO_ITEMS
         concerned = {path[1] for path in (fault.path for fault in faults) if len(path) > 1 and path[0] == field}
         named = sorted(index for index in concerned if isinstance(index, int))
-        return _reject(
+        return reject_line(
             line,
             file,
             reason,
@@ -248,7 +280,7 @@ class Decoder:
 
     def _not_sent(self, customer: object) -> str | None:
         """Name the customer of a faulty record, unless an earlier one of the same id was good: that one counts."""
-        return customer if isinstance(customer, str) and customer not in self._known else None
+        return customer if isinstance(customer, str) and customer not in self.memory else None
 
     def _finish(self, line: Line, file: str, facts: _Facts | SkipReason) -> Judgement:
         """Say what becomes of a valid record."""
@@ -260,13 +292,12 @@ class Decoder:
                 f"{count} {contract.item_field}, at most {contract.max_items} fit one request and they may not be split"
             )
             field = contract.item_field or ""
-            return _reject(line, file, Reason.TOO_MANY_ITEMS, message, field=field, item_count=count, customer=customer)
-        if facts.repeats is Reason.DUPLICATE_ID:
-            message = "an earlier line has this customer"
-            return _reject(line, file, facts.repeats, message, field="id", item_count=count)
-        if facts.repeats is Reason.DUPLICATE_EMAIL:
-            message = "an earlier customer has this email"
-            return _reject(line, file, facts.repeats, message, field="email", item_count=count, customer=customer)
+            named = self._not_sent(customer)
+            return reject_line(
+                line, file, Reason.TOO_MANY_ITEMS, message, field=field, item_count=count, customer=named
+            )
+        if facts.repeats is not None:
+            return reject_repeat(line, file, facts.repeats, items=count, customer=customer)
         if facts.reversed:
             return self._without_reversed(line, file, facts)
         return Entry(
@@ -289,7 +320,7 @@ class Decoder:
         try:
             sliced = slice_record(line.body, self._contract.item_field or "")
         except RecursionError:  # a few calls deeper than the decoder just was
-            return _too_deep(line, file)
+            return reject_deep(line, file)
         return Entry(
             file=file,
             line=line.number,
@@ -344,10 +375,6 @@ def _in_record(path: Path, kept: list[int]) -> Path:
             return path
 
 
-def _too_deep(line: Line, file: str) -> Rejected:
-    return _reject(line, file, Reason.TOO_DEEP, "objects and lists are nested too deeply")
-
-
 def _skip_reversed(line: Line, file: str, items: int) -> Skipped:
     return Skipped(file=file, line=line.number, offset=line.offset, reason=SkipReason.REVERSED_EVENT, items=items)
 
@@ -358,32 +385,6 @@ def _deeper(work: Callable[[], None], calls: int = _HEADROOM) -> None:
         work()
     else:
         _deeper(work, calls - 1)
-
-
-def _reject(
-    line: Line,
-    file: str,
-    reason: Reason,
-    message: str,
-    *,
-    field: str = "",
-    items: tuple[int, ...] | None = None,
-    item_count: int = 0,
-    customer: str | None = None,
-) -> Rejected:
-    return Rejected(
-        file=file,
-        line=line.number,
-        offset=line.offset,
-        length=line.length,
-        reason=reason,
-        field=field,
-        message=message,
-        raw=line.body,
-        items=items,
-        item_count=item_count,
-        customer=customer,
-    )
 
 
 class _Named(Struct, gc=False):

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.decode import Decoder
+from masivo_stream.core.lines import lines_of
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import DeadRow
 from masivo_stream.model.reason import Reason
@@ -142,8 +143,7 @@ def read_retry(line: bytes) -> tuple[bytes, Retried]:
 
 def judge_letters(decoder: Decoder, pieces: Iterable[Run | Line], file: str, source: int) -> list[Judgement]:
     """Judge the records in lines that `write_retry` made, as `judge_retry` does."""
-    lines = (line for piece in pieces for line in (piece if isinstance(piece, Run) else (piece,)))
-    return [judge_retry(decoder, line, file, source) for line in lines]
+    return [judge_retry(decoder, line, file, source) for line in lines_of(pieces)]
 
 
 def judge_retry(decoder: Decoder, line: Line, file: str, source: int) -> Judgement:

@@ -47,7 +47,7 @@ class LineSplitter:
 
     def feed(self, block: bytes) -> list[Line]:
         """Return the lines that end in `block`."""
-        return [line for piece in self.cut(block) for line in (piece if isinstance(piece, Run) else (piece,))]
+        return list(lines_of(self.cut(block)))
 
     def cut(self, block: bytes) -> list[Run | Line]:
         """Return the lines that end in `block`, those of one make together."""
@@ -142,3 +142,12 @@ class LineSplitter:
         self._number += 1
         self._tail, self._tail_length = [], 0
         return line
+
+
+def lines_of(pieces: Iterable[Run | Line]) -> Iterator[Line]:
+    """Yield the lines one by one."""
+    for piece in pieces:
+        if isinstance(piece, Run):
+            yield from piece
+        else:
+            yield piece

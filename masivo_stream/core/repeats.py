@@ -16,7 +16,6 @@ they need not be kept, and the age stands in their place.
 
 import hashlib
 import struct
-import sys
 from array import array
 from bisect import bisect_left
 from itertools import compress
@@ -28,7 +27,7 @@ _BUCKET = 128
 """Digests in a bucket when the capacity is reached, on average."""
 _AGE_BITS = 8
 _AGES = 1 << _AGE_BITS
-_STAMP = 0 if sys.byteorder == "little" else 7
+_STAMP = array("Q", [1]).tobytes().index(1)
 """Where in a digest's bytes its age stands."""
 _SPANS = 64
 """The window is so many ages long; what is older by one may be forgotten."""

@@ -85,11 +85,13 @@ class Tally:
 
     def judged(self, judgement: Judgement) -> None:
         """Count a line that was read."""
-        if isinstance(judgement, Entry):
-            self.judged_all([judgement])
-            return
         self._read += 1
         match judgement:
+            case Entry(items=items, skipped_items=skipped):
+                self._items_read += items + skipped
+                self._items_skipped += skipped
+                self._sendable_items += items
+                self._sendable_records += 1
             case Rejected(item_count=items, skipped_items=skipped, reason=reason):
                 self._items_read += items + skipped
                 self._items_skipped += skipped

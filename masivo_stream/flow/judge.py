@@ -1,28 +1,42 @@
 """Source → lines → decode: the first half of the journey, shared by validate, plan and migrate."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing
-from functools import partial
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from typing import Protocol
 
 import anyio.lowlevel
 from msgspec import Struct
 
 from masivo_stream.core.decode import Decoder
 from masivo_stream.core.letters import judge_letters
-from masivo_stream.core.lines import LineSplitter
+from masivo_stream.core.lines import LineSplitter, lines_of
 from masivo_stream.core.prefix import Prefix
+from masivo_stream.core.reject import reject_line
+from masivo_stream.core.verdicts import Reader, ask
 from masivo_stream.edges.source import Input, Truncated, is_plain_file, read_blocks
+from masivo_stream.edges.workers.crew import Answer, Crew, open_crew
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import START
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Judgement, Line, Place, Rejected
+from masivo_stream.model.record import Judgement, Line, Place, Rejected, Run
 from masivo_stream.model.settings import Settings
 
-_MANY_LINES = 8192
-_PORTION = 1 << 14
+_BLOCKS_A_WORKER = 3
+"""One it is at, and some it goes on with while we are busy."""
+
 _LETTER_FACTOR = 2
 """A letter's line holds its record in base64 (a third more), and its history."""
+
+
+WORTH_WORKERS = 16 * 1024 * 1024
+"""Bytes from which on workers are started: to start one takes about as long as to judge ten million bytes."""
+
+
+MOST_LINES = 256
+"""Lines judged without a pause. Were all of them faulty, with letters to write, it is some 15 ms till others have a
+turn, and a timer takes three of them. Only blocks of short lines are taken in pieces for it."""
 
 
 class Judged(Struct, frozen=True):
@@ -57,6 +71,81 @@ class Source(Struct, frozen=True):
         return self.input.name.rpartition("/")[2] if self.letters else self.input.name
 
 
+class Cut(Struct, frozen=True):
+    """The lines of one block, cut apart and not yet judged."""
+
+    source: Source
+    pieces: Sequence[Run | Line]
+    bytes_read: int
+    place: Place
+    crc: int
+    torn: bool = False
+    """The source ends within its last line."""
+
+
+class Bench(Protocol):
+    """Who judges."""
+
+    ahead: int
+    """How many blocks may be begun before the first of them is finished."""
+
+    def begin(self, cut: Cut) -> Answer | None:
+        """Begin to judge a block."""
+        ...
+
+    async def finish(self, cut: Cut, answer: Answer | None) -> Sequence[Judgement]:
+        """Return what becomes of its lines; `answer` is what `begin` returned."""
+        ...
+
+
+class Alone:
+    """This process judges."""
+
+    ahead = 0
+
+    def __init__(self, decoder: Decoder) -> None:
+        """Judge by `decoder`."""
+        self._decoder = decoder
+
+    def begin(self, _cut: Cut) -> None:
+        """Do nothing yet."""
+
+    async def finish(self, cut: Cut, _answer: Answer | None) -> Sequence[Judgement]:
+        """Return what becomes of the lines."""
+        source = cut.source
+        if cut.torn:
+            return [_torn(line, source.name) for line in lines_of(cut.pieces)]
+        judge = judge_letters if source.letters else Decoder.judge_all
+        return judge(self._decoder, cut.pieces, source.name, source.number)
+
+
+class Together:
+    """Workers judge, this process knows what came before."""
+
+    def __init__(self, decoder: Decoder, crew: Crew) -> None:
+        """Judge as `decoder` does."""
+        self.ahead = _BLOCKS_A_WORKER * len(crew)
+        self._decoder, self._crew = decoder, crew
+        self._reader, self._alone = Reader(decoder), Alone(decoder)
+
+    def begin(self, cut: Cut) -> Answer | None:
+        """Ask a worker."""
+        if cut.torn or cut.source.letters:
+            return None
+        question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
+        return None if question is None else self._crew.ask(question)
+
+    async def finish(self, cut: Cut, answer: Answer | None) -> Sequence[Judgement]:
+        """Wait for the worker's answer."""
+        if answer is None:
+            return await self._alone.finish(cut, None)
+        return self._reader.read(await answer.get(), cut.pieces, cut.source.name, cut.source.number)
+
+
+def _torn(line: Line, file: str) -> Rejected:
+    return reject_line(line, file, Reason.TRUNCATED_INPUT, "the export ends within this line")
+
+
 def make_decoder(kind: Kind, settings: Settings) -> Decoder:
     """Return the decoder the settings ask for."""
     validation = settings.validation
@@ -70,26 +159,71 @@ def make_decoder(kind: Kind, settings: Settings) -> Decoder:
 
 
 async def judge_sources(
-    sources: Iterable[Source], decoder: Decoder, *, block_bytes: int, max_line_bytes: int
+    sources: Sequence[Source],
+    decoder: Decoder,
+    *,
+    block_bytes: int,
+    max_line_bytes: int,
+    workers: int = 1,
+    worth_workers: int = WORTH_WORKERS,
 ) -> AsyncGenerator[Judged, None]:
-    """Yield what becomes of each line of the sources, a block at a time.
+    """Yield what becomes of each line of the sources, a block at a time, in order.
 
+    With several `workers`, where there is so much to read that it is worth starting them, they judge while we read on.
     A compressed file that ends in the middle gives its complete lines; the torn one is rejected.
 
     Raises:
         InputError: an input cannot be read, or ended in the middle. What came before it was yielded.
+        WorkerError: a worker was lost.
     """
+    async with AsyncExitStack() as stack:
+        bench: Bench = Alone(decoder)
+        if workers > 1 and _much(sources, worth_workers):
+            bench = Together(decoder, await stack.enter_async_context(open_crew(workers, decoder.rules)))
+        cuts = await stack.enter_async_context(aclosing(_cut_sources(sources, block_bytes, max_line_bytes)))
+        async for judged in _judge_in_order(cuts, bench):
+            yield judged
+
+
+def _much(sources: Iterable[Source], worth: int) -> bool:
+    """Tell whether there is much to judge; what comes from a pipe may be."""
+    sizes = [source.input.size for source in sources if not source.letters]
+    return sum(sizes) >= worth or 0 in sizes
+
+
+async def _judge_in_order(cuts: AsyncGenerator[Cut, None], bench: Bench) -> AsyncGenerator[Judged, None]:
+    """Yield what becomes of blocks in their order, a few of them begun ahead."""
+    begun: deque[tuple[Cut, Answer | None]] = deque()
+    failure: InputError | None = None
+    reading = True
+    while reading or begun:
+        if reading and len(begun) <= bench.ahead:
+            try:
+                cut = await anext(cuts, None)
+            except InputError as error:  # what was read before it is judged first
+                failure, cut = error, None
+            if cut is None:
+                reading = False
+            else:
+                begun.append((cut, bench.begin(cut)))
+            continue
+        cut, answer = begun.popleft()
+        yield Judged(await bench.finish(cut, answer), cut.bytes_read, cut.place, cut.crc)
+        # A block in the page cache comes without waiting: let the others have their turn.
+        await anyio.lowlevel.checkpoint()
+    if failure is not None:
+        raise failure
+
+
+async def _cut_sources(sources: Iterable[Source], block_bytes: int, max_line_bytes: int) -> AsyncGenerator[Cut, None]:
     for source in sources:
-        async with aclosing(_judge_source(source, decoder, block_bytes, max_line_bytes)) as judged_blocks:
-            async for judged in judged_blocks:
-                yield judged
+        async with aclosing(_cut_source(source, block_bytes, max_line_bytes)) as cuts:
+            async for cut in cuts:
+                yield cut
 
 
-async def _judge_source(
-    source: Source, decoder: Decoder, block_bytes: int, max_line_bytes: int
-) -> AsyncGenerator[Judged, None]:
-    name, offset = source.name, source.start.offset
-    judge = partial(judge_letters, decoder) if source.letters else decoder.judge_all
+async def _cut_source(source: Source, block_bytes: int, max_line_bytes: int) -> AsyncGenerator[Cut, None]:
+    offset = source.start.offset
     lines = LineSplitter(
         max_line_bytes=_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
         number=source.start.line,
@@ -97,54 +231,42 @@ async def _judge_source(
         unfinished=source.unfinished,
     )
     prefix = Prefix(offset=source.known[0], crc=source.known[1])
+
+    def cut(pieces: Sequence[Run | Line], bytes_read: int, *, torn: bool = False) -> Cut:
+        return Cut(source, pieces, bytes_read, Place(source.number, lines.number, lines.offset), prefix.crc, torn)
+
     try:
         async with aclosing(read_blocks(source.input, block_bytes=block_bytes, start=offset)) as blocks:
             async for block in blocks:
-                for portion in _portions(block):
-                    prefix.feed(offset, portion)
-                    offset += len(portion)
-                    judgements = judge(lines.cut(portion), name, source.number)
-                    yield Judged(judgements, len(portion), Place(source.number, lines.number, lines.offset), prefix.crc)
-                    # A block in the page cache comes without waiting: let the others have their turn.
-                    await anyio.lowlevel.checkpoint()
+                for piece in _in_pieces(block):
+                    prefix.feed(offset, piece)
+                    offset += len(piece)
+                    yield cut(lines.cut(piece), len(piece))
     except Truncated as error:
-        torn = [_torn(line, name) for line in lines.flush()]
-        yield Judged(torn, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
+        yield cut(lines.flush(), 0, torn=True)
         raise InputError(
             "the compressed file ends in the middle",
             operation="read the export",
-            place=name,
+            place=source.name,
             hint="copy or export it again; its complete lines have been dealt with",
         ) from error
     if offset < source.input.size and is_plain_file(source.input):
-        torn = [_torn(line, name) for line in lines.flush()]
-        yield Judged(torn, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
+        yield cut(lines.flush(), 0, torn=True)
         raise InputError(
             f"the export had {source.input.size} bytes at the start, and ends after {offset}",
             operation="read the export",
-            place=name,
+            place=source.name,
             hint="somebody cut it while it was read: restore it, then start again",
         )
     prefix.finish()
-    last = judge(lines.flush(), name, source.number)
-    yield Judged(last, 0, Place(source.number, lines.number, lines.offset), prefix.crc)
+    yield cut(lines.flush(), 0)
 
 
-def _portions(block: bytes) -> Sequence[bytes]:
-    """Cut a block of very many lines: each is some hundred bytes here, however short, and takes its time."""
-    if block.count(b"\n") <= _MANY_LINES:
-        return (block,)
-    return [block[start : start + _PORTION] for start in range(0, len(block), _PORTION)]
-
-
-def _torn(line: Line, file: str) -> Rejected:
-    return Rejected(
-        file=file,
-        line=line.number,
-        offset=line.offset,
-        length=line.length,
-        reason=Reason.TRUNCATED_INPUT,
-        field="",
-        message="the export ends within this line",
-        raw=line.body,
-    )
+def _in_pieces(block: bytes) -> Iterator[bytes]:
+    """Yield a block whole, or cut where it has very many lines."""
+    if block.count(b"\n") <= MOST_LINES:
+        yield block
+    else:
+        middle = len(block) // 2
+        yield from _in_pieces(block[:middle])
+        yield from _in_pieces(block[middle:])

@@ -61,6 +61,7 @@ class Phase:
         hand_off: int,
         block_bytes: int,
         max_line_bytes: int,
+        workers: int = 1,
     ) -> None:
         """Join the parts; the numbers are the settings of the same names. `packer` is the account's, too.
 
@@ -71,7 +72,7 @@ class Phase:
         self._burial, self._isolator, self._refusals, self._suspected = burial, isolator, refusals, suspected
         self._brake, self._clock, self._observer = brake, clock, observer
         self._uploaders, self._hand_off = uploaders, hand_off
-        self._block_bytes, self._max_line_bytes = block_bytes, max_line_bytes
+        self._block_bytes, self._max_line_bytes, self._workers = block_bytes, max_line_bytes, workers
         self.input_error: InputError | None = None
         self._largest_accepted = 0
         """The largest body the server has taken, in bytes."""
@@ -123,7 +124,11 @@ class Phase:
 
     async def _read(self, batches: MemoryObjectSendStream[Parcel]) -> None:
         judged_blocks = judge_sources(
-            self._sources, self._decoder, block_bytes=self._block_bytes, max_line_bytes=self._max_line_bytes
+            self._sources,
+            self._decoder,
+            block_bytes=self._block_bytes,
+            max_line_bytes=self._max_line_bytes,
+            workers=self._workers,
         )
         try:
             async with aclosing(judged_blocks) as blocks:

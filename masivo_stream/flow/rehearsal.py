@@ -10,6 +10,7 @@ from masivo_stream.core.pack import Packer
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.source import Input
+from masivo_stream.edges.workers.crew import cores
 from masivo_stream.flow.judge import Source, judge_sources, make_decoder
 from masivo_stream.flow.roster import Roster
 from masivo_stream.model.batch import Batch
@@ -80,6 +81,7 @@ class Rehearsal:
             self._decoder,
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
+            workers=self._settings.upload.workers or cores(),
         )
         try:
             async with aclosing(blocks) as judged_blocks:

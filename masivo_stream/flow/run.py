@@ -177,6 +177,7 @@ class Run:
             hand_off=self._settings.upload.hand_off,
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
+            workers=self._settings.upload.workers or 1,
         )
 
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:

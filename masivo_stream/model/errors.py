@@ -71,6 +71,12 @@ class StorageError(MasivoStreamError):
     exit_code = ExitCode.OUTAGE
 
 
+class WorkerError(MasivoStreamError):
+    """A process that judges lines for us was lost, or cannot be started. What has a fate keeps it; start again."""
+
+    exit_code = ExitCode.OUTAGE
+
+
 class BugError(MasivoStreamError):
     """We are wrong: the figures do not close, or the server calls a request malformed."""
 

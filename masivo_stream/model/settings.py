@@ -54,6 +54,9 @@ class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Requests in flight. Two, so that one slow answer does not hold up the next slot."""
     hand_off: Count = 2
     """Batches that wait between packing and sending; back-pressure beyond."""
+    workers: Annotated[int, Meta(ge=0, le=64)] = 0
+    """Processes that judge lines, if there are several; 0: as many as there is use for. That is one, this one, where
+    requests are waited for, and as many as there are cores where nothing is sent."""
     look_ahead: Annotated[int, Meta(ge=1, le=4096)] = 16
     """Batches' worth of transactions held back to find combinations that fill a request exactly; bounds memory.
 

@@ -1,0 +1,1 @@
+"""Processes beside ours that judge lines: `crew` is our end, `process` is theirs."""

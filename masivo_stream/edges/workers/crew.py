@@ -1,0 +1,194 @@
+"""Our end: start the workers, put questions to them in turns, collect their answers.
+
+Answers are collected by the event loop itself, whatever the flow waits for: so a worker is never stuck with an answer
+nobody takes while we are stuck with a question it does not take. How many questions are under way at once is the
+asker's business, and bounds the memory.
+
+A worker is a process of its own, in a session of its own (Ctrl-C is the parent's to answer), with our environment but
+for the secrets. What was asked of one that dies is lost, and nothing else: it is the asker who knows what has a fate.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from masivo_stream.core.decode import Rules
+from masivo_stream.edges.workers.frames import HEAD_BYTES, head, length
+from masivo_stream.model.errors import WorkerError
+
+_START = "import sys; sys.path[:] = sys.argv[1:]; from masivo_stream.edges.workers.process import serve; serve()"
+_SECRETS = frozenset({"MASIVO_API_KEY", "MASIVO_TOKEN"})
+_SOCKET_BYTES = 1 << 20
+"""Asked of the kernel for a socket: a whole block goes in without waiting, as far as the system allows."""
+_GRACE = 5.0
+"""Seconds a worker may take to end once its socket is closed: it finishes the block it is at."""
+
+
+class Answer:
+    """An answer that may not have come yet."""
+
+    def __init__(self) -> None:
+        """Nothing has come."""
+        self._come = anyio.Event()
+        self._content: bytes | None = None
+
+    def give(self, content: bytes | None) -> None:
+        """Take what has come, None for that nothing will."""
+        self._content = content
+        self._come.set()
+
+    async def get(self) -> bytes:
+        """Return it.
+
+        Raises:
+            WorkerError: its worker has died.
+        """
+        await self._come.wait()
+        if self._content is None:
+            raise WorkerError(
+                "a process that judges lines has ended unexpectedly",
+                operation="judge lines",
+                hint="was it killed, or memory short? Start again with the same command, perhaps with fewer --workers",
+            )
+        return self._content
+
+
+class _Link(asyncio.Protocol):
+    """The socket to one worker."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._waiting: deque[Answer] = deque()
+        self._received = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream socket has
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        received = self._received
+        received += data
+        while len(received) >= HEAD_BYTES:
+            end = HEAD_BYTES + length(bytes(received[:HEAD_BYTES]))
+            if len(received) < end:
+                break
+            self._waiting.popleft().give(bytes(received[HEAD_BYTES:end]))
+            del received[:end]
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it was lost tells nothing
+        self._transport = None
+        while self._waiting:
+            self._waiting.popleft().give(None)
+
+    def send(self, frame: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(head(frame) + frame)
+
+    def ask(self, question: bytes) -> Answer:
+        answer = Answer()
+        if self._transport is None:
+            answer.give(None)
+        else:
+            self._waiting.append(answer)
+            self.send(question)
+        return answer
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Crew:
+    """Several workers. Open it with `open_crew`."""
+
+    def __init__(self, links: list[_Link]) -> None:
+        """Ask over `links`."""
+        self._links = links
+        self._asked = 0
+
+    def __len__(self) -> int:
+        """Return how many workers there are."""
+        return len(self._links)
+
+    def ask(self, question: bytes) -> Answer:
+        """Put a question to the worker whose turn it is; it answers in the order it was asked."""
+        link = self._links[self._asked % len(self._links)]
+        self._asked += 1
+        return link.ask(question)
+
+
+@asynccontextmanager
+async def open_crew(count: int, rules: Rules) -> AsyncIterator[Crew]:
+    """Start `count` workers that judge by `rules`; end them afterwards.
+
+    Raises:
+        WorkerError: they cannot be started.
+    """
+    links: list[_Link] = []
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        with anyio.CancelScope(shield=True):  # what is started is known, so that it can be ended
+            for _ in range(count):
+                link, process = await _start()
+                links.append(link)
+                processes.append(process)
+                link.send(msgspec.msgpack.encode(rules))
+        yield Crew(links)
+    finally:
+        for link in links:
+            link.close()
+        with anyio.CancelScope(shield=True):
+            for process in processes:
+                await anyio.to_thread.run_sync(_end, process)
+
+
+async def _start() -> tuple[_Link, subprocess.Popen[bytes]]:
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
+    with theirs:
+        try:
+            process = await anyio.to_thread.run_sync(_spawn, theirs)
+        except OSError as error:
+            ours.close()
+            raise WorkerError(
+                f"a process cannot be started: {error.strerror}",
+                operation="judge lines",
+                hint="ask for fewer --workers",
+            ) from error
+    ours.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    _, link = await asyncio.get_running_loop().create_connection(_Link, sock=ours)
+    return link, process
+
+
+def _spawn(theirs: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
+        [sys.executable, "-P", "-c", _START, *sys.path],
+        stdin=theirs.fileno(),
+        stdout=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name not in _SECRETS},
+        start_new_session=True,
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a worker whose socket is closed."""
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
