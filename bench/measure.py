@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 HERE = Path(__file__).parent
+FLOOD = [sys.executable, str(HERE / "flood.py")]
 CACHE = Path(tempfile.gettempdir()) / "masivo-bench"
 MEGA = 1e6
 KIBI = 1024

@@ -25,7 +25,6 @@ STALL = 10.0
 RECORDS = 200_000
 TIMES, LONG_BYTES = 4, 40e9
 MILLION = 1_000_000
-FLOOD = [sys.executable, str(measure.HERE / "flood.py")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,7 @@ def cases(flags: argparse.Namespace) -> list[Case]:
         return [measure.command(), "validate", "--customers", "-", "--state-dir", state, "--json", "--quiet"]
 
     def flood(sort: str, count: int) -> list[str]:
-        return [*FLOOD, sort, str(count)]
+        return [*measure.FLOOD, sort, str(count)]
 
     return [
         Case(name="events, a file", feed=["true"], argv=sending("events", str(export))),

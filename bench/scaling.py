@@ -1,19 +1,21 @@
 """Whether time grows as the number of records does, and the journal with it.
 
-    python bench/scaling.py [--up-to 1000000] [--rounds 3] [--kind events] [--flags="--uploaders 4"] [--short]
+    python bench/scaling.py [--up-to 1000000] [--rounds 3] [--kind events] [--tiny] [--flags="--uploaders 4"] [--short]
 
 Data: exports of 10,000, 30,000, 100,000, … customers, made once, kept in --cache; null sink on loopback, journal on.
 What one record takes is the start, and is taken off before the exponent is fitted (least squares of the logarithms):
 1 is linear. Rounds are interleaved, figures are medians. `--short` is one round, up to 100,000; for `--up-to 10000000`
---cache needs 20 GB (events).
+--cache needs 20 GB (events). `--tiny` are customers of one short line, from a pipe, made as they are read.
 """
 
 import argparse
 import math
 import shlex
 import statistics
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,14 +60,19 @@ class Size:
         return self.runs[0].stats["bodies"]
 
 
-def migrated(export: Path, kind: str, more: Sequence[str]) -> tuple[Run, int]:
-    """Migrate an export; return the run and the journal's bytes."""
+def migrated(feed: Sequence[str], kind: str, more: Sequence[str]) -> tuple[Run, int]:
+    """Migrate what a command writes; return the run and the journal's bytes."""
     with measure.sink() as sink, tempfile.TemporaryDirectory() as state:
-        run = measure.time_process(measure.migrate_argv(str(export), sink.url, state, *more, kind=kind))
+        feeding = subprocess.Popen(feed, stdout=subprocess.PIPE)
+        started = time.monotonic()
+        process = measure.start(measure.migrate_argv("-", sink.url, state, *more, kind=kind), stdin=feeding.stdout)
+        feeding.stdout.close()  # the command alone holds the pipe now
+        run = measure.finish(process, started)
+        feeding.wait()
         journal = sum(path.stat().st_size for path in Path(state).glob("journal.db*"))
         run = measure.with_stats(run, sink.stats())
     if run.code:
-        sys.exit(f"{export} ended with {run.code}")
+        sys.exit(f"{shlex.join(feed)}: ended with {run.code}")
     return run, journal
 
 
@@ -115,17 +122,22 @@ def main() -> None:
     parser.add_argument("--up-to", type=int, default=1_000_000, help="customers in the largest export")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each size")
     parser.add_argument("--kind", default="events", choices=["customers", "events", "transactions"])
+    parser.add_argument("--tiny", action="store_true", help="customers of one short line, kept nowhere")
     parser.add_argument("--flags", default="", help="further flags of migrate")
     parser.add_argument("--short", action="store_true", help="one round, up to 100,000")
     parser.add_argument("--cache", type=Path, default=measure.CACHE, help="where exports are kept")
     flags = parser.parse_args()
     rounds, up_to = (1, 100_000) if flags.short else (flags.rounds, flags.up_to)
-    print(f"{measure.machine()}\nmigrate --{flags.kind} {flags.flags}; {rounds} rounds\n")
-    exports = {count: measure.export(count, kind=flags.kind, cache=flags.cache) for count in sizes(up_to)}
+    kind = "customers" if flags.tiny else flags.kind
+    print(f"{measure.machine()}\nmigrate --{kind} {flags.flags}; {rounds} rounds\n")
+    if flags.tiny:
+        feeds = {count: [*measure.FLOOD, "customers", str(count)] for count in sizes(up_to)}
+    else:
+        feeds = {count: ["cat", str(measure.export(count, kind=kind, cache=flags.cache))] for count in sizes(up_to)}
     found: dict[int, Size] = {}
     for _ in range(rounds):
-        for count, path in exports.items():
-            run, journal = migrated(path, flags.kind, shlex.split(flags.flags))
+        for count, feed in feeds.items():
+            run, journal = migrated(feed, kind, shlex.split(flags.flags))
             earlier = found[count].runs if count in found else []
             found[count] = Size(runs=[*earlier, run], journal=journal)
     print(report(found))

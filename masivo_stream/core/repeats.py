@@ -10,8 +10,8 @@ Two different values share a digest with a probability of 2^-64 a pair: over ten
 remembered ones, less than one chance in a million that an innocent record is called a repeat.
 
 A sorted array has no empty slots, so a value costs little more than its eight bytes, and searching one is C's work
-(`bisect`). It is short, so that taking a value in moves a kilobyte at most. Its number is the digest's lowest bits:
-they need not be kept, and the age stands in their place.
+(`bisect`). It is short, so that taking a value in moves a kilobyte or two at most. Its number is the digest's lowest
+bits: they need not be kept, and the age stands in their place.
 """
 
 import hashlib
@@ -23,8 +23,9 @@ from itertools import compress
 from masivo_stream.model.reason import Reason
 
 _BITS = (1 << 64) - 1
-_BUCKET = 128
-"""Digests in a bucket when the capacity is reached, on average."""
+_BUCKET = 256
+"""Digests in a bucket when the capacity is reached, on average, at most; half of that at least. Not less: arrays up to
+512 bytes come from another pool than longer ones, which is not used again when they have grown out of it."""
 _AGE_BITS = 8
 _AGES = 1 << _AGE_BITS
 _STAMP = array("Q", [1]).tobytes().index(1)

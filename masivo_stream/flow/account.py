@@ -33,7 +33,7 @@ from masivo_stream.model.summary import KindSummary
 _READING_ORDER = attrgetter("source", "line")
 
 
-_MOST_DEAD_ROWS = 2000
+_MOST_DEAD_ROWS = 10_000
 """Dead letters that may wait for a note; it costs a wait for the disk, and half a kilobyte each to wait."""
 
 
