@@ -208,11 +208,19 @@ def _letter_is_right(audit, line, letter):
     if letter["status"] is None:
         least = min(ending.process.most_bytes for ending in audit.world.endings)
         return same and letter["reason"] == "too_large" and len(raw) > least - 16
-    said = any(
-        attempt.status == letter["status"] and attempt.entries == 1 and set(attempt.keys) == set(items)
-        for attempt in audit.world.server.attempts
-    )
+    said = _was_refused(audit.world.server.attempts, letter["status"], set(items))
     return same and said and letter["reason"] == ("too_large" if letter["status"] == 413 else "refused")
+
+
+def _was_refused(attempts, status, items):
+    """Tell whether items were refused alone; or together with others, of which all have arrived."""
+    arrived = {key for attempt in attempts if attempt.accepted for key in attempt.keys}
+    return any(
+        attempt.status == status
+        and items <= set(attempt.keys)
+        and (attempt.entries == 1 or (status != 413 and set(attempt.keys) - items <= arrived))
+        for attempt in attempts
+    )
 
 
 def doubts_agree(audit):

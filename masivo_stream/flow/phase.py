@@ -176,7 +176,7 @@ class Phase:
         async for parcel in batches:
             try:
                 if isinstance(parcel, Suspected):
-                    await self._take_apart(self._isolator.go_on(parcel))
+                    await self._go_on(parcel)
                     self.account.done_with(parcel.batch)
                 else:
                     await self._deliver(parcel)
@@ -201,6 +201,13 @@ class Phase:
                     await self._take_apart(self._isolator.isolate(batch, refused))
             case Halt() as halt:
                 raise halt_error(halt, f"batch {batch.id} of {self.kind}")
+
+    async def _go_on(self, suspected: Suspected) -> None:
+        """Go on where an earlier process ended; but not with bodies larger than they may be by now."""
+        if len(suspected.batch.body) > self._packer.target_bytes:
+            self.account.give_back(suspected.batch.entries)
+        else:
+            await self._take_apart(self._isolator.go_on(suspected))
 
     async def _take_apart(self, isolation: Awaitable[TooLargePart | None]) -> None:
         too_large = await isolation
