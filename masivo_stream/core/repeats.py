@@ -18,6 +18,7 @@ import hashlib
 import struct
 from array import array
 from bisect import bisect_left
+from collections import defaultdict
 from itertools import compress
 
 from masivo_stream.model.reason import Reason
@@ -41,7 +42,7 @@ class Repeats:
         """Start empty."""
         self._bits = max(_AGE_BITS, (capacity // _BUCKET).bit_length())
         self._mask = (1 << self._bits) - 1
-        self._buckets = [array("Q") for _ in range(1 << self._bits)]
+        self._buckets: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))  # thousands: made when needed
         self._limits = array("Q", bytes(8 << self._bits))
         """The length at which a bucket is looked through for what may be forgotten."""
         self._span = -(-capacity // _SPANS)
