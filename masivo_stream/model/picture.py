@@ -1,4 +1,4 @@
-"""The picture of a run under way: all that people and monitors are shown, in one value. Its JSON form is a fixed format.
+"""The picture of a run under way: all that people and monitors are shown, in one value. Its JSON form is fixed.
 
 It is folded from notices (`observe.picture`) and holds no value of a record: counts, positions, moments, names of kinds
 and reasons. Moments are Unix seconds (float, UTC), durations seconds, sizes bytes.
