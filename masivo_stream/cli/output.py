@@ -92,6 +92,11 @@ class LateLog:
         """Write what is of `level` or above; the arguments are those of `configure_log`."""
         self._level, self._form = level, form
 
+    def debug(self, event: str, **fields: object) -> None:
+        """Write what is read only when something is looked for."""
+        if self._level == "debug":
+            self._opened.debug(event, **fields)
+
     def info(self, event: str, **fields: object) -> None:
         """Write what is as it should be."""
         if self._level in {"debug", "info"}:

@@ -116,7 +116,12 @@ class Pacer:
     @property
     def horizon(self) -> float:
         """The seconds for which a departure counts: the longest window, stretched as far as it may be."""
-        return 2 * max((window.seconds for window in self._windows), default=0.0)
+        return 2 * self.longest
+
+    @property
+    def longest(self) -> float:
+        """The seconds of the longest window; 0.0 where there is none."""
+        return max((window.seconds for window in self._windows), default=0.0)
 
     @property
     def limited(self) -> bool:
@@ -231,6 +236,10 @@ class Pacer:
         known = beyond - bisect_right(self._flights, opens, key=lambda flight: flight.arrived)
         self._foreign[window] = max(0, allowance.limit - allowance.remaining - known)
         return self._foreign[window]
+
+    def moments(self, since: float) -> list[float]:
+        """Return when requests departed that may count still, after `since`, in ascending order."""
+        return sorted(flight.departed for flight in self._flights if flight.departed > since)
 
     def snapshot(self, now: float) -> PaceSnapshot:
         """Tell how the windows stand."""

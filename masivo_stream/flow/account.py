@@ -85,6 +85,11 @@ class Account:
         self._ended: float | None = None
 
     @property
+    def frontier(self) -> Place:
+        """The place up to which was read, by this process or an earlier one."""
+        return self._frontier
+
+    @property
     def waits_for_batches(self) -> bool:
         """Whether entries are in batches."""
         return bool(self._unsettled)

@@ -20,8 +20,8 @@ class Brake:
         """Let requests in flight finish for `drain_time` seconds."""
         self.work = anyio.CancelScope()
         self.cause: MasivoStreamError | None = None
-        self._clock = clock
-        self._drain_time = drain_time
+        self.clock = clock
+        self.drain_time = drain_time
         self._pulled = anyio.Event()
         self._flights: set[anyio.CancelScope] = set()
 
@@ -50,6 +50,6 @@ class Brake:
     async def drain(self) -> None:
         """Once pulled, wait for the drain time, then give up what is still in flight. Runs beside the work."""
         await self._pulled.wait()
-        await self._clock.sleep(self._drain_time)
+        await self.clock.sleep(self.drain_time)
         for scope in list(self._flights):
             scope.cancel()

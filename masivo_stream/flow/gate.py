@@ -17,11 +17,16 @@ from masivo_stream.core.allowance import read_allowance
 from masivo_stream.core.pace import UNSEEN, Correction, Pacer
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.quota import Lane, News
+from masivo_stream.flow.observer import Observer
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import OutageError, StorageError
+from masivo_stream.model.notices import QuotaUsed, ScopeUse, SlotAwaited
 
 _SIDE_BY_SIDE = 1024
 """Requests that may ask at once where there is no window: there is no order to keep then."""
+
+_TOLD_EVERY = 0.2
+"""Seconds between two notices of what is used, at least: each looks at all departures that count."""
 
 
 class Quota(Protocol):
@@ -111,6 +116,17 @@ class Scope:
         for number in news.withdrawn:
             self.pacer.withdraw(self._unanswered.pop(number))
 
+    def use(self, now: float) -> ScopeUse:
+        """Tell what is used of the windows."""
+        uses = self.pacer.snapshot(now).windows
+        return ScopeUse(
+            scope=self.lane.scope,
+            windows=tuple(use.window for use in uses),
+            ages=tuple(now - moment for moment in self.pacer.moments(now - self.pacer.longest)),
+            foreign=tuple(use.foreign for use in uses),
+            held=max(0.0, self.pacer.held_until - now),
+        )
+
 
 class Departure:
     """One request that leaves now."""
@@ -159,15 +175,19 @@ class Gate:
         ledger: Ledger | None = None,
         *,
         longest_hold: float = math.inf,
+        observer: Observer | None = None,
     ) -> None:
         """Let requests out that count in all of `scopes`; an answer's headers speak of the first one.
 
-        A hold that lasts longer than `longest_hold` seconds is not waited for, whoever was told of it.
+        A hold that lasts longer than `longest_hold` seconds is not waited for, whoever was told of it. `observer` is
+        told of waits, and of what is used.
         """
         self.scopes = tuple(scopes)
         self._clock = clock
         self._ledger = ledger or Ledger()
         self._longest_hold = longest_hold
+        self._observer = observer
+        self._told = -math.inf
         self._shared = [scope for scope in self.scopes if scope.pacer.limited]
         self._turn = anyio.Semaphore(1 if self._shared else _SIDE_BY_SIDE)
 
@@ -180,8 +200,10 @@ class Gate:
         """
         async with self._turn:
             while isinstance(slot := self._reserve(), float):
+                self._tell(slot)
                 await self._clock.sleep(slot)
             departure = Departure(self.scopes, self._clock, self._ledger, slot)
+            self._tell()
         try:
             yield departure
         finally:
@@ -203,6 +225,19 @@ class Gate:
             return max(held_until - now, *(scope.pacer.reserve(now) for scope in self.scopes))
 
         return self._ledger.reserve([scope.lane for scope in self._shared], decide)
+
+    def _tell(self, wait: float = 0.0) -> None:
+        if self._observer is None:
+            return
+        now = self._clock.now()
+        if wait:
+            earliest = max(scope.pacer.earliest(now) for scope in self.scopes)
+            self._observer.notify(SlotAwaited(seconds=max(wait, earliest - now)))
+        if 0 < wait < _TOLD_EVERY:
+            return  # what departs then is to be told of, and was not told too recently
+        if self._shared and now - self._told >= _TOLD_EVERY:
+            self._told = now
+            self._observer.notify(QuotaUsed(scopes=tuple(scope.use(now) for scope in self._shared)))
 
     def hold(self, seconds: float) -> None:
         """Let nothing leave for a while, in any of the scopes."""

@@ -18,6 +18,7 @@ from masivo_stream.flow.run import Run
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.notices import RunEnded
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 
@@ -150,6 +151,7 @@ async def _go(
             write_report(state, summary)
         except StorageError as error:  # the run is over: what became of it is told all the same
             summary = run.summary(error)
+        told.notify(RunEnded(summary=summary))
     return summary
 
 

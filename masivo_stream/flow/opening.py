@@ -138,7 +138,7 @@ def open_account(
         else:
             if others:
                 observer.notify(AccountShared())
-        yield make_gates(settings, clock, quota, lost)
+        yield make_gates(settings, clock, quota, lost, observer)
 
 
 def make_gates(
@@ -146,13 +146,14 @@ def make_gates(
     clock: Clock,
     quota: Quota | None = None,
     lost: Callable[[StorageError], None] = lambda _: None,
+    observer: Observer | None = None,
 ) -> Gates:
-    """Return the gates the settings ask for; `lost` is told when `quota` fails."""
+    """Return the gates the settings ask for; `lost` is told when `quota` fails, `observer` what happens at them."""
     limits, ledger = settings.limits, Ledger(quota, lost)
     general = Scope("general", Pacer(limits.general_limit))
 
     def gate(*scopes: Scope) -> Gate:
-        return Gate((*scopes, general), clock, ledger, longest_hold=limits.longest_hold)
+        return Gate((*scopes, general), clock, ledger, longest_hold=limits.longest_hold, observer=observer)
 
     if limits.scope == "account":
         migration = gate(Scope("migration", Pacer(limits.limit)))

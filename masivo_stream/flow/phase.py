@@ -19,6 +19,7 @@ from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.burial import Burial
+from masivo_stream.flow.extent import Extent
 from masivo_stream.flow.isolator import Isolator, Suspected, TooLargePart
 from masivo_stream.flow.judge import Source, judge_sources
 from masivo_stream.flow.observer import Observer
@@ -62,10 +63,11 @@ class Phase:
         block_bytes: int,
         max_line_bytes: int,
         workers: int = 1,
+        extent: Extent | None = None,
     ) -> None:
         """Join the parts; the numbers are the settings of the same names. `packer` is the account's, too.
 
-        `suspected` is what isolation is to go on with.
+        `suspected` is what isolation is to go on with, `extent` that of all sources, also of those done with.
         """
         self.account, self.kind, self._sources = account, account.kind, sources
         self._decoder, self._packer, self._delivery = decoder, packer, delivery
@@ -78,7 +80,7 @@ class Phase:
         """The largest body the server has taken, in bytes."""
         self._changed = anyio.Event()
         self._told = clock.now()
-        self._bytes_read = 0
+        self._extent = extent or Extent(sources)
 
     @property
     def target_bytes(self) -> int:
@@ -133,7 +135,6 @@ class Phase:
         try:
             async with aclosing(judged_blocks) as blocks:
                 async for judged in blocks:
-                    self._bytes_read += judged.bytes_read
                     self.account.sort(judged)
                     if self.account.owes_the_journal:
                         await self.account.note()
@@ -241,4 +242,5 @@ class Phase:
         if now - self._told >= PROGRESS_EVERY:
             self._told = now
             figures = self.account.figures()
-            self._observer.notify(Progressed(kind=self.kind, figures=figures, bytes_read=self._bytes_read))
+            read = self._extent.before(self.account.frontier)
+            self._observer.notify(Progressed(kind=self.kind, figures=figures, bytes_read=read))

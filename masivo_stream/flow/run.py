@@ -1,6 +1,6 @@
 """One run over a state directory: the kinds in their order, a wait between them, an ordered end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 from masivo_stream.core.pack import Packer
@@ -15,6 +15,7 @@ from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.burial import Burial
 from masivo_stream.flow.conclude import agrees, conclude, stand
+from masivo_stream.flow.extent import Extent
 from masivo_stream.flow.isolator import Isolator, Suspected
 from masivo_stream.flow.judge import Source, make_decoder
 from masivo_stream.flow.missing import Missing
@@ -31,6 +32,7 @@ from masivo_stream.flow.visible import wait_until_visible
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
+from masivo_stream.model.notices import Ahead, RunStarted
 from masivo_stream.model.progress import Resume, Suspects
 from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Settings
@@ -69,6 +71,7 @@ class Run:
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
+        self._observer.notify(RunStarted(kinds=tuple(self._ahead())))
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
             resume = self._journal.resume(kind)
             with ExitStack() as files:
@@ -80,6 +83,20 @@ class Run:
                 raise phase.input_error
             if following is not None and (phase.account.last_accepted or not resume.visible):
                 await self._wait_until_visible(kind, phase)
+
+    def _ahead(self) -> Iterator[Ahead]:
+        stood = stand(self._journal)
+        for kind, sources in self._sources.items():
+            known, extent = self._journal.consumed(kind), Extent(sources)
+            yield Ahead(
+                kind=kind,
+                files=len(sources),
+                size=extent.size,
+                bytes_read=sum(
+                    known[source.number][0] - source.begin.offset for source in sources if source.number in known
+                ),
+                figures=stood.get(kind.value, KindSummary()),
+            )
 
     async def _wait_until_visible(self, kind: Kind, phase: Phase) -> None:
         accepted, accepted_at = list(phase.account.last_accepted), phase.account.accepted_at
@@ -178,6 +195,7 @@ class Run:
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
             workers=self._settings.upload.workers or 1,
+            extent=Extent(self._sources[kind]),
         )
 
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:

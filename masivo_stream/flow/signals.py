@@ -9,6 +9,7 @@ from anyio.abc import TaskStatus
 
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.pulse import pulse
 from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
 from masivo_stream.model.notices import Stopping
 
@@ -22,6 +23,7 @@ async def work_under(
     """
     async with anyio.create_task_group() as beside:
         beside.start_soon(brake.drain)
+        beside.start_soon(pulse, brake.clock, observer)
         if handle_signals:
             await beside.start(obey_signals, brake, observer)  # before any work: a signal finds them listening
         with brake.work:
@@ -49,5 +51,5 @@ async def obey_signals(
                     os._exit(ExitCode.INTERRUPTED)  # as after kill -9; nothing that matters waits for an orderly end
                 continue
             code = ExitCode.INTERRUPTED if received is signal.SIGINT else ExitCode.TERMINATED
-            observer.notify(Stopping(why=received.name, in_flight=brake.in_flight))
+            observer.notify(Stopping(why=received.name, in_flight=brake.in_flight, drain_time=brake.drain_time))
             brake.pull(Interrupted(received.name, code))

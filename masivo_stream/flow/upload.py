@@ -33,7 +33,7 @@ from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import BugError, DeniedError, ExitCode, MasivoStreamError, OutageError
-from masivo_stream.model.notices import BatchSent, BatchWaits, QuotaCorrected
+from masivo_stream.model.notices import BatchDeparted, BatchSent, BatchWaits, QuotaCorrected
 from masivo_stream.model.outcome import Accepted, Outcome, Refused, Throttled, Unauthorized
 
 
@@ -136,6 +136,7 @@ class Delivery:
 
         landed: list[Attempt] = []
         with self._brake.flight():
+            self._observer.notify(BatchDeparted(kind=batch.kind, batch=batch.id, in_flight=self._brake.in_flight))
             landed.append(await self._sender.send(self._contract.kind, batch.body, token, left))
         if sent:
             self._tally.sent(len(batch.body))
@@ -180,6 +181,7 @@ class Delivery:
                 outcome=_word(outcome),
                 seconds=seconds,
                 remark=outcome.remark if isinstance(outcome, Accepted) else getattr(outcome, "why", ""),
+                in_flight=self._brake.in_flight,
             )
         )
 

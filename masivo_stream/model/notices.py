@@ -6,7 +6,32 @@ No notice holds a value of a record: positions, counts, ids of batches, duration
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.window import Window
+
+
+class Ahead(Struct, frozen=True, kw_only=True):
+    """A kind that a run is to migrate, as it stands when the run begins."""
+
+    kind: Kind
+    files: int
+    size: int
+    """Bytes of text in its exports; 0 where that is not known (compressed, standard input)."""
+    bytes_read: int = 0
+    """How many of them earlier processes have read."""
+    figures: KindSummary = KindSummary()
+
+
+class RunStarted(Struct, frozen=True, kw_only=True):
+    """A run begins: these kinds, in this order."""
+
+    kinds: tuple[Ahead, ...]
+
+
+class RunEnded(Struct, frozen=True, kw_only=True):
+    """A run is over, one way or another."""
+
+    summary: Summary
 
 
 class PhaseStarted(Struct, frozen=True, kw_only=True):
@@ -16,6 +41,41 @@ class PhaseStarted(Struct, frozen=True, kw_only=True):
     files: int
     size: int
     """Bytes in the files as they lie on disk; 0 where that is not known (standard input)."""
+
+
+class SlotAwaited(Struct, frozen=True, kw_only=True):
+    """A request waits for the account's windows."""
+
+    seconds: float
+    """Until it may leave, as far as that is known."""
+
+
+class ScopeUse(Struct, frozen=True, kw_only=True):
+    """What is used of one scope's windows, whoever used it."""
+
+    scope: str
+    windows: tuple[Window, ...]
+    ages: tuple[float, ...]
+    """How many seconds ago requests departed that count still, the oldest first."""
+    foreign: tuple[int, ...]
+    """By window: requests the server counts beside them."""
+    held: float = 0.0
+    """Seconds for which nothing departs, whatever the windows say."""
+
+
+class QuotaUsed(Struct, frozen=True, kw_only=True):
+    """Something was used of the account's windows: sent at most five times a second."""
+
+    scopes: tuple[ScopeUse, ...]
+
+
+class BatchDeparted(Struct, frozen=True, kw_only=True):
+    """A request is about to leave."""
+
+    kind: Kind
+    batch: str
+    in_flight: int
+    """Requests under way, with this one."""
 
 
 class BatchSent(Struct, frozen=True, kw_only=True):
@@ -29,6 +89,8 @@ class BatchSent(Struct, frozen=True, kw_only=True):
     outcome: str
     seconds: float
     remark: str = ""
+    in_flight: int = 0
+    """Requests under way, without this one."""
 
 
 class BatchWaits(Struct, frozen=True, kw_only=True):
@@ -89,6 +151,7 @@ class Progressed(Struct, frozen=True, kw_only=True):
     kind: Kind
     figures: KindSummary
     bytes_read: int
+    """Bytes of text before the place up to which its exports were read, by this process or an earlier one."""
 
 
 class PhaseEnded(Struct, frozen=True, kw_only=True):
@@ -103,6 +166,14 @@ class Stopping(Struct, frozen=True, kw_only=True):
 
     why: str
     in_flight: int
+    drain_time: float = 0.0
+    """Seconds for which those are awaited at most."""
+
+
+class LoopStalled(Struct, frozen=True, kw_only=True):
+    """The event loop was not free for others for longer than ever before in this run."""
+
+    seconds: float
 
 
 class AccountShared(Struct, frozen=True, kw_only=True):
@@ -126,7 +197,11 @@ class LettersTaken(Struct, frozen=True, kw_only=True):
 
 
 Notice = (
-    PhaseStarted
+    RunStarted
+    | PhaseStarted
+    | SlotAwaited
+    | QuotaUsed
+    | BatchDeparted
     | BatchSent
     | BatchWaits
     | RecordIsolated
@@ -140,4 +215,6 @@ Notice = (
     | AccountShared
     | AccountUnguarded
     | LettersTaken
+    | LoopStalled
+    | RunEnded
 )

@@ -39,10 +39,12 @@ class PhasePicture(Struct, frozen=True, kw_only=True):
     state: PhaseState = "ahead"
     figures: KindSummary = KindSummary()
     size: int = 0
-    """Bytes in its files; 0 where that is not known."""
+    """Bytes of text in its exports; 0 where that is not known (compressed, standard input)."""
     bytes_read: int = 0
     requests_needed: int | None = None
     """Requests the whole export will take, reckoned from what was read of it; None where nothing is known yet."""
+    ends_at: float | None = None
+    """When the last of them leaves at the account's limits, for the kind at work; None where that is not known."""
     probes: tuple[int, int] | None = None
     """Probes seen and sent, while effects are awaited."""
 

@@ -1,20 +1,28 @@
 """Notices as log events: one line a batch, one an anomaly, none a record. The event names are constant (see README)."""
 
+from collections.abc import Iterator
 from typing import Protocol, assert_never
 
 from masivo_stream.model.notices import (
     AccountShared,
     AccountUnguarded,
+    BatchDeparted,
     BatchSent,
     BatchWaits,
     LettersTaken,
     LimitLearned,
+    LoopStalled,
     Notice,
     PhaseEnded,
     PhaseStarted,
     Progressed,
     QuotaCorrected,
+    QuotaUsed,
     RecordIsolated,
+    RunEnded,
+    RunStarted,
+    ScopeUse,
+    SlotAwaited,
     Stopping,
     Visible,
     WaitingVisible,
@@ -22,7 +30,11 @@ from masivo_stream.model.notices import (
 from masivo_stream.model.summary import KindSummary
 
 EVENTS = (
+    "run_started",
     "phase_started",
+    "slot_awaited",
+    "quota_used",
+    "batch_departed",
     "batch_sent",
     "batch_waits",
     "record_isolated",
@@ -36,6 +48,8 @@ EVENTS = (
     "account_shared",
     "account_unguarded",
     "letters_taken",
+    "loop_stalled",
+    "run_ended",
 )
 """All event names a run may log."""
 
@@ -45,6 +59,10 @@ PROGRESS_EVERY = 60.0
 
 class Log(Protocol):
     """Where lines go: structlog's loggers, for one."""
+
+    def debug(self, event: str, **fields: object) -> object:
+        """Write what is read only when something is looked for."""
+        ...
 
     def info(self, event: str, **fields: object) -> object:
         """Write what is as it should be."""
@@ -66,9 +84,17 @@ class LogObserver:
     def notify(self, notice: Notice) -> None:  # noqa: C901, PLR0912 - one case a notice
         """Write one line, or none."""
         match notice:
+            case RunStarted(kinds=kinds):
+                self._log.info("run_started", kinds=[ahead.kind for ahead in kinds])
             case PhaseStarted(kind=kind, files=files, size=size):
                 self._progress_at = PROGRESS_EVERY
                 self._log.info("phase_started", kind=kind, files=files, bytes=size)
+            case SlotAwaited(seconds=seconds):
+                self._log.debug("slot_awaited", seconds=round(seconds, 3))
+            case QuotaUsed(scopes=scopes):
+                self._log.debug("quota_used", windows=[word for scope in scopes for word in _windows(scope)])
+            case BatchDeparted(kind=kind, batch=batch, in_flight=in_flight):
+                self._log.debug("batch_departed", kind=kind, batch=batch, in_flight=in_flight)
             case BatchSent():
                 self._batch_sent(notice)
             case BatchWaits(kind=kind, batch=batch, why=why, seconds=seconds):
@@ -99,6 +125,10 @@ class LogObserver:
                 write = self._log.warning if ignored else self._log.info
                 more = {"ignored": ignored} if ignored else {}
                 write("letters_taken", kind=kind, letters=letters, mended=mended, **more)
+            case LoopStalled(seconds=seconds):
+                self._log.info("loop_stalled", seconds=round(seconds, 3))
+            case RunEnded(summary=summary):
+                self._log.info("run_ended", outcome=summary.outcome, exit_code=summary.exit_code)
             case _:
                 assert_never(notice)
 
@@ -115,6 +145,11 @@ class LogObserver:
             seconds=round(sent.seconds, 3),
             **({"remark": sent.remark} if sent.remark else {}),
         )
+
+
+def _windows(use: ScopeUse) -> Iterator[str]:
+    for window in use.windows:
+        yield f"{use.scope} {sum(age < window.seconds for age in use.ages)} of {window}"
 
 
 def _figures(figures: KindSummary) -> dict[str, int | float]:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import anyio
 import pytest
+from fakes import Remembering
 
 from masivo_stream.core.pace import Pacer
 from masivo_stream.edges.clock import FakeClock
@@ -12,6 +13,7 @@ from masivo_stream.edges.quota import open_quota
 from masivo_stream.flow.gate import Gate, Ledger, Scope
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import OutageError, StorageError
+from masivo_stream.model.notices import QuotaUsed, SlotAwaited
 from masivo_stream.model.window import Window
 
 ACCEPTED = Answer(status=201)
@@ -171,3 +173,23 @@ async def test_a_hold_too_long_to_wait_for_outlives_its_process(tmp_path):
                 pass
         clock.advance(2000)
         assert (await depart_many(clock, gate, 1))[0] >= 6000
+
+
+async def test_waits_and_what_is_used_are_told():
+    """Each wait with how long it is, and what counts in the windows, at most five times a second."""
+    clock, memory = FakeClock(), Remembering()
+    await depart_many(clock, gate_of(clock, Window(1, 5.0), Window(9, 60.0), observer=memory), 3)
+    waits = [notice.seconds for notice in memory.notices if isinstance(notice, SlotAwaited)]
+    used = [notice.scopes[0] for notice in memory.notices if isinstance(notice, QuotaUsed)]
+    assert min(waits) > 0
+    assert max(waits) < 5.1
+    assert [len(use.ages) for use in used if use.ages[-1] == 0.0] == [1, 2, 3]
+    assert used[-1].windows == (Window(1, 5.0), Window(9, 60.0))
+    assert 10.0 <= used[-1].ages[0] <= 10.2
+
+
+async def test_where_there_is_no_window_nothing_is_told():
+    """There is nothing to wait for, nor to use."""
+    clock, memory = FakeClock(), Remembering()
+    await depart_many(clock, gate_of(clock, observer=memory), 3)
+    assert memory.notices == []

@@ -11,21 +11,30 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import (
     AccountShared,
     AccountUnguarded,
+    Ahead,
+    BatchDeparted,
     BatchSent,
     BatchWaits,
     LettersTaken,
     LimitLearned,
+    LoopStalled,
     Notice,
     PhaseEnded,
     PhaseStarted,
     Progressed,
     QuotaCorrected,
+    QuotaUsed,
     RecordIsolated,
+    RunEnded,
+    RunStarted,
+    ScopeUse,
+    SlotAwaited,
     Stopping,
     Visible,
     WaitingVisible,
 )
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.window import Window
 from masivo_stream.observe.log import EVENTS, PROGRESS_EVERY, LogObserver
 
 EVENTS_KIND = Kind.EVENTS
@@ -76,8 +85,27 @@ def logged(*notices):
 
 CASES = [
     (
+        RunStarted(kinds=(Ahead(kind=EVENTS_KIND, files=2, size=99),)),
+        {"event": "run_started", "level": "info", "kinds": ["events"]},
+    ),
+    (
         PhaseStarted(kind=EVENTS_KIND, files=2, size=99),
         {"event": "phase_started", "level": "info", "kind": "events", "files": 2, "bytes": 99},
+    ),
+    (SlotAwaited(seconds=3.20049), {"event": "slot_awaited", "level": "debug", "seconds": 3.2}),
+    (
+        QuotaUsed(
+            scopes=(
+                ScopeUse(
+                    scope="migration", windows=(Window(1, 5.0), Window(9, 3600.0)), ages=(7.0, 0.0), foreign=(0, 0)
+                ),
+            )
+        ),
+        {"event": "quota_used", "level": "debug", "windows": ["migration 1 of 1/5s", "migration 2 of 9/h"]},
+    ),
+    (
+        BatchDeparted(kind=EVENTS_KIND, batch="b1", in_flight=2),
+        {"event": "batch_departed", "level": "debug", "kind": "events", "batch": "b1", "in_flight": 2},
     ),
     (
         sent(),
@@ -152,6 +180,11 @@ CASES = [
     (
         LettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),
         {"event": "letters_taken", "level": "warning", "kind": "events", "letters": 3, "mended": 1, "ignored": "x"},
+    ),
+    (LoopStalled(seconds=0.25049), {"event": "loop_stalled", "level": "info", "seconds": 0.25}),
+    (
+        RunEnded(summary=Summary(outcome="complete", exit_code=0, kinds={}, closes=True)),
+        {"event": "run_ended", "level": "info", "outcome": "complete", "exit_code": 0},
     ),
 ]
 

@@ -1,0 +1,33 @@
+"""The pulse: how long the event loop was not free, which is how much later than asked a short sleep wakes.
+
+It beats beside a run in real time only. Where time is a number that jumps (in tests and simulations) nothing can be
+late, and a beat every 50 ms would be all that ever happens.
+"""
+
+from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.flow.observer import Observer
+from masivo_stream.model.notices import LoopStalled
+
+BEAT = 0.05
+"""Seconds between two looks: 20 timers a second cost nothing that can be measured."""
+
+STALL = 0.1
+"""Seconds of delay below which it is no stall: a busy machine takes as long to give a process its turn."""
+
+
+async def pulse(clock: Clock, observer: Observer) -> None:
+    """Beat, if `clock` is the machine's. Runs beside the work: cancel it."""
+    if isinstance(clock, SystemClock):
+        await beat(clock, observer)
+
+
+async def beat(clock: Clock, observer: Observer) -> None:
+    """Tell of each stall that is longer than all before. Never returns."""
+    longest = STALL
+    while True:
+        began = clock.now()
+        await clock.sleep(BEAT)
+        late = clock.now() - began - BEAT
+        if late > longest:
+            longest = late
+            observer.notify(LoopStalled(seconds=late))

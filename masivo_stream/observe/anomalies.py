@@ -1,0 +1,52 @@
+"""What of the notices somebody should know, in a sentence each, under the name the log has for it."""
+
+from masivo_stream.core.printable import printable
+from masivo_stream.model.duration import duration
+from masivo_stream.model.notices import (
+    AccountShared,
+    AccountUnguarded,
+    BatchSent,
+    BatchWaits,
+    LettersTaken,
+    LimitLearned,
+    LoopStalled,
+    Notice,
+    QuotaCorrected,
+    RecordIsolated,
+    Stopping,
+)
+
+
+def anomaly(notice: Notice) -> tuple[str, str] | None:
+    """Return event and text of what is not as it should be; None for all else."""
+    found = _tell(notice)
+    return (found[0], printable(found[1])) if found else None
+
+
+def _tell(notice: Notice) -> tuple[str, str] | None:  # noqa: C901 - one case a notice
+    match notice:
+        case BatchSent(outcome="accepted", remark=""):
+            return None
+        case BatchSent(kind=kind, batch=batch, outcome=outcome, remark=remark):
+            return "batch_sent", f"{kind}: batch {batch} {outcome}{f': {remark}' if remark else ''}"
+        case BatchWaits(kind=kind, batch=batch, why=why, seconds=seconds):
+            return "batch_waits", f"{kind}: batch {batch} is {why}, again in {duration(seconds)}"
+        case RecordIsolated(kind=kind, file=file, line=line, status=status):
+            return "record_isolated", f"{kind}: refused ({status}) for {file}, line {line}"
+        case LimitLearned(kind=kind, max_body_bytes=most):
+            return "limit_learned", f"{kind}: the server takes no more than {most:,} bytes a request"
+        case QuotaCorrected(seconds=seconds, foreign=foreign):
+            others = f", and counts {foreign:,} requests of others" if foreign else ""
+            return "quota_corrected", f"the server lets nothing through for {duration(seconds)}{others}"
+        case Stopping(why=why):
+            return "stopping", f"stopping in order: {why}"
+        case AccountShared():
+            return "account_shared", "another run on this machine shares the account's quota"
+        case AccountUnguarded(shared_dir=shared, why=why):
+            return "account_unguarded", f"runs cannot meet in {shared}: {why}"
+        case LettersTaken(kind=kind, ignored=ignored) if ignored:
+            return "letters_taken", f"{kind}: lines that are no letters of this run are in {ignored}"
+        case LoopStalled(seconds=seconds):
+            return "loop_stalled", f"this process was busy with one thing for {duration(seconds)}"
+        case _:
+            return None

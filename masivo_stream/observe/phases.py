@@ -1,0 +1,90 @@
+"""How the kinds of a run stand, as the notices told last."""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from masivo_stream.core.forecast import requests_needed
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.notices import (
+    Notice,
+    PhaseEnded,
+    PhaseStarted,
+    Progressed,
+    RunEnded,
+    RunStarted,
+    Visible,
+    WaitingVisible,
+)
+from masivo_stream.model.picture import PhasePicture
+from masivo_stream.model.summary import KindSummary
+
+
+class Phases:
+    """Feed it notices; ask for the pictures."""
+
+    def __init__(self) -> None:
+        """Know of no kind yet."""
+        self._phases: dict[Kind, PhasePicture] = {}
+
+    @property
+    def pictures(self) -> tuple[PhasePicture, ...]:
+        """All of them, in the run's order."""
+        return tuple(self._phases.values())
+
+    @property
+    def present(self) -> PhasePicture | None:
+        """The kind at work, or whose effects are awaited."""
+        return next((phase for phase in self._phases.values() if phase.state in {"working", "visible"}), None)
+
+    @property
+    def left(self) -> int | None:
+        """Requests still to be sent for all kinds; None where that is not known."""
+        left = [requests_left(phase) for phase in self._phases.values()]
+        known = [requests for requests in left if requests is not None]
+        return sum(known) if known and len(known) == len(left) else None
+
+    def feed(self, notice: Notice) -> None:
+        """Take notice."""
+        match notice:
+            case RunStarted(kinds=kinds):
+                self._phases = {}
+                for ahead in kinds:
+                    self._set(ahead.kind, size=ahead.size, bytes_read=ahead.bytes_read, figures=ahead.figures)
+            case PhaseStarted(kind=kind):
+                self._set(kind, state="working")
+            case Progressed(kind=kind, figures=figures, bytes_read=read):
+                self._set(kind, figures=figures, bytes_read=read)
+            case PhaseEnded(kind=kind, figures=figures):
+                self._set(kind, state="left" if figures.pending else "done", figures=figures)
+            case WaitingVisible(kind=kind, seen=seen, probes=probes):
+                self._set(kind, state="visible", probes=(seen, probes))
+            case Visible(kind=kind):
+                self._set(kind, state="done", probes=None)
+            case RunEnded(summary=summary):
+                self._end(summary.kinds)
+            case _:
+                pass
+
+    def _end(self, kinds: Mapping[str, KindSummary]) -> None:
+        for kind, figures in kinds.items():
+            if kind in self._phases:
+                self._set(Kind(kind), figures=figures)
+        for phase in list(self._phases.values()):
+            if phase.state in {"working", "visible"}:
+                self._set(phase.kind, state="left", probes=None)
+
+    def _set(self, kind: Kind, **changes: object) -> None:
+        phase = replace(self._phases.get(kind) or PhasePicture(kind=kind), **changes)
+        self._phases[kind] = replace(phase, requests_needed=_needed(phase))
+
+
+def requests_left(phase: PhasePicture) -> int | None:
+    """Return the requests still to be sent for a kind; None where that is not known."""
+    return None if phase.requests_needed is None else max(0, phase.requests_needed - phase.figures.requests)
+
+
+def _needed(phase: PhasePicture) -> int | None:
+    if phase.state == "done":
+        return phase.figures.requests
+    return requests_needed(CONTRACTS[phase.kind], phase.figures, bytes_read=phase.bytes_read, size=phase.size)

@@ -1,0 +1,66 @@
+"""What a run waits for, as the notices told last: of several things the one that comes first in `Waits.wait`."""
+
+from masivo_stream.model.notices import (
+    BatchDeparted,
+    BatchWaits,
+    Notice,
+    PhaseStarted,
+    RunEnded,
+    SlotAwaited,
+    Stopping,
+    Visible,
+    WaitingVisible,
+)
+from masivo_stream.model.picture import Wait
+
+
+class Waits:
+    """Feed it notices; ask what is awaited. Moments are seconds of a clock that does not go back."""
+
+    def __init__(self) -> None:
+        """Wait for nothing."""
+        self._done = False
+        self._drain: tuple[float, str] | None = None
+        self._visible: tuple[float, str] | None = None
+        self._slot = 0.0
+        self._retry = (0.0, "")
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is over, or about to be."""
+        return self._done or self._drain is not None
+
+    def feed(self, notice: Notice, now: float) -> None:
+        """Take notice."""
+        match notice:
+            case SlotAwaited(seconds=seconds):
+                self._slot = now + seconds
+            case BatchDeparted():
+                self._slot = 0.0
+            case BatchWaits(kind=kind, why=why, seconds=seconds):
+                self._retry = (now + seconds, f"a batch of {kind} was {why}: next try")
+            case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
+                self._visible = (now + pause, f"{kind} becoming visible: {seen} of {probes} probes seen, next probe")
+            case Visible() | PhaseStarted():
+                self._visible = None
+            case Stopping(why=why, in_flight=flying, drain_time=longest):
+                requests = f"{flying} request{'s' if flying != 1 else ''} in flight"
+                self._drain = (now + longest, f"{why}: waiting for {requests}, at most")
+            case RunEnded():
+                self._done = True
+            case _:
+                pass
+
+    def wait(self, now: float, shift: float) -> Wait:
+        """Return what is awaited at `now`; moments are moved by `shift`."""
+        if self._done:
+            return Wait(what="done", text="done")
+        if self._drain is not None:
+            return Wait(what="drain", until=self._drain[0] + shift, text=self._drain[1])
+        if self._visible is not None:
+            return Wait(what="visible", until=self._visible[0] + shift, text=self._visible[1])
+        if self._slot > now:
+            return Wait(what="slot", until=self._slot + shift, text="next slot")
+        if self._retry[0] > now:
+            return Wait(what="retry", until=self._retry[0] + shift, text=self._retry[1])
+        return Wait()

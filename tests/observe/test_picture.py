@@ -1,0 +1,187 @@
+"""The picture: figures are the last ones told, moments the wall clock's, and nothing grows without bound."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.notices import (
+    AccountShared,
+    Ahead,
+    BatchDeparted,
+    BatchSent,
+    BatchWaits,
+    LoopStalled,
+    PhaseEnded,
+    PhaseStarted,
+    Progressed,
+    QuotaUsed,
+    RecordIsolated,
+    RunEnded,
+    RunStarted,
+    ScopeUse,
+    SlotAwaited,
+    Stopping,
+    Visible,
+    WaitingVisible,
+)
+from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.window import Window
+from masivo_stream.observe.picture import MOST_ANOMALIES, Sketch
+
+C, E = Kind.CUSTOMERS, Kind.EVENTS
+BEGAN = 1_700_000_000.0
+"""What the fake clock's wall says when it begins."""
+PROD = (Window(1, 5.0), Window(1000, 3600.0))
+
+
+def sketch(*notices, clock=None):
+    made = Sketch(clock or FakeClock(), resident=lambda: 1)
+    for notice in notices:
+        made.notify(notice)
+    return made
+
+
+def started(**sizes):
+    return RunStarted(kinds=tuple(Ahead(kind=Kind(kind), files=1, size=size) for kind, size in sizes.items()))
+
+
+def sent(outcome="accepted", **fields):
+    figures = {"kind": C, "batch": "b", "records": 1000, "items": 1000, "size": 90, "seconds": 0.5, "in_flight": 0}
+    return BatchSent(outcome=outcome, **(figures | fields))
+
+
+def used(*ages, windows=PROD, scope="migration", **fields):
+    return QuotaUsed(scopes=(ScopeUse(scope=scope, windows=windows, ages=ages, foreign=(0,) * len(windows), **fields),))
+
+
+def figures(requests, accepted, pending):
+    return KindSummary(
+        requests=requests, accepted=accepted, items_accepted=accepted, pending=pending, items_pending=pending
+    )
+
+
+def test_kinds_stand_in_their_order_and_go_through_their_states():
+    """Ahead, working, its effects awaited, done; and what was told of it last."""
+    made = sketch(started(customers=10, events=20))
+
+    def states():
+        return [(phase.kind, phase.state) for phase in made.picture().phases]
+
+    assert states() == [(C, "ahead"), (E, "ahead")]
+    made.notify(PhaseStarted(kind=C, files=1, size=10))
+    made.notify(Progressed(kind=C, figures=figures(1, 1000, 500), bytes_read=5))
+    assert made.picture().phases[0].figures.accepted == 1000
+    assert states()[0] == (C, "working")
+    made.notify(PhaseEnded(kind=C, figures=figures(3, 3000, 0)))
+    made.notify(WaitingVisible(kind=C, seen=2, probes=5, next_probe=4.0))
+    phase, wait = made.picture().phases[0], made.picture().wait
+    assert (phase.state, phase.probes, wait.what, wait.until) == ("visible", (2, 5), "visible", BEGAN + 4.0)
+    made.notify(Visible(kind=C, seconds=4.0, confirmed=True))
+    made.notify(PhaseStarted(kind=E, files=1, size=20))
+    assert states() == [(C, "done"), (E, "working")]
+    made.notify(RunEnded(summary=Summary(outcome="stopped", exit_code=6, kinds={}, closes=True)))
+    assert states() == [(C, "done"), (E, "left")]
+    assert (made.picture().outcome, made.picture().wait.what) == ("stopped", "done")
+
+
+def test_a_kind_left_with_something_pending_is_not_done():
+    """Whoever looks afterwards sees that there is more to do."""
+    made = sketch(started(customers=10), PhaseEnded(kind=C, figures=figures(1, 1000, 7)))
+    assert made.picture().phases[0].state == "left"
+
+
+def test_windows_empty_as_time_goes_by():
+    """Without another word: what departed leaves a window when it is old enough."""
+    clock = FakeClock()
+    made = sketch(used(3599.0, 2.0, 0.0), clock=clock)
+
+    def windows():
+        return [(use.limit, use.used, use.free_at) for use in made.picture().windows]
+
+    assert windows() == [(1, 2, BEGAN + 5.0), (1000, 3, None)]
+    clock.advance(4.0)
+    assert windows() == [(1, 1, BEGAN + 5.0), (1000, 2, None)]
+    clock.advance(2.0)
+    assert windows() == [(1, 0, None), (1000, 2, None)]
+
+
+def test_a_hold_keeps_every_window_shut():
+    """The server asked for it: whatever the windows say."""
+    made = sketch(used(held=60.0))
+    assert {use.free_at for use in made.picture().windows} == {BEGAN + 60.0}
+
+
+def test_it_ends_when_the_windows_have_let_the_rest_out():
+    """3 of 5 requests are to come, the last one left just now: one every 5 s."""
+    made = sketch(
+        started(customers=50),
+        PhaseStarted(kind=C, files=1, size=50),
+        Progressed(kind=C, figures=figures(2, 2000, 3000), bytes_read=50),
+        used(5.0, 0.0),
+    )
+    shown = made.picture()
+    assert (shown.phases[0].requests_needed, shown.phases[0].ends_at, shown.ends_at) == (5, BEGAN + 15, BEGAN + 15)
+
+
+def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
+    """Of the kind at work it can be."""
+    made = sketch(
+        started(customers=50, events=50),
+        PhaseStarted(kind=C, files=1, size=50),
+        Progressed(kind=C, figures=figures(2, 2000, 3000), bytes_read=50),
+        used(0.0),
+    )
+    shown = made.picture()
+    assert (shown.phases[0].ends_at, shown.ends_at) == (BEGAN + 15, None)
+
+
+@pytest.mark.parametrize(
+    ("notices", "what", "until"),
+    [
+        ([], "nothing", None),
+        ([SlotAwaited(seconds=3.2)], "slot", 3.2),
+        ([SlotAwaited(seconds=3.2), BatchDeparted(kind=C, batch="b", in_flight=1)], "nothing", None),
+        ([BatchWaits(kind=C, batch="b", why="unreachable", seconds=8.0)], "retry", 8.0),
+        ([SlotAwaited(seconds=3.2), Stopping(why="SIGINT", in_flight=1, drain_time=30.0)], "drain", 30.0),
+    ],
+)
+def test_it_says_what_is_waited_for(notices, what, until):
+    """And until when, at most."""
+    wait = sketch(*notices).picture().wait
+    assert (wait.what, wait.until) == (what, until and BEGAN + until)
+
+
+def test_a_slot_whose_time_has_come_is_not_waited_for():
+    """Even before the next notice comes."""
+    clock = FakeClock()
+    made = sketch(SlotAwaited(seconds=3.2), clock=clock)
+    clock.advance(3.3)
+    assert made.picture().wait.what == "nothing"
+
+
+@given(st.lists(st.sampled_from(["accepted", "refused (422)", "throttled", "in doubt", "unreachable"]), max_size=200))
+def test_anomalies_are_bounded_and_the_last_ones(outcomes):
+    """The log has all of them."""
+    made = sketch(*(sent(outcome, batch=str(n)) for n, outcome in enumerate(outcomes)))
+    shown = made.picture()
+    odd = [n for n, outcome in enumerate(outcomes) if outcome != "accepted"][-MOST_ANOMALIES:]
+    assert [anomaly.text.split()[2] for anomaly in shown.anomalies] == [str(n) for n in odd]
+    assert shown.throttled == outcomes.count("throttled")
+    assert sum(point.items for point in shown.time_line) == 1000 * outcomes.count("accepted")
+
+
+def test_foreign_words_stay_on_one_line():
+    """A file's name or a server's word cannot forge anything."""
+    isolated = RecordIsolated(kind=C, batch="b", file="a\n\x1b[31m.ndjson", line=1, status=422)
+    made = sketch(isolated, sent("in doubt", remark="\u202e\r"), AccountShared())
+    assert all(anomaly.text.isprintable() for anomaly in made.picture().anomalies)
+
+
+def test_the_longest_stall_and_the_requests_in_flight_stand_in_it():
+    """As told last, or worst."""
+    made = sketch(LoopStalled(seconds=0.3), LoopStalled(seconds=0.2), BatchDeparted(kind=C, batch="b", in_flight=2))
+    assert (made.picture().stall, made.picture().in_flight) == (0.3, 2)
+    made.notify(sent(in_flight=1))
+    assert made.picture().in_flight == 1
