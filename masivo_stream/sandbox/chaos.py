@@ -23,10 +23,12 @@ from masivo_stream.sandbox.faults import (
     Html,
     Late,
     LateDuplicate,
+    Lose,
     Partial,
     Place,
     Redirect,
     Reset,
+    Spoil,
     Status,
     Target,
     Vague,
@@ -49,6 +51,10 @@ class Course(Struct, frozen=True, kw_only=True):
     applies: bool = True
     late: float = 0.0
     """Seconds its effect comes later than usual."""
+    lost: int = 0
+    """Of how many customers' entries nothing takes effect."""
+    spoilt: int = 0
+    """Of how many customers' entries amounts are off by one."""
     vague: bool = False
     partial: bool = False
     late_duplicate: bool = False
@@ -89,6 +95,8 @@ class Chaos:
         return Course(
             applies=_applies(ending),
             late=sum(hit.seconds for hit in hits if isinstance(hit, Late)),
+            lost=sum(hit.entries for hit in hits if isinstance(hit, Lose)),
+            spoilt=sum(hit.entries for hit in hits if isinstance(hit, Spoil)),
             vague=any(isinstance(hit, Vague) for hit in hits),
             partial=any(isinstance(hit, Partial) for hit in hits),
             late_duplicate=any(isinstance(hit, LateDuplicate) for hit in hits),

@@ -74,14 +74,3 @@ class Refusal(Struct, frozen=True):
     """Why a request is answered 422. `details` names index and field, never a value of the record."""
 
     details: str
-
-
-def first_half(batch: Batch) -> Batch:
-    """Return the first half of the batch's entries, the larger one of an odd number."""
-    match batch:
-        case Customers(entries):
-            return Customers(entries[: -(-len(entries) // 2)])
-        case Events(grouped):
-            return Events(grouped[: -(-len(grouped) // 2)])
-        case Transactions(booked):
-            return Transactions(booked[: -(-len(booked) // 2)])

@@ -15,6 +15,8 @@
     vague                refuses without saying what or where
     partial              answers 422, although the first half took effect
     late=SECONDS         takes effect so much later than usual
+    lose[=N]             accepts, but the first N customers of the request never take effect; 1 by default
+    spoil[=N]            accepts, but amounts of the first N customers are off by one; 1 by default
     late-duplicate       accepts a customer's transactions again while the first are still in the queue
     badtoken             answers the token call without a token
 
@@ -45,10 +47,12 @@ from masivo_stream.sandbox.faults import (
     Html,
     Late,
     LateDuplicate,
+    Lose,
     Partial,
     Place,
     Redirect,
     Reset,
+    Spoil,
     Status,
     Target,
     Vague,
@@ -212,6 +216,8 @@ _FAULTS: dict[str, Callable[[_Options], Behaviour]] = {
     "vague": lambda _: Vague(),
     "partial": lambda _: Partial(),
     "late": lambda options: Late(seconds=options.number("late", None)),
+    "lose": lambda options: Lose(entries=options.count("lose") or 1),
+    "spoil": lambda options: Spoil(entries=options.count("spoil") or 1),
     "late-duplicate": lambda _: LateDuplicate(),
     "badtoken": lambda _: BadToken(),
 }

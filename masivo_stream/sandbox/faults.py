@@ -115,6 +115,18 @@ class Late(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+class Lose(Struct, frozen=True, kw_only=True):
+    """Accept, but the first `entries` customers' entries never take effect."""
+
+    entries: int
+
+
+class Spoil(Struct, frozen=True, kw_only=True):
+    """Accept, but amounts of the first `entries` customers' entries are off by one."""
+
+    entries: int
+
+
 class LateDuplicate(Struct, frozen=True):
     """Do not look into the queue for a customer's earlier transactions."""
 
@@ -136,6 +148,8 @@ Behaviour = (
     | Vague
     | Partial
     | Late
+    | Lose
+    | Spoil
     | LateDuplicate
     | BadToken
 )

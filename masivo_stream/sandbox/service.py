@@ -24,9 +24,10 @@ from masivo_stream.sandbox.answers import Answer, EnqueuedAnswer, RevertedAnswer
 from masivo_stream.sandbox.chaos import Chaos, Course
 from masivo_stream.sandbox.clock import Clock
 from masivo_stream.sandbox.door import Door
-from masivo_stream.sandbox.entries import Batch, Refusal, first_half
+from masivo_stream.sandbox.entries import Batch, Refusal
 from masivo_stream.sandbox.faults import Target
 from masivo_stream.sandbox.metrics import year_span
+from masivo_stream.sandbox.mishaps import first_half, spoil_first, without_first
 from masivo_stream.sandbox.options import SandboxOptions
 from masivo_stream.sandbox.rules import VAGUE, judge, judge_transaction, refuse
 from masivo_stream.sandbox.store import Store
@@ -108,8 +109,9 @@ class Service:
         against = admit(verdict, Moment(self.store, now), look_into_queue=not course.late_duplicate)
         if against is not None:
             return _refused(against, course)
+        applied = without_first(spoil_first(verdict, course.spoilt), course.lost)
         self.store.enqueue(
-            first_half(verdict) if course.partial else verdict, now + self.options.visible_after + course.late
+            first_half(applied) if course.partial else applied, now + self.options.visible_after + course.late
         )
         return refusal(422, VAGUE) if course.partial else answer(201, EnqueuedAnswer())
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sandbox import made
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.sandbox.entries import Customers, Events, Refusal, Transactions, first_half
+from masivo_stream.sandbox.entries import Customers, Events, Refusal, Transactions
+from masivo_stream.sandbox.mishaps import first_half
 from masivo_stream.sandbox.rules import VAGUE, judge, judge_transaction
 
 VALID = {

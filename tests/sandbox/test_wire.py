@@ -212,6 +212,25 @@ async def test_partial(start):
     assert await applied(client)
 
 
+async def test_lose(start):
+    """A 201, although nothing takes effect for the first customers of the request."""
+    client = await start("lose=2,at=1")
+    await client.migrated(made.customer("a"), made.customer("b"), made.customer("c"))
+    assert client.ledger().customers == {"c": 1}
+
+
+async def test_spoil(start, clock):
+    """A 201, although what takes effect for the first customer is off by one."""
+    client = await start("spoil,on=customers,at=1", "spoil,on=transactions,at=1")
+    await client.migrated(made.customer("a", balance=made.balance(5, 2)), made.customer("b", balance=made.balance(5)))
+    wallets = [(await client.call("GET", f"/customers/{id_}")).json["data"]["wallet"] for id_ in "ab"]
+    assert [wallet["totals"][0]["total"] for wallet in wallets] == [8, 5]
+    assert (await client.transactions(made.transactions("b", 2, 3))).status == 201
+    clock.advance(2)
+    read = await client.call("GET", "/customers/b/transactions?year=2025")
+    assert [booked["amount"] for booked in read.json["data"]] == [4, 3]
+
+
 async def test_late(start, clock):
     """The effect comes so much later than usual, after all that was sent meanwhile."""
     client = await start("late=60,at=1")
