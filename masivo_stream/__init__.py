@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from masivo_stream.flow.plan import plan
     from masivo_stream.flow.resolve import Decisions, resolve
     from masivo_stream.flow.validate import validate
+    from masivo_stream.flow.verify import verify
     from masivo_stream.model.batch import Batch
     from masivo_stream.model.contract import Kind
     from masivo_stream.model.errors import (
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from masivo_stream.model.resolution import Resolution
     from masivo_stream.model.settings import Settings
     from masivo_stream.model.summary import KindSummary, Summary
+    from masivo_stream.model.verification import Verification
     from masivo_stream.model.window import Window
 
 __version__ = "0.1.0"
@@ -58,6 +60,7 @@ __all__ = [
     "resolve",
     "retry",
     "validate",
+    "verify",
     # values
     "Batch",
     "Credentials",
@@ -76,6 +79,7 @@ __all__ = [
     "SkipReason",
     "Skipped",
     "Summary",
+    "Verification",
     "Window",
     # machines
     "Decoder",
@@ -137,6 +141,7 @@ _HOMES = {
     "Summary": "model.summary",
     "SystemClock": "edges.clock",
     "Tally": "core.tally",
+    "Verification": "model.verification",
     "Window": "model.window",
     "WorkerError": "model.errors",
     "classify": "core.classify",
@@ -148,6 +153,7 @@ _HOMES = {
     "resolve": "flow.resolve",
     "retry": "flow.migrate",
     "validate": "flow.validate",
+    "verify": "flow.verify",
 }
 
 

@@ -15,6 +15,7 @@ from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import Log
 from masivo_stream.model.summary import Summary
+from masivo_stream.model.verification import Verification
 from masivo_stream.observe.log import LogObserver
 
 if TYPE_CHECKING:
@@ -55,6 +56,18 @@ def show_resolution(found: Resolution) -> None:
 
     with _reader_may_leave():
         print_resolution(Output(), found)
+
+
+def show_verification(found: Verification, *, json: bool) -> None:
+    """Print what was read back, for people or for programs."""
+    if json:
+        print_json(found)
+        return
+    from masivo_stream.cli.console import Output
+    from masivo_stream.observe.verified import print_verification
+
+    with _reader_may_leave():
+        print_verification(Output(), found)
 
 
 def show_bench(found: Bench) -> None:

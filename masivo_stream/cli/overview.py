@@ -15,6 +15,7 @@ COMMANDS = {
     "resolve": "Show what is in doubt, and decide what becomes of it.",
     "retry": "Send dead letters again, mended or not.",
     "status": "Tell where the run of a state directory stands.",
+    "verify": "Read back what was accepted, and say what is not as it was sent.",
     "revert": "Take back what was migrated in a period.",
     "sandbox": "Serve an emulation of the API on this machine.",
     "generate": "Write a synthetic export.",

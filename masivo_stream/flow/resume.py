@@ -11,7 +11,7 @@ from masivo_stream.core.decode import customer_of
 from masivo_stream.core.letters import read_retry
 from masivo_stream.core.tally import Tally
 from masivo_stream.edges.identity import changed, check_identity, decode_identity, encode_identity, take_identity
-from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.edges.source import (
     Input,
     ends_line,
@@ -45,9 +45,32 @@ async def match_sources(
     """
     named = {found.name: found for found in inputs}
     known = journal.sources(kind)
+    sources = await known_sources(journal, kind, named.values(), state_dir=state_dir, full=full)
+    names = {source.name for source in known}
+    grown = list(_tails(sources, journal.consumed(kind)))
+    new = [Source(found) for name, found in named.items() if name not in names]
+    for number, added in enumerate([*grown, *new], len(known)):
+        begin = msgspec.structs.replace(added.begin, source=number)
+        sources.append(msgspec.structs.replace(added, number=number, begin=begin))
+    await journal.add_sources(kind, [_know(source) for source in sources])
+    return sources
+
+
+_NOTHING = (0, 0, 1)
+
+
+async def known_sources(
+    journal: JournalReader, kind: Kind, inputs: Iterable[Input], *, state_dir: Path, full: bool = False
+) -> list[Source]:
+    """Return the inputs that the journal knows, in its order, after a look at whether they changed.
+
+    Raises:
+        InputError: as `match_sources`.
+    """
+    named = {found.name: found for found in inputs}
     consumed = journal.consumed(kind)
     sources: list[Source] = []
-    for source in known:
+    for source in journal.sources(kind):
         if source.letters:
             found = find_inputs([str(state_dir / source.name)])[0]
         elif source.name in named:
@@ -60,17 +83,7 @@ async def match_sources(
         before = [each.number for each in sources if each.input.name == found.name]
         known_before = consumed.get(before[-1], _NOTHING)[:2] if before else (0, 0)
         sources.append(Source(found, source.number, letters=source.letters, begin=begin, known=known_before))
-    names = {source.name for source in known}
-    grown = list(_tails(sources, consumed))
-    new = [Source(found) for name, found in named.items() if name not in names]
-    for number, added in enumerate([*grown, *new], len(known)):
-        begin = msgspec.structs.replace(added.begin, source=number)
-        sources.append(msgspec.structs.replace(added, number=number, begin=begin))
-    await journal.add_sources(kind, [_know(source) for source in sources])
     return sources
-
-
-_NOTHING = (0, 0, 1)
 
 
 def _tails(sources: Sequence[Source], consumed: Consumed) -> Iterable[Source]:
@@ -83,7 +96,7 @@ def _tails(sources: Sequence[Source], consumed: Consumed) -> Iterable[Source]:
             yield Source(source.input, begin=Place(0, line, read), known=(read, crc))
 
 
-def known_inputs(journal: Journal, kind: Kind) -> list[Input]:
+def known_inputs(journal: JournalReader, kind: Kind) -> list[Input]:
     """Return the exports a run knows; what came from a pipe cannot be read again, and is left out.
 
     Raises:

@@ -208,6 +208,29 @@ class JournalReader:
             ((source, line, say.read_indexes(blob)) for source, line, blob in dead),
         )
 
+    def reached(self, kind: Kind) -> tuple[Place, bool] | None:
+        """Return before which place every line has a fate, and whether the kind was seen to show; None: not begun."""
+        row = self._ask("SELECT checkpoint, visible FROM progress WHERE kind = ?", (kind,)).fetchone()
+        return None if row is None else (say.read_place(row[0]), bool(row[1]))
+
+    def placed(self, kind: Kind, *states: str) -> Covered:
+        """Return which records are in batches of these states, as far as their places are remembered."""
+        asked = "SELECT refs FROM batches INDEXED BY batches_refs WHERE kind = ? AND state = ? AND refs IS NOT NULL"
+        rows = chain.from_iterable(self._ask(asked, (kind, state)) for state in states)
+        return cover((reference for (blob,) in rows for reference in say.read_references(blob)), ())
+
+    def dead_items(self, kind: Kind, source: int, line: int) -> list[tuple[int, ...] | None]:
+        """Return which items of a line are or were dead letters, None for all; a retry that takes one has a copy."""
+        rows = self._ask("SELECT indexes FROM dead WHERE kind = ? AND source = ? AND line = ?", (kind, source, line))
+        return [say.read_indexes(blob) for (blob,) in rows]
+
+    def accepted_between(self, kind: Kind) -> tuple[datetime, datetime] | None:
+        """Return when the first accepted batch was sent and the last one was accepted; None if none was."""
+        first, last = self._one(
+            "SELECT MIN(sent_at), MAX(settled_at) FROM batches WHERE kind = ? AND state = ?", kind, ACCEPTED
+        )
+        return None if first is None else (datetime.fromisoformat(first), datetime.fromisoformat(last or first))
+
     def _one(self, sql: str, *parameters: object) -> Any:  # noqa: ANN401 - a row of SQLite
         row = self._ask(sql, parameters).fetchone()
         if row is None:

@@ -1,0 +1,146 @@
+"""Which records of the exports were accepted: read and judged once more, held against what the journal knows.
+
+The journal forgets where the records of a batch stand when it is done with them. But every line before the checkpoint
+has a fate, and the others are known by place: what is dead, what is in doubt or on the wire, and what a retry took up,
+which stands in the retry's copy. What is left was accepted.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
+
+from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED, JournalReader
+from masivo_stream.flow.judge import Source, judge_sources, make_decoder
+from masivo_stream.flow.resume import begin_at, known_inputs, known_sources
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.progress import Covered, Resume
+from masivo_stream.model.record import Blank, Entry, Judgement, Place, Retried
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.slicing import take_part
+
+_ELSEWHERE = (IN_DOUBT, SENDING, RESENDING, UNANSWERED, REFUSED)
+"""States of batches whose records are not known to have been accepted."""
+
+
+class Fates:
+    """What became of the lines of one kind."""
+
+    def __init__(self, journal: JournalReader, kind: Kind, checkpoint: Place) -> None:
+        """Ask `journal`; every line before `checkpoint` has a fate."""
+        self._journal, self._kind, self._checkpoint = journal, kind, checkpoint
+        self._read = {number: size for number, (size, _, _) in journal.consumed(kind).items()}
+        self._accepted = journal.placed(kind, ACCEPTED)
+        self._elsewhere = journal.placed(kind, *_ELSEWHERE)
+        self._copied: defaultdict[tuple[int, int], list[tuple[int, tuple[int, ...] | None]]] = defaultdict(list)
+        """By source and line of a record: which copies of a retry hold which of its items."""
+
+    def copied(self, copy: int, old: Retried) -> None:
+        """Note what a line of a retry's copy holds: its fate is decided there."""
+        self._copied[old.source, old.line].append((copy, old.items))
+
+    def accepted_part(self, entry: Entry) -> Entry | None:
+        """Return what of an entry was accepted, None if nothing was."""
+        if entry.offset >= self._read.get(entry.source, 0):  # not read yet, or as a source of its own
+            return None
+        place = (entry.source, entry.line)
+        dead = self._journal.dead_items(self._kind, *place)
+        passed = entry.place < self._checkpoint and place not in self._elsewhere
+
+        def was_accepted(index: int) -> bool:
+            if not passed and not self._is_known_accepted(entry, index):
+                return False
+            return not any(_among(items, index) for items in dead) and not self._went_on(entry, index)
+
+        own = entry.indexes or tuple(range(entry.items))
+        left = [index for index in own if was_accepted(index)]
+        if len(left) == len(own):
+            return entry
+        return take_part(entry, left, CONTRACTS[self._kind].item_field or "") if left else None
+
+    def _is_known_accepted(self, entry: Entry, index: int) -> bool:
+        """Tell of a record whose place is remembered, or which lies beyond the checkpoint."""
+        place = (entry.source, entry.line)
+        if _holds(self._accepted, place, index):
+            return True
+        return entry.place < self._checkpoint and not _holds(self._elsewhere, place, index)
+
+    def _went_on(self, entry: Entry, index: int) -> bool:
+        """Tell whether a later copy holds this item."""
+        old = entry.retried
+        record = (entry.source, entry.line) if old is None else (old.source, old.line)
+        item = index if old is None or old.items is None else old.items[index] if index < len(old.items) else -1
+        here = -1 if old is None else entry.source
+        return any(copy > here and _among(items, item) for copy, items in self._copied.get(record, ()))
+
+
+class Accepted:
+    """The accepted records of one kind."""
+
+    def __init__(self, kind: Kind, fates: Fates, sources: Sequence[Source], settings: Settings) -> None:
+        """Use `open_accepted`."""
+        self.kind, self._fates, self._sources, self._settings = kind, fates, sources, settings
+
+    async def blocks(self) -> AsyncGenerator[list[Entry], None]:
+        """Yield the entries that are valid, a block of the exports at a time: each is still to be asked for its `part`.
+
+        Raises:
+            InputError: an export cannot be read.
+        """
+        async with aclosing(self._judge(self._sources)) as blocks:
+            async for judgements in blocks:
+                yield [judgement for judgement in judgements if isinstance(judgement, Entry)]
+
+    def part(self, entry: Entry) -> Entry | None:
+        """Return what of an entry was accepted, None if nothing was."""
+        return self._fates.accepted_part(entry)
+
+    async def learn_copies(self) -> None:
+        """Read what retries took up."""
+        for copy in [source for source in self._sources if source.letters]:
+            async with aclosing(self._judge([copy])) as blocks:
+                async for judgements in blocks:
+                    for judgement in judgements:
+                        if not isinstance(judgement, Blank) and judgement.retried is not None:
+                            self._fates.copied(copy.number, judgement.retried)
+
+    async def _judge(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[Judgement], None]:
+        """Judge each source for itself, and no record for an earlier one: which repeats are dead, the journal says."""
+        forgetful = msgspec.structs.replace(self._settings.validation, remember_ids=1)
+        settings = msgspec.structs.replace(self._settings, validation=forgetful)
+        for source in sources:
+            judged = judge_sources(
+                [source],
+                make_decoder(self.kind, settings),
+                block_bytes=settings.source.block_bytes,
+                max_line_bytes=forgetful.max_line_bytes,
+            )
+            async with aclosing(judged) as blocks:
+                async for block in blocks:
+                    yield block.judgements
+
+
+async def open_accepted(journal: JournalReader, kind: Kind, settings: Settings, state_dir: Path) -> Accepted | None:
+    """Find the accepted records of a kind, None if the run has not begun it.
+
+    Raises:
+        InputError: an export is not there, or not what it was.
+    """
+    reached = journal.reached(kind)
+    if reached is None:
+        return None
+    full = settings.source.check_export == "full"
+    sources = await known_sources(journal, kind, known_inputs(journal, kind), state_dir=state_dir, full=full)
+    found = Accepted(kind, Fates(journal, kind, reached[0]), begin_at(sources, Resume()), settings)
+    await found.learn_copies()
+    return found
+
+
+def _holds(covered: Covered, place: tuple[int, int], index: int) -> bool:
+    return place in covered and _among(covered[place], index)
+
+
+def _among(items: frozenset[int] | tuple[int, ...] | None, index: int) -> bool:
+    return items is None or index in items

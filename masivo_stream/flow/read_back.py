@@ -1,0 +1,158 @@
+"""What the API tells of customers and their transactions, and the same fields of what was exported.
+
+Only what is compared is read (`flow.compare`); everything may be absent. Shapes: customers/[id]/get and
+customers/[id]/transactions/get.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+PURCHASE = "PURCHASE"
+"""The only type of event that recalculates metrics (guides/migrate-customers)."""
+
+_DAYS_AROUND = 2
+"""Two time zones are up to 26 hours apart."""
+
+
+class Period(Struct, kw_only=True):
+    """What is compared of one period's metrics."""
+
+    tier_id: str | None = None
+    spend_total: Decimal | None = None
+    number_of_purchases: Decimal | None = None
+
+
+class Metrics(Struct, kw_only=True):
+    """Metrics, exported or read back."""
+
+    lifetime: Period | None = None
+    last_year: Period | None = None
+    this_year: Period | None = None
+    last_month: Period | None = None
+    this_month: Period | None = None
+    last_quarter: Period | None = None
+    this_quarter: Period | None = None
+    last_semester: Period | None = None
+    this_semester: Period | None = None
+    updated_at: datetime | None = None
+
+
+class Profile(Struct, kw_only=True):
+    """What is compared of a customer."""
+
+    email: str | None = None
+    registration_date: datetime | None = None
+    metrics: Metrics | None = None
+
+
+class Amount(Struct, kw_only=True):
+    """One line of an exported balance."""
+
+    reward_id: str
+    amount: Decimal
+    expiration_date: datetime | None = None
+
+
+class Exported(Profile, kw_only=True):
+    """A customer's record."""
+
+    balance: list[Amount] = []
+
+
+class Total(Struct):
+    """All amounts of one reward."""
+
+    reward_id: str
+    total: Decimal
+
+
+class Wallet(Struct):
+    """What a customer holds."""
+
+    totals: list[Total] | None = None
+
+
+class Held(Struct, kw_only=True):
+    """A customer as read back."""
+
+    customer: Profile
+    wallet: Wallet | None = None
+
+
+class _HeldAnswer(Struct):
+    data: Held
+
+
+class Booked(Struct, kw_only=True):
+    """A transaction, exported or read back."""
+
+    reward_id: str
+    type: str
+    amount: Decimal
+    issued_at: datetime
+
+    @property
+    def key(self) -> tuple[str, str, float]:
+        """What must be the same, but for the moment."""
+        return self.reward_id.lower(), self.type, float(self.amount)
+
+    @property
+    def years(self) -> set[int]:
+        """The years to ask for: in whose time zone one begins, no page says, so around its turn there are two."""
+        years, (month, day) = {self.issued_at.year}, (self.issued_at.month, self.issued_at.day)
+        if month == 1 and day <= _DAYS_AROUND:
+            years.add(self.issued_at.year - 1)
+        if month == 12 and day > 31 - _DAYS_AROUND:  # noqa: PLR2004 - December has 31 days
+            years.add(self.issued_at.year + 1)
+        return years
+
+
+class _BookedEntry(Struct):
+    transactions: list[Booked]
+
+
+class _BookedAnswer(Struct):
+    data: list[Booked]
+
+
+class _Event(Struct):
+    type: str
+
+
+class _EventsEntry(Struct):
+    events: list[_Event]
+
+
+def exported_in(body: bytes) -> Exported:
+    """Return what is compared of a customer's record."""
+    return msgspec.json.decode(body, type=Exported, strict=False)
+
+
+def purchases_in(body: bytes) -> int:
+    """Count the events of a record that recalculate metrics."""
+    return sum(event.type == PURCHASE for event in msgspec.json.decode(body, type=_EventsEntry).events)
+
+
+def booked_in(body: bytes) -> list[Booked]:
+    """Return a record's transactions."""
+    return msgspec.json.decode(body, type=_BookedEntry, strict=False).transactions
+
+
+def read_held(body: bytes) -> Held | None:
+    """Return what is told of a customer, None where that cannot be read."""
+    try:
+        return msgspec.json.decode(body, type=_HeldAnswer, strict=False).data
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_booked(body: bytes) -> list[Booked] | None:
+    """Return the transactions that are told, None where that cannot be read."""
+    try:
+        found = msgspec.json.decode(body, type=_BookedAnswer, strict=False).data
+    except (ValueError, RecursionError):
+        return None
+    return None if any(booked.issued_at.tzinfo is None for booked in found) else found

@@ -1,0 +1,154 @@
+"""Look at accepted records of one kind, and tell what did not arrive from what may still be on its way.
+
+What does not show, or not all of it, is asked for again until the kind's last acceptance is `events_settle` seconds
+ago. What still does not show by then is missing if that is `visible_timeout` seconds ago, or if customers were seen to
+show before (queues work in order); else it does not show yet.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from masivo_stream.edges.clock import Clock
+from masivo_stream.flow.compare import (
+    MISSING,
+    UNREAD,
+    Comparison,
+    compare_customer,
+    compare_events,
+    compare_transactions,
+    gained_since,
+)
+from masivo_stream.flow.evidence import TransactionReader
+from masivo_stream.flow.read_back import Booked, Held, booked_in, read_booked, read_held
+from masivo_stream.flow.visible import Read
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.record import Entry
+from masivo_stream.model.settings import Visible
+from masivo_stream.model.verification import Seen
+
+_NOT_FOUND = 404
+_OK = 200
+
+_TRIES = 3
+"""How often a record is asked for that the API gives no legible answer about."""
+
+
+class Span(Struct, frozen=True, kw_only=True):
+    """When a kind was sent."""
+
+    since: datetime
+    """Before its first accepted batch left."""
+    until: datetime
+    """When the last one was accepted."""
+    shown: bool = False
+    """Whether the records accepted last were seen to show."""
+
+
+class Witness:
+    """Looks at records of one kind by reading them back."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        span: Span,
+        *,
+        reader: TransactionReader,
+        clock: Clock,
+        settings: Visible,
+        thorough: bool = True,
+    ) -> None:
+        """Read by `reader`. Not `thorough`: of transactions only those of the last year are asked for, one request."""
+        self.kind, self._span = kind, span
+        self._reader, self._clock, self._settings, self._thorough = reader, clock, settings, thorough
+        self.requests = 0
+        compare: dict[Kind, Callable[[Entry], Awaitable[Comparison]]] = {
+            Kind.CUSTOMERS: self._customer,
+            Kind.EVENTS: self._events,
+            Kind.TRANSACTIONS: self._transactions,
+        }
+        self._compare = compare[kind]
+
+    @property
+    def _age(self) -> float:
+        return (self._clock.wall() - self._span.until).total_seconds()
+
+    async def look(self, entry: Entry) -> Comparison:
+        """Return what is seen of an accepted entry, when it was given time to show.
+
+        Raises:
+            DeniedError: the API does not let us read.
+        """
+        pause, tries = self._settings.first_probe, 1
+        found = await self._compare(entry)
+        while True:
+            if found.seen is Seen.UNREAD and tries < _TRIES:
+                tries, wait = tries + 1, pause
+            elif found.less and not self._span.shown and self._age < self._settings.events_settle:
+                wait = min(pause, self._settings.events_settle - self._age)
+            else:
+                break
+            await self._clock.sleep(wait)
+            pause = min(pause * 2, self._settings.longest_probe)
+            found = await self._compare(entry)
+        if found.less and not self._span.shown and self._age < self._settings.visible_timeout:
+            return Comparison(seen=Seen.NOT_YET, what=found.what)
+        return found
+
+    async def _customer(self, entry: Entry) -> Comparison:
+        held = await self._held(entry.customer)
+        if isinstance(held, Comparison):
+            return held
+        now = self._clock.wall()
+        found = compare_customer(entry.body, held, now=now, gained={})
+        if "wallet" in found.what and (gained := await self._gained(entry.customer, now)):
+            return compare_customer(entry.body, held, now=now, gained=gained)
+        return found
+
+    async def _events(self, entry: Entry) -> Comparison:
+        held = await self._held(entry.customer)
+        if isinstance(held, Comparison):
+            return held
+        return compare_events(entry.body, held, since=self._span.since)
+
+    async def _transactions(self, entry: Entry) -> Comparison:
+        wanted = booked_in(entry.body)
+        if not self._thorough:
+            last = max(wanted, key=lambda booked: booked.issued_at)
+            wanted = [booked for booked in wanted if booked.issued_at.year == last.issued_at.year]
+        found: list[Booked] = []
+        for year in sorted(set().union(*(booked.years for booked in wanted))):
+            of_year = await self._booked(entry.customer, year)
+            if of_year is None:
+                return UNREAD
+            found.extend(of_year)
+        return compare_transactions(wanted, found)
+
+    async def _gained(self, customer: str, now: datetime) -> dict[str, Decimal]:
+        """Return what a customer has gained or spent since the migration began, by reward."""
+        booked: list[Booked] = []
+        for year in range(self._span.since.year, now.year + 1):
+            booked.extend(await self._booked(customer, year) or ())
+        return gained_since(booked, self._span.since)
+
+    async def _held(self, customer: str) -> Held | Comparison:
+        self.requests += 1
+        read = await self._reader.read_customer(customer)
+        if _is(read, _NOT_FOUND):
+            return MISSING
+        held = read_held(read.body) if _is(read, _OK) else None
+        return UNREAD if held is None else held
+
+    async def _booked(self, customer: str, year: int) -> list[Booked] | None:
+        self.requests += 1
+        read = await self._reader.read_transactions(customer, year)
+        if _is(read, _NOT_FOUND):
+            return []
+        return read_booked(read.body) if _is(read, _OK) else None
+
+
+def _is(read: Read, status: int) -> bool:
+    return isinstance(read.attempt, Answer) and read.attempt.status == status

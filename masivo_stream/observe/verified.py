@@ -1,0 +1,64 @@
+"""What reading back tells, for people: a table of counts, and the places to look after."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from masivo_stream.core.printable import printable
+from masivo_stream.model.verification import KindVerified, Seen, Verification
+
+MOST_PLACES = 20
+"""Places shown; `--json` has more."""
+
+_WORDS = {
+    Seen.CONFIRMED: "confirmed",
+    Seen.MISSING: "missing",
+    Seen.DIFFERENT: "different",
+    Seen.NOT_YET: "does not show yet",
+    Seen.UNREAD: "could not be read",
+}
+
+
+def print_verification(console: Console, found: Verification) -> None:
+    """Print what is seen of what was accepted."""
+    console.print(_table(found.kinds))
+    for place in found.findings[:MOST_PLACES]:
+        what = f": {', '.join(place.what)}" if place.what else ""
+        console.print(Text(f"{place.kind}: {printable(place.file)}:{place.line} {_WORDS[place.seen]}{what}"))
+    more = len(found.findings) - MOST_PLACES + found.findings_left_out
+    if more > 0:
+        console.print(Text(f"and {more:,} more places"))
+    for kind, counted in found.kinds.items():
+        if counted.untold:
+            console.print(Text(f"{kind}: {counted.untold:,} of which reading back can tell nothing"))
+    for name in found.left_out:
+        console.print(Text(f"{printable(name)} came from a pipe and cannot be read again: nothing of it was looked at"))
+    console.print(Text(_conclusion(found)))
+    if found.hint:
+        console.print(Text(f"  hint: {printable(found.hint)}"))
+
+
+def _table(kinds: Mapping[str, KindVerified]) -> Table:
+    table = Table(title="read back", title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("kind", no_wrap=True)
+    for name in ("looked at", "confirmed", "missing", "different", "not yet", "unread"):
+        table.add_column(name, justify="right")
+    for kind, counted in kinds.items():
+        seen = (counted.confirmed, counted.missing, counted.different, counted.not_yet, counted.unread)
+        table.add_row(kind, *(f"{value:,}" for value in (counted.looked_at, *seen)))
+    return table
+
+
+def _conclusion(found: Verification) -> str:
+    if found.message:
+        return f"ended early: {printable(found.message)}"
+    looked_at = sum(counted.looked_at for counted in found.kinds.values())
+    confirmed = sum(counted.confirmed for counted in found.kinds.values())
+    requests = sum(counted.requests for counted in found.kinds.values())
+    if not looked_at:
+        return "nothing to look at: nothing accepted that reading back can tell of"
+    if confirmed == looked_at:
+        return f"confirmed: all of the {looked_at:,} records looked at, in {requests:,} requests"
+    return f"NOT all confirmed: {confirmed:,} of the {looked_at:,} records looked at, in {requests:,} requests"

@@ -1,0 +1,41 @@
+"""The installed command reads back what it has sent."""
+
+import json
+
+import pytest
+from end_to_end_tools import KINDS, run, serving
+
+pytestmark = pytest.mark.slow
+
+
+def verify(served, directory, *arguments):
+    sending = ["--base-url", served.url, "--state-dir", directory / "state"]
+    return run("verify", *sending, *arguments, key=served.key, MASIVO_FIRST_PROBE="0.1", MASIVO_EVENTS_SETTLE="0.5")
+
+
+def test_what_arrived_is_confirmed(served, export):
+    """A sample of each kind, as one JSON document; a wrong number is refused before anything is asked."""
+    directory = export(50)
+    assert served.migrate(directory).returncode == 0
+    done = verify(served, directory, "--sample", 5, "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["exit_code"], found["findings"]) == (0, 0, []), done.stderr
+    assert {kind: found["kinds"][kind]["confirmed"] for kind in KINDS} == dict.fromkeys(KINDS, 5)
+    for wrong in (("--sample", 0), ("--sample", 5, "--all")):
+        assert verify(served, directory, *wrong).returncode == 2
+    assert verify(served, directory / "nowhere").returncode == 2
+
+
+def test_what_did_not_arrive_is_told_with_its_place(tmp_path, export):
+    """In a table for people; the command ends with 3."""
+    directory = export(40, kinds=("customers",))
+    faults = ("--fault", "spoil=2,on=customers", "--fault", "lose,on=customers")
+    with serving(tmp_path, "--limits", "none", *faults) as served:
+        assert served.migrate(directory).returncode == 0
+        done = verify(served, directory, "--all", "--visible-timeout", 0.1)
+    assert done.returncode == 3
+    shown = done.stdout.decode()
+    export_path = directory / "customers.ndjson"
+    assert f"customers: {export_path}:1 missing" in shown.replace("\n", "")
+    assert f"customers: {export_path}:2 different: wallet" in shown.replace("\n", "")
+    assert "NOT all confirmed: 38 of the 40 records looked at" in shown

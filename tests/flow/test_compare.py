@@ -1,0 +1,156 @@
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from fakes import event, transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.flow.compare import compare_customer, compare_events, compare_transactions, gained_since
+from masivo_stream.flow.read_back import booked_in, read_booked, read_held
+from masivo_stream.model.verification import Seen
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+POINTS, CASH = "ec9a5bfb-c2f1-4cf0-b509-247e47b96b65", "c7d94a36-1be5-4f08-a2c9-7e6f5d4c3b21"
+AMOUNTS = st.decimals("-1e6", "1e6", places=2)
+
+
+def customer(**fields):
+    about = {"email": "ana@example.com", "registration_date": "2020-01-01T00:00:00Z"}
+    return json.dumps({"id": "c", **about, **fields}, default=float).encode()
+
+
+def held(totals=(), **fields):
+    about = {"email": "ana@example.com", "registration_date": "2020-01-01T00:00:00.000Z"}
+    wallet = {"totals": [{"total": total, "reward_id": reward} for reward, total in totals]}
+    return read_held(json.dumps({"data": {"customer": {**about, **fields}, "wallet": wallet}}, default=float).encode())
+
+
+def what_differs(body, read, gained=None):
+    return compare_customer(body, read, now=NOW, gained=gained or {}).what
+
+
+def line(amount, reward=POINTS, **fields):
+    return {"amount": amount, "reward_id": reward, **fields}
+
+
+@given(amounts=st.lists(AMOUNTS, max_size=6), off=AMOUNTS)
+def test_a_wallet_is_the_sum_of_the_balance(amounts, off):
+    """In whatever lines it came; anything else is different."""
+    body, total = customer(balance=[line(amount) for amount in amounts]), float(sum(amounts))
+    assert what_differs(body, held([(POINTS.upper(), total)])) == ()
+    if amounts and off:
+        assert what_differs(body, held([(POINTS, total + float(off) * 2)])) == ("wallet",)
+
+
+def test_what_the_export_does_not_name_is_not_compared():
+    """Other rewards are the account's business; a reward named and not told has a total of nothing."""
+    assert what_differs(customer(balance=[line(3)]), held([(POINTS, 3), (CASH, 9)])) == ()
+    assert what_differs(customer(balance=[line(3)]), held([(CASH, 9)])) == ("wallet",)
+    assert what_differs(customer(balance=[line(0)]), held()) == ()
+    assert what_differs(customer(), held([(CASH, 9)])) == ()
+
+
+def test_what_has_expired_counts_or_not():
+    """No page says when the account takes it away."""
+    body = customer(balance=[line(3), line(4, expiration_date="2026-05-01T00:00:00Z")])
+    assert [what_differs(body, held([(POINTS, total)])) for total in (7, 3, 4)] == [(), (), ("wallet",)]
+
+
+def test_what_was_gained_since_is_no_difference():
+    """Transactions since the migration began are added; those before are in the balance."""
+    booked = read_booked(
+        json.dumps(
+            {"data": [{**transaction(5), "issued_at": "2026-05-31T00:00:00Z"}, {**transaction(7), "type": "OTHER"}]}
+        ).encode()
+    )
+    gained = gained_since(booked, NOW - timedelta(days=7))
+    assert gained == {POINTS: Decimal(5)}
+    assert what_differs(customer(balance=[line(3)]), held([(POINTS, 8)]), gained) == ()
+    assert what_differs(customer(balance=[line(3)]), held([(POINTS, 3)]), gained) == ("wallet",)
+
+
+@pytest.mark.parametrize(
+    ("told", "what"),
+    [
+        ({"email": " ANA@Example.com"}, ()),
+        ({"email": "bea@example.com"}, ("email",)),
+        ({"registration_date": "2019-12-31T19:00:00-05:00"}, ()),
+        ({"registration_date": "2020-01-02T00:00:00Z"}, ("registration_date",)),
+        ({"email": None, "registration_date": None}, ()),
+    ],
+)
+def test_the_profile(told, what):
+    """The same in other words is the same; what is not told is not compared."""
+    assert what_differs(customer(), held(**told)) == what
+
+
+def test_metrics_are_compared_while_they_are_the_exported_ones():
+    """A tier in them as well; recalculated ones are the account's own."""
+    own = {
+        "lifetime": {"tier_id": POINTS, "spend_total": 5.5, "number_of_purchases": 2},
+        "updated_at": "2026-01-01T00:00:00Z",
+    }
+    body = customer(metrics=own)
+    lifetime, later = own["lifetime"], {"updated_at": "2026-02-01T00:00:00Z"}
+    assert what_differs(body, held(metrics=own)) == ()
+    assert what_differs(body, held(metrics={**own, "lifetime": {**lifetime, "tier_id": CASH}})) == ("metrics",)
+    assert what_differs(body, held(metrics={**own, "lifetime": {**lifetime, "spend_total": 5}})) == ("metrics",)
+    assert what_differs(body, held(metrics={**own, "lifetime": None})) == ("metrics",)
+    assert what_differs(body, held(metrics={**own, "lifetime": None, **later})) == ()
+    assert what_differs(body, held(metrics=None)) == ("metrics",)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "seen", "less"),
+    [
+        ({"updated_at": "2026-06-01T00:00:01Z", "lifetime": {"number_of_purchases": 2}}, Seen.CONFIRMED, False),
+        ({"updated_at": "2026-06-01T00:00:01Z"}, Seen.CONFIRMED, False),
+        ({"updated_at": "2026-06-01T00:00:01Z", "lifetime": {"number_of_purchases": 1}}, Seen.DIFFERENT, True),
+        ({"updated_at": "2026-05-01T00:00:00Z", "lifetime": {"number_of_purchases": 9}}, Seen.MISSING, True),
+        ({}, Seen.MISSING, True),
+        (None, Seen.MISSING, True),
+    ],
+)
+def test_purchases_show_in_metrics(metrics, seen, less):
+    """Recalculated since they were sent, over at least as many."""
+    body = json.dumps({"id": "c", "events": [event("a"), event("b"), event("d", type="VISIT")]}).encode()
+    found = compare_events(body, held(metrics=metrics), since=NOW)
+    assert (found.seen, found.less) == (seen, less)
+
+
+def booked(amounts):
+    return booked_in(json.dumps({"transactions": [transaction(amount) for amount in amounts]}).encode())
+
+
+@given(sent=st.lists(st.integers(1, 4), min_size=1), foreign=st.lists(st.integers(5, 9)), data=st.data())
+def test_transactions_are_there_once(sent, foreign, data):
+    """In any order, among others: all of them confirm, fewer are less, none are missing, one too many is twice."""
+    there = data.draw(st.permutations([*sent, *foreign]))
+    assert compare_transactions(booked(sent), booked(there)).seen is Seen.CONFIRMED
+    twice = compare_transactions(booked(sent), booked([*there, data.draw(st.sampled_from(sent))]))
+    assert (twice.seen, twice.what, twice.less) == (Seen.DIFFERENT, ("transactions twice",), False)
+    there.remove(data.draw(st.sampled_from(sent)))
+    found = compare_transactions(booked(sent), booked(there))
+    assert (found.seen, found.less) == (Seen.DIFFERENT if len(sent) > 1 else Seen.MISSING, True)
+
+
+@given(
+    st.one_of(st.binary(), st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=9).map(json.dumps))
+)
+def test_any_answer_is_read_or_not(body):
+    """Reading what is told never fails otherwise."""
+    read_held(body)
+    read_booked(body)
+
+
+@pytest.mark.parametrize(
+    ("moment", "years"),
+    [("2024-06-01", {2024}), ("2024-01-01", {2023, 2024}), ("2024-12-31", {2024, 2025}), ("0001-06-01", {1})],
+)
+def test_years_to_ask_for(moment, years):
+    """Around the turn of one there are two."""
+    one = {**transaction(), "issued_at": f"{moment}T12:00:00+14:00"}
+    (found,) = booked_in(json.dumps({"transactions": [one]}).encode())
+    assert found.years == years

@@ -1,0 +1,198 @@
+"""A run is verified: what was accepted of it, and nothing else, is looked at and held against the exports."""
+
+import json
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.flow.migrate import migrate, retry
+from masivo_stream.flow.verify import verify
+from masivo_stream.generate.export import write
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.verification import KindVerified
+from masivo_stream.sandbox import SandboxOptions, parse_faults, running
+
+pytestmark = pytest.mark.slow
+
+
+class Migration:
+    """Exports in a folder, and a sandbox to send them to."""
+
+    def __init__(self, folder, sandbox):
+        self.folder, self.sandbox = folder, sandbox
+        self.credentials = Credentials(api_key=Secret(sandbox.api_key))
+        self.settings = self.settings_with()
+
+    def settings_with(self, **flags):
+        quick = {"first_probe": 0.05, "events_settle": 0.3, "visible_timeout": 0.3, "limit": "none", "hand_off": 1}
+        places = {"state_dir": str(self.folder / "state"), "shared_dir": str(self.folder / "shared")}
+        return load_settings(flags={"base_url": self.sandbox.url, **quick, **places, **flags})
+
+    def path(self, kind):
+        return self.folder / f"{kind}.ndjson"
+
+    def generate(self, count, *, kinds=tuple(Kind), rate=0.0, skipped=0.0):
+        for kind in kinds:
+            with self.path(kind).open("wb") as stream:
+                write(stream, None, kind=kind, count=count, seed=5, rate=rate, skipped=skipped)
+
+    async def migrate(self, **flags):
+        exports = {kind.value: [str(self.path(kind))] for kind in Kind if self.path(kind).exists()}
+        return await migrate(self.settings_with(**flags), credentials=self.credentials, **exports)
+
+    async def verify(self, sample=None, **more):
+        return await verify(self.settings, credentials=self.credentials, sample=sample, **more)
+
+
+@pytest.fixture
+def migration(tmp_path):
+    """Return a function that opens a migration to a sandbox of these faults."""
+
+    @asynccontextmanager
+    async def opened(*faults):
+        async with running(SandboxOptions(visible_after=0.05, faults=parse_faults(faults))) as sandbox:
+            yield Migration(tmp_path, sandbox)
+
+    return opened
+
+
+def all_confirmed(summary, found):
+    """Check that all that was accepted was looked at, but what nothing can be told of, and is confirmed."""
+    assert (found.exit_code, found.findings) == (0, ())
+    for kind, figures in summary.kinds.items():
+        counted = found.kinds.get(kind, KindVerified())
+        assert counted.looked_at + counted.untold == figures.accepted, kind
+        assert counted.confirmed == counted.looked_at
+
+
+async def test_what_was_accepted_is_confirmed(migration):
+    """Not what is dead, nor what was skipped; a sample is as large as asked for, and one seed draws one sample."""
+    async with migration() as run:
+        run.generate(60, rate=0.1, skipped=0.1)
+        summary = await run.migrate(max_body_bytes=20_000)
+        assert summary.outcome == "dead_letters"
+        all_confirmed(summary, await run.verify())
+        found = await run.verify(sample=7)
+        assert {kind: counted.looked_at for kind, counted in found.kinds.items()} == dict.fromkeys(Kind, 7)
+        assert found == await run.verify(sample=7)
+
+
+async def test_what_a_retry_sent_is_looked_at_as_it_was_sent(migration):
+    """A mended record by its mended words, once; one that died again not at all; in a second retry, too."""
+    async with migration() as run:
+        run.generate(30)
+        lines = run.path(Kind.CUSTOMERS).read_bytes().splitlines(keepends=True)
+        for number in (3, 9, 20):
+            record = json.loads(lines[number])
+            lines[number] = json.dumps({**record, "balance": record["balance"], "name": number}).encode() + b"\n"
+        run.path(Kind.CUSTOMERS).write_bytes(b"".join(lines))
+        assert (await run.migrate()).kinds["customers"].dead == 3
+        for left in (2, 1):
+            letters = run.folder / "state" / "dead-letter.customers.ndjson"
+            first, *others = [json.loads(line) for line in letters.read_bytes().splitlines()]
+            raw = json.loads(first["raw"])
+            first["raw"] = json.dumps({**raw, "name": "Ana", "email": f"mended-{left}@example.com"})
+            letters.write_text("".join(json.dumps(letter) + "\n" for letter in (first, *others)))
+            summary = await retry(run.settings, credentials=run.credentials)
+            assert summary.kinds["customers"].dead == left
+            all_confirmed(summary, await run.verify())
+
+
+async def test_what_is_in_doubt_or_was_refused_is_not_looked_at(migration):
+    """Nobody said that it was accepted."""
+    async with migration("hang=0.05,applied=no,on=transactions,at=2", "vague,on=events") as run:
+        run.generate(40)
+        text = run.path(Kind.EVENTS).read_text().splitlines(keepends=True)
+        text[4] = text[4].replace(json.loads(text[4])["id"], "stranger")
+        run.path(Kind.EVENTS).write_text("".join(text))
+        summary = await run.migrate(max_body_bytes=15_000, uploaders=1)
+        assert (summary.kinds["events"].dead, summary.kinds["transactions"].in_doubt > 0) == (1, True)
+        all_confirmed(summary, await run.verify())
+
+
+async def test_an_unfinished_run_is_verified_as_far_as_it_came(migration):
+    """What was accepted before the stop."""
+    async with migration("status=403,on=customers,at=3") as run:
+        run.generate(40, kinds=[Kind.CUSTOMERS])
+        summary = await run.migrate(max_body_bytes=5_000, uploaders=1)
+        assert 0 < summary.kinds["customers"].accepted < 40
+        all_confirmed(summary, await run.verify())
+
+
+async def test_what_grew_is_looked_at_once(migration):
+    """An export that was appended to is one input after the other in the same file."""
+    async with migration() as run:
+        run.generate(20, kinds=[Kind.CUSTOMERS])
+        whole = run.path(Kind.CUSTOMERS).read_bytes().splitlines(keepends=True)
+        run.path(Kind.CUSTOMERS).write_bytes(b"".join(whole[:12]))
+        await run.migrate()
+        run.path(Kind.CUSTOMERS).write_bytes(b"".join(whole))
+        all_confirmed(await run.migrate(), await run.verify())
+
+
+async def test_a_wrong_balance_and_a_lost_record_are_found(migration):
+    """With their places, and no value of theirs."""
+    async with migration("spoil=2,on=customers", "lose,on=customers", "lose=1,on=transactions") as run:
+        run.generate(20, kinds=[Kind.CUSTOMERS])
+        await run.migrate()
+        found = await run.verify()
+        places = {(place.line, place.seen, place.what) for place in found.findings}
+        assert places == {(1, "missing", ()), (2, "different", ("wallet",))}
+        assert (found.exit_code, found.kinds["customers"].confirmed) == (3, 18)
+        record = json.loads(run.path(Kind.CUSTOMERS).read_bytes().splitlines()[1])
+        told = repr(found)
+        assert record["id"] not in told
+        assert record["email"] not in told
+        assert Path(found.findings[0].file) == run.path(Kind.CUSTOMERS)
+
+
+async def test_what_a_customer_earned_since_is_no_difference(migration):
+    """The wallet is the exported balance, and what was booked after that."""
+    async with migration() as run:
+        run.generate(5, kinds=[Kind.CUSTOMERS])
+        summary = await run.migrate()
+        all_confirmed(summary, await run.verify())  # by now they are there
+        for line in run.path(Kind.CUSTOMERS).read_bytes().splitlines():
+            await earn(run, json.loads(line))
+        all_confirmed(summary, await run.verify())
+
+
+async def earn(run, customer):
+    """Let a customer earn something after the migration."""
+    reward = customer["balance"][0]["reward_id"]
+    booked = {"reward_id": reward, "type": "ACCUMULATION", "amount": 5, "issued_at": datetime.now(UTC).isoformat()}
+    path = f"/__sandbox/customers/{quote(customer['id'], safe='')}/transactions"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(URL(run.sandbox.origin + path, encoded=True), json=booked) as answer,
+    ):
+        assert answer.status == 201
+
+
+async def test_an_edited_export_is_not_compared(migration):
+    """What would be held against the account is not what was sent."""
+    async with migration() as run:
+        run.generate(5, kinds=[Kind.CUSTOMERS])
+        await run.migrate()
+        path = run.path(Kind.CUSTOMERS)
+        path.write_bytes(path.read_bytes().replace(b"@example", b"@elsewhere"))
+        found = await run.verify()
+        assert (found.exit_code, found.kinds) == (5, {})
+        assert found.message.startswith(f"{path}: the export is not the one")
+
+
+async def test_who_may_not_read_is_told_so(migration):
+    """It ends with what the API said."""
+    async with migration("status=403,on=read") as run:
+        run.generate(3, kinds=[Kind.CUSTOMERS])
+        await run.migrate()
+        found = await run.verify()
+        assert (found.exit_code, found.kinds["customers"].looked_at) == (7, 0)
+        assert "cannot be read back" in found.message

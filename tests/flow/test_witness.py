@@ -1,0 +1,108 @@
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+
+import anyio
+import pytest
+from fakes import transaction
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.flow.witness import Span, Witness
+from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.record import Entry
+from masivo_stream.model.settings import Visible
+from masivo_stream.model.verification import Seen
+
+NEVER = float("inf")
+
+
+class Account:
+    """Shows a customer and a transaction from a moment on; `illegible` answers come first."""
+
+    def __init__(self, clock, *, since=0.0, illegible=0, status=200):
+        self.clock, self.since, self.illegible, self.status = clock, clock.now() + since, illegible, status
+        self.asked = []
+
+    async def read_customer(self, customer):
+        self.asked.append((customer, None))
+        if self.clock.now() < self.since:
+            return self._reply({}, 404)
+        return self._reply({"data": {"customer": {"email": "a@example.com"}}}, self.status)
+
+    async def read_transactions(self, customer, year):
+        self.asked.append((customer, year))
+        shown = self.clock.now() >= self.since and year == 2024
+        return self._reply({"data": [transaction(1)] if shown else []}, self.status)
+
+    def _reply(self, said, status):
+        if len(self.asked) <= self.illegible:
+            return SimpleNamespace(attempt=Failure(cause=Cause.TIMEOUT, sent=True), body=b"")
+        return SimpleNamespace(attempt=Answer(status=status), body=json.dumps(said).encode())
+
+
+def entry(kind, *more):
+    record = {"id": "c", "email": "a@example.com", "transactions": [transaction(1), *more]}
+    body = json.dumps(record).encode()
+    where = {"file": "f", "line": 1, "offset": 0, "length": len(body)}
+    return Entry(**where, body=body, customer="c", items=1, record_items=1)
+
+
+async def look(kind, account, clock, *, ago=0.0, shown=False, thorough=True, more=()):
+    """Return what is seen, after how many seconds, and what was asked."""
+    began, wall = clock.now(), clock.wall()
+    until = wall - timedelta(seconds=ago)
+    span = Span(since=until - timedelta(hours=1), until=until, shown=shown)
+    witness = Witness(kind, span, reader=account, clock=clock, settings=Visible(), thorough=thorough)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.run)
+        found = await witness.look(entry(kind, *more))
+        tasks.cancel_scope.cancel()
+    assert witness.requests == len(account.asked)
+    return found.seen, round(clock.now() - began), len(account.asked)
+
+
+@pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
+async def test_what_shows_is_confirmed_at_once(kind):
+    """One request."""
+    clock = FakeClock()
+    assert await look(kind, Account(clock), clock) == (Seen.CONFIRMED, 0, 1)
+
+
+@pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
+async def test_what_is_in_the_queue_is_waited_for(kind):
+    """Ever more rarely, until it shows."""
+    clock = FakeClock()
+    seen, seconds, asked = await look(kind, Account(clock, since=25), clock)
+    assert (seen, seconds, asked) == (Seen.CONFIRMED, 30, 5)  # after 2, 6, 14 and 30 seconds
+
+
+@pytest.mark.parametrize(
+    ("ago", "seen", "seconds"),
+    [(0, Seen.NOT_YET, 60), (50, Seen.NOT_YET, 10), (899, Seen.NOT_YET, 0), (900, Seen.MISSING, 0)],
+)
+async def test_what_may_still_come_is_told_from_what_is_missing(ago, seen, seconds):
+    """It is waited for while it is a minute old, and not called missing before it had a quarter of an hour."""
+    clock = FakeClock()
+    assert (await look(Kind.TRANSACTIONS, Account(clock, since=NEVER), clock, ago=ago))[:2] == (seen, seconds)
+
+
+async def test_customers_whose_like_have_shown_are_missing_at_once():
+    """The next kind waited for the ones accepted last, and queues work in order."""
+    clock = FakeClock()
+    assert await look(Kind.CUSTOMERS, Account(clock, since=NEVER), clock, shown=True) == (Seen.MISSING, 0, 1)
+
+
+async def test_what_cannot_be_read_is_asked_for_again():
+    """Three times in all; then it is called unread, and nothing else."""
+    clock = FakeClock()
+    assert await look(Kind.CUSTOMERS, Account(clock, illegible=2), clock) == (Seen.CONFIRMED, 6, 3)
+    assert (await look(Kind.TRANSACTIONS, Account(clock, status=500), clock))[0] is Seen.UNREAD
+    assert (await look(Kind.CUSTOMERS, Account(clock, illegible=99), clock))[::2] == (Seen.UNREAD, 3)
+
+
+async def test_every_year_is_asked_for_or_the_last_one():
+    """A small look costs one request a customer."""
+    clock, older = FakeClock(), {**transaction(1), "issued_at": "2022-06-01T00:00:00Z"}
+    assert await look(Kind.TRANSACTIONS, Account(clock), clock, thorough=False, more=[older]) == (Seen.CONFIRMED, 0, 1)
+    assert await look(Kind.TRANSACTIONS, Account(clock), clock, ago=900, more=[older]) == (Seen.DIFFERENT, 0, 2)
