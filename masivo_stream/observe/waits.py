@@ -1,7 +1,6 @@
 """What a run waits for, as the notices told last: of several things the one that comes first in `Waits.wait`."""
 
 from masivo_stream.model.notices import (
-    BatchDeparted,
     BatchWaits,
     Notice,
     PhaseStarted,
@@ -33,10 +32,8 @@ class Waits:
     def feed(self, notice: Notice, now: float) -> None:
         """Take notice."""
         match notice:
-            case SlotAwaited(seconds=seconds):
+            case SlotAwaited(seconds=seconds):  # until then: a departure told meanwhile is another uploader's
                 self._slot = now + seconds
-            case BatchDeparted():
-                self._slot = 0.0
             case BatchWaits(kind=kind, why=why, seconds=seconds):
                 self._retry = (now + seconds, f"a batch of {kind} was {why}: next try")
             case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):

@@ -142,7 +142,7 @@ def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
     [
         ([], "nothing", None),
         ([SlotAwaited(seconds=3.2)], "slot", 3.2),
-        ([SlotAwaited(seconds=3.2), BatchDeparted(kind=C, batch="b", in_flight=1)], "nothing", None),
+        ([SlotAwaited(seconds=3.2), BatchDeparted(kind=C, batch="b", in_flight=1)], "slot", 3.2),
         ([BatchWaits(kind=C, batch="b", why="unreachable", seconds=8.0)], "retry", 8.0),
         ([SlotAwaited(seconds=3.2), Stopping(why="SIGINT", in_flight=1, drain_time=30.0)], "drain", 30.0),
     ],
