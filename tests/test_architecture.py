@@ -13,10 +13,11 @@ MAY_IMPORT = {
     "edges": {"model", "core"},
     "flow": {"model", "core", "edges"},
     "observe": {"model", "core", "edges"},
+    "monitor": {"model", "core", "flow", "observe"},
     "generate": {"model", "core"},
     "sandbox": {"model", "core"},
     "bench": {"model", "core", "edges", "flow", "generate"},
-    "cli": {"model", "core", "edges", "flow", "observe", "generate", "sandbox", "bench"},
+    "cli": {"model", "core", "edges", "flow", "observe", "generate", "sandbox", "bench", "monitor"},
 }
 
 WORLD = {

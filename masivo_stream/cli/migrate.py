@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Common, Exports, Judging, Sending, settings_from
+from masivo_stream.cli.options import Common, Exports, Judging, Monitoring, Sending, settings_from
 
 
 def migrate(
@@ -10,6 +10,7 @@ def migrate(
     exports: Exports | None = None,
     judging: Judging | None = None,
     sending: Sending | None = None,
+    monitoring: Monitoring | None = None,
     common: Common | None = None,
 ) -> int:
     """Migrate an export: customers, then events, then transactions.
@@ -18,30 +19,26 @@ def migrate(
 
     Example: `masivo-stream migrate --customers customers.ndjson --events "events-*.ndjson.gz"`
     """
-    import anyio
-
-    from masivo_stream.cli.output import show_summary, watching
+    from masivo_stream.cli.output import show_summary
+    from masivo_stream.cli.watched import run_watched
     from masivo_stream.edges.source import find_inputs
     from masivo_stream.flow.migrate import migrate as run
     from masivo_stream.flow.opening import check_inputs
     from masivo_stream.model.contract import Kind
 
     common, sending = common or Common(), sending or Sending()
-    settings = settings_from(common, judging, sending)
+    settings = settings_from(common, judging, sending, monitoring)
     patterns = (exports or Exports()).patterns()
     check_inputs({Kind(kind): find_inputs(names) for kind, names in patterns.items() if names})
-    with watching(settings.log, quiet=common.quiet) as observer:
-        summary = anyio.run(
-            partial(
-                run,
-                settings,
-                credentials=sending.credentials(),
-                customers=patterns["customers"],
-                events=patterns["events"],
-                transactions=patterns["transactions"],
-                observer=observer,
-                handle_signals=True,
-            )
-        )
+    work = partial(
+        run,
+        settings,
+        credentials=sending.credentials(),
+        customers=patterns["customers"],
+        events=patterns["events"],
+        transactions=patterns["transactions"],
+        handle_signals=True,
+    )
+    summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     show_summary(summary, json=common.json)
     return summary.exit_code

@@ -119,7 +119,16 @@ class Sending:
         return self.credentials() if named else None
 
 
-def settings_from(common: Common, *groups: Judging | Sending | None) -> "Settings":
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Monitoring:
+    """Where a run can be watched."""
+
+    monitor: str | None = None
+    "HOST:PORT, or a port of this machine (0: a free one), for a page, metrics and probes. Default: none."
+
+
+def settings_from(common: Common, *groups: Judging | Sending | Monitoring | None) -> "Settings":
     """Load the settings these flags, the environment and the file make."""
     from masivo_stream.edges.config import load_settings
 

@@ -196,6 +196,21 @@ class LettersTaken(Struct, frozen=True, kw_only=True):
     ignored: str = ""
 
 
+class MonitorListens(Struct, frozen=True, kw_only=True):
+    """The monitor answers. `exposed`: also to other machines."""
+
+    url: str
+    exposed: bool
+
+
+class MonitorFailed(Struct, frozen=True, kw_only=True):
+    """An answer of the monitor failed; told once for each place and kind of error. The run goes on."""
+
+    path: str
+    error: str
+    """The error's type; its text might quote anything."""
+
+
 Notice = (
     RunStarted
     | PhaseStarted
@@ -217,4 +232,6 @@ Notice = (
     | LettersTaken
     | LoopStalled
     | RunEnded
+    | MonitorListens
+    | MonitorFailed
 )

@@ -135,6 +135,13 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`auto`: readable on a terminal, JSON elsewhere."""
 
 
+class Monitor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The web page and the metrics beside a run."""
+
+    monitor: str = ""
+    """Where they are served, as `HOST:PORT`; a bare port is this machine's loopback. Empty: not at all."""
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings. Below the door (`cli`, `migrate`) travel leaves, not this."""
 
@@ -147,6 +154,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: Source = Source()
     state: State = State()
     log: Log = Log()
+    monitor: Monitor = Monitor()
 
 
 def _windows(texts: tuple[str, ...]) -> tuple[Window, ...]:

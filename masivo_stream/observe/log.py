@@ -12,6 +12,8 @@ from masivo_stream.model.notices import (
     LettersTaken,
     LimitLearned,
     LoopStalled,
+    MonitorFailed,
+    MonitorListens,
     Notice,
     PhaseEnded,
     PhaseStarted,
@@ -50,6 +52,8 @@ EVENTS = (
     "letters_taken",
     "loop_stalled",
     "run_ended",
+    "monitor_listens",
+    "monitor_failed",
 )
 """All event names a run may log."""
 
@@ -81,7 +85,7 @@ class LogObserver:
         self._log = logger
         self._progress_at = 0.0
 
-    def notify(self, notice: Notice) -> None:  # noqa: C901, PLR0912 - one case a notice
+    def notify(self, notice: Notice) -> None:  # noqa: C901, PLR0912, PLR0915 - one case a notice
         """Write one line, or none."""
         match notice:
             case RunStarted(kinds=kinds):
@@ -129,6 +133,10 @@ class LogObserver:
                 self._log.info("loop_stalled", seconds=round(seconds, 3))
             case RunEnded(summary=summary):
                 self._log.info("run_ended", outcome=summary.outcome, exit_code=summary.exit_code)
+            case MonitorListens(url=url, exposed=exposed):
+                (self._log.warning if exposed else self._log.info)("monitor_listens", url=url, exposed=exposed)
+            case MonitorFailed(path=path, error=error):
+                self._log.warning("monitor_failed", path=path, error=error)
             case _:
                 assert_never(notice)
 

@@ -18,6 +18,8 @@ from masivo_stream.model.notices import (
     LettersTaken,
     LimitLearned,
     LoopStalled,
+    MonitorFailed,
+    MonitorListens,
     Notice,
     PhaseEnded,
     PhaseStarted,
@@ -185,6 +187,14 @@ CASES = [
     (
         RunEnded(summary=Summary(outcome="complete", exit_code=0, kinds={}, closes=True)),
         {"event": "run_ended", "level": "info", "outcome": "complete", "exit_code": 0},
+    ),
+    (
+        MonitorListens(url="http://0.0.0.0:8080/", exposed=True),
+        {"event": "monitor_listens", "level": "warning", "url": "http://0.0.0.0:8080/", "exposed": True},
+    ),
+    (
+        MonitorFailed(path="/metrics", error="KeyError"),
+        {"event": "monitor_failed", "level": "warning", "path": "/metrics", "error": "KeyError"},
     ),
 ]
 

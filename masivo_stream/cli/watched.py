@@ -1,0 +1,51 @@
+"""Do the work of a run while it can be watched: in its log, as progress on a terminal, and by its monitor."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from masivo_stream.cli.output import watching
+from masivo_stream.flow.observer import Observer
+from masivo_stream.model.notices import MonitorListens, Notice
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import Summary
+
+if TYPE_CHECKING:
+    from masivo_stream.monitor.address import Address
+
+
+def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary]], *, quiet: bool) -> Summary:
+    """Run `work` to its end.
+
+    Raises:
+        ConfigurationError: the monitor's address is none, or cannot be listened on; `work` has not begun.
+    """
+    import anyio
+
+    if text := settings.monitor.monitor:
+        from masivo_stream.monitor.address import parse_address
+
+        work = partial(_beside_monitor, parse_address(text), work, quiet)
+    with watching(settings.log, quiet=quiet) as observer:
+        return anyio.run(work, observer)
+
+
+async def _beside_monitor(
+    address: "Address", work: Callable[[Observer], Awaitable[Summary]], quiet: bool, observer: Observer
+) -> Summary:
+    from masivo_stream.monitor.serve import work_monitored
+    from masivo_stream.observe.picture import Sketch
+
+    sketch = Sketch()
+    observers = [observer, sketch, *([_Pointer()] if sys.stderr.isatty() and not quiet else [])]
+    return await work_monitored(address, work, painter=sketch, observers=observers)
+
+
+class _Pointer:
+    """Tell a person where the page is: on a terminal the log says warnings only."""
+
+    def notify(self, notice: Notice) -> None:
+        """Take notice of the monitor."""
+        if isinstance(notice, MonitorListens):
+            print(f"watch it at {notice.url}", file=sys.stderr)  # noqa: T201 - the terminal's own line

@@ -1,0 +1,67 @@
+"""The page: one document with its script and style inside, so that it needs nothing from anywhere else.
+
+Script and style are the same for everybody and are named to the browser by their hashes. What is said of the run is
+fetched by the script, and set as text. Where scripts do not run, a table stands there instead (jinja2, autoescaped).
+"""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from masivo_stream.core.printable import printable
+from masivo_stream.model.picture import Picture
+from masivo_stream.model.reason import REMEDIES
+from masivo_stream.monitor.visitors import page_policy
+
+_PARTS = Path(__file__).with_name("page")
+_SCRIPTS = ("words.js", "elements.js", "charts.js", "sections.js", "main.js")
+
+
+class Page:
+    """The page, read from the package once."""
+
+    def __init__(self) -> None:
+        """Read its parts."""
+        parts = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_PARTS), autoescape=True, undefined=jinja2.StrictUndefined
+        )
+        parts.filters["printable"] = printable
+        self._template = parts.get_template("page.html")
+        self._style = _read("page.css")
+        self._script = "".join(_read(name) for name in _SCRIPTS)
+        self.policy = page_policy(_hash(self._script), _hash(self._style))
+        """Its content security policy."""
+
+    def render(self, picture: Picture) -> bytes:
+        """Return the document; the picture is for readers without scripts."""
+        return self._template.render(
+            picture=picture,
+            told_at=datetime.fromtimestamp(picture.now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+            ends_at=_clock_time(picture.ends_at),
+            remedies={reason.value: remedy for reason, remedy in REMEDIES.items()},
+            script=Markup(self._script),  # noqa: S704 - a file of ours, named by its hash
+            style=Markup(self._style),  # noqa: S704 - the same
+        ).encode()
+
+
+@cache
+def load_page() -> Page:
+    """Return the page."""
+    return Page()
+
+
+def _read(name: str) -> str:
+    return (_PARTS / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _clock_time(moment: float | None) -> str:
+    return "" if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")

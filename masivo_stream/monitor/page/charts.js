@@ -1,0 +1,127 @@
+// Two small charts, drawn anew when there is something new. Points become stretches wide enough to hold several requests.
+
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
+const MOST_STRETCHES = 72;
+const HEIGHT = 168, LEFT = 40, RIGHT = 6, TOP = 10, BOTTOM = 24;
+
+function stepFor(seconds) {
+  return STEPS.find((step) => step >= seconds) ?? STEPS.at(-1);
+}
+
+/** The time line in even stretches; the last one only when most of it has passed. */
+function stretches(picture) {
+  const line = picture.time_line;
+  if (!line.length) return [];
+  const from = line[0].at, until = Math.max(picture.now, line.at(-1).at + line.at(-1).seconds);
+  const pace = Math.max(0, ...picture.windows.filter((use) => use.limit <= 60).map((use) => use.seconds / use.limit));
+  const finest = Math.max(...line.map((point) => point.seconds), 2 * Math.min(pace, 60), (until - from) / MOST_STRETCHES);
+  const width = stepFor(finest);
+  const made = new Map();
+  for (const point of line) {
+    const place = Math.floor((point.at - from) / width);
+    const into = made.get(place) ?? { requests: 0, accepted: 0, answered: 0, waited: 0, slowest: null };
+    into.requests += point.requests;
+    into.accepted += point.accepted;
+    if (point.latency !== null) {
+      const weight = Math.max(1, point.requests);
+      into.answered += weight;
+      into.waited += point.latency * weight;
+    }
+    if (point.slowest !== null) into.slowest = Math.max(into.slowest ?? 0, point.slowest);
+    made.set(place, into);
+  }
+  const all = [];
+  for (let place = 0; from + place * width < until; place++) {
+    const found = made.get(place) ?? { requests: 0, accepted: 0, answered: 0, waited: 0, slowest: null };
+    const seconds = Math.min(width, until - from - place * width);
+    if (seconds < width / 2 && place > 0) break;
+    all.push({
+      at: from + place * width, seconds, requests: found.requests, rate: found.accepted / seconds,
+      mean: found.answered ? found.waited / found.answered : null, slowest: found.slowest,
+    });
+  }
+  return all;
+}
+
+/** Upper end and step of an axis from 0: three or four round numbers. */
+function axis(most) {
+  if (!(most > 0)) return [1, 0.5];
+  const size = 10 ** Math.floor(Math.log10(most / 3));
+  const step = [1, 2, 2.5, 5, 10].map((round) => round * size).find((round) => most / round <= 4) ?? 10 * size;
+  return [Math.ceil(most / step - 1e-9) * step, step];
+}
+
+function chart(holder, all, { value, extra, area, tell, summary }) {
+  if (!holder.firstChild) holder.append(draw("svg", { role: "img", height: HEIGHT }), make("p", "reading"));
+  const [picture, reading] = holder.children;
+  const inner = getComputedStyle(holder);
+  const width = Math.max(160, holder.clientWidth - parseFloat(inner.paddingLeft) - parseFloat(inner.paddingRight));
+  const from = all[0]?.at ?? 0, until = all.length ? all.at(-1).at + all.at(-1).seconds : 1;
+  const [top, step] = axis(Math.max(0, ...all.map((one) => Math.max(value(one) ?? 0, extra?.(one) ?? 0))));
+  const x = (moment) => LEFT + (moment - from) / (until - from) * (width - LEFT - RIGHT);
+  const y = (number) => HEIGHT - BOTTOM - number / top * (HEIGHT - TOP - BOTTOM);
+  const parts = [];
+  for (let at = 0; at <= top * 1.0001; at += step) {
+    parts.push(draw("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(at), y2: y(at) }));
+    parts.push(draw("text", { x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" }, at >= 1000 ? count(at) : String(Number(at.toPrecision(3)))));
+  }
+  parts.push(...timeMarks(from, until, x, width, all.length));
+  if (area && all.length) parts.push(draw("path", { class: "area", d: `${stepPath(all, value, x, y)}L${x(until)},${y(0)}L${x(from)},${y(0)}Z` }));
+  if (extra) parts.push(draw("path", { class: "slowest", d: linePath(all, extra, x, y) }));
+  parts.push(draw("path", { class: "mean", d: (area ? stepPath : linePath)(all, value, x, y) }));
+  const mark = draw("line", { class: "mark", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" });
+  parts.push(mark);
+  picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  picture.setAttribute("aria-label", summary(all));
+  picture.replaceChildren(...parts);
+  const read = (place) => {
+    const one = all[place] ?? all.at(-1);
+    say(reading, one ? tell(one) : "nothing yet");
+    const middle = one ? x(one.at + one.seconds / 2) : 0;
+    mark.setAttribute("x1", middle);
+    mark.setAttribute("x2", middle);
+    mark.setAttribute("visibility", all[place] ? "visible" : "hidden");
+  };
+  const pointed = (event) => {
+    const at = (event.clientX - picture.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT) * (until - from) + from;
+    holder.dataset.pointed = at;
+    read(all.findIndex((one) => at < one.at + one.seconds));
+  };
+  picture.onpointermove = pointed;
+  picture.onpointerdown = pointed;
+  picture.onpointerleave = () => { delete holder.dataset.pointed; read(-1); };
+  const at = Number(holder.dataset.pointed);
+  read(holder.dataset.pointed ? all.findIndex((one) => at >= one.at && at < one.at + one.seconds) : -1);
+}
+
+function timeMarks(from, until, x, width, any) {
+  if (!any) return [];
+  const step = stepFor((until - from) / Math.max(2, Math.floor(width / 85)));
+  const zone = new Date(from * 1000).getTimezoneOffset() * 60;
+  const marks = [];
+  for (let at = Math.ceil((from - zone) / step) * step + zone; at <= until; at += step) {
+    if (x(at) < LEFT + 14 || x(at) > width - RIGHT - 14) continue;
+    marks.push(draw("text", { x: x(at), y: HEIGHT - 6, "text-anchor": "middle" }, clockTime(at, step < 60)));
+  }
+  return marks;
+}
+
+const spot = (across, down) => `${across.toFixed(1)},${down.toFixed(1)}`;
+
+/** A line of steps: what is counted holds for its whole stretch. */
+function stepPath(all, value, x, y) {
+  const steps = all.map((one) => `${spot(x(one.at), y(value(one)))}L${spot(x(one.at + one.seconds), y(value(one)))}`);
+  return steps.length ? `M${steps.join("L")}` : "";
+}
+
+/** A line over the middles; where nothing was measured there is a gap, and a lone point is a dot. */
+function linePath(all, value, x, y) {
+  let path = "", gap = true;
+  for (const one of all) {
+    const number = value(one);
+    const here = number === null ? "" : spot(x(one.at + one.seconds / 2), y(number));
+    if (here) path += gap ? `M${here}L${here}` : `L${here}`;
+    gap = !here;
+  }
+  return path;
+}

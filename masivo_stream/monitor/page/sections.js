@@ -1,0 +1,216 @@
+// The page's sections, each from the picture alone.
+
+const STATES = {
+  ahead: "not begun", working: "under way", visible: "waiting until it shows", done: "done", left: "left",
+};
+const ENDS = {
+  complete: ["Complete", "good"],
+  dead_letters: ["Complete, with dead letters", "warn"],
+  in_doubt: ["Ended, with batches in doubt", "warn"],
+  interrupted: ["Interrupted", "warn"],
+  stopped: ["Stopped", "bad"],
+};
+const REMEDIES = JSON.parse(byId("remedies").textContent);
+
+/** The phase the run is at. */
+function present(picture) {
+  return picture.phases.find((phase) => phase.state === "working" || phase.state === "visible");
+}
+
+/** What it does now, in words, and the lamp's colour. */
+function headline(picture) {
+  if (picture.outcome) return ENDS[picture.outcome] ?? [printable(picture.outcome), "warn"];
+  const phase = present(picture);
+  switch (picture.wait.what) {
+    case "visible": return [`Waiting until ${phase?.kind ?? "records"} show`, "working"];
+    case "retry": return [`Waiting to try again`, "warn"];
+    case "drain": return ["Stopping", "warn"];
+    default: return phase ? [`Migrating ${phase.kind}`, "working"] : ["Starting", "quiet"];
+  }
+}
+
+/** How far a phase is: part and whole. By requests where they can be reckoned, for reading runs ahead of sending. */
+function reach(phase) {
+  if (phase.state === "done" || phase.state === "visible") return [1, 1];
+  if (phase.requests_needed) return [phase.figures.requests, phase.requests_needed];
+  return [phase.bytes_read, phase.size];
+}
+
+/** The same in words; never 100 % before it is done. */
+function percent(phase) {
+  const [part, whole] = reach(phase);
+  if (!whole || phase.state === "ahead") return "";
+  const most = part === whole && phase.state !== "working" ? 100 : 99;
+  return `${Math.min(most, Math.floor(100 * part / whole))} %`;
+}
+
+function showHero(picture) {
+  const [words, lamp] = headline(picture);
+  say(byId("headline"), words);
+  byId("lamp").className = `lamp ${lamp}`;
+  const ended = Boolean(picture.outcome);
+  byId("finish").hidden = !ended && picture.ends_at === null;
+  say(byId("finish-label"), ended ? "ended" : "done about");
+  say(byId("finish-at"), when(ended ? picture.now : picture.ends_at ?? picture.now, picture.now));
+}
+
+/** The parts that move between two pictures; `now` is the run's clock. */
+function showMoving(picture, now) {
+  const ended = Boolean(picture.outcome);
+  const join = picture.wait.what === "drain" ? " " : " in "; // `…, at most 30 s`, `next slot in 3 s`
+  const left = picture.wait.until === null ? "" : join + countdown(picture.wait.until - now);
+  const text = printable(picture.wait.text);
+  say(byId("wait"), ended || !text ? "" : text[0].toUpperCase() + text.slice(1) + left);
+  say(byId("finish-in"), ended ? `after ${duration(picture.now - picture.began)}` : `in ${duration((picture.ends_at ?? now) - now)}`);
+  for (const row of byId("windows").children) if (row.moves) row.moves(now);
+}
+
+function showPhases(picture) {
+  const create = (phase) => make("li", "",
+    make("div", "kind", phase.kind, make("span", "state")),
+    make("div", "", make("div", "reach", bar("progressbar", phase.kind), make("span", "percent")), make("dl", "figures")));
+  keep(byId("phases"), picture.phases, (phase) => phase.kind, create, (row, phase) => {
+    const [name, rest] = row.children, [line, list] = rest.children, [part, whole] = reach(phase);
+    row.className = phase.state;
+    say(name.lastChild, phase.probes && phase.state === "visible"
+      ? `${phase.probes[0]} of ${phase.probes[1]} probes show` : STATES[phase.state] ?? phase.state);
+    setBar(line.firstChild, part, whole, percent(phase) || STATES[phase.state]);
+    say(line.lastChild, percent(phase));
+    list.hidden = phase.state === "ahead" && !phase.figures.read;
+    figures(list, phaseFigures(phase));
+  });
+  nothing(byId("phases"), "opening the exports and what is known of them");
+}
+
+function phaseFigures(phase) {
+  const found = phase.figures;
+  const alarm = (number, kind) => number ? kind : "zero";
+  const items = phase.kind === "customers" ? [] : [[phase.kind, count(found.items_accepted)]];
+  const needed = phase.requests_needed && phase.state !== "done" ? ` of ${count(phase.requests_needed)}` : "";
+  return [
+    ["read", count(found.read)],
+    ["accepted", count(found.accepted)],
+    ...items,
+    ["requests", count(found.requests) + needed],
+    ["records/s", found.seconds > 0 ? brief(found.accepted / found.seconds) : "–"],
+    ["dead letters", count(found.dead), alarm(found.dead, "bad")],
+    ["in doubt", count(found.in_doubt), alarm(found.in_doubt, "warn")],
+    ...(found.skipped ? [["skipped", count(found.skipped)]] : []),
+  ];
+}
+
+const FEW = 12;
+
+function showWindows(picture) {
+  const list = byId("windows");
+  const create = (use) => {
+    const trough = bar("meter", `${scope(use)}, ${use.limit} per ${span(use.seconds)}`);
+    return make("li", "", make("div", "line", make("span"), make("span", "note")), trough);
+  };
+  const key = (use) => `${use.scope} ${use.limit}/${use.seconds}`;
+  keep(list, picture.windows, key, create, (row, use) => {
+    const [line, trough] = row.children;
+    say(line.firstChild, `${count(use.limit)} per ${span(use.seconds)}`);
+    trough.title = printable(use.scope);
+    if (use.limit > 1 && use.limit <= FEW) slots(trough, use);
+    row.moves = (now) => {
+      const left = use.free_at === null ? 0 : Math.max(0, use.free_at - now);
+      row.className = left > 0 && use.limit > 1 ? "full" : ""; // one in a few seconds: it is always full
+      const text = `${count(use.used)} of ${count(use.limit)} used`;
+      const next = left > 0 ? `next slot in ${countdown(left)}` : "a slot is free";
+      say(line.lastChild, `${scope(use)} · ${use.limit === 1 ? next : `${text}, ${next}`}`);
+      if (use.limit === 1) setBar(trough, left, use.seconds, next); // the one slot, as it comes back
+      else if (use.limit > FEW) setBar(trough, use.used, use.limit, text);
+    };
+    row.moves(picture.now);
+  });
+  nothing(list, "no limits, or none known yet");
+}
+
+function scope(use) {
+  return { migration: "migrating", general: "all calls" }[use.scope] ?? printable(use.scope.replace("migration/", ""));
+}
+
+function slots(trough, use) {
+  trough.classList.add("slots");
+  trough.replaceChildren(...Array.from({ length: use.limit }, (_, place) => make("span", place < use.used ? "slot used" : "slot")));
+  trough.setAttribute("aria-valuemax", use.limit);
+  trough.setAttribute("aria-valuenow", Math.min(use.used, use.limit));
+}
+
+function showLetters(picture) {
+  const sums = new Map();
+  for (const phase of picture.phases) {
+    for (const [reason, number] of Object.entries(phase.figures.reasons)) {
+      const into = sums.get(reason) ?? { reason, number: 0, kinds: [] };
+      into.number += number;
+      into.kinds.push(phase.kind);
+      sums.set(reason, into);
+    }
+  }
+  const all = [...sums.values()].sort((one, other) => other.number - one.number);
+  const whole = all.reduce((sum, one) => sum + one.number, 0);
+  const create = () => make("li", "letters", make("div", "line", make("span"), make("span")), bar("meter", "share"), make("div", "note"));
+  keep(byId("letters"), all, (one) => one.reason, create, (row, one) => {
+    const [line, trough, note] = row.children;
+    say(line.firstChild, printable(one.reason.replaceAll("_", " ")));
+    say(line.lastChild, `${count(one.number)} · ${one.kinds.join(", ")}`);
+    trough.setAttribute("aria-label", `share of ${printable(one.reason)}`);
+    setBar(trough, one.number, whole, `${count(one.number)} of ${count(whole)}`);
+    say(note, Object.hasOwn(REMEDIES, one.reason) ? REMEDIES[one.reason] : "");
+  });
+  say(byId("letters-sum"), whole ? count(whole) : "");
+  nothing(byId("letters"), "none");
+}
+
+const MOST_ANOMALIES = 12; // the log has them all
+
+function showAnomalies(picture) {
+  const all = picture.anomalies.slice(-MOST_ANOMALIES).reverse();
+  const create = () => make("li", "anomaly", make("time"), make("div", "", make("div"), make("div", "note")));
+  keep(byId("anomalies"), all, (one) => `${one.at} ${one.event} ${one.text}`, create, (row, one) => {
+    say(row.firstChild, clockTime(one.at, true));
+    row.firstChild.dateTime = new Date(one.at * 1000).toISOString();
+    const text = printable(one.text), event = printable(one.event.replaceAll("_", " "));
+    say(row.lastChild.firstChild, text || event);
+    say(row.lastChild.lastChild, text ? event : "");
+  });
+  nothing(byId("anomalies"), "nothing up to now");
+}
+
+function nothing(list, words) {
+  if (!list.children.length) {
+    const row = make("li", "none", words);
+    row.dataset.key = "nothing";
+    list.append(row);
+  }
+}
+
+function showFacts(picture) {
+  figures(byId("facts"), [
+    ["began", when(picture.began, picture.now)],
+    ["in flight", plural(picture.in_flight, "request")],
+    ["throttled", count(picture.throttled), picture.throttled ? "warn" : ""],
+    ["longest stall", `${brief(picture.stall)} s`, picture.stall > 0.5 ? "warn" : ""],
+    ["memory", bytes(picture.resident)],
+    ["version", printable(picture.version)],
+  ]);
+}
+
+function showCharts(picture) {
+  const all = stretches(picture);
+  const during = (one) => `${clockTime(one.at, one.seconds < 60)} to ${clockTime(one.at + one.seconds, one.seconds < 60)}`;
+  chart(byId("throughput"), all, {
+    area: true,
+    value: (one) => one.rate ?? 0,
+    tell: (one) => `${during(one)}: ${brief(one.rate)} records a second, ${plural(one.requests, "request")}`,
+    summary: (shown) => `Throughput, at present ${brief(shown.at(-1)?.rate ?? 0)} records a second`,
+  });
+  chart(byId("latency"), all, {
+    value: (one) => one.mean ?? null,
+    extra: (one) => one.slowest ?? null,
+    tell: (one) => one.mean === null ? `${during(one)}: no answer` :
+      `${during(one)}: ${brief(one.mean)} s on average, slowest ${brief(one.slowest ?? one.mean)} s`,
+    summary: (shown) => `Latency, at present ${brief(shown.at(-1)?.mean ?? 0)} seconds`,
+  });
+}

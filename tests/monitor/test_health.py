@@ -1,0 +1,52 @@
+"""The container's health check against a monitor that listens, one that does not, and commands that have none."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+from monitor.watched import watched
+
+from masivo_stream.cli import migrate, retry
+from masivo_stream.monitor import health
+
+
+async def asked(environment, command=("masivo-stream", "migrate")):
+    return await asyncio.to_thread(health.check, environment, command)
+
+
+async def test_a_monitor_that_answers_is_healthy():
+    """Also where it listens on every address, and where brackets stand around it."""
+    async with watched() as address:
+        for host in ("127.0.0.1", "localhost", "0.0.0.0", "[127.0.0.1]"):  # noqa: S104 - asked there
+            assert await asked({"MASIVO_MONITOR": f"{host}:{address.port}"}) == ""
+        assert await asked({"MASIVO_MONITOR": str(address.port)}) == ""
+
+
+async def test_a_monitor_that_does_not_answer_is_ill():
+    """The reason names the address, and no more."""
+    async with watched() as address:
+        pass
+    assert "does not answer" in await asked({"MASIVO_MONITOR": str(address)})
+    assert "does not answer" in await asked({"MASIVO_MONITOR": "nonsense"})
+
+
+@pytest.mark.parametrize(
+    ("environment", "command"),
+    [({}, ["masivo-stream", "migrate"]), ({"MASIVO_MONITOR": "1"}, ["masivo-stream", "plan"])],
+)
+async def test_where_there_is_no_monitor_nothing_is_ill(environment, command):
+    """No address, or a command that has none."""
+    assert await asked(environment, command) == ""
+
+
+def test_the_commands_with_a_monitor_are_those():
+    """The health check knows them by their names."""
+    assert set(health.MONITORED) == {migrate.__name__.rpartition(".")[2], retry.__name__.rpartition(".")[2]}
+
+
+def test_it_starts_without_what_it_does_not_need():
+    """Every few seconds a new process: no server, no template, no parser."""
+    code = "import sys, masivo_stream.monitor.health; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"aiohttp", "asyncio", "jinja2", "msgspec", "prometheus_client"} & set(shown)

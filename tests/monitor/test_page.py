@@ -1,0 +1,129 @@
+"""The page in a real browser: what it shows, that foreign text stays text, and that it needs nothing from elsewhere.
+
+Chromium is the system's (`apt-get install chromium`); without one these tests are skipped, but for the page's colours.
+"""
+
+import itertools
+import re
+import shutil
+from contextlib import asynccontextmanager
+
+import made_pictures
+import pytest
+from monitor.watched import Painted, ask, watched
+from playwright.async_api import async_playwright, expect
+
+from masivo_stream.monitor.page import load_page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+WIDE, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
+NOTE_VIOLATIONS = "addEventListener('securitypolicyviolation', (event) => console.error('policy', event.blockedURI))"
+
+
+@asynccontextmanager
+async def browsing():
+    """Start the browser. `--no-sandbox`: it shows pages of ours only, and containers let root have no other."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def looking(browser, address, complaints, **context):
+    """Open the page, and note whatever it complains of, asks others for, or pops up."""
+    window = await browser.new_context(timezone_id="America/Bogota", **context)
+    page = await window.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith((f"http://{address}/", "data:")) else complaints.append(request.url)
+        ),
+    )
+    if context.get("java_script_enabled", True):
+        await page.add_init_script(NOTE_VIOLATIONS)
+    await page.goto(f"http://{address}/")
+    yield page
+    await window.close()
+
+
+@pytest.mark.slow
+@in_a_browser
+async def test_hostile_text_is_text():
+    """Markup, templates, turned and endless names are shown as they are, light and dark, no wider than a phone."""
+    complaints = []
+    async with watched(Painted(made_pictures.HOSTILE_PICTURE)) as address, browsing() as browser:
+        for scheme, size in (("light", WIDE), ("dark", PHONE)):
+            async with looking(browser, address, complaints, color_scheme=scheme, viewport=size) as page:
+                await expect(page.locator("#anomalies > li")).to_have_count(12)
+                text = await page.inner_text("body")
+                for shown in ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "{{ 7 * 7 }}"):
+                    assert shown in text
+                assert "\\u202e" in text
+                assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x1b\x9b]", text)
+                assert await page.locator("img, a[href^=javascript], main svg [onload], main script").count() == 0
+                assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        async with looking(browser, address, complaints, java_script_enabled=False) as page:
+            text = await page.inner_text("body")
+            assert "<svg onload=alert(3)>" in text
+            assert "\u202e" not in text
+            assert await page.locator("img").count() == 0
+    assert complaints == []
+
+
+@pytest.mark.slow
+@in_a_browser
+async def test_the_page_follows_the_run():
+    """It shows the kinds, begins again where the run goes on, tells how it ended; and says so where nothing answers."""
+    painted, complaints = Painted(made_pictures.EARLY), []
+    async with browsing() as browser:
+        async with watched(painted) as address, looking(browser, address, complaints, viewport=PHONE) as page:
+            await expect(page.get_by_role("heading", level=1)).to_have_text("Starting")
+            painted.shown = made_pictures.WORKING
+            await expect(page.get_by_role("heading", level=1)).to_have_text("Migrating events")
+            await expect(page.get_by_role("progressbar", name="events")).to_have_attribute("aria-valuetext", "58 %")
+            await expect(page.locator("#finish-at")).to_have_text("22:57")  # in the reader's zone
+            await expect(page).to_have_title("58 % Migrating events · masivo-stream")
+            assert await page.get_by_role("img").count() == 2
+            painted.shown = made_pictures.DONE
+            await expect(page.get_by_role("heading", level=1)).to_have_text("Complete, with dead letters")
+            await expect(page.locator("#spoken")).to_contain_text("Complete, with dead letters")
+        painted.shown = made_pictures.WORKING
+        assert complaints == []
+        async with watched(painted) as address:
+            page = await browser.new_page()
+            await page.goto(f"http://{address}/")
+            await expect(page.get_by_role("heading", level=1)).to_have_text("Migrating events")
+        await expect(page.locator("#lost")).to_contain_text("The run does not answer")
+
+
+async def test_the_page_is_one_document():
+    """It names nothing outside itself, and its policy names script and style by what they are."""
+    async with watched() as address:
+        _, headers, body = await ask(address, "/")
+    text = body.decode()
+    assert set(re.findall(r"https?://[^\s\"'<>)]+", text)) <= {"http://www.w3.org/2000/svg"}
+    assert headers["content-security-policy"] == load_page().policy
+    assert "unsafe" not in load_page().policy
+    assert text.count("<script>") == text.count("<style>") == 1
+
+
+def luminance(colour):
+    """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_every_colour_of_text_can_be_read():
+    """In light and dark, each has a contrast of 4.5 at least against what it stands on (WCAG 2.2, AA)."""
+    style = re.search(r"<style>(.*?)</style>", load_page().render(made_pictures.EARLY).decode(), re.DOTALL)[1]
+    themes = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", theme)) for theme in style.split("@media")[:2]]
+    for theme in themes:
+        for text, ground in itertools.product(("ink", "quiet", "accent", "good", "warn", "bad"), ("paper", "card")):
+            dark, light = sorted([luminance(theme[text]), luminance(theme[ground])])
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)

@@ -1,0 +1,63 @@
+"""A monitor on loopback over a made-up picture, and questions to it as they go over the wire."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import made_pictures
+
+from masivo_stream.monitor.address import Address
+from masivo_stream.monitor.answers import Answers
+from masivo_stream.monitor.requests import Requests
+from masivo_stream.monitor.serve import serving
+
+LOOPBACK = Address("127.0.0.1", 0)
+
+
+class Painted:
+    """A painter that shows what it is given; None: one that fails."""
+
+    def __init__(self, picture=made_pictures.WORKING):
+        self.shown = picture
+
+    def picture(self):
+        if self.shown is None:
+            raise RuntimeError("a text that may hold anything")
+        return self.shown
+
+
+class Told:
+    """An observer that remembers."""
+
+    def __init__(self):
+        self.notices = []
+
+    def notify(self, notice):
+        self.notices.append(notice)
+
+
+@asynccontextmanager
+async def watched(painted=None, told=None, *, loopback=True):
+    """Serve while the context lasts; gives address and answers."""
+    answers = Answers(painted or Painted(), Requests(), told or Told(), loopback=loopback)
+    async with serving(LOOPBACK, answers) as address:
+        yield address
+
+
+async def ask(address, path="/", *, method="GET", host="localhost", more=b""):
+    """Return status, headers (lower case) and body of one answer."""
+    return await say(
+        address, f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n".encode() + more + b"\r\n"
+    )
+
+
+async def say(address, words):
+    """Send bytes, and read to the end."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(words)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return int(first.split()[1]), headers, body

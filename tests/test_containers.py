@@ -1,0 +1,167 @@
+"""What the container files say is so: flags, settings, exit codes, times, addresses; and the program as process 1."""
+
+import dataclasses
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+from end_to_end_tools import COMMAND, clean_environment, run, serving
+from fakes import record, write_export
+
+from masivo_stream.cli.options import Common, Exports, Judging, Monitoring, Sending
+from masivo_stream.edges.config import load_settings
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ExitCode
+from masivo_stream.model.settings import Settings
+from masivo_stream.monitor.address import parse_address
+
+ROOT = Path(__file__).parent.parent
+DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+CLAIM, JOB = yaml.safe_load_all((ROOT / "deploy" / "kubernetes-job.yaml").read_text())
+POD = JOB["spec"]["template"]["spec"]
+(CONTAINER,) = POD["containers"]
+ANSWERED = ("/healthz", "/readyz")
+
+
+def instructions(name):
+    return re.findall(rf"^{name} (.*)$", DOCKERFILE, re.MULTILINE)
+
+
+def image_environment():
+    return dict(pair.split("=", 1) for pair in instructions("ENV")[-1].split())
+
+
+def test_the_image_runs_the_program_itself():
+    """Exec form, so that signals reach it; a number that is not root; a signal it stops in order for."""
+    assert json.loads(instructions("ENTRYPOINT")[0]) == ["masivo-stream"]
+    user, group = instructions("USER")[0].split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+    assert instructions("STOPSIGNAL") == ["SIGTERM"]
+
+
+def test_the_images_variables_are_settings():
+    """Each `MASIVO_…` sets what it names, and the state lies in the volume."""
+    settings = load_settings(environment=image_environment())
+    (volume,) = json.loads(instructions("VOLUME")[0])
+    assert settings.state.state_dir.startswith(f"{volume}/")
+    assert settings.state.shared_dir.startswith(f"{volume}/")
+    assert parse_address(settings.monitor.monitor).loopback
+
+
+def test_the_image_is_made_of_what_is_there():
+    """What is copied exists and is let through to the builder, and versions are pinned."""
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert "\n*\n" in (ROOT / ".dockerignore").read_text()
+    copied = [name for line in instructions("COPY") if "--from" not in line for name in line.split()[:-1]]
+    for name in copied:
+        assert (ROOT / name).exists()
+    assert set(copied) == let_through
+    assert "--constraint constraints.txt" in DOCKERFILE
+
+
+def test_the_health_check_is_a_module():
+    """Python's own, for the image has no curl."""
+    command = json.loads(DOCKERFILE.rsplit("CMD", 1)[1])
+    assert command[:2] == ["python", "-m"]
+    assert import_module(command[2])
+
+
+def test_the_jobs_flags_and_variables_are_the_programs():
+    """Each flag is one of `migrate`'s, and the address is read once the pod has one, of either family."""
+    groups = (Exports, Judging, Sending, Common, Monitoring)
+    flags = {f"--{field.name.replace('_', '-')}" for group in groups for field in dataclasses.fields(group)}
+    named = [argument for argument in CONTAINER["args"] if argument.startswith("--")]
+    assert CONTAINER["args"][0] == "migrate"
+    assert set(named) <= flags
+    variables = {entry["name"]: entry.get("value") for entry in CONTAINER["env"]}
+    for pod_ip in ("10.1.2.3", "fd00::1"):
+        assert parse_address(variables["MASIVO_MONITOR"].replace("$(POD_IP)", pod_ip)).host == pod_ip
+    port = parse_address(variables["MASIVO_MONITOR"].replace("$(POD_IP)", "10.1.2.3")).port
+    assert CONTAINER["ports"] == [{"name": "monitor", "containerPort": port}]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert CONTAINER[probe]["httpGet"]["path"] in ANSWERED
+        assert CONTAINER[probe]["httpGet"]["port"] == "monitor"
+
+
+def test_the_pod_is_given_the_time_to_stop():
+    """The grace is longer than the drain time, the default's and the one given."""
+    given = float(CONTAINER["args"][CONTAINER["args"].index("--drain-time") + 1])
+    assert POD["terminationGracePeriodSeconds"] >= max(given, Settings().upload.drain_time) + 15
+    stop = re.search(r"--stop-timeout (\d+)", (ROOT / "docs" / "containers.md").read_text())[1]
+    assert int(stop) >= Settings().upload.drain_time + 15
+
+
+def test_the_job_begins_again_only_what_can_go_on():
+    """Every exit code is an end or a reason to go on; a policy by exit codes wants pods that are not restarted."""
+    assert POD["restartPolicy"] == "Never"
+    ignored, failed = JOB["spec"]["podFailurePolicy"]["rules"]
+    assert (ignored["action"], ignored["onPodConditions"][0]["type"]) == ("Ignore", "DisruptionTarget")
+    codes = failed["onExitCodes"]
+    assert (failed["action"], codes["operator"], codes["containerName"]) == ("FailJob", "In", CONTAINER["name"])
+    go_on = {ExitCode.OUTAGE, ExitCode.INTERRUPTED, ExitCode.TERMINATED}
+    assert set(codes["values"]) == set(ExitCode) - go_on - {ExitCode.COMPLETE}
+    assert CLAIM["spec"]["accessModes"] == ["ReadWriteOncePod"]
+
+
+def test_the_pod_may_do_nothing_it_does_not_need():
+    """No root, nothing writable but its volumes, no capabilities, no token of the cluster's."""
+    assert POD["securityContext"]["runAsNonRoot"]
+    assert f"{POD['securityContext']['runAsUser']}:{POD['securityContext']['runAsGroup']}" == instructions("USER")[0]
+    assert not POD["automountServiceAccountToken"]
+    assert not POD["enableServiceLinks"]
+    for container in (*POD["initContainers"], CONTAINER):
+        context = container["securityContext"]
+        assert context["readOnlyRootFilesystem"]
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+    mounts = {mount["name"]: mount for mount in CONTAINER["volumeMounts"]}
+    assert mounts["exports"]["readOnly"]
+    assert "secret" not in mounts
+    key_file = CONTAINER["args"][CONTAINER["args"].index("--api-key-file") + 1]
+    assert key_file == POD["initContainers"][0]["command"][-1]
+    assert key_file.startswith(mounts["key"]["mountPath"])
+
+
+def namespaces_are_allowed():
+    unshare = shutil.which("unshare")
+    return (
+        unshare
+        and not subprocess.run(
+            [unshare, "--pid", "--fork", "--mount-proc", "true"], capture_output=True, check=False
+        ).returncode
+    )
+
+
+@pytest.mark.slow
+def test_as_process_1_it_stops_in_order(tmp_path):
+    """SIGTERM, which a process 1 gets only if it listens, ends in 143; then the same command goes on."""
+    if not namespaces_are_allowed():
+        pytest.skip("no unshare --pid here: it needs root, or user namespaces")
+    export = write_export(tmp_path / "customers.ndjson", [record(Kind.CUSTOMERS, number) for number in range(3000)])
+    with serving(tmp_path, "--limits", "1/0.4s") as served:
+        target = ["--base-url", served.url, "--limit", "1/0.4s", "--state-dir", tmp_path / "state"]
+        flags = ["migrate", "--customers", export, *target]
+        outer = subprocess.Popen(
+            ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", COMMAND, *flags],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment(MASIVO_API_KEY=served.key),
+        )  # fmt: skip
+        for _ in range(400):
+            if served.get("/__sandbox/ledger")["requests"].get("customers"):
+                break
+            time.sleep(0.025)
+        (first,) = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+        assert re.search(r"NSpid:\s+\d+\s+1\n", Path(f"/proc/{first}/status").read_text())
+        subprocess.run(["kill", f"-{signal.SIGTERM.value}", first], check=True)
+        assert outer.wait(30) == ExitCode.TERMINATED
+        done = run(*flags, "--json", key=served.key)
+        assert (done.returncode, json.loads(done.stdout)["kinds"]["customers"]["accepted"]) == (0, 3000)
+        assert set(served.ledger()["customers"].values()) == {1}
