@@ -119,8 +119,9 @@ def _tell_plan(console: "Console", planned: "Plan") -> None:
 
     requests = ", ".join(f"{kind.requests} for {name}" for name, kind in planned.kinds.items())
     console.print(
-        f"plan: {planned.requests} requests ({requests}); {duration(planned.seconds['configured'])} here, "
-        f"{duration(planned.seconds['prod'])} at a production account's limits",
+        f"plan: {planned.requests} requests ({requests})\n"
+        f"plan: {duration(planned.seconds['configured'])} here, {duration(planned.seconds['prod'])} at a production "
+        "account's limits",
         markup=False,
     )
 

@@ -21,6 +21,8 @@ from masivo_stream.observe.log import LogObserver
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from masivo_stream.observe.picture import Sketch
+
 
 def print_json(document: object) -> None:
     """Print one JSON document."""
@@ -128,19 +130,28 @@ class LateLog:
 
 
 @contextmanager
-def watching(log: Log, *, quiet: bool, warnings_only: bool = False) -> Iterator[Observer]:
-    """Give an observer: a progress line on a terminal, log lines elsewhere (and warnings in both)."""
+def watching(
+    log: Log, *, quiet: bool, warnings_only: bool = False, sketch: "Sketch | None" = None
+) -> Iterator[Observer]:
+    """Give an observer: progress on a terminal, log lines elsewhere (and warnings in both).
+
+    `sketch` is told as well, and is what is shown; one of our own without it.
+    """
+    from masivo_stream.observe.picture import Sketch
+
+    sketch = sketch or Sketch()
     terminal = sys.stderr.isatty() and not quiet
-    # On a terminal one line that changes tells more than a line a batch; warnings still come one by one.
+    # On a terminal a picture that changes tells more than a line a batch; warnings still come one by one.
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
-    lines = LogObserver(LateLog(level=level, form=log.log_format))
+    lines = LogObserver(LateLog(level=level, form=log.log_format), sketch.picture)
+    observers = Observers([sketch, lines])
     if not terminal:
-        yield Observers([lines])
+        yield observers
         return
 
     from rich.console import Console
 
     from masivo_stream.observe.progress import TerminalProgress
 
-    with TerminalProgress(Console(stderr=True)) as progress:  # while it shows, lines go above it
-        yield Observers([lines, progress])
+    with TerminalProgress(Console(stderr=True), sketch.picture):  # while it shows, lines go above it
+        yield observers

@@ -5,6 +5,7 @@ over (the unsuspected part of a refused one, a body the server found too large) 
 travels with others. The phase is done when everything read has a fate. Where entries stand is the account's business.
 """
 
+import math
 from collections.abc import Awaitable, Sequence
 from contextlib import aclosing
 
@@ -79,7 +80,7 @@ class Phase:
         self._largest_accepted = 0
         """The largest body the server has taken, in bytes."""
         self._changed = anyio.Event()
-        self._told = clock.now()
+        self._told = -math.inf
         self._extent = extent or Extent(sources)
 
     @property

@@ -13,3 +13,8 @@ def duration(seconds: float) -> str:
     if whole.days:
         return f"{whole.days} day{'s' if whole.days > 1 else ''} {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def rough_duration(seconds: float) -> str:
+    """Write how long something still takes, for people who watch it pass: `3.2 s`, else as `duration` does."""
+    return f"{seconds:.1f} s" if round(seconds, 1) < 60 else duration(seconds)  # noqa: PLR2004 - a minute

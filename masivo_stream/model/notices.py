@@ -170,6 +170,10 @@ class Stopping(Struct, frozen=True, kw_only=True):
     """Seconds for which those are awaited at most."""
 
 
+class MinutePassed(Struct, frozen=True):
+    """The run has been at work for another minute, whatever it did."""
+
+
 class LoopStalled(Struct, frozen=True, kw_only=True):
     """The event loop was not free for others for longer than ever before in this run."""
 
@@ -230,6 +234,7 @@ Notice = (
     | AccountShared
     | AccountUnguarded
     | LettersTaken
+    | MinutePassed
     | LoopStalled
     | RunEnded
     | MonitorListens

@@ -1,6 +1,6 @@
 """Notices as log events: one line a batch, one an anomaly, none a record. The event names are constant (see README)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol, assert_never
 
 from masivo_stream.model.notices import (
@@ -12,6 +12,7 @@ from masivo_stream.model.notices import (
     LettersTaken,
     LimitLearned,
     LoopStalled,
+    MinutePassed,
     MonitorFailed,
     MonitorListens,
     Notice,
@@ -29,6 +30,7 @@ from masivo_stream.model.notices import (
     Visible,
     WaitingVisible,
 )
+from masivo_stream.model.picture import Picture
 from masivo_stream.model.summary import KindSummary
 
 EVENTS = (
@@ -57,9 +59,6 @@ EVENTS = (
 )
 """All event names a run may log."""
 
-PROGRESS_EVERY = 60.0
-"""Seconds between two `progress` lines of one kind."""
-
 
 class Log(Protocol):
     """Where lines go: structlog's loggers, for one."""
@@ -80,10 +79,9 @@ class Log(Protocol):
 class LogObserver:
     """Write notices to a logger."""
 
-    def __init__(self, logger: Log) -> None:
-        """Write to `logger`."""
-        self._log = logger
-        self._progress_at = 0.0
+    def __init__(self, logger: Log, picture: Callable[[], Picture] | None = None) -> None:
+        """Write to `logger`; once a minute what `picture` shows."""
+        self._log, self._picture = logger, picture
 
     def notify(self, notice: Notice) -> None:  # noqa: C901, PLR0912, PLR0915 - one case a notice
         """Write one line, or none."""
@@ -91,7 +89,6 @@ class LogObserver:
             case RunStarted(kinds=kinds):
                 self._log.info("run_started", kinds=[ahead.kind for ahead in kinds])
             case PhaseStarted(kind=kind, files=files, size=size):
-                self._progress_at = PROGRESS_EVERY
                 self._log.info("phase_started", kind=kind, files=files, bytes=size)
             case SlotAwaited(seconds=seconds):
                 self._log.debug("slot_awaited", seconds=round(seconds, 3))
@@ -113,14 +110,15 @@ class LogObserver:
                 self._log.info("waiting_visible", kind=kind, seen=seen, probes=probes, next_probe=round(pause, 1))
             case Visible(kind=kind, seconds=seconds, confirmed=confirmed):
                 self._log.info("visible", kind=kind, seconds=round(seconds, 3), confirmed=confirmed)
-            case Progressed(kind=kind, figures=figures):
-                if figures.seconds >= self._progress_at:
-                    self._progress_at = figures.seconds + PROGRESS_EVERY
-                    self._log.info("progress", kind=kind, **_figures(figures))
+            case Progressed():
+                pass  # once a second is too often to be read; see MinutePassed
+            case MinutePassed():
+                if self._picture is not None:
+                    self._log.info("progress", **_standing(self._picture()))
             case PhaseEnded(kind=kind, figures=figures):
                 self._log.info("phase_ended", kind=kind, **_figures(figures))
-            case Stopping(why=why, in_flight=in_flight):
-                self._log.warning("stopping", why=why, in_flight=in_flight)
+            case Stopping(why=why, in_flight=in_flight, drain_time=longest):
+                self._log.warning("stopping", why=why, in_flight=in_flight, drain_time=longest)
             case AccountShared():
                 self._log.warning("account_shared")
             case AccountUnguarded(shared_dir=shared, why=why):
@@ -158,6 +156,27 @@ class LogObserver:
 def _windows(use: ScopeUse) -> Iterator[str]:
     for window in use.windows:
         yield f"{use.scope} {sum(age < window.seconds for age in use.ages)} of {window}"
+
+
+def _standing(picture: Picture) -> dict[str, object]:
+    """Return the whole run's figures, what it waits for, and when it is over."""
+    figures = [phase.figures for phase in picture.phases]
+    needed = [phase.requests_needed for phase in picture.phases]
+    known = [requests for requests in needed if requests is not None]
+    wait = picture.wait
+    return {
+        "states": {phase.kind.value: phase.state for phase in picture.phases},
+        "accepted": sum(each.accepted for each in figures),
+        "dead": sum(each.dead for each in figures),
+        "in_doubt": sum(each.in_doubt for each in figures),
+        "requests": sum(each.requests for each in figures),
+        "requests_needed": sum(known) if len(known) == len(needed) else None,
+        "throttled": picture.throttled,
+        "in_flight": picture.in_flight,
+        "waits_for": wait.what,
+        "wait_seconds": None if wait.until is None else round(max(0.0, wait.until - picture.now), 1),
+        "seconds_left": None if picture.ends_at is None else round(max(0.0, picture.ends_at - picture.now)),
+    }
 
 
 def _figures(figures: KindSummary) -> dict[str, int | float]:

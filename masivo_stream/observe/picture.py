@@ -1,11 +1,13 @@
 """Sketch the picture of a run under way from the notices about it. Progress, monitor and report read nothing else.
 
 A notice costs microseconds: it is folded into a few figures, and a `Picture` is made only for who asks. Moments are
-kept by the clock that does not go back and told by the one on the wall, which may be set meanwhile.
+kept by the clock that does not go back and told by the one on the wall, which may be set meanwhile. Who asks may be
+another thread: a lock stands between the two.
 """
 
 from collections import deque
 from collections.abc import Callable
+from threading import Lock
 
 from msgspec.structs import replace
 
@@ -40,11 +42,16 @@ class Sketch:
         self._in_flight = self._throttled = 0
         self._stall = 0.0
         self._outcome = ""
+        self._lock = Lock()
         self._foretold: tuple[object, float, tuple[float | None, float | None]] = (None, 0.0, (None, None))
         """What the forecast rests on, when it was made, and the ends: of the kind at work, of the run."""
 
     def notify(self, notice: Notice) -> None:
         """Fold a notice in."""
+        with self._lock:
+            self._fold(notice)
+
+    def _fold(self, notice: Notice) -> None:
         now = self._clock.now()
         self._phases.feed(notice)
         self._waits.feed(notice, now)
@@ -69,6 +76,10 @@ class Sketch:
 
     def picture(self) -> Picture:
         """Return how the run stands."""
+        with self._lock:
+            return self._picture()
+
+    def _picture(self) -> Picture:
         now = self._clock.now()
         shift = self._clock.wall().timestamp() - now
         phase_ends, run_ends = self._foretell(now)

@@ -1,64 +1,160 @@
-"""Progress on a terminal: one line that says where the run stands."""
+"""Progress on a terminal: a line a kind, then what the run waits for, and when it will be over.
 
+Drawn a few times a second by a thread, from the picture: it goes on where the event loop is busy, and costs a batch
+nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Self
 
-from rich.console import Console
-from rich.status import Status
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
-from masivo_stream.model.notices import (
-    BatchWaits,
-    Notice,
-    PhaseEnded,
-    PhaseStarted,
-    Progressed,
-    Stopping,
-    Visible,
-    WaitingVisible,
-)
+from masivo_stream.model.duration import rough_duration
+from masivo_stream.model.picture import PhasePicture, Picture
+
+REFRESHES = 4
+"""A second, at most."""
+
+_WIDE = 100
+"""Columns from which on there is room for all figures."""
+
+_BAR = 16
+"""Columns of a bar where there is little room, as many as its longest word takes."""
+
+_LONG = 4 * 3600.0
+"""Seconds left from which on nobody wants to know the minute's second."""
+
+_RECENT = 60.0
+"""Seconds of which the rate is told, at least."""
+
+_STATES = {
+    "ahead": "ahead",
+    "visible": "becoming visible",
+    "done": "done",
+    "left": "left",
+}
 
 
 class TerminalProgress:
-    """Show notices on `console`. A context manager: the line goes when it ends."""
+    """Show pictures on `console`. A context manager: what it shows goes when it ends."""
 
-    def __init__(self, console: Console) -> None:
-        """Write to `console`, a terminal."""
-        self._status = Status("starting", console=console)
+    def __init__(self, console: Console, picture: Callable[[], Picture]) -> None:
+        """Write to `console`, a terminal; `picture` is called in another thread."""
+        self._console, self._picture = console, picture
+        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=REFRESHES, transient=True)
 
     def __enter__(self) -> Self:
         """Begin to show."""
-        self._status.start()
+        self._live.start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        """Clear the line."""
-        self._status.stop()
+        """Clear what is shown."""
+        self._live.stop()
 
-    def notify(self, notice: Notice) -> None:
-        """Change the line."""
-        text = _line(notice)
-        if text:
-            self._status.update(Text(text))
+    def _draw(self) -> RenderableType:
+        return draw(self._picture(), width=self._console.width)
 
 
-def _line(notice: Notice) -> str:
-    match notice:
-        case PhaseStarted(kind=kind, files=files):
-            return f"{kind}: reading {files} file{'s' if files != 1 else ''}"
-        case Progressed(kind=kind, figures=figures) | PhaseEnded(kind=kind, figures=figures):
-            dead = f", {figures.dead:,} dead letters" if figures.dead else ""
-            doubt = f", {figures.in_doubt:,} in doubt" if figures.in_doubt else ""
-            return (
-                f"{kind}: {figures.accepted:,} of {figures.read:,} records accepted in {figures.requests:,} requests"
-                f"{dead}{doubt}"
-            )
-        case BatchWaits(kind=kind, why=why, seconds=seconds):
-            return f"{kind}: a batch is {why}, again in {seconds:.0f} s"
-        case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
-            return f"{kind} becoming visible: {seen} of {probes} probes, next in {pause:.0f} s"
-        case Visible(kind=kind):
-            return f"{kind}: visible"
-        case Stopping(why=why, in_flight=in_flight):
-            return f"{why}: waiting for {in_flight} requests in flight; Ctrl-C again leaves at once"
-        case _:
-            return ""
+def draw(picture: Picture, *, width: int) -> RenderableType:
+    """Return what is shown of `picture` in `width` columns."""
+    if not picture.phases:
+        return Text("starting")
+    lines = [line for line in (waiting_line(picture), ending_line(picture), rate_line(picture)) if line]
+    return Group(
+        _table(picture, wide=width >= _WIDE), *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
+    )
+
+
+def _table(picture: Picture, *, wide: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=wide)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("", no_wrap=True, width=None if wide else _BAR, ratio=1 if wide else None)
+    for name in _numbers_shown(wide=wide):
+        table.add_column(name, justify="right", no_wrap=True)
+    for phase in picture.phases:
+        table.add_row(phase.kind.value, _bar(phase), *_figures(phase, wide=wide))
+    return table
+
+
+def _numbers_shown(*, wide: bool) -> tuple[str, ...]:
+    items = ("items",) if wide else ()
+    return ("requests", "records", *items, "dead", "in doubt")
+
+
+def _figures(phase: PhasePicture, *, wide: bool) -> Iterator[Text]:
+    figures, needed = phase.figures, phase.requests_needed
+    known = needed is not None and phase.state in {"working", "left"}
+    yield Text(f"{figures.requests:,} of {needed:,}" if known else f"{figures.requests:,}")
+    yield Text(f"{figures.accepted:,}")
+    if wide:
+        yield Text(f"{figures.items_accepted:,}")
+    yield Text(f"{figures.dead:,}", style="yellow" if figures.dead else "dim")
+    yield Text(f"{figures.in_doubt:,}", style="red" if figures.in_doubt else "dim")
+
+
+def _bar(phase: PhasePicture) -> RenderableType:
+    if phase.state in _STATES:
+        return Text(_STATES[phase.state], style="green" if phase.state == "done" else "dim")
+    if not phase.requests_needed:
+        return Text("working")
+    share = min(1.0, phase.figures.requests / phase.requests_needed)
+    bar = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    bar.add_column(ratio=1)
+    bar.add_column(justify="right", width=4)
+    bar.add_row(ProgressBar(total=1.0, completed=share), f"{int(share * 100)} %")
+    return bar
+
+
+def waiting_line(picture: Picture) -> str:
+    """Say what the run waits for, and how long."""
+    wait = picture.wait
+    if wait.what == "nothing":
+        flying = picture.in_flight
+        return f"{flying} request{'s' if flying != 1 else ''} in flight" if flying else "working"
+    if wait.what == "done":
+        return "done"
+    left = "" if wait.until is None else f" {rough_duration(max(0.0, wait.until - picture.now))}"
+    between = "" if wait.what == "drain" else " in"
+    return f"{wait.text}{between}{left}" if left else wait.text
+
+
+def ending_line(picture: Picture) -> str:
+    """Say when it will be over, or while it stops what that means."""
+    if picture.wait.what == "drain":
+        return "Ctrl-C again leaves at once: what is in flight would be in doubt. The same command goes on from here."
+    present = next((phase for phase in picture.phases if phase.ends_at is not None), None)
+    if picture.ends_at is not None:
+        return f"{_left(picture, picture.ends_at)} left, until {_moment(picture, picture.ends_at)}"
+    if present is not None and present.ends_at is not None:
+        until = f"until {_moment(picture, present.ends_at)}"
+        return f"{present.kind}: {_left(picture, present.ends_at)} left, {until}; what follows is not read yet"
+    return ""
+
+
+def rate_line(picture: Picture) -> str:
+    """Say how fast it goes, by the last minute or more."""
+    since = picture.now - _RECENT
+    recent = [point for point in picture.time_line if point.at + point.seconds > since]
+    if not recent:
+        return ""
+    minutes = max(picture.now - recent[0].at, recent[0].seconds) / 60
+    requests, items = sum(point.requests for point in recent), sum(point.items for point in recent)
+    throttled = f", {picture.throttled:,} throttled in all" if picture.throttled else ""
+    return f"{requests / minutes:,.1f} requests and {items / minutes:,.0f} items a minute{throttled}"
+
+
+def _left(picture: Picture, moment: float) -> str:
+    return rough_duration(max(0.0, moment - picture.now))
+
+
+def _moment(picture: Picture, moment: float) -> str:
+    """Write a moment in local time; with its day where that is another one, without seconds where it is far."""
+    then, now = (datetime.fromtimestamp(each).astimezone() for each in (moment, picture.now))
+    day = "" if then.date() == now.date() else f"{then:%a %d %b} "
+    return f"{day}{then:%H:%M}" if moment - picture.now > _LONG else f"{day}{then:%H:%M:%S}"

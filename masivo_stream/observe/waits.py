@@ -42,7 +42,8 @@ class Waits:
                 self._visible = None
             case Stopping(why=why, in_flight=flying, drain_time=longest):
                 requests = f"{flying} request{'s' if flying != 1 else ''} in flight"
-                self._drain = (now + longest, f"{why}: waiting for {requests}, at most")
+                awaited = f"waiting for {requests}, at most" if flying else "writing down what came of it, at most"
+                self._drain = (now + longest, f"stopping ({why}): {awaited}")
             case RunEnded():
                 self._done = True
             case _:

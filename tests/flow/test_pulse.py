@@ -5,7 +5,7 @@ from fakes import Remembering
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.flow.pulse import BEAT, STALL, beat, pulse
-from masivo_stream.model.notices import LoopStalled
+from masivo_stream.model.notices import LoopStalled, MinutePassed
 
 
 class Busy:
@@ -31,6 +31,14 @@ async def test_each_stall_longer_than_all_before_is_told():
     assert [type(notice) for notice in memory.notices] == [LoopStalled, LoopStalled]
     assert [round(notice.seconds, 6) for notice in memory.notices] == [0.3, 0.5]
     assert BEAT < STALL
+
+
+async def test_each_minute_is_told():
+    """However little happens."""
+    memory = Remembering()
+    with pytest.raises(EOFError):
+        await beat(Busy(*[BEAT / 2] * 2000), memory)
+    assert [type(notice) for notice in memory.notices] == [MinutePassed, MinutePassed]
 
 
 async def test_it_does_not_beat_in_simulated_time():

@@ -1,0 +1,102 @@
+"""Take pictures of what a person sees: run `masivo-stream demo` on a terminal of our own, and draw its screen as SVG.
+
+    python docs/pictures/make.py
+
+writes `demo-80.svg` and `demo-120.svg` beside this file: the moment at which the last kind is being sent. The demo's
+directory and port change from run to run, and with them the pictures; nothing else does. Needs the `dev` extra.
+"""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import sys
+import termios
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyte
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
+from rich.style import Style
+from rich.terminal_theme import SVG_EXPORT_THEME
+from rich.text import Text
+
+HERE = Path(__file__).parent
+COMMAND = Path(sys.executable).parent / "masivo-stream"
+LINES = 24
+WIDTHS = (80, 120)
+
+_FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
+    "Fira Code, monospace", "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+)
+"""Rich's, but for the fonts it would load from another host."""
+
+
+def frames(command: Sequence[str], *, columns: int, lines: int = LINES, **environment: str) -> Iterator[pyte.Screen]:
+    """Run `command` on a terminal and yield its screen whenever it has changed; the same object each time."""
+    screen = pyte.Screen(columns, lines)
+    stream = pyte.ByteStream(screen)
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(command[0], command, {**os.environ, "TERM": "xterm-256color", **environment})  # noqa: S606 - ours
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    try:
+        while True:
+            select.select([terminal], [], [])
+            try:
+                found = os.read(terminal, 1 << 16)
+            except OSError:  # Linux: nobody is at the other end any more
+                break
+            if not found:
+                break
+            stream.feed(found)
+            yield screen
+    finally:
+        os.close(terminal)
+        os.waitpid(child, 0)
+
+
+def text_of(screen: pyte.Screen) -> Text:
+    """Return what a screen shows, in its colours, without the empty lines at its end."""
+    rows = [_row(screen, number) for number in range(screen.lines)]
+    while rows and not rows[-1].plain.strip():
+        rows.pop()
+    return Text("\n").join(rows)
+
+
+def _row(screen: pyte.Screen, number: int) -> Text:
+    row = Text()
+    for column in range(screen.columns):
+        cell = screen.buffer[number][column]
+        colour = None if cell.fg == "default" else cell.fg.replace("brown", "yellow").replace("bright", "bright_")
+        if colour and re.fullmatch("[0-9a-f]{6}", colour):
+            colour = "#" + colour
+        row.append(cell.data, Style(color=colour, bold=cell.bold, dim="dim" in cell._fields and cell.dim))
+    row.rstrip()
+    return row
+
+
+def draw(shown: Text, path: Path, *, columns: int, title: str) -> None:
+    """Write what is shown as a picture."""
+    with Path(os.devnull).open("w") as nowhere:
+        console = Console(file=nowhere, record=True, width=columns, force_terminal=True, legacy_windows=False)
+        console.print(shown, soft_wrap=True)
+    svg = console.export_svg(title=title, code_format=_FORMAT, unique_id=path.stem, theme=SVG_EXPORT_THEME)
+    path.write_text(svg.replace("&#160;", " "))
+
+
+def main() -> None:
+    """Make all pictures."""
+    for columns in WIDTHS:
+        shown = Text()
+        for screen in frames([str(COMMAND), "demo", "--invalid", "0.002"], columns=columns):
+            if any(row.startswith("transactions") and " of " in row for row in screen.display):
+                shown = text_of(screen)
+        draw(shown, HERE / f"demo-{columns}.svg", columns=columns, title="masivo-stream demo")
+
+
+if __name__ == "__main__":
+    main()
