@@ -111,7 +111,8 @@ class Phase:
             except MasivoStreamError as error:
                 self._brake.pull(error)
         self.account.end()
-        self._observer.notify(PhaseEnded(kind=self.kind, figures=self.account.figures()))
+        read = self._extent.before(self.account.frontier)
+        self._observer.notify(PhaseEnded(kind=self.kind, figures=self.account.figures(), bytes_read=read))
 
     # The producer.
 

@@ -159,6 +159,8 @@ class PhaseEnded(Struct, frozen=True, kw_only=True):
 
     kind: Kind
     figures: KindSummary
+    bytes_read: int = 0
+    """As in `Progressed`."""
 
 
 class Stopping(Struct, frozen=True, kw_only=True):

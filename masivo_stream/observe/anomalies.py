@@ -30,7 +30,7 @@ def _tell(notice: Notice) -> tuple[str, str] | None:  # noqa: C901 - one case a 
         case BatchSent(kind=kind, batch=batch, outcome=outcome, remark=remark):
             return "batch_sent", f"{kind}: batch {batch} {outcome}{f': {remark}' if remark else ''}"
         case BatchWaits(kind=kind, batch=batch, why=why, seconds=seconds):
-            return "batch_waits", f"{kind}: batch {batch} is {why}, again in {duration(seconds)}"
+            return "batch_waits", f"{kind}: batch {batch}: {why}, next try in {duration(seconds)}"
         case RecordIsolated(kind=kind, file=file, line=line, status=status):
             return "record_isolated", f"{kind}: refused ({status}) for {file}, line {line}"
         case LimitLearned(kind=kind, max_body_bytes=most):

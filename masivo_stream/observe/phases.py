@@ -55,8 +55,8 @@ class Phases:
                 self._set(kind, state="working")
             case Progressed(kind=kind, figures=figures, bytes_read=read):
                 self._set(kind, figures=figures, bytes_read=read)
-            case PhaseEnded(kind=kind, figures=figures):
-                self._set(kind, state="left" if figures.pending else "done", figures=figures)
+            case PhaseEnded(kind=kind, figures=figures, bytes_read=read):
+                self._set(kind, state="left" if figures.pending else "done", figures=figures, bytes_read=read)
             case WaitingVisible(kind=kind, seen=seen, probes=probes):
                 self._set(kind, state="visible", probes=(seen, probes))
             case Visible(kind=kind):

@@ -29,6 +29,11 @@ _BAR = 16
 _LONG = 4 * 3600.0
 """Seconds left from which on nobody wants to know the minute's second."""
 
+_STOPPING = (
+    "Ctrl-C again leaves at once: what is in flight would then be in doubt.",
+    "Either way the same command goes on from here.",
+)
+
 _RECENT = 60.0
 """Seconds of which the rate is told, at least."""
 
@@ -65,7 +70,7 @@ def draw(picture: Picture, *, width: int) -> RenderableType:
     """Return what is shown of `picture` in `width` columns."""
     if not picture.phases:
         return Text("starting")
-    lines = [line for line in (waiting_line(picture), ending_line(picture), rate_line(picture)) if line]
+    lines = [line for line in (waiting_line(picture), *ending_lines(picture), rate_line(picture)) if line]
     return Group(
         _table(picture, wide=width >= _WIDE), *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
     )
@@ -124,17 +129,17 @@ def waiting_line(picture: Picture) -> str:
     return f"{wait.text}{between}{left}" if left else wait.text
 
 
-def ending_line(picture: Picture) -> str:
+def ending_lines(picture: Picture) -> tuple[str, ...]:
     """Say when it will be over, or while it stops what that means."""
     if picture.wait.what == "drain":
-        return "Ctrl-C again leaves at once: what is in flight would be in doubt. The same command goes on from here."
-    present = next((phase for phase in picture.phases if phase.ends_at is not None), None)
+        return _STOPPING
     if picture.ends_at is not None:
-        return f"{_left(picture, picture.ends_at)} left, until {_moment(picture, picture.ends_at)}"
-    if present is not None and present.ends_at is not None:
-        until = f"until {_moment(picture, present.ends_at)}"
-        return f"{present.kind}: {_left(picture, present.ends_at)} left, {until}; what follows is not read yet"
-    return ""
+        return (f"{_left(picture, picture.ends_at)} left, until {_moment(picture, picture.ends_at)}",)
+    for phase in picture.phases:
+        if phase.ends_at is not None:
+            until = f"until {_moment(picture, phase.ends_at)}"
+            return (f"{phase.kind}: {_left(picture, phase.ends_at)} left, {until}; what follows is not read yet",)
+    return ()
 
 
 def rate_line(picture: Picture) -> str:

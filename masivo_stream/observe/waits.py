@@ -35,7 +35,7 @@ class Waits:
             case SlotAwaited(seconds=seconds):  # until then: a departure told meanwhile is another uploader's
                 self._slot = now + seconds
             case BatchWaits(kind=kind, why=why, seconds=seconds):
-                self._retry = (now + seconds, f"a batch of {kind} was {why}: next try")
+                self._retry = (now + seconds, f"{kind}: {why}, next try")
             case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
                 self._visible = (now + pause, f"{kind} becoming visible: {seen} of {probes} probes seen, next probe")
             case Visible() | PhaseStarted():

@@ -8,7 +8,7 @@ from rich.console import Console
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.picture import PhasePicture, Picture, Point, Wait
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.progress import draw, ending_line, rate_line, waiting_line
+from masivo_stream.observe.progress import draw, ending_lines, rate_line, waiting_line
 
 NOW = 1_700_000_000.0
 LARGE = KindSummary(requests=12_345, accepted=10_000_000, items_accepted=98_000_000, dead=12_345, in_doubt=10_000)
@@ -64,17 +64,21 @@ def test_what_it_waits_for(wait, text):
 
 def test_when_it_ends():
     """The run's end if it is known, else that of the kind at work."""
-    assert ending_line(picture(ends_at=NOW + 200)).startswith("3 min 20 s left, until ")
+    (line,) = ending_lines(picture(ends_at=NOW + 200))
+    assert line.startswith("3 min 20 s left, until ")
     own = PhasePicture(kind=Kind.EVENTS, state="working", ends_at=NOW + 200)
-    assert ending_line(picture(phases=(own,))).startswith("events: 3 min 20 s left, until ")
-    assert ending_line(picture()) == ""
+    (line,) = ending_lines(picture(phases=(own,)))
+    assert line.startswith("events: 3 min 20 s left, until ")
+    assert ending_lines(picture()) == ()
 
 
 def test_stopping_says_what_a_second_signal_does():
-    """And that the same command goes on."""
-    line = ending_line(picture(wait=Wait(what="drain", until=NOW + 30, text="x"), ends_at=NOW + 200))
-    assert "again leaves at once" in line
-    assert "same command" in line
+    """And that the same command goes on; it fits the smallest terminal."""
+    stopping = picture(wait=Wait(what="drain", until=NOW + 30, text="x"), ends_at=NOW + 200)
+    told = " ".join(ending_lines(stopping))
+    assert "again leaves at once" in told
+    assert "same command" in told
+    assert not any("…" in line for line in drawn(stopping, 80))
 
 
 def test_the_rate_is_that_of_the_last_minute():
