@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from masivo_stream.flow.migrate import migrate, retry
     from masivo_stream.flow.observer import Observer
     from masivo_stream.flow.plan import plan
+    from masivo_stream.flow.report import Reporting
     from masivo_stream.flow.resolve import Decisions, resolve
+    from masivo_stream.flow.status import report
     from masivo_stream.flow.validate import validate
     from masivo_stream.flow.verify import verify
     from masivo_stream.model.batch import Batch
@@ -43,11 +45,13 @@ if TYPE_CHECKING:
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.reason import Reason, SkipReason
     from masivo_stream.model.record import Entry, Line, Rejected, Skipped
+    from masivo_stream.model.report import Report
     from masivo_stream.model.resolution import Resolution
     from masivo_stream.model.settings import Settings
     from masivo_stream.model.summary import KindSummary, Summary
     from masivo_stream.model.verification import Verification
     from masivo_stream.model.window import Window
+    from masivo_stream.observe.report_page import draw_report
 
 __version__ = "0.1.0"
 
@@ -57,6 +61,7 @@ __all__ = [
     "load_settings",
     "migrate",
     "plan",
+    "report",
     "resolve",
     "retry",
     "validate",
@@ -73,6 +78,7 @@ __all__ = [
     "Plan",
     "Reason",
     "Rejected",
+    "Report",
     "Resolution",
     "Secret",
     "Settings",
@@ -91,10 +97,12 @@ __all__ = [
     "Tally",
     "classify",
     "decide",
+    "draw_report",
     # seams
     "Clock",
     "FakeClock",
     "Observer",
+    "Reporting",
     "SystemClock",
     # errors
     "ConfigurationError",
@@ -131,6 +139,8 @@ _HOMES = {
     "Plan": "model.plan",
     "Reason": "model.reason",
     "Rejected": "model.record",
+    "Report": "model.report",
+    "Reporting": "flow.report",
     "Resolution": "model.resolution",
     "RetryPolicy": "core.retry",
     "Secret": "edges.secret",
@@ -146,10 +156,12 @@ _HOMES = {
     "WorkerError": "model.errors",
     "classify": "core.classify",
     "decide": "core.retry",
+    "draw_report": "observe.report_page",
     "load_credentials": "edges.secret",
     "load_settings": "edges.config",
     "migrate": "flow.migrate",
     "plan": "flow.plan",
+    "report": "flow.status",
     "resolve": "flow.resolve",
     "retry": "flow.migrate",
     "validate": "flow.validate",

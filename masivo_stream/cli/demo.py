@@ -47,6 +47,7 @@ def demo(
         The summary as one JSON document on standard output.
     """
     import anyio
+    from msgspec import structs
     from rich.console import Console
 
     from masivo_stream.cli.output import show_summary
@@ -60,8 +61,8 @@ def demo(
     place = Path(directory) if directory else Path(tempfile.mkdtemp(prefix="masivo-demo-"))
     console = Console(stderr=json, highlight=False, soft_wrap=True)
     summary = anyio.run(partial(_demo, console, place, records=records, seed=seed, invalid=invalid))
-    show_summary(summary, json=json)
-    console.print(f"export, dead letters and report: {place}", markup=False)
+    show_summary(structs.replace(summary, next_steps=()), json=json)  # the sandbox is gone: nothing can follow
+    console.print(f"export and dead letters: {place}", markup=False)
     return summary.exit_code
 
 
@@ -128,7 +129,9 @@ def _tell_plan(console: "Console", planned: "Plan") -> None:
 
 async def _migrate(settings: "Settings", credentials: "Credentials", exports: dict[str, str]) -> "Summary":
     from masivo_stream.cli.output import watching
+    from masivo_stream.cli.reporting import draw
     from masivo_stream.flow.migrate import migrate
+    from masivo_stream.flow.report import Reporting
     from masivo_stream.model.contract import Kind
 
     with watching(settings.log, quiet=False, warnings_only=True) as observer:
@@ -140,6 +143,7 @@ async def _migrate(settings: "Settings", credentials: "Credentials", exports: di
             transactions=[exports[Kind.TRANSACTIONS]],
             observer=observer,
             handle_signals=True,
+            reporting=Reporting(draw=draw),
         )
 
 

@@ -20,6 +20,7 @@ def migrate(
     Example: `masivo-stream migrate --customers customers.ndjson --events "events-*.ndjson.gz"`
     """
     from masivo_stream.cli.output import show_summary
+    from masivo_stream.cli.reporting import reporting
     from masivo_stream.cli.watched import run_watched
     from masivo_stream.edges.source import find_inputs
     from masivo_stream.flow.migrate import migrate as run
@@ -38,6 +39,7 @@ def migrate(
         events=patterns["events"],
         transactions=patterns["transactions"],
         handle_signals=True,
+        reporting=reporting("migrate", (judging, sending, common), exports),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     show_summary(summary, json=common.json)

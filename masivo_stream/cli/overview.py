@@ -16,6 +16,7 @@ COMMANDS = {
     "retry": "Send dead letters again, mended or not.",
     "status": "Tell where the run of a state directory stands.",
     "verify": "Read back what was accepted, and say what is not as it was sent.",
+    "report": "Make the report of a run: one page, or JSON.",
     "revert": "Take back what was migrated in a period.",
     "sandbox": "Serve an emulation of the API on this machine.",
     "generate": "Write a synthetic export.",

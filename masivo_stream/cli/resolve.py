@@ -45,6 +45,7 @@ def resolve(
     import anyio
 
     from masivo_stream.cli.output import print_json, show_resolution, watching
+    from masivo_stream.cli.reporting import reporting
     from masivo_stream.flow.resolve import Decisions
     from masivo_stream.flow.resolve import resolve as run
 
@@ -65,6 +66,7 @@ def resolve(
             decisions=decisions,
             observer=observer,
             handle_signals=True,
+            reporting=reporting("resolve", (judging, sending, common)),
         )
         found = anyio.run(work)
     if common.json:

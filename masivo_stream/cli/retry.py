@@ -20,12 +20,14 @@ def retry(
     Example: `masivo-stream retry --state-dir masivo-state`
     """
     from masivo_stream.cli.output import show_summary
+    from masivo_stream.cli.reporting import reporting
     from masivo_stream.cli.watched import run_watched
     from masivo_stream.flow.migrate import retry as run
 
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending, monitoring)
-    work = partial(run, settings, credentials=sending.credentials(), handle_signals=True)
+    told = reporting("retry", (judging, sending, common))
+    work = partial(run, settings, credentials=sending.credentials(), handle_signals=True, reporting=told)
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     show_summary(summary, json=common.json)
     return summary.exit_code

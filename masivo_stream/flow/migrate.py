@@ -8,16 +8,17 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.source import Input, find_inputs
 from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.facts import gather
 from masivo_stream.flow.judge import Source
 from masivo_stream.flow.letters import take_letters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.opening import check_inputs, check_key, open_account, open_known_run, open_run
-from masivo_stream.flow.report import write_report
+from masivo_stream.flow.report import Reporting, leave_report
 from masivo_stream.flow.resume import check_rereadable, known_inputs, match_sources
 from masivo_stream.flow.run import Run
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.notices import RunEnded
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
@@ -34,6 +35,7 @@ async def migrate(
     handle_signals: bool = False,
     clock: Clock | None = None,
     chance: Callable[[], float] = random.random,
+    reporting: Reporting | None = None,
 ) -> Summary:
     """Migrate exports, and tell what became of every record.
 
@@ -47,6 +49,7 @@ async def migrate(
         handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
         clock: where time comes from.
         chance: numbers in [0, 1) for the jitter of retries.
+        reporting: who makes the report's page, and which commands it names.
 
     Returns:
         The summary; a run that stopped early is told there, too, not raised.
@@ -73,6 +76,7 @@ async def migrate(
             handle_signals=handle_signals,
             clock=clock,
             chance=chance,
+            reporting=reporting or Reporting(),
         )
 
 
@@ -84,6 +88,7 @@ async def retry(
     handle_signals: bool = False,
     clock: Clock | None = None,
     chance: Callable[[], float] = random.random,
+    reporting: Reporting | None = None,
 ) -> Summary:
     """Send the dead letters of a run again, as they stand in their files now, and go on with what else is pending.
 
@@ -114,6 +119,7 @@ async def retry(
             handle_signals=handle_signals,
             clock=clock,
             chance=chance,
+            reporting=reporting or Reporting(),
         )
 
 
@@ -139,18 +145,16 @@ async def _go(
     handle_signals: bool,
     clock: Clock,
     chance: Callable[[], float],
+    reporting: Reporting,
 ) -> Summary:
+    journal.describe(gather(settings, reporting.invocation, clock.wall()))
     told = Observers([observer] if observer else [])
     exports = [source.input.path for found in sources.values() for source in found if not source.letters]
     with open_account(settings, credentials, exports, told, clock) as gates:
         async with open_sender(settings.api, credentials, clock, gates) as sender:
             run = Run(settings, sources, state, journal, sender, gates, told, clock, chance)
             await run.go(handle_signals=handle_signals)
-        summary = run.summary()
-        try:
-            write_report(state, summary)
-        except StorageError as error:  # the run is over: what became of it is told all the same
-            summary = run.summary(error)
+        summary = leave_report(journal, state, run.summary(), reporting, clock)
         told.notify(RunEnded(summary=summary))
     return summary
 

@@ -181,6 +181,7 @@ def _explain(first: Rejected, records: int) -> DeadReason:
         records=records,
         file=first.file,
         line=first.line,
+        offset=first.offset,
         field=first.field,
         message=first.message,
         remedy=REMEDIES[first.reason],

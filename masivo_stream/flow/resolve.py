@@ -28,7 +28,7 @@ from masivo_stream.flow.evidence import look
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.opening import Gates, check_key, open_account, open_known_run
 from masivo_stream.flow.reader import PacedReader
-from masivo_stream.flow.report import read_report, revise, write_report
+from masivo_stream.flow.report import Reporting, leave_report, read_report, revise
 from masivo_stream.flow.run import make_policy
 from masivo_stream.flow.sender import ApiSender, open_sender
 from masivo_stream.flow.signals import work_under
@@ -67,6 +67,7 @@ async def resolve(
     handle_signals: bool = False,
     clock: Clock | None = None,
     chance: Callable[[], float] = random.random,
+    reporting: Reporting | None = None,
 ) -> Resolution:
     """Carry out decisions, then look at what is in doubt still.
 
@@ -90,7 +91,7 @@ async def resolve(
         found = _conclude(journal, work, chosen)
         revised = revise(report, found.kinds, closes=found.closes)
         if revised is not None:
-            write_report(state, revised)
+            leave_report(journal, state, revised, reporting or Reporting(), clock)
         if work.brake.cause is not None:
             raise work.brake.cause
     return found

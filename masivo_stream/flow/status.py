@@ -1,17 +1,22 @@
 """Status: where the run of a state directory stands, from its journal, also while it is at work."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from masivo_stream.edges.clock import SystemClock
-from masivo_stream.edges.journal import SENDING, open_journal
+import msgspec
+
+from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.journal import SENDING, Journal, JournalHistory, open_journal
 from masivo_stream.edges.statedir import JOURNAL, StateDir, is_owned
 from masivo_stream.flow.conclude import conclude, stand
-from masivo_stream.flow.report import read_report
+from masivo_stream.flow.look_back import look_back
+from masivo_stream.flow.report import PAGE, explain, read_report
 from masivo_stream.flow.reverted import blocked, stands
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
-from masivo_stream.model.summary import Status, Summary
+from masivo_stream.model.report import Report
+from masivo_stream.model.summary import KindSummary, Status, Summary
 
 
 def status(state_dir: str) -> Status:
@@ -20,25 +25,53 @@ def status(state_dir: str) -> Status:
     Raises:
         ConfigurationError: there is no run, or its journal cannot be read.
     """
+    with _opened(state_dir, SystemClock()) as (state, journal):
+        owner, said = _look(state, journal)
+    return Status(**{name: getattr(said, name) for name in said.__struct_fields__}, owner=owner)
+
+
+def report(state_dir: str, *, clock: Clock | None = None) -> Report:
+    """Return the report of a run as its journal tells it, also of one that was killed; nothing is changed.
+
+    Raises:
+        ConfigurationError: there is no run, or its journal cannot be read.
+    """
+    clock = clock or SystemClock()
+    with _opened(state_dir, clock) as (state, journal):
+        owner, said = _look(state, journal)
+        return look_back(journal, state, said, clock, owner=owner)
+
+
+@contextmanager
+def _opened(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, Journal]]:
     directory = Path(state_dir)
     if not (directory / JOURNAL).exists():
         raise ConfigurationError(
             "no run stands here", operation="read the state", place=state_dir, hint="name the run's --state-dir"
         )
-    owner = is_owned(directory) or ""
-    with closing(open_journal(directory / JOURNAL, SystemClock().wall, writable=False)) as journal:
-        kinds = stand(journal)
-        error = blocked(stands(journal), state_dir)
-        ended = all(journal.read_all(Kind(kind)) for kind in kinds) and not any(
-            figures.pending for figures in kinds.values()
-        )
-        flying = sum(journal.recount(kind).get(SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable)
+    with closing(open_journal(directory / JOURNAL, clock.wall, writable=False)) as journal:
+        yield StateDir(directory), journal
+
+
+def _look(state: StateDir, journal: JournalHistory) -> tuple[str, Summary]:
+    """Return who is at work, and the summary."""
+    owner = is_owned(state.path) or ""  # first: who ends in between has noted everything
+    last = _say(state, journal, stand(journal), owner)
+    said = explain(journal, state, last)
+    if last.report and (state.path / PAGE).exists():
+        said = msgspec.structs.replace(said, report=last.report)
+    if owner or said.exit_code == ExitCode.CONFIGURATION:  # at work; or the hint says what to do instead
+        said = msgspec.structs.replace(said, next_steps=())
+    return owner, said
+
+
+def _say(state: StateDir, journal: JournalHistory, kinds: dict[str, KindSummary], owner: str) -> Summary:
     closes = all(figures.closes for figures in kinds.values())
-    last = read_report(StateDir(directory), kinds)
     if owner:
-        said = Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
-    elif error is not None:
-        said = Summary(
+        return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
+    error = blocked(stands(journal), str(state.path))
+    if error is not None:
+        return Summary(
             outcome="stopped",
             exit_code=error.exit_code,
             kinds=kinds,
@@ -46,18 +79,18 @@ def status(state_dir: str) -> Status:
             message=str(error),
             hint=error.hint,
         )
-    elif last is not None:
-        said = last
-    elif ended and kinds:
-        said = conclude(kinds, None, closes=closes)
-    else:
-        lost = f"; {flying:,} items were on the wire, and will be in doubt" if flying else ""
-        said = Summary(
-            outcome="interrupted",
-            exit_code=ExitCode.OUTAGE,
-            kinds=kinds,
-            closes=closes,
-            message=f"the last process ended without a word{lost}",
-            hint="start again with the same command: it goes on from here",
-        )
-    return Status(**{name: getattr(said, name) for name in said.__struct_fields__}, owner=owner)
+    if (last := read_report(state, kinds)) is not None:
+        return last
+    ended = all(journal.read_all(Kind(kind)) for kind in kinds) and not any(each.pending for each in kinds.values())
+    if ended and kinds:
+        return conclude(kinds, None, closes=closes)
+    flying = sum(journal.recount(kind).get(SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable)
+    lost = f"; {flying:,} items were on the wire, and will be in doubt" if flying else ""
+    return Summary(
+        outcome="interrupted",
+        exit_code=ExitCode.OUTAGE,
+        kinds=kinds,
+        closes=closes,
+        message=f"the last process ended without a word{lost}",
+        hint="start again with the same command: it goes on from here",
+    )

@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.conclude import conclude
+from masivo_stream.flow.examples import rehearsed_examples
 from masivo_stream.flow.opening import check_inputs
 from masivo_stream.flow.rehearsal import Letters, OpenLetters, Rehearsal, Rehearsed
 from masivo_stream.flow.roster import Roster
@@ -75,6 +76,8 @@ async def dry_run(
     summary = conclude(figures, failure, closes=closes)
     if summary.outcome == "dead_letters":  # a run's hint is to retry; here is no run yet
         summary = structs.replace(summary, hint=_HINT)
+    examples = [found for kind, each in kinds.items() for found in rehearsed_examples(kind, each.dead_letters)]
+    summary = structs.replace(summary, examples=tuple(examples))
     return DryRun(summary=summary, kinds=kinds)
 
 

@@ -18,6 +18,7 @@ class DeadReason(Struct, frozen=True, kw_only=True):
     message: str
     """About the first one; quotes nothing of the record."""
     remedy: str
+    offset: int = 0
 
 
 class KindPlan(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from masivo_stream.model.example import Example
+from masivo_stream.model.next_step import NextStep
+
 OutcomeName = Literal["complete", "dead_letters", "in_doubt", "interrupted", "stopped"]
 
 
@@ -52,6 +55,14 @@ class Summary(Struct, frozen=True, kw_only=True):
     message: str = ""
     """Why the run stopped, where it did."""
     hint: str = ""
+    examples: tuple[Example, ...] = ()
+    """Dead letters by kind and reason, the most frequent first, each with a place to look at."""
+    next_steps: tuple[NextStep, ...] = ()
+    """In the order in which they are to be done."""
+    report: str = ""
+    """Where the page with all of this lies; empty where none was written."""
+    warnings: tuple[str, ...] = ()
+    """What went wrong beside the run and changes nothing of it."""
 
 
 class Status(Summary, frozen=True, kw_only=True):

@@ -1,51 +1,54 @@
-"""Tables for people: the summary of a run."""
+"""The summary of a run, for people. It fits 80 columns whatever the numbers: a column a kind, a row a figure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from rich.box import Box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.printable import printable
 from masivo_stream.model.duration import duration
+from masivo_stream.model.example import Example
+from masivo_stream.model.next_step import NextStep
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, Summary
 
 MOST_REASONS = 5
 """Dead-letter reasons shown a kind, the most frequent first."""
 
+FATES = ("accepted", "dead", "skipped", "in_doubt", "pending", "blank")
+"""What can become of a record, in the order of the closing equation. Items cannot be blank."""
+
+_Figure = Callable[[KindSummary], float]
+_RULE = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
+
 
 def print_summary(console: Console, summary: Summary) -> None:
-    """Print what became of every record, and whether the figures close."""
-    table = Table(title="records", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("kind", no_wrap=True)
-    for name in ("read", "accepted", "dead", "skipped", "in doubt", "pending", "blank"):
-        table.add_column(name, justify="right")
-    for name, figures in summary.kinds.items():
-        table.add_row(
-            name,
-            *_numbers(
-                figures.read,
-                figures.accepted,
-                figures.dead,
-                figures.skipped,
-                figures.in_doubt,
-                figures.pending,
-                figures.blank,
-            ),
-        )
-    console.print(table)
-    if any(figures.requests for figures in summary.kinds.values()):
-        console.print(_requests(summary.kinds))
-    for name, figures in summary.kinds.items():
-        _print_reasons(console, name, figures)
-    closing = "read = accepted + dead + skipped + in doubt + pending + blank"
-    console.print(Text(f"{closing}: {'closes' if summary.closes else 'DOES NOT CLOSE'}"))
+    """Print what became of every record, whether the figures close, and what to do next."""
+    if summary.kinds:
+        console.print(_ledger(summary.kinds))
+        console.print()
+        _print_closing(console, summary)
+    _print_left_out(console, summary)
     print_end(console, summary)
+    for step in summary.next_steps:
+        _print_step(console, step)
+    for warning in summary.warnings:
+        console.print(Text(f"warning: {printable(warning)}"))
+    if summary.report:
+        console.print(Text(f"report: {printable(summary.report)}"), soft_wrap=True)
 
 
 def print_end(console: Console, summary: Summary) -> None:
     """Print how it ended, and what to do about it."""
+    console.print(Text(tell_end(summary), style="bold"))
+    if summary.hint and (summary.outcome == "stopped" or not summary.next_steps):
+        _print_hanging(console, printable(summary.hint), "  hint: ")
+
+
+def tell_end(summary: Summary) -> str:
+    """Say in a sentence how it ended."""
     words = {
         "complete": "complete: every record is accepted or skipped",
         "dead_letters": "complete, but some records are dead letters",
@@ -57,35 +60,98 @@ def print_end(console: Console, summary: Summary) -> None:
     waiting = sum(figures.pending for figures in summary.kinds.values())
     if waiting and summary.outcome in ("complete", "dead_letters"):  # nothing was to be sent
         text = f"judged, nothing sent: {waiting:,} records would be"
-    console.print(Text(f"{text}{f': {printable(summary.message)}' if summary.message else ''}"))
-    if summary.hint:
-        console.print(Text(f"  hint: {printable(summary.hint)}"))
+    return f"{text}{f': {printable(summary.message)}' if summary.message else ''}"
 
 
-def _requests(kinds: dict[str, KindSummary]) -> Table:
-    table = Table(title="requests", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("kind", no_wrap=True)
-    for name in ("items", "requests", "at least", "429s", "MB", "time"):
-        table.add_column(name, justify="right")
-    for name, figures in kinds.items():
-        table.add_row(
-            name,
-            *_numbers(figures.items_accepted, figures.requests, figures.requests_lower_bound, figures.throttled),
-            f"{figures.bytes_sent / 1e6:,.1f}",
-            duration(figures.seconds),
-        )
+def equation(figures: Iterable[KindSummary], *, of_items: bool = False) -> str:
+    """Spell the closing equation out in numbers."""
+    known = list(figures)
+    prefix, fates = ("items_", FATES[:-1]) if of_items else ("", FATES)
+    read = sum(getattr(each, f"{prefix}read") for each in known)
+    terms = (f"{sum(getattr(each, prefix + fate) for each in known):,} {_say(fate)}" for fate in fates)
+    return f"{read:,} {'items' if of_items else 'records'} read = {' + '.join(terms)}"
+
+
+def _ledger(kinds: dict[str, KindSummary]) -> Table:
+    """Return the figures, one above the other as in the equation they make."""
+    columns = list(kinds.values())
+    total = len(columns) > 1
+    table = Table(box=_RULE, show_edge=False, pad_edge=False, padding=(0, 1))
+    table.add_column("", no_wrap=True)
+    for name in (*kinds, *(["total"] if total else [])):
+        table.add_column(name, justify="right", overflow="fold")  # a figure is never cut
+
+    def add(name: str, figure: _Figure, form: Callable[[float], str] = _number, *, alarming: bool = False) -> None:
+        values = [figure(each) for each in columns]
+        shown = [*values, *([sum(values)] if total else [])]
+        table.add_row(name, *(Text(form(value), style="bold red" if alarming and value else "") for value in shown))
+
+    for title, prefix, fates in (("records", "", FATES), ("items", "items_", FATES[:-1])):
+        add(f"{title} read", _named(f"{prefix}read"))
+        for sign, fate in zip("=+++++", fates, strict=False):
+            add(f"  {sign} {_say(fate)}", _named(prefix + fate), alarming=fate in {"dead", "in_doubt"})
+        table.add_section()
+    if any(figures.requests for figures in columns):
+        add("requests", _named("requests"))
+        add("  at least", _named("requests_lower_bound"))
+        add("  429s", _named("throttled"))
+        add("MB sent", lambda each: each.bytes_sent / 1e6, "{:,.1f}".format)
+        add("time", _named("seconds"), duration)
     return table
 
 
-def _print_reasons(console: Console, kind: str, figures: KindSummary) -> None:
-    reasons = sorted(figures.reasons.items(), key=lambda item: -item[1])
-    for reason, count in reasons[:MOST_REASONS]:
-        console.print(Text(f"{kind}: {count:,} dead by {reason}: {REMEDIES[Reason(reason)]}"))
-    if len(reasons) > MOST_REASONS:
-        console.print(Text(f"{kind}: and {len(reasons) - MOST_REASONS} more reasons, see the dead-letter file"))
-    for skipped, count in figures.skip_reasons.items():
-        console.print(Text(f"{kind}: {count:,} skipped as {skipped}"))
+def _named(field: str) -> _Figure:
+    return lambda figures: getattr(figures, field)
 
 
-def _numbers(*values: int) -> Iterable[str]:
-    return (f"{value:,}" for value in values)
+def _print_closing(console: Console, summary: Summary) -> None:
+    word, style = ("closes", "green") if summary.closes else ("DOES NOT CLOSE", "bold red")
+    figures = summary.kinds.values()
+    for prefix, text in ((f"{word}: ", equation(figures)), (" " * len(f"{word}: "), equation(figures, of_items=True))):
+        _print_hanging(console, text, prefix, style)
+
+
+def _print_left_out(console: Console, summary: Summary) -> None:
+    """Print what was not sent, by reason, with a place to look at."""
+    for kind, figures in summary.kinds.items():
+        examples = {found.reason: found for found in summary.examples if found.kind == kind}
+        reasons = sorted(figures.reasons.items(), key=lambda item: -item[1])
+        if reasons or figures.skip_reasons:
+            console.print()
+        for reason, count in reasons[:MOST_REASONS]:
+            _print_hanging(console, f"{count:,} dead by {reason}: {REMEDIES[Reason(reason)]}", f"{kind}: ")
+            if (found := examples.get(reason)) is not None and found.place:
+                _print_hanging(console, _tell_place(found), " " * len(f"{kind}: "))
+        if (more := len(reasons) - MOST_REASONS) > 0:
+            console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see the dead-letter file"))
+        for skipped, count in figures.skip_reasons.items():
+            console.print(Text(f"{kind}: {count:,} skipped as {skipped}"))
+    console.print()
+
+
+def _tell_place(found: Example) -> str:
+    offset = "" if found.offset is None else f", byte {found.offset:,}"
+    field = f", {found.field}" if found.field else ""
+    return f"such as {printable(found.place)}{offset}{field}"
+
+
+def _print_step(console: Console, step: NextStep) -> None:
+    _print_hanging(console, printable(step.text), "next: ")
+    if step.command:
+        console.print(Text(f"  {printable(step.command)}", style="bold"), soft_wrap=True)  # it is to be pasted
+
+
+def _print_hanging(console: Console, text: str, prefix: str, style: str = "") -> None:
+    """Print a text behind a prefix; where it does not fit, further lines begin below its own beginning."""
+    lines = Text(text).wrap(console, max(20, console.width - len(prefix)))
+    for number, line in enumerate(lines):
+        line.rstrip()
+        console.print(Text(prefix if number == 0 else " " * len(prefix), style=style) + line, style=style)
+
+
+def _say(fate: str) -> str:
+    return fate.replace("_", " ")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}"

@@ -27,7 +27,7 @@ def test_a_clean_export_arrives_complete(served, export):
     for figures in summary["kinds"].values():
         assert figures["accepted"] == figures["read"] == 3000
         assert figures["requests"] <= figures["requests_lower_bound"] + 1
-    assert json.loads((directory / "state" / "report.json").read_text()) == summary
+    assert summary.items() <= json.loads((directory / "state" / "report.json").read_text()).items()
 
 
 def test_faulty_lines_are_dead_letters_and_nothing_else_is(served, export):
@@ -405,7 +405,8 @@ def test_personal_data_stay_in_the_dead_letters(served, export):
     """No name, email or id of a customer stands in log, summary or report."""
     directory = export(300, "--invalid", "0.05")
     done = served.migrate(directory, "--log-level", "debug")
-    told = done.stdout + done.stderr + (directory / "state" / "report.json").read_bytes()
+    told = done.stdout + done.stderr
+    told += b"".join((directory / "state" / name).read_bytes() for name in ("report.json", "report.html"))
     for line in (directory / "customers.ndjson").read_bytes().split(b"\n")[:200]:
         try:
             record = json.loads(line)

@@ -16,6 +16,7 @@ A batch costs some 4 KB of it: its places, forgotten when the checkpoint has pas
 """
 
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
+from masivo_stream.edges.journal.history import JournalHistory
 from masivo_stream.edges.journal.opening import open_journal
 from masivo_stream.edges.journal.reading import JournalReader
 from masivo_stream.edges.journal.writing import Journal
@@ -28,6 +29,7 @@ __all__ = [
     "SENDING",
     "UNANSWERED",
     "Journal",
+    "JournalHistory",
     "JournalReader",
     "open_journal",
 ]

@@ -4,16 +4,19 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+import msgspec
+
 from masivo_stream.core import statements as say
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, RESENDING, SENDING, UNANSWERED, Statement
 from masivo_stream.edges.journal.commit import GroupCommit, translated
-from masivo_stream.edges.journal.reading import JournalReader
+from masivo_stream.edges.journal.history import JournalHistory
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import KnownSource, Progress, Resume
+from masivo_stream.model.report import Facts
 
 
-class Journal(JournalReader):
+class Journal(JournalHistory):
     """An open journal, and its only writer."""
 
     def __init__(self, connection: sqlite3.Connection, wall: Callable[[], datetime], commit: GroupCommit) -> None:
@@ -91,6 +94,15 @@ class Journal(JournalReader):
         """
         with translated():
             self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('target', ?)", (target,))
+
+    def describe(self, facts: Facts) -> None:
+        """Note what this process was started with, in the place of the one before.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with translated():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('facts', ?)", (msgspec.json.encode(facts),))
 
     def rest(self) -> None:
         """Bring everything into the one file, which may be moved then."""

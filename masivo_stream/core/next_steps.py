@@ -1,0 +1,57 @@
+"""What a person does next after a run, in the order in which it is to be done.
+
+The commands are quoted for a POSIX shell, and are ready to paste in the directory where the run was started.
+"""
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from masivo_stream.core.printable import printable
+from masivo_stream.model.errors import ExitCode
+from masivo_stream.model.next_step import Invocation, NextStep
+from masivo_stream.model.summary import Summary
+
+LONGEST_COMMAND = 2000
+"""Characters; a longer one (a glob that the shell made hundreds of names of) is told in words."""
+
+_PROGRAM = "masivo-stream"
+_FIRST: dict[int, str] = {
+    ExitCode.CONFIGURATION: "put right what is said above, then start the same command again",
+    ExitCode.INPUT: "mend or restore the export, then start the same command again",
+    ExitCode.OUTAGE: "start the same command again when the cause is gone: it goes on from here",
+    ExitCode.DENIED: "put right what the API says no to, then start the same command again: it goes on from here",
+}
+_GO_ON = "start the same command again: it goes on from here"
+
+
+def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
+    """Return the steps after a run; where everything was accepted there is only something to look at."""
+    return tuple(_steps(summary, invocation, state_dir))
+
+
+def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator[NextStep]:
+    figures = summary.kinds.values()
+    options = invocation.options or ("--state-dir", state_dir)
+    if summary.exit_code == ExitCode.BUG:
+        yield NextStep(text="keep the state directory as it is, and report this: the figures must close")
+        return
+    if summary.outcome in {"interrupted", "stopped"}:
+        yield NextStep(text=_FIRST.get(summary.exit_code, _GO_ON), command=quote(invocation.again))
+    if any(each.in_doubt for each in figures):
+        text = "see what is known of the batches in doubt, and decide"
+        yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
+    if summary.outcome in {"in_doubt", "dead_letters"} and any(each.dead for each in figures):
+        dead = [kind for kind, each in summary.kinds.items() if each.dead]
+        kinds = dead[0] if len(dead) == 1 else f"{{{','.join(dead)}}}"
+        text = f"mend `raw` in {state_dir}/dead-letter.{kinds}.ndjson, then send what you mended"
+        yield NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
+
+    if summary.outcome == "complete" and any(each.accepted for each in figures):
+        text = "read a sample back, if you like: accepted means enqueued, and this shows what arrived"
+        yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
+
+
+def quote(words: Sequence[str]) -> str:
+    """Quote a command line; nothing where it is none, or cannot be shown as it is."""
+    line = shlex.join(words)
+    return line if len(line) <= LONGEST_COMMAND and printable(line) == line else ""

@@ -1,0 +1,93 @@
+"""A place to look at for each reason of dead letters: from the head of the dead-letter file, else from the journal.
+
+The head of the file has the byte offset and the field as well; the rest is not read, for there may be millions.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.public_field import public_field
+from masivo_stream.edges.deadletter import dead_letter_name
+from masivo_stream.edges.journal import JournalHistory
+from masivo_stream.edges.statedir import StateDir
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import StorageError
+from masivo_stream.model.example import Example
+from masivo_stream.model.plan import DeadReason
+from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.summary import KindSummary
+
+HEAD_BYTES = 4 << 20
+"""So much of a dead-letter file is looked at: some thousand letters."""
+
+
+class _Letter(Struct, frozen=True):
+    """What is looked at in a letter."""
+
+    file: str
+    line: int
+    offset: int
+    reason: str
+    field: str = ""
+
+
+def find_examples(journal: JournalHistory, state: StateDir, kinds: dict[str, KindSummary]) -> tuple[Example, ...]:
+    """Return an example for every reason of every kind, the most frequent reason of a kind first."""
+    return tuple(chain.from_iterable(_of_kind(journal, state, Kind(kind), each) for kind, each in kinds.items()))
+
+
+def rehearsed_examples(kind: str, found: Iterable[DeadReason]) -> Iterator[Example]:
+    """Yield what a dry run found first for each reason, as examples."""
+    for dead in found:
+        yield Example(
+            kind=kind,
+            reason=dead.reason,
+            letters=dead.records,
+            file=dead.file,
+            line=dead.line,
+            offset=dead.offset,
+            field=public_field(dead.field),
+            remedy=dead.remedy,
+        )
+
+
+def _of_kind(journal: JournalHistory, state: StateDir, kind: Kind, figures: KindSummary) -> Iterator[Example]:
+    if not figures.reasons:
+        return
+    names = {source.number: source.name for source in journal.sources(kind)}
+    letters = _first_letters(state, kind, set(figures.reasons), journal.letters(kind)[0])
+    for reason, count in figures.reasons.items():
+        letter = letters.get(reason)
+        if letter is None and (place := journal.dead_place(kind, reason)) is not None:
+            letter = _Letter(names.get(place[0], ""), place[1], -1, reason)
+        yield Example(
+            kind=kind,
+            reason=reason,
+            letters=count,
+            file=letter.file if letter else "",
+            line=letter.line if letter else 0,
+            offset=letter.offset if letter and letter.offset >= 0 else None,
+            field=public_field(letter.field) if letter else "",
+            remedy=REMEDIES[Reason(reason)],
+        )
+
+
+def _first_letters(state: StateDir, kind: Kind, reasons: set[str], counted: int) -> dict[str, _Letter]:
+    """Return the first letter for each of `reasons`, as far as the file's head holds them; a person may be at it."""
+    found: dict[str, _Letter] = {}
+    try:
+        for line in state.lines(dead_letter_name(kind), min(counted, HEAD_BYTES)):
+            try:
+                letter = msgspec.json.decode(line, type=_Letter)
+            except (ValueError, RecursionError):  # cut where the head ends, or edited
+                continue
+            if letter.reason in reasons:
+                found.setdefault(letter.reason, letter)
+                if len(found) == len(reasons):
+                    break
+    except StorageError:
+        return found
+    return found

@@ -1,0 +1,110 @@
+"""The report as a page: one file that needs nothing else. No script, no image, no font from anywhere; it prints.
+
+Its policy allows its own style, by hash, and nothing besides: even a name that got past escaping (jinja2 does it
+everywhere) could load and run nothing. Names from outside are made `printable` first: no mark turns the line around.
+"""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from masivo_stream.core.printable import printable
+from masivo_stream.model.duration import duration
+from masivo_stream.model.report import Report
+from masivo_stream.model.summary import KindSummary
+from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
+from masivo_stream.observe.tables import FATES, equation
+
+_PARTS = Path(__file__).with_name("templates")
+_LAMPS = {"complete": "good", "dead_letters": "warn", "in_doubt": "warn", "interrupted": "warn", "stopped": "bad"}
+_TITLES = {
+    "complete": "Complete",
+    "dead_letters": "Complete, with dead letters",
+    "in_doubt": "Some batches are in doubt",
+    "interrupted": "Interrupted",
+    "stopped": "Stopped",
+}
+_KILO = 1000
+
+
+def draw_report(report: Report) -> str:
+    """Return the page as the text of an HTML file."""
+    style = (_PARTS / "report.css").read_text(encoding="utf-8")
+    kinds = report.kinds
+    moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
+    return _template().render(
+        report=report,
+        title="At work" if report.owner else _TITLES[report.outcome],
+        lamp="working" if report.owner else _LAMPS[report.outcome],
+        total=_total(kinds),
+        equations={name: (equation([each]), equation([each], of_items=True)) for name, each in kinds.items()},
+        began=min(moments, default=None),
+        ended=max(moments, default=None),
+        elapsed=(max(moments) - min(moments)).total_seconds() if moments else None,
+        charts=_charts(report),
+        most_letters=max((found.letters for found in report.examples), default=1),
+        style=Markup(style),  # noqa: S704 - a file of ours, named by its hash
+        policy=f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'",
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    parts = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PARTS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    parts.filters |= {"number": "{:,}".format, "duration": duration, "size": _size, "when": _when, "picture": _picture}
+    parts.globals |= {"FATES": FATES}
+    return parts.get_template("report.html")
+
+
+def _charts(report: Report) -> list[Chart]:
+    axis = make_axis(report.time_line)
+    return (
+        [] if axis is None else [draw(report.time_line, axis) for draw in (draw_records, draw_requests, draw_latency)]
+    )
+
+
+def _picture(chart: Chart) -> Markup:
+    return Markup(chart.picture)  # noqa: S704 - numbers and names of kinds, drawn by us
+
+
+def _total(kinds: dict[str, KindSummary]) -> dict[str, float]:
+    numbers = [name for name in KindSummary.__struct_fields__ if not name.endswith("reasons")]
+    return {name: sum(getattr(figures, name) for figures in kinds.values()) for name in numbers}
+
+
+def _size(count: float) -> str:
+    """Write bytes for people."""
+    if count < _KILO:
+        return f"{count:,.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        count /= _KILO
+        if count < _KILO:
+            return f"{count:,.1f} {unit}"
+    return f"{count / _KILO:,.1f} TB"
+
+
+def _when(moment: str | datetime) -> str:
+    """Write a moment for people, or an ISO 8601 text of one."""
+    found = moment if isinstance(moment, datetime) else _moment(moment)
+    return found.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

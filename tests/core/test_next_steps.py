@@ -1,0 +1,72 @@
+"""What to do next: the right command for each end, quoted so that a shell reads back what was meant."""
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.core.next_steps import LONGEST_COMMAND, next_steps, quote
+from masivo_stream.core.printable import printable
+from masivo_stream.model.next_step import Invocation
+from masivo_stream.model.summary import KindSummary, Summary
+
+INVOCATION = Invocation(
+    again=("masivo-stream", "migrate", "--events", "my events.ndjson", "--state-dir", "s"),
+    options=("--state-dir", "s", "--limit", "1/5s"),
+)
+RESUME = "masivo-stream migrate --events 'my events.ndjson' --state-dir s"
+
+
+def commands(outcome, code, invocation=INVOCATION, **figures):
+    summary = Summary(outcome=outcome, exit_code=code, kinds={"events": KindSummary(**figures)}, closes=code != 1)
+    return [step.command for step in next_steps(summary, invocation, "s")]
+
+
+def test_nothing_is_left_to_do_where_everything_arrived():
+    """But to look at it, if something was sent at all."""
+    assert commands("complete", 0, accepted=5) == ["masivo-stream verify --state-dir s --limit 1/5s"]
+    assert commands("complete", 0) == []
+
+
+def test_dead_letters_are_mended_then_sent():
+    """With the flags that say where to."""
+    assert commands("dead_letters", 3, dead=2) == ["masivo-stream retry --state-dir s --limit 1/5s"]
+
+
+def test_doubts_come_before_dead_letters():
+    """A discarded batch becomes dead letters."""
+    found = commands("in_doubt", 4, in_doubt=3, dead=2)
+    assert [command.split()[1] for command in found] == ["resolve", "retry"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"), [("interrupted", 130), ("interrupted", 143), ("stopped", 6), ("stopped", 7)]
+)
+def test_a_run_that_was_left_goes_on_with_the_same_command(outcome, code):
+    """Dead letters can wait; doubts are shown as well."""
+    assert commands(outcome, code, pending=5, dead=2) == [RESUME]
+    assert [command.split()[1] for command in commands(outcome, code, in_doubt=1)] == ["migrate", "resolve"]
+
+
+def test_a_bug_is_not_to_be_repeated():
+    """The state is evidence."""
+    assert commands("stopped", 1) == [""]
+
+
+def test_without_a_command_line_the_state_directory_is_named():
+    """A program started the run: a person finds it by its directory."""
+    assert commands("dead_letters", 3, Invocation(), dead=1) == ["masivo-stream retry --state-dir s"]
+    assert commands("interrupted", 130, Invocation()) == [""]
+
+
+@given(st.lists(st.text(), max_size=5))
+def test_a_shell_reads_back_what_was_meant(words):
+    """Or nothing is shown: a name that a terminal would obey cannot be pasted."""
+    line = quote(words)
+    assert not line or (shlex.split(line) == words and printable(line) == line)
+
+
+def test_a_command_of_a_thousand_files_is_told_in_words():
+    """Nobody pastes it from a table."""
+    assert quote(["x" * LONGEST_COMMAND, "y"]) == ""

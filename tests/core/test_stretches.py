@@ -1,0 +1,25 @@
+"""Stretches of time: few, equal, whole, and none of the run falls out of them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.core.stretches import MOST_STRETCHES, cut
+
+moments = st.floats(0, 4e9)
+
+
+@given(moments, st.floats(0, 1e8))
+def test_stretches_hold_the_whole_run_and_are_few(begin, duration):
+    """Every moment lies in one of at most so many, and they begin at whole multiples of their length."""
+    end = begin + duration
+    first, length = cut(begin, end)
+    assert first <= begin
+    assert 0 <= (end - first) // length < MOST_STRETCHES
+    assert first % length == 0
+
+
+@given(moments, st.floats(0, 1e8))
+def test_stretches_are_no_longer_than_need_be(begin, duration):
+    """A run of an hour is not told in one bar: a fifth of them is used, where they are longer than a second."""
+    first, length = cut(begin, begin + duration)
+    assert length == 1 or (begin + duration - first) / length > MOST_STRETCHES / 5

@@ -1,0 +1,53 @@
+"""What a report tells of how a run was started: everything but what is secret."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from masivo_stream.edges.config import load_settings
+from masivo_stream.flow.facts import gather, mask
+from masivo_stream.model.next_step import Invocation
+from masivo_stream.model.settings import Settings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://maria:secret@host/path", "https://***@host/path"),
+        ("https://secret@host", "https://***@host"),
+        ("http://a:b@c:d@host:1/x@y", "http://***@host:1/x@y"),
+        ("https://host/path?key=secret", "https://host/path?***"),
+        ("--proxy=http://u:secret@h", "--proxy=http://***@h"),
+        ("https://host/path", "https://host/path"),
+        ("maria@host", "maria@host"),
+        ("events-??.ndjson", "events-??.ndjson"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(text, shown):
+    """Neither user and password, nor a query; what is no URL stays as it is."""
+    assert mask(text) == shown
+
+
+def test_nothing_secret_is_told():
+    """No password of a proxy, no value of a header, in settings or in the command."""
+    settings = msgspec.structs.replace(
+        Settings(),
+        api=msgspec.structs.replace(
+            Settings().api, proxy="http://u:hush@proxy", headers={"x-team": "hush"}, base_url="https://hush@host/x"
+        ),
+    )
+    facts = gather(settings, Invocation(again=("m", "--proxy", "http://u:hush@proxy"), options=("http://hush@h",)), NOW)
+    assert b"hush" not in msgspec.json.encode(facts)
+    assert facts.settings["api.headers"] == "x-team: ***"
+    assert set(facts.changed) == {"api.proxy", "api.headers", "api.base_url"}
+
+
+def test_every_setting_is_told_as_a_person_writes_it():
+    """With what differs from the defaults named."""
+    facts = gather(load_settings(flags={"limit": "1/5s,250/h", "uploaders": 7, "drain_time": 2.5}), Invocation(), NOW)
+    assert set(facts.changed) == {"limits.limit", "upload.uploaders", "upload.drain_time"}
+    assert [facts.settings[name] for name in facts.changed] == ["1/5s, 250/h", "7", "2.5"]
+    assert {"masivo-stream", "Python", "SQLite", "aiohttp"} <= set(facts.versions)

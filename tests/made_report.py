@@ -1,0 +1,92 @@
+"""A report with something of everything in it, for tests of what is made of reports."""
+
+from masivo_stream.model.example import Example
+from masivo_stream.model.next_step import Invocation, NextStep
+from masivo_stream.model.picture import Point
+from masivo_stream.model.report import Decision, DoubtPlace, Facts, InputFacts, KindTimes, Report
+from masivo_stream.model.summary import KindSummary
+
+BEGAN = 1_767_225_600.0
+FIGURES = KindSummary(
+    read=1010,
+    accepted=900,
+    dead=70,
+    skipped=20,
+    in_doubt=12,
+    pending=5,
+    blank=3,
+    items_read=2000,
+    items_accepted=1800,
+    items_dead=100,
+    items_skipped=60,
+    items_in_doubt=30,
+    items_pending=10,
+    requests=5,
+    requests_lower_bound=4,
+    throttled=1,
+    bytes_sent=123_456,
+    seconds=65.5,
+    reasons={"missing_field": 60, "refused": 10},
+)
+
+
+def made_report(word="events.ndjson", **changes):
+    """Return a report in which everything that comes from outside is `word`."""
+    example = Example(
+        kind="events",
+        reason="missing_field",
+        letters=60,
+        file=word,
+        line=7,
+        offset=4211,
+        field="id",
+        remedy="`mend` it",
+    )
+    doubt = DoubtPlace(
+        batch="3f2a",
+        kind="events",
+        records=12,
+        items=30,
+        attempts=2,
+        sent_at="2026-01-01T00:00:10+00:00",
+        why=word,
+        places=((word, 3, 14),),
+    )
+    decision = Decision(at="2026-01-01T00:01:00+00:00", what="accept", batch="77c0", detail=word)
+    source = InputFacts(
+        kind="events", name=word, size=999, bytes_read=998, crc32="00c0ffee", line=12, modified_at="2026-01-01T00:00:00"
+    )
+    point = Point(at=BEGAN, seconds=1.0, requests=3, accepted=500, items=900, refused=1, latency=0.25, slowest=0.5)
+    fields = {
+        "outcome": "in_doubt",
+        "exit_code": 4,
+        "kinds": {"events": FIGURES},
+        "closes": True,
+        "message": word,
+        "hint": word,
+        "examples": (example,),
+        "next_steps": (NextStep(text=word, command=word),),
+        "told_at": "2026-01-01T00:02:00+00:00",
+        "owner": "",
+        "state_dir": word,
+        "target": word,
+        "facts": Facts(
+            began_at="2026-01-01T00:00:00+00:00",
+            invocation=Invocation(again=(word,), options=(word,)),
+            settings={"api.base_url": word, "upload.uploaders": "2"},
+            changed=("api.base_url",),
+            versions={"masivo-stream": "0.1.0", "system": word},
+        ),
+        "inputs": (source,),
+        "times": {
+            "events": KindTimes(
+                first_at="2026-01-01T00:00:00+00:00", last_at="2026-01-01T00:01:05+00:00", batches=5, refused=1
+            )
+        },
+        "time_line": {"events": (point,)},
+        "doubts": (doubt,),
+        "doubts_left_out": 2,
+        "decisions": (decision,),
+        "decisions_left_out": 1,
+    }
+    return Report(**(fields | changes))

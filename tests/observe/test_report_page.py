@@ -1,0 +1,121 @@
+"""The report's page: all that is told stands in it, as text; it needs nothing else, and nothing in it can act."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+from hostile import HOSTILE
+from hypothesis import given
+from hypothesis import strategies as st
+from made_report import FIGURES, made_report
+from msgspec import structs
+
+from masivo_stream.core.printable import printable
+from masivo_stream.model.summary import KindSummary
+from masivo_stream.observe.report_page import draw_report
+
+MARKUP = ["<script>alert(1)</script>.ndjson", "</style><img src=x onerror=alert(1)>", "'\"><b>&lt;", "{{ 7 * 7 }}"]
+
+
+class Parsed(HTMLParser):
+    """What a browser would make of a page: elements, attributes, text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.attributes, self.text = Counter(), [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements[tag] += 1
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def parsed(report=None):
+    return Parsed(draw_report(report or made_report()))
+
+
+def test_everything_is_told():
+    """What became of the records, why, where, who decided, of what, with what."""
+    text = " ".join(parsed().text.split())
+    for words in (
+        "Some batches are in doubt",
+        "1,010 records read = 900 accepted + 70 dead + 20 skipped + 12 in doubt + 5 pending + 3 blank",
+        "2,000 items read = 1,800 accepted + 100 dead + 60 skipped + 30 in doubt + 10 pending",
+        "5 of at least 4, 1 more",
+        "1 answered 429",
+        "events.ndjson:7",
+        "byte 4,211",
+        "3f2a",
+        "lines 3 to 14",
+        "and 2 more",
+        "00c0ffee",
+        "api.base_url",
+        "0.1.0",
+        "2026-01-01 00:00:00 UTC to 2026-01-01 00:01:05 UTC",
+        "1 min 5 s",
+    ):
+        assert words in text, words
+
+
+def test_it_needs_nothing_but_itself():
+    """No script, no picture, nothing that is fetched, nothing inline that its policy would forbid."""
+    page = draw_report(made_report())
+    found = Parsed(page)
+    assert not set(found.elements) & {"script", "link", "img", "iframe", "object", "embed", "form", "base", "a"}
+    assert not [name for name, _ in found.attributes if name in {"src", "href", "style"} or name.startswith("on")]
+    assert not re.search(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", page)
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page
+
+
+def test_its_policy_allows_its_own_style_alone():
+    """By the hash of exactly what stands between the tags."""
+    page = draw_report(made_report())
+    style = re.search(r"<style>(.*)</style>", page, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = next(value for name, value in Parsed(page).attributes if name == "content" and "default-src" in value)
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+@pytest.mark.parametrize("word", [*MARKUP, *HOSTILE])
+def test_foreign_words_stay_words(word):
+    """They make no element, are shown as they are, and what a terminal or a browser would obey is escaped."""
+    found, harmless = parsed(made_report(word)), parsed()
+    assert found.elements == harmless.elements
+    assert Counter(name for name, _ in found.attributes) == Counter(name for name, _ in harmless.attributes)
+    assert printable(word) in found.text
+    assert printable(found.text.replace("\n", "")) == found.text.replace("\n", "")
+
+
+def test_a_page_can_be_made_of_nothing():
+    """A run that was stopped before it read anything."""
+    empty = {"kinds": {}, "times": {}, "time_line": {}, "examples": (), "inputs": (), "doubts": (), "decisions": ()}
+    assert "Stopped" in parsed(made_report(outcome="stopped", next_steps=(), **empty)).text
+    assert parsed(made_report(kinds={"customers": KindSummary()}, time_line={}, times={})).elements["svg"]
+
+
+def test_figures_that_do_not_close_are_told_loudly():
+    """The page of a bug says so."""
+    assert "The figures do not close" in parsed(made_report(closes=False)).text
+    assert "The figures close" in parsed().text
+
+
+def test_a_run_at_work_is_no_interrupted_one():
+    """Who is at work is named."""
+    text = parsed(made_report(outcome="interrupted", owner="process 7 on host")).text
+    assert "At work" in text
+    assert "process 7 on host" in text
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**12))
+def test_any_figures_make_a_page(requests, bound):
+    """Bars stay within their frame."""
+    figures = structs.replace(FIGURES, requests=requests, requests_lower_bound=bound)
+    page = draw_report(made_report(kinds={"events": figures}, time_line={}))
+    assert all(0 <= float(width) <= 100 for width in re.findall(r'<rect[^>]* width="([^"]+)" height="1"', page))
