@@ -13,6 +13,7 @@ from masivo_stream.model.summary import Summary
 
 if TYPE_CHECKING:
     from masivo_stream.monitor.address import Address
+    from masivo_stream.observe.picture import Sketch
 
 
 def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary]], *, quiet: bool) -> Summary:
@@ -23,22 +24,27 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
     """
     import anyio
 
+    from masivo_stream.observe.picture import Sketch
+
+    sketch = Sketch()
     if text := settings.monitor.monitor:
         from masivo_stream.monitor.address import parse_address
 
-        work = partial(_beside_monitor, parse_address(text), work, quiet)
-    with watching(settings.log, quiet=quiet) as observer:
+        work = partial(_beside_monitor, parse_address(text), work, sketch, quiet)
+    with watching(settings.log, quiet=quiet, sketch=sketch) as observer:
         return anyio.run(work, observer)
 
 
 async def _beside_monitor(
-    address: "Address", work: Callable[[Observer], Awaitable[Summary]], quiet: bool, observer: Observer
+    address: "Address",
+    work: Callable[[Observer], Awaitable[Summary]],
+    sketch: "Sketch",
+    quiet: bool,
+    observer: Observer,
 ) -> Summary:
     from masivo_stream.monitor.serve import work_monitored
-    from masivo_stream.observe.picture import Sketch
 
-    sketch = Sketch()
-    observers = [observer, sketch, *([_Pointer()] if sys.stderr.isatty() and not quiet else [])]
+    observers = [observer, *([_Pointer()] if sys.stderr.isatty() and not quiet else [])]
     return await work_monitored(address, work, painter=sketch, observers=observers)
 
 

@@ -58,7 +58,8 @@ function showHero(picture) {
 function showMoving(picture, now) {
   const ended = Boolean(picture.outcome);
   const join = picture.wait.what === "drain" ? " " : " in "; // `…, at most 30 s`, `next slot in 3 s`
-  const left = picture.wait.until === null ? "" : join + countdown(picture.wait.until - now);
+  const until = picture.wait.until === null ? 0 : picture.wait.until - now;
+  const left = until > 0 ? join + countdown(until) : "";
   const text = printable(picture.wait.text);
   say(byId("wait"), ended || !text ? "" : text[0].toUpperCase() + text.slice(1) + left);
   say(byId("finish-in"), ended ? `after ${duration(picture.now - picture.began)}` : `in ${duration((picture.ends_at ?? now) - now)}`);
