@@ -185,7 +185,7 @@ WIRE = (
     Mutation(
         "connections are kept",
         "edges/api.py",
-        "force_close=True",
+        "force_close=not reuse",
         "force_close=False",
         "A request races the server's idle timeout, and is in doubt for nothing.",
         (API + "every_request_has_its_own_connection",),

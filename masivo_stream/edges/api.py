@@ -3,7 +3,8 @@
 Hard-won rules (each measured on aiohttp 3.13 and 3.14):
 
 * A new connection for every request (`force_close`): at one request in 5 s a kept connection races the server's own 5 s
-  idle timeout (Node's default), and a request lost that way cannot be told from one that was applied.
+  idle timeout (Node's default), and a request lost that way cannot be told from one that was applied. Only where nothing
+  paces requests a connection is used again, within `REUSE_SECONDS`: to connect anew is a third of a request's work.
 * No redirects: across origins aiohttp strips `Authorization`, but neither `x-api-key` nor the body.
 * No repetition below: aiohttp sends GET and DELETE once more by itself when the connection is lost.
 * No proxy or `.netrc` from the environment (`trust_env` off).
@@ -27,6 +28,9 @@ from yarl import URL
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
 from masivo_stream.model.errors import ConfigurationError
+
+REUSE_SECONDS = 1.0
+"""For so long an idle connection may be used again where it may be at all: far below any server's idle timeout."""
 
 MOST_ANSWER_BYTES = 64 * 1024
 MOST_WORDS = 1024
@@ -146,8 +150,9 @@ async def open_api(
     connect_timeout: float,
     ca_file: str,
     proxy: str,
+    reuse: bool = False,
 ) -> AsyncIterator[ApiClient]:
-    """Open a client; the arguments are the settings of the same names.
+    """Open a client; the arguments are the settings of the same names. `reuse`: connections may be used again.
 
     Raises:
         ConfigurationError: the file of certificate authorities cannot be used.
@@ -155,7 +160,12 @@ async def open_api(
     # Without a file of our own aiohttp's context serves, made when it was imported: to read all of a system's
     # certificates once more takes longer than Python takes to start. From Python 3.10 on TLS 1.2 is the least in it
     # (bpo-43998).
-    connector = aiohttp.TCPConnector(force_close=True, limit=0, ssl=_tls(ca_file) if ca_file else True)
+    connector = aiohttp.TCPConnector(
+        force_close=not reuse,
+        keepalive_timeout=REUSE_SECONDS if reuse else None,
+        limit=0,
+        ssl=_tls(ca_file) if ca_file else True,
+    )
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=request_timeout, sock_connect=connect_timeout),

@@ -94,6 +94,11 @@ class Gates(Struct, frozen=True):
     general: Gate
     """For all other calls: tokens, reading back."""
 
+    @property
+    def limited(self) -> bool:
+        """Whether batches have to wait for slots."""
+        return any(scope.pacer.limited for gate in self.kinds.values() for scope in gate.scopes)
+
 
 def find_account(settings: Settings, credentials: Credentials) -> tuple[Path, str]:
     """Return where runs on this machine meet, and what they call the account there."""

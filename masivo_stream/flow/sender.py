@@ -99,6 +99,7 @@ async def open_sender(api: Api, credentials: Credentials, clock: Clock, gates: G
         connect_timeout=api.connect_timeout,
         ca_file=api.ca_file,
         proxy=api.proxy,
+        reuse=not gates.limited,
     ) as client:
 
         async def authorize() -> tuple[Attempt, bytes]:

@@ -99,7 +99,7 @@ class _TransactionsPart(Struct):
 
 
 # Made here and not at their first use: bodies are judged in threads, and two that use a type for the first time at once
-# find it half made, and crash in msgspec (seen with 0.21).
+# find it half made, and crash in msgspec (seen with 0.22).
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _CUSTOMER = msgspec.json.Decoder(_CustomerPart)
 _EVENTS = msgspec.json.Decoder(_EventsPart)

@@ -140,6 +140,21 @@ async def test_every_request_has_its_own_connection(connect):
     assert {peer.header("connection") for peer in server.peers} == {"close"}
 
 
+async def test_a_connection_is_used_again_where_nothing_paces_requests(connect):
+    """One connection carries several requests, one after the other."""
+
+    async def play(peer: Peer) -> None:
+        for _ in range(3):
+            await peer.read_request()
+            await peer.send(answer())
+
+    async with serving(play) as server:
+        client = await connect(server.url, reuse=True)
+        for _ in range(3):
+            assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201)
+    assert server.only.header("connection") is None
+
+
 async def test_cookies_are_not_kept(connect):
     """A cookie set by one answer is not sent with the next request."""
     async with serving(answering(answer(Set_Cookie="session=1; Path=/"))) as server:
