@@ -3,8 +3,8 @@
 Hard-won rules (each measured on aiohttp 3.13 and 3.14):
 
 * A new connection for every request (`force_close`): at one request in 5 s a kept connection races the server's own 5 s
-  idle timeout (Node's default), and a request lost that way cannot be told from one that was applied. Only where nothing
-  paces requests a connection is used again, within `REUSE_SECONDS`: to connect anew is a third of a request's work.
+  idle timeout (Node's default), and a request lost that way cannot be told from one that was applied. Where nothing
+  paces requests, one is used again within `REUSE_SECONDS`: to connect anew is a third of a request's work.
 * No redirects: across origins aiohttp strips `Authorization`, but neither `x-api-key` nor the body.
 * No repetition below: aiohttp sends GET and DELETE once more by itself when the connection is lost.
 * No proxy or `.netrc` from the environment (`trust_env` off).
