@@ -144,6 +144,31 @@ class LineSplitter:
         return line
 
 
+def portions(pieces: Iterable[Run | Line], most: int) -> Iterator[list[Run | Line]]:
+    """Yield the lines in portions, each but the last of `most` of them."""
+    portion: list[Run | Line] = []
+    room = most
+    for piece in pieces:
+        for part in _parts(piece, room, most) if isinstance(piece, Run) and len(piece.bodies) > room else (piece,):
+            portion.append(part)
+            room -= len(part.bodies) if isinstance(part, Run) else 1
+            if room == 0:
+                yield portion
+                portion, room = [], most
+    if portion:
+        yield portion
+
+
+def _parts(run: Run, first: int, most: int) -> Iterator[Run]:
+    """Yield a run in parts of at most `most` lines, the first one of `first`."""
+    start, end, offset = 0, first, run.offset
+    while start < len(run.bodies):
+        bodies = run.bodies[start:end]
+        yield Run(run.number + start, offset, bodies, run.terminator, b"\n".join(bodies))
+        offset += sum(map(len, bodies)) + run.terminator * len(bodies)
+        start, end = end, end + most
+
+
 def lines_of(pieces: Iterable[Run | Line]) -> Iterator[Line]:
     """Yield the lines one by one."""
     for piece in pieces:

@@ -1,8 +1,9 @@
 """Source → lines → decode: the first half of the journey, shared by validate, plan and migrate."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
+from itertools import zip_longest
 from typing import Protocol
 
 import anyio.lowlevel
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from masivo_stream.core.decode import Decoder
 from masivo_stream.core.letters import judge_letters
-from masivo_stream.core.lines import LineSplitter, lines_of
+from masivo_stream.core.lines import LineSplitter, lines_of, portions
 from masivo_stream.core.prefix import Prefix
 from masivo_stream.core.reject import reject_line
 from masivo_stream.core.verdicts import Reader, ask
@@ -36,7 +37,11 @@ WORTH_WORKERS = 16 * 1024 * 1024
 
 MOST_LINES = 256
 """Lines judged without a pause. Were all of them faulty, with letters to write, it is some 15 ms till others have a
-turn, and a timer takes three of them. Only blocks of short lines are taken in pieces for it."""
+turn, and a timer takes three of them."""
+
+_MOST_LINES_TOGETHER = 1024
+"""Lines a worker is asked about at once: all that is done with them here is to take the answer, and a question costs a
+turn of the event loop on both sides."""
 
 
 class Judged(Struct, frozen=True):
@@ -88,6 +93,8 @@ class Bench(Protocol):
 
     ahead: int
     """How many blocks may be begun before the first of them is finished."""
+    most_lines: int
+    """How many lines a block may have."""
 
     def begin(self, cut: Cut) -> Answer | None:
         """Begin to judge a block."""
@@ -102,6 +109,7 @@ class Alone:
     """This process judges."""
 
     ahead = 0
+    most_lines = MOST_LINES
 
     def __init__(self, decoder: Decoder) -> None:
         """Judge by `decoder`."""
@@ -121,6 +129,8 @@ class Alone:
 
 class Together:
     """Workers judge, this process knows what came before."""
+
+    most_lines = _MOST_LINES_TOGETHER
 
     def __init__(self, decoder: Decoder, crew: Crew) -> None:
         """Judge as `decoder` does."""
@@ -180,7 +190,9 @@ async def judge_sources(
         bench: Bench = Alone(decoder)
         if workers > 1 and _much(sources, worth_workers):
             bench = Together(decoder, await stack.enter_async_context(open_crew(workers, decoder.rules)))
-        cuts = await stack.enter_async_context(aclosing(_cut_sources(sources, block_bytes, max_line_bytes)))
+        cuts = await stack.enter_async_context(
+            aclosing(_cut_sources(sources, block_bytes, max_line_bytes, bench.most_lines))
+        )
         async for judged in _judge_in_order(cuts, bench):
             yield judged
 
@@ -215,14 +227,18 @@ async def _judge_in_order(cuts: AsyncGenerator[Cut, None], bench: Bench) -> Asyn
         raise failure
 
 
-async def _cut_sources(sources: Iterable[Source], block_bytes: int, max_line_bytes: int) -> AsyncGenerator[Cut, None]:
+async def _cut_sources(
+    sources: Iterable[Source], block_bytes: int, max_line_bytes: int, most_lines: int
+) -> AsyncGenerator[Cut, None]:
     for source in sources:
-        async with aclosing(_cut_source(source, block_bytes, max_line_bytes)) as cuts:
+        async with aclosing(_cut_source(source, block_bytes, max_line_bytes, most_lines)) as cuts:
             async for cut in cuts:
                 yield cut
 
 
-async def _cut_source(source: Source, block_bytes: int, max_line_bytes: int) -> AsyncGenerator[Cut, None]:
+async def _cut_source(
+    source: Source, block_bytes: int, max_line_bytes: int, most_lines: int
+) -> AsyncGenerator[Cut, None]:
     offset = source.start.offset
     lines = LineSplitter(
         max_line_bytes=_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
@@ -232,16 +248,23 @@ async def _cut_source(source: Source, block_bytes: int, max_line_bytes: int) -> 
     )
     prefix = Prefix(offset=source.known[0], crc=source.known[1])
 
-    def cut(pieces: Sequence[Run | Line], bytes_read: int, *, torn: bool = False) -> Cut:
-        return Cut(source, pieces, bytes_read, Place(source.number, lines.number, lines.offset), prefix.crc, torn)
+    def cut(
+        pieces: Sequence[Run | Line], bytes_read: int, following: Run | Line | None = None, *, torn: bool = False
+    ) -> Cut:
+        after = following or lines
+        return Cut(source, pieces, bytes_read, Place(source.number, after.number, after.offset), prefix.crc, torn)
 
     try:
         async with aclosing(read_blocks(source.input, block_bytes=block_bytes, start=offset)) as blocks:
             async for block in blocks:
-                for piece in _in_pieces(block):
-                    prefix.feed(offset, piece)
-                    offset += len(piece)
-                    yield cut(lines.cut(piece), len(piece))
+                begin = offset
+                pieces = [*portions(lines.cut(block), most_lines)] or [[]]
+                for portion, following in zip_longest(pieces, pieces[1:]):
+                    first = following[0] if following else None
+                    end = begin + len(block) if first is None else first.offset
+                    prefix.feed(offset, block[offset - begin : end - begin])
+                    yield cut(portion, end - offset, first)
+                    offset = end
     except Truncated as error:
         yield cut(lines.flush(), 0, torn=True)
         raise InputError(
@@ -260,13 +283,3 @@ async def _cut_source(source: Source, block_bytes: int, max_line_bytes: int) -> 
         )
     prefix.finish()
     yield cut(lines.flush(), 0)
-
-
-def _in_pieces(block: bytes) -> Iterator[bytes]:
-    """Yield a block whole, or cut where it has very many lines."""
-    if block.count(b"\n") <= MOST_LINES:
-        yield block
-    else:
-        middle = len(block) // 2
-        yield from _in_pieces(block[:middle])
-        yield from _in_pieces(block[middle:])

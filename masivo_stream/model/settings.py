@@ -114,7 +114,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     check_export: Literal["samples", "full"] = "samples"
     """How a restart makes sure that an export is still the one that was read: by size, times and samples, or by reading
     all of that part again. Where size or time of change differ it is read in any case."""
-    block_bytes: Annotated[int, Meta(ge=4096, le=64 * 1024 * 1024)] = 256 * 1024
+    block_bytes: Annotated[int, Meta(ge=4096, le=64 * 1024 * 1024)] = 1024 * 1024
     """Large enough to make the hop to the reader's thread cheap, small enough to keep the event loop free."""
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.lines import KEPT_OF_LONG_LINES, LineSplitter
+from masivo_stream.core.lines import KEPT_OF_LONG_LINES, LineSplitter, lines_of, portions
 from masivo_stream.model.record import Line, Run
 
 BOM = b"\xef\xbb\xbf"
@@ -84,6 +84,20 @@ def test_lines_of_one_make_come_together(data, size, cap):
         for before, after in pairwise(runs):
             adjoin = after.number == before.number + len(before.bodies)
             assert not (adjoin and before.terminator == after.terminator)
+
+
+@given(SOURCES, st.integers(1, 4), CAPS)
+def test_portions_hold_the_same_lines(data, most, cap):
+    """So many lines in each but the last, none lost, none moved; a part's text holds its bodies."""
+    splitter = LineSplitter(max_line_bytes=cap)
+    pieces = splitter.cut(data)
+    taken = list(portions(pieces, most))
+    assert [line for portion in taken for line in lines_of(portion)] == list(lines_of(pieces))
+    sizes = [len(list(lines_of(portion))) for portion in taken]
+    assert all(size == most for size in sizes[:-1])
+    assert all(0 < size <= most for size in sizes)
+    runs = [piece for portion in taken for piece in portion if isinstance(piece, Run)]
+    assert all(body in run.text for run in runs for body in run.bodies)
 
 
 @given(SOURCES, st.integers(1, 9))
