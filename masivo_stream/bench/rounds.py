@@ -55,18 +55,30 @@ class Step(Struct, frozen=True, kw_only=True):
     case: Case
 
 
+_VARIES: dict[Stage, tuple[str, ...]] = {
+    Stage.DECODE: (),
+    Stage.JUDGE: ("workers",),
+    Stage.PACK: ("workers",),
+    Stage.SEND: ("workers", "uploaders"),
+}
+"""The settings that make a difference to a stage."""
+
+
 def find_cases(kinds: Iterable[Kind], settings: Mapping[str, Sequence[int]]) -> list[Case]:
-    """Return what is to be measured: each kind at each stage; where something is sent, with each setting's values.
+    """Return what is to be measured: each kind at each stage, with the values of each setting that matters to it.
 
     `settings` maps names of settings to values; of several settings, every combination is measured.
     """
-    variants = [dict(zip(settings, values, strict=True)) for values in product(*settings.values())]
     return [
         Case(kind=kind, stage=stage, settings=variant)
         for kind in kinds
         for stage in Stage
-        for variant in (variants if stage is Stage.SEND else [{}])
+        for variant in _variants({name: settings[name] for name in _VARIES[stage] if name in settings})
     ]
+
+
+def _variants(settings: Mapping[str, Sequence[int]]) -> list[dict[str, int]]:
+    return [dict(zip(settings, values, strict=True)) for values in product(*settings.values())]
 
 
 def bench(
@@ -82,7 +94,7 @@ def bench(
 
     Args:
         exports: paths by kind.
-        settings: what to compare where batches are sent, such as `{"uploaders": [1, 4]}`.
+        settings: what to compare: `{"uploaders": [1, 4], "workers": [1, 2]}`.
         rounds: how often.
         directory: where journals are kept meanwhile; its disk is part of what is measured.
         target: whom to send to; without it, a null sink on loopback, in a process of its own.

@@ -125,6 +125,7 @@ def settings_of(job: Job, state: str) -> Settings:
             "isolation_budget": 1,  # a refused batch ends it: then it would be isolation that is measured
             "state_dir": str(Path(state, "state")),
             "shared_dir": str(Path(state, "shared")),
+            "workers": 1,
             **job.case.settings,
         }
     )
@@ -166,6 +167,7 @@ async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> Work:
             decoder,
             block_bytes=settings.source.block_bytes,
             max_line_bytes=settings.validation.max_line_bytes,
+            workers=settings.upload.workers,
         )
         async with aclosing(blocks) as judged_blocks:
             async for judged in judged_blocks:

@@ -33,6 +33,7 @@ def bench(
     seed: int = 1,
     rounds: int = 3,
     uploaders: Numbers = None,
+    workers: Numbers = None,
     target: str = "",
     api_key_file: str = "",
     yes: Annotated[bool, Switch] = False,
@@ -57,6 +58,8 @@ def bench(
         How often each is measured.
     uploaders
         Requests in flight to compare. Default: 1 4 16.
+    workers
+        Processes that judge lines to compare, such as 1 2. Default: 1. Exports below 16 MiB start none.
     target
         URL of a server of your own to send to instead. Never the vendor's.
     api_key_file
@@ -74,14 +77,14 @@ def bench(
     from masivo_stream.cli.output import print_json, show_bench
 
     chosen = uploaders or list(_UPLOADERS)
-    _check_numbers(records, rounds, chosen)
+    _check_numbers(records, rounds, [*chosen, *(workers or ())])
     known = _find_exports(exports or Exports())
     aim = _aim(target, api_key_file, yes=yes, own_data=bool(known))
     _check_picture(svg)
     with _workplace(directory) as place, _telling() as told:
         found = run(
             known or _generate(place, records=records, seed=seed),
-            settings={"uploaders": chosen},
+            settings={"uploaders": chosen, **({"workers": workers} if workers else {})},
             rounds=rounds,
             directory=str(place),
             target=aim,
@@ -96,11 +99,11 @@ def bench(
     return 0
 
 
-def _check_numbers(records: int, rounds: int, uploaders: list[int]) -> None:
-    if records < 1 or rounds < 1 or not all(1 <= number <= _MOST_UPLOADERS for number in uploaders):
+def _check_numbers(records: int, rounds: int, others: list[int]) -> None:
+    if records < 1 or rounds < 1 or not all(1 <= number <= _MOST_UPLOADERS for number in others):
         raise _wrong(
             "there is nothing to measure with these numbers",
-            f"--records and --rounds 1 or more, --uploaders 1 to {_MOST_UPLOADERS}",
+            f"--records and --rounds 1 or more, --uploaders and --workers 1 to {_MOST_UPLOADERS}",
         )
 
 

@@ -110,15 +110,17 @@ class Rehearsal:
 
     def _sort(self, judgements: Sequence[Judgement], letters: Letters) -> None:
         """Count a block's judgements, after what is rejected is written down."""
-        fates = [self._hold_back(judgement) for judgement in judgements]
-        self._bury([fate for fate in fates if isinstance(fate, Rejected)], letters)
-        for fate in fates:
-            self._tally.judged(fate)
-        self._pack([fate for fate in fates if isinstance(fate, Entry)], letters)
+        known = self._roster is not None and self._contract.kind is not Kind.CUSTOMERS
+        fates = [self._hold_back(judgement) for judgement in judgements] if known else judgements
+        entries = [fate for fate in fates if isinstance(fate, Entry)]
+        others = [fate for fate in fates if not isinstance(fate, Entry)] if len(entries) < len(fates) else []
+        self._bury([fate for fate in others if isinstance(fate, Rejected)], letters)
+        self._tally.judged_all(entries, others)
+        self._pack(entries, letters)
 
     def _hold_back(self, judgement: Judgement) -> Judgement:
         """Reject an entry whose customer would not arrive, as `flow.account` does."""
-        if self._roster is None or self._contract.kind is Kind.CUSTOMERS or not isinstance(judgement, Entry):
+        if self._roster is None or not isinstance(judgement, Entry):
             return judgement
         if self._roster.lacks(judgement.customer):
             return reject_entry(judgement, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
@@ -150,7 +152,7 @@ class Rehearsal:
             dead = {id(large.entry) for large in packed.oversized}
             entries = [entry for entry in entries if id(entry) not in dead]
         self._records += len(entries)
-        self._items += sum(entry.items for entry in entries)
+        self._items += sum([entry.items for entry in entries])
         if self._roster is not None and self._contract.kind is Kind.CUSTOMERS:
             self._roster.send(entries)
 

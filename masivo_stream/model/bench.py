@@ -34,7 +34,7 @@ class Case(Struct, frozen=True, kw_only=True):
     kind: Kind
     stage: Stage
     settings: dict[str, int] = {}
-    """The settings it varies, by name: `{"uploaders": 4}`. Empty where nothing is sent."""
+    """The settings it varies, by name: `{"uploaders": 4}`."""
 
     @property
     def label(self) -> str:

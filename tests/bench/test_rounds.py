@@ -8,7 +8,7 @@ from masivo_stream.model.contract import Kind
 
 
 def test_each_kind_goes_through_each_stage():
-    """In the order in which the stages build on one another; only what is sent varies the settings."""
+    """In the order in which the stages build on one another; only what is sent varies the uploaders."""
     cases = find_cases([Kind.CUSTOMERS, Kind.EVENTS], {"uploaders": [1, 4]})
     labels = ["decode", "judge", "pack", "send, 1 uploader", "send, 4 uploaders"]
     assert [(case.kind, case.label) for case in cases] == [
@@ -18,13 +18,14 @@ def test_each_kind_goes_through_each_stage():
 
 def test_settings_are_combined():
     """Of several settings, each value of one is measured with each of the others."""
-    cases = find_cases([Kind.EVENTS], {"uploaders": [1, 4], "look_ahead": [2, 8]})
+    cases = find_cases([Kind.EVENTS], {"uploaders": [1, 4], "workers": [1, 2]})
     assert [case.settings for case in cases if case.stage is Stage.SEND] == [
-        {"uploaders": 1, "look_ahead": 2},
-        {"uploaders": 1, "look_ahead": 8},
-        {"uploaders": 4, "look_ahead": 2},
-        {"uploaders": 4, "look_ahead": 8},
+        {"workers": 1, "uploaders": 1},
+        {"workers": 1, "uploaders": 4},
+        {"workers": 2, "uploaders": 1},
+        {"workers": 2, "uploaders": 4},
     ]
+    assert [case.settings for case in cases if case.stage is Stage.JUDGE] == [{"workers": 1}, {"workers": 2}]
 
 
 @pytest.mark.parametrize("field", ["cpu", "cores", "system", "python", "version"])
