@@ -131,7 +131,19 @@ def wait_until(condition: Callable[[], object], seconds: float) -> bool:
 def migrate_argv(events: str, url: str, state: str, *flags: str, kind: str = "events") -> list[str]:
     """Return our command as the benchmarks run it: no rate limit, the journal on as always."""
     where = ["--base-url", url, "--state-dir", state]
-    return [command(), "migrate", f"--{kind}", events, "--limit", "none", *where, "--json", "--quiet", *flags]
+    return [
+        command(),
+        "migrate",
+        f"--{kind}",
+        events,
+        "--limit",
+        "none",
+        *where,
+        "--json",
+        "--quiet",
+        "--no-verify",
+        *flags,
+    ]
 
 
 def export(records: int, *, kind: str = "events", seed: int = 1, cache: Path = CACHE) -> Path:

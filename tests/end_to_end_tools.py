@@ -19,7 +19,7 @@ KINDS = ("customers", "events", "transactions")
 
 def clean_environment(**extra):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MASIVO_")}
-    return {**kept, **extra}
+    return {**kept, "MASIVO_SAMPLE": "0", **extra}  # reads at the end are counted where they are tested
 
 
 def run(*arguments, key="", cwd=None, stdin=b"", timeout=90, **environment):

@@ -16,6 +16,7 @@ from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.settings import Settings
 from masivo_stream.observe.log import EVENTS
+from masivo_stream.observe.sample_log import EVENT as SAMPLE_READ_BACK
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -47,7 +48,7 @@ def test_every_reason_is_documented():
 def test_every_log_event_is_documented():
     """The README names exactly the events a run may log."""
     section = README.split("\n## Log\n", 1)[1].split("\n## ", 1)[0]
-    assert sorted(re.findall(r"`([a-z_]+)`", section)) == sorted(EVENTS)
+    assert sorted(re.findall(r"`([a-z_]+)`", section)) == sorted([*EVENTS, SAMPLE_READ_BACK])
 
 
 def test_every_setting_is_documented():

@@ -123,6 +123,7 @@ def settings_of(job: Job, state: str) -> Settings:
             "outage_limit": _PATIENCE,
             "longest_hold": _PATIENCE,
             "isolation_budget": 1,  # a refused batch ends it: then it would be isolation that is measured
+            "sample": 0,  # nothing can be read back from a sink
             "state_dir": str(Path(state, "state")),
             "shared_dir": str(Path(state, "shared")),
             "workers": 1,

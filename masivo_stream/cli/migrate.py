@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Common, Exports, Judging, Monitoring, Sending, settings_from
+from masivo_stream.cli.options import Common, Ending, Exports, Judging, Monitoring, Sending, settings_from
 
 
 def migrate(
@@ -11,6 +11,7 @@ def migrate(
     judging: Judging | None = None,
     sending: Sending | None = None,
     monitoring: Monitoring | None = None,
+    ending: Ending | None = None,
     common: Common | None = None,
 ) -> int:
     """Migrate an export: customers, then events, then transactions.
@@ -28,7 +29,7 @@ def migrate(
     from masivo_stream.model.contract import Kind
 
     common, sending = common or Common(), sending or Sending()
-    settings = settings_from(common, judging, sending, monitoring)
+    settings = settings_from(common, judging, sending, monitoring, ending)
     patterns = (exports or Exports()).patterns()
     check_inputs({Kind(kind): find_inputs(names) for kind, names in patterns.items() if names})
     work = partial(

@@ -128,7 +128,16 @@ class Monitoring:
     "HOST:PORT, or a port of this machine (0: a free one), for a page, metrics and probes. Default: none."
 
 
-def settings_from(common: Common, *groups: Judging | Sending | Monitoring | None) -> "Settings":
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Ending:
+    """What is done when all is sent."""
+
+    no_verify: Annotated[bool, Switch] = False
+    "Read nothing back at the end. Default: 3 records of each kind, which costs some 10 requests."
+
+
+def settings_from(common: Common, *groups: Judging | Sending | Monitoring | Ending | None) -> "Settings":
     """Load the settings these flags, the environment and the file make."""
     from masivo_stream.edges.config import load_settings
 
@@ -137,6 +146,8 @@ def settings_from(common: Common, *groups: Judging | Sending | Monitoring | None
         for field in fields(group) if group is not None else ():
             flags[field.name] = getattr(group, field.name)
     flags.pop("api_key_file", None)
+    if flags.pop("no_verify", False):
+        flags["sample"] = 0
     for name in ("limit", "general_limit"):
         if flags.get(name) is not None:
             flags[name] = ",".join(flags[name])

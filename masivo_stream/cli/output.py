@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+from msgspec import UnsetType
 
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.bench import Bench
@@ -17,6 +18,7 @@ from masivo_stream.model.settings import Log
 from masivo_stream.model.summary import Summary
 from masivo_stream.model.verification import Verification
 from masivo_stream.observe.log import LogObserver
+from masivo_stream.observe.sample_log import SampleLog
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -37,9 +39,12 @@ def show_summary(summary: Summary, *, json: bool) -> None:
         return
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.tables import print_summary
+    from masivo_stream.observe.verified import print_sample
 
     with _reader_may_leave():
         print_summary(Output(), summary)
+        if not isinstance(summary.verified, UnsetType):
+            print_sample(Output(), summary.verified)
 
 
 def show_plan(plan: Plan) -> None:
@@ -143,8 +148,8 @@ def watching(
     terminal = sys.stderr.isatty() and not quiet
     # On a terminal a picture that changes tells more than a line a batch; warnings still come one by one.
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
-    lines = LogObserver(LateLog(level=level, form=log.log_format), sketch.picture)
-    observers = Observers([sketch, lines])
+    late = LateLog(level=level, form=log.log_format)
+    observers = Observers([sketch, LogObserver(late, sketch.picture), SampleLog(late)])
     if not terminal:
         yield observers
         return

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Common, Judging, Monitoring, Sending, settings_from
+from masivo_stream.cli.options import Common, Ending, Judging, Monitoring, Sending, settings_from
 
 
 def retry(
@@ -10,6 +10,7 @@ def retry(
     judging: Judging | None = None,
     sending: Sending | None = None,
     monitoring: Monitoring | None = None,
+    ending: Ending | None = None,
     common: Common | None = None,
 ) -> int:
     """Send the dead letters again: mended in place in dead-letter.KIND.ndjson, or because the cause is gone.
@@ -25,7 +26,7 @@ def retry(
     from masivo_stream.flow.migrate import retry as run
 
     common, sending = common or Common(), sending or Sending()
-    settings = settings_from(common, judging, sending, monitoring)
+    settings = settings_from(common, judging, sending, monitoring, ending)
     told = reporting("retry", (judging, sending, common))
     work = partial(run, settings, credentials=sending.credentials(), handle_signals=True, reporting=told)
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)

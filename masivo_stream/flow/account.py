@@ -9,14 +9,17 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from operator import attrgetter
 
+from masivo_stream.core.draw import Draw
 from masivo_stream.core.pack import Packer
 from masivo_stream.core.retry import Again, Decision, Halt, Hold, Settle
 from masivo_stream.core.statements import ACCEPTED, DISCARDED, IN_DOUBT, REFUSED, UNANSWERED
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.books import DeadLetters, Doubts, Journal
+from masivo_stream.flow.compare import can_be_told
 from masivo_stream.flow.dead_row import make_dead_row
 from masivo_stream.flow.judge import Judged
 from masivo_stream.flow.missing import Missing, hash_customer
@@ -54,6 +57,7 @@ class Account:
         doubts: Doubts,
         clock: Clock,
         remember_accepted: int,
+        sample: Draw[Entry] | None = None,
     ) -> None:
         """Go on from `resume`; hold back what belongs to `missing` customers."""
         self.kind = kind
@@ -62,6 +66,8 @@ class Account:
         self._dead_letters, self._doubts, self._clock = dead_letters, doubts, clock
         self.last_accepted: deque[Entry] = deque(maxlen=remember_accepted)
         """The entries accepted last, for reading back."""
+        self.sample = sample or Draw(0, lambda: 0.0)
+        """Some of the accepted entries, for reading back at the end."""
         self.accepted_at = clock.wall()
         """When that was, by the server's clock if it told."""
         self._unsettled: dict[int, Entry] = {}
@@ -336,6 +342,7 @@ class Account:
         if self.kind is Kind.CUSTOMERS and self._tally.dead:  # a mended record of a customer who was missing
             self._arrived.extend(hash_customer(entry.customer, self._salt) for entry in batch.entries)
         self.last_accepted.extend(batch.entries[-(self.last_accepted.maxlen or 1) :])
+        self.sample.feed(batch.entries, partial(can_be_told, self.kind))
 
 
 def _moment(date: str | None) -> datetime | None:

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
@@ -13,9 +15,11 @@ from masivo_stream.flow.judge import Source
 from masivo_stream.flow.letters import take_letters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.opening import check_inputs, check_key, open_account, open_known_run, open_run
+from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.report import Reporting, leave_report
 from masivo_stream.flow.resume import check_rereadable, known_inputs, match_sources
 from masivo_stream.flow.run import Run
+from masivo_stream.flow.sample import look_at_samples
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
@@ -154,7 +158,19 @@ async def _go(
         async with open_sender(settings.api, credentials, clock, gates) as sender:
             run = Run(settings, sources, state, journal, sender, gates, told, clock, chance)
             await run.go(handle_signals=handle_signals)
-        summary = leave_report(journal, state, run.summary(), reporting, clock)
+            summary = run.summary()
+            if samples := run.samples():
+                seen = await look_at_samples(
+                    samples,
+                    settings=settings,
+                    journal=journal,
+                    reader=PacedReader(sender, gates.general),
+                    clock=clock,
+                    observer=told,
+                    handle_signals=handle_signals,
+                )
+                summary = msgspec.structs.replace(summary, verified=seen)
+        summary = leave_report(journal, state, summary, reporting, clock)
         told.notify(RunEnded(summary=summary))
     return summary
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
+from masivo_stream.core.draw import Draw
 from masivo_stream.core.pack import Packer
 from masivo_stream.core.refusals import Refusals
 from masivo_stream.core.retry import Health, RetryPolicy
@@ -168,6 +169,7 @@ class Run:
             doubts=doubts,
             clock=self._clock,
             remember_accepted=self._settings.visible.visible_probes,
+            sample=Draw(self._settings.verify.sample, self._chance),
         )
         for batch in resume.doubtful:
             await account.doubt(batch, await self._entries_of(kind, batch))
@@ -197,6 +199,12 @@ class Run:
             workers=self._settings.upload.workers or 1,
             extent=Extent(self._sources[kind]),
         )
+
+    def samples(self) -> dict[Kind, list[Entry]]:
+        """Return some of what was accepted, by kind; nothing where the run was stopped."""
+        if self._brake.cause is not None:
+            return {}
+        return {kind: account.sample.drawn for kind, account in self._accounts.items() if account.sample.drawn}
 
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:
         """Tell what became of every record read; `failure` is what went wrong after the work."""

@@ -30,7 +30,7 @@ from masivo_stream.flow.opening import check_key, open_account, open_known_run
 from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.flow.signals import work_under
-from masivo_stream.flow.witness import Span, Witness
+from masivo_stream.flow.witness import Witness, find_span
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.record import Entry
@@ -119,7 +119,7 @@ class Work:
         """Look at every kind."""
         for kind in Kind:
             accepted = await open_accepted(self._journal, kind, self._settings, self._state_dir)
-            span = _find_span(self._journal, kind)
+            span = find_span(self._journal, kind)
             if accepted is None or span is None:
                 continue
             witness = Witness(kind, span, reader=self._reader, clock=self._clock, settings=self._settings.visible)
@@ -163,11 +163,3 @@ class Work:
                     self.findings.note(witness, entry, await witness.look(entry))
                 except MasivoStreamError as error:
                     self.brake.pull(error)
-
-
-def _find_span(journal: JournalReader, kind: Kind) -> Span | None:
-    """Return when a kind was sent, None if nothing of it was accepted."""
-    found, reached = journal.accepted_between(kind), journal.reached(kind)
-    if found is None or reached is None:
-        return None
-    return Span(since=found[0], until=found[1], shown=kind is Kind.CUSTOMERS and reached[1])

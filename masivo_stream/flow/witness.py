@@ -12,6 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.compare import (
     MISSING,
     UNREAD,
@@ -148,6 +149,14 @@ class Witness:
         if _is(read, _NOT_FOUND):
             return []
         return read_booked(read.body) if _is(read, _OK) else None
+
+
+def find_span(journal: JournalReader, kind: Kind) -> Span | None:
+    """Return when a kind was sent, None if nothing of it was accepted."""
+    found, reached = journal.accepted_between(kind), journal.reached(kind)
+    if found is None or reached is None:
+        return None
+    return Span(since=found[0], until=found[1], shown=kind is Kind.CUSTOMERS and reached[1])
 
 
 def _is(read: Read, status: int) -> bool:

@@ -108,6 +108,13 @@ class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No page documents how events can be read back. Where recalculated metrics do not show them, wait this long."""
 
 
+class Verify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The small look at the end of a migration."""
+
+    sample: Annotated[int, Meta(ge=0, le=1000)] = 3
+    """Records of each kind that are read back; few, since it costs requests of the account's general limit. 0: none."""
+
+
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How exports are read."""
 
@@ -151,6 +158,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retry: Retry = Retry()
     validation: Validation = Validation()
     visible: Visible = Visible()
+    verify: Verify = Verify()
     source: Source = Source()
     state: State = State()
     log: Log = Log()

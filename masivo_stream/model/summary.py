@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream.model.example import Example
 from masivo_stream.model.next_step import NextStep
+from masivo_stream.model.verification import Verified
 
 OutcomeName = Literal["complete", "dead_letters", "in_doubt", "interrupted", "stopped"]
 
@@ -63,6 +64,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Where the page with all of this lies; empty where none was written."""
     warnings: tuple[str, ...] = ()
     """What went wrong beside the run and changes nothing of it."""
+    verified: Verified | UnsetType = UNSET
+    """What was seen of a few of the records that this process sent; changes neither outcome nor figures."""
 
 
 class Status(Summary, frozen=True, kw_only=True):

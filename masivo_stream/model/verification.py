@@ -51,6 +51,25 @@ class KindVerified(Struct, frozen=True, kw_only=True):
     """What it cost."""
 
 
+class Verified(Struct, frozen=True, kw_only=True):
+    """What a small look at the end of a migration has seen: part of its summary."""
+
+    kinds: dict[str, KindVerified]
+    findings: tuple[Finding, ...] = ()
+    message: str = ""
+    """Why it ended early, where it did."""
+
+    @property
+    def looked_at(self) -> int:
+        """Records of all kinds."""
+        return sum(counted.looked_at for counted in self.kinds.values())
+
+    @property
+    def confirmed(self) -> int:
+        """Records of all kinds."""
+        return sum(counted.confirmed for counted in self.kinds.values())
+
+
 class Verification(Struct, frozen=True, kw_only=True):
     """What `verify` tells. Its JSON form is what `verify --json` prints."""
 

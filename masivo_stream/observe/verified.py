@@ -1,13 +1,13 @@
 """What reading back tells, for people: a table of counts, and the places to look after."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.printable import printable
-from masivo_stream.model.verification import KindVerified, Seen, Verification
+from masivo_stream.model.verification import Finding, KindVerified, Seen, Verification, Verified
 
 MOST_PLACES = 20
 """Places shown; `--json` has more."""
@@ -24,9 +24,7 @@ _WORDS = {
 def print_verification(console: Console, found: Verification) -> None:
     """Print what is seen of what was accepted."""
     console.print(_table(found.kinds))
-    for place in found.findings[:MOST_PLACES]:
-        what = f": {', '.join(place.what)}" if place.what else ""
-        console.print(Text(f"{place.kind}: {printable(place.file)}:{place.line} {_WORDS[place.seen]}{what}"))
+    _print_places(console, found.findings[:MOST_PLACES])
     more = len(found.findings) - MOST_PLACES + found.findings_left_out
     if more > 0:
         console.print(Text(f"and {more:,} more places"))
@@ -38,6 +36,24 @@ def print_verification(console: Console, found: Verification) -> None:
     console.print(Text(_conclusion(found)))
     if found.hint:
         console.print(Text(f"  hint: {printable(found.hint)}"))
+
+
+def print_sample(console: Console, seen: Verified) -> None:
+    """Print what was seen of a few records at the end of a run: a line, and the places to look after."""
+    requests = sum(counted.requests for counted in seen.kinds.values())
+    ended = f"; ended early: {printable(seen.message)}" if seen.message else ""
+    console.print(
+        Text(f"read back: {seen.confirmed} of {seen.looked_at} records confirmed, in {requests} requests{ended}")
+    )
+    _print_places(console, seen.findings)
+    if seen.findings:
+        console.print(Text("  hint: masivo-stream verify looks at them again, and at more"))
+
+
+def _print_places(console: Console, places: Iterable[Finding]) -> None:
+    for place in places:
+        what = f": {', '.join(place.what)}" if place.what else ""
+        console.print(Text(f"{place.kind}: {printable(place.file)}:{place.line} {_WORDS[place.seen]}{what}"))
 
 
 def _table(kinds: Mapping[str, KindVerified]) -> Table:

@@ -45,7 +45,14 @@ class Doubtful:
     """A run whose only batch is in doubt."""
 
     def __init__(self, folder, url):
-        flags = {"base_url": url, "limit": "none", "general_limit": "none", "events_settle": 0, "first_delay": 0.01}
+        flags = {
+            "base_url": url,
+            "limit": "none",
+            "general_limit": "none",
+            "events_settle": 0,
+            "first_delay": 0.01,
+            "sample": 0,
+        }
         places = {"state_dir": str(folder / "state"), "shared_dir": str(folder / "shared")}
         self.settings = load_settings(flags=flags | places)
         self.credentials = Credentials(token=Secret("the-token"))

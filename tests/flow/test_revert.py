@@ -42,7 +42,7 @@ class Migrated:
 
     def settle(self, url):
         flags = {"base_url": url, "state_dir": str(self.state), "shared_dir": str(self.folder / "shared")}
-        self.settings = load_settings(flags={**flags, "limit": "none"})
+        self.settings = load_settings(flags={**flags, "limit": "none", "sample": 0})
         self.credentials = Credentials(token=Secret("the-token"))
         self.export = write_export(self.folder / "in", [record(Kind.CUSTOMERS, 1)])
 

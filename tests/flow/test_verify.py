@@ -8,47 +8,15 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
+from flow.migration import Migration
 from yarl import URL
 
-from masivo_stream.edges.config import load_settings
-from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.flow.migrate import migrate, retry
-from masivo_stream.flow.verify import verify
-from masivo_stream.generate.export import write
+from masivo_stream.flow.migrate import retry
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.verification import KindVerified
 from masivo_stream.sandbox import SandboxOptions, parse_faults, running
 
 pytestmark = pytest.mark.slow
-
-
-class Migration:
-    """Exports in a folder, and a sandbox to send them to."""
-
-    def __init__(self, folder, sandbox):
-        self.folder, self.sandbox = folder, sandbox
-        self.credentials = Credentials(api_key=Secret(sandbox.api_key))
-        self.settings = self.settings_with()
-
-    def settings_with(self, **flags):
-        quick = {"first_probe": 0.05, "events_settle": 0.3, "visible_timeout": 0.3, "limit": "none", "hand_off": 1}
-        places = {"state_dir": str(self.folder / "state"), "shared_dir": str(self.folder / "shared")}
-        return load_settings(flags={"base_url": self.sandbox.url, **quick, **places, **flags})
-
-    def path(self, kind):
-        return self.folder / f"{kind}.ndjson"
-
-    def generate(self, count, *, kinds=tuple(Kind), rate=0.0, skipped=0.0):
-        for kind in kinds:
-            with self.path(kind).open("wb") as stream:
-                write(stream, None, kind=kind, count=count, seed=5, rate=rate, skipped=skipped)
-
-    async def migrate(self, **flags):
-        exports = {kind.value: [str(self.path(kind))] for kind in Kind if self.path(kind).exists()}
-        return await migrate(self.settings_with(**flags), credentials=self.credentials, **exports)
-
-    async def verify(self, sample=None, **more):
-        return await verify(self.settings, credentials=self.credentials, sample=sample, **more)
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from hostile import HOSTILE
 from rich.console import Console
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.verification import Finding, KindVerified, Seen, Verification
-from masivo_stream.observe.verified import MOST_PLACES, print_verification
+from masivo_stream.model.verification import Finding, KindVerified, Seen, Verification, Verified
+from masivo_stream.observe.verified import MOST_PLACES, print_sample, print_verification
 
 
 def shown(found):
@@ -58,3 +58,17 @@ def test_no_name_commands_the_terminal(name):
     said = shown(Verification(exit_code=3, kinds=counted, findings=(place,), left_out=(name,), message=name))
     assert all(character.isprintable() for character in said.replace("\n", ""))
     assert len(said.splitlines()) == 7
+
+
+def test_a_sample_is_told_in_a_line():
+    """And the places of what is not confirmed, with what to do next."""
+    output = io.StringIO()
+    console = Console(file=output, width=200)
+    print_sample(console, Verified(kinds={"customers": KindVerified(looked_at=3, confirmed=3, requests=3)}))
+    assert output.getvalue() == "read back: 3 of 3 records confirmed, in 3 requests\n"
+    counted = {"customers": KindVerified(looked_at=3, confirmed=2, missing=1, requests=9)}
+    print_sample(console, Verified(kinds=counted, findings=(finding(8),), message="late"))
+    said = output.getvalue().splitlines()[1:]
+    assert said[0] == "read back: 2 of 3 records confirmed, in 9 requests; ended early: late"
+    assert said[1] == "customers: c.ndjson:8 missing"
+    assert "masivo-stream verify" in said[2]

@@ -1,0 +1,91 @@
+"""The small look at the end of a migration: it tells, and changes nothing."""
+
+import json
+
+import msgspec
+import pytest
+from flow.migration import Migration
+from msgspec import UNSET
+
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.notices import RunEnded
+from masivo_stream.model.verification import KindVerified
+from masivo_stream.sandbox import SandboxOptions, parse_faults, running
+
+pytestmark = pytest.mark.slow
+
+
+def sandbox(*faults, visible_after=0.05):
+    return running(SandboxOptions(visible_after=visible_after, faults=parse_faults(faults)))
+
+
+async def test_a_few_of_each_kind_are_read_back(tmp_path):
+    """As many as the setting says; the summary, its notice and the report tell it."""
+    async with sandbox() as served:
+        run = Migration(tmp_path, served)
+        run.generate(20)
+        summary = await run.migrate(sample=2)
+        seen = summary.verified
+        assert {kind: (found.looked_at, found.confirmed) for kind, found in seen.kinds.items()} == dict.fromkeys(
+            Kind, (2, 2)
+        )
+        assert (summary.exit_code, seen.findings, seen.message) == (0, (), "")
+        report = json.loads((tmp_path / "state" / "report.json").read_bytes())
+        assert report["verified"]["kinds"]["events"]["confirmed"] == 2
+        again = await run.migrate(sample=2)
+        assert again.verified is UNSET  # it has sent nothing
+
+
+async def test_nothing_is_read_back_unasked(tmp_path):
+    """Then the summary does not speak of it."""
+    async with sandbox() as served:
+        run = Migration(tmp_path, served)
+        run.generate(3, kinds=[Kind.CUSTOMERS])
+        summary = await run.migrate(sample=0)
+        assert b"verified" not in msgspec.json.encode(summary)
+
+
+async def test_what_does_not_show_yet_is_no_failure(tmp_path):
+    """The run is complete all the same, and says what it did not see."""
+    async with sandbox(visible_after=60) as served:
+        run = Migration(tmp_path, served)
+        run.generate(20, kinds=[Kind.CUSTOMERS])
+        summary = await run.migrate(sample=3, visible_timeout=900)
+        found = summary.verified.kinds["customers"]
+        assert (summary.outcome, summary.exit_code) == ("complete", 0)
+        assert (found.looked_at, found.not_yet) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("fault", "seen", "says"),
+    [
+        ("lose=20,on=customers", KindVerified(looked_at=2, missing=2), ""),
+        ("spoil=20,on=customers", KindVerified(looked_at=2, different=2), ""),
+        ("status=403,on=read", KindVerified(), "cannot be read back"),
+        ("hang=9,on=read", KindVerified(), "not all could be read back within 1 s"),
+    ],
+)
+async def test_what_is_wrong_is_told_and_the_outcome_stays(tmp_path, fault, seen, says):
+    """What became of the records is known: they were accepted."""
+    async with sandbox(fault) as served:
+        run = Migration(tmp_path, served)
+        run.generate(20, kinds=[Kind.CUSTOMERS])
+        told = []
+        summary = await run.migrate(sample=2, request_timeout=0.5 if "hang" in fault else 20, observer=Told(told))
+        found = msgspec.structs.replace(summary.verified.kinds["customers"], requests=0)
+        assert (summary.outcome, summary.exit_code, summary.closes) == ("complete", 0, True)
+        assert found == seen
+        assert says in summary.verified.message
+        assert len(summary.verified.findings) == seen.looked_at
+        assert told == [RunEnded(summary=summary)]
+
+
+class Told:
+    """Remembers how the run ended."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def notify(self, notice):
+        if isinstance(notice, RunEnded):
+            self.told.append(notice)
