@@ -17,7 +17,7 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.witness import Witness, find_span
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import OutageError
+from masivo_stream.model.errors import MasivoStreamError, OutageError
 from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.verification import Verified
@@ -49,7 +49,10 @@ async def look_at_samples(
     async def look_for_a_while() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_give_up, brake, clock, settings.visible.events_settle + settings.api.request_timeout)
-            await look()
+            try:
+                await look()
+            except MasivoStreamError as error:  # the API does not let us read, say
+                brake.pull(error)
             tasks.cancel_scope.cancel()
 
     await work_under(brake, look_for_a_while, observer=observer, handle_signals=handle_signals)
