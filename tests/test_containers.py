@@ -75,17 +75,16 @@ def test_the_health_check_is_a_module():
 
 
 def test_the_jobs_flags_and_variables_are_the_programs():
-    """Each flag is one of `migrate`'s, and the address is read once the pod has one, of either family."""
+    """Each flag is one of `migrate`'s, and kubelet reaches the monitor."""
     groups = (Exports, Judging, Sending, Common, Monitoring)
     flags = {f"--{field.name.replace('_', '-')}" for group in groups for field in dataclasses.fields(group)}
     named = [argument for argument in CONTAINER["args"] if argument.startswith("--")]
     assert CONTAINER["args"][0] == "migrate"
     assert set(named) <= flags
     variables = {entry["name"]: entry.get("value") for entry in CONTAINER["env"]}
-    for pod_ip in ("10.1.2.3", "fd00::1"):
-        assert parse_address(variables["MASIVO_MONITOR"].replace("$(POD_IP)", pod_ip)).host == pod_ip
-    port = parse_address(variables["MASIVO_MONITOR"].replace("$(POD_IP)", "10.1.2.3")).port
-    assert CONTAINER["ports"] == [{"name": "monitor", "containerPort": port}]
+    address = parse_address(load_settings(environment=variables).monitor.monitor)
+    assert not address.loopback
+    assert CONTAINER["ports"] == [{"name": "monitor", "containerPort": address.port}]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert CONTAINER[probe]["httpGet"]["path"] in ANSWERED
         assert CONTAINER[probe]["httpGet"]["port"] == "monitor"

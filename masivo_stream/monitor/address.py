@@ -26,7 +26,7 @@ class Address(Struct, frozen=True):
 
 
 def parse_address(text: str) -> Address:
-    """Read an address. Brackets may stand around any address, so that `[$(POD_IP)]:8080` does for IPv4 and IPv6.
+    """Read an address. Brackets may stand around IPv4 as well, for who puts an address in without knowing which it is.
 
     Raises:
         ConfigurationError: it is none.

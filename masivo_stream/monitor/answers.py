@@ -16,6 +16,7 @@ from msgspec import Struct
 from masivo_stream.flow.observer import Observer
 from masivo_stream.model.notices import MonitorFailed
 from masivo_stream.model.picture import Picture
+from masivo_stream.monitor.address import Address
 from masivo_stream.monitor.metrics import Metrics
 from masivo_stream.monitor.page import load_page
 from masivo_stream.monitor.requests import Requests
@@ -52,9 +53,9 @@ _FAILED = _Said(status=500, body=b"this answer failed; the run goes on\n")
 class Answers:
     """Answer requests about one run."""
 
-    def __init__(self, painter: Painter, requests: Requests, observer: Observer, *, loopback: bool) -> None:
-        """Tell what `painter` knows; on `loopback`, only to whom asks for loopback's own names."""
-        self._painter, self._observer, self._loopback = painter, observer, loopback
+    def __init__(self, painter: Painter, requests: Requests, observer: Observer, listening: Address) -> None:
+        """Tell what `painter` knows to who asks for `listening` by one of its names."""
+        self._painter, self._observer, self._listening = painter, observer, listening
         self._metrics = Metrics(painter.picture, requests)
         self._ended = asyncio.Event()
         self._failures: set[tuple[str, str]] = set()
@@ -83,7 +84,7 @@ class Answers:
         return web.Response(status=said.status, body=said.body, headers=headers)
 
     async def _say(self, request: web.BaseRequest) -> _Said:
-        if not is_ours(request.headers.get("Host"), loopback=self._loopback):
+        if not is_ours(request.headers.get("Host"), self._listening):
             return _MISDIRECTED
         if request.method not in ("GET", "HEAD"):
             return _READ_ONLY

@@ -45,7 +45,7 @@ async def work_monitored(
     """
     requests = Requests()
     told = Observers([*observers, requests])
-    answers = Answers(painter, requests, told, loopback=address.loopback)
+    answers = Answers(painter, requests, told, address)
     async with serving(address, answers) as listening:
         told.notify(MonitorListens(url=f"http://{listening}/", exposed=not address.loopback))
         return await work(told)

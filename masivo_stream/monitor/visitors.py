@@ -1,14 +1,15 @@
 """Who may ask, and what a browser may do with the answer.
 
-A monitor that listens on this machine only is safe from other machines, but not from their pages in a browser here: a
-name they own may be made to point at 127.0.0.1 (DNS rebinding). Such a request carries that name in its `Host`, so on
-loopback only loopback's own names are answered. Elsewhere any name is: what a cluster calls us is not known here.
+What other machines cannot reach, their pages in a browser here may: a name they own can be made to point at us, also
+at the near end of a tunnel (DNS rebinding). Such a request carries that name in its `Host`. So on loopback only
+loopback's own names are answered. Elsewhere, as well: addresses, which nobody can make point elsewhere; names of one
+label, which nobody owns; and the name that the monitor was told to listen on.
 """
 
 import ipaddress
 from urllib.parse import urlsplit
 
-from masivo_stream.monitor.address import is_literal
+from masivo_stream.monitor.address import Address, is_literal
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -33,12 +34,14 @@ def page_policy(script: str, style: str) -> str:
     )
 
 
-def is_ours(host: str | None, *, loopback: bool) -> bool:
-    """Tell whether a `Host` header names us."""
+def is_ours(host: str | None, listening: Address) -> bool:
+    """Tell whether a `Host` header names who listens there."""
     name = _name(host or "")
-    if not loopback:
-        return bool(name)
-    return name == "localhost" or (is_literal(name) and ipaddress.ip_address(name).is_loopback)
+    if is_literal(name):
+        return not listening.loopback or ipaddress.ip_address(name).is_loopback
+    if listening.loopback:
+        return name == "localhost"
+    return bool(name) and ("." not in name or name == listening.host.lower())
 
 
 def _name(host: str) -> str:

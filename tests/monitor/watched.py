@@ -36,9 +36,9 @@ class Told:
 
 
 @asynccontextmanager
-async def watched(painted=None, told=None, *, loopback=True):
+async def watched(painted=None, told=None, *, listening=LOOPBACK):
     """Serve while the context lasts; gives address and answers."""
-    answers = Answers(painted or Painted(), Requests(), told or Told(), loopback=loopback)
+    answers = Answers(painted or Painted(), Requests(), told or Told(), listening)
     async with serving(LOOPBACK, answers) as address:
         yield address
 
