@@ -162,6 +162,8 @@ DONE = msgspec.structs.replace(
     outcome="dead_letters",
 )
 
+FINISHING = msgspec.structs.replace(DONE, outcome="", wait=Wait())
+
 ATTACKS = (
     *HOSTILE[:11],  # a lone surrogate is no JSON text, and the picture holds none
     "<img src=x onerror=alert(1)>",

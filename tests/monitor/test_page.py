@@ -89,8 +89,11 @@ async def test_the_page_follows_the_run():
             await expect(page.locator("#finish-at")).to_have_text("22:57")  # in the reader's zone
             await expect(page).to_have_title("58 % Migrating events · masivo-stream")
             assert await page.get_by_role("img").count() == 2
+            painted.shown = made_pictures.FINISHING
+            await expect(page.get_by_role("heading", level=1)).to_have_text("Finishing")
             painted.shown = made_pictures.DONE
             await expect(page.get_by_role("heading", level=1)).to_have_text("Complete, with dead letters")
+            await expect(page.locator("#wait")).to_contain_text("masivo-stream retry")
             await expect(page.locator("#spoken")).to_contain_text("Complete, with dead letters")
         painted.shown = made_pictures.WORKING
         assert complaints == []

@@ -4,11 +4,11 @@ const STATES = {
   ahead: "not begun", working: "under way", visible: "waiting until it shows", done: "done", left: "left",
 };
 const ENDS = {
-  complete: ["Complete", "good"],
-  dead_letters: ["Complete, with dead letters", "warn"],
-  in_doubt: ["Ended, with batches in doubt", "warn"],
-  interrupted: ["Interrupted", "warn"],
-  stopped: ["Stopped", "bad"],
+  complete: ["Complete", "good", "Every record was accepted or skipped."],
+  dead_letters: ["Complete, with dead letters", "warn", "Mend them in the state directory, then: masivo-stream retry"],
+  in_doubt: ["Ended, with batches in doubt", "warn", "What is known of them: masivo-stream resolve"],
+  interrupted: ["Interrupted", "warn", "The same command goes on."],
+  stopped: ["Stopped", "bad", "The log says why. When that is mended, the same command goes on."],
 };
 const REMEDIES = JSON.parse(byId("remedies").textContent);
 
@@ -23,10 +23,11 @@ function headline(picture) {
   const phase = present(picture);
   switch (picture.wait.what) {
     case "visible": return [`Waiting until ${phase?.kind ?? "records"} show`, "working"];
-    case "retry": return [`Waiting to try again`, "warn"];
+    case "retry": return ["Waiting to try again", "warn"];
     case "drain": return ["Stopping", "warn"];
-    default: return phase ? [`Migrating ${phase.kind}`, "working"] : ["Starting", "quiet"];
+    default: if (phase) return [`Migrating ${phase.kind}`, "working"];
   }
+  return picture.phases.some((one) => one.state !== "ahead") ? ["Finishing", "working"] : ["Starting", "quiet"];
 }
 
 /** How far a phase is: part and whole. By requests where they can be reckoned, for reading runs ahead of sending. */
@@ -61,7 +62,8 @@ function showMoving(picture, now) {
   const until = picture.wait.until === null ? 0 : picture.wait.until - now;
   const left = until > 0 ? join + countdown(until) : "";
   const text = printable(picture.wait.text);
-  say(byId("wait"), ended || !text ? "" : text[0].toUpperCase() + text.slice(1) + left);
+  const next = ended ? ENDS[picture.outcome]?.[2] ?? "" : "";
+  say(byId("wait"), ended || !text ? next : text[0].toUpperCase() + text.slice(1) + left);
   say(byId("finish-in"), ended ? `after ${duration(picture.now - picture.began)}` : `in ${duration((picture.ends_at ?? now) - now)}`);
   for (const row of byId("windows").children) if (row.moves) row.moves(now);
 }
