@@ -4,7 +4,7 @@
 
 Data: exports of 10,000, 30,000, 100,000, … customers, made once, kept in --cache; null sink on loopback, journal on.
 What one record takes is the start, and is taken off before the exponent is fitted (least squares of the logarithms):
-1 is linear. Rounds are interleaved, figures are medians. `--short` is one round, up to 100,000; for `--up-to 10000000`
+1 is linear. Rounds are interleaved, figures are medians. `--short` is one round, up to 30,000; for `--up-to 10000000`
 --cache needs 20 GB (events). `--tiny` are customers of one short line, from a pipe, made as they are read.
 """
 
@@ -124,10 +124,10 @@ def main() -> None:
     parser.add_argument("--kind", default="events", choices=["customers", "events", "transactions"])
     parser.add_argument("--tiny", action="store_true", help="customers of one short line, kept nowhere")
     parser.add_argument("--flags", default="", help="further flags of migrate")
-    parser.add_argument("--short", action="store_true", help="one round, up to 100,000")
+    parser.add_argument("--short", action="store_true", help="one round, up to 30,000")
     parser.add_argument("--cache", type=Path, default=measure.CACHE, help="where exports are kept")
     flags = parser.parse_args()
-    rounds, up_to = (1, 100_000) if flags.short else (flags.rounds, flags.up_to)
+    rounds, up_to = (1, 30_000) if flags.short else (flags.rounds, flags.up_to)
     kind = "customers" if flags.tiny else flags.kind
     print(f"{measure.machine()}\nmigrate --{kind} {flags.flags}; {rounds} rounds\n")
     if flags.tiny:
