@@ -86,7 +86,10 @@ def _answer(arguments: list[str]) -> object:
             _standard_input(arguments), exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        _complain(str(error), "", f"{f'masivo-stream {command}'.strip()} --help lists what there is")
+        from masivo_stream.cli.usage import explain
+
+        what, hint = explain(error, command, COMMANDS)
+        _complain(what, "", hint, "read the command")
         return ExitCode.CONFIGURATION
 
 
@@ -104,9 +107,10 @@ def _command(arguments: list[str]) -> str:
 
 
 def _complain(what: str, place: str, hint: str, operation: str = "") -> None:
+    from masivo_stream.core.masking import mask
     from masivo_stream.core.printable import printable
 
-    print(f"error: {printable(what)}", file=sys.stderr)  # noqa: T201 - this is the terminal's door
+    print(f"error: {printable(mask(what))}", file=sys.stderr)  # noqa: T201 - this is the terminal's door
     for name, text in (("while", operation), ("where", place), ("hint", hint)):
         if text:
             print(f"  {name}: {printable(text)}", file=sys.stderr)  # noqa: T201 - the same

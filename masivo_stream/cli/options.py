@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from masivo_stream.model.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from masivo_stream.edges.secret import Credentials
     from masivo_stream.model.settings import Settings
@@ -48,8 +50,10 @@ class Common:
     "auto, json or console."
     json: Annotated[bool, Switch] = False
     "One JSON document on standard output, nothing else there."
-    quiet: Annotated[bool, Switch] = False
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="", show_default=False)] = False
     "Log errors only, show no progress."
+    verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="", show_default=False)] = False
+    "Log a line a batch also on a terminal, and what is read only when something is looked for."
 
 
 @Parameter(name="*")
@@ -151,8 +155,12 @@ def settings_from(common: Common, *groups: Judging | Sending | Monitoring | Endi
     for name in ("limit", "general_limit"):
         if flags.get(name) is not None:
             flags[name] = ",".join(flags[name])
-    if common.quiet:
-        flags["log_level"] = "error"
+    if common.quiet and common.verbose:
+        raise ConfigurationError(
+            "--quiet and --verbose contradict each other", operation="read the command", hint="name one of them"
+        )
+    if common.quiet or common.verbose:
+        flags["log_level"] = "error" if common.quiet else "debug"
     config = common.config or os.environ.get("MASIVO_CONFIG")
     return load_settings(config, environment=os.environ, flags=flags)
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "sandbox": "Serve an emulation of the API on this machine.",
     "generate": "Write a synthetic export.",
     "bench": "Tell how fast this machine judges, packs and sends.",
+    "completion": "Print the script that completes commands in a shell.",
 }
 """What each command does, in the order in which they are met."""
 

@@ -1,6 +1,7 @@
 """The log: structlog to standard error, readable on a terminal, JSON lines elsewhere.
 
-Content cannot forge a line: JSON escapes controls, and for the terminal they are escaped here.
+Content cannot forge a line: JSON escapes controls, and for the terminal they are escaped here. Secrets and addresses do
+not get this far; what looks like one all the same is masked.
 """
 
 import logging
@@ -11,6 +12,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from masivo_stream.core.masking import MASK, is_secret, mask
 from masivo_stream.core.printable import printable
 
 
@@ -25,7 +27,7 @@ def configure_log(
     processors = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _escape,
+        _clean,
         renderer,
     ]
     logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
@@ -53,5 +55,21 @@ class _Lines:
     debug = info = warning = error = msg
 
 
-def _escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+def _clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: MASK if is_secret(key) else _cleaned(value) for key, value in event.items()}
+
+
+def _cleaned(value: object) -> object:
+    """Return a value with every text in it on one line and without what looks like a secret."""
+    match value:
+        case str():
+            return printable(mask(value))
+        case dict():
+            return {
+                _cleaned(key): MASK if isinstance(key, str) and is_secret(key) else _cleaned(each)
+                for key, each in value.items()
+            }
+        case list() | tuple():
+            return [_cleaned(each) for each in value]
+        case _:
+            return value

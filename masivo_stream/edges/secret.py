@@ -62,8 +62,9 @@ def load_credentials(environment: Mapping[str, str], *, api_key_file: str | None
         "there is no API key",
         operation=_OPERATION,
         place=API_KEY_VARIABLE,
-        hint="set MASIVO_API_KEY (the account's settings page has the key), or name a file with --api-key-file; "
-        "`masivo-stream demo` and `masivo-stream sandbox` need none of your own",
+        hint="set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows (see docs.masivo.ai, "
+        "guides/integrate-with-masivo), or put it into a file (mode 0600) and name that with --api-key-file; "
+        "`masivo-stream demo` and `masivo-stream sandbox` need no account",
     )
 
 

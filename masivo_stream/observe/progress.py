@@ -26,6 +26,8 @@ _WIDE = 100
 _BAR = 16
 """Columns of a bar where there is little room, as many as its longest word takes."""
 
+_LONG_BAR = 22
+
 _LONG = 4 * 3600.0
 """Seconds left from which on nobody wants to know the minute's second."""
 
@@ -71,15 +73,14 @@ def draw(picture: Picture, *, width: int) -> RenderableType:
     if not picture.phases:
         return Text("starting")
     lines = [line for line in (waiting_line(picture), *ending_lines(picture), rate_line(picture)) if line]
-    return Group(
-        _table(picture, wide=width >= _WIDE), *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
-    )
+    shown = (Text(line, no_wrap=True, overflow="ellipsis") for line in lines)
+    return Group(Text(), _table(picture, wide=width >= _WIDE), *shown)
 
 
 def _table(picture: Picture, *, wide: bool) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=wide)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("kind", no_wrap=True)
-    table.add_column("", no_wrap=True, width=None if wide else _BAR, ratio=1 if wide else None)
+    table.add_column("", no_wrap=True, width=_LONG_BAR if wide else _BAR)
     for name in _numbers_shown(wide=wide):
         table.add_column(name, justify="right", no_wrap=True)
     for phase in picture.phases:
@@ -89,7 +90,7 @@ def _table(picture: Picture, *, wide: bool) -> Table:
 
 def _numbers_shown(*, wide: bool) -> tuple[str, ...]:
     items = ("items",) if wide else ()
-    return ("requests", "records", *items, "dead", "in doubt")
+    return ("requests", "accepted", *items, "dead", "in doubt")
 
 
 def _figures(phase: PhasePicture, *, wide: bool) -> Iterator[Text]:
@@ -112,7 +113,9 @@ def _bar(phase: PhasePicture) -> RenderableType:
     bar = Table.grid(expand=True, padding=(0, 1, 0, 0))
     bar.add_column(ratio=1)
     bar.add_column(justify="right", width=4)
-    bar.add_row(ProgressBar(total=1.0, completed=share), f"{int(share * 100)} %")
+    bar.add_row(
+        ProgressBar(total=1.0, completed=share, complete_style="cyan", finished_style="green"), f"{int(share * 100)} %"
+    )
     return bar
 
 

@@ -189,3 +189,16 @@ def test_a_process_without_standard_error_works_and_ends_as_it_should(form, redi
     command = ["/bin/bash", "-c", f'"$0" -c "$1" "$2" {redirection}', sys.executable, LOG, form]
     done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=30, check=False)
     assert (done.stdout, done.returncode) == (b"done\n", 3)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_secrets_are_masked_by_name_and_by_look(form):
+    """Also those in lists and mappings."""
+    stream = io.StringIO()
+    log = configure_log(level="info", form=form, stream=stream)
+    log.info(
+        "said", why="Bearer s3cret, ana@example.com", token="s3cret", many=["x-api-key: s3cret", {"token": "s3cret"}]
+    )
+    assert "s3cret" not in stream.getvalue()
+    assert "ana@" not in stream.getvalue()
+    assert stream.getvalue().count("***") == 5

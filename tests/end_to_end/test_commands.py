@@ -42,7 +42,10 @@ def test_the_module_is_the_program():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["migrat"], b"Did you mean"),
+        (["migrat"], b"did you mean migrate?"),
+        (["plan", "--uploader", "1"], b"did you mean --uploaders?"),
+        (["migrate", "--api-key", "s3cret"], b"set MASIVO_API_KEY"),
+        (["plan", "-q", "-v", "--customers", "x"], b"contradict"),
         (["migrate", "--custmers", "x"], b"--customers"),
         (["migrate", "--uploaders", "many"], b"--uploaders"),
         (["migrate", "--uploaders", "0", "--customers", "x"], b"uploaders"),
@@ -183,3 +186,14 @@ def test_output_that_nobody_reads_ends_quietly():
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.slow
+def test_completion_prints_a_script_that_knows_all_commands(shell):
+    """To standard output, and nothing is installed. bash reads it without a complaint."""
+    done = run("completion", shell)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert all(name.encode() in done.stdout for name in (*COMMANDS, "--uploaders"))
+    if shell == "bash":
+        assert subprocess.run(["bash", "-n"], input=done.stdout, capture_output=True, check=True).stderr == b""

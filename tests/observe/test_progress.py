@@ -32,7 +32,7 @@ def drawn(shown, width):
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
 def test_a_line_a_kind_with_all_its_figures(width):
     """Also the largest ones: nothing is cut off, nothing is longer than the terminal."""
-    head, customers, events, transactions = drawn(picture(), width)[:4]
+    _, head, customers, events, transactions = drawn(picture(), width)[:5]
     assert head.split()[0] == "kind"
     assert ("items" in head) == (width >= 100)
     assert [line.split()[0] for line in (customers, events, transactions)] == list(Kind)
