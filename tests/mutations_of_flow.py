@@ -150,8 +150,8 @@ CHECKPOINT = (
     Mutation(
         "what a file has grown by is not read",
         "flow/resume.py",
-        "    grown = list(_tails(sources, consumed))\n",
-        "    grown = list(_tails([], consumed))\n",
+        "    grown = list(_tails(sources, journal.consumed(kind)))\n",
+        "    grown = list(_tails([], journal.consumed(kind)))\n",
         "Lines appended to an export whose reading was over are lost without a word.",
         (HISTORIES + "a_file_that_grows_after_a_later_one_was_begun_is_read_on",),
     ),

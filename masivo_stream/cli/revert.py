@@ -41,6 +41,7 @@ def revert(
     import anyio
 
     from masivo_stream.cli.output import print_json
+    from masivo_stream.cli.reporting import reporting
     from masivo_stream.flow.revert import revert as run
     from masivo_stream.flow.revert import survey
 
@@ -54,7 +55,8 @@ def revert(
             operation="revert a migration",
             hint="answer yes, or give --yes",
         )
-    anyio.run(partial(run, settings, credentials=credentials, start=start, end=end))
+    told = reporting("revert", (judging, sending, common))
+    anyio.run(partial(run, settings, credentials=credentials, start=start, end=end, reporting=told))
     if common.json:
         print_json({"schema": 1, "reverted": {"from": start, "to": end}})
     else:

@@ -16,7 +16,6 @@ LONGEST_COMMAND = 2000
 
 _PROGRAM = "masivo-stream"
 _FIRST: dict[int, str] = {
-    ExitCode.CONFIGURATION: "put right what is said above, then start the same command again",
     ExitCode.INPUT: "mend or restore the export, then start the same command again",
     ExitCode.OUTAGE: "start the same command again when the cause is gone: it goes on from here",
     ExitCode.DENIED: "put right what the API says no to, then start the same command again: it goes on from here",
@@ -34,6 +33,8 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     options = invocation.options or ("--state-dir", state_dir)
     if summary.exit_code == ExitCode.BUG:
         yield NextStep(text="keep the state directory as it is, and report this: the figures must close")
+        return
+    if summary.exit_code == ExitCode.CONFIGURATION:  # this run does not go on; its hint says what can be done
         return
     if summary.outcome in {"interrupted", "stopped"}:
         yield NextStep(text=_FIRST.get(summary.exit_code, _GO_ON), command=quote(invocation.again))

@@ -21,8 +21,10 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.observer import Observers
 from masivo_stream.flow.opening import check_key, check_target, name_target, open_account
+from masivo_stream.flow.report import Reporting, leave_report
 from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, Standing, leave_reverted, stands
 from masivo_stream.flow.sender import open_sender
+from masivo_stream.flow.status import conclude_again
 from masivo_stream.model.attempt import Answer, Attempt, Failure
 from masivo_stream.model.errors import ConfigurationError, DeniedError, MasivoStreamError, OutageError
 from masivo_stream.model.outcome import (
@@ -82,7 +84,13 @@ def _survey(journal: JournalReader, start: str, end: str) -> Survey:
 
 
 async def revert(
-    settings: Settings, *, credentials: Credentials, start: str, end: str, clock: Clock | None = None
+    settings: Settings,
+    *,
+    credentials: Credentials,
+    start: str,
+    end: str,
+    clock: Clock | None = None,
+    reporting: Reporting | None = None,
 ) -> None:
     """Have the API take back the customers migrated between `start` and `end` (RFC 3339), with all that is theirs.
 
@@ -101,7 +109,11 @@ async def revert(
             if (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
                 with own_state_dir(settings.state.state_dir) as state:
                     target = name_target(settings.api.base_url)
-                    if (await take_back(state, start, end, api, clock, target=target)).whole:
+                    standing = await take_back(state, start, end, api, clock, target=target)
+                    with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
+                        summary = conclude_again(state, journal)
+                        leave_report(journal, state, summary, reporting or Reporting(), clock)
+                    if standing.whole:
                         leave_reverted(state, clock)
                 return
             failed = _judge((await api.revert(start, end)).attempt)

@@ -16,7 +16,7 @@ from masivo_stream.flow.reverted import blocked, stands
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.report import Report
-from masivo_stream.model.summary import KindSummary, Status, Summary
+from masivo_stream.model.summary import Status, Summary
 
 
 def status(state_dir: str) -> Status:
@@ -56,28 +56,31 @@ def _opened(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, Journal]]:
 def _look(state: StateDir, journal: JournalHistory) -> tuple[str, Summary]:
     """Return who is at work, and the summary."""
     owner = is_owned(state.path) or ""  # first: who ends in between has noted everything
-    last = _say(state, journal, stand(journal), owner)
+    last = conclude_again(state, journal, owner=owner)
     said = explain(journal, state, last)
     if last.report and (state.path / PAGE).exists():
         said = msgspec.structs.replace(said, report=last.report)
-    if owner or said.exit_code == ExitCode.CONFIGURATION:  # at work; or the hint says what to do instead
+    if owner:
         said = msgspec.structs.replace(said, next_steps=())
     return owner, said
 
 
-def _say(state: StateDir, journal: JournalHistory, kinds: dict[str, KindSummary], owner: str) -> Summary:
+def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "") -> Summary:
+    """Return the summary of a run as its state directory has it; `owner` is who is at work."""
+    kinds = stand(journal)
     closes = all(figures.closes for figures in kinds.values())
     if owner:
         return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
-    error = blocked(stands(journal), str(state.path))
-    if error is not None:
+    standing = stands(journal)
+    error = blocked(standing, str(state.path))
+    if error is not None or standing.whole:
         return Summary(
             outcome="stopped",
-            exit_code=error.exit_code,
+            exit_code=ExitCode.CONFIGURATION,
             kinds=kinds,
             closes=closes,
-            message=str(error),
-            hint=error.hint,
+            message="all of this run was taken back" if error is None else str(error),
+            hint="the command it was started with migrates afresh" if error is None else error.hint,
         )
     if (last := read_report(state, kinds)) is not None:
         return last

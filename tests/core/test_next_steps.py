@@ -54,6 +54,11 @@ def test_a_bug_is_not_to_be_repeated():
     assert commands("stopped", 1) == [""]
 
 
+def test_a_run_that_cannot_go_on_has_no_next_command():
+    """One that was taken back: its hint says what can be done."""
+    assert commands("stopped", 2, accepted=5, in_doubt=1) == []
+
+
 def test_without_a_command_line_the_state_directory_is_named():
     """A program started the run: a person finds it by its directory."""
     assert commands("dead_letters", 3, Invocation(), dead=1) == ["masivo-stream retry --state-dir s"]

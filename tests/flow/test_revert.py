@@ -1,5 +1,6 @@
 """Reverts: noted before their first byte, and nothing goes on over one whose end is not known, or that is a part."""
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -67,6 +68,10 @@ async def test_a_revert_is_noted_before_its_first_byte(migrated):
     await migrated.revert(ALL)
     assert migrated.noted == [["revert begun"]]
     assert (migrated.state / "reverted-1" / "journal.db").exists()
+    left = json.loads((migrated.state / "reverted-1" / "report.json").read_text())
+    assert (left["outcome"], left["message"]) == ("stopped", "all of this run was taken back")
+    assert [decision["what"] for decision in left["decisions"]] == ["revert begun", "reverted"]
+    assert left["decisions"][1]["detail"].endswith(": all of this run")
     await migrated.migrate()
     assert migrated.posts == 2
 
