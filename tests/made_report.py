@@ -5,6 +5,7 @@ from masivo_stream.model.next_step import Invocation, NextStep
 from masivo_stream.model.picture import Point
 from masivo_stream.model.report import Decision, DoubtPlace, Facts, InputFacts, KindTimes, Report
 from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.verification import Finding, KindVerified, Seen, Verified
 
 BEGAN = 1_767_225_600.0
 FIGURES = KindSummary(
@@ -66,6 +67,11 @@ def made_report(word="events.ndjson", **changes):
         "hint": word,
         "examples": (example,),
         "next_steps": (NextStep(text=word, command=word),),
+        "verified": Verified(
+            kinds={"events": KindVerified(looked_at=3, confirmed=2, different=1)},
+            findings=(Finding(kind="events", file=word, line=9, seen=Seen.DIFFERENT, what=(word,)),),
+            message=word,
+        ),
         "told_at": "2026-01-01T00:02:00+00:00",
         "owner": "",
         "state_dir": word,

@@ -37,7 +37,8 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.exit_code == ExitCode.CONFIGURATION:  # this run does not go on; its hint says what can be done
         return
     if summary.outcome in {"interrupted", "stopped"}:
-        yield NextStep(text=_FIRST.get(summary.exit_code, _GO_ON), command=quote(invocation.again))
+        text = _GO_ON if summary.outcome == "interrupted" else _FIRST.get(summary.exit_code, _GO_ON)
+        yield NextStep(text=text, command=quote(invocation.again))
     if any(each.in_doubt for each in figures):
         text = "see what is known of the batches in doubt, and decide"
         yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))

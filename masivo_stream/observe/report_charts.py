@@ -74,7 +74,7 @@ def draw_records(time_line: TimeLine, axis: Axis) -> Chart:
     """Draw records accepted a second, kind upon kind."""
 
     def tell(point: Point, kind: str) -> str:
-        return f"{point.accepted:,} records of {kind} accepted, {point.items:,} items"
+        return f"{_count(point.accepted, 'record')} of {kind} accepted, {_count(point.items, 'item')}"
 
     layers = [(kind, kind, points, lambda point: point.accepted / point.seconds) for kind, points in time_line.items()]
     return _bars("Records accepted", "a second", axis, layers, tell, [(kind, kind) for kind in time_line])
@@ -85,7 +85,7 @@ def draw_requests(time_line: TimeLine, axis: Axis) -> Chart:
 
     def tell(point: Point, kind: str) -> str:
         refused = f", {point.refused:,} refused" if point.refused else ""
-        return f"{point.requests:,} requests of {kind}{refused}"
+        return f"{_count(point.requests, 'request')} of {kind}{refused}"
 
     layers: list[_Layer] = [
         (kind, kind, points, lambda point: point.requests - point.refused) for kind, points in time_line.items()
@@ -185,6 +185,10 @@ def _steps(values: dict[int, float], top: float) -> Iterator[svg.PathData]:
         yield svg.L(place, y) if last == place - 1 else svg.M(place, y)
         yield svg.L(place + 1, y)
         last = place
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
 def _say_length(seconds: float) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
+from msgspec import UnsetType
 
 from masivo_stream.core.printable import printable
 from masivo_stream.model.duration import duration
@@ -47,6 +48,7 @@ def draw_report(report: Report) -> str:
         ended=max(moments, default=None),
         elapsed=(max(moments) - min(moments)).total_seconds() if moments else None,
         charts=_charts(report),
+        verified=None if isinstance(report.verified, UnsetType) else report.verified,
         most_letters=max((found.letters for found in report.examples), default=1),
         style=Markup(style),  # noqa: S704 - a file of ours, named by its hash
         policy=f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'",

@@ -60,6 +60,8 @@ def tell_end(summary: Summary) -> str:
     waiting = sum(figures.pending for figures in summary.kinds.values())
     if waiting and summary.outcome in ("complete", "dead_letters"):  # nothing was to be sent
         text = f"judged, nothing sent: {waiting:,} records would be"
+    if summary.outcome == "interrupted" and summary.message and not summary.exit_code:  # it says who is at work
+        return printable(summary.message)
     return f"{text}{f': {printable(summary.message)}' if summary.message else ''}"
 
 

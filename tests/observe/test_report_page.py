@@ -54,6 +54,8 @@ def test_everything_is_told():
         "3f2a",
         "lines 3 to 14",
         "and 2 more",
+        "2 of 3 confirmed",
+        "events.ndjson:9",
         "00c0ffee",
         "api.base_url",
         "0.1.0",

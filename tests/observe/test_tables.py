@@ -167,6 +167,12 @@ def test_a_warning_is_told():
     assert "warning: no report" in shown(print_summary, summary(warnings=("no report",)))
 
 
+def test_a_run_at_work_is_not_called_interrupted():
+    """`status` tells of one as of any other."""
+    text = shown(print_summary, summary(outcome="interrupted", exit_code=0, message="at work: process 7 on host"))
+    assert text.splitlines()[-1] == "at work: process 7 on host"
+
+
 def harmless(text):
     return all(line.isprintable() for line in text.split("\n"))
 
