@@ -35,19 +35,22 @@ _FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.
 """Rich's, but for the fonts it would load from another host."""
 
 
-def frames(command: Sequence[str], *, columns: int, lines: int = LINES, **environment: str) -> Iterator[pyte.Screen]:
-    """Run `command` on a terminal and yield its screen whenever it has changed; the same object each time."""
+def frames(command: Sequence[str], *, columns: int, lines: int = LINES, step: int = 1 << 16) -> Iterator[pyte.Screen]:
+    """Run `command` on a terminal and yield its screen whenever it has changed; the same object each time.
+
+    At most `step` bytes are taken at once: many, and what is yielded is seldom half drawn; few, and nothing is missed.
+    """
     screen = pyte.Screen(columns, lines)
     stream = pyte.ByteStream(screen)
     child, terminal = pty.fork()
     if child == 0:
-        os.execve(command[0], command, {**os.environ, "TERM": "xterm-256color", **environment})  # noqa: S606 - ours
+        os.execve(command[0], command, {**os.environ, "TERM": "xterm-256color"})  # noqa: S606 - ours
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     try:
         while True:
             select.select([terminal], [], [])
             try:
-                found = os.read(terminal, 1 << 16)
+                found = os.read(terminal, step)
             except OSError:  # Linux: nobody is at the other end any more
                 break
             if not found:

@@ -1,0 +1,31 @@
+"""What a person sees: `demo` on a terminal of 80 columns, read from a terminal in memory."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures" / "make.py"
+
+pytestmark = pytest.mark.slow
+
+
+def pictures():
+    """Return the module that makes the README's pictures."""
+    spec = importlib.util.spec_from_file_location("pictures", PICTURES)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_person_sees_the_kinds_go_by_and_then_the_summary(tmp_path):
+    """A line a kind while it works; what changed is gone at the end, and the summary stands there."""
+    made = pictures()
+    command = [str(made.COMMAND), "demo", "--records", "300", "--directory", str(tmp_path)]
+    seen = set()
+    for screen in made.frames(command, columns=80, lines=60, step=128):
+        rows = [row.rstrip() for row in screen.display]
+        seen.update(" ".join(row.split()[:2]) for row in rows if row)
+    assert {"kind requests", "customers done", "transactions ahead"} <= seen
+    assert not any(row.split() == ["kind", "requests", "accepted", "dead", "in", "doubt"] for row in rows)
+    assert any("complete" in row for row in rows)
