@@ -40,7 +40,7 @@ def migrate(
         events=patterns["events"],
         transactions=patterns["transactions"],
         handle_signals=True,
-        reporting=reporting("migrate", (judging, sending, common), exports),
+        reporting=reporting("migrate", (judging, sending, common), (exports, ending, monitoring)),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     show_summary(summary, json=common.json)

@@ -1,32 +1,35 @@
 """What the flow is told for the reports of a run: the commands that may follow, and who draws the page."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from masivo_stream.cli.options import Common, Exports, Judging, Sending
+from masivo_stream.cli.options import Common, Ending, Exports, Judging, Monitoring, Sending
 
 if TYPE_CHECKING:
     from masivo_stream.flow.report import Reporting
     from masivo_stream.model.report import Report
 
-_ONCE = frozenset({"json", "quiet", "verbose", "monitor"})
-"""Flags of one command, not of the run."""
+Flags = Common | Ending | Exports | Judging | Monitoring | Sending
+
+_ONCE = frozenset({"json", "quiet", "verbose"})
+"""How a command prints, which is not the run's."""
 
 
-def reporting(
-    command: str, groups: "tuple[Common | Judging | Sending | None, ...]", exports: Exports | None = None
-) -> "Reporting":
-    """Return what a command that was given these flags tells about itself."""
+def reporting(command: str, shared: Sequence[Flags | None], own: Sequence[Flags | None] = ()) -> "Reporting":
+    """Return what a command tells about itself: flags that other commands about its run want as well, and its own."""
     from masivo_stream.flow.report import Reporting
     from masivo_stream.model.next_step import Invocation
 
-    options = tuple(word for group in groups if group is not None for word in spell_flags(group))
-    named = spell_flags(exports) if exports is not None else []
-    again = ("masivo-stream", command, *named, *options)
-    return Reporting(invocation=Invocation(again=again, options=options), draw=draw)
+    options, named = (
+        tuple(word for group in groups if group is not None for word in spell_flags(group)) for groups in (shared, own)
+    )
+    return Reporting(
+        invocation=Invocation(again=("masivo-stream", command, *named, *options), options=options), draw=draw
+    )
 
 
-def spell_flags(group: Exports | Common | Judging | Sending) -> list[str]:
+def spell_flags(group: Flags) -> list[str]:
     """Return the flags of a group as they would be typed, but for what stands at its default."""
     words: list[str] = []
     for field in fields(group):

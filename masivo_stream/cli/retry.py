@@ -27,7 +27,7 @@ def retry(
 
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending, monitoring, ending)
-    told = reporting("retry", (judging, sending, common))
+    told = reporting("retry", (judging, sending, common), (ending, monitoring))
     work = partial(run, settings, credentials=sending.credentials(), handle_signals=True, reporting=told)
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     show_summary(summary, json=common.json)

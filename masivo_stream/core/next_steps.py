@@ -6,7 +6,7 @@ The commands are quoted for a POSIX shell, and are ready to paste in the directo
 import shlex
 from collections.abc import Iterator, Sequence
 
-from masivo_stream.core.printable import printable
+from masivo_stream.core.printable import named, printable
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.next_step import Invocation, NextStep
 from masivo_stream.model.summary import Summary
@@ -45,7 +45,7 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.outcome in {"in_doubt", "dead_letters"} and any(each.dead for each in figures):
         dead = [kind for kind, each in summary.kinds.items() if each.dead]
         kinds = dead[0] if len(dead) == 1 else f"{{{','.join(dead)}}}"
-        text = f"mend `raw` in {state_dir}/dead-letter.{kinds}.ndjson, then send what you mended"
+        text = f"mend `raw` in {named(state_dir)}/dead-letter.{kinds}.ndjson, then send what you mended"
         yield NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
 
     if summary.outcome == "complete" and any(each.accepted for each in figures):

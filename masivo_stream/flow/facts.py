@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream import __version__
+from masivo_stream.core.printable import named
 from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.report import Facts
 from masivo_stream.model.settings import Settings
@@ -28,7 +29,7 @@ def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Fa
     own, default = _write(settings), _write(Settings())
     return Facts(
         began_at=began_at.isoformat(timespec="seconds"),
-        invocation=Invocation(again=tuple(map(mask, invocation.again)), options=tuple(map(mask, invocation.options))),
+        invocation=Invocation(again=_sayable(invocation.again), options=_sayable(invocation.options)),
         settings=own,
         changed=tuple(name for name, value in own.items() if value != default.get(name)),
         versions=_versions(),
@@ -37,7 +38,13 @@ def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Fa
 
 def mask(text: str) -> str:
     """Take user, password and query out of a URL; other text stays as it is."""
+    text = named(text)
     return _QUERY.sub("***", _BEFORE_AT.sub("***@", text)) if "://" in text else text
+
+
+def _sayable(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command, or none where one of them cannot be written down as it is."""
+    return tuple(map(mask, words)) if all(named(word) == word for word in words) else ()
 
 
 def _write(settings: Settings) -> dict[str, str]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from masivo_stream.core.printable import named
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.identity import decode_identity
 from masivo_stream.edges.journal import JournalHistory
@@ -30,7 +31,7 @@ def look_back(journal: JournalHistory, state: StateDir, summary: Summary, clock:
         **{name: getattr(summary, name) for name in Summary.__struct_fields__},
         told_at=clock.wall().isoformat(timespec="seconds"),
         owner=owner,
-        state_dir=str(state.path),
+        state_dir=named(str(state.path)),
         target=journal.target(),
         facts=journal.facts(),
         inputs=tuple(found for kind in Kind for found in _inputs(journal, kind)),

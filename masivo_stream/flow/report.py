@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.next_steps import next_steps
+from masivo_stream.core.printable import named
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import JournalHistory
 from masivo_stream.edges.statedir import StateDir
@@ -61,7 +62,7 @@ def leave_report(
     told, report = _leave_page(state, told, report, reporting.draw)
     try:
         state.write(NAME, encode_report(report))
-    except MasivoStreamError as error:
+    except Exception as error:  # noqa: BLE001 - as above
         return _warn(told, error)
     return told
 
@@ -74,7 +75,7 @@ def _leave_page(
         if draw is None:
             state.remove(PAGE)  # an earlier process's, and not so any more
             return told, report
-        report = msgspec.structs.replace(report, report=str(state.path / PAGE))
+        report = msgspec.structs.replace(report, report=named(str(state.path / PAGE)))
         state.write(PAGE, draw(report).encode())
         told = msgspec.structs.replace(told, report=report.report)
     except Exception as error:  # noqa: BLE001 - as above

@@ -54,6 +54,13 @@ def test_a_bug_is_not_to_be_repeated():
     assert commands("stopped", 1) == [""]
 
 
+def test_a_directory_that_cannot_be_written_down_is_not_pasted():
+    """Its name is no UTF-8: the words say which, escaped."""
+    summary = Summary(outcome="dead_letters", exit_code=3, kinds={"events": KindSummary(dead=1)}, closes=True)
+    (step,) = next_steps(summary, Invocation(), "state-\udcff")
+    assert (step.command, "state-\\udcff/dead-letter.events.ndjson" in step.text) == ("", True)
+
+
 def test_a_run_that_cannot_go_on_has_no_next_command():
     """One that was taken back: its hint says what can be done."""
     assert commands("stopped", 2, accepted=5, in_doubt=1) == []

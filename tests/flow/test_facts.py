@@ -51,3 +51,13 @@ def test_every_setting_is_told_as_a_person_writes_it():
     assert set(facts.changed) == {"limits.limit", "upload.uploaders", "upload.drain_time"}
     assert [facts.settings[name] for name in facts.changed] == ["1/5s, 250/h", "7", "2.5"]
     assert {"masivo-stream", "Python", "SQLite", "aiohttp"} <= set(facts.versions)
+
+
+def test_a_name_that_is_no_utf8_is_no_trouble():
+    """It is shown escaped; a command with it cannot be written down, and is not."""
+    state = msgspec.structs.replace(Settings().state, state_dir="state-\udcff")
+    settings = msgspec.structs.replace(Settings(), state=state)
+    facts = gather(settings, Invocation(again=("m", "--state-dir", "state-\udcff"), options=("--uploaders", "2")), NOW)
+    assert facts.settings["state.state_dir"] == "state-\\udcff"
+    assert facts.invocation == Invocation(options=("--uploaders", "2"))
+    assert msgspec.json.encode(facts)
