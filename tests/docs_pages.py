@@ -1,0 +1,101 @@
+"""Run what a page of the documentation says, in order, as a reader would.
+
+* `sh`: commands that are to succeed.
+* `console`: commands after `$ ` (`> ` goes on with them) and what they print on standard output. `…` within a line
+  stands for anything, alone in a line for any lines. Exit codes are shown by `$ echo $?`.
+* `python`: a program, kept as `example.py` for the console to run.
+* With the word `unrun` behind it, as in `sh unrun`, a block is only to be read: it needs what is not here.
+
+All of a page is one shell, so variables and background jobs live on; these end with it.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from end_to_end_tools import clean_environment
+
+DOCS = Path(__file__).parent.parent / "docs"
+LANGUAGES = {"sh", "console", "python", "json", "sql", "toml", "text", ""}
+_BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BEGIN, _END = "\x1e", "\x1f"
+
+
+class Step(NamedTuple):
+    """One command, and what it is to print; None where it is only to succeed."""
+
+    command: str
+    output: str | None
+
+
+def blocks(page):
+    """Yield the words behind the fence and the text of each block of a page."""
+    for match in _BLOCK.finditer(page):
+        yield match[1].split(), match[2]
+
+
+def steps(page):
+    """Yield the steps of a page."""
+    for words, text in blocks(page):
+        match words:
+            case ["sh"]:
+                yield Step(text, None)
+            case ["python"]:
+                yield Step(f"cat > example.py <<'END OF THE EXAMPLE'\n{text}END OF THE EXAMPLE", None)
+            case ["console"]:
+                yield from _console(text)
+
+
+def _console(text):
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        first, *rest = part.splitlines()
+        more = []
+        while rest and rest[0].startswith("> "):
+            more.append(rest.pop(0)[2:])
+        yield Step("\n".join([first, *more]), "\n".join(rest))
+
+
+def run_page(page, directory):
+    """Run all steps in one shell; yield each with its exit code and what it printed."""
+    planned = list(steps(page))
+    script = ["trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
+    for step in planned:
+        script += [f"printf '{_BEGIN}'; (exit ${{status:-0}})", step.command]
+        script += [f"status=$?; printf '{_END}%s' $status"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    quick = {"MASIVO_FIRST_PROBE": "0.1", "MASIVO_EVENTS_SETTLE": "1", "MASIVO_SAMPLE": "3"}
+    environment = clean_environment(
+        PATH=path, COLUMNS="100", XDG_STATE_HOME=str(directory / "shared"), HOME=str(directory), **quick
+    )
+    ran = subprocess.run(
+        ["bash", "-c", "\n".join(script)],
+        cwd=directory, env=environment, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    told = re.findall(f"{_BEGIN}([^{_BEGIN}]*?){_END}(\\d+)", ran.stdout)
+    assert len(told) == len(planned), ran.stderr
+    for step, (output, code) in zip(planned, told, strict=True):
+        yield step, int(code), output, ran.stderr
+
+
+def looks_like(expected, printed):
+    """Tell whether what was printed is what a page shows."""
+    pattern = "".join(
+        r"(?:.*\n)*" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", ".*") + r"\n"
+        for line in expected.splitlines()
+    )
+    return re.fullmatch(pattern, "".join(line.rstrip() + "\n" for line in printed.splitlines())) is not None
+
+
+def commands(page):
+    """Yield every `masivo-stream` command a page shows to a shell, as words."""
+    for words, text in blocks(page):
+        if words[:1] in (["sh"], ["console"]):
+            lines = text.replace("\\\n", " ").replace("\n> ", " ").splitlines()
+            for line in lines:
+                bare = line.removeprefix("$ ").strip()
+                if bare.startswith("masivo-stream ") and (words[0] == "sh" or line.startswith("$ ")):
+                    yield shlex.split(bare, comments=True)

@@ -1,0 +1,114 @@
+"""What the pages under docs/ say can be done, and comes out as they show it."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from docs_pages import DOCS, LANGUAGES, Step, blocks, commands, looks_like, run_page, steps
+
+from masivo_stream.cli.main import build_app
+from masivo_stream.model.reason import Reason
+from masivo_stream.sandbox import FAULT_NAMES
+
+PAGES = {path.name: path.read_text() for path in sorted(DOCS.glob("*.md"))}
+README = (DOCS.parent / "README.md").read_text()
+ELSEWHERE = {"containers.md", "monitoring.md"}
+"""Pages whose commands need Docker, a cluster, or a browser; tests of their own look after them."""
+
+RUN = [name for name, page in PAGES.items() if name not in ELSEWHERE and any(steps(page))]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("jq") is None, reason="the pages mend with jq")
+@pytest.mark.parametrize("name", RUN)
+def test_what_a_page_says_comes_out(name, tmp_path):
+    """Each command succeeds, or prints what stands below it."""
+    for step, code, printed, complaints in run_page(PAGES[name], tmp_path):
+        if step.output is None:
+            assert code == 0, (step.command, printed, complaints)
+        else:
+            assert looks_like(step.output, printed), f"$ {step.command}\n{printed}\n{complaints}"
+
+
+@pytest.mark.parametrize("name", [*PAGES, "README.md"])
+def test_every_command_and_flag_exists(name):
+    """Also in blocks that are not run: the parser takes them."""
+    page = PAGES.get(name, README)
+    for words in commands(page):
+        plain = words[1 : next((at for at, word in enumerate(words) if word in {"|", ">", "2>", "&"}), None)]
+        if "…" in plain or not plain:
+            continue
+        app = build_app(plain[0])
+        app.parse_args([word for word in plain if word != "$kind"] if "$kind" not in plain else
+                       ["customers" if word == "$kind" else word for word in plain],
+                       exit_on_error=False, print_error=False)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*PAGES, "README.md"])
+def test_every_link_leads_somewhere(name):
+    """To a file of the project, and to a heading in it."""
+    page, base = PAGES.get(name, README), DOCS if name in PAGES else DOCS.parent
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page):
+        path, _, heading = target.partition("#")
+        found = (base / path).resolve() if path else base / name
+        assert found.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", Path(found).read_text(), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", text).strip().lower().replace(" ", "-") for text in headings}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_says_what_it_is(name):
+    """A language, and `unrun` where it is only to be read."""
+    for words, _ in blocks(PAGES[name]):
+        language, *more = words or [""]
+        assert language in LANGUAGES | {"yaml", "dockerfile"}, language
+        assert more in ([], ["unrun"])
+
+
+def test_every_page_is_in_the_index():
+    """And the README leads to the index."""
+    linked = set(re.findall(r"\]\(([a-z-]+\.md)\)", PAGES["index.md"]))
+    assert linked == set(PAGES) - {"index.md"}
+    assert "(docs/index.md)" in README
+
+
+def first_cells(page):
+    return [match[1] for match in re.finditer(r"^\| `([a-z0-9_-]+)", page, re.MULTILINE)]
+
+
+def test_every_reason_is_explained():
+    """With what it means and what to do."""
+    section = PAGES["dead-letters.md"].split("\n## Reasons\n", 1)[1]
+    assert sorted(first_cells(section)) == sorted(Reason)
+
+
+def test_every_fault_is_explained():
+    """The page's table is the language's."""
+    section = PAGES["sandbox.md"].split("\n## Faults\n", 1)[1].split("\n| option ", 1)[0]
+    assert sorted(first_cells(section)) == sorted(FAULT_NAMES)
+
+
+def test_a_page_is_taken_apart():
+    """Into commands with what they print; what is not run is left out."""
+    page = "```console\n$ a |\n>   b\none\n$ c\n```\n```sh unrun\nd\n```\n```sh\ne\nf\n```\n"
+    assert list(steps(page)) == [Step("a |\n  b", "one"), Step("c", ""), Step("e\nf\n", None)]
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "same"),
+    [
+        ("a\nb", "a\nb\n", True),
+        ("a … c", "a 17 c\n", True),
+        ("a\n…\nd", "a\nb\nc\nd\n", True),
+        ("a\n…\nd", "a\nd\n", True),
+        ("a", "a\nb\n", False),
+        ("a.c", "abc\n", False),
+        ("", "", True),
+        ("", "a\n", False),
+    ],
+)
+def test_placeholders_stand_for_anything(expected, printed, same):
+    """And nothing else does."""
+    assert looks_like(expected, printed) is same
