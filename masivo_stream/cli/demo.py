@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from masivo_stream.sandbox import Sandbox
 
 _LIMITS = "1/0.1s"
-_SAMPLE = 5
 
 
 def demo(
@@ -95,7 +94,7 @@ async def _demo(console: "Console", place: Path, *, records: int, seed: int, inv
         _tell_plan(console, planned)
         credentials = Credentials(api_key=Secret(sandbox.api_key))
         summary = await _migrate(settings, credentials, exports)
-        await _read_back(console, settings, credentials, sandbox, summary)
+        await _hold_against_ledger(console, sandbox, summary)
     return summary
 
 
@@ -147,16 +146,9 @@ async def _migrate(settings: "Settings", credentials: "Credentials", exports: di
         )
 
 
-async def _read_back(
-    console: "Console", settings: "Settings", credentials: "Credentials", sandbox: "Sandbox", summary: "Summary"
-) -> None:
-    """Hold what the sandbox applied against what was accepted, and read some customers back over the API."""
+async def _hold_against_ledger(console: "Console", sandbox: "Sandbox", summary: "Summary") -> None:
+    """Hold what the sandbox applied against what was accepted."""
     import anyio
-
-    from masivo_stream.edges.clock import SystemClock
-    from masivo_stream.flow.opening import make_gates
-    from masivo_stream.flow.sender import open_sender
-    from masivo_stream.model.attempt import Answer
 
     with anyio.move_on_after(10):
         while (ledger := sandbox.ledger()).queue:  # noqa: ASYNC110 - the sandbox tells no event for that
@@ -172,13 +164,4 @@ async def _read_back(
     for kind, (items, most) in applied.items():
         accepted = summary.kinds[kind].items_accepted if kind in summary.kinds else 0
         verdict = "as accepted" if items == accepted and most <= 1 else f"but {accepted:,} were accepted"
-        console.print(f"read back: {items:,} {kind} applied, {verdict}", markup=False)
-    clock = SystemClock()
-    async with open_sender(settings.api, credentials, clock, make_gates(settings, clock)) as sender:
-        sample = list(ledger.customers)[:: max(1, len(ledger.customers) // _SAMPLE)][:_SAMPLE]
-        replies = [await sender.read_customer(customer) for customer in sample]
-    found = sum(
-        reply is not None and isinstance(reply.attempt, Answer) and reply.attempt.status == 200  # noqa: PLR2004 - OK
-        for reply in replies
-    )
-    console.print(f"read back: {found} of {len(sample)} customers answer by id", markup=False)
+        console.print(f"ledger: {items:,} {kind} applied, {verdict}", markup=False)

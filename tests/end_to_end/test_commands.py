@@ -10,7 +10,19 @@ from end_to_end_tools import COMMAND, KINDS, clean_environment, lines, run
 
 pytestmark = pytest.mark.slow
 
-COMMANDS = ("demo", "validate", "plan", "migrate", "status", "report", "revert", "sandbox", "generate", "bench")
+COMMANDS = (
+    "demo",
+    "validate",
+    "plan",
+    "migrate",
+    "status",
+    "verify",
+    "report",
+    "revert",
+    "sandbox",
+    "generate",
+    "bench",
+)
 
 
 def test_demo_needs_nothing(tmp_path):

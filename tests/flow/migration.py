@@ -36,9 +36,15 @@ class Migration:
             with self.path(kind).open("wb") as stream:
                 write(stream, None, kind=kind, count=count, seed=5, rate=rate, skipped=skipped)
 
-    async def migrate(self, *, observer=None, **flags):
+    async def migrate(self, *, observer=None, handle_signals=False, **flags):
         exports = {kind.value: [str(self.path(kind))] for kind in Kind if self.path(kind).exists()}
-        return await migrate(self.settings_with(**flags), credentials=self.credentials, observer=observer, **exports)
+        return await migrate(
+            self.settings_with(**flags),
+            credentials=self.credentials,
+            observer=observer,
+            handle_signals=handle_signals,
+            **exports,
+        )
 
     async def verify(self, sample=None, **more):
         return await verify(self.settings, credentials=self.credentials, sample=sample, **more)

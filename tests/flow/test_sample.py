@@ -1,7 +1,10 @@
 """The small look at the end of a migration: it tells, and changes nothing."""
 
 import json
+import os
+import signal
 
+import anyio
 import msgspec
 import pytest
 from flow.migration import Migration
@@ -78,6 +81,24 @@ async def test_what_is_wrong_is_told_and_the_outcome_stays(tmp_path, fault, seen
         assert says in summary.verified.message
         assert len(summary.verified.findings) == seen.looked_at
         assert told == [RunEnded(summary=summary)]
+
+
+async def test_a_signal_ends_only_the_look(tmp_path):
+    """The migration is over: it is complete, and ends at once."""
+    async with sandbox(visible_after=600) as served:
+        run = Migration(tmp_path, served)
+        run.generate(20, kinds=[Kind.CUSTOMERS])
+
+        async def interrupt():
+            while "read" not in served.ledger().requests:  # noqa: ASYNC110 - the sandbox tells no event for that
+                await anyio.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(interrupt)
+            summary = await run.migrate(sample=2, events_settle=60, handle_signals=True)
+        assert (summary.outcome, summary.exit_code) == ("complete", 0)
+        assert summary.verified.message == "stopped by SIGINT"
 
 
 class Told:
