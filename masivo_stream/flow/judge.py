@@ -69,6 +69,8 @@ class Source(Struct, frozen=True):
     """A retry's own copy of dead letters."""
     begin: Place = START
     """Its first line: not the file's where this is what a file has grown by."""
+    end: int | None = None
+    """The offset at which it ends, where what the file has grown by is an input of its own."""
 
     @property
     def name(self) -> str:
@@ -256,8 +258,8 @@ async def _cut_source(
 
     try:
         async with aclosing(read_blocks(source.input, block_bytes=block_bytes, start=offset)) as blocks:
-            async for block in blocks:
-                begin = offset
+            async for found in blocks:
+                begin, block = offset, found if source.end is None else found[: source.end - offset]
                 pieces = [*portions(lines.cut(block), most_lines)] or [[]]
                 for portion, following in zip_longest(pieces, pieces[1:]):
                     first = following[0] if following else None
@@ -265,6 +267,8 @@ async def _cut_source(
                     prefix.feed(offset, block[offset - begin : end - begin])
                     yield cut(portion, end - offset, first)
                     offset = end
+                if offset == source.end:
+                    break
     except Truncated as error:
         yield cut(lines.flush(), 0, torn=True)
         raise InputError(
@@ -273,10 +277,11 @@ async def _cut_source(
             place=source.name,
             hint="copy or export it again; its complete lines have been dealt with",
         ) from error
-    if offset < source.input.size and is_plain_file(source.input):
+    size = source.input.size if source.end is None else source.end
+    if offset < size and is_plain_file(source.input):
         yield cut(lines.flush(), 0, torn=True)
         raise InputError(
-            f"the export had {source.input.size} bytes at the start, and ends after {offset}",
+            f"the export had {size} bytes at the start, and ends after {offset}",
             operation="read the export",
             place=source.name,
             hint="somebody cut it while it was read: restore it, then start again",

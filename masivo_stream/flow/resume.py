@@ -160,8 +160,15 @@ async def _checksum(found: Input, length: int) -> int:
 
 
 def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
-    """Return the sources that are not done with, each with the place where reading goes on."""
-    return [_begin_at(source, resume) for source in sources if source.number >= resume.start.source]
+    """Return the sources that are not done with, each with the place where reading goes on, and where it ends."""
+    left = [_begin_at(source, resume) for source in sources if source.number >= resume.start.source]
+    return [msgspec.structs.replace(source, end=_end(source, sources)) for source in left]
+
+
+def _end(source: Source, sources: Sequence[Source]) -> int | None:
+    """Return where an input ends whose file has grown since: what it has grown by is read as another one."""
+    later = [each for each in sources if each.input.name == source.input.name and each.number > source.number]
+    return min((each.begin.offset for each in later), default=None)
 
 
 def _begin_at(source: Source, resume: Resume) -> Source:

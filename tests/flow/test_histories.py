@@ -35,6 +35,18 @@ def test_a_file_that_grows_after_a_later_one_was_begun_is_read_on(tmp_path):
     assert world.live(Process()).requests == 0
 
 
+def test_a_file_that_grows_before_what_was_read_of_it_is_sent_is_read_once(tmp_path):
+    """A process that takes up its first lines again leaves the new ones to the input that they are."""
+    world = world_with(tmp_path, PLAIN)
+    world.exports.append(Kind.CUSTOMERS, [PLAIN], source=1, unfinished=False)
+    world.server.moods.extend([MOODS["500"]] * 3)
+    assert world.live(Process(stops_after=2.0)).summary.kinds["customers"].pending == 2
+    world.exports.append(Kind.CUSTOMERS, [PLAIN], source=0, unfinished=False)
+    assert world.live(Process()).summary.outcome == "complete"
+    everything_is_settled(Audit(world, Kind.CUSTOMERS))
+    assert set(world.server.applied.values()) == {1}
+
+
 def test_a_customer_applied_by_a_dead_process_is_no_dead_letter(tmp_path):
     """The next process sends it again, is told that it is there, and must not call that a refusal."""
     world = world_with(tmp_path, PLAIN, welcomes_repeats=False)
