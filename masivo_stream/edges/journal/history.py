@@ -18,7 +18,7 @@ from masivo_stream.model.report import Decision, Facts, KindTimes
 # back was sent and settled in one moment: that was no request. A batch that was settled by a person was settled late,
 # and one that was tried again was first sent earlier: neither tells how long an answer took.
 _TIME_LINE = f"""
-SELECT kind, CAST((sent - ?1) / ?2 AS INTEGER) AS stretch, SUM(requests),
+SELECT kind, CAST((sent - ?) / ? AS INTEGER) AS stretch, SUM(requests),
   SUM(CASE state WHEN '{ACCEPTED}' THEN records ELSE 0 END), SUM(CASE state WHEN '{ACCEPTED}' THEN items ELSE 0 END),
   SUM(bytes * requests), SUM(state = '{REFUSED}'), AVG(latency), MAX(latency)
 FROM (
