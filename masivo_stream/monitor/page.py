@@ -4,8 +4,6 @@ Script and style are the same for everybody and are named to the browser by thei
 fetched by the script, and set as text. Where scripts do not run, a table stands there instead (jinja2, autoescaped).
 """
 
-import base64
-import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -17,6 +15,7 @@ from masivo_stream.core.printable import printable
 from masivo_stream.model.picture import Picture
 from masivo_stream.model.reason import REMEDIES
 from masivo_stream.monitor.visitors import page_policy
+from masivo_stream.observe.page_style import policy_hash, read_style
 
 _PARTS = Path(__file__).with_name("page")
 _SCRIPTS = ("words.js", "elements.js", "charts.js", "sections.js", "main.js")
@@ -32,9 +31,9 @@ class Page:
         )
         parts.filters["printable"] = printable
         self._template = parts.get_template("page.html")
-        self._style = _read("page.css")
+        self._style = read_style(_PARTS / "page.css")
         self._script = "".join(_read(name) for name in _SCRIPTS)
-        self.policy = page_policy(_hash(self._script), _hash(self._style))
+        self.policy = page_policy(policy_hash(self._script), policy_hash(self._style))
         """Its content security policy."""
 
     def render(self, picture: Picture) -> bytes:
@@ -57,10 +56,6 @@ def load_page() -> Page:
 
 def _read(name: str) -> str:
     return (_PARTS / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _clock_time(moment: float | None) -> str:

@@ -4,8 +4,6 @@ Its policy allows its own style, by hash, and nothing besides: even a name that 
 everywhere) could load and run nothing. Names from outside are made `printable` first: no mark turns the line around.
 """
 
-import base64
-import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -18,6 +16,7 @@ from masivo_stream.core.printable import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
+from masivo_stream.observe.page_style import policy_hash, read_style
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
 from masivo_stream.observe.tables import FATES, equation
 
@@ -35,7 +34,7 @@ _KILO = 1000
 
 def draw_report(report: Report) -> str:
     """Return the page as the text of an HTML file."""
-    style = (_PARTS / "report.css").read_text(encoding="utf-8")
+    style = read_style(_PARTS / "report.css")
     kinds = report.kinds
     moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
     return _template().render(
@@ -51,7 +50,7 @@ def draw_report(report: Report) -> str:
         verified=None if isinstance(report.verified, UnsetType) else report.verified,
         most_letters=max((found.letters for found in report.examples), default=1),
         style=Markup(style),  # noqa: S704 - a file of ours, named by its hash
-        policy=f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'",
+        policy=f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'",
     )
 
 
@@ -106,7 +105,3 @@ def _when(moment: str | datetime) -> str:
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

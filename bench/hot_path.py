@@ -1,0 +1,115 @@
+"""What a byte of an events export costs, stage by stage, and how far ahead of a script with pydantic one can get.
+
+    python bench/hot_path.py [--records 20000] [--rounds 7]
+
+Data: `masivo-stream generate events --records N --seed 1`, kept in --cache. First each stage alone, in this process, on
+what the stage before it made: the stages in turn, CPU time, the fastest of all rounds. Then three processes in turn,
+their starts included: a loop of msgspec's typed decoder over the lines, the script with pydantic, and ours.
+"""
+
+import argparse
+import hashlib
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import contenders
+import measure
+import msgspec
+
+from masivo_stream.core.decode import Decoder
+from masivo_stream.core.leniency import may_be_lenient
+from masivo_stream.core.lines import LineSplitter, lines_of
+from masivo_stream.core.pack import Packer
+from masivo_stream.core.statements import send
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.records import EventsRecord, Order
+from masivo_stream.model.settings import Settings
+
+BARE = """
+import sys, msgspec
+from masivo_stream.model.records import EventsRecord, Order
+decode = msgspec.json.Decoder(EventsRecord[Order]).decode
+for line in open(sys.argv[1], "rb"):
+    decode(line)
+"""
+SETTINGS = Settings()
+CONTRACT = CONTRACTS[Kind.EVENTS]
+
+
+def stages(export: Path) -> dict[str, Callable[[], object]]:
+    """Return what is done by each stage."""
+    text, size = export.read_bytes(), SETTINGS.source.block_bytes
+    blocks = [text[start : start + size] for start in range(0, len(text), size)]
+    most = SETTINGS.validation.max_line_bytes
+    decoder = Decoder(Kind.EVENTS, max_line_bytes=most, remember_ids=SETTINGS.validation.remember_ids)
+
+    def split() -> list[list]:
+        lines = LineSplitter(max_line_bytes=most)
+        return [lines.cut(block) for block in blocks]
+
+    cuts = split()
+    bodies = [line.body for cut in cuts for line in lines_of(cut)]
+    judged = [decoder.judge_all(cut, export.name) for cut in cuts]
+
+    def pack() -> list:
+        upload = SETTINGS.upload
+        packer = Packer(CONTRACT, max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
+        return [batch for entries in judged for batch in packer.feed(entries).batches] + packer.flush()
+
+    batches = pack()
+    decode = msgspec.json.Decoder(EventsRecord[Order]).decode
+    return {
+        "cut into lines": split,
+        "CRC-32": lambda: [zlib.crc32(block) for block in blocks],
+        "decode, and nothing else": lambda: [decode(body) and None for body in bodies],
+        "look for lenient dates": lambda: [may_be_lenient(block) for block in blocks],
+        "judge (both of these, and the rest)": lambda: [decoder.judge_all(cut, export.name) and None for cut in cuts],
+        "pack": pack,
+        "of that, SHA-256": lambda: [hashlib.sha256(batch.body).digest() for batch in batches],
+        "note the places of batches": lambda: [send(batch, "") for batch in batches],
+    }
+
+
+def fastest(stages: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the least CPU time of each."""
+    best = dict.fromkeys(stages, float("inf"))
+    for _ in range(rounds):
+        for name, work in stages.items():
+            began = time.process_time()
+            work()
+            best[name] = min(best[name], time.process_time() - began)
+    return best
+
+
+def processes(export: Path) -> list[str]:
+    """Return the CPU seconds of a bare loop, of the script with pydantic, and of ours."""
+    script = next(who for who in contenders.scripts() if "pydantic" in who.name)
+    found = [measure.time_process([sys.executable, "-c", BARE, str(export)]).cpu]
+    for who in (script, contenders.ours()):
+        with measure.sink() as sink, tempfile.TemporaryDirectory() as state:
+            found.append(measure.time_process(who.argv(export, sink.url, Path(state))).cpu)
+    return [*(f"{seconds:.2f}" for seconds in found), f"{found[1] / found[0]:.1f}", f"{found[2] / found[0]:.1f}"]
+
+
+def main() -> None:
+    """Measure both, print two tables."""
+    parser = argparse.ArgumentParser(description="What a byte costs.")
+    parser.add_argument("--records", type=int, default=20_000, help="customers in the export")
+    parser.add_argument("--rounds", type=int, default=7, help="of each stage")
+    parser.add_argument("--cache", type=Path, default=measure.CACHE, help="where exports are kept")
+    flags = parser.parse_args()
+    export = measure.export(flags.records, cache=flags.cache)
+    size = export.stat().st_size
+    print(f"{measure.machine()}\n{flags.records:,} customers, {size / measure.MEGA:.0f} MB\n")
+    found = fastest(stages(export), flags.rounds)
+    print(measure.table(["stage", "ns a byte"], [[name, f"{best / size * 1e9:.2f}"] for name, best in found.items()]))
+    heads = ["decode only, CPU s", "with pydantic", "ours", "pydantic / decode", "ours / decode"]
+    print("\n" + measure.table(heads, [processes(export) for _ in range(3)]))
+
+
+if __name__ == "__main__":
+    main()
