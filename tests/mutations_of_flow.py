@@ -217,8 +217,8 @@ DOUBT = (
     Mutation(
         "a refusal is repeated",
         "core/retry.py",
-        "        case Accepted() | Refused() | TooLarge():\n            return Settle(outcome, history.doubtful)\n",
-        "        case Accepted() | TooLarge():\n            return Settle(outcome, history.doubtful)\n"
+        "        case Accepted() | Refused() | TooLarge():\n            return Settle(outcome)\n",
+        "        case Accepted() | TooLarge():\n            return Settle(outcome)\n"
         "        case Refused():\n            return Again(1.0)\n",
         "One bad record holds up all others for ever.",
         (RETRY + "what_may_be_sent_again",),

@@ -62,13 +62,9 @@ class Hold(Struct, frozen=True):
 
 
 class Settle(Struct, frozen=True):
-    """The outcome is final for this batch: accepted, refused or too large.
-
-    `after_doubt`: an earlier attempt may have been applied, so a refusal may only say that the records are there.
-    """
+    """The outcome is final for this batch: accepted, refused or too large."""
 
     outcome: Accepted | Refused | TooLarge
-    after_doubt: bool = False
 
 
 class Halt(Struct, frozen=True):
@@ -100,8 +96,6 @@ class History(Struct, kw_only=True):
     refreshed: bool = False
     failing_since: float | None = None
     throttled_since: float | None = None
-    doubtful: bool = False
-    """An earlier attempt may have been applied."""
 
 
 class Health(Struct, kw_only=True):
@@ -139,7 +133,7 @@ def decide(  # noqa: C901 - one case an outcome
         history.throttled_since = None
     match outcome:
         case Accepted() | Refused() | TooLarge():
-            return Settle(outcome, history.doubtful)
+            return Settle(outcome)
         case Unauthorized():
             return _unauthorized(history)
         case Throttled(after):
@@ -147,7 +141,6 @@ def decide(  # noqa: C901 - one case an outcome
         case Unreachable(why):
             return _failed(history, policy, why, now=now, chance=chance, at_least=0.0)
         case InDoubt(why, after, foreign):
-            history.doubtful = True
             health.foreign += foreign
             if health.foreign >= MOST_FOREIGN_ANSWERS:
                 hint = "something between here and the API answers in its place: check network, proxy and base_url"

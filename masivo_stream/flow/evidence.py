@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.edges.clock import Clock
+from masivo_stream.flow.read_back import purchases_in
 from masivo_stream.flow.visible import UNREADABLE_IDS, Read, Reader, updated_at
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
@@ -49,14 +50,6 @@ class _Entry(Struct):
 
 class _Answer(Struct):
     data: list[_Transaction]
-
-
-class _Event(Struct):
-    type: str
-
-
-class _Events(Struct):
-    events: list[_Event]
 
 
 async def look(
@@ -114,7 +107,7 @@ def _telling(kind: Kind, entry: Entry) -> bool:
         return True
     if not entry.whole:  # its other parts recalculate the same metrics
         return False
-    return any(event.type == "PURCHASE" for event in msgspec.json.decode(entry.body, type=_Events).events)
+    return purchases_in(entry.body) > 0
 
 
 def _spread(entries: Sequence[Entry], most: int) -> list[Entry]:

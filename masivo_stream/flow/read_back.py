@@ -10,8 +10,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-PURCHASE = "PURCHASE"
-"""The only type of event that recalculates metrics (guides/migrate-customers)."""
+from masivo_stream.model.contract import PURCHASE
 
 _DAYS_AROUND = 2
 """Two time zones are up to 26 hours apart."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.read_back import purchases_in
 from masivo_stream.model.attempt import Answer, Attempt
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import OutageError
@@ -62,14 +63,6 @@ class _Data(Struct):
 
 class _Answer(Struct):
     data: _Data
-
-
-class _Event(Struct):
-    type: str
-
-
-class _Events(Struct):
-    events: list[_Event]
 
 
 async def wait_until_visible(
@@ -129,7 +122,7 @@ def _probes(kind: Kind, accepted: Iterable[Entry], most: int) -> list[str]:
 
 
 def _has_purchase(entry: Entry) -> bool:
-    return any(event.type == "PURCHASE" for event in msgspec.json.decode(entry.body, type=_Events).events)
+    return purchases_in(entry.body) > 0
 
 
 async def _shows(kind: Kind, customer: str, accepted_at: datetime, reader: Reader) -> bool:

@@ -30,6 +30,9 @@ TOKEN_LIFETIME_SECONDS = 3600.0
 TOKEN_REFRESH_EARLY_SECONDS = 300.0
 """The vendor's example refreshes five minutes before the end (guides/integrate-with-masivo)."""
 
+PURCHASE = "PURCHASE"
+"""The only type of event that makes a customer's metrics be calculated anew (guides/migrate-customers)."""
+
 REVERT_PATH = "/customers/migrate"
 """DELETE with `{"start_date", "end_date"}` (guides/migrate-customers). *Decision:* any 2xx is success."""
 

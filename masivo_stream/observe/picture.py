@@ -1,4 +1,4 @@
-"""Sketch the picture of a run under way from the notices about it. Progress, monitor and report read nothing else.
+"""Sketch the picture of a run under way from the notices about it. Progress and monitor read nothing else.
 
 A notice costs microseconds: it is folded into a few figures, and a `Picture` is made only for who asks. Moments are
 kept by the clock that does not go back and told by the one on the wall, which may be set meanwhile. Who asks may be

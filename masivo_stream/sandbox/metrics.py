@@ -11,9 +11,6 @@ from decimal import Decimal
 
 from msgspec import UNSET, Struct, UnsetType
 
-PURCHASE = "PURCHASE"
-"""The only type of event that counts."""
-
 TIERS: tuple[tuple[Decimal, str], ...] = (
     (Decimal(0), "71e40000-0000-4000-8000-000000000001"),
     (Decimal(1_000), "71e40000-0000-4000-8000-000000000002"),

@@ -15,10 +15,11 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from masivo_stream.model.contract import PURCHASE
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.sandbox.entries import Batch, Customers, Events, Transaction, Transactions
 from masivo_stream.sandbox.ledger import LedgerPages
-from masivo_stream.sandbox.metrics import PURCHASE, Purchase
+from masivo_stream.sandbox.metrics import Purchase
 from masivo_stream.sandbox.store_file import open_store
 
 

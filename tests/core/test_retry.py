@@ -177,11 +177,11 @@ def test_doubts_far_apart_do_not_stop_the_run():
         after(Accepted(), health=health)
 
 
-def test_a_refusal_after_a_doubt_is_told_as_such():
-    """Refused after an attempt that may have been applied may only mean that the records are there."""
+def test_a_refusal_after_a_doubt_is_final_here():
+    """It may only mean that the records are there; who finds that out is who keeps account of the unanswered."""
     history = History()
     after(InDoubt("500"), history, repeatable=True)
-    assert after(Refused(409, "exists"), history, repeatable=True) == Settle(Refused(409, "exists"), after_doubt=True)
+    assert after(Refused(409, "exists"), history, repeatable=True) == Settle(Refused(409, "exists"))
 
 
 def test_a_429_that_does_not_say_is_waited_out_ever_longer():
@@ -231,13 +231,3 @@ def test_no_answer_at_all_does_not_interrupt_the_row():
         after(PAGE, health=health)
         after(Unreachable("reset"), health=health)
     assert isinstance(after(PAGE, health=health), Halt)
-
-
-def test_a_doubt_stays_in_the_history():
-    """Once an attempt may have been applied, later ones are judged knowing that."""
-    history = History()
-    after(Unreachable("reset"), history)
-    assert not history.doubtful
-    after(InDoubt("500"), history, repeatable=True)
-    after(Unreachable("reset"), history)
-    assert history.doubtful
