@@ -197,6 +197,7 @@ class Bench:
         answer=None,
         windows=(),
         uploaders=2,
+        noting=0,
         latency=0.05,
         drain_time=5.0,
         max_body_bytes=4_000_000,
@@ -225,6 +226,7 @@ class Bench:
             health=Health(),
             tally=tally,
             observer=self.memory,
+            in_flight=uploaders,
         )
         packer = Packer(CONTRACTS[kind], max_body_bytes=max_body_bytes, look_ahead=8)
         self.account = Account(
@@ -256,7 +258,7 @@ class Bench:
             brake=self.brake,
             clock=self.clock,
             observer=self.memory,
-            uploaders=uploaders,
+            uploaders=uploaders + noting,
             hand_off=hand_off,
             block_bytes=block_bytes,
             max_line_bytes=1 << 20,

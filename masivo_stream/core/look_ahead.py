@@ -16,6 +16,7 @@ Those that reach that age together leave in reading order, so none is older than
 
 from bisect import insort
 from collections import deque
+from collections.abc import Iterator
 
 from masivo_stream.core.subset_sum import fill_room
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
@@ -110,6 +111,10 @@ class LookAhead:
         self._bytes += len(entry.body) + 1
         while self._over():
             batches.append(self._compose())
+
+    def take(self, entries: Iterator[Entry]) -> Entry | None:
+        """Return the next one: there is something to decide about each (`feed` it)."""
+        return next(entries, None)
 
     def flush(self) -> list[Batch]:
         """Compose batches until nothing waits."""

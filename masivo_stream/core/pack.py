@@ -81,8 +81,8 @@ class Packer:
 
     def feed(self, entries: Iterable[Entry]) -> Packed:
         """Take entries; return the batches that are complete now, and entries too large for any request."""
-        packed = Packed([], [])
-        for entry in entries:
+        packed, rest = Packed([], []), iter(entries)
+        while (entry := self._waiting.take(rest)) is not None:
             if ENVELOPE_BYTES + len(entry.body) > self._target_bytes or entry.items > self._contract.max_items:
                 self._place_large(entry, packed)
             else:

@@ -104,7 +104,7 @@ _READING_ORDER = attrgetter("source", "line")
 
 def send(batch: Batch, at: str) -> list[Statement]:
     """Note that the next thing that happens is the batch's first byte; what it brings is not visible yet."""
-    references = [refer(entry) for entry in batch.entries]
+    references = [*map(refer, batch.entries)]
     high = max(batch.entries, key=_READING_ORDER)
     facts = (batch.id, batch.kind, SENDING, len(references), batch.items, len(batch.body))
     hidden = "UPDATE progress SET visible = 0 WHERE kind = ?"

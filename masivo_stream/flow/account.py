@@ -17,6 +17,7 @@ from masivo_stream.core.pack import Packer
 from masivo_stream.core.retry import Again, Decision, Halt, Hold, Settle
 from masivo_stream.core.statements import ACCEPTED, DISCARDED, IN_DOUBT, REFUSED, UNANSWERED
 from masivo_stream.core.tally import Fate, Tally
+from masivo_stream.core.unsettled import Unsettled
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.books import DeadLetters, Doubts, Journal
 from masivo_stream.flow.compare import can_be_told
@@ -70,8 +71,7 @@ class Account:
         """Some of the accepted entries, for reading back at the end."""
         self.accepted_at = clock.wall()
         """When that was, by the server's clock if it told."""
-        self._unsettled: dict[int, Entry] = {}
-        """Entries in batches, by identity."""
+        self._unsettled = Unsettled()
         self._lows: dict[str, Place] = {}
         """The lowest place of each batch that was handed over and is not done with."""
         self._to_pack: list[Entry] = []
@@ -124,7 +124,7 @@ class Account:
         if self._catching_up:  # what an earlier process had read and not sent is not all in our hands again
             records, items = self._tally.outstanding
             return self._tally.summary_with_pending(records=records, items=items, seconds=self._seconds())
-        unsettled = [*self._to_pack, *self._packer.pending(), *self._unsettled.values()]
+        unsettled = [*self._to_pack, *self._packer.pending(), *self._unsettled]
         return self._tally.summary(unsettled, seconds=self._seconds())
 
     # Where entries stand.
@@ -142,7 +142,7 @@ class Account:
         """Take up batches: their entries are unsettled from now on."""
         for batch in batches:
             self._lows[batch.id] = min(batch.entries, key=_READING_ORDER).place
-            self._unsettled.update(zip(map(id, batch.entries), batch.entries, strict=True))
+            self._unsettled.add(batch.entries)
 
     def done_with(self, batch: Batch) -> None:
         """Note that nothing of a batch that was handed over is left in it."""
@@ -150,14 +150,12 @@ class Account:
 
     def release(self, entries: Iterable[Entry]) -> None:
         """Take entries out of their batch: they have a fate."""
-        for entry in entries:
-            del self._unsettled[id(entry)]
+        self._unsettled.remove(entries)
 
-    def give_back(self, entries: Iterable[Entry]) -> None:
+    def give_back(self, entries: Sequence[Entry]) -> None:
         """Let entries of a batch go to the packer once more."""
-        for entry in entries:
-            del self._unsettled[id(entry)]
-            self._to_pack.append(entry)
+        self._unsettled.remove(entries)
+        self._to_pack.extend(entries)
 
     def bury(self, entry: Entry, letter: Rejected, *, arrived: bool = False) -> None:
         """Write an entry down as a dead letter, then count it as one. `arrived`: its customer is there all the same."""

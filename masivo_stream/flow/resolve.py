@@ -240,6 +240,7 @@ class Work:
             health=self._health,
             tally=desk.tally,
             observer=self._observer,
+            in_flight=1,
         )
         decision = await delivery.deliver(batch, Again(desk.account, batch.entries, why))
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):

@@ -149,6 +149,7 @@ class Run:
             health=self._health,
             tally=tally,
             observer=self._observer,
+            in_flight=self._settings.upload.uploaders,
         )
         for doubt in self._journal.in_doubt(kind):
             if doubt.batch not in doubts.listed:  # the process before died between the note and the list
@@ -176,7 +177,9 @@ class Run:
         burial = Burial(account, CustomerFinder(self._reader, self._clock, self._settings.visible))
         accepted_before = resume.figures.items.get(Fate.ACCEPTED.name, 0) > 0
         upload = self._settings.upload
-        refusals = Refusals(upload.isolation_budget, uploaders=upload.uploaders, accepted_before=accepted_before)
+        # Where nothing is waited for, as many again note what became of their batches while others are on the wire.
+        uploaders = upload.uploaders if self._gates.limited else 2 * upload.uploaders
+        refusals = Refusals(upload.isolation_budget, uploaders=uploaders, accepted_before=accepted_before)
         return Phase(
             begin_at(self._sources[kind], resume),
             account=account,
@@ -192,7 +195,7 @@ class Run:
             brake=self._brake,
             clock=self._clock,
             observer=self._observer,
-            uploaders=self._settings.upload.uploaders,
+            uploaders=uploaders,
             hand_off=self._settings.upload.hand_off,
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,

@@ -85,13 +85,18 @@ class Delivery:
         health: Health,
         tally: Tally,
         observer: Observer,
+        in_flight: int,
     ) -> None:
-        """Leave through `gate`; `chance` gives numbers in [0, 1), `health` is the run's."""
+        """Leave through `gate`; `chance` gives numbers in [0, 1), `health` is the run's.
+
+        At most `in_flight` batches are on the wire, or noted to be, at the same time.
+        """
         self._contract = CONTRACTS[kind]
         self._sender, self._gate = sender, gate
         self._policy, self._brake, self._clock, self._chance = policy, brake, clock, chance
         self._tally, self._observer = tally, observer
         self._health = health
+        self._slots = anyio.Semaphore(in_flight, fast_acquire=True)
 
     async def deliver(self, batch: Batch, keeper: Keeper) -> Settle | Hold | Halt:
         """Send until there is nothing more to try. Cancelled between two attempts, the batch was not applied."""
@@ -110,20 +115,22 @@ class Delivery:
         token = await self._sender.prepare()  # before the slot: a token call waits for one of its own
         if not isinstance(token, str):  # nothing of the batch was sent
             return self._decide(classify(token), history)
-        async with self._gate.departure() as departure:
-            if not self._sender.fresh(token):  # the wait was longer than its life: a 401 would waste the slot
-                departure.unsent()
-                return Refresh()
-            with anyio.CancelScope(shield=True):
+        with anyio.CancelScope() as until_noted:
+            async with self._slots, self._gate.departure() as departure:
+                if not self._sender.fresh(token):  # the wait was longer than its life: a 401 would waste the slot
+                    departure.unsent()
+                    return Refresh()
+                until_noted.shield = True
                 await keeper.begin(batch)
                 began = self._clock.now()
                 outcome = classify(await self._fly(batch, token, departure))
                 seconds = self._clock.now() - began
                 decision = self._decide(outcome, history)
-                if isinstance(decision, Refresh) and not self._sender.renew(token):
-                    decision = NO_FRESH_TOKEN
-                await keeper.conclude(batch, decision)
-                self._take_notice(batch, outcome, seconds)
+            # The next one may leave while this one's outcome is noted: the journal notes both at once, if it can.
+            if isinstance(decision, Refresh) and not self._sender.renew(token):
+                decision = NO_FRESH_TOKEN
+            await keeper.conclude(batch, decision)
+            self._take_notice(batch, outcome, seconds)
         return decision
 
     async def _fly(self, batch: Batch, token: str, departure: Departure) -> Attempt:

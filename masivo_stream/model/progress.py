@@ -1,5 +1,8 @@
 """How far a kind has come: what the journal keeps, and what a restart begins with. No personal data."""
 
+from collections.abc import Callable
+from operator import attrgetter
+
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
@@ -112,11 +115,8 @@ class Reference(Struct, frozen=True, array_like=True):
     indexes: tuple[int, ...] | None
 
 
-def refer(entry: Entry) -> Reference:
-    """Return where `entry` stands."""
-    return Reference(
-        entry.source, entry.line, entry.offset, entry.length, entry.items, entry.record_items, entry.indexes
-    )
+refer: Callable[[Entry], tuple[object, ...]] = attrgetter(*Reference.__struct_fields__)
+"""Return where an entry stands: what is written of it, a `Reference` when it is read."""
 
 
 class Doubt(Struct, frozen=True):

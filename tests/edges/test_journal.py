@@ -208,6 +208,33 @@ async def test_notes_that_come_together_are_one_commit(path):
     assert len(commits) <= 4
 
 
+async def test_an_outcome_and_the_batch_that_waited_for_it_are_one_commit(path):
+    commits = []
+
+    class Counted(GroupCommit):
+        def commit(self, notes):
+            commits.append(len(notes))
+            super().commit(notes)
+
+    slot = anyio.Semaphore(0)
+
+    async def follow():
+        async with slot:
+            await journal.send(make_batch(Kind.EVENTS, [entry(2)]), progress(), nothing)
+
+    with closing(open_journal(path, wall, commit_by=Counted)) as journal:
+        first = make_batch(Kind.EVENTS, [entry(1)])
+        await journal.send(first, progress(), nothing)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follow)
+            await anyio.wait_all_tasks_blocked()
+            slot.release()
+            await journal.settle(Kind.EVENTS, first.id, ACCEPTED, progress(), nothing)
+        assert commits == [1, 2]
+        await journal.settle(Kind.EVENTS, make_batch(Kind.EVENTS, [entry(2)]).id, ACCEPTED, progress(), nothing)
+    assert commits == [1, 2, 1]
+
+
 def full():
     raise OSError(28, "No space left on device")
 

@@ -13,7 +13,7 @@ from masivo_stream.core.retry import MOST_DOUBTS
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, ExitCode, Interrupted, OutageError, StorageError
-from masivo_stream.model.notices import LimitLearned, RecordIsolated
+from masivo_stream.model.notices import BatchDeparted, LimitLearned, RecordIsolated
 from masivo_stream.model.reason import Reason
 
 KINDS = list(Kind)
@@ -241,6 +241,13 @@ async def test_a_portal_stops_the_run(tmp_path):
     figures = await bench.run()
     assert isinstance(bench.brake.cause, DeniedError)
     assert (figures.accepted, figures.requests, figures.in_doubt) == (0, 3, 3000)
+
+
+async def test_no_more_are_in_flight_than_may_be(tmp_path):
+    export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(20)])
+    bench = Bench(Kind.EVENTS, [export], uploaders=3, noting=3)
+    await bench.run()
+    assert max(notice.in_flight for notice in bench.memory.notices if isinstance(notice, BatchDeparted)) == 3
 
 
 async def test_reading_stops_when_sending_stalls(tmp_path):

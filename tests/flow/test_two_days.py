@@ -119,6 +119,7 @@ async def live(tmp_path, account, windows, *, ends_after):
                     health=Health(),
                     tally=Tally(CONTRACTS[Kind.EVENTS]),
                     observer=Keeper(),
+                    in_flight=1000,
                 )
 
                 async def upload(delivery=delivery):

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from masivo_stream.core.statements import Statement
@@ -12,6 +13,9 @@ from masivo_stream.model.errors import StorageError
 
 PAUSE = 0.5
 """Seconds between two tries to write down an outcome."""
+
+_TURNS = 4
+"""Turns of the event loop an outcome waits for company: who waited for its answer comes two turns later."""
 
 
 class Note:
@@ -84,12 +88,21 @@ class GroupCommit:
         mine = self._round
         mine.notes.append(note)
         with anyio.CancelScope(shield=True):
-            if self._syncing:
+            if outcome_of:
+                await self._linger(mine)
+            if self._syncing or self._round is not mine:
                 await mine.done.wait()
             else:
                 await self._flush()
         if note.failure is not None:
             raise note.failure
+
+    async def _linger(self, mine: _Round) -> None:
+        """Let the batch that waited for this outcome be noted in the same round, if there is one."""
+        for _ in range(_TURNS):
+            if self._syncing or self._round is not mine:
+                return
+            await anyio.lowlevel.cancel_shielded_checkpoint()
 
     async def _flush(self) -> None:
         """Commit until nothing waits. Who comes meanwhile waits for the round after."""
