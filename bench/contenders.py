@@ -55,6 +55,7 @@ def scripts() -> list[Contender]:
     """The Python anchors."""
     needs = {
         "aiohttp_pydantic": "pydantic",
+        "aiofiles_pydantic": "pydantic",
         "aiohttp_orjson": "orjson",
         "requests_json": "requests",
     }

@@ -106,4 +106,5 @@ async def main() -> None:
             group.create_task(post(session, slots, flags.url, batch))
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -10,9 +10,10 @@ line, the other a whole block of them, for the price of looking is what a fast j
 import re
 
 _LENIENT_DATE = re.compile(rb'"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[^T"]|T[^"Z]*(?:[+-][0-9]{4}|z)")')
-_MAYBE_LENIENT_DATE = re.compile(rb"(?s)-..(?:T.{8}(?:z|[+-]..[0-9]|\.[0-9]*(?:z|[+-]..[0-9]))|[ t]..:)")
+_MAYBE_LENIENT_DATE = re.compile(rb"(?s)-..(?:T........(?:[+-]..[0-9]|z|\.[0-9]*(?:z|[+-]..[0-9]))| ..:|t..:)")
 """The day of the month and what follows. It begins with a byte that is rare, and asks of what msgspec has taken for a
-date only what tells the formats apart: a third of the other one's price where there is none."""
+date only what tells the formats apart: a fifth of the other one's price where there is none. Eight dots and two
+literals cost two thirds of `.{8}` and `[ t]`."""
 _ASCII_ESCAPE = re.compile(rb"\\u00[0-7]")
 
 

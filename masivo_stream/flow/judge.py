@@ -191,7 +191,10 @@ async def judge_sources(
     async with AsyncExitStack() as stack:
         bench: Bench = Alone(decoder)
         if workers > 1 and _much(sources, worth_workers):
-            bench = Together(decoder, await stack.enter_async_context(open_crew(workers, decoder.rules)))
+            crew = open_crew(
+                workers, decoder.rules, at_once=_BLOCKS_A_WORKER * workers + 1, usual_bytes=2 * block_bytes
+            )
+            bench = Together(decoder, await stack.enter_async_context(crew))
         cuts = await stack.enter_async_context(
             aclosing(_cut_sources(sources, block_bytes, max_line_bytes, bench.most_lines))
         )

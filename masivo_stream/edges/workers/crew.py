@@ -22,7 +22,8 @@ import anyio.to_thread
 import msgspec
 
 from masivo_stream.core.decode import Rules
-from masivo_stream.edges.workers.frames import HEAD_BYTES, head, length
+from masivo_stream.edges.workers.arena import Arena, Spot
+from masivo_stream.edges.workers.frames import HEAD_BYTES, Orders, head, length, question
 from masivo_stream.model.errors import WorkerError
 
 _START = "import sys; sys.path[:] = sys.argv[1:]; from masivo_stream.edges.workers.process import serve; serve()"
@@ -65,9 +66,11 @@ class Answer:
 class _Link(asyncio.Protocol):
     """The socket to one worker."""
 
-    def __init__(self) -> None:
+    def __init__(self, arena: Arena | None) -> None:
         self._transport: asyncio.Transport | None = None
-        self._waiting: deque[Answer] = deque()
+        self._arena = arena
+        self._waiting: deque[tuple[Answer, Spot | None]] = deque()
+        """Answers that are to come, and where their questions stand."""
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -81,25 +84,33 @@ class _Link(asyncio.Protocol):
             end = HEAD_BYTES + length(bytes(received[:HEAD_BYTES]))
             if len(received) < end:
                 break
-            self._waiting.popleft().give(bytes(received[HEAD_BYTES:end]))
+            self._settle(bytes(received[HEAD_BYTES:end]))
             del received[:end]
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it was lost tells nothing
         self._transport = None
         while self._waiting:
-            self._waiting.popleft().give(None)
+            self._settle(None)
 
-    def send(self, frame: bytes) -> None:
+    def _settle(self, content: bytes | None) -> None:
+        answer, spot = self._waiting.popleft()
+        if self._arena and spot:
+            self._arena.clear(spot)
+        answer.give(content)
+
+    def instruct(self, orders: Orders) -> None:
         if self._transport is not None:
+            frame = msgspec.msgpack.encode(orders)
             self._transport.write(head(frame) + frame)
 
-    def ask(self, question: bytes) -> Answer:
+    def ask(self, content: bytes) -> Answer:
         answer = Answer()
         if self._transport is None:
             answer.give(None)
         else:
-            self._waiting.append(answer)
-            self.send(question)
+            spot = self._arena.put(content) if self._arena else None
+            self._waiting.append((answer, spot))
+            self._transport.write(question(content, spot))
         return answer
 
     def close(self) -> None:
@@ -127,21 +138,24 @@ class Crew:
 
 
 @asynccontextmanager
-async def open_crew(count: int, rules: Rules) -> AsyncIterator[Crew]:
+async def open_crew(count: int, rules: Rules, *, at_once: int, usual_bytes: int) -> AsyncIterator[Crew]:
     """Start `count` workers that judge by `rules`; end them afterwards.
+
+    `at_once` questions of `usual_bytes` fit the memory that is shared with them; others go through the sockets.
 
     Raises:
         WorkerError: they cannot be started.
     """
+    arena = Arena(at_once, usual_bytes) if hasattr(os, "memfd_create") else None  # Linux
     links: list[_Link] = []
     processes: list[subprocess.Popen[bytes]] = []
     try:
         with anyio.CancelScope(shield=True):  # what is started is known, so that it can be ended
             for _ in range(count):
-                link, process = await _start()
+                link, process = await _start(arena)
                 links.append(link)
                 processes.append(process)
-                link.send(msgspec.msgpack.encode(rules))
+                link.instruct(Orders(rules, arena.descriptor if arena else None))
         yield Crew(links)
     finally:
         for link in links:
@@ -149,15 +163,17 @@ async def open_crew(count: int, rules: Rules) -> AsyncIterator[Crew]:
         with anyio.CancelScope(shield=True):
             for process in processes:
                 await anyio.to_thread.run_sync(_end, process)
+        if arena:
+            arena.close()
 
 
-async def _start() -> tuple[_Link, subprocess.Popen[bytes]]:
+async def _start(arena: Arena | None) -> tuple[_Link, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
     with theirs:
         try:
-            process = await anyio.to_thread.run_sync(_spawn, theirs)
+            process = await anyio.to_thread.run_sync(_spawn, theirs, arena)
         except OSError as error:
             ours.close()
             raise WorkerError(
@@ -166,14 +182,15 @@ async def _start() -> tuple[_Link, subprocess.Popen[bytes]]:
                 hint="ask for fewer --workers",
             ) from error
     ours.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-    _, link = await asyncio.get_running_loop().create_connection(_Link, sock=ours)
+    _, link = await asyncio.get_running_loop().create_connection(lambda: _Link(arena), sock=ours)
     return link, process
 
 
-def _spawn(theirs: socket.socket) -> subprocess.Popen[bytes]:
+def _spawn(theirs: socket.socket, arena: Arena | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
         [sys.executable, "-P", "-c", _START, *sys.path],
         stdin=theirs.fileno(),
+        pass_fds=[arena.descriptor] if arena else (),
         stdout=subprocess.DEVNULL,
         env={name: value for name, value in os.environ.items() if name not in _SECRETS},
         start_new_session=True,

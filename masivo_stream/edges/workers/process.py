@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from masivo_stream.core.decode import Rules
 from masivo_stream.core.verdicts import Deputy
-from masivo_stream.edges.workers.frames import HEAD_BYTES, head, length
+from masivo_stream.edges.workers.arena import ArenaView
+from masivo_stream.edges.workers.frames import HEAD_BYTES, SPOT_BYTES, Orders, head, length, spot_of
 
 
 def serve() -> None:
@@ -21,20 +21,27 @@ def serve() -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     with socket.socket(fileno=0) as parent, parent.makefile("rb") as questions, suppress(ConnectionError):
-        rules = _receive(questions)
-        if rules is None:
+        start = _read(questions, HEAD_BYTES)
+        orders = start and _read(questions, length(start))
+        if not orders:
             return
-        deputy = Deputy(msgspec.msgpack.decode(rules, type=Rules))
-        while (question := _receive(questions)) is not None:
+        told = msgspec.msgpack.decode(orders, type=Orders)
+        deputy, view = Deputy(told.rules), None if told.arena is None else ArenaView(told.arena)
+        while (question := _next_question(questions, view)) is not None:
             answer = deputy.answer(question)
             parent.sendall(head(answer) + answer)
 
 
-def _receive(stream: BinaryIO) -> bytes | None:
-    """Return the next frame, None where the other end is closed."""
-    start = stream.read(HEAD_BYTES)
-    if len(start) < HEAD_BYTES:
+def _next_question(stream: BinaryIO, arena: ArenaView | None) -> bytes | None:
+    """Return the next question, None where the other end is closed."""
+    start = _read(stream, SPOT_BYTES)
+    if start is None:
         return None
-    size = length(start)
-    frame = stream.read(size)
-    return frame if len(frame) == size else None
+    spot, size = spot_of(start)
+    return arena.read(spot) if arena and spot else _read(stream, size)
+
+
+def _read(stream: BinaryIO, size: int) -> bytes | None:
+    """Return so many bytes, None where the other end is closed."""
+    content = stream.read(size)
+    return content if len(content) == size else None
