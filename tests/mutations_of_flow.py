@@ -17,7 +17,7 @@ ORDER = (
     Mutation(
         "no note of the outcome",
         "flow/upload.py",
-        "                await keeper.conclude(batch, decision)\n",
+        "            await keeper.conclude(batch, decision)\n",
         "",
         "What was accepted is in doubt after every restart.",
         (NOTES + "a_stop_finds_no_attempt_half_noted[send-events]",),
@@ -37,10 +37,18 @@ ORDER = (
     Mutation(
         "an attempt is cut in the middle",
         "flow/upload.py",
-        "            with anyio.CancelScope(shield=True):\n",
-        "            with anyio.CancelScope(shield=False):\n",
+        "                until_noted.shield = True\n",
+        "",
         "A stop leaves a batch noted and never sent, or sent and never settled.",
         (NOTES + "a_stop_finds_no_attempt_half_noted",),
+    ),
+    Mutation(
+        "more are on the wire than may be",
+        "flow/upload.py",
+        "anyio.Semaphore(in_flight,",
+        "anyio.Semaphore(2 * in_flight,",
+        "A kill leaves twice as many batches in doubt, and the server has more to do at once than was asked for.",
+        (PHASE + "no_more_are_in_flight_than_may_be",),
     ),
     Mutation(
         "the note of what was found is cut",

@@ -50,10 +50,18 @@ COMMITS = (
     Mutation(
         "a commit is cut in the middle",
         "edges/journal/commit.py",
-        "        with anyio.CancelScope(shield=True):\n            if self._syncing:",
-        "        with anyio.CancelScope(shield=False):\n            if self._syncing:",
+        "        with anyio.CancelScope(shield=True):\n            if outcome_of:",
+        "        with anyio.CancelScope(shield=False):\n            if outcome_of:",
         "Nobody knows whether a note is durable, and all that wait with it wait for ever.",
         (JOURNAL + "a_note_is_finished_even_when_its_caller_is_cancelled",),
+    ),
+    Mutation(
+        "an outcome does not wait for company",
+        "edges/journal/commit.py",
+        "            if outcome_of:\n                await self._linger(mine)\n",
+        "",
+        "Twice as many commits, at a speed at which they count.",
+        (JOURNAL + "an_outcome_and_the_batch_that_waited_for_it_are_one_commit",),
     ),
     Mutation(
         "a note returns before it is durable",

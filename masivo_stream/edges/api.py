@@ -32,6 +32,10 @@ from masivo_stream.model.errors import ConfigurationError
 REUSE_SECONDS = 1.0
 """For so long an idle connection may be used again where it may be at all: far below any server's idle timeout."""
 
+_PLAIN_BYTES = 1024 * 1024
+"""Up to so many bytes aiohttp takes a body as it stands, beyond that it warns (`payload.TOO_LARGE_BYTES_BODY`). A body
+to be read costs three copies, and a turn of the event loop for every 256 KiB."""
+
 MOST_ANSWER_BYTES = 64 * 1024
 MOST_WORDS = 1024
 """Characters kept of a server's error text: it is untrusted, and goes into the dead-letter file."""
@@ -123,7 +127,7 @@ class ApiClient:
             async with self._session.request(
                 method,
                 URL(url, encoded=True),
-                data=None if body is None else io.BytesIO(body),
+                data=body if body is None or len(body) <= _PLAIN_BYTES else io.BytesIO(body),
                 headers=headers,
                 allow_redirects=False,
                 proxy=self._proxy,
