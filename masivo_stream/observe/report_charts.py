@@ -1,31 +1,56 @@
-"""The report's charts: how a run went over time. SVG that stretches to any width; axes are labelled in HTML beside it.
+"""The report's charts: how a run went over time. Here is reckoned what stands where; the page's template draws it.
 
-A stretch of time is one unit wide, the scale is 100 high: what stretches must not hold text. Bars of kinds stand on one
-another; each tells its figures when pointed at.
+It draws SVG that stretches to any width, and what stretches must not hold text: axes are labelled in HTML beside it.
+A stretch of time is one unit wide, the scale is 100 high. Bars of kinds stand on one another; each tells its figures
+when pointed at.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-import svg
 from msgspec import Struct
 
 from masivo_stream.model.picture import Point
 
 _HIGH = 100
+_GAP = 0.06
+"""On either side of a bar."""
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 _DAY = 86_400
 _LEAST = 1e-9
 TimeLine = dict[str, tuple[Point, ...]]
 
 
+class Bar(Struct, frozen=True, kw_only=True):
+    """A rectangle, and what it tells when pointed at."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    style: str
+    title: str
+
+
+class StepLine(Struct, frozen=True):
+    """A path: level over each stretch, joined where stretches follow one another."""
+
+    style: str
+    d: str
+
+
 class Chart(Struct, frozen=True, kw_only=True):
-    """One chart: `picture` is SVG without any text of others; `ys` from top to bottom, `xs` from left to right."""
+    """One chart: so many `stretches` wide; `ys` from top to bottom, `xs` from left to right."""
 
     title: str
     unit: str
-    picture: str
+    stretches: int
+    height: int = _HIGH
+    grid: tuple[float, ...] = (0, _HIGH / 2)
+    """Where level lines lie; the axis closes the chart below."""
+    bars: tuple[Bar, ...] = ()
+    lines: tuple[StepLine, ...] = ()
     ys: tuple[str, ...]
     xs: tuple[str, ...]
     legend: tuple[tuple[str, str], ...]
@@ -110,13 +135,9 @@ def draw_latency(time_line: TimeLine, axis: Axis) -> Chart:
                 slowest[place] = max(slowest.get(place, 0.0), point.slowest)
     mean = {place: total / max(1, count) for place, (total, count) in means.items()}
     top = nice_top(max(slowest.values(), default=0.0))
-    lines: list[svg.Element] = [
-        *_grid(axis),
-        svg.Path(class_=["slowest"], d=list(_steps(slowest, top))),
-        svg.Path(class_=["mean"], d=list(_steps(mean, top))),
-    ]
-    legend = (("mean", "on average"), ("slowest", "the slowest"))
-    return _chart("Answer times", "seconds", axis, lines, top, legend)
+    lines = StepLine("slowest", " ".join(_steps(slowest, top))), StepLine("mean", " ".join(_steps(mean, top)))
+    legend = [("mean", "on average"), ("slowest", "the slowest")]
+    return _chart("Answer times", "seconds", axis, top, legend, lines=lines)
 
 
 _Layer = tuple[str, str, Sequence[Point], Callable[[Point], float]]
@@ -132,36 +153,50 @@ def _bars(
     legend: Sequence[tuple[str, str]],
 ) -> Chart:
     heights: dict[int, float] = {}
-    bars: list[tuple[str, str, Point, float, float]] = []
+    stacked: list[tuple[str, str, int, float, float]] = []
     for style, kind, points, measure in layers:
         for point in points:
             if (value := measure(point)) > 0:
                 place = axis.place(point)
                 below = heights.get(place, 0.0)
                 heights[place] = below + value
-                bars.append((style, kind, point, below, value))
+                stacked.append((style, f"{axis.tell(place)}: {tell(point, kind)}", place, below, value))
     top = nice_top(max(heights.values(), default=0.0))
-    elements: list[svg.Element] = [*_grid(axis)]
-    for style, kind, point, below, value in bars:
-        place = axis.place(point)
-        text = svg.Title(elements=[], text=f"{axis.tell(place)}: {tell(point, kind)}")
-        high = _round(value / top * _HIGH)
-        y = _round(_HIGH - (below + value) / top * _HIGH)
-        elements.append(svg.Rect(x=place + 0.06, y=y, width=0.88, height=high, class_=[style], elements=[text]))
-    return _chart(title, unit, axis, elements, top, legend)
+    bars = tuple(
+        Bar(
+            x=place + _GAP,
+            y=_y(below + value, top),
+            width=1 - 2 * _GAP,
+            height=_round(value / top * _HIGH),
+            style=style,
+            title=title,
+        )
+        for style, title, place, below, value in stacked
+    )
+    return _chart(title, unit, axis, top, legend, bars=bars)
 
 
 def _chart(
-    title: str, unit: str, axis: Axis, elements: list[svg.Element], top: float, legend: Sequence[tuple[str, str]]
+    title: str,
+    unit: str,
+    axis: Axis,
+    top: float,
+    legend: Sequence[tuple[str, str]],
+    *,
+    bars: tuple[Bar, ...] = (),
+    lines: tuple[StepLine, ...] = (),
 ) -> Chart:
-    picture = svg.SVG(
-        viewBox=svg.ViewBoxSpec(0, 0, axis.count, _HIGH),
-        preserveAspectRatio=svg.PreserveAspectRatio(alignment="none"),
-        elements=elements,
-        extra={"role": "img", "aria-label": f"{title} {unit}, over time"},
-    )
     ys = tuple(f"{top * part:,.4g}" if top < 1000 else f"{top * part:,.0f}" for part in (1.0, 0.5, 0.0))  # noqa: PLR2004 - digits
-    return Chart(title=title, unit=unit, picture=str(picture), ys=ys, xs=axis.marks(), legend=tuple(legend))
+    return Chart(
+        title=title,
+        unit=unit,
+        stretches=axis.count,
+        bars=bars,
+        lines=lines,
+        ys=ys,
+        xs=axis.marks(),
+        legend=tuple(legend),
+    )
 
 
 def nice_top(value: float) -> float:
@@ -172,19 +207,17 @@ def nice_top(value: float) -> float:
     return next((step * power for step in _NICE if step * power >= value), 10.0 * power)
 
 
-def _grid(axis: Axis) -> Iterator[svg.Element]:
-    for y in (0, _HIGH / 2):
-        yield svg.Line(x1=0, x2=axis.count, y1=y, y2=y, class_=["grid"])
-
-
-def _steps(values: dict[int, float], top: float) -> Iterator[svg.PathData]:
-    """Draw a level line over each stretch, joined where stretches follow one another."""
+def _steps(values: dict[int, float], top: float) -> Iterator[str]:
+    """Move to the beginning of what is joined, and draw a level line over each stretch."""
     last = None
     for place in sorted(values):
-        y = _round(_HIGH - values[place] / top * _HIGH)
-        yield svg.L(place, y) if last == place - 1 else svg.M(place, y)
-        yield svg.L(place + 1, y)
+        y = _y(values[place], top)
+        yield f"{'L' if last == place - 1 else 'M'} {place} {y} L {place + 1} {y}"
         last = place
+
+
+def _y(value: float, top: float) -> float:
+    return _round(_HIGH - value / top * _HIGH)
 
 
 def _count(number: int, name: str) -> str:

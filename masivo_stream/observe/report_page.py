@@ -1,26 +1,24 @@
 """The report as a page: one file that needs nothing else. No script, no image, no font from anywhere; it prints.
 
-Its policy allows its own style, by hash, and nothing besides: even a name that got past escaping (jinja2 does it
-everywhere) could load and run nothing. Names from outside are made `printable` first: no mark turns the line around.
+Its policy allows its own style, by hash, and nothing besides: even a name that got past escaping could load and run
+nothing.
 """
 
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 from msgspec import UnsetType
 
-from masivo_stream.core.printable import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.page_style import policy_hash, read_style
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
 from masivo_stream.observe.tables import FATES, equation
+from masivo_stream.observe.templating import TEMPLATES, make_environment
 
-_PARTS = Path(__file__).with_name("templates")
 _LAMPS = {"complete": "good", "dead_letters": "warn", "in_doubt": "warn", "interrupted": "warn", "stopped": "bad"}
 _TITLES = {
     "complete": "Complete",
@@ -34,7 +32,7 @@ _KILO = 1000
 
 def draw_report(report: Report) -> str:
     """Return the page as the text of an HTML file."""
-    style = read_style(_PARTS / "report.css")
+    style = read_style(TEMPLATES / "report.css")
     kinds = report.kinds
     moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
     return _template().render(
@@ -56,15 +54,8 @@ def draw_report(report: Report) -> str:
 
 @cache
 def _template() -> jinja2.Template:
-    parts = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PARTS),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
-    parts.filters |= {"number": "{:,}".format, "duration": duration, "size": _size, "when": _when, "picture": _picture}
+    parts = make_environment()
+    parts.filters |= {"number": "{:,}".format, "duration": duration, "size": _size, "when": _when}
     parts.globals |= {"FATES": FATES}
     return parts.get_template("report.html")
 
@@ -74,10 +65,6 @@ def _charts(report: Report) -> list[Chart]:
     return (
         [] if axis is None else [draw(report.time_line, axis) for draw in (draw_records, draw_requests, draw_latency)]
     )
-
-
-def _picture(chart: Chart) -> Markup:
-    return Markup(chart.picture)  # noqa: S704 - numbers and names of kinds, drawn by us
 
 
 def _total(kinds: dict[str, KindSummary]) -> dict[str, float]:

@@ -1,14 +1,16 @@
-"""The report's charts: each figure has its bar, within the frame, and none is lost."""
+"""The report's charts, as the page has them: each figure has its bar, within the frame, and none is lost."""
 
+import re
 from xml.etree import ElementTree as ET
 
 from hypothesis import given
 from hypothesis import strategies as st
+from made_report import BEGAN, made_report
 
 from masivo_stream.model.picture import Point
-from masivo_stream.observe.report_charts import draw_latency, draw_records, draw_requests, make_axis, nice_top
+from masivo_stream.observe.report_charts import make_axis, nice_top
+from masivo_stream.observe.report_page import draw_report
 
-SVG = "{http://www.w3.org/2000/svg}"
 counts = st.integers(0, 10**7)
 
 
@@ -35,19 +37,30 @@ def time_lines(draw):
     return {kind: tuple(point(place) for place in sorted(draw(places))) for kind in kinds}
 
 
-def bars(chart):
-    picture = ET.fromstring(chart.picture)  # noqa: S314 - our own
-    return picture, list(picture.iter(f"{SVG}rect"))
+def drawn(time_line):
+    """Return the pictures of a page: of records, of requests, and of answer times."""
+    page = draw_report(made_report(time_line=time_line))
+    pictures = re.findall(r'<div class="chart">.*?(<svg .*?</svg>)', page, re.DOTALL)
+    return [ET.fromstring(picture) for picture in pictures]  # noqa: S314 - our own
+
+
+def bars(picture):
+    return list(picture.iter("rect"))
+
+
+def sent(place, **figures):
+    """Return the point of one second."""
+    return Point(at=BEGAN + place, seconds=1.0, **figures)
 
 
 @given(time_lines())
 def test_bars_stay_in_the_frame(time_line):
     """However large the figures, and however many kinds stand on one another."""
-    axis = make_axis(time_line)
-    for draw in (draw_records, draw_requests, draw_latency):
-        picture, found = bars(draw(time_line, axis))
+    pictures = drawn(time_line)
+    assert len(pictures) == 3
+    for picture in pictures:
         _, _, width, height = map(float, picture.get("viewBox").split())
-        for bar in found:
+        for bar in bars(picture):
             assert 0 <= float(bar.get("x")) <= width - float(bar.get("width"))
             assert float(bar.get("y")) >= -0.02
             assert float(bar.get("y")) + float(bar.get("height")) <= height + 0.02
@@ -57,9 +70,8 @@ def test_bars_stay_in_the_frame(time_line):
 def test_every_figure_has_its_bar(time_line):
     """Those that are above nothing; and refused ones beside the others."""
     points = [point for found in time_line.values() for point in found]
-    axis = make_axis(time_line)
-    assert len(bars(draw_records(time_line, axis))[1]) == sum(point.accepted > 0 for point in points)
-    requests = bars(draw_requests(time_line, axis))[1]
+    records, requests, _ = map(bars, drawn(time_line))
+    assert len(records) == sum(point.accepted > 0 for point in points)
     assert sum(bar.get("class") == "refused" for bar in requests) == sum(point.refused > 0 for point in points)
     assert len(requests) == sum((point.refused > 0) + (point.requests > point.refused) for point in points)
 
@@ -77,3 +89,42 @@ def test_nothing_sent_makes_no_axis():
     """There is nothing to draw."""
     assert make_axis({}) is None
     assert make_axis({"events": ()}) is None
+    assert drawn({"events": ()}) == []
+
+
+def test_a_picture_tells_what_it_shows():
+    """It has a name, it stretches, and each of its bars tells its figures."""
+    point = sent(0, requests=3, accepted=1_500, items=1, refused=1)
+    records, requests, latency = drawn({"events": (point,)})
+    assert [picture.get("aria-label") for picture in (records, requests, latency)] == [
+        "Records accepted a second, over time",
+        "Requests in a second, over time",
+        "Answer times seconds, over time",
+    ]
+    for picture in (records, requests, latency):
+        assert (picture.get("role"), picture.get("preserveAspectRatio")) == ("img", "none")
+        assert picture.get("viewBox") == "0 0 1 100"
+        assert [float(line.get("y1")) for line in picture.iter("line")] == [0, 50]
+    told = "00:00:00 to 00:00:01: "
+    assert [bar.findtext("title") for bar in bars(records)] == [f"{told}1,500 records of events accepted, 1 item"]
+    assert [bar.findtext("title") for bar in bars(requests)] == [f"{told}3 requests of events, 1 refused"] * 2
+    assert [bar.get("class") for bar in bars(requests)] == ["events", "refused"]
+
+
+def test_a_line_is_joined_where_stretches_follow_one_another():
+    """And begins anew after a stretch without an answer."""
+    points = tuple(sent(place, requests=1, latency=0.5, slowest=slowest) for place, slowest in ((0, 1), (1, 2), (3, 2)))
+    _, _, latency = drawn({"events": points})
+    assert {path.get("class"): path.get("d") for path in latency.iter("path")} == {
+        "slowest": "M 0 50.0 L 1 50.0 L 1 0.0 L 2 0.0 M 3 0.0 L 4 0.0",
+        "mean": "M 0 75.0 L 1 75.0 L 1 75.0 L 2 75.0 M 3 75.0 L 4 75.0",
+    }
+
+
+def test_names_stay_words():
+    """Whatever a kind is called, its bars are as many, and tell of it."""
+    name = "<script>\"'&</svg>"
+    records, *_ = drawn({name: (sent(0, accepted=2),)})
+    assert [(bar.get("class"), bar.findtext("title")) for bar in bars(records)] == [
+        (name, f"00:00:00 to 00:00:01: 2 records of {name} accepted, 0 items")
+    ]
