@@ -8,7 +8,7 @@ import pytest
 from masivo_stream.cli.overview import COMMANDS, overview
 
 NETWORK = {"aiohttp", "anyio", "asyncio", "ssl"}
-DRAWING = {"markdown_it", "pygments", "rich", "structlog"}
+DRAWING = {"jinja2", "markdown_it", "pygments", "rich", "structlog"}
 PARSING = {"attr", "cyclopts", "msgspec"}
 OTHER_COMMANDS = {"masivo_stream.generate", "masivo_stream.sandbox"}
 
