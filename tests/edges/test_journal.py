@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import anyio
+import anyio.lowlevel
 import pytest
 from msgspec import structs
 
@@ -233,6 +234,28 @@ async def test_an_outcome_and_the_batch_that_waited_for_it_are_one_commit(path):
         assert commits == [1, 2]
         await journal.settle(Kind.EVENTS, make_batch(Kind.EVENTS, [entry(2)]).id, ACCEPTED, progress(), nothing)
     assert commits == [1, 2, 1]
+
+
+async def test_who_commits_for_others_goes_on_as_they_do(path):
+    """There is always somebody who waits for a commit, and nobody is kept by the others' notes."""
+    written = dict.fromkeys(range(4), 0)
+
+    async def aside(work, *notes):
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+        work(*notes)
+
+    async def write_on(number):
+        while max(written.values()) < 50:
+            await journal.note(Kind.EVENTS, progress(), nothing)
+            written[number] += 1
+
+    with closing(open_journal(path, wall, commit_by=partial(GroupCommit, aside=aside))) as journal:
+        async with anyio.create_task_group() as tasks:
+            for number in written:
+                tasks.start_soon(write_on, number)
+                await anyio.lowlevel.checkpoint()
+    assert min(written.values()) >= 45
 
 
 def full():

@@ -61,10 +61,11 @@ class GroupCommit:
         self._connection = connection
         self._sleep, self._patience = sleep, patience
         self._round: _Round | None = None
+        """The one that is open to who comes."""
         self._owed: list[Statement] = []
         """What happened and could not be written: the next commit makes up for it."""
         self._failure: StorageError | None = None
-        self._syncing = False
+        self._disk = anyio.Lock(fast_acquire=True)
 
     async def write(
         self,
@@ -83,46 +84,34 @@ class GroupCommit:
         if self._failure is not None and not outcome_of:
             self._owed.extend(note.owed)
             raise self._failure
+        leads = self._round is None
         if self._round is None:
             self._round = _Round()
         mine = self._round
         mine.notes.append(note)
         with anyio.CancelScope(shield=True):
-            if outcome_of:
-                await self._linger(mine)
-            if self._syncing or self._round is not mine:
-                await mine.done.wait()
+            if leads:
+                await self._lead(mine)
             else:
-                await self._flush()
+                await mine.done.wait()
         if note.failure is not None:
             raise note.failure
 
-    async def _linger(self, mine: _Round) -> None:
-        """Let the batch that waited for this outcome be noted in the same round, if there is one."""
-        for _ in range(_TURNS):
-            if self._syncing or self._round is not mine:
-                return
+    async def _lead(self, mine: _Round) -> None:
+        """Commit a round, for all who came to it: each leads its own, so that nobody works for the others for ever."""
+        for _ in range(_TURNS):  # let the batch that waited for this outcome be noted in the same round
+            if not all(note.outcome_of for note in mine.notes):
+                break
             await anyio.lowlevel.cancel_shielded_checkpoint()
-
-    async def _flush(self) -> None:
-        """Commit until nothing waits. Who comes meanwhile waits for the round after."""
-        self._syncing = True
-        try:
-            while self._round is not None:
-                current, self._round = self._round, None
-                try:
-                    await self._commit_round(current)
-                except BaseException as error:  # a bug: nobody goes on, and nobody waits for ever
-                    self._fail(current.notes, storage_error(error))
-                    raise
-                finally:
-                    current.done.set()
-        finally:
-            self._syncing = False
-            if self._round is not None:
-                left, self._round = self._round, None
-                self._fail(left.notes, self._failure or storage_error(RuntimeError("left early")))
-                left.done.set()
+        async with self._disk:
+            self._round = None  # who comes now waits for the next one
+            try:
+                await self._commit_round(mine)
+            except BaseException as error:  # a bug: nobody goes on, and nobody waits for ever
+                self._fail(mine.notes, storage_error(error))
+                raise
+            finally:
+                mine.done.set()
 
     async def _commit_round(self, current: _Round) -> None:
         """Commit; where an outcome is among the notes, try for a while."""
