@@ -1,5 +1,6 @@
 import os
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ def test_what_was_put_down_stays_until_it_is_taken_away(data):
 
 def test_it_has_no_name():
     with closing(Arena(1, 10)) as arena:
-        assert "(deleted)" in os.readlink(f"/proc/self/fd/{arena.descriptor}")
+        assert "(deleted)" in str(Path(f"/proc/self/fd/{arena.descriptor}").readlink())
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 30])
