@@ -20,7 +20,7 @@ ORDER = (
         "            await keeper.conclude(batch, decision)\n",
         "",
         "What was accepted is in doubt after every restart.",
-        (NOTES + "a_stop_finds_no_attempt_half_noted[send-events]",),
+        (NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",),
     ),
     Mutation(
         "the note comes after the wire",
@@ -41,6 +41,22 @@ ORDER = (
         "",
         "A stop leaves a batch noted and never sent, or sent and never settled.",
         (NOTES + "a_stop_finds_no_attempt_half_noted",),
+    ),
+    Mutation(
+        "others leave after what stops the run",
+        "flow/upload.py",
+        "                if self._halt is not None:\n",
+        "                if False:\n",
+        "While the last outcome is noted, the next batch leaves and comes into doubt as well.",
+        (PHASE + "what_stops_the_run_lets_nothing_else_leave",),
+    ),
+    Mutation(
+        "a noted attempt departs after the stop",
+        "flow/upload.py",
+        "            if self._brake.cause is None:  # it may have been pulled while the attempt was noted\n",
+        "            if True:\n",
+        "A stop waits for a request that began after it, perhaps longer than the drain time.",
+        (NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",),
     ),
     Mutation(
         "more are on the wire than may be",

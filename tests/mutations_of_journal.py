@@ -82,8 +82,8 @@ COMMITS = (
     Mutation(
         "progress that is owed is dropped",
         "edges/journal/commit.py",
-        "            note.failure = failure\n            self._owed.extend(note.owed)\n",
-        "            note.failure = failure\n",
+        "            note.refuse(failure)\n        self._owed[place:place] = notes\n",
+        "            note.refuse(failure)\n",
         "Dead letters of a commit that failed are in the figures of the next one, but have no row.",
         (JOURNAL + "an_outcome_makes_up_for_what_could_not_be_written",),
     ),

@@ -97,6 +97,9 @@ class Delivery:
         self._tally, self._observer = tally, observer
         self._health = health
         self._slots = anyio.Semaphore(in_flight, fast_acquire=True)
+        self._halt: Halt | None = None
+        """Decided, and perhaps not noted yet: nothing else leaves."""
+        self._halt_noted = anyio.Event()
 
     async def deliver(self, batch: Batch, keeper: Keeper) -> Settle | Hold | Halt:
         """Send until there is nothing more to try. Cancelled between two attempts, the batch was not applied."""
@@ -117,6 +120,10 @@ class Delivery:
             return self._decide(classify(token), history)
         with anyio.CancelScope() as until_noted:
             async with self._slots, self._gate.departure() as departure:
+                if self._halt is not None:
+                    departure.unsent()
+                    await self._halt_noted.wait()  # who brought it about tells of it first
+                    return self._halt
                 if not self._sender.fresh(token):  # the wait was longer than its life: a 401 would waste the slot
                     departure.unsent()
                     return Refresh()
@@ -126,15 +133,19 @@ class Delivery:
                 outcome = classify(await self._fly(batch, token, departure))
                 seconds = self._clock.now() - began
                 decision = self._decide(outcome, history)
+                if isinstance(decision, Refresh) and not self._sender.renew(token):
+                    decision = NO_FRESH_TOKEN
+                if isinstance(decision, Halt):
+                    self._halt = decision
             # The next one may leave while this one's outcome is noted: the journal notes both at once, if it can.
-            if isinstance(decision, Refresh) and not self._sender.renew(token):
-                decision = NO_FRESH_TOKEN
             await keeper.conclude(batch, decision)
             self._take_notice(batch, outcome, seconds)
+            if isinstance(decision, Halt):
+                self._halt_noted.set()
         return decision
 
     async def _fly(self, batch: Batch, token: str, departure: Departure) -> Attempt:
-        """Make the attempt; cut short by the brake, it may or may not have arrived."""
+        """Make the attempt; cut short by the brake, it may or may not have arrived. After it none begins."""
         sent = False
 
         def left() -> None:
@@ -143,8 +154,9 @@ class Delivery:
 
         landed: list[Attempt] = []
         with self._brake.flight():
-            self._observer.notify(BatchDeparted(kind=batch.kind, batch=batch.id, in_flight=self._brake.in_flight))
-            landed.append(await self._sender.send(self._contract.kind, batch.body, token, left))
+            if self._brake.cause is None:  # it may have been pulled while the attempt was noted
+                self._observer.notify(BatchDeparted(kind=batch.kind, batch=batch.id, in_flight=self._brake.in_flight))
+                landed.append(await self._sender.send(self._contract.kind, batch.body, token, left))
         if sent:
             self._tally.sent(len(batch.body))
         attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=sent)

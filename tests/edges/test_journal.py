@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 import stat
 from contextlib import ExitStack, closing
@@ -290,6 +291,55 @@ async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, 
     assert found.resume(Kind.EVENTS).covered == {(0, 1): None, (0, 5): None}
     assert found.recount(Kind.EVENTS) == {ACCEPTED: 1}  # and the one that never left is not there
     assert found.figures(Kind.EVENTS).read == 12
+
+
+async def test_what_is_owed_keeps_its_order(path, reopened):
+    """What was refused beside an outcome, and while it was written, comes after it: later figures stand."""
+    gone = []
+
+    async def aside(work, notes):
+        if any(note.outcome_of == second.id for note in notes):
+            with pytest.raises(StorageError):  # while that commit is under way
+                await journal.note(Kind.EVENTS, progress(frontier=40, dead=[DeadRow(0, 7, None, "x", None)]), nothing)
+            gone.append(len(notes))
+        work(notes)
+
+    first, second, third = (make_batch(Kind.EVENTS, [entry(line)]) for line in (1, 2, 3))
+
+    async def begin():
+        with pytest.raises(StorageError):
+            await journal.send(make_batch(Kind.EVENTS, [entry(9)]), progress(frontier=30), nothing)
+
+    with closing(open_journal(path, wall, commit_by=partial(GroupCommit, aside=aside))) as journal:
+        for batch in (first, second, third):
+            await journal.send(batch, progress(), nothing)
+        with pytest.raises(StorageError):
+            await journal.note(Kind.EVENTS, progress(), full)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(journal.settle, Kind.EVENTS, second.id, ACCEPTED, progress(frontier=20), nothing))
+            await anyio.lowlevel.checkpoint()
+            tasks.start_soon(begin)
+        assert reopened(path).figures(Kind.EVENTS).read == 30
+        await journal.settle(Kind.EVENTS, third.id, ACCEPTED, progress(frontier=50), nothing)
+    found = reopened(path)
+    assert gone
+    assert found.recount(Kind.EVENTS)[ACCEPTED] == 2
+    assert (0, 7) in found.resume(Kind.EVENTS).covered
+    assert found.figures(Kind.EVENTS).read == 50
+
+
+async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(path):
+    """By the event loop itself, which knows no shields: who came to its round is told, and so is who comes later."""
+    with closing(open_journal(path, wall)) as journal:
+        batch = make_batch(Kind.EVENTS, [entry(1)])
+        await journal.send(batch, progress(), nothing)
+        leader = asyncio.create_task(journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(), nothing))
+        await asyncio.sleep(0)
+        leader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leader
+        with anyio.fail_after(5), pytest.raises(StorageError):
+            await journal.note(Kind.EVENTS, progress(), nothing)
 
 
 async def test_an_outcome_given_up_is_made_up_for(path, reopened):

@@ -6,6 +6,7 @@ of its process: from then on nothing of it reaches the world any more.
 """
 
 import json
+import sqlite3
 from contextlib import ExitStack, closing
 from functools import partial
 
@@ -30,12 +31,14 @@ from masivo_stream.flow.signals import work_under
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 
+PACED, UPLOADERS = "1/1s", 2
+
 
 class World:
     """What outlives a process: the server, the exports, the state directory."""
 
-    def __init__(self, path, answer=None, commit=MortalCommit):
-        self.path, self.answer, self.commit = path, answer, commit
+    def __init__(self, path, answer=None, commit=MortalCommit, limit=PACED):
+        self.path, self.answer, self.commit, self.limit = path, answer, commit, limit
         self.state = path / "state"
         self.state.mkdir(mode=0o700)
         self.applied = {}
@@ -53,7 +56,7 @@ class World:
         api = self.api(clock, life, self.answer)
         state, commit = MortalState(self.state, life), partial(self.commit, life=life)
         journal = open_journal(self.state / "journal.db", clock.wall, commit_by=commit)
-        settled = load_settings(flags={"limit": "1/1s", "base_url": "http://127.0.0.1:1/", "uploaders": 2})
+        settled = load_settings(flags={"limit": self.limit, "base_url": "http://127.0.0.1:1/", "uploaders": UPLOADERS})
         with ExitStack() as files:
             files.enter_context(closing(journal))
             try:
@@ -102,6 +105,11 @@ class World:
         api.applied = self.applied
         return api
 
+    def on_the_wire(self):
+        """Return how many batches the journal says are on the wire."""
+        with closing(sqlite3.connect(self.state / "journal.db")) as journal:
+            return journal.execute("SELECT count(*) FROM batches WHERE state = 'sending'").fetchone()[0]
+
     def letters(self, kind):
         return [json.loads(line) for line in (self.state / f"dead-letter.{kind}.ndjson").read_bytes().splitlines()]
 
@@ -133,7 +141,7 @@ def items(records, field):
     return {(each["id"], json.dumps(item, sort_keys=True)) for each in records for item in each[field]}
 
 
-def make_world(path, commit=MortalCommit):
+def make_world(path, commit=MortalCommit, limit=PACED):
     """Three kinds of some batches each, with faulty lines, a refused record, and a split one."""
 
     def answer(kind, entries, _body, _number):
@@ -142,7 +150,7 @@ def make_world(path, commit=MortalCommit):
             return REFUSED
         return LOST if kind is Kind.TRANSACTIONS and "c3" in named else None
 
-    world = World(path, answer, commit)
+    world = World(path, answer, commit, limit)
     customers = [record(Kind.CUSTOMERS, number) for number in range(1200)]
     events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(50)]} for number in range(60)]
     events[30] = {"id": "c30", "events": [event(f"30-{i}") for i in range(1500)]}
@@ -175,15 +183,16 @@ def test_one_long_life(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(4))
-def test_a_death_at_every_operation(tmp_path, part):
-    """Every n-th operation once the last one; the next life settles everything."""
+@pytest.mark.parametrize(("part", "limit"), [*((part, PACED) for part in range(4)), (0, "none"), (2, "none")])
+def test_a_death_at_every_operation(tmp_path, part, limit):
+    """Every n-th operation once the last one; the next life settles everything. No more are in doubt than may fly."""
     dies_at, died = part + 1, True
     while died:
         path = tmp_path / str(dies_at)
         path.mkdir()
-        world, valid, dead = make_world(path)
+        world, valid, dead = make_world(path, limit=limit)
         died = world.live(Life(dies_at)) is None
+        assert world.on_the_wire() <= UPLOADERS
         world.check(world.live(Life()), valid, dead)
         dies_at += 4
     assert dies_at > 40
@@ -191,10 +200,10 @@ def test_a_death_at_every_operation(tmp_path, part):
 
 @pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(deaths=st.lists(st.integers(1, 40), max_size=8))
-def test_any_number_of_deaths(tmp_path_factory, deaths):
+@given(deaths=st.lists(st.integers(1, 40), max_size=8), limit=st.sampled_from([PACED, "none"]))
+def test_any_number_of_deaths(tmp_path_factory, deaths, limit):
     """Lives of any lengths, one after the other, come to the same end."""
-    world, valid, dead = make_world(tmp_path_factory.mktemp("world"))
+    world, valid, dead = make_world(tmp_path_factory.mktemp("world"), limit=limit)
     for dies_at in deaths:
         world.live(Life(dies_at))
     world.check(world.live(Life()), valid, dead)

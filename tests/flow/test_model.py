@@ -52,7 +52,7 @@ processes = st.builds(
     uploaders=st.integers(1, 3),
     most_bytes=st.sampled_from([1024, 1500, 4000]),
     look_ahead=st.integers(1, 4),
-    limit=st.sampled_from(["1/1s", "2/1s,5/10s"]),
+    limit=st.sampled_from(["1/1s", "2/1s,5/10s", "none"]),
     pause=st.sampled_from([0.0, 5.0, 100.0]),
     ahead=st.sampled_from([0.0, 0.0, -1e6, -50.0, 1e6]),
 )

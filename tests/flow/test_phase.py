@@ -243,6 +243,18 @@ async def test_a_portal_stops_the_run(tmp_path):
     assert (figures.accepted, figures.requests, figures.in_doubt) == (0, 3, 3000)
 
 
+@pytest.mark.parametrize("uploaders", [1, 2, 4])
+async def test_what_stops_the_run_lets_nothing_else_leave(uploaders, tmp_path):
+    """While the last outcome is noted, others wait for its place on the wire: they come into no doubt."""
+    export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(40)])
+    bench = Bench(Kind.EVENTS, [export], answer=lambda *_: LOST, uploaders=uploaders, noting=uploaders)
+    await bench.run()
+    doubts = {batch for batch, _ in bench.memory.doubts}
+    assert MOST_DOUBTS <= len(doubts) <= MOST_DOUBTS + uploaders - 1  # what was on the wire with the last one
+    assert isinstance(bench.brake.cause, OutageError)
+    assert bench.brake.cause.place.split()[1] in doubts  # and not one that was never sent
+
+
 async def test_no_more_are_in_flight_than_may_be(tmp_path):
     export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(20)])
     bench = Bench(Kind.EVENTS, [export], uploaders=3, noting=3)

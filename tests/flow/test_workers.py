@@ -3,6 +3,7 @@
 import gzip
 import os
 import random
+import resource
 import signal
 from contextlib import aclosing
 from pathlib import Path
@@ -13,6 +14,7 @@ from core.adversarial import ROWS
 from core.made import as_bytes, customer, decoder, event, events, transaction, transactions
 
 from masivo_stream.edges.source import find_inputs
+from masivo_stream.edges.workers.arena import Arena
 from masivo_stream.flow.judge import Source, judge_sources
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError, WorkerError
@@ -104,6 +106,22 @@ async def test_reading_may_begin_anywhere(tmp_path):
     source = Source(found, start=start, known=(start.offset, 77))
     expected = await judge([source], Kind.EVENTS, 1)
     assert await judge([source], Kind.EVENTS, 2) == expected
+
+
+async def test_where_no_memory_can_be_shared_sockets_do(tmp_path):
+    """The limit on open files is one of the things a system may forbid."""
+    path = tmp_path / "lines.ndjson"
+    path.write_bytes(adversarial(Kind.EVENTS))
+    sources = [Source(find_inputs([str(path)])[0])]
+    expected = await judge(sources, Kind.EVENTS, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # no file may be larger: a memfd is one
+    try:
+        with pytest.raises(OSError, match="too large"):
+            Arena(1, 8192)
+        assert await judge(sources, Kind.EVENTS, 2) == expected
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def children() -> list[int]:

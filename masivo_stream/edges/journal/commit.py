@@ -28,10 +28,14 @@ class Note:
         self.own, self.progress, self.sync, self.outcome_of = own, progress, sync, outcome_of
         self.failure: StorageError | None = None
 
-    @property
-    def owed(self) -> list[Statement]:
-        """What a later commit has to make up for: what happened, not what was meant to happen."""
-        return [*self.own, *self.progress] if self.outcome_of else self.progress
+    def refuse(self, failure: StorageError) -> None:
+        """Tell who waits; what is left is what a later commit makes up for: what happened, not what was meant to.
+
+        That commit brings its own `sync`, of the same file.
+        """
+        self.failure, self.sync = failure, None
+        if not self.outcome_of:
+            self.own = []
 
 
 class _Round:
@@ -62,8 +66,8 @@ class GroupCommit:
         self._sleep, self._patience = sleep, patience
         self._round: _Round | None = None
         """The one that is open to who comes."""
-        self._owed: list[Statement] = []
-        """What happened and could not be written: the next commit makes up for it."""
+        self._owed: list[Note] = []
+        """Could not be written: the next commit makes up for it."""
         self._failure: StorageError | None = None
         self._disk = anyio.Lock(fast_acquire=True)
 
@@ -82,7 +86,8 @@ class GroupCommit:
         """
         note = Note(own, progress or [], sync, outcome_of)
         if self._failure is not None and not outcome_of:
-            self._owed.extend(note.owed)
+            note.refuse(self._failure)
+            (self._owed if self._round is None else self._round.notes).append(note)
             raise self._failure
         leads = self._round is None
         if self._round is None:
@@ -99,47 +104,54 @@ class GroupCommit:
 
     async def _lead(self, mine: _Round) -> None:
         """Commit a round, for all who came to it: each leads its own, so that nobody works for the others for ever."""
-        for _ in range(_TURNS):  # let the batch that waited for this outcome be noted in the same round
-            if not all(note.outcome_of for note in mine.notes):
-                break
-            await anyio.lowlevel.cancel_shielded_checkpoint()
-        async with self._disk:
-            self._round = None  # who comes now waits for the next one
-            try:
+        try:
+            for _ in range(_TURNS):  # let the batch that waited for this outcome be noted in the same round
+                if not all(note.outcome_of for note in mine.notes):
+                    break
+                await anyio.lowlevel.cancel_shielded_checkpoint()
+            async with self._disk:
+                self._round = None  # who comes now waits for the next one
                 await self._commit_round(mine)
-            except BaseException as error:  # a bug: nobody goes on, and nobody waits for ever
-                self._fail(mine.notes, storage_error(error))
-                raise
-            finally:
-                mine.done.set()
+        except BaseException as error:  # a bug: nobody goes on, and nobody waits for ever
+            self._fail(mine.notes, storage_error(error), len(self._owed))
+            raise
+        finally:
+            if self._round is mine:
+                self._round = None
+            mine.done.set()
 
     async def _commit_round(self, current: _Round) -> None:
         """Commit; where an outcome is among the notes, try for a while."""
-        notes = current.notes
-        left = 0.0
-        if self._failure is not None:  # these came before it was known
-            self._fail([note for note in notes if not note.outcome_of], self._failure)
-            notes = [note for note in notes if note.outcome_of]
-        elif any(note.outcome_of for note in notes):
+        notes, owed, left = current.notes, len(self._owed), 0.0
+        outcomes = [note.outcome_of for note in notes if note.outcome_of]
+        if self._failure is not None:
+            for note in notes:  # these came before it was known
+                if not note.outcome_of:
+                    note.refuse(self._failure)
+            if not outcomes:
+                self._owed.extend(notes)
+                return
+        elif outcomes:
             left = self._patience  # waited for once, not for each
-        while notes:
+        while True:
             try:
-                await self._aside(self.commit, notes)
+                await self._aside(self.commit, [*self._owed[:owed], *notes])
             except (sqlite3.Error, OSError) as error:
                 if left <= 0:
-                    self._fail(notes, storage_error(error, [note.outcome_of for note in notes if note.outcome_of]))
+                    self._fail(notes, storage_error(error, outcomes), owed)
                     return
                 await self._sleep(min(PAUSE, left))
                 left -= PAUSE
             else:
-                self._owed = []
+                del self._owed[:owed]  # and not what has been refused meanwhile
                 return
 
-    def _fail(self, notes: Iterable[Note], failure: StorageError) -> None:
+    def _fail(self, notes: list[Note], failure: StorageError, place: int) -> None:
+        """Refuse notes, from now on all that are no outcomes; they are owed from `place` on."""
         self._failure = self._failure or failure
         for note in notes:
-            note.failure = failure
-            self._owed.extend(note.owed)
+            note.refuse(failure)
+        self._owed[place:place] = notes
 
     def commit(self, notes: list[Note]) -> None:
         """Make notes durable; called in a thread."""
@@ -148,8 +160,6 @@ class GroupCommit:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            for sql, parameters in self._owed:
-                execute(sql, parameters)
             for note in notes:
                 for sql, parameters in (*note.own, *note.progress):
                     execute(sql, parameters)

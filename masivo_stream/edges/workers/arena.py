@@ -1,6 +1,6 @@
 """Memory that a crew and its workers share: what is asked stands there, and only its place goes through a socket.
 
-It has no name and no file, so what is in it (lines of an export) is gone with the processes, and never on a disk.
+It has no name and no file, so what is in it (lines of an export) is gone with the processes.
 """
 
 import mmap
@@ -26,8 +26,12 @@ class Arena:
             OSError: the system has none to share.
         """
         self.descriptor = os.memfd_create("masivo-stream")
-        os.ftruncate(self.descriptor, slots * slot_bytes)
-        self._memory = mmap.mmap(self.descriptor, slots * slot_bytes)
+        try:
+            os.ftruncate(self.descriptor, slots * slot_bytes)
+            self._memory = mmap.mmap(self.descriptor, slots * slot_bytes)
+        except OSError:
+            os.close(self.descriptor)
+            raise
         self._slot_bytes = slot_bytes
         self._free = [slot * slot_bytes for slot in reversed(range(slots))]
 

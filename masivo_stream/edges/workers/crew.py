@@ -146,7 +146,7 @@ async def open_crew(count: int, rules: Rules, *, at_once: int, usual_bytes: int)
     Raises:
         WorkerError: they cannot be started.
     """
-    arena = Arena(at_once, usual_bytes) if hasattr(os, "memfd_create") else None  # Linux
+    arena = _share(at_once, usual_bytes)
     links: list[_Link] = []
     processes: list[subprocess.Popen[bytes]] = []
     try:
@@ -160,11 +160,21 @@ async def open_crew(count: int, rules: Rules, *, at_once: int, usual_bytes: int)
     finally:
         for link in links:
             link.close()
-        with anyio.CancelScope(shield=True):
-            for process in processes:
-                await anyio.to_thread.run_sync(_end, process)
-        if arena:
-            arena.close()
+        try:
+            with anyio.CancelScope(shield=True):
+                for process in processes:
+                    await anyio.to_thread.run_sync(_end, process)
+        finally:
+            if arena:
+                arena.close()
+
+
+def _share(slots: int, slot_bytes: int) -> Arena | None:
+    """Share memory where the system lets us (Linux, if nothing there forbids it); sockets do as well, slower."""
+    try:
+        return Arena(slots, slot_bytes) if hasattr(os, "memfd_create") else None
+    except OSError:
+        return None
 
 
 async def _start(arena: Arena | None) -> tuple[_Link, subprocess.Popen[bytes]]:
