@@ -43,20 +43,15 @@ ORDER = (
         (NOTES + "a_stop_finds_no_attempt_half_noted",),
     ),
     Mutation(
-        "others leave after what stops the run",
-        "flow/upload.py",
-        "                if self._halt is not None:\n",
-        "                if False:\n",
-        "While the last outcome is noted, the next batch leaves and comes into doubt as well.",
-        (PHASE + "what_stops_the_run_lets_nothing_else_leave",),
-    ),
-    Mutation(
         "a noted attempt departs after the stop",
         "flow/upload.py",
-        "            if self._brake.cause is None:  # it may have been pulled while the attempt was noted\n",
+        "            if self._brake.cause is None:\n",
         "            if True:\n",
-        "A stop waits for a request that began after it, perhaps longer than the drain time.",
-        (NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",),
+        "A stop waits for a request that began after it, and what stops a run for its doubts makes one more.",
+        (
+            NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",
+            PHASE + "what_stops_the_run_lets_nothing_else_leave",
+        ),
     ),
     Mutation(
         "more are on the wire than may be",

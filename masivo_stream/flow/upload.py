@@ -97,9 +97,6 @@ class Delivery:
         self._tally, self._observer = tally, observer
         self._health = health
         self._slots = anyio.Semaphore(in_flight, fast_acquire=True)
-        self._halt: Halt | None = None
-        """Decided, and perhaps not noted yet: nothing else leaves."""
-        self._halt_noted = anyio.Event()
 
     async def deliver(self, batch: Batch, keeper: Keeper) -> Settle | Hold | Halt:
         """Send until there is nothing more to try. Cancelled between two attempts, the batch was not applied."""
@@ -120,10 +117,6 @@ class Delivery:
             return self._decide(classify(token), history)
         with anyio.CancelScope() as until_noted:
             async with self._slots, self._gate.departure() as departure:
-                if self._halt is not None:
-                    departure.unsent()
-                    await self._halt_noted.wait()  # who brought it about tells of it first
-                    return self._halt
                 if not self._sender.fresh(token):  # the wait was longer than its life: a 401 would waste the slot
                     departure.unsent()
                     return Refresh()
@@ -135,13 +128,9 @@ class Delivery:
                 decision = self._decide(outcome, history)
                 if isinstance(decision, Refresh) and not self._sender.renew(token):
                     decision = NO_FRESH_TOKEN
-                if isinstance(decision, Halt):
-                    self._halt = decision
             # The next one may leave while this one's outcome is noted: the journal notes both at once, if it can.
             await keeper.conclude(batch, decision)
             self._take_notice(batch, outcome, seconds)
-            if isinstance(decision, Halt):
-                self._halt_noted.set()
         return decision
 
     async def _fly(self, batch: Batch, token: str, departure: Departure) -> Attempt:
@@ -154,7 +143,8 @@ class Delivery:
 
         landed: list[Attempt] = []
         with self._brake.flight():
-            if self._brake.cause is None:  # it may have been pulled while the attempt was noted
+            # The brake may have been pulled while this attempt was noted: by a signal, or by the outcome noted with it.
+            if self._brake.cause is None:
                 self._observer.notify(BatchDeparted(kind=batch.kind, batch=batch.id, in_flight=self._brake.in_flight))
                 landed.append(await self._sender.send(self._contract.kind, batch.body, token, left))
         if sent:
