@@ -44,6 +44,17 @@ def nothing():
     pass
 
 
+def counting(commits):
+    """Return a group commit that writes down how many notes each commit has."""
+
+    class Counted(GroupCommit):
+        def commit(self, notes):
+            commits.append(len(notes))
+            super().commit(notes)
+
+    return Counted
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "journal.db"
@@ -192,16 +203,11 @@ async def test_notes_that_come_together_are_one_commit(path):
     """While one commit is under way the next ones gather; each caller returns when its own is durable."""
     commits = []
 
-    class Counted(GroupCommit):
-        def commit(self, notes):
-            commits.append(len(notes))
-            super().commit(notes)
-
     async def send(journal, batch):
         await journal.send(batch, progress(), nothing)
         assert (batch.id,) in ask(path, "SELECT id FROM batches")
 
-    with closing(open_journal(path, wall, commit_by=Counted)) as journal:
+    with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
         async with anyio.create_task_group() as tasks:
             for line in range(1, 41):
                 tasks.start_soon(send, journal, make_batch(Kind.EVENTS, [entry(line)]))
@@ -213,18 +219,13 @@ async def test_notes_that_come_together_are_one_commit(path):
 async def test_an_outcome_and_the_batch_that_waited_for_it_are_one_commit(path):
     commits = []
 
-    class Counted(GroupCommit):
-        def commit(self, notes):
-            commits.append(len(notes))
-            super().commit(notes)
-
     slot = anyio.Semaphore(0)
 
     async def follow():
         async with slot:
             await journal.send(make_batch(Kind.EVENTS, [entry(2)]), progress(), nothing)
 
-    with closing(open_journal(path, wall, commit_by=Counted)) as journal:
+    with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
         first = make_batch(Kind.EVENTS, [entry(1)])
         await journal.send(first, progress(), nothing)
         async with anyio.create_task_group() as tasks:
@@ -517,14 +518,9 @@ async def test_a_retry_is_one_commit(path):
     """The copy becomes an input, and the dead-letter file empty, at the same moment."""
     commits = []
 
-    class Counted(GroupCommit):
-        def commit(self, notes):
-            commits.append(len(notes))
-            super().commit(notes)
-
     rows = [DeadRow(0, 6, None, "refused", None)]
     left = structs.replace(progress(letters_bytes=77, dead=rows), letters_crc=5)
-    with closing(open_journal(path, wall, commit_by=Counted)) as journal:
+    with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
         await journal.note(Kind.EVENTS, left, nothing)
         (dead,) = journal.dead_at(Kind.EVENTS, 0, 6)
         copy = KnownSource(1, "retry-1.events.ndjson", 5, b"", letters=True)
