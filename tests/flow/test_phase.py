@@ -257,7 +257,8 @@ async def test_what_stops_the_run_lets_nothing_else_leave(uploaders, tmp_path):
 
 async def test_no_more_are_in_flight_than_may_be(tmp_path):
     export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(20)])
-    bench = Bench(Kind.EVENTS, [export], uploaders=3, noting=3)
+    whole = 1 << 24  # one read: while a thread reads, virtual time passes, and what flies lands
+    bench = Bench(Kind.EVENTS, [export], uploaders=3, noting=3, block_bytes=whole)
     await bench.run()
     assert max(notice.in_flight for notice in bench.memory.notices if isinstance(notice, BatchDeparted)) == 3
 
