@@ -134,9 +134,9 @@ class Together:
 
     most_lines = _MOST_LINES_TOGETHER
 
-    def __init__(self, decoder: Decoder, crew: Crew) -> None:
-        """Judge as `decoder` does."""
-        self.ahead = _BLOCKS_A_WORKER * len(crew)
+    def __init__(self, decoder: Decoder, crew: Crew, ahead: int) -> None:
+        """Judge as `decoder` does; the crew can be asked about one block more than `ahead`."""
+        self.ahead = ahead
         self._decoder, self._crew = decoder, crew
         self._reader, self._alone = Reader(decoder), Alone(decoder)
 
@@ -191,10 +191,10 @@ async def judge_sources(
     async with AsyncExitStack() as stack:
         bench: Bench = Alone(decoder)
         if workers > 1 and _much(sources, worth_workers):
-            crew = open_crew(
-                workers, decoder.rules, at_once=_BLOCKS_A_WORKER * workers + 1, usual_bytes=2 * block_bytes
-            )
-            bench = Together(decoder, await stack.enter_async_context(crew))
+            ahead = _BLOCKS_A_WORKER * workers
+            # A line that began in the block before may be longer than a block: rarely.
+            crew = open_crew(workers, decoder.rules, at_once=ahead + 1, usual_bytes=2 * block_bytes)
+            bench = Together(decoder, await stack.enter_async_context(crew), ahead)
         cuts = await stack.enter_async_context(
             aclosing(_cut_sources(sources, block_bytes, max_line_bytes, bench.most_lines))
         )

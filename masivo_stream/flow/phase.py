@@ -66,9 +66,10 @@ class Phase:
         workers: int = 1,
         extent: Extent | None = None,
     ) -> None:
-        """Join the parts; the numbers are the settings of the same names. `packer` is the account's, too.
+        """Join the parts; the numbers are the settings of the same names, `uploaders` that of tasks that deliver.
 
-        `suspected` is what isolation is to go on with, `extent` that of all sources, also of those done with.
+        `packer` is the account's, too. `suspected` is what isolation is to go on with, `extent` that of all sources,
+        also of those done with.
         """
         self.account, self.kind, self._sources = account, account.kind, sources
         self._decoder, self._packer, self._delivery = decoder, packer, delivery

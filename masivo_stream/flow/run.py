@@ -177,7 +177,8 @@ class Run:
         burial = Burial(account, CustomerFinder(self._reader, self._clock, self._settings.visible))
         accepted_before = resume.figures.items.get(Fate.ACCEPTED.name, 0) > 0
         upload = self._settings.upload
-        # Where nothing is waited for, as many again note what became of their batches while others are on the wire.
+        # Tasks that deliver: as many at once as the setting says are on the wire. Where no limit paces, as many again
+        # note meanwhile what became of their batches.
         uploaders = upload.uploaders if self._gates.limited else 2 * upload.uploaders
         refusals = Refusals(upload.isolation_budget, uploaders=uploaders, accepted_before=accepted_before)
         return Phase(

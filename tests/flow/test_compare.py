@@ -37,10 +37,10 @@ def line(amount, reward=POINTS, **fields):
 
 @given(amounts=st.lists(AMOUNTS, max_size=6), off=AMOUNTS)
 def test_a_wallet_is_the_sum_of_the_balance(amounts, off):
-    """In whatever lines it came; anything else is different."""
+    """In whatever lines it came; what is off by more than a millionth is different."""
     body, total = customer(balance=[line(amount) for amount in amounts]), float(sum(amounts))
     assert what_differs(body, held([(POINTS.upper(), total)])) == ()
-    if amounts and off:
+    if amounts and abs(off) * 2 > max(1, abs(sum(amounts))) * 2 / 1_000_000:
         assert what_differs(body, held([(POINTS, total + float(off) * 2)])) == ("wallet",)
 
 

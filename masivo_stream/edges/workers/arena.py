@@ -5,11 +5,11 @@ It has no name and no file, so what is in it (lines of an export) is gone with t
 
 import mmap
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """Where in an arena something stands, in bytes."""
 
     start: int

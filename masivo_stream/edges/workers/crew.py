@@ -126,10 +126,6 @@ class Crew:
         self._links = links
         self._asked = 0
 
-    def __len__(self) -> int:
-        """Return how many workers there are."""
-        return len(self._links)
-
     def ask(self, question: bytes) -> Answer:
         """Put a question to the worker whose turn it is; it answers in the order it was asked."""
         link = self._links[self._asked % len(self._links)]

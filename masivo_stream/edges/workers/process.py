@@ -38,7 +38,7 @@ def _next_question(stream: BinaryIO, arena: ArenaView | None) -> bytes | None:
     if start is None:
         return None
     spot, size = spot_of(start)
-    return arena.read(spot) if arena and spot else _read(stream, size)
+    return _read(stream, size) if arena is None or spot is None else arena.read(spot)
 
 
 def _read(stream: BinaryIO, size: int) -> bytes | None:
