@@ -120,8 +120,8 @@ CHECKPOINT = (
     Mutation(
         "a batch's last record holds the checkpoint",
         "flow/account.py",
-        "            self._lows[batch.id] = min(batch.entries, key=_READING_ORDER).place\n",
-        "            self._lows[batch.id] = max(batch.entries, key=_READING_ORDER).place\n",
+        "            self._lows[batch.id] = batch.entries.low\n",
+        "            self._lows[batch.id] = max(each.place for each in batch.entries)\n",
         "A restart reads on behind the first records of a batch.",
         (NOTES + "no_checkpoint_is_beyond_a_record_without_a_fate",),
     ),

@@ -27,8 +27,9 @@ from masivo_stream.flow.migrate import migrate
 from masivo_stream.flow.plan import plan
 from masivo_stream.model.bench import Failed, Measured, Stage
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Entries, Packable, count_lines
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
-from masivo_stream.model.record import Entry, Line, Run
+from masivo_stream.model.record import Line, Run
 from masivo_stream.model.records import CustomerRecord, EventsRecord, Order, TransactionsRecord
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
@@ -172,8 +173,8 @@ async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> Work:
         )
         async with aclosing(blocks) as judged_blocks:
             async for judged in judged_blocks:
-                records += len(judged.judgements)
-                items += sum(entry.items for entry in judged.judgements if isinstance(entry, Entry))
+                records += count_lines(judged.found)
+                items += Entries(each for each in judged.found if isinstance(each, Packable)).items
                 size += judged.bytes_read
     return Work(records=records, items=items, bytes=size)
 

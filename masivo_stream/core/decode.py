@@ -24,7 +24,7 @@ Decisions:
   same customer is a repeat, `duplicate_id`, as it is in a customers export.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeGuard
 
 import msgspec
@@ -36,8 +36,9 @@ from masivo_stream.core.plain import decode_plain, is_deleted, reversed_indexes
 from masivo_stream.core.reject import reject_deep, reject_line, reject_repeat
 from masivo_stream.core.repeats import Known
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.entries import Found, lay_out, one_by_one
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Run, Skipped
+from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Run, Skipped, run_of
 from masivo_stream.model.records import (
     CustomerRecord,
     Event,
@@ -120,61 +121,61 @@ class Decoder:
         self._look = looks[kind]
         self._max_line_bytes = max_line_bytes
         self._reject_unknown = reject_unknown_fields
+        self._text = b""
+        self._ascii_only, self._careful = True, reject_unknown_fields
 
     def judge(self, line: Line, file: str, source: int = 0) -> Judgement:
         """Return what becomes of `line` of `file`, the input numbered `source`. Never raises, whatever the bytes."""
-        return self.judge_all([line], file, source)[0]
+        (judgement,) = one_by_one(self.judge_all([line], file, source))
+        return judgement
 
-    def judge_all(self, pieces: Iterable[Run | Line], file: str, source: int = 0) -> list[Judgement]:
-        """Return what becomes of each line, in order, as `judge` does."""
+    def judge_all(self, pieces: Iterable[Run | Line], file: str, source: int = 0) -> list[Found]:
+        """Return what becomes of each line, in order, as `judge` does; entries that follow one another together."""
         self._source = source
-        judgements: list[Judgement] = []
+        found: list[Found] = []
 
         def work() -> None:
             for piece in pieces:
                 if isinstance(piece, Run):
-                    self._judge_run(piece, file, judgements)
+                    found.extend(self._judge_run(piece, file))
                 elif piece.length > self._max_line_bytes:
-                    judgements.append(self._too_long(piece, file))
+                    found.append(self._too_long(piece, file))
                 else:
-                    self._judge_run(Run(piece.number, piece.offset, [piece.body], 1, piece.body), file, judgements)
+                    found.extend(self._judge_run(run_of(piece), file))
 
         _deeper(work)
-        return judgements
+        return found
 
-    def _judge_run(self, run: Run, file: str, judgements: list[Judgement]) -> None:
-        """Append what becomes of each line of a run. The hot loop: a valid line costs little but its decoding."""
-        decode, look, add, source = self._decode, self._look, judgements.append, self._source
-        number, offset, terminator = run.number, run.offset, run.terminator
-        ascii_only, careful = run.text.isascii(), self._reject_unknown or may_be_lenient(run.text)
-        for body in run.bodies:
-            length = len(body)
+    def _judge_run(self, run: Run, file: str) -> Iterator[Found]:
+        """Yield what becomes of the lines of a run. The hot loop: a valid line costs little but its decoding."""
+        decode, look = self._decode, self._look
+        customers: list[str] = []
+        items: list[int] = []
+        odd: dict[int, Judgement] = {}
+        ascii_only, careful = self._look_over(run.text)
+        for index, body in enumerate(run.bodies):
             try:
                 record = decode(body)
                 plain = ascii_only or body.isascii() or bool(body.decode())
             except (ValueError, RecursionError):
-                add(self._judge_slowly(Line(number, offset, body, length), file, typed=False))
+                odd[index] = self._judge_slowly(run.line(index), file, typed=False)
             else:
                 if not plain or (careful and (self._reject_unknown or is_lenient(body))):
-                    add(self._judge_slowly(Line(number, offset, body, length), file, typed=True))
-                elif isinstance(items := look(record), int):
-                    add(
-                        Entry(
-                            file=file,
-                            line=number,
-                            offset=offset,
-                            length=length,
-                            body=body,
-                            customer=record.id,
-                            items=items,
-                            record_items=items,
-                            source=source,
-                        )
-                    )
+                    odd[index] = self._judge_slowly(run.line(index), file, typed=True)
+                elif isinstance(count := look(record), int):
+                    customers.append(record.id)
+                    items.append(count)
                 else:
-                    add(self._finish(Line(number, offset, body, length), file, items))
-            number += 1
-            offset += length + terminator
+                    odd[index] = self._finish(run.line(index), file, count)
+        return lay_out(run, odd, customers, items, file=file, source=self._source)
+
+    def _look_over(self, text: bytes) -> tuple[bool, bool]:
+        """Tell whether all of a text is ASCII, and whether its lines must be looked at; of one text asked once."""
+        if text is not self._text:
+            self._text = text
+            self._ascii_only = text.isascii()
+            self._careful = self._reject_unknown or may_be_lenient(text)
+        return self._ascii_only, self._careful
 
     # What a valid record is to be, one function a kind: its number of items where that is an entry like any other.
 

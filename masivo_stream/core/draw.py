@@ -7,7 +7,7 @@ change nothing: their keys say nothing about those of others.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -44,11 +44,12 @@ class Draw(Generic[T]):
             self.drawn[int(self._chance() * self.size)] = value
         self._largest *= (1 - self._chance()) ** (1 / self.size)
 
-    def feed(self, values: Sequence[T], may_be_drawn: Callable[[T], bool] = lambda _: True) -> None:
-        """Look at the next values."""
-        for index in self.candidates(len(values)):
-            if may_be_drawn(values[index]):
-                self.take(values[index])
+    def feed(self, count: int, value: Callable[[int], T], may_be_drawn: Callable[[T], bool] = lambda _: True) -> None:
+        """Look at the next `count` values; `value` returns one by its index among them."""
+        for index in self.candidates(count):
+            candidate = value(index)
+            if may_be_drawn(candidate):
+                self.take(candidate)
 
     def _gap(self) -> int:
         """Return how many values pass before the next key that is small enough."""

@@ -9,11 +9,14 @@ entry is held back for the next batch. So only a record that differs on each lin
 `look_ahead` batches' worth is held back, beyond that the open batch leaves as it is.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
 from masivo_stream.core.look_ahead import MOST_BODIES
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
+from masivo_stream.model.entries import EntryRun, Packable
 from masivo_stream.model.record import Entry, Place
 from masivo_stream.model.slicing import Sliced, part_of, slice_record
 
@@ -21,32 +24,42 @@ from masivo_stream.model.slicing import Sliced, part_of, slice_record
 class _Open:
     """The batch that takes entries."""
 
-    __slots__ = ("entries", "heads", "items", "low", "size", "standing")
+    __slots__ = ("heads", "items", "low", "parts", "records", "size", "standing")
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.standing: dict[str, Entry] = {}
-        """The first entry of each customer."""
+        self.parts: list[Packable] = []
+        self.standing: dict[str, Packable] = {}
+        """By customer, where the first entry of each is."""
         self.heads: dict[str, bytes] = {}
         """The rest of the record of those customers that came again."""
         self.low: Place | None = None
-        self.items = 0
+        self.items = self.records = 0
         self.size = ENVELOPE_BYTES
 
     def add(self, entry: Entry, size: int) -> None:
         """Take an entry that lengthens the body by `size`."""
         self.size += size
         self.items += entry.items
-        self.entries.append(entry)
+        self.records += 1
+        self.parts.append(entry)
         self.standing.setdefault(entry.customer, entry)
         if self.low is None or entry.line < self.low.line or entry.source < self.low.source:
             self.low = min(self.low or entry.place, entry.place)
+
+    def add_lines(self, lines: EntryRun, *, items: int, size: int) -> None:
+        """Take lines of customers that do not stand here, none lower than what does; what it comes to is given."""
+        self.items, self.size = items, size
+        self.records += len(lines)
+        self.parts.append(lines)
+        self.standing.update(dict.fromkeys(lines.customers, lines))
 
     def head(self, customer: str, item_field: str) -> bytes:
         """Return the rest of the record of a customer who stands here."""
         head = self.heads.get(customer)
         if head is None:
-            head = self.heads[customer] = slice_record(self.standing[customer].body, item_field).head
+            part = self.standing[customer]
+            body = part.bodies[part.customers.index(customer)] if isinstance(part, EntryRun) else part.body
+            head = self.heads[customer] = slice_record(body, item_field).head
         return head
 
 
@@ -101,44 +114,39 @@ class Filler:
         if self._held.items:
             self._place_held(batches, seen)
 
-    def take(self, entries: Iterator[Entry]) -> Entry | None:
-        """Take entries while there is nothing to decide: each goes into the open batch as it stands and leaves room.
+    def take(self, lines: EntryRun, start: int) -> int:
+        """Take lines from index `start` on while there is nothing to decide: each goes in as it stands and leaves room.
 
-        It does what `feed` would, and so it goes for almost all entries: the loop calls as little as it can.
+        It does what `feed` would do with them, and so it goes for almost all lines.
 
         Returns:
-            The first one that is not taken (`feed` it), None when all are.
+            The index of the first one that is not taken (`feed` it), the number of lines when all are.
         """
         batch = self._open
-        if batch.low is None or self._held.items:
-            return next(entries, None)
-        inside, standing, low, items, size = batch.entries, batch.standing, batch.low, batch.items, batch.size
-        most_items, most_records, most_bytes = self._contract.max_items, self._contract.max_records, self._target_bytes
-        for entry in entries:
-            items, size = items + entry.items, size + 1 + len(entry.body)
-            if (
-                items >= most_items
-                or size > most_bytes
-                or len(inside) + 1 >= most_records
-                or entry.customer in standing
-                or entry.line < low.line
-                or entry.source < low.source
-            ):
-                return entry
-            inside.append(entry)
-            standing[entry.customer] = entry
-            batch.items, batch.size = items, size
-        return None
+        if batch.low is None or (lines.source, lines.line + start) < (batch.low.source, batch.low.line):
+            return start
+        stop = start + self._contract.max_records - batch.records - 1
+        if stop <= start or self._held.items:
+            return start
+        items = list(accumulate(lines.items[start:stop], initial=batch.items))
+        sizes = list(accumulate([len(body) + 1 for body in lines.bodies[start:stop]], initial=batch.size))
+        fitting = min(bisect_left(items, self._contract.max_items), bisect_right(sizes, self._target_bytes)) - 1
+        if fitting <= 0:
+            return start
+        taken = _count_new(lines.customers[start : start + fitting], batch.standing)
+        if taken:
+            batch.add_lines(lines.part(start, start + taken), items=items[taken], size=sizes[taken])
+        return start + taken
 
     def flush(self) -> list[Batch]:
         """Close the open batch, and those that what is held back still takes."""
         batches: list[Batch] = []
-        while self._open.entries or self._held.items:
+        while self._open.parts or self._held.items:
             self._close(batches)
             self._place_again(batches)
         return batches
 
-    def shrink(self, target_bytes: int) -> list[Entry]:
+    def shrink(self, target_bytes: int) -> list[Packable]:
         """Make smaller bodies from now on; hands back what no longer fits."""
         self._target_bytes = target_bytes
         if self._open.size <= target_bytes:
@@ -147,9 +155,9 @@ class Filler:
         self._open, self._held = _Open(), _Held()
         return back
 
-    def pending(self) -> list[Entry]:
+    def pending(self) -> list[Packable]:
         """Return the entries that are in no batch yet."""
-        return [*self._open.entries, *self._held.entries()]
+        return [*self._open.parts, *self._held.entries()]
 
     def low(self) -> Place | None:
         """Return the lowest place of an entry that is in no batch yet."""
@@ -181,7 +189,7 @@ class Filler:
     def _place(self, entry: Entry, batches: list[Batch]) -> None:
         joins = self._field is not None and entry.customer in self._open.standing
         if not joins and self._fits(entry):
-            self._add(entry, len(entry.body) + bool(self._open.entries), batches)
+            self._add(entry, len(entry.body) + bool(self._open.parts), batches)
         elif self._field is None:
             self._close(batches)
             self._add(entry, len(entry.body), batches)
@@ -200,17 +208,17 @@ class Filler:
         start = 0
         while start < entry.items:
             if start == 0 and not joins and self._fits(entry):  # nothing is to be split any more: its own bytes
-                self._add(entry, len(entry.body) + bool(self._open.entries), batches)
+                self._add(entry, len(entry.body) + bool(self._open.parts), batches)
                 return
-            frame = 0 if joins else sliced.frame_bytes - 1 + bool(self._open.entries)
+            frame = 0 if joins else sliced.frame_bytes - 1 + bool(self._open.parts)
             end, size = self._reach(sliced, start, self._target_bytes - self._open.size - frame)
-            if start == 0 and end == entry.items and not joins and self._open.entries:
+            if start == 0 and end == entry.items and not joins and self._open.parts:
                 end = 0  # it would fit here only without its spaces: whole, it goes into the next one as it stands
             if end > start:
                 whole = end - start == entry.items
                 part = entry if whole and joins else part_of(entry, sliced, range(start, end))
                 self._add(part, frame + size, batches)
-            if end < entry.items and self._open.entries:
+            if end < entry.items and self._open.parts:
                 self._close(batches)  # full in bytes: not even one more item fits
             start, joins = end, False
 
@@ -221,7 +229,7 @@ class Filler:
         while end < most and size + len(sliced.items[end]) + 1 <= space:
             size += len(sliced.items[end]) + 1
             end += 1
-        if end == start and not self._open.entries:  # one item larger than the target: alone
+        if end == start and not self._open.parts:  # one item larger than the target: alone
             return start + 1, len(sliced.items[start]) + 1
         return end, size
 
@@ -229,17 +237,29 @@ class Filler:
         batch = self._open
         return (
             batch.items + entry.items <= self._contract.max_items
-            and batch.size + len(entry.body) + bool(batch.entries) <= self._target_bytes
+            and batch.size + len(entry.body) + bool(batch.parts) <= self._target_bytes
         )
 
     def _add(self, entry: Entry, size: int, batches: list[Batch]) -> None:
         batch = self._open
         batch.add(entry, size)
-        records = len(batch.entries if self._field is None else batch.standing)
+        records = batch.records if self._field is None else len(batch.standing)
         if batch.items >= self._contract.max_items or records >= self._contract.max_records:
             self._close(batches)
 
     def _close(self, batches: list[Batch]) -> None:
-        if self._open.entries:
-            batches.append(make_batch(self._contract.kind, self._open.entries))
+        if self._open.parts:
+            batches.append(make_batch(self._contract.kind, self._open.parts))
             self._open = _Open()
+
+
+def _count_new(customers: list[str], standing: Mapping[str, object]) -> int:
+    """Return how many customers come, one after the other, before one that stands already or comes again."""
+    if len(set(customers)) == len(customers) and standing.keys().isdisjoint(customers):
+        return len(customers)
+    met: set[str] = set()
+    for count, customer in enumerate(customers):
+        if customer in standing or customer in met:
+            return count
+        met.add(customer)
+    return len(customers)

@@ -8,6 +8,7 @@ position, the machine gives the tail.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from masivo_stream.model.record import Line, Run
 
@@ -50,7 +51,7 @@ class LineSplitter:
         return list(lines_of(self.cut(block)))
 
     def cut(self, block: bytes) -> list[Run | Line]:
-        """Return the lines that end in `block`, those of one make together."""
+        """Return the lines that end in `block`, those within the cap that follow one another together."""
         if self._bom_possible:
             block = self._without_bom(block)
         if self._unfinished and block:
@@ -61,33 +62,29 @@ class LineSplitter:
         if parts and self._tail_length:
             pieces.append(self._finish(parts.pop(0)))
         if parts:
+            offsets = list(accumulate([len(part) + 1 for part in parts], initial=self._offset))
             if b"\r" not in block and len(block) <= self._cap:
-                pieces.append(Run(self._number, self._offset, parts, len(b"\n"), block))
+                pieces.append(Run(self._number, parts, offsets[:-1], block))
             else:
-                pieces.extend(self._unlike(parts, block))
+                pieces.extend(self._look_at_each(parts, offsets, block))
             self._number += len(parts)
-            self._offset += sum(map(len, parts)) + len(parts)
+            self._offset = offsets[-1]
         self._keep(rest)
         return pieces
 
-    def _unlike(self, parts: Iterable[bytes], block: bytes) -> Iterator[Run | Line]:
-        """Yield lines of which some end in a carriage return or are beyond the cap; neighbours alike as one run."""
-        number, offset = self._number, self._offset
-        run = Run(number, offset, [], 0, block)
-        for number, part in enumerate(parts, self._number):
-            returned = part.endswith(b"\r")
-            body, terminator = (part[:-1], len(b"\r\n")) if returned else (part, len(b"\n"))
-            long = len(body) > self._cap
-            if run.bodies and (long or terminator != run.terminator):
-                yield run
-                run = Run(number, offset, [], 0, block)
-            if long:
-                yield Line(number, offset, body[: self._kept], len(body))
-            else:
-                if not run.bodies:
-                    run = Run(number, offset, [], terminator, block)
+    def _look_at_each(self, parts: Iterable[bytes], offsets: Iterable[int], block: bytes) -> Iterator[Run | Line]:
+        """Yield lines of which some end in a carriage return or are beyond the cap."""
+        run = Run(self._number, [], [], block)
+        for number, (part, offset) in enumerate(zip(parts, offsets, strict=False), self._number):
+            body = part.removesuffix(b"\r")
+            if len(body) <= self._cap:
                 run.bodies.append(body)
-            offset += len(part) + 1
+                run.offsets.append(offset)
+                continue
+            if run.bodies:
+                yield run
+            yield Line(number, offset, body[: self._kept], len(body))
+            run = Run(number + 1, [], [], block)
         if run.bodies:
             yield run
 
@@ -160,12 +157,10 @@ def portions(pieces: Iterable[Run | Line], most: int) -> Iterator[list[Run | Lin
 
 
 def _parts(run: Run, first: int, most: int) -> Iterator[Run]:
-    """Yield a run in parts of at most `most` lines, the first one of `first`."""
-    start, end, offset = 0, first, run.offset
+    """Yield a run in parts of at most `most` lines, the first one of `first`. All have the same text, uncut."""
+    start, end = 0, first
     while start < len(run.bodies):
-        bodies = run.bodies[start:end]
-        yield Run(run.number + start, offset, bodies, run.terminator, b"\n".join(bodies))
-        offset += sum(map(len, bodies)) + run.terminator * len(bodies)
+        yield Run(run.number + start, run.bodies[start:end], run.offsets[start:end], run.text)
         start, end = end, end + most
 
 

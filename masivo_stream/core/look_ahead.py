@@ -16,11 +16,11 @@ Those that reach that age together leave in reading order, so none is older than
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator
 
 from masivo_stream.core.subset_sum import fill_room
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
+from masivo_stream.model.entries import EntryRun
 from masivo_stream.model.record import Entry, Place
 
 PATIENCE = 4
@@ -112,9 +112,9 @@ class LookAhead:
         while self._over():
             batches.append(self._compose())
 
-    def take(self, entries: Iterator[Entry]) -> Entry | None:
-        """Return the next one: there is something to decide about each (`feed` it)."""
-        return next(entries, None)
+    def take(self, _lines: EntryRun, start: int) -> int:
+        """Return the index of the first line that is not taken: there is something to decide about each (`feed` it)."""
+        return start
 
     def flush(self) -> list[Batch]:
         """Compose batches until nothing waits."""
@@ -181,7 +181,8 @@ class LookAhead:
         self._items -= self._contract.max_items - room.items
         self._bytes -= self._most_bytes - room.size
         self._tidy()
-        return make_batch(self._contract.kind, sorted(room.entries, key=_reading_order))
+        entries = sorted(room.entries, key=_reading_order)
+        return make_batch(self._contract.kind, entries)
 
     def _tidy(self) -> None:
         if len(self._in_order) > 2 * self._records:

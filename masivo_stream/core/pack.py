@@ -10,7 +10,7 @@ The lower bound is ⌈items / max_items⌉. How near each kind comes:
 Deterministic: the same entries in the same order give the same batches, however they are handed in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from masivo_stream.core.fill import Filler
 from masivo_stream.core.look_ahead import LookAhead
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
+from masivo_stream.model.entries import EntryRun, Packable
 from masivo_stream.model.record import Entry, Place
 from masivo_stream.model.slicing import slice_record
 
@@ -61,7 +62,7 @@ class Packer:
         """The size of body not to exceed where an entry need not travel alone."""
         return self._target_bytes
 
-    def shrink(self, target_bytes: int) -> list[Entry]:
+    def shrink(self, target_bytes: int) -> Sequence[Packable]:
         """Learn to make smaller bodies (a 413), and hand back what is to be placed anew: feed it again.
 
         An entry that is larger on its own still travels, alone: only the server can say that it may not.
@@ -75,19 +76,31 @@ class Packer:
         """Return the lowest place of an entry that is in no batch yet."""
         return self._waiting.low()
 
-    def pending(self) -> list[Entry]:
+    def pending(self) -> Sequence[Packable]:
         """Return the entries that are in no batch yet."""
         return self._waiting.pending()
 
-    def feed(self, entries: Iterable[Entry]) -> Packed:
+    def feed(self, entries: Iterable[Packable]) -> Packed:
         """Take entries; return the batches that are complete now, and entries too large for any request."""
-        packed, rest = Packed([], []), iter(entries)
-        while (entry := self._waiting.take(rest)) is not None:
-            if ENVELOPE_BYTES + len(entry.body) > self._target_bytes or entry.items > self._contract.max_items:
-                self._place_large(entry, packed)
+        packed = Packed([], [])
+        for each in entries:
+            if isinstance(each, EntryRun):
+                self._take(each, packed)
             else:
-                self._waiting.feed(entry, packed.batches)
+                self._feed(each, packed)
         return packed
+
+    def _take(self, lines: EntryRun, packed: Packed) -> None:
+        index = 0
+        while (index := self._waiting.take(lines, index)) < len(lines):
+            self._feed(lines.entry(index), packed)
+            index += 1
+
+    def _feed(self, entry: Entry, packed: Packed) -> None:
+        if ENVELOPE_BYTES + len(entry.body) > self._target_bytes or entry.items > self._contract.max_items:
+            self._place_large(entry, packed)
+        else:
+            self._waiting.feed(entry, packed.batches)
 
     def flush(self) -> list[Batch]:
         """Make batches of all that waits."""

@@ -1,7 +1,7 @@
 """The journal in SQL: its tables, and what is noted as statements with parameters. Pure; `edges.journal` runs them."""
 
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -99,16 +99,12 @@ def know_source(kind: Kind, source: KnownSource) -> Statement:
     return (_SOURCE, (kind, *facts))
 
 
-_READING_ORDER = attrgetter("source", "line")
-
-
 def send(batch: Batch, at: str) -> list[Statement]:
     """Note that the next thing that happens is the batch's first byte; what it brings is not visible yet."""
-    references = [*map(refer, batch.entries)]
-    high = max(batch.entries, key=_READING_ORDER)
+    references = [*chain.from_iterable(map(refer, batch.entries.parts))]
     facts = (batch.id, batch.kind, SENDING, len(references), batch.items, len(batch.body))
     hidden = "UPDATE progress SET visible = 0 WHERE kind = ?"
-    return [(_SEND, (*facts, pack(references), high.source, high.line, at)), (hidden, (batch.kind,))]
+    return [(_SEND, (*facts, pack(references), *batch.entries.high, at)), (hidden, (batch.kind,))]
 
 
 def send_again(batch: str) -> Statement:

@@ -10,12 +10,13 @@ which takes back how it was counted and counts it anew). So a record in parts is
 
 import enum
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from masivo_stream.core.pack import lower_bound
 from masivo_stream.model.contract import Contract
+from masivo_stream.model.entries import EntryRun, Found, Packable, count_lines
 from masivo_stream.model.progress import Figures
 from masivo_stream.model.record import Blank, Entry, Judgement, Rejected, Retried, Skipped
 from masivo_stream.model.summary import KindSummary
@@ -83,10 +84,14 @@ class Tally:
             seconds=self._earlier_seconds + seconds,
         )
 
-    def judged(self, judgement: Judgement) -> None:
-        """Count a line that was read."""
-        self._read += 1
-        match judgement:
+    def judged(self, found: Found) -> None:
+        """Count a line that was read, or many that are entries."""
+        self._read += count_lines((found,))
+        match found:
+            case EntryRun(items=counts):
+                self._items_read += sum(counts)
+                self._sendable_items += sum(counts)
+                self._sendable_records += len(counts)
             case Entry(items=items, skipped_items=skipped):
                 self._items_read += items + skipped
                 self._items_skipped += skipped
@@ -107,18 +112,6 @@ class Tally:
                 self._skip_reasons[skip_reason] += 1
             case Blank():
                 self._blank += 1
-
-    def judged_all(self, entries: Collection[Entry], others: Iterable[Judgement] = ()) -> None:
-        """Count the lines of a block; `others` are those that are no entries."""
-        items = sum([entry.items for entry in entries])
-        skipped = sum([entry.skipped_items for entry in entries])
-        self._read += len(entries)
-        self._items_read += items + skipped
-        self._items_skipped += skipped
-        self._sendable_items += items
-        self._sendable_records += len(entries)
-        for other in others:
-            self.judged(other)
 
     def rejudged(self, old: Retried, judgement: Judgement) -> None:
         """Count a dead letter that is tried again: no more as `old` says, but as it is judged now."""
@@ -164,21 +157,32 @@ class Tally:
                 pass
         self._close(record, parted)
 
-    def settled(self, entries: Collection[Entry], fate: Fate, reason: str | None = None) -> None:
+    def settled(self, entries: Iterable[Packable], fate: Fate, reason: str | None = None) -> None:
         """Count entries whose fate is known now; `reason` for dead ones."""
-        self._items[fate] += sum([entry.items for entry in entries])
+        count = records = items = 0
+        for each in entries:
+            if isinstance(each, EntryRun):
+                count += len(each)
+                records += len(each)
+                items += sum(each.items)
+                continue
+            count += 1
+            items += each.items
+            if each.whole:
+                records += 1
+            else:
+                self._settled_part(each, fate)
+        self._items[fate] += items
+        if records:
+            self._records[fate] += records
         if reason is not None:
-            self._reasons[reason] += len(entries)
-        parts = [
-            entry for entry in entries if not (entry.whole if entry.retried else entry.items == entry.record_items)
-        ]
-        if len(parts) < len(entries):
-            self._records[fate] += len(entries) - len(parts)
-        for entry in parts:
-            parted = self._parted.setdefault(entry.record, _Parted(entry.record_items, [0] * len(Fate)))
-            parted.open_items -= entry.items
-            parted.parts[fate] += 1
-            self._close(entry.record, parted)
+            self._reasons[reason] += count
+
+    def _settled_part(self, entry: Entry, fate: Fate) -> None:
+        parted = self._parted.setdefault(entry.record, _Parted(entry.record_items, [0] * len(Fate)))
+        parted.open_items -= entry.items
+        parted.parts[fate] += 1
+        self._close(entry.record, parted)
 
     def moved(self, entries: Iterable[Entry], before: Fate, after: Fate, reason: str | None = None) -> None:
         """Count entries no more under the fate `before`, but under `after`; `reason` for dead ones."""
@@ -231,12 +235,14 @@ class Tally:
         """Count a 429."""
         self._throttled += 1
 
-    def summary(self, unsettled: Iterable[Entry], *, seconds: float) -> KindSummary:
+    def summary(self, unsettled: Iterable[Packable], *, seconds: float) -> KindSummary:
         """Return the figures; `unsettled` are the entries that wait somewhere, as their holders list them."""
         waiting = list(unsettled)
+        lines = [each for each in waiting if isinstance(each, EntryRun)]
+        entries = [each for each in waiting if not isinstance(each, EntryRun)]
         return self.summary_with_pending(
-            records=len({entry.record for entry in waiting}),
-            items=sum(entry.items for entry in waiting),
+            records=count_lines(lines) + len({entry.record for entry in entries}),
+            items=sum(sum(each.items) for each in lines) + sum(entry.items for entry in entries),
             seconds=seconds,
         )
 

@@ -4,9 +4,10 @@ Almost always a batch is settled whole, so it is taken up and let go whole: that
 has. Only where one is taken apart are entries kept track of one by one.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from masivo_stream.model.entries import Entries, Packable
 from masivo_stream.model.record import Entry
 
 
@@ -15,20 +16,20 @@ class Unsettled:
 
     def __init__(self) -> None:
         """Nothing is unsettled."""
-        self._whole: dict[int, Sequence[Entry]] = {}
-        """Entries of batches, by the identity of their sequence."""
+        self._whole: dict[int, Entries] = {}
+        """Entries of batches, by the identity of what holds them."""
         self._single: dict[int, Entry] = {}
 
     def __bool__(self) -> bool:
         """Tell whether there are any."""
         return bool(self._whole or self._single)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[Packable]:
         """Yield them, in no particular order."""
-        return chain(chain.from_iterable(self._whole.values()), self._single.values())
+        return chain(chain.from_iterable(entries.parts for entries in self._whole.values()), self._single.values())
 
-    def add(self, entries: Sequence[Entry]) -> None:
-        """Take up the entries of a batch; to let go of them as a whole is to hand this very sequence back."""
+    def add(self, entries: Entries) -> None:
+        """Take up the entries of a batch; to let go of them as a whole is to hand this very object back."""
         self._whole[id(entries)] = entries
 
     def remove(self, entries: Iterable[Entry]) -> None:

@@ -7,7 +7,8 @@ all lines, so whether a customer or an email came before is left to the one that
 Law: judged through a deputy, or through any number of them in turns, lines have the judgements a decoder alone gives.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 
 import msgspec
@@ -16,8 +17,9 @@ from msgspec import Struct
 from masivo_stream.core.decode import Decoder, Memory, Rules
 from masivo_stream.core.reject import reject_line, reject_repeat
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import EntryRun, Found, lay_out
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Run, Skipped
+from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Run, Skipped, run_of
 
 
 class _Part(Struct, frozen=True, gc=False, array_like=True, tag=True):
@@ -99,16 +101,18 @@ class Deputy:
     def answer(self, question: bytes) -> bytes:
         """Return the verdicts on the lines `ask` has put into a question."""
         self._emails.noted = []
-        odd: dict[int, _Odd] = {}
-        plain: list[Entry] = []
-        run = Run(0, 0, question.split(b"\n"), 1, question)
-        for judgement in self._decoder.judge_all([run], ""):
-            if isinstance(judgement, Entry) and judgement.indexes is None:
-                plain.append(judgement)
+        verdicts = _Verdicts({}, [], [], self._emails.noted)
+        bodies = question.split(b"\n")
+        for found in self._decoder.judge_all([Run(0, bodies, [0] * len(bodies), question)], ""):
+            if isinstance(found, EntryRun):
+                verdicts.customers.extend(found.customers)
+                verdicts.items.extend(found.items)
+            elif isinstance(found, Entry) and found.indexes is None:
+                verdicts.customers.append(found.customer)
+                verdicts.items.append(found.items)
             else:
-                odd[judgement.line] = _shorten(judgement)
-        customers = [entry.customer for entry in plain]
-        return _encode(_Verdicts(odd, customers, [entry.items for entry in plain], self._emails.noted))
+                verdicts.odd[found.line] = _shorten(found)
+        return _encode(verdicts)
 
 
 def _shorten(judgement: Judgement) -> _Odd:
@@ -144,93 +148,99 @@ class Reader:
         self._decoder = decoder
         self._known = None if decoder.rules.kind is Kind.EVENTS else decoder.memory
 
-    def read(self, answer: bytes | None, pieces: Iterable[Run | Line], file: str, source: int) -> list[Judgement]:
+    def read(self, answer: bytes | None, pieces: Iterable[Run | Line], file: str, source: int) -> list[Found]:
         """Return what becomes of the lines of `file`, the input numbered `source`; `answer` is to what `ask` gave."""
-        verdicts = _NONE if answer is None else _decode(answer)
-        taking = _Taking(verdicts, self._known, file, source)
+        dealing = _Dealing(_NONE if answer is None else _decode(answer), self._known, file, source)
+        found: list[Found] = []
         for piece in pieces:
             if isinstance(piece, Run):
-                taking.take(piece)
+                found.extend(dealing.deal(piece))
             elif piece.length <= self._decoder.rules.max_line_bytes:
-                taking.take(Run(piece.number, piece.offset, [piece.body], 1, piece.body))
+                found.extend(dealing.deal(run_of(piece)))
             else:
-                taking.judgements.append(self._decoder.judge(piece, file, source))
-        return taking.judgements
+                found.append(self._decoder.judge(piece, file, source))
+        return found
 
 
-class _Taking:
+class _Dealing:
     """Verdicts that are dealt out to the lines they speak of."""
 
     def __init__(self, verdicts: _Verdicts, known: Memory | None, file: str, source: int) -> None:
-        self.judgements: list[Judgement] = []
-        self._odd, self._known, self._file, self._source = verdicts.odd, known, file, source
-        emails = verdicts.emails or repeat(None, len(verdicts.customers))
-        self._plain = zip(verdicts.customers, verdicts.items, emails, strict=True)
+        self._verdicts, self._known, self._file, self._source = verdicts, known, file, source
+        self._odd = sorted(verdicts.odd)
         self._index = 0
+        """Lines that were dealt with."""
+        self._plain = 0
+        """Of these, the ones that are not odd."""
 
-    def take(self, run: Run) -> None:
-        """Go through a run. This loop is all that is done here for a valid line, so it calls as little as it can."""
-        odd, plain, known, add = self._odd, self._plain, self._known, self.judgements.append
-        file, source, terminator = self._file, self._source, run.terminator
-        number, offset = run.number, run.offset
-        for index, body in enumerate(run.bodies, self._index):
-            length = len(body)
-            if index in odd:
-                add(_lengthen(odd[index], Line(number, offset, body, length), file, source, known))
+    def deal(self, run: Run) -> Iterator[Found]:
+        """Yield what becomes of a run."""
+        begin, self._index = self._index, self._index + len(run.bodies)
+        indexes = self._odd[bisect_left(self._odd, begin) : bisect_left(self._odd, self._index)]
+        verdicts = {index - begin: self._verdicts.odd[index] for index in indexes}
+        start, self._plain = self._plain, self._plain + len(run.bodies) - len(verdicts)
+        plain = slice(start, self._plain)
+        customers, items = self._verdicts.customers[plain], self._verdicts.items[plain]
+        if self._known is None:
+            odd = {index: self._lengthen(verdict, run.line(index)) for index, verdict in verdicts.items()}
+        else:
+            emails = self._verdicts.emails[plain] or repeat(None)
+            asked = zip(customers, items, emails, strict=False)
+            customers, items, odd = self._ask_of_each(run, verdicts, asked, self._known)
+        return lay_out(run, odd, customers, items, file=self._file, source=self._source)
+
+    def _ask_of_each(
+        self, run: Run, verdicts: dict[int, _Odd], plain: Iterator[tuple[str, int, str | None]], known: Memory
+    ) -> tuple[list[str], list[int], dict[int, Judgement]]:
+        """Ask of each line, in order, what came before; return customers and items of entries, and all others."""
+        customers: list[str] = []
+        items: list[int] = []
+        odd: dict[int, Judgement] = {}
+        for index in range(len(run.bodies)):
+            if index in verdicts:
+                odd[index] = self._lengthen(verdicts[index], run.line(index))
+                continue
+            customer, count, email = next(plain)
+            repeats = known.repeated(customer, email)
+            if repeats is None:
+                customers.append(customer)
+                items.append(count)
             else:
-                customer, items, email = next(plain)
-                if known is None or (repeats := known.repeated(customer, email)) is None:
-                    add(
-                        Entry(
-                            file=file,
-                            line=number,
-                            offset=offset,
-                            length=length,
-                            body=body,
-                            customer=customer,
-                            items=items,
-                            record_items=items,
-                            source=source,
-                        )
-                    )
-                else:
-                    line = Line(number, offset, body, length)
-                    add(reject_repeat(line, file, repeats, items=items, customer=customer))
-            number += 1
-            offset += length + terminator
-        self._index += len(run.bodies)
+                odd[index] = reject_repeat(run.line(index), self._file, repeats, items=count, customer=customer)
+        return customers, items, odd
 
-
-def _lengthen(odd: _Odd, line: Line, file: str, source: int, known: Memory | None) -> Judgement:
-    match odd:
-        case _Part():
-            return Entry(
-                file=file,
-                line=line.number,
-                offset=line.offset,
-                length=line.length,
-                body=odd.body,
-                customer=odd.customer,
-                items=len(odd.indexes),
-                record_items=len(odd.indexes),
-                indexes=odd.indexes,
-                skipped_items=odd.skipped_items,
-                source=source,
-            )
-        case _Rejection():
-            customer = odd.customer  # of a record that is not sent, unless an earlier one was good
-            sent = customer is not None and known is not None and customer in known
-            return reject_line(
-                line,
-                file,
-                odd.reason,
-                odd.message,
-                field=odd.field,
-                items=odd.items,
-                item_count=odd.item_count,
-                customer=None if sent else customer,
-            )
-        case _Skip():
-            return Skipped(file=file, line=line.number, offset=line.offset, reason=odd.reason, items=odd.items)
-        case _Blank():
-            return Blank(line.number)
+    def _lengthen(self, odd: _Odd, line: Line) -> Judgement:
+        match odd:
+            case _Part():
+                return Entry(
+                    file=self._file,
+                    line=line.number,
+                    offset=line.offset,
+                    length=line.length,
+                    body=odd.body,
+                    customer=odd.customer,
+                    items=len(odd.indexes),
+                    record_items=len(odd.indexes),
+                    indexes=odd.indexes,
+                    skipped_items=odd.skipped_items,
+                    source=self._source,
+                )
+            case _Rejection():
+                customer = odd.customer  # of a record that is not sent, unless an earlier one was good
+                sent = customer is not None and self._known is not None and customer in self._known
+                return reject_line(
+                    line,
+                    self._file,
+                    odd.reason,
+                    odd.message,
+                    field=odd.field,
+                    items=odd.items,
+                    item_count=odd.item_count,
+                    customer=None if sent else customer,
+                )
+            case _Skip():
+                return Skipped(
+                    file=self._file, line=line.number, offset=line.offset, reason=odd.reason, items=odd.items
+                )
+            case _Blank():
+                return Blank(line.number)

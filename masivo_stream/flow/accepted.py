@@ -16,8 +16,9 @@ from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, 
 from masivo_stream.flow.judge import Source, judge_sources, make_decoder
 from masivo_stream.flow.resume import begin_at, known_inputs, known_sources
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.entries import Found, one_by_one
 from masivo_stream.model.progress import Covered, Resume
-from masivo_stream.model.record import Blank, Entry, Judgement, Place, Retried
+from masivo_stream.model.record import Blank, Entry, Place, Retried
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.slicing import take_part
 
@@ -90,8 +91,8 @@ class Accepted:
             InputError: an export cannot be read.
         """
         async with aclosing(self._judge(self._sources)) as blocks:
-            async for judgements in blocks:
-                yield [judgement for judgement in judgements if isinstance(judgement, Entry)]
+            async for found in blocks:
+                yield [judgement for judgement in one_by_one(found) if isinstance(judgement, Entry)]
 
     def part(self, entry: Entry) -> Entry | None:
         """Return what of an entry was accepted, None if nothing was."""
@@ -101,12 +102,12 @@ class Accepted:
         """Read what retries took up."""
         for copy in [source for source in self._sources if source.letters]:
             async with aclosing(self._judge([copy])) as blocks:
-                async for judgements in blocks:
-                    for judgement in judgements:
+                async for found in blocks:
+                    for judgement in one_by_one(found):
                         if not isinstance(judgement, Blank) and judgement.retried is not None:
                             self._fates.copied(copy.number, judgement.retried)
 
-    async def _judge(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[Judgement], None]:
+    async def _judge(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[Found], None]:
         """Judge each source for itself, and no record for an earlier one: which repeats are dead, the journal says."""
         forgetful = msgspec.structs.replace(self._settings.validation, remember_ids=1)
         settings = msgspec.structs.replace(self._settings, validation=forgetful)
@@ -119,7 +120,7 @@ class Accepted:
             )
             async with aclosing(judged) as blocks:
                 async for block in blocks:
-                    yield block.judgements
+                    yield block.found
 
 
 async def open_accepted(journal: JournalReader, kind: Kind, settings: Settings, state_dir: Path) -> Accepted | None:

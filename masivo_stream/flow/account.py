@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from operator import attrgetter
 
 from masivo_stream.core.draw import Draw
 from masivo_stream.core.pack import Packer
@@ -27,15 +26,13 @@ from masivo_stream.flow.missing import Missing, hash_customer
 from masivo_stream.flow.unanswered import Unanswered
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.entries import EntryRun, Found, Packable, one_by_one
 from masivo_stream.model.outcome import Accepted, Refused
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Blank, Entry, Judgement, Place, Rejected, reject_entry
 from masivo_stream.model.slicing import take_part
 from masivo_stream.model.summary import KindSummary
-
-_READING_ORDER = attrgetter("source", "line")
-
 
 _MOST_DEAD_ROWS = 10_000
 """Dead letters that may wait for a note; it costs a wait for the disk, and half a kilobyte each to wait."""
@@ -74,7 +71,7 @@ class Account:
         self._unsettled = Unsettled()
         self._lows: dict[str, Place] = {}
         """The lowest place of each batch that was handed over and is not done with."""
-        self._to_pack: list[Entry] = []
+        self._to_pack: list[Packable] = []
         """Entries on their way to the packer: read just now, or come back."""
         self.unanswered = Unanswered(resume.unanswered)
         """Records that may have been applied and are sent again."""
@@ -129,26 +126,26 @@ class Account:
 
     # Where entries stand.
 
-    def take_to_pack(self) -> list[Entry]:
+    def take_to_pack(self) -> list[Packable]:
         """Return what is on its way to the packer: feed it at once."""
         entries, self._to_pack = self._to_pack, []
         return entries
 
-    def come_back(self, entries: Iterable[Entry]) -> None:
+    def come_back(self, entries: Iterable[Packable]) -> None:
         """Let entries of the packer go through it once more."""
         self._to_pack.extend(entries)
 
     def hand_over(self, batches: Iterable[Batch]) -> None:
         """Take up batches: their entries are unsettled from now on."""
         for batch in batches:
-            self._lows[batch.id] = min(batch.entries, key=_READING_ORDER).place
+            self._lows[batch.id] = batch.entries.low
             self._unsettled.add(batch.entries)
 
     def done_with(self, batch: Batch) -> None:
         """Note that nothing of a batch that was handed over is left in it."""
         del self._lows[batch.id]
 
-    def release(self, entries: Iterable[Entry]) -> None:
+    def release(self, entries: Sequence[Entry]) -> None:
         """Take entries out of their batch: they have a fate."""
         self._unsettled.remove(entries)
 
@@ -168,32 +165,32 @@ class Account:
 
     def sort(self, judged: Judged) -> None:
         """Count the judgements, write the rejected ones down, keep those to send."""
-        judgements = self._catch_up(judged) if self._catching_up else judged.judgements
-        fates = [self._hold_back(judgement) for judgement in judgements] if self._missing else judgements
-        entries = [fate for fate in fates if isinstance(fate, Entry)]
-        others = [fate for fate in fates if not isinstance(fate, Entry)] if len(entries) < len(fates) else []
-        rejected = [fate for fate in others if isinstance(fate, Rejected)]
+        found = self._catch_up(judged) if self._catching_up else judged.found
+        if self._missing:
+            found = [fate for each in found for fate in self._hold_back(each)]
+        rejected = [fate for fate in found if isinstance(fate, Rejected)]
         if rejected:
             self._dead_letters.append(rejected)  # written before it is counted: what fails here was never read
-        self._count(entries, others)
-        self._to_pack.extend(entries)
+        self._count(found)
+        self._to_pack.extend(fate for fate in found if isinstance(fate, Packable))
         self._dead_rows.extend(make_dead_row(fate, judged.place.source, self._salt) for fate in rejected)
         if judged.place > self._frontier:
             self._frontier = judged.place
             self._consumed[judged.place.source] = (judged.place.offset, judged.crc, judged.place.line)
 
-    def _hold_back(self, judgement: Judgement) -> Judgement:
-        """Reject an entry whose customer did not arrive."""
-        if isinstance(judgement, Entry) and judgement.customer in self._missing:
-            return reject_entry(judgement, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
-        return judgement
+    def _hold_back(self, found: Found) -> Iterable[Found]:
+        """Reject entries whose customers did not arrive."""
+        if isinstance(found, EntryRun):
+            if not any(customer in self._missing for customer in found.customers):
+                return (found,)
+            return [fate for entry in found for fate in self._hold_back(entry)]
+        if isinstance(found, Entry) and found.customer in self._missing:
+            return (reject_entry(found, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive"),)
+        return (found,)
 
-    def _count(self, entries: Sequence[Entry], others: Sequence[Judgement]) -> None:
-        if entries and entries[0].retried is None:  # so it is with all of them: they are lines of one source
-            self._tally.judged_all(entries)
-            entries = ()
-        for fate in (*entries, *others):
-            if isinstance(fate, Blank) or fate.retried is None:
+    def _count(self, found: Iterable[Found]) -> None:
+        for fate in found:
+            if isinstance(fate, EntryRun | Blank) or fate.retried is None:
                 self._tally.judged(fate)
             else:
                 self._tally.rejudged(fate.retried, fate)
@@ -203,7 +200,7 @@ class Account:
         """Take up entries of an earlier process that have no fate yet; return what lies beyond its frontier."""
         frontier, source = self._frontier, judged.place.source
         beyond: list[Judgement] = []
-        for judgement in judged.judgements:
+        for judgement in one_by_one(judged.found):
             if (source, judgement.line) >= (frontier.source, frontier.line):
                 beyond.append(judgement)
             elif isinstance(judgement, Entry) and (entry := self._uncovered(judgement)) is not None:
@@ -243,7 +240,7 @@ class Account:
             case Hold(why) | Halt(why=why, in_doubt=True) if not CONTRACTS[self.kind].repeatable:
                 state = IN_DOUBT
                 self.release(batch.entries)
-                self._tally.settled(batch.entries, Fate.IN_DOUBT)
+                self._tally.settled(batch.entries.parts, Fate.IN_DOUBT)
             case Again(doubtful=True) | Halt(in_doubt=True):
                 self.unanswered.add(batch)
             case _:
@@ -336,11 +333,12 @@ class Account:
     def _accept(self, batch: Batch, at: str | None) -> None:
         self.accepted_at = _moment(at) or self._clock.wall()
         self.release(batch.entries)
-        self._tally.settled(batch.entries, Fate.ACCEPTED)
+        self._tally.settled(batch.entries.parts, Fate.ACCEPTED)
         if self.kind is Kind.CUSTOMERS and self._tally.dead:  # a mended record of a customer who was missing
             self._arrived.extend(hash_customer(entry.customer, self._salt) for entry in batch.entries)
-        self.last_accepted.extend(batch.entries[-(self.last_accepted.maxlen or 1) :])
-        self.sample.feed(batch.entries, partial(can_be_told, self.kind))
+        count, remembered = len(batch.entries), self.last_accepted.maxlen or 1
+        self.last_accepted.extend(batch.entries.copy(index) for index in range(max(0, count - remembered), count))
+        self.sample.feed(count, batch.entries.copy, partial(can_be_told, self.kind))
 
 
 def _moment(date: str | None) -> datetime | None:

@@ -18,10 +18,11 @@ from masivo_stream.core.verdicts import Reader, ask
 from masivo_stream.edges.source import Input, Truncated, is_plain_file, read_blocks
 from masivo_stream.edges.workers.crew import Answer, Crew, open_crew
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Found
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import START
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Judgement, Line, Place, Rejected, Run
+from masivo_stream.model.record import Line, Place, Rejected, Run
 from masivo_stream.model.settings import Settings
 
 _BLOCKS_A_WORKER = 3
@@ -47,7 +48,7 @@ turn of the event loop on both sides."""
 class Judged(Struct, frozen=True):
     """What became of the lines of one block."""
 
-    judgements: Sequence[Judgement]
+    found: Sequence[Found]
     bytes_read: int
     place: Place
     """The place after them."""
@@ -102,7 +103,7 @@ class Bench(Protocol):
         """Begin to judge a block."""
         ...
 
-    async def finish(self, cut: Cut, answer: Answer | None) -> Sequence[Judgement]:
+    async def finish(self, cut: Cut, answer: Answer | None) -> Sequence[Found]:
         """Return what becomes of its lines; `answer` is what `begin` returned."""
         ...
 
@@ -120,13 +121,14 @@ class Alone:
     def begin(self, _cut: Cut) -> None:
         """Do nothing yet."""
 
-    async def finish(self, cut: Cut, _answer: Answer | None) -> Sequence[Judgement]:
+    async def finish(self, cut: Cut, _answer: Answer | None) -> Sequence[Found]:
         """Return what becomes of the lines."""
         source = cut.source
         if cut.torn:
             return [_torn(line, source.name) for line in lines_of(cut.pieces)]
-        judge = judge_letters if source.letters else Decoder.judge_all
-        return judge(self._decoder, cut.pieces, source.name, source.number)
+        if source.letters:
+            return judge_letters(self._decoder, cut.pieces, source.name, source.number)
+        return self._decoder.judge_all(cut.pieces, source.name, source.number)
 
 
 class Together:
@@ -147,7 +149,7 @@ class Together:
         question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
         return None if question is None else self._crew.ask(question)
 
-    async def finish(self, cut: Cut, answer: Answer | None) -> Sequence[Judgement]:
+    async def finish(self, cut: Cut, answer: Answer | None) -> Sequence[Found]:
         """Wait for the worker's answer."""
         if answer is None:
             return await self._alone.finish(cut, None)

@@ -15,6 +15,7 @@ from masivo_stream.flow.judge import Source, judge_sources, make_decoder
 from masivo_stream.flow.roster import Roster
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.entries import Entries, Found, Packable, one_by_one
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.reason import REMEDIES, Reason
@@ -86,7 +87,7 @@ class Rehearsal:
         try:
             async with aclosing(blocks) as judged_blocks:
                 async for judged in judged_blocks:
-                    self._sort(judged.judgements, letters)
+                    self._sort(judged.found, letters)
         except InputError as error:
             failure = error
         self._count(self._packer.flush(), last=True)
@@ -108,15 +109,14 @@ class Rehearsal:
             strangers=self._strangers,
         )
 
-    def _sort(self, judgements: Sequence[Judgement], letters: Letters) -> None:
-        """Count a block's judgements, after what is rejected is written down."""
-        known = self._roster is not None and self._contract.kind is not Kind.CUSTOMERS
-        fates = [self._hold_back(judgement) for judgement in judgements] if known else judgements
-        entries = [fate for fate in fates if isinstance(fate, Entry)]
-        others = [fate for fate in fates if not isinstance(fate, Entry)] if len(entries) < len(fates) else []
-        self._bury([fate for fate in others if isinstance(fate, Rejected)], letters)
-        self._tally.judged_all(entries, others)
-        self._pack(entries, letters)
+    def _sort(self, found: Sequence[Found], letters: Letters) -> None:
+        """Count what becomes of a block, after what is rejected is written down."""
+        if self._roster is not None and self._contract.kind is not Kind.CUSTOMERS:
+            found = [self._hold_back(judgement) for judgement in one_by_one(found)]
+        self._bury([fate for fate in found if isinstance(fate, Rejected)], letters)
+        for fate in found:
+            self._tally.judged(fate)
+        self._pack([fate for fate in found if isinstance(fate, Packable)], letters)
 
     def _hold_back(self, judgement: Judgement) -> Judgement:
         """Reject an entry whose customer would not arrive, as `flow.account` does."""
@@ -138,7 +138,7 @@ class Rehearsal:
         if self._roster is not None and self._contract.kind is Kind.CUSTOMERS:
             self._roster.bury(rejected)
 
-    def _pack(self, entries: list[Entry], letters: Letters) -> None:
+    def _pack(self, entries: Sequence[Packable], letters: Letters) -> None:
         packed = self._packer.feed(entries)
         self._count(packed.batches)
         too_large = []
@@ -149,12 +149,13 @@ class Rehearsal:
             too_large.append(letter)
         self._bury(too_large, letters)
         if packed.oversized:
-            dead = {id(large.entry) for large in packed.oversized}
-            entries = [entry for entry in entries if id(entry) not in dead]
-        self._records += len(entries)
-        self._items += sum([entry.items for entry in entries])
+            dead = {large.entry.place for large in packed.oversized}
+            entries = [entry for entry in one_by_one(entries) if entry.place not in dead]
+        sent = Entries(entries)
+        self._records += len(sent)
+        self._items += sent.items
         if self._roster is not None and self._contract.kind is Kind.CUSTOMERS:
-            self._roster.send(entries)
+            self._roster.send(sent.customers)
 
     def _count(self, batches: Iterable[Batch], *, last: bool = False) -> None:
         for batch in batches:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from masivo_stream.flow.missing import hash_customer
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry, Rejected
+from masivo_stream.model.record import Rejected
 
 _NO_SALT = b""
 """The hashes go nowhere."""
@@ -30,10 +30,10 @@ class Roster:
         self.complete = False
         """Whether everyone who comes is known: the whole export was read, and remembered."""
 
-    def send(self, entries: Iterable[Entry]) -> None:
+    def send(self, customers: Iterable[str]) -> None:
         """Take customers who would be sent."""
         if self._coming.count <= self._most:
-            self._coming.add(entry.customer for entry in entries)
+            self._coming.add(customers)
 
     def bury(self, letters: Iterable[Rejected]) -> None:
         """Take customers who would not be. Of a repeated one the other record is sent."""

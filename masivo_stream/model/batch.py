@@ -7,14 +7,15 @@ encoded anew for that: the body is put together of slices of the records (`slici
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, repeat
 from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
 
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.entries import Entries, EntryRun, Packable
 from masivo_stream.model.record import Entry
 from masivo_stream.model.slicing import Sliced, slice_record
 
@@ -34,46 +35,47 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     id: str
     kind: Kind
-    entries: tuple[Entry, ...]
+    entries: Entries
     items: int
     body: bytes
 
 
-def make_batch(kind: Kind, entries: Sequence[Entry]) -> Batch:
-    """Compose the request body of `entries`; the id hashes kind, places and content: equal input, equal ids."""
-    if _some_meet(kind, entries):
+def make_batch(kind: Kind, parts: Iterable[Packable]) -> Batch:
+    """Compose the request body of entries; the id hashes kind, places and content: equal input, equal ids."""
+    entries = Entries(parts)
+    if _some_meet(kind, entries.customers):
         pieces = [group.compose() for group in _groups(kind, entries)]
     else:
-        pieces = [entry.body for entry in entries]
+        pieces = entries.bodies
     pieces[0] = _OPEN + pieces[0]  # here, so that the body is put together once, and not twice
     pieces[-1] += _CLOSE
     body = b",".join(pieces)
     digest = hashlib.sha256(_pack((kind, *_places(entries))))
     digest.update(body)  # SHA-256, for CPUs have instructions for it: half the time of BLAKE2
-    return Batch(
-        id=digest.hexdigest()[:_ID_DIGITS],
-        kind=kind,
-        entries=tuple(entries),
-        items=sum(entry.items for entry in entries),
-        body=body,
-    )
+    return Batch(id=digest.hexdigest()[:_ID_DIGITS], kind=kind, entries=entries, items=entries.items, body=body)
 
 
-def _places(entries: Sequence[Entry]) -> Iterator[tuple[bytes, list[tuple[int, tuple[int, ...] | None]]]]:
+def _places(entries: Entries) -> Iterator[tuple[bytes, list[tuple[int, tuple[int, ...] | None]]]]:
     """Yield the places of entries, those that follow one another in one file together."""
-    for file, of_file in groupby(entries, key=attrgetter("file")):
-        yield file.encode("utf-8", "surrogatepass"), [(entry.line, entry.indexes) for entry in of_file]
+    for file, of_file in groupby(entries.parts, key=attrgetter("file")):
+        places: list[tuple[int, tuple[int, ...] | None]] = []
+        for part in of_file:
+            if isinstance(part, EntryRun):
+                places.extend(zip(range(part.line, part.line + len(part)), repeat(None)))
+            else:
+                places.append((part.line, part.indexes))
+        yield file.encode("utf-8", "surrogatepass"), places
 
 
 def body_groups(kind: Kind, entries: Sequence[Entry]) -> list[list[Entry]]:
     """Tell how `entries` stand in a body: for each place in its list `customers`, the entries that stand there."""
-    if _some_meet(kind, entries):
+    if _some_meet(kind, [entry.customer for entry in entries]):
         return [group.entries for group in _groups(kind, entries)]
     return [[entry] for entry in entries]
 
 
-def _some_meet(kind: Kind, entries: Sequence[Entry]) -> bool:
-    return CONTRACTS[kind].splittable and len({entry.customer for entry in entries}) < len(entries)
+def _some_meet(kind: Kind, customers: list[str]) -> bool:
+    return CONTRACTS[kind].splittable and len(set(customers)) < len(customers)
 
 
 class _Group:

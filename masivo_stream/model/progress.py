@@ -1,11 +1,13 @@
 """How far a kind has come: what the journal keeps, and what a restart begins with. No personal data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from operator import attrgetter
 
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import EntryRun, Packable
 from masivo_stream.model.record import Entry, Place
 
 START = Place(0, 1, 0)
@@ -115,8 +117,15 @@ class Reference(Struct, frozen=True, array_like=True):
     indexes: tuple[int, ...] | None
 
 
-refer: Callable[[Entry], tuple[object, ...]] = attrgetter(*Reference.__struct_fields__)
-"""Return where an entry stands: what is written of it, a `Reference` when it is read."""
+_refer: Callable[[Entry], tuple[object, ...]] = attrgetter(*Reference.__struct_fields__)
+
+
+def refer(part: Packable) -> Iterable[tuple[object, ...]]:
+    """Return where each entry stands: what is written of it, a `Reference` when it is read."""
+    if not isinstance(part, EntryRun):
+        return (_refer(part),)
+    lines, lengths = range(part.line, part.line + len(part)), map(len, part.bodies)
+    return zip(repeat(part.source), lines, part.offsets, lengths, part.items, part.items, repeat(None))
 
 
 class Doubt(Struct, frozen=True):

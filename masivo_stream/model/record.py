@@ -24,24 +24,35 @@ class Line(Struct, frozen=True, gc=False):
 
 
 class Run(Struct, frozen=True, gc=False):
-    """Lines that follow one another in a source, all ended alike and none beyond the cap: many at the price of one.
+    """Lines that follow one another in a source, none beyond the cap: many at the price of one.
 
     `text` is the bytes they were cut from; there may be more in it, before and behind them.
     """
 
     number: int
-    offset: int
+    """The number of the first one."""
     bodies: list[bytes]
-    terminator: int
-    """Bytes between one line and the next."""
+    offsets: list[int]
     text: bytes
+
+    @property
+    def offset(self) -> int:
+        """Where the first one begins."""
+        return self.offsets[0]
+
+    def line(self, index: int) -> Line:
+        """Return the line of this index."""
+        body = self.bodies[index]
+        return Line(self.number + index, self.offsets[index], body, len(body))
 
     def __iter__(self) -> Iterator[Line]:
         """Yield the lines one by one."""
-        offset = self.offset
-        for number, body in enumerate(self.bodies, self.number):
-            yield Line(number, offset, body, len(body))
-            offset += len(body) + self.terminator
+        return map(self.line, range(len(self.bodies)))
+
+
+def run_of(line: Line) -> Run:
+    """Return a line within the cap as a run."""
+    return Run(line.number, [line.body], [line.offset], line.body)
 
 
 class Place(Struct, frozen=True, order=True):

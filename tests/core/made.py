@@ -1,10 +1,13 @@
 """Records, lines and entries made up for the tests: valid unless a test changes them."""
 
 import json
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 from masivo_stream.core.decode import Decoder
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import EntryRun, Found
 from masivo_stream.model.record import Entry, Judgement, Line
 
 DATE = "2023-11-07T05:31:56Z"
@@ -79,4 +82,36 @@ def entry(
         customer=f"c{line}",
         items=items,
         record_items=items,
+    )
+
+
+def in_runs(found: Iterable[Judgement]) -> list[Found]:
+    """Put entries that are whole lines and follow one another into runs, as the decoder does."""
+    runs: list[Found] = []
+    numbered = enumerate(found)
+    for key, group in groupby(numbered, key=lambda each: _run(*each)):
+        judgements = [judgement for _, judgement in group]
+        if key is None:
+            runs.extend(judgements)
+        else:
+            runs.append(_join([each for each in judgements if isinstance(each, Entry)]))
+    return runs
+
+
+def _run(index: int, found: Judgement) -> tuple[str, int, int] | None:
+    """Tell lines apart that do not belong to one run."""
+    if not isinstance(found, Entry) or found.indexes or found.skipped_items or found.retried or not found.whole:
+        return None
+    return found.file, found.source, found.line - index
+
+
+def _join(entries: list[Entry]) -> EntryRun:
+    return EntryRun(
+        file=entries[0].file,
+        source=entries[0].source,
+        line=entries[0].line,
+        bodies=[each.body for each in entries],
+        offsets=[each.offset for each in entries],
+        customers=[each.customer for each in entries],
+        items=[each.items for each in entries],
     )

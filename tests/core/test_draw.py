@@ -14,7 +14,7 @@ def test_it_draws_as_many_as_it_may(size, blocks, seed):
     """However the stream is cut: only what may be drawn, nothing twice, and all of it where that is few."""
     draw, number = Draw(size, random.Random(seed).random), 0
     for count in blocks:
-        draw.feed(range(number, number + count), lambda value: value % 3 > 0)
+        draw.feed(count, range(number, number + count).__getitem__, lambda value: value % 3 > 0)
         number += count
     eligible = {value for value in range(number) if value % 3}
     assert len(set(draw.drawn)) == len(draw.drawn) == min(size, len(eligible))
@@ -25,10 +25,10 @@ def test_it_draws_as_many_as_it_may(size, blocks, seed):
 def test_how_the_stream_is_cut_does_not_matter(count, cuts, seed):
     """One seed gives one sample, whole or in blocks."""
     whole, pieces = (Draw(4, random.Random(seed).random) for _ in range(2))
-    whole.feed(range(count))
+    whole.feed(count, int)
     edges = sorted({0, count, *(cut for cut in cuts if cut < count)})
     for begin, end in pairwise(edges):
-        pieces.feed(range(begin, end))
+        pieces.feed(end - begin, range(begin, end).__getitem__)
     assert pieces.drawn == whole.drawn
 
 
@@ -37,7 +37,7 @@ def test_each_is_as_likely_as_any_other():
     chance, often, rounds = random.Random(5).random, Counter(), 4000
     for _ in range(rounds):
         draw = Draw(3, chance)
-        draw.feed(range(20), lambda value: value % 4 > 0)
+        draw.feed(20, int, lambda value: value % 4 > 0)
         often.update(draw.drawn)
     assert len(often) == 15
     expected = rounds * 3 / 15
@@ -54,5 +54,5 @@ def test_it_looks_at_few():
 def test_the_ends_of_chance(chance):
     """A source of chance that always says the same is no reason to fail."""
     draw = Draw(2, lambda: chance)
-    draw.feed(range(1000))
+    draw.feed(1000, int)
     assert len(draw.drawn) == 2

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 import msgspec
 import pytest
-from core.made import as_bytes, entry
+from core.made import as_bytes, entry, in_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.pack import Packer
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
+from masivo_stream.model.entries import Packable, one_by_one
 from masivo_stream.model.record import Entry
 
 ROOMY = 1 << 20
@@ -35,7 +36,7 @@ def made(line: int, customer: str, tag: int | None = None, pads: Iterable[int] =
     return msgspec.structs.replace(plain, customer=customer, body=body, length=len(body))
 
 
-def pack(packer: Packer, entries: Iterable[Entry]) -> list[Batch]:
+def pack(packer: Packer, entries: Iterable[Packable]) -> list[Batch]:
     return [*packer.feed(entries).batches, *packer.flush()]
 
 
@@ -63,8 +64,8 @@ def test_a_customer_stands_once_in_a_body(max_records, max_items, max_body_bytes
     packer = Packer(contract, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
     batches = []
     for each in fed:
-        batches += packer.feed([each]).batches
-        assert sum(waiting.items for waiting in packer.pending()) <= (1 + look_ahead) * max_items
+        batches += packer.feed(in_runs([each])).batches
+        assert sum(waiting.items for waiting in one_by_one(packer.pending())) <= (1 + look_ahead) * max_items
         assert packer.low() == min((waiting.place for waiting in packer.pending()), default=None)
     batches += packer.flush()
     for batch in batches:
@@ -82,9 +83,9 @@ def test_a_customer_stands_once_in_a_body(max_records, max_items, max_body_bytes
 def test_the_same_entries_give_the_same_batches(max_items, given_records, cut):
     """What is held back depends on the entries and their order alone."""
     fed = [made(line, *record) for line, record in enumerate(given_records, start=1)]
-    whole, pieces = (Packer(terms(9, max_items), max_body_bytes=400, look_ahead=1) for _ in range(2))
+    whole, pieces, runs = (Packer(terms(9, max_items), max_body_bytes=400, look_ahead=1) for _ in range(3))
     parted = [*pieces.feed(fed[:cut]).batches, *pieces.feed(fed[cut:]).batches, *pieces.flush()]
-    assert pack(whole, fed) == parted
+    assert pack(whole, fed) == parted == pack(runs, [*in_runs(fed[:cut]), *in_runs(fed[cut:])])
 
 
 @settings(deadline=None)

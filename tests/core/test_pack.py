@@ -5,13 +5,14 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from core.made import entry
+from core.made import entry, in_runs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.pack import Oversized, Packed, Packer, lower_bound
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
+from masivo_stream.model.entries import Packable, one_by_one
 from masivo_stream.model.record import Entry
 from masivo_stream.model.slicing import slice_record
 
@@ -47,7 +48,7 @@ def split(entries: list[Entry], counts: list[int]) -> list[list[Entry]]:
     return [*pieces, entries]
 
 
-def pack(packer: Packer, pieces: Iterable[list[Entry]]) -> Packed:
+def pack(packer: Packer, pieces: Iterable[list[Packable]]) -> Packed:
     """Feed all pieces, and flush."""
     whole = Packed([], [])
     for piece in pieces:
@@ -76,7 +77,7 @@ def entries_in(batches: Iterable[Batch]) -> list[Entry]:
 
 def assert_little_waits(packer: Packer, terms: Contract, max_body_bytes: int, look_ahead: int) -> None:
     """What waits is no more than the buffer: one batch, or `look_ahead` of them and four bodies' worth of bytes."""
-    waiting = packer.pending()
+    waiting = list(one_by_one(packer.pending()))
     batches = 1 if terms.splittable or terms.item_field is None else look_ahead
     assert sum(each.items for each in waiting) <= batches * terms.max_items
     assert len(waiting) <= batches * terms.max_records
@@ -93,12 +94,12 @@ def test_everything_travels_once_within_the_limits(terms, max_body_bytes, look_a
     packer = Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
     batches, oversized, came = [], [], []
     for piece in [*split(fed, counts), None]:
-        packed = Packed(packer.flush(), []) if piece is None else packer.feed(piece)
+        packed = Packed(packer.flush(), []) if piece is None else packer.feed(in_runs(piece))
         came += piece or []
         batches += packed.batches
         oversized += packed.oversized
         assert_little_waits(packer, terms, max_body_bytes, look_ahead)
-        where = [*entries_in(batches), *packer.pending(), *(large.entry for large in oversized)]
+        where = [*entries_in(batches), *one_by_one(packer.pending()), *(large.entry for large in oversized)]
         assert items_of(where, terms.kind) == items_of(came, terms.kind)
     assert packer.pending() == []
     for batch in batches:
@@ -170,15 +171,17 @@ def test_a_record_that_may_not_be_split_stays_whole(terms, max_body_bytes, look_
     assert sorted(where, key=lambda each: each.line) == fed
 
 
-@settings(deadline=None)
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
 @given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
 def test_the_same_entries_give_the_same_batches(terms, max_body_bytes, look_ahead, pads, counts):
     """Batches and their ids depend on the entries and their order alone, not on how they are handed in."""
-    whole, pieces = (
+    fed = entries_of(terms.kind, pads)
+    whole, pieces, runs = (
         pack(Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead), given)
-        for given in ([entries_of(terms.kind, pads)], split(entries_of(terms.kind, pads), counts))
+        for given in ([fed], split(fed, counts), [in_runs(piece) for piece in split(fed, counts)])
     )
-    assert whole == pieces
+    assert whole == pieces == runs
     assert len({batch.id for batch in whole.batches}) == len(whole.batches)
 
 
@@ -197,15 +200,15 @@ def test_a_shrunk_packer_loses_nothing(terms, max_body_bytes, look_ahead, pads, 
     packer = Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
     batches, oversized, target = [], [], max_body_bytes
     for count, smaller in shrinks:
-        packed = packer.feed(rest[:count])
+        packed = packer.feed(in_runs(rest[:count]))
         rest = rest[count:]
         batches += packed.batches
         oversized += packed.oversized
-        waiting = items_of(packer.pending(), terms.kind)
-        back = packer.shrink(smaller)
+        waiting = items_of(one_by_one(packer.pending()), terms.kind)
+        back = list(one_by_one(packer.shrink(smaller)))
         target = min(target, smaller)
         assert packer.target_bytes == target
-        assert items_of([*packer.pending(), *back], terms.kind) == waiting
+        assert items_of([*one_by_one(packer.pending()), *back], terms.kind) == waiting
         rest = [*back, *rest]
     last = pack(packer, [rest])
     where = [*entries_in([*batches, *last.batches]), *(large.entry for large in [*oversized, *last.oversized])]

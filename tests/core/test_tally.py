@@ -2,7 +2,7 @@ from collections import Counter
 
 import msgspec
 import pytest
-from core.made import entry
+from core.made import entry, in_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,8 +64,8 @@ def test_a_block_counts_as_its_lines_do(lines):
     by_line, by_block = Tally(EVENTS), Tally(EVENTS)
     for judgement in lines:
         by_line.judged(judgement)
-    entries = [judgement for judgement in lines if isinstance(judgement, Entry)]
-    by_block.judged_all(entries, [judgement for judgement in lines if not isinstance(judgement, Entry)])
+    for found in in_runs(lines):
+        by_block.judged(found)
     assert by_block.figures(seconds=0) == by_line.figures(seconds=0)
 
 

@@ -1,8 +1,10 @@
 import pytest
+from core.made import in_runs
 from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.core.unsettled import Unsettled
+from masivo_stream.model.entries import Entries, one_by_one
 from masivo_stream.model.record import Entry
 
 
@@ -12,7 +14,7 @@ def entry(line):
 
 @given(st.data())
 def test_what_was_taken_up_and_not_let_go_is_there(data):
-    unsettled, model, batches = Unsettled(), {}, []
+    unsettled, model, batches = Unsettled(), [], []
     for _ in range(data.draw(st.integers(0, 12))):
         if batches and data.draw(st.booleans()):
             batch = batches.pop(data.draw(st.integers(0, len(batches) - 1)))
@@ -21,23 +23,24 @@ def test_what_was_taken_up_and_not_let_go_is_there(data):
                 gone = batch
             else:  # a part of it, the rest goes on as a batch of its own
                 cut = data.draw(st.integers(0, len(batch)))
-                gone, left = batch[:cut], batch[cut:]
+                gone, left = batch[:cut], Entries(batch[cut:])
                 unsettled.remove(list(gone))
                 batches.extend([left] if left else [])
             for each in gone:
-                del model[id(each)]
+                model.remove(each)
         else:
-            batch = tuple(entry(1) for _ in range(data.draw(st.integers(1, 4))))  # all of them equal
+            number = data.draw(st.integers(1, 4))
+            alike = [entry(1) for _ in range(number)]  # all of them equal
+            batch = Entries(data.draw(st.sampled_from([alike, in_runs(map(entry, range(1, number + 1)))])))
             unsettled.add(batch)
             batches.append(batch)
-            model |= {id(each): each for each in batch}
-        assert {id(each) for each in unsettled} == set(model)
-        assert len(list(unsettled)) == len(model)
+            model += batch
+        assert sorted(one_by_one(unsettled), key=repr) == sorted(model, key=repr)
         assert bool(unsettled) == bool(model)
 
 
 def test_what_is_not_there_cannot_be_let_go():
     unsettled = Unsettled()
-    unsettled.add((entry(1),))
+    unsettled.add(Entries([entry(1)]))
     with pytest.raises(KeyError):
         unsettled.remove([entry(1)])

@@ -5,6 +5,7 @@ from core.made import as_bytes, decoder, events
 from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.judge import MOST_LINES, Source, judge_sources
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import count_lines, one_by_one
 from masivo_stream.model.record import Blank, Entry
 
 
@@ -17,8 +18,8 @@ async def test_a_block_of_very_short_lines_is_taken_in_pieces(tmp_path):
     )
     async with aclosing(judged_blocks) as blocks:
         found = [judged async for judged in blocks]
-    judgements = [judgement for judged in found for judgement in judged.judgements]
-    assert max(len(judged.judgements) for judged in found) <= MOST_LINES
+    judgements = [judgement for judged in found for judgement in one_by_one(judged.found)]
+    assert max(count_lines(judged.found) for judged in found) <= MOST_LINES
     assert [judgement.line for judgement in judgements] == list(range(1, 5002))
     assert sum(isinstance(judgement, Blank) for judgement in judgements) == 3000
     assert [judgement.offset for judgement in judgements if isinstance(judgement, Entry)] == [3000]

@@ -5,13 +5,9 @@ from hypothesis import strategies as st
 
 from masivo_stream.flow.roster import Roster
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry, Rejected
+from masivo_stream.model.record import Rejected
 
 IDS = st.sampled_from([f"c{number}" for number in range(12)])
-
-
-def entry(customer):
-    return Entry(file="f", line=1, offset=0, length=2, body=b"{}", customer=customer, items=1, record_items=1)
 
 
 def letter(customer, reason=Reason.MISSING_FIELD):
@@ -26,7 +22,7 @@ def test_one_good_record_is_enough_to_arrive(fates, asked):
     roster = Roster(remember=100)
     for good, customer in fates:
         if good:
-            roster.send([entry(customer)])
+            roster.send([customer])
         else:
             roster.bury([letter(customer)])
     roster.close(complete=True)
@@ -46,8 +42,8 @@ def test_nobody_is_a_stranger_where_not_everybody_is_known():
     """An export read in part, or more customers than are remembered."""
     partly, many = Roster(remember=100), Roster(remember=1)
     partly.close(complete=False)
-    many.send([entry("c1"), entry("c2")])
-    many.send([entry("c3")])
+    many.send(["c1", "c2"])
+    many.send(["c3"])
     many.bury([letter("c4")])
     many.close(complete=True)
     assert not partly.is_stranger("c1")

@@ -17,6 +17,7 @@ from masivo_stream.edges.source import find_inputs
 from masivo_stream.edges.workers.arena import Arena
 from masivo_stream.flow.judge import Source, judge_sources
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import one_by_one
 from masivo_stream.model.errors import InputError, WorkerError
 from masivo_stream.model.record import Place
 
@@ -76,7 +77,7 @@ async def judge(sources: list[Source], kind: Kind, workers: int) -> tuple[list[o
     try:
         async with aclosing(judged_blocks) as blocks:
             async for judged in blocks:
-                judgements.extend(judged.judgements)
+                judgements.extend(one_by_one(judged.found))
                 places.append((judged.place, judged.bytes_read, judged.crc))
     except InputError as error:
         failure = str(error)
