@@ -284,4 +284,31 @@ DOUBT = (
     ),
 )
 
-MUTATIONS = (*ORDER, *CHECKPOINT, *DOUBT)
+RUNS = (
+    Mutation(
+        "a customer who stands in a batch already joins it in a run",
+        "core/fill.py",
+        "    if len(set(customers)) == len(customers) and standing.keys().isdisjoint(customers):\n",
+        "    if len(set(customers)) == len(customers):\n",
+        "One customer's records that differ stand twice in a body, and nobody can say which one counts.",
+        ("core/test_fill.py::test_the_same_entries_give_the_same_batches",),
+    ),
+    Mutation(
+        "an odd line shifts the columns",
+        "model/entries.py",
+        "        start, taken = index + 1, taken + lines\n",
+        "        start, taken = index + 1, taken + lines + 1\n",
+        "Events are noted and held back under the id of another customer.",
+        ("model/test_entries.py::test_what_is_odd_stands_between_runs",),
+    ),
+    Mutation(
+        "an odd line of a worker's shifts the columns",
+        "core/verdicts.py",
+        "self._plain + len(run.bodies) - len(verdicts)\n",
+        "self._plain + len(run.bodies)\n",
+        "Events are noted and held back under the id of another customer.",
+        ("core/test_verdicts.py::test_deputies_judge_as_a_decoder_alone",),
+    ),
+)
+
+MUTATIONS = (*RUNS, *ORDER, *CHECKPOINT, *DOUBT)

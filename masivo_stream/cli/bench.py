@@ -59,7 +59,7 @@ def bench(
     uploaders
         Requests in flight to compare. Default: 1 4 16.
     workers
-        Processes that judge lines to compare, such as 1 2. Default: 1. Exports below 16 MiB start none.
+        Processes to compare, such as 1 2: all but one judge lines. Default: 1. Exports below 16 MiB start no more.
     target
         URL of a server of your own to send to instead. Never the vendor's.
     api_key_file

@@ -72,7 +72,7 @@ class Judging:
     max_body_bytes: int | None = None
     "Largest request body."
     workers: int | None = None
-    "Processes that judge lines. Default: one for a migration, as many as cores for validate and plan."
+    "Processes that work, all but one of them judging lines. Default: 1 under a limit, without one as many as cores."
 
 
 @Parameter(name="*")

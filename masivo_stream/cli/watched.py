@@ -1,5 +1,6 @@
 """Do the work of a run while it can be watched: in its log, as progress on a terminal, and by its monitor."""
 
+import gc
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -31,6 +32,9 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
         from masivo_stream.monitor.address import parse_address
 
         work = partial(_beside_monitor, parse_address(text), work, sketch, quiet)
+    # What was imported stays to the end: the collector need not walk through it again and again (Python docs,
+    # `gc.freeze`). At full speed that is a tenth of the time.
+    gc.freeze()
     with watching(settings.log, quiet=quiet, sketch=sketch) as observer:
         return anyio.run(work, observer)
 

@@ -202,7 +202,12 @@ def ends_line(source: Input, offset: int) -> bool:
 
 def is_plain_file(source: Input) -> bool:
     """Tell whether an export's bytes stand on a disk as they are, so that it can be entered anywhere."""
-    return not is_compressed(source) and source.path != STDIN and Path(source.path).is_file()
+    return not is_compressed(source) and is_file(source)
+
+
+def is_file(source: Input) -> bool:
+    """Tell whether an export stands on a disk: what comes from a pipe has no size that could be known."""
+    return source.path != STDIN and Path(source.path).is_file()
 
 
 def is_compressed(source: Input) -> bool:

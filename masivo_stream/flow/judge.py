@@ -15,7 +15,7 @@ from masivo_stream.core.lines import LineSplitter, lines_of, portions
 from masivo_stream.core.prefix import Prefix
 from masivo_stream.core.reject import reject_line
 from masivo_stream.core.verdicts import Reader, ask
-from masivo_stream.edges.source import Input, Truncated, is_plain_file, read_blocks
+from masivo_stream.edges.source import Input, Truncated, is_file, is_plain_file, read_blocks
 from masivo_stream.edges.workers.crew import Answer, Crew, open_crew
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Found
@@ -128,7 +128,12 @@ class Alone:
             return [_torn(line, source.name) for line in lines_of(cut.pieces)]
         if source.letters:
             return judge_letters(self._decoder, cut.pieces, source.name, source.number)
-        return self._decoder.judge_all(cut.pieces, source.name, source.number)
+        found: list[Found] = []
+        for portion in portions(cut.pieces, MOST_LINES):
+            if found:
+                await anyio.lowlevel.checkpoint()
+            found += self._decoder.judge_all(portion, source.name, source.number)
+        return found
 
 
 class Together:
@@ -136,15 +141,15 @@ class Together:
 
     most_lines = _MOST_LINES_TOGETHER
 
-    def __init__(self, decoder: Decoder, crew: Crew, ahead: int) -> None:
-        """Judge as `decoder` does; the crew can be asked about one block more than `ahead`."""
-        self.ahead = ahead
-        self._decoder, self._crew = decoder, crew
+    def __init__(self, decoder: Decoder, crew: Crew, most_asked: int) -> None:
+        """Judge as `decoder` does; the crew is asked about so many blocks at once at most."""
+        self.ahead = most_asked
+        self._decoder, self._crew, self._most_asked = decoder, crew, most_asked
         self._reader, self._alone = Reader(decoder), Alone(decoder)
 
     def begin(self, cut: Cut) -> Answer | None:
-        """Ask a worker."""
-        if cut.torn or cut.source.letters:
+        """Ask a worker, unless all have enough to do: then lend a hand, when it is the block's turn."""
+        if cut.torn or cut.source.letters or self._crew.waiting >= self._most_asked:
             return None
         question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
         return None if question is None else self._crew.ask(question)
@@ -183,7 +188,8 @@ async def judge_sources(
 ) -> AsyncGenerator[Judged, None]:
     """Yield what becomes of each line of the sources, a block at a time, in order.
 
-    With several `workers`, where there is so much to read that it is worth starting them, they judge while we read on.
+    With more than one of `workers`, where there is so much to read that it is worth starting them, all of them but
+    this process judge while it reads on.
     A compressed file that ends in the middle gives its complete lines; the torn one is rejected.
 
     Raises:
@@ -193,10 +199,10 @@ async def judge_sources(
     async with AsyncExitStack() as stack:
         bench: Bench = Alone(decoder)
         if workers > 1 and _much(sources, worth_workers):
-            ahead = _BLOCKS_A_WORKER * workers
+            at_once = _BLOCKS_A_WORKER * (workers - 1)
             # A line that began in the block before may be longer than a block: rarely.
-            crew = open_crew(workers, decoder.rules, at_once=ahead + 1, usual_bytes=2 * block_bytes)
-            bench = Together(decoder, await stack.enter_async_context(crew), ahead)
+            crew = open_crew(workers - 1, decoder.rules, at_once=at_once, usual_bytes=2 * block_bytes)
+            bench = Together(decoder, await stack.enter_async_context(crew), at_once)
         cuts = await stack.enter_async_context(
             aclosing(_cut_sources(sources, block_bytes, max_line_bytes, bench.most_lines))
         )
@@ -206,8 +212,8 @@ async def judge_sources(
 
 def _much(sources: Iterable[Source], worth: int) -> bool:
     """Tell whether there is much to judge; what comes from a pipe may be."""
-    sizes = [source.input.size for source in sources if not source.letters]
-    return sum(sizes) >= worth or 0 in sizes
+    inputs = [source.input for source in sources if not source.letters]
+    return sum(found.size for found in inputs) >= worth or not all(found.size or is_file(found) for found in inputs)
 
 
 async def _judge_in_order(cuts: AsyncGenerator[Cut, None], bench: Bench) -> AsyncGenerator[Judged, None]:

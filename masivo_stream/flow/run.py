@@ -12,6 +12,7 @@ from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.statedir import StateDir
+from masivo_stream.edges.workers.crew import cores
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.burial import Burial
@@ -200,7 +201,7 @@ class Run:
             hand_off=self._settings.upload.hand_off,
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
-            workers=self._settings.upload.workers or 1,
+            workers=upload.workers or (1 if self._gates.limited else cores()),
             extent=Extent(self._sources[kind]),
         )
 

@@ -55,8 +55,8 @@ class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hand_off: Count = 2
     """Batches that wait between packing and sending; back-pressure beyond."""
     workers: Annotated[int, Meta(ge=0, le=64)] = 0
-    """Processes that judge lines, if there are several; 0: as many as there is use for. That is one, this one, where
-    requests are waited for, and as many as there are cores where nothing is sent."""
+    """Processes that work: this one, and others that judge lines for it; 0: as many as there is use for. That is one
+    where a limit paces requests, else as many as there are cores."""
     look_ahead: Annotated[int, Meta(ge=1, le=4096)] = 16
     """Batches' worth of transactions held back to find combinations that fill a request exactly; bounds memory.
 

@@ -66,7 +66,7 @@ def _explain(found: Bench) -> Iterator[str]:
         f"{found.target or 'a null sink on this machine'}."
     )
     if any("workers" in result.settings for result in found.results):
-        yield "workers: processes that judge lines; an export of less than 16 MiB is not worth starting them."
+        yield "workers: processes, all but one judge lines; an export of less than 16 MiB is not worth starting them."
     busiest = max((result.sink_busy for result in found.results), default=0.0)
     if busiest > MOST_BUSY:
         yield f"The sink was at work for {busiest:.0%} of the time: it may be the sink that was measured."

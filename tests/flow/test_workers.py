@@ -140,7 +140,7 @@ async def test_a_lost_worker_ends_it(tmp_path):
         decoder(Kind.EVENTS),
         block_bytes=BLOCK,
         max_line_bytes=CAP,
-        workers=2,
+        workers=3,
         worth_workers=0,
     )
     async with aclosing(judged_blocks) as blocks:

@@ -98,6 +98,10 @@ class _Link(asyncio.Protocol):
             self._arena.clear(spot)
         answer.give(content)
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     def instruct(self, orders: Orders) -> None:
         if self._transport is not None:
             frame = msgspec.msgpack.encode(orders)
@@ -125,6 +129,11 @@ class Crew:
         """Ask over `links`."""
         self._links = links
         self._asked = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many questions are not answered yet."""
+        return sum(link.waiting for link in self._links)
 
     def ask(self, question: bytes) -> Answer:
         """Put a question to the worker whose turn it is; it answers in the order it was asked."""
