@@ -14,7 +14,7 @@ BODIES = {
     kind: [
         *(body for row_kind, body, _ in ROWS if row_kind is kind and b"\n" not in body),
         as_bytes(valid(kind)),
-        as_bytes(valid(kind) | {"id": "other", "email": "other"}),
+        *(as_bytes(valid(kind) | {"id": who, "email": who}) for who in ("other", "another", "yet another")),
         b"x" * (CAP + 1),
     ]
     for kind in Kind
@@ -55,3 +55,15 @@ def test_an_empty_line_is_a_line():
     question = ask(pieces, max_line_bytes=CAP)
     assert question == b""
     assert Reader(own).read(Deputy(own.rules).answer(question), pieces, "f", 0) == own.judge_all(pieces, "f")
+
+
+def test_an_odd_line_before_others_moves_nothing():
+    """The rest of a line from the block before, faulty: those after it keep their own customers."""
+    own = decoder(Kind.EVENTS)
+    splitter = LineSplitter(max_line_bytes=CAP)
+    assert splitter.cut(b"{") == []
+    pieces = splitter.cut(b"\n" + b"".join(as_bytes(valid(Kind.EVENTS) | {"id": who}) + b"\n" for who in "abc"))
+    question = ask(pieces, max_line_bytes=CAP)
+    found = list(one_by_one(Reader(own).read(Deputy(own.rules).answer(question), pieces, "f", 0)))
+    assert found == list(one_by_one(own.judge_all(pieces, "f")))
+    assert [each.customer for each in found] == [None, "a", "b", "c"]
