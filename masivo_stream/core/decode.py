@@ -158,15 +158,21 @@ class Decoder:
                 record = decode(body)
                 plain = ascii_only or body.isascii() or bool(body.decode())
             except (ValueError, RecursionError):
-                odd[index] = self._judge_slowly(run.line(index), file, typed=False)
+                fate = self._judge_slowly(run.line(index), file, typed=False)
             else:
                 if not plain or (careful and (self._reject_unknown or is_lenient(body))):
-                    odd[index] = self._judge_slowly(run.line(index), file, typed=True)
+                    fate = self._judge_slowly(run.line(index), file, typed=True)
                 elif isinstance(count := look(record), int):
                     customers.append(record.id)
                     items.append(count)
+                    continue
                 else:
-                    odd[index] = self._finish(run.line(index), file, count)
+                    fate = self._finish(run.line(index), file, count)
+            if isinstance(fate, Entry) and fate.indexes is None:
+                customers.append(fate.customer)
+                items.append(fate.items)
+            else:
+                odd[index] = fate
         return lay_out(run, odd, customers, items, file=file, source=self._source)
 
     def _look_over(self, text: bytes) -> tuple[bool, bool]:
@@ -386,12 +392,3 @@ def _deeper(work: Callable[[], None], calls: int = _HEADROOM) -> None:
         work()
     else:
         _deeper(work, calls - 1)
-
-
-class _Named(Struct, gc=False):
-    id: str
-
-
-def customer_of(body: bytes) -> str:
-    """Return the customer's id of a record that was judged valid before."""
-    return msgspec.json.decode(body, type=_Named).id

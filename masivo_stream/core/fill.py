@@ -10,10 +10,10 @@ entry is held back for the next batch. So only a record that differs on each lin
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
-from itertools import accumulate
+from collections.abc import Iterator
 
 from masivo_stream.core.look_ahead import MOST_BODIES
+from masivo_stream.core.sums import Sums
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.entries import EntryRun, Packable
@@ -28,8 +28,8 @@ class _Open:
 
     def __init__(self) -> None:
         self.parts: list[Packable] = []
-        self.standing: dict[str, Packable] = {}
-        """By customer, where the first entry of each is."""
+        self.standing: dict[str, bytes] = {}
+        """By customer, the body of the first entry of each; not where entries do not join."""
         self.heads: dict[str, bytes] = {}
         """The rest of the record of those customers that came again."""
         self.low: Place | None = None
@@ -42,24 +42,22 @@ class _Open:
         self.items += entry.items
         self.records += 1
         self.parts.append(entry)
-        self.standing.setdefault(entry.customer, entry)
+        self.standing.setdefault(entry.customer, entry.body)
         if self.low is None or entry.line < self.low.line or entry.source < self.low.source:
             self.low = min(self.low or entry.place, entry.place)
 
-    def add_lines(self, lines: EntryRun, *, items: int, size: int) -> None:
-        """Take lines of customers that do not stand here, none lower than what does; what it comes to is given."""
-        self.items, self.size = items, size
-        self.records += len(lines)
-        self.parts.append(lines)
-        self.standing.update(dict.fromkeys(lines.customers, lines))
+    def add_lines(self, sums: Sums, start: int, end: int) -> None:
+        """Take lines of a run from index `start` up to `end`, none of them lower than what stands here."""
+        self.size += sums.bytes[end] - sums.bytes[start]
+        self.items += sums.items[end] - sums.items[start]
+        self.records += end - start
+        self.parts.append(sums.run.part(start, end))
 
     def head(self, customer: str, item_field: str) -> bytes:
         """Return the rest of the record of a customer who stands here."""
         head = self.heads.get(customer)
         if head is None:
-            part = self.standing[customer]
-            body = part.bodies[part.customers.index(customer)] if isinstance(part, EntryRun) else part.body
-            head = self.heads[customer] = slice_record(body, item_field).head
+            head = self.heads[customer] = slice_record(self.standing[customer], item_field).head
         return head
 
 
@@ -114,29 +112,40 @@ class Filler:
         if self._held.items:
             self._place_held(batches, seen)
 
-    def take(self, lines: EntryRun, start: int) -> int:
+    def take(self, sums: Sums, start: int) -> int:
         """Take lines from index `start` on while there is nothing to decide: each goes in as it stands and leaves room.
 
         It does what `feed` would do with them, and so it goes for almost all lines.
 
         Returns:
-            The index of the first one that is not taken (`feed` it), the number of lines when all are.
+            The index of the first one that is not taken; where that is `start`, `feed` it.
         """
-        batch = self._open
-        if batch.low is None or (lines.source, lines.line + start) < (batch.low.source, batch.low.line):
+        batch, run = self._open, sums.run
+        if batch.low is None or self._held.items or (run.source, run.line + start) < (batch.low.source, batch.low.line):
             return start
-        stop = start + self._contract.max_records - batch.records - 1
-        if stop <= start or self._held.items:
+        if self._field is not None and run.customers[start] in batch.standing:
             return start
-        items = list(accumulate(lines.items[start:stop], initial=batch.items))
-        sizes = list(accumulate([len(body) + 1 for body in lines.bodies[start:stop]], initial=batch.size))
-        fitting = min(bisect_left(items, self._contract.max_items), bisect_right(sizes, self._target_bytes)) - 1
-        if fitting <= 0:
+        fewer_items = self._contract.max_items - batch.items + sums.items[start]
+        most_bytes = self._target_bytes - batch.size + sums.bytes[start]
+        most = min(
+            bisect_left(sums.items, fewer_items, start) - 1,
+            bisect_right(sums.bytes, most_bytes, start) - 1,
+            start + self._contract.max_records - batch.records - 1,
+        )
+        end = most if self._field is None else self._count_new(run, start, most)
+        if end <= start:
             return start
-        taken = _count_new(lines.customers[start : start + fitting], batch.standing)
-        if taken:
-            batch.add_lines(lines.part(start, start + taken), items=items[taken], size=sizes[taken])
-        return start + taken
+        batch.add_lines(sums, start, end)
+        return end
+
+    def _count_new(self, run: EntryRun, start: int, most: int) -> int:
+        """Return the index of the first line, up to `most`, whose customer stands already; those before stand then."""
+        standing, customers, bodies = self._open.standing, run.customers, run.bodies
+        for index in range(start, most):
+            if customers[index] in standing:
+                return index
+            standing[customers[index]] = bodies[index]
+        return most
 
     def flush(self) -> list[Batch]:
         """Close the open batch, and those that what is held back still takes."""
@@ -251,15 +260,3 @@ class Filler:
         if self._open.parts:
             batches.append(make_batch(self._contract.kind, self._open.parts))
             self._open = _Open()
-
-
-def _count_new(customers: list[str], standing: Mapping[str, object]) -> int:
-    """Return how many customers come, one after the other, before one that stands already or comes again."""
-    if len(set(customers)) == len(customers) and standing.keys().isdisjoint(customers):
-        return len(customers)
-    met: set[str] = set()
-    for count, customer in enumerate(customers):
-        if customer in standing or customer in met:
-            return count
-        met.add(customer)
-    return len(customers)

@@ -20,7 +20,6 @@ from collections import deque
 from masivo_stream.core.subset_sum import fill_room
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
-from masivo_stream.model.entries import EntryRun
 from masivo_stream.model.record import Entry, Place
 
 PATIENCE = 4
@@ -111,10 +110,6 @@ class LookAhead:
         self._bytes += len(entry.body) + 1
         while self._over():
             batches.append(self._compose())
-
-    def take(self, _lines: EntryRun, start: int) -> int:
-        """Return the index of the first line that is not taken: there is something to decide about each (`feed` it)."""
-        return start
 
     def flush(self) -> list[Batch]:
         """Compose batches until nothing waits."""

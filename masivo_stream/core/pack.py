@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from masivo_stream.core.fill import Filler
 from masivo_stream.core.look_ahead import LookAhead
+from masivo_stream.core.sums import Sums
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.entries import EntryRun, Packable
@@ -51,11 +52,11 @@ class Packer:
         self._contract = contract
         self._most_bytes = max_body_bytes
         self._target_bytes = max_body_bytes
-        self._waiting = (
-            Filler(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
-            if contract.splittable or contract.item_field is None
-            else LookAhead(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
-        )
+        self._waiting: Filler | LookAhead
+        if contract.splittable or contract.item_field is None:
+            self._waiting = Filler(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
+        else:
+            self._waiting = LookAhead(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
 
     @property
     def target_bytes(self) -> int:
@@ -84,17 +85,24 @@ class Packer:
         """Take entries; return the batches that are complete now, and entries too large for any request."""
         packed = Packed([], [])
         for each in entries:
-            if isinstance(each, EntryRun):
-                self._take(each, packed)
-            else:
+            if not isinstance(each, EntryRun):
                 self._feed(each, packed)
+            elif isinstance(self._waiting, Filler):
+                self._fill(self._waiting, each, packed)
+            else:
+                for entry in each:  # there is something to decide about each
+                    self._feed(entry, packed)
         return packed
 
-    def _take(self, lines: EntryRun, packed: Packed) -> None:
-        index = 0
-        while (index := self._waiting.take(lines, index)) < len(lines):
-            self._feed(lines.entry(index), packed)
-            index += 1
+    def _fill(self, filler: Filler, run: EntryRun, packed: Packed) -> None:
+        """Feed a run, but for the lines that go in without a question."""
+        sums, index = Sums(run), 0
+        while index < len(run):
+            taken = filler.take(sums, index)
+            if taken == index:
+                self._feed(run.entry(index), packed)
+                taken += 1
+            index = taken
 
     def _feed(self, entry: Entry, packed: Packed) -> None:
         if ENVELOPE_BYTES + len(entry.body) > self._target_bytes or entry.items > self._contract.max_items:

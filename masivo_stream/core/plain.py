@@ -1,11 +1,11 @@
-"""A record without a type: decoded as plain values, and what its own marks say."""
+"""A record without its schema: decoded as plain values, what its own marks say, and whose it is."""
 
 import json
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 _SYNTAX = msgspec.json.Decoder(Raw)
 
@@ -41,3 +41,12 @@ def reversed_indexes(events: Iterable[object]) -> tuple[int, ...]:
 
 def _is_reversed(event: dict[str, Any]) -> bool:
     return event.get("reversed_at") is not None or event.get("status") == "REVERSED"
+
+
+class _Named(Struct, gc=False):
+    id: str
+
+
+def customer_of(body: bytes) -> str:
+    """Return the customer's id of a record that was judged valid before."""
+    return msgspec.json.decode(body, type=_Named).id

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from masivo_stream.core.decode import customer_of
 from masivo_stream.core.letters import read_retry
+from masivo_stream.core.plain import customer_of
 from masivo_stream.core.tally import Tally
 from masivo_stream.edges.identity import changed, check_identity, decode_identity, encode_identity, take_identity
 from masivo_stream.edges.journal import Journal, JournalReader

@@ -87,7 +87,7 @@ def lay_out(
     for index in (*sorted(odd), len(run.bodies)):
         lines = index - start
         if lines:
-            yield EntryRun(
+            found = EntryRun(
                 file=file,
                 source=source,
                 line=run.number + start,
@@ -96,6 +96,7 @@ def lay_out(
                 customers=customers[taken : taken + lines],
                 items=items[taken : taken + lines],
             )
+            yield found if lines > 1 else found.entry(0)
         if index in odd:
             yield odd[index]
         start, taken = index + 1, taken + lines

@@ -91,7 +91,7 @@ def in_runs(found: Iterable[Judgement]) -> list[Found]:
     numbered = enumerate(found)
     for key, group in groupby(numbered, key=lambda each: _run(*each)):
         judgements = [judgement for _, judgement in group]
-        if key is None:
+        if key is None or len(judgements) == 1:
             runs.extend(judgements)
         else:
             runs.append(_join([each for each in judgements if isinstance(each, Entry)]))

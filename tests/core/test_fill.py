@@ -148,3 +148,26 @@ def test_a_shrunk_filler_hands_back_what_it_held():
     back = packer.shrink(60)
     assert sorted(each.line for each in back) == [1, 2, 3]
     assert packer.pending() == []
+
+
+class Counted(list):
+    """Counts how many of its elements were asked for."""
+
+    asked = 0
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        self.asked += len(found) if isinstance(index, slice) else 1
+        return found
+
+
+@pytest.mark.parametrize("apart", [1, 2, 3, 100])
+def test_a_line_is_looked_at_a_few_times_whoever_comes_again(apart):
+    """Customers with two lines each, next to each other or not: the work grows as the lines do, not as their square."""
+    fed = [made(line, f"c{line // (2 * apart)}.{line % apart}") for line in range(2000)]
+    (run,) = in_runs(fed)
+    columns = {name: Counted(getattr(run, name)) for name in ("bodies", "customers", "items")}
+    packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=ROOMY, look_ahead=1)
+    batches = pack(packer, [msgspec.structs.replace(run, **columns)])
+    assert sum(batch.items for batch in batches) == len(fed)
+    assert max(column.asked for column in columns.values()) < 5 * len(fed)
