@@ -29,20 +29,23 @@ class _Open:
     def __init__(self) -> None:
         self.parts: list[Packable] = []
         self.standing: dict[str, bytes] = {}
-        """By customer, the body of the first entry of each; not where entries do not join."""
+        """By customer, the body of the first entry of each; of lines only where entries may join."""
         self.heads: dict[str, bytes] = {}
         """The rest of the record of those customers that came again."""
         self.low: Place | None = None
-        self.items = self.records = 0
+        self.items = 0
+        self.records = 0
+        """Places in the body: entries that join take one together."""
         self.size = ENVELOPE_BYTES
 
     def add(self, entry: Entry, size: int) -> None:
         """Take an entry that lengthens the body by `size`."""
         self.size += size
         self.items += entry.items
-        self.records += 1
         self.parts.append(entry)
-        self.standing.setdefault(entry.customer, entry.body)
+        if entry.customer not in self.standing:
+            self.records += 1
+            self.standing[entry.customer] = entry.body
         if self.low is None or entry.line < self.low.line or entry.source < self.low.source:
             self.low = min(self.low or entry.place, entry.place)
 
@@ -252,8 +255,7 @@ class Filler:
     def _add(self, entry: Entry, size: int, batches: list[Batch]) -> None:
         batch = self._open
         batch.add(entry, size)
-        records = batch.records if self._field is None else len(batch.standing)
-        if batch.items >= self._contract.max_items or records >= self._contract.max_records:
+        if batch.items >= self._contract.max_items or batch.records >= self._contract.max_records:
             self._close(batches)
 
     def _close(self, batches: list[Batch]) -> None:

@@ -33,6 +33,7 @@ class Run(Struct, frozen=True, gc=False):
     """The number of the first one."""
     bodies: list[bytes]
     offsets: list[int]
+    """Where each begins; made up where one process judges for another that knows them."""
     text: bytes
 
     @property
