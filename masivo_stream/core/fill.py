@@ -24,18 +24,20 @@ from masivo_stream.model.slicing import Sliced, part_of, slice_record
 class _Open:
     """The batch that takes entries."""
 
-    __slots__ = ("heads", "items", "low", "parts", "records", "size", "standing")
+    __slots__ = ("heads", "items", "joining", "low", "parts", "records", "size", "standing")
 
-    def __init__(self) -> None:
+    def __init__(self, *, joining: bool) -> None:
+        self.joining = joining
+        """Whether entries of one customer take one place together."""
         self.parts: list[Packable] = []
         self.standing: dict[str, bytes] = {}
-        """By customer, the body of the first entry of each; of lines only where entries may join."""
+        """By customer, the body of the first entry of each; empty where entries do not join."""
         self.heads: dict[str, bytes] = {}
         """The rest of the record of those customers that came again."""
         self.low: Place | None = None
         self.items = 0
         self.records = 0
-        """Places in the body: entries that join take one together."""
+        """Places in the body."""
         self.size = ENVELOPE_BYTES
 
     def add(self, entry: Entry, size: int) -> None:
@@ -45,7 +47,8 @@ class _Open:
         self.parts.append(entry)
         if entry.customer not in self.standing:
             self.records += 1
-            self.standing[entry.customer] = entry.body
+            if self.joining:
+                self.standing[entry.customer] = entry.body
         if self.low is None or entry.line < self.low.line or entry.source < self.low.source:
             self.low = min(self.low or entry.place, entry.place)
 
@@ -105,7 +108,7 @@ class Filler:
         self._most_held_items = look_ahead * contract.max_items
         self._most_held_bodies = min(look_ahead, MOST_BODIES)
         self._field = contract.item_field if contract.splittable else None
-        self._open = _Open()
+        self._open = _Open(joining=self._field is not None)
         self._held = _Held()
 
     def feed(self, entry: Entry, batches: list[Batch]) -> None:
@@ -126,7 +129,7 @@ class Filler:
         batch, run = self._open, sums.run
         if batch.low is None or self._held.items or (run.source, run.line + start) < (batch.low.source, batch.low.line):
             return start
-        if self._field is not None and run.customers[start] in batch.standing:
+        if run.customers[start] in batch.standing:
             return start
         fewer_items = self._contract.max_items - batch.items + sums.items[start]
         most_bytes = self._target_bytes - batch.size + sums.bytes[start]
@@ -135,7 +138,7 @@ class Filler:
             bisect_right(sums.bytes, most_bytes, start) - 1,
             start + self._contract.max_records - batch.records - 1,
         )
-        end = most if self._field is None else self._count_new(run, start, most)
+        end = self._count_new(run, start, most) if batch.joining else most
         if end <= start:
             return start
         batch.add_lines(sums, start, end)
@@ -164,7 +167,7 @@ class Filler:
         if self._open.size <= target_bytes:
             return []
         back = self.pending()
-        self._open, self._held = _Open(), _Held()
+        self._open, self._held = _Open(joining=self._field is not None), _Held()
         return back
 
     def pending(self) -> list[Packable]:
@@ -199,7 +202,7 @@ class Filler:
     # The open batch.
 
     def _place(self, entry: Entry, batches: list[Batch]) -> None:
-        joins = self._field is not None and entry.customer in self._open.standing
+        joins = entry.customer in self._open.standing
         if not joins and self._fits(entry):
             self._add(entry, len(entry.body) + bool(self._open.parts), batches)
         elif self._field is None:
@@ -261,4 +264,4 @@ class Filler:
     def _close(self, batches: list[Batch]) -> None:
         if self._open.parts:
             batches.append(make_batch(self._contract.kind, self._open.parts))
-            self._open = _Open()
+            self._open = _Open(joining=self._field is not None)

@@ -284,3 +284,12 @@ def test_a_record_that_is_not_split_keeps_its_spaces(spare):
     packer = Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=most, look_ahead=1)
     batches = [*packer.feed([first, second]).batches, *packer.flush()]
     assert [found.body for batch in batches for found in batch.entries] == [first.body, second.body]
+
+
+@pytest.mark.parametrize("hand_in", [list, in_runs])
+def test_customers_who_come_again_take_a_place_each(hand_in):
+    """Beyond what is remembered a repeat is not known; it still counts against the limit of records."""
+    terms = contract(Kind.CUSTOMERS, max_records=2, max_items=9)
+    again = [msgspec.structs.replace(entry(line=line), customer="c") for line in range(1, 6)]
+    packed = pack(Packer(terms, max_body_bytes=ROOMY, look_ahead=1), [hand_in(again)])
+    assert [len(batch.entries) for batch in packed.batches] == [2, 2, 1]
