@@ -58,6 +58,7 @@ def scripts() -> list[Contender]:
         "aiofiles_pydantic": "pydantic",
         "aiohttp_orjson": "orjson",
         "requests_json": "requests",
+        "bare": "msgspec",
     }
     return [_script(name, module) for name, module in needs.items()]
 

@@ -35,7 +35,7 @@ def alive(pid):
 def start(served, export, state, *arguments):
     return subprocess.Popen(
         [COMMAND, "migrate", "--customers", export, "--base-url", served.url, "--state-dir", state, "--json",
-         "--workers", "2", *arguments],
+         "--workers", "3", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(MASIVO_API_KEY=served.key),
     )  # fmt: skip
 
