@@ -27,6 +27,11 @@ CACHE = Path(tempfile.gettempdir()) / "masivo-bench"
 MEGA = 1e6
 KIBI = 1024
 SINK = (sys.executable, "-m", "masivo_stream.bench.sink")
+PAYMENT = b'"payment_method":'
+METADATA = (
+    b'"metadata":{"cashier":"c-0123","terminal":"t-07","ticket":{"series":"B","number":48213,"printed":true},'
+    b'"promotions":["two-for-one","mondays"],"origin":"pos","app_version":"4.12.0","rounding":0.04,"note":null},'
+)
 ENDED_IN_ORDER = (0, 3)  # 3: complete, with dead letters
 
 
@@ -154,6 +159,18 @@ def export(records: int, *, kind: str = "events", seed: int = 1, cache: Path = C
         partial = path.with_suffix(".partial")
         what = [command(), "generate", kind, "--records", str(records), "--seed", str(seed), "-o", str(partial)]
         subprocess.run(what, check=True, stderr=subprocess.DEVNULL)
+        partial.rename(path)
+    return path
+
+
+def with_metadata(export: Path) -> Path:
+    """Return an export of events whose orders tell what a till adds to them, 200 bytes each; made once and kept."""
+    path = export.with_name(f"{export.stem}-metadata.ndjson")
+    if not path.exists():
+        partial = path.with_suffix(".partial")
+        with export.open("rb") as lines, partial.open("wb") as made:
+            for line in lines:
+                made.write(line.replace(PAYMENT, METADATA + PAYMENT))
         partial.rename(path)
     return path
 

@@ -1,8 +1,9 @@
 """How fast an events export goes out: ours beside what people would use otherwise.
 
-    python bench/throughput.py [--records 200000] [--rounds 5] [--ours="--uploaders 4"] [--short]
+    python bench/throughput.py [--records 200000] [--rounds 5] [--ours="--uploaders 4"] [--metadata] [--short]
 
-Data: `masivo-stream generate events --records N --seed 1`, made once, kept in --cache. A null sink on loopback, one
+Data: `masivo-stream generate events --records N --seed 1`, made once, kept in --cache; with `--metadata` each order has
+200 bytes more of what the schema leaves free. A null sink on loopback, one
 per run, answers at once. Runs are interleaved (A B C, A B C, …), since a shared machine changes its speed for
 seconds at a time: what means something is the ratio of two runs of one round. Wall and CPU are the whole process',
 its start included; CPU counts its children's, memory is its largest process'. A run that delivered less than the
@@ -35,6 +36,8 @@ def main() -> int:
     """Measure, print, judge."""
     flags = read_flags()
     export = measure.export(flags.records, cache=flags.cache)
+    if flags.metadata:
+        export = measure.with_metadata(export)
     events, size = measure.count_events(export), export.stat().st_size
     print(measure.machine())
     print(f"{flags.records:,} customers, {events:,} events, {size / measure.MEGA:.0f} MB; {flags.rounds} rounds\n")
@@ -53,6 +56,7 @@ def read_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Throughput, ours and others'.")
     parser.add_argument("--records", type=int, help="customers in the export")
     parser.add_argument("--rounds", type=int, help="runs of each")
+    parser.add_argument("--metadata", action="store_true", help="of events with metadata, half as long again")
     parser.add_argument("--ours", action="append", default=[], metavar="FLAGS", help="run ours with these flags too")
     parser.add_argument(
         "--only", action="append", metavar="NAME", help="others than these are left out (part of a name)"
