@@ -291,7 +291,7 @@ RUNS = (
         "            if customers[index] in standing:\n",
         "            if False:\n",
         "One customer's records that differ stand twice in a body, and nobody can say which one counts.",
-        ("core/test_fill.py::test_the_same_entries_give_the_same_batches",),
+        ("core/test_fill.py::test_a_run_ends_where_a_customer_comes_again[in_runs]",),
     ),
     Mutation(
         "an odd line shifts the columns",

@@ -113,6 +113,17 @@ def test_a_second_frame_waits_for_the_next_batch():
     assert [stands(batch) for batch in batches] == [[("a", 1), ("b", None), ("c", None)], [("a", 2), ("d", None)]]
 
 
+@pytest.mark.parametrize("hand_in", [list, in_runs])
+def test_a_run_ends_where_a_customer_comes_again(hand_in):
+    """Line by line or as a run: the second record of one customer, which differs, waits for the next batch."""
+    fed = [made(1, "a"), made(2, "b", 1), made(3, "c"), made(4, "b", 2), made(5, "d")]
+    batches = pack(Packer(terms(9, 4), max_body_bytes=ROOMY, look_ahead=1), hand_in(fed))
+    assert [stands(batch) for batch in batches] == [
+        [("a", None), ("b", 1), ("c", None), ("d", None)],
+        [("b", 2)],
+    ]
+
+
 def test_too_much_held_back_closes_the_batch():
     """At most `look_ahead` batches' worth waits for the open one to fill up."""
     packer = Packer(terms(9, 4), max_body_bytes=ROOMY, look_ahead=1)
