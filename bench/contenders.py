@@ -1,7 +1,8 @@
 """Who is measured, how each is started, and what it needs.
 
-The anchors are what people would use otherwise (`anchors/`, each a small program of its own), and two that look into
-nothing: they say how much the machine has to give. What cannot be had here is skipped, with a line that says so.
+The anchors are what people would use otherwise (`anchors/`, each a small program of its own), the bare bones of our
+design, and some that look into nothing: they say how much the machine has to give. What cannot be had here is skipped,
+with a line that says so.
 """
 
 import importlib.util

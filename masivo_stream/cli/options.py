@@ -72,7 +72,7 @@ class Judging:
     max_body_bytes: int | None = None
     "Largest request body."
     workers: int | None = None
-    "Processes that work, all but one of them judging lines. Default: 1 under a limit, without one as many as cores."
+    "Processes that share the work. Default: one where a limit paces requests, else as many as there are cores."
 
 
 @Parameter(name="*")

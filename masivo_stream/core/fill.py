@@ -138,14 +138,14 @@ class Filler:
             bisect_right(sums.bytes, most_bytes, start) - 1,
             start + self._contract.max_records - batch.records - 1,
         )
-        end = self._count_new(run, start, most) if batch.joining else most
+        end = self._admit(run, start, most) if batch.joining else most
         if end <= start:
             return start
         batch.add_lines(sums, start, end)
         return end
 
-    def _count_new(self, run: EntryRun, start: int, most: int) -> int:
-        """Return the index of the first line, up to `most`, whose customer stands already; those before stand then."""
+    def _admit(self, run: EntryRun, start: int, most: int) -> int:
+        """Let lines' customers stand, up to index `most` or the first who does already; return the index reached."""
         standing, customers, bodies = self._open.standing, run.customers, run.bodies
         for index in range(start, most):
             if customers[index] in standing:

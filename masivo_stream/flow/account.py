@@ -26,7 +26,7 @@ from masivo_stream.flow.missing import Missing, hash_customer
 from masivo_stream.flow.unanswered import Unanswered
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.entries import EntryRun, Found, Packable, one_by_one
+from masivo_stream.model.entries import EntryRun, Found, Packable, one_by_one, opened
 from masivo_stream.model.outcome import Accepted, Refused
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
@@ -167,7 +167,7 @@ class Account:
         """Count the judgements, write the rejected ones down, keep those to send."""
         found = self._catch_up(judged) if self._catching_up else judged.found
         if self._missing:
-            found = [fate for each in found for fate in self._hold_back(each)]
+            found = [self._hold_back(each) for each in opened(found, self._missing.__contains__)]
         rejected = [fate for fate in found if isinstance(fate, Rejected)]
         if rejected:
             self._dead_letters.append(rejected)  # written before it is counted: what fails here was never read
@@ -178,15 +178,11 @@ class Account:
             self._frontier = judged.place
             self._consumed[judged.place.source] = (judged.place.offset, judged.crc, judged.place.line)
 
-    def _hold_back(self, found: Found) -> Iterable[Found]:
-        """Reject entries whose customers did not arrive."""
-        if isinstance(found, EntryRun):
-            if not any(customer in self._missing for customer in found.customers):
-                return (found,)
-            return [fate for entry in found for fate in self._hold_back(entry)]
+    def _hold_back(self, found: Found) -> Found:
+        """Reject an entry whose customer did not arrive."""
         if isinstance(found, Entry) and found.customer in self._missing:
-            return (reject_entry(found, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive"),)
-        return (found,)
+            return reject_entry(found, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
+        return found
 
     def _count(self, found: Iterable[Found]) -> None:
         for fate in found:

@@ -143,13 +143,13 @@ class Together:
 
     def __init__(self, decoder: Decoder, crew: Crew, most_asked: int) -> None:
         """Judge as `decoder` does; the crew is asked about so many blocks at once at most."""
-        self.ahead = most_asked
-        self._decoder, self._crew, self._most_asked = decoder, crew, most_asked
+        self.ahead = most_asked  # and one more, for us
+        self._decoder, self._crew = decoder, crew
         self._reader, self._alone = Reader(decoder), Alone(decoder)
 
     def begin(self, cut: Cut) -> Answer | None:
         """Ask a worker, unless all have enough to do: then lend a hand, when it is the block's turn."""
-        if cut.torn or cut.source.letters or self._crew.waiting >= self._most_asked:
+        if cut.torn or cut.source.letters or self._crew.waiting >= self.ahead:
             return None
         question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
         return None if question is None else self._crew.ask(question)
@@ -189,7 +189,8 @@ async def judge_sources(
     """Yield what becomes of each line of the sources, a block at a time, in order.
 
     With more than one of `workers`, where there is so much to read that it is worth starting them, all of them but
-    this process judge while it reads on.
+    this process judge while it reads on, and it does its share.
+
     A compressed file that ends in the middle gives its complete lines; the torn one is rejected.
 
     Raises:

@@ -15,7 +15,7 @@ from masivo_stream.flow.judge import Source, judge_sources, make_decoder
 from masivo_stream.flow.roster import Roster
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.entries import Entries, EntryRun, Found, Packable, one_by_one
+from masivo_stream.model.entries import Entries, Found, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.reason import REMEDIES, Reason
@@ -111,27 +111,24 @@ class Rehearsal:
 
     def _sort(self, found: Sequence[Found], letters: Letters) -> None:
         """Count what becomes of a block, after what is rejected is written down."""
-        if self._roster is not None and self._contract.kind is not Kind.CUSTOMERS:
-            found = [fate for each in found for fate in self._look_up(each, self._roster)]
+        roster = self._roster
+        if roster is not None and self._contract.kind is not Kind.CUSTOMERS:
+            found = [self._look_up(each, roster) for each in opened(found, roster.objects_to)]
         self._bury([fate for fate in found if isinstance(fate, Rejected)], letters)
         for fate in found:
             self._tally.judged(fate)
         self._pack([fate for fate in found if isinstance(fate, Packable)], letters)
 
-    def _look_up(self, found: Found, roster: Roster) -> Iterable[Found]:
-        """Reject entries whose customers would not arrive, as `flow.account` does; count strangers."""
-        if isinstance(found, EntryRun):
-            if not any(roster.lacks(customer) or roster.is_stranger(customer) for customer in found.customers):
-                return (found,)
-            return [fate for entry in found for fate in self._look_up(entry, roster)]
+    def _look_up(self, found: Found, roster: Roster) -> Found:
+        """Reject an entry whose customer would not arrive, as `flow.account` does; count strangers."""
         if not isinstance(found, Entry):
-            return (found,)
+            return found
         if roster.lacks(found.customer):
-            return (reject_entry(found, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive"),)
+            return reject_entry(found, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
         if roster.is_stranger(found.customer):
             known = self._strangers or Strangers(0, found.file, found.line)
             self._strangers = Strangers(known.records + 1, known.file, known.line)
-        return (found,)
+        return found
 
     def _bury(self, rejected: list[Rejected], letters: Letters) -> None:
         if not rejected:

@@ -60,6 +60,10 @@ class Roster:
         """Tell whether the export has nothing to send for a customer, as far as that is known."""
         return self.complete and customer not in self._coming
 
+    def objects_to(self, customer: str) -> bool:
+        """Tell whether a customer would not arrive, or is a stranger."""
+        return self.lacks(customer) or self.is_stranger(customer)
+
 
 class _Hashes:
     """Hashes of customers, apart by their highest byte: sorting takes memory, so parts are short. Sort, then ask."""

@@ -5,7 +5,8 @@ object each, and a step of the interpreter for every question asked of them on t
 cut and joined by C, and an entry is made of a line only where somebody has to look at it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import overload
 
@@ -115,6 +116,15 @@ def one_by_one(found: Iterable[Found]) -> Iterator[Judgement]:
             yield each
 
 
+def opened(found: Iterable[Found], concerns: Callable[[str], bool]) -> Iterator[Found]:
+    """Yield the same, but the entries one by one of each run in which it `concerns` a customer."""
+    for each in found:
+        if isinstance(each, EntryRun) and any(map(concerns, each.customers)):
+            yield from each
+        else:
+            yield each
+
+
 def count_lines(found: Iterable[Found]) -> int:
     """Return of how many lines it is told what became of them."""
     return sum([len(each) if isinstance(each, EntryRun) else 1 for each in found])
@@ -180,24 +190,14 @@ class Entries(Sequence[Entry]):
     @property
     def bodies(self) -> list[bytes]:
         """Their bodies."""
-        bodies: list[bytes] = []
-        for part in self.parts:
-            if isinstance(part, EntryRun):
-                bodies += part.bodies
-            else:
-                bodies.append(part.body)
-        return bodies
+        columns = (part.bodies if isinstance(part, EntryRun) else (part.body,) for part in self.parts)
+        return list(chain.from_iterable(columns))
 
     @property
     def customers(self) -> list[str]:
         """Their customers' ids."""
-        customers: list[str] = []
-        for part in self.parts:
-            if isinstance(part, EntryRun):
-                customers += part.customers
-            else:
-                customers.append(part.customer)
-        return customers
+        columns = (part.customers if isinstance(part, EntryRun) else (part.customer,) for part in self.parts)
+        return list(chain.from_iterable(columns))
 
     @property
     def low(self) -> Place:
