@@ -11,21 +11,22 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import DeadRow, Figures, KnownSource, Progress, Reference, refer
 from masivo_stream.model.record import Place
 
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE sources (
   kind TEXT, number INTEGER, name TEXT, size INTEGER, identity BLOB, letters INTEGER, line INTEGER,
-  offset INTEGER, PRIMARY KEY (kind, number)
+  offset INTEGER, path TEXT, PRIMARY KEY (kind, number)
 ) WITHOUT ROWID;
 CREATE TABLE progress (
   kind TEXT PRIMARY KEY, frontier BLOB, checkpoint BLOB, figures BLOB, consumed BLOB, letters_bytes INTEGER,
-  letters_crc INTEGER, read_all INTEGER, visible INTEGER
+  letters_crc INTEGER, read_all INTEGER, visible INTEGER, skipped_bytes INTEGER DEFAULT 0, skipped_crc INTEGER DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE batches (
   seq INTEGER PRIMARY KEY, id TEXT, kind TEXT, state TEXT, records INTEGER, items INTEGER, bytes INTEGER,
-  attempts INTEGER, refs BLOB, high_source INTEGER, high_line INTEGER, sent_at TEXT, settled_at TEXT, why TEXT
+  attempts INTEGER, refs BLOB, high_source INTEGER, high_line INTEGER, sent_at TEXT, settled_at TEXT, why TEXT,
+  spans BLOB
 );
 CREATE UNIQUE INDEX batches_id ON batches (id);
 CREATE INDEX batches_refs ON batches (kind, state) WHERE refs IS NOT NULL;
@@ -39,7 +40,19 @@ CREATE INDEX dead_place ON dead (kind, source, line);
 CREATE INDEX dead_record ON dead (kind, of_source, of_line);
 CREATE INDEX dead_customer ON dead (customer) WHERE customer IS NOT NULL;
 CREATE TABLE notes (at TEXT, what TEXT, batch TEXT, detail TEXT);
+CREATE TABLE skipped (customer INTEGER PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE taken_back (kind TEXT PRIMARY KEY, records INTEGER, items INTEGER) WITHOUT ROWID;
 """
+
+UPGRADE = """
+ALTER TABLE sources ADD COLUMN path TEXT;
+ALTER TABLE progress ADD COLUMN skipped_bytes INTEGER DEFAULT 0;
+ALTER TABLE progress ADD COLUMN skipped_crc INTEGER DEFAULT 0;
+ALTER TABLE batches ADD COLUMN spans BLOB;
+CREATE TABLE skipped (customer INTEGER PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE taken_back (kind TEXT PRIMARY KEY, records INTEGER, items INTEGER) WITHOUT ROWID;
+"""
+"""What turns a journal of version 2 into one of version 3."""
 
 SENDING, ACCEPTED, REFUSED, IN_DOUBT = "sending", "accepted", "refused", "in_doubt"
 """States of a batch."""

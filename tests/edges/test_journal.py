@@ -573,6 +573,44 @@ def test_a_journal_of_another_version_is_refused(journal, path, reopened):
         reopened(path)
 
 
+_VERSION_2 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE sources (
+  kind TEXT, number INTEGER, name TEXT, size INTEGER, identity BLOB, letters INTEGER, line INTEGER,
+  offset INTEGER, PRIMARY KEY (kind, number)
+) WITHOUT ROWID;
+CREATE TABLE progress (
+  kind TEXT PRIMARY KEY, frontier BLOB, checkpoint BLOB, figures BLOB, consumed BLOB, letters_bytes INTEGER,
+  letters_crc INTEGER, read_all INTEGER, visible INTEGER
+) WITHOUT ROWID;
+CREATE TABLE batches (
+  seq INTEGER PRIMARY KEY, id TEXT, kind TEXT, state TEXT, records INTEGER, items INTEGER, bytes INTEGER,
+  attempts INTEGER, refs BLOB, high_source INTEGER, high_line INTEGER, sent_at TEXT, settled_at TEXT, why TEXT
+);
+CREATE TABLE notes (at TEXT, what TEXT, batch TEXT, detail TEXT);
+INSERT INTO meta VALUES ('salt', x'00');
+INSERT INTO sources VALUES ('events', 0, 'f', 1, x'6964', 0, 1, 0);
+PRAGMA user_version = 2;
+"""
+"""The tables as version 0.1.0 of the program made them, as far as an upgrade changes them."""
+
+
+def test_a_journal_of_version_2_is_upgraded(tmp_path):
+    """A run that version 0.1.0 began goes on: the tables are those of a new journal, and what they held is there."""
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    with closing(sqlite3.connect(old)) as connection:
+        connection.executescript(_VERSION_2)
+    with pytest.raises(ConfigurationError, match=r"version 0\.1\.0"):
+        open_journal(old, wall, writable=False)
+    with closing(open_journal(old, wall)) as upgraded:
+        assert upgraded.sources(Kind.EVENTS) == [KnownSource(0, "f", 1, b"id")]
+    open_journal(new, wall).close()
+    for table in ("sources", "progress", "batches", "skipped", "taken_back"):
+        columns = f"SELECT name FROM pragma_table_info('{table}') ORDER BY name"  # noqa: S608 - names of ours
+        assert ask(old, columns) == ask(new, columns)
+    open_journal(old, wall, writable=False).close()
+
+
 @pytest.mark.parametrize("content", [b"rubbish " * 1000, b"SQLite format 3\0" + b"x" * 5000])
 def test_a_damaged_journal_is_refused(tmp_path, content):
     """What it knew cannot be guessed."""

@@ -13,6 +13,9 @@ from masivo_stream.edges.journal.commit import GroupCommit, storage_error
 from masivo_stream.edges.journal.writing import Journal
 from masivo_stream.model.errors import ConfigurationError
 
+_UPGRADED = 2
+"""The version of the journal that version 0.1.0 of the program wrote: it is upgraded where it stands."""
+
 
 def open_journal(
     path: Path,
@@ -59,20 +62,30 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> N
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
     if version == 0 and empty and writable:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in filter(str.strip, say.SCHEMA.split(";")):
-            connection.execute(statement)
-        connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(16),))
-        connection.execute(f"PRAGMA user_version = {say.VERSION}")
-        connection.execute("COMMIT")
+        _change(connection, say.SCHEMA, ("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(16),)))
+    elif version == _UPGRADED:
+        if not writable:
+            raise _unusable(
+                path, "is one of version 0.1.0 of the program", "start `migrate` once: it upgrades the journal"
+            )
+        _change(connection, say.UPGRADE)
     elif version != say.VERSION:
         raise _unusable(path, f"has version {version}, this program reads {say.VERSION}")
 
 
-def _unusable(path: Path, what: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the journal {what}",
-        operation="open the journal",
-        place=str(path),
-        hint="never begin afresh over it: restore it, or use the version of the program that wrote it",
-    )
+def _change(connection: sqlite3.Connection, script: str, *others: tuple[str, tuple[bytes]]) -> None:
+    """Change the tables in one transaction, and note the version they have then."""
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in filter(str.strip, script.split(";")):
+        connection.execute(statement)
+    for sql, parameters in others:
+        connection.execute(sql, parameters)
+    connection.execute(f"PRAGMA user_version = {say.VERSION}")
+    connection.execute("COMMIT")
+
+
+_RESTORE = "never begin afresh over it: restore it, or use the version of the program that wrote it"
+
+
+def _unusable(path: Path, what: str, hint: str = _RESTORE) -> ConfigurationError:
+    return ConfigurationError(f"the journal {what}", operation="open the journal", place=str(path), hint=hint)
