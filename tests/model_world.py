@@ -111,10 +111,13 @@ class World:
             InputError: an export is not what it was.
         """
         life, requests, moody = Life(process.dies_at), len(self.server.attempts), self.server.moody
-        summary = run_virtually(self._live, process, life, begin=self.now)
+        begin = self.now
+        summary = run_virtually(self._live, process, life, begin=begin)
         attempts, moods = len(self.server.attempts) - requests, self.server.moody - moody
         ending = Ending(process, summary, attempts, moods, self.begun)
         self.endings.append(ending)
+        if life.dead:  # it may have ended between an answer and the note of the wait that the answer asked for
+            self.server.holds = [hold for hold in self.server.holds if hold[0] < begin or hold[0] <= life.held_at]
         for attempt in self.server.attempts[requests:]:
             attempt.forgotten = summary is None
         return ending

@@ -17,6 +17,8 @@ class Life:
 
     def __init__(self, dies_at=None):
         self.dies_at, self.count, self.dead = dies_at, 0, False
+        self.held_at = float("-inf")
+        """When it last noted that the server had asked for a wait."""
 
     def operation(self):
         self.count += 1
@@ -60,6 +62,7 @@ class MortalQuota(QuotaFile):
     def hold(self, scope, seconds):
         self.life.operation()
         super().hold(scope, seconds)
+        self.life.held_at = self._clock.now()
 
 
 class MortalState(StateDir):

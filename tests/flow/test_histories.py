@@ -74,6 +74,21 @@ def test_a_customer_that_was_never_applied_is_not_accepted_for_another_one(tmp_p
     assert accepted <= world.server.applied.keys()
 
 
+def test_a_process_that_dies_before_it_notes_a_wait_cannot_keep_it(tmp_path):
+    """One that has noted it keeps it for the next one; wherever the process ends, the server finds no fault."""
+    kept = 0
+    for dies_at in range(1, 20):
+        folder = tmp_path / str(dies_at)
+        folder.mkdir()
+        world = world_with(folder, PLAIN)
+        world.server.moods.append(MOODS["429, long"])
+        world.live(Process(dies_at=dies_at))
+        kept += bool(world.server.holds)
+        world.live(Process())
+        assert world.server.violations == []
+    assert kept
+
+
 FAULTY = Recipe("faulty")
 EXPORTS = {
     Kind.CUSTOMERS: [PLAIN, FAULTY, PLAIN],
