@@ -26,6 +26,14 @@ def test_a_token_ends_a_lifetime_after_it_was_issued(now, lifetime):
     assert not tokens.is_valid(SECRET, token, said["exp"])
 
 
+def test_a_token_names_its_account():
+    """The id stays as long as the store does, and another store is another account; the secret cannot be seen in it."""
+    first, later = claims(tokens.issue(SECRET, 0, 100)), claims(tokens.issue(SECRET, 50, 10))
+    other = claims(tokens.issue(b"another", 0, 100))
+    assert first["account_id"] == later["account_id"] != other["account_id"]
+    assert SECRET.hex() not in first["account_id"]
+
+
 @given(st.data())
 def test_a_changed_token_is_worth_nothing(data):
     """Whatever character is changed, the token is refused."""
