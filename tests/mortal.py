@@ -3,6 +3,8 @@
 From then on nothing of the process reaches the world any more. Used by the tests of the flow.
 """
 
+from contextlib import contextmanager
+
 from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.edges.quota import QuotaFile
 from masivo_stream.edges.statedir import StateDir
@@ -76,7 +78,9 @@ class MortalState(StateDir):
         self.life.operation()
         super().write(name, content)
 
-    def create(self, name, lines):
+    @contextmanager
+    def creating(self, name):
         self.life.operation()
-        super().create(name, lines)
+        with super().creating(name) as write:
+            yield write
         self.life.operation()

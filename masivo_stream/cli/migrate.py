@@ -1,13 +1,15 @@
 """`masivo-stream migrate`."""
 
 from functools import partial
+from typing import Annotated
 
-from masivo_stream.cli.options import Common, Ending, Exports, Judging, Monitoring, Sending, settings_from
+from masivo_stream.cli.options import Common, Ending, Exports, Judging, Monitoring, Sending, Switch, settings_from
 
 
 def migrate(
     *,
     exports: Exports | None = None,
+    only_missing: Annotated[bool, Switch] = False,
     judging: Judging | None = None,
     sending: Sending | None = None,
     monitoring: Monitoring | None = None,
@@ -19,6 +21,11 @@ def migrate(
     Ctrl-C stops in order: no new request, those in flight get the drain time. A second one leaves at once.
 
     Example: `masivo-stream migrate --customers customers.ndjson --events "events-*.ndjson.gz"`
+
+    Parameters
+    ----------
+    only_missing
+        After a revert that took back a part of the run: read back who is gone, and send exactly that once more.
     """
     from masivo_stream.cli.output import show_summary
     from masivo_stream.cli.reporting import reporting
@@ -31,7 +38,8 @@ def migrate(
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending, monitoring, ending)
     patterns = (exports or Exports()).patterns()
-    check_inputs({Kind(kind): find_inputs(names) for kind, names in patterns.items() if names})
+    if any(patterns.values()) or not only_missing:
+        check_inputs({Kind(kind): find_inputs(names) for kind, names in patterns.items() if names})
     work = partial(
         run,
         settings,
@@ -39,6 +47,7 @@ def migrate(
         customers=patterns["customers"],
         events=patterns["events"],
         transactions=patterns["transactions"],
+        only_missing=only_missing,
         handle_signals=True,
         reporting=reporting("migrate", (judging, sending, common), (exports, ending, monitoring)),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from masivo_stream.cli.options import Common, Judging, Sending, Switch, settings_from
+from masivo_stream.core.printable import printable
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def revert(
     """Take back what was migrated in a period: whole customers, with their events and transactions.
 
     The API takes back only customers that have made no transaction of their own since. Says what the run in the state
-    directory sent in that time, and asks. If that is all of it, the directory begins afresh afterwards.
+    directory sent in that time, and asks. If that is all of it, the directory begins afresh afterwards; if it is a
+    part, `migrate --only-missing` sends that part once more.
 
     Example: `masivo-stream revert --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z`
 
@@ -48,7 +50,8 @@ def revert(
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending)
     credentials = sending.credentials()
-    sys.stderr.write(_tell(survey(settings.state.state_dir, start, end), settings.state.state_dir))
+    found = survey(settings.state.state_dir, start, end, slack=settings.visible.visible_timeout)
+    sys.stderr.write(_tell(found, settings.state.state_dir))
     if not yes and not _agreed(start, end, settings.api.base_url):
         raise ConfigurationError(
             "not agreed: nothing was taken back",
@@ -56,11 +59,15 @@ def revert(
             hint="answer yes, or give --yes",
         )
     told = reporting("revert", (judging, sending, common))
-    anyio.run(partial(run, settings, credentials=credentials, start=start, end=end, reporting=told))
+    done = anyio.run(partial(run, settings, credentials=credentials, start=start, end=end, reporting=told))
     if common.json:
-        print_json({"schema": 1, "reverted": {"from": start, "to": end}})
-    else:
-        print(f"taken back: customers migrated from {start} to {end}")  # noqa: T201 - the answer
+        reverted = {"from": start, "to": end, "customers": done.customers}
+        print_json({"schema": 1, "reverted": reverted, "hint": done.next_step})
+        return 0
+    count = "" if done.customers is None else f"{done.customers:,} "
+    print(f"taken back: {count}customers migrated from {start} to {end}")  # noqa: T201 - the answer
+    if done.next_step:
+        print(f"next: {printable(done.next_step)}")  # noqa: T201 - the answer
     return 0
 
 
@@ -68,15 +75,21 @@ def _tell(found: "Survey | None", state_dir: str) -> str:
     """Say what a period covers, by the journal."""
     if found is None:
         return f"no run stands in {state_dir}: nothing is known of what that period holds\n"
-    within = ", ".join(f"{count:,} records of {kind}" for kind, count in found.within.items()) or "nothing"
-    lines = [f"of the run in {state_dir}, this period holds {within}"]
+    counts = ", ".join(f"{count:,} records of {kind}" for kind, count in found.within.items())
+    lines = [f"of the run in {state_dir}, this period holds {counts or 'no customers'}"]
+    if found.near:
+        lines.append(f"  and perhaps some of {found.near:,} customers who were sent near its begin or end")
     if found.beyond:
-        beyond = ", ".join(f"{count:,} of {kind}" for kind, count in found.beyond.items())
-        lines += [
-            f"  and NOT {beyond}: the run was at work from {found.first} to {found.last}, by this machine's clock",
-            "  a run that is taken back in part cannot go on",
-        ]
-    return "\n".join(lines) + "\n"
+        lines.append(
+            f"  and NOT {found.beyond:,} of customers: the run was at work from {found.first} to {found.last}, by this"
+            " machine's clock"
+        )
+    if found.others and not found.within.get("events", found.within.get("transactions", 0)):
+        others = ", ".join(f"{count:,} records of {kind}" for kind, count in found.others.items())
+        lines.append(f"  of {others} it takes back what belongs to its customers, whenever that was sent")
+    if found.holds and not found.whole:
+        lines.append(f"  afterwards this sends once more what was taken back: {found.command}")
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _agreed(start: str, end: str, base_url: str) -> bool:

@@ -17,12 +17,15 @@ from masivo_stream.core.lines import lines_of
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import DeadRow
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Blank, Death, Entry, Judgement, Line, Rejected, Retried, Run
+from masivo_stream.model.record import Blank, Death, Entry, Judgement, Line, Rejected, Retried, Run, reject_entry
 
 _encode = msgspec.json.Encoder().encode
 
 UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})
 """Reasons that stand for as long as the record is as it was: sent again, it might be applied beside the other one."""
+
+
+_HELD = "a revert took its customer back, whom another run migrated: migrate the customer there, then retry here"
 
 
 class Letter(Struct, kw_only=True):
@@ -63,6 +66,8 @@ class _Retry(Struct, frozen=True, kw_only=True):
     retried: Retried
     body: bytes
     mended: bool
+    held: bool = False
+    """Its customer is not there, and is not this run's to send: it stays a dead letter until a retry takes it."""
 
 
 def write_letter(kind: Kind, rejected: Rejected, at: str) -> bytes:
@@ -135,6 +140,39 @@ def write_retry(letter: Letter, dead: DeadRow, *, mended: bool) -> bytes:
     return _encode(_Retry(retried=retried, body=letter.body, mended=mended)) + b"\n"
 
 
+def write_taken_back(entry: Entry, *, at: str, customer: int, held: bool) -> bytes:
+    """Return what was accepted of a record, and taken back since, as a line of a copy that is read as a retry's is.
+
+    `at` is the moment, ISO 8601; `customer` the salted hash of its customer. `held`: the customer is not there, and is
+    not this run's to send.
+    """
+    old, death = entry.retried, _taken_back(at)
+    if old is not None:
+        items = old.name_items(entry.indexes)
+        retried = msgspec.structs.replace(old, row=0, items=items, earlier=(*old.earlier, death))
+    else:
+        retried = Retried(
+            row=0,
+            source=entry.source,
+            file=entry.file,
+            line=entry.line,
+            offset=entry.offset,
+            length=entry.length,
+            items=entry.indexes,
+            count=0,
+            whole=True,
+            judged=False,
+            customer=None,
+            earlier=(death,),
+        )
+    retried = msgspec.structs.replace(retried, count=entry.items, whole=entry.whole, judged=False, customer=customer)
+    return _encode(_Retry(retried=retried, body=entry.body, mended=False, held=held)) + b"\n"
+
+
+def _taken_back(at: str) -> Death:
+    return Death(at=at, reason=Reason.TAKEN_BACK, field="", message="a revert took it back", status=None, batch=None)
+
+
 def read_retry(line: bytes) -> tuple[bytes, Retried]:
     """Return the record's bytes, and where it stands, of a line that `write_retry` made."""
     retry = msgspec.json.decode(line, type=_Retry)
@@ -157,7 +195,8 @@ def judge_retry(decoder: Decoder, line: Line, file: str, source: int) -> Judgeme
     if cut or isinstance(judged, Blank):  # only its beginning is known
         return _as_before(line, file, retry)
     if isinstance(judged, Entry):
-        return msgspec.structs.replace(judged, retried=old, length=line.length)
+        entry = msgspec.structs.replace(judged, retried=old, length=line.length)
+        return reject_entry(entry, Reason.CUSTOMER_NOT_MIGRATED, _HELD) if retry.held else entry
     return msgspec.structs.replace(judged, retried=old)
 
 

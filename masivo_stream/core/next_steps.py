@@ -14,7 +14,7 @@ from masivo_stream.model.summary import Summary
 LONGEST_COMMAND = 2000
 """Characters; a longer one (a glob that the shell made hundreds of names of) is told in words."""
 
-_PROGRAM = "masivo-stream"
+_PROGRAM, _ONLY_MISSING = "masivo-stream", "--only-missing"
 _FIRST: dict[int, str] = {
     ExitCode.INPUT: "mend or restore the export, then start the same command again",
     ExitCode.OUTAGE: "start the same command again when the cause is gone: it goes on from here",
@@ -51,6 +51,19 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.outcome == "complete" and any(each.accepted for each in figures):
         text = "read a sample back, if you like: accepted means enqueued, and this shows what arrived"
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
+
+
+def same_command(invocation: Invocation, state_dir: str) -> tuple[str, ...]:
+    """Return the words of a `migrate` that goes on with a run; its exports need no name where it knows them."""
+    words = tuple(word for word in invocation.again if word != _ONLY_MISSING)
+    if words[:2] == (_PROGRAM, "migrate"):
+        return words
+    return (_PROGRAM, "migrate", *(invocation.options or ("--state-dir", state_dir)))
+
+
+def revert_command(invocation: Invocation, state_dir: str, start: str, end: str) -> tuple[str, ...]:
+    """Return the words of a `revert` of a period."""
+    return (_PROGRAM, "revert", "--from", start, "--to", end, *(invocation.options or ("--state-dir", state_dir)))
 
 
 def quote(words: Sequence[str]) -> str:

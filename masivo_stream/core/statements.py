@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from masivo_stream.core.spans import write_spans
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import DeadRow, Figures, KnownSource, Progress, Reference, refer
@@ -64,8 +65,8 @@ RESENDING, DISCARDED = "resending", "discarded"
 """In doubt and on the wire once more by a person's word; given up by a person's word."""
 
 _SEND = """
-INSERT INTO batches (id, kind, state, records, items, bytes, attempts, refs, high_source, high_line, sent_at)
-VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)
+INSERT INTO batches (id, kind, state, records, items, bytes, attempts, refs, high_source, high_line, sent_at, spans)
+VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = attempts + 1
 """
 _PROGRESS = """
@@ -96,6 +97,11 @@ INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters, lin
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+_TAKEN_BACK = """
+INSERT INTO taken_back (kind, records, items) VALUES (?, ?, ?)
+ON CONFLICT (kind) DO UPDATE SET records = records + excluded.records, items = items + excluded.items
+"""
+
 Statement = tuple[str, Sequence[Any]]
 
 pack = msgspec.msgpack.Encoder().encode
@@ -116,8 +122,10 @@ def send(batch: Batch, at: str) -> list[Statement]:
     """Note that the next thing that happens is the batch's first byte; what it brings is not visible yet."""
     references = [*chain.from_iterable(map(refer, batch.entries.parts))]
     facts = (batch.id, batch.kind, SENDING, len(references), batch.items, len(batch.body))
+    # Which customers a revert takes back, the time of their batch tells: their places are kept for ever.
+    spans = write_spans(batch.entries.parts) if batch.kind is Kind.CUSTOMERS else None
     hidden = "UPDATE progress SET visible = 0 WHERE kind = ?"
-    return [(_SEND, (*facts, pack(references), *batch.entries.high, at)), (hidden, (batch.kind,))]
+    return [(_SEND, (*facts, pack(references), *batch.entries.high, at, spans)), (hidden, (batch.kind,))]
 
 
 def send_again(batch: str) -> Statement:
@@ -155,6 +163,16 @@ def begin_retry(kind: Kind, source: KnownSource | None, rows: Iterable[int]) -> 
     taken = "UPDATE dead SET taken = 1 WHERE id = ?"
     known = [] if source is None else [know_source(kind, source)]
     return [*known, (empty, (kind,)), *((taken, (row,)) for row in rows)]
+
+
+def take_back(kind: Kind, source: KnownSource, figures: Figures, records: int, items: int) -> list[Statement]:
+    """Note that accepted records of a kind were taken back, and stand in an input that is to be read."""
+    counted = (records, items)
+    return [
+        know_source(kind, source),
+        ("UPDATE progress SET figures = ?, read_all = 0 WHERE kind = ?", (pack(figures), kind)),
+        (_TAKEN_BACK, (kind, *counted)),
+    ]
 
 
 def take_note(what: str, batch: str, detail: str, at: str) -> Statement:

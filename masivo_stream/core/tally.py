@@ -201,6 +201,25 @@ class Tally:
                 parted.parts[after] += 1
                 self._close(entry.record, parted)
 
+    def taken_back(self, entry: Entry, reason: str) -> None:
+        """Count no more as accepted what was accepted of a record, but as dead for `reason`, until it is read again.
+
+        A part stands for all parts of its record that were accepted: they come again as one.
+        """
+        self._items[Fate.ACCEPTED] -= entry.items
+        self._items[Fate.DEAD] += entry.items
+        self._reasons[reason] += 1
+        if entry.whole:
+            self._records[Fate.ACCEPTED] -= 1
+            self._records[Fate.DEAD] += 1
+            return
+        accepted = _Parted(0, [1, 0, 0])  # such a record is not remembered
+        parted = self._parted.setdefault(entry.record, accepted)
+        self._reopen(parted)
+        parted.parts[Fate.ACCEPTED] = 0
+        parted.parts[Fate.DEAD] += 1
+        self._close(entry.record, parted)
+
     def _reopen(self, parted: _Parted) -> None:
         if parted.open_items == 0:
             self._records[parted.worst] -= 1

@@ -19,8 +19,8 @@ from masivo_stream.model.errors import ConfigurationError, StorageError
 
 _LOCK = "lock"
 JOURNAL = "journal.db"
-_OF_A_RUN = ("in-doubt.", "retry-", "report.")
-_OURS = (JOURNAL, "dead-letter.", "in-doubt.", "retry-", "report.")
+_OF_A_RUN = ("in-doubt.", "retry-", "taken-back-", "report.")
+_OURS = (JOURNAL, "dead-letter.", "in-doubt.", "retry-", "taken-back-", "report.")
 _BLOCK = 1 << 20
 _GLANCES, _GLANCE = 4, 0.025
 _OPERATION = "open the state directory"
@@ -156,12 +156,22 @@ class StateDir:
         Raises:
             StorageError: it cannot be written.
         """
+        with self.creating(name) as write:
+            write(lines)
+
+    @contextmanager
+    def creating(self, name: str) -> Iterator[Callable[[Iterable[bytes]], None]]:
+        """Give a function that writes lines to a new file, which is durable when the context ends.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
         path = self.path / name
         try:
             path.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(os.open(path, flags, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-                file.writelines(lines)
+                yield file.writelines
                 file.flush()
                 self._fsync(file.fileno())
             _sync_directory(self.path, self._fsync)

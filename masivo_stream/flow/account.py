@@ -190,7 +190,8 @@ class Account:
                 self._tally.judged(fate)
             else:
                 self._tally.rejudged(fate.retried, fate)
-                self._retried.append(fate.retried.row)
+                if fate.retried.row:  # not so what was taken back: it was never a dead letter
+                    self._retried.append(fate.retried.row)
 
     def _catch_up(self, judged: Judged) -> list[Judgement]:
         """Take up entries of an earlier process that have no fate yet; return what lies beyond its frontier."""

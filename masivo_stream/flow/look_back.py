@@ -56,7 +56,8 @@ def _tell(decision: Decision) -> Decision:
         return decision
     period = msgspec.json.decode(decision.detail, type=Period)
     extent = "all of this run" if period.whole else "a part of this run" if period.holds else "nothing of this run"
-    return msgspec.structs.replace(decision, detail=f"{period.start} to {period.end}: {extent}")
+    told = "" if period.customers is None else f", {period.customers:,} customers as the API says"
+    return msgspec.structs.replace(decision, detail=f"{period.start} to {period.end}{told}: {extent}")
 
 
 def _inputs(journal: JournalHistory, kind: Kind) -> list[InputFacts]:

@@ -14,15 +14,18 @@ from masivo_stream.flow.facts import gather
 from masivo_stream.flow.judge import Source
 from masivo_stream.flow.letters import take_letters
 from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.flow.only_missing import OnlyMissing, check_there
 from masivo_stream.flow.opening import check_inputs, check_key, open_account, open_known_run, open_run
 from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.report import Reporting, leave_report
 from masivo_stream.flow.resume import check_rereadable, known_inputs, match_sources
+from masivo_stream.flow.reverted import check_taken_back
 from masivo_stream.flow.run import Run
 from masivo_stream.flow.sample import look_at_samples
 from masivo_stream.flow.sender import open_sender
+from masivo_stream.flow.signals import work_under
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
 from masivo_stream.model.notices import RunEnded
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
@@ -35,6 +38,7 @@ async def migrate(
     customers: Iterable[str] = (),
     events: Iterable[str] = (),
     transactions: Iterable[str] = (),
+    only_missing: bool = False,
     observer: Observer | None = None,
     handle_signals: bool = False,
     clock: Clock | None = None,
@@ -49,6 +53,8 @@ async def migrate(
         customers: files, globs, or `-` for standard input; likewise `events` and `transactions`.
         events: as `customers`.
         transactions: as `customers`.
+        only_missing: after a revert of a part of the run, find out what it took back, and send exactly that once more,
+            with whatever else is pending. Exports the run knows need no name then.
         observer: is told what happens.
         handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
         clock: where time comes from.
@@ -59,17 +65,30 @@ async def migrate(
         The summary; a run that stopped early is told there, too, not raised.
 
     Raises:
-        ConfigurationError: the state directory cannot be used, or its run reads exports that are not named.
+        ConfigurationError: the state directory cannot be used, or its run reads exports that are not named; with
+            `only_missing`, nothing of it was taken back.
         InputError: an export does not exist. One that turns out unreadable on the way is told in the summary.
         StorageError: the state directory cannot be written at the start.
+        OutageError: customers cannot be read back (only with `only_missing`, likewise `DeniedError`, `Interrupted`).
     """
     patterns = {Kind.CUSTOMERS: customers, Kind.EVENTS: events, Kind.TRANSACTIONS: transactions}
     inputs = {kind: found for kind, names in patterns.items() if (found := find_inputs(names))}
-    check_inputs(inputs)
+    if inputs or not only_missing:
+        check_inputs(inputs)
     check_key(settings, credentials)
-    clock = clock or SystemClock()
-    with open_run(settings, clock) as (state, journal):
-        sources = await _match(settings, state, journal, _with_known(journal, inputs))
+    clock, reporting, left = clock or SystemClock(), reporting or Reporting(), None
+    if only_missing:
+        check_there(settings)
+    with open_run(settings, clock, reverted=only_missing) as (state, journal):
+        inputs = _with_known(journal, inputs) if inputs else {kind: known_inputs(journal, kind) for kind in Kind}
+        if only_missing:
+            told = Observers([observer] if observer else [])
+            left = await _make_up(settings, credentials, state, journal, told, clock, handle_signals=handle_signals)
+        if left is not None and left.hint:
+            again = (*reporting.invocation.again, "--only-missing") if reporting.invocation.again else ()
+            invocation = msgspec.structs.replace(reporting.invocation, again=again)
+            reporting = msgspec.structs.replace(reporting, invocation=invocation)
+        sources = await _match(settings, state, journal, inputs)
         return await _go(
             settings,
             credentials,
@@ -80,8 +99,33 @@ async def migrate(
             handle_signals=handle_signals,
             clock=clock,
             chance=chance,
-            reporting=reporting or Reporting(),
+            reporting=reporting,
+            left=left,
         )
+
+
+async def _make_up(
+    settings: Settings,
+    credentials: Credentials,
+    state: StateDir,
+    journal: Journal,
+    told: Observers,
+    clock: Clock,
+    *,
+    handle_signals: bool,
+) -> MasivoStreamError | None:
+    """Make an input of what reverts took back; return what is to be said of customers who could not be read back."""
+    standing = check_taken_back(journal, settings.state.state_dir)
+    if not standing.done:
+        return None  # it is one already
+    with open_account(settings, credentials, [], told, clock) as gates:
+        async with open_sender(settings.api, credentials, clock, gates) as sender:
+            reader = PacedReader(sender, gates.general)
+            work = OnlyMissing(settings, state, journal, standing, reader, clock, told)
+            await work_under(work.brake, work.go, observer=told, handle_signals=handle_signals)
+    if work.brake.cause is not None:
+        raise work.brake.cause
+    return work.left
 
 
 async def retry(
@@ -150,7 +194,9 @@ async def _go(
     clock: Clock,
     chance: Callable[[], float],
     reporting: Reporting,
+    left: MasivoStreamError | None = None,
 ) -> Summary:
+    """Go through all sources; `left` is told at the end, where nothing worse comes."""
     journal.describe(gather(settings, reporting.invocation, clock.wall()))
     told = Observers([observer] if observer else [])
     exports = [source.input.path for found in sources.values() for source in found if not source.letters]
@@ -158,7 +204,7 @@ async def _go(
         async with open_sender(settings.api, credentials, clock, gates) as sender:
             run = Run(settings, sources, state, journal, sender, gates, told, clock, chance)
             await run.go(handle_signals=handle_signals)
-            summary = run.summary()
+            summary = run.summary(left)
             if samples := run.samples():
                 seen = await look_at_samples(
                     samples,

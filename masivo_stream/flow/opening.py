@@ -27,8 +27,10 @@ from masivo_stream.model.settings import Settings
 
 
 @contextmanager
-def open_run(settings: Settings, clock: Clock) -> Iterator[tuple[StateDir, Journal]]:
+def open_run(settings: Settings, clock: Clock, *, reverted: bool = False) -> Iterator[tuple[StateDir, Journal]]:
     """Own the state directory and open its journal; a run that was taken back is put aside first.
+
+    `reverted`: it stays, for who sends what was taken back.
 
     Raises:
         ConfigurationError: it cannot be used, or a revert of it was begun and not ended.
@@ -36,7 +38,8 @@ def open_run(settings: Settings, clock: Clock) -> Iterator[tuple[StateDir, Journ
     """
     with own_state_dir(settings.state.state_dir) as state:
         state.check_journal()
-        leave_reverted(state, clock)
+        if not reverted:
+            leave_reverted(state, clock)
         journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
         with closing(journal):
             check_target(journal, name_target(settings.api.base_url), settings.state.state_dir)

@@ -1,31 +1,36 @@
 """Revert: take back what was migrated in a period. The journal of the run says what that is, and keeps what came of it.
 
-A revert that covers all that a run sent ends that run: its files are put aside, and its state directory begins afresh.
-One that covers a part of it leaves a directory that nothing can go on with (see `flow.reverted`).
+What it takes back are customers, with all that is theirs. One that takes back all customers of a run ends that run: its
+files are put aside, and its state directory begins afresh. After one that takes back some, `flow.only_missing` finds
+out which, and sends them once more.
 """
 
+from collections import Counter
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Annotated, Protocol, assert_never
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from masivo_stream.core.classify import classify
 from masivo_stream.core.explain import is_rfc3339
+from masivo_stream.core.tally import Fate
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import Clock, SystemClock
-from masivo_stream.edges.journal import JournalReader, open_journal
+from masivo_stream.edges.journal import JournalHistory, JournalReader, open_journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.observer import Observers
+from masivo_stream.flow.only_missing import has_strangers
 from masivo_stream.flow.opening import check_key, check_target, name_target, open_account
 from masivo_stream.flow.report import Reporting, leave_report
-from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, Standing, leave_reverted, stands
+from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, Standing, leave_reverted, only_missing, stands
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.flow.status import conclude_again
 from masivo_stream.model.attempt import Answer, Attempt, Failure
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, DeniedError, MasivoStreamError, OutageError
 from masivo_stream.model.outcome import (
     Accepted,
@@ -44,19 +49,38 @@ _OPERATION = "revert a migration"
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """What a journal says about a period."""
+    """What a journal says about a period: records by kind, accepted or in doubt."""
 
     within: dict[str, int]
-    """Records by kind that were sent in it, accepted or in doubt."""
-    beyond: dict[str, int]
-    """Records by kind that were sent outside of it."""
+    """Customers who were sent in it; where they are all of the run's, its other kinds, too."""
+    near: int
+    """Customers who were sent so near its begin or end that they may have been migrated in it."""
+    beyond: int
+    """Customers who were not."""
+    others: dict[str, int]
+    """What was sent of other kinds. It goes with its customer, whenever it was sent."""
     first: str
     last: str
     """When the run's first batch was sent and its last one settled, by this machine's clock."""
+    command: str
+    """What sends afterwards what was taken back."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the period holds every customer of the run."""
+        return bool(self.within.get(Kind.CUSTOMERS)) and not self.near and not self.beyond
+
+    @property
+    def holds(self) -> bool:
+        """Whether it may hold anything of the run; whose customers another run migrated, nobody here can tell."""
+        customers = self.within.get(Kind.CUSTOMERS, 0) + self.near
+        return bool(customers) or (bool(self.others) and not self.beyond)
 
 
-def survey(state_dir: str, start: str, end: str) -> Survey | None:
+def survey(state_dir: str, start: str, end: str, *, slack: float) -> Survey | None:
     """Return what the run of a state directory sent in a period and outside of it; None where no run stands.
+
+    Customers are migrated some time after they were sent, at most `slack` seconds, and clocks differ no more than that.
 
     Raises:
         ConfigurationError: a date is none, the period is empty, or the journal cannot be read.
@@ -66,21 +90,46 @@ def survey(state_dir: str, start: str, end: str) -> Survey | None:
     if not path.exists():
         return None
     with closing(open_journal(path, SystemClock().wall, writable=False)) as journal:
-        return _survey(journal, start, end)
+        return _survey(journal, start, end, slack, state_dir)
 
 
-def _survey(journal: JournalReader, start: str, end: str) -> Survey:
+def _survey(journal: JournalHistory, start: str, end: str, slack: float, state_dir: str) -> Survey:
     """Compare what was sent with a period, and with those that were taken back before."""
     periods = [_period(start, end), *(_period(done.start, done.end) for done in stands(journal).done)]
-    within: dict[str, int] = {}
-    beyond: dict[str, int] = {}
+    around = timedelta(seconds=slack)
+    customers: Counter[str] = Counter()
+    others: Counter[str] = Counter()
     sent = journal.sent()
     for kind, first, last, records in sent:
-        inside = any(begins <= first and last <= ends for begins, ends in periods)
-        place = within if inside else beyond
-        place[kind] = place.get(kind, 0) + records
+        if kind != Kind.CUSTOMERS:
+            others[kind] += records
+        elif any(begins <= first and last <= ends for begins, ends in periods):
+            customers["within"] += records
+        elif first - around <= periods[0][1] and periods[0][0] <= last + around:
+            customers["near"] += records
+        else:
+            customers["beyond"] += records
     moments = [moment.isoformat(timespec="seconds") for _, *pair, _ in sent for moment in pair]
-    return Survey(within=within, beyond=beyond, first=min(moments, default=""), last=max(moments, default=""))
+    all_of_them = bool(customers["within"]) and not customers["near"] and not customers["beyond"]
+    within = {Kind.CUSTOMERS.value: customers["within"]} if customers["within"] else {}
+    return Survey(
+        within=within | (others if all_of_them else {}),
+        near=customers["near"],
+        beyond=customers["beyond"],
+        others=dict(others),
+        first=min(moments, default=""),
+        last=max(moments, default=""),
+        command=only_missing(journal, state_dir),
+    )
+
+
+class Reverted(Struct, frozen=True, kw_only=True):
+    """What came of a revert."""
+
+    customers: int | None
+    """How many the API says it took back, None where it does not say."""
+    next_step: str = ""
+    """What sends what was taken back, and when; empty where the run can go on, or begin afresh."""
 
 
 async def revert(
@@ -91,7 +140,7 @@ async def revert(
     end: str,
     clock: Clock | None = None,
     reporting: Reporting | None = None,
-) -> None:
+) -> Reverted:
     """Have the API take back the customers migrated between `start` and `end` (RFC 3339), with all that is theirs.
 
     One request, never repeated by itself: what a second one would take back is for a person to decide.
@@ -106,19 +155,32 @@ async def revert(
     clock = clock or SystemClock()
     with open_account(settings, credentials, [], Observers(), clock) as gates:
         async with open_sender(settings.api, credentials, clock, gates) as api:
-            if (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
-                with own_state_dir(settings.state.state_dir) as state:
-                    target = name_target(settings.api.base_url)
-                    standing = await take_back(state, start, end, api, clock, target=target)
-                    with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
-                        summary = conclude_again(state, journal)
-                        leave_report(journal, state, summary, reporting or Reporting(), clock)
-                    if standing.whole:
-                        leave_reverted(state, clock)
-                return
-            failed = _judge((await api.revert(start, end)).attempt)
-            if failed is not None:
-                raise failed.error
+            if not (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
+                reply = await api.revert(start, end)
+                failed = _judge(reply.attempt)
+                if failed is not None:
+                    raise failed.error
+                return Reverted(customers=_count(reply))
+            with own_state_dir(settings.state.state_dir) as state:
+                return await _revert_run(settings, state, start, end, api, clock, reporting or Reporting())
+
+
+async def _revert_run(
+    settings: Settings, state: StateDir, start: str, end: str, api: "Sender", clock: Clock, reporting: Reporting
+) -> Reverted:
+    """Take back what the run of a state directory has sent."""
+    target, slack = name_target(settings.api.base_url), settings.visible.visible_timeout
+    with closing(open_journal(state.journal, clock.wall)) as journal:
+        found = _survey(journal, start, end, slack, settings.state.state_dir)
+        foreign = await has_strangers(journal, settings, state.path) if found.whole else True
+    standing = await take_back(state, start, end, api, clock, target=target, slack=slack, foreign=foreign)
+    with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
+        summary = conclude_again(state, journal)
+        leave_report(journal, state, summary, reporting, clock)
+    if standing.counted:
+        leave_reverted(state, clock)
+    told = standing.done[-1].customers if standing.done else None
+    return Reverted(customers=told, next_step=summary.hint if standing.done and not standing.counted else "")
 
 
 class Sender(Protocol):
@@ -129,8 +191,21 @@ class Sender(Protocol):
         ...
 
 
-async def take_back(state: StateDir, start: str, end: str, sender: Sender, clock: Clock, *, target: str) -> Standing:
+async def take_back(
+    state: StateDir,
+    start: str,
+    end: str,
+    sender: Sender,
+    clock: Clock,
+    *,
+    target: str,
+    slack: float = 0.0,
+    foreign: bool | None = False,
+) -> Standing:
     """Note a revert before its first byte, and what came of it; in doubt, its beginning stays the last word.
+
+    `slack` is that of `survey`. `foreign` tells whether the run has sent anything of customers whom it did not migrate,
+    None where that cannot be known.
 
     Returns what of the run was taken back by now.
 
@@ -140,19 +215,57 @@ async def take_back(state: StateDir, start: str, end: str, sender: Sender, clock
     """
     with closing(open_journal(state.journal, clock.wall)) as journal:
         check_target(journal, target, str(state.path))
-        found = _survey(journal, start, end)
-        period = Period(start=start, end=end, whole=not found.beyond, holds=bool(found.within))
-        detail = msgspec.json.encode(period).decode()
-        await journal.take_note(BEGUN, detail)
-        failed = _judge((await sender.revert(start, end)).attempt)
+        before, found = stands(journal), _survey(journal, start, end, slack, str(state.path))
+        period = Period(start=start, end=end, whole=found.whole and not foreign, holds=found.holds)
+        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())
+        reply = await sender.revert(start, end)
+        failed = _judge(reply.attempt)
         if failed is None:
-            await journal.take_note(DONE, detail)
+            # Of one that was begun before, nobody knows how many it took back.
+            period = _told(period, before, None if before.begun else _count(reply), _accepted(journal))
+            if foreign is None:
+                period = msgspec.structs.replace(period, counted=False)
+            await journal.take_note(DONE, msgspec.json.encode(period).decode())
         elif not failed.in_doubt:
-            await journal.take_note(FAILED, detail)
+            await journal.take_note(FAILED, msgspec.json.encode(period).decode())
         standing = stands(journal)
     if failed is not None:
         raise failed.error
     return standing
+
+
+def _told(period: Period, before: Standing, customers: int | None, accepted: int) -> Period:
+    """Hold a period against the number of customers that the API says it took back."""
+    if customers is None or before.customers is None:
+        return msgspec.structs.replace(period, customers=customers)
+    taken = before.customers + customers
+    return msgspec.structs.replace(
+        period,
+        customers=customers,
+        holds=period.holds and customers > 0,
+        whole=period.whole and taken >= accepted,  # who has made a transaction of their own is still there
+        counted=period.whole and taken == accepted,
+    )
+
+
+def _accepted(journal: JournalReader) -> int:
+    """Return how many customers of the run were accepted."""
+    figures = journal.figures(Kind.CUSTOMERS)
+    return 0 if figures is None else figures.records.get(Fate.ACCEPTED.name, 0)
+
+
+class _Taken(Struct):
+    """The body of the answer, as the sandbox gives it. No page shows one, so it may be absent."""
+
+    customers: Annotated[int, Meta(ge=0)]
+
+
+def _count(reply: Reply) -> int | None:
+    """Return how many customers the API says it took back, None where it does not say."""
+    try:
+        return msgspec.json.decode(reply.body, type=_Taken).customers
+    except (ValueError, RecursionError):
+        return None
 
 
 class _Failed(Struct, frozen=True):

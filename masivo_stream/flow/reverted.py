@@ -1,16 +1,31 @@
-"""What a revert leaves behind in a state directory: the journal says whether it happened, and what follows."""
+"""What a revert leaves behind in a state directory: the journal says whether it happened, and what follows.
+
+The API takes back whole customers, by the time of their migration, with their events and transactions of any time; but
+not those who have made a transaction of their own since (guides/migrate-customers). So a run is taken back by its
+customers. If all of them were taken back, it begins afresh; if some were, `flow.only_missing` finds out which.
+"""
 
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.next_steps import quote, revert_command, same_command
 from masivo_stream.edges.clock import Clock
-from masivo_stream.edges.journal import JournalReader, open_journal
+from masivo_stream.edges.journal import Journal, JournalHistory, JournalReader, open_journal
 from masivo_stream.edges.statedir import StateDir
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.settings import Visible
 
 BEGUN, DONE, FAILED = "revert begun", "reverted", "not reverted"
+MADE_UP = "made up for the revert"
+"""All that was taken back is an input of the run again."""
+
+_OPERATION = "open the run"
+_AROUND = timedelta(seconds=Visible().visible_timeout)
+"""Customers are migrated later than they are sent, and clocks differ."""
 
 
 class Period(Struct, frozen=True, kw_only=True):
@@ -21,54 +36,116 @@ class Period(Struct, frozen=True, kw_only=True):
     whole: bool
     holds: bool = True
     """Whether anything of this run lies between them."""
+    customers: int | None = None
+    """How many customers the API says it took back, None where it does not say."""
+    counted: bool = False
+    """Whether these are all the run's, by that number; then none of them is left."""
+    at: str = ""
+    """When it was done, by this machine's clock: what the account got later was not taken back."""
+
+    def covers(self, other: "Period") -> bool:
+        """Tell whether a period lies within this one."""
+        begin, end, *others = map(datetime.fromisoformat, (self.start, self.end, other.start, other.end))
+        return begin <= others[0] and others[1] <= end
 
 
 class Standing(Struct, frozen=True):
     """What of a run was taken back."""
 
     done: tuple[Period, ...] = ()
-    open: Period | None = None
-    """Begun, and nobody knows whether it happened."""
+    begun: tuple[Period, ...] = ()
+    """Nobody knows whether these happened."""
+    made_up: bool = False
+    """Whether what was taken back before these has become an input again."""
+
+    @property
+    def open(self) -> Period | None:
+        """One of which nobody knows whether it happened."""
+        return self.begun[0] if self.begun else None
 
     @property
     def whole(self) -> bool:
-        """Whether all of the run was taken back."""
+        """Whether all of the run was taken back, as far as the periods tell."""
         return any(period.whole for period in self.done)
+
+    @property
+    def counted(self) -> bool:
+        """Whether all of the run was taken back, by the API's number of customers, too."""
+        return any(period.whole and period.counted for period in self.done)
+
+    @property
+    def customers(self) -> int | None:
+        """How many customers the API says it took back, None where it did not say so each time."""
+        told = [period.customers for period in self.done]
+        return None if None in told else sum(filter(None, told))
 
 
 def stands(journal: JournalReader) -> Standing:
     """Return what of a run was taken back, by all its reverts. One that was refused leaves things as they were."""
     standing = before = Standing()
-    for what, detail in journal.reverts():
+    for at, what, detail in journal.reverts():
+        if what == MADE_UP:
+            standing = before = Standing(made_up=True)
+            continue
         period = msgspec.json.decode(detail, type=Period)
         if what == BEGUN:
-            before, standing = standing, Standing(standing.done, period)
-        elif what == DONE and period.holds:
-            standing = Standing((*standing.done, period), None)
+            before, standing = standing, msgspec.structs.replace(standing, begun=(*standing.begun, period))
+        elif what == DONE:
+            left = tuple(each for each in before.begun if not period.covers(each))
+            done = (*before.done, msgspec.structs.replace(period, at=at)) if period.holds else before.done
+            standing = Standing(done, left, before.made_up)
         else:
             standing = before
     return standing
 
 
-def blocked(standing: Standing, place: str) -> ConfigurationError | None:
+def blocked(standing: Standing, journal: JournalHistory, place: str) -> ConfigurationError | None:
     """Return why a run cannot go on, None if it can, or can begin afresh."""
+    invocation = journal.facts().invocation
     if standing.open is not None:
         period = standing.open
+        again = quote(revert_command(invocation, place, period.start, period.end))
         return ConfigurationError(
             f"a revert from {period.start} to {period.end} was begun; nobody knows whether it happened",
-            operation="open the run",
+            operation=_OPERATION,
             place=place,
-            hint="run it again: repeated, it takes back what is left of that period",
+            hint=f"run it again, it takes back what is left of that period: {again}",
         )
     if standing.done and not standing.whole:
         periods = ", ".join(f"{period.start} to {period.end}" for period in standing.done)
         return ConfigurationError(
-            f"a part of this run was taken back: what was sent from {periods}",
-            operation="open the run",
+            f"a part of this run was taken back: customers migrated from {periods}, with all that is theirs",
+            operation=_OPERATION,
             place=place,
-            hint="take back the rest as well; or migrate exports of what is missing with another --state-dir",
+            hint=_both_ways(journal, place),
         )
     return None
+
+
+def _both_ways(journal: JournalHistory, place: str) -> str:
+    hint = f"this sends what was taken back once more: {only_missing(journal, place)}"
+    times = journal.times().get(Kind.CUSTOMERS)
+    if times is None:
+        return hint
+    begin = datetime.fromisoformat(times.first_at) - _AROUND
+    end = datetime.fromisoformat(times.last_at) + _AROUND
+    moments = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (begin, end))
+    rest = quote(revert_command(journal.facts().invocation, place, *moments))
+    return f"{hint}; or take back the rest of it as well, then the same command migrates afresh: {rest}"
+
+
+def all_but_counted(journal: JournalHistory, place: str) -> str:
+    """Return what to do where all of a run was taken back by its times, and the API did not say how many customers."""
+    return (
+        "where no customer can have made a transaction of their own since, the command it was started with migrates"
+        " afresh; where some may have, they are still there, and this sends only what is not:"
+        f" {only_missing(journal, place)}"
+    )
+
+
+def only_missing(journal: JournalHistory, place: str) -> str:
+    """Return the command that sends what was taken back."""
+    return quote((*same_command(journal.facts().invocation, place), "--only-missing"))
 
 
 def leave_reverted(state: StateDir, clock: Clock) -> None:
@@ -82,8 +159,28 @@ def leave_reverted(state: StateDir, clock: Clock) -> None:
         return
     with closing(open_journal(state.journal, clock.wall)) as journal:
         standing = stands(journal)
+        error = blocked(standing, journal, str(state.path))
         journal.rest()
-    if (error := blocked(standing, str(state.path))) is not None:
+    if error is not None:
         raise error
     if standing.whole:
         state.put_aside("reverted")
+
+
+def check_taken_back(journal: Journal, place: str) -> Standing:
+    """Return what of a run was taken back, for who sends only that.
+
+    Raises:
+        ConfigurationError: nothing was, or nobody knows whether.
+    """
+    standing = stands(journal)
+    if standing.open is not None and (error := blocked(standing, journal, place)) is not None:
+        raise error
+    if not standing.done and not standing.made_up:
+        raise ConfigurationError(
+            "nothing of this run was taken back",
+            operation="send what was taken back",
+            place=place,
+            hint="name its exports, and leave --only-missing out: it goes on with what is pending",
+        )
+    return standing

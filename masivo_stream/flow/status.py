@@ -12,7 +12,7 @@ from masivo_stream.edges.statedir import JOURNAL, StateDir, is_owned
 from masivo_stream.flow.conclude import conclude, stand
 from masivo_stream.flow.look_back import look_back
 from masivo_stream.flow.report import PAGE, explain, read_report
-from masivo_stream.flow.reverted import blocked, stands
+from masivo_stream.flow.reverted import Standing, all_but_counted, blocked, stands
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.report import Report
@@ -72,15 +72,15 @@ def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "")
     if owner:
         return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
     standing = stands(journal)
-    error = blocked(standing, str(state.path))
-    if error is not None or standing.whole:
+    if (said := _tell_revert(standing, journal, str(state.path))) is not None:
+        message, hint = said
         return Summary(
             outcome="stopped",
             exit_code=ExitCode.CONFIGURATION,
             kinds=kinds,
             closes=closes,
-            message="all of this run was taken back" if error is None else str(error),
-            hint="the command it was started with migrates afresh" if error is None else error.hint,
+            message=message,
+            hint=hint,
         )
     if (last := read_report(state, kinds)) is not None:
         return last
@@ -97,3 +97,15 @@ def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "")
         message=f"the last process ended without a word{lost}",
         hint="start again with the same command: it goes on from here",
     )
+
+
+def _tell_revert(standing: Standing, journal: JournalHistory, place: str) -> tuple[str, str] | None:
+    """Return what a revert has left, and what to do about it; None where the run goes on as if there had been none."""
+    if (error := blocked(standing, journal, place)) is not None:
+        return str(error), error.hint
+    if standing.counted:
+        return "all of this run was taken back", "the command it was started with migrates afresh"
+    if standing.whole:
+        message = "all of this run was taken back, but for customers who have made a transaction of their own since"
+        return message, all_but_counted(journal, place)
+    return None

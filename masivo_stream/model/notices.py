@@ -202,6 +202,25 @@ class LettersTaken(Struct, frozen=True, kw_only=True):
     ignored: str = ""
 
 
+class CustomersAsked(Struct, frozen=True, kw_only=True):
+    """After a revert customers are read back: told as it begins, every ten seconds, and as it ends."""
+
+    asked: int
+    of: int
+    """How many there are to ask for, at most."""
+    gone: int
+    wait: float = 0.0
+    """Seconds until the first one is asked for."""
+
+
+class TakenBack(Struct, frozen=True, kw_only=True):
+    """What a revert took back of a kind is an input of the run again."""
+
+    kind: Kind
+    records: int
+    items: int
+
+
 class MonitorListens(Struct, frozen=True, kw_only=True):
     """The monitor answers. `exposed`: also to other machines."""
 
@@ -236,6 +255,8 @@ Notice = (
     | AccountShared
     | AccountUnguarded
     | LettersTaken
+    | CustomersAsked
+    | TakenBack
     | MinutePassed
     | LoopStalled
     | RunEnded

@@ -23,6 +23,7 @@ class Reason(enum.StrEnum):
     REFUSED = "refused"
     CUSTOMER_NOT_MIGRATED = "customer_not_migrated"
     DISCARDED = "discarded"
+    TAKEN_BACK = "taken_back"
 
 
 REMEDIES: dict[Reason, str] = {
@@ -42,6 +43,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.TRUNCATED_INPUT: "the compressed file ends in the middle: copy it again",
     Reason.REFUSED: "see the server's words in the message; mend the record",
     Reason.CUSTOMER_NOT_MIGRATED: "mend the customer's dead letter, then retry",
+    Reason.TAKEN_BACK: "taken back by a revert, and to be sent again: start `migrate` again",
     Reason.DISCARDED: "given up by `resolve --discard`: mend it to have `retry` send it",
 }
 

@@ -9,6 +9,7 @@ from masivo_stream.model.notices import (
     BatchDeparted,
     BatchSent,
     BatchWaits,
+    CustomersAsked,
     LettersTaken,
     LimitLearned,
     LoopStalled,
@@ -27,6 +28,7 @@ from masivo_stream.model.notices import (
     ScopeUse,
     SlotAwaited,
     Stopping,
+    TakenBack,
     Visible,
     WaitingVisible,
 )
@@ -52,6 +54,8 @@ EVENTS = (
     "account_shared",
     "account_unguarded",
     "letters_taken",
+    "customers_asked",
+    "taken_back",
     "loop_stalled",
     "run_ended",
     "monitor_listens",
@@ -127,6 +131,10 @@ class LogObserver:
                 write = self._log.warning if ignored else self._log.info
                 more = {"ignored": ignored} if ignored else {}
                 write("letters_taken", kind=kind, letters=letters, mended=mended, **more)
+            case CustomersAsked(asked=asked, of=of, gone=gone, wait=wait):
+                self._log.info("customers_asked", asked=asked, of=of, gone=gone, wait_seconds=round(wait, 1))
+            case TakenBack(kind=kind, records=records, items=items):
+                self._log.info("taken_back", kind=kind, records=records, items=items)
             case LoopStalled(seconds=seconds):
                 self._log.info("loop_stalled", seconds=round(seconds, 3))
             case RunEnded(summary=summary):

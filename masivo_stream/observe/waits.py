@@ -2,9 +2,11 @@
 
 from masivo_stream.model.notices import (
     BatchWaits,
+    CustomersAsked,
     Notice,
     PhaseStarted,
     RunEnded,
+    RunStarted,
     SlotAwaited,
     Stopping,
     Visible,
@@ -21,6 +23,7 @@ class Waits:
         self._done = False
         self._drain: tuple[float, str] | None = None
         self._visible: tuple[float, str] | None = None
+        self._asking: tuple[float | None, str] | None = None
         self._slot = 0.0
         self._retry = (0.0, "")
 
@@ -44,6 +47,12 @@ class Waits:
                 requests = f"{flying} request{'s' if flying != 1 else ''} in flight"
                 awaited = f"waiting for {requests}, at most" if flying else "writing down what came of it, at most"
                 self._drain = (now + longest, f"stopping ({why}): {awaited}")
+            case CustomersAsked(asked=asked, of=of, gone=gone, wait=wait):
+                about = f"{asked:,} of {of:,}, {gone:,} are not there"
+                what = f"customers read back after a revert: {about}" if asked else "what a revert took back, read"
+                self._asking = (now + wait if wait else None, what) if asked < of else None
+            case RunStarted():
+                self._asking = None
             case RunEnded():
                 self._done = True
             case _:
@@ -57,6 +66,9 @@ class Waits:
             return Wait(what="drain", until=self._drain[0] + shift, text=self._drain[1])
         if self._visible is not None:
             return Wait(what="visible", until=self._visible[0] + shift, text=self._visible[1])
+        if self._asking is not None:
+            until, text = self._asking
+            return Wait(what="visible", until=None if until is None else until + shift, text=text)
         if self._slot > now:
             return Wait(what="slot", until=self._slot + shift, text="next slot")
         if self._retry[0] > now:

@@ -12,6 +12,7 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.flow.migrate import migrate
 from masivo_stream.flow.revert import revert
+from masivo_stream.flow.status import status
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, DeniedError, OutageError
 
@@ -26,6 +27,7 @@ class Migrated:
     def __init__(self, folder):
         self.folder, self.state = folder, folder / "state"
         self.said, self.noted = "200 OK", []
+        self.told = b'{"customers":1}'
         self.posts = 0
 
     async def play(self, peer):
@@ -35,7 +37,7 @@ class Migrated:
             await peer.send(answer())
             return
         self.noted.append(self.notes())
-        await (peer.send(answer(self.said)) if self.said else peer.reset())
+        await (peer.send(answer(self.said, self.told)) if self.said else peer.reset())
 
     def notes(self):
         with closing(sqlite3.connect(self.state / "journal.db")) as journal:
@@ -74,6 +76,30 @@ async def test_a_revert_is_noted_before_its_first_byte(migrated):
     assert left["decisions"][1]["detail"].endswith(": all of this run")
     await migrated.migrate()
     assert migrated.posts == 2
+
+
+async def test_a_revert_that_tells_no_number_leaves_a_choice(migrated):
+    """Who has made a transaction of their own since is there still: said, and left to a person."""
+    migrated.told = b"{}"
+    await migrated.revert(ALL)
+    assert not (migrated.state / "reverted-1").exists()
+    told = status(str(migrated.state))
+    assert (told.outcome, told.exit_code) == ("stopped", 2)
+    assert "who have made a transaction of their own" in told.message
+    assert "--only-missing" in told.hint
+    await migrated.migrate()
+    assert (migrated.state / "reverted-1" / "journal.db").exists()
+    assert migrated.posts == 2
+
+
+@pytest.mark.parametrize(
+    "told", [b'{"customers":0}', b'{"customers":3}', b'{"customers":-1}', b"<html>", b'{"customers":"1"}']
+)
+async def test_only_a_number_that_fits_says_that_all_is_gone(migrated, told):
+    """None, more than the run has, or what is no number at all: nothing is put aside by itself."""
+    migrated.told = told
+    await migrated.revert(ALL)
+    assert not (migrated.state / "reverted-1").exists()
 
 
 async def test_nothing_goes_on_after_a_revert_of_unknown_end(migrated):

@@ -10,6 +10,7 @@ from typing import Any
 
 from masivo_stream.core import statements as say
 from masivo_stream.core.covered import cover
+from masivo_stream.core.spans import read_spans
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
 from masivo_stream.core.suspects import Culprit, RefusedBatch, suspects
 from masivo_stream.model.contract import Kind
@@ -99,6 +100,21 @@ class JournalReader:
         moment = datetime.fromisoformat
         return [(kind, moment(sent), moment(settled), records) for kind, sent, settled, records in rows]
 
+    def customers_sent(self) -> Iterator[tuple[list[tuple[int, int, int]] | None, datetime, datetime, bool]]:
+        """Yield of each accepted batch of customers its lines, when it was sent and accepted, and whether it was found.
+
+        Lines are source, first and last line of each stretch; None for a batch of version 0.1.0, which kept none. One
+        that was found by reading back had been sent some time before.
+        """
+        rows = self._ask(
+            "SELECT spans, sent_at, COALESCE(settled_at, sent_at), COALESCE(why, '') FROM batches"
+            " WHERE kind = ? AND state = ? ORDER BY seq",
+            (Kind.CUSTOMERS, ACCEPTED),
+        )
+        moment = datetime.fromisoformat
+        for spans, sent, settled, why in rows:
+            yield None if spans is None else list(read_spans(spans)), moment(sent), moment(settled), bool(why)
+
     def target(self) -> str:
         """Return what the run goes to; empty before that is known."""
         row = self._ask("SELECT value FROM meta WHERE name = 'target'").fetchone()
@@ -145,10 +161,10 @@ class JournalReader:
         rows = self._ask(say.DEAD_AT, (kind, source, line))
         return [say.read_dead(row) for row in rows]
 
-    def reverts(self) -> list[tuple[str, str]]:
-        """Return what is noted of reverts, oldest first: how far each came, and its period."""
-        rows = self._ask("SELECT what, detail FROM notes WHERE what LIKE '%revert%' ORDER BY rowid")
-        return [(what, detail) for what, detail in rows]
+    def reverts(self) -> list[tuple[str, str, str]]:
+        """Return what is noted of reverts, oldest first: when, how far each came, and its period."""
+        rows = self._ask("SELECT at, what, detail FROM notes WHERE what LIKE '%revert%' ORDER BY rowid")
+        return [(at, what, detail) for at, what, detail in rows]
 
     def notes(self, what: str) -> list[tuple[str, str, str]]:
         """Return what persons decided: when, about which batch, in what words."""
@@ -156,13 +172,16 @@ class JournalReader:
         return [(at, batch, detail) for at, batch, detail in rows]
 
     def recount(self, kind: Kind) -> dict[str, int]:
-        """Return the items of the kind's batches by state, counted anew from their rows."""
+        """Return the items of the kind's batches by state, counted anew from their rows, less what was taken back."""
         rows = self._ask(
             "SELECT CASE state WHEN ? THEN ? ELSE state END AS stands, SUM(items) FROM batches"
             " WHERE kind = ? GROUP BY stands",
             (RESENDING, IN_DOUBT, kind),
         )
-        return dict(rows)
+        found: dict[str, int] = dict(rows)
+        for (items,) in self._ask("SELECT items FROM taken_back WHERE kind = ?", (kind,)):
+            found[ACCEPTED] = found.get(ACCEPTED, 0) - items
+        return found
 
     def figures(self, kind: Kind) -> Figures | None:
         """Return the figures last noted, None if the kind was not begun."""

@@ -12,7 +12,7 @@ from masivo_stream.edges.journal.commit import GroupCommit, translated
 from masivo_stream.edges.journal.history import JournalHistory
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.progress import KnownSource, Progress, Resume
+from masivo_stream.model.progress import Figures, KnownSource, Progress, Resume
 from masivo_stream.model.report import Facts
 
 
@@ -85,6 +85,16 @@ class Journal(JournalHistory):
         """Note that dead letters (rows), copied to inputs, are to be read again, and their files are empty."""
         noted = [told for kind, source, rows in copies for told in say.begin_retry(kind, source, rows)]
         await self._write([*noted, say.take_note("retry", "", detail, self._now())])
+
+    async def take_back(
+        self, copies: Iterable[tuple[Kind, KnownSource, Figures, int, int]], what: str, detail: str
+    ) -> None:
+        """Note that accepted records (so many, and their items) were taken back and are to be read again, as inputs.
+
+        `figures` are those of the kind without them; `what` and `detail` are noted beside it.
+        """
+        noted = [told for copy in copies for told in say.take_back(*copy)]
+        await self._write([*noted, say.take_note(what, "", detail, self._now())])
 
     def aim(self, target: str) -> None:
         """Note what the run goes to, once.

@@ -1,0 +1,387 @@
+"""Only missing: after a revert of a part of a run, make an input again of exactly what was taken back.
+
+A revert takes back whole customers, by the time of their migration at the server's clock, but none who has made a
+transaction of their own since. So who was taken back is not guessed: the journal tells who may have been, and each of
+these is read back. If the API has said how many it took back, and that is all of them, a few are enough.
+
+What was accepted of customers who are gone is copied to files of the run's own, as a retry does with dead letters; one
+commit makes these inputs of the run. Killed before it, nothing has changed; after it, the run goes on as any other.
+Memory stays flat: 9 bytes a customer.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import anyio
+
+from masivo_stream.core.letters import write_taken_back
+from masivo_stream.core.tally import Fate, Tally
+from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.identity import decode_identity, encode_identity, take_identity
+from masivo_stream.edges.journal import Journal, JournalReader
+from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.accepted import Accepted, open_accepted
+from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.census import Census
+from masivo_stream.flow.inquiry import Inquiry, Whereabouts, is_odd
+from masivo_stream.flow.missing import hash_customer
+from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.reverted import MADE_UP, Period, Standing
+from masivo_stream.flow.visible import Reader
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
+from masivo_stream.model.notices import CustomersAsked, TakenBack
+from masivo_stream.model.progress import Figures, KnownSource
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.record import Entry
+from masivo_stream.model.settings import Settings
+
+MADE_UP_IN_PART = "made up in part"
+"""Of some customers it is not known whether they were taken back."""
+
+_OTHERS = (Kind.EVENTS, Kind.TRANSACTIONS)
+_OPERATION = "send what was taken back"
+
+
+class OnlyMissing:
+    """Finds what was taken back of a run, under the brake, and makes it an input again."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: StateDir,
+        journal: Journal,
+        standing: Standing,
+        reader: Reader,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        """Look for what the reverts of `standing` took back; customers are read back by `reader`."""
+        self._settings, self._state, self._journal, self._standing = settings, state, journal, standing
+        self._clock, self._observer = clock, observer
+        self.brake = Brake(clock, drain_time=0)
+        self._inquiry = Inquiry(reader, settings, self.brake, observer)
+        self._salt = journal.salt()
+        self._own, self._asked, self._strangers = (Census(self._salt) for _ in range(3))
+        """Customers whom the run migrated; those of them who may have been taken back; those whom it did not."""
+        self._accepted: dict[Kind, Accepted] = {}
+        self.unread = 0
+        """Customers of whom it is not known now whether they are there."""
+        self.unreadable = 0
+        """Customers of whom it cannot be known."""
+
+    @property
+    def left(self) -> MasivoStreamError | None:
+        """What is to be said of customers who could not be read back; with a hint where they may be later."""
+        if not self.unread + self.unreadable:
+            return None
+        return OutageError(
+            f"{self.unread + self.unreadable:,} customers could not be read back: whether they were taken back is not"
+            " known, and nothing of theirs was sent",
+            operation=_OPERATION,
+            hint="start the same command again later, with --only-missing: it asks for them once more"
+            if self.unread
+            else "",
+        )
+
+    async def go(self) -> None:
+        """Find it, and make it an input.
+
+        Raises:
+            InputError: an export is not there, or not what it was.
+            OutageError: customers cannot be read back. Nothing has changed then, as with every other error.
+            StorageError: the copies cannot be written.
+        """
+        check_rereadable(self._journal)
+        for kind in Kind:
+            found = await open_accepted(self._journal, kind, self._settings, self._state.path)
+            if found is not None:
+                self._accepted[kind] = found
+        await self._enlist()
+        await self._settle()
+        await self._ask_own()
+        await self._ask_strangers()
+        self.unread = self._count(Whereabouts.UNREAD)
+        self.unreadable = self._count(Whereabouts.UNREADABLE)
+        await self._take()
+
+    async def _enlist(self) -> None:
+        outside = Outside(self._journal, self._standing.done, self._settings.visible.visible_timeout)
+        count = 0
+        async for part in self._parts(Kind.CUSTOMERS):
+            count += 1
+            self._own.enlist(part.customer)
+            if (part.source, part.line) not in outside:
+                self._asked.enlist(part.customer)
+        for census in (self._own, self._asked):
+            census.close()
+        self._check(Kind.CUSTOMERS, count)
+
+    async def _settle(self) -> None:
+        """Wait until what was sent before the revert, and the revert itself, have had time to show."""
+        accepted = filter(None, map(self._journal.accepted_between, Kind))
+        moments = [last for _, last in accepted] + [datetime.fromisoformat(each.at) for each in self._standing.done]
+        longest = self._settings.visible.events_settle
+        left = min(longest, longest - (self._clock.wall() - max(moments)).total_seconds())
+        if left > 0:
+            self._observer.notify(CustomersAsked(asked=0, of=len(self._asked), gone=0, wait=left))
+            await self._clock.sleep(left)
+
+    async def _ask_own(self) -> None:
+        told, candidates = self._standing.customers, len(self._asked)
+        if told == candidates and await self._a_few_are_gone():
+            self._asked.turn(Whereabouts.UNASKED, Whereabouts.GONE)
+            self._asked.turn(Whereabouts.REFUSED, Whereabouts.GONE)
+            return
+        await self._ask(self._asked, [Kind.CUSTOMERS])
+        if self._young and self._gone != told:  # what is not there yet is not gone
+            self._asked.turn(Whereabouts.GONE, Whereabouts.UNASKED)
+            self._asked.turn(Whereabouts.REFUSED, Whereabouts.UNASKED)
+            self._observer.notify(CustomersAsked(asked=0, of=candidates, gone=0, wait=self._young))
+            await self._clock.sleep(self._young)
+            await self._ask(self._asked, [Kind.CUSTOMERS])
+        if told == candidates and not self._asked.count(Whereabouts.THERE):
+            self._asked.turn(Whereabouts.UNREAD, Whereabouts.GONE)
+            self._asked.turn(Whereabouts.UNREADABLE, Whereabouts.GONE)
+        if told is not None and self._gone < told:  # clocks may differ by more than we think
+            self._asked, asked = self._own, self._asked
+            async for customer in self._customers([Kind.CUSTOMERS], asked):
+                self._own[customer] = asked[customer]
+            await self._ask(self._asked, [Kind.CUSTOMERS])
+        if self._asked.count(Whereabouts.REFUSED) and self._gone != told:
+            others = self._asked  # such an id that was not taken back shows whether it is let through
+            await self._ask(self._own, [Kind.CUSTOMERS], lambda each: is_odd(each) and each not in others, self._probes)
+        self._inquiry.judge_refused(self._asked, known_gone=self._gone == told)
+
+    async def _a_few_are_gone(self) -> bool:
+        """Tell whether some of those who may have been taken back are gone, if there are any."""
+        every = max(1, len(self._asked) // self._probes)
+        number = 0
+
+        def chosen(_: str) -> bool:
+            nonlocal number
+            number += 1
+            return number % every == 1 % every
+
+        await self._ask(self._asked, [Kind.CUSTOMERS], chosen, self._probes)
+        return self._gone == len(self._asked) - self._asked.count(Whereabouts.UNASKED)
+
+    async def _ask_strangers(self) -> None:
+        """Ask for customers whom another run migrated: what is theirs goes with them, whoever sent it."""
+        told = self._standing.customers
+        if told is None or self._gone < told:
+            async for part in self._parts(*_OTHERS):
+                if part.customer not in self._own:
+                    self._strangers.enlist(part.customer)
+        self._strangers.close()
+        await self._ask(self._strangers, _OTHERS)
+        self._inquiry.judge_refused(self._strangers, known_gone=self._gone == told)
+
+    async def _ask(
+        self,
+        census: Census,
+        kinds: Iterable[Kind],
+        wanted: Callable[[str], bool] = lambda _: True,
+        most: int | None = None,
+    ) -> None:
+        left = census.count(Whereabouts.UNASKED)
+        left = left if most is None else min(left, most)
+        if left:
+            await self._inquiry.ask(self._customers(kinds, census, wanted, left), census, of=left)
+
+    async def _customers(
+        self, kinds: Iterable[Kind], census: Census, wanted: Callable[[str], bool] = lambda _: True, most: int = -1
+    ) -> AsyncIterator[str]:
+        """Yield customers whom a census holds, from the exports; some more than once."""
+        async for part in self._parts(*kinds):
+            if most and part.customer in census and wanted(part.customer):
+                most -= census[part.customer] == Whereabouts.UNASKED
+                yield part.customer
+
+    async def _parts(self, *kinds: Kind) -> AsyncIterator[Entry]:
+        """Yield what was accepted of some kinds."""
+        for kind in kinds:
+            if kind in self._accepted:
+                async for part in parts_of(self._accepted[kind]):
+                    yield part
+
+    @property
+    def _gone(self) -> int:
+        return self._count(Whereabouts.GONE) + self._count(Whereabouts.REFUSED)
+
+    def _count(self, known: Whereabouts) -> int:
+        return self._asked.count(known) + self._strangers.count(known)
+
+    @property
+    def _probes(self) -> int:
+        return self._settings.visible.evidence_probes
+
+    @property
+    def _young(self) -> float:
+        """Seconds until customers that were accepted last must show; 0 if they have been seen to."""
+        reached, sent = self._journal.reached(Kind.CUSTOMERS), self._journal.accepted_between(Kind.CUSTOMERS)
+        if reached is None or sent is None or reached[1]:
+            return 0.0
+        age = (self._clock.wall() - sent[1]).total_seconds()
+        longest = self._settings.visible.visible_timeout
+        return max(0.0, min(longest, longest - age))
+
+    async def _take(self) -> None:
+        """Copy what was taken back, and make the copies inputs."""
+        copies: list[tuple[Kind, KnownSource, Figures, int, int]] = []
+        if self._gone:
+            for kind in self._accepted:
+                copies += await self._copy(kind)
+        detail = (
+            ", ".join(f"{records:,} records of {kind}" for kind, _, _, records, _ in copies) or "nothing was missing"
+        )
+        what = MADE_UP_IN_PART if self.unread else MADE_UP
+        with anyio.CancelScope(shield=True):
+            await self._journal.take_back(copies, what, detail)
+        for kind, _, _, records, items in copies:
+            self._observer.notify(TakenBack(kind=kind, records=records, items=items))
+
+    async def _copy(self, kind: Kind) -> list[tuple[Kind, KnownSource, Figures, int, int]]:
+        """Copy what was taken back of a kind; nothing if that is nothing."""
+        known = self._journal.sources(kind)
+        tally = Tally(CONTRACTS[kind], self._journal.figures(kind))
+        name = f"taken-back-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
+        at = self._clock.wall().isoformat(timespec="milliseconds")
+        accepted = records = items = 0
+        with self._state.creating(name) as write:
+            async for part in self._parts(kind):
+                accepted += part.items
+                whereabouts = self._asked[part.customer] or self._strangers[part.customer]
+                if whereabouts != Whereabouts.GONE:
+                    continue
+                records, items = records + 1, items + part.items
+                tally.taken_back(part, Reason.TAKEN_BACK)
+                held = kind is not Kind.CUSTOMERS and part.customer not in self._own
+                customer = hash_customer(part.customer, self._salt)
+                write([write_taken_back(part, at=at, customer=customer, held=held)])
+            self._check(kind, accepted)
+        if not records:
+            self._state.remove(name)
+            return []
+        path = self._state.path / name
+        identity = encode_identity(take_identity(str(path)))
+        source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
+        return [(kind, source, tally.figures(seconds=0.0), records, items)]
+
+    def _check(self, kind: Kind, items: int) -> None:
+        """Check that all that was accepted was found.
+
+        Raises:
+            InputError: it was not, so something of it might be passed over.
+        """
+        figures = self._journal.figures(kind)
+        accepted = 0 if figures is None else figures.items.get(Fate.ACCEPTED.name, 0)
+        if items != accepted:
+            raise InputError(
+                f"the run has sent {accepted:,} items of {kind}; of these its exports, judged as they are now, hold"
+                f" {items:,}",
+                operation=_OPERATION,
+                hint="start with the settings that the run was started with",
+            )
+
+
+class Outside:
+    """The lines of customers that certainly were not migrated in any of some periods."""
+
+    def __init__(self, journal: JournalReader, periods: Iterable[Period], slack: float) -> None:
+        """Ask `journal`; customers are migrated at most `slack` seconds after they were sent, and clocks differ no more.
+
+        A batch whose lines are not known (version 0.1.0 kept none) is not among them.
+        """
+        around = timedelta(seconds=slack)
+        moment = datetime.fromisoformat
+        spans = [(moment(each.start) - around, min(moment(each.end), moment(each.at)) + around) for each in periods]
+        first = min((sent for kind, sent, _, _ in journal.sent() if kind == Kind.CUSTOMERS), default=None)
+        stretches: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for lines, sent, settled, found in journal.customers_sent():
+            began = first or sent if found else sent
+            if lines is not None and not any(began <= end and begin <= settled for begin, end in spans):
+                for source, low, high in lines:
+                    stretches[source].append((low, high))
+        self._stretches = {source: sorted(each) for source, each in stretches.items()}
+
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        """Tell whether a line, by its source and number, is one of them."""
+        source, line = place
+        stretches = self._stretches.get(source, [])
+        index = bisect_right(stretches, (line, line)) - 1
+        return any(low <= line <= high for low, high in stretches[max(index, 0) : index + 2])
+
+
+async def parts_of(accepted: Accepted) -> AsyncGenerator[Entry, None]:
+    """Yield what was accepted of one kind."""
+    async with aclosing(accepted.blocks()) as blocks:
+        async for entries in blocks:
+            for part in filter(None, map(accepted.part, entries)):
+                yield part
+
+
+async def has_strangers(journal: JournalReader, settings: Settings, state_dir: Path) -> bool | None:
+    """Tell whether a run has sent anything of customers whom it did not migrate; None where its exports do not tell.
+
+    A revert of all its customers would leave that, or take it back with others.
+    """
+    own = Census(journal.salt())
+    try:
+        check_rereadable(journal)
+        customers = await open_accepted(journal, Kind.CUSTOMERS, settings, state_dir)
+        if customers is not None:
+            async for part in parts_of(customers):
+                own.enlist(part.customer)
+        own.close()
+        for kind in _OTHERS:
+            others = await open_accepted(journal, kind, settings, state_dir)
+            if others is not None:
+                async with aclosing(parts_of(others)) as parts:
+                    async for part in parts:
+                        if part.customer not in own:
+                            return True
+    except InputError:
+        return None
+    return False
+
+
+def check_rereadable(journal: JournalReader) -> None:
+    """Check that nothing came from a pipe.
+
+    Raises:
+        InputError: something did, and cannot be read again.
+    """
+    for kind in Kind:
+        for source in journal.sources(kind):
+            if not source.letters and decode_identity(source.identity).stream:
+                raise InputError(
+                    "what came from a pipe cannot be read again, so what was taken back of it is not known",
+                    operation=_OPERATION,
+                    place=source.name,
+                    hint="take back the rest as well, then migrate all of it from a file",
+                )
+
+
+def check_there(settings: Settings) -> None:
+    """Check that a run stands in the state directory, without making one.
+
+    Raises:
+        ConfigurationError: none does.
+    """
+    place = Path(settings.state.state_dir)
+    if (place / StateDir.JOURNAL).exists():
+        return
+    aside = any(place.glob("reverted-*"))
+    raise ConfigurationError(
+        "all of the run was taken back" if aside else "no run stands here",
+        operation=_OPERATION,
+        place=str(place),
+        hint="name its exports, and leave --only-missing out: it is migrated afresh"
+        if aside
+        else "name the migration's --state-dir",
+    )
