@@ -84,7 +84,7 @@ async def migrate(
         if only_missing:
             told = Observers([observer] if observer else [])
             left = await _make_up(settings, credentials, state, journal, told, clock, handle_signals=handle_signals)
-        if left is not None and left.hint:
+        if left is not None:
             again = (*reporting.invocation.again, "--only-missing") if reporting.invocation.again else ()
             invocation = msgspec.structs.replace(reporting.invocation, again=again)
             reporting = msgspec.structs.replace(reporting, invocation=invocation)

@@ -73,6 +73,8 @@ class OnlyMissing:
         """Customers of whom it is not known now whether they are there."""
         self.unreadable = 0
         """Customers of whom it cannot be known."""
+        self._first_left = ""
+        """Where one of these stands."""
 
     @property
     def left(self) -> MasivoStreamError | None:
@@ -80,12 +82,12 @@ class OnlyMissing:
         if not self.unread + self.unreadable:
             return None
         return OutageError(
-            f"{self.unread + self.unreadable:,} customers could not be read back: whether they were taken back is not"
-            " known, and nothing of theirs was sent",
+            f"{self.unread + self.unreadable:,} customers could not be read back, the first at {self._first_left}:"
+            " whether they were taken back is not known, and nothing of theirs was sent",
             operation=_OPERATION,
             hint="start the same command again later, with --only-missing: it asks for them once more"
             if self.unread
-            else "",
+            else "look for them in the account's dashboard: their ids cannot be read back",
         )
 
     async def go(self) -> None:
@@ -107,6 +109,8 @@ class OnlyMissing:
         await self._ask_strangers()
         self.unread = self._count(Whereabouts.UNREAD)
         self.unreadable = self._count(Whereabouts.UNREADABLE)
+        if self.unread + self.unreadable:
+            self._first_left = await self._place_left()
         await self._take()
 
     async def _enlist(self) -> None:
@@ -202,7 +206,7 @@ class OnlyMissing:
                 most -= census[part.customer] == Whereabouts.UNASKED
                 yield part.customer
 
-    async def _parts(self, *kinds: Kind) -> AsyncIterator[Entry]:
+    async def _parts(self, *kinds: Kind) -> AsyncGenerator[Entry, None]:
         """Yield what was accepted of some kinds."""
         for kind in kinds:
             if kind in self._accepted:
@@ -230,6 +234,18 @@ class OnlyMissing:
         longest = self._settings.visible.visible_timeout
         return max(0.0, min(longest, longest - age))
 
+    async def _place_left(self) -> str:
+        """Return file and line of somebody who could not be read back."""
+        left = {Whereabouts.UNREAD, Whereabouts.UNREADABLE}
+        async with aclosing(self._parts(*Kind)) as parts:
+            async for part in parts:
+                if self._whereabouts(part) in left:
+                    return "{}:{}".format(*part.record)
+        return ""
+
+    def _whereabouts(self, part: Entry) -> int:
+        return self._asked[part.customer] or self._strangers[part.customer]
+
     async def _take(self) -> None:
         """Copy what was taken back, and make the copies inputs."""
         copies: list[tuple[Kind, KnownSource, Figures, int, int]] = []
@@ -255,8 +271,7 @@ class OnlyMissing:
         with self._state.creating(name) as write:
             async for part in self._parts(kind):
                 accepted += part.items
-                whereabouts = self._asked[part.customer] or self._strangers[part.customer]
-                if whereabouts != Whereabouts.GONE:
+                if self._whereabouts(part) != Whereabouts.GONE:
                     continue
                 records, items = records + 1, items + part.items
                 tally.taken_back(part, Reason.TAKEN_BACK)
@@ -293,7 +308,7 @@ class Outside:
     """The lines of customers that certainly were not migrated in any of some periods."""
 
     def __init__(self, journal: JournalReader, periods: Iterable[Period], slack: float) -> None:
-        """Ask `journal`; customers are migrated at most `slack` seconds after they were sent, and clocks differ no more.
+        """Ask `journal`; a customer is migrated `slack` seconds after it was sent at most, and clocks differ no more.
 
         A batch whose lines are not known (version 0.1.0 kept none) is not among them.
         """

@@ -1,0 +1,123 @@
+"""Die at any operation after a revert of a part: what was taken back is sent once more, once, and nothing else is."""
+
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+from fakes import Remembering
+from flow.test_crash import World, make_world
+from mortal import Life
+
+from masivo_stream.edges.api import Reply
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.journal import open_journal
+from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.only_missing import OnlyMissing
+from masivo_stream.flow.revert import take_back
+from masivo_stream.flow.reverted import check_taken_back, stands
+from masivo_stream.flow.signals import work_under
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.contract import Kind
+
+pytestmark = pytest.mark.slow
+
+
+class Server:
+    """Takes customers back, with all that is theirs; says how many, if it is so."""
+
+    def __init__(self, world, customers, *, tells):
+        self.world, self.customers, self.tells = world, customers, tells
+
+    async def revert(self, _start, _end):
+        back = {key for key in self.world.applied if key[1] in self.customers}
+        for key in back:
+            del self.world.applied[key]
+        count = len({key[1] for key in back if key[0] == Kind.CUSTOMERS})
+        return Reply(Answer(status=200), b'{"customers":%d}' % count if self.tells else b"{}")
+
+
+async def take_some_back(world, customers, *, tells):
+    """Revert a period in which the run's first batch of customers lies, and more of it may."""
+    clock = FakeClock()
+    with closing(open_journal(world.state / "journal.db", clock.wall, writable=False)) as journal:
+        moments = [sent for kind, sent, _, _ in journal.sent() if kind == Kind.CUSTOMERS]
+    start, end = min(moments) - timedelta(hours=1), min(moments) + timedelta(seconds=0.5)
+    where, period = StateDir(world.state), (start.isoformat(), end.isoformat())
+    server = Server(world, customers, tells=tells)
+    await take_back(where, *period, server, clock, target="this machine", slack=900.0)
+
+
+def making_up(world):
+    """Return work that makes an input of what was taken back, if it is none yet."""
+
+    async def work(settled, state, journal, clock, _files, life):
+        standing = check_taken_back(journal, str(state.path))
+        if not standing.done:
+            return
+        reader = world.api(clock, life, None)
+        missing = OnlyMissing(settled, state, journal, standing, reader, clock, Remembering())
+        async with _time(clock):
+            await work_under(missing.brake, missing.go, observer=Remembering(), handle_signals=False)
+        if missing.brake.cause is not None:
+            raise missing.brake.cause
+
+    return work
+
+
+class _time:  # noqa: N801 - reads as a word
+    """Let virtual time pass."""
+
+    def __init__(self, clock):
+        import anyio
+
+        self.clock, self.tasks = clock, anyio.create_task_group()
+
+    async def __aenter__(self):
+        await self.tasks.__aenter__()
+        self.tasks.start_soon(self.clock.run)
+
+    async def __aexit__(self, *error):
+        self.tasks.cancel_scope.cancel()
+        return await self.tasks.__aexit__(*error)
+
+
+STAY = {"c3", "c11", "c1100"}
+"""They have made a transaction of their own."""
+
+
+def taken_back(path, *, tells, limit="1/1s"):
+    import anyio
+
+    world, valid, dead = make_world(path, limit=limit)
+    first = World.live(world, Life())
+    assert first.closes
+    customers = {f"c{number}" for number in range(1000)} - STAY
+    anyio.run(lambda: take_some_back(world, customers, tells=tells))
+    return world, valid, dead
+
+
+@pytest.mark.parametrize(("tells", "limit"), [(True, "1/1s"), (False, "none")])
+def test_what_was_taken_back_comes_once(tmp_path, tells, limit):
+    """In one life."""
+    world, valid, dead = taken_back(tmp_path, tells=tells, limit=limit)
+    world.check(world.live(Life(), making_up(world)), valid, dead)
+    before = dict(world.applied)
+    world.check(world.live(Life(), making_up(world)), valid, dead)
+    assert world.applied == before
+    assert all(world.applied["customers", customer, '""'] == 1 for customer in STAY)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_death_at_every_operation(tmp_path, part):
+    """Before the commit nothing has changed; after it the run goes on, with or without the flag."""
+    dies_at, died = part + 1, True
+    while died:
+        path = tmp_path / str(dies_at)
+        path.mkdir()
+        world, valid, dead = taken_back(path, tells=False)
+        died = world.live(Life(dies_at), making_up(world)) is None
+        with closing(open_journal(world.state / "journal.db", FakeClock().wall, writable=False)) as journal:
+            made_up = not stands(journal).done
+        world.check(world.live(Life(), None if made_up else making_up(world)), valid, dead)
+        dies_at += 4
+    assert dies_at > 30

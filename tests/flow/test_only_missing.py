@@ -1,0 +1,564 @@
+"""A run is taken back in part: `--only-missing` sends exactly that once more, and the run goes on."""
+
+import json
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from fakes import event, record, transaction
+from flow.taken_back import FAR, LONG_AGO, TakenBack
+
+from masivo_stream.edges.identity import decode_identity, encode_identity
+from masivo_stream.flow.resolve import Decisions, resolve
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError, InputError, OutageError
+from masivo_stream.sandbox import SandboxOptions, parse_faults, running
+
+pytestmark = pytest.mark.slow
+
+
+@asynccontextmanager
+async def sandbox(folder, *faults, **options):
+    """Serve an account that outlives the sandbox."""
+    options = {"visible_after": 0.05, "store": str(folder / "store.db"), **options}
+    async with running(SandboxOptions(faults=parse_faults(faults), **options)) as served:
+        yield served
+
+
+@pytest.fixture
+async def run(tmp_path):
+    """Three kinds, to be migrated."""
+    async with sandbox(tmp_path) as served:
+        yield TakenBack(tmp_path, served)
+
+
+async def whole(run, summary, *, without=()):
+    """Check that the run is complete, and that the account holds all of the exports once."""
+    assert (summary.outcome, summary.exit_code, summary.closes) == ("complete", 0, True), summary
+    assert await run.account() == run.wanted(without)
+    assert run.status().outcome == "complete"
+
+
+async def requests(run):
+    """Return how many batches arrived."""
+    found = (await run.settled()).requests
+    return {kind: sum(found.get(kind, {}).values()) for kind in Kind}
+
+
+async def test_what_was_taken_back_is_sent_once_more(run):
+    """Where the API says how many it took back and all of these may be, a few are read back; the rest stays."""
+    run.generate(60)
+    await run.migrate_in_goes(30, 30)
+    assert (await run.revert(LONG_AGO, run.moments[0])).customers == 30
+    assert len((await run.account())["customers"]) == 30
+    await whole(run, await run.only_missing())
+    assert run.asked() == 10
+    assert {(each.kind, each.records) for each in run.said("TakenBack")} == {(kind, 30) for kind in Kind}
+    found = await run.verify()
+    assert (found.exit_code, found.kinds["customers"].confirmed) == (0, 60)
+
+
+async def test_a_number_that_is_not_told_is_read_back(run):
+    """All who may have been taken back are asked for, none of the others; what was sent later goes with them."""
+    run.generate(60)
+    events = run.path(Kind.EVENTS).read_bytes()
+    run.path(Kind.EVENTS).unlink()
+    await run.migrate_in_goes(20, 20, 20)
+    run.path(Kind.EVENTS).write_bytes(events)
+    await run.migrate()
+    await run.revert(run.moments[0], run.moments[1])
+    run.forget_number()
+    await whole(run, await run.only_missing())
+    assert run.asked() == 20
+
+
+async def test_who_has_bought_since_is_not_doubled(run):
+    """Such a customer stays when others are taken back, and keeps what is theirs."""
+    run.generate(40)
+    await run.migrate_in_goes(20, 20)
+    stay = run.ids[3], run.ids[17]
+    for customer in stay:
+        await run.buy(customer)
+    assert (await run.revert(LONG_AGO, run.moments[0])).customers == 18
+    await whole(run, await run.only_missing())
+    ledger = await run.settled()
+    assert all(ledger.customers[customer] == 1 for customer in stay)
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_one_who_has_bought_keeps_a_whole_run_from_beginning_afresh(run, told):
+    """The number tells; where there is none, the advice names the case, and the way for it."""
+    run.generate(30)
+    await run.migrate_in_goes(30)
+    await run.buy(run.ids[7])
+    done = await run.revert(LONG_AGO, FAR)
+    assert (done.customers, "--only-missing" in done.next_step) == (29, True)
+    if told:
+        with pytest.raises(ConfigurationError, match="a part of this run was taken back"):
+            await run.migrate()
+    else:
+        run.forget_number(whole=True)
+        assert "made a transaction of their own" in run.status().hint
+    await whole(run, await run.only_missing())
+
+
+async def test_customers_at_the_edge_of_the_period(run):
+    """Nobody can tell by their times: each of them is asked for."""
+    run.generate(40)
+    await run.migrate_in_goes(20, 20)
+    ((middle,),) = run.journal("SELECT sent_at FROM batches WHERE kind = 'customers' ORDER BY seq LIMIT 1 OFFSET 1")
+    await run.revert(LONG_AGO, middle)
+    left = len((await run.account())["customers"])
+    assert 0 < left < 40
+    await whole(run, await run.only_missing())
+
+
+async def test_a_clock_that_is_far_wrong(run):
+    """The API says that it took back more than the times tell: then all of the run's customers are asked for."""
+    run.generate(30)
+    await run.migrate_in_goes(15, 15)
+    later = "sent_at = '2031' || substr(sent_at, 5), settled_at = '2031' || substr(settled_at, 5)"
+    run.journal(f"UPDATE batches SET {later} WHERE kind = 'customers' AND seq % 2 = 0")
+    await run.revert(LONG_AGO, run.moments[0])
+    await whole(run, await run.only_missing())
+
+
+async def test_several_reverts_in_a_row(run):
+    """All of them count; one of another time changes nothing."""
+    run.generate(60)
+    await run.migrate_in_goes(20, 20, 20)
+    await run.revert(LONG_AGO, run.moments[0])
+    await run.revert(run.moments[1], run.moments[2])
+    await run.revert(LONG_AGO, "2001-01-01T00:00:00Z")
+    assert set((await run.account())["customers"]) == set(run.ids[20:40])
+    await whole(run, await run.only_missing())
+
+
+async def test_taken_back_again_and_again(run):
+    """In part, in another part, what was sent once more, and all of it; afresh in the end."""
+    run.generate(40)
+    await run.migrate_in_goes(20, 20)
+    await run.revert(LONG_AGO, run.moments[0])
+    await whole(run, await run.only_missing())
+    run.moments.append((await run.settled()) and run.journal("SELECT max(settled_at) FROM batches")[0][0])
+    await run.revert(run.moments[1], FAR)  # what was sent once more
+    assert set((await run.account())["customers"]) == set(run.ids[20:])
+    await whole(run, await run.only_missing())
+    assert (await run.verify()).exit_code == 0
+    await run.revert(run.moments[0], run.moments[1])
+    await whole(run, await run.only_missing())
+    assert (await run.verify()).exit_code == 0
+    assert (await run.revert(LONG_AGO, FAR)).customers == 40
+    assert (run.state / "reverted-1" / "journal.db").exists()
+    assert (run.state / "reverted-1" / "taken-back-1.customers.ndjson").exists()
+    await whole(run, await run.migrate())
+
+
+async def test_the_rest_may_be_taken_back_as_well(run):
+    """Then the run begins afresh, without what was left of it."""
+    run.generate(40)
+    await run.migrate_in_goes(20, 20)
+    await run.revert(LONG_AGO, run.moments[0])
+    words = run.status().hint.rpartition("masivo-stream revert --from ")[2].split()
+    await run.revert(words[0], words[2])
+    await whole(run, await run.migrate())
+
+
+async def test_a_second_time_sends_nothing(run):
+    """Nothing is missing any more."""
+    run.generate(30)
+    await run.migrate_in_goes(15, 15)
+    await run.revert(LONG_AGO, run.moments[0])
+    await run.only_missing()
+    before = await requests(run)
+    await whole(run, await run.only_missing())
+    assert await requests(run) == before
+
+
+async def test_without_a_revert_there_is_nothing_to_make_up_for(run):
+    """Said, and nothing is done: also after one of another time, and one that was all of it."""
+    run.generate(10)
+    with pytest.raises(ConfigurationError, match="no run stands here"):
+        await run.only_missing()
+    assert not run.state.exists()
+    await run.migrate_in_goes(10)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="nothing of this run was taken back") as error:
+            await run.only_missing()
+        assert "leave --only-missing out" in error.value.hint
+        await run.revert(LONG_AGO, "2001-01-01T00:00:00Z")
+    await run.revert(LONG_AGO, FAR)
+    with pytest.raises(ConfigurationError, match="all of the run was taken back"):
+        await run.only_missing()
+    await whole(run, await run.migrate())
+
+
+async def test_in_between_nothing_else_goes_on(run):
+    """`migrate`, `retry` and `resolve` say what to do; the command is ready to paste, and says so without names."""
+    run.generate(20)
+    await run.migrate_in_goes(10, 10)
+    await run.revert(LONG_AGO, run.moments[0])
+    for work in (run.migrate, run.retry, lambda: resolve(run.settings, credentials=run.credentials)):
+        with pytest.raises(ConfigurationError) as error:
+            await work()
+        assert f"masivo-stream migrate --state-dir {run.state} --only-missing" in error.value.hint
+    await whole(run, await run.only_missing(named=False))
+
+
+async def test_a_run_that_was_stopped_goes_on(tmp_path):
+    """What was taken back and what was not sent yet: both are sent."""
+    async with sandbox(tmp_path) as served:
+        run = TakenBack(tmp_path, served)
+        run.generate(40)
+        await run.migrate_in_goes(20, 10)
+    whole_export = {kind: run.path(kind).read_bytes() for kind in Kind}
+    run.generate(40)
+    late = {kind: run.path(kind).read_bytes() for kind in Kind}
+    for kind in Kind:
+        known = {json.loads(line)["id"] for line in whole_export[kind].splitlines()}
+        more = [line for line in late[kind].splitlines(keepends=True) if json.loads(line)["id"] not in known]
+        run.path(kind).write_bytes(whole_export[kind] + b"".join(more))
+    async with sandbox(tmp_path, "status=403,on=events") as served:
+        stopped = await TakenBack(tmp_path, served).migrate()
+        assert stopped.exit_code == 7
+    async with sandbox(tmp_path) as served:
+        run.sandbox = served
+        run.settings = run.settings_with()
+        await run.revert(LONG_AGO, run.moments[0])
+        await whole(run, await run.only_missing())
+
+
+async def test_an_export_that_has_grown_meanwhile(run):
+    """What was added is sent as well."""
+    run.generate(40)
+    whole_export = {kind: run.path(kind).read_bytes().splitlines(keepends=True) for kind in Kind}
+    first = set(run.ids[:20])
+    later = set(run.ids[20:])
+    for kind in Kind:
+        run.path(kind).write_bytes(b"".join(line for line in whole_export[kind] if json.loads(line)["id"] in first))
+    await run.migrate_in_goes(10, 10)
+    await run.revert(LONG_AGO, run.moments[0])
+    for kind in Kind:
+        with run.path(kind).open("ab") as export:
+            export.writelines(line for line in whole_export[kind] if json.loads(line)["id"] in later)
+    await whole(run, await run.only_missing())
+
+
+def customer(number, *, booked=0, **fields):
+    """Return a customer whose balance is that of so many transactions, of 1, 2, 3 and so on."""
+    balance = [{"amount": booked * (booked + 1) // 2, "reward_id": transaction()["reward_id"]}] if booked else []
+    return record(Kind.CUSTOMERS, number, balance=balance, **fields)
+
+
+def write(run, kind, records):
+    run.path(kind).write_text("".join(json.dumps(each) + "\n" for each in records))
+
+
+async def test_records_in_parts_and_items_that_are_not_sent(run):
+    """A customer's events over several batches, some reversed, some of them dead letters; deleted customers."""
+    customers = [customer(number, booked=40) for number in range(6)]
+    customers[5]["deleted"] = True
+    write(run, Kind.CUSTOMERS, customers)
+    events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(90)]} for number in range(5)]
+    for each in events[1]["events"][::3]:
+        each["reversed_at"] = "2024-02-01T00:00:00Z"
+    write(run, Kind.EVENTS, events)
+    write(run, Kind.TRANSACTIONS, [record(Kind.TRANSACTIONS, number, 40) for number in range(5)])
+    await run.migrate_in_goes(2, 4, max_body_bytes=6_000)
+    await run.revert(LONG_AGO, run.moments[0])
+    wanted = run.wanted(["c5"])
+    wanted["events"]["c1"] = {f"1-{i}": 1 for i in range(90) if i % 3}
+    summary = await run.only_missing(max_body_bytes=6_000)
+    assert (summary.outcome, summary.closes) == ("complete", True), summary
+    assert await run.account() == wanted
+    assert summary.kinds["events"].items_skipped == 30
+    assert summary.kinds["events"].accepted == 5
+    assert (await run.verify()).exit_code == 0
+    await run.revert(LONG_AGO, run.moments[1])
+    assert (await run.only_missing(max_body_bytes=6_000)).outcome == "complete"
+    assert await run.account() == wanted
+
+
+def mend(run, kind, change):
+    path = run.state / f"dead-letter.{kind}.ndjson"
+    letters = [json.loads(line) for line in path.read_bytes().splitlines()]
+    path.write_text(
+        "".join(
+            json.dumps(letter | {"raw": json.dumps(change(json.loads(letter["raw"])))}) + "\n" for letter in letters
+        )
+    )
+    return letters
+
+
+async def test_what_a_retry_sent_and_what_is_dead(run):
+    """A mended record comes again as it was mended; dead letters stay what they are, and are not sent."""
+    run.generate(30)
+    right = run.path(Kind.CUSTOMERS).read_bytes().splitlines()
+    bad = list(right)
+    for number in (2, 4, 20):
+        bad[number] = json.dumps(json.loads(right[number]) | {"name": 7}).encode()
+    run.path(Kind.CUSTOMERS).write_bytes(b"".join(line + b"\n" for line in bad))
+    assert (await run.migrate_in_goes(30)).kinds["customers"].dead == 3
+    mend(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"} if raw["id"] != json.loads(right[20])["id"] else raw)
+    assert (await run.retry()).kinds["customers"].dead == 1
+    dead = json.loads(right[20])["id"]
+    assert await run.account() == run.wanted([dead])
+    await run.buy(run.ids[0])
+    await run.revert(LONG_AGO, FAR)
+    summary = await run.only_missing()
+    assert (summary.exit_code, summary.kinds["customers"].dead, summary.closes) == (3, 1, True)
+    assert await run.account() == run.wanted([dead])
+    mend(run, Kind.CUSTOMERS, lambda raw: raw | {"name": "Ana"})
+    assert (await run.retry()).exit_code == 0
+    assert await run.account() == run.wanted()
+    assert (await run.verify()).exit_code == 0
+
+
+async def test_a_customer_who_is_refused_the_second_time(run):
+    """Their events and transactions are held back; mended, all of it arrives, once."""
+    customers = [customer(number, booked=3) for number in range(8)]
+    write(run, Kind.CUSTOMERS, customers)
+    write(run, Kind.EVENTS, [record(Kind.EVENTS, number, 3) for number in range(8)])
+    write(run, Kind.TRANSACTIONS, [record(Kind.TRANSACTIONS, number, 3) for number in range(8)])
+    await run.migrate_in_goes(4, 4)
+    await run.revert(LONG_AGO, run.moments[0])
+    other = TakenBack(run.folder / "other", run.sandbox)
+    other.folder.mkdir()
+    write(other, Kind.CUSTOMERS, [record(Kind.CUSTOMERS, 99, email="c1@example.com")])
+    await other.migrate()
+    summary = await run.only_missing()
+    assert (summary.exit_code, summary.kinds["customers"].dead, summary.kinds["events"].dead) == (3, 1, 1)
+    (letter,) = mend(run, Kind.CUSTOMERS, lambda raw: raw | {"email": "new@example.com"})
+    assert (letter["line"], [each["reason"] for each in letter["earlier"]]) == (2, ["taken_back"])
+    summary = await run.retry()
+    assert (summary.exit_code, summary.closes) == (0, True), summary
+    account = await run.account()
+    assert account["customers"].pop("c99") == 1
+    assert account == run.wanted()
+
+
+async def test_what_is_in_doubt_stays_so(tmp_path):
+    """Nobody has decided it; afterwards it can be."""
+    async with sandbox(tmp_path, "hang=0.05,applied=no,on=transactions,at=1") as served:
+        run = TakenBack(tmp_path, served, first_delay=0.1)
+        run.generate(20)
+        doubtful = (await run.migrate_in_goes(20)).kinds["transactions"].in_doubt
+        assert doubtful
+        await run.buy(run.ids[0])
+        await run.revert(LONG_AGO, FAR)
+        summary = await run.only_missing()
+        assert (summary.exit_code, summary.kinds["transactions"].in_doubt, summary.closes) == (4, doubtful, True)
+        decided = await resolve(run.settings, credentials=run.credentials, decisions=Decisions(resend=("all",)))
+        assert decided.exit_code == 0
+        assert await run.account() == run.wanted()
+
+
+async def test_a_journal_of_version_0_1_0(run):
+    """It does not know the places of its batches: all accepted customers are asked for."""
+    run.generate(40)
+    await run.migrate_in_goes(20, 20)
+    run.journal("UPDATE batches SET spans = NULL")
+    await run.revert(LONG_AGO, run.moments[0])
+    run.forget_number()
+    await whole(run, await run.only_missing())
+    assert run.asked() == 40
+
+
+async def test_events_of_customers_whom_another_run_migrated(run):
+    """What is gone is held until its customer is back; then a retry sends it. What is not gone stays."""
+    run.generate(20)
+    customers = run.path(Kind.CUSTOMERS).read_bytes()
+    others = {kind: run.path(kind).read_bytes() for kind in Kind if kind is not Kind.CUSTOMERS}
+    for kind in others:
+        run.path(kind).unlink()
+    await run.migrate_in_goes(10, 10)
+    second = TakenBack(run.folder / "second", run.sandbox)
+    second.folder.mkdir()
+    for kind, text in others.items():
+        second.path(kind).write_bytes(text)
+    await second.migrate()
+    await run.settled()
+    await second.revert(LONG_AGO, run.moments[0])
+    with pytest.raises(ConfigurationError):
+        await second.migrate()
+    summary = await second.only_missing()
+    figures = summary.kinds["events"]
+    assert (summary.exit_code, figures.dead, figures.accepted, summary.closes) == (3, 10, 10, True)
+    assert figures.reasons == {"customer_not_migrated": 10}
+    await run.revert(LONG_AGO, run.moments[0])  # the other run's directory learns of it; it takes back nothing more
+    with pytest.raises(ConfigurationError, match="nothing of this run"):
+        await run.only_missing()
+    again = TakenBack(run.folder / "again", run.sandbox)
+    again.folder.mkdir()
+    again.path(Kind.CUSTOMERS).write_bytes(b"".join(customers.splitlines(keepends=True)[:10]))
+    await again.migrate()
+    summary = await second.retry()
+    assert (summary.exit_code, summary.closes) == (0, True)
+    for kind, text in others.items():
+        run.path(kind).write_bytes(text)
+    assert await run.account() == run.wanted()
+
+
+async def test_events_of_others_keep_a_whole_run_from_beginning_afresh(run):
+    """Beside its own customers' events the run sent those of customers who are there still: these would double."""
+    run.generate(20, kinds=[Kind.CUSTOMERS, Kind.EVENTS])
+    customers, events = (
+        run.path(kind).read_bytes().splitlines(keepends=True) for kind in (Kind.CUSTOMERS, Kind.EVENTS)
+    )
+    old = TakenBack(run.folder / "old", run.sandbox)
+    old.folder.mkdir()
+    old.path(Kind.CUSTOMERS).write_bytes(b"".join(customers[:10]))
+    await old.migrate_in_goes(10)
+    run.path(Kind.CUSTOMERS).write_bytes(b"".join(customers[10:]))
+    run.path(Kind.EVENTS).write_bytes(b"".join(events))
+    await run.migrate()
+    await run.settled()
+    assert (await run.revert(old.moments[0], FAR)).customers == 10
+    with pytest.raises(ConfigurationError, match="a part of this run"):
+        await run.migrate()
+    summary = await run.only_missing()
+    assert (summary.exit_code, summary.closes) == (0, True), summary
+    account = await run.account()
+    assert account["events"] == run.wanted()["events"]
+    assert set(account["customers"].values()) == {1}
+
+
+async def test_a_revert_in_doubt_is_repeated_first(tmp_path):
+    """Also by another one that does not hold all of its period; what it took back is found by reading."""
+    async with sandbox(tmp_path) as served:
+        run = TakenBack(tmp_path, served)
+        run.generate(30)
+        await run.migrate_in_goes(15, 15)
+    async with sandbox(tmp_path, "hang=0.1,applied=yes,on=revert,at=1") as served:
+        run.sandbox = served
+        run.settings = run.settings_with()
+        with pytest.raises(OutageError, match="may have happened"):
+            await run.revert(LONG_AGO, run.moments[0])
+        for work in (run.only_missing, run.migrate):
+            with pytest.raises(ConfigurationError, match="nobody knows whether it happened") as error:
+                await work()
+        assert f"--from {LONG_AGO} --to {run.moments[0]} " in error.value.hint
+        await run.revert(LONG_AGO, "2001-01-01T00:00:00Z")
+        with pytest.raises(ConfigurationError, match="nobody knows whether it happened"):
+            await run.only_missing()
+        await run.revert(LONG_AGO, run.moments[0])
+        await whole(run, await run.only_missing())
+
+
+@asynccontextmanager
+async def taken_back(tmp_path, *faults, count=30, **flags):
+    """Give a run half of which was taken back, without a number; from then on the API has these faults."""
+    async with sandbox(tmp_path) as served:
+        run = TakenBack(tmp_path, served, **flags)
+        run.generate(count)
+        await run.migrate_in_goes(count // 2, count - count // 2)
+        await run.revert(LONG_AGO, run.moments[0])
+        run.forget_number()
+    async with sandbox(tmp_path, *faults) as served:
+        run.sandbox = served
+        run.settings = run.settings_with()
+        yield run
+
+
+async def test_who_cannot_be_read_back_is_not_touched(tmp_path):
+    """Said, with exit code 6, while all others arrive; the same command later sends the rest."""
+    async with taken_back(tmp_path, "status=503,on=read,at=1", "status=503,on=read,at=2", "status=503,on=read,at=3",
+                          uploaders=1) as run:  # fmt: skip
+        summary = await run.only_missing()
+        assert (summary.outcome, summary.exit_code, summary.closes) == ("stopped", 6, True)
+        assert "1 customers could not be read back" in summary.message
+        assert await run.account() == run.wanted([run.ids[0]])
+        assert run.status().exit_code == 2
+        with pytest.raises(ConfigurationError, match="a part of this run"):
+            await run.migrate()
+        await whole(run, await run.only_missing())
+
+
+@pytest.mark.parametrize("fault", ["status=503,on=read", "html,on=read", "status=404,on=auth", "reset,on=read"])
+async def test_an_api_that_does_not_answer_changes_nothing(tmp_path, fault):
+    """Neither a page nor a broken answer is taken for a customer who is gone."""
+    async with taken_back(tmp_path, fault) as run:
+        before = await run.account()
+        with pytest.raises((OutageError, ConfigurationError, InputError, Exception)) as error:
+            await run.only_missing()
+        assert error.value.exit_code in (6, 7)
+        assert await run.account() == before
+        assert not list(run.state.glob("taken-back-*"))
+    async with sandbox(tmp_path) as served:
+        run.sandbox = served
+        run.settings = run.settings_with()
+        await whole(run, await run.only_missing())
+
+
+async def test_an_export_that_is_not_what_it_was_changes_nothing(run):
+    """Edited, removed, or judged by other settings: said, before anything is changed."""
+    run.generate(20)
+    await run.migrate_in_goes(10, 10)
+    await run.revert(LONG_AGO, run.moments[0])
+    before = await run.account()
+    text = run.path(Kind.EVENTS).read_bytes()
+    run.path(Kind.EVENTS).write_bytes(text.replace(b"PURCHASE", b"purchase", 1))
+    with pytest.raises(InputError):
+        await run.only_missing()
+    run.path(Kind.EVENTS).unlink()
+    with pytest.raises(InputError):
+        await run.only_missing(named=False)
+    run.path(Kind.EVENTS).write_bytes(text)
+    with pytest.raises(InputError, match="judged as they are now"):
+        await run.only_missing(max_line_bytes=1024)
+    assert await run.account() == before
+    await whole(run, await run.only_missing())
+
+
+async def test_ids_that_a_gateway_may_not_let_through(run):
+    """A 404 of one counts where another one is found, or where the API has told the number."""
+    names = [*(f"a/{number}" for number in range(6)), "..", *(f"ana+{n}@ex ample.com" for n in range(3)), "é%", "{}"]
+    write(run, Kind.CUSTOMERS, [customer(n, booked=1) | {"id": name} for n, name in enumerate(names)])
+    write(run, Kind.EVENTS, [{"id": name, "events": [event(name)]} for name in names])
+    write(run, Kind.TRANSACTIONS, [{"id": name, "transactions": [transaction(1)]} for name in names])
+    await run.migrate_in_goes(3, len(names) - 3)
+    await run.revert(LONG_AGO, run.moments[0])
+    run.forget_number()
+    await whole(run, await run.only_missing())
+    await run.revert(run.moments[0], FAR)
+    summary = await run.only_missing()
+    assert summary.exit_code == 0
+    assert await run.account() == run.wanted()
+
+
+async def test_ids_of_whom_nothing_can_be_told(run):
+    """Only such ids, and no number: they are not touched, and that is said; the run goes on."""
+    names = ["a/0", "..", "c2", "c3"]
+    write(run, Kind.CUSTOMERS, [customer(n) | {"id": name} for n, name in enumerate(names)])
+    await run.migrate_in_goes(2, 2)
+    await run.revert(LONG_AGO, run.moments[0])
+    run.forget_number()
+    summary = await run.only_missing()
+    assert (summary.outcome, summary.exit_code, summary.closes) == ("stopped", 6, True)
+    assert f"2 customers could not be read back, the first at {run.path(Kind.CUSTOMERS)}:1:" in summary.message
+    assert await run.account() == run.wanted(names[:2])
+    assert (await run.migrate()).exit_code == 0
+
+
+async def test_what_came_from_a_pipe_is_not_guessed(run):
+    """It cannot be read again: said, with the way that is left."""
+    run.generate(10, kinds=[Kind.CUSTOMERS])
+    await run.migrate_in_goes(5, 5)
+    await run.revert(LONG_AGO, run.moments[0])
+    ((identity,),) = run.journal("SELECT identity FROM sources WHERE number = 0")
+    stream = encode_identity(msgspec.structs.replace(decode_identity(identity), stream=True))
+    run.journal("UPDATE sources SET identity = ? WHERE number = 0", stream)
+    with pytest.raises(InputError, match="what came from a pipe") as error:
+        await run.only_missing(named=False)
+    assert "take back the rest as well" in error.value.hint
+
+
+async def test_several_processes_and_readers(run):
+    """The same comes out."""
+    run.flags |= {"workers": 2, "uploaders": 4}
+    run.settings = run.settings_with()
+    run.generate(60)
+    await run.migrate_in_goes(30, 30)
+    await run.revert(LONG_AGO, run.moments[0])
+    run.forget_number()
+    await whole(run, await run.only_missing())
