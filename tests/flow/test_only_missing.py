@@ -117,8 +117,9 @@ async def test_a_clock_that_is_far_wrong(run):
     """The API says that it took back more than the times tell: then all of the run's customers are asked for."""
     run.generate(30)
     await run.migrate_in_goes(15, 15)
-    later = "sent_at = '2031' || substr(sent_at, 5), settled_at = '2031' || substr(settled_at, 5)"
-    run.journal(f"UPDATE batches SET {later} WHERE kind = 'customers' AND seq % 2 = 0")
+    for moment in ("sent_at", "settled_at"):
+        sql = "UPDATE batches SET {0} = '2031' || substr({0}, 5) WHERE kind = 'customers' AND seq % 2 = 0"
+        run.journal(sql.format(moment))
     await run.revert(LONG_AGO, run.moments[0])
     await whole(run, await run.only_missing())
 
