@@ -2,9 +2,11 @@
 
 The journal forgets where the records of a batch stand when it is done with them. But every line before the checkpoint
 has a fate, and the others are known by place: what is dead, what is in doubt or on the wire, and what a retry took up,
-which stands in the retry's copy. What is left was accepted.
+or a revert back, which stands in a copy. What is left was accepted.
 """
 
+from array import array
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -37,10 +39,21 @@ class Fates:
         self._elsewhere = journal.placed(kind, *_ELSEWHERE)
         self._copied: defaultdict[tuple[int, int], list[tuple[int, tuple[int, ...] | None]]] = defaultdict(list)
         """By source and line of a record: which copies of a retry hold which of its items."""
+        self._copied_whole: defaultdict[tuple[int, int], array[int]] = defaultdict(lambda: array("q"))
+        """By source and copy: the lines of records that stand whole in it. After a revert there may be millions."""
 
     def copied(self, copy: int, old: Retried) -> None:
         """Note what a line of a retry's copy holds: its fate is decided there."""
-        self._copied[old.source, old.line].append((copy, old.items))
+        if old.items is None:
+            self._copied_whole[old.source, copy].append(old.line)
+        else:
+            self._copied[old.source, old.line].append((copy, old.items))
+
+    def close(self) -> None:
+        """Note no more copies, and begin to tell."""
+        self._copied_whole = defaultdict(
+            lambda: array("q"), {place: array("q", sorted(lines)) for place, lines in self._copied_whole.items()}
+        )
 
     def accepted_part(self, entry: Entry) -> Entry | None:
         """Return what of an entry was accepted, None if nothing was."""
@@ -74,6 +87,9 @@ class Fates:
         record = (entry.source, entry.line) if old is None else (old.source, old.line)
         item = index if old is None or old.items is None else old.items[index] if index < len(old.items) else -1
         here = -1 if old is None else entry.source
+        for (source, copy), lines in self._copied_whole.items():
+            if source == record[0] and copy > here and _has(lines, record[1]):
+                return True
         return any(copy > here and _among(items, item) for copy, items in self._copied.get(record, ()))
 
 
@@ -94,6 +110,17 @@ class Accepted:
             async for found in blocks:
                 yield [judgement for judgement in one_by_one(found) if isinstance(judgement, Entry)]
 
+    async def parts(self) -> AsyncGenerator[Entry, None]:
+        """Yield what was accepted of each entry.
+
+        Raises:
+            InputError: as `blocks`.
+        """
+        async with aclosing(self.blocks()) as blocks:
+            async for entries in blocks:
+                for part in filter(None, map(self.part, entries)):
+                    yield part
+
     def part(self, entry: Entry) -> Entry | None:
         """Return what of an entry was accepted, None if nothing was."""
         return self._fates.accepted_part(entry)
@@ -106,6 +133,7 @@ class Accepted:
                     for judgement in one_by_one(found):
                         if not isinstance(judgement, Blank) and judgement.retried is not None:
                             self._fates.copied(copy.number, judgement.retried)
+        self._fates.close()
 
     async def _judge(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[Found], None]:
         """Judge each source for itself, and no record for an earlier one: which repeats are dead, the journal says."""
@@ -141,6 +169,11 @@ async def open_accepted(journal: JournalReader, kind: Kind, settings: Settings, 
 
 def _holds(covered: Covered, place: tuple[int, int], index: int) -> bool:
     return place in covered and _among(covered[place], index)
+
+
+def _has(lines: "array[int]", line: int) -> bool:
+    index = bisect_left(lines, line)
+    return index < len(lines) and lines[index] == line
 
 
 def _among(items: frozenset[int] | tuple[int, ...] | None, index: int) -> bool:

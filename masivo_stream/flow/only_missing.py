@@ -9,11 +9,9 @@ commit makes these inputs of the run. Killed before it, nothing has changed; aft
 Memory stays flat: 9 bytes a customer.
 """
 
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import anyio
@@ -21,8 +19,8 @@ import anyio
 from masivo_stream.core.letters import write_taken_back
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
-from masivo_stream.edges.identity import decode_identity, encode_identity, take_identity
-from masivo_stream.edges.journal import Journal, JournalReader
+from masivo_stream.edges.identity import encode_identity, take_identity
+from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.accepted import Accepted, open_accepted
 from masivo_stream.flow.brake import Brake
@@ -30,7 +28,9 @@ from masivo_stream.flow.census import Census
 from masivo_stream.flow.inquiry import Inquiry, Whereabouts, is_odd
 from masivo_stream.flow.missing import hash_customer
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.reverted import MADE_UP, Period, Standing
+from masivo_stream.flow.outside import Outside
+from masivo_stream.flow.reverted import MADE_UP, Standing
+from masivo_stream.flow.strangers import OTHERS, check_no_pipe
 from masivo_stream.flow.visible import Reader
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
@@ -43,7 +43,6 @@ from masivo_stream.model.settings import Settings
 MADE_UP_IN_PART = "made up in part"
 """Of some customers it is not known whether they were taken back."""
 
-_OTHERS = (Kind.EVENTS, Kind.TRANSACTIONS)
 _OPERATION = "send what was taken back"
 
 
@@ -98,7 +97,7 @@ class OnlyMissing:
             OutageError: customers cannot be read back. Nothing has changed then, as with every other error.
             StorageError: the copies cannot be written.
         """
-        check_rereadable(self._journal)
+        check_no_pipe(self._journal)
         for kind in Kind:
             found = await open_accepted(self._journal, kind, self._settings, self._state.path)
             if found is not None:
@@ -178,11 +177,11 @@ class OnlyMissing:
         """Ask for customers whom another run migrated: what is theirs goes with them, whoever sent it."""
         told = self._standing.customers
         if told is None or self._gone < told:
-            async for part in self._parts(*_OTHERS):
+            async for part in self._parts(*OTHERS):
                 if part.customer not in self._own:
                     self._strangers.enlist(part.customer)
         self._strangers.close()
-        await self._ask(self._strangers, _OTHERS)
+        await self._ask(self._strangers, OTHERS)
         self._inquiry.judge_refused(self._strangers, known_gone=self._gone == told)
 
     async def _ask(
@@ -210,7 +209,7 @@ class OnlyMissing:
         """Yield what was accepted of some kinds."""
         for kind in kinds:
             if kind in self._accepted:
-                async for part in parts_of(self._accepted[kind]):
+                async for part in self._accepted[kind].parts():
                     yield part
 
     @property
@@ -302,84 +301,6 @@ class OnlyMissing:
                 operation=_OPERATION,
                 hint="start with the settings that the run was started with",
             )
-
-
-class Outside:
-    """The lines of customers that certainly were not migrated in any of some periods."""
-
-    def __init__(self, journal: JournalReader, periods: Iterable[Period], slack: float) -> None:
-        """Ask `journal`; a customer is migrated `slack` seconds after it was sent at most, and clocks differ no more.
-
-        A batch whose lines are not known (version 0.1.0 kept none) is not among them.
-        """
-        around = timedelta(seconds=slack)
-        moment = datetime.fromisoformat
-        spans = [(moment(each.start) - around, min(moment(each.end), moment(each.at)) + around) for each in periods]
-        first = min((sent for kind, sent, _, _ in journal.sent() if kind == Kind.CUSTOMERS), default=None)
-        stretches: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-        for lines, sent, settled, found in journal.customers_sent():
-            began = first or sent if found else sent
-            if lines is not None and not any(began <= end and begin <= settled for begin, end in spans):
-                for source, low, high in lines:
-                    stretches[source].append((low, high))
-        self._stretches = {source: sorted(each) for source, each in stretches.items()}
-
-    def __contains__(self, place: tuple[int, int]) -> bool:
-        """Tell whether a line, by its source and number, is one of them."""
-        source, line = place
-        stretches = self._stretches.get(source, [])
-        index = bisect_right(stretches, (line, line)) - 1
-        return any(low <= line <= high for low, high in stretches[max(index, 0) : index + 2])
-
-
-async def parts_of(accepted: Accepted) -> AsyncGenerator[Entry, None]:
-    """Yield what was accepted of one kind."""
-    async with aclosing(accepted.blocks()) as blocks:
-        async for entries in blocks:
-            for part in filter(None, map(accepted.part, entries)):
-                yield part
-
-
-async def has_strangers(journal: JournalReader, settings: Settings, state_dir: Path) -> bool | None:
-    """Tell whether a run has sent anything of customers whom it did not migrate; None where its exports do not tell.
-
-    A revert of all its customers would leave that, or take it back with others.
-    """
-    own = Census(journal.salt())
-    try:
-        check_rereadable(journal)
-        customers = await open_accepted(journal, Kind.CUSTOMERS, settings, state_dir)
-        if customers is not None:
-            async for part in parts_of(customers):
-                own.enlist(part.customer)
-        own.close()
-        for kind in _OTHERS:
-            others = await open_accepted(journal, kind, settings, state_dir)
-            if others is not None:
-                async with aclosing(parts_of(others)) as parts:
-                    async for part in parts:
-                        if part.customer not in own:
-                            return True
-    except InputError:
-        return None
-    return False
-
-
-def check_rereadable(journal: JournalReader) -> None:
-    """Check that nothing came from a pipe.
-
-    Raises:
-        InputError: something did, and cannot be read again.
-    """
-    for kind in Kind:
-        for source in journal.sources(kind):
-            if not source.letters and decode_identity(source.identity).stream:
-                raise InputError(
-                    "what came from a pipe cannot be read again, so what was taken back of it is not known",
-                    operation=_OPERATION,
-                    place=source.name,
-                    hint="take back the rest as well, then migrate all of it from a file",
-                )
 
 
 def check_there(settings: Settings) -> None:

@@ -23,12 +23,12 @@ from masivo_stream.edges.journal import JournalHistory, JournalReader, open_jour
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.observer import Observers
-from masivo_stream.flow.only_missing import has_strangers
 from masivo_stream.flow.opening import check_key, check_target, name_target, open_account
 from masivo_stream.flow.report import Reporting, leave_report
 from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, Standing, leave_reverted, only_missing, stands
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.flow.status import conclude_again
+from masivo_stream.flow.strangers import has_strangers
 from masivo_stream.model.attempt import Answer, Attempt, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, DeniedError, MasivoStreamError, OutageError

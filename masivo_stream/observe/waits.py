@@ -48,8 +48,8 @@ class Waits:
                 awaited = f"waiting for {requests}, at most" if flying else "writing down what came of it, at most"
                 self._drain = (now + longest, f"stopping ({why}): {awaited}")
             case CustomersAsked(asked=asked, of=of, gone=gone, wait=wait):
-                about = f"{asked:,} of {of:,}, {gone:,} are not there"
-                what = f"customers read back after a revert: {about}" if asked else "what a revert took back, read"
+                about = f"{asked:,} of {of:,} asked for, {gone:,} are gone"
+                what = "the revert to show" if wait else f"customers read back after a revert, {about}"
                 self._asking = (now + wait if wait else None, what) if asked < of else None
             case RunStarted():
                 self._asking = None

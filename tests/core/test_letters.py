@@ -1,11 +1,19 @@
 import json
 
+import msgspec
 import pytest
 from core.made import as_bytes, decoder, events, transactions, valid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.letters import judge_retry, read_letter, read_retry, write_letter, write_retry
+from masivo_stream.core.letters import (
+    judge_retry,
+    read_letter,
+    read_retry,
+    write_letter,
+    write_retry,
+    write_taken_back,
+)
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import DeadRow
 from masivo_stream.model.reason import Reason
@@ -125,3 +133,42 @@ def test_items_are_named_as_the_export_counts_them(own, data):
     assert entry.retried.name_items(tuple(some)) == tuple(own[index] for index in some)
     assert entry.retried.name_items((len(own) + 3,)) == tuple(own)
     assert entry.retried.name_items(None) == tuple(own)
+
+
+def taken_back(entry, *, held=False):
+    """Return what is read of an entry that a revert took back."""
+    line = write_taken_back(entry, at=AT, customer=5, held=held).removesuffix(b"\n")
+    return judge_retry(decoder(Kind.EVENTS), Line(1, 0, line, len(line)), "taken-back-1.events.ndjson", 4)
+
+
+def accepted(body, **changes):
+    where = {"file": "e.ndjson", "line": 7, "offset": 700, "length": len(body), "source": 2}
+    return Entry(**where, body=body, customer="c", items=1, record_items=1, **changes)
+
+
+def test_what_was_taken_back_is_an_entry_that_knows_its_place():
+    """Byte for byte what was sent, told by the export's place; it is no row of the journal's."""
+    body = as_bytes(events())
+    entry = taken_back(accepted(body))
+    assert (entry.body, entry.source, entry.record) == (body, 4, ("e.ndjson", 7))
+    old = entry.retried
+    assert (old.row, old.source, old.items, old.count, old.whole, old.judged) == (0, 2, None, 1, True, False)
+    assert [death.reason for death in old.earlier] == ["taken_back"]
+
+
+def test_a_part_that_was_taken_back_names_its_items():
+    """Also one of a letter that a retry had sent: as the export counts them."""
+    part = accepted(as_bytes(events()), indexes=(4,))
+    first = taken_back(msgspec.structs.replace(part, record_items=9))
+    assert (first.retried.items, first.retried.whole, first.whole) == ((4,), False, False)
+    second = taken_back(first)
+    assert (second.retried.items, second.record, second.source) == ((4,), ("e.ndjson", 7), 4)
+    assert [death.reason for death in second.retried.earlier] == ["taken_back", "taken_back"]
+
+
+def test_what_belongs_to_another_runs_customer_is_held():
+    """It stays a dead letter, and a retry that finds it unchanged sends it."""
+    body = as_bytes(events())
+    letter = taken_back(accepted(body), held=True)
+    assert (letter.reason, letter.raw, letter.item_count) == (Reason.CUSTOMER_NOT_MIGRATED, body, 1)
+    assert isinstance(tried_again(Kind.EVENTS, rejected(body, reason=letter.reason)), Entry)

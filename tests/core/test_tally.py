@@ -307,3 +307,57 @@ def test_items_that_are_skipped_count_for_a_record_that_is_held_back():
     figures = tally.summary([], seconds=0)
     assert (figures.items_read, figures.items_dead, figures.items_skipped) == (5, 3, 2)
     assert figures.closes
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(judgements(), st.data())
+def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
+    """Of a record in parts all that was accepted comes again as one; in between the figures close."""
+    tally, taken = Tally(EVENTS), []
+    for line in lines:
+        tally.judged(line)
+        settled = {}
+        for part in parts(line, data.draw(st.lists(st.integers(1, 3), max_size=3))) if isinstance(line, Entry) else ():
+            fate = data.draw(fates)
+            tally.settled([part], fate, Reason.REFUSED if fate is Fate.DEAD else None)
+            settled.setdefault(fate, []).extend(part.indexes)
+        if accepted := settled.get(Fate.ACCEPTED):
+            taken.append(msgspec.structs.replace(line, items=len(accepted), indexes=tuple(accepted)))
+    before = tally.summary([], seconds=1.0)
+    for part in taken:
+        tally.taken_back(part, Reason.TAKEN_BACK)
+        assert tally.summary([], seconds=1.0).closes
+    figures = tally.summary([], seconds=1.0)
+    assert (figures.accepted, figures.items_accepted) == (0, 0)
+    assert figures.reasons.get(Reason.TAKEN_BACK, 0) == before.reasons.get(Reason.TAKEN_BACK, 0) + len(taken)
+    tally = Tally(EVENTS, tally.figures(seconds=0.0))
+    for number, part in enumerate(taken, 1):
+        old = again(part, whole=part.whole, judged=False, reason=Reason.TAKEN_BACK)
+        entry = mended(old, part.items, number)
+        tally.rejudged(old, entry)
+        tally.settled([entry], Fate.ACCEPTED)
+        assert tally.summary([], seconds=1.0).closes
+    assert tally.summary([], seconds=1.0) == before
+
+
+@pytest.mark.slow
+@given(st.integers(2, 9), st.data())
+def test_parts_of_one_record_may_be_taken_back_one_after_the_other(items, data):
+    """Of a record that was accepted in several goes, each part stands elsewhere."""
+    tally, whole = Tally(EVENTS), record(1, items)
+    tally.judged(whole)
+    found = parts(whole, data.draw(st.lists(st.integers(1, 4), max_size=4)))
+    for part in found:
+        tally.settled([part], Fate.ACCEPTED)
+    before = tally.summary([], seconds=1.0)
+    for part in found:
+        tally.taken_back(part, Reason.TAKEN_BACK)
+        figures = tally.summary([], seconds=1.0)
+        assert (figures.closes, figures.dead, figures.accepted) == (True, 1, 0)
+    for number, part in enumerate(found, 1):
+        old = again(part, whole=part.whole, judged=False, reason=Reason.TAKEN_BACK)
+        entry = mended(old, part.items, number)
+        tally.rejudged(old, entry)
+        tally.settled([entry], Fate.ACCEPTED)
+    assert tally.summary([], seconds=1.0) == before

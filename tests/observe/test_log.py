@@ -16,6 +16,7 @@ from masivo_stream.model.notices import (
     BatchDeparted,
     BatchSent,
     BatchWaits,
+    CustomersAsked,
     LettersTaken,
     LimitLearned,
     LoopStalled,
@@ -34,6 +35,7 @@ from masivo_stream.model.notices import (
     ScopeUse,
     SlotAwaited,
     Stopping,
+    TakenBack,
     Visible,
     WaitingVisible,
 )
@@ -187,6 +189,14 @@ CASES = [
     (
         LettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),
         {"event": "letters_taken", "level": "warning", "kind": "events", "letters": 3, "mended": 1, "ignored": "x"},
+    ),
+    (
+        CustomersAsked(asked=7, of=30, gone=5, wait=0.04),
+        {"event": "customers_asked", "level": "info", "asked": 7, "of": 30, "gone": 5, "wait_seconds": 0.0},
+    ),
+    (
+        TakenBack(kind=EVENTS_KIND, records=3, items=9),
+        {"event": "taken_back", "level": "info", "kind": "events", "records": 3, "items": 9},
     ),
     (LoopStalled(seconds=0.25049), {"event": "loop_stalled", "level": "info", "seconds": 0.25}),
     (

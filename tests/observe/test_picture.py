@@ -12,6 +12,7 @@ from masivo_stream.model.notices import (
     BatchDeparted,
     BatchSent,
     BatchWaits,
+    CustomersAsked,
     LoopStalled,
     PhaseEnded,
     PhaseStarted,
@@ -144,6 +145,10 @@ def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
         ([SlotAwaited(seconds=3.2)], "slot", 3.2),
         ([SlotAwaited(seconds=3.2), BatchDeparted(kind=C, batch="b", in_flight=1)], "slot", 3.2),
         ([BatchWaits(kind=C, batch="b", why="unreachable", seconds=8.0)], "retry", 8.0),
+        ([CustomersAsked(asked=0, of=5, gone=0, wait=60.0)], "visible", 60.0),
+        ([CustomersAsked(asked=3, of=5, gone=2)], "visible", None),
+        ([CustomersAsked(asked=5, of=5, gone=2)], "nothing", None),
+        ([CustomersAsked(asked=3, of=5, gone=2), started(customers=5)], "nothing", None),
         ([SlotAwaited(seconds=3.2), Stopping(why="SIGINT", in_flight=1, drain_time=30.0)], "drain", 30.0),
     ],
 )

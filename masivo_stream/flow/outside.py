@@ -1,0 +1,38 @@
+"""Which customers of a run a revert cannot have taken back: those that were sent at quite another time."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from masivo_stream.edges.journal import JournalReader
+from masivo_stream.flow.reverted import Period
+from masivo_stream.model.contract import Kind
+
+
+class Outside:
+    """The lines of customers that certainly were not migrated in any of some periods."""
+
+    def __init__(self, journal: JournalReader, periods: Iterable[Period], slack: float) -> None:
+        """Ask `journal`; a customer is migrated `slack` seconds after it was sent at most, and clocks differ no more.
+
+        A batch whose lines are not known (version 0.1.0 kept none) is not among them.
+        """
+        around = timedelta(seconds=slack)
+        moment = datetime.fromisoformat
+        spans = [(moment(each.start) - around, min(moment(each.end), moment(each.at)) + around) for each in periods]
+        first = min((sent for kind, sent, _, _ in journal.sent() if kind == Kind.CUSTOMERS), default=None)
+        stretches: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for lines, sent, settled, found in journal.customers_sent():
+            began = first or sent if found else sent
+            if lines is not None and not any(began <= end and begin <= settled for begin, end in spans):
+                for source, low, high in lines:
+                    stretches[source].append((low, high))
+        self._stretches = {source: sorted(each) for source, each in stretches.items()}
+
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        """Tell whether a line, by its source and number, is one of them."""
+        source, line = place
+        stretches = self._stretches.get(source, [])
+        index = bisect_right(stretches, (line, line)) - 1
+        return any(low <= line <= high for low, high in stretches[max(index, 0) : index + 2])
