@@ -64,8 +64,9 @@ def revert(
         reverted = {"from": start, "to": end, "customers": done.customers}
         print_json({"schema": 1, "reverted": reverted, "hint": done.next_step})
         return 0
-    count = "" if done.customers is None else f"{done.customers:,} "
-    print(f"taken back: {count}customers migrated from {start} to {end}")  # noqa: T201 - the answer
+    print(f"taken back: customers migrated from {start} to {end}")  # noqa: T201 - the answer
+    if done.customers is not None:
+        sys.stderr.write(f"the API says that it took back {done.customers:,} customers\n")
     if done.next_step:
         print(f"next: {printable(done.next_step)}")  # noqa: T201 - the answer
     return 0

@@ -12,7 +12,8 @@ Logging" and PRAGMA synchronous). Rules that carry the delivery guarantee:
 * A disk that is full stops new requests. An outcome is worth waiting for: it is tried again for a while.
 
 Commits of several uploaders that come together become one (group commit), in a thread, so that the event loop goes on.
-A batch costs some 4 KB of it: its places, forgotten when the checkpoint has passed them, and a row that stays.
+A batch costs some 4 KB of it: its places, forgotten when the checkpoint has passed them, and a row that stays. Of a
+batch of customers the row tells the lines (`core.spans`), for a revert takes customers back by their time.
 """
 
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
