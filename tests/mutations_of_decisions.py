@@ -49,7 +49,7 @@ WORD = (
     Mutation(
         "a revert is not noted",
         "flow/revert.py",
-        "        await journal.take_note(BEGUN, detail)\n",
+        "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n",
         "",
         "After a kill the run goes on over what was taken back.",
         (REVERT + "a_revert_is_noted_before_its_first_byte",),
@@ -57,10 +57,10 @@ WORD = (
     Mutation(
         "a revert is noted too late",
         "flow/revert.py",
-        "        await journal.take_note(BEGUN, detail)\n"
-        "        failed = _judge((await sender.revert(start, end)).attempt)\n",
-        "        failed = _judge((await sender.revert(start, end)).attempt)\n"
-        "        await journal.take_note(BEGUN, detail)\n",
+        "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n"
+        "        reply = await sender.revert(start, end)\n",
+        "        reply = await sender.revert(start, end)\n"
+        "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n",
         "After a kill the run goes on over what was taken back.",
         (REVERT + "a_revert_is_noted_before_its_first_byte",),
     ),

@@ -1,12 +1,13 @@
 """Die at any operation after a revert of a part: what was taken back is sent once more, once, and nothing else is."""
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
+import anyio
 import pytest
 from fakes import Remembering
 from flow.test_crash import World, make_world
-from mortal import Life
+from mortal import Life, MortalState
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
@@ -56,29 +57,14 @@ def making_up(world):
             return
         reader = world.api(clock, life, None)
         missing = OnlyMissing(settled, state, journal, standing, reader, clock, Remembering())
-        async with _time(clock):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(clock.run)
             await work_under(missing.brake, missing.go, observer=Remembering(), handle_signals=False)
+            tasks.cancel_scope.cancel()
         if missing.brake.cause is not None:
             raise missing.brake.cause
 
     return work
-
-
-class _time:  # noqa: N801 - reads as a word
-    """Let virtual time pass."""
-
-    def __init__(self, clock):
-        import anyio
-
-        self.clock, self.tasks = clock, anyio.create_task_group()
-
-    async def __aenter__(self):
-        await self.tasks.__aenter__()
-        self.tasks.start_soon(self.clock.run)
-
-    async def __aexit__(self, *error):
-        self.tasks.cancel_scope.cancel()
-        return await self.tasks.__aexit__(*error)
 
 
 STAY = {"c3", "c11", "c1100"}
@@ -86,8 +72,6 @@ STAY = {"c3", "c11", "c1100"}
 
 
 def taken_back(path, *, tells, limit="1/1s"):
-    import anyio
-
     world, valid, dead = make_world(path, limit=limit)
     first = World.live(world, Life())
     assert first.closes
@@ -121,3 +105,24 @@ def test_a_death_at_every_operation(tmp_path, part):
         world.check(world.live(Life(), None if made_up else making_up(world)), valid, dead)
         dies_at += 4
     assert dies_at > 30
+
+
+def test_the_copy_is_durable_before_the_commit(tmp_path):
+    """What the journal calls an input of the run was synced before."""
+    world, _, _ = taken_back(tmp_path, tells=True)
+    synced = []
+
+    class Syncing(MortalState):
+        @contextmanager
+        def creating(self, name):
+            with super().creating(name) as write:
+                yield write
+            synced.append(name)
+
+    async def work(settled, state, journal, clock, files, life):
+        await making_up(world)(settled, Syncing(state.path, life), journal, clock, files, life)
+
+    assert world.live(Life(), work).closes
+    with closing(open_journal(world.state / "journal.db", FakeClock().wall, writable=False)) as journal:
+        copies = [source.name for kind in Kind for source in journal.sources(kind) if source.letters]
+    assert synced == copies == [f"taken-back-1.{kind}.ndjson" for kind in Kind]
