@@ -491,6 +491,19 @@ async def test_an_api_that_does_not_answer_changes_nothing(tmp_path, fault):
         await whole(run, await run.only_missing())
 
 
+async def test_stopped_while_it_is_sent_it_goes_on_like_any_run(tmp_path):
+    """What is not sent yet is told as taken back, the figures close, and the plain command sends it."""
+    async with taken_back(tmp_path, "status=403,on=events") as run:
+        summary = await run.only_missing()
+        assert (summary.exit_code, summary.closes) == (7, True)
+        assert run.status().closes
+        assert run.status().kinds["transactions"].reasons == {"taken_back": 15}
+    async with sandbox(tmp_path) as served:
+        run.sandbox = served
+        run.settings = run.settings_with()
+        await whole(run, await run.migrate())
+
+
 async def test_an_export_that_is_not_what_it_was_changes_nothing(run):
     """Edited, removed, or judged by other settings: said, before anything is changed."""
     run.generate(20)
