@@ -143,7 +143,7 @@ class RecordingJournal:
         self.bodies[batch.id] = batch.body
         self.log.append(("send", batch.body))
 
-    async def settle(self, kind, batch, state, progress, sync, *, why=""):
+    async def settle(self, kind, batch, state, progress, sync, *, why="", again=False):
         await self._note(state or "unsent", progress, sync)
         self.log.append((state or "unsent", self.bodies[batch]))
 
@@ -264,7 +264,7 @@ class Bench:
             max_line_bytes=1 << 20,
         )
 
-    async def find(self, entries, *, patient):
+    async def find(self, entries, *, since):
         return [entry for entry in entries if entry.customer in self.api.applied_customers]
 
     async def run(self, *beside):

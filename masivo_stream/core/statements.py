@@ -64,6 +64,11 @@ UNANSWERED = "unanswered"
 RESENDING, DISCARDED = "resending", "discarded"
 """In doubt and on the wire once more by a person's word; given up by a person's word."""
 
+SEEN, AWAITED = 1, 2
+"""A kind's `visible`: its effects were seen to show, or they were given time to and nobody could look."""
+
+MARK_VISIBLE = "UPDATE progress SET visible = ? WHERE kind = ?"
+
 _SEND = """
 INSERT INTO batches (id, kind, state, records, items, bytes, attempts, refs, high_source, high_line, sent_at, spans)
 VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
@@ -133,10 +138,15 @@ def send_again(batch: str) -> Statement:
     return ("UPDATE batches SET state = ?, attempts = attempts + 1 WHERE id = ?", (RESENDING, batch))
 
 
-def settle(batch: str, state: str | None, at: str, why: str) -> Statement:
-    """Note what came of an attempt; None where the batch certainly was not applied and may be sent again."""
+def settle(batch: str, state: str | None, at: str, why: str, *, again: bool = False) -> Statement:
+    """Note what came of an attempt; None where the batch certainly was not applied and may be sent again.
+
+    `again`: an earlier attempt may have applied it, this one has not: when that was stays as it was noted.
+    """
     if state is None:
         return ("DELETE FROM batches WHERE id = ?", (batch,))
+    if again:
+        return ("UPDATE batches SET state = ?, why = ? WHERE id = ?", (state, why, batch))
     return ("UPDATE batches SET state = ?, settled_at = ?, why = ? WHERE id = ?", (state, at, why, batch))
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from itertools import islice
 
 from masivo_stream.core.draw import Draw
 from masivo_stream.core.pack import Packer
+from masivo_stream.core.path_ids import is_plain
 from masivo_stream.core.retry import Again, Decision, Halt, Hold, Settle
 from masivo_stream.core.statements import ACCEPTED, DISCARDED, IN_DOUBT, REFUSED, UNANSWERED
 from masivo_stream.core.tally import Fate, Tally
@@ -62,8 +64,9 @@ class Account:
         self._missing, self._salt, self._journal = missing, salt, journal
         self._packer, self._tally = packer, tally
         self._dead_letters, self._doubts, self._clock = dead_letters, doubts, clock
-        self.last_accepted: deque[Entry] = deque(maxlen=remember_accepted)
-        """The entries accepted last, for reading back."""
+        self._accepted_plain: deque[Entry] = deque(maxlen=remember_accepted)
+        self._accepted_odd: list[Entry] = []
+        """Some of the batch accepted last, where all its ids need escaping."""
         self.sample = sample or Draw(0, lambda: 0.0)
         """Some of the accepted entries, for reading back at the end."""
         self.accepted_at = clock.wall()
@@ -73,8 +76,9 @@ class Account:
         """The lowest place of each batch that was handed over and is not done with."""
         self._to_pack: list[Packable] = []
         """Entries on their way to the packer: read just now, or come back."""
-        self.unanswered = Unanswered(resume.unanswered)
+        self.unanswered = Unanswered()
         """Records that may have been applied and are sent again."""
+        self.unanswered.resume(resume.unanswered, clock)
         self._frontier, self._covered = resume.frontier, resume.covered
         self._catching_up = resume.start < resume.frontier
         self._read_to = resume.start
@@ -86,6 +90,16 @@ class Account:
         """Whether every input was read to its end."""
         self._began = clock.now()
         self._ended: float | None = None
+
+    @property
+    def last_accepted(self) -> list[Entry]:
+        """The entries accepted last, for reading back: those whose ids need no escaping, where there are any."""
+        return list(self._accepted_plain) or self._accepted_odd
+
+    @property
+    def unsure_accepted(self) -> list[Entry]:
+        """Some that were accepted after those: their ids need escaping, and so do all of their batch."""
+        return self._accepted_odd if self._accepted_plain else []
 
     @property
     def frontier(self) -> Place:
@@ -141,6 +155,11 @@ class Account:
             self._lows[batch.id] = batch.entries.low
             self._unsettled.add(batch.entries)
 
+    def narrow(self, batch: Batch, part: Batch) -> None:
+        """Note that of a batch that was handed over nothing but `part` is left in it."""
+        del self._lows[batch.id]
+        self._lows[part.id] = part.entries.low
+
     def done_with(self, batch: Batch) -> None:
         """Note that nothing of a batch that was handed over is left in it."""
         del self._lows[batch.id]
@@ -158,6 +177,7 @@ class Account:
         """Write an entry down as a dead letter, then count it as one. `arrived`: its customer is there all the same."""
         self._dead_letters.append([letter])
         self.release([entry])
+        self.unanswered.settle([entry])
         self._tally.settled([entry], Fate.DEAD, letter.reason)
         self._dead_rows.append(make_dead_row(letter, entry.source, self._salt, of=entry, arrived=arrived))
 
@@ -225,7 +245,7 @@ class Account:
 
     async def conclude(self, batch: Batch, decision: Decision) -> None:
         """Count what came of an attempt, and note it."""
-        state, why = None, ""
+        state, why, doubtful = None, "", False
         match decision:
             case Settle(Accepted(at=at)):
                 state = ACCEPTED
@@ -239,12 +259,15 @@ class Account:
                 self.release(batch.entries)
                 self._tally.settled(batch.entries.parts, Fate.IN_DOUBT)
             case Again(doubtful=True) | Halt(in_doubt=True):
-                self.unanswered.add(batch)
+                doubtful = True
+                self.unanswered.add(batch, self._clock.now())
             case _:
                 pass
         if state in {None, REFUSED} and batch.id in self.unanswered:
             state = UNANSWERED
-        await self._journal.settle(self.kind, batch.id, state, self._progress(), self._dead_letters.sync, why=why)
+        again = state == UNANSWERED and not doubtful
+        progress, sync = self._progress(), self._dead_letters.sync
+        await self._journal.settle(self.kind, batch.id, state, progress, sync, why=why, again=again)
         if state == IN_DOUBT:
             self._doubts.add(batch.id, batch.entries)
 
@@ -330,12 +353,24 @@ class Account:
     def _accept(self, batch: Batch, at: str | None) -> None:
         self.accepted_at = _moment(at) or self._clock.wall()
         self.release(batch.entries)
+        self.unanswered.settle(batch.entries, batch.id)
         self._tally.settled(batch.entries.parts, Fate.ACCEPTED)
         if self.kind is Kind.CUSTOMERS and self._tally.dead:  # a mended record of a customer who was missing
             self._arrived.extend(hash_customer(entry.customer, self._salt) for entry in batch.entries)
-        count, remembered = len(batch.entries), self.last_accepted.maxlen or 1
-        self.last_accepted.extend(batch.entries.copy(index) for index in range(max(0, count - remembered), count))
-        self.sample.feed(count, batch.entries.copy, partial(can_be_told, self.kind))
+        self._remember(batch)
+        self.sample.feed(len(batch.entries), batch.entries.copy, partial(can_be_told, self.kind))
+
+    def _remember(self, batch: Batch) -> None:
+        """Remember the last entries of a batch, those whose ids need no escaping first."""
+        most = self._accepted_plain.maxlen
+        if not most:
+            return
+        customers = batch.entries.customers
+        backwards = range(len(customers) - 1, -1, -1)
+        plain = list(islice((index for index in backwards if is_plain(customers[index])), most))
+        self._accepted_plain.extend(batch.entries.copy(index) for index in reversed(plain))
+        odd = [] if plain else range(max(0, len(customers) - most), len(customers))
+        self._accepted_odd = [batch.entries.copy(index) for index in odd]
 
 
 def _moment(date: str | None) -> datetime | None:

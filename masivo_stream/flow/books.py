@@ -54,8 +54,12 @@ class Journal(Protocol):
         sync: Callable[[], None],
         *,
         why: str = "",
+        again: bool = False,
     ) -> None:
-        """Note what came of it; None where it was certainly not applied and may be sent again."""
+        """Note what came of it; None where it was certainly not applied and may be sent again.
+
+        `again`: an earlier attempt may have applied it, and this one has not.
+        """
         ...
 
     async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:

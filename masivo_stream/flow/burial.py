@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 
 import anyio
+from msgspec.structs import replace
 
+from masivo_stream.core.path_ids import is_plain
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.unanswered import Finder
 from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Entry, Rejected
+
+_UNTOLD = "may have arrived by a request without an answer, and cannot be read back, for its id needs escaping in a URL"
 
 
 class Burial:
@@ -18,29 +22,47 @@ class Burial:
         """Keep account in `account`; `finder` finds out which customers are there."""
         self._account, self._finder = account, finder
 
-    async def clear_up(self, refused: Sequence[Entry], others: Sequence[Entry] = ()) -> bool:
+    def must_wait(self, refused: Sequence[Entry]) -> bool:
+        """Return whether some of `refused` are to be read back first, by `clear_up`: it may wait for them to show."""
+        return bool(self._account.unanswered.fresh(refused))
+
+    async def clear_up(self, refused: Sequence[Entry]) -> bool:
         """Settle those of `refused` that arrived by an attempt whose answer was lost; all the rest travels anew.
 
-        Returns whether there were any; if not, nothing has changed.
+        Returns whether there were any; if not, nothing has changed, and they were given the time to show. Waits until
+        that attempt's effects must show, unless they do before.
         """
-        found = await self._finder.find(self._account.unanswered.fresh(refused), patient=True)
+        unanswered = self._account.unanswered
+        fresh = unanswered.fresh(refused)
+        since = unanswered.since(fresh)
+        if since is None:
+            return False
+        found = await self._finder.find(fresh, since=since)
         if not found:
+            unanswered.looked(fresh)
             return False
         with anyio.CancelScope(shield=True):
             await self._account.find(found)
         arrived = {id(entry) for entry in found}
-        self._account.give_back([entry for entry in (*refused, *others) if id(entry) not in arrived])
+        self._account.give_back([entry for entry in refused if id(entry) not in arrived])
         return True
 
     async def bury(self, letter: Rejected, entry: Entry) -> bool:
-        """Make an entry a dead letter, unless it arrived by an attempt whose answer was lost; whether it is one."""
-        suspect = bool(self._account.unanswered.among([entry]))
+        """Make an entry a dead letter, unless it arrived by an attempt whose answer was lost; whether it is one.
+
+        Waits until that attempt's effects must show, where `must_wait` says so of it.
+        """
+        unanswered = self._account.unanswered
+        suspect = bool(unanswered.among([entry]))
         repeatable = CONTRACTS[self._account.kind].repeatable
         refused = repeatable and letter.reason is Reason.REFUSED  # for another record of it?
-        there = (suspect or refused) and bool(await self._finder.find([entry], patient=suspect))
+        since = unanswered.since(unanswered.fresh([entry]))
+        there = (suspect or refused) and bool(await self._finder.find([entry], since=since))
         if there and suspect:
             with anyio.CancelScope(shield=True):
                 await self._account.find([entry])
             return False
+        if suspect and not is_plain(entry.customer):
+            letter = replace(letter, message=f"{letter.message}; it {_UNTOLD}")
         self._account.bury(entry, letter, arrived=there)
         return True

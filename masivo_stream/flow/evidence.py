@@ -10,16 +10,18 @@ nothing about atomicity either, so a batch is looked at in several of its record
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.moments import MILLISECOND, read_moment, years_around
+from masivo_stream.core.path_ids import UNREADABLE_IDS, is_plain
 from masivo_stream.edges.clock import Clock
-from masivo_stream.flow.read_back import purchases_in
-from masivo_stream.flow.visible import UNREADABLE_IDS, Read, Reader, updated_at
+from masivo_stream.flow.read_back import Told, purchases_in, recalculated
+from masivo_stream.flow.visible import Read, Reader, updated_at
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.record import Entry
@@ -41,7 +43,7 @@ class _Transaction(Struct):
     reward_id: str
     type: str
     amount: Decimal
-    issued_at: datetime
+    issued_at: Told
 
 
 class _Entry(Struct):
@@ -64,14 +66,16 @@ async def look(
 ) -> Evidence:
     """Read back up to `probes` of a batch's entries, spread over it.
 
-    Where nothing shows, and the batch was sent less than `settle` seconds ago, wait that long and look again.
+    Where nothing shows, and the batch was sent less than `settle` seconds ago, wait that long and look again. Entries
+    whose ids need escaping are looked at only where there are no others: a 404 to them proves nothing.
     """
-    sample = _spread([entry for entry in entries if _telling(kind, entry)], probes)
-    found = await _count(kind, sample, sent_at, reader)
+    telling = [entry for entry in entries if _telling(kind, entry)]
+    sample = _spread([entry for entry in telling if is_plain(entry.customer)] or telling, probes)
+    found = await _count(kind, sample, sent_at, reader, clock)
     age = (clock.wall() - sent_at).total_seconds()
     if found is not None and found < len(sample) and age < settle:
         await clock.sleep(min(settle, settle - age))
-        found = await _count(kind, sample, sent_at, reader)
+        found = await _count(kind, sample, sent_at, reader, clock)
     if not sample or found is None:
         return Evidence(verdict=Verdict.UNKNOWN, looked_at=len(sample), found=0)
     if not found:
@@ -83,7 +87,9 @@ async def look(
     return Evidence(verdict=verdict, looked_at=len(sample), found=found)
 
 
-async def _count(kind: Kind, sample: Sequence[Entry], sent_at: datetime, reader: TransactionReader) -> int | None:
+async def _count(
+    kind: Kind, sample: Sequence[Entry], sent_at: datetime, reader: TransactionReader, clock: Clock
+) -> int | None:
     """Return how many of the entries show; None if nothing could be read."""
     shows: Callable[[Entry], Awaitable[bool | None]]
     if kind is Kind.TRANSACTIONS:
@@ -93,7 +99,7 @@ async def _count(kind: Kind, sample: Sequence[Entry], sent_at: datetime, reader:
     else:
 
         async def shows(entry: Entry) -> bool | None:
-            return await _metrics_moved(entry, sent_at, reader)
+            return await _metrics_moved(entry, sent_at, reader, clock.wall())
 
     seen = [await shows(entry) for entry in sample]
     return None if all(one is None for one in seen) else sum(bool(one) for one in seen)
@@ -119,15 +125,15 @@ def _spread(entries: Sequence[Entry], most: int) -> list[Entry]:
 
 async def _transaction_shows(entry: Entry, reader: TransactionReader) -> bool | None:
     wanted = msgspec.json.decode(entry.body, type=_Entry, strict=False).transactions[0]
-    # In whose time zone a year begins, no page says: around the turn of one, both are asked for.
-    years = {(wanted.issued_at.astimezone(UTC) + timedelta(hours=hours)).year for hours in (-14, 0, 14)}
+    moment = read_moment(wanted.issued_at)
+    years = set() if moment is None else years_around(moment)
     shows = [await _shows_in(wanted, entry.customer, year, reader) for year in sorted(years)]
     return any(shows) if any(shows) or None not in shows else None
 
 
 async def _shows_in(wanted: _Transaction, customer: str, year: int, reader: TransactionReader) -> bool | None:
     read = await reader.read_transactions(customer, year)
-    if not isinstance(read.attempt, Answer) or read.attempt.status not in _READ:
+    if not isinstance(read.attempt, Answer) or not _tells(customer, read.attempt.status):
         return None
     try:
         return any(_same(wanted, there) for there in msgspec.json.decode(read.body, type=_Answer, strict=False).data)
@@ -135,17 +141,23 @@ async def _shows_in(wanted: _Transaction, customer: str, year: int, reader: Tran
         return False if read.attempt.status == _NOT_FOUND else None
 
 
+def _tells(customer: str, status: int) -> bool:
+    """Return whether an answer's status tells anything: a 404 may be a gateway's, where the id needs escaping."""
+    return status in _READ and (status != _NOT_FOUND or is_plain(customer))
+
+
 def _same(one: _Transaction, other: _Transaction) -> bool:
+    moment, there = read_moment(one.issued_at), read_moment(other.issued_at)
     return (
         (one.reward_id.lower(), one.type, one.amount) == (other.reward_id.lower(), other.type, other.amount)
-        and other.issued_at.tzinfo is not None
-        and abs(one.issued_at - other.issued_at) < timedelta(milliseconds=1)
+        and moment is not None
+        and there is not None
+        and abs(moment - there) < MILLISECOND
     )
 
 
-async def _metrics_moved(entry: Entry, sent_at: datetime, reader: Reader) -> bool | None:
+async def _metrics_moved(entry: Entry, sent_at: datetime, reader: Reader, now: datetime) -> bool | None:
     read = await reader.read_customer(entry.customer)
-    if not isinstance(read.attempt, Answer) or read.attempt.status not in _READ:
+    if not isinstance(read.attempt, Answer) or not _tells(entry.customer, read.attempt.status):
         return None
-    moment = updated_at(read.body)
-    return moment is not None and moment >= sent_at
+    return recalculated(updated_at(read.body), since=sent_at, now=now)

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from masivo_stream.flow.compare import Comparison
 from masivo_stream.flow.witness import Witness
 from masivo_stream.model.contract import Kind
@@ -14,15 +16,26 @@ MOST_FINDINGS = 1000
 
 _LOOK_AFTER = "look these records up in the account's dashboard; positions are those of the export"
 _AGAIN = "look again later: the API answers before it has done what it was asked for"
+_UNTOLD = (
+    "records of which nothing can be told have ids that need escaping in a URL, and something on the way to the API may"
+    " refuse those: look them up in the account's dashboard"
+)
+_ODD = "id needs escaping"
 
 
 class Findings:
-    """Counts and places, in the order they come."""
+    """Counts and places, in the order they come.
+
+    What is seen of a customer whose id needs escaping counts when it is told: by then it is known whether such ids can
+    be read back here at all.
+    """
 
     def __init__(self) -> None:
-        self._counts: dict[Kind, Counter[str]] = {}
+        self._counts: dict[Kind, Counter[tuple[Seen, frozenset[str]]]] = {}
+        """How often what was seen, and on which oddities of an id that depends."""
+        self._left: Counter[Kind] = Counter()
         self._witnesses: dict[Kind, Witness] = {}
-        self._found: list[Finding] = []
+        self._found: list[tuple[Finding, frozenset[str]]] = []
         self._left_out = 0
 
     def begin(self, witness: Witness) -> None:
@@ -32,32 +45,57 @@ class Findings:
 
     def leave(self, kind: Kind) -> None:
         """Count a record of which reading back can tell nothing."""
-        self._counts[kind]["untold"] += 1
+        self._left[kind] += 1
 
     def note(self, witness: Witness, entry: Entry, seen: Comparison) -> None:
         """Count what is seen of one record."""
-        self._counts[witness.kind].update((seen.seen.value, "looked_at"))
+        self._counts[witness.kind][seen.seen, seen.unless] += 1
         if seen.seen is Seen.CONFIRMED:
             return
         if len(self._found) == MOST_FINDINGS:
             self._left_out += 1
             return
         file, line = entry.record
-        self._found.append(Finding(kind=witness.kind, file=file, line=line, seen=seen.seen, what=seen.what))
+        found = Finding(kind=witness.kind, file=file, line=line, seen=seen.seen, what=seen.what)
+        self._found.append((found, seen.unless))
 
     @property
     def kinds(self) -> dict[str, KindVerified]:
         """What was counted, by kind."""
-        return {
-            kind.value: KindVerified(**counts, requests=self._witnesses[kind].requests)
-            for kind, counts in self._counts.items()
-        }
+        return {kind.value: self._count(kind) for kind in self._counts}
+
+    def _count(self, kind: Kind) -> KindVerified:
+        counts: Counter[str] = Counter({"untold": self._left[kind]})
+        for (seen, unless), records in self._counts[kind].items():
+            counts[self._settled(kind, seen, unless).value] += records
+        looked_at = sum(counts.values()) - counts["untold"]
+        return KindVerified(**counts, looked_at=looked_at, requests=self._witnesses[kind].requests)
+
+    def _settled(self, kind: Kind, seen: Seen, unless: frozenset[str]) -> Seen:
+        """Return what was seen, unless an id's oddities may be why and were in none that was read back."""
+        return seen if unless <= self._witnesses[kind].read else Seen.UNTOLD
+
+    @property
+    def odd(self) -> int:
+        """Records of all kinds of which nothing can be told for their ids."""
+        return sum(
+            records
+            for kind, counted in self._counts.items()
+            for (seen, unless), records in counted.items()
+            if self._settled(kind, seen, unless) is Seen.UNTOLD
+        )
 
     @property
     def places(self) -> tuple[Finding, ...]:
         """The first records that are not confirmed, in the exports' order."""
         order = list(Kind)
-        return tuple(sorted(self._found, key=lambda found: (order.index(found.kind), found.file, found.line)))
+        settled = (self._tell(found, unless) for found, unless in self._found)
+        return tuple(sorted(settled, key=lambda found: (order.index(found.kind), found.file, found.line)))
+
+    def _tell(self, found: Finding, unless: frozenset[str]) -> Finding:
+        if self._settled(found.kind, found.seen, unless) is not Seen.UNTOLD:
+            return found
+        return replace(found, seen=Seen.UNTOLD, what=(_ODD,))
 
     def conclude(self, cause: MasivoStreamError | None, *, left_out: tuple[str, ...] = ()) -> Verification:
         """Tell what was found; `cause` is why it ended early."""
@@ -71,6 +109,8 @@ class Findings:
             code, hint = ExitCode.DEAD_LETTERS, _LOOK_AFTER
         elif open_:
             code, hint = ExitCode.OUTAGE, _AGAIN
+        elif self.odd:
+            hint = _UNTOLD
         return Verification(
             exit_code=int(code),
             kinds=kinds,

@@ -27,13 +27,15 @@ _WORDS_LOST = "refused, in a process that ended before it could note the words"
 
 
 class Suspected(Struct, frozen=True, kw_only=True):
-    """Entries among which a culprit is, as an earlier process left them."""
+    """Entries among which a culprit is, as an earlier process left them; or put off until they are read back."""
 
     of: str
     """The batch they were refused in."""
     status: int
     batch: Batch
     """The entries, to be kept account of; never sent as it is."""
+    refused: Refused | None = None
+    """The refusal; None where an earlier process had it."""
 
 
 class TooLargePart(Struct, frozen=True):
@@ -55,8 +57,19 @@ class Isolator:
         self._credit = FIRST_CREDIT
         """Requests that culprits found so far have left over, in items."""
 
-    async def isolate(self, batch: Batch, refused: Refused) -> TooLargePart | None:
+    def put_off(self, batch: Batch, refused: Refused, *, of: str = "") -> Suspected:
+        """Return a refused batch as what is to be isolated later; the refusal counts now.
+
+        Raises:
+            DeniedError: it is not about records, by the look of it.
+        """
+        self._count(refused, batch)
+        return Suspected(of=of or batch.id, status=refused.status, batch=batch, refused=refused)
+
+    async def isolate(self, batch: Batch, refused: Refused) -> TooLargePart | Suspected | None:
         """Go on until nothing of a refused batch is suspected; its unsuspected rest is given back.
+
+        Returns what is left: a part that is too large, or one that is to be read back before it is isolated.
 
         Raises:
             DeniedError: it is not about records, by the look of it.
@@ -65,12 +78,12 @@ class Isolator:
         self._count(refused, batch)
         return await self._work(batch.entries, refused, batch.id)
 
-    async def go_on(self, suspected: Suspected) -> TooLargePart | None:
-        """Go on where an earlier process ended; as `isolate`."""
-        words = Refused(suspected.status, _WORDS_LOST)
+    async def go_on(self, suspected: Suspected) -> TooLargePart | Suspected | None:
+        """Go on where an earlier process ended, or with what was put off; as `isolate`."""
+        words = suspected.refused or Refused(suspected.status, _WORDS_LOST)
         return await self._work(suspected.batch.entries, words, suspected.of)
 
-    async def _work(self, entries: Sequence[Entry], refused: Refused, of: str) -> TooLargePart | None:
+    async def _work(self, entries: Sequence[Entry], refused: Refused, of: str) -> TooLargePart | Suspected | None:
         credit, self._credit = self._credit, 0  # where an isolation is given up, its credit goes with it
         named = self._named(entries, refused)
         isolation = Isolation(entries, named.entries, surely=named.surely, credit=credit)
@@ -83,8 +96,10 @@ class Isolator:
                     self._refusals.accepted()
                     isolation.settle(accepted=True)
                 case Settle(Refused() as refused):
-                    if await self._burial.clear_up(part.entries, isolation.left):
-                        return None
+                    if self._burial.must_wait(part.entries):
+                        put_off = self.put_off(part, refused, of=of)
+                        self._account.give_back(isolation.left)
+                        return put_off
                     named = self._named(part.entries, refused)
                     said.update(dict.fromkeys(map(id, named.entries), refused))
                     isolation.settle(accepted=False, accused=named.entries, surely=named.surely)

@@ -3,10 +3,14 @@
 The producer and the uploaders meet at one bounded hand-off: when sending stalls, reading stops. What a batch leaves
 over (the unsuspected part of a refused one, a body the server found too large) goes back to the producer's packer and
 travels with others. The phase is done when everything read has a fate. Where entries stand is the account's business.
+
+What is refused and may be there all the same, by an attempt without an answer, is read back beside the uploaders: that
+takes a while and sends nothing. What is not there comes back to them, to be isolated. While MOST_BESIDE batches are
+read back no further one is handed off, so their number is bounded.
 """
 
 import math
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -36,9 +40,15 @@ from masivo_stream.model.record import reject_entry
 PROGRESS_EVERY = 1.0
 """Seconds between two notices of progress."""
 
+MOST_BESIDE = 16
+"""Batches that are read back at the same time, beyond those the uploaders have at hand: at one request in 5 s no more
+than six are refused after an attempt without an answer in `events_settle`."""
 
 Parcel = Batch | Suspected
 """What is handed to an uploader."""
+
+Left = Suspected | TooLargePart
+"""What an uploader leaves of a parcel: it is to be read back first."""
 
 
 class Phase:
@@ -81,6 +91,8 @@ class Phase:
         self._largest_accepted = 0
         """The largest body the server has taken, in bytes."""
         self._changed = anyio.Event()
+        self._beside = 0
+        """Batches that are read back beside the uploaders."""
         self._told = -math.inf
         self._extent = extent or Extent(sources)
 
@@ -99,9 +111,14 @@ class Phase:
         try:
             with send, receive:
                 async with anyio.create_task_group() as tasks:
+
+                    def read_back(left: Left) -> None:
+                        self._beside += 1
+                        tasks.start_soon(self._read_back, left, send)
+
                     tasks.start_soon(self._produce, send)
                     for _ in range(self._uploaders):
-                        tasks.start_soon(self._upload, receive)
+                        tasks.start_soon(self._upload, receive, read_back)
         finally:
             await self._end()
 
@@ -161,73 +178,85 @@ class Phase:
             )
             self.account.done_with(batch)
         for batch in packed.batches:
+            while self._beside >= MOST_BESIDE:
+                await self._change()
             await batches.send(batch)
+
+    async def _change(self) -> None:
+        """Wait until a parcel is dealt with."""
+        self._changed = anyio.Event()
+        await self._changed.wait()
 
     async def _finish(self, batches: MemoryObjectSendStream[Parcel]) -> None:
         """Send what is left in the packer, and what comes back from refused batches, until nothing does."""
         while True:
             await self._hand_over(Packed(self._packer.flush(), []), batches)
             while self.account.waits_for_batches:
-                self._changed = anyio.Event()
-                await self._changed.wait()
+                await self._change()
             if not self.account.holds_entries:
                 return
             await self._pack(batches)
 
     # The uploaders.
 
-    async def _upload(self, batches: MemoryObjectReceiveStream[Parcel]) -> None:
+    async def _upload(self, batches: MemoryObjectReceiveStream[Parcel], read_back: Callable[[Left], None]) -> None:
         async for parcel in batches:
             try:
                 if isinstance(parcel, Suspected):
-                    await self._go_on(parcel)
-                    self.account.done_with(parcel.batch)
+                    batch, left = parcel.batch, await self._go_on(parcel)
                 else:
-                    await self._deliver(parcel)
-                    self.account.done_with(parcel)
+                    batch, left = parcel, await self._deliver(parcel)
+                if left is None:
+                    self.account.done_with(batch)
+                else:
+                    self.account.narrow(batch, left.batch)
+                    read_back(left)
             except MasivoStreamError as error:
                 self._brake.pull(error)
             self._changed.set()
             self._tell_progress()
 
-    async def _deliver(self, batch: Batch) -> None:
+    async def _deliver(self, batch: Batch) -> Left | None:
         if len(batch.body) > self._packer.target_bytes and self._divisible(batch):
             self.account.give_back(batch.entries)  # packed before a 413 taught a lower limit
-            return
+            return None
         match await self._delivery.deliver(batch, self.account):
             case Settle(Accepted()):
                 self._refusals.accepted()
                 self._largest_accepted = max(self._largest_accepted, len(batch.body))
             case Settle(TooLarge(message)):
-                await self._make_smaller(batch, message)
+                return await self._make_smaller(batch, message)
             case Settle(Refused() as refused):
-                if not await self._burial.clear_up(batch.entries):
-                    await self._take_apart(self._isolator.isolate(batch, refused))
+                if self._burial.must_wait(batch.entries):
+                    return self._isolator.put_off(batch, refused)
+                return await self._take_apart(self._isolator.isolate(batch, refused))
             case Halt() as halt:
                 raise halt_error(halt, f"batch {batch.id} of {self.kind}")
+        return None
 
-    async def _go_on(self, suspected: Suspected) -> None:
-        """Go on where an earlier process ended; but not with bodies larger than they may be by now."""
+    async def _go_on(self, suspected: Suspected) -> Left | None:
+        """Go on where an earlier process ended, or after a read-back; but not with bodies larger than they may be."""
+        if self._burial.must_wait(suspected.batch.entries):
+            return suspected
         if len(suspected.batch.body) > self._packer.target_bytes:
             self.account.give_back(suspected.batch.entries)
-        else:
-            await self._take_apart(self._isolator.go_on(suspected))
+            return None
+        return await self._take_apart(self._isolator.go_on(suspected))
 
-    async def _take_apart(self, isolation: Awaitable[TooLargePart | None]) -> None:
-        too_large = await isolation
-        if too_large is not None:
-            await self._make_smaller(too_large.batch, too_large.message)
+    async def _take_apart(self, isolation: Awaitable[Left | None]) -> Left | None:
+        left = await isolation
+        return await self._make_smaller(left.batch, left.message) if isinstance(left, TooLargePart) else left
 
-    async def _make_smaller(self, batch: Batch, message: str) -> None:
+    async def _make_smaller(self, batch: Batch, message: str) -> Left | None:
         """Learn that a body was too large: its entries are packed again, into smaller ones.
 
         As large as the largest that was taken, if that is more than half of it: each 413 costs a request.
         """
         if not self._divisible(batch):
-            entry = batch.entries[0]
-            letter = reject_entry(entry, Reason.TOO_LARGE, message, status=413, batch=batch.id)
-            await self._burial.bury(letter, entry)
-            return
+            if self._burial.must_wait(batch.entries):
+                return TooLargePart(batch, message)
+            await self._bury_large(batch, message)
+            return None
         size = len(batch.body)
         target = max(size // 2, self._largest_accepted if self._largest_accepted < size else 0)
         if target < self._packer.target_bytes:
@@ -235,6 +264,30 @@ class Phase:
             await self.account.learn_limit(target)
             self._observer.notify(LimitLearned(kind=self.kind, max_body_bytes=target))
         self.account.give_back(batch.entries)
+        return None
+
+    async def _bury_large(self, batch: Batch, message: str) -> None:
+        entry = batch.entries[0]
+        letter = reject_entry(entry, Reason.TOO_LARGE, message, status=413, batch=batch.id)
+        await self._burial.bury(letter, entry)
+
+    # Beside the uploaders.
+
+    async def _read_back(self, left: Left, batches: MemoryObjectSendStream[Parcel]) -> None:
+        """Find out who of what was refused is there; the others are isolated."""
+        try:
+            if isinstance(left, TooLargePart):
+                await self._bury_large(left.batch, left.message)
+                self.account.done_with(left.batch)
+            elif await self._burial.clear_up(left.batch.entries):
+                self.account.done_with(left.batch)
+            else:
+                await batches.send(left)
+        except MasivoStreamError as error:
+            self._brake.pull(error)
+        self._beside -= 1
+        self._changed.set()
+        self._tell_progress()
 
     def _divisible(self, batch: Batch) -> bool:
         """Tell whether a batch can be made into smaller ones."""

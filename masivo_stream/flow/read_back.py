@@ -1,7 +1,7 @@
 """What the API tells of customers and their transactions, and the same fields of what was exported.
 
 Only what is compared is read (`flow.compare`); everything may be absent. Shapes: customers/[id]/get and
-customers/[id]/transactions/get.
+customers/[id]/transactions/get. Dates are kept as they were told: `core.moments` reads them, whatever their year.
 """
 
 from datetime import datetime
@@ -10,10 +10,11 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.moments import DAY, Moment, moment_of, read_moment, year_of, years_around
 from masivo_stream.model.contract import PURCHASE
 
-_DAYS_AROUND = 2
-"""Two time zones are up to 26 hours apart."""
+Told = str | float | None
+"""A date as it is told: RFC 3339, or seconds since 1970."""
 
 
 class Period(Struct, kw_only=True):
@@ -36,14 +37,14 @@ class Metrics(Struct, kw_only=True):
     this_quarter: Period | None = None
     last_semester: Period | None = None
     this_semester: Period | None = None
-    updated_at: datetime | None = None
+    updated_at: Told = None
 
 
 class Profile(Struct, kw_only=True):
     """What is compared of a customer."""
 
     email: str | None = None
-    registration_date: datetime | None = None
+    registration_date: Told = None
     metrics: Metrics | None = None
 
 
@@ -52,7 +53,7 @@ class Amount(Struct, kw_only=True):
 
     reward_id: str
     amount: Decimal
-    expiration_date: datetime | None = None
+    expiration_date: Told = None
 
 
 class Exported(Profile, kw_only=True):
@@ -91,7 +92,12 @@ class Booked(Struct, kw_only=True):
     reward_id: str
     type: str
     amount: Decimal
-    issued_at: datetime
+    issued_at: Told
+
+    @property
+    def moment(self) -> Moment | None:
+        """When it was issued, None where that is not told legibly, or without a zone."""
+        return read_moment(self.issued_at)
 
     @property
     def key(self) -> tuple[str, str, float]:
@@ -99,14 +105,14 @@ class Booked(Struct, kw_only=True):
         return self.reward_id.lower(), self.type, float(self.amount)
 
     @property
+    def year(self) -> int:
+        """The year it was issued in, by UTC; 0 where that is not told."""
+        return 0 if self.moment is None else year_of(self.moment)
+
+    @property
     def years(self) -> set[int]:
-        """The years to ask for: in whose time zone one begins, no page says, so around its turn there are two."""
-        years, (month, day) = {self.issued_at.year}, (self.issued_at.month, self.issued_at.day)
-        if month == 1 and day <= _DAYS_AROUND:
-            years.add(self.issued_at.year - 1)
-        if month == 12 and day > 31 - _DAYS_AROUND:  # noqa: PLR2004 - December has 31 days
-            years.add(self.issued_at.year + 1)
-        return years
+        """The years to ask for, from 1 to 9999."""
+        return set() if self.moment is None else years_around(self.moment)
 
 
 class _BookedEntry(Struct):
@@ -154,4 +160,15 @@ def read_booked(body: bytes) -> list[Booked] | None:
         found = msgspec.json.decode(body, type=_BookedAnswer, strict=False).data
     except (ValueError, RecursionError):
         return None
-    return None if any(booked.issued_at.tzinfo is None for booked in found) else found
+    return None if any(booked.moment is None for booked in found) else found
+
+
+def recalculated(updated_at: Told, *, since: datetime, now: datetime | None = None) -> bool:
+    """Return whether metrics were recalculated after `since`, by their `updated_at`.
+
+    An `updated_at` of more than a day after `now` is none of a recalculation: exports hold such dates.
+    """
+    updated = read_moment(updated_at)
+    if updated is None or updated < moment_of(since):
+        return False
+    return now is None or updated <= moment_of(now) + DAY

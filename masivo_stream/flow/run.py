@@ -101,12 +101,14 @@ class Run:
             )
 
     async def _wait_until_visible(self, kind: Kind, phase: Phase) -> None:
-        accepted, accepted_at = list(phase.account.last_accepted), phase.account.accepted_at
-        if not accepted and (last := self._journal.last_accepted(kind)) is not None:
+        accepted, accepted_at = phase.account.last_accepted, phase.account.accepted_at
+        confirmed = False
+        probes = self._settings.visible.visible_probes
+        if not accepted and probes and (last := self._journal.last_accepted(kind)) is not None:
             references, accepted_at = last
             accepted = await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
-        if accepted:
-            await wait_until_visible(
+        if accepted or not probes:
+            confirmed = await wait_until_visible(
                 kind,
                 accepted,
                 accepted_at=accepted_at,
@@ -114,8 +116,9 @@ class Run:
                 clock=self._clock,
                 settings=self._settings.visible,
                 observer=self._observer,
+                unsure=phase.account.unsure_accepted,
             )
-        await self._journal.mark_visible(kind)
+        await self._journal.mark_visible(kind, seen=confirmed)
 
     def _packer(self, kind: Kind) -> Packer:
         """Return a packer that makes use of what a 413 taught an earlier kind."""
@@ -175,7 +178,7 @@ class Run:
         )
         for batch in resume.doubtful:
             await account.doubt(batch, await self._entries_of(kind, batch))
-        burial = Burial(account, CustomerFinder(self._reader, self._clock, self._settings.visible))
+        burial = Burial(account, CustomerFinder(self._reader, self._clock, self._settings.visible, self._observer))
         accepted_before = resume.figures.items.get(Fate.ACCEPTED.name, 0) > 0
         upload = self._settings.upload
         # Tasks that deliver: as many at once as the setting says are on the wire. Where no limit paces, as many again

@@ -3,14 +3,20 @@
 What does not show, or not all of it, is asked for again until the kind's last acceptance is `events_settle` seconds
 ago. What still does not show by then is missing if that is `visible_timeout` seconds ago, or if customers were seen to
 show before (queues work in order); else it does not show yet.
+
+What is answered about an id that needs escaping may not be the API's word (`core.path_ids`). It counts if ids with the
+same oddities were read back meanwhile: the witness keeps those in `read`, and a comparison says of which it depends.
 """
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from masivo_stream.core.path_ids import oddities
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.compare import (
@@ -34,8 +40,15 @@ from masivo_stream.model.verification import Seen
 _NOT_FOUND = 404
 _OK = 200
 
+_SERVER_ERROR = 500
+_ABOUT_ALL = frozenset({401, 408, 425, 429})
+"""Answers that are about the caller or the moment, whatever the path."""
+
 _TRIES = 3
 """How often a record is asked for that the API gives no legible answer about."""
+
+
+Told = TypeVar("Told", Held, list[Booked])
 
 
 class Span(Struct, frozen=True, kw_only=True):
@@ -66,6 +79,8 @@ class Witness:
         self.kind, self._span = kind, span
         self._reader, self._clock, self._settings, self._thorough = reader, clock, settings, thorough
         self.requests = 0
+        self.read: set[str] = set()
+        """Oddities of ids that were read back."""
         compare: dict[Kind, Callable[[Entry], Awaitable[Comparison]]] = {
             Kind.CUSTOMERS: self._customer,
             Kind.EVENTS: self._events,
@@ -96,7 +111,7 @@ class Witness:
             pause = min(pause * 2, self._settings.longest_probe)
             found = await self._compare(entry)
         if found.less and not self._span.shown and self._age < self._settings.visible_timeout:
-            return Comparison(seen=Seen.NOT_YET, what=found.what)
+            found = Comparison(seen=Seen.NOT_YET, what=found.what, unless=found.unless)
         return found
 
     async def _customer(self, entry: Entry) -> Comparison:
@@ -113,42 +128,54 @@ class Witness:
         held = await self._held(entry.customer)
         if isinstance(held, Comparison):
             return held
-        return compare_events(entry.body, held, since=self._span.since)
+        return compare_events(entry.body, held, since=self._span.since, now=self._clock.wall())
 
     async def _transactions(self, entry: Entry) -> Comparison:
         wanted = booked_in(entry.body)
         if not self._thorough:
-            last = max(wanted, key=lambda booked: booked.issued_at)
-            wanted = [booked for booked in wanted if booked.issued_at.year == last.issued_at.year]
+            last = max(booked.year for booked in wanted)
+            wanted = [booked for booked in wanted if booked.year == last]
         found: list[Booked] = []
+        unless: frozenset[str] = frozenset()
         for year in sorted(set().union(*(booked.years for booked in wanted))):
             of_year = await self._booked(entry.customer, year)
-            if of_year is None:
-                return UNREAD
+            if isinstance(of_year, Comparison):
+                unless = of_year.unless
+                if of_year.seen is Seen.UNREAD:
+                    return of_year
+                continue
             found.extend(of_year)
-        return compare_transactions(wanted, found)
+        seen = compare_transactions(wanted, found)
+        return replace(seen, unless=unless) if seen.less else seen
 
     async def _gained(self, customer: str, now: datetime) -> dict[str, Decimal]:
         """Return what a customer has gained or spent since the migration began, by reward."""
         booked: list[Booked] = []
         for year in range(self._span.since.year, now.year + 1):
-            booked.extend(await self._booked(customer, year) or ())
+            of_year = await self._booked(customer, year)
+            booked.extend(() if isinstance(of_year, Comparison) else of_year)
         return gained_since(booked, self._span.since)
 
     async def _held(self, customer: str) -> Held | Comparison:
         self.requests += 1
         read = await self._reader.read_customer(customer)
-        if _is(read, _NOT_FOUND):
-            return MISSING
         held = read_held(read.body) if _is(read, _OK) else None
-        return UNREAD if held is None else held
+        return self._doubt(customer, read) if held is None else self._believe(customer, held)
 
-    async def _booked(self, customer: str, year: int) -> list[Booked] | None:
+    async def _booked(self, customer: str, year: int) -> list[Booked] | Comparison:
+        """Return a customer's transactions of a year; missing where there is no such customer."""
         self.requests += 1
         read = await self._reader.read_transactions(customer, year)
-        if _is(read, _NOT_FOUND):
-            return []
-        return read_booked(read.body) if _is(read, _OK) else None
+        booked = read_booked(read.body) if _is(read, _OK) else None
+        return self._doubt(customer, read) if booked is None else self._believe(customer, booked)
+
+    def _believe(self, customer: str, told: Told) -> Told:
+        self.read |= oddities(customer)
+        return told
+
+    def _doubt(self, customer: str, read: Read) -> Comparison:
+        found = MISSING if _is(read, _NOT_FOUND) else UNREAD
+        return replace(found, unless=oddities(customer)) if _may_be_foreign(read) else found
 
 
 def find_span(journal: JournalReader, kind: Kind) -> Span | None:
@@ -157,6 +184,12 @@ def find_span(journal: JournalReader, kind: Kind) -> Span | None:
     if found is None or reached is None:
         return None
     return Span(since=found[0], until=found[1], shown=kind is Kind.CUSTOMERS and reached[1])
+
+
+def _may_be_foreign(read: Read) -> bool:
+    """Return whether an answer may be that of a gateway that does not take the path."""
+    attempt = read.attempt
+    return isinstance(attempt, Answer) and attempt.status < _SERVER_ERROR and attempt.status not in _ABOUT_ALL
 
 
 def _is(read: Read, status: int) -> bool:

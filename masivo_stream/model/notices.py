@@ -145,6 +145,38 @@ class Visible(Struct, frozen=True, kw_only=True):
     confirmed: bool
 
 
+class IdsUnreadable(Struct, frozen=True, kw_only=True):
+    """None of the customers accepted last could be read back, and their ids all need escaping: the run goes on."""
+
+    kind: Kind
+    ids: int
+    """How many were asked for, or could not be."""
+    seconds: float
+    """How long they were given to show."""
+
+
+class ReadBackAwaited(Struct, frozen=True, kw_only=True):
+    """A request was refused whose records may have been applied by an attempt without an answer: they are read back."""
+
+    kind: Kind
+    number: int
+    """Of the read-back, in this run."""
+    records: int
+    seconds: float
+    """Until what that attempt has applied must show; less if it does before."""
+
+
+class ReadBack(Struct, frozen=True, kw_only=True):
+    """Such records were read back."""
+
+    kind: Kind
+    number: int
+    records: int
+    found: int
+    """How many of them are there: they count as accepted, the others are sent again or isolated."""
+    seconds: float
+
+
 class Progressed(Struct, frozen=True, kw_only=True):
     """Where a kind stands: sent at most about once a second."""
 
@@ -249,6 +281,9 @@ Notice = (
     | QuotaCorrected
     | WaitingVisible
     | Visible
+    | IdsUnreadable
+    | ReadBackAwaited
+    | ReadBack
     | Progressed
     | PhaseEnded
     | Stopping

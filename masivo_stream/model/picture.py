@@ -14,9 +14,9 @@ from masivo_stream.model.summary import KindSummary
 PhaseState = Literal["ahead", "working", "visible", "done", "left"]
 """Not begun · reading and sending · accepted, its effects awaited · done · left when the run was stopped."""
 
-Waiting = Literal["nothing", "slot", "visible", "retry", "drain", "done"]
+Waiting = Literal["nothing", "slot", "visible", "retry", "read_back", "drain", "done"]
 """What the run waits for at this moment: nothing (it works), the account's next slot, effects to show, a batch's next
-try, requests in flight before it stops; or it is done."""
+try, customers who may be there to show, requests in flight before it stops; or it is done."""
 
 
 class WindowUse(Struct, frozen=True, kw_only=True):

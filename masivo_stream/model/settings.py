@@ -95,8 +95,9 @@ class Validation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The wait between two kinds, until the earlier one's effects show."""
 
-    visible_probes: Annotated[int, Meta(ge=1, le=100)] = 3
-    """Customers read back; the last ones accepted, since queues work in order."""
+    visible_probes: Annotated[int, Meta(ge=0, le=100)] = 3
+    """Customers read back; the last ones accepted, since queues work in order. 0: nothing is read and nothing is waited
+    for, the next kind begins at once, at your own risk: what presupposes the earlier one may be refused."""
     visible_timeout: Seconds = 900.0
     """"A few minutes" in the vendor's guide, three times over. Then the run stops (exit 6)."""
     first_probe: Seconds = 2.0
@@ -105,7 +106,8 @@ class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     evidence_probes: Annotated[int, Meta(ge=1, le=1000)] = 10
     """Records of a batch in doubt that `resolve` reads back."""
     events_settle: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
-    """No page documents how events can be read back. Where recalculated metrics do not show them, wait this long."""
+    """How long effects are given to show where nothing can be read back: events without a purchase, customers whose ids
+    all need escaping; and customers of an unanswered request that are refused when they are sent again."""
 
 
 class Verify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

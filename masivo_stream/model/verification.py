@@ -23,6 +23,9 @@ class Seen(enum.StrEnum):
     """It does not show, or not all of it; but it was accepted so lately that it may still be in the queue."""
     UNREAD = "unread"
     """The API gave no answer that can be read."""
+    UNTOLD = "untold"
+    """Its id needs escaping in a URL, and nothing shows that such an id can be read back here: a gateway may refuse it.
+    """
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -46,7 +49,8 @@ class KindVerified(Struct, frozen=True, kw_only=True):
     not_yet: int = 0
     unread: int = 0
     untold: int = 0
-    """Accepted records of which reading back can tell nothing: events without a purchase, say. Not looked at."""
+    """Accepted records of which reading back can tell nothing: events without a purchase, or ids that a gateway does
+    not let through. Not counted as looked at."""
     requests: int = 0
     """What it cost."""
 

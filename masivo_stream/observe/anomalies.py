@@ -7,6 +7,7 @@ from masivo_stream.model.notices import (
     AccountUnguarded,
     BatchSent,
     BatchWaits,
+    IdsUnreadable,
     LettersTaken,
     LimitLearned,
     LoopStalled,
@@ -23,7 +24,7 @@ def anomaly(notice: Notice) -> tuple[str, str] | None:
     return (found[0], printable(found[1])) if found else None
 
 
-def _tell(notice: Notice) -> tuple[str, str] | None:  # noqa: C901 - one case a notice
+def _tell(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 - one case a notice
     match notice:
         case BatchSent(outcome="accepted", remark=""):
             return None
@@ -38,6 +39,11 @@ def _tell(notice: Notice) -> tuple[str, str] | None:  # noqa: C901 - one case a 
         case QuotaCorrected(seconds=seconds, foreign=foreign):
             others = f", and counts {foreign:,} requests of others" if foreign else ""
             return "quota_corrected", f"the server lets nothing through for {duration(seconds)}{others}"
+        case IdsUnreadable(kind=kind, seconds=seconds):
+            return "ids_unreadable", (
+                f"{kind}: the ids of those accepted last all need escaping in a URL, and none of them can be read back:"
+                f" the run goes on after {duration(seconds)}"
+            )
         case Stopping(why=why):
             return "stopping", f"stopping in order: {why}"
         case AccountShared():

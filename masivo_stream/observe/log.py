@@ -10,6 +10,7 @@ from masivo_stream.model.notices import (
     BatchSent,
     BatchWaits,
     CustomersAsked,
+    IdsUnreadable,
     LettersTaken,
     LimitLearned,
     LoopStalled,
@@ -22,6 +23,8 @@ from masivo_stream.model.notices import (
     Progressed,
     QuotaCorrected,
     QuotaUsed,
+    ReadBack,
+    ReadBackAwaited,
     RecordIsolated,
     RunEnded,
     RunStarted,
@@ -48,6 +51,9 @@ EVENTS = (
     "quota_corrected",
     "waiting_visible",
     "visible",
+    "ids_unreadable",
+    "read_back_awaited",
+    "read_back",
     "progress",
     "phase_ended",
     "stopping",
@@ -114,6 +120,15 @@ class LogObserver:
                 self._log.info("waiting_visible", kind=kind, seen=seen, probes=probes, next_probe=round(pause, 1))
             case Visible(kind=kind, seconds=seconds, confirmed=confirmed):
                 self._log.info("visible", kind=kind, seconds=round(seconds, 3), confirmed=confirmed)
+            case IdsUnreadable(kind=kind, ids=ids, seconds=seconds):
+                self._log.warning("ids_unreadable", kind=kind, ids=ids, seconds=round(seconds, 3))
+            case ReadBackAwaited(kind=kind, number=number, records=records, seconds=seconds):
+                rounded = round(seconds, 3)
+                self._log.info("read_back_awaited", kind=kind, number=number, records=records, seconds=rounded)
+            case ReadBack(kind=kind, number=number, records=records, found=found, seconds=seconds):
+                self._log.info(
+                    "read_back", kind=kind, number=number, records=records, found=found, seconds=round(seconds, 3)
+                )
             case Progressed():
                 pass  # once a second is too often to be read; see MinutePassed
             case MinutePassed():

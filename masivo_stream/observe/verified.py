@@ -18,6 +18,7 @@ _WORDS = {
     Seen.DIFFERENT: "different",
     Seen.NOT_YET: "does not show yet",
     Seen.UNREAD: "could not be read",
+    Seen.UNTOLD: "cannot be told",
 }
 
 

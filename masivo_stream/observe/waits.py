@@ -5,6 +5,8 @@ from masivo_stream.model.notices import (
     CustomersAsked,
     Notice,
     PhaseStarted,
+    ReadBack,
+    ReadBackAwaited,
     RunEnded,
     RunStarted,
     SlotAwaited,
@@ -26,6 +28,8 @@ class Waits:
         self._asking: tuple[float | None, str] | None = None
         self._slot = 0.0
         self._retry = (0.0, "")
+        self._read_backs: dict[int, float] = {}
+        """Until when, by their numbers."""
 
     @property
     def stopping(self) -> bool:
@@ -40,7 +44,12 @@ class Waits:
             case BatchWaits(kind=kind, why=why, seconds=seconds):
                 self._retry = (now + seconds, f"{kind}: {why}, next try")
             case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
-                self._visible = (now + pause, f"{kind} becoming visible: {seen} of {probes} probes seen, next probe")
+                said = f"{seen} of {probes} probes seen, next probe" if probes else "settling time ends"
+                self._visible = (now + pause, f"{kind} becoming visible: {said}")
+            case ReadBackAwaited(number=number, seconds=seconds):
+                self._read_backs[number] = now + seconds
+            case ReadBack(number=number):
+                self._read_backs.pop(number, None)
             case Visible() | PhaseStarted():
                 self._visible = None
             case Stopping(why=why, in_flight=flying, drain_time=longest):
@@ -73,4 +82,11 @@ class Waits:
             return Wait(what="slot", until=self._slot + shift, text="next slot")
         if self._retry[0] > now:
             return Wait(what="retry", until=self._retry[0] + shift, text=self._retry[1])
+        if self._read_backs:
+            return Wait(what="read_back", until=min(self._read_backs.values()) + shift, text=self._read_back_text())
         return Wait()
+
+    def _read_back_text(self) -> str:
+        waiting = len(self._read_backs)
+        requests = f"{waiting} refused request{'s' if waiting != 1 else ''}"
+        return f"customers of {requests} may be there all the same: read back, at the latest"

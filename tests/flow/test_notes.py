@@ -51,8 +51,8 @@ async def test_a_stop_does_not_lose_one_that_was_found_late(tmp_path):
     """Looked for in vain at first, then found to be there when it was to be a dead letter."""
 
     class Late(Bench):
-        async def find(self, entries, *, patient):
-            return await super().find(entries, patient=patient) if len(entries) == 1 else []
+        async def find(self, entries, *, since):
+            return await super().find(entries, since=since) if len(entries) == 1 else []
 
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(2)])
     bench = Late(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: THERE if number else LOST)

@@ -11,11 +11,20 @@ from typing import Any
 from masivo_stream.core import statements as say
 from masivo_stream.core.covered import cover
 from masivo_stream.core.spans import read_spans
-from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
+from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SEEN, SENDING, UNANSWERED
 from masivo_stream.core.suspects import Culprit, RefusedBatch, suspects
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference, Suspects
+from masivo_stream.model.progress import (
+    Covered,
+    DeadRow,
+    Doubt,
+    Figures,
+    KnownSource,
+    Reference,
+    Suspects,
+    UnansweredBatch,
+)
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Place
 
@@ -126,15 +135,16 @@ class JournalReader:
         with _undamaged():  # one at a time: there may be millions
             return array("q", (row[0] for row in self._connection.execute(question, (Kind.CUSTOMERS,))))
 
-    def unanswered(self, kind: Kind) -> dict[str, set[tuple[int, int]]]:
-        """Return source and line of the records of each batch that may have been applied and is sent again."""
+    def unanswered(self, kind: Kind) -> dict[str, UnansweredBatch]:
+        """Return each batch that may have been applied and is sent again, with when its last such attempt was."""
         rows = self._ask(
-            "SELECT id, refs FROM batches INDEXED BY batches_refs WHERE kind = ? AND state = ? AND refs IS NOT NULL",
+            "SELECT id, COALESCE(settled_at, sent_at), refs FROM batches INDEXED BY batches_refs"
+            " WHERE kind = ? AND state = ? AND refs IS NOT NULL",
             (kind, UNANSWERED),
         )
         return {
-            batch: {(reference.source, reference.line) for reference in say.read_references(refs)}
-            for batch, refs in rows
+            batch: UnansweredBatch(at, {(reference.source, reference.line) for reference in say.read_references(refs)})
+            for batch, at, refs in rows
         }
 
     def in_doubt(self, kind: Kind) -> list[Doubt]:
@@ -230,7 +240,7 @@ class JournalReader:
     def reached(self, kind: Kind) -> tuple[Place, bool] | None:
         """Return before which place every line has a fate, and whether the kind was seen to show; None: not begun."""
         row = self._ask("SELECT checkpoint, visible FROM progress WHERE kind = ?", (kind,)).fetchone()
-        return None if row is None else (say.read_place(row[0]), bool(row[1]))
+        return None if row is None else (say.read_place(row[0]), row[1] == SEEN)
 
     def placed(self, kind: Kind, *states: str) -> Covered:
         """Return which records are in batches of these states, as far as their places are remembered."""

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from masivo_stream.core import statements as say
-from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, RESENDING, SENDING, UNANSWERED, Statement
+from masivo_stream.core.statements import ACCEPTED, AWAITED, IN_DOUBT, RESENDING, SEEN, SENDING, UNANSWERED, Statement
 from masivo_stream.edges.journal.commit import GroupCommit, translated
 from masivo_stream.edges.journal.history import JournalHistory
 from masivo_stream.model.batch import Batch
@@ -62,6 +62,9 @@ class Journal(JournalHistory):
         execute = self._connection.execute
         execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (IN_DOUBT, kind, RESENDING))
         if CONTRACTS[kind].repeatable:
+            # When the last of several attempts was sent, nobody noted: no later than now.
+            later = "UPDATE batches SET settled_at = ? WHERE kind = ? AND state = ? AND attempts > 1"
+            execute(later, (self._now(), kind, SENDING))
             execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (UNANSWERED, kind, SENDING))
             return ()
         rows = execute("SELECT id FROM batches WHERE kind = ? AND state = ? ORDER BY seq", (kind, SENDING))
@@ -143,9 +146,13 @@ class Journal(JournalHistory):
         sync: Callable[[], None],
         *,
         why: str = "",
+        again: bool = False,
     ) -> None:
-        """Note what came of an attempt; None where the batch certainly was not applied and may be sent again."""
-        own = say.settle(batch, state, self._now(), why)
+        """Note what came of an attempt; None where the batch certainly was not applied and may be sent again.
+
+        `again`: an earlier attempt may have applied it, and this one has not.
+        """
+        own = say.settle(batch, state, self._now(), why, again=again)
         await self._write([own], say.progress(kind, progress), sync, outcome_of=batch)
 
     async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
@@ -166,9 +173,9 @@ class Journal(JournalHistory):
         """Note how far a kind has come."""
         await self._write([], say.progress(kind, progress), sync)
 
-    async def mark_visible(self, kind: Kind, *, visible: bool = True) -> None:
-        """Note that its effects show, or that they do not yet."""
-        await self._write([("UPDATE progress SET visible = ? WHERE kind = ?", (visible, kind))])
+    async def mark_visible(self, kind: Kind, *, visible: bool = True, seen: bool = True) -> None:
+        """Note that its effects show, or that they do not yet; not `seen`: they were only given the time to."""
+        await self._write([(say.MARK_VISIBLE, (visible * (SEEN if seen else AWAITED), kind))])
 
     def _now(self) -> str:
         return self._wall().isoformat(timespec="milliseconds")

@@ -24,6 +24,7 @@ function headline(picture) {
   switch (picture.wait.what) {
     case "visible": return [`Waiting until ${phase?.kind ?? "records"} show`, "working"];
     case "retry": return ["Waiting to try again", "warn"];
+    case "read_back": return ["Waiting to read customers back", "warn"];
     case "drain": return ["Stopping", "warn"];
     default: if (phase) return [`Migrating ${phase.kind}`, "working"];
   }
@@ -75,7 +76,7 @@ function showPhases(picture) {
   keep(byId("phases"), picture.phases, (phase) => phase.kind, create, (row, phase) => {
     const [name, rest] = row.children, [line, list] = rest.children, [part, whole] = reach(phase);
     row.className = phase.state;
-    say(name.lastChild, phase.probes && phase.state === "visible"
+    say(name.lastChild, phase.probes?.[1] && phase.state === "visible"
       ? `${phase.probes[0]} of ${phase.probes[1]} probes show` : STATES[phase.state] ?? phase.state);
     setBar(line.firstChild, part, whole, percent(phase) || STATES[phase.state]);
     say(line.lastChild, percent(phase));

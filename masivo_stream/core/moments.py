@@ -1,0 +1,105 @@
+"""Moments as whole microseconds since 1970 in UTC, so that no date is too early or too late to be reckoned with.
+
+A `datetime` ends with the year 9999, and begins with the year 1: the first and the last of them cannot be moved to
+another time zone without an error. Exports hold both (.NET writes them for "none" and "for ever"), and a server may
+write them in UTC, in the years 0 and 10000 (ECMAScript 21.4.1.15.1, "Expanded Years": six digits and a sign).
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+Moment = int
+"""Microseconds since 1970-01-01T00:00:00Z, leap seconds not counted."""
+
+MILLISECOND: Moment = 1000
+SECOND: Moment = 1_000_000
+HOUR: Moment = 3600 * SECOND
+DAY: Moment = 24 * HOUR
+
+FIRST_YEAR, LAST_YEAR = 1, 9999
+"""The years that RFC 3339 and Python's dates have in common, and that a server can be asked for."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_YEAR_HOURS = (-26, 0, 26)
+"""Two time zones are up to 26 hours apart (UTC-12 and UTC+14)."""
+
+_DATE_TIME = re.compile(
+    r"([+-][0-9]{6}|[0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,20}))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):?([0-9]{2}))\Z",
+    re.ASCII,
+)
+
+
+def moment_of(date: datetime) -> Moment:
+    """Return the moment of a date with a zone."""
+    return (date - _EPOCH) // timedelta(microseconds=1)
+
+
+def read_moment(told: object) -> Moment | None:
+    """Return the moment that a server's answer tells: an RFC 3339 text, or seconds since 1970.
+
+    Years may have six digits and a sign. None for what is no moment, or has no zone.
+    """
+    if isinstance(told, bool):
+        return None
+    if isinstance(told, int | float):
+        return round(told * SECOND) if abs(told) < 1e15 else None  # noqa: PLR2004 - thirty million years; not infinite
+    found = _DATE_TIME.match(told) if isinstance(told, str) else None
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    if not (1 <= month <= 12 and 1 <= day <= 31 and hour <= 24 and minute <= 59 and second <= 60):  # noqa: PLR2004 - a calendar's and a clock's numbers
+        return None
+    fraction = int((found[7] or "0")[:6].ljust(6, "0"))
+    offset = (int(found[9]) * 60 + int(found[10])) * (-1 if found[8] == "-" else 1) if found[8] else 0
+    minutes = (_days(year, month, day) * 24 + hour) * 60 + minute - offset
+    return (minutes * 60 + second) * SECOND + fraction
+
+
+def years_around(moment: Moment) -> set[int]:
+    """Return the years to ask for to find what happened at a moment: in whose time zone one begins, no page says.
+
+    None of them lies before the first year or after the last one: what does is asked for with its neighbour.
+    """
+    return {year_of(moment + hours * HOUR) for hours in _YEAR_HOURS}
+
+
+def year_of(moment: Moment) -> int:
+    """Return the year of a moment in UTC; the first or the last one for what lies beyond."""
+    return min(max(_year(moment), FIRST_YEAR), LAST_YEAR)
+
+
+def utc(seconds: float) -> datetime:
+    """Return the date in UTC of so many seconds since 1970; the first or the last one for what lies beyond."""
+    if seconds <= moment_of(_EARLIEST) / SECOND:
+        return _EARLIEST
+    if seconds >= moment_of(_LATEST) // SECOND:
+        return _LATEST
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def after(date: datetime, seconds: float) -> datetime:
+    """Return the date so many seconds after another one; the last one there is where it would lie beyond."""
+    return utc((date - _EPOCH).total_seconds() + seconds)
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Count the days from 1970-01-01 to a date of any year (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+
+    The Gregorian calendar is taken to have been there for ever, as in RFC 3339 and ECMAScript.
+    """
+    year -= month <= 2  # noqa: PLR2004 - the year begins with March, so that its leap day is the last one
+    of_march = (month + 9) % 12
+    in_year = (153 * of_march + 2) // 5 + day - 1
+    return year * 365 + year // 4 - year // 100 + year // 400 + in_year - 719_468
+
+
+def _year(moment: Moment) -> int:
+    """Return the year of a moment in UTC."""
+    days = moment // DAY
+    year = 1970 + days // 366 if days >= 0 else 1970 + days // 365 - 1
+    while _days(year + 1, 1, 1) <= days:  # a few steps: the guess is less than seven years early in ten thousand
+        year += 1
+    return year
