@@ -14,7 +14,7 @@ from masivo_stream.model.errors import ExitCode
 
 SYSTEMATIC = 13
 """Times the uploaders: a record that is alone to blame in its batch takes eleven refusals to find, two beside it one
-each, and each uploader may be at such a batch."""
+each, and each uploader may be at such a batch; so may be what waits to be read back."""
 
 IN_A_ROW = 50
 """At least, and twice as many as above: to find four culprits that stand side by side takes fewer."""
@@ -25,8 +25,9 @@ class Refusals:
 
     def __init__(self, budget: int, *, uploaders: int, accepted_before: bool = False) -> None:
         """Stop after `budget` refusals in all; 0 is no budget."""
-        self._budget = budget
-        self._systematic, self._too_many = SYSTEMATIC * uploaders, max(IN_A_ROW, 2 * SYSTEMATIC * uploaders)
+        self._budget, self._uploaders = budget, uploaders
+        self._beside = self._most_beside = 0
+        """Refused batches that wait beside the uploaders, now and at most since the last acceptance."""
         self._in_common: frozenset[str] | None = None
         """Customers that were in all requests refused since the last acceptance."""
         self._ever = accepted_before
@@ -36,9 +37,13 @@ class Refusals:
 
     def accepted(self) -> None:
         """Note that a request was accepted."""
-        self._ever, self._in_a_row = True, 0
+        self._ever, self._in_a_row, self._most_beside = True, 0, self._beside
         self._complaints.clear()
         self._in_common = None
+
+    def wait_beside(self, batches: int) -> None:
+        """Note how many refused batches are put off at present: they are taken apart in turn with the uploaders'."""
+        self._beside, self._most_beside = batches, max(batches, self._most_beside)
 
     def refused(self, status: int, complaint: str, customers: frozenset[str]) -> Halt | None:
         """Note that a request with these customers was refused, with the general words `complaint`.
@@ -51,14 +56,15 @@ class Refusals:
         self._in_a_row += 1
         if len(self._complaints) < 2:  # noqa: PLR2004 - one, or not one
             self._complaints.add(complaint)
-        if not self._ever and self._in_a_row >= self._systematic and len(self._complaints) == 1:
+        systematic = SYSTEMATIC * (self._uploaders + self._most_beside)
+        if not self._ever and self._in_a_row >= systematic and len(self._complaints) == 1:
             said = f": {complaint}" if complaint and not self._in_common else ""
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_a_row} requests in a row were refused with {status}, and nothing was ever accepted{said}",
                 "it is not about single records: check account, base_url and the export's fields",
             )
-        if self._in_a_row >= self._too_many:
+        if self._in_a_row >= max(IN_A_ROW, 2 * systematic):
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_a_row} requests in a row were refused with {status}, nothing was accepted",

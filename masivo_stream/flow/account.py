@@ -265,9 +265,11 @@ class Account:
                 pass
         if state in {None, REFUSED} and batch.id in self.unanswered:
             state = UNANSWERED
-        again = state == UNANSWERED and not doubtful
         progress, sync = self._progress(), self._dead_letters.sync
-        await self._journal.settle(self.kind, batch.id, state, progress, sync, why=why, again=again)
+        if state == UNANSWERED and not doubtful:
+            await self._journal.settle(self.kind, batch.id, state, progress, sync, why=why, again=True)
+        else:
+            await self._journal.settle(self.kind, batch.id, state, progress, sync, why=why)
         if state == IN_DOUBT:
             self._doubts.add(batch.id, batch.entries)
 

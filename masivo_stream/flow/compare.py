@@ -21,7 +21,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from masivo_stream.core.moments import MILLISECOND, Moment, moment_of, read_moment
+from masivo_stream.core.path_ids import UNREADABLE_IDS
 from masivo_stream.flow.read_back import (
     Amount,
     Booked,
@@ -34,8 +34,8 @@ from masivo_stream.flow.read_back import (
     purchases_in,
     recalculated,
 )
-from masivo_stream.core.path_ids import UNREADABLE_IDS
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.moments import MILLISECOND, Moment, moment_of, read_moment
 from masivo_stream.model.record import Entry
 from masivo_stream.model.verification import Seen
 

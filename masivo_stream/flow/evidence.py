@@ -17,13 +17,13 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.moments import MILLISECOND, read_moment, years_around
 from masivo_stream.core.path_ids import UNREADABLE_IDS, is_plain
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.read_back import Told, purchases_in, recalculated
 from masivo_stream.flow.visible import Read, Reader, updated_at
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.moments import MILLISECOND, read_moment, years_around
 from masivo_stream.model.record import Entry
 from masivo_stream.model.resolution import Evidence, Verdict
 

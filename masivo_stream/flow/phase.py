@@ -113,7 +113,7 @@ class Phase:
                 async with anyio.create_task_group() as tasks:
 
                     def read_back(left: Left) -> None:
-                        self._beside += 1
+                        self._count_beside(1)
                         tasks.start_soon(self._read_back, left, send)
 
                     tasks.start_soon(self._produce, send)
@@ -285,9 +285,13 @@ class Phase:
                 await batches.send(left)
         except MasivoStreamError as error:
             self._brake.pull(error)
-        self._beside -= 1
+        self._count_beside(-1)
         self._changed.set()
         self._tell_progress()
+
+    def _count_beside(self, more: int) -> None:
+        self._beside += more
+        self._refusals.wait_beside(self._beside)
 
     def _divisible(self, batch: Batch) -> bool:
         """Tell whether a batch can be made into smaller ones."""

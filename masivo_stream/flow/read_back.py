@@ -1,7 +1,7 @@
 """What the API tells of customers and their transactions, and the same fields of what was exported.
 
 Only what is compared is read (`flow.compare`); everything may be absent. Shapes: customers/[id]/get and
-customers/[id]/transactions/get. Dates are kept as they were told: `core.moments` reads them, whatever their year.
+customers/[id]/transactions/get. Dates are kept as they were told: `model.moments` reads them, whatever their year.
 """
 
 from datetime import datetime
@@ -10,8 +10,8 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.moments import DAY, Moment, moment_of, read_moment, year_of, years_around
 from masivo_stream.model.contract import PURCHASE
+from masivo_stream.model.moments import DAY, Moment, moment_of, read_moment, year_of, years_around
 
 Told = str | float | None
 """A date as it is told: RFC 3339, or seconds since 1970."""
@@ -168,7 +168,7 @@ def recalculated(updated_at: Told, *, since: datetime, now: datetime | None = No
 
     An `updated_at` of more than a day after `now` is none of a recalculation: exports hold such dates.
     """
-    updated = read_moment(updated_at)
-    if updated is None or updated < moment_of(since):
+    updated, began = read_moment(updated_at), moment_of(since)
+    if updated is None or updated < began:
         return False
-    return now is None or updated <= moment_of(now) + DAY
+    return now is None or updated <= max(moment_of(now), began) + DAY

@@ -1,0 +1,194 @@
+"""Customers of unanswered requests that the API then refuses: read back beside all that is sent, once an attempt."""
+
+import random
+from types import SimpleNamespace
+
+import pytest
+from fakes import REFUSED, Bench, one_every, record, write_export
+
+from masivo_stream.flow.phase import MOST_BESIDE
+from masivo_stream.flow.unanswered import CustomerFinder
+from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ExitCode, Interrupted
+from masivo_stream.model.notices import BatchSent, ReadBack, ReadBackAwaited
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.settings import Visible
+
+EXISTS = Answer(status=409, details="exists")
+LOST = Failure(cause=Cause.TIMEOUT, sent=True)
+SETTLE = 60.0
+
+
+class Server:
+    """Applies what it accepts, which shows after a while; refuses what it has, and those who are `bad`.
+
+    `lost(number)` says of the attempt of this number: "applied" or "dropped" without an answer; else None.
+    """
+
+    def __init__(self, bad=(), lost=lambda _number: None, *, shows_after=5.0):
+        self.bad, self.lost, self.shows_after = set(bad), lost, shows_after
+        self.clock = None
+        self.there = {}
+        self.reads = []
+
+    def __call__(self, _kind, entries, _body, number):
+        ids = {entry["id"] for entry in entries}
+        fate = self.lost(number)
+        if fate == "dropped":
+            return LOST
+        if ids & self.bad:
+            return LOST if fate else REFUSED
+        if ids & self.there.keys():
+            return LOST if fate else EXISTS
+        self.there.update(dict.fromkeys(ids, self.clock.now() + self.shows_after))
+        return LOST if fate else None
+
+    async def read_customer(self, customer):
+        self.reads.append((self.clock.now(), customer))
+        await self.clock.sleep(0.02)
+        shows = self.there.get(customer, float("inf")) <= self.clock.now()
+        return SimpleNamespace(attempt=Answer(status=200 if shows else 404), body=b"{}")
+
+
+class Reading(Bench):
+    """A bench whose customers are read back as in a run."""
+
+    def __init__(self, path, server, **settings):
+        super().__init__(Kind.CUSTOMERS, [path], answer=server, **settings)
+        server.clock = self.clock
+        self.finder = CustomerFinder(server, self.clock, Visible(events_settle=SETTLE), self.memory)
+
+    async def find(self, entries, *, since):
+        return await self.finder.find(entries, since=since)
+
+    def told(self, kind):
+        return [notice for notice in self.memory.notices if isinstance(notice, kind)]
+
+
+def export(tmp_path, count):
+    return write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(count)])
+
+
+def ids(numbers):
+    return {f"c{number}" for number in numbers}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lost", "bad", "used"),
+    [
+        (5.0, 10, 100, 0.85),  # the vendor's window
+        pytest.param(5.0, 3, 100, 0.5, marks=pytest.mark.slow),
+        pytest.param(1.0, 10, 100, 0.4, marks=pytest.mark.slow),  # less is left to send than could leave
+    ],
+)
+async def test_ten_thousand_customers_under_faults_use_the_windows(seconds, lost, bad, used, tmp_path):
+    """Every tenth or third request goes without an answer, some customers are refused: slots are used all the same.
+
+    Each customer arrives once or is a dead letter, and reading back costs a few reads an attempt and one a customer.
+    """
+    chance = random.Random(f"{seconds} {lost}")
+    culprits = ids(chance.sample(range(10_000), bad))
+    fates = ["applied", "dropped", *[None] * (2 * lost - 2)]
+    server = Server(culprits, lambda _number: chance.choice(fates))
+    bench = Reading(export(tmp_path, 10_000), server, windows=one_every(seconds), isolation_budget=0)
+    began = bench.clock.now()
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead, figures.closes) == (10_000 - bad, bad, True)
+    assert {letter.customer for letter in bench.memory.letters} == culprits
+    assert server.there.keys() == ids(range(10_000)) - culprits
+    moments = [moment - began for moment, *_ in bench.api.requests]
+    assert sum(moment < 480 for moment in moments) >= 0.95 * 480 / seconds
+    assert len(moments) >= used * (bench.clock.now() - began) / seconds
+    attempts = sum(notice.outcome == "in doubt" for notice in bench.told(BatchSent))
+    asked = bench.told(ReadBackAwaited)
+    assert len(asked) <= attempts + sum(notice.found > 0 for notice in bench.told(ReadBack))
+    assert len(server.reads) <= 20 * len(asked) + sum(notice.records for notice in asked) + bad
+
+
+async def test_the_settling_time_passes_once_for_all_culprits(tmp_path):
+    """Ten customers whom the API refuses, after an attempt without an answer: one wait, counted from that attempt."""
+    bad = ids([5, 90, 91, 200, 333, 334, 335, 600, 801, 999])
+    server = Server(bad, lambda number: "dropped" if number == 0 else None)
+    bench = Reading(export(tmp_path, 1000), server)
+    began = bench.clock.now()
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead) == (990, 10)
+    assert len(bench.told(ReadBackAwaited)) == 1
+    assert SETTLE <= bench.clock.now() - began <= SETTLE + 15
+    assert len(server.reads) <= 5 + 10 + 10
+
+
+async def test_others_are_sent_meanwhile(tmp_path):
+    """One uploader, and a batch that is read back: all the others arrive before that is over."""
+    server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
+    bench = Reading(export(tmp_path, 9000), server, uploaders=1)
+    began = bench.clock.now()
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead) == (8999, 1)
+    times = [moment - began for moment, _, entries, _ in bench.api.requests if entries[0]["id"] != "c0"]
+    assert sum(moment < 10 for moment in times) >= 8
+    assert bench.told(ReadBackAwaited)[0].seconds <= SETTLE
+
+
+async def test_a_stop_ends_the_wait_at_once(tmp_path):
+    """What waits to be read back is pending then; the figures close at any moment."""
+    server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
+    bench = Reading(export(tmp_path, 3000), server)
+    seen = []
+
+    async def stop():
+        for _ in range(20):
+            await bench.clock.sleep(1)
+            seen.append(bench.account.figures())
+        bench.stopped_at = bench.clock.now()
+        bench.brake.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+
+    figures = await bench.run(stop)
+    assert bench.clock.now() == pytest.approx(bench.stopped_at)
+    assert all(each.closes for each in seen)
+    assert (figures.accepted, figures.pending, figures.dead, figures.closes) == (2000, 1000, 0, True)
+
+
+async def test_no_more_wait_than_memory_holds(tmp_path):
+    """Beyond that no further batch is handed off: reading stops until one of them is read back."""
+    count = 3 * MOST_BESIDE
+    server = Server(ids(range(0, count * 100, 100)), lambda number: "dropped" if number % 2 == 0 else None)
+    bench = Reading(export(tmp_path, count * 100), server, uploaders=1, max_body_bytes=12_000, isolation_budget=0)
+    most = 0
+
+    async def watch():
+        nonlocal most
+        while True:
+            most = max(most, bench.phase._beside)
+            await bench.clock.sleep(0.5)
+
+    figures = await bench.run(watch)
+    assert (figures.dead, figures.closes) == (count, True)
+    assert MOST_BESIDE - 2 <= most <= MOST_BESIDE + 2 + 2
+
+
+async def test_who_arrived_is_found_before_the_time_is_over(tmp_path):
+    """All that was applied shows after five seconds: nothing is left to wait for."""
+    server = Server((), lambda number: "applied" if number == 0 else None)
+    bench = Reading(export(tmp_path, 50), server)
+    began = bench.clock.now()
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead, figures.requests) == (50, 0, 2)
+    assert bench.clock.now() - began < 15
+    assert [(notice.records, notice.found) for notice in bench.told(ReadBack)] == [(50, 50)]
+
+
+async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
+    """It went without an answer before the server called it too large: it may be there."""
+    large = Answer(status=413)
+
+    class Small(Server):
+        def __call__(self, kind, entries, body, number):
+            return super().__call__(kind, entries, body, number) if number == 0 else large
+
+    for lost, outcome in (("applied", (1, 0)), ("dropped", (0, 1))):
+        bench = Reading(export(tmp_path, 1), Small((), lambda _number, lost=lost: lost))
+        figures = await bench.run()
+        assert (figures.accepted, figures.dead, figures.closes) == (*outcome, True)
+    assert [letter.reason for letter in bench.memory.letters] == [Reason.TOO_LARGE]
