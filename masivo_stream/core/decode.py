@@ -31,7 +31,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from masivo_stream.core.explain import Path, Problem, problems, spell
-from masivo_stream.core.leniency import is_lenient, may_be_lenient
+from masivo_stream.core.leniency import is_lenient, may_be_lenient, takes_cut
 from masivo_stream.core.plain import decode_plain, is_deleted, reversed_indexes
 from masivo_stream.core.reject import reject_deep, reject_line, reject_repeat
 from masivo_stream.core.repeats import Known
@@ -158,7 +158,7 @@ class Decoder:
                 record = decode(body)
                 plain = ascii_only or body.isascii() or bool(body.decode())
             except (ValueError, RecursionError):
-                fate = self._judge_slowly(run.line(index), file, typed=False)
+                fate = self._judge_slowly(run.line(index), file, typed=takes_cut(decode, body))
             else:
                 if not plain or (careful and (self._reject_unknown or is_lenient(body))):
                     fate = self._judge_slowly(run.line(index), file, typed=True)

@@ -16,6 +16,7 @@ from functools import cache
 import msgspec
 from msgspec import Struct, inspect
 
+from masivo_stream.core.leniency import cut_last_moment
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.records import Timestamp
 
@@ -202,7 +203,7 @@ def is_rfc3339(text: str) -> bool:
     if not _RFC3339.match(text):
         return False
     try:
-        msgspec.convert(text, Timestamp)
+        msgspec.convert(cut_last_moment(text.encode()).decode(), Timestamp)
     except msgspec.ValidationError:
         return False
     return True

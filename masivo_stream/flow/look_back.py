@@ -1,7 +1,5 @@
 """Look back at a run: everything a report tells, from its journal and a summary."""
 
-from datetime import UTC, datetime
-
 import msgspec
 
 from masivo_stream.core.printable import named
@@ -11,6 +9,7 @@ from masivo_stream.edges.journal import JournalHistory
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.moments import utc
 from masivo_stream.model.report import Decision, DoubtPlace, InputFacts, Report
 from masivo_stream.model.summary import Summary
 
@@ -66,7 +65,7 @@ def _inputs(journal: JournalHistory, kind: Kind) -> list[InputFacts]:
     for source in journal.sources(kind):
         read, crc, line = consumed.get(source.number, (0, 0, source.line))
         identity = decode_identity(source.identity)
-        modified = datetime.fromtimestamp(identity.mtime_ns // 1_000_000_000, UTC).isoformat()
+        modified = utc(identity.mtime_ns // 1_000_000_000).isoformat()
         found.append(
             InputFacts(
                 kind=kind,

@@ -6,7 +6,6 @@ ends later. Where each endpoint has windows of its own (`scope`), they are recko
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
 from itertools import accumulate
 
 from masivo_stream.core.pack import lower_bound
@@ -21,6 +20,7 @@ from masivo_stream.flow.validate import DryRun, discard_letters, dry_run
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import StorageError
+from masivo_stream.model.moments import after
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft, WindowLeft
 from masivo_stream.model.settings import Limits, Settings
 from masivo_stream.model.window import Window, parse_window
@@ -79,7 +79,7 @@ def _make_plan(settings: Settings, dry: DryRun, use: QuotaUse | None, unreadable
             requests=found.requests,
             requests_lower_bound=lower_bound(CONTRACTS[Kind(name)], records=records, items=items),
             seconds={account: moments[place] - moments[place - 1] for account, moments in seconds.items()},
-            finished_at=begin + timedelta(seconds=finish[place]),
+            finished_at=after(begin, finish[place]),
             limited_by_bytes=found.limited_by_bytes,
             dead_letters=found.dead_letters,
         )
@@ -94,8 +94,8 @@ def _make_plan(settings: Settings, dry: DryRun, use: QuotaUse | None, unreadable
         seconds={account: moments[-1] for account, moments in seconds.items()},
         windows={account: _spell(scopes) for account, scopes in accounts.items()},
         quota=quota,
-        starts_at=begin + timedelta(seconds=last_departure(min(1, sent[-1]), left)),
-        finished_at=begin + timedelta(seconds=finish[-1]),
+        starts_at=after(begin, last_departure(min(1, sent[-1]), left)),
+        finished_at=after(begin, finish[-1]),
         warnings=list(advise(settings, dry, kinds, quota)),
     )
 

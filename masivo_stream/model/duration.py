@@ -1,17 +1,19 @@
 """Durations as people write them."""
 
-from datetime import timedelta
+import math
 
 
 def duration(seconds: float) -> str:
     """Write a duration for people: `0.42 s`, `3 min 20 s`, `13 h 53 min`, `2 days 4 h`."""
     if round(seconds, 2) < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.2f} s"
-    whole = timedelta(seconds=round(seconds))
-    hours, rest = divmod(whole.seconds, 3600)
+    if not math.isfinite(seconds):
+        return "for ever"
+    days, rest = divmod(round(seconds), 86_400)
+    hours, rest = divmod(rest, 3600)
     minutes, rest = divmod(rest, 60)
-    if whole.days:
-        return f"{whole.days} day{'s' if whole.days > 1 else ''} {hours} h"
+    if days:
+        return f"{days} day{'s' if days > 1 else ''} {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 

@@ -4,7 +4,6 @@ Script and style are the same for everybody and are named to the browser by thei
 fetched by the script, and set as text. Where scripts do not run, a table stands there instead (jinja2, autoescaped).
 """
 
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from masivo_stream.core.printable import printable
+from masivo_stream.model.moments import utc
 from masivo_stream.model.picture import Picture
 from masivo_stream.model.reason import REMEDIES
 from masivo_stream.monitor.visitors import page_policy
@@ -40,7 +40,7 @@ class Page:
         """Return the document; the picture is for readers without scripts."""
         return self._template.render(
             picture=picture,
-            told_at=datetime.fromtimestamp(picture.now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+            told_at=utc(picture.now).strftime("%Y-%m-%d %H:%M:%S UTC"),
             ends_at=_clock_time(picture.ends_at),
             remedies={reason.value: remedy for reason, remedy in REMEDIES.items()},
             script=Markup(self._script),  # noqa: S704 - a file of ours, named by its hash
@@ -59,4 +59,4 @@ def _read(name: str) -> str:
 
 
 def _clock_time(moment: float | None) -> str:
-    return "" if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return "" if moment is None else utc(moment).strftime("%Y-%m-%d %H:%M UTC")

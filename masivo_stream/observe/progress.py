@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.model.duration import rough_duration
+from masivo_stream.model.moments import utc
 from masivo_stream.model.picture import PhasePicture, Picture
 
 REFRESHES = 4
@@ -163,6 +164,15 @@ def _left(picture: Picture, moment: float) -> str:
 
 def _moment(picture: Picture, moment: float) -> str:
     """Write a moment in local time; with its day where that is another one, without seconds where it is far."""
-    then, now = (datetime.fromtimestamp(each).astimezone() for each in (moment, picture.now))
+    then, now = _local(moment), _local(picture.now)
     day = "" if then.date() == now.date() else f"{then:%a %d %b} "
     return f"{day}{then:%H:%M}" if moment - picture.now > _LONG else f"{day}{then:%H:%M:%S}"
+
+
+def _local(moment: float) -> datetime:
+    """Return a moment in local time; in UTC where no local date is so far away."""
+    date = utc(moment)
+    try:
+        return date.astimezone()
+    except (OverflowError, ValueError):
+        return date

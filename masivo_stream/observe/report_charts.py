@@ -7,10 +7,10 @@ when pointed at.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from masivo_stream.model.moments import utc
 from masivo_stream.model.picture import Point
 
 _HIGH = 100
@@ -79,7 +79,7 @@ class Axis(Struct, frozen=True):
 
     def _clock(self, at: float) -> str:
         form = "%H:%M:%S" if self.length * self.count < 600 else "%H:%M" if self._is_short else "%m-%d %H:%M"  # noqa: PLR2004 - ten minutes
-        return datetime.fromtimestamp(at, UTC).strftime(form)
+        return utc(at).strftime(form)
 
     @property
     def _is_short(self) -> bool:

@@ -6,10 +6,13 @@ account's own programme; *decision:* the three below, with ids that never change
 
 import calendar
 import datetime as dt
+import math
 from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import UNSET, Struct, UnsetType
+
+from masivo_stream.model.moments import FIRST_YEAR, LAST_YEAR, utc
 
 TIERS: tuple[tuple[Decimal, str], ...] = (
     (Decimal(0), "71e40000-0000-4000-8000-000000000001"),
@@ -65,7 +68,7 @@ def recalculate(purchases: Iterable[Purchase], *, registered: str, now: float) -
     if not counted:
         return None
     updated = date_text(max(purchase.applied_at for purchase in counted))
-    year = dt.datetime.fromtimestamp(now, dt.UTC).year
+    year = utc(now).year
     begin, end = year_span(year)
     recent = [purchase for purchase in counted if begin <= purchase.issued_at < end]
     tier = tier_of(sum((purchase.spend for purchase in counted), Decimal()))
@@ -88,10 +91,18 @@ def year_span(year: int) -> tuple[float, float]:
     return begin.timestamp(), begin.timestamp() + days * 86_400.0
 
 
+def issued_span(year: int) -> tuple[float, float]:
+    """Return where the transactions begin and end that are listed for a year.
+
+    *Decision:* what its zone puts before the year 1 or after 9999 in UTC is listed with the first or the last year.
+    """
+    begin, end = year_span(year)
+    return begin if year > FIRST_YEAR else -math.inf, end if year < LAST_YEAR else math.inf
+
+
 def date_text(seconds: float) -> str:
     """Write wall seconds as RFC 3339 in UTC."""
-    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def json_number(amount: Decimal) -> float:

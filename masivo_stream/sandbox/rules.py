@@ -16,13 +16,14 @@ import msgspec
 from msgspec import Raw, Struct
 
 from masivo_stream.core.explain import Path, problems, spell
+from masivo_stream.core.leniency import cut_last_moment
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
+from masivo_stream.model.moments import SECOND, read_moment
 from masivo_stream.model.records import (
     CustomerRecord,
     EventsRecord,
     LooseOrder,
     Order,
-    Timestamp,
     TransactionsRecord,
 )
 from masivo_stream.model.records import Transaction as AnyTransaction
@@ -117,7 +118,7 @@ class _Judge:
 
     def holds(self, raw: Raw) -> bool:
         try:
-            self._decoder.decode(raw)
+            self._decoder.decode(cut_last_moment(bytes(raw)))
             value = msgspec.json.decode(raw)
             return self._dates(value) and not _too_deep(raw, value)
         except (ValueError, RecursionError):
@@ -297,4 +298,7 @@ def _refuse_twice(field: str, values: Iterable[str]) -> Refusal | None:
 
 
 def _seconds(text: str) -> float:
-    return msgspec.convert(text, Timestamp).timestamp()
+    moment = read_moment(text)
+    if moment is None:
+        raise ValueError("judged to be a date-time before")
+    return moment / SECOND

@@ -26,7 +26,7 @@ from masivo_stream.sandbox.clock import Clock
 from masivo_stream.sandbox.door import Door
 from masivo_stream.sandbox.entries import Batch, Refusal
 from masivo_stream.sandbox.faults import Target
-from masivo_stream.sandbox.metrics import year_span
+from masivo_stream.sandbox.metrics import issued_span
 from masivo_stream.sandbox.mishaps import first_half, spoil_first, without_first
 from masivo_stream.sandbox.options import SandboxOptions
 from masivo_stream.sandbox.rules import VAGUE, judge, judge_transaction, refuse
@@ -154,7 +154,7 @@ class Service:
         entries = self.store.transactions(
             customer,
             now,
-            issued=recent_span(now) if year is None else year_span(int(year)),
+            issued=recent_span(now) if year is None else issued_span(int(year)),
             brand_id=query.get("brand_id"),
             reward_id=query.get("reward_id"),
             type_=query.get("type"),

@@ -1,13 +1,16 @@
+from datetime import timedelta
 from types import SimpleNamespace
 
+import anyio
 import pytest
-from fakes import record
+from fakes import Remembering, record
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.flow.unanswered import CustomerFinder, Unanswered
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.progress import UnansweredBatch
 from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Visible
 
@@ -33,13 +36,12 @@ class Account:
         return SimpleNamespace(attempt=Answer(status=200 if found else 404), body=b"{}")
 
 
-async def find(entries, account, clock, *, patient=True, **settings):
-    import anyio
-
-    finder = CustomerFinder(account, clock, Visible(**settings))
+async def find(entries, account, clock, *, ago=0.0, patient=True, memory=None, **settings):
+    """Find customers of an attempt that ended so many seconds ago."""
+    finder = CustomerFinder(account, clock, Visible(**settings), memory)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
-        found = await finder.find(entries, patient=patient)
+        found = await finder.find(entries, since=clock.now() - ago if patient else None)
         tasks.cancel_scope.cancel()
     return [one.customer for one in found]
 
@@ -52,12 +54,13 @@ async def test_each_customer_speaks_for_itself():
 
 
 async def test_what_shows_late_is_waited_for():
-    """The API answers "enqueued": that takes a while."""
+    """The API answers "enqueued": that takes a while. When all asked show there is no more to wait for."""
     clock = FakeClock()
     began = clock.now()
     account = Account(clock, {f"c{line}" for line in range(1, 101)}, since=began + 20)
     assert len(await find([entry(line) for line in range(1, 101)], account, clock)) == 100
     assert 20 <= clock.now() - began < 40
+    assert len(account.asked) <= 5 + 10 + 100
 
 
 async def test_what_never_shows_ends_the_wait():
@@ -67,7 +70,30 @@ async def test_what_never_shows_ends_the_wait():
     account = Account(clock, set())
     assert await find([entry(line) for line in range(1, 1001)], account, clock, events_settle=30) == []
     assert clock.now() - began == pytest.approx(30)
-    assert len(set(account.asked)) <= 11
+    assert len(account.asked) <= 5 + 10
+
+
+async def test_the_time_counts_from_the_attempt():
+    """Forty seconds after it, twenty are left; an hour after it, none: one look."""
+    clock, memory = FakeClock(), Remembering()
+    began = clock.now()
+    assert await find([entry(1)], Account(clock, set()), clock, ago=40, memory=memory) == []
+    assert clock.now() - began == pytest.approx(20)
+    told = [(type(notice).__name__, notice.records, round(notice.seconds)) for notice in memory.notices]
+    assert told == [("ReadBackAwaited", 1, 20), ("ReadBack", 1, 20)]
+    began, account = clock.now(), Account(clock, {"c1"})
+    assert await find([entry(1), entry(2)], account, clock, ago=3600) == ["c1"]
+    assert (clock.now(), account.asked) == (began, ["c2", "c1", "c1", "c2"])
+
+
+async def test_those_whose_ids_need_no_escaping_speak_first():
+    """What is answered about the others may be a gateway's word."""
+    clock = FakeClock()
+    account = Account(clock, {"c1"})
+    entries = [entry(1), *(entry(line, f"a/{line}") for line in range(2, 60))]
+    began = clock.now()
+    assert await find(entries, account, clock) == ["c1"]
+    assert clock.now() == began
 
 
 async def test_without_patience_one_look_is_enough():
@@ -81,14 +107,31 @@ async def test_without_patience_one_look_is_enough():
 
 def test_what_was_on_the_wire_is_known_by_its_place():
     """Whatever batch it travels in next; waited for once, and again only after a further doubt."""
+    clock = FakeClock()
     batch = make_batch(Kind.CUSTOMERS, [entry(1), entry(2)])
-    unanswered = Unanswered({"b0": {(0, 7)}})
+    unanswered = Unanswered()
+    minute_ago = (clock.wall() - timedelta(minutes=1)).isoformat()
+    unanswered.resume({"b0": UnansweredBatch(minute_ago, {(0, 7)})}, clock)
     assert batch.id not in unanswered
-    unanswered.add(batch)
+    unanswered.add(batch, clock.now())
     assert batch.id in unanswered
+    assert "b0" in unanswered
     lines = [entry(line) for line in (2, 3, 7)]
     assert [one.line for one in unanswered.among(lines)] == [2, 7]
     assert [one.line for one in unanswered.fresh(lines)] == [2, 7]
+    assert unanswered.since(lines) == clock.now()
+    assert unanswered.since(lines[1:]) == pytest.approx(clock.now() - 60)
+    unanswered.looked(lines)
     assert unanswered.fresh(lines) == []
-    unanswered.add(batch)
+    unanswered.add(batch, clock.now() + 5)
     assert [one.line for one in unanswered.fresh(lines)] == [2]
+    unanswered.settle(batch.entries, batch.id)
+    assert batch.id not in unanswered
+    assert [one.line for one in unanswered.among(lines)] == [7]
+
+
+def test_a_clock_that_was_set_back_makes_no_attempt_a_future_one():
+    """It is taken to have just been made."""
+    clock, unanswered = FakeClock(), Unanswered()
+    unanswered.resume({"b0": UnansweredBatch((clock.wall() + timedelta(days=9)).isoformat(), {(0, 1)})}, clock)
+    assert unanswered.since([entry(1)]) == clock.now()
