@@ -78,7 +78,7 @@ class Account:
         """Entries on their way to the packer: read just now, or come back."""
         self.unanswered = Unanswered()
         """Records that may have been applied and are sent again."""
-        self.unanswered.resume(resume.unanswered, clock)
+        self.unanswered.resume(resume, clock)
         self._frontier, self._covered = resume.frontier, resume.covered
         self._catching_up = resume.start < resume.frontier
         self._read_to = resume.start

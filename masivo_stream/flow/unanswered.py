@@ -21,7 +21,7 @@ from masivo_stream.model.attempt import Answer
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import ReadBack, ReadBackAwaited
-from masivo_stream.model.progress import UnansweredBatch
+from masivo_stream.model.progress import Resume
 from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Visible as VisibleSettings
 
@@ -51,11 +51,11 @@ class Unanswered:
         self._looked: set[_Place] = set()
         """Records that were given time to show, and did not."""
 
-    def resume(self, known: dict[str, UnansweredBatch], clock: Clock) -> None:
+    def resume(self, known: Resume, clock: Clock) -> None:
         """Go on with what an earlier process knew. A clock that was set back since makes no attempt a future one."""
-        for batch, noted in known.items():
-            age = max(0.0, (clock.wall() - datetime.fromisoformat(noted.at)).total_seconds())
-            self._note(batch, noted.places, clock.now() - age)
+        for batch, places in known.unanswered.items():
+            age = max(0.0, (clock.wall() - datetime.fromisoformat(known.unanswered_at[batch])).total_seconds())
+            self._note(batch, places, clock.now() - age)
 
     def add(self, batch: Batch, since: float) -> None:
         """Note that a batch may have been applied, by an attempt that ended at `since`."""

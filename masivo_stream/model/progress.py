@@ -141,15 +141,6 @@ class Doubt(Struct, frozen=True):
     why: str
 
 
-class UnansweredBatch(Struct, frozen=True):
-    """A batch that may have been applied and is sent again."""
-
-    at: str
-    """ISO 8601, by this machine's clock: when its last attempt without an answer ended, or was sent."""
-    places: set[tuple[int, int]]
-    """Source and line of its records."""
-
-
 class Suspects(Struct, frozen=True):
     """Records among which a culprit is; a single one was refused alone."""
 
@@ -178,7 +169,9 @@ class Resume(Struct, frozen=True, kw_only=True):
     """Whether its effects were seen to show already."""
     doubtful: tuple[str, ...] = ()
     """Batches that were on the wire when the process before ended: in doubt."""
-    unanswered: dict[str, UnansweredBatch] = {}
-    """What may have been applied and is sent again, by batch."""
+    unanswered: dict[str, set[tuple[int, int]]] = {}
+    """Source and line of records that may have been applied and are sent again, by batch."""
+    unanswered_at: dict[str, str] = {}
+    """When the last such attempt of each of these batches ended, or was sent: ISO 8601, by this machine's clock."""
     suspects: tuple[Suspects, ...] = ()
     """Where isolation was: these are not read again (they are `covered`), it goes on with them."""

@@ -414,6 +414,31 @@ async def test_the_first_moment_at_which_a_batch_may_have_arrived_is_kept(path):
         assert journal.sent() == [("customers", wall(), now[0], 1)]
 
 
+async def test_when_an_attempt_went_without_an_answer_is_kept(path):
+    """What is answered later does not move it. Where a process died in an attempt, that began when it was sent, if it
+    was the first one, and before the next process in any case.
+    """
+    now = [wall()]
+    later = timedelta(minutes=1)
+    with closing(open_journal(path, lambda: now[0])) as journal:
+        lost, dead, died = (make_batch(Kind.CUSTOMERS, [entry(line)]) for line in (1, 2, 3))
+        await journal.send(lost, progress(), nothing)
+        now[0] += later
+        await journal.settle(Kind.CUSTOMERS, lost.id, UNANSWERED, progress(), nothing)
+        now[0] += later
+        await journal.send(lost, progress(), nothing)
+        await journal.settle(Kind.CUSTOMERS, lost.id, UNANSWERED, progress(), nothing, why="422", again=True)
+        await journal.send(dead, progress(), nothing)
+        await journal.settle(Kind.CUSTOMERS, dead.id, UNANSWERED, progress(), nothing)
+        await journal.send(dead, progress(), nothing)
+        await journal.send(died, progress(), nothing)
+        now[0] += later
+        found = journal.resume(Kind.CUSTOMERS).unanswered_at
+        moments = {lost.id: wall() + later, dead.id: wall() + 3 * later, died.id: wall() + 2 * later}
+        assert {batch: datetime.fromisoformat(at) for batch, at in found.items()} == moments
+        assert next((first, last) for _, first, last, _ in journal.sent()) == (wall(), wall() + later)
+
+
 async def test_the_batch_accepted_last_is_kept_for_reading_back(journal):
     """Whatever comes after it: refused ones, another kind's."""
     first, refused = make_batch(Kind.CUSTOMERS, [entry(1)]), make_batch(Kind.CUSTOMERS, [entry(2)])

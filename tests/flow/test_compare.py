@@ -147,10 +147,59 @@ def test_any_answer_is_read_or_not(body):
 
 @pytest.mark.parametrize(
     ("moment", "years"),
-    [("2024-06-01", {2024}), ("2024-01-01", {2023, 2024}), ("2024-12-31", {2024, 2025}), ("0001-06-01", {1})],
+    [
+        ("2024-06-01", {2024}),
+        ("2024-01-01", {2023, 2024}),
+        ("2024-12-31", {2024, 2025}),
+        ("0001-06-01", {1}),
+        ("0001-01-01", {1}),
+        ("9999-12-31", {9999}),
+    ],
 )
 def test_years_to_ask_for(moment, years):
     """Around the turn of one there are two."""
     one = {**transaction(), "issued_at": f"{moment}T12:00:00+14:00"}
     (found,) = booked_in(json.dumps({"transactions": [one]}).encode())
     assert found.years == years
+
+
+@pytest.mark.parametrize(
+    ("sent", "told", "what"),
+    [
+        ("0001-01-01T00:00:00+14:00", "0000-12-31T10:00:00.000Z", ()),
+        ("9999-12-31T23:59:59-12:00", "+010000-01-01T11:59:59.000Z", ()),
+        ("9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.999Z", ()),
+        ("0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z", ("registration_date",)),
+        ("0001-01-01T00:00:00Z", "0001-01-01 00:00:00", ()),  # without a zone, so nobody knows
+        ("0001-01-01T00:00:00Z", "-62135596800000", ()),  # no date at all
+    ],
+)
+def test_registration_at_the_ends_of_the_calendar(sent, told, what):
+    """A server may tell it in UTC, where a zone puts it beyond all dates."""
+    assert what_differs(customer(registration_date=sent), held(registration_date=told)) == what
+
+
+def test_a_balance_that_ends_with_the_calendar_lives():
+    """And one that ended when it began has not."""
+    body = customer(
+        balance=[
+            line(3, expiration_date="9999-12-31T23:59:59.999-12:00"),
+            line(4, expiration_date="0001-01-01T00:00:00+14:00"),
+        ]
+    )
+    assert [what_differs(body, held([(POINTS, total)])) for total in (7, 3, 4)] == [(), (), ("wallet",)]
+
+
+@pytest.mark.parametrize(
+    "updated", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "+010000-01-01T00:00:00Z"]
+)
+def test_metrics_updated_at_the_ends_of_the_calendar_are_compared(updated):
+    """They are the exported ones, and show no purchase."""
+    own = {"lifetime": {"spend_total": 5.5}, "updated_at": updated}
+    if updated[0] != "+":
+        assert what_differs(customer(metrics=own), held(metrics=own)) == ()
+        assert what_differs(customer(metrics=own), held(metrics={**own, "lifetime": {"spend_total": 5}})) == (
+            "metrics",
+        )
+    body = json.dumps({"id": "c", "events": [event("a")]}).encode()
+    assert compare_events(body, held(metrics=own), since=NOW - timedelta(days=1), now=NOW).seen is Seen.MISSING

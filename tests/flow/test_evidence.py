@@ -3,6 +3,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import anyio
+import msgspec
 import pytest
 from fakes import event, transaction
 
@@ -20,6 +21,9 @@ def entry(kind, line, **changes):
     body = json.dumps({"id": customer, kind.value: items}).encode()
     where = {"file": "f", "line": line, "offset": line, "length": len(body)}
     return Entry(**where, body=body, customer=customer, items=1, record_items=1)
+
+
+FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"
 
 
 class Account:
@@ -128,3 +132,43 @@ async def test_a_large_batch_is_looked_at_here_and_there():
     entries = [entry(Kind.TRANSACTIONS, line) for line in range(1, 1001)]
     assert await evidence(Kind.TRANSACTIONS, entries, account, clock) == (Verdict.PRESENT, 10, 10)
     assert (account.asked[0], account.asked[-1], len(set(account.asked))) == ("c1", "c1000", 10)
+
+
+@pytest.mark.parametrize(
+    ("sent", "told", "year"),
+    [
+        (FIRST, FIRST, 1),
+        (FIRST, "0000-12-31T10:00:00Z", 1),
+        (LAST, LAST, 9999),
+        (LAST, "+010000-01-01T11:59:59.000Z", 9999),
+    ],
+)
+async def test_the_first_and_the_last_dates_are_evidence(sent, told, year):
+    """Years are asked for that there are."""
+    clock = FakeClock()
+    body = json.dumps({"id": "c1", "transactions": [{**transaction(1), "issued_at": sent}]}).encode()
+    made = msgspec.structs.replace(entry(Kind.TRANSACTIONS, 1), body=body)
+    account = Account(clock, {("c1", year): [{**transaction(1), "issued_at": told}]})
+    assert await evidence(Kind.TRANSACTIONS, [made], account, clock) == (Verdict.PRESENT, 1, 1)
+    assert (await evidence(Kind.TRANSACTIONS, [made], Account(clock), clock))[0] is Verdict.ABSENT
+
+
+class Gateway(Account):
+    """Answers 404 to ids with a slash, without asking the server."""
+
+    def _reply(self, customer, said):
+        if "/" in customer:
+            return SimpleNamespace(attempt=Answer(status=404), body=b"<html>")
+        return super()._reply(customer, said)
+
+
+@pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
+async def test_a_gateways_word_is_no_evidence(kind):
+    """Ids that need no escaping are looked at alone; where there are none, nothing is known."""
+    clock = FakeClock()
+    young = (clock.wall() - timedelta(seconds=60)).isoformat()
+    account = Gateway(clock, there(1), {"c1": young})
+    odd = [msgspec.structs.replace(entry(kind, line), customer=f"a/{line}") for line in (2, 3)]
+    present = Verdict.LIKELY if kind is Kind.EVENTS else Verdict.PRESENT
+    assert await evidence(kind, [odd[0], entry(kind, 1), odd[1]], account, clock) == (present, 1, 1)
+    assert await evidence(kind, odd, account, clock) == (Verdict.UNKNOWN, 2, 0)

@@ -134,7 +134,7 @@ async def test_others_are_sent_meanwhile(tmp_path):
 async def test_a_stop_ends_the_wait_at_once(tmp_path):
     """What waits to be read back is pending then; the figures close at any moment."""
     server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
-    bench = Reading(export(tmp_path, 3000), server)
+    bench = Reading(export(tmp_path, 3000), server, drain_time=0.0)  # nothing is in flight then
     seen = []
 
     async def stop():

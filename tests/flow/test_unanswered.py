@@ -10,7 +10,7 @@ from masivo_stream.flow.unanswered import CustomerFinder, Unanswered
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.progress import UnansweredBatch
+from masivo_stream.model.progress import Resume
 from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Visible
 
@@ -111,7 +111,7 @@ def test_what_was_on_the_wire_is_known_by_its_place():
     batch = make_batch(Kind.CUSTOMERS, [entry(1), entry(2)])
     unanswered = Unanswered()
     minute_ago = (clock.wall() - timedelta(minutes=1)).isoformat()
-    unanswered.resume({"b0": UnansweredBatch(minute_ago, {(0, 7)})}, clock)
+    unanswered.resume(Resume(unanswered={"b0": {(0, 7)}}, unanswered_at={"b0": minute_ago}), clock)
     assert batch.id not in unanswered
     unanswered.add(batch, clock.now())
     assert batch.id in unanswered
@@ -133,5 +133,6 @@ def test_what_was_on_the_wire_is_known_by_its_place():
 def test_a_clock_that_was_set_back_makes_no_attempt_a_future_one():
     """It is taken to have just been made."""
     clock, unanswered = FakeClock(), Unanswered()
-    unanswered.resume({"b0": UnansweredBatch((clock.wall() + timedelta(days=9)).isoformat(), {(0, 1)})}, clock)
+    ahead = (clock.wall() + timedelta(days=9)).isoformat()
+    unanswered.resume(Resume(unanswered={"b0": {(0, 1)}}, unanswered_at={"b0": ahead}), clock)
     assert unanswered.since([entry(1)]) == clock.now()

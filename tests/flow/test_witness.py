@@ -3,10 +3,12 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import anyio
+import msgspec
 import pytest
 from fakes import transaction
 
 from masivo_stream.edges.clock import FakeClock
+from masivo_stream.flow.findings import Findings
 from masivo_stream.flow.witness import Span, Witness
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import Kind
@@ -41,11 +43,11 @@ class Account:
         return SimpleNamespace(attempt=Answer(status=status), body=json.dumps(said).encode())
 
 
-def entry(kind, *more):
-    record = {"id": "c", "email": "a@example.com", "transactions": [transaction(1), *more]}
+def entry(kind, *more, customer="c"):
+    record = {"id": customer, "email": "a@example.com", "transactions": [transaction(1), *more]}
     body = json.dumps(record).encode()
     where = {"file": "f", "line": 1, "offset": 0, "length": len(body)}
-    return Entry(**where, body=body, customer="c", items=1, record_items=1)
+    return Entry(**where, body=body, customer=customer, items=1, record_items=1)
 
 
 async def look(kind, account, clock, *, ago=0.0, shown=False, thorough=True, more=()):
@@ -106,3 +108,103 @@ async def test_every_year_is_asked_for_or_the_last_one():
     clock, older = FakeClock(), {**transaction(1), "issued_at": "2022-06-01T00:00:00Z"}
     assert await look(Kind.TRANSACTIONS, Account(clock), clock, thorough=False, more=[older]) == (Seen.CONFIRMED, 0, 1)
     assert await look(Kind.TRANSACTIONS, Account(clock), clock, ago=900, more=[older]) == (Seen.DIFFERENT, 0, 2)
+
+
+FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999-12:00"
+
+
+@pytest.mark.parametrize(
+    ("sent", "told", "year"),
+    [
+        (FIRST, FIRST, 1),
+        (FIRST, "0000-12-31T10:00:00.000Z", 1),
+        (LAST, LAST, 9999),
+        (LAST, "+010000-01-01T11:59:59.999Z", 9999),
+        ("9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.999Z", 9999),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00", 1),
+    ],
+)
+async def test_the_first_and_the_last_dates_are_found(sent, told, year):
+    """Only years are asked for that there are; the server may tell the moment in UTC, beyond all dates of ours."""
+
+    class Ends(Account):
+        async def read_transactions(self, customer, asked):
+            self.asked.append((customer, asked))
+            assert 1 <= asked <= 9999
+            return self._reply({"data": [{**transaction(1), "issued_at": told}] if asked == year else []}, 200)
+
+    for thorough in (True, False):
+        clock = FakeClock()
+        witness = Witness(
+            Kind.TRANSACTIONS,
+            Span(since=clock.wall(), until=clock.wall()),
+            reader=Ends(clock),
+            clock=clock,
+            settings=Visible(),
+            thorough=thorough,
+        )
+        body = json.dumps({"id": "c", "transactions": [{**transaction(1), "issued_at": sent}]}).encode()
+        found = await witness.look(msgspec.structs.replace(entry(Kind.TRANSACTIONS), body=body))
+        assert (found.seen, witness.requests) == (Seen.CONFIRMED, 1)
+
+
+class Gateway(Account):
+    """Answers `refusal` to ids with a slash, without asking the server."""
+
+    def __init__(self, clock, refusal, *, never=()):
+        super().__init__(clock)
+        self.refusal, self.never = refusal, never
+
+    async def read_customer(self, customer):
+        if "/" in customer or customer in self.never:
+            self.asked.append(customer)
+            return self._reply({}, self.refusal if "/" in customer else 404)
+        return await super().read_customer(customer)
+
+    async def read_transactions(self, customer, year):
+        return await super().read_transactions(customer, year) if "/" not in customer else self._reply({}, self.refusal)
+
+
+async def verified(kind, customers, account, clock):
+    """Return what is counted of these customers, and the verification."""
+    hour_ago = clock.wall() - timedelta(hours=1)
+    span = Span(since=hour_ago, until=hour_ago)
+    witness = Witness(kind, span, reader=account, clock=clock, settings=Visible())
+    findings = Findings()
+    findings.begin(witness)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.run)
+        for customer in customers:
+            made = entry(kind, customer=customer)
+            findings.note(witness, made, await witness.look(made))
+        tasks.cancel_scope.cancel()
+    return findings.kinds[kind.value], findings.conclude(None)
+
+
+@pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
+@pytest.mark.parametrize("refusal", [301, 400, 403, 404, 405, 414])
+async def test_what_a_gateway_refuses_is_not_missing(kind, refusal):
+    """Nothing can be told of ids with a slash; the others are confirmed, also such as need other escapes."""
+    clock = FakeClock()
+    counted, found = await verified(kind, ["c1", "a/b", "a b", "x/y z"], Gateway(clock, refusal), clock)
+    assert (counted.looked_at, counted.confirmed, counted.untold, counted.missing) == (2, 2, 2, 0)
+    assert (found.exit_code, [(place.seen, place.what) for place in found.findings]) == (
+        0,
+        [(Seen.UNTOLD, ("id needs escaping",))] * 2,
+    )
+    assert "need escaping" in found.hint
+
+
+async def test_an_odd_id_is_missing_where_its_like_can_be_read_back():
+    """Whichever of them was asked for first."""
+    clock = FakeClock()
+    for order in (["a b", "d e"], ["d e", "a b"]):
+        counted, found = await verified(Kind.CUSTOMERS, order, Gateway(clock, 404, never=("d e",)), clock)
+        assert (counted.confirmed, counted.missing, counted.untold, found.exit_code) == (1, 1, 0, 3)
+
+
+async def test_a_server_that_does_not_answer_is_no_gateway():
+    """An odd id that could not be read is looked at again later, like any other."""
+    clock = FakeClock()
+    counted, found = await verified(Kind.CUSTOMERS, ["a/b"], Gateway(clock, 503), clock)
+    assert (counted.unread, found.exit_code) == (1, 6)

@@ -20,6 +20,8 @@ from masivo_stream.model.duration import duration
         (86_399.6, "1 day 0 h"),
         (90_000.0, "1 day 1 h"),
         (187_200.0, "2 days 4 h"),
+        (1e16, "115740740740 days 17 h"),
+        (float("inf"), "for ever"),
     ],
 )
 def test_a_duration_is_written_for_people(seconds, words):

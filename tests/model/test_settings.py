@@ -48,7 +48,7 @@ def test_a_misspelt_setting_is_refused(section):
         ("validation", "discounted_value", "maybe"),
         ("validation", "max_line_bytes", 10),
         ("validation", "remember_ids", 0),
-        ("visible", "visible_probes", 0),
+        ("visible", "visible_probes", -1),
         ("visible", "events_settle", -1),
         ("source", "block_bytes", 0),
         ("log", "log_level", "loud"),

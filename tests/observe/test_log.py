@@ -17,6 +17,7 @@ from masivo_stream.model.notices import (
     BatchSent,
     BatchWaits,
     CustomersAsked,
+    IdsUnreadable,
     LettersTaken,
     LimitLearned,
     LoopStalled,
@@ -29,6 +30,8 @@ from masivo_stream.model.notices import (
     Progressed,
     QuotaCorrected,
     QuotaUsed,
+    ReadBack,
+    ReadBackAwaited,
     RecordIsolated,
     RunEnded,
     RunStarted,
@@ -44,7 +47,7 @@ from masivo_stream.model.window import Window
 from masivo_stream.observe.log import EVENTS, LogObserver
 from masivo_stream.observe.picture import Sketch
 
-EVENTS_KIND = Kind.EVENTS
+EVENTS_KIND, CUSTOMERS_KIND = Kind.EVENTS, Kind.CUSTOMERS
 FIGURES = KindSummary(
     read=10, blank=1, accepted=4, dead=1, skipped=1, in_doubt=1, pending=2, requests=3, throttled=1, seconds=61.23456
 )
@@ -166,6 +169,33 @@ CASES = [
     (
         Visible(kind=EVENTS_KIND, seconds=9.87654, confirmed=True),
         {"event": "visible", "level": "info", "kind": "events", "seconds": 9.877, "confirmed": True},
+    ),
+    (
+        IdsUnreadable(kind=CUSTOMERS_KIND, ids=3, seconds=60.0004),
+        {"event": "ids_unreadable", "level": "warning", "kind": "customers", "ids": 3, "seconds": 60.0},
+    ),
+    (
+        ReadBackAwaited(kind=CUSTOMERS_KIND, number=2, records=1000, seconds=54.32109),
+        {
+            "event": "read_back_awaited",
+            "level": "info",
+            "kind": "customers",
+            "number": 2,
+            "records": 1000,
+            "seconds": 54.321,
+        },
+    ),
+    (
+        ReadBack(kind=CUSTOMERS_KIND, number=2, records=1000, found=990, seconds=60.5),
+        {
+            "event": "read_back",
+            "level": "info",
+            "kind": "customers",
+            "number": 2,
+            "records": 1000,
+            "found": 990,
+            "seconds": 60.5,
+        },
     ),
     (
         PhaseEnded(kind=EVENTS_KIND, figures=FIGURES),

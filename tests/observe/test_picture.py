@@ -13,11 +13,14 @@ from masivo_stream.model.notices import (
     BatchSent,
     BatchWaits,
     CustomersAsked,
+    IdsUnreadable,
     LoopStalled,
     PhaseEnded,
     PhaseStarted,
     Progressed,
     QuotaUsed,
+    ReadBack,
+    ReadBackAwaited,
     RecordIsolated,
     RunEnded,
     RunStarted,
@@ -85,6 +88,38 @@ def test_kinds_stand_in_their_order_and_go_through_their_states():
     made.notify(RunEnded(summary=Summary(outcome="stopped", exit_code=6, kinds={}, closes=True)))
     assert states() == [(C, "done"), (E, "left")]
     assert (made.picture().outcome, made.picture().wait.what) == ("stopped", "done")
+
+
+def test_read_backs_that_wait_are_told():
+    """How many there are and when the first one is over; what the uploaders wait for comes before it."""
+    clock = FakeClock()
+    made = sketch(started(customers=10), PhaseStarted(kind=C, files=1, size=10), clock=clock)
+    for number, seconds in ((1, 60.0), (2, 40.0)):
+        made.notify(ReadBackAwaited(kind=C, number=number, records=1000, seconds=seconds))
+    wait = made.picture().wait
+    assert (wait.what, wait.until) == ("read_back", BEGAN + 40.0)
+    assert "2 refused requests" in wait.text
+    made.notify(SlotAwaited(seconds=3.0))
+    assert made.picture().wait.what == "slot"
+    clock.advance(5.0)
+    made.notify(ReadBack(kind=C, number=2, records=1000, found=0, seconds=5.0))
+    assert "1 refused request " in made.picture().wait.text
+    made.notify(ReadBack(kind=C, number=1, records=1000, found=1000, seconds=5.0))
+    assert made.picture().wait.what == "nothing"
+
+
+def test_a_wait_without_probes_is_the_settling_time():
+    """There is nobody to ask."""
+    made = sketch(started(customers=10), WaitingVisible(kind=C, seen=0, probes=0, next_probe=60.0))
+    assert made.picture().wait.text == "customers becoming visible: settling time ends"
+
+
+def test_customers_that_cannot_be_read_back_are_an_anomaly():
+    """Somebody should know that the next kind begins all the same."""
+    made = sketch(started(customers=10), IdsUnreadable(kind=C, ids=3, seconds=60.0))
+    (anomaly,) = made.picture().anomalies
+    assert anomaly.event == "ids_unreadable"
+    assert "need escaping" in anomaly.text
 
 
 def test_a_kind_left_with_something_pending_is_not_done():

@@ -15,16 +15,7 @@ from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING
 from masivo_stream.core.suspects import Culprit, RefusedBatch, suspects
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.model.progress import (
-    Covered,
-    DeadRow,
-    Doubt,
-    Figures,
-    KnownSource,
-    Reference,
-    Suspects,
-    UnansweredBatch,
-)
+from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference, Suspects
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Place
 
@@ -135,17 +126,25 @@ class JournalReader:
         with _undamaged():  # one at a time: there may be millions
             return array("q", (row[0] for row in self._connection.execute(question, (Kind.CUSTOMERS,))))
 
-    def unanswered(self, kind: Kind) -> dict[str, UnansweredBatch]:
-        """Return each batch that may have been applied and is sent again, with when its last such attempt was."""
+    def unanswered(self, kind: Kind) -> dict[str, set[tuple[int, int]]]:
+        """Return source and line of the records of each batch that may have been applied and is sent again."""
         rows = self._ask(
-            "SELECT id, COALESCE(settled_at, sent_at), refs FROM batches INDEXED BY batches_refs"
-            " WHERE kind = ? AND state = ? AND refs IS NOT NULL",
+            "SELECT id, refs FROM batches INDEXED BY batches_refs WHERE kind = ? AND state = ? AND refs IS NOT NULL",
             (kind, UNANSWERED),
         )
         return {
-            batch: UnansweredBatch(at, {(reference.source, reference.line) for reference in say.read_references(refs)})
-            for batch, at, refs in rows
+            batch: {(reference.source, reference.line) for reference in say.read_references(refs)}
+            for batch, refs in rows
         }
+
+    def unanswered_at(self, kind: Kind) -> dict[str, str]:
+        """Return when the last such attempt of each of these batches ended, or was sent."""
+        rows = self._ask(
+            "SELECT id, COALESCE(settled_at, sent_at) FROM batches INDEXED BY batches_refs"
+            " WHERE kind = ? AND state = ? AND refs IS NOT NULL",
+            (kind, UNANSWERED),
+        )
+        return dict(rows)
 
     def in_doubt(self, kind: Kind) -> list[Doubt]:
         """Return the batches in doubt."""

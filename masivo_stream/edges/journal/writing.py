@@ -54,6 +54,7 @@ class Journal(JournalHistory):
             read_all=self.read_all(kind),
             doubtful=doubtful,
             unanswered=self.unanswered(kind),
+            unanswered_at=self.unanswered_at(kind),
             suspects=tuple(suspects),
         )
 
