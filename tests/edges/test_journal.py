@@ -415,8 +415,9 @@ async def test_the_first_moment_at_which_a_batch_may_have_arrived_is_kept(path):
 
 
 async def test_when_an_attempt_went_without_an_answer_is_kept(path):
-    """What is answered later does not move it. Where a process died in an attempt, that began when it was sent, if it
-    was the first one, and before the next process in any case.
+    """What is answered later does not move it.
+
+    Where a process died in an attempt, that is when it was sent, if it was the first; else the next process's start.
     """
     now = [wall()]
     later = timedelta(minutes=1)

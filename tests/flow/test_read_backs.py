@@ -52,10 +52,10 @@ class Server:
 
 
 class Reading(Bench):
-    """A bench whose customers are read back as in a run."""
+    """A bench whose customers are read back as in a run. The export is read at once: time passes while a thread reads."""
 
     def __init__(self, path, server, **settings):
-        super().__init__(Kind.CUSTOMERS, [path], answer=server, **settings)
+        super().__init__(Kind.CUSTOMERS, [path], answer=server, block_bytes=1 << 24, **settings)
         server.clock = self.clock
         self.finder = CustomerFinder(server, self.clock, Visible(events_settle=SETTLE), self.memory)
 
@@ -87,6 +87,7 @@ async def test_ten_thousand_customers_under_faults_use_the_windows(seconds, lost
 
     Each customer arrives once or is a dead letter, and reading back costs a few reads an attempt and one a customer.
     """
+    enough = 480 if seconds > 1 else 240  # seconds in which there is enough to send
     chance = random.Random(f"{seconds} {lost}")
     culprits = ids(chance.sample(range(10_000), bad))
     fates = ["applied", "dropped", *[None] * (2 * lost - 2)]
@@ -98,7 +99,7 @@ async def test_ten_thousand_customers_under_faults_use_the_windows(seconds, lost
     assert {letter.customer for letter in bench.memory.letters} == culprits
     assert server.there.keys() == ids(range(10_000)) - culprits
     moments = [moment - began for moment, *_ in bench.api.requests]
-    assert sum(moment < 480 for moment in moments) >= 0.95 * 480 / seconds
+    assert sum(moment < enough for moment in moments) >= 0.95 * enough / seconds
     assert len(moments) >= used * (bench.clock.now() - began) / seconds
     attempts = sum(notice.outcome == "in doubt" for notice in bench.told(BatchSent))
     asked = bench.told(ReadBackAwaited)
@@ -138,9 +139,10 @@ async def test_a_stop_ends_the_wait_at_once(tmp_path):
     seen = []
 
     async def stop():
-        for _ in range(20):
-            await bench.clock.sleep(1)
+        while bench.account.figures().accepted < 2000 or not bench.told(ReadBackAwaited):
+            await bench.clock.sleep(0.1)
             seen.append(bench.account.figures())
+        await bench.clock.sleep(3)
         bench.stopped_at = bench.clock.now()
         bench.brake.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
