@@ -252,7 +252,7 @@ def _event(part: _EventPart) -> Event:
         purchase_id=order.purchase_id,
         spend=order.value if order.discounted_value is None else order.discounted_value,
         issued=part.issued_at,
-        issued_at=_seconds(part.issued_at),
+        issued_at=date_seconds(part.issued_at),
     )
 
 
@@ -276,7 +276,7 @@ def _transaction(raw: Raw) -> Transaction:
         brand_id=part.brand_id,
         type=part.type,
         amount=part.amount,
-        issued_at=_seconds(part.issued_at),
+        issued_at=date_seconds(part.issued_at),
         body=bytes(raw),
     )
 
@@ -297,7 +297,8 @@ def _refuse_twice(field: str, values: Iterable[str]) -> Refusal | None:
     return None
 
 
-def _seconds(text: str) -> float:
+def date_seconds(text: str) -> float:
+    """Return the wall seconds of a date-time that was judged to be one, whatever its year."""
     moment = read_moment(text)
     if moment is None:
         raise ValueError("judged to be a date-time before")

@@ -29,7 +29,7 @@ from masivo_stream.sandbox.faults import Target
 from masivo_stream.sandbox.metrics import issued_span
 from masivo_stream.sandbox.mishaps import first_half, spoil_first, without_first
 from masivo_stream.sandbox.options import SandboxOptions
-from masivo_stream.sandbox.rules import VAGUE, judge, judge_transaction, refuse
+from masivo_stream.sandbox.rules import VAGUE, date_seconds, judge, judge_transaction, refuse
 from masivo_stream.sandbox.store import Store
 from masivo_stream.sandbox.views import customer_view, recent_span, transactions_view
 
@@ -194,7 +194,7 @@ def _period(body: bytes) -> tuple[float, float] | Refusal:
     found = problems(_Period, value)
     if found:
         return refuse(found[0].path or ("body",), found[0].message)
-    period = msgspec.convert(value, _Period)
-    if period.start_date >= period.end_date:
+    start, end = (date_seconds(value[name]) for name in ("start_date", "end_date"))
+    if start >= end:
         return Refusal("start_date: expected a moment before end_date")
-    return period.start_date.timestamp(), period.end_date.timestamp()
+    return start, end

@@ -52,7 +52,7 @@ class Server:
 
 
 class Reading(Bench):
-    """A bench whose customers are read back as in a run. The export is read at once: time passes while a thread reads."""
+    """A bench whose customers are read back; the export is read at once, for time passes while a thread reads."""
 
     def __init__(self, path, server, **settings):
         super().__init__(Kind.CUSTOMERS, [path], answer=server, block_bytes=1 << 24, **settings)
