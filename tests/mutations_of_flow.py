@@ -2,6 +2,7 @@
 
 from mutation import Mutation
 
+READ_BACKS = "flow/test_read_backs.py::test_"
 PHASE, NOTES, RETRY = "flow/test_phase.py::test_", "flow/test_notes.py::test_", "core/test_retry.py::test_"
 CLASSIFY, HISTORIES = "core/test_classify.py::test_", "flow/test_histories.py::test_"
 
@@ -253,7 +254,7 @@ DOUBT = (
     Mutation(
         "customers without an answer are not looked for",
         "flow/account.py",
-        "                self.unanswered.add(batch)\n",
+        "                self.unanswered.add(batch, self._clock.now())\n",
         "                pass\n",
         "Customers who arrived by a lost answer become dead letters.",
         (PHASE + "a_refusal_after_a_lost_answer_is_read_back",),
@@ -261,16 +262,73 @@ DOUBT = (
     Mutation(
         "a further doubt is not looked into",
         "flow/unanswered.py",
-        "        self._looked -= self._places[batch.id]\n",
+        "        self._looked -= places\n",
         "",
         "Customers who arrived by the second lost answer are not waited for.",
         ("flow/test_unanswered.py::test_what_was_on_the_wire_is_known_by_its_place",),
     ),
     Mutation(
+        "the settling time passes for each culprit",
+        "flow/burial.py",
+        "        since = unanswered.since(unanswered.fresh([entry]))\n",
+        "        since = unanswered.since([entry])\n",
+        "Ten culprits of an unanswered batch are waited for ten times.",
+        (READ_BACKS + "the_settling_time_passes_once_for_all_culprits",),
+    ),
+    Mutation(
+        "as many batches wait as may",
+        "flow/phase.py",
+        "            while self._beside >= MOST_BESIDE:\n",
+        "            while False:\n",
+        "Memory grows with what is refused after attempts without an answer.",
+        (READ_BACKS + "no_more_wait_than_memory_holds",),
+    ),
+    Mutation(
+        "a read-back holds up an uploader",
+        "flow/phase.py",
+        "                if self._burial.must_wait(batch.entries):\n"
+        "                    return self._isolator.put_off(batch, refused)\n",
+        "                await self._burial.clear_up(batch.entries)\n",
+        "All others wait until what one attempt has applied must show.",
+        (READ_BACKS + "others_are_sent_meanwhile",),
+    ),
+    Mutation(
+        "ids that need escaping speak as others do",
+        "flow/visible.py",
+        "    plain = tuple(customer for customer in customers if is_plain(customer))[:most]\n",
+        "    plain = tuple(customers)[:most]\n",
+        "Behind a gateway that refuses such paths a run ends for ever before its second kind.",
+        ("flow/test_visible.py::test_where_there_are_only_odd_ids_the_run_goes_on",),
+    ),
+    Mutation(
+        "a gateway's 404 is the server's",
+        "flow/findings.py",
+        "        return seen if unless <= self._witnesses[kind].read else Seen.UNTOLD\n",
+        "        return seen\n",
+        "Customers who arrived are called missing, and somebody sends them again.",
+        ("flow/test_witness.py::test_what_a_gateway_refuses_is_not_missing",),
+    ),
+    Mutation(
+        "years are asked for that there are not",
+        "model/moments.py",
+        "    return min(max(_year(moment), FIRST_YEAR), LAST_YEAR)\n",
+        "    return _year(moment)\n",
+        "A transaction of the year 1 can never be verified.",
+        ("model/test_moments.py::test_the_ends_of_the_calendar",),
+    ),
+    Mutation(
+        "a later answer moves the attempt without one",
+        "core/statements.py",
+        "    if again:\n",
+        "    if False:\n",
+        "After every restart the settling time passes once more.",
+        ("edges/test_journal.py::test_when_an_attempt_went_without_an_answer_is_kept",),
+    ),
+    Mutation(
         "one customer speaks for its batch",
         "flow/unanswered.py",
-        "        return [entry for entry in readable if await self._shows(entry)]\n",
-        "        return readable\n",
+        "        found = [entry for entry in readable if await self._shows(entry)] if there else []\n",
+        "        found = readable if there else []\n",
         "Customers who never arrived count as accepted.",
         ("flow/test_unanswered.py::test_each_customer_speaks_for_itself",),
     ),

@@ -177,8 +177,8 @@ class Account:
         """Write an entry down as a dead letter, then count it as one. `arrived`: its customer is there all the same."""
         self._dead_letters.append([letter])
         self.release([entry])
-        self.unanswered.settle([entry])
         self._tally.settled([entry], Fate.DEAD, letter.reason)
+        self.unanswered.settle([entry])
         self._dead_rows.append(make_dead_row(letter, entry.source, self._salt, of=entry, arrived=arrived))
 
     # What is read.
