@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
+from masivo_stream.core.path_ids import UNREADABLE_IDS
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.census import Census
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.read_back import read_held
-from masivo_stream.flow.visible import UNREADABLE_IDS, Reader
+from masivo_stream.flow.visible import Reader
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import MasivoStreamError, OutageError
 from masivo_stream.model.notices import CustomersAsked

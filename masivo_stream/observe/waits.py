@@ -36,7 +36,7 @@ class Waits:
         """Whether the run is over, or about to be."""
         return self._done or self._drain is not None
 
-    def feed(self, notice: Notice, now: float) -> None:
+    def feed(self, notice: Notice, now: float) -> None:  # noqa: C901 - one case a notice
         """Take notice."""
         match notice:
             case SlotAwaited(seconds=seconds):  # until then: a departure told meanwhile is another uploader's
