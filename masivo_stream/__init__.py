@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from masivo_stream.edges.clock import Clock, FakeClock, SystemClock
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret, load_credentials
+    from masivo_stream.flow.belonging import Said
     from masivo_stream.flow.migrate import migrate, retry
     from masivo_stream.flow.observer import Observer
     from masivo_stream.flow.plan import plan
@@ -80,6 +81,7 @@ __all__ = [
     "Rejected",
     "Report",
     "Resolution",
+    "Said",
     "Secret",
     "Settings",
     "SkipReason",
@@ -143,6 +145,7 @@ _HOMES = {
     "Reporting": "flow.report",
     "Resolution": "model.resolution",
     "RetryPolicy": "core.retry",
+    "Said": "flow.belonging",
     "Secret": "edges.secret",
     "Settings": "model.settings",
     "SkipReason": "model.reason",

@@ -1,8 +1,6 @@
 """Fixtures for all tests."""
 
-import os
-import tempfile
-
+import pytest
 from end_to_end_tools import export, served
 from hypothesis import settings
 
@@ -13,5 +11,10 @@ for profile in ("default", "ci"):
     settings.register_profile(profile, settings.get_profile(profile), deadline=None)
 settings.load_profile(settings.get_current_profile_name())
 
-_MEETING = tempfile.TemporaryDirectory(prefix="masivo-tests-")
-os.environ["XDG_STATE_HOME"] = _MEETING.name  # where runs meet: not among the developer's own
+
+@pytest.fixture(autouse=True)
+def meeting(tmp_path_factory, monkeypatch):
+    """Where runs meet: not among the developer's own, and another place for each test, as if on another machine."""
+    place = tmp_path_factory.mktemp("meeting", numbered=True)
+    monkeypatch.setenv("XDG_STATE_HOME", str(place))
+    return place

@@ -92,11 +92,7 @@ def bench(
         )
     if svg is not None:
         _draw(found, svg)
-    if json:
-        print_json(found)
-    else:
-        show_bench(found)
-    return 0
+    return print_json(found, question=True) if json else show_bench(found)
 
 
 def _check_numbers(records: int, rounds: int, others: list[int]) -> None:
@@ -143,7 +139,7 @@ def _aim(url: str, api_key_file: str, *, yes: bool, own_data: bool) -> "Target |
 
 
 def _agreed(url: str, *, own_data: bool) -> bool:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return False
     what = "the records of your exports" if own_data else "made-up records"
     sys.stderr.write(f"Send {what}, over and over and as fast as possible, to {url}? Type yes: ")

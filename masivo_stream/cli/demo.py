@@ -60,9 +60,9 @@ def demo(
     place = Path(directory) if directory else Path(tempfile.mkdtemp(prefix="masivo-demo-"))
     console = Console(stderr=json, highlight=False, soft_wrap=True)
     summary = anyio.run(partial(_demo, console, place, records=records, seed=seed, invalid=invalid))
-    show_summary(structs.replace(summary, next_steps=()), json=json)  # the sandbox is gone: nothing can follow
+    code = show_summary(structs.replace(summary, next_steps=()), json=json)  # the sandbox is gone: nothing can follow
     console.print(f"export and dead letters: {place}", markup=False)
-    return summary.exit_code
+    return code
 
 
 async def _demo(console: "Console", place: Path, *, records: int, seed: int, invalid: float) -> "Summary":
@@ -73,14 +73,15 @@ async def _demo(console: "Console", place: Path, *, records: int, seed: int, inv
     from masivo_stream.sandbox import SandboxOptions, parse_limits, running
 
     exports = _generate(console, place, records=records, seed=seed, invalid=invalid)
+    state = _free_state(place)
     options = SandboxOptions(limits=parse_limits(_LIMITS), visible_after=0.3)
     async with running(options) as sandbox:
         settings = load_settings(
             flags={
                 "base_url": sandbox.url,
                 "limit": _LIMITS,
-                "state_dir": str(place / "state"),
-                "shared_dir": str(place / "state"),
+                "state_dir": str(state),
+                "shared_dir": str(state),
                 "first_probe": 0.2,
             }
         )
@@ -96,6 +97,14 @@ async def _demo(console: "Console", place: Path, *, records: int, seed: int, inv
         summary = await _migrate(settings, credentials, exports)
         await _hold_against_ledger(console, sandbox, summary)
     return summary
+
+
+def _free_state(place: Path) -> Path:
+    """Return a state directory that is not there yet: an earlier demo's belongs to a sandbox that is gone."""
+    number = 1
+    while (state := place / ("state" if number == 1 else f"state-{number}")).exists():
+        number += 1
+    return state
 
 
 def _generate(console: "Console", place: Path, *, records: int, seed: int, invalid: float) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """The program: finds the command, and turns every end into an exit code and a sentence that helps."""
 
-import os
 import resource
 import signal
 import sys
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from masivo_stream import __version__
 from masivo_stream.cli.overview import ABOUT, COMMANDS, tell
+from masivo_stream.cli.streams import settle_streams
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
 
 if TYPE_CHECKING:
@@ -33,9 +33,7 @@ def build_app(command: str = "") -> "App":
 def main() -> NoReturn:
     """Run the command of `sys.argv`; always ends in an exit code of the table."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds personal data and tokens
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by who started us (`>&-`)
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))  # open to the end
+    settle_streams()
     signal.signal(signal.SIGTERM, _terminated)  # as PID 1 there is no other default than to ignore it
     sys.exit(run(sys.argv[1:]))
 
@@ -61,6 +59,9 @@ def run(arguments: list[str]) -> int:
         forget_output()
         return ExitCode.COMPLETE
     except OSError as error:  # a full disk behind standard output, say
+        from masivo_stream.cli.output import release_output
+
+        release_output()
         _complain(f"cannot go on: {error.strerror or error}", str(error.filename or ""), "mend that, then start again")
         return ExitCode.OUTAGE
     except Exception:  # noqa: BLE001 - the last door: a bug becomes exit 1, with its traceback

@@ -3,15 +3,27 @@
 from functools import partial
 from typing import Annotated
 
-from masivo_stream.cli.options import Common, Ending, Exports, Judging, Monitoring, Sending, Switch, settings_from
+from masivo_stream.cli.options import (
+    Accounts,
+    Common,
+    Ending,
+    Exports,
+    Judging,
+    Monitoring,
+    Sending,
+    Switch,
+    settings_from,
+)
 
 
 def migrate(
     *,
     exports: Exports | None = None,
     only_missing: Annotated[bool, Switch] = False,
+    again: Annotated[bool, Switch] = False,
     judging: Judging | None = None,
     sending: Sending | None = None,
+    accounts: Accounts | None = None,
     monitoring: Monitoring | None = None,
     ending: Ending | None = None,
     common: Common | None = None,
@@ -26,6 +38,8 @@ def migrate(
     ----------
     only_missing
         After a revert that took back a part of the run: read back who is gone, and send exactly that once more.
+    again
+        Send exports although the account has got them from this machine: events and transactions then count twice.
     """
     from masivo_stream.cli.output import show_summary
     from masivo_stream.cli.reporting import reporting
@@ -50,7 +64,7 @@ def migrate(
         only_missing=only_missing,
         handle_signals=True,
         reporting=reporting("migrate", (judging, sending, common), (exports, ending, monitoring)),
+        said=(accounts or Accounts()).said(again=again),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
-    show_summary(summary, json=common.json)
-    return summary.exit_code
+    return show_summary(summary, json=common.json)

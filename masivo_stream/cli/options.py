@@ -10,6 +10,7 @@ from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from masivo_stream.edges.secret import Credentials
+    from masivo_stream.flow.belonging import Said
     from masivo_stream.model.settings import Settings
 
 Switch = Parameter(negative="", show_default=False)
@@ -121,6 +122,21 @@ class Sending:
 
         named = self.api_key_file or os.environ.get(API_KEY_VARIABLE) or os.environ.get(TOKEN_VARIABLE)
         return self.credentials() if named else None
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Accounts:
+    """What nobody but you can know of accounts."""
+
+    same_account: Annotated[bool, Switch] = False
+    "The account that is named now is the one that this run has sent to: its key or its address is new."
+
+    def said(self, *, again: bool = False) -> "Said":
+        """Return what is said."""
+        from masivo_stream.flow.belonging import Said
+
+        return Said(same_account=self.same_account, again=again)
 
 
 @Parameter(name="*")

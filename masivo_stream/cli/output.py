@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +12,7 @@ from msgspec import UnsetType
 
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.bench import Bench
+from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import Log
@@ -26,75 +27,99 @@ if TYPE_CHECKING:
     from masivo_stream.observe.picture import Sketch
 
 
-def print_json(document: object) -> None:
-    """Print one JSON document."""
-    with _reader_may_leave():
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+def print_json(document: object, code: int = ExitCode.COMPLETE, *, question: bool = False) -> int:
+    """Print one JSON document, in UTF-8 whatever the locale; return the exit code, as `answer` does."""
+
+    def write() -> None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+
+    return answer(write, code, question=question)
 
 
-def show_summary(summary: Summary, *, json: bool) -> None:
-    """Print a summary, for people or for programs."""
+def show_summary(summary: Summary, *, json: bool, question: bool = False) -> int:
+    """Print a summary, for people or for programs; return the exit code."""
     if json:
-        print_json(summary)
-        return
+        return print_json(summary, summary.exit_code, question=question)
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.tables import print_summary
     from masivo_stream.observe.verified import print_sample
 
-    with _reader_may_leave():
+    def write() -> None:
         print_summary(Output(), summary)
         if not isinstance(summary.verified, UnsetType):
             print_sample(Output(), summary.verified)
 
+    return answer(write, summary.exit_code, question=question)
 
-def show_plan(plan: Plan) -> None:
-    """Print a plan for people."""
+
+def show_plan(plan: Plan) -> int:
+    """Print a plan for people; return the exit code."""
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.plan_table import print_plan
 
-    with _reader_may_leave():
-        print_plan(Output(), plan)
+    return answer(lambda: print_plan(Output(), plan), plan.summary.exit_code, question=True)
 
 
-def show_resolution(found: Resolution) -> None:
-    """Print what was decided, and what is in doubt still."""
+def show_resolution(found: Resolution) -> int:
+    """Print what was decided, and what is in doubt still; return the exit code."""
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.doubts import print_resolution
 
-    with _reader_may_leave():
-        print_resolution(Output(), found)
+    return answer(lambda: print_resolution(Output(), found), found.exit_code)
 
 
-def show_verification(found: Verification, *, json: bool) -> None:
-    """Print what was read back, for people or for programs."""
+def show_verification(found: Verification, *, json: bool) -> int:
+    """Print what was read back, for people or for programs; return the exit code."""
     if json:
-        print_json(found)
-        return
+        return print_json(found, found.exit_code, question=True)
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.verified import print_verification
 
-    with _reader_may_leave():
-        print_verification(Output(), found)
+    return answer(lambda: print_verification(Output(), found), found.exit_code, question=True)
 
 
-def show_bench(found: Bench) -> None:
-    """Print for people how fast this machine is."""
+def show_bench(found: Bench) -> int:
+    """Print for people how fast this machine is; return the exit code."""
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.bench_table import print_bench
 
-    with _reader_may_leave():
-        print_bench(Output(), found)
+    return answer(lambda: print_bench(Output(), found), question=True)
 
 
-@contextmanager
-def _reader_may_leave() -> Iterator[None]:
-    """Go on where nothing reads the output any more, or holds it: the exit code must still tell how the run ended."""
+_OUTWEIGHED = frozenset({ExitCode.COMPLETE, ExitCode.DEAD_LETTERS})
+"""Ends at which nothing is left to be done that is worse than to ask again for an answer that was lost."""
+
+
+_ASK_AGAIN = "mend that, then start the same command again: it only asks"
+_ASK_STATUS = "its work is done and noted: masivo-stream status tells what it came to"
+
+
+def answer(write: Callable[[], None], code: int = ExitCode.COMPLETE, *, question: bool = False) -> int:
+    """Write what was asked for on standard output; the work is done by then. A `question` has changed nothing.
+
+    Returns:
+        `code`, also where nothing reads the output any more (`| head`). Where the output cannot be written, that of a
+        full disk, unless `code` says that something worse is to be seen to.
+    """
     try:
-        yield
+        write()
         sys.stdout.flush()
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            print(f"standard output cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201 - told there
+        forget_output()
+        if isinstance(error, BrokenPipeError):
+            return code
+        hint = _ASK_AGAIN if question else _ASK_STATUS
+        sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n  hint: {hint}\n")
+        return ExitCode.OUTAGE if code in _OUTWEIGHED else code
+    return code
+
+
+def release_output() -> None:
+    """Write what is left for standard output, or lose it: the interpreter must not complain about it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         forget_output()
 
 

@@ -40,8 +40,4 @@ def plan(
                 dead_letters=dead_letters,
             )
         )
-    if common.json:
-        print_json(found)
-    else:
-        show_plan(found)
-    return found.summary.exit_code
+    return print_json(found, found.summary.exit_code, question=True) if common.json else show_plan(found)

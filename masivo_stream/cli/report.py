@@ -28,7 +28,7 @@ def report(
     output
         Where the page goes; report.html in the state directory without it. /dev/stdout is standard output.
     """
-    from masivo_stream.cli.output import print_json
+    from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.status import report as look
 
     common = common or Common()
@@ -39,8 +39,7 @@ def report(
             raise ConfigurationError(
                 "the report goes to one place", operation="report", place="--output", hint="--json or --output"
             )
-        print_json(found)
-        return 0
+        return print_json(found, question=True)
 
     from masivo_stream.edges.statedir import replace_file
     from masivo_stream.observe.report_page import draw_report
@@ -50,5 +49,4 @@ def report(
         path.write_text(page, encoding="utf-8")
         return 0
     replace_file(path, page.encode())
-    print(path)  # noqa: T201 - the answer
-    return 0
+    return answer(lambda: print(path), question=True)  # noqa: T201 - the answer

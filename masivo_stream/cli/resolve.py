@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Common, Judging, Sending, Switch, settings_from
+from masivo_stream.cli.options import Accounts, Common, Judging, Sending, Switch, settings_from
 from masivo_stream.model.errors import ConfigurationError
 
 Batches = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
@@ -21,6 +21,7 @@ def resolve(
     yes: Annotated[bool, Switch] = False,
     judging: Judging | None = None,
     sending: Sending | None = None,
+    accounts: Accounts | None = None,
     common: Common | None = None,
 ) -> int:
     """Show what is known of the batches in doubt, or decide what becomes of them.
@@ -67,18 +68,15 @@ def resolve(
             observer=observer,
             handle_signals=True,
             reporting=reporting("resolve", (judging, sending, common)),
+            said=(accounts or Accounts()).said(),
         )
         found = anyio.run(work)
-    if common.json:
-        print_json(found)
-    else:
-        show_resolution(found)
-    return found.exit_code
+    return print_json(found, found.exit_code) if common.json else show_resolution(found)
 
 
 def _agreed(batches: list[str]) -> bool:
     """Ask, where somebody is there to answer; a script that names batches has decided."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return True
     sys.stderr.write(f"Send {', '.join(batches)} again? What was applied already is then doubled. Type yes: ")
     sys.stderr.flush()

@@ -2,13 +2,14 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Common, Ending, Judging, Monitoring, Sending, settings_from
+from masivo_stream.cli.options import Accounts, Common, Ending, Judging, Monitoring, Sending, settings_from
 
 
 def retry(
     *,
     judging: Judging | None = None,
     sending: Sending | None = None,
+    accounts: Accounts | None = None,
     monitoring: Monitoring | None = None,
     ending: Ending | None = None,
     common: Common | None = None,
@@ -28,7 +29,13 @@ def retry(
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending, monitoring, ending)
     told = reporting("retry", (judging, sending, common), (ending, monitoring))
-    work = partial(run, settings, credentials=sending.credentials(), handle_signals=True, reporting=told)
+    work = partial(
+        run,
+        settings,
+        credentials=sending.credentials(),
+        handle_signals=True,
+        reporting=told,
+        said=(accounts or Accounts()).said(),
+    )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
-    show_summary(summary, json=common.json)
-    return summary.exit_code
+    return show_summary(summary, json=common.json)

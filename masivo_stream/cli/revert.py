@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Common, Judging, Sending, Switch, settings_from
+from masivo_stream.cli.options import Accounts, Common, Judging, Sending, Switch, settings_from
 from masivo_stream.core.printable import printable
 from masivo_stream.model.errors import ConfigurationError
 
@@ -21,6 +21,7 @@ def revert(
     yes: Annotated[bool, Switch] = False,
     judging: Judging | None = None,
     sending: Sending | None = None,
+    accounts: Accounts | None = None,
     common: Common | None = None,
 ) -> int:
     """Take back what was migrated in a period: whole customers, with their events and transactions.
@@ -42,7 +43,7 @@ def revert(
     """
     import anyio
 
-    from masivo_stream.cli.output import print_json
+    from masivo_stream.cli.output import answer, print_json
     from masivo_stream.cli.reporting import reporting
     from masivo_stream.flow.revert import revert as run
     from masivo_stream.flow.revert import survey
@@ -59,17 +60,17 @@ def revert(
             hint="answer yes, or give --yes",
         )
     told = reporting("revert", (judging, sending, common))
-    done = anyio.run(partial(run, settings, credentials=credentials, start=start, end=end, reporting=told))
+    said = (accounts or Accounts()).said()
+    done = anyio.run(partial(run, settings, credentials=credentials, start=start, end=end, reporting=told, said=said))
     if common.json:
         reverted = {"from": start, "to": end, "customers": done.customers}
-        print_json({"schema": 1, "reverted": reverted, "hint": done.next_step})
-        return 0
-    print(f"taken back: customers migrated from {start} to {end}")  # noqa: T201 - the answer
+        return print_json({"schema": 1, "reverted": reverted, "hint": done.next_step})
     if done.customers is not None:
         sys.stderr.write(f"the API says that it took back {done.customers:,} customers\n")
+    lines = [f"taken back: customers migrated from {start} to {end}"]
     if done.next_step:
-        print(f"next: {printable(done.next_step)}")  # noqa: T201 - the answer
-    return 0
+        lines.append(f"next: {printable(done.next_step)}")
+    return answer(lambda: print("\n".join(lines)))  # noqa: T201 - the answer
 
 
 def _tell(found: "Survey | None", state_dir: str) -> str:
@@ -94,7 +95,7 @@ def _tell(found: "Survey | None", state_dir: str) -> str:
 
 
 def _agreed(start: str, end: str, base_url: str) -> bool:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return False
     sys.stderr.write(f"Take back every customer migrated from {start} to {end} at {base_url}? Type yes: ")
     sys.stderr.flush()

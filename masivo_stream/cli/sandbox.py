@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from masivo_stream.cli.options import Switch
-from masivo_stream.model.contract import TOKEN_LIFETIME_SECONDS
+from masivo_stream.model.contract import SANDBOX_API_KEY, TOKEN_LIFETIME_SECONDS
 from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def sandbox(
     fault: Annotated[list[str] | None, Parameter(negative="")] = None,
     seed: int = 0,
     discounted_value: Literal["required", "optional"] = "required",
+    api_key: str = SANDBOX_API_KEY,
     allow_remote: Annotated[bool, Switch] = False,
 ) -> int:
     """Serve an emulation of the API on this machine, until Ctrl-C.
@@ -56,6 +57,8 @@ def sandbox(
         Seed of the faults' chance.
     discounted_value
         Whether an order must have it: required or optional.
+    api_key
+        The key it takes, another one to try what a new key does; it opens nothing else.
     allow_remote
         Listen on another address than loopback, for other machines.
     """
@@ -86,6 +89,7 @@ def sandbox(
             discounted_value=discounted_value,
             faults=parse_faults(fault or []),
             seed=seed,
+            api_key=api_key,
             allow_remote=allow_remote,
         )
         anyio.run(partial(_until_signal, partial(serve, options, ready)))

@@ -15,5 +15,4 @@ def status(*, judging: Judging | None = None, common: Common | None = None) -> i
 
     common = common or Common()
     found = look(settings_from(common, judging).state.state_dir)
-    show_summary(found, json=common.json)
-    return found.exit_code
+    return show_summary(found, json=common.json, question=True)

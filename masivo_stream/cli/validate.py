@@ -32,5 +32,4 @@ def validate(*, exports: Exports | None = None, judging: Judging | None = None, 
                 dead_letters=dead_letters,
             )
         )
-    show_summary(summary, json=common.json)
-    return summary.exit_code
+    return show_summary(summary, json=common.json, question=True)

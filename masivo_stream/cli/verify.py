@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Common, Judging, Sending, Switch, settings_from
+from masivo_stream.cli.options import Accounts, Common, Judging, Sending, Switch, settings_from
 from masivo_stream.model.errors import ConfigurationError
 
 
@@ -16,6 +16,7 @@ def verify(
     seed: int = 1,
     judging: Judging | None = None,
     sending: Sending | None = None,
+    accounts: Accounts | None = None,
     common: Common | None = None,
 ) -> int:
     """Read back what was accepted, and say what of it is confirmed, missing, or different.
@@ -59,7 +60,7 @@ def verify(
                 seed=seed,
                 observer=observer,
                 handle_signals=True,
+                said=(accounts or Accounts()).said(),
             )
         )
-    show_verification(found, json=common.json)
-    return found.exit_code
+    return show_verification(found, json=common.json)

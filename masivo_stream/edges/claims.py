@@ -6,49 +6,41 @@ account, named by hashes, held by `flock` for the life of the process. Files in 
 data, and may be deleted when no run is at work.
 """
 
-import base64
-import binascii
 import fcntl
-import hashlib
 import os
+import pwd
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import msgspec
-
 from masivo_stream.model.errors import ConfigurationError
 
 _GLANCES, _GLANCE = 20, 0.025
 
-_PASSING = frozenset({"iat", "exp", "nbf", "jti"})
-"""Claims of a token that change with every one (RFC 7519 4.1); the others tell whose it is."""
-
 
 def default_shared_dir(environment: Mapping[str, str]) -> Path:
-    """Return where the user's runs meet (XDG Base Directory Specification: user-specific state)."""
-    home = environment.get("XDG_STATE_HOME") or ""
-    return (Path(home) if home.startswith("/") else Path("~/.local/state").expanduser()) / "masivo-stream"
+    """Return where the user's runs meet (XDG Base Directory Specification: user-specific state).
 
-
-def name_account(base_url: str, *, api_key: str | None, token: str | None) -> str:
-    """Return a name for the account behind a secret, from which the secret cannot be told."""
-    owner = api_key or _owner(token or "")
-    return hashlib.blake2b(
-        f"{base_url.rstrip('/')}\0{owner}".encode("utf-8", "surrogatepass"), digest_size=12
-    ).hexdigest()
-
-
-def _owner(token: str) -> str:
-    payload = token.split(".")[1] if token.count(".") == 2 else ""  # noqa: PLR2004 - header, payload, signature
-    try:
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=dict)
-    except (ValueError, binascii.Error, RecursionError):
-        return token
-    lasting = {name: claim for name, claim in claims.items() if name not in _PASSING}
-    return msgspec.json.encode(lasting, order="sorted").decode() if lasting else token
+    Raises:
+        ConfigurationError: the user has no home directory.
+    """
+    state = environment.get("XDG_STATE_HOME") or ""
+    if state.startswith("/"):
+        return Path(state) / "masivo-stream"
+    home = environment.get("HOME") or ""
+    if not home.startswith("/"):  # relative to whatever directory, it would be another place each time
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            raise ConfigurationError(
+                "there is no home directory in which runs on this machine could meet",
+                operation="find the shared directory",
+                place="HOME",
+                hint="set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir",
+            ) from None
+    return Path(home) / ".local/state/masivo-stream"
 
 
 @contextmanager

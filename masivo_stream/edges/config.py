@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from msgspec import inspect
 
+from masivo_stream.core.foreign_config import explain_config
 from masivo_stream.model import contract
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import Settings
@@ -109,20 +110,24 @@ def _section_of(leaf: str) -> str:
 
 def _read_toml(file: str) -> dict[str, Any]:
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        content = Path(file).read_bytes()
+        text = content.decode("utf-8-sig")  # some editors begin with a byte order mark
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
+        if isinstance(error, UnicodeDecodeError) and content.startswith((b"\xff\xfe", b"\xfe\xff")) and content[2:]:
+            raise _wrong("is UTF-16 text", file, "save it as UTF-8") from None
         raise _wrong(f"cannot be read: {why}", file, "check the path given with --config") from error
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: numbers too long, lists too deep
-        raise _wrong(f"is not TOML: {error}", file, "see config.example.toml") from error
+        what, hint = explain_config(text)
+        raise _wrong(f"is not TOML{what}: {error}", file, hint) from error
 
 
 def _merge(tree: dict[str, dict[str, Any]], given: Mapping[str, Any], file: str) -> None:
     for section, values in given.items():
         if section not in _LEAVES:
-            raise _wrong(f"has no section [{section}]", file, _nearest(section, _LEAVES))
+            raise _stray(section, values, file)
         if not isinstance(values, dict):
             raise _wrong(f"[{section}] is a section, not a value", file, "see config.example.toml")
         for name, value in values.items():
@@ -132,9 +137,23 @@ def _merge(tree: dict[str, dict[str, Any]], given: Mapping[str, Any], file: str)
             tree[section][name] = _convert(section, name, value, place, lax=False)
 
 
+def _stray(name: str, value: object, file: str) -> ConfigurationError:
+    """Return what to say of a section that is none: it may be a setting, alone or as a variable is called."""
+    leaf = name.removeprefix(PREFIX).lower()
+    for section, names in _LEAVES.items():
+        if leaf in names and not isinstance(value, dict):
+            return _wrong(f"has {name} outside of a section", file, f"write {leaf} below [{section}]")
+    if name in _OTHER_VARIABLES or name.lower() in _LEAVES:
+        hint = f"set {name} in the environment" if name in _OTHER_VARIABLES else f"write [{name.lower()}]"
+        return _wrong(f"has no section [{name}]", file, hint)
+    return _wrong(f"has no section [{name}]", file, _nearest(name, _LEAVES))
+
+
 def _merge_environment(tree: dict[str, dict[str, Any]], environment: Mapping[str, str]) -> None:
     names = {PREFIX + leaf.upper(): (section, leaf) for section, found in _LEAVES.items() for leaf in found}
     for variable, text in environment.items():
+        if not text:
+            continue  # set to nothing, as orchestrators do: not set
         if variable in names:
             section, leaf = names[variable]
             tree[section][leaf] = _convert(section, leaf, text, variable, lax=True)
@@ -229,6 +248,8 @@ def _check(settings: Settings) -> None:
             "limit",
             "name the account's windows, such as 1/5s,1000/h",
         )
+    if not settings.state.state_dir:
+        raise _wrong("is empty", "state_dir", "name a directory; the default is masivo-state")
     if settings.retry.first_delay > settings.retry.longest_delay:
         raise _wrong("is longer than longest_delay", "first_delay", "lower it")
 

@@ -1,6 +1,12 @@
-"""Secrets: from the environment or a file of the owner's, never from an argument or the settings."""
+"""Secrets: from the environment or a file of the owner's, never from an argument or the settings.
+
+What other tools put around a secret is no part of it: a byte order mark, line ends, quotes (`docker --env-file` keeps
+them), `NAME=` and `export NAME=` (an .env file named as key file), `Bearer `. What is something else altogether is
+refused, with what it is, and without it.
+"""
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,13 +59,14 @@ def load_credentials(environment: Mapping[str, str], *, api_key_file: str | None
         ConfigurationError: there is none, or the file can be read by others.
     """
     if api_key_file:
-        return Credentials(api_key=_clean(_read(api_key_file), api_key_file))
+        return Credentials(api_key=_clean(_read(api_key_file), api_key_file, API_KEY_VARIABLE))
     if key := environment.get(API_KEY_VARIABLE):
-        return Credentials(api_key=_clean(key, API_KEY_VARIABLE))
+        return Credentials(api_key=_clean(key, API_KEY_VARIABLE, API_KEY_VARIABLE))
     if token := environment.get(TOKEN_VARIABLE):
-        return Credentials(token=_clean(token, TOKEN_VARIABLE))
+        return Credentials(token=_clean(token, TOKEN_VARIABLE, TOKEN_VARIABLE))
+    empty = [name for name in (API_KEY_VARIABLE, TOKEN_VARIABLE) if name in environment]
     raise ConfigurationError(
-        "there is no API key",
+        f"there is no API key{f': {empty[0]} is set, and empty' if empty else ''}",
         operation=_OPERATION,
         place=API_KEY_VARIABLE,
         hint="set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows (see docs.masivo.ai, "
@@ -81,7 +88,7 @@ def _read(name: str) -> str:
                 )
             text = file.read(_MOST_BYTES + 1)
             if len(text) <= _MOST_BYTES:
-                return text.decode()
+                return text.decode("utf-16" if text.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8")
     except (OSError, ValueError):
         pass  # told below, and without it: it may quote the key
     raise ConfigurationError(
@@ -93,13 +100,47 @@ def _read(name: str) -> str:
     )
 
 
-def _clean(text: str, place: str) -> Secret:
-    secret = text.strip()
-    if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
+def _clean(text: str, place: str, name: str) -> Secret:
+    """Return the secret in a text: the value of `name`, where the text assigns values to names."""
+    lines = [line.strip() for line in text.replace("\ufeff", "", int(text.startswith("\ufeff"))).splitlines()]
+    told = [line for line in lines if line and not line.startswith("#")]
+    assigned = [found for line in told if (found := _ASSIGNMENT.match(line))]
+    values = [found["value"] or "" for found in assigned if found["name"] == name]
+    secret = _unquoted(values[-1] if values else "\n".join(told)).removeprefix("Bearer ")
+    if (why := _wrong_with(secret, [found["name"] for found in assigned], name, found=bool(values))) is not None:
         raise ConfigurationError(
-            "the secret is empty or has characters that cannot be sent",
+            f"the secret is empty or has characters that cannot be sent: {why}",
             operation=_OPERATION,
             place=place,
-            hint="it is one line of printable ASCII",
+            hint=f"it is one line of printable ASCII, alone or behind {name}=",
         )
     return Secret(secret)
+
+
+_ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>[^\s=].*)?\Z")
+"""A line of an .env file. The padding of a secret in base64 is none."""
+_QUOTED = re.compile(r"""(?P<quote>["'])(?P<inside>.*)(?P=quote)(?:\s+\#.*)?\Z""", re.DOTALL)
+
+
+def _unquoted(text: str) -> str:
+    if (found := _QUOTED.match(text)) is not None:
+        return found["inside"].strip()
+    return text.partition(" #")[0].strip()
+
+
+def _wrong_with(secret: str, names: list[str], name: str, *, found: bool) -> str | None:
+    """Return what is wrong with a secret, without it; None for nothing."""
+    if not secret:
+        return "it is empty"
+    if names and not found and (len(names) > 1 or "_" in names[0]):
+        return f"it assigns values to names, and none to {name}"
+    if secret.startswith(("{", "[")):
+        return "it is a JSON document"
+    if secret.startswith(("$", "<", "%")):
+        return "it stands for a value that was not put in its place"
+    if "\n" in secret:
+        return "it has several lines"
+    for at, character in enumerate(secret, 1):
+        if not character.isascii() or not character.isprintable() or character == " ":
+            return f"character {at} is U+{ord(character):04X}"
+    return None

@@ -32,6 +32,8 @@ class Input(Struct, frozen=True):
 
     path: str
     size: int
+    head: bytes = b""
+    """Bytes of a stream that were read of it already."""
 
     @property
     def name(self) -> str:
@@ -138,6 +140,8 @@ async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> Asy
 
 
 async def _stored_blocks(source: Input, block_bytes: int, enter: int) -> AsyncGenerator[bytes, None]:
+    if source.head:
+        yield source.head
     stored, blocks = _open(source)
     if enter:
         os.lseek(stored, enter, os.SEEK_SET)
@@ -148,6 +152,19 @@ async def _stored_blocks(source: Input, block_bytes: int, enter: int) -> AsyncGe
     finally:
         if source.path != STDIN:
             os.close(stored)
+
+
+async def begin_stream(source: Input, most: int) -> Input:
+    """Read what comes first of a stream, at most so many bytes; it stays with the input, and is read from there.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    stored, blocks = _open(source)
+    async with aclosing(blocks(stored, most)) as found:
+        async for block in found:
+            return Input(source.path, source.size, source.head + block)
+    return source
 
 
 def _open(source: Input) -> tuple[int, Callable[[int, int], AsyncGenerator[bytes, None]]]:

@@ -4,6 +4,7 @@ The owner holds an OS lock (`flock`) that the kernel takes back when the process
 go stale. Files are created with their mode, not by the umask, and never through a symbolic link.
 """
 
+import errno
 import fcntl
 import os
 import socket
@@ -22,6 +23,12 @@ JOURNAL = "journal.db"
 _OF_A_RUN = ("in-doubt.", "retry-", "taken-back-", "report.")
 _OURS = (JOURNAL, "dead-letter.", "in-doubt.", "retry-", "taken-back-", "report.")
 _BLOCK = 1 << 20
+_MEND = "mend the permissions of that file, then start again"
+_NAME_ONE = "name the directory that was meant with --state-dir"
+
+DISK_FAILS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What a disk or a machine that is short of something answers; all else is how a directory is set up."""
+
 _GLANCES, _GLANCE = 4, 0.025
 _OPERATION = "open the state directory"
 
@@ -76,7 +83,7 @@ class StateDir:
                 f"the journal is gone, but a run has left {', '.join(sorted(left))}",
                 operation=_OPERATION,
                 place=str(self.path),
-                hint="restore journal.db; to begin afresh and send everything again, choose another --state-dir",
+                hint="put journal.db back from a copy of the directory: nothing else knows what was sent",
             )
 
     def put_aside(self, name: str) -> None:
@@ -191,7 +198,11 @@ class StateDir:
         try:
             return os.open(self.path / name, flags, 0o600)
         except OSError as error:
-            raise _storage(self.path / name, error) from error
+            if error.errno in DISK_FAILS:
+                raise _storage(self.path / name, error) from error
+            raise _unusable(
+                self.path / name, f"holds a file that cannot be written: {error.strerror}", _MEND
+            ) from error
 
 
 @contextmanager
@@ -200,24 +211,25 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
 
     Raises:
         ConfigurationError: it is a link, somebody else's, not writable, or owned by another process.
+        StorageError: the disk is full, or fails.
     """
     path = Path(name)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-            raise _unusable(path, "is a link or belongs to another user", "choose another --state-dir")
+            raise _unusable(path, "is a link or belongs to another user", _NAME_ONE)
         if stat.S_IMODE(status.st_mode) & 0o077:
             if any(path.iterdir()) and not (path / _LOCK).exists():
-                hint = "choose a directory of its own; a new one is made as it should be"
+                hint = "name a directory that holds nothing else with --state-dir; a new one is made as it should be"
                 raise _unusable(path, "holds other files and can be read by other users", hint)
             path.chmod(0o700)
         lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FAILS:
+            raise _storage(path, error) from error
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a directory name"
-        raise _unusable(
-            path, f"cannot be used: {why}", "choose another --state-dir, or mend its permissions"
-        ) from error
+        raise _unusable(path, f"cannot be used: {why}", f"mend its permissions; or {_NAME_ONE}") from error
     try:
         _take(lock, path)
         yield StateDir(path)
@@ -275,7 +287,10 @@ def _take(lock: int, path: Path) -> None:
         _lock(lock)
     except BlockingIOError as error:
         raise _unusable(
-            path, f"is in use by {_owner(lock)}", "wait for that run to end, or choose another --state-dir"
+            path,
+            f"is in use by {_owner(lock)}",
+            "wait for that run to end, then start the same command again; another migration names a --state-dir of its"
+            " own",
         ) from error
     except OSError as error:
         raise _unusable(path, f"cannot be locked: {error.strerror}", "choose a local disk") from error
@@ -283,7 +298,7 @@ def _take(lock: int, path: Path) -> None:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
     except OSError as error:
-        raise _unusable(path, f"cannot be written: {error.strerror}", "free space, or choose another disk") from error
+        raise _storage(path, error) from error
 
 
 def _lock(lock: int) -> None:

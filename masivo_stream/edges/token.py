@@ -5,7 +5,7 @@ that a wrong clock on either side does not matter. The key goes to the auth URL 
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import anyio
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
-from masivo_stream.model.errors import DeniedError
+from masivo_stream.model.errors import DeniedError, MasivoStreamError
 
 SHORTEST_LIFE = 1.0
 """Seconds a fresh token is used at least, however short it claims to live: no loop of token calls."""
@@ -37,19 +37,31 @@ class AuthCall(Protocol):
         ...
 
 
+async def _anyone(_token: str) -> None:
+    """Admit every token."""
+
+
 class Tokens:
     """Hand out a token that is good for a while; one call at a time, and what it comes to is for all who wait."""
 
-    def __init__(self, *, ready: str | None, call: AuthCall, now: Callable[[], float]) -> None:
-        """Use the `ready` token, if there is one; else `call` gets them."""
+    def __init__(
+        self,
+        *,
+        ready: str | None,
+        call: AuthCall,
+        now: Callable[[], float],
+        admit: Callable[[str], Awaitable[None]] = _anyone,
+    ) -> None:
+        """Use the `ready` token, if there is one; else `call` gets them, and `admit` may raise at one."""
         self._ready = ready is not None
         self._token = ready
         self._renew_at = float("inf")
         self._call = call
         self._now = now
+        self._admit = admit
         self._lock = anyio.Lock()
         self._calls = 0
-        self._came_to: str | Attempt | DeniedError = ""
+        self._came_to: str | Attempt | MasivoStreamError = ""
         """What the last of these calls came to."""
 
     async def get(self) -> str | Attempt:
@@ -57,6 +69,7 @@ class Tokens:
 
         Raises:
             DeniedError: the key is not taken, or the answer holds no token.
+            MasivoStreamError: as `admit`.
         """
         calls = self._calls
         async with self._lock:
@@ -65,10 +78,10 @@ class Tokens:
             if self._calls == calls or isinstance(self._came_to, str):
                 try:
                     self._came_to = await self._ask()
-                except DeniedError as error:
+                except MasivoStreamError as error:
                     self._came_to = error
                 self._calls += 1
-            if isinstance(self._came_to, DeniedError):
+            if isinstance(self._came_to, MasivoStreamError):
                 raise self._came_to
             return self._came_to
 
@@ -80,7 +93,10 @@ class Tokens:
         attempt, body = await self._call()
         match attempt:
             case Answer(status=status, complete=True) if 200 <= status < 300:
-                return self._take(body)
+                token, renew_at = self._read(body)
+                await self._admit(token)
+                self._token, self._renew_at = token, renew_at
+                return token
             case Answer(status=429):
                 return attempt
             case Answer(status=status) if 300 <= status < 500 and status not in (408, 425):
@@ -103,7 +119,8 @@ class Tokens:
             self._token = None
         return True
 
-    def _take(self, body: bytes) -> str:
+    def _read(self, body: bytes) -> tuple[str, float]:
+        """Return the token of an answer, and when it is to be renewed."""
         try:
             token = msgspec.json.decode(body, type=_Grant).data
         except (ValueError, RecursionError) as error:
@@ -114,9 +131,7 @@ class Tokens:
         if lifetime <= 0:
             raise self._unusable("holds a token that has ended already")
         early = min(contract.TOKEN_REFRESH_EARLY_SECONDS, lifetime / 2)
-        self._renew_at = self._now() + max(lifetime - early, SHORTEST_LIFE)
-        self._token = token
-        return token
+        return token, self._now() + max(lifetime - early, SHORTEST_LIFE)
 
     def _unusable(self, what: str) -> DeniedError:
         return DeniedError(

@@ -37,7 +37,7 @@ def writing_letters(state_dir: str) -> Iterator[OpenLetters]:
                 "the state directory holds a run, and its dead letters would be overwritten",
                 operation="open the state directory",
                 place=state_dir,
-                hint="choose another --state-dir",
+                hint="name another directory with --state-dir for the dead letters of this look; it sends nothing",
             )
 
         def open_letters(kind: Kind, files: ExitStack) -> Letters:

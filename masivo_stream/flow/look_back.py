@@ -31,7 +31,6 @@ def look_back(journal: JournalHistory, state: StateDir, summary: Summary, clock:
         told_at=clock.wall().isoformat(timespec="seconds"),
         owner=owner,
         state_dir=named(str(state.path)),
-        target=journal.target(),
         facts=journal.facts(),
         inputs=tuple(found for kind in Kind for found in _inputs(journal, kind)),
         times=journal.times(),

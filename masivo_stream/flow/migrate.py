@@ -10,12 +10,15 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.source import Input, find_inputs
 from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.belonging import Belonging, Said
 from masivo_stream.flow.facts import gather
 from masivo_stream.flow.judge import Source
 from masivo_stream.flow.letters import take_letters
 from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.flow.once import open_once
 from masivo_stream.flow.only_missing import OnlyMissing, check_there
 from masivo_stream.flow.opening import check_inputs, check_key, open_account, open_known_run, open_run
+from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.report import Reporting, leave_report
 from masivo_stream.flow.resume import check_rereadable, known_inputs, match_sources
@@ -44,6 +47,7 @@ async def migrate(
     clock: Clock | None = None,
     chance: Callable[[], float] = random.random,
     reporting: Reporting | None = None,
+    said: Said | None = None,
 ) -> Summary:
     """Migrate exports, and tell what became of every record.
 
@@ -60,13 +64,15 @@ async def migrate(
         clock: where time comes from.
         chance: numbers in [0, 1) for the jitter of retries.
         reporting: who makes the report's page, and which commands it names.
+        said: what a person says explicitly: that two accounts are one, that an export is to be sent again.
 
     Returns:
         The summary; a run that stopped early is told there, too, not raised.
 
     Raises:
-        ConfigurationError: the state directory cannot be used, or its run reads exports that are not named; with
-            `only_missing`, nothing of it was taken back.
+        ConfigurationError: the state directory cannot be used or belongs to another account, its run reads exports that
+            are not named, or the account has got one of them from elsewhere; with `only_missing`, nothing of it was
+            taken back.
         InputError: an export does not exist. One that turns out unreadable on the way is told in the summary.
         StorageError: the state directory cannot be written at the start.
         OutageError: customers cannot be read back (only with `only_missing`, likewise `DeniedError`, `Interrupted`).
@@ -77,13 +83,16 @@ async def migrate(
         check_inputs(inputs)
     check_key(settings, credentials)
     clock, reporting, left = clock or SystemClock(), reporting or Reporting(), None
+    belonging = Belonging(settings, credentials, clock, said)
     if only_missing:
         check_there(settings)
-    with open_run(settings, clock, reverted=only_missing) as (state, journal):
+    with open_run(settings, clock, belonging, reverted=only_missing) as (state, journal):
         inputs = _with_known(journal, inputs) if inputs else {kind: known_inputs(journal, kind) for kind in Kind}
         if only_missing:
             told = Observers([observer] if observer else [])
-            left = await _make_up(settings, credentials, state, journal, told, clock, handle_signals=handle_signals)
+            left = await _make_up(
+                settings, credentials, state, journal, told, clock, belonging, handle_signals=handle_signals
+            )
         if left is not None:
             again = (*reporting.invocation.again, "--only-missing") if reporting.invocation.again else ()
             invocation = msgspec.structs.replace(reporting.invocation, again=again)
@@ -93,6 +102,7 @@ async def migrate(
             settings,
             credentials,
             sources,
+            belonging=belonging,
             state=state,
             journal=journal,
             observer=observer,
@@ -111,6 +121,7 @@ async def _make_up(
     journal: Journal,
     told: Observers,
     clock: Clock,
+    belonging: Belonging,
     *,
     handle_signals: bool,
 ) -> MasivoStreamError | None:
@@ -119,7 +130,8 @@ async def _make_up(
     if not standing.done:
         return None  # it is one already
     with open_account(settings, credentials, [], told, clock) as gates:
-        async with open_sender(settings.api, credentials, clock, gates) as sender:
+        async with open_sender(settings.api, credentials, clock, gates, admit=belonging.admit) as sender:
+            await belonging.prove(sender)
             reader = PacedReader(sender, gates.general)
             work = OnlyMissing(settings, state, journal, standing, reader, clock, told)
             await work_under(work.brake, work.go, observer=told, handle_signals=handle_signals)
@@ -137,6 +149,7 @@ async def retry(
     clock: Clock | None = None,
     chance: Callable[[], float] = random.random,
     reporting: Reporting | None = None,
+    said: Said | None = None,
 ) -> Summary:
     """Send the dead letters of a run again, as they stand in their files now, and go on with what else is pending.
 
@@ -151,7 +164,8 @@ async def retry(
     """
     check_key(settings, credentials)
     clock = clock or SystemClock()
-    with open_known_run(settings, clock, "retry dead letters") as (state, journal):
+    belonging = Belonging(settings, credentials, clock, said)
+    with open_known_run(settings, clock, "retry dead letters", belonging) as (state, journal):
         for kind in Kind:
             check_rereadable(journal, kind)
         inputs = {kind: known_inputs(journal, kind) for kind in Kind}
@@ -161,6 +175,7 @@ async def retry(
             settings,
             credentials,
             sources,
+            belonging=belonging,
             state=state,
             journal=journal,
             observer=observer,
@@ -187,6 +202,7 @@ async def _go(
     credentials: Credentials,
     sources: dict[Kind, list[Source]],
     *,
+    belonging: Belonging,
     state: StateDir,
     journal: Journal,
     observer: Observer | None,
@@ -200,10 +216,19 @@ async def _go(
     journal.describe(gather(settings, reporting.invocation, clock.wall()))
     told = Observers([observer] if observer else [])
     exports = [source.input.path for found in sources.values() for source in found if not source.letters]
-    with open_account(settings, credentials, exports, told, clock) as gates:
-        async with open_sender(settings.api, credentials, clock, gates) as sender:
-            run = Run(settings, sources, state, journal, sender, gates, told, clock, chance)
+    proxies = Proxies(settings.api, told)
+    with (
+        open_account(settings, credentials, exports, told, clock) as gates,
+        open_once(settings, journal, belonging, state.path, told, clock) as once,
+    ):
+        async with open_sender(
+            settings.api, credentials, clock, gates, admit=belonging.admit, note=proxies.note
+        ) as sender:
+            await belonging.prove(sender)
+            sources = await once.check(sources, sender)
+            run = Run(settings, sources, state, journal, sender, gates, told, clock, chance, noting=once.noting)
             await run.go(handle_signals=handle_signals)
+            proxies.explain(run.cause)
             summary = run.summary(left)
             if samples := run.samples():
                 seen = await look_at_samples(
@@ -216,6 +241,7 @@ async def _go(
                     handle_signals=handle_signals,
                 )
                 summary = msgspec.structs.replace(summary, verified=seen)
+        summary = msgspec.structs.replace(summary, warnings=tuple(once.warnings))
         summary = leave_report(journal, state, summary, reporting, clock)
         told.notify(RunEnded(summary=summary))
     return summary

@@ -1,15 +1,14 @@
 """Open what a run stands on: its state directory, its journal, its claim on exports and account."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from masivo_stream.core.pace import Pacer
-from masivo_stream.edges.claims import claim, default_shared_dir, name_account
+from masivo_stream.edges.account import name_quota
+from masivo_stream.edges.claims import claim
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.config import is_loopback
 from masivo_stream.edges.journal import Journal, open_journal
@@ -17,8 +16,10 @@ from masivo_stream.edges.quota import QuotaFile, open_quota
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.source import STDIN, Input
 from masivo_stream.edges.statedir import StateDir, own_state_dir
+from masivo_stream.flow.belonging import Belonging, identify_account
 from masivo_stream.flow.gate import Gate, Ledger, Quota, Scope
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.once import find_shared_dir, withdraw
 from masivo_stream.flow.reverted import leave_reverted
 from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
@@ -27,49 +28,31 @@ from masivo_stream.model.settings import Settings
 
 
 @contextmanager
-def open_run(settings: Settings, clock: Clock, *, reverted: bool = False) -> Iterator[tuple[StateDir, Journal]]:
+def open_run(
+    settings: Settings, clock: Clock, belonging: Belonging, *, reverted: bool = False
+) -> Iterator[tuple[StateDir, Journal]]:
     """Own the state directory and open its journal; a run that was taken back is put aside first.
 
     `reverted`: it stays, for who sends what was taken back.
 
     Raises:
-        ConfigurationError: it cannot be used, or a revert of it was begun and not ended.
+        ConfigurationError: it cannot be used, belongs to another account, or a revert of it was begun and not ended.
         StorageError: it cannot be written.
     """
     with own_state_dir(settings.state.state_dir) as state:
         state.check_journal()
         if not reverted:
-            leave_reverted(state, clock)
+            leave_reverted(state, clock, lambda journal: withdraw(settings, journal))
         journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
         with closing(journal):
-            check_target(journal, name_target(settings.api.base_url), settings.state.state_dir)
+            belonging.enter(journal)
             yield state, journal
 
 
-def check_target(journal: Journal, target: str, state_dir: str) -> None:
-    """Check that the run goes where it went before: it would not send again what another account has.
-
-    Raises:
-        ConfigurationError: it does not.
-    """
-    journal.aim(target)
-    if journal.target() != target:
-        raise ConfigurationError(
-            f"the run in this state directory goes to {journal.target()}, not to {target}",
-            operation="open the run",
-            place=state_dir,
-            hint="choose another --state-dir for another account",
-        )
-
-
-def name_target(base_url: str) -> str:
-    """Name what a URL leads to: the vendor has several hosts, a sandbox another port every time."""
-    host = urlsplit(base_url).hostname or ""
-    return "this machine" if is_loopback(base_url) else ".".join(host.split(".")[-2:])
-
-
 @contextmanager
-def open_known_run(settings: Settings, clock: Clock, operation: str) -> Iterator[tuple[StateDir, Journal]]:
+def open_known_run(
+    settings: Settings, clock: Clock, operation: str, belonging: Belonging
+) -> Iterator[tuple[StateDir, Journal]]:
     """Open a run that is there already.
 
     Raises:
@@ -83,7 +66,7 @@ def open_known_run(settings: Settings, clock: Clock, operation: str) -> Iterator
             place=settings.state.state_dir,
             hint="name the migration's --state-dir",
         )
-    with open_run(settings, clock) as opened:
+    with open_run(settings, clock, belonging) as opened:
         yield opened
 
 
@@ -105,13 +88,7 @@ class Gates(Struct, frozen=True):
 
 def find_account(settings: Settings, credentials: Credentials) -> tuple[Path, str]:
     """Return where runs on this machine meet, and what they call the account there."""
-    account = name_account(
-        settings.api.base_url,
-        api_key=credentials.api_key.reveal() if credentials.api_key else None,
-        token=credentials.token.reveal() if credentials.token else None,
-    )
-    shared = settings.state.shared_dir
-    return Path(shared) if shared else default_shared_dir(os.environ), account
+    return find_shared_dir(settings), name_quota(identify_account(settings, credentials))
 
 
 def quota_path(shared: Path, account: str) -> Path:

@@ -13,7 +13,10 @@ from masivo_stream.core.schedule import Scope, last_departure
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.quota import QuotaUse, read_quota
 from masivo_stream.edges.secret import Credentials
+from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.advice import advise
+from masivo_stream.flow.belonging import identify_account
+from masivo_stream.flow.once import foretell
 from masivo_stream.flow.opening import find_account, quota_path
 from masivo_stream.flow.rehearsal import OpenLetters
 from masivo_stream.flow.validate import DryRun, discard_letters, dry_run
@@ -43,25 +46,27 @@ async def plan(
 ) -> Plan:
     """Judge and pack everything, send nothing, and tell what sending would take.
 
-    `credentials` only name the account, so that what this machine has used of its quota counts; without them the quota
-    is taken to be unused.
+    `credentials` only name the account, so that what this machine has used of its quota counts, and what it has sent
+    there already is told; without them the quota is taken to be unused.
 
     Raises:
         ConfigurationError: no export is named.
         InputError: an export does not exist.
     """
     clock = clock or SystemClock()
-    dry = await dry_run(
-        settings,
-        {Kind.CUSTOMERS: customers, Kind.EVENTS: events, Kind.TRANSACTIONS: transactions},
-        dead_letters=dead_letters,
-        clock=clock,
-    )
+    named = {Kind.CUSTOMERS: [*customers], Kind.EVENTS: [*events], Kind.TRANSACTIONS: [*transactions]}
+    dry = await dry_run(settings, named, dead_letters=dead_letters, clock=clock)
     use, unreadable = _look_at_quota(settings, credentials, clock)
-    return _make_plan(settings, dry, use, unreadable, clock)
+    known: list[str] = []
+    if credentials is not None:
+        inputs = {kind: find_inputs(names) for kind, names in named.items()}
+        known = await foretell(settings, identify_account(settings, credentials), inputs)
+    return _make_plan(settings, dry, use, unreadable, clock, known)
 
 
-def _make_plan(settings: Settings, dry: DryRun, use: QuotaUse | None, unreadable: str, clock: Clock) -> Plan:
+def _make_plan(
+    settings: Settings, dry: DryRun, use: QuotaUse | None, unreadable: str, clock: Clock, known: Iterable[str]
+) -> Plan:
     accounts = _accounts(settings.limits)
     sent = list(accumulate((kind.requests for kind in dry.kinds.values()), initial=0))
     seconds = {
@@ -96,7 +101,7 @@ def _make_plan(settings: Settings, dry: DryRun, use: QuotaUse | None, unreadable
         quota=quota,
         starts_at=after(begin, last_departure(min(1, sent[-1]), left)),
         finished_at=after(begin, finish[-1]),
-        warnings=list(advise(settings, dry, kinds, quota)),
+        warnings=[*known, *advise(settings, dry, kinds, quota)],
     )
 
 

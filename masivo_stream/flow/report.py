@@ -11,7 +11,7 @@ from msgspec import Struct
 from masivo_stream.core.next_steps import next_steps
 from masivo_stream.core.printable import named
 from masivo_stream.edges.clock import Clock
-from masivo_stream.edges.journal import JournalHistory
+from masivo_stream.edges.journal import JournalHistory, JournalReader
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.conclude import conclude
 from masivo_stream.flow.examples import find_examples
@@ -36,7 +36,7 @@ class Reporting(Struct, frozen=True, kw_only=True):
 
 
 def explain(journal: JournalHistory, state: StateDir, summary: Summary) -> Summary:
-    """Add to a summary where dead letters stand, and what to do next.
+    """Add to a summary whom it was sent to, where dead letters stand, and what to do next.
 
     Raises:
         ConfigurationError: the journal is damaged.
@@ -46,8 +46,16 @@ def explain(journal: JournalHistory, state: StateDir, summary: Summary) -> Summa
         examples=find_examples(journal, state, summary.kinds),
         next_steps=next_steps(summary, journal.facts().invocation, str(state.path)),
         report="",
-        warnings=(),
+        **name_account(journal),
     )
+
+
+def name_account(journal: JournalReader) -> dict[str, str]:
+    """Return target and account of a run, as a summary tells them."""
+    accounts = journal.accounts()
+    if accounts:
+        return {"target": accounts[-1].origin, "account": accounts[-1].shown}
+    return {"target": journal.target(), "account": ""}
 
 
 def leave_report(

@@ -5,8 +5,6 @@ bytes in the same request; refused, or in doubt once more, it stays in doubt. Ev
 person and reason. Nothing here is done without being asked for, batch by batch.
 """
 
-import getpass
-import os
 import random
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -21,12 +19,15 @@ from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.belonging import Belonging, Said
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.conclude import agrees, stand
 from masivo_stream.flow.desk import Again, Desk
 from masivo_stream.flow.evidence import look
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.opening import Gates, check_key, open_account, open_known_run
+from masivo_stream.flow.person import name_person
+from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.report import Reporting, leave_report, read_report, revise
 from masivo_stream.flow.run import make_policy
@@ -68,6 +69,7 @@ async def resolve(
     clock: Clock | None = None,
     chance: Callable[[], float] = random.random,
     reporting: Reporting | None = None,
+    said: Said | None = None,
 ) -> Resolution:
     """Carry out decisions, then look at what is in doubt still.
 
@@ -79,12 +81,17 @@ async def resolve(
     check_key(settings, credentials)
     clock, told = clock or SystemClock(), Observers([observer] if observer else [])
     with ExitStack() as files:
-        state, journal = files.enter_context(open_known_run(settings, clock, _OPERATION))
+        belonging = Belonging(settings, credentials, clock, said)
+        state, journal = files.enter_context(open_known_run(settings, clock, _OPERATION, belonging))
         report = read_report(state, stand(journal))
         desks = await open_desks(settings, state, journal, clock, files)
         exports = [source.input.path for desk in desks for source in desk.sources if not source.letters]
+        proxies = Proxies(settings.api, told)
         gates = files.enter_context(open_account(settings, credentials, exports, told, clock))
-        async with open_sender(settings.api, credentials, clock, gates) as sender:
+        async with open_sender(
+            settings.api, credentials, clock, gates, admit=belonging.admit, note=proxies.note
+        ) as sender:
+            await belonging.prove(sender)
             work = Work(settings, desks, sender, gates, told, clock, chance)
             chosen = work.choose(decisions or Decisions())
             await work_under(work.brake, lambda: work.go(chosen), observer=told, handle_signals=handle_signals)
@@ -93,6 +100,7 @@ async def resolve(
         if revised is not None:
             leave_report(journal, state, revised, reporting or Reporting(), clock)
         if work.brake.cause is not None:
+            proxies.explain(work.brake.cause)
             raise work.brake.cause
     return found
 
@@ -198,7 +206,7 @@ class Work:
 
     async def go(self, chosen: Chosen) -> None:
         """Carry out what was chosen, then look at what is left."""
-        why = f"{_who()}: {chosen.reason or 'no reason given'}"
+        why = f"{name_person()}: {chosen.reason or 'no reason given'}"
         for what, doubts, fate in (("accept", chosen.accept, Fate.ACCEPTED), ("discard", chosen.discard, Fate.DEAD)):
             for doubt in doubts:
                 desk = self._desks[doubt.kind]
@@ -260,14 +268,6 @@ class Work:
             settle=self._settings.visible.events_settle,
         )
         return InDoubt(**msgspec.structs.asdict(doubt), evidence=evidence, places=_places(entries))
-
-
-def _who() -> str:
-    """Name who decides; a container's user need not have a name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
 
 
 def _names(name: str, batch: str) -> bool:

@@ -22,8 +22,11 @@ from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.journal import JournalHistory, JournalReader, open_journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir, own_state_dir
+from masivo_stream.flow.belonging import Belonging, Said, TokenSource
 from masivo_stream.flow.observer import Observers
-from masivo_stream.flow.opening import check_key, check_target, name_target, open_account
+from masivo_stream.flow.once import withdraw
+from masivo_stream.flow.opening import check_key, open_account
+from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.report import Reporting, leave_report
 from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, Standing, leave_reverted, only_missing, stands
 from masivo_stream.flow.sender import open_sender
@@ -140,6 +143,7 @@ async def revert(
     end: str,
     clock: Clock | None = None,
     reporting: Reporting | None = None,
+    said: Said | None = None,
 ) -> Reverted:
     """Have the API take back the customers migrated between `start` and `end` (RFC 3339), with all that is theirs.
 
@@ -153,8 +157,9 @@ async def revert(
     _period(start, end)
     check_key(settings, credentials)
     clock = clock or SystemClock()
-    with open_account(settings, credentials, [], Observers(), clock) as gates:
-        async with open_sender(settings.api, credentials, clock, gates) as api:
+    belonging, proxies = Belonging(settings, credentials, clock, said), Proxies(settings.api, Observers())
+    with open_account(settings, credentials, [], Observers(), clock) as gates, proxies.explaining():
+        async with open_sender(settings.api, credentials, clock, gates, belonging.admit, proxies.note) as api:
             if not (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
                 reply = await api.revert(start, end)
                 failed = _judge(reply.attempt)
@@ -162,28 +167,28 @@ async def revert(
                     raise failed.error
                 return Reverted(customers=_count(reply))
             with own_state_dir(settings.state.state_dir) as state:
-                return await _revert_run(settings, state, start, end, api, clock, reporting or Reporting())
+                return await _revert_run(settings, state, start, end, api, belonging, reporting or Reporting())
 
 
 async def _revert_run(
-    settings: Settings, state: StateDir, start: str, end: str, api: "Sender", clock: Clock, reporting: Reporting
+    settings: Settings, state: StateDir, start: str, end: str, api: "Sender", belonging: Belonging, reporting: Reporting
 ) -> Reverted:
     """Take back what the run of a state directory has sent."""
-    target, slack = name_target(settings.api.base_url), settings.visible.visible_timeout
+    slack, clock = settings.visible.visible_timeout, belonging.clock
     with closing(open_journal(state.journal, clock.wall)) as journal:
         found = _survey(journal, start, end, slack, settings.state.state_dir)
         foreign = await has_strangers(journal, settings, state.path) if found.whole else True
-    standing = await take_back(state, start, end, api, clock, target=target, slack=slack, foreign=foreign)
+    standing = await take_back(state, start, end, api, clock, belonging=belonging, slack=slack, foreign=foreign)
     with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
         summary = conclude_again(state, journal)
         leave_report(journal, state, summary, reporting, clock)
     if standing.counted:
-        leave_reverted(state, clock)
+        leave_reverted(state, clock, lambda run: withdraw(settings, run))
     told = standing.done[-1].customers if standing.done else None
     return Reverted(customers=told, next_step=summary.hint if standing.done and not standing.counted else "")
 
 
-class Sender(Protocol):
+class Sender(TokenSource, Protocol):
     """Who sends a revert."""
 
     async def revert(self, start: str, end: str) -> Reply:
@@ -198,7 +203,7 @@ async def take_back(
     sender: Sender,
     clock: Clock,
     *,
-    target: str,
+    belonging: Belonging,
     slack: float = 0.0,
     foreign: bool | None = False,
 ) -> Standing:
@@ -210,11 +215,12 @@ async def take_back(
     Returns what of the run was taken back by now.
 
     Raises:
-        ConfigurationError: the run goes elsewhere.
+        ConfigurationError: the run belongs to another account.
         MasivoStreamError: it was not taken back, or may not have been.
     """
     with closing(open_journal(state.journal, clock.wall)) as journal:
-        check_target(journal, target, str(state.path))
+        belonging.enter(journal)
+        await belonging.prove(sender)
         before, found = stands(journal), _survey(journal, start, end, slack, str(state.path))
         period = Period(start=start, end=end, whole=found.whole and not foreign, holds=found.holds)
         await journal.take_note(BEGUN, msgspec.json.encode(period).decode())

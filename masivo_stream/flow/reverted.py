@@ -5,6 +5,7 @@ not those who have made a transaction of their own since (guides/migrate-custome
 customers. If all of them were taken back, it begins afresh; if some were, `flow.only_missing` finds out which.
 """
 
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -148,8 +149,10 @@ def only_missing(journal: JournalHistory, place: str) -> str:
     return quote((*same_command(journal.facts().invocation, place), "--only-missing"))
 
 
-def leave_reverted(state: StateDir, clock: Clock) -> None:
+def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None] = lambda _journal: None) -> None:
     """Put a run aside that was taken back, so that the directory can begin afresh.
+
+    `withdraw` is told first, by its journal's id: the account has nothing of it any more.
 
     Raises:
         ConfigurationError: nobody knows whether it was, or only a part of it was: going on would lose or double.
@@ -158,12 +161,13 @@ def leave_reverted(state: StateDir, clock: Clock) -> None:
     if not state.journal.exists():
         return
     with closing(open_journal(state.journal, clock.wall)) as journal:
-        standing = stands(journal)
+        standing, name = stands(journal), journal.id()
         error = blocked(standing, journal, str(state.path))
         journal.rest()
     if error is not None:
         raise error
     if standing.whole:
+        withdraw(name)
         state.put_aside("reverted")
 
 

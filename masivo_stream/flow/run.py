@@ -14,6 +14,7 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.edges.workers.crew import cores
 from masivo_stream.flow.account import Account
+from masivo_stream.flow.books import Journal as Books
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.burial import Burial
 from masivo_stream.flow.conclude import agrees, conclude, stand
@@ -25,6 +26,7 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.opening import Gates
 from masivo_stream.flow.phase import Phase
 from masivo_stream.flow.reader import PacedReader
+from masivo_stream.flow.report import name_account
 from masivo_stream.flow.resume import begin_at, reread
 from masivo_stream.flow.sender import ApiSender
 from masivo_stream.flow.signals import work_under
@@ -55,7 +57,11 @@ class Run:
         observer: Observer,
         clock: Clock,
         chance: Callable[[], float],
+        *,
+        noting: Callable[[Books], Books] = lambda journal: journal,
     ) -> None:
+        """Work on what is opened; `noting` returns a journal that accounts are kept in."""
+        self._noting = noting
         self._settings, self._sources, self._state, self._journal = settings, sources, state, journal
         self._sender, self._observer, self._clock, self._chance = sender, observer, clock, chance
         self._brake = Brake(clock, drain_time=settings.upload.drain_time)
@@ -73,7 +79,7 @@ class Run:
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
-        self._observer.notify(RunStarted(kinds=tuple(self._ahead())))
+        self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal)))
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
             resume = self._journal.resume(kind)
             with ExitStack() as files:
@@ -167,7 +173,7 @@ class Run:
             resume=resume,
             missing=missing,
             salt=self._journal.salt(),
-            journal=self._journal,
+            journal=self._noting(self._journal),
             packer=packer,
             tally=tally,
             dead_letters=dead_letters,
@@ -207,6 +213,11 @@ class Run:
             workers=upload.workers or (1 if self._gates.limited else cores()),
             extent=Extent(self._sources[kind]),
         )
+
+    @property
+    def cause(self) -> MasivoStreamError | None:
+        """What stopped the run; None where nothing did."""
+        return self._brake.cause
 
     def samples(self) -> dict[Kind, list[Entry]]:
         """Return some of what was accepted, by kind; nothing where the run was stopped."""

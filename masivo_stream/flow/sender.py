@@ -23,9 +23,11 @@ _UNAUTHORIZED = 401
 class ApiSender:
     """Send with a token that is kept fresh."""
 
-    def __init__(self, client: ApiClient, tokens: Tokens, gates: Gates) -> None:
-        """Use `client` with what `tokens` gives, when `gates` allow."""
-        self._client, self._tokens, self._gates = client, tokens, gates
+    def __init__(
+        self, client: ApiClient, tokens: Tokens, gates: Gates, note: Callable[[Attempt], None] = lambda _attempt: None
+    ) -> None:
+        """Use `client` with what `tokens` gives, when `gates` allow; `note` is told of every attempt."""
+        self._client, self._tokens, self._gates, self._note = client, tokens, gates, note
 
     async def prepare(self) -> str | Attempt:
         """Return a token, or the attempt that failed to get one."""
@@ -37,7 +39,9 @@ class ApiSender:
 
     async def send(self, kind: Kind, body: bytes, token: str, departed: Callable[[], None]) -> Attempt:
         """Send one batch, once."""
-        return await self._client.migrate(kind, body, token, departed)
+        attempt = await self._client.migrate(kind, body, token, departed)
+        self._note(attempt)
+        return attempt
 
     def renew(self, token: str) -> bool:
         """Drop a token that was not taken; whether there can be a fresh one."""
@@ -66,6 +70,7 @@ class ApiSender:
             reply = await pass_through(gate, partial(call, token), still=partial(self._tokens.fresh, token))
             if reply is None:
                 continue
+            self._note(reply.attempt)
             taken = not (isinstance(reply.attempt, Answer) and reply.attempt.status == _UNAUTHORIZED)
             if taken or renewed or not self.renew(token):
                 return reply
@@ -89,8 +94,18 @@ async def pass_through(
 
 
 @asynccontextmanager
-async def open_sender(api: Api, credentials: Credentials, clock: Clock, gates: Gates) -> AsyncIterator[ApiSender]:
-    """Open the client and the token source the settings and the secrets describe."""
+async def open_sender(
+    api: Api,
+    credentials: Credentials,
+    clock: Clock,
+    gates: Gates,
+    admit: Callable[[str], Awaitable[None]],
+    note: Callable[[Attempt], None] = lambda _attempt: None,
+) -> AsyncIterator[ApiSender]:
+    """Open the client and the token source the settings and the secrets describe.
+
+    `admit` may raise at a token that was got; `note` is told of every attempt.
+    """
     async with open_api(
         base_url=api.base_url,
         auth_url=api.auth_url,
@@ -109,7 +124,8 @@ async def open_sender(api: Api, credentials: Credentials, clock: Clock, gates: G
             reply = await pass_through(gates.general, lambda: client.authorize(key))
             if reply is None:
                 raise RuntimeError("a token call is always to be made")
+            note(reply.attempt)
             return reply.attempt, reply.body
 
         ready = credentials.token.reveal() if credentials.token is not None else None
-        yield ApiSender(client, Tokens(ready=ready, call=authorize, now=clock.now), gates)
+        yield ApiSender(client, Tokens(ready=ready, call=authorize, now=clock.now, admit=admit), gates, note)

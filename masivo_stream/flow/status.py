@@ -57,7 +57,7 @@ def _look(state: StateDir, journal: JournalHistory) -> tuple[str, Summary]:
     """Return who is at work, and the summary."""
     owner = is_owned(state.path) or ""  # first: who ends in between has noted everything
     last = conclude_again(state, journal, owner=owner)
-    said = explain(journal, state, last)
+    said = explain(journal, state, msgspec.structs.replace(last, warnings=()))
     if last.report and (state.path / PAGE).exists():
         said = msgspec.structs.replace(said, report=last.report)
     if owner:

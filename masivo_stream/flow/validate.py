@@ -1,6 +1,6 @@
 """Validate and plan: the same judgement and the same packing as a migration's, nothing sent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
 from msgspec import Struct, structs
@@ -58,7 +58,7 @@ async def validate(
 
 
 async def dry_run(
-    settings: Settings, patterns: dict[Kind, Iterable[str]], *, dead_letters: OpenLetters, clock: Clock
+    settings: Settings, patterns: Mapping[Kind, Iterable[str]], *, dead_letters: OpenLetters, clock: Clock
 ) -> DryRun:
     """Judge and pack everything; see `validate` and `flow.plan`. A damaged export does not keep others from it."""
     inputs = {kind: found for kind, names in patterns.items() if (found := find_inputs(names))}

@@ -21,12 +21,14 @@ from masivo_stream.edges.identity import decode_identity
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.accepted import Accepted, open_accepted
+from masivo_stream.flow.belonging import Belonging, Said
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.compare import can_be_told
 from masivo_stream.flow.evidence import TransactionReader
 from masivo_stream.flow.findings import Findings
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.opening import check_key, open_account, open_known_run
+from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.flow.signals import work_under
@@ -50,6 +52,7 @@ async def verify(
     observer: Observer | None = None,
     handle_signals: bool = False,
     clock: Clock | None = None,
+    said: Said | None = None,
 ) -> Verification:
     """Read back what the run of a state directory has sent, and tell what is seen of it.
 
@@ -61,6 +64,7 @@ async def verify(
         observer: is told what happens.
         handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
         clock: where time comes from.
+        said: what a person says explicitly: that two accounts are one.
 
     Returns:
         What is seen; where it ended early (an export is not what it was, the API does not let us read), why.
@@ -70,14 +74,19 @@ async def verify(
     """
     check_key(settings, credentials)
     clock, told = clock or SystemClock(), Observers([observer] if observer else [])
+    belonging, proxies = Belonging(settings, credentials, clock, said), Proxies(settings.api, told)
     with (
-        open_known_run(settings, clock, "verify what was accepted") as (state, journal),
+        open_known_run(settings, clock, "verify what was accepted", belonging) as (state, journal),
         open_account(settings, credentials, [], told, clock) as gates,
     ):
-        async with open_sender(settings.api, credentials, clock, gates) as sender:
+        async with open_sender(
+            settings.api, credentials, clock, gates, admit=belonging.admit, note=proxies.note
+        ) as sender:
+            await belonging.prove(sender)
             reader = PacedReader(sender, gates.general)
             work = Work(settings, journal, state.path, reader, clock, _drawing(sample, seed))
             await work_under(work.brake, work.go, observer=told, handle_signals=handle_signals)
+        proxies.explain(work.brake.cause)
         return work.findings.conclude(work.brake.cause, left_out=_pipes(journal))
 
 

@@ -26,6 +26,10 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     """A run begins: these kinds, in this order."""
 
     kinds: tuple[Ahead, ...]
+    target: str = ""
+    """Scheme, host and port of the API."""
+    account: str = ""
+    """The beginning of the account's fingerprint."""
 
 
 class RunEnded(Struct, frozen=True, kw_only=True):
@@ -225,6 +229,27 @@ class AccountUnguarded(Struct, frozen=True, kw_only=True):
     why: str
 
 
+class ExportOverlaps(Struct, frozen=True, kw_only=True):
+    """An export begins as another one does that the account has got: what is in both counts twice."""
+
+    kind: Kind
+    file: str
+    other: str
+    """Where that one stood when it was sent."""
+    lines: int
+    """How many lines are known to be the same."""
+    bytes: int
+    """How many bytes are, where that is known to be more; else 0."""
+
+
+class ProxyUnused(Struct, frozen=True, kw_only=True):
+    """The API could not be reached, and the environment names a proxy that is not used unasked."""
+
+    variable: str
+    proxy: str
+    """Its URL without secrets."""
+
+
 class LettersTaken(Struct, frozen=True, kw_only=True):
     """A retry has taken a kind's dead letters. `ignored`: the file with lines that name none of this run, if any."""
 
@@ -289,6 +314,8 @@ Notice = (
     | Stopping
     | AccountShared
     | AccountUnguarded
+    | ExportOverlaps
+    | ProxyUnused
     | LettersTaken
     | CustomersAsked
     | TakenBack

@@ -109,3 +109,7 @@ class Picture(Struct, frozen=True, kw_only=True):
     """Oldest first; stretches grow as the run does, so that their number stays bounded."""
     outcome: str = ""
     """How the run ended; empty while it works."""
+    target: str = ""
+    """Where it goes: scheme, host and port of the API."""
+    account: str = ""
+    """The beginning of the account's fingerprint."""

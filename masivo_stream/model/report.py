@@ -79,8 +79,6 @@ class Report(Summary, frozen=True, kw_only=True):
     owner: str = ""
     """Process and host at work at that moment; empty for nobody."""
     state_dir: str
-    target: str = ""
-    """Where it all went: a host's domain, or `this machine`."""
     facts: Facts = Facts()
     inputs: tuple[InputFacts, ...] = ()
     times: dict[str, KindTimes] = field(default_factory=dict)

@@ -64,6 +64,10 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Where the page with all of this lies; empty where none was written."""
     warnings: tuple[str, ...] = ()
     """What went wrong beside the run and changes nothing of it."""
+    target: str = ""
+    """Where it goes: scheme, host and port of the API; empty where nothing was sent yet."""
+    account: str = ""
+    """The beginning of the account's fingerprint, as far as it is known."""
     verified: Verified | UnsetType = UNSET
     """What was seen of a few of the records that this process sent; changes neither outcome nor figures."""
 

@@ -1,5 +1,6 @@
 """What of the notices somebody should know, in a sentence each, under the name the log has for it."""
 
+from masivo_stream.core.overlap import tell_overlap
 from masivo_stream.core.printable import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.notices import (
@@ -7,11 +8,13 @@ from masivo_stream.model.notices import (
     AccountUnguarded,
     BatchSent,
     BatchWaits,
+    ExportOverlaps,
     IdsUnreadable,
     LettersTaken,
     LimitLearned,
     LoopStalled,
     Notice,
+    ProxyUnused,
     QuotaCorrected,
     RecordIsolated,
     Stopping,
@@ -50,6 +53,10 @@ def _tell(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 - on
             return "account_shared", "another run on this machine shares the account's quota"
         case AccountUnguarded(shared_dir=shared, why=why):
             return "account_unguarded", f"runs cannot meet in {shared}: {why}"
+        case ExportOverlaps(file=file, other=other, lines=lines, bytes=size):
+            return "export_overlaps", tell_overlap(file, other, lines=lines, size=size)
+        case ProxyUnused(variable=variable, proxy=proxy):
+            return "proxy_unused", f"{variable} names a proxy ({proxy}), which is used only if --proxy names it"
         case LettersTaken(kind=kind, ignored=ignored) if ignored:
             return "letters_taken", f"{kind}: lines that are no letters of this run are in {ignored}"
         case LoopStalled(seconds=seconds):

@@ -10,6 +10,7 @@ from masivo_stream.model.notices import (
     BatchSent,
     BatchWaits,
     CustomersAsked,
+    ExportOverlaps,
     IdsUnreadable,
     LettersTaken,
     LimitLearned,
@@ -21,6 +22,7 @@ from masivo_stream.model.notices import (
     PhaseEnded,
     PhaseStarted,
     Progressed,
+    ProxyUnused,
     QuotaCorrected,
     QuotaUsed,
     ReadBack,
@@ -59,6 +61,8 @@ EVENTS = (
     "stopping",
     "account_shared",
     "account_unguarded",
+    "export_overlaps",
+    "proxy_unused",
     "letters_taken",
     "customers_asked",
     "taken_back",
@@ -96,8 +100,9 @@ class LogObserver:
     def notify(self, notice: Notice) -> None:  # noqa: C901, PLR0912, PLR0915 - one case a notice
         """Write one line, or none."""
         match notice:
-            case RunStarted(kinds=kinds):
-                self._log.info("run_started", kinds=[ahead.kind for ahead in kinds])
+            case RunStarted(kinds=kinds, target=target, account=account):
+                to = {"target": target, "account": account} if target else {}
+                self._log.info("run_started", kinds=[ahead.kind for ahead in kinds], **to)
             case PhaseStarted(kind=kind, files=files, size=size):
                 self._log.info("phase_started", kind=kind, files=files, bytes=size)
             case SlotAwaited(seconds=seconds):
@@ -142,6 +147,10 @@ class LogObserver:
                 self._log.warning("account_shared")
             case AccountUnguarded(shared_dir=shared, why=why):
                 self._log.warning("account_unguarded", shared_dir=shared, why=why)
+            case ExportOverlaps(kind=kind, file=file, other=other, lines=lines, bytes=size):
+                self._log.warning("export_overlaps", kind=kind, file=file, other=other, lines=lines, bytes=size)
+            case ProxyUnused(variable=variable, proxy=proxy):
+                self._log.warning("proxy_unused", variable=variable, proxy=proxy)
             case LettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
                 write = self._log.warning if ignored else self._log.info
                 more = {"ignored": ignored} if ignored else {}

@@ -15,7 +15,7 @@ from masivo_stream import __version__
 from masivo_stream.core.time_line import Sent, TimeLine
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.memory import resident_bytes
-from masivo_stream.model.notices import BatchDeparted, BatchSent, LoopStalled, Notice, QuotaUsed, RunEnded
+from masivo_stream.model.notices import BatchDeparted, BatchSent, LoopStalled, Notice, QuotaUsed, RunEnded, RunStarted
 from masivo_stream.model.picture import Anomaly, Picture
 from masivo_stream.observe.anomalies import anomaly
 from masivo_stream.observe.phases import Phases, requests_left
@@ -41,7 +41,7 @@ class Sketch:
         self._anomalies: deque[tuple[float, str, str]] = deque(maxlen=MOST_ANOMALIES)
         self._in_flight = self._throttled = 0
         self._stall = 0.0
-        self._outcome = ""
+        self._outcome = self._target = self._account = ""
         self._lock = Lock()
         self._foretold: tuple[object, float, tuple[float | None, float | None]] = (None, 0.0, (None, None))
         """What the forecast rests on, when it was made, and the ends: of the kind at work, of the run."""
@@ -58,6 +58,8 @@ class Sketch:
         if (found := anomaly(notice)) is not None:
             self._anomalies.append((now, *found))
         match notice:
+            case RunStarted(target=target, account=account):
+                self._target, self._account = target, account
             case QuotaUsed():
                 self._windows.feed(notice, now)
             case BatchDeparted(in_flight=in_flight):
@@ -103,6 +105,8 @@ class Sketch:
             anomalies=tuple(Anomaly(at=at + shift, event=event, text=text) for at, event, text in self._anomalies),
             time_line=self._time_line.points(shift),
             outcome=self._outcome,
+            target=self._target,
+            account=self._account,
         )
 
     def _foretell(self, now: float) -> tuple[float | None, float | None]:

@@ -26,6 +26,9 @@ _RULE = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
 
 def print_summary(console: Console, summary: Summary) -> None:
     """Print what became of every record, whether the figures close, and what to do next."""
+    if summary.target:
+        account = f" (account {printable(summary.account)})" if summary.account else ""
+        console.print(Text(f"to {printable(summary.target)}{account}"), soft_wrap=True)
     if summary.kinds:
         console.print(_ledger(summary.kinds))
         console.print()

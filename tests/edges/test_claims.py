@@ -1,21 +1,15 @@
-import base64
 import fcntl
-import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from masivo_stream.edges.claims import claim, default_shared_dir, name_account
+from masivo_stream.edges.account import identify, name_quota
+from masivo_stream.edges.claims import claim, default_shared_dir
 from masivo_stream.model.errors import ConfigurationError
 
 URL = "https://example.test/v1"
-
-
-def token(**claims):
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({}, claims)]
-    return ".".join([*parts, "signature"])
 
 
 @pytest.fixture
@@ -83,7 +77,7 @@ def test_who_asks_at_the_same_moment_keeps_its_claim(tmp_path, export):
 
 def test_nobody_else_can_look(tmp_path, export):
     """0700 and 0600, and nothing of the secret in names or contents."""
-    account = name_account(URL, api_key="9d7e3d8f-secret", token=None)
+    account = name_quota(identify(URL, api_key="9d7e3d8f-secret", token=None))
     with claim(tmp_path / "m", account, [export], state_dir="one"):
         files = list((tmp_path / "m").iterdir())
         assert stat.S_IMODE((tmp_path / "m").stat().st_mode) == 0o700
@@ -96,22 +90,6 @@ def test_a_claim_leaves_nothing_behind(tmp_path, export):
     with claim(tmp_path / "m", "a", [export], state_dir="one"):
         assert len(list((tmp_path / "m").iterdir())) == 2
     assert [file.name for file in (tmp_path / "m").iterdir()] == ["a.lock"]
-
-
-def test_an_account_is_known_by_its_key_and_by_its_tokens():
-    """A fresh token is the same account; another key, subject or address is another one."""
-    first = name_account(URL, api_key=None, token=token(sub="a", iat=1, exp=2, jti="x"))
-    assert first == name_account(URL + "/", api_key=None, token=token(sub="a", iat=5, exp=6, jti="y"))
-    others = [
-        name_account(URL, api_key=None, token=token(sub="b", iat=1, exp=2)),
-        name_account(URL + "2", api_key=None, token=token(sub="a", iat=1, exp=2)),
-        name_account(URL, api_key="key", token=None),
-        name_account(URL, api_key="kez", token=None),
-        name_account(URL, api_key=None, token="no.jwt.at-all"),
-        name_account(URL, api_key=None, token=token(iat=1)),
-        name_account(URL, api_key=None, token="\ud800.\udfff.x"),
-    ]
-    assert len({first, *others}) == 8
 
 
 @pytest.mark.parametrize(

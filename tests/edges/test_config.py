@@ -146,7 +146,7 @@ def test_windows_have_several_spellings(toml, text, windows):
     ("text", "message", "hint"),
     [
         ("[uplaod]\nuploaders = 1\n", "has no section [uplaod]", "did you mean upload?"),
-        ("uploaders = 1\n", "has no section [uploaders]", ""),
+        ("uploaders = 1\n", "has uploaders outside of a section", ""),
         ("upload = 1\n", "[upload] is a section, not a value", ""),
         ("[[upload]]\nuploaders = 1\n", "[upload] is a section, not a value", ""),
         ("[upload]\nuploader = 1\n", "[upload] uploader is no setting", "did you mean uploaders?"),

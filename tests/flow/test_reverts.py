@@ -7,8 +7,11 @@ import pytest
 from fakes import record
 
 from masivo_stream.edges.api import Reply
+from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import open_journal
+from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.statedir import own_state_dir
+from masivo_stream.flow.belonging import Belonging
 from masivo_stream.flow.revert import take_back
 from masivo_stream.flow.reverted import leave_reverted
 from masivo_stream.model.attempt import Answer, Cause, Failure
@@ -18,6 +21,7 @@ from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
 from masivo_stream.model.progress import Figures, Progress
 from masivo_stream.model.record import Entry, Place
 
+KEY = "9d7e3d8f-0000-4000-8000-000000000000"
 YES, NO, LOST = Answer(status=200), Answer(status=403), Failure(cause=Cause.TIMEOUT, sent=True)
 FIRST_DAY = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 SECOND_DAY = "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"
@@ -43,6 +47,11 @@ class Server:
         return Reply(self.answer)
 
 
+def account_of(clock, key):
+    settings = load_settings(flags={"base_url": "http://127.0.0.1:1"})
+    return Belonging(settings, Credentials(api_key=Secret(key)), clock)
+
+
 @pytest.fixture
 def clock():
     return Clock()
@@ -53,6 +62,7 @@ async def state(tmp_path, clock):
     """A run that was at work on two days."""
     with own_state_dir(str(tmp_path / "state")) as opened:
         with closing(open_journal(opened.journal, clock.wall)) as journal:
+            account_of(clock, KEY).enter(journal)
             for line in (1, 2):
                 where = {"file": "f", "line": line, "offset": line, "length": 1}
                 customer = record(Kind.CUSTOMERS, line)["id"]
@@ -69,7 +79,7 @@ async def state(tmp_path, clock):
 
 
 async def revert(state, clock, period, answer):
-    work = take_back(state, *period, Server(answer), clock, target="this machine")
+    work = take_back(state, *period, Server(answer), clock, belonging=account_of(clock, KEY))
     if answer is YES:
         await work
     else:
@@ -121,8 +131,8 @@ async def test_the_order_is_that_of_events_not_of_the_clock(state, clock):
 async def test_another_accounts_revert_is_none_of_this_run(state, clock):
     """Nothing is sent, nothing noted."""
     await revert(state, clock, FIRST_DAY, NO)
-    with pytest.raises(ConfigurationError, match="goes to this machine"):
-        await take_back(state, *BOTH_DAYS, Server(YES), clock, target="masivo.ai")
+    with pytest.raises(ConfigurationError, match=r"sends to http://127.0.0.1:1 .* not to http://127.0.0.1:1 "):
+        await take_back(state, *BOTH_DAYS, Server(YES), clock, belonging=account_of(clock, "another"))
     assert may_go_on(state, clock) == "goes on"
 
 

@@ -17,6 +17,7 @@ from masivo_stream.model.notices import (
     BatchSent,
     BatchWaits,
     CustomersAsked,
+    ExportOverlaps,
     IdsUnreadable,
     LettersTaken,
     LimitLearned,
@@ -28,6 +29,7 @@ from masivo_stream.model.notices import (
     PhaseEnded,
     PhaseStarted,
     Progressed,
+    ProxyUnused,
     QuotaCorrected,
     QuotaUsed,
     ReadBack,
@@ -95,8 +97,14 @@ def logged(*notices):
 
 CASES = [
     (
-        RunStarted(kinds=(Ahead(kind=EVENTS_KIND, files=2, size=99),)),
-        {"event": "run_started", "level": "info", "kinds": ["events"]},
+        RunStarted(kinds=(Ahead(kind=EVENTS_KIND, files=2, size=99),), target="https://a.test", account="3f9a2c1d"),
+        {
+            "event": "run_started",
+            "level": "info",
+            "kinds": ["events"],
+            "target": "https://a.test",
+            "account": "3f9a2c1d",
+        },
     ),
     (
         PhaseStarted(kind=EVENTS_KIND, files=2, size=99),
@@ -215,6 +223,22 @@ CASES = [
     (
         AccountUnguarded(shared_dir="/x", why="Permission denied"),
         {"event": "account_unguarded", "level": "warning", "shared_dir": "/x", "why": "Permission denied"},
+    ),
+    (
+        ExportOverlaps(kind=EVENTS_KIND, file="b", other="/x/a", lines=3, bytes=70),
+        {
+            "event": "export_overlaps",
+            "level": "warning",
+            "kind": "events",
+            "file": "b",
+            "other": "/x/a",
+            "lines": 3,
+            "bytes": 70,
+        },
+    ),
+    (
+        ProxyUnused(variable="HTTPS_PROXY", proxy="http://***@p:3128"),
+        {"event": "proxy_unused", "level": "warning", "variable": "HTTPS_PROXY", "proxy": "http://***@p:3128"},
     ),
     (
         LettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),

@@ -170,11 +170,27 @@ class GroupCommit:
             raise
 
 
+_SHORT = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM})
+_PRIMARY = 0xFF
+"""The bits of a result code of SQLite that are not its details (SQLite docs, "Result and Error Codes")."""
+
+
+def primary(error: sqlite3.Error) -> int:
+    """Return SQLite's result code without details; 0 where the error is not of its making."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY
+
+
+def is_short(error: sqlite3.Error) -> bool:
+    """Return whether the disk is full or fails: no word on what stands in the file."""
+    return primary(error) in _SHORT
+
+
 def storage_error(error: BaseException, outcomes: Iterable[str] = ()) -> StorageError:
     """Return what to say when the journal cannot be written."""
     lost = ", ".join(outcomes)
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
     return StorageError(
-        f"the journal cannot be written: {error}{f'; not noted is what became of {lost}' if lost else ''}",
+        f"the journal cannot be written: {why}{f'; not noted is what became of {lost}' if lost else ''}",
         operation="write the journal",
         hint="free space or mend the permissions of the state directory, then start again",
     )

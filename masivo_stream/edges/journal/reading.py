@@ -1,5 +1,6 @@
 """What the journal knows, asked before the work begins and after it, and by `status` at any time."""
 
+import hashlib
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,11 +9,15 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+import msgspec
+
 from masivo_stream.core import statements as say
 from masivo_stream.core.covered import cover
 from masivo_stream.core.spans import read_spans
 from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SEEN, SENDING, UNANSWERED
 from masivo_stream.core.suspects import Culprit, RefusedBatch, suspects
+from masivo_stream.edges.journal.commit import is_short, storage_error
+from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference, Suspects
@@ -26,6 +31,8 @@ def _undamaged() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
+        if is_short(error):
+            raise storage_error(error) from error
         raise ConfigurationError(
             f"the journal is damaged: {error}",
             operation="read the journal",
@@ -59,6 +66,24 @@ class JournalReader:
     def salt(self) -> bytes:
         """Return the salt of this journal's hashes."""
         return bytes(self._one("SELECT value FROM meta WHERE name = 'salt'")[0])
+
+    def id(self) -> str:
+        """Return what tells this journal from every other one; moved or renamed, it stays."""
+        return hashlib.blake2b(self.salt(), digest_size=12, person=b"journal").hexdigest()
+
+    def accounts(self) -> list[NotedAccount]:
+        """Return the accounts that the run belongs to, which a person says are one; the one used last stands last."""
+        row = self._ask("SELECT value FROM meta WHERE name = 'accounts'").fetchone()
+        return [] if row is None else msgspec.json.decode(row[0], type=list[NotedAccount])
+
+    def first_sent(self) -> str:
+        """Return when the first batch was about to leave that may have arrived, or was refused; empty for none."""
+        return str(self._one("SELECT COALESCE(MIN(sent_at), '') FROM batches")[0])
+
+    def has_sent_from(self, kind: Kind, source: int) -> bool:
+        """Return whether a batch holds records of an input, or of one that is read after it."""
+        question = "SELECT 1 FROM batches WHERE kind = ? AND high_source >= ? LIMIT 1"
+        return self._ask(question, (kind, source)).fetchone() is not None
 
     def sources(self, kind: Kind) -> list[KnownSource]:
         """Return the inputs of `kind`, in reading order."""
@@ -116,7 +141,7 @@ class JournalReader:
             yield None if spans is None else list(read_spans(spans)), moment(sent), moment(settled), bool(why)
 
     def target(self) -> str:
-        """Return what the run goes to; empty before that is known."""
+        """Return what version 0.1.0 of the program noted that the run goes to: a domain; empty where it did not."""
         row = self._ask("SELECT value FROM meta WHERE name = 'target'").fetchone()
         return "" if row is None else str(row[0])
 

@@ -1,7 +1,7 @@
 """What the journal is told. Coroutines return when it is durable."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,6 +10,7 @@ from masivo_stream.core import statements as say
 from masivo_stream.core.statements import ACCEPTED, AWAITED, IN_DOUBT, RESENDING, SEEN, SENDING, UNANSWERED, Statement
 from masivo_stream.edges.journal.commit import GroupCommit, translated
 from masivo_stream.edges.journal.history import JournalHistory
+from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import Figures, KnownSource, Progress, Resume
@@ -100,14 +101,23 @@ class Journal(JournalHistory):
         noted = [told for copy in copies for told in say.take_back(*copy)]
         await self._write([*noted, say.take_note(what, "", detail, self._now())])
 
-    def aim(self, target: str) -> None:
-        """Note what the run goes to, once.
+    def note_accounts(self, accounts: Sequence[NotedAccount], *, word: tuple[str, str] | None = None) -> None:
+        """Note which accounts the run belongs to, and the `word` of the person who says that they are one.
 
         Raises:
             StorageError: it cannot be written.
         """
         with translated():
-            self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('target', ?)", (target,))
+            for sql, parameters in self._accounts(accounts, word):
+                self._connection.execute(sql, parameters)
+
+    async def learn_accounts(self, accounts: Sequence[NotedAccount], *, word: tuple[str, str] | None = None) -> None:
+        """Note the same while the run is at work."""
+        await self._write(self._accounts(accounts, word))
+
+    def _accounts(self, accounts: Sequence[NotedAccount], word: tuple[str, str] | None) -> list[Statement]:
+        noted = [] if word is None else [say.take_note(word[0], "", word[1], self._now())]
+        return [*noted, ("INSERT OR REPLACE INTO meta VALUES ('accounts', ?)", (msgspec.json.encode(accounts),))]
 
     def describe(self, facts: Facts) -> None:
         """Note what this process was started with, in the place of the one before.

@@ -192,6 +192,8 @@ function nothing(list, words) {
 
 function showFacts(picture) {
   figures(byId("facts"), [
+    ...(picture.target ? [["to", printable(picture.target)]] : []),
+    ...(picture.account ? [["account", printable(picture.account)]] : []),
     ["began", when(picture.began, picture.now)],
     ["in flight", plural(picture.in_flight, "request")],
     ["throttled", count(picture.throttled), picture.throttled ? "warn" : ""],

@@ -1,0 +1,65 @@
+"""A journal beside which is noted which exports leave, and how far they were read."""
+
+from collections.abc import Callable
+
+from masivo_stream.flow.books import Journal
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.progress import Progress
+
+Consumed = tuple[tuple[int, int, int, int], ...]
+"""Source, plain bytes read, their CRC-32, and the line after them."""
+
+
+class Noting:
+    """Keeps the promises of `flow.books.Journal`: the journal does, and others are told."""
+
+    def __init__(
+        self, journal: Journal, leave: Callable[[Batch], None], follow: Callable[[Kind, Consumed], None]
+    ) -> None:
+        """Call `leave` before a batch is noted to leave, `follow` after how far reading came was noted."""
+        self._journal, self._leave, self._follow = journal, leave, follow
+
+    async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note that the next thing that happens is the batch's first byte."""
+        self._leave(batch)
+        await self._journal.send(batch, progress, sync)
+        self._follow(batch.kind, progress.consumed)
+
+    async def settle(
+        self,
+        kind: Kind,
+        batch: str,
+        state: str | None,
+        progress: Progress,
+        sync: Callable[[], None],
+        *,
+        why: str = "",
+        again: bool = False,
+    ) -> None:
+        """Note what came of it."""
+        await self._journal.settle(kind, batch, state, progress, sync, why=why, again=again)
+        self._follow(kind, progress.consumed)
+
+    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+        """Note that records are there."""
+        await self._journal.find(batch, progress, sync, why=why)
+
+    async def send_again(self, batch: str) -> None:
+        """Note that the next thing that happens is the first byte of a batch that is in doubt."""
+        await self._journal.send_again(batch)
+
+    async def decide(
+        self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str
+    ) -> None:
+        """Note what a person decided about a batch in doubt."""
+        await self._journal.decide(kind, batch, state, progress, sync, what=what, why=why)
+
+    async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note how far the kind has come."""
+        await self._journal.note(kind, progress, sync)
+        self._follow(kind, progress.consumed)
+
+    async def learn_limit(self, max_body_bytes: int) -> None:
+        """Note that the server takes no larger bodies."""
+        await self._journal.learn_limit(max_body_bytes)

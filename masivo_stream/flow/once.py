@@ -1,0 +1,397 @@
+"""Once: an account gets an export once from this machine, whatever the state directory, path, name or compression.
+
+Before the first request, what begins as an export does that the account has got is looked at to its end: equal content,
+a longer copy and a shorter one are refused, what only begins alike is warned of. Just before an export's first batch
+leaves it is noted that the account has got it; what another process has noted meanwhile is found then.
+
+The state directory that has begun an export goes on with it, also where it was moved. A copy of one that is still
+there, and one that is older than what was sent from it, do not: they would send again what they do not know of.
+"""
+
+import os
+import shlex
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.heads import Head, Step, add_step, compare
+from masivo_stream.core.overlap import tell_overlap
+from masivo_stream.core.printable import named
+from masivo_stream.edges.account import name_receiver
+from masivo_stream.edges.claims import default_shared_dir
+from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.journal import Journal, open_journal
+from masivo_stream.edges.sent import NAME, Receivers, SentExport, SentFile, open_sent
+from masivo_stream.edges.source import STDIN, Input
+from masivo_stream.edges.statedir import JOURNAL
+from masivo_stream.flow.belonging import Belonging, TokenSource
+from masivo_stream.flow.books import Journal as Books
+from masivo_stream.flow.judge import Source
+from masivo_stream.flow.noting import Noting
+from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.person import name_person
+from masivo_stream.flow.recognise import look_at_head, pursue
+from masivo_stream.model.account import SHOWN, Account, NotedAccount
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.notices import AccountUnguarded, ExportOverlaps
+from masivo_stream.model.settings import Settings
+
+AGAIN = "again"
+"""What the journal calls a person's word that an export is to be sent once more."""
+
+FOLLOWED_EVERY = 5.0
+"""Seconds between two notes of how far an export was read: a killed run is known to have begun, and how far about."""
+
+_OPERATION = "look at what the account has got"
+
+Sources = Mapping[Kind, list[Source]]
+
+
+class _Begun(Struct, frozen=True):
+    """An export whose first batch has not left yet."""
+
+    source: Source
+    head: Head
+
+
+class Once:
+    """Keep the exports of one run from being sent twice. Get it from `open_once`."""
+
+    def __init__(
+        self,
+        file: SentFile | None,
+        journal: Journal,
+        belonging: Belonging,
+        state_dir: Path,
+        observer: Observer,
+        clock: Clock,
+        lost: Callable[[StorageError], None],
+    ) -> None:
+        """Note in `file`, nothing where it is None; `lost` is told when it fails."""
+        self._file, self._journal, self._belonging = file, journal, belonging
+        self._state_dir = str(state_dir.resolve())
+        self._observer, self._clock, self._lost = observer, clock, lost
+        self._begun: dict[tuple[Kind, int], _Begun] = {}
+        self._allowed: set[tuple[str, str, int]] = set()
+        """Journal, kind and source of exports that were looked at already, or that a person has allowed."""
+        self._walked: dict[tuple[Kind, int], tuple[tuple[Step, ...], int]] = {}
+        """By kind and source: how far reading came since the last note, and the line there."""
+        self._followed_at = clock.now()
+        self.warnings: list[str] = []
+        """What a person should know, a sentence each."""
+
+    async def check(self, sources: Sources, tokens: TokenSource) -> dict[Kind, list[Source]]:
+        """Check that the account has got nothing of what was not begun here; return the sources to read.
+
+        Raises:
+            ConfigurationError: it has.
+            StorageError: the journal cannot be written.
+        """
+        if self._file is None:
+            return dict(sources)
+        try:
+            return await self._check(self._file, sources, tokens)
+        except StorageError as error:
+            if error.place == self._state_dir:
+                raise
+            self._give_up(error)
+            return dict(sources)
+
+    async def _check(self, file: SentFile, sources: Sources, tokens: TokenSource) -> dict[Kind, list[Source]]:
+        account = self._belonging.account
+        if before := self._belonging.before:
+            file.join([receivers_of(account).name, *(name for known in before for name in _names(known))])
+        known = file.of_journal(self._journal.id())
+        await self._check_place(file, known)
+        noted = {(found.kind, found.source) for found in known}
+        looked_at: dict[Kind, list[Source]] = {}
+        for kind, found in sources.items():
+            looked_at[kind] = [
+                source if (kind, source.number) in noted else await self._begin(kind, source) for source in found
+            ]
+        if not account.subject and any(self._find(file, kind, begun) for (kind, _), begun in self._begun.items()):
+            await tokens.prepare()  # who opens the account is told by its tokens, as far as they name it
+        for (kind, number), begun in self._begun.items():
+            if self._journal.has_sent_from(kind, number):
+                self._note(file, kind, [number])  # begun by a version that did not note it
+            else:
+                await self._look_at(file, kind, begun)
+        return looked_at
+
+    async def _begin(self, kind: Kind, source: Source) -> Source:
+        """Read the head of an export. What a retry copied, and what an export has grown by, is none of its own."""
+        if source.letters or source.begin.offset:
+            return source
+        found, head = await look_at_head(source.input)
+        source = msgspec.structs.replace(source, input=found)
+        if head is not None:
+            self._begun[kind, source.number] = _Begun(source, head)
+        return source
+
+    def _find(self, file: SentFile, kind: Kind, begun: _Begun) -> list[SentExport]:
+        return file.find(receivers_of(self._belonging.account), kind, begun.head)
+
+    async def _look_at(self, file: SentFile, kind: Kind, begun: _Begun) -> None:
+        for found in self._find(file, kind, begun):
+            agreement, reach = await pursue(begun.source.input, begun.head, found)
+            if agreement.verdict == "different":
+                continue
+            if agreement.verdict == "overlapping":
+                self._warn(kind, begun.source.input, found, lines=agreement.lines, reach=reach)
+            elif self._belonging.said.again:
+                words = f"{name_person()}: {begun.source.name}, which {found.state_dir} sent on {found.at}"
+                await self._journal.take_note(AGAIN, words)
+            else:
+                raise self._refusal(begun.source.input, found, longer=agreement.longer)
+            self._allowed.add((found.journal, found.kind, found.source))
+
+    async def _check_place(self, file: SentFile, known: list[SentExport]) -> None:
+        """Check that this is the state directory that has sent what is noted, not a copy of it, nor an older one."""
+        for elsewhere in {found.state_dir for found in known if found.state_dir != self._state_dir}:
+            if id_of_journal(elsewhere) == self._journal.id() and not _is_one(elsewhere, self._state_dir):
+                raise ConfigurationError(
+                    f"this state directory is a copy of {elsewhere}, which is still there",
+                    operation=_OPERATION,
+                    place=self._state_dir,
+                    hint=f"go on with one of them: there with --state-dir {shlex.quote(elsewhere)}; or here, after"
+                    " moving that one away",
+                )
+            file.move(self._journal.id(), self._state_dir)
+        for found in known:
+            read = self._journal.consumed(Kind(found.kind)).get(found.source, (0, 0, 1))
+            if found.trail and found.trail[-1][0] > read[0] and found.lines >= read[2]:
+                what = f"it knows {read[2] - 1:,} lines of {named(found.path)}, {found.lines:,} were read"
+                if not self._belonging.said.again:
+                    raise ConfigurationError(
+                        f"this state directory is older than what was sent from it: {what}",
+                        operation=_OPERATION,
+                        place=self._state_dir,
+                        hint="put the newest copy of the state directory back; --again would send once more what lies"
+                        " between",
+                    )
+                await self._journal.take_note(AGAIN, f"{name_person()}: {what}")
+
+    # While it is sent.
+
+    def noting(self, journal: Books) -> Books:
+        """Return a journal that also notes here what leaves, and how far was read."""
+        return journal if self._file is None else Noting(journal, self.leave, self.follow)
+
+    def leave(self, batch: Batch) -> None:
+        """Note the exports of a batch, whose first byte is about to leave.
+
+        Raises:
+            ConfigurationError: another run has begun to send one of them meanwhile.
+        """
+        kind = batch.kind
+        if self._file is None or not self._begun:
+            return
+        if new := sorted({part.source for part in batch.entries.parts if (kind, part.source) in self._begun}):
+            try:
+                self._note(self._file, kind, new)
+            except StorageError as error:
+                self._give_up(error)
+
+    def _note(self, file: SentFile, kind: Kind, numbers: Iterable[int]) -> None:
+        at = self._clock.wall().isoformat(timespec="seconds")
+        receivers = receivers_of(self._belonging.account)
+        begun = {number: self._begun[kind, number] for number in numbers}
+        sent = [
+            SentExport(
+                journal=self._journal.id(),
+                kind=kind,
+                source=number,
+                receiver=receivers.name,
+                head=each.head,
+                path=_place(each.source.input),
+                at=at,
+                state_dir=self._state_dir,
+            )
+            for number, each in begun.items()
+        ]
+
+        def check(export: SentExport, found: list[SentExport]) -> None:
+            for other in found:
+                if other.journal == export.journal or (other.journal, other.kind, other.source) in self._allowed:
+                    continue
+                agreement = compare(export.head, other.head)
+                if agreement.verdict in {"same", "open"} and not self._journal.has_sent_from(kind, export.source):
+                    raise self._refusal(begun[export.source].source.input, other, longer=agreement.longer)
+
+        file.note(sent, receivers, check)
+        for number in begun:
+            del self._begun[kind, number]
+
+    def follow(self, kind: Kind, consumed: tuple[tuple[int, int, int, int], ...]) -> None:
+        """Note how far exports were read, now and then."""
+        for source, length, crc, line in consumed:
+            steps, _ = self._walked.get((kind, source), ((), 1))
+            if length:
+                self._walked[kind, source] = (add_step(steps, (length, crc)), line)
+        if self._clock.now() - self._followed_at >= FOLLOWED_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Note how far exports were read."""
+        self._followed_at = self._clock.now()
+        if self._file is not None:
+            try:
+                self._file.follow(self._journal.id(), self._walked)
+            except StorageError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: StorageError) -> None:
+        self._file = None
+        self._lost(error)
+
+    # What is said.
+
+    def _warn(self, kind: Kind, source: Input, found: SentExport, *, lines: int, reach: int) -> None:
+        self._observer.notify(
+            ExportOverlaps(kind=kind, file=source.name, other=named(found.path), lines=lines, bytes=reach)
+        )
+        self.warnings.append(tell_overlap(source.name, named(found.path), lines=lines, size=reach))
+
+    def _refusal(self, source: Input, found: SentExport, *, longer: bool) -> ConfigurationError:
+        return ConfigurationError(
+            tell_sent(self._belonging.noted.shown, found, own=self._journal.id()),
+            operation=_OPERATION,
+            place=source.name,
+            hint=_advise(found, own=self._journal.id(), longer=longer),
+        )
+
+
+@contextmanager
+def open_once(
+    settings: Settings,
+    journal: Journal,
+    belonging: Belonging,
+    state_dir: Path,
+    observer: Observer,
+    clock: Clock,
+) -> Iterator[Once]:
+    """Open what this machine remembers of accounts; where it cannot be had, the observer is told and nothing noted."""
+
+    def lost(error: OSError | StorageError) -> None:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        observer.notify(AccountUnguarded(shared_dir=str(shared), why=why or str(error)))
+
+    shared, file = find_shared_dir(settings), None
+    try:
+        file = open_sent(shared)
+    except (OSError, StorageError) as error:
+        if shared.is_dir():  # else it is told where exports are claimed
+            lost(error)
+    once = Once(file, journal, belonging, state_dir, observer, clock, lost)
+    try:
+        yield once
+    finally:
+        once.flush()
+        if file is not None:
+            file.close()
+
+
+async def foretell(settings: Settings, account: Account, exports: Mapping[Kind, Iterable[Input]]) -> list[str]:
+    """Return what `migrate` would refuse or warn of in these exports, a sentence each; nothing is changed."""
+    shared = find_shared_dir(settings)
+    if not (shared / NAME).exists():
+        return []
+    told: list[str] = []
+    try:
+        with closing(open_sent(shared)) as file:
+            for kind, inputs in exports.items():
+                for each in inputs:
+                    told += [sentence async for sentence in _foretell(file, account, kind, each)]
+    except (OSError, StorageError) as error:
+        told.append(f"nothing can tell whether the account has got these exports already: {error}")
+    return told
+
+
+async def _foretell(file: SentFile, account: Account, kind: Kind, source: Input) -> AsyncIterator[str]:
+    head = None if source.path == STDIN else (await look_at_head(source))[1]
+    if head is None:
+        return
+    for found in file.find(receivers_of(account), kind, head):
+        agreement, reach = await pursue(source, head, found)
+        if agreement.verdict == "same":
+            said = tell_sent(account.subject or account.owner, found, own="")
+            yield f"{named(source.path)}: {said}; migrate refuses it: {_advise(found, own='', longer=agreement.longer)}"
+            return
+        if agreement.verdict == "overlapping":
+            yield tell_overlap(source.name, named(found.path), lines=agreement.lines, size=reach)
+
+
+def withdraw(settings: Settings, journal: str) -> None:
+    """Forget what the run of a journal has sent: all of it was taken back. What cannot be forgotten is asked about."""
+    try:
+        with closing(open_sent(find_shared_dir(settings))) as file:
+            file.withdraw(journal)
+    except (OSError, StorageError):
+        return
+
+
+def find_shared_dir(settings: Settings) -> Path:
+    """Return where runs on this machine meet."""
+    shared = settings.state.shared_dir
+    return Path(shared) if shared else default_shared_dir(os.environ)
+
+
+def receivers_of(account: Account) -> Receivers:
+    """Return the names under which it is remembered what an account has got."""
+    subject = name_receiver(account.origin, account.subject) if account.subject else ""
+    return Receivers(owner=name_receiver(account.origin, account.owner), subject=subject)
+
+
+def _names(known: NotedAccount) -> list[str]:
+    return [name_receiver(known.origin, each) for each in (*known.subjects, *known.keys, *known.tokens)]
+
+
+def id_of_journal(state_dir: str) -> str:
+    """Return the id of the journal in a directory; empty where none can be read."""
+    path = Path(state_dir) / JOURNAL
+    if not state_dir or not path.exists():
+        return ""
+    try:
+        with closing(open_journal(path, _no_clock, writable=False)) as journal:
+            return journal.id()
+    except (ConfigurationError, StorageError):
+        return ""
+
+
+def _is_one(one: str, other: str) -> bool:
+    """Return whether two paths are one directory."""
+    return Path(one).samefile(other)
+
+
+def _no_clock() -> datetime:
+    raise RuntimeError("nothing is noted in a journal that is only read")
+
+
+def _place(source: Input) -> str:
+    return source.path if source.path == STDIN else str(Path(source.path).absolute())
+
+
+def tell_sent(shown: str, found: SentExport, *, own: str) -> str:
+    """Say that an account has got an export."""
+    if found.journal == own:
+        return f"this run has sent the same content already, as {named(found.path)}"
+    return (
+        f"account {shown[:SHOWN]} has got this export already: state directory {named(found.state_dir)} began to send"
+        f" it on {found.at} as {named(found.path)}"
+    )
+
+
+def _advise(found: SentExport, *, own: str, longer: bool) -> str:
+    again = "if it really is to be sent once more, say --again"
+    if found.journal == own:
+        return f"leave it out; {again}"
+    if id_of_journal(found.state_dir) != found.journal:
+        return f"the journal of that run is not there any more: put its state directory back and go on there; {again}"
+    first = f"append to {named(found.path)} what it has not, then " if longer else ""
+    return f"{first}go on there with --state-dir {shlex.quote(found.state_dir)} and that export; {again}"

@@ -1,0 +1,80 @@
+"""Whose account requests are for: where the API is, and who opens it. Fingerprints only, never a key or a claim."""
+
+from msgspec import Struct
+
+SHOWN = 8
+"""Hexadecimal digits of a fingerprint that are shown: enough for a person to tell accounts apart."""
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """What is known of an account before a request is made, and after a token has told more."""
+
+    origin: str
+    """Scheme, host and port of the API, such as `https://api.example.com`."""
+    owner: str
+    """Fingerprint of the API key, or of the claims of a ready token that do not change with each token."""
+    ready: bool = False
+    """Whether the owner is known by a ready token, not by a key."""
+    subject: str = ""
+    """Fingerprint of the claims that name the account; empty where no token has named one."""
+
+    def __str__(self) -> str:
+        return name(self.origin, self.subject or self.owner)
+
+
+class NotedAccount(Struct, frozen=True, kw_only=True):
+    """An account that a state directory belongs to, as its journal notes it."""
+
+    origin: str
+    keys: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    """Fingerprints as in `Account`: of keys, of ready tokens, and of what their tokens name."""
+    first_at: str = ""
+    """When it was first used, ISO 8601."""
+
+    @property
+    def shown(self) -> str:
+        """The fingerprint to show."""
+        return next(iter((*self.subjects, *self.keys, *self.tokens)), "")[:SHOWN]
+
+    def __str__(self) -> str:
+        return name(self.origin, self.shown)
+
+    def is_for(self, account: Account) -> bool:
+        """Return whether both are one account; what tokens name decides where both know it."""
+        if self.origin != account.origin:
+            return False
+        if self.subjects and account.subject:
+            return account.subject in self.subjects
+        return account.owner in (self.tokens if account.ready else self.keys)
+
+    def may_be_for(self, account: Account) -> bool:
+        """Return whether a token could prove that both are one account: only tokens are known, a key was given."""
+        return self.origin == account.origin and bool(self.subjects) and not (self.keys or account.subject)
+
+    def with_names_of(self, account: Account) -> "NotedAccount":
+        """Return it with the fingerprints of `account`, which is the same one."""
+        keys, tokens = (() if account.ready else (account.owner,)), ((account.owner,) if account.ready else ())
+        subjects = (account.subject,) if account.subject else ()
+        return NotedAccount(
+            origin=self.origin,
+            keys=_joined(self.keys, keys),
+            tokens=_joined(self.tokens, tokens),
+            subjects=_joined(self.subjects, subjects),
+            first_at=self.first_at,
+        )
+
+
+def note(account: Account, at: str) -> NotedAccount:
+    """Return what a journal notes of an account that is used first at `at`."""
+    return NotedAccount(origin=account.origin, first_at=at).with_names_of(account)
+
+
+def name(origin: str, fingerprint: str) -> str:
+    """Return how an account is named to a person."""
+    return f"{origin} (account {fingerprint[:SHOWN]})" if fingerprint else origin
+
+
+def _joined(known: tuple[str, ...], further: tuple[str, ...]) -> tuple[str, ...]:
+    return (*known, *(each for each in further if each not in known))

@@ -1,0 +1,348 @@
+"""An account gets an export once from this machine, whatever it is called and wherever it lies."""
+
+import gzip
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+import zstandard
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, run, serving
+
+from masivo_stream.model.contract import SANDBOX_API_KEY
+
+pytestmark = pytest.mark.slow
+
+BOM = b"\xef\xbb\xbf"
+RECORDS = 400
+
+
+def send(url, kind, path, state, *arguments, cwd=None, key=SANDBOX_API_KEY, stdin=b"", **environment):
+    flags = ["--base-url", url, "--limit", "none", "--state-dir", state, "--quiet"]
+    environment = {"MASIVO_FIRST_PROBE": "0.1", "MASIVO_EVENTS_SETTLE": "0.1", **environment}
+    return run("migrate", f"--{kind}", path, *flags, *arguments, cwd=cwd, key=key, stdin=stdin, **environment)
+
+
+@pytest.fixture
+def migrated(served, export):
+    """The exports of a finished migration of customers and events."""
+    directory = export(RECORDS, kinds=["customers", "events"])
+    done = served.migrate(directory, state="first")
+    assert done.returncode == 0, done.stderr
+    return directory
+
+
+def as_it_is(path, into):
+    into.write_bytes(path.read_bytes())
+
+
+def with_crlf(path, into):
+    into.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def with_bom(path, into):
+    into.write_bytes(BOM + path.read_bytes())
+
+
+def with_both(path, into):
+    into.write_bytes(BOM + path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def without_last_line_feed(path, into):
+    into.write_bytes(path.read_bytes().rstrip(b"\n"))
+
+
+def with_empty_lines(path, into):
+    lines = path.read_bytes().splitlines(keepends=True)
+    into.write_bytes(b"\n" + b"\n".join(lines[:3]) + b"".join(lines[3:]))
+
+
+def longer(path, into):
+    content = path.read_bytes()
+    line = content.splitlines(keepends=True)[0]
+    into.write_bytes(content + line.replace(b'"purchase_id":"', b'"purchase_id":"new-'))
+
+
+def shorter(path, into):
+    into.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[: RECORDS // 2]))
+
+
+def first_line(path, into):
+    into.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+
+
+def linked(path, into):
+    os.link(path, into)
+
+
+def pointed_at(path, into):
+    into.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        as_it_is, with_crlf, with_bom, with_both, without_last_line_feed, with_empty_lines, longer, shorter, first_line,
+        linked, pointed_at,
+    ],
+)  # fmt: skip
+def test_a_copy_is_refused_whatever_was_done_to_it(change, served, migrated):
+    """The export, the account, the state directory and the time are named; nothing is sent."""
+    before = served.ledger()
+    change(migrated / "events.ndjson", migrated / "copy")
+    done = send(served.url, "events", migrated / "copy", migrated / "second")
+    assert done.returncode == 2, done.stdout
+    for told in ("has got this export already", str(migrated / "first"), "began to send it on 20", "--again"):
+        assert told in done.stderr.decode()
+    assert f"--state-dir {shlex.quote(str(migrated / 'first'))}" in done.stderr.decode()
+    assert served.ledger() == before
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_compression_does_not_count(suffix, served, migrated):
+    """Neither here nor there."""
+    content = (migrated / "events.ndjson").read_bytes()
+    packed = gzip.compress(content) if suffix == ".gz" else zstandard.compress(content)
+    (migrated / f"packed{suffix}").write_bytes(packed)
+    assert send(served.url, "events", migrated / f"packed{suffix}", migrated / "second").returncode == 2
+
+
+def test_standard_input_does_not_hide_an_export(served, migrated):
+    """A pipe is looked at by what comes first; what is new goes through."""
+    content = (migrated / "events.ndjson").read_bytes()
+    done = send(served.url, "events", "-", migrated / "second", stdin=content)
+    assert done.returncode == 2
+    before = served.ledger()
+    new = content.replace(b'"purchase_id":"', b'"purchase_id":"new-')
+    done = send(served.url, "events", "-", migrated / "third", stdin=new)
+    assert done.returncode == 0, done.stderr
+    after = served.ledger()
+    assert sum(map(len, after["events"].values())) == 2 * sum(map(len, before["events"].values()))
+
+
+def test_another_working_directory_does_not_hide_an_export(served, export):
+    """The default state directory is relative to it: the same command finds another one there."""
+    directory = export(RECORDS, kinds=["customers", "events"])
+    named = [part for kind in ("customers", "events") for part in (f"--{kind}", directory / f"{kind}.ndjson")]
+    flags = ["--base-url", served.url, "--limit", "none", "--quiet"]
+    places = [directory / "one", directory / "two"]
+    codes = []
+    for place in places:
+        place.mkdir()
+        codes.append(run("migrate", *named, *flags, cwd=place, key=served.key, MASIVO_FIRST_PROBE="0.1").returncode)
+    assert codes == [0, 2]
+    assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)
+
+
+def test_a_state_directory_that_was_deleted_does_not_hide_an_export(served, migrated):
+    """There is nothing to go on with: only a person can say that it is to be sent again."""
+    shutil.rmtree(migrated / "first")
+    done = served.migrate(migrated, state="first")
+    assert done.returncode == 2
+    assert b"is not there any more" in done.stderr
+    assert b"--state-dir" not in done.stderr.partition(b"hint:")[2]
+
+
+def test_the_advice_to_go_on_there_can_be_followed(served, export):
+    """A run that was killed half way is found from elsewhere, and ends with all of the export once."""
+    directory = export(3000, kinds=["customers", "events"])
+    named = [part for kind in ("customers", "events") for part in (f"--{kind}", directory / f"{kind}.ndjson")]
+    process = subprocess.Popen(
+        [COMMAND, "migrate", *named, "--base-url", served.url, "--limit", "1/0.3s", "--quiet",
+         "--state-dir", directory / "first"],
+        stdout=subprocess.DEVNULL,
+        env=clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.1"),
+    )  # fmt: skip
+    while not served.ledger()["events"]:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = served.migrate(directory, state="second")
+    assert done.returncode == 2
+    advised = re.search(r"--state-dir (\S+)", done.stderr.decode())[1]
+    done = served.migrate(directory, "--state-dir", advised)
+    assert done.returncode in {0, 4}, done.stderr
+    if done.returncode == 4:  # the batch on the wire when it was killed
+        flags = ["--base-url", served.url, "--limit", "none", "--state-dir", advised]
+        assert run("resolve", "--accept", "all", *flags, key=served.key).returncode in {0, 3}
+    assert all(count == 1 for purchases in served.ledger()["events"].values() for count in purchases.values())
+
+
+def test_the_advice_for_a_longer_copy_can_be_followed(served, migrated):
+    """What follows is appended to the export that the run knows, and alone is sent."""
+    longer(migrated / "events.ndjson", migrated / "copy")
+    done = send(served.url, "events", migrated / "copy", migrated / "second")
+    hint = done.stderr.decode().partition("hint: ")[2]
+    assert hint.startswith(f"append to {migrated / 'events.ndjson'} what it has not, then go on there")
+    known = (migrated / "events.ndjson").read_bytes()
+    with (migrated / "events.ndjson").open("ab") as file:
+        file.write((migrated / "copy").read_bytes()[len(known) :])
+    assert served.migrate(migrated, state="first").returncode == 0
+    assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(migrated)
+
+
+def test_again_is_a_persons_word(served, migrated):
+    """The export is sent once more, and the journal says who wanted it; the run that was begun so needs no word."""
+    done = send(served.url, "customers", migrated / "customers.ndjson", migrated / "second", "--again")
+    assert done.returncode in {0, 3}
+    report = json.loads(run("report", "--json", "--state-dir", migrated / "second").stdout)
+    (said,) = [note for note in report["decisions"] if note["what"] == "again"]
+    assert str(migrated / "customers.ndjson") in said["detail"]
+    assert send(served.url, "customers", migrated / "customers.ndjson", migrated / "second").returncode in {0, 3}
+
+
+def test_exports_that_begin_alike_are_warned_of(served, migrated):
+    """What they have in common counts twice; the run goes on, and log, summary and report say so."""
+    lines = (migrated / "events.ndjson").read_bytes().splitlines(keepends=True)
+    new = [line.replace(b'"purchase_id":"', b'"purchase_id":"new-') for line in lines]
+    (migrated / "copy").write_bytes(b"".join([*lines[:7], *new[7:]]))
+    done = run(
+        "migrate", "--events", migrated / "copy", "--base-url", served.url, "--limit", "none",
+        "--state-dir", migrated / "second", "--json", key=served.key,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (warning,) = json.loads(done.stdout)["warnings"]
+    assert warning.startswith(f"the first 7 lines of {migrated / 'copy'} are those of {migrated / 'events.ndjson'}")
+    assert b"export_overlaps" in done.stderr
+    assert json.loads((migrated / "second/report.json").read_bytes())["warnings"] == [warning]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", BOM, b"\n\n \n"])
+def test_empty_exports_are_never_refused(content, served, tmp_path):
+    """There is nothing in them that could be sent twice."""
+    for number in range(2):
+        (tmp_path / f"{number}").write_bytes(content)
+        assert send(served.url, "customers", tmp_path / f"{number}", tmp_path / f"state-{number}").returncode == 0
+
+
+def test_another_account_gets_its_own(tmp_path, migrated):
+    """That is what a rehearsal is."""
+    with serving(tmp_path, "--limits", "none") as other:
+        assert other.migrate(migrated, state="second").returncode == 0
+        assert {kind: other.ledger()[kind] for kind in KINDS} == expected_ledger(migrated)
+
+
+def test_a_new_sandbox_at_the_same_address_is_another_account(tmp_path, export):
+    """Its tokens say so."""
+    directory = export(RECORDS, kinds=["customers"])
+    with serving(tmp_path, "--limits", "none") as first:
+        assert first.migrate(directory, state="one").returncode == 0
+    with serving(tmp_path, "--limits", "none", "--port", str(first.port)) as second:
+        assert second.migrate(directory, state="two").returncode == 0
+        assert second.ledger()["customers"] == expected_ledger(directory)["customers"]
+
+
+def test_what_was_taken_back_may_be_sent_again(served, migrated):
+    """From anywhere; where only a part was taken back, it may not."""
+    flags = ["--base-url", served.url, "--limit", "none", "--state-dir", migrated / "first", "--yes"]
+    nothing = ("--from", "2000-01-01T00:00:00Z", "--to", "2001-01-01T00:00:00Z")
+    assert run("revert", *nothing, *flags, key=served.key).returncode == 0
+    assert served.migrate(migrated, state="second").returncode == 2
+    everything = ("--from", "2000-01-01T00:00:00Z", "--to", "2099-01-01T00:00:00Z")
+    assert run("revert", *everything, *flags, key=served.key).returncode == 0
+    assert served.migrate(migrated, state="second").returncode == 0
+    assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(migrated)
+
+
+def test_a_state_directory_that_was_moved_goes_on(served, migrated):
+    """By a rename, by another spelling, through a link in its path; a copy of it does not, while that one is there."""
+    (migrated / "first").rename(migrated / "moved")
+    assert served.migrate(migrated, state="moved").returncode == 0
+    (migrated / "link").symlink_to(migrated)
+    assert served.migrate(migrated, state="link/moved").returncode == 0
+    shutil.copytree(migrated / "moved", migrated / "copied")
+    done = served.migrate(migrated, state="copied")
+    assert done.returncode == 2
+    assert f"--state-dir {migrated / 'moved'}".encode() in done.stderr
+    shutil.rmtree(migrated / "moved")
+    assert served.migrate(migrated, state="copied").returncode == 0
+
+
+def test_a_state_directory_that_is_older_than_what_it_sent_does_not_go_on(served, export):
+    """Put back from a copy of before, it would send what lies between once more."""
+    directory = export(RECORDS, kinds=["customers", "events"])
+    assert served.migrate(directory, state="first").returncode == 0
+    shutil.copytree(directory / "first", directory / "copy of before")
+    longer(directory / "events.ndjson", directory / "more")
+    (directory / "more").replace(directory / "events.ndjson")
+    assert served.migrate(directory, state="first").returncode == 0
+    newest = directory / "newest"
+    (directory / "first").rename(newest)
+    (directory / "copy of before").rename(directory / "first")
+    newest.rename(directory / "put away")
+    shutil.rmtree(directory / "put away" / "lock", ignore_errors=True)
+    before = served.ledger()
+    done = served.migrate(directory, state="first")
+    assert done.returncode == 2
+    assert b"is older than what was sent from it" in done.stderr
+    assert served.ledger() == before
+    shutil.rmtree(directory / "first")
+    (directory / "put away").rename(directory / "first")
+    assert served.migrate(directory, state="first").returncode == 0
+    assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)
+
+
+def test_two_copies_that_are_started_together_are_sent_once(tmp_path, export):
+    """Whoever comes second to the first batch does not send it."""
+    directory = export(3000, kinds=["customers"])
+    shutil.copy(directory / "customers.ndjson", directory / "copy.ndjson")
+    with serving(tmp_path, "--limits", "none") as served:
+        processes = [
+            subprocess.Popen(
+                [COMMAND, "migrate", "--customers", directory / name, "--base-url", served.url, "--limit", "1/0.2s",
+                 "--quiet", "--state-dir", directory / state],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env=clean_environment(MASIVO_API_KEY=served.key),
+            )
+            for name, state in (("customers.ndjson", "one"), ("copy.ndjson", "two"))
+        ]  # fmt: skip
+        ended = [(process.communicate(timeout=90), process.returncode) for process in processes]
+        assert sorted(code for _, code in ended) == [0, 2], ended
+        assert served.ledger()["requests"]["customers"] == {"201": 3}
+
+
+def test_a_plan_with_a_key_warns(served, migrated):
+    """Without one it cannot know; nothing is changed by looking."""
+    named = (
+        "--events",
+        migrated / "events.ndjson",
+        "--base-url",
+        served.url,
+        "--state-dir",
+        migrated / "look",
+        "--json",
+    )
+    warned = json.loads(run("plan", *named, key=served.key).stdout)["warnings"]
+    assert any("has got this export already" in warning and "migrate refuses it" in warning for warning in warned)
+    unwarned = json.loads(run("plan", *named).stdout)["warnings"]
+    assert not any("has got" in warning for warning in unwarned)
+
+
+def test_where_nothing_can_be_remembered_a_run_goes_on_with_a_warning(served, migrated):
+    """As it was before there was anything to remember."""
+    done = served.migrate(migrated, state="second", MASIVO_SHARED_DIR="/proc/none")
+    assert done.returncode != 2
+    assert done.stderr.count(b"account_unguarded") == 1
+
+
+def test_a_damaged_memory_does_not_end_a_run(served, migrated, meeting):
+    """It is told, and the run is not guarded."""
+    (meeting / "masivo-stream/sent.db").write_bytes(b"rubbish" * 1000)
+    done = served.migrate(migrated, state="first")
+    assert done.returncode == 0, done.stderr
+    assert b"account_unguarded" in done.stderr
+
+
+def test_what_is_remembered_holds_no_secret_and_nothing_of_a_record(served, migrated, meeting):
+    """And nobody else can read it."""
+    path = meeting / "masivo-stream/sent.db"
+    content = path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o600
+    record = json.loads((migrated / "customers.ndjson").read_bytes().splitlines()[0])
+    for secret in (served.key, record["id"], record["email"]):
+        assert secret.encode() not in content
