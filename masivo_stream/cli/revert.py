@@ -83,10 +83,10 @@ def _tell(found: "Survey | None", state_dir: str) -> str:
         lines.append(f"  and perhaps some of {found.near:,} customers who were sent near its begin or end")
     if found.beyond:
         lines.append(
-            f"  and NOT {found.beyond:,} of customers: the run was at work from {found.first} to {found.last}, by this"
+            f"  and NOT {found.beyond:,} customers: the run was at work from {found.first} to {found.last}, by this"
             " machine's clock"
         )
-    if found.others and not found.within.get("events", found.within.get("transactions", 0)):
+    if found.others and not found.whole:
         others = ", ".join(f"{count:,} records of {kind}" for kind, count in found.others.items())
         lines.append(f"  of {others} it takes back what belongs to its customers, whenever that was sent")
     if found.holds and not found.whole:

@@ -145,8 +145,12 @@ def all_but_counted(journal: JournalHistory, place: str) -> str:
 
 
 def only_missing(journal: JournalHistory, place: str) -> str:
-    """Return the command that sends what was taken back."""
-    return quote((*same_command(journal.facts().invocation, place), "--only-missing"))
+    """Return the command that sends what was taken back; in words where it cannot be shown as it is."""
+    invocation = journal.facts().invocation
+    for words in (invocation, msgspec.structs.replace(invocation, again=())):  # a short one names no exports
+        if command := quote((*same_command(words, place), "--only-missing")):
+            return command
+    return "the command it was started with, and --only-missing"
 
 
 def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None] = lambda _journal: None) -> None:

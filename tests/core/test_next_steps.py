@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.next_steps import LONGEST_COMMAND, next_steps, quote
+from masivo_stream.core.next_steps import LONGEST_COMMAND, next_steps, quote, revert_command, same_command
 from masivo_stream.core.printable import printable
 from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.summary import KindSummary, Summary
@@ -82,3 +82,20 @@ def test_a_shell_reads_back_what_was_meant(words):
 def test_a_command_of_a_thousand_files_is_told_in_words():
     """Nobody pastes it from a table."""
     assert quote(["x" * LONGEST_COMMAND, "y"]) == ""
+
+
+def test_the_same_command_is_the_run_s_own():
+    """But for the flag that is said each time; a retry's, or a program's, is a short one."""
+    again = (*INVOCATION.again, "--only-missing")
+    assert same_command(Invocation(again=again, options=INVOCATION.options), "s") == INVOCATION.again
+    short = ("masivo-stream", "migrate", *INVOCATION.options)
+    assert same_command(Invocation(again=("masivo-stream", "retry"), options=INVOCATION.options), "s") == short
+    assert same_command(Invocation(), "s") == ("masivo-stream", "migrate", "--state-dir", "s")
+
+
+def test_a_revert_goes_where_the_run_went():
+    """With its flags, or its state directory."""
+    assert quote(revert_command(INVOCATION, "s", "A", "B")) == (
+        "masivo-stream revert --from A --to B --state-dir s --limit 1/5s"
+    )
+    assert revert_command(Invocation(), "s", "A", "B")[-2:] == ("--state-dir", "s")
