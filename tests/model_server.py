@@ -12,7 +12,7 @@ from msgspec import Raw
 from msgspec import json as msgspec_json
 
 from masivo_stream.edges.api import Reply
-from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.attempt import Answer, Body, Cause, Failure
 from masivo_stream.model.batch import ENVELOPE_BYTES
 from masivo_stream.model.contract import CONTRACTS, Kind
 
@@ -47,8 +47,12 @@ MOODS = {
     "503": Mood(Answer(status=503, retry_after="7")),
     "500": Mood(Answer(status=500)),
     "500, applied late": Mood(Answer(status=500), effect=LATE),
-    "web page": Mood(Answer(status=200, html=True)),
-    "web page, applied": Mood(Answer(status=200, html=True), effect=0.0),
+    "web page": Mood(Answer(status=200, body=Body.PAGE)),
+    "web page, applied": Mood(Answer(status=200, body=Body.PAGE), effect=0.0),
+    "207, applied": Mood(Answer(status=207, body=Body.ERRORS), effect=0.0),
+    "200 with errors": Mood(Answer(status=200, body=Body.ERRORS)),
+    "403 of a firewall": Mood(Answer(status=403, body=Body.PAGE)),
+    "521": Mood(Answer(status=521, body=Body.PAGE)),
     "429": Mood(Answer(status=429, retry_after="3")),
     "429, long": Mood(Answer(status=429, retry_after="5000")),
     "401": Mood(Answer(status=401)),
@@ -57,7 +61,7 @@ MOODS = {
     "422": Mood(REFUSED),
     "413": Mood(effect=0.0, most_bytes=600),
 }
-HARMLESS = frozenset({400, 401, 403, 404, 409, 413, 422, 425, 429})
+HARMLESS = frozenset({400, 401, 403, 404, 409, 413, 422, 425, 429, 521})
 """With these the server says that it applied nothing."""
 
 
@@ -200,7 +204,8 @@ class ServerApi:
         self.life.operation()
         await self.clock.sleep(mood.latency)
         if isinstance(mood.answer, Answer) and not self.life.dead:
-            attempt.status = None if mood.answer.html else mood.answer.status
+            success = mood.answer.status < 300
+            attempt.status = None if success and mood.answer.body is Body.PAGE else mood.answer.status
             if mood.answer.status == 429:
                 self.server.holds.append((self.clock.now(), self.clock.now() + float(mood.answer.retry_after)))
         return mood.answer
@@ -215,7 +220,9 @@ class ServerApi:
         await self.clock.sleep(0.01)
         self.server.pass_time(self.clock.now())
         body = {"data": {"customer": {"metrics": {"updated_at": "2999-01-01T00:00:00Z"}}}}
-        return Reply(Answer(status=200 if customer in self.server.known else 404), json.dumps(body).encode())
+        return Reply(
+            Answer(status=200 if customer in self.server.known else 404, body=Body.OBJECT), json.dumps(body).encode()
+        )
 
     def _keep_time(self, now):
         arrivals = self.server.arrivals

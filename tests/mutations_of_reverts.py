@@ -64,7 +64,7 @@ MUTATIONS = (
     Mutation(
         "a gateway's page says who is gone",
         "flow/inquiry.py",
-        "                case Answer(status=status, html=False) if status == _NOT_FOUND:\n",
+        "                case Answer(status=status) as answer if status == _NOT_FOUND and not is_foreign(answer):\n",
         "                case Answer(status=status) if status == _NOT_FOUND:\n",
         "The events of a customer who is there are doubled.",
         (INQUIRY + "only_the_apis_own_word_counts",),

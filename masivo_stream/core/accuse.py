@@ -7,8 +7,10 @@ the validators that are common behind such APIs, the surest kind that is there:
 1. a path into the body: `customers[17].email` (Spring, our sandbox), `customers.17.email` (Laravel),
    `/customers/17/email` (Ajv; JSON Pointer, RFC 6901), `$['customers'][17]` (JSONPath, RFC 9535),
    `["customers", 17, "email"]` (Zod, pydantic);
-2. an index said to be one: `"index": 17`, `at index 17`;
-3. a customer's id, as a whole token. One that could be any number or word (`255`, `email`) counts only where it is said
+2. an index said to be one: `"index": 17`, `at index 17`, `"position": 17`; a path into the list of customers itself,
+   `[17].email`, `/17/email`, `[17,"email"]`;
+3. the name of a member: `{"17": "exists"}`, an id if a customer has it, else an index;
+4. a customer's id, as a whole token. One that could be any number or word (`255`, `email`) counts only where it is said
    to be an id: "at most 255 characters" accuses nobody.
 
 Untrusted text: of bounded length, read once for each form and once for each id.
@@ -34,8 +36,17 @@ _PATHS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _INDEXES = re.compile(
-    r"""(?<![0-9a-z])index\\?["']?\s?[:=\#]?\s?([0-9]{1,4})(?![0-9a-z_])""", re.IGNORECASE | re.VERBOSE
+    r"""(?<![0-9a-z])(?:index|idx|position)\\?["']?\s?[:=\#]?\s?([0-9]{1,4})(?![0-9a-z_])""", re.IGNORECASE | re.VERBOSE
 )
+_ROOTED = re.compile(
+    r"""(?<![0-9a-z_\])/.])(?:
+        \[([0-9]{1,4})\][.\[/]?[a-z_'"]         # [17].email
+      | \#?/([0-9]{1,4})/[a-z_]                 # /17/email
+      | \[([0-9]{1,4}),\s?\\?["']             # [17, "email"]
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_MEMBERS = re.compile(r"""[{,]\s?\\?"([0-9]{1,19})(?:\.[^"\\]{0,64})?\\?"\s?:""")
 _KEY = re.compile(
     r"""(?:(?<![0-9a-z])id|customer(?:[ _]?id)?)\\?["']?\s?[:=\#]?\s?[\\"'`\u201c\u2018\xab]{0,2}\Z""",
     re.IGNORECASE | re.VERBOSE,
@@ -60,10 +71,15 @@ def accused(details: str, groups: Sequence[Sequence[Entry]]) -> Accused:
     `groups` are the entries behind each position of the body's `customers`.
     """
     text, cut = details[:LONGEST_DETAILS], len(details) >= LONGEST_DETAILS
-    for form in (_PATHS, _INDEXES):
+    for form in (_PATHS, _INDEXES, _ROOTED):
         named = {number for number in _numbers(form, text, cut=cut) if number < len(groups)}
         if named:
             return Accused([entry for number in sorted(named) for entry in groups[number]], form is _PATHS)
+    if members := _MEMBERS.findall(text):
+        by_id = [entry for group in groups for entry in group if entry.customer in members]
+        numbers = sorted({int(name) for name in members if int(name) < len(groups)})
+        if meant := by_id or [entry for number in numbers for entry in groups[number]]:
+            return Accused(meant)
     ids = _ids(text, {entry.customer for group in groups for entry in group}, cut=cut)
     return Accused([entry for group in groups for entry in group if entry.customer in ids], surely=True)
 

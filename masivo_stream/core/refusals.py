@@ -7,6 +7,8 @@ Three signs, the surest first:
   can be told;
 * IN_A_ROW refusals without an acceptance, whatever they say;
 * more refusals in all than the budget: so many culprits are a fault that should be mended where the export is made.
+
+And one sign that it is not the API at all: SYSTEMATIC answers in a row by a firewall or proxy, to whatever is sent.
 """
 
 from masivo_stream.core.retry import Halt
@@ -34,10 +36,20 @@ class Refusals:
         self._in_all = self._in_a_row = 0
         self._complaints: set[str] = set()
         """What refusals say since the last acceptance; two are as good as many."""
+        self.answered = 0
+        """Requests that got through to the API: accepted, or refused by the API itself."""
+        self._blocked = 0
+        """Requests in a row that a firewall or proxy refused."""
+
+    @property
+    def ever(self) -> bool:
+        """Whether anything of the kind was ever accepted."""
+        return self._ever
 
     def accepted(self) -> None:
         """Note that a request was accepted."""
-        self._ever, self._in_a_row, self._most_beside = True, 0, self._beside
+        self._ever, self._in_a_row, self._blocked, self._most_beside = True, 0, 0, self._beside
+        self.answered += 1
         self._complaints.clear()
         self._in_common = None
 
@@ -45,18 +57,24 @@ class Refusals:
         """Note how many refused batches are put off at present: they are taken apart in turn with the uploaders'."""
         self._beside, self._most_beside = batches, max(batches, self._most_beside)
 
-    def refused(self, status: int, complaint: str, customers: frozenset[str]) -> Halt | None:
+    def refused(self, status: int, complaint: str, customers: frozenset[str], by: str = "") -> Halt | None:
         """Note that a request with these customers was refused, with the general words `complaint`.
+
+        `by`: who has refused it, in a sentence, if not the API.
 
         Returns:
             Why to stop, if that is so.
         """
+        self._blocked = self._blocked + 1 if by else 0
+        self.answered += not by
         self._in_common = customers if self._in_common is None else self._in_common & customers
         self._in_all += 1
         self._in_a_row += 1
         if len(self._complaints) < 2:  # noqa: PLR2004 - one, or not one
             self._complaints.add(complaint)
         systematic = SYSTEMATIC * (self._uploaders + self._most_beside)
+        if self._blocked >= systematic:
+            return self.blocked(by)
         if not self._ever and self._in_a_row >= systematic and len(self._complaints) == 1:
             said = f": {complaint}" if complaint and not self._in_common else ""
             return Halt(
@@ -77,3 +95,12 @@ class Refusals:
                 "the dead letters say why: mend the export, or start again with a fresh budget, or raise it",
             )
         return None
+
+    def blocked(self, by: str) -> Halt:
+        """Return the stop for a firewall or proxy, named in `by`, that lets nothing pass."""
+        return Halt(
+            ExitCode.DENIED,
+            f"{self._blocked} requests in a row were refused, none of them by the API: {by}",
+            "have the firewall or proxy let requests to base_url pass, or go without it, then start the same command"
+            " again",
+        )

@@ -6,12 +6,15 @@
   after a doubt nothing is sent for a while.
 * A 429 is waited out, a 401 answered by one fresh token; neither counts as a failure.
 * A refusal is never repeated as it is.
+* A success that is not the API's, or not the one that the contract names, does not mend itself: a few of them in a row
+  stop the run, also where a repeat is harmless.
 """
 
 from typing import assert_never
 
 from msgspec import Struct
 
+from masivo_stream.core.whose import FOREIGN_HINT
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.outcome import (
     Accepted,
@@ -36,6 +39,9 @@ LONGEST_THROTTLE_WAIT = 60.0
 MOST_FOREIGN_ANSWERS = 3
 """Web pages in place of answers before the run stops: something else than the API is answering."""
 
+MOST_UNCLEAR_ANSWERS = 3
+"""Successes of another kind than the contract names before the run stops: whoever changed the API has to say what they
+mean."""
 
 MOST_DOUBTS = 5
 """Batches in a row that may come into doubt before the run stops: an outage must not put a whole export there."""
@@ -103,6 +109,8 @@ class Health(Struct, kw_only=True):
 
     foreign: int = 0
     """Web pages in place of answers in a row."""
+    unclear: int = 0
+    """Successes that the contract does not name in a row."""
     doubts: int = 0
     """Batches in a row that are in doubt."""
 
@@ -114,7 +122,7 @@ def backoff(policy: RetryPolicy, failures: int, chance: float) -> float:
     return min(policy.longest_delay, policy.first_delay * 2.0**doublings) * (1.0 - chance)
 
 
-def decide(  # noqa: C901 - one case an outcome
+def decide(
     outcome: Outcome,
     history: History,
     health: Health,
@@ -127,44 +135,80 @@ def decide(  # noqa: C901 - one case an outcome
     """Return what to do after `outcome`, and note it in the batch's `history` and the run's `health`."""
     if not isinstance(outcome, Unauthorized):
         history.refreshed = False  # the token was taken: a later 401 is an expiry of its own
-    if isinstance(outcome, Accepted | Refused | TooLarge | Throttled | Unauthorized):
-        health.foreign = health.doubts = 0  # the API itself has answered
+    if isinstance(outcome, Accepted | Refused | TooLarge | Throttled | Unauthorized) and not _by_another(outcome):
+        health.foreign = health.unclear = health.doubts = 0  # the API itself has answered
     if not isinstance(outcome, Throttled):
         history.throttled_since = None
     match outcome:
         case Accepted() | Refused() | TooLarge():
             return Settle(outcome)
         case Unauthorized():
-            return _unauthorized(history)
-        case Throttled(after):
-            return _throttled(history, policy, after, now)
+            return _unauthorized(history, outcome)
+        case Throttled():
+            return _throttled(history, policy, outcome, now)
         case Unreachable(why):
             return _failed(history, policy, why, now=now, chance=chance, at_least=0.0)
-        case InDoubt(why, after, foreign):
-            health.foreign += foreign
-            if health.foreign >= MOST_FOREIGN_ANSWERS:
-                hint = "something between here and the API answers in its place: check network, proxy and base_url"
-                return Halt(ExitCode.DENIED, why, hint, in_doubt=True)
-            if not repeatable:
-                return _doubted(health, policy, why, chance=chance, at_least=after or 0.0)
-            return _failed(history, policy, why, now=now, chance=chance, at_least=after or 0.0, doubtful=True)
+        case InDoubt():
+            return _in_doubt(outcome, history, health, policy, repeatable=repeatable, now=now, chance=chance)
         case Stop(exit_code, why, hint, in_doubt):
             return Halt(exit_code, why, hint, in_doubt=in_doubt)
         case _:
             assert_never(outcome)
 
 
-NO_FRESH_TOKEN = Halt(
-    ExitCode.DENIED,
-    "401: the token is not taken",
-    "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together",
+def _in_doubt(
+    outcome: InDoubt,
+    history: History,
+    health: Health,
+    policy: RetryPolicy,
+    *,
+    repeatable: bool,
+    now: float,
+    chance: float,
+) -> Decision:
+    why, at_least = outcome.why, outcome.after or 0.0
+    health.foreign += outcome.foreign
+    health.unclear += outcome.unclear
+    if health.foreign >= MOST_FOREIGN_ANSWERS:
+        return Halt(ExitCode.DENIED, why, FOREIGN_HINT, in_doubt=True)
+    if health.unclear >= MOST_UNCLEAR_ANSWERS:
+        return Halt(ExitCode.DENIED, f"{health.unclear} answers in a row: {why}", UNCLEAR_HINT, in_doubt=True)
+    if not repeatable:
+        return _doubted(health, policy, why, chance=chance, at_least=at_least)
+    return _failed(history, policy, why, now=now, chance=chance, at_least=at_least, doubtful=True)
+
+
+UNCLEAR_HINT = (
+    "ask the vendor what this answer means; started again, customers are sent again, and what is in doubt waits for"
+    " masivo-stream resolve"
 )
-"""A 401 that no fresh token can mend."""
 
 
-def _unauthorized(history: History) -> Decision:
+def no_fresh_token(outcome: Unauthorized) -> Halt:
+    """Return what follows a 401 that no fresh token can mend."""
+    if outcome.by:
+        return Halt(ExitCode.DENIED, outcome.by, FOREIGN_HINT)
+    return Halt(
+        ExitCode.DENIED,
+        "401: the token is not taken",
+        "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together",
+    )
+
+
+def _by_another(outcome: Accepted | Refused | TooLarge | Throttled | Unauthorized) -> bool:
+    """Return whether something else than the API is known to have given this answer."""
+    match outcome:
+        case Refused(foreign=foreign):
+            return foreign
+        case Throttled(by=by) | Unauthorized(by=by):
+            return bool(by)
+        case _:
+            return False
+
+
+def _unauthorized(history: History, outcome: Unauthorized) -> Decision:
     if history.refreshed:
-        return NO_FRESH_TOKEN
+        return no_fresh_token(outcome)
     history.refreshed = True
     return Refresh()
 
@@ -178,7 +222,8 @@ def _doubted(health: Health, policy: RetryPolicy, why: str, *, chance: float, at
     return Hold(why, max(backoff(policy, health.doubts, chance), min(at_least, policy.longest_hold)))
 
 
-def _throttled(history: History, policy: RetryPolicy, after: float | None, now: float) -> Decision:
+def _throttled(history: History, policy: RetryPolicy, outcome: Throttled, now: float) -> Decision:
+    after, what = outcome.after, outcome.by or "429"
     history.throttles += 1
     history.failing_since = None  # an answer: the wait it asks for is no outage
     if history.throttled_since is None:
@@ -186,7 +231,7 @@ def _throttled(history: History, policy: RetryPolicy, after: float | None, now: 
     if now - history.throttled_since > policy.longest_hold:
         return Halt(
             ExitCode.OUTAGE,
-            f"429: nothing else for {now - history.throttled_since:.0f} s, more than longest_hold",
+            f"{what}: nothing else for {now - history.throttled_since:.0f} s, more than longest_hold",
             "start again when the quota is free; another program may be using it",
         )
     doublings = min(history.throttles - 1, 62)
@@ -197,10 +242,10 @@ def _throttled(history: History, policy: RetryPolicy, after: float | None, now: 
     if after > policy.longest_hold:
         return Halt(
             ExitCode.OUTAGE,
-            f"429: the server asks for a wait of {after:.0f} s, more than longest_hold ({policy.longest_hold:.0f} s)",
+            f"{what}: a wait of {after:.0f} s is asked for, more than longest_hold ({policy.longest_hold:.0f} s)",
             "start again when the quota is free, or raise longest_hold",
         )
-    return Again(after, "429: too many requests")
+    return Again(after, outcome.by or "429: too many requests")
 
 
 def _failed(

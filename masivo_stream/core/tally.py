@@ -55,6 +55,7 @@ class Tally:
         self._items = Counter({Fate[name]: count for name, count in figures.items.items()})
         self._reasons = Counter(figures.reasons)
         self._skip_reasons = Counter(figures.skip_reasons)
+        self._remarks = Counter(figures.remarks)
         self._parted = {(file, line): _Parted(left, list(parts)) for file, line, left, parts in figures.parted}
         self._rejected, self._items_rejected = figures.rejected, figures.items_rejected
         self._sendable_items, self._sendable_records = figures.sendable_items, figures.sendable_records
@@ -77,6 +78,7 @@ class Tally:
             items={fate.name: count for fate, count in self._items.items()},
             reasons=dict(+self._reasons),
             skip_reasons=dict(self._skip_reasons),
+            remarks=dict(self._remarks),
             parted=[(*key, parted.open_items, tuple(parted.parts)) for key, parted in self._parted.items()],
             requests=self._requests,
             throttled=self._throttled,
@@ -250,6 +252,10 @@ class Tally:
         self._requests += 1
         self._bytes += size
 
+    def remarked(self, remark: str) -> None:
+        """Count a batch whose acceptance had something odd about it."""
+        self._remarks[remark] += 1
+
     def throttled(self) -> None:
         """Count a 429."""
         self._throttled += 1
@@ -290,4 +296,5 @@ class Tally:
             seconds=self._earlier_seconds + seconds,
             reasons=dict((+self._reasons).most_common()),
             skip_reasons=dict(self._skip_reasons.most_common()),
+            remarks=dict(self._remarks.most_common()),
         )

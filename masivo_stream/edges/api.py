@@ -9,7 +9,8 @@ Hard-won rules (each measured on aiohttp 3.13 and 3.14):
 * No repetition below: aiohttp sends GET and DELETE once more by itself when the connection is lost.
 * No proxy or `.netrc` from the environment (`trust_env` off).
 * Whether anything left is read from the traces (`headers_sent`), not from the exception's name.
-* The answer's body is capped, and not decompressed: nothing in it is worth a gzip bomb.
+* The answer's body is capped, as it comes and once more when it is unpacked (`core.unpack`). Not by aiohttp: it reads a
+  body to its end, and raises where it is not what its header says.
 """
 
 import errno
@@ -25,8 +26,11 @@ import msgspec
 from msgspec import Struct
 from yarl import URL
 
+from masivo_stream.core.answer_body import Words, kind_of, plain, words_in
+from masivo_stream.core.printable import printable
+from masivo_stream.core.unpack import Unpacked, unpack
 from masivo_stream.model import contract
-from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
+from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
 from masivo_stream.model.errors import ConfigurationError
 
 REUSE_SECONDS = 1.0
@@ -43,14 +47,22 @@ MOST_WORDS = 1024
 MOST_READ_BYTES = 16 * 1024 * 1024
 """Bytes of a read-back: a customer with very many transactions."""
 
+MOST_NAME = 100
+"""Characters kept of the headers that tell who has answered."""
+
+_TRACES = (
+    "CF-Ray",  # Cloudflare, "HTTP request headers"
+    "X-Amz-Cf-Id",  # CloudFront
+    "X-Azure-Ref",  # Azure Front Door
+    "X-Iinfo",  # Imperva
+    "X-Sucuri-ID",
+    "X-Amzn-RequestId",
+    "X-Request-Id",  # nginx, Envoy, and most frameworks
+    "X-Correlation-Id",
+)
+"""Headers by which whoever answered finds the request again, the most telling first."""
+
 _UNROUTABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN})
-
-
-class _Complaint(Struct):
-    """The documented error body has two strings; whatever stands there instead is kept as its JSON."""
-
-    error: object = ""
-    details: object = ""
 
 
 class _Flight(Struct):
@@ -133,8 +145,8 @@ class ApiClient:
                 proxy=self._proxy,
                 trace_request_ctx=flight,
             ) as response:
-                text, complete = await _read(response, MOST_READ_BYTES if method == "GET" else MOST_ANSWER_BYTES)
-                return Reply(_answer(response, text, complete=complete), text)
+                found = await _read(response, MOST_READ_BYTES if method == "GET" else MOST_ANSWER_BYTES)
+                return Reply(_answer(response, found), found.body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             # ValueError: an answer that is not HTTP may surface as one.
             return Reply(Failure(cause=_cause(error), sent=flight.sent))
@@ -235,46 +247,39 @@ def _traces() -> aiohttp.TraceConfig:
     return traces
 
 
-async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
-    """Return the body as far as it came, up to a cap, and whether that is all of it. The status is known already."""
+async def _read(response: aiohttp.ClientResponse, most: int) -> Unpacked:
+    """Return the body as far as it came, up to a cap, unpacked, in UTF-8. The status is known already."""
     pieces: list[bytes] = []
-    size = 0
+    size, complete = 0, True
     try:
         while size <= most and (piece := await response.content.read(most)):
             pieces.append(piece)
             size += len(piece)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-        return b"".join(pieces)[:most], False
-    return b"".join(pieces)[:most], size <= most
+        complete = False
+    came = b"".join(pieces)[:most]
+    codings = ",".join(response.headers.getall("Content-Encoding", []))
+    found = unpack(came, codings, most, complete=complete and size <= most)
+    return msgspec.structs.replace(found, body=plain(found.body))
 
 
-def _answer(response: aiohttp.ClientResponse, text: bytes, *, complete: bool) -> Answer:
+def _answer(response: aiohttp.ClientResponse, found: Unpacked) -> Answer:
     headers = response.headers
-    error, details = _complaint(text) if response.status >= 400 else ("", "")
+    words = words_in(found.body) if response.status >= 400 and found.known and found.complete else Words()
     return Answer(
         status=response.status,
-        html="html" in headers.get("Content-Type", "").lower(),
-        complete=complete,
-        error=error,
-        details=details,
+        body=kind_of(found.body, complete=found.complete) if found.known else Body.UNREAD,
+        server=printable(headers.get("Server", ""))[:MOST_NAME],
+        trace=next((f"{name}: {printable(headers[name])[:MOST_NAME]}" for name in _TRACES if name in headers), ""),
+        complete=found.complete,
+        error=words.error[:MOST_WORDS],
+        details=words.details[:MOST_WORDS],
         retry_after=headers.get(contract.RETRY_AFTER_HEADER),
         limit=headers.get(contract.LIMIT_HEADER),
         remaining=headers.get(contract.REMAINING_HEADER),
         reset=headers.get(contract.RESET_HEADER),
         date=headers.get("Date"),
     )
-
-
-def _complaint(text: bytes) -> tuple[str, str]:
-    try:
-        complaint = msgspec.json.decode(text, type=_Complaint)
-        return _words(complaint.error), _words(complaint.details)
-    except (ValueError, RecursionError):
-        return "", ""
-
-
-def _words(said: object) -> str:
-    return (said if isinstance(said, str) else msgspec.json.encode(said).decode())[:MOST_WORDS]
 
 
 def _cause(error: Exception) -> Cause:

@@ -12,8 +12,9 @@ import anyio
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.whose import is_foreign, whose
 from masivo_stream.model import contract
-from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
+from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
 from masivo_stream.model.errors import DeniedError, MasivoStreamError
 
 SHORTEST_LIFE = 1.0
@@ -93,19 +94,14 @@ class Tokens:
         attempt, body = await self._call()
         match attempt:
             case Answer(status=status, complete=True) if 200 <= status < 300:
-                token, renew_at = self._read(body)
+                token, renew_at = self._read(attempt, body)
                 await self._admit(token)
                 self._token, self._renew_at = token, renew_at
                 return token
             case Answer(status=429):
                 return attempt
             case Answer(status=status) if 300 <= status < 500 and status not in (408, 425):
-                raise DeniedError(
-                    f"the token call was answered with {status}",
-                    operation="get a token",
-                    place="auth_url",
-                    hint="check MASIVO_API_KEY, and auth_url",
-                )
+                raise _denied(attempt)
             case Answer():
                 return Failure(cause=Cause.TOKEN, sent=False)
             case Failure(cause=cause):
@@ -119,27 +115,45 @@ class Tokens:
             self._token = None
         return True
 
-    def _read(self, body: bytes) -> tuple[str, float]:
+    def _read(self, answer: Answer, body: bytes) -> tuple[str, float]:
         """Return the token of an answer, and when it is to be renewed."""
         try:
             token = msgspec.json.decode(body, type=_Grant).data
         except (ValueError, RecursionError) as error:
-            raise self._unusable("holds no token") from error
+            raise _without_token(answer) from error
         if not token or not token.isascii() or not token.isprintable() or " " in token:
-            raise self._unusable("holds no token")
+            raise _without_token(answer)
         lifetime = _lifetime(token)
         if lifetime <= 0:
-            raise self._unusable("holds a token that has ended already")
+            raise _unusable("the token call's answer holds a token that has ended already", _WANTED)
         early = min(contract.TOKEN_REFRESH_EARLY_SECONDS, lifetime / 2)
         return token, self._now() + max(lifetime - early, SHORTEST_LIFE)
 
-    def _unusable(self, what: str) -> DeniedError:
-        return DeniedError(
-            f"the token call's answer {what}",
-            operation="get a token",
-            place="auth_url",
-            hint='check auth_url: the call answers {"data": "<token>"}',
-        )
+
+_WANTED = 'check auth_url: the call answers {"data": "<token>"}'
+_FOREIGN = "check auth_url, base_url, network and proxy: something else than the API answers the token call"
+
+
+def _denied(answer: Answer) -> DeniedError:
+    """Return why an answer is a refusal; the key is blamed by the API alone."""
+    if is_foreign(answer):
+        return _unusable(f"the token call was answered with {whose(answer)}", _FOREIGN)
+    hint = "check MASIVO_API_KEY, and auth_url"
+    if answer.body is Body.UNREAD:
+        hint = "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read"
+    return _unusable(f"the token call was answered with {answer.status}", hint)
+
+
+def _without_token(answer: Answer) -> DeniedError:
+    """Return why a success is none."""
+    if is_foreign(answer):
+        return _unusable(f"the token call's answer holds no token: it is {whose(answer)}", _FOREIGN)
+    hint = f"{_WANTED}; check MASIVO_API_KEY, too" if answer.body is Body.ERRORS else _WANTED
+    return _unusable(f"the token call's answer holds no token: it is {answer.status} with {answer.body}", hint)
+
+
+def _unusable(what: str, hint: str) -> DeniedError:
+    return DeniedError(what, operation="get a token", place="auth_url", hint=hint)
 
 
 def _lifetime(token: str) -> float:

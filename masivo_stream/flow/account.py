@@ -247,9 +247,12 @@ class Account:
         """Count what came of an attempt, and note it."""
         state, why, doubtful = None, "", False
         match decision:
-            case Settle(Accepted(at=at)):
+            case Settle(Accepted(remark, at)):
                 state = ACCEPTED
+                self.remark(remark)
                 self._accept(batch, at)
+            case Settle(Refused(foreign=True)):
+                pass  # not the API's word: it holds for no other process
             case Settle(Refused(status=status)):
                 state, why = REFUSED, str(status)  # which batches hold a culprit still is read from these
             case Settle():
@@ -272,6 +275,11 @@ class Account:
             await self._journal.settle(self.kind, batch.id, state, progress, sync, why=why)
         if state == IN_DOUBT:
             self._doubts.add(batch.id, batch.entries)
+
+    def remark(self, remark: str) -> None:
+        """Count what was odd about an acceptance, if anything was."""
+        if remark:
+            self._tally.remarked(remark)
 
     async def find(self, entries: list[Entry]) -> None:
         """Note that entries are there, by an attempt whose answer was lost."""

@@ -31,6 +31,16 @@ def stand(journal: JournalReader) -> dict[str, KindSummary]:
     return found
 
 
+def warn_of(kinds: Mapping[str, KindSummary]) -> tuple[str, ...]:
+    """Return what should be known of acceptances, in a sentence for each kind and sort."""
+    return tuple(
+        f"{count:,} {'batch' if count == 1 else 'batches'} of {kind} accepted by an answer that is not the documented"
+        f" one ({remark}): masivo-stream verify shows what arrived"
+        for kind, figures in kinds.items()
+        for remark, count in figures.remarks.items()
+    )
+
+
 def conclude(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None, *, closes: bool) -> Summary:
     """Name the outcome: what stopped the run first, else the worst that is left behind."""
     outcome: OutcomeName
@@ -50,4 +60,12 @@ def conclude(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None, 
         hint = "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
     else:
         outcome, code = "complete", ExitCode.COMPLETE
-    return Summary(outcome=outcome, exit_code=int(code), kinds=dict(kinds), closes=closes, message=message, hint=hint)
+    return Summary(
+        outcome=outcome,
+        exit_code=int(code),
+        kinds=dict(kinds),
+        closes=closes,
+        message=message,
+        hint=hint,
+        warnings=warn_of(kinds),
+    )

@@ -115,6 +115,7 @@ class Again:
     async def conclude(self, batch: Batch, decision: Decision) -> None:
         """Note what came of it: only an acceptance settles a doubt."""
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
+            self._account.remark(decision.outcome.remark)
             await self._account.decide(batch.id, self._entries, Fate.ACCEPTED, what="resent", why=self._why)
             return
         await self._account.stay_in_doubt(batch.id, f"sent again: {_word(decision)}")
@@ -122,6 +123,8 @@ class Again:
 
 def _word(decision: Decision) -> str:
     match decision:
+        case Settle(Refused(foreign=True, message=message)):
+            return message
         case Settle(Refused(status=status)):  # without the server's words, which may quote a record
             return f"refused ({status})"
         case Settle(TooLarge()):

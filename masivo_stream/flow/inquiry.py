@@ -12,6 +12,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from masivo_stream.core.path_ids import UNREADABLE_IDS
+from masivo_stream.core.whose import is_foreign
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.census import Census
 from masivo_stream.flow.observer import Observer
@@ -104,7 +105,7 @@ class Inquiry:
                 pause = min(pause * 2, self._visible.longest_probe)
             read = await self._reader.read_customer(customer)
             match read.attempt:
-                case Answer(status=status, html=False) if status == _NOT_FOUND:
+                case Answer(status=status) as answer if status == _NOT_FOUND and not is_foreign(answer):
                     self._in_a_row = 0
                     return Whereabouts.REFUSED if is_odd(customer) else Whereabouts.GONE
                 case Answer(status=status) if status == _OK and read_held(read.body) is not None:

@@ -3,6 +3,10 @@
 Which part is sent next is for `core.isolate` to say. A part is sent like any batch: the journal knows of it before its
 first byte, and of its refusal before a part of it is sent. So the plan of parts needs no note of its own: what a dead
 process was looking for is read from the refused batches it left (`core.suspects`).
+
+A record that a firewall dislikes is found in the same way. But a firewall may as well dislike everything, or whoever
+sends too much for a while; so its word alone makes no dead letter. What it refused is held until something else has got
+through to the API since, then sent alone once more. Nothing of it is noted: a restart begins anew.
 """
 
 from collections.abc import Sequence
@@ -12,7 +16,7 @@ from msgspec import Struct
 from masivo_stream.core.accuse import Accused, accused
 from masivo_stream.core.isolate import FIRST_CREDIT, Isolation
 from masivo_stream.core.refusals import Refusals
-from masivo_stream.core.retry import Halt, Hold, Settle
+from masivo_stream.core.retry import MOST_FOREIGN_ANSWERS, Halt, Hold, Settle
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.burial import Burial
 from masivo_stream.flow.observer import Observer
@@ -45,6 +49,21 @@ class TooLargePart(Struct, frozen=True):
     message: str
 
 
+class Held(Struct):
+    """Culprits by the word of a firewall or proxy, and what each of them was refused in."""
+
+    answered: int = 0
+    """How many requests had got through to the API when the last of them was."""
+    by: str = ""
+    """Who has refused them."""
+    culprits: list[tuple[Entry, str]] = []
+
+    def take(self) -> list[Entry]:
+        """Return all of them, to be given back."""
+        taken, self.culprits = [entry for entry, _ in self.culprits], []
+        return taken
+
+
 class Isolator:
     """Isolates the culprits of one kind; calls may run side by side."""
 
@@ -56,6 +75,8 @@ class Isolator:
         self._refusals, self._observer = refusals, observer
         self._credit = FIRST_CREDIT
         """Requests that culprits found so far have left over, in items."""
+        self._alone = 0
+        """Times in a row that a firewall refused all there was to send."""
 
     def put_off(self, batch: Batch, refused: Refused, *, of: str = "") -> Suspected:
         """Return a refused batch as what is to be isolated later; the refusal counts now.
@@ -83,12 +104,15 @@ class Isolator:
         words = suspected.refused or Refused(suspected.status, _WORDS_LOST)
         return await self._work(suspected.batch.entries, words, suspected.of)
 
-    async def _work(self, entries: Sequence[Entry], refused: Refused, of: str) -> TooLargePart | Suspected | None:
+    async def _work(
+        self, entries: Sequence[Entry], refused: Refused, of: str, held: Held | None = None
+    ) -> TooLargePart | Suspected | None:
+        held = held or Held()
         credit, self._credit = self._credit, 0  # where an isolation is given up, its credit goes with it
         named = self._named(entries, refused)
         isolation = Isolation(entries, named.entries, surely=named.surely, credit=credit)
         said = dict.fromkeys(map(id, named.entries), refused)
-        await self._bury(isolation, refused, said, of)
+        await self._bury(isolation, refused, said, of, held)
         while not isolation.done:
             part = make_batch(self._account.kind, isolation.part)
             match await self._delivery.deliver(part, self._account):
@@ -96,44 +120,120 @@ class Isolator:
                     self._refusals.accepted()
                     isolation.settle(accepted=True)
                 case Settle(Refused() as refused):
-                    if self._burial.must_wait(part.entries):
+                    if not refused.foreign and self._burial.must_wait(part.entries):
                         put_off = self.put_off(part, refused, of=of)
-                        self._account.give_back(isolation.left)
+                        self._account.give_back([*isolation.left, *held.take()])
                         return put_off
                     named = self._named(part.entries, refused)
                     said.update(dict.fromkeys(map(id, named.entries), refused))
                     isolation.settle(accepted=False, accused=named.entries, surely=named.surely)
-                    await self._bury(isolation, refused, said, of)  # whatever follows, their words are known now
+                    await self._bury(isolation, refused, said, of, held)  # whatever follows, their words are known now
                     self._count(refused, part)
                 case Settle(TooLarge(message)):
-                    self._account.give_back(isolation.left)
+                    self._account.give_back([*isolation.left, *held.take()])
                     return TooLargePart(part, message)
                 case Hold():
-                    self._account.give_back(isolation.left)
+                    self._account.give_back([*isolation.left, *held.take()])
                     return None
                 case Halt() as halt:
                     raise halt_error(halt, f"batch {part.id} of {part.kind}")
-            await self._bury(isolation, refused, said, of)
+            await self._bury(isolation, refused, said, of, held)
         self._credit += isolation.credit
-        self._account.give_back(isolation.rest)
+        return await self._confirm(held, isolation.rest)
+
+    async def _confirm(self, held: Held, rest: list[Entry]) -> TooLargePart | Suspected | None:
+        """Find out whether a firewall lets others pass, among them the untested `rest`; then judge those held."""
+        if held.culprits and self._refusals.answered == held.answered:  # nothing got through since
+            if rest:
+                return await self._pass(make_batch(self._account.kind, rest), held)
+            if not self._refusals.ever:
+                self._try_later(held)
+                return None
+        self._account.give_back(rest)
+        return await self._judge(held)
+
+    async def _judge(self, held: Held) -> TooLargePart | Suspected | None:
+        """Send each of those held alone: by now something else got through."""
+        while held.culprits:
+            entry, of = held.culprits.pop(0)
+            part = make_batch(self._account.kind, [entry])
+            match await self._delivery.deliver(part, self._account):
+                case Settle(Accepted()):
+                    self._refusals.accepted()
+                case Settle(Refused() as refused):
+                    if not refused.foreign and self._burial.must_wait(part.entries):
+                        self._account.give_back(held.take())
+                        return self.put_off(part, refused, of=of)
+                    await self._make_letter(entry, refused, of)
+                    self._count(refused, part)
+                case Settle(TooLarge(message)):
+                    self._account.give_back(held.take())
+                    return TooLargePart(part, message)
+                case Hold():
+                    self._account.give_back(held.take())
+                case Halt() as halt:
+                    raise halt_error(halt, f"batch {part.id} of {part.kind}")
+        return None
+
+    def _try_later(self, held: Held) -> None:
+        """Give back who was held: with others on the wire, or in the packer, it may come to something else.
+
+        Raises:
+            DeniedError: it came to the same some times.
+        """
+        self._alone += 1
+        self._account.give_back(held.take())
+        if self._alone >= MOST_FOREIGN_ANSWERS:
+            raise halt_error(self._refusals.blocked(held.by), f"{self._account.kind}")
+
+    async def _pass(self, batch: Batch, held: Held) -> TooLargePart | Suspected | None:
+        """Send the untested rest of a batch, by which is seen whether anything gets through."""
+        match await self._delivery.deliver(batch, self._account):
+            case Settle(Accepted()):
+                self._refusals.accepted()
+                return await self._confirm(held, [])
+            case Settle(Refused() as refused):
+                if not refused.foreign and self._burial.must_wait(batch.entries):
+                    self._account.give_back(held.take())
+                    return self.put_off(batch, refused)
+                self._count(refused, batch)
+                return await self._work(batch.entries, refused, batch.id, held)
+            case Settle(TooLarge(message)):
+                self._account.give_back(held.take())
+                return TooLargePart(batch, message)
+            case Hold():
+                pass
+            case Halt() as halt:
+                raise halt_error(halt, f"batch {batch.id} of {batch.kind}")
+        self._account.give_back(held.take())
         return None
 
     def _named(self, entries: Sequence[Entry], refused: Refused) -> Accused:
-        return accused(refused.details, body_groups(self._account.kind, entries))
+        groups = body_groups(self._account.kind, entries)
+        named = accused(refused.details, groups)
+        return named if named.entries else accused(refused.complaint, groups)
 
     def _count(self, refused: Refused, batch: Batch) -> None:
         customers = frozenset(entry.customer for entry in batch.entries)
-        halt = self._refusals.refused(refused.status, refused.complaint, customers)
+        by = refused.message if refused.foreign else ""
+        halt = self._refusals.refused(refused.status, refused.complaint, customers, by)
         if halt is not None:
             raise halt_error(halt, f"batch {batch.id} of {batch.kind}")
 
-    async def _bury(self, isolation: Isolation, last: Refused, said: dict[int, Refused], of: str) -> None:
+    async def _bury(self, isolation: Isolation, last: Refused, said: dict[int, Refused], of: str, held: Held) -> None:
         """Make dead letters of those proven bad since the last time, with what was `said` when they were named."""
         for culprit in isolation.take_culprits():
             refused = said.get(id(culprit), last)
-            letter = reject_entry(culprit, Reason.REFUSED, refused.message, status=refused.status, batch=of)
-            if await self._burial.bury(letter, culprit):
-                file, line = culprit.record
-                self._observer.notify(
-                    RecordIsolated(kind=self._account.kind, batch=of, file=file, line=line, status=refused.status)
-                )
+            if refused.foreign:
+                held.answered, held.by = self._refusals.answered, refused.message
+                held.culprits.append((culprit, of))
+            else:
+                await self._make_letter(culprit, refused, of)
+
+    async def _make_letter(self, culprit: Entry, refused: Refused, of: str) -> None:
+        letter = reject_entry(culprit, Reason.REFUSED, refused.message, status=refused.status, batch=of)
+        if await self._burial.bury(letter, culprit):
+            file, line = culprit.record
+            self._observer.notify(
+                RecordIsolated(kind=self._account.kind, batch=of, file=file, line=line, status=refused.status)
+            )

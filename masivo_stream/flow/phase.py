@@ -227,7 +227,7 @@ class Phase:
             case Settle(TooLarge(message)):
                 return await self._make_smaller(batch, message)
             case Settle(Refused() as refused):
-                if self._burial.must_wait(batch.entries):
+                if not refused.foreign and self._burial.must_wait(batch.entries):
                     return self._isolator.put_off(batch, refused)
                 return await self._take_apart(self._isolator.isolate(batch, refused))
             case Halt() as halt:

@@ -1,15 +1,18 @@
 """Read back, and keep to what the API answers.
 
-What is answered about an id that needs escaping may be the word of a gateway that takes no such path: it ends nothing.
+What something else has answered in its place, or what cannot be read, is no answer here: it shows nothing, and it does
+not show that something is missing. What is answered about an id that needs escaping may be the word of a gateway that
+takes no such path: it ends nothing.
 """
 
 from masivo_stream.core.classify import classify
 from masivo_stream.core.path_ids import is_plain
 from masivo_stream.core.retry import FIRST_THROTTLE_WAIT
+from masivo_stream.core.whose import is_foreign
 from masivo_stream.edges.api import Reply
 from masivo_stream.flow.gate import Gate
 from masivo_stream.flow.sender import ApiSender
-from masivo_stream.model.attempt import Answer
+from masivo_stream.model.attempt import Answer, Body, Cause, Failure
 from masivo_stream.model.errors import DeniedError
 from masivo_stream.model.outcome import Stop, Throttled
 
@@ -40,16 +43,24 @@ class PacedReader:
         return self._heed(customer, await self._sender.read_transactions(customer, year))
 
     def _heed(self, customer: str, reply: Reply) -> Reply:
-        if isinstance(reply.attempt, Answer) and reply.attempt.status != _NOT_FOUND:
-            match classify(reply.attempt):
+        answer = reply.attempt
+        if not isinstance(answer, Answer):
+            return reply
+        if answer.status != _NOT_FOUND:
+            match classify(answer):
                 case Throttled(after):
                     self._gate.hold(after or FIRST_THROTTLE_WAIT)
-                case Stop(why=why) if is_plain(customer):
+                case Stop(why=why, hint=hint) if is_plain(customer):
                     raise DeniedError(
-                        f"customers cannot be read back: {why}",
-                        operation="read a customer back",
-                        hint="check the API key's permissions",
+                        f"customers cannot be read back: {why}", operation="read a customer back", hint=hint
                     )
                 case _:
                     pass
-        return reply
+        return reply if _is_legible(answer) else Reply(Failure(cause=Cause.FOREIGN, sent=True))
+
+
+def _is_legible(answer: Answer) -> bool:
+    """Return whether an answer may be taken at its word: that a customer is there, or not, only the API says."""
+    if 200 <= answer.status < 300:
+        return answer.body is Body.OBJECT
+    return answer.status != _NOT_FOUND or not (is_foreign(answer) or answer.body is Body.UNREAD)

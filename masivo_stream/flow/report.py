@@ -13,7 +13,7 @@ from masivo_stream.core.printable import named
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import JournalHistory, JournalReader
 from masivo_stream.edges.statedir import StateDir
-from masivo_stream.flow.conclude import conclude
+from masivo_stream.flow.conclude import conclude, warn_of
 from masivo_stream.flow.examples import find_examples
 from masivo_stream.flow.look_back import look_back
 from masivo_stream.model.errors import MasivoStreamError
@@ -46,6 +46,7 @@ def explain(journal: JournalHistory, state: StateDir, summary: Summary) -> Summa
         examples=find_examples(journal, state, summary.kinds),
         next_steps=next_steps(summary, journal.facts().invocation, str(state.path)),
         report="",
+        warnings=tuple(dict.fromkeys((*summary.warnings, *warn_of(summary.kinds)))),
         **name_account(journal),
     )
 

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 from masivo_stream.core.classify import classify
 from masivo_stream.core.explain import is_rfc3339
 from masivo_stream.core.tally import Fate
+from masivo_stream.core.whose import FOREIGN_HINT, is_foreign, whose
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.journal import JournalHistory, JournalReader, open_journal
@@ -32,7 +33,7 @@ from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, Standing, l
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.flow.status import conclude_again
 from masivo_stream.flow.strangers import has_strangers
-from masivo_stream.model.attempt import Answer, Attempt, Failure
+from masivo_stream.model.attempt import Answer, Attempt, Body, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, DeniedError, MasivoStreamError, OutageError
 from masivo_stream.model.outcome import (
@@ -292,25 +293,38 @@ def _judge(attempt: Attempt) -> _Failed | None:
         case Failure(cause=cause):
             message = f"{cause.value}; nothing was sent"
             return _Failed(OutageError(message, operation=_OPERATION, hint="start again later"))
-        case Answer(status=status):
-            return _judge_answer(status, classify(attempt))
+        case Answer():
+            return _judge_answer(_says(attempt), _outcome(attempt), foreign=is_foreign(attempt))
         case _:
             assert_never(attempt)
 
 
-def _judge_answer(status: int, outcome: Outcome) -> _Failed | None:
+def _outcome(answer: Answer) -> Outcome:
+    """Return what an answer comes to: any success of the API's will do (`contract.REVERT_PATH`)."""
+    if 200 <= answer.status < 300:
+        return InDoubt("") if is_foreign(answer) or answer.body is Body.ERRORS else Accepted()
+    return classify(answer)
+
+
+def _says(answer: Answer) -> str:
+    if is_foreign(answer):
+        return whose(answer)
+    return f"the API answers {answer.status}{f' with {answer.body}' if answer.body is Body.ERRORS else ''}"
+
+
+def _judge_answer(told: str, outcome: Outcome, *, foreign: bool) -> _Failed | None:
     match outcome:
         case Accepted():
             return None
         case InDoubt() | Stop(in_doubt=True):
-            message = f"the API answers {status}; the revert may have happened"
+            message = f"{told}; the revert may have happened"
             return _Failed(OutageError(message, operation=_OPERATION, hint=_LOOK_FIRST), in_doubt=True)
         case Throttled() | Unreachable():
-            message = f"the API answers {status}; nothing was taken back"
+            message = f"{told}; nothing was taken back"
             return _Failed(OutageError(message, operation=_OPERATION, hint="try later"))
         case Refused() | TooLarge() | Unauthorized() | Stop():
-            message = f"the API answers {status}; nothing was taken back"
-            hint = "check the period, the key's permissions and base_url"
+            message = f"{told}; nothing was taken back"
+            hint = FOREIGN_HINT if foreign else "check the period, the key's permissions and base_url"
             return _Failed(DeniedError(message, operation=_OPERATION, hint=hint))
         case _:
             assert_never(outcome)

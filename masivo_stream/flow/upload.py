@@ -12,7 +12,6 @@ import anyio
 from masivo_stream.core.classify import classify
 from masivo_stream.core.pace import Correction
 from masivo_stream.core.retry import (
-    NO_FRESH_TOKEN,
     Again,
     Decision,
     Halt,
@@ -23,6 +22,7 @@ from masivo_stream.core.retry import (
     RetryPolicy,
     Settle,
     decide,
+    no_fresh_token,
 )
 from masivo_stream.core.tally import Tally
 from masivo_stream.edges.clock import Clock
@@ -34,7 +34,16 @@ from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import BugError, DeniedError, ExitCode, MasivoStreamError, OutageError
 from masivo_stream.model.notices import BatchDeparted, BatchSent, BatchWaits, QuotaCorrected
-from masivo_stream.model.outcome import Accepted, Outcome, Refused, Throttled, Unauthorized
+from masivo_stream.model.outcome import (
+    Accepted,
+    InDoubt,
+    Outcome,
+    Refused,
+    Stop,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+)
 
 
 class Sender(Protocol):
@@ -126,8 +135,12 @@ class Delivery:
                 outcome = classify(await self._fly(batch, token, departure))
                 seconds = self._clock.now() - began
                 decision = self._decide(outcome, history)
-                if isinstance(decision, Refresh) and not self._sender.renew(token):
-                    decision = NO_FRESH_TOKEN
+                if (
+                    isinstance(outcome, Unauthorized)
+                    and isinstance(decision, Refresh)
+                    and not self._sender.renew(token)
+                ):
+                    decision = no_fresh_token(outcome)
             # The next one may leave while this one's outcome is noted: the journal notes both at once, if it can.
             await keeper.conclude(batch, decision)
             self._take_notice(batch, outcome, seconds)
@@ -189,10 +202,25 @@ class Delivery:
                 size=len(batch.body),
                 outcome=_word(outcome),
                 seconds=seconds,
-                remark=outcome.remark if isinstance(outcome, Accepted) else getattr(outcome, "why", ""),
+                remark=_remark(outcome),
                 in_flight=self._brake.in_flight,
             )
         )
+
+
+def _remark(outcome: Outcome) -> str:
+    """Return what may be told of an outcome: never the API's own words about a batch, which may quote a record."""
+    match outcome:
+        case Accepted(remark=remark):
+            return remark
+        case Refused(foreign=True, message=message):
+            return message
+        case Throttled(by=by) | Unauthorized(by=by):
+            return by
+        case InDoubt(why=why) | Unreachable(why=why) | Stop(why=why):
+            return why
+        case _:
+            return ""
 
 
 def _word(outcome: Outcome) -> str:

@@ -20,15 +20,32 @@ class Cause(enum.StrEnum):
     TIMEOUT = "no answer in time"
     PROTOCOL = "answer is not HTTP"
     TOKEN = "the token call had no usable answer"  # noqa: S105 - a sentence, not a token
+    FOREIGN = "the answer is not the API's, or cannot be read"
     CUT_SHORT = "given up while in flight"
+
+
+class Body(enum.StrEnum):
+    """What an answer's body is, by its bytes rather than by its `Content-Type`; the values are words for a sentence."""
+
+    EMPTY = "no body"
+    OBJECT = "a JSON object"
+    ERRORS = "a JSON object that reports errors"
+    JSON = "JSON that is not an object"
+    PAGE = "a web page"
+    TEXT = "text that is not JSON"
+    UNREAD = "a body that cannot be read"
+    """Cut, too long, or packed in a way that we do not unpack."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
     """The status line and headers of an answer arrived; its body perhaps not."""
 
     status: int
-    html: bool = False
-    """The content type says HTML, which this API never sends."""
+    body: Body = Body.EMPTY
+    server: str = ""
+    """The `Server` header, printable and capped."""
+    trace: str = ""
+    """The header by which whoever answered finds the request again, such as `CF-Ray: 8f…`; printable and capped."""
     complete: bool = True
     """Whether the body was read to its end (or to our cap)."""
     error: str = ""

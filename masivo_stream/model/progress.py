@@ -45,6 +45,8 @@ class Figures(Struct, frozen=True, kw_only=True):
     """Settled items by fate."""
     reasons: dict[str, int] = {}
     skip_reasons: dict[str, int] = {}
+    remarks: dict[str, int] = {}
+    """Batches by what was odd about their acceptance."""
     parted: list[tuple[str, int, int, tuple[int, ...]]] = []
     """Records in parts: file, line, items without a fate, and how many parts have which fate."""
     requests: int = 0

@@ -41,7 +41,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.DUPLICATE_ID: "keep one record for this customer",
     Reason.DUPLICATE_EMAIL: "emails are unique per account: correct one of the two customers",
     Reason.TRUNCATED_INPUT: "the compressed file ends in the middle: copy it again",
-    Reason.REFUSED: "see the server's words in the message; mend the record",
+    Reason.REFUSED: "see the words in the message; mend the record, or have the firewall named there let it pass",
     Reason.CUSTOMER_NOT_MIGRATED: "mend the customer's dead letter, then retry",
     Reason.TAKEN_BACK: "taken back by a revert, and to be sent again: start `migrate` again",
     Reason.DISCARDED: "given up by `resolve --discard`: mend it to have `retry` send it",

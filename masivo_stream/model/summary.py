@@ -36,6 +36,8 @@ class KindSummary(Struct, frozen=True, kw_only=True):
     reasons: dict[str, int] = {}
     """Dead letters by reason."""
     skip_reasons: dict[str, int] = {}
+    remarks: dict[str, int] = {}
+    """Accepted batches by what was odd about the answer, such as another status than the contract names."""
 
     @property
     def closes(self) -> bool:
@@ -63,7 +65,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     report: str = ""
     """Where the page with all of this lies; empty where none was written."""
     warnings: tuple[str, ...] = ()
-    """What went wrong beside the run and changes nothing of it."""
+    """What changes nothing of the outcome, and should be known: what went wrong beside the run, odd acceptances."""
     target: str = ""
     """Where it goes: scheme, host and port of the API; empty where nothing was sent yet."""
     account: str = ""

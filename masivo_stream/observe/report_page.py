@@ -68,7 +68,7 @@ def _charts(report: Report) -> list[Chart]:
 
 
 def _total(kinds: dict[str, KindSummary]) -> dict[str, float]:
-    numbers = [name for name in KindSummary.__struct_fields__ if not name.endswith("reasons")]
+    numbers = [name for name in KindSummary.__struct_fields__ if not name.endswith(("reasons", "remarks"))]
     return {name: sum(getattr(figures, name) for figures in kinds.values()) for name in numbers}
 
 

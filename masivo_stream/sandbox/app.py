@@ -20,6 +20,7 @@ from masivo_stream.sandbox import wire
 from masivo_stream.sandbox.answers import JSON, Answer, answer, refusal
 from masivo_stream.sandbox.chaos import Course
 from masivo_stream.sandbox.clock import Clock, SystemClock
+from masivo_stream.sandbox.contents import fill
 from masivo_stream.sandbox.faults import Target
 from masivo_stream.sandbox.openapi import document
 from masivo_stream.sandbox.options import SandboxOptions, is_loopback
@@ -56,16 +57,21 @@ def build_app(options: SandboxOptions, clock: Clock | None = None) -> web.Applic
     app = web.Application(middlewares=[_in_json, _this_machine_only], client_max_size=options.max_body_bytes + 1)
     app[SERVICE] = Service(options, clock or SystemClock())
     for call in _CALLS:
-        app.router.add_route(call.method, BASE_PATH + call.path, _exchange(call))
+        app.router.add_route(call.method, BASE_PATH + _any_id(call.path), _exchange(call))
     app.router.add_route("GET", contract.AUTHORIZE_PATH, _exchange(_AUTHORIZE))
     app.router.add_route("GET", "/openapi.json", _openapi)
     app.router.add_route("GET", "/__sandbox/openapi.json", _openapi)
     app.router.add_route("GET", "/__sandbox/health", _health)
     app.router.add_route("GET", "/__sandbox/ledger", _ledger)
     app.router.add_route("GET", "/__sandbox/requests", _requests)
-    app.router.add_route("POST", "/__sandbox/customers/{id}/transactions", _native_transaction)
+    app.router.add_route("POST", _any_id("/__sandbox/customers/{id}/transactions"), _native_transaction)
     app.on_cleanup.append(_close)
     return app
+
+
+def _any_id(path: str) -> str:
+    """Let an id be any text in a segment: what aiohttp matches by itself has no braces."""
+    return path.replace("{id}", "{id:[^/]+}")
 
 
 async def _close(app: web.Application) -> None:
@@ -111,14 +117,29 @@ def _exchange(call: Call) -> Handler:
             course, given = _NO_COURSE, door.turned_away
         else:
             course = service.chaos.course(call.target)
-            given = await _perform(call, service, request, course)
+            given = await _on_the_way(request, course) or await _perform(call, service, request, course)
         given = msgspec.structs.replace(given, headers={**given.headers, **door.headers})
         _note(service, call, request, wire.outcome(given, course.ending), arrived)
         if course.delay:
             await service.clock.sleep(course.delay)
-        return await wire.send(request, given, course.ending, service.clock)
+        return await wire.send(request, given, course, service.clock)
 
     return handle
+
+
+async def _on_the_way(request: web.Request, course: Course) -> Answer | None:
+    """Return what a gateway or firewall answers in the API's place, None where it lets the request pass."""
+    if course.no_slash is not None and "%2f" in request.raw_path.lower():
+        return fill(course.no_slash.body, 404, "there is no such path")
+    if course.firewalls:
+        try:
+            seen = request.raw_path.encode() + await _bytes(request)
+        except web.HTTPException as error:
+            return refusal(error.status, error.reason)
+        for firewall in course.firewalls:
+            if firewall.text.encode() in seen:
+                return wire.told(firewall.page)
+    return None
 
 
 def _note(service: Service, call: Call, request: web.Request, outcome: str, arrived: float) -> None:

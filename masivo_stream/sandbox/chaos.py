@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
+from masivo_stream.sandbox.contents import Packing
 from masivo_stream.sandbox.faults import (
     BadToken,
     Behaviour,
@@ -18,16 +19,21 @@ from masivo_stream.sandbox.faults import (
     Drip,
     Empty,
     Fault,
+    Firewall,
     Garbage,
     Hang,
     Html,
     Late,
     LateDuplicate,
     Lose,
+    Multistatus,
+    NoSlash,
+    Pack,
     Partial,
     Place,
     Redirect,
     Reset,
+    Shape,
     Spoil,
     Status,
     Target,
@@ -56,6 +62,13 @@ class Course(Struct, frozen=True, kw_only=True):
     spoilt: int = 0
     """Of how many customers' entries amounts are off by one."""
     vague: bool = False
+    shape: Shape | None = None
+    """How a refusal is written."""
+    refused: int | None = None
+    """Of how many customers' entries a 207 says that they are refused; None for no 207."""
+    packings: tuple[Packing, ...] = ()
+    no_slash: NoSlash | None = None
+    firewalls: tuple[Firewall, ...] = ()
     partial: bool = False
     late_duplicate: bool = False
     bad_token: bool = False
@@ -98,6 +111,11 @@ class Chaos:
             lost=sum(hit.entries for hit in hits if isinstance(hit, Lose)),
             spoilt=sum(hit.entries for hit in hits if isinstance(hit, Spoil)),
             vague=any(isinstance(hit, Vague) for hit in hits),
+            shape=next((hit for hit in hits if isinstance(hit, Shape)), None),
+            refused=next((hit.entries for hit in hits if isinstance(hit, Multistatus)), None),
+            packings=tuple(hit.packing for hit in hits if isinstance(hit, Pack)),
+            firewalls=tuple(hit for hit in hits if isinstance(hit, Firewall)),
+            no_slash=next((hit for hit in hits if isinstance(hit, NoSlash)), None),
             partial=any(isinstance(hit, Partial) for hit in hits),
             late_duplicate=any(isinstance(hit, LateDuplicate) for hit in hits),
             bad_token=any(isinstance(hit, BadToken) for hit in hits),

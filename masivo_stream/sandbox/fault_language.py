@@ -3,16 +3,25 @@
     SPEC    = NAME ["=" VALUE] { "," OPTION "=" VALUE }
 
     status=CODE          answers CODE               [applied=yes|no] [retry_after=TEXT]
+                         [body=CONTENT] [type=TEXT] [server=TEXT] [ray=TEXT]: see below
     throttle             answers 429                [retry_after=TEXT, default abc; or a date, -1, 1e9]
     reset                cuts the connection        when=before|after|mid|status (default after)
     hang[=SECONDS]       says nothing for so long, then cuts; 3600 by default   [applied=yes|no]
     delay=SECONDS        is late                    [jitter=SECONDS] [where=arrival|answer]
     drip[=SECONDS]       spreads the answer's bytes over so long; 30 by default
     garbage              answers something that is not HTTP         [applied=yes|no]
-    html                 answers 200 with a page, as a portal does  [applied=yes|no]
+    html[=CODE]          answers CODE (200) with a page, as a portal or a firewall does
+                         [applied=yes|no] [type=TEXT] [server=TEXT] [ray=TEXT]
     redirect=CODE        answers CODE               to=ORIGIN       [applied=yes|no]
     empty                answers with the right status and no body
     vague                refuses without saying what or where
+    shape=CONTENT        refuses in another shape   by=path|index|id|none: how the culprit is named (default path)
+    multistatus[=N]      answers 207: the first N customers of the request are refused, the others take effect
+    compress=PACKING     compresses the answer's body: gzip, deflate, bare (deflate without its mark), zstd, twice,
+                         br (not unpacked by the client), false (not packed at all), cut, bomb
+    firewall=TEXT        answers a page to requests that hold TEXT, in path or body: none of them reaches the API
+                         [code=CODE, default 403] [body=CONTENT, default page] [type=TEXT] [server=TEXT] [ray=TEXT]
+    no-slash             answers 404 to a path that holds %2F, as gateways do       [body=CONTENT, default page]
     partial              answers 422, although the first half took effect
     late=SECONDS         takes effect so much later than usual
     lose[=N]             accepts, but the first N customers of the request never take effect; 1 by default
@@ -20,11 +29,15 @@
     late-duplicate       accepts a customer's transactions again while the first are still in the queue
     badtoken             answers the token call without a token
 
+CONTENT is what the body is: refusal (as the API writes it), empty, object, error, errors, results, details, members,
+message, detail, problem (RFC 9457), nested, list, null, bom (a refusal behind a byte order mark), text, page. `type` is
+the Content-Type (`type=` for none), `server` and `ray` are the headers Server and CF-Ray.
+
 Every fault takes `on=TARGET` (customers, events, transactions, auth, read, revert, migrate, all; default
-migrate, for badtoken auth), `rate=0..1` (chance per matching request), `times=N` (at most N hits) and `at=K` (only
-the K-th matching request, from 1). `applied` says whether the request took effect before its answer went wrong; no
-unless told. Requests refused with 401 or 429 by the rules do not count as matching, except for `delay` on arrival
-and `reset,when=before`, which strike before anybody looked. A value cannot hold a comma.
+migrate, for badtoken auth, for no-slash read), `rate=0..1` (chance per matching request), `times=N` (at most N hits)
+and `at=K` (only the K-th matching request, from 1). `applied` says whether the request took effect before its answer
+went wrong; no unless told. Requests refused with 401 or 429 by the rules do not count as matching, except for `delay`
+on arrival and `reset,when=before`, which strike before anybody looked. A value cannot hold a comma.
 """
 
 import difflib
@@ -33,6 +46,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from masivo_stream.sandbox.contents import By, Content, Packing
 from masivo_stream.sandbox.faults import (
     MIGRATE,
     BadToken,
@@ -42,16 +56,21 @@ from masivo_stream.sandbox.faults import (
     Drip,
     Empty,
     Fault,
+    Firewall,
     Garbage,
     Hang,
     Html,
     Late,
     LateDuplicate,
     Lose,
+    Multistatus,
+    NoSlash,
+    Pack,
     Partial,
     Place,
     Redirect,
     Reset,
+    Shape,
     Spoil,
     Status,
     Target,
@@ -61,12 +80,15 @@ from masivo_stream.sandbox.faults import (
 _HANG_SECONDS = 3600.0  # longer than any client waits
 _DRIP_SECONDS = 30.0
 _ABSURD_RETRY_AFTER = "abc"
+_FORBIDDEN = 403
 
 _TARGETS: dict[str, frozenset[Target]] = {
     **{target.value: frozenset({target}) for target in Target},
     "migrate": MIGRATE,
     "all": frozenset(Target),
 }
+
+_CONTENTS = {content.value: content for content in Content}
 
 T = TypeVar("T")
 
@@ -93,9 +115,10 @@ def parse_fault(spec: str) -> Fault:
         raise ValueError(f'"{name}" is no fault{_nearest(name, _FAULTS)}; there are {", ".join(_FAULTS)}')
     options = _Options(name, value.strip() if equals else None, rest)
     behaviour = _FAULTS[name](options)
+    usual = {BadToken: "auth", NoSlash: "read"}.get(type(behaviour), "migrate")
     fault = Fault(
         behaviour=behaviour,
-        on=options.choice("on", _TARGETS, "auth" if isinstance(behaviour, BadToken) else "migrate"),
+        on=options.choice("on", _TARGETS, usual),
         rate=options.number("rate", 1.0, most=1.0),
         times=options.count("times"),
         at=options.count("at"),
@@ -121,10 +144,13 @@ class _Options:
         self._asked.append(option)
         return self._given.pop(option, None)
 
-    def required(self, option: str, example: str) -> str:
+    def required(self, option: str, example: str, *, keep: bool = False) -> str:
+        """Return what was given; `keep` it to be read once more."""
         text = self.maybe(option)
         if not text:
             raise ValueError(f"fault {self._name} needs {option}={example}")
+        if keep:
+            self._given[option] = text
         return text
 
     def number(self, option: str, default: float | None, *, most: float = math.inf) -> float:
@@ -152,7 +178,10 @@ class _Options:
     def applied(self) -> bool:
         return self.choice("applied", {"yes": True, "no": False}, "no")
 
-    def code(self) -> int:
+    def code(self, default: int | None = None) -> int:
+        if default is not None and self._name not in self._given:
+            self._asked.append(self._name)
+            return default
         text = self.required(self._name, "CODE")
         if not re.fullmatch(r"[2-5][0-9]{2}", text, re.ASCII):
             raise ValueError(f"fault {self._name}: an HTTP status from 200 to 599, such as {self._name}=503")
@@ -170,7 +199,51 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _status(options: _Options) -> Behaviour:
-    return Status(code=options.code(), applied=options.applied(), retry_after=options.maybe("retry_after"))
+    return Status(
+        code=options.code(),
+        applied=options.applied(),
+        retry_after=options.maybe("retry_after"),
+        body=options.choice("body", _CONTENTS, Content.REFUSAL),
+        type=options.maybe("type"),
+        server=options.maybe("server") or "",
+        ray=options.maybe("ray") or "",
+    )
+
+
+def _html(options: _Options) -> Behaviour:
+    return Html(
+        code=options.code(200),
+        applied=options.applied(),
+        type=options.maybe("type"),
+        server=options.maybe("server") or "",
+        ray=options.maybe("ray") or "",
+    )
+
+
+def _firewall(options: _Options) -> Behaviour:
+    return Firewall(
+        text=options.required("firewall", "TEXT"),
+        page=Status(
+            code=options.count("code") or _FORBIDDEN,
+            body=options.choice("body", _CONTENTS, Content.PAGE),
+            type=options.maybe("type"),
+            server=options.maybe("server") or "",
+            ray=options.maybe("ray") or "",
+        ),
+    )
+
+
+def _shape(options: _Options) -> Behaviour:
+    options.required("shape", "CONTENT", keep=True)
+    return Shape(
+        content=options.choice("shape", _CONTENTS, Content.REFUSAL),
+        by=options.choice("by", {by.value: by for by in By}, By.PATH),
+    )
+
+
+def _compress(options: _Options) -> Behaviour:
+    options.required("compress", "PACKING", keep=True)
+    return Pack(packing=options.choice("compress", {packing.value: packing for packing in Packing}, Packing.GZIP))
 
 
 def _throttle(options: _Options) -> Behaviour:
@@ -210,10 +283,15 @@ _FAULTS: dict[str, Callable[[_Options], Behaviour]] = {
     "delay": _delay,
     "drip": lambda options: Drip(seconds=options.number("drip", _DRIP_SECONDS)),
     "garbage": lambda options: Garbage(applied=options.applied()),
-    "html": lambda options: Html(applied=options.applied()),
+    "html": _html,
     "redirect": _redirect,
     "empty": lambda _: Empty(),
     "vague": lambda _: Vague(),
+    "shape": _shape,
+    "multistatus": lambda options: Multistatus(entries=options.count("multistatus") or 1),
+    "compress": _compress,
+    "firewall": _firewall,
+    "no-slash": lambda options: NoSlash(body=options.choice("body", _CONTENTS, Content.PAGE)),
     "partial": lambda _: Partial(),
     "late": lambda options: Late(seconds=options.number("late", None)),
     "lose": lambda options: Lose(entries=options.count("lose") or 1),

@@ -9,6 +9,7 @@ import enum
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
+from masivo_stream.sandbox.contents import By, Content, Packing
 
 
 class Target(enum.StrEnum):
@@ -43,11 +44,18 @@ class Place(enum.StrEnum):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """Answer `code`; `retry_after` is the header's text, None for no header."""
+    """Answer `code`; `retry_after` is the header's text, None for no header.
+
+    `type`: the body's type, None for the right one, empty for none. `server` and `ray`: who pretends to answer.
+    """
 
     code: int
     applied: bool = False
     retry_after: str | None = None
+    body: Content = Content.REFUSAL
+    type: str | None = None
+    server: str = ""
+    ray: str = ""
 
 
 class Reset(Struct, frozen=True, kw_only=True):
@@ -84,9 +92,13 @@ class Garbage(Struct, frozen=True, kw_only=True):
 
 
 class Html(Struct, frozen=True, kw_only=True):
-    """Answer 200 with a page."""
+    """Answer `code` with a page."""
 
     applied: bool = False
+    code: int = 200
+    type: str | None = None
+    server: str = ""
+    ray: str = ""
 
 
 class Redirect(Struct, frozen=True, kw_only=True):
@@ -103,6 +115,38 @@ class Empty(Struct, frozen=True):
 
 class Vague(Struct, frozen=True):
     """Refuse without a reason."""
+
+
+class Shape(Struct, frozen=True, kw_only=True):
+    """Refuse in another shape, and name the culprit as told."""
+
+    content: Content
+    by: By = By.PATH
+
+
+class Multistatus(Struct, frozen=True, kw_only=True):
+    """Answer 207: the first `entries` customers are refused, the others take effect."""
+
+    entries: int
+
+
+class Pack(Struct, frozen=True, kw_only=True):
+    """Compress the answer's body, whatever it is."""
+
+    packing: Packing
+
+
+class Firewall(Struct, frozen=True, kw_only=True):
+    """Answer `page` to a request that holds `text`, in path or body: nothing of it reaches the API."""
+
+    text: str
+    page: Status
+
+
+class NoSlash(Struct, frozen=True, kw_only=True):
+    """Answer 404 to a path that holds `%2F`, as gateways do."""
+
+    body: Content = Content.PAGE
 
 
 class Partial(Struct, frozen=True):
@@ -146,6 +190,11 @@ Behaviour = (
     | Redirect
     | Empty
     | Vague
+    | Shape
+    | Multistatus
+    | Pack
+    | NoSlash
+    | Firewall
     | Partial
     | Late
     | Lose

@@ -23,6 +23,7 @@ from masivo_stream.sandbox.admission import admit
 from masivo_stream.sandbox.answers import Answer, EnqueuedAnswer, RevertedAnswer, TokenAnswer, answer, refusal
 from masivo_stream.sandbox.chaos import Chaos, Course
 from masivo_stream.sandbox.clock import Clock
+from masivo_stream.sandbox.contents import fill, find_culprit, results_of
 from masivo_stream.sandbox.door import Door
 from masivo_stream.sandbox.entries import Batch, Refusal
 from masivo_stream.sandbox.faults import Target
@@ -104,15 +105,17 @@ class Service:
         """Judge a body and take it in."""
         verdict = await self._judge(kind, body)
         if isinstance(verdict, Refusal):
-            return _refused(verdict, course)
+            return _refused(verdict, course, body)
         now = self.clock.wall()
         against = admit(verdict, Moment(self.store, now), look_into_queue=not course.late_duplicate)
         if against is not None:
-            return _refused(against, course)
-        applied = without_first(spoil_first(verdict, course.spoilt), course.lost)
+            return _refused(against, course, body)
+        applied = without_first(spoil_first(verdict, course.spoilt), course.lost + (course.refused or 0))
         self.store.enqueue(
             first_half(applied) if course.partial else applied, now + self.options.visible_after + course.late
         )
+        if course.refused is not None:
+            return results_of(body, course.refused)
         return refusal(422, VAGUE) if course.partial else answer(201, EnqueuedAnswer())
 
     async def _judge(self, kind: Kind, body: bytes) -> Batch | Refusal:
@@ -182,8 +185,11 @@ class Service:
         )
 
 
-def _refused(verdict: Refusal, course: Course) -> Answer:
-    return refusal(422, VAGUE if course.vague else verdict.details)
+def _refused(verdict: Refusal, course: Course, body: bytes) -> Answer:
+    words = VAGUE if course.vague else verdict.details
+    if course.shape is None:
+        return refusal(422, words)
+    return fill(course.shape.content, 422, words, where=find_culprit(words, body), by=course.shape.by)
 
 
 def _period(body: bytes) -> tuple[float, float] | Refusal:

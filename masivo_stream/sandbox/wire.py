@@ -4,25 +4,29 @@ import socket
 import struct
 from collections.abc import Iterator
 
+import msgspec
 from aiohttp import web
 
 from masivo_stream.model.contract import RETRY_AFTER_HEADER
 from masivo_stream.sandbox.answers import Answer, refusal
-from masivo_stream.sandbox.chaos import Ending
+from masivo_stream.sandbox.chaos import Course, Ending
 from masivo_stream.sandbox.clock import Clock
+from masivo_stream.sandbox.contents import Content, fill, pack
 from masivo_stream.sandbox.faults import Cut, Drip, Empty, Garbage, Hang, Html, Redirect, Reset, Status
 
 _DRIPS = 50
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST
+_NOTHING = Answer(status=200)
 _NO_HTTP = b"\x15\x03\x01\x00\x02\x02\x50\r\n\r\n"  # a TLS alert, as a confused proxy sends
-_PORTAL = b"<!doctype html><title>Sign in</title><p>Please sign in to use this network.</p>"
 
 
 def plain(answer: Answer) -> web.Response:
     """Return the answer as it is meant."""
-    return web.Response(
-        status=answer.status, body=answer.body, content_type=answer.content_type, headers=answer.headers
-    )
+    headers = {"Content-Type": answer.content_type} if answer.content_type else {}
+    found = web.Response(status=answer.status, body=answer.body, headers={**headers, **answer.headers})
+    if not answer.content_type:
+        found.headers.popall("Content-Type", None)
+    return found
 
 
 def cut(request: web.Request) -> web.Response:
@@ -48,22 +52,41 @@ def outcome(answer: Answer, ending: Ending | None) -> str:
 def spoil(answer: Answer, ending: Ending | None, target: str) -> Answer:
     """Return what is answered in place of `answer`; `target` is the request's path and query."""
     match ending:
-        case Status(code=code, retry_after=None):
-            return refusal(code, "the sandbox was told to", answer.headers)
-        case Status(code=code, retry_after=str(text)):
-            return refusal(code, "the sandbox was told to", {**answer.headers, RETRY_AFTER_HEADER: text})
+        case Status():
+            return told(ending, answer)
         case Redirect(code=code, to=origin):
             return refusal(code, "elsewhere", {"Location": origin + target})
-        case Html():
-            return Answer(status=200, body=_PORTAL, content_type="text/html")
+        case Html(code=code):
+            return _signed(fill(Content.PAGE, code, ""), ending)
         case Empty():
             return Answer(status=answer.status, headers=answer.headers)
         case _:
             return answer
 
 
-async def send(request: web.Request, answer: Answer, ending: Ending | None, clock: Clock) -> web.Response:
-    """Answer the request, through a network as `ending` has it."""
+def told(ending: Status, answer: Answer = _NOTHING) -> Answer:
+    """Return what a fault says in place of `answer`."""
+    words = "the sandbox was told to"
+    refused = ending.body is Content.REFUSAL
+    given = refusal(ending.code, words) if refused else fill(ending.body, ending.code, words)
+    wait = {} if ending.retry_after is None else {RETRY_AFTER_HEADER: ending.retry_after}
+    return _signed(msgspec.structs.replace(given, headers={**answer.headers, **wait}), ending)
+
+
+def _signed(answer: Answer, ending: Status | Html) -> Answer:
+    """Return an answer by whom the fault says."""
+    names = {name: text for name, text in (("Server", ending.server), ("CF-Ray", ending.ray)) if text}
+    kind = answer.content_type if ending.type is None else ending.type
+    return msgspec.structs.replace(answer, content_type=kind, headers={**answer.headers, **names})
+
+
+async def send(request: web.Request, answer: Answer, course: Course, clock: Clock) -> web.Response:
+    """Answer the request, through a network as `course` has it."""
+    ending = course.ending
+    for packing in course.packings:
+        answer = pack(spoil(answer, ending, request.path_qs), packing)
+        if isinstance(ending, Status | Html | Redirect | Empty):
+            ending = None
     match ending:
         case Reset(when=Cut.MID):
             return _say(request, _bytes_of(answer)[: -(len(answer.body) // 2 + 1)])

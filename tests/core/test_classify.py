@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from masivo_stream.core.classify import classify
-from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.attempt import Answer, Body, Cause, Failure
 from masivo_stream.model.outcome import (
     Accepted,
     InDoubt,
@@ -23,14 +25,27 @@ def verdict(outcome: Outcome) -> str:
     match outcome:
         case Stop(exit_code=code, in_doubt=in_doubt):
             return f"{name} {code.name}{' in doubt' if in_doubt else ''}"
-        case InDoubt(foreign=True):
+        case InDoubt(foreign=True) | Refused(foreign=True):
             return f"{name} foreign"
+        case InDoubt(unclear=True):
+            return f"{name} unclear"
         case _:
             return name
 
 
-def expected(status: int) -> str:
-    """Give the verdict of a status code by the fault matrix, written down as ranges with their exceptions."""
+FOREIGN = {Body.PAGE, Body.TEXT}
+
+
+def expected(status: int, body: Body = Body.EMPTY) -> str:
+    """Give the verdict by the fault matrix, written down as ranges with their exceptions."""
+    if 200 <= status < 300 and status != 201:
+        if body in FOREIGN:
+            return "InDoubt foreign"
+        return "Accepted" if status in {200, 202, 204} and body in {Body.EMPTY, Body.OBJECT} else "InDoubt unclear"
+    if body in FOREIGN and status in {400, 403, 406, 409, 418, 422, 451}:
+        return "Refused foreign"
+    if body in FOREIGN and status in {411, 431}:
+        return "Stop DENIED"
     by_code = {
         401: "Unauthorized",
         408: "InDoubt",
@@ -46,6 +61,8 @@ def expected(status: int) -> str:
         return "Refused"
     if status == 501:
         return "Stop DENIED"
+    if status in {521, 523, 525, 526}:
+        return "Unreachable"
     return by_code.get(status, ("InDoubt", "Accepted", "Stop DENIED", "Stop DENIED", "InDoubt")[status // 100 - 1])
 
 
@@ -56,12 +73,54 @@ def verdicts(**rest: object) -> dict[int, str]:
     return {status: verdict(classify(Answer(status=status, **rest))) for status in ALL}
 
 
-def test_every_status_has_its_verdict():
-    """Total over all status codes, whatever the rest of the answer says, save that a web page is no acceptance."""
-    table = {status: expected(status) for status in ALL}
-    assert verdicts() == table
-    assert verdicts(complete=False, error="e", details="d", retry_after="7", date=DATE) == table
-    assert verdicts(html=True) == table | dict.fromkeys(range(200, 300), "InDoubt foreign")
+@pytest.mark.parametrize("body", Body)
+def test_every_status_has_its_verdict(body):
+    """Total over all status codes and kinds of body, whatever the rest of the answer says."""
+    table = {status: expected(status, body) for status in ALL}
+    assert verdicts(body=body) == table
+    rest = {"complete": False, "error": "e", "details": "d", "retry_after": "7", "date": DATE}
+    assert verdicts(body=body, server="nginx", trace="CF-Ray: 1", **rest) == table
+
+
+NAMED = {"server": "cloudflare", "trace": "CF-Ray: 8f1-MAD"}
+WHO = "(Server: cloudflare, CF-Ray: 8f1-MAD), not from the API"
+
+
+@pytest.mark.parametrize("body", sorted(FOREIGN))
+@pytest.mark.parametrize("status", [status for status in ALL if status >= 400 and status != 407])
+def test_a_foreign_answer_is_called_foreign(status, body):
+    """Its status and who has answered are named; neither key nor record nor its own text is."""
+    told = str(classify(Answer(status=status, body=body, error="Ana", details="Ana", **NAMED)))
+    assert f"{status} from a firewall or proxy {WHO}" in told
+    assert "key" not in told.lower()
+    assert "Ana" not in told
+    assert "MASIVO" not in told
+
+
+@given(st.sampled_from(ALL), st.sampled_from(Body), st.booleans())
+def test_only_what_the_contract_names_is_plainly_accepted(status, body, complete):
+    """201 whatever its body; what is near to it is accepted with a remark, everything else is not."""
+    outcome = classify(Answer(status=status, body=body, complete=complete))
+    if isinstance(outcome, Accepted):
+        assert status in {200, 201, 202, 204}
+        assert outcome.remark or (status == 201 and complete)
+    else:
+        assert status != 201
+
+
+def test_the_key_is_blamed_by_the_api_alone():
+    """By a 403 in the API's form, or without a body."""
+    blaming = {
+        (status, body)
+        for status in ALL
+        for body in Body
+        if isinstance(outcome := classify(Answer(status=status, body=body)), Stop) and "API key" in outcome.hint
+    }
+    api = {Body.EMPTY, Body.OBJECT, Body.ERRORS, Body.JSON}
+    assert blaming == {(403, body) for body in api | {Body.UNREAD}}
+    unread = classify(Answer(status=403, body=Body.UNREAD))
+    assert "firewall" in unread.why
+    assert "proxy" in unread.hint
 
 
 @pytest.mark.parametrize("cause", Cause)
@@ -72,6 +131,7 @@ def test_every_failure_has_its_verdict(cause):
     assert verdict(classify(Failure(cause=cause, sent=True))) == ("Stop DENIED" if person else "InDoubt")
 
 
+INSTEAD = " instead of 201, with"
 MATRIX = [
     ("connection refused", Failure(cause=Cause.REFUSED, sent=False), Unreachable("connection refused")),
     ("reset before the body", Failure(cause=Cause.RESET, sent=False), Unreachable("connection lost")),
@@ -81,7 +141,47 @@ MATRIX = [
     ("given up in flight", Failure(cause=Cause.CUT_SHORT, sent=True), InDoubt("given up while in flight")),
     ("201", Answer(status=201, date=DATE), Accepted("", DATE)),
     ("201, its body cut", Answer(status=201, complete=False, date=DATE), Accepted("the answer's body was cut", DATE)),
-    ("another 2xx", Answer(status=204), Accepted("status 204 instead of 201", None)),
+    ("201 with a page", Answer(status=201, body=Body.PAGE), Accepted("status 201 with a web page")),
+    ("204", Answer(status=204), Accepted("status 204 instead of 201", None)),
+    ("200 with an object", Answer(status=200, body=Body.OBJECT), Accepted("status 200 instead of 201", None)),
+    (
+        "200 with errors",
+        Answer(status=200, body=Body.ERRORS),
+        InDoubt("status 200 instead of 201, with a JSON object that reports errors", unclear=True),
+    ),
+    ("207", Answer(status=207, body=Body.OBJECT), InDoubt(f"status 207{INSTEAD} a JSON object", unclear=True)),
+    ("200, cut", Answer(status=200, body=Body.UNREAD), InDoubt(f"status 200{INSTEAD} {Body.UNREAD}", unclear=True)),
+    (
+        "a login page",
+        Answer(status=200, body=Body.PAGE),
+        InDoubt("200 from a firewall, proxy or login page, not from the API", foreign=True),
+    ),
+    (
+        "a firewall's 403",
+        Answer(status=403, body=Body.PAGE, **NAMED),
+        Refused(403, f"403 from a firewall or proxy {WHO}", foreign=True),
+    ),
+    (
+        "a page of 429",
+        Answer(status=429, body=Body.PAGE),
+        Throttled(None, "429 from a firewall or proxy, not from the API"),
+    ),
+    (
+        "a page of 401",
+        Answer(status=401, body=Body.PAGE),
+        Unauthorized("401 from a firewall or proxy, not from the API"),
+    ),
+    ("a page of 413", Answer(status=413, body=Body.PAGE), TooLarge("413 from a firewall or proxy, not from the API")),
+    (
+        "the origin is down",
+        Answer(status=521, body=Body.PAGE, server="cloudflare"),
+        Unreachable("521 from a firewall or proxy (Server: cloudflare), not from the API"),
+    ),
+    (
+        "the origin was late",
+        Answer(status=524, body=Body.PAGE),
+        InDoubt("524 from a firewall or proxy, not from the API"),
+    ),
     (
         "422",
         Answer(status=422, error="Bad", details="customers[3]"),

@@ -66,3 +66,31 @@ def test_each_uploader_may_be_at_a_culprit_of_its_own():
     refusals = Refusals(1000, uploaders=4)
     halts = [refusals.refused(422, "no", NOBODY) for _ in range(4 * SYSTEMATIC)]
     assert [halt is not None for halt in halts].index(True) == 4 * SYSTEMATIC - 1
+
+
+PAGE = "403 from a firewall or proxy (Server: cloudflare), not from the API"
+
+
+@given(st.booleans())
+def test_a_firewall_that_lets_nothing_pass_stops_the_run(before):
+    """Whether anything was accepted before or not; the sentence says who, and the hint does not speak of the export."""
+    refusals = Refusals(1000, uploaders=1, accepted_before=before)
+    halts = [refusals.refused(403, "", NOBODY, PAGE) for _ in range(SYSTEMATIC)]
+    assert halts[:-1] == [None] * (SYSTEMATIC - 1)
+    assert PAGE in halts[-1].why
+    assert "firewall" in halts[-1].hint
+    assert "export" not in halts[-1].hint
+
+
+@given(st.lists(st.sampled_from(["accepted", "refused", "page"]), max_size=100))
+def test_what_gets_through_to_the_api_is_counted(answers):
+    """Acceptances and the API's own refusals; any of them ends a row of pages."""
+    refusals, row = Refusals(0, uploaders=2), 0
+    for answer in answers:
+        row = row + 1 if answer == "page" else 0
+        if answer == "accepted":
+            refusals.accepted()
+            continue
+        halt = refusals.refused(403, str(row), NOBODY, PAGE if answer == "page" else "")
+        assert (halt is not None and PAGE in halt.why) == (row >= 2 * SYSTEMATIC)
+    assert refusals.answered == sum(answer != "page" for answer in answers)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from masivo_stream.core.retry import (
     MOST_DOUBTS,
     MOST_FOREIGN_ANSWERS,
+    MOST_UNCLEAR_ANSWERS,
     Again,
     Decision,
     Halt,
@@ -32,6 +33,7 @@ from masivo_stream.model.outcome import (
 
 POLICY = RetryPolicy(first_delay=1.0, longest_delay=60.0, outage_limit=3600.0, longest_hold=900.0)
 PAGE = InDoubt("a web page", foreign=True)
+UNCLEAR = InDoubt("status 207 instead of 201, with a JSON object", unclear=True)
 
 chances = st.floats(0, 1, exclude_max=True)
 waits = st.none() | st.floats(0, 1e12)
@@ -222,6 +224,35 @@ def test_web_pages_far_apart_do_not_stop_the_run(answer):
     for _ in range(10):
         assert not isinstance(after(PAGE, health=health), Halt)
         after(answer, health=health)
+
+
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_successes_that_the_contract_does_not_name_stop_the_run(repeatable):
+    """Where a repeat is harmless a few of them are tried, not an hour's worth; otherwise each is in doubt."""
+    health, history = Health(), History()
+    decisions = [after(UNCLEAR, history, health, repeatable=repeatable) for _ in range(MOST_UNCLEAR_ANSWERS)]
+    assert {type(decision) for decision in decisions[:-1]} == {Again if repeatable else Hold}
+    assert (decisions[-1].exit_code, decisions[-1].in_doubt) == (ExitCode.DENIED, True)
+    assert UNCLEAR.why in decisions[-1].why
+
+
+@pytest.mark.parametrize("answer", [Refused(403, "page", foreign=True), Throttled(1.0, "page"), Unauthorized("page")])
+def test_pages_of_other_statuses_do_not_interrupt_the_row(answer):
+    """They are not the API's word either."""
+    health = Health()
+    for _ in range(MOST_FOREIGN_ANSWERS - 1):
+        after(PAGE, health=health)
+        after(answer, health=health)
+    assert isinstance(after(PAGE, health=health), Halt)
+
+
+def test_a_page_of_401_does_not_blame_the_key():
+    """It gets one fresh token, for an API may say so in plain text, and then its sentence stands."""
+    history = History()
+    assert after(Unauthorized("401 from a proxy"), history) == Refresh()
+    halt = after(Unauthorized("401 from a proxy"), history)
+    assert halt.why == "401 from a proxy"
+    assert "key" not in halt.hint
 
 
 def test_no_answer_at_all_does_not_interrupt_the_row():

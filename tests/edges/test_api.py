@@ -1,14 +1,17 @@
 """What one request carries: where key and token go, which bytes leave, over which connection."""
 
 import gzip
+import json
+import zlib
 
 import pytest
+import zstandard
 from edges.raw_server import Peer, answer, answering, serving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.edges.api import MOST_ANSWER_BYTES, MOST_READ_BYTES, MOST_WORDS, Reply
-from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.edges.api import MOST_ANSWER_BYTES, MOST_NAME, MOST_READ_BYTES, MOST_WORDS, Reply
+from masivo_stream.model.attempt import Answer, Body, Cause, Failure
 from masivo_stream.model.contract import Kind
 
 CREATED = answering(answer())
@@ -27,7 +30,7 @@ async def test_a_batch_goes_to_its_kinds_path(connect, kind, path):
     async with serving(CREATED) as server:
         for base in (server.url + "/v1", server.url + "/v1/"):
             client = await connect(base)
-            assert await client.migrate(kind, b"{}", "the-token") == Answer(status=201)
+            assert await client.migrate(kind, b"{}", "the-token") == Answer(status=201, body=Body.OBJECT)
         assert [peer.request_line for peer in server.peers] == [f"POST {path} HTTP/1.1"] * 2
 
 
@@ -37,7 +40,7 @@ async def test_a_body_arrives_byte_for_byte(connect, size):
     body = (bytes(range(256)) * (size // 256 + 1))[:size]
     async with serving(CREATED) as server:
         client = await connect(server.url)
-        assert await client.migrate(Kind.EVENTS, body, "the-token") == Answer(status=201)
+        assert await client.migrate(Kind.EVENTS, body, "the-token") == Answer(status=201, body=Body.OBJECT)
         assert server.only.body == body
         assert server.only.header("content-length") == str(size)
         assert server.only.header("transfer-encoding") is None
@@ -90,7 +93,7 @@ async def test_a_token_answer_comes_with_its_body(connect):
     """The body of a read call is handed on as it came."""
     async with serving(answering(answer("200 OK", b'{"data":"t"}'))) as server:
         client = await connect(server.url)
-        assert await client.authorize("k") == Reply(Answer(status=200), b'{"data":"t"}')
+        assert await client.authorize("k") == Reply(Answer(status=200, body=Body.OBJECT), b'{"data":"t"}')
 
 
 async def test_a_revert_names_its_period(connect):
@@ -98,7 +101,7 @@ async def test_a_revert_names_its_period(connect):
     async with serving(answering(answer("200 OK"))) as server:
         client = await connect(server.url)
         reply = await client.revert("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "the-token")
-    assert reply.attempt == Answer(status=200)
+    assert reply.attempt == Answer(status=200, body=Body.OBJECT)
     assert server.only.request_line == "DELETE /customers/migrate HTTP/1.1"
     assert server.only.body == b'{"start_date":"2025-01-01T00:00:00Z","end_date":"2026-01-01T00:00:00Z"}'
     assert server.only.header("content-type") == "application/json"
@@ -151,7 +154,7 @@ async def test_a_connection_is_used_again_where_nothing_paces_requests(connect):
     async with serving(play) as server:
         client = await connect(server.url, reuse=True)
         for _ in range(3):
-            assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201)
+            assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201, body=Body.OBJECT)
     assert server.only.header("connection") is None
 
 
@@ -200,6 +203,7 @@ async def test_the_answers_headers_are_handed_on(connect):
         attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
     assert attempt == Answer(
         status=429,
+        body=Body.OBJECT,
         retry_after="7",
         limit="1000",
         remaining="0",
@@ -214,17 +218,18 @@ async def test_the_answers_headers_are_handed_on(connect):
         (b'{"error":"Unprocessable","details":"customers[3].email"}', ("Unprocessable", "customers[3].email")),
         (b'{"error":"e","details":"d","status":422,"more":{"x":[1]}}', ("e", "d")),
         (b'{"error":"e"}', ("e", "")),
-        (b'{"error":"e","details":null}', ("e", "null")),
+        (b'{"error":"e","details":null}', ("e", "")),
         (b'{"error":"e","details":[{"path": "x"}]}', ("e", '[{"path":"x"}]')),
         (b'{"error":{"code":7},"details":"d"}', ('{"code":7}', "d")),
-        (b'["error"]', ("", "")),
+        (b'["error"]', ("", '["error"]')),
+        (b'"no such programme"', ("no such programme", "")),
         (b"null", ("", "")),
         (b"not JSON", ("", "")),
         (b'{"error":"e"', ("", "")),
         (b"", ("", "")),
         (b"\xff\xfe", ("", "")),
-        (b'{"error":"\xff"}', ("", "")),
-        (b'{"error":"\\ud800"}', ("", "")),
+        (b'{"error":"\xff"}', ("\ufffd", "")),
+        (b'{"error":"\\ud800"}', ("?", "")),
         (b'{"error":"e","x":' + b"[" * 30_000 + b"]" * 30_000 + b"}", ("", "")),
         (b'{"error":"' + b"e" * 5000 + b'","details":"' + b"d" * 5000 + b'"}', ("e" * MOST_WORDS, "d" * MOST_WORDS)),
         (b'{"error":"' + b"e" * 200_000 + b'"}', ("", "")),
@@ -238,11 +243,11 @@ async def test_the_servers_words_are_kept_as_far_as_they_make_sense(connect, bod
     assert (attempt.status, (attempt.error, attempt.details)) == (422, words)
 
 
-async def test_words_of_a_success_are_not_read(connect):
-    """A 201 is a 201, whatever its body says."""
+async def test_words_of_a_success_are_not_kept(connect):
+    """That its body reports errors is known, and nothing of what it says."""
     async with serving(answering(answer(body=b'{"error":"no","details":"no"}'))) as server:
         client = await connect(server.url)
-        assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201)
+        assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201, body=Body.ERRORS)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -287,16 +292,88 @@ async def test_an_endless_answer_is_left(connect):
 
     async with serving(play) as server:
         client = await connect(server.url)
-        assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201, complete=False)
+        assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(
+            status=201, body=Body.UNREAD, complete=False
+        )
     assert sent < 100 * MOST_ANSWER_BYTES
 
 
-async def test_a_compressed_answer_is_not_unpacked(connect):
-    """Nobody asked for it, and a bomb must not go off: the bytes are handed on as they came."""
-    bomb = gzip.compress(b"0" * 10_000_000)
-    async with serving(answering(answer("200 OK", bomb, Content_Encoding="gzip"))) as server:
+PACKED = [
+    ("gzip", gzip.compress),
+    ("x-gzip", gzip.compress),
+    ("deflate", zlib.compress),
+    ("zstd", zstandard.compress),
+    ("deflate, gzip", lambda body: gzip.compress(zlib.compress(body))),
+    ("identity", bytes),
+]
+
+
+@pytest.mark.parametrize(("coding", "pack"), PACKED, ids=[coding for coding, _ in PACKED])
+async def test_a_compressed_answer_is_unpacked(connect, coding, pack):
+    """Nobody asked for it, and gateways do it all the same: token, read-back and refusal are read as any other."""
+    told = b'{"data":"t"}'
+    async with serving(answering(answer("200 OK", pack(told), Content_Encoding=coding))) as server:
         client = await connect(server.url)
-        assert await client.read_customer("c", "the-token") == Reply(Answer(status=200), bomb)
+        for call in (client.authorize("k"), client.read_customer("c", "the-token")):
+            assert await call == Reply(Answer(status=200, body=Body.OBJECT), told)
+    refusal = b'{"error":"e","details":"customers[3]"}'
+    async with serving(answering(answer("422 No", pack(refusal), Content_Encoding=coding))) as server:
+        client = await connect(server.url)
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
+    assert attempt == Answer(status=422, body=Body.ERRORS, error="e", details="customers[3]")
+
+
+@pytest.mark.parametrize("status", [200, 201, 403, 422])
+async def test_a_bomb_does_not_burst(connect, status):
+    """A body that unpacks to more than its cap is cut there; the status stands."""
+    bomb = gzip.compress(b"0" * 50_000_000)
+    async with serving(answering(answer(f"{status} Bomb", bomb, Content_Encoding="gzip"))) as server:
+        client = await connect(server.url)
+        reply = await client.revert("a", "b", "the-token")
+    assert (reply.attempt, len(reply.body)) == (
+        Answer(status=status, body=Body.UNREAD, complete=False),
+        MOST_ANSWER_BYTES,
+    )
+
+
+@pytest.mark.parametrize("coding", ["br", "compress", "br, gzip"])
+async def test_a_body_that_is_packed_otherwise_is_not_read(connect, coding):
+    """Its bytes are not taken for a page or a text."""
+    async with serving(answering(answer("403 No", b"\x0b\x02\x80", Content_Encoding=coding))) as server:
+        client = await connect(server.url)
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
+    assert attempt == Answer(status=403, body=Body.UNREAD)
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16", "utf-32"])
+async def test_a_byte_order_mark_before_json_is_json(connect, mark):
+    """As servers on Windows write it: what is handed on is plain UTF-8."""
+    told = json.dumps({"data": "ñ"}, ensure_ascii=False)
+    async with serving(answering(answer("200 OK", told.encode(mark)))) as server:
+        client = await connect(server.url)
+        assert await client.authorize("k") == Reply(Answer(status=200, body=Body.OBJECT), told.encode())
+
+
+@pytest.mark.parametrize(
+    ("headers", "server_name", "trace"),
+    [
+        ({}, "", ""),
+        ({"Server": "cloudflare", "CF-Ray": "8f1-MAD"}, "cloudflare", "CF-Ray: 8f1-MAD"),
+        ({"cf-ray": "8f1", "X-Request-Id": "r"}, "", "CF-Ray: 8f1"),
+        ({"X-Request-Id": "r", "X-Amz-Cf-Id": "a"}, "", "X-Amz-Cf-Id: a"),
+        ({"x-request-id": "r"}, "", "X-Request-Id: r"),
+        ({"Server": "x" * 500}, "x" * MOST_NAME, ""),
+        ({"Server": "a\x1b[31mb\x9bc"}, "a\\u001b[31mb\\udc9bc", ""),
+    ],
+)
+async def test_who_has_answered_is_told_by_headers(connect, headers, server_name, trace):
+    """Capped, and harmless on a terminal."""
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    raw = "\r\n".join(["HTTP/1.1 403 Forbidden", "Content-Length: 4", *lines, "", "<p>a"]).encode("latin-1")
+    async with serving(answering(raw)) as server:
+        client = await connect(server.url)
+        attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
+    assert attempt == Answer(status=403, body=Body.PAGE, server=server_name, trace=trace)
 
 
 @pytest.mark.parametrize("variables", [("http_proxy", "no_proxy"), ("HTTP_PROXY", "NO_PROXY"), ("ALL_PROXY", "x")])
@@ -329,6 +406,6 @@ async def test_a_configured_proxy_is_used(connect):
     """A plain request goes to the proxy with its full address."""
     async with serving(CREATED) as server, serving(CREATED) as proxy:
         client = await connect(server.url, proxy=proxy.url)
-        assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201)
+        assert await client.migrate(Kind.CUSTOMERS, b"{}", "the-token") == Answer(status=201, body=Body.OBJECT)
     assert server.peers == []
     assert proxy.only.request_line == f"POST {server.url}/customers/migrate HTTP/1.1"

@@ -7,7 +7,7 @@ import pytest
 from edges.raw_server import Peer, answer, answering, serving
 
 from masivo_stream.core.classify import classify
-from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.attempt import Answer, Body, Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.outcome import Stop, Unreachable
@@ -21,7 +21,7 @@ async def test_a_trusted_certificate_opens_the_way(connect, certify, server_tls)
     certificate = certify(HERE)
     async with serving(answering(answer()), tls=server_tls(certificate)) as server:
         client = await connect(server.url, ca_file=str(certificate))
-        assert await client.migrate(Kind.EVENTS, b"{}", "the-token") == Answer(status=201)
+        assert await client.migrate(Kind.EVENTS, b"{}", "the-token") == Answer(status=201, body=Body.OBJECT)
         assert server.only.body == b"{}"
 
 

@@ -12,7 +12,7 @@ from masivo_stream.core.classify import classify
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.token import SHORTEST_LIFE, Tokens
 from masivo_stream.model import contract
-from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.attempt import Answer, Body, Cause, Failure
 from masivo_stream.model.errors import DeniedError
 from masivo_stream.model.outcome import Unreachable
 
@@ -201,6 +201,37 @@ async def test_an_answer_without_a_token_is_denied(body):
     with pytest.raises(DeniedError, match="holds no token") as caught:
         await tokens(AuthServer((OK, body))).get()
     assert "auth_url" in caught.value.hint
+
+
+SOMEBODY = {"server": "nginx", "trace": "CF-Ray: 8f1"}
+
+
+@pytest.mark.parametrize("status", [200, 201, 302, 400, 401, 403, 404])
+@pytest.mark.parametrize("kind", [Body.PAGE, Body.TEXT])
+async def test_a_page_at_the_token_call_does_not_blame_the_key(status, kind):
+    """It is not the API's: who has answered is named, and where to look."""
+    with pytest.raises(DeniedError, match=f"{status} from a firewall") as caught:
+        await tokens(AuthServer((Answer(status=status, body=kind, **SOMEBODY), b"<html>"))).get()
+    assert "Server: nginx, CF-Ray: 8f1" in str(caught.value)
+    assert "KEY" not in caught.value.hint
+    assert "proxy" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (Body.JSON, b'[{"data":"t"}]'),
+        (Body.ERRORS, b'{"error":"invalid key"}'),
+        (Body.UNREAD, b"\x0b\x02"),
+        (Body.EMPTY, b""),
+        (Body.OBJECT, b'{"data":{"token":"t"}}'),
+    ],
+)
+async def test_an_answer_without_a_token_says_what_it_is(kind, body):
+    """In words about its kind, not its own; an error in it may be about the key."""
+    with pytest.raises(DeniedError, match=f"200 with {kind}") as caught:
+        await tokens(AuthServer((Answer(status=200, body=kind), body))).get()
+    assert ("MASIVO_API_KEY" in caught.value.hint) == (kind is Body.ERRORS)
 
 
 @pytest.mark.parametrize("body", [b"", b'{"data":"ey', b'{"data":"t"}'])

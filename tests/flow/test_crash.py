@@ -28,7 +28,7 @@ from masivo_stream.flow.resolve import Decisions, Work, open_desks
 from masivo_stream.flow.resume import match_sources
 from masivo_stream.flow.run import Run
 from masivo_stream.flow.signals import work_under
-from masivo_stream.model.attempt import Answer
+from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 
 PACED, UPLOADERS = "1/1s", 2
@@ -96,7 +96,7 @@ class World:
             async def read_customer(self, customer):
                 found = ("customers", customer, '""') in world.applied
                 body = {"data": {"customer": {"metrics": {"updated_at": "2999-01-01T00:00:00Z"}}}}
-                return Reply(Answer(status=200 if found else 404), json.dumps(body).encode())
+                return Reply(Answer(status=200 if found else 404, body=Body.OBJECT), json.dumps(body).encode())
 
             async def read_transactions(self, customer, year):
                 return Reply(Answer(status=404))

@@ -10,13 +10,16 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.census import Census
 from masivo_stream.flow.inquiry import Inquiry, Whereabouts
-from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.attempt import Answer, Body, Cause, Failure
 from masivo_stream.model.errors import OutageError
 
 HELD = b'{"data":{"customer":{"id":"c"}}}'
 FOUND, MISSING, BUSY = Reply(Answer(status=200), HELD), Reply(Answer(status=404)), Reply(Answer(status=429))
 BROKEN, LOST = Reply(Answer(status=503)), Reply(Failure(cause=Cause.RESET, sent=True))
-PAGE, NO_PAGE = Reply(Answer(status=200, html=True), b"<html>"), Reply(Answer(status=404, html=True), b"<html>")
+PAGE, NO_PAGE = (
+    Reply(Answer(status=200, body=Body.PAGE), b"<html>"),
+    Reply(Answer(status=404, body=Body.PAGE), b"<html>"),
+)
 
 
 class Account:

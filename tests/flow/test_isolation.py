@@ -8,9 +8,9 @@ from flow.test_crash import World, taking_letters
 from mortal import Life
 
 from masivo_stream.core.refusals import IN_A_ROW, SYSTEMATIC
-from masivo_stream.model.attempt import Answer
+from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import DeniedError
+from masivo_stream.model.errors import DeniedError, ExitCode
 from masivo_stream.model.notices import LimitLearned
 
 
@@ -195,3 +195,102 @@ def test_a_refused_record_that_was_tried_again_is_no_suspect_of_its_old_batch(se
         assert len(world.letters(Kind.EVENTS)) == figures.dead
     assert set(world.applied.values()) == {1}
     assert (figures.accepted, figures.in_doubt) == ((10, 0) if second is REFUSED else (9, 1))
+
+
+PAGE = Answer(status=403, body=Body.PAGE, server="cloudflare", trace="CF-Ray: 8f1")
+WHO = "403 from a firewall or proxy (Server: cloudflare, CF-Ray: 8f1), not from the API"
+
+
+def disliking(bad, page=PAGE):
+    """Answer a page to every request with one of these customers."""
+    return lambda _kind, entries, _body, _number: page if any(entry["id"] in bad for entry in entries) else None
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("bad", [{0}, {999}, {1000}, {0, 1, 2}, {0, 700}, {5, 6, 1400, 1401}])
+@pytest.mark.parametrize("uploaders", [1, 2])
+async def test_a_record_that_a_firewall_dislikes_is_found(kind, bad, uploaders, tmp_path):
+    """Wherever it stands: all others arrive, once, and its letter says whose word it was."""
+    path = write_export(tmp_path / "in", [record(kind, number) for number in range(1500)])
+    bench = Bench(kind, [path], answer=disliking({f"c{number}" for number in bad}), uploaders=uploaders)
+    figures = await bench.run()
+    assert bench.brake.cause is None
+    assert (figures.accepted, figures.dead, figures.closes) == (1500 - len(bad), len(bad), True)
+    assert {letter.line - 1 for letter in bench.memory.letters} == bad
+    assert {(letter.message, letter.status) for letter in bench.memory.letters} == {(WHO, 403)}
+    assert set(bench.api.applied.values()) == {1}
+    assert figures.requests <= figures.requests_lower_bound + 13 * len(bad) + 2
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("records", [1, 2, 3, 1000, 5000])
+async def test_a_firewall_that_lets_nothing_pass_makes_no_dead_letter(kind, records, tmp_path):
+    """It stops the run, soon; nothing is in doubt, and everything can be sent when it does."""
+    path = write_export(tmp_path / "in", [record(kind, number) for number in range(records)])
+    bench = Bench(kind, [path], answer=lambda *_: PAGE)
+    figures = await bench.run()
+    assert isinstance(bench.brake.cause, DeniedError)
+    assert WHO in str(bench.brake.cause)
+    assert "firewall" in bench.brake.cause.hint
+    assert (figures.dead, figures.in_doubt, figures.closes) == (0, 0, True)
+    assert bench.memory.letters == []
+    assert figures.requests <= 2 * 2 * SYSTEMATIC
+
+
+@pytest.mark.parametrize("begins", [1, 2, 5])
+@pytest.mark.parametrize("lasts", [1, 3, 11, 12])
+async def test_a_firewall_that_bans_for_a_while_makes_no_dead_letter(begins, lasts, tmp_path):
+    """As for too many requests: what it refused meanwhile is sent once more before anything is said of it."""
+    path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(6000)])
+
+    def answer(_kind, _entries, _body, number):
+        return PAGE if begins <= number < begins + lasts else None
+
+    bench = Bench(Kind.EVENTS, [path], answer=answer, uploaders=1)
+    figures = await bench.run()
+    assert (bench.brake.cause, figures.accepted, figures.dead) == (None, 6000, 0)
+    assert set(bench.api.applied.values()) == {1}
+
+
+def test_a_firewalls_word_does_not_hold_for_the_next_process(tmp_path):
+    """Whatever it refused alone is no culprit when the same command goes on: then everything arrives."""
+    moods = [PAGE]
+    world = World(tmp_path, lambda *_: moods[0])
+    world.export(Kind.EVENTS, [record(Kind.EVENTS, number) for number in range(40)])
+    first = world.live(Life())
+    assert (first.exit_code, first.kinds["events"].pending, first.closes) == (ExitCode.DENIED, 40, True)
+    moods[0] = None
+    second = world.live(Life())
+    assert (second.outcome, second.kinds["events"].accepted) == ("complete", 40)
+    assert set(world.applied.values()) == {1}
+
+
+async def test_a_firewall_and_the_api_may_dislike_different_records(tmp_path):
+    """Each letter has the words of who refused it."""
+    path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(2000)])
+
+    def answer(kind, entries, body, number):
+        return disliking({"c3", "c4", "c1700"})(kind, entries, body, number) or (
+            REFUSED if any(entry["id"] in {"c5", "c900"} for entry in entries) else None
+        )
+
+    bench = Bench(Kind.EVENTS, [path], answer=answer)
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead) == (1995, 5)
+    told = {letter.line - 1: letter.message == WHO for letter in bench.memory.letters}
+    assert told == {3: True, 4: True, 1700: True, 5: False, 900: False}
+
+
+@pytest.mark.parametrize("shape", [("", '["customers[{0}].x"]'), ("customers[{0}].x is bad", ""), ("customer {1}", "")])
+async def test_a_culprit_may_be_named_in_either_part_of_the_words(shape, tmp_path):
+    """Where a refusal is one sentence, it names its culprit there."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, f"-{number:04}x") for number in range(1000)])
+
+    def answer(_kind, entries, _body, _number):
+        places = [place for place, entry in enumerate(entries) if entry["id"] == "c-0700x"]
+        words = [part.format(*places, "c-0700x") for part in shape] if places else []
+        return Answer(status=422, error=words[0], details=words[1]) if places else None
+
+    bench = Bench(Kind.CUSTOMERS, [path], answer=answer)
+    figures = await bench.run()
+    assert (figures.accepted, figures.dead, figures.requests) == (999, 1, 2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from masivo_stream.core.refusals import SYSTEMATIC
 from masivo_stream.core.retry import MOST_DOUBTS
-from masivo_stream.model.attempt import Answer
+from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, ExitCode, Interrupted, OutageError, StorageError
 from masivo_stream.model.notices import BatchDeparted, LimitLearned, RecordIsolated
@@ -237,7 +237,7 @@ async def test_a_wrong_address_stops_the_run(status, tmp_path):
 async def test_a_portal_stops_the_run(tmp_path):
     """Web pages in place of answers stop the run at the third; they never count as delivered."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(5000)])
-    bench = Bench(Kind.EVENTS, [path], answer=lambda *_: Answer(status=200, html=True), uploaders=1)
+    bench = Bench(Kind.EVENTS, [path], answer=lambda *_: Answer(status=200, body=Body.PAGE), uploaders=1)
     figures = await bench.run()
     assert isinstance(bench.brake.cause, DeniedError)
     assert (figures.accepted, figures.requests, figures.in_doubt) == (0, 3, 3000)
