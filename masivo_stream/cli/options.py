@@ -68,6 +68,8 @@ class Judging:
     "pass or reject fields the API does not know. Default: pass."
     discounted_value: str | None = None
     "Whether an order must have it: required or optional. Default: required."
+    duplicate_purchase: str | None = None
+    "An event whose purchase_id an earlier one of the customer has: auto, reject, warn or allow. Default: auto."
     max_line_bytes: int | None = None
     "Longer lines become dead letters."
     max_body_bytes: int | None = None

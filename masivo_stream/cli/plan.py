@@ -28,7 +28,7 @@ def plan(
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending)
     patterns = (exports or Exports()).patterns()
-    with writing_letters(settings.state.state_dir) as dead_letters:
+    with writing_letters(settings.state.state_dir) as lists:
         found = anyio.run(
             partial(
                 run,
@@ -37,7 +37,8 @@ def plan(
                 customers=patterns["customers"],
                 events=patterns["events"],
                 transactions=patterns["transactions"],
-                dead_letters=dead_letters,
+                dead_letters=lists.letters,
+                skipped=lists.skips,
             )
         )
     return print_json(found, found.summary.exit_code, question=True) if common.json else show_plan(found)

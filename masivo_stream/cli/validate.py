@@ -21,7 +21,7 @@ def validate(*, exports: Exports | None = None, judging: Judging | None = None, 
     common = common or Common()
     settings = settings_from(common, judging)
     patterns = (exports or Exports()).patterns()
-    with writing_letters(settings.state.state_dir) as dead_letters:
+    with writing_letters(settings.state.state_dir) as lists:
         summary = anyio.run(
             partial(
                 run,
@@ -29,7 +29,8 @@ def validate(*, exports: Exports | None = None, judging: Judging | None = None, 
                 customers=patterns["customers"],
                 events=patterns["events"],
                 transactions=patterns["transactions"],
-                dead_letters=dead_letters,
+                dead_letters=lists.letters,
+                skipped=lists.skips,
             )
         )
     return show_summary(summary, json=common.json, question=True)

@@ -13,7 +13,7 @@ not the usual one are its lines asked one by one.
 
 It raises `ValueError` (of which `DecodeError`, `ValidationError` and `UnicodeDecodeError` are kinds) or, on deep
 nesting, `RecursionError`. No byte sequence makes this machine raise, and what it accepts can be taken apart (`slicing`)
-by the packer: all judging is done `_HEADROOM` calls deeper, since nesting and calls share one limit.
+by the packer: all judging is done some calls deeper (`headroom`), since nesting and calls share one limit.
 
 Decisions:
 
@@ -31,14 +31,16 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from masivo_stream.core.explain import Path, Problem, problems, spell
+from masivo_stream.core.headroom import deeper
 from masivo_stream.core.leniency import is_lenient, may_be_lenient, takes_cut
 from masivo_stream.core.plain import decode_plain, is_deleted, reversed_indexes
-from masivo_stream.core.reject import reject_deep, reject_line, reject_repeat
+from masivo_stream.core.purchases import EventMemory, Signer
+from masivo_stream.core.reject import reject_deep, reject_line, reject_repeat, skip_line
 from masivo_stream.core.repeats import Known
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import Found, lay_out, one_by_one
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Run, Skipped, run_of
+from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Run, run_of
 from masivo_stream.model.records import (
     CustomerRecord,
     Event,
@@ -51,7 +53,6 @@ from masivo_stream.model.records import (
 from masivo_stream.model.slicing import slice_record
 
 _BLANK = b" \t\r"
-_HEADROOM = 50
 _MOST_ITEMS_NAMED = 1000
 
 
@@ -62,6 +63,7 @@ class _Facts(Struct, gc=False):
     items: int
     repeats: Reason | None = None
     reversed: tuple[int, ...] = ()
+    deleted: bool = False
 
 
 class Memory(Protocol):
@@ -83,6 +85,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     max_line_bytes: int
     reject_unknown_fields: bool
     discounted_value_optional: bool
+    sign_events: bool = False
 
 
 class Decoder:
@@ -97,23 +100,26 @@ class Decoder:
         reject_unknown_fields: bool = False,
         discounted_value_optional: bool = False,
         memory: Memory | None = None,
+        purchases: EventMemory | None = None,
     ) -> None:
         """Prepare the schema of `kind`; the other arguments are the settings of the same names.
 
-        `memory` knows what came before; without one, the decoder remembers by itself.
+        `memory` knows what came before; without one, the decoder remembers by itself. `purchases` knows events.
         """
         self.rules = Rules(
             kind=kind,
             max_line_bytes=max_line_bytes,
             reject_unknown_fields=reject_unknown_fields,
             discounted_value_optional=discounted_value_optional,
+            sign_events=purchases is not None,
         )
+        self.purchases, self._signer = purchases, Signer()
         self.memory: Memory = memory or Known(capacity=remember_ids)
         self._contract = CONTRACTS[kind]
         self._source = 0
         self._schema = _schema(kind, loose=discounted_value_optional)
         self._decode = msgspec.json.Decoder(self._schema).decode
-        looks: dict[Kind, Callable[[Any], int | _Facts | SkipReason]] = {
+        looks: dict[Kind, Callable[[Any], int | _Facts]] = {
             Kind.CUSTOMERS: self._look_at_customer,
             Kind.EVENTS: self._look_at_events,
             Kind.TRANSACTIONS: self._look_at_transactions,
@@ -143,8 +149,8 @@ class Decoder:
                 else:
                     found.extend(self._judge_run(run_of(piece), file))
 
-        _deeper(work)
-        return found
+        deeper(work)
+        return found if self.purchases is None else self.purchases.mark(found, self._signer.take())
 
     def _judge_run(self, run: Run, file: str) -> Iterator[Found]:
         """Yield what becomes of the lines of a run. The hot loop: a valid line costs little but its decoding."""
@@ -168,6 +174,8 @@ class Decoder:
                     continue
                 else:
                     fate = self._finish(run.line(index), file, count)
+            if self.purchases is not None and isinstance(fate, Entry):
+                self._signer.sign_entry(fate, decode)
             if isinstance(fate, Entry) and fate.indexes is None:
                 customers.append(fate.customer)
                 items.append(fate.items)
@@ -185,11 +193,11 @@ class Decoder:
 
     # What a valid record is to be, one function a kind: its number of items where that is an entry like any other.
 
-    def _look_at_customer(self, record: CustomerRecord) -> int | _Facts | SkipReason:
+    def _look_at_customer(self, record: CustomerRecord) -> int | _Facts:
         if (
             record.deleted_at is not UNSET or record.deleted is not UNSET or record.status is not UNSET
         ) and _says_deleted(record):
-            return SkipReason.DELETED_CUSTOMER
+            return _Facts(record.id, 1, deleted=True)
         repeats = self.memory.repeated(record.id, record.email)
         return 1 if repeats is None else _Facts(record.id, 1, repeats)
 
@@ -198,6 +206,8 @@ class Decoder:
         for event in events:
             if event.reversed_at is not UNSET or event.status is not UNSET:
                 return _Facts(record.id, len(events), reversed=_reversed_events(events))
+        if self.purchases is not None:
+            self._signer.sign(events)
         return len(events)
 
     def _look_at_transactions(self, record: TransactionsRecord) -> int | _Facts:
@@ -227,12 +237,12 @@ class Decoder:
             message = "expected one object a line, found another JSON value"
             return reject_line(line, file, Reason.WRONG_TYPE, message)
         if self._contract.kind is Kind.CUSTOMERS and is_deleted(value):
-            return Skipped(file=file, line=line.number, offset=line.offset, reason=SkipReason.DELETED_CUSTOMER, items=1)
+            return skip_line(line, file, SkipReason.DELETED_CUSTOMER, customer=self._not_sent(value.get("id")))
         reverted = self._reversed_items(value)
         items = value.get(self._contract.item_field) if self._contract.item_field else None
         count = len(items) if isinstance(items, list) else 1
         if reverted and len(reverted) == count:
-            return _skip_reversed(line, file, count)
+            return skip_line(line, file, SkipReason.REVERSED_EVENT, items=count)
         faults = self._faults(value, reverted)
         if faults:
             return self._rejected(line, file, value, faults)
@@ -289,10 +299,10 @@ class Decoder:
         """Name the customer of a faulty record, unless an earlier one of the same id was good: that one counts."""
         return customer if isinstance(customer, str) and customer not in self.memory else None
 
-    def _finish(self, line: Line, file: str, facts: _Facts | SkipReason) -> Judgement:
+    def _finish(self, line: Line, file: str, facts: _Facts) -> Judgement:
         """Say what becomes of a valid record."""
-        if isinstance(facts, SkipReason):
-            return Skipped(file=file, line=line.number, offset=line.offset, reason=facts, items=1)
+        if facts.deleted:
+            return skip_line(line, file, SkipReason.DELETED_CUSTOMER, customer=self._not_sent(facts.customer))
         contract, count, customer = self._contract, facts.items, facts.customer
         if not contract.splittable and count > contract.max_items:
             message = (
@@ -323,7 +333,7 @@ class Decoder:
         gone = set(facts.reversed)
         kept = tuple(index for index in range(facts.items) if index not in gone)
         if not kept:
-            return _skip_reversed(line, file, len(gone))
+            return skip_line(line, file, SkipReason.REVERSED_EVENT, items=len(gone))
         try:
             sliced = slice_record(line.body, self._contract.item_field or "")
         except RecursionError:  # a few calls deeper than the decoder just was
@@ -380,15 +390,3 @@ def _in_record(path: Path, kept: list[int]) -> Path:
             return ("events", kept[index], *rest)
         case _:
             return path
-
-
-def _skip_reversed(line: Line, file: str, items: int) -> Skipped:
-    return Skipped(file=file, line=line.number, offset=line.offset, reason=SkipReason.REVERSED_EVENT, items=items)
-
-
-def _deeper(work: Callable[[], None], calls: int = _HEADROOM) -> None:
-    """Work so many calls deeper than here, so that what passes there is no nearer to the limit than that."""
-    if calls == 0:
-        work()
-    else:
-        _deeper(work, calls - 1)

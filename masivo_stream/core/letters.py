@@ -195,7 +195,10 @@ def judge_retry(decoder: Decoder, line: Line, file: str, source: int) -> Judgeme
     if cut or isinstance(judged, Blank):  # only its beginning is known
         return _as_before(line, file, retry)
     if isinstance(judged, Entry):
-        entry = msgspec.structs.replace(judged, retried=old, length=line.length)
+        same = judged.same
+        if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:  # the setting decides, as before
+            same = judged.indexes or tuple(range(judged.items))
+        entry = msgspec.structs.replace(judged, retried=old, length=line.length, same=same)
         return reject_entry(entry, Reason.CUSTOMER_NOT_MIGRATED, _HELD) if retry.held else entry
     return msgspec.structs.replace(judged, retried=old)
 

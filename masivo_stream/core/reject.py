@@ -1,7 +1,7 @@
-"""Say no to a line, with its place and its bytes."""
+"""Say no to a line, with its place and its bytes; or pass it over."""
 
-from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Line, Rejected
+from masivo_stream.model.reason import Reason, SkipReason
+from masivo_stream.model.record import Line, Rejected, Skipped
 
 
 def reject_line(
@@ -42,3 +42,8 @@ def reject_repeat(line: Line, file: str, reason: Reason, *, items: int, customer
         return reject_line(line, file, reason, "an earlier line has this customer", field="id", item_count=items)
     message = "an earlier customer has this email"
     return reject_line(line, file, reason, message, field="email", item_count=items, customer=customer)
+
+
+def skip_line(line: Line, file: str, reason: SkipReason, *, items: int = 1, customer: str | None = None) -> Skipped:
+    """Skip a line for `reason`; the other arguments are the value's own."""
+    return Skipped(file=file, line=line.number, offset=line.offset, reason=reason, items=items, customer=customer)

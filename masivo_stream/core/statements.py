@@ -1,6 +1,6 @@
 """The journal in SQL: its tables, and what is noted as statements with parameters. Pure; `edges.journal` runs them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -9,7 +9,7 @@ import msgspec
 from masivo_stream.core.spans import write_spans
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.progress import DeadRow, Figures, KnownSource, Progress, Reference, refer
+from masivo_stream.model.progress import DeadRow, Figures, KnownSource, Presence, Progress, Reference, refer
 from masivo_stream.model.record import Place
 
 VERSION = 3
@@ -50,6 +50,7 @@ ALTER TABLE sources ADD COLUMN path TEXT;
 ALTER TABLE progress ADD COLUMN skipped_bytes INTEGER DEFAULT 0;
 ALTER TABLE progress ADD COLUMN skipped_crc INTEGER DEFAULT 0;
 ALTER TABLE batches ADD COLUMN spans BLOB;
+UPDATE dead SET customer = NULL WHERE kind != 'customers';
 CREATE TABLE skipped (customer INTEGER PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE taken_back (kind TEXT PRIMARY KEY, records INTEGER, items INTEGER) WITHOUT ROWID;
 """
@@ -75,17 +76,28 @@ VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = attempts + 1
 """
 _PROGRESS = """
-INSERT INTO progress (kind, frontier, checkpoint, figures, consumed, letters_bytes, letters_crc, read_all, visible)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)
+INSERT INTO progress (kind, frontier, checkpoint, figures, consumed, letters_bytes, letters_crc, read_all, visible,
+  skipped_bytes, skipped_crc)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
 ON CONFLICT (kind) DO UPDATE SET
   frontier = excluded.frontier, checkpoint = excluded.checkpoint, figures = excluded.figures,
   consumed = excluded.consumed, letters_bytes = excluded.letters_bytes, letters_crc = excluded.letters_crc,
-  read_all = excluded.read_all
+  read_all = excluded.read_all, skipped_bytes = excluded.skipped_bytes, skipped_crc = excluded.skipped_crc
 """
 _DEAD = """
 INSERT INTO dead (kind, source, line, indexes, reason, customer, items, whole, judged, digest,
   of_source, of_line, of_items)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+# Many in one statement; `json_each` knows whole numbers of 64 bits (SQLite docs, "The json_each() and json_tree()
+# table-valued functions").
+_GONE = "INSERT OR IGNORE INTO skipped SELECT value FROM json_each(?)"
+_ALIVE = "DELETE FROM skipped WHERE customer IN (SELECT value FROM json_each(?))"
+_UNSURE = "INSERT OR REPLACE INTO meta VALUES ('skipped_unsure', 1)"
+# As a letter that was tried again, this only tells that its line is not to be taken up a second time.
+_SKIPPED = """
+INSERT INTO dead (kind, source, line, reason, items, whole, judged, taken, of_source, of_line)
+VALUES (?, ?, ?, 'skipped', 0, 1, 1, 2, ?, ?)
 """
 # What a restart will not read again needs no places any more, but for the kind's last batch that was accepted. The same
 # goes for letters that were tried again: until then they tell that their line is not to be taken up a second time.
@@ -110,6 +122,7 @@ ON CONFLICT (kind) DO UPDATE SET records = records + excluded.records, items = i
 Statement = tuple[str, Sequence[Any]]
 
 pack = msgspec.msgpack.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 read_references = msgspec.msgpack.Decoder(list[Reference]).decode
 read_place = msgspec.msgpack.Decoder(Place).decode
 read_consumed = msgspec.msgpack.Decoder(list[tuple[int, int, int, int]]).decode
@@ -155,16 +168,34 @@ def progress(kind: Kind, made: Progress) -> list[Statement]:
     checkpoint = made.checkpoint
     passed = (checkpoint.source, checkpoint.line)
     places = (pack(made.frontier), pack(checkpoint), pack(made.figures), pack(made.consumed))
+    letters = (made.letters_bytes, made.letters_crc)
     statements: list[Statement] = [
-        (_PROGRESS, (kind, *places, made.letters_bytes, made.letters_crc, made.read_all)),
+        (_PROGRESS, (kind, *places, *letters, made.read_all, made.skipped_bytes, made.skipped_crc)),
         (_FORGET, (kind, *_DONE_WITH, *passed, kind, ACCEPTED)),
         ("DELETE FROM dead WHERE kind = ? AND taken = 2 AND (source, line) < (?, ?)", (kind, *passed)),
     ]
     statements.extend(("UPDATE dead SET taken = 2, customer = NULL WHERE id = ?", (row,)) for row in made.retried)
     statements.extend((_DEAD, _dead(kind, row)) for row in made.dead)
-    known = "UPDATE dead SET customer = NULL WHERE customer = ? AND kind = ?"
-    statements.extend((known, (customer, kind)) for customer in made.arrived)
+    known = "UPDATE dead SET customer = NULL WHERE customer = ?"
+    statements.extend((known, (customer,)) for customer in made.arrived)
+    statements.extend((_SKIPPED, (kind, *place, *place)) for place in made.presence.held if place >= passed)
+    statements.extend(_presence(made.presence))
     return statements
+
+
+def _presence(made: Presence) -> Iterator[Statement]:
+    """Note who is gone, and who is not: a record to be sent counts, wherever it stands."""
+    if made.gone:
+        yield (_GONE, (_as_json(made.gone),))
+    if made.gone and made.unsure:
+        yield (_UNSURE, ())
+    if made.alive:
+        yield (_ALIVE, (_as_json(made.alive),))
+
+
+def find_alive(customers: Sequence[int]) -> list[Statement]:
+    """Note which of those that are gone are not, after all records were looked at."""
+    return [(_ALIVE, (_as_json(customers),)), ("DELETE FROM meta WHERE name = 'skipped_unsure'", ())]
 
 
 def begin_retry(kind: Kind, source: KnownSource | None, rows: Iterable[int]) -> list[Statement]:
@@ -221,6 +252,10 @@ def read_dead(row: Sequence[Any]) -> DeadRow:
         of=(of[0], of[1], read_indexes(of[2])),
         row=number,
     )
+
+
+def _as_json(numbers: Sequence[int]) -> str:
+    return _encode(list(numbers)).decode()
 
 
 def read_indexes(blob: bytes | None) -> tuple[int, ...] | None:

@@ -10,7 +10,7 @@ which takes back how it was counted and counts it anew). So a record in parts is
 
 import enum
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -20,6 +20,9 @@ from masivo_stream.model.entries import EntryRun, Found, Packable, count_lines
 from masivo_stream.model.progress import Figures
 from masivo_stream.model.record import Blank, Entry, Judgement, Rejected, Retried, Skipped
 from masivo_stream.model.summary import KindSummary
+
+MOST_REPEATED = 2
+"""Places of events whose purchase came before that are told."""
 
 
 class Fate(enum.IntEnum):
@@ -56,6 +59,7 @@ class Tally:
         self._reasons = Counter(figures.reasons)
         self._skip_reasons = Counter(figures.skip_reasons)
         self._remarks = Counter(figures.remarks)
+        self._alike, self._alike_at = figures.alike, list(figures.alike_at)
         self._parted = {(file, line): _Parted(left, list(parts)) for file, line, left, parts in figures.parted}
         self._rejected, self._items_rejected = figures.rejected, figures.items_rejected
         self._sendable_items, self._sendable_records = figures.sendable_items, figures.sendable_records
@@ -79,6 +83,8 @@ class Tally:
             reasons=dict(+self._reasons),
             skip_reasons=dict(self._skip_reasons),
             remarks=dict(self._remarks),
+            alike=self._alike,
+            alike_at=tuple(self._alike_at),
             parted=[(*key, parted.open_items, tuple(parted.parts)) for key, parted in self._parted.items()],
             requests=self._requests,
             throttled=self._throttled,
@@ -114,6 +120,11 @@ class Tally:
                 self._skip_reasons[skip_reason] += 1
             case Blank():
                 self._blank += 1
+
+    def repeated(self, places: Sequence[tuple[str, int]]) -> None:
+        """Count events that are sent although their purchase came before: file and line of each."""
+        self._alike += len(places)
+        self._alike_at.extend(places[: MOST_REPEATED - len(self._alike_at)])
 
     def rejudged(self, old: Retried, judgement: Judgement) -> None:
         """Count a dead letter that is tried again: no more as `old` says, but as it is judged now."""
@@ -246,6 +257,16 @@ class Tally:
     def dead(self) -> int:
         """Records that are dead letters."""
         return self._records[Fate.DEAD]
+
+    @property
+    def skipped(self) -> int:
+        """Records that were skipped."""
+        return self._skipped
+
+    @property
+    def sendable(self) -> int:
+        """Records that were to be sent."""
+        return self._sendable_records
 
     def sent(self, size: int) -> None:
         """Count a request that departed."""

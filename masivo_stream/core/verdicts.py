@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.decode import Decoder, Memory, Rules
-from masivo_stream.core.reject import reject_line, reject_repeat
+from masivo_stream.core.purchases import Signs
+from masivo_stream.core.reject import reject_line, reject_repeat, skip_line
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, Found, lay_out
 from masivo_stream.model.reason import Reason, SkipReason
@@ -43,6 +44,7 @@ class _Rejection(Struct, frozen=True, gc=False, array_like=True, tag=True):
 class _Skip(Struct, frozen=True, gc=False, array_like=True, tag=True):
     reason: SkipReason
     items: int
+    customer: str | None
 
 
 class _Blank(Struct, frozen=True, gc=False, array_like=True, tag=True):
@@ -60,9 +62,11 @@ class _Verdicts(Struct, frozen=True, gc=False, array_like=True):
     items: list[int]
     emails: list[str]
     """Of customers; empty for the other kinds."""
+    signs: Signs
+    """Of the events of all entries, the odd ones among them, in order; empty where nobody asks which came before."""
 
 
-_NONE = _Verdicts({}, [], [], [])
+_NONE = _Verdicts({}, [], [], [], Signs())
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Verdicts).decode
 
@@ -83,12 +87,24 @@ class _Emails:
         return False
 
 
+class _Unmarked:
+    """Takes the place of the events that came before: knows nothing, and notes the signs it is asked about."""
+
+    def __init__(self) -> None:
+        self.noted = Signs()
+
+    def mark(self, found: list[Found], signs: Signs) -> list[Found]:
+        """Note the signs of what was found."""
+        self.noted = signs
+        return found
+
+
 class Deputy:
     """Answers questions about lines of one kind."""
 
     def __init__(self, rules: Rules) -> None:
         """Judge by `rules`."""
-        self._emails = _Emails()
+        self._emails, self._events = _Emails(), _Unmarked()
         self._decoder = Decoder(
             rules.kind,
             max_line_bytes=rules.max_line_bytes,
@@ -96,14 +112,16 @@ class Deputy:
             reject_unknown_fields=rules.reject_unknown_fields,
             discounted_value_optional=rules.discounted_value_optional,
             memory=self._emails,
+            purchases=self._events if rules.sign_events else None,
         )
 
     def answer(self, question: bytes) -> bytes:
         """Return the verdicts on the lines `ask` has put into a question."""
         self._emails.noted = []
-        verdicts = _Verdicts({}, [], [], self._emails.noted)
         bodies = question.split(b"\n")
-        for found in self._decoder.judge_all([Run(0, bodies, [0] * len(bodies), question)], ""):
+        judged = self._decoder.judge_all([Run(0, bodies, [0] * len(bodies), question)], "")
+        verdicts = _Verdicts({}, [], [], self._emails.noted, self._events.noted)
+        for found in judged:
             if isinstance(found, EntryRun):
                 verdicts.customers.extend(found.customers)
                 verdicts.items.extend(found.items)
@@ -124,7 +142,7 @@ def _shorten(judgement: Judgement) -> _Odd:
             fault = judgement
             return _Rejection(fault.reason, fault.field, fault.message, fault.items, fault.item_count, fault.customer)
         case Skipped():
-            return _Skip(judgement.reason, judgement.items)
+            return _Skip(judgement.reason, judgement.items, judgement.customer)
         case Blank():
             return _Blank()
 
@@ -150,7 +168,8 @@ class Reader:
 
     def read(self, answer: bytes | None, pieces: Iterable[Run | Line], file: str, source: int) -> list[Found]:
         """Return what becomes of the lines of `file`, the input numbered `source`; `answer` is to what `ask` gave."""
-        dealing = _Dealing(_NONE if answer is None else _decode(answer), self._known, file, source)
+        verdicts = _NONE if answer is None else _decode(answer)
+        dealing = _Dealing(verdicts, self._known, file, source)
         found: list[Found] = []
         for piece in pieces:
             if isinstance(piece, Run):
@@ -159,7 +178,8 @@ class Reader:
                 found.extend(dealing.deal(run_of(piece)))
             else:
                 found.append(self._decoder.judge(piece, file, source))
-        return found
+        purchases = self._decoder.purchases
+        return found if purchases is None else purchases.mark(found, verdicts.signs)
 
 
 class _Dealing:
@@ -226,8 +246,6 @@ class _Dealing:
                     source=self._source,
                 )
             case _Rejection():
-                customer = odd.customer  # of a record that is not sent, unless an earlier one was good
-                sent = customer is not None and self._known is not None and customer in self._known
                 return reject_line(
                     line,
                     self._file,
@@ -236,11 +254,15 @@ class _Dealing:
                     field=odd.field,
                     items=odd.items,
                     item_count=odd.item_count,
-                    customer=None if sent else customer,
+                    customer=self._not_sent(odd.customer),
                 )
             case _Skip():
-                return Skipped(
-                    file=self._file, line=line.number, offset=line.offset, reason=odd.reason, items=odd.items
-                )
+                customer = self._not_sent(odd.customer)
+                return skip_line(line, self._file, odd.reason, items=odd.items, customer=customer)
             case _Blank():
                 return Blank(line.number)
+
+    def _not_sent(self, customer: str | None) -> str | None:
+        """Name the customer of a record that is not sent, unless an earlier one of the same id was good."""
+        sent = customer is not None and self._known is not None and customer in self._known
+        return None if sent else customer

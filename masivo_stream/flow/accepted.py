@@ -16,6 +16,7 @@ import msgspec
 
 from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED, JournalReader
 from masivo_stream.flow.judge import Source, judge_sources, make_decoder
+from masivo_stream.flow.missing import Missing
 from masivo_stream.flow.resume import begin_at, known_inputs, known_sources
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import Found, one_by_one
@@ -37,6 +38,8 @@ class Fates:
         self._read = {number: size for number, (size, _, _) in journal.consumed(kind).items()}
         self._accepted = journal.placed(kind, ACCEPTED)
         self._elsewhere = journal.placed(kind, *_ELSEWHERE)
+        gone = () if kind is Kind.CUSTOMERS else journal.gone_customers()
+        self._skipped = Missing(gone=gone, salt=journal.salt())
         self._copied: defaultdict[tuple[int, int], list[tuple[int, tuple[int, ...] | None]]] = defaultdict(list)
         """By source and line of a record: which copies of a retry hold which of its items."""
         self._copied_whole: defaultdict[tuple[int, int], array[int]] = defaultdict(lambda: array("q"))
@@ -58,6 +61,8 @@ class Fates:
     def accepted_part(self, entry: Entry) -> Entry | None:
         """Return what of an entry was accepted, None if nothing was."""
         if entry.offset >= self._read.get(entry.source, 0):  # not read yet, or as a source of its own
+            return None
+        if entry.customer in self._skipped:
             return None
         place = (entry.source, entry.line)
         dead = self._journal.dead_items(self._kind, *place)
@@ -137,7 +142,7 @@ class Accepted:
 
     async def _judge(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[Found], None]:
         """Judge each source for itself, and no record for an earlier one: which repeats are dead, the journal says."""
-        forgetful = msgspec.structs.replace(self._settings.validation, remember_ids=1)
+        forgetful = msgspec.structs.replace(self._settings.validation, remember_ids=1, duplicate_purchase="allow")
         settings = msgspec.structs.replace(self._settings, validation=forgetful)
         for source in sources:
             judged = judge_sources(

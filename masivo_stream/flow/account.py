@@ -13,6 +13,7 @@ from functools import partial
 from itertools import islice
 
 from masivo_stream.core.draw import Draw
+from masivo_stream.core.left_out import LeftOut
 from masivo_stream.core.pack import Packer
 from masivo_stream.core.path_ids import is_plain
 from masivo_stream.core.retry import Again, Decision, Halt, Hold, Settle
@@ -20,15 +21,16 @@ from masivo_stream.core.statements import ACCEPTED, DISCARDED, IN_DOUBT, REFUSED
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.core.unsettled import Unsettled
 from masivo_stream.edges.clock import Clock
-from masivo_stream.flow.books import DeadLetters, Doubts, Journal
+from masivo_stream.flow.books import DeadLetters, Doubts, Journal, Skips, Unlisted
 from masivo_stream.flow.compare import can_be_told
 from masivo_stream.flow.dead_row import make_dead_row
 from masivo_stream.flow.judge import Judged
 from masivo_stream.flow.missing import Missing, hash_customer
+from masivo_stream.flow.presence import PresenceNotes
 from masivo_stream.flow.unanswered import Unanswered
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.entries import EntryRun, Found, Packable, one_by_one, opened
+from masivo_stream.model.entries import EntryRun, Found, Packable, one_by_one
 from masivo_stream.model.outcome import Accepted, Refused
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
@@ -58,12 +60,23 @@ class Account:
         clock: Clock,
         remember_accepted: int,
         sample: Draw[Entry] | None = None,
+        skips: Skips | None = None,
+        left_out: LeftOut | None = None,
+        remember_ids: int = 0,
+        awaited: bool = False,
     ) -> None:
-        """Go on from `resume`; hold back what belongs to `missing` customers."""
+        """Go on from `resume`; hold back what belongs to `missing` customers.
+
+        `skips` lists what is skipped. `remember_ids`: so many customers the decoder remembers. `awaited`: something is
+        held back for customers.
+        """
         self.kind = kind
         self._missing, self._salt, self._journal = missing, salt, journal
         self._packer, self._tally = packer, tally
         self._dead_letters, self._doubts, self._clock = dead_letters, doubts, clock
+        self._skips = skips or Unlisted(resume.skipped_bytes, resume.skipped_crc)
+        self._left_out, self._awaited = left_out or LeftOut(), awaited
+        self._presence = PresenceNotes(kind, salt, tally, known_of=0 if resume.figures.read else remember_ids)
         self._accepted_plain: deque[Entry] = deque(maxlen=remember_accepted)
         self._accepted_odd: list[Entry] = []
         """Some of the batch accepted last, where all its ids need escaping."""
@@ -119,7 +132,7 @@ class Account:
     @property
     def owes_the_journal(self) -> bool:
         """Whether so many dead letters wait for a note that they should not wait for a batch's: memory stays flat."""
-        return len(self._dead_rows) >= _MOST_DEAD_ROWS
+        return len(self._dead_rows) + len(self._presence) >= _MOST_DEAD_ROWS
 
     def start(self) -> None:
         """Begin to read, and to count the time."""
@@ -173,36 +186,45 @@ class Account:
         self._unsettled.remove(entries)
         self._to_pack.extend(entries)
 
-    def bury(self, entry: Entry, letter: Rejected, *, arrived: bool = False) -> None:
-        """Write an entry down as a dead letter, then count it as one. `arrived`: its customer is there all the same."""
+    def bury(self, entry: Entry, letter: Rejected, *, missing: bool | None = None) -> None:
+        """Write an entry down as a dead letter, then count it as one.
+
+        `missing`: the account has not got its customer; where nothing is said, that is so of customers.
+        """
         self._dead_letters.append([letter])
         self.release([entry])
         self._tally.settled([entry], Fate.DEAD, letter.reason)
         self.unanswered.settle([entry])
-        self._dead_rows.append(make_dead_row(letter, entry.source, self._salt, of=entry, arrived=arrived))
+        self._note_dead(letter, entry.source, entry, missing=missing)
+        if missing and self.kind is not Kind.CUSTOMERS:
+            self._missing.add(entry.customer)
+
+    def _note_dead(self, letter: Rejected, source: int, of: Entry | None, *, missing: bool | None = None) -> None:
+        known = self.kind is Kind.CUSTOMERS if missing is None else missing
+        self._dead_rows.append(make_dead_row(letter, source, self._salt, of=of, missing=known))
 
     # What is read.
 
     def sort(self, judged: Judged) -> None:
-        """Count the judgements, write the rejected ones down, keep those to send."""
+        """Count the judgements, write the rejected and skipped ones down, keep those to send."""
         found = self._catch_up(judged) if self._catching_up else judged.found
-        if self._missing:
-            found = [self._hold_back(each) for each in opened(found, self._missing.__contains__)]
-        rejected = [fate for fate in found if isinstance(fate, Rejected)]
-        if rejected:
-            self._dead_letters.append(rejected)  # written before it is counted: what fails here was never read
-        self._count(found)
-        self._to_pack.extend(fate for fate in found if isinstance(fate, Packable))
-        self._dead_rows.extend(make_dead_row(fate, judged.place.source, self._salt) for fate in rejected)
+        known = self._left_out.sort(found, self._missing.why if self._missing else None)
+        self._skips.append(known.skipped)
+        if known.letters:
+            self._dead_letters.append([letter for letter, _ in known.letters])
+        self._skips.count()  # what was written before it is counted: where that fails, it was never read
+        self._count(known.found)
+        self._tally.repeated(known.repeated)
+        self._to_pack.extend(known.to_pack)
+        source = judged.place.source
+        for letter, part in known.letters:
+            if part is not None:
+                self._tally.settled([part], Fate.DEAD, letter.reason)
+            self._note_dead(letter, source, part)
+        self._presence.look(known.found, source)
         if judged.place > self._frontier:
             self._frontier = judged.place
-            self._consumed[judged.place.source] = (judged.place.offset, judged.crc, judged.place.line)
-
-    def _hold_back(self, found: Found) -> Found:
-        """Reject an entry whose customer did not arrive."""
-        if isinstance(found, Entry) and found.customer in self._missing:
-            return reject_entry(found, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
-        return found
+            self._consumed[source] = (judged.place.offset, judged.crc, judged.place.line)
 
     def _count(self, found: Iterable[Found]) -> None:
         for fate in found:
@@ -241,7 +263,7 @@ class Account:
 
     async def begin(self, batch: Batch) -> None:
         """Note that the next thing that happens is the batch's first byte."""
-        await self._journal.send(batch, self._progress(), self._dead_letters.sync)
+        await self._journal.send(batch, self._progress(), self._sync)
 
     async def conclude(self, batch: Batch, decision: Decision) -> None:
         """Count what came of an attempt, and note it."""
@@ -268,11 +290,11 @@ class Account:
                 pass
         if state in {None, REFUSED} and batch.id in self.unanswered:
             state = UNANSWERED
-        progress, sync = self._progress(), self._dead_letters.sync
+        progress = self._progress()
         if state == UNANSWERED and not doubtful:
-            await self._journal.settle(self.kind, batch.id, state, progress, sync, why=why, again=True)
+            await self._journal.settle(self.kind, batch.id, state, progress, self._sync, why=why, again=True)
         else:
-            await self._journal.settle(self.kind, batch.id, state, progress, sync, why=why)
+            await self._journal.settle(self.kind, batch.id, state, progress, self._sync, why=why)
         if state == IN_DOUBT:
             self._doubts.add(batch.id, batch.entries)
 
@@ -286,13 +308,13 @@ class Account:
         batch = make_batch(self.kind, entries)
         self._accept(batch, None)
         why = "applied by an attempt whose answer was lost"
-        await self._journal.find(batch, self._progress(), self._dead_letters.sync, why=why)
+        await self._journal.find(batch, self._progress(), self._sync, why=why)
 
     async def doubt(self, batch: str, entries: list[Entry]) -> None:
         """Note that a process died while `batch` was in flight: nobody knows what became of it. Before `run`."""
         self._tally.settled(entries, Fate.IN_DOUBT)
         why = "the process ended while it was in flight"
-        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._dead_letters.sync, why=why)
+        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._sync, why=why)
         self._doubts.add(batch, entries)
 
     async def decide(self, batch: str, entries: list[Entry], fate: Fate, *, what: str, why: str) -> None:
@@ -302,12 +324,12 @@ class Account:
             reason = Reason.DISCARDED
             letters = [reject_entry(entry, reason, why, batch=batch) for entry in entries]
             self._dead_letters.append(letters)
-            pairs = zip(letters, entries, strict=True)
-            self._dead_rows.extend(make_dead_row(letter, of.source, self._salt, of=of) for letter, of in pairs)
+            for letter, of in zip(letters, entries, strict=True):
+                self._note_dead(letter, of.source, of)
         self._tally.moved(entries, Fate.IN_DOUBT, fate, reason)
         state = DISCARDED if fate is Fate.DEAD else ACCEPTED
         progress = self._progress()
-        await self._journal.decide(self.kind, batch, state, progress, self._dead_letters.sync, what=what, why=why)
+        await self._journal.decide(self.kind, batch, state, progress, self._sync, what=what, why=why)
         self._doubts.remove(batch)
 
     async def send_again(self, batch: str) -> None:
@@ -316,7 +338,7 @@ class Account:
 
     async def stay_in_doubt(self, batch: str, why: str) -> None:
         """Note that an attempt has not settled a batch in doubt."""
-        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._dead_letters.sync, why=why)
+        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._sync, why=why)
 
     async def learn_limit(self, max_body_bytes: int) -> None:
         """Note that the server takes no larger bodies: the next process need not find that out again."""
@@ -328,7 +350,7 @@ class Account:
         Raises:
             StorageError: it could not be made durable.
         """
-        await self._journal.note(self.kind, self._progress(), self._dead_letters.sync)
+        await self._journal.note(self.kind, self._progress(), self._sync)
 
     def _progress(self) -> Progress:
         """Return how far the kind has come; the dead rows in it are not told again."""
@@ -346,7 +368,15 @@ class Account:
             dead=dead,
             retried=retried,
             arrived=arrived,
+            skipped_bytes=self._skips.length,
+            skipped_crc=self._skips.crc,
+            presence=self._presence.take(),
         )
+
+    def _sync(self) -> None:
+        """Make all that was written down durable; called from another thread."""
+        self._dead_letters.sync()
+        self._skips.sync()
 
     def _checkpoint(self) -> Place:
         """Return the lowest place without a fate."""
@@ -365,7 +395,9 @@ class Account:
         self.release(batch.entries)
         self.unanswered.settle(batch.entries, batch.id)
         self._tally.settled(batch.entries.parts, Fate.ACCEPTED)
-        if self.kind is Kind.CUSTOMERS and self._tally.dead:  # a mended record of a customer who was missing
+        if self.kind is Kind.CUSTOMERS and (
+            self._tally.dead or self._awaited
+        ):  # a mended record of one who was missing
             self._arrived.extend(hash_customer(entry.customer, self._salt) for entry in batch.entries)
         self._remember(batch)
         self.sample.feed(len(batch.entries), batch.entries.copy, partial(can_be_told, self.kind))

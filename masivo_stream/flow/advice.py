@@ -124,11 +124,12 @@ def _about_customers(settings: Settings, dry: DryRun) -> Iterator[str]:
         strangers = sent[name].strangers
         if strangers is not None:
             yield (
-                f"{_count(strangers.records, 'record')} of {name} of customers that the customers export has not, or"
-                f" as deleted, the first at {strangers.file}:{strangers.line}: unless the account has them, each costs"
+                f"{_count(strangers.records, 'record')} of {name} of customers that the customers export has not,"
+                f" the first at {strangers.file}:{strangers.line}: unless the account has them, each costs"
                 " some ten requests to isolate; leave them out, or add the customers"
             )
     most = settings.validation.remember_ids
+    yield from dry.summary.warnings
     many = [name for name in sent if name != Kind.EVENTS and sent[name].figures.pending > most]
     if many:
         yield (

@@ -7,6 +7,7 @@ from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import Progress
 from masivo_stream.model.record import Entry, Rejected
+from masivo_stream.model.skipped import SkippedPlace
 
 
 class DeadLetters(Protocol):
@@ -24,6 +25,44 @@ class DeadLetters(Protocol):
     def sync(self) -> None:
         """Make what was written durable; called from another thread."""
         ...
+
+
+class Skips(Protocol):
+    """Where records are listed that are not to be migrated."""
+
+    length: int
+    """Bytes counted."""
+    crc: int
+    """CRC-32 of them."""
+
+    def append(self, places: Iterable[SkippedPlace]) -> None:
+        """Write them down, not yet counted."""
+        ...
+
+    def count(self) -> None:
+        """Count what was written."""
+        ...
+
+    def sync(self) -> None:
+        """Make what was counted durable; called from another thread."""
+        ...
+
+
+class Unlisted:
+    """The list of a kind of which nothing is read: it stays as it is."""
+
+    def __init__(self, length: int, crc: int) -> None:
+        """Take what is counted of it."""
+        self.length, self.crc = length, crc
+
+    def append(self, places: Iterable[SkippedPlace]) -> None:
+        """Write nothing."""
+
+    def count(self) -> None:
+        """Count nothing."""
+
+    def sync(self) -> None:
+        """Do nothing."""
 
 
 class Doubts(Protocol):

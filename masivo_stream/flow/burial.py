@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from masivo_stream.core.path_ids import is_plain
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.unanswered import Finder
+from masivo_stream.flow.unknown import UnknownCustomers
 from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Entry, Rejected
@@ -18,9 +19,9 @@ _UNTOLD = "may have arrived by a request without an answer, and cannot be read b
 class Burial:
     """Settles what was refused."""
 
-    def __init__(self, account: Account, finder: Finder) -> None:
-        """Keep account in `account`; `finder` finds out which customers are there."""
-        self._account, self._finder = account, finder
+    def __init__(self, account: Account, finder: Finder, unknown: UnknownCustomers | None = None) -> None:
+        """Keep account in `account`; `finder` finds out which customers are there, `unknown` who is not."""
+        self._account, self._finder, self._unknown = account, finder, unknown
 
     def must_wait(self, refused: Sequence[Entry]) -> bool:
         """Return whether some of `refused` are to be read back first, by `clear_up`: it may wait for them to show."""
@@ -64,5 +65,10 @@ class Burial:
             return False
         if suspect and not is_plain(entry.customer):
             letter = replace(letter, message=f"{letter.message}; it {_UNTOLD}")
-        self._account.bury(entry, letter, arrived=there)
+        missing = None
+        if repeatable:
+            missing = not there
+        elif self._unknown is not None and letter.reason is Reason.REFUSED:
+            missing = await self._unknown.lacks(entry)
+        self._account.bury(entry, letter, missing=missing)
         return True

@@ -5,21 +5,29 @@ from masivo_stream.model.progress import DeadRow
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.record import Entry, Rejected
 
+_ITEMS_ONLY = frozenset({Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT})
+"""Reasons whose letters hold no more than the items they name."""
+
 
 def make_dead_row(
-    letter: Rejected, source: int, salt: bytes, *, of: Entry | None = None, arrived: bool = False
+    letter: Rejected,
+    source: int,
+    salt: bytes,
+    *,
+    of: Entry | None = None,
+    missing: bool,
 ) -> DeadRow:
     """Return what the journal keeps of a dead letter; `of` is the entry it was, if it had been packed.
 
-    `arrived`: the account has its customer all the same, so what belongs to it need not be held back.
+    `missing`: for all that is known, the account has not got its customer, so what belongs to it is held back.
     """
     old = letter.retried
     customer = None if old is None else old.customer
-    if arrived or letter.reason is Reason.DUPLICATE_ID:  # the other record of it arrived
+    if not missing or letter.reason is Reason.DUPLICATE_ID:  # the other record of it arrived
         customer = None
     elif letter.customer is not None:
         customer = hash_customer(letter.customer, salt)
-    indexes = letter.items if letter.reason is Reason.CUSTOMER_NOT_MIGRATED else None
+    indexes = letter.items if letter.reason in _ITEMS_ONLY else None
     if of is not None:
         indexes = of.indexes
     return DeadRow(

@@ -11,13 +11,15 @@ from msgspec import Struct
 
 from masivo_stream.core.public_field import public_field
 from masivo_stream.edges.deadletter import dead_letter_name
-from masivo_stream.edges.journal import JournalHistory
+from masivo_stream.edges.journal import JournalHistory, JournalReader
+from masivo_stream.edges.skipped import skipped_name
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.example import Example
 from masivo_stream.model.plan import DeadReason
-from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.reason import REMEDIES, Reason, SkipReason
+from masivo_stream.model.skipped import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.summary import KindSummary
 
 HEAD_BYTES = 4 << 20
@@ -52,6 +54,51 @@ def rehearsed_examples(kind: str, found: Iterable[DeadReason]) -> Iterator[Examp
             field=public_field(dead.field),
             remedy=dead.remedy,
         )
+
+
+def find_skip_examples(
+    journal: JournalHistory, state: StateDir, kinds: dict[str, KindSummary]
+) -> tuple[SkipExample, ...]:
+    """Return the first place for each reason for which something was skipped, as far as the lists' heads hold them."""
+    found = (
+        skip_examples(kind, each.skip_reasons, _first_skips(state, Kind(kind), journal.skipped(Kind(kind))[0]))
+        for kind, each in kinds.items()
+        if each.items_skipped
+    )
+    return tuple(chain.from_iterable(found))
+
+
+def warn_of_repeats(journal: JournalReader) -> Iterator[str]:
+    """Yield a warning where events were sent although their purchase came before."""
+    figures = journal.figures(Kind.EVENTS)
+    if figures is not None and figures.alike:
+        yield (
+            f"{tell_places(figures.alike, figures.alike_at)}: they were taken to be sent, and each counts; where it is"
+            " one purchase, revert this run and migrate with --duplicate-purchase reject"
+        )
+
+
+def tell_places(events: int, places: Iterable[tuple[str, int]]) -> str:
+    """Say of how many events the purchase came before, and where the first of them stand."""
+    first = " and ".join(f"{file}:{line}" for file, line in places)
+    noun, whose = ("event", "its") if events == 1 else ("events", "their")
+    return f"{events:,} {noun} whose purchase_id an earlier event of {whose} customer has, the first at {first}"
+
+
+def _first_skips(state: StateDir, kind: Kind, counted: int) -> dict[str, SkippedPlace]:
+    found: dict[str, SkippedPlace] = {}
+    try:
+        for line in state.lines(skipped_name(kind), min(counted, HEAD_BYTES)):
+            try:
+                place = msgspec.json.decode(line, type=SkippedPlace)
+            except (ValueError, RecursionError):  # cut where the head ends, or edited
+                continue
+            found.setdefault(place.reason, place)
+            if len(found) == len(SkipReason):
+                break
+    except StorageError:
+        return found
+    return found
 
 
 def _of_kind(journal: JournalHistory, state: StateDir, kind: Kind, figures: KindSummary) -> Iterator[Example]:

@@ -13,6 +13,7 @@ from masivo_stream.core.decode import Decoder
 from masivo_stream.core.letters import judge_letters
 from masivo_stream.core.lines import LineSplitter, lines_of, portions
 from masivo_stream.core.prefix import Prefix
+from masivo_stream.core.purchases import Purchases
 from masivo_stream.core.reject import reject_line
 from masivo_stream.core.verdicts import Reader, ask
 from masivo_stream.edges.source import Input, Truncated, is_file, is_plain_file, read_blocks
@@ -168,12 +169,14 @@ def _torn(line: Line, file: str) -> Rejected:
 def make_decoder(kind: Kind, settings: Settings) -> Decoder:
     """Return the decoder the settings ask for."""
     validation = settings.validation
+    looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
     return Decoder(
         kind,
         max_line_bytes=validation.max_line_bytes,
         remember_ids=validation.remember_ids,
         reject_unknown_fields=validation.unknown_fields == "reject",
         discounted_value_optional=validation.discounted_value == "optional",
+        purchases=Purchases(capacity=validation.remember_ids) if looks else None,
     )
 
 

@@ -9,24 +9,35 @@ import codecs
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from msgspec import Struct
+
 from masivo_stream.core.letters import Letter, read_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.deadletter import DeadLetterFile, dead_letter_name
 from masivo_stream.edges.identity import encode_identity, take_identity
 from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.skipped import SkippedFile
 from masivo_stream.edges.statedir import StateDir, own_state_dir
+from masivo_stream.flow.books import Skips
 from masivo_stream.flow.missing import hash_bytes
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.rehearsal import Letters, OpenLetters
+from masivo_stream.flow.rehearsal import Letters, OpenLetters, OpenSkips
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import LettersTaken
 from masivo_stream.model.progress import DeadRow, KnownSource
 
 
+class Lists(Struct, frozen=True):
+    """Where a dry run's dead letters go, and the lists of what it skips."""
+
+    letters: OpenLetters
+    skips: OpenSkips
+
+
 @contextmanager
-def writing_letters(state_dir: str) -> Iterator[OpenLetters]:
-    """Own the directory while a dry run writes its dead letters there.
+def writing_letters(state_dir: str) -> Iterator[Lists]:
+    """Own the directory while a dry run writes its dead letters, and lists what is skipped, there.
 
     Raises:
         ConfigurationError: it cannot be used, or holds a run whose dead letters would be lost.
@@ -45,7 +56,12 @@ def writing_letters(state_dir: str) -> Iterator[OpenLetters]:
             files.callback(letters.close)
             return letters
 
-        yield open_letters
+        def open_skips(kind: Kind, files: ExitStack) -> Skips:
+            skips = SkippedFile(state, kind)
+            files.callback(skips.close)
+            return skips
+
+        yield Lists(open_letters, open_skips)
 
 
 async def take_letters(state: StateDir, journal: Journal, observer: Observer) -> None:

@@ -1,5 +1,8 @@
 """Customers that did not arrive: what belongs to them is held back, for one unknown customer refuses a whole batch.
 
+Of those who are dead letters it is a dead letter, too, and waits for them; of those who were skipped as deleted it is
+skipped.
+
 Known by salted hashes of 64 bits, in ascending order: 8 bytes a customer. A customer who did arrive is mistaken for a
 missing one with a probability of (missing / 2^64): ten million customers against a million missing ones, less than one
 chance in a million.
@@ -9,6 +12,8 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+
+from masivo_stream.core.left_out import Absence
 
 
 def hash_customer(customer: str, salt: bytes) -> int:
@@ -23,21 +28,36 @@ def hash_bytes(content: bytes, salt: bytes) -> int:
 
 
 class Missing:
-    """Tell whether a customer is among those that did not arrive."""
+    """Tell whether a customer is among those that did not arrive, and why."""
 
-    def __init__(self, hashes: Iterable[int] = (), salt: bytes = b"") -> None:
-        """Take hashes in ascending order."""
-        self._hashes = array("q", hashes)
+    def __init__(self, dead: Iterable[int] = (), salt: bytes = b"", *, gone: Iterable[int] = ()) -> None:
+        """Take hashes in ascending order: `dead` are dead letters or unknown, `gone` were skipped as deleted."""
+        self._dead, self._gone = array("q", dead), array("q", gone)
+        self._late: set[int] = set()
         self._salt = salt
 
     def __len__(self) -> int:
         """Return how many customers did not arrive."""
-        return len(self._hashes)
+        return len(self._dead) + len(self._gone) + len(self._late)
 
     def __contains__(self, customer: str) -> bool:
         """Tell whether `customer` did not arrive."""
-        if not self._hashes:
-            return False
+        return self.why(customer) is not None
+
+    def why(self, customer: str) -> Absence | None:
+        """Tell why `customer` did not arrive, None if it is not known that they did not."""
+        if not len(self):
+            return None
         wanted = hash_customer(customer, self._salt)
-        found = bisect_left(self._hashes, wanted)
-        return found < len(self._hashes) and self._hashes[found] == wanted
+        if wanted in self._late or _holds(self._dead, wanted):  # whose record can be mended is not gone for good
+            return Absence.DEAD
+        return Absence.GONE if _holds(self._gone, wanted) else None
+
+    def add(self, customer: str) -> None:
+        """Take one more who is unknown to the account; there must not be many."""
+        self._late.add(hash_customer(customer, self._salt))
+
+
+def _holds(hashes: "array[int]", wanted: int) -> bool:
+    found = bisect_left(hashes, wanted)
+    return found < len(hashes) and hashes[found] == wanted

@@ -18,8 +18,8 @@ from masivo_stream.flow.advice import advise
 from masivo_stream.flow.belonging import identify_account
 from masivo_stream.flow.once import foretell
 from masivo_stream.flow.opening import find_account, quota_path
-from masivo_stream.flow.rehearsal import OpenLetters
-from masivo_stream.flow.validate import DryRun, discard_letters, dry_run
+from masivo_stream.flow.rehearsal import OpenLetters, OpenSkips
+from masivo_stream.flow.validate import DryRun, discard_letters, discard_skips, dry_run
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import StorageError
@@ -42,6 +42,7 @@ async def plan(
     events: Iterable[str] = (),
     transactions: Iterable[str] = (),
     dead_letters: OpenLetters = discard_letters,
+    skipped: OpenSkips = discard_skips,
     clock: Clock | None = None,
 ) -> Plan:
     """Judge and pack everything, send nothing, and tell what sending would take.
@@ -55,7 +56,7 @@ async def plan(
     """
     clock = clock or SystemClock()
     named = {Kind.CUSTOMERS: [*customers], Kind.EVENTS: [*events], Kind.TRANSACTIONS: [*transactions]}
-    dry = await dry_run(settings, named, dead_letters=dead_letters, clock=clock)
+    dry = await dry_run(settings, named, dead_letters=dead_letters, skipped=skipped, clock=clock)
     use, unreadable = _look_at_quota(settings, credentials, clock)
     known: list[str] = []
     if credentials is not None:
@@ -87,6 +88,7 @@ def _make_plan(
             finished_at=after(begin, finish[place]),
             limited_by_bytes=found.limited_by_bytes,
             dead_letters=found.dead_letters,
+            skipped=found.skipped,
         )
     quota = _quota_left(accounts["configured"], left, known=use is not None, unreadable=unreadable)
     return Plan(

@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, aclosing
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.left_out import LeftOut
 from masivo_stream.core.pack import Packer
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.source import Input
 from masivo_stream.edges.workers.crew import cores
+from masivo_stream.flow.books import Skips
 from masivo_stream.flow.judge import Source, judge_sources, make_decoder
 from masivo_stream.flow.roster import Roster
 from masivo_stream.model.batch import Batch
@@ -21,6 +24,7 @@ from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.record import Entry, Rejected, reject_entry
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.skipped import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.summary import KindSummary
 
 
@@ -35,6 +39,9 @@ class Letters(Protocol):
 OpenLetters = Callable[[Kind, ExitStack], Letters]
 """Open the place where one kind's dead letters go; what is to be closed afterwards goes onto the stack."""
 
+OpenSkips = Callable[[Kind, ExitStack], Skips]
+"""Likewise the list of one kind's skipped records."""
+
 
 class Strangers(Struct, frozen=True):
     """Records whose customer is not in the customers export; where the first of them stands."""
@@ -42,6 +49,13 @@ class Strangers(Struct, frozen=True):
     records: int
     file: str
     line: int
+
+
+class Repeated(Struct, frozen=True):
+    """Events that would be sent although their purchase came before; file and line of the first ones."""
+
+    events: int
+    places: tuple[tuple[str, int], ...]
 
 
 class Rehearsed(Struct, frozen=True, kw_only=True):
@@ -56,6 +70,8 @@ class Rehearsed(Struct, frozen=True, kw_only=True):
     """So large a body would let every request be full, as far as these records tell; 0 where all fit."""
     dead_letters: list[DeadReason]
     strangers: Strangers | None
+    skipped: list[SkipExample]
+    repeated: Repeated | None
 
 
 class Rehearsal:
@@ -73,8 +89,12 @@ class Rehearsal:
         self._requests = self._limited_by_bytes = self._roomy_bytes = 0
         self._first: dict[Reason, Rejected] = {}
         self._strangers: Strangers | None = None
+        self._left_out = LeftOut(settings.validation.duplicate_purchase)
+        self._skipped: dict[str, SkippedPlace] = {}
+        self._in_part = 0
+        """Records of which a part would be a dead letter, and the rest sent."""
 
-    async def run(self, inputs: list[Input], letters: Letters) -> InputError | None:
+    async def run(self, inputs: list[Input], letters: Letters, skips: Skips) -> InputError | None:
         """Go through the inputs; returns what ended them early."""
         failure = None
         blocks = judge_sources(
@@ -87,7 +107,7 @@ class Rehearsal:
         try:
             async with aclosing(blocks) as judged_blocks:
                 async for judged in judged_blocks:
-                    self._sort(judged.found, letters)
+                    self._sort(judged.found, letters, skips)
         except InputError as error:
             failure = error
         self._count(self._packer.flush(), last=True)
@@ -97,9 +117,11 @@ class Rehearsal:
 
     def found(self) -> Rehearsed:
         """Return what there was."""
-        figures = self._tally.summary_with_pending(
-            records=self._records, items=self._items, seconds=self._clock.now() - self._began
-        )
+        seconds = self._clock.now() - self._began
+        whole = self._records - self._in_part
+        figures = self._tally.summary_with_pending(records=whole, items=self._items, seconds=seconds)
+        figures = msgspec.structs.replace(figures, dead=figures.dead + self._in_part)
+        noted = self._tally.figures(seconds=seconds)
         return Rehearsed(
             figures=figures,
             requests=self._requests,
@@ -107,28 +129,38 @@ class Rehearsal:
             roomy_body_bytes=self._roomy_bytes,
             dead_letters=[_explain(self._first[Reason(name)], count) for name, count in figures.reasons.items()],
             strangers=self._strangers,
+            skipped=skip_examples(self._contract.kind, figures.skip_reasons, self._skipped),
+            repeated=Repeated(noted.alike, noted.alike_at) if noted.alike else None,
         )
 
-    def _sort(self, found: Sequence[Found], letters: Letters) -> None:
-        """Count what becomes of a block, after what is rejected is written down."""
+    def _sort(self, found: Sequence[Found], letters: Letters, skips: Skips) -> None:
+        """Count what becomes of a block, after what is rejected and skipped is written down."""
         roster = self._roster
-        if roster is not None and self._contract.kind is not Kind.CUSTOMERS:
-            found = [self._look_up(each, roster) for each in opened(found, roster.objects_to)]
-        self._bury([fate for fate in found if isinstance(fate, Rejected)], letters)
-        for fate in found:
+        others = roster is not None and self._contract.kind is not Kind.CUSTOMERS
+        known = self._left_out.sort(found, roster.why if roster is not None and others else None)
+        skips.append(known.skipped)
+        skips.count()
+        for place in known.skipped:
+            self._skipped.setdefault(place.reason, place)
+        self._bury([letter for letter, _ in known.letters], letters)
+        for fate in known.found:
             self._tally.judged(fate)
-        self._pack([fate for fate in found if isinstance(fate, Packable)], letters)
+        self._tally.repeated(known.repeated)
+        self._in_part += len({part.place for _, part in known.letters if part is not None})
+        for letter, part in known.letters:
+            if part is not None:
+                self._tally.settled([part], Fate.DEAD, letter.reason)
+        if roster is not None and others:
+            self._count_strangers(known.to_pack, roster)
+        elif roster is not None:
+            roster.skip(known.found)
+        self._pack(known.to_pack, letters)
 
-    def _look_up(self, found: Found, roster: Roster) -> Found:
-        """Reject an entry whose customer would not arrive, as `flow.account` does; count strangers."""
-        if not isinstance(found, Entry):
-            return found
-        if roster.lacks(found.customer):
-            return reject_entry(found, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
-        if roster.is_stranger(found.customer):
-            known = self._strangers or Strangers(0, found.file, found.line)
-            self._strangers = Strangers(known.records + 1, known.file, known.line)
-        return found
+    def _count_strangers(self, entries: Iterable[Packable], roster: Roster) -> None:
+        for each in opened(entries, roster.is_stranger):
+            if isinstance(each, Entry) and roster.is_stranger(each.customer):
+                known = self._strangers or Strangers(0, each.file, each.line)
+                self._strangers = Strangers(known.records + 1, known.file, known.line)
 
     def _bury(self, rejected: list[Rejected], letters: Letters) -> None:
         if not rejected:

@@ -14,7 +14,7 @@ from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import JournalHistory, JournalReader
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.conclude import conclude, warn_of
-from masivo_stream.flow.examples import find_examples
+from masivo_stream.flow.examples import find_examples, find_skip_examples, warn_of_repeats
 from masivo_stream.flow.look_back import look_back
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.next_step import Invocation
@@ -44,9 +44,10 @@ def explain(journal: JournalHistory, state: StateDir, summary: Summary) -> Summa
     return msgspec.structs.replace(
         summary,
         examples=find_examples(journal, state, summary.kinds),
+        skipped_examples=find_skip_examples(journal, state, summary.kinds),
         next_steps=next_steps(summary, journal.facts().invocation, str(state.path)),
         report="",
-        warnings=tuple(dict.fromkeys((*summary.warnings, *warn_of(summary.kinds)))),
+        warnings=tuple(dict.fromkeys((*summary.warnings, *warn_of(summary.kinds), *warn_of_repeats(journal)))),
         **name_account(journal),
     )
 

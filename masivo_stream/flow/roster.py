@@ -1,20 +1,22 @@
 """The roster: which customers an export would bring, and which it would not, before anything is sent.
 
 A run learns from its journal whose records to hold back (`flow.missing`); a rehearsal foretells it. A customer with one
-good record arrives, whatever else bears the same id; one who has dead letters only does not. Neither does one who is in
-no line of the export, such as a deleted one: a stranger, who may be in the account already, or refuse a batch.
+good record arrives, whatever else bears the same id; one who has dead letters only does not, nor one who is deleted on
+every line. Who is in no line of the export is a stranger, who may be in the account already, or refuse a batch.
 
 Bounded as `Repeats` is: 8 bytes a customer, as long as there are no more than are to be remembered. Beyond that nobody
-is called a stranger any more, and whoever has a dead letter is taken not to arrive.
+is called a stranger any more, and whoever has a dead letter, or a line as deleted, is taken not to arrive.
 """
 
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
+from masivo_stream.core.left_out import Absence
 from masivo_stream.flow.missing import hash_customer
+from masivo_stream.model.entries import Found
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Rejected
+from masivo_stream.model.record import Rejected, Skipped
 
 _NO_SALT = b""
 """The hashes go nowhere."""
@@ -26,7 +28,7 @@ class Roster:
     def __init__(self, *, remember: int) -> None:
         """Remember so many customers."""
         self._most = remember
-        self._coming, self._dead = _Hashes(), _Hashes()
+        self._coming, self._dead, self._gone = _Hashes(), _Hashes(), _Hashes()
         self.complete = False
         """Whether everyone who comes is known: the whole export was read, and remembered."""
 
@@ -43,6 +45,10 @@ class Roster:
             if letter.customer is not None and letter.reason is not Reason.DUPLICATE_ID
         )
 
+    def skip(self, found: Iterable[Found]) -> None:
+        """Take customers who are deleted, of whom no earlier line is to be sent."""
+        self._gone.add(each.customer for each in found if isinstance(each, Skipped) and each.customer is not None)
+
     def close(self, *, complete: bool) -> None:
         """Take no more; `complete` if the export could be read to its end."""
         known = self._coming.count <= self._most
@@ -51,18 +57,23 @@ class Roster:
             self._coming = _Hashes()
         self._coming.sort()
         self._dead.sort()
+        self._gone.sort()
 
-    def lacks(self, customer: str) -> bool:
-        """Tell whether a customer would not arrive, for having dead letters only."""
-        return self._dead.count > 0 and customer in self._dead and customer not in self._coming
+    def why(self, customer: str) -> Absence | None:
+        """Tell why a customer would not arrive, None if it is not known that they would not."""
+        if not (self._dead.count or self._gone.count) or customer in self._coming:
+            return None
+        if self._dead.count and customer in self._dead:
+            return Absence.DEAD
+        return Absence.GONE if self._gone.count and customer in self._gone else None
 
     def is_stranger(self, customer: str) -> bool:
-        """Tell whether the export has nothing to send for a customer, as far as that is known."""
-        return self.complete and customer not in self._coming
+        """Tell whether the export has nothing to say of a customer, as far as that is known."""
+        return self.complete and customer not in self._coming and self.why(customer) is None
 
     def objects_to(self, customer: str) -> bool:
         """Tell whether a customer would not arrive, or is a stranger."""
-        return self.lacks(customer) or self.is_stranger(customer)
+        return self.why(customer) is not None or self.is_stranger(customer)
 
 
 class _Hashes:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 from masivo_stream.core.draw import Draw
+from masivo_stream.core.left_out import LeftOut
 from masivo_stream.core.pack import Packer
 from masivo_stream.core.refusals import Refusals
 from masivo_stream.core.retry import Health, RetryPolicy
@@ -11,6 +12,7 @@ from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.skipped import SkippedFile
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.edges.workers.crew import cores
 from masivo_stream.flow.account import Account
@@ -19,6 +21,7 @@ from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.burial import Burial
 from masivo_stream.flow.conclude import agrees, conclude, stand
 from masivo_stream.flow.extent import Extent
+from masivo_stream.flow.gone import make_sure_who_is_gone
 from masivo_stream.flow.isolator import Isolator, Suspected
 from masivo_stream.flow.judge import Source, make_decoder
 from masivo_stream.flow.missing import Missing
@@ -31,6 +34,7 @@ from masivo_stream.flow.resume import begin_at, reread
 from masivo_stream.flow.sender import ApiSender
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.unanswered import CustomerFinder
+from masivo_stream.flow.unknown import UnknownCustomers
 from masivo_stream.flow.upload import Delivery
 from masivo_stream.flow.visible import wait_until_visible
 from masivo_stream.model.batch import make_batch
@@ -141,6 +145,14 @@ class Run:
         entries = await reread(self._sources[kind], kind, found.references, self._settings.source.block_bytes)
         return Suspected(of=found.batch, status=found.status, batch=make_batch(kind, entries))
 
+    async def _missing(self, kind: Kind) -> Missing:
+        """Return who has not arrived before a kind begins."""
+        journal = self._journal
+        if kind is Kind.CUSTOMERS:
+            return Missing()
+        await make_sure_who_is_gone(journal, self._settings, self._state.path)
+        return Missing(journal.missing_customers(kind), journal.salt(), gone=journal.gone_customers())
+
     async def _open_phase(self, kind: Kind, resume: Resume, files: ExitStack) -> Phase:
         tally = Tally(CONTRACTS[kind], resume.figures)
         dead_letters = DeadLetterFile(
@@ -164,9 +176,9 @@ class Run:
         for doubt in self._journal.in_doubt(kind):
             if doubt.batch not in doubts.listed:  # the process before died between the note and the list
                 doubts.add(doubt.batch, await self._entries_of(kind, doubt.batch))
-        missing = (
-            Missing() if kind is Kind.CUSTOMERS else Missing(self._journal.missing_customers(), self._journal.salt())
-        )
+        skips = SkippedFile(self._state, kind, length=resume.skipped_bytes, crc=resume.skipped_crc)
+        files.callback(skips.close)
+        missing = await self._missing(kind)
         packer = self._packer(kind)
         account = Account(
             kind,
@@ -181,10 +193,16 @@ class Run:
             clock=self._clock,
             remember_accepted=self._settings.visible.visible_probes,
             sample=Draw(self._settings.verify.sample, self._chance),
+            skips=skips,
+            left_out=LeftOut(self._settings.validation.duplicate_purchase),
+            remember_ids=self._settings.validation.remember_ids,
+            awaited=kind is Kind.CUSTOMERS and bool(self._journal.missing_customers()),
         )
         for batch in resume.doubtful:
             await account.doubt(batch, await self._entries_of(kind, batch))
-        burial = Burial(account, CustomerFinder(self._reader, self._clock, self._settings.visible, self._observer))
+        unknown = UnknownCustomers(self._reader) if kind is Kind.EVENTS else None
+        finder = CustomerFinder(self._reader, self._clock, self._settings.visible, self._observer)
+        burial = Burial(account, finder, unknown)
         accepted_before = resume.figures.items.get(Fate.ACCEPTED.name, 0) > 0
         upload = self._settings.upload
         # Tasks that deliver: as many at once as the setting says are on the wire. Where no limit paces, as many again

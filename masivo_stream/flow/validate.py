@@ -7,10 +7,11 @@ from msgspec import Struct, structs
 
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.source import find_inputs
+from masivo_stream.flow.books import Skips, Unlisted
 from masivo_stream.flow.conclude import conclude
-from masivo_stream.flow.examples import rehearsed_examples
+from masivo_stream.flow.examples import rehearsed_examples, tell_places
 from masivo_stream.flow.opening import check_inputs
-from masivo_stream.flow.rehearsal import Letters, OpenLetters, Rehearsal, Rehearsed
+from masivo_stream.flow.rehearsal import Letters, OpenLetters, OpenSkips, Rehearsal, Rehearsed, Repeated
 from masivo_stream.flow.roster import Roster
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
@@ -28,6 +29,11 @@ class DryRun(Struct, frozen=True, kw_only=True):
     kinds: dict[str, Rehearsed]
 
 
+def discard_skips(_kind: Kind, _files: ExitStack) -> Skips:
+    """Count what is skipped, and list nothing."""
+    return Unlisted(0, 0)
+
+
 def discard_letters(_kind: Kind, _files: ExitStack) -> Letters:
     """Count dead letters, and keep none."""
     return _Nowhere()
@@ -40,6 +46,7 @@ async def validate(
     events: Iterable[str] = (),
     transactions: Iterable[str] = (),
     dead_letters: OpenLetters = discard_letters,
+    skipped: OpenSkips = discard_skips,
     clock: Clock | None = None,
 ) -> Summary:
     """Judge every line, send nothing. Records that would be sent stand under `pending`.
@@ -52,13 +59,19 @@ async def validate(
         settings,
         {Kind.CUSTOMERS: customers, Kind.EVENTS: events, Kind.TRANSACTIONS: transactions},
         dead_letters=dead_letters,
+        skipped=skipped,
         clock=clock or SystemClock(),
     )
     return dry.summary
 
 
 async def dry_run(
-    settings: Settings, patterns: Mapping[Kind, Iterable[str]], *, dead_letters: OpenLetters, clock: Clock
+    settings: Settings,
+    patterns: Mapping[Kind, Iterable[str]],
+    *,
+    dead_letters: OpenLetters,
+    skipped: OpenSkips = discard_skips,
+    clock: Clock,
 ) -> DryRun:
     """Judge and pack everything; see `validate` and `flow.plan`. A damaged export does not keep others from it."""
     inputs = {kind: found for kind, names in patterns.items() if (found := find_inputs(names))}
@@ -69,7 +82,7 @@ async def dry_run(
     for kind, found in inputs.items():
         rehearsal = Rehearsal(kind, settings, clock, roster)
         with ExitStack() as files:
-            failure = await rehearsal.run(found, dead_letters(kind, files)) or failure
+            failure = await rehearsal.run(found, dead_letters(kind, files), skipped(kind, files)) or failure
         kinds[kind] = rehearsal.found()
     figures = {kind: rehearsed.figures for kind, rehearsed in kinds.items()}
     closes = all(each.closes for each in figures.values())
@@ -77,8 +90,21 @@ async def dry_run(
     if summary.outcome == "dead_letters":  # a run's hint is to retry; here is no run yet
         summary = structs.replace(summary, hint=_HINT)
     examples = [found for kind, each in kinds.items() for found in rehearsed_examples(kind, each.dead_letters)]
-    summary = structs.replace(summary, examples=tuple(examples))
+    summary = structs.replace(
+        summary,
+        examples=tuple(examples),
+        skipped_examples=tuple(example for each in kinds.values() for example in each.skipped),
+        warnings=tuple(tell_repeated(each.repeated) for each in kinds.values() if each.repeated is not None),
+    )
     return DryRun(summary=summary, kinds=kinds)
+
+
+def tell_repeated(repeated: Repeated) -> str:
+    """Say of how many events the purchase came before, and what to do."""
+    return (
+        f"{tell_places(repeated.events, repeated.places)}: each would be sent and counted; where it is one purchase,"
+        " --duplicate-purchase reject makes a dead letter of it"
+    )
 
 
 class _Nowhere:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from masivo_stream.model.skipped import SkipExample
 from masivo_stream.model.summary import Summary
 
 
@@ -36,6 +37,8 @@ class KindPlan(Struct, frozen=True, kw_only=True):
     """Requests that `max_body_bytes` keeps from being full."""
     dead_letters: list[DeadReason] = []
     """The most frequent reason first."""
+    skipped: list[SkipExample] = []
+    """By reason, each with the first place."""
 
 
 class WindowLeft(Struct, frozen=True, kw_only=True):

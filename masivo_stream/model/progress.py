@@ -47,6 +47,10 @@ class Figures(Struct, frozen=True, kw_only=True):
     skip_reasons: dict[str, int] = {}
     remarks: dict[str, int] = {}
     """Batches by what was odd about their acceptance."""
+    alike: int = 0
+    """Events that repeat a purchase and are sent all the same."""
+    alike_at: tuple[tuple[str, int], ...] = ()
+    """File and line of the first of them."""
     parted: list[tuple[str, int, int, tuple[int, ...]]] = []
     """Records in parts: file, line, items without a fate, and how many parts have which fate."""
     requests: int = 0
@@ -83,6 +87,19 @@ class DeadRow(Struct, frozen=True):
         return self.of or (self.source, self.line, self.indexes)
 
 
+class Presence(Struct, frozen=True, kw_only=True):
+    """Which customers were skipped as deleted since the progress before; customers by their salted hashes."""
+
+    held: list[tuple[int, int]] = []
+    """Source and line of records skipped for their customer."""
+    gone: list[int] = []
+    """Skipped as deleted."""
+    alive: list[int] = []
+    """A record to be sent was read: none of them is gone."""
+    unsure: bool = False
+    """Of some of those that are gone, a record to be sent may have been read earlier, and be forgotten."""
+
+
 class Progress(Struct, frozen=True, kw_only=True):
     """One kind's progress at a moment at which nothing is half done."""
 
@@ -105,6 +122,11 @@ class Progress(Struct, frozen=True, kw_only=True):
     """Every input was read to its end."""
     arrived: list[int] = []
     """Salted hashes of customers accepted since: an earlier record of theirs may have been dead."""
+    skipped_bytes: int = 0
+    """Length of the list of skipped records that belongs to this progress."""
+    skipped_crc: int = 0
+    """CRC-32 of those bytes."""
+    presence: Presence = Presence()
 
 
 class Reference(Struct, frozen=True, array_like=True):
@@ -166,6 +188,8 @@ class Resume(Struct, frozen=True, kw_only=True):
     """By source: plain bytes before the frontier, their CRC-32, and the line there."""
     letters_bytes: int = 0
     letters_crc: int = 0
+    skipped_bytes: int = 0
+    skipped_crc: int = 0
     read_all: bool = False
     visible: bool = False
     """Whether its effects were seen to show already."""

@@ -19,6 +19,7 @@ class Reason(enum.StrEnum):
     TOO_LARGE = "too_large"
     DUPLICATE_ID = "duplicate_id"
     DUPLICATE_EMAIL = "duplicate_email"
+    DUPLICATE_EVENT = "duplicate_event"
     TRUNCATED_INPUT = "truncated_input"
     REFUSED = "refused"
     CUSTOMER_NOT_MIGRATED = "customer_not_migrated"
@@ -40,9 +41,10 @@ REMEDIES: dict[Reason, str] = {
     Reason.TOO_LARGE: "shorten the record, or raise max_body_bytes if the target takes larger bodies",
     Reason.DUPLICATE_ID: "keep one record for this customer",
     Reason.DUPLICATE_EMAIL: "emails are unique per account: correct one of the two customers",
+    Reason.DUPLICATE_EVENT: "delete the letter if it is one purchase; if not, give it a purchase_id of its own",
     Reason.TRUNCATED_INPUT: "the compressed file ends in the middle: copy it again",
     Reason.REFUSED: "see the words in the message; mend the record, or have the firewall named there let it pass",
-    Reason.CUSTOMER_NOT_MIGRATED: "mend the customer's dead letter, then retry",
+    Reason.CUSTOMER_NOT_MIGRATED: "its customer is a dead letter, or unknown to the account: see to that, then retry",
     Reason.TAKEN_BACK: "taken back by a revert, and to be sent again: start `migrate` again",
     Reason.DISCARDED: "given up by `resolve --discard`: mend it to have `retry` send it",
 }
@@ -52,4 +54,6 @@ class SkipReason(enum.StrEnum):
     """Why a valid record, or an item of it, is not to be migrated (guides/migrate-customers)."""
 
     DELETED_CUSTOMER = "deleted_customer"
+    CUSTOMER_DELETED = "customer_deleted"
+    """It belongs to a customer who was skipped as deleted."""
     REVERSED_EVENT = "reversed_event"

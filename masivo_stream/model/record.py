@@ -134,6 +134,10 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     """The number of the input in reading order."""
     retried: Retried | None = None
     """Set for a dead letter that is tried again."""
+    same: tuple[int, ...] = ()
+    """The record's items that an earlier record of the customer has, too."""
+    alike: tuple[int, ...] = ()
+    """Those whose purchase an earlier item of the customer has, which is another one."""
 
     @property
     def place(self) -> Place:
@@ -185,6 +189,8 @@ class Skipped(Struct, frozen=True, gc=False, kw_only=True):
     reason: SkipReason
     items: int
     retried: Retried | None = None
+    customer: str | None = None
+    """Of a deleted customer the id, where it could be read and no earlier record of theirs was good."""
 
 
 class Blank(Struct, frozen=True, gc=False):

@@ -85,11 +85,15 @@ class Validation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unknown_fields: Literal["pass", "reject"] = "pass"
     discounted_value: Literal["required", "optional"] = "required"
     """The vendor's OpenAPI document requires it on an order, the guide's example leaves it out."""
+    duplicate_purchase: Literal["auto", "reject", "warn", "allow"] = "auto"
+    """What becomes of an event whose customer has an earlier one of the same `purchase_id`: `auto` makes a dead letter
+    of it if it is the same event, and warns if it is another one; `reject` makes dead letters of both, `warn` sends
+    both with a warning, `allow` does not look. No page of the vendor's says that a repeat is recognised."""
     max_line_bytes: Annotated[int, Meta(ge=1024, le=1_000_000_000)] = 16 * 1024 * 1024
     """Longer lines become dead letters; bounds memory."""
     remember_ids: Count = 600_000
-    """Customer ids and emails remembered to catch repeats; beyond it the oldest are forgotten. Some 13 bytes each of
-    either: with them a process stays below 80 MiB."""
+    """Customer ids, emails, and purchases of events, remembered to catch repeats; beyond it the oldest are forgotten.
+    13 bytes each of the first two, 16 to 32 of a purchase: with them a process stays below 80 MiB."""
 
 
 class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

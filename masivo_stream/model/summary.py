@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream.model.example import Example
 from masivo_stream.model.next_step import NextStep
+from masivo_stream.model.skipped import SkipExample
 from masivo_stream.model.verification import Verified
 
 OutcomeName = Literal["complete", "dead_letters", "in_doubt", "interrupted", "stopped"]
@@ -60,6 +61,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     hint: str = ""
     examples: tuple[Example, ...] = ()
     """Dead letters by kind and reason, the most frequent first, each with a place to look at."""
+    skipped_examples: tuple[SkipExample, ...] = ()
+    """Skipped records by kind and reason, each with the first place."""
     next_steps: tuple[NextStep, ...] = ()
     """In the order in which they are to be done."""
     report: str = ""

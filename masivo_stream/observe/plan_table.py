@@ -8,7 +8,7 @@ from masivo_stream.core.printable import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.tables import MOST_REASONS, print_end
+from masivo_stream.observe.tables import MOST_REASONS, print_end, tell_skipped
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
 
@@ -26,7 +26,7 @@ def print_plan(console: Console, plan: Plan) -> None:
         console.print(Text(f"last request: {plan.finished_at:%Y-%m-%d %H:%M} UTC, at the earliest"))
     console.print()
     for name, kind in plan.kinds.items():
-        _print_left_out(console, name, plan.summary.kinds[name])
+        _print_left_out(console, name, plan.summary.kinds[name], kind)
         _print_dead_letters(console, name, kind)
     print_end(console, plan.summary)
     for warning in plan.warnings:
@@ -83,9 +83,9 @@ def _quota(quota: QuotaLeft) -> str:
     return f"quota used, as this machine knows it: {', '.join([*used, *held]) or 'none'}"
 
 
-def _print_left_out(console: Console, kind: str, figures: KindSummary) -> None:
-    for reason, count in figures.skip_reasons.items():
-        console.print(Text(f"{kind}: {count:,} skipped as {reason}"))
+def _print_left_out(console: Console, kind: str, figures: KindSummary, plan: KindPlan) -> None:
+    for line in tell_skipped(kind, figures.skip_reasons, plan.skipped):
+        console.print(Text(line))
     if figures.blank:
         console.print(Text(f"{kind}: {figures.blank:,} blank"))
 

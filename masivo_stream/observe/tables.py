@@ -1,6 +1,6 @@
 """The summary of a run, for people. It fits 80 columns whatever the numbers: a column a kind, a row a figure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from rich.box import Box
 from rich.console import Console
@@ -12,6 +12,7 @@ from masivo_stream.model.duration import duration
 from masivo_stream.model.example import Example
 from masivo_stream.model.next_step import NextStep
 from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.skipped import SkipExample
 from masivo_stream.model.summary import KindSummary, Summary
 
 MOST_REASONS = 5
@@ -129,9 +130,17 @@ def _print_left_out(console: Console, summary: Summary) -> None:
                 _print_hanging(console, _tell_place(found), " " * len(f"{kind}: "))
         if (more := len(reasons) - MOST_REASONS) > 0:
             console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see the dead-letter file"))
-        for skipped, count in figures.skip_reasons.items():
-            console.print(Text(f"{kind}: {count:,} skipped as {skipped}"))
+        for line in tell_skipped(kind, figures.skip_reasons, summary.skipped_examples):
+            console.print(Text(line))
     console.print()
+
+
+def tell_skipped(kind: str, reasons: Mapping[str, int], examples: Iterable[SkipExample]) -> Iterator[str]:
+    """Yield a line for each reason for which records of a kind were skipped, with the first place if it is known."""
+    places = {found.reason: found.place for found in examples if found.kind == kind}
+    for reason, count in reasons.items():
+        first = f", first at {printable(places[reason])}" if reason in places else ""
+        yield f"{kind}: {count:,} skipped as {reason}{first}"
 
 
 def _tell_place(found: Example) -> str:

@@ -613,7 +613,13 @@ CREATE TABLE batches (
   seq INTEGER PRIMARY KEY, id TEXT, kind TEXT, state TEXT, records INTEGER, items INTEGER, bytes INTEGER,
   attempts INTEGER, refs BLOB, high_source INTEGER, high_line INTEGER, sent_at TEXT, settled_at TEXT, why TEXT
 );
+CREATE TABLE dead (
+  id INTEGER PRIMARY KEY, kind TEXT, source INTEGER, line INTEGER, indexes BLOB, reason TEXT, customer INTEGER,
+  items INTEGER, whole INTEGER, judged INTEGER, digest INTEGER, of_source INTEGER, of_line INTEGER, of_items BLOB,
+  taken INTEGER
+);
 CREATE TABLE notes (at TEXT, what TEXT, batch TEXT, detail TEXT);
+INSERT INTO dead (kind, customer) VALUES ('customers', 1), ('events', 2);
 INSERT INTO meta VALUES ('salt', x'00');
 INSERT INTO sources VALUES ('events', 0, 'f', 1, x'6964', 0, 1, 0);
 PRAGMA user_version = 2;
@@ -630,6 +636,7 @@ def test_a_journal_of_version_2_is_upgraded(tmp_path):
         open_journal(old, wall, writable=False)
     with closing(open_journal(old, wall)) as upgraded:
         assert upgraded.sources(Kind.EVENTS) == [KnownSource(0, "f", 1, b"id")]
+        assert list(upgraded.missing_customers()) == [1]  # of an event that was refused it said nothing then
     open_journal(new, wall).close()
     for table in ("sources", "progress", "batches", "skipped", "taken_back"):
         columns = f"SELECT name FROM pragma_table_info('{table}') ORDER BY name"  # noqa: S608 - names of ours

@@ -43,6 +43,9 @@ class World:
         self.state.mkdir(mode=0o700)
         self.applied = {}
         self.exports = {}
+        self.flags = {}
+        self.not_found = b'{"error": "no such customer"}'
+        self.reading = None
 
     def export(self, kind, records):
         self.exports[kind] = write_export(self.path / f"{kind}.ndjson", records)
@@ -56,7 +59,8 @@ class World:
         api = self.api(clock, life, self.answer)
         state, commit = MortalState(self.state, life), partial(self.commit, life=life)
         journal = open_journal(self.state / "journal.db", clock.wall, commit_by=commit)
-        settled = load_settings(flags={"limit": self.limit, "base_url": "http://127.0.0.1:1/", "uploaders": UPLOADERS})
+        fixed = {"limit": self.limit, "base_url": "http://127.0.0.1:1/", "uploaders": UPLOADERS}
+        settled = load_settings(flags=fixed | self.flags)
         with ExitStack() as files:
             files.enter_context(closing(journal))
             try:
@@ -96,7 +100,8 @@ class World:
             async def read_customer(self, customer):
                 found = ("customers", customer, '""') in world.applied
                 body = {"data": {"customer": {"metrics": {"updated_at": "2999-01-01T00:00:00Z"}}}}
-                return Reply(Answer(status=200 if found else 404, body=Body.OBJECT), json.dumps(body).encode())
+                attempt = world.reading or Answer(status=200 if found else 404, body=Body.OBJECT)
+                return Reply(attempt, json.dumps(body).encode() if found else world.not_found)
 
             async def read_transactions(self, customer, year):
                 return Reply(Answer(status=404))

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masivo_stream.core.left_out import Absence
 from masivo_stream.flow.roster import Roster
-from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Rejected
+from masivo_stream.model.reason import Reason, SkipReason
+from masivo_stream.model.record import Rejected, Skipped
 
 IDS = st.sampled_from([f"c{number}" for number in range(12)])
 
@@ -16,18 +17,28 @@ def letter(customer, reason=Reason.MISSING_FIELD):
     )
 
 
-@given(fates=st.lists(st.tuples(st.booleans(), IDS)), asked=IDS)
+def deleted(customer):
+    return Skipped(file="f", line=1, offset=0, reason=SkipReason.DELETED_CUSTOMER, items=1, customer=customer)
+
+
+@given(fates=st.lists(st.tuples(st.sampled_from(["good", "dead", "deleted"]), IDS)), asked=IDS)
 def test_one_good_record_is_enough_to_arrive(fates, asked):
-    """In whatever order; who has dead letters only does not arrive, and with no good record one is a stranger."""
+    """In whatever order; else a dead one may be mended, a deleted one may not, and with no record one is a stranger."""
     roster = Roster(remember=100)
-    for good, customer in fates:
-        if good:
-            roster.send([customer])
-        else:
-            roster.bury([letter(customer)])
+    for fate, customer in fates:
+        match fate:
+            case "good":
+                roster.send([customer])
+            case "dead":
+                roster.bury([letter(customer)])
+            case "deleted":
+                roster.skip([deleted(customer)])
     roster.close(complete=True)
-    assert roster.lacks(asked) == ((False, asked) in fates and (True, asked) not in fates)
-    assert roster.is_stranger(asked) == ((True, asked) not in fates)
+    own = {fate for fate, customer in fates if customer == asked}
+    why = None if "good" in own else Absence.DEAD if "dead" in own else Absence.GONE if own else None
+    assert roster.why(asked) is why
+    assert roster.is_stranger(asked) == (not own)
+    assert roster.objects_to(asked) == ("good" not in own)
 
 
 def test_a_repeat_says_nothing_against_its_customer():
@@ -35,7 +46,7 @@ def test_a_repeat_says_nothing_against_its_customer():
     roster = Roster(remember=100)
     roster.bury([letter("c1", Reason.DUPLICATE_ID), letter(None)])
     roster.close(complete=True)
-    assert not roster.lacks("c1")
+    assert roster.why("c1") is None
 
 
 def test_nobody_is_a_stranger_where_not_everybody_is_known():
@@ -48,5 +59,5 @@ def test_nobody_is_a_stranger_where_not_everybody_is_known():
     many.close(complete=True)
     assert not partly.is_stranger("c1")
     assert not many.is_stranger("c9")
-    assert many.lacks("c4")
-    assert not many.lacks("c1")
+    assert many.why("c4") is Absence.DEAD
+    assert many.why("c1") is None

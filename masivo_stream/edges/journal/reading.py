@@ -145,11 +145,30 @@ class JournalReader:
         row = self._ask("SELECT value FROM meta WHERE name = 'target'").fetchone()
         return "" if row is None else str(row[0])
 
-    def missing_customers(self) -> "array[int]":
-        """Return the hashes of customers that are dead letters, in ascending order."""
-        question = "SELECT DISTINCT customer FROM dead WHERE kind = ? AND customer IS NOT NULL ORDER BY customer"
+    def missing_customers(self, before: Kind = Kind.TRANSACTIONS) -> "array[int]":
+        """Return the hashes of customers that are dead letters or unknown to the account, in ascending order.
+
+        So far as that was found before the kind `before` began.
+        """
+        question = "SELECT DISTINCT customer FROM dead WHERE customer IS NOT NULL AND kind IN (?, ?) ORDER BY customer"
+        return self._hashes(question, Kind.CUSTOMERS, Kind.EVENTS if before is Kind.TRANSACTIONS else Kind.CUSTOMERS)
+
+    def gone_customers(self) -> "array[int]":
+        """Return the hashes of customers that were skipped as deleted, in ascending order."""
+        return self._hashes("SELECT customer FROM skipped ORDER BY customer")
+
+    def _hashes(self, question: str, *kinds: Kind) -> "array[int]":
         with _undamaged():  # one at a time: there may be millions
-            return array("q", (row[0] for row in self._connection.execute(question, (Kind.CUSTOMERS,))))
+            return array("q", (row[0] for row in self._connection.execute(question, kinds)))
+
+    def is_unsure(self) -> bool:
+        """Tell whether some who are gone may have another record, which an earlier process has read."""
+        return bool(self._ask("SELECT 1 FROM meta WHERE name = 'skipped_unsure'"))
+
+    def skipped(self, kind: Kind) -> tuple[int, int]:
+        """Return how many bytes of a kind's list of skipped records are counted, and their CRC-32."""
+        row = self._ask("SELECT skipped_bytes, skipped_crc FROM progress WHERE kind = ?", (kind,)).fetchone()
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
     def unanswered(self, kind: Kind) -> dict[str, set[tuple[int, int]]]:
         """Return source and line of the records of each batch that may have been applied and is sent again."""

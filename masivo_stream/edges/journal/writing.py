@@ -33,7 +33,8 @@ class Journal(JournalHistory):
             StorageError: the journal cannot be written.
         """
         row = self._connection.execute(
-            "SELECT frontier, checkpoint, figures, letters_bytes, letters_crc, visible FROM progress WHERE kind = ?",
+            "SELECT frontier, checkpoint, figures, letters_bytes, letters_crc, visible, skipped_bytes, skipped_crc"
+            " FROM progress WHERE kind = ?",
             (kind,),
         ).fetchone()
         if row is None:
@@ -51,6 +52,8 @@ class Journal(JournalHistory):
             consumed=self.consumed(kind),
             letters_bytes=row[3],
             letters_crc=row[4],
+            skipped_bytes=row[6],
+            skipped_crc=row[7],
             visible=bool(row[5]),
             read_all=self.read_all(kind),
             doubtful=doubtful,
@@ -131,6 +134,10 @@ class Journal(JournalHistory):
     def rest(self) -> None:
         """Bring everything into the one file, which may be moved then."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def find_alive(self, customers: Sequence[int]) -> None:
+        """Note which of the customers who are gone (hashes) are not: nobody is unsure any more."""
+        await self._write(say.find_alive(customers))
 
     async def learn_limit(self, max_body_bytes: int) -> None:
         """Note that the server takes no larger bodies."""

@@ -1,0 +1,207 @@
+"""Purchases that came before: found exactly while they are remembered, and told apart by what makes an event."""
+
+import json
+
+import pytest
+from core.made import as_bytes, decoder, event, events, judge, order
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.core import purchases as machine
+from masivo_stream.core.lines import LineSplitter
+from masivo_stream.core.purchases import Purchases, Signs
+from masivo_stream.core.verdicts import Deputy, Reader, ask
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import EntryRun, one_by_one
+from masivo_stream.model.record import Entry, Line
+
+
+def mark_all(records, *, capacity=1000, **settings):
+    """Judge records as lines of one export; return what came before of each: equal events, other ones."""
+    own = decoder(Kind.EVENTS, purchases=Purchases(capacity=capacity), **settings)
+    lines = LineSplitter(max_line_bytes=1 << 20).feed(b"".join(as_bytes(each) + b"\n" for each in records))
+    return [
+        (each.same, each.alike) if isinstance(each, Entry) else None for each in one_by_one(own.judge_all(lines, "f"))
+    ]
+
+
+def bought(purchase, **fields):
+    return event(order=order(purchase_id=purchase), **fields)
+
+
+NONE = ((), ())
+
+
+def test_an_event_on_two_lines():
+    """The second one is named, by its place in its record."""
+    marked = mark_all([events(bought("p")), events(bought("q"), bought("p")), events(bought("r"))])
+    assert marked == [NONE, ((1,), ()), NONE]
+
+
+def test_an_event_twice_in_a_record():
+    """Each further one is named."""
+    assert mark_all([events(bought("p"), bought("p"), bought("q"), bought("p"))]) == [((1, 3), ())]
+
+
+def test_other_customers_may_have_the_same_purchase():
+    """The id is the customer's."""
+    assert mark_all([events(bought("p")), events(bought("p"), id="d"), events(bought("p"), id="cp")]) == [NONE] * 3
+
+
+def test_customer_and_purchase_do_not_run_into_each_other():
+    """`ab` and `c` are not `a` and `bc`, whatever stands between them."""
+    pairs = [("ab", "c"), ("a", "bc"), ("a b", "c"), ("a", "b c"), ("a\0b", "c"), ("a", "b\0c")]
+    assert mark_all([events(bought(purchase), id=who) for who, purchase in pairs]) == [NONE] * len(pairs)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        event(type="REFUND"),
+        event(issued_at="2023-11-07T05:31:57Z"),
+        event(issued_at="2023-11-08T05:31:56Z"),
+        event(issued_at="2023-12-07T05:31:56Z"),
+        event(issued_at="2023-11-07T06:31:56Z"),
+        event(issued_at="2022-11-07T05:31:56Z"),
+        event(order=order(value=2.01)),
+        event(order=order(discounted_value=1.4)),
+        event(order=order(products=[{"sku": "s", "amount": 1, "value": 2}] * 2)),
+    ],
+)
+def test_another_event_of_the_purchase(other):
+    """Type, time, value or products differ: it is told apart, and what comes a third time is known by either."""
+    first = event()
+    assert mark_all([events(each) for each in (first, other, first, other)]) == [
+        NONE,
+        ((), (0,)),
+        ((0,), ()),
+        ((0,), ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        event(order=order(value=2.0)),
+        event(order=order(metadata={"a": 1})),
+        event(note="x"),
+        dict(reversed(event().items())),
+        event(issued_at="2023-11-07T05:31:56.000Z"),
+    ],
+)
+def test_the_same_event_in_another_spelling(other):
+    """Numbers, order of fields, what is free-form: no difference."""
+    assert mark_all([events(event()), events(other)]) == [NONE, ((0,), ())]
+
+
+def test_escapes_and_lenient_dates_go_the_slow_way():
+    """What the slow judge takes is remembered as well."""
+    escaped = as_bytes(events(bought("pé"))).replace("é".encode(), b"\\u00e9")
+    own = decoder(Kind.EVENTS, purchases=Purchases(capacity=10))
+    found = [own.judge(Line(1, 0, body, len(body)), "f") for body in (escaped, as_bytes(events(bought("pé"))))]
+    assert [each.same for each in found] == [(), (0,)]
+
+
+def test_reversed_events_are_no_first_ones():
+    """Reversed and issued again: the second one is sent."""
+    again = events(bought("p", status="REVERSED"), bought("p"), bought("q"))
+    assert mark_all([events(bought("p", reversed_at="2024-01-01T00:00:00Z")), again, events(bought("p"))]) == [
+        None,
+        NONE,
+        ((0,), ()),
+    ]
+
+
+def test_of_a_record_in_part_the_events_keep_their_places():
+    """What is reversed in front of it moves nothing."""
+    record = events(bought("r", status="REVERSED"), bought("q"), bought("p"))
+    assert mark_all([events(bought("p")), record])[1] == ((2,), ())
+
+
+def test_faulty_records_are_no_first_ones():
+    """They are not sent as they are."""
+    faulty = events(bought("p"), event(fulfilled=None))
+    assert mark_all([faulty, events(bought("p"))]) == [None, NONE]
+
+
+def test_orders_without_a_discounted_value():
+    """Where they are taken."""
+    bare = bought("p")
+    del bare["order"]["discounted_value"]
+    assert mark_all([events(bare), events(bare)], discounted_value_optional=True) == [NONE, ((0,), ())]
+
+
+def test_where_nobody_looks_nothing_is_marked():
+    """Without a memory of purchases."""
+    assert judge(Kind.EVENTS, as_bytes(events(bought("p"), bought("p")))).same == ()
+
+
+@given(asked=st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=200), capacity=st.integers(1, 40))
+def test_a_repeat_within_the_capacity_is_found(asked, capacity):
+    """However the tables turn over; and what was never seen is never called a repeat."""
+    memory, seen = Purchases(capacity=capacity), []
+    for number, other in asked:
+        entry = EntryRun(file="f", source=0, line=1, bodies=[b""], offsets=[0], customers=["c"], items=[1])
+        (marked,) = one_by_one(memory.mark([entry], Signs([f"p{number}"], [int(other)])))
+        lately = seen[-capacity:]
+        if (number, other) in lately:
+            assert marked.same == (0,)
+        elif (number, not other) in lately:
+            assert marked.same or marked.alike
+        elif not any(before == number for before, _ in seen):
+            assert not marked.same
+            assert not marked.alike
+        seen.append((number, other))
+
+
+def test_a_record_of_more_events_than_are_remembered():
+    """The table turns over within it."""
+    many = events(*(bought(f"p{number}") for number in range(50)))
+    assert mark_all([many, events(bought("p49")), events(bought("p0"))], capacity=3) == [NONE, ((0,), ()), NONE]
+
+
+def test_the_digest_of_narrow_machines_tells_the_same():
+    """Where Python's own hash has not 64 bits."""
+    pairs = [("a", "b"), ("a b", ""), ("a", "c"), ("", "a b"), ("\ud800", "b")]
+    digests = {machine._digested(pair) for pair in pairs}
+    assert len(digests) == len(pairs)
+    assert all(-(1 << 63) <= digest < 1 << 63 for digest in digests)
+
+
+RECORDS = st.lists(
+    st.one_of(
+        st.builds(
+            lambda who, names, kinds: events(
+                *(bought(f"p{name}", **kind) for name, kind in zip(names, kinds, strict=True)), id=f"c{who}"
+            ),
+            st.integers(0, 2),
+            st.lists(st.integers(0, 4), min_size=3, max_size=3),
+            st.lists(
+                st.sampled_from([{}, {"type": "OTHER"}, {"status": "REVERSED"}, {"fulfilled": 1}]),
+                min_size=3,
+                max_size=3,
+            ),
+        ),
+        st.just({"id": "c0"}),
+    ),
+    max_size=12,
+)
+
+
+@given(records=RECORDS, count=st.integers(1, 3), size=st.integers(1, 4000))
+def test_deputies_find_what_a_decoder_alone_finds(records, count, size):
+    """Whoever judges which block: the one that asks knows what came before."""
+    export = b"".join(json.dumps(each).encode() + b"\n" for each in records)
+    alone, own = (decoder(Kind.EVENTS, purchases=Purchases(capacity=100)) for _ in range(2))
+    expected = alone.judge_all(LineSplitter(max_line_bytes=1 << 20).feed(export), "f")
+    deputies, reader = [Deputy(own.rules) for _ in range(count)], Reader(own)
+    splitter, found = LineSplitter(max_line_bytes=1 << 20), []
+    for turn, start in enumerate(range(0, len(export), size)):
+        pieces = splitter.cut(export[start : start + size])
+        question = ask(pieces, max_line_bytes=1 << 20)
+        if turn % (count + 1) == count:  # it judges some blocks itself
+            found += own.judge_all(pieces, "f")
+        else:
+            answer = None if question is None else deputies[turn % (count + 1)].answer(question)
+            found += reader.read(answer, pieces, "f", 0)
+    assert list(one_by_one(found)) == list(one_by_one(expected))

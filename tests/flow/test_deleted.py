@@ -1,0 +1,409 @@
+"""What belongs to a customer who was skipped as deleted is skipped, whatever the order, the restarts and the files."""
+
+import json
+
+import pytest
+from fakes import REFUSED, record, write_export
+from flow.test_crash import World, taking_letters
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mortal import Life
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.config import load_settings
+from masivo_stream.flow.validate import dry_run
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.contract import Kind
+
+CUSTOMERS, EVENTS, TRANSACTIONS = Kind
+
+
+def customer(number, **fields):
+    return record(CUSTOMERS, number, **fields)
+
+
+def gone(number, **fields):
+    return {"id": f"c{number}", "deleted": True, **fields}
+
+
+def refuse_strangers(world):
+    """Refuse what belongs to a customer who is not there, as the API does, and who is there already."""
+
+    def answer(kind, entries, _body, _number):
+        there = {customer for what, customer, _ in world.applied if what == CUSTOMERS}
+        strange = [entry["id"] not in there for entry in entries]
+        return REFUSED if kind is not CUSTOMERS and any(strange) else None
+
+    return answer
+
+
+def make_world(path, customers, numbers=range(4)):
+    world = World(path)
+    world.answer = refuse_strangers(world)
+    world.export(CUSTOMERS, customers)
+    for kind in (EVENTS, TRANSACTIONS):
+        world.export(kind, [record(kind, number, items=2) for number in numbers])
+    return world
+
+
+def applied(world, kind):
+    return sorted({customer for what, customer, _ in world.applied if what == kind})
+
+
+def skipped(world, kind):
+    """Return reason, line and items of what is listed."""
+    path = world.state / f"skipped.{kind}.ndjson"
+    listed = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert all(set(each) == {"kind", "file", "line", "offset", "reason", "items"} for each in listed)
+    return [(each["reason"], each["line"], each["items"]) for each in listed]
+
+
+def test_what_belongs_to_the_deleted_costs_no_request(tmp_path):
+    """One request a kind, exit 0, and everything is listed."""
+    world = make_world(tmp_path, [customer(0), gone(1), customer(2), gone(3)])
+    summary = world.live(Life())
+    assert (summary.outcome, summary.exit_code, summary.closes) == ("complete", 0, True)
+    assert [figures.requests for figures in summary.kinds.values()] == [1, 1, 1]
+    for kind in (EVENTS, TRANSACTIONS):
+        figures = summary.kinds[kind]
+        assert applied(world, kind) == ["c0", "c2"]
+        assert (figures.accepted, figures.skipped, figures.items_skipped) == (2, 2, 4)
+        assert figures.skip_reasons == {"customer_deleted": 2}
+        assert skipped(world, kind) == [("customer_deleted", 2, None), ("customer_deleted", 4, None)]
+    assert skipped(world, CUSTOMERS) == [("deleted_customer", 2, None), ("deleted_customer", 4, None)]
+
+
+@pytest.mark.parametrize("order", [(customer(1), gone(1)), (gone(1), customer(1)), (gone(1), customer(1), gone(1))])
+def test_who_is_alive_on_another_line_arrives(order, tmp_path):
+    """Whether that line comes before or after the deleted one."""
+    world = make_world(tmp_path, [customer(0), *order, customer(2), customer(3)])
+    summary = world.live(Life())
+    assert summary.exit_code == 0
+    assert applied(world, EVENTS) == applied(world, TRANSACTIONS) == ["c0", "c1", "c2", "c3"]
+
+
+@pytest.mark.parametrize("order", [(customer(1), gone(1)), (gone(1), customer(1))])
+def test_who_is_alive_on_a_line_of_another_process_arrives(order, tmp_path):
+    """The line before was read by a process that ended; the later one is appended, or in a file of its own."""
+    world = make_world(tmp_path, [customer(0), order[0]], numbers=[])
+    world.live(Life())
+    world.export(CUSTOMERS, [customer(0), *order, customer(2), customer(3)])
+    for kind in (EVENTS, TRANSACTIONS):
+        world.export(kind, [record(kind, number) for number in range(4)])
+    assert world.live(Life()).exit_code == 0
+    assert applied(world, EVENTS) == applied(world, TRANSACTIONS) == ["c0", "c1", "c2", "c3"]
+
+
+def test_who_was_forgotten_is_looked_for(tmp_path):
+    """More customers between the two lines than are remembered: the export is read once more."""
+    world = make_world(tmp_path, [customer(1), *(customer(number) for number in range(10, 60)), gone(1), gone(2)])
+    world.flags = {"remember_ids": 5}
+    world.export(EVENTS, [record(EVENTS, 1), record(EVENTS, 2)])
+    world.export(TRANSACTIONS, [record(TRANSACTIONS, 1), record(TRANSACTIONS, 2)])
+    assert world.live(Life()).exit_code == 0
+    assert applied(world, EVENTS) == applied(world, TRANSACTIONS) == ["c1"]
+
+
+def test_the_dead_come_before_the_deleted(tmp_path):
+    """A customer whose other line is a dead letter may still arrive: what is theirs waits, and a retry sends it."""
+    world = make_world(tmp_path, [customer(0), gone(1), customer(1, name=7), customer(2), customer(3)])
+    summary = world.live(Life())
+    assert summary.exit_code == 3
+    assert [letter["reason"] for letter in world.letters(EVENTS)] == ["customer_not_migrated"]
+    mend(world, CUSTOMERS, customer(1))
+    assert world.live(Life(), taking_letters).exit_code == 0
+    assert applied(world, EVENTS) == applied(world, TRANSACTIONS) == ["c0", "c1", "c2", "c3"]
+
+
+def mend(world, kind, raw):
+    (letter,) = world.letters(kind)
+    letter["raw"] = json.dumps(raw)
+    (world.state / f"dead-letter.{kind}.ndjson").write_text(json.dumps(letter) + "\n")
+
+
+def test_a_letter_that_is_mended_to_deleted(tmp_path):
+    """A retry skips the customer, and what waited for them; nothing is left."""
+    world = make_world(tmp_path, [customer(0), customer(1, name=7), customer(2), customer(3)])
+    world.live(Life())
+    mend(world, CUSTOMERS, gone(1))
+    summary = world.live(Life(), taking_letters)
+    assert (summary.exit_code, summary.closes) == (0, True)
+    assert skipped(world, CUSTOMERS) == [("deleted_customer", 2, None)]
+    for kind in (EVENTS, TRANSACTIONS):
+        assert summary.kinds[kind].skip_reasons == {"customer_deleted": 1}
+        assert skipped(world, kind) == [("customer_deleted", 2, None)]
+        assert world.letters(kind) == []
+
+
+def test_one_who_was_refused_and_is_mended_to_deleted(tmp_path):
+    """That their line could have been sent makes nobody alive: it was not accepted."""
+    world = make_world(tmp_path, [customer(0), customer(1), customer(2), customer(3)])
+    strangers = refuse_strangers(world)
+    world.answer = lambda kind, entries, *rest: (
+        REFUSED if kind is CUSTOMERS and "c1" in {entry["id"] for entry in entries} else strangers(kind, entries, *rest)
+    )
+    assert world.live(Life()).exit_code == 3
+    mend(world, CUSTOMERS, gone(1))
+    assert world.live(Life(), taking_letters).exit_code == 0
+    assert applied(world, EVENTS) == ["c0", "c2", "c3"]
+
+
+@pytest.mark.parametrize("broken", [{"id": 1}, {"id": None}, {"id": ["c1"]}, {}, {"id": ""}])
+def test_a_deleted_customer_without_an_id(broken, tmp_path):
+    """Is skipped and listed; nothing more is known."""
+    world = make_world(tmp_path, [customer(0), {"deleted": True, **broken}], numbers=[0])
+    summary = world.live(Life())
+    assert summary.exit_code == 0
+    assert skipped(world, CUSTOMERS) == [("deleted_customer", 2, None)]
+    assert applied(world, EVENTS) == ["c0"]
+
+
+@pytest.mark.parametrize("marks", [{"deleted": True}, {"deleted_at": "2024-01-01T00:00:00Z"}, {"status": "DELETED"}])
+@pytest.mark.parametrize("rest", [{}, {"name": None, "email": None}, {"registration_date": "yesterday"}])
+def test_a_deleted_customer_may_be_otherwise_broken(marks, rest, tmp_path):
+    """Anonymised, for one: the id is read all the same."""
+    world = make_world(tmp_path, [customer(0), customer(1) | marks | rest], numbers=[0, 1])
+    assert world.live(Life()).exit_code == 0
+    assert applied(world, EVENTS) == ["c0"]
+
+
+def test_faulty_and_repeated_lines_of_the_deleted_are_skipped(tmp_path):
+    """There is nothing to mend in what is never sent."""
+    world = make_world(tmp_path, [customer(0), gone(1)])
+    world.export(EVENTS, [record(EVENTS, 0), {"id": "c1", "events": []}, record(EVENTS, 1), record(EVENTS, 1)])
+    world.export(
+        TRANSACTIONS, [record(TRANSACTIONS, 0), record(TRANSACTIONS, 1), record(TRANSACTIONS, 1), {"id": "c1"}]
+    )
+    summary = world.live(Life())
+    assert summary.exit_code == 0
+    for kind in (EVENTS, TRANSACTIONS):
+        assert skipped(world, kind) == [("customer_deleted", line, None) for line in (2, 3, 4)]
+
+
+def test_a_letter_of_the_deleted_that_is_mended(tmp_path):
+    """The line could not be read; mended, it turns out to be a deleted customer's."""
+    world = make_world(tmp_path, [customer(0), gone(1)], numbers=[0])
+    (tmp_path / "events.ndjson").write_bytes(b"{\n" + json.dumps(record(EVENTS, 0)).encode() + b"\n")
+    assert world.live(Life()).exit_code == 3
+    mend(world, EVENTS, record(EVENTS, 1, items=2))
+    summary = world.live(Life(), taking_letters)
+    assert (summary.exit_code, summary.closes) == (0, True)
+    assert skipped(world, EVENTS) == [("customer_deleted", 1, None)]
+
+
+def test_reversed_events_of_the_deleted(tmp_path):
+    """All of such a record is skipped for its customer; of others the reversed events are named."""
+    world = make_world(tmp_path, [customer(0), gone(1)], numbers=[0])
+    records = [record(EVENTS, number, items=3) for number in (0, 1)]
+    for each in records:
+        each["events"][1]["status"] = "REVERSED"
+    world.export(EVENTS, [*records, {**records[0], "events": records[0]["events"][1:2]}])
+    summary = world.live(Life())
+    assert summary.closes
+    assert summary.kinds[EVENTS].items_skipped == 5
+    assert skipped(world, EVENTS) == [
+        ("reversed_event", 1, [1]),
+        ("customer_deleted", 2, None),
+        ("reversed_event", 3, None),
+    ]
+
+
+def test_events_that_come_later(tmp_path):
+    """A run of customers alone; the events in a later one, in the same state directory."""
+    world = make_world(tmp_path, [customer(0), gone(1)], numbers=[])
+    exports, world.exports = world.exports, {CUSTOMERS: world.exports[CUSTOMERS]}
+    world.live(Life())
+    world.exports = exports
+    world.export(EVENTS, [record(EVENTS, 0), record(EVENTS, 1)])
+    assert world.live(Life()).exit_code == 0
+    assert applied(world, EVENTS) == ["c0"]
+    assert skipped(world, EVENTS) == [("customer_deleted", 2, None)]
+
+
+def test_customers_deleted_in_a_later_file(tmp_path):
+    """Two files of customers, the deleted one in either; and who is in both, once each way, arrives."""
+    world = make_world(tmp_path, [])
+    write_export(tmp_path / "a.customers", [customer(0), gone(1), gone(2)])
+    write_export(tmp_path / "b.customers", [gone(3), customer(2), gone(0)])
+    world.exports[CUSTOMERS] = str(tmp_path / "*.customers")
+    assert world.live(Life()).exit_code == 0
+    assert applied(world, EVENTS) == ["c0", "c2"]
+
+
+def long_world(path):
+    """Several batches of each kind, with deleted ones among them."""
+    customers = [gone(number) if number % 7 == 3 else customer(number) for number in range(1500)]
+    customers += [gone(0), customer(3), {"deleted": True}]
+    world = World(path)
+    world.answer = refuse_strangers(world)
+    world.export(CUSTOMERS, customers)
+    world.export(EVENTS, [record(EVENTS, number, items=30) for number in range(200)])
+    world.export(TRANSACTIONS, [record(TRANSACTIONS, number, items=30) for number in range(200)])
+    return world
+
+
+def check_long(world, summary):
+    alive = sorted({f"c{number}" for number in range(200) if number % 7 != 3 or number == 3})
+    assert summary.closes
+    for kind in (EVENTS, TRANSACTIONS):
+        doubtful = {doubt["customer"] for doubt in world.doubts(kind)}
+        assert {*applied(world, kind)} | doubtful == {*alive}
+        assert world.letters(kind) == []
+        listed = skipped(world, kind)
+        assert [line for _, line, _ in listed] == [n + 1 for n in range(200) if n % 7 == 3 and n != 3]
+        assert summary.kinds[kind].skipped == len(listed)
+        assert summary.kinds[kind].pending == 0
+    lines = [line for _, line, _ in skipped(world, CUSTOMERS)]
+    assert lines == [number + 1 for number in range(1500) if number % 7 == 3] + [1501, 1503]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(3))
+def test_a_death_at_every_operation_lists_each_once(part, tmp_path):
+    """Whatever was written and not counted goes; nobody is skipped who arrived, nobody sent who did not."""
+    dies_at, died = part + 1, True
+    while died:
+        path = tmp_path / str(dies_at)
+        path.mkdir()
+        world = long_world(path)
+        died = world.live(Life(dies_at)) is None
+        check_long(world, world.live(Life()))
+        dies_at += 3
+    assert dies_at > 30
+
+
+@pytest.mark.slow
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(deaths=st.lists(st.integers(1, 40), max_size=8))
+def test_any_number_of_deaths_lists_each_once(deaths, tmp_path_factory):
+    """Lives of any lengths come to the same lists."""
+    world = long_world(tmp_path_factory.mktemp("world"))
+    for dies_at in deaths:
+        world.live(Life(dies_at))
+    check_long(world, world.live(Life()))
+
+
+FATES = st.sampled_from(["good", "gone", "faulty"])
+
+
+@pytest.mark.slow
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(st.tuples(st.integers(0, 3), FATES), max_size=10), cut=st.integers(0, 10))
+def test_a_dry_run_foretells_what_a_run_skips(lines, cut, tmp_path_factory):
+    """Whatever the lines: the same reasons; and where none is faulty, also after a restart between any two lines."""
+    cut = len(lines) if "faulty" in [fate for _, fate in lines] else cut
+    path = tmp_path_factory.mktemp("world")
+    made = {"good": customer, "gone": gone, "faulty": lambda number: customer(number, name=7)}
+    customers = [made[fate](number) for number, fate in lines]
+    world = make_world(path, customers[:cut], numbers=[])
+    world.answer = None
+    world.live(Life())
+    world.export(CUSTOMERS, customers)
+    for kind in (EVENTS, TRANSACTIONS):
+        world.export(kind, [record(kind, number) for number in range(4)])
+    ran = world.live(Life())
+    foretold = rehearse(world)
+    for kind in (EVENTS, TRANSACTIONS):
+        left_out = [(each.kinds[kind].skip_reasons, each.kinds[kind].reasons) for each in (ran, foretold)]
+        assert left_out[0] == left_out[1]
+
+
+def rehearse(world):
+    import anyio
+
+    patterns = {kind: [name] for kind, name in world.exports.items()}
+    plan = load_settings()
+
+    async def go():
+        from masivo_stream.flow.validate import discard_letters
+
+        return await dry_run(plan, patterns, dead_letters=discard_letters, clock=FakeClock())
+
+    return anyio.run(go).summary
+
+
+def test_a_list_that_is_gone_is_begun_anew(tmp_path):
+    """A person may delete it, or edit it: the run goes on, and what is skipped later is listed."""
+    world = make_world(tmp_path, [gone(1)], numbers=[])
+    world.live(Life())
+    (tmp_path / "state" / "skipped.customers.ndjson").unlink()
+    world.export(CUSTOMERS, [gone(1), gone(2)])
+    assert world.live(Life()).exit_code == 0
+    assert skipped(world, CUSTOMERS) == [("deleted_customer", 2, None)]
+    assert world.live(Life()).exit_code == 0
+    assert skipped(world, CUSTOMERS) == [("deleted_customer", 2, None)]
+
+
+def unknown_world(path, body=b'{"error": "no such customer"}'):
+    """Customers who are in the account, but for c1; the exports are events and transactions."""
+    world = World(path)
+    world.export(EVENTS, [record(EVENTS, number) for number in range(20)])
+    world.export(TRANSACTIONS, [record(TRANSACTIONS, number) for number in range(20)])
+    for number in range(20):
+        if number != 1:
+            world.applied["customers", f"c{number}", '""'] = 1
+    world.answer = refuse_strangers(world)
+    world.not_found = body
+    return world
+
+
+def test_who_is_unknown_to_the_account_costs_one_isolation(tmp_path):
+    """The events are refused, the account says that it has no such customer: the transactions wait with them."""
+    world = unknown_world(tmp_path)
+    summary = world.live(Life())
+    assert summary.exit_code == 3
+    assert summary.kinds[TRANSACTIONS].requests == 1
+    assert [letter["reason"] for letter in world.letters(EVENTS)] == ["refused"]
+    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["customer_not_migrated"]
+    world.applied["customers", "c1", '""'] = 1  # migrated meanwhile
+    again = world.live(Life(), taking_letters)
+    assert (again.exit_code, again.kinds[TRANSACTIONS].requests) == (0, 2)
+    assert "c1" in applied(world, TRANSACTIONS)
+
+
+def test_who_is_unknown_still_after_a_retry(tmp_path):
+    """The event is tried again, and what waits for its customer goes on waiting."""
+    world = unknown_world(tmp_path)
+    world.live(Life())
+    summary = world.live(Life(), taking_letters)
+    assert (summary.exit_code, summary.closes) == (3, True)
+    assert [letter["reason"] for letter in world.letters(EVENTS)] == ["refused"]
+    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["customer_not_migrated"]
+
+
+def test_a_customer_who_is_migrated_after_all(tmp_path):
+    """In the run itself, by a customers export that is added: a retry sends what waited, the event's letter or not."""
+    world = unknown_world(tmp_path)
+    world.live(Life())
+    world.export(CUSTOMERS, [customer(1)])
+    world.exports = {kind: world.exports[kind] for kind in Kind}  # in their order
+    (world.state / "dead-letter.events.ndjson").write_bytes(b"")  # given up
+    summary = world.live(Life(), taking_letters)
+    assert "c1" in applied(world, TRANSACTIONS)
+    assert summary.closes
+
+
+@pytest.mark.parametrize("body", [b"<html>not found</html>", b"[]", b"no"])
+def test_another_ones_404_is_no_evidence(body, tmp_path):
+    """A page of a gateway says nothing about a customer: the transactions are tried."""
+    world = unknown_world(tmp_path, body)
+    world.live(Life())
+    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["refused"]
+
+
+def test_an_id_that_a_gateway_may_misread_is_not_asked_for(tmp_path):
+    """What needs escaping in a path may be answered with 404 whoever it is."""
+    world = unknown_world(tmp_path)
+    world.export(EVENTS, [record(EVENTS, 0), record(EVENTS, 0) | {"id": "a/b"}])
+    world.export(TRANSACTIONS, [record(TRANSACTIONS, 0), record(TRANSACTIONS, 0) | {"id": "a/b"}])
+    world.live(Life())
+    assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["refused"]
+
+
+def test_who_may_not_read_sends_all_events(tmp_path):
+    """A key without the right to read: no event waits for that."""
+    world = unknown_world(tmp_path)
+    world.reading = Answer(status=403)
+    figures = world.live(Life()).kinds[EVENTS]
+    assert (figures.accepted, figures.dead, figures.pending) == (19, 1, 0)
