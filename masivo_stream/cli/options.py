@@ -70,6 +70,8 @@ class Judging:
     "Whether an order must have it: required or optional. Default: required."
     duplicate_purchase: str | None = None
     "An event whose purchase_id an earlier one of the customer has: auto, reject, warn or allow. Default: auto."
+    transaction_types: str | None = None
+    "all six types of the vendor's page, or the guide's two: all or guide. Default: all."
     max_line_bytes: int | None = None
     "Longer lines become dead letters."
     max_body_bytes: int | None = None

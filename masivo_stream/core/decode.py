@@ -25,15 +25,25 @@ Decisions:
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from masivo_stream.core.doubled import find_doubled, suspicion
 from masivo_stream.core.explain import Path, Problem, problems, spell
 from masivo_stream.core.headroom import deeper
 from masivo_stream.core.leniency import is_lenient, may_be_lenient, takes_cut
-from masivo_stream.core.plain import decode_plain, is_deleted, reversed_indexes
+from masivo_stream.core.lines import BOM_UTF8
+from masivo_stream.core.marks import EXPECTED, read_raw_mark
+from masivo_stream.core.plain import (
+    CUSTOMER_MARKS,
+    EVENT_MARKS,
+    decode_plain,
+    is_deleted,
+    reversed_indexes,
+    unclear_marks,
+)
 from masivo_stream.core.purchases import EventMemory, Signer
 from masivo_stream.core.reject import reject_deep, reject_line, reject_repeat, skip_line
 from masivo_stream.core.repeats import Known
@@ -43,8 +53,8 @@ from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Run, run_of
 from masivo_stream.model.records import (
     CustomerRecord,
-    Event,
     EventsRecord,
+    GuideTransactionsRecord,
     LooseOrder,
     Order,
     OrderFields,
@@ -86,6 +96,9 @@ class Rules(Struct, frozen=True, kw_only=True):
     reject_unknown_fields: bool
     discounted_value_optional: bool
     sign_events: bool = False
+    guide_types_only: bool = False
+    thorough: bool = False
+    """Look at every line for fields that stand twice, not only at those that are suspected."""
 
 
 class Decoder:
@@ -99,10 +112,14 @@ class Decoder:
         remember_ids: int,
         reject_unknown_fields: bool = False,
         discounted_value_optional: bool = False,
+        guide_types_only: bool = False,
+        thorough: bool = False,
         memory: Memory | None = None,
         purchases: EventMemory | None = None,
     ) -> None:
         """Prepare the schema of `kind`; the other arguments are the settings of the same names.
+
+        `guide_types_only` is `transaction_types = "guide"`; `thorough` is said in `Rules`.
 
         `memory` knows what came before; without one, the decoder remembers by itself. `purchases` knows events.
         """
@@ -112,19 +129,22 @@ class Decoder:
             reject_unknown_fields=reject_unknown_fields,
             discounted_value_optional=discounted_value_optional,
             sign_events=purchases is not None,
+            guide_types_only=guide_types_only,
+            thorough=thorough,
         )
         self.purchases, self._signer = purchases, Signer()
         self.memory: Memory = memory or Known(capacity=remember_ids)
         self._contract = CONTRACTS[kind]
         self._source = 0
-        self._schema = _schema(kind, loose=discounted_value_optional)
+        self._schema = _schema(self.rules)
         self._decode = msgspec.json.Decoder(self._schema).decode
-        looks: dict[Kind, Callable[[Any], int | _Facts]] = {
+        looks: dict[Kind, Callable[[Any], int | _Facts | None]] = {
             Kind.CUSTOMERS: self._look_at_customer,
             Kind.EVENTS: self._look_at_events,
             Kind.TRANSACTIONS: self._look_at_transactions,
         }
         self._look = looks[kind]
+        self._suspect = suspicion(kind)
         self._max_line_bytes = max_line_bytes
         self._reject_unknown = reject_unknown_fields
         self._text = b""
@@ -155,6 +175,7 @@ class Decoder:
     def _judge_run(self, run: Run, file: str) -> Iterator[Found]:
         """Yield what becomes of the lines of a run. The hot loop: a valid line costs little but its decoding."""
         decode, look = self._decode, self._look
+        suspect, thorough = self._suspect, self.rules.thorough
         customers: list[str] = []
         items: list[int] = []
         odd: dict[int, Judgement] = {}
@@ -166,17 +187,22 @@ class Decoder:
             except (ValueError, RecursionError):
                 fate = self._judge_slowly(run.line(index), file, typed=takes_cut(decode, body))
             else:
-                if not plain or (careful and (self._reject_unknown or is_lenient(body))):
+                if (
+                    not plain
+                    or (careful and (self._reject_unknown or is_lenient(body)))
+                    or ((thorough or suspect(body, record)) and find_doubled(body, self._schema) is not None)
+                    or (count := look(record)) is None
+                ):
                     fate = self._judge_slowly(run.line(index), file, typed=True)
-                elif isinstance(count := look(record), int):
+                elif isinstance(count, int):
                     customers.append(record.id)
                     items.append(count)
                     continue
                 else:
                     fate = self._finish(run.line(index), file, count)
-            if self.purchases is not None and isinstance(fate, Entry):
-                self._signer.sign_entry(fate, decode)
-            if isinstance(fate, Entry) and fate.indexes is None:
+            if self.purchases is not None and isinstance(fate, Entry) and not body.startswith(BOM_UTF8):
+                self._signer.sign_entry(fate, decode)  # behind a byte order mark it was signed as a line of its own
+            if isinstance(fate, Entry) and fate.body is body:
                 customers.append(fate.customer)
                 items.append(fate.items)
             else:
@@ -191,24 +217,40 @@ class Decoder:
             self._careful = self._reject_unknown or may_be_lenient(text)
         return self._ascii_only, self._careful
 
-    # What a valid record is to be, one function a kind: its number of items where that is an entry like any other.
+    # What a valid record is to be, one function a kind: its number of items where that is an entry like any other. None
+    # has the slow judge say what is wrong with a mark.
 
-    def _look_at_customer(self, record: CustomerRecord) -> int | _Facts:
-        if (
-            record.deleted_at is not UNSET or record.deleted is not UNSET or record.status is not UNSET
-        ) and _says_deleted(record):
-            return _Facts(record.id, 1, deleted=True)
+    def _look_at_customer(self, record: CustomerRecord) -> int | _Facts | None:
+        if record.deleted_at is not UNSET or record.deleted is not UNSET or record.status is not UNSET:
+            marks = [read_raw_mark(bytes(mark)) for mark in _marks_of(record) if mark is not UNSET]
+            if not all(mark is False for mark in marks):
+                return _Facts(record.id, 1, deleted=True) if any(marks) else None
         repeats = self.memory.repeated(record.id, record.email)
         return 1 if repeats is None else _Facts(record.id, 1, repeats)
 
-    def _look_at_events(self, record: EventsRecord[OrderFields]) -> int | _Facts:
+    def _look_at_events(self, record: EventsRecord[OrderFields]) -> int | _Facts | None:
         events = record.events
         for event in events:
             if event.reversed_at is not UNSET or event.status is not UNSET:
-                return _Facts(record.id, len(events), reversed=_reversed_events(events))
+                return self._look_at_marked(record)
         if self.purchases is not None:
             self._signer.sign(events)
         return len(events)
+
+    def _look_at_marked(self, record: EventsRecord[OrderFields]) -> int | _Facts | None:
+        gone = []
+        for index, event in enumerate(record.events):
+            marks = [read_raw_mark(bytes(mark)) for mark in (event.reversed_at, event.status) if mark is not UNSET]
+            if any(marks):
+                gone.append(index)
+            elif None in marks:
+                return None
+        items = len(record.events)
+        if gone:
+            return _Facts(record.id, items, reversed=tuple(gone))
+        if self.purchases is not None:
+            self._signer.sign(record.events)
+        return items
 
     def _look_at_transactions(self, record: TransactionsRecord) -> int | _Facts:
         items = len(record.transactions)
@@ -223,6 +265,9 @@ class Decoder:
 
     def _judge_slowly(self, line: Line, file: str, *, typed: bool) -> Judgement:
         """Have the last word. `typed`: the fast judge took the line, there was only a suspicion."""
+        if line.body.startswith(BOM_UTF8):  # files put together, each with a mark of its own
+            (fate,) = one_by_one(self._judge_run(run_of(_without_mark(line)), file))
+            return fate
         if not line.body.strip(_BLANK):
             return Blank(line.number)
         try:
@@ -236,6 +281,12 @@ class Decoder:
         if not isinstance(value, dict):
             message = "expected one object a line, found another JSON value"
             return reject_line(line, file, Reason.WRONG_TYPE, message)
+        return self._judge_value(line, file, value, typed=typed)
+
+    def _judge_value(self, line: Line, file: str, value: dict[str, Any], *, typed: bool) -> Judgement:
+        """Judge a line that is an object."""
+        if (doubled := find_doubled(line.body, self._schema)) is not None:
+            return self._reject_doubled(line, file, value, doubled)
         if self._contract.kind is Kind.CUSTOMERS and is_deleted(value):
             return skip_line(line, file, SkipReason.DELETED_CUSTOMER, customer=self._not_sent(value.get("id")))
         reverted = self._reversed_items(value)
@@ -249,6 +300,22 @@ class Decoder:
         if not typed and not reverted:
             return reject_line(line, file, Reason.INVALID_VALUE, "does not match the schema; is a field given twice?")
         return self._finish(line, file, self._facts(value, count, reverted))
+
+    def _reject_doubled(self, line: Line, file: str, value: dict[str, Any], path: Path) -> Rejected:
+        """Reject a record in which a field stands twice; whose it is, is not certain where that is the id."""
+        field = self._contract.item_field
+        items = value.get(field) if field else None
+        message = "the field stands twice in its object, and programs differ on which one counts"
+        return reject_line(
+            line,
+            file,
+            Reason.DUPLICATE_FIELD,
+            message,
+            field=spell(path),
+            items=(int(path[1]),) if len(path) > 2 and path[0] == field else None,  # noqa: PLR2004 - list, index, field
+            item_count=len(items) if isinstance(items, list) else int(field is None),
+            customer=None if path == ("id",) else self._not_sent(value.get("id")),
+        )
 
     def _facts(self, value: dict[str, Any], items: int, reverted: tuple[int, ...]) -> _Facts:
         """Return what is needed of a valid record."""
@@ -266,6 +333,22 @@ class Decoder:
         return reversed_indexes(events)
 
     def _faults(self, value: dict[str, Any], reverted: tuple[int, ...]) -> list[Problem]:
+        return [*self._faults_of_schema(value, reverted), *self._faults_of_marks(value, reverted)]
+
+    def _faults_of_marks(self, value: dict[str, Any], reverted: tuple[int, ...]) -> Iterator[Problem]:
+        def fault(path: Path) -> Problem:
+            message = f"neither yes nor no; expected {EXPECTED}"
+            return Problem(path=path, reason=Reason.INVALID_VALUE, message=message)
+
+        events = value.get("events")
+        if self._contract.kind is Kind.CUSTOMERS:
+            yield from (fault((name,)) for name in unclear_marks(value, CUSTOMER_MARKS))
+        elif self._contract.kind is Kind.EVENTS and isinstance(events, list):
+            for index, event in enumerate(events):
+                if isinstance(event, dict) and index not in reverted:
+                    yield from (fault(("events", index, name)) for name in unclear_marks(event, EVENT_MARKS))
+
+    def _faults_of_schema(self, value: dict[str, Any], reverted: tuple[int, ...]) -> list[Problem]:
         if not reverted:
             return problems(self._schema, value, reject_unknown=self._reject_unknown)
         gone = set(reverted)
@@ -353,34 +436,24 @@ class Decoder:
         )
 
 
-def _schema(kind: Kind, *, loose: bool) -> Any:  # noqa: ANN401 - a generic alias is no `type` to mypy
-    match kind:
+def _schema(rules: Rules) -> Any:  # noqa: ANN401 - a generic alias is no `type` to mypy
+    match rules.kind:
         case Kind.CUSTOMERS:
             return CustomerRecord
         case Kind.EVENTS:
-            return EventsRecord[LooseOrder] if loose else EventsRecord[Order]
+            return EventsRecord[LooseOrder] if rules.discounted_value_optional else EventsRecord[Order]
         case Kind.TRANSACTIONS:
-            return TransactionsRecord
+            return GuideTransactionsRecord if rules.guide_types_only else TransactionsRecord
 
 
-def _says_deleted(record: CustomerRecord) -> bool:
-    return (
-        _given(record.deleted_at)
-        or (_given(record.deleted) and bytes(record.deleted) == b"true")
-        or (_given(record.status) and bytes(record.status) == b'"DELETED"')
-    )
+def _without_mark(line: Line) -> Line:
+    """Return a line without the byte order mark that it begins with."""
+    size = len(BOM_UTF8)
+    return Line(line.number, line.offset + size, line.body[size:], line.length - size)
 
 
-def _reversed_events(events: Iterable[Event[OrderFields]]) -> tuple[int, ...]:
-    return tuple(
-        index
-        for index, event in enumerate(events)
-        if _given(event.reversed_at) or (_given(event.status) and bytes(event.status) == b'"REVERSED"')
-    )
-
-
-def _given(marker: Raw | UnsetType) -> TypeGuard[Raw]:
-    return marker is not UNSET and bytes(marker) != b"null"
+def _marks_of(record: CustomerRecord) -> tuple[Raw | UnsetType, ...]:
+    return record.deleted_at, record.deleted, record.status
 
 
 def _in_record(path: Path, kept: list[int]) -> Path:

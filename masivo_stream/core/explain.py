@@ -65,7 +65,7 @@ def _describe(schema: object) -> inspect.Type:
     return inspect.type_info(schema)
 
 
-def _judge(  # noqa: C901 - one case a type
+def _judge(  # noqa: C901, PLR0912 - one case a type
     kind: inspect.Type, value: object, path: Path, *, reject_unknown: bool
 ) -> Iterator[Problem]:
     match kind:
@@ -79,6 +79,8 @@ def _judge(  # noqa: C901 - one case a type
             yield from _judge_text(kind, value, path)
         case inspect.FloatType() | inspect.IntType():
             yield from _judge_number(kind, value, path)
+        case inspect.Metadata(type=plain, extra={"nonzero": True}):
+            yield from _judge_nonzero(plain, value, path)
         case inspect.DateTimeType():
             yield from _judge_date(value, path)
         case inspect.LiteralType():
@@ -145,7 +147,7 @@ def _judge_union(kind: inspect.UnionType, value: object, path: Path, *, reject_u
         return
     tag_field = next(iter(tagged.values())).tag_field or "type"
     here = (*path, tag_field)
-    tags = " or ".join(str(tag) for tag in tagged)
+    tags = _alternatives([str(tag) for tag in tagged])
     if tag_field not in value:
         yield Problem(here, Reason.MISSING_FIELD, f"required: {tags}")
         return
@@ -156,6 +158,10 @@ def _judge_union(kind: inspect.UnionType, value: object, path: Path, *, reject_u
         yield Problem(here, Reason.INVALID_VALUE, f"expected {tags}")
     else:
         yield from _judge(tagged[tag], value, path, reject_unknown=reject_unknown)
+
+
+def _alternatives(words: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _judge_text(kind: inspect.StrType, value: object, path: Path) -> Iterator[Problem]:
@@ -188,6 +194,13 @@ def _judge_number(kind: inspect.FloatType | inspect.IntType, value: object, path
         or (kind.le is not None and not number <= kind.le)
     ):
         yield Problem(path, Reason.INVALID_VALUE, f"expected {wanted}")
+
+
+def _judge_nonzero(kind: inspect.Type, value: object, path: Path) -> Iterator[Problem]:
+    found = list(_judge(kind, value, path, reject_unknown=False))
+    if not found and value == 0:
+        found = [Problem(path, Reason.INVALID_VALUE, "expected a number other than 0")]
+    yield from found
 
 
 def _judge_date(value: object, path: Path) -> Iterator[Problem]:
@@ -233,6 +246,8 @@ def _expectation(kind: inspect.Type) -> str:
             return "one of " + ", ".join(str(value) for value in kind.values)
         case inspect.BoolType():
             return "true or false"
+        case inspect.Metadata(type=plain):
+            return _expectation(plain)
         case inspect.ListType():
             return "a list"
         case inspect.UnionType() if kind.includes_none and len(kind.types) > 1:

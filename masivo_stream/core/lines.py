@@ -12,7 +12,8 @@ from itertools import accumulate
 
 from masivo_stream.model.record import Line, Run
 
-_BOM = b"\xef\xbb\xbf"
+BOM_UTF8 = b"\xef\xbb\xbf"
+"""What some programs put before a text in UTF-8; no part of the text (RFC 8259, section 8.1)."""
 
 KEPT_OF_LONG_LINES = 1024
 """Bytes kept of a line beyond the cap: enough to recognise it, bounded whatever its length."""
@@ -109,13 +110,13 @@ class LineSplitter:
     def _without_bom(self, block: bytes) -> bytes:
         """Drop a byte order mark at the start of the source, even where it is cut over blocks."""
         block = self._head + block
-        if len(block) < len(_BOM) and _BOM.startswith(block):
+        if len(block) < len(BOM_UTF8) and BOM_UTF8.startswith(block):
             self._head = block
             return b""
         self._head, self._bom_possible = b"", False
-        if block.startswith(_BOM):
-            self._offset = len(_BOM)
-            return block[len(_BOM) :]
+        if block.startswith(BOM_UTF8):
+            self._offset = len(BOM_UTF8)
+            return block[len(BOM_UTF8) :]
         return block
 
     def _keep(self, rest: bytes) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from masivo_stream.core.marks import read_mark
+
 _SYNTAX = msgspec.json.Decoder(Raw)
 
 
@@ -29,9 +31,14 @@ def decode_plain(body: bytes) -> object:
         return json.loads(body, parse_int=float)  # `int` would refuse thousands of digits
 
 
+CUSTOMER_MARKS = ("deleted_at", "deleted", "status")
+EVENT_MARKS = ("reversed_at", "status")
+"""The fields that are the export's own: they mark what is not to be migrated."""
+
+
 def is_deleted(value: dict[str, Any]) -> bool:
-    """Tell whether the export marks a customer as deleted."""
-    return value.get("deleted_at") is not None or value.get("deleted") is True or value.get("status") == "DELETED"
+    """Return whether the export marks a customer as deleted."""
+    return any(read_mark(value.get(name)) for name in CUSTOMER_MARKS)
 
 
 def reversed_indexes(events: Iterable[object]) -> tuple[int, ...]:
@@ -40,7 +47,12 @@ def reversed_indexes(events: Iterable[object]) -> tuple[int, ...]:
 
 
 def _is_reversed(event: dict[str, Any]) -> bool:
-    return event.get("reversed_at") is not None or event.get("status") == "REVERSED"
+    return any(read_mark(event.get(name)) for name in EVENT_MARKS)
+
+
+def unclear_marks(value: dict[str, Any], names: Iterable[str]) -> list[str]:
+    """Return which marks say neither yes nor no."""
+    return [name for name in names if read_mark(value.get(name)) is None]
 
 
 class _Named(Struct, gc=False):

@@ -15,7 +15,7 @@ from masivo_stream.core.lines import LineSplitter, lines_of, portions
 from masivo_stream.core.prefix import Prefix
 from masivo_stream.core.purchases import Purchases
 from masivo_stream.core.reject import reject_line
-from masivo_stream.core.verdicts import Reader, ask
+from masivo_stream.core.verdicts import Reader, ask, begins_with_mark
 from masivo_stream.edges.source import Input, Truncated, is_file, is_plain_file, read_blocks
 from masivo_stream.edges.workers.crew import Answer, Crew, open_crew
 from masivo_stream.model.contract import Kind
@@ -150,7 +150,7 @@ class Together:
 
     def begin(self, cut: Cut) -> Answer | None:
         """Ask a worker, unless all have enough to do: then lend a hand, when it is the block's turn."""
-        if cut.torn or cut.source.letters or self._crew.waiting >= self.ahead:
+        if cut.torn or cut.source.letters or self._crew.waiting >= self.ahead or begins_with_mark(cut.pieces):
             return None
         question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
         return None if question is None else self._crew.ask(question)
@@ -166,8 +166,8 @@ def _torn(line: Line, file: str) -> Rejected:
     return reject_line(line, file, Reason.TRUNCATED_INPUT, "the export ends within this line")
 
 
-def make_decoder(kind: Kind, settings: Settings) -> Decoder:
-    """Return the decoder the settings ask for."""
+def make_decoder(kind: Kind, settings: Settings, *, thorough: bool = False) -> Decoder:
+    """Return the decoder the settings ask for; `thorough` is said in `core.decode.Rules`."""
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
     return Decoder(
@@ -177,6 +177,8 @@ def make_decoder(kind: Kind, settings: Settings) -> Decoder:
         reject_unknown_fields=validation.unknown_fields == "reject",
         discounted_value_optional=validation.discounted_value == "optional",
         purchases=Purchases(capacity=validation.remember_ids) if looks else None,
+        guide_types_only=validation.transaction_types == "guide",
+        thorough=thorough,
     )
 
 
@@ -202,7 +204,7 @@ async def judge_sources(
     """
     async with AsyncExitStack() as stack:
         bench: Bench = Alone(decoder)
-        if workers > 1 and _much(sources, worth_workers):
+        if workers > 1 and is_much(sources, worth_workers):
             at_once = _BLOCKS_A_WORKER * (workers - 1)
             # A line that began in the block before may be longer than a block: rarely.
             crew = open_crew(workers - 1, decoder.rules, at_once=at_once, usual_bytes=2 * block_bytes)
@@ -214,7 +216,7 @@ async def judge_sources(
             yield judged
 
 
-def _much(sources: Iterable[Source], worth: int) -> bool:
+def is_much(sources: Iterable[Source], worth: int = WORTH_WORKERS) -> bool:
     """Tell whether there is much to judge; what comes from a pipe may be."""
     inputs = [source.input for source in sources if not source.letters]
     return sum(found.size for found in inputs) >= worth or not all(found.size or is_file(found) for found in inputs)

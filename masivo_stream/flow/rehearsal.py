@@ -14,7 +14,7 @@ from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.source import Input
 from masivo_stream.edges.workers.crew import cores
 from masivo_stream.flow.books import Skips
-from masivo_stream.flow.judge import Source, judge_sources, make_decoder
+from masivo_stream.flow.judge import Source, is_much, judge_sources, make_decoder
 from masivo_stream.flow.roster import Roster
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -80,7 +80,6 @@ class Rehearsal:
     def __init__(self, kind: Kind, settings: Settings, clock: Clock, roster: Roster | None) -> None:
         """Fill `roster` with customers, or hold back what belongs to those it lacks; None where it is not known."""
         self._contract, self._settings, self._clock, self._roster = CONTRACTS[kind], settings, clock, roster
-        self._decoder = make_decoder(kind, settings)
         self._most_bytes = settings.upload.max_body_bytes
         self._packer = Packer(self._contract, max_body_bytes=self._most_bytes, look_ahead=settings.upload.look_ahead)
         self._tally = Tally(self._contract)
@@ -97,9 +96,10 @@ class Rehearsal:
     async def run(self, inputs: list[Input], letters: Letters, skips: Skips) -> InputError | None:
         """Go through the inputs; returns what ended them early."""
         failure = None
+        sources = [Source(source) for source in inputs]
         blocks = judge_sources(
-            [Source(source) for source in inputs],
-            self._decoder,
+            sources,
+            make_decoder(self._contract.kind, self._settings, thorough=not is_much(sources)),
             block_bytes=self._settings.source.block_bytes,
             max_line_bytes=self._settings.validation.max_line_bytes,
             workers=self._settings.upload.workers or cores(),

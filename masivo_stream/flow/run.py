@@ -23,7 +23,7 @@ from masivo_stream.flow.conclude import agrees, conclude, stand
 from masivo_stream.flow.extent import Extent
 from masivo_stream.flow.gone import make_sure_who_is_gone
 from masivo_stream.flow.isolator import Isolator, Suspected
-from masivo_stream.flow.judge import Source, make_decoder
+from masivo_stream.flow.judge import Source, is_much, make_decoder
 from masivo_stream.flow.missing import Missing
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.opening import Gates
@@ -212,7 +212,10 @@ class Run:
         return Phase(
             begin_at(self._sources[kind], resume),
             account=account,
-            decoder=make_decoder(kind, self._settings),
+            # Where requests are paced, or there is little to read, there is time to look at every line.
+            decoder=make_decoder(
+                kind, self._settings, thorough=self._gates.limited or not is_much(self._sources[kind])
+            ),
             packer=packer,
             delivery=delivery,
             burial=burial,

@@ -11,6 +11,7 @@ class Reason(enum.StrEnum):
     TOO_DEEP = "too_deep"
     MISSING_FIELD = "missing_field"
     UNKNOWN_FIELD = "unknown_field"
+    DUPLICATE_FIELD = "duplicate_field"
     WRONG_TYPE = "wrong_type"
     INVALID_VALUE = "invalid_value"
     NO_ITEMS = "no_items"
@@ -33,6 +34,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.TOO_DEEP: "flatten the nested objects or lists",
     Reason.MISSING_FIELD: "add the field",
     Reason.UNKNOWN_FIELD: 'correct the spelling, or set unknown_fields = "pass"',
+    Reason.DUPLICATE_FIELD: "leave the field once in its object, with the value that is right",
     Reason.WRONG_TYPE: "write the value with the JSON type the message names",
     Reason.INVALID_VALUE: "correct the value as the message says",
     Reason.NO_ITEMS: "leave the record out, or add its events or transactions",

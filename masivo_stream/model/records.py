@@ -115,6 +115,10 @@ class EventsRecord(Struct, Generic[OrderT], gc=False, kw_only=True):
     events: Annotated[list[Event[OrderT]], Meta(min_length=1)]
 
 
+NonZero = Annotated[float, Meta(extra={"nonzero": True})]
+"""A number that is not 0; `core.explain` reads the mark, msgspec leaves it to the class that bears it."""
+
+
 class TransactionFields(Struct, gc=False, kw_only=True):
     """What both types of transactions share."""
 
@@ -142,7 +146,40 @@ class Redeemed(TransactionFields, tag_field="type", tag="REDEMPTION", gc=False, 
     amount: Annotated[float, Meta(lt=0)]
 
 
-Transaction = Accumulation | Redeemed
+class Expired(TransactionFields, tag_field="type", tag="EXPIRATION", gc=False, kw_only=True):
+    """Points that ran out: their amount is negative."""
+
+    amount: Annotated[float, Meta(lt=0)]
+
+
+class EitherSign(TransactionFields, gc=False, kw_only=True):
+    """A transaction that adds or takes, as its amount says; an amount of 0 says neither."""
+
+    amount: NonZero
+
+    def __post_init__(self) -> None:
+        """Refuse 0: a bound of msgspec's cannot say it. The decoder turns this error into its own."""
+        if self.amount == 0:
+            raise ValueError("an amount is not 0")
+
+
+class Migrated(EitherSign, tag_field="type", tag="MIGRATION", gc=False, kw_only=True):
+    """An amount that an earlier migration brought."""
+
+
+class Transferred(EitherSign, tag_field="type", tag="TRANSFER", gc=False, kw_only=True):
+    """An amount that one customer gave another."""
+
+
+class Reversed(EitherSign, tag_field="type", tag="REVERSAL", gc=False, kw_only=True):
+    """An amount that takes an earlier transaction back."""
+
+
+GuideTransaction = Accumulation | Redeemed
+"""The two types that guides/migrate-customers shows (`validation.transaction_types = "guide"`)."""
+
+Transaction = Accumulation | Redeemed | Expired | Migrated | Transferred | Reversed
+"""The six types of customers/migrate/transactions/post. Every real ledger has expirations."""
 
 
 class TransactionsRecord(Struct, gc=False, kw_only=True):
@@ -150,6 +187,13 @@ class TransactionsRecord(Struct, gc=False, kw_only=True):
 
     id: CustomerId
     transactions: Annotated[list[Transaction], Meta(min_length=1)]
+
+
+class GuideTransactionsRecord(Struct, gc=False, kw_only=True):
+    """The same, with the two types of the guide alone."""
+
+    id: CustomerId
+    transactions: Annotated[list[GuideTransaction], Meta(min_length=1)]
 
 
 class Period(Struct, gc=False, kw_only=True, rename={"from_": "from"}):

@@ -89,6 +89,9 @@ class Validation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What becomes of an event whose customer has an earlier one of the same `purchase_id`: `auto` makes a dead letter
     of it if it is the same event, and warns if it is another one; `reject` makes dead letters of both, `warn` sends
     both with a warning, `allow` does not look. No page of the vendor's says that a repeat is recognised."""
+    transaction_types: Literal["all", "guide"] = "all"
+    """The six types of the vendor's page for transactions, or the two that the guide shows. Real ledgers have
+    expirations: with two types alone their balances do not close."""
     max_line_bytes: Annotated[int, Meta(ge=1024, le=1_000_000_000)] = 16 * 1024 * 1024
     """Longer lines become dead letters; bounds memory."""
     remember_ids: Count = 600_000

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from masivo_stream.core.explain import Path, problems, spell
 from masivo_stream.core.leniency import cut_last_moment
+from masivo_stream.core.marks import read_mark
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.moments import SECOND, read_moment
 from masivo_stream.model.records import (
@@ -223,7 +224,7 @@ def _explain(schema: object, index: int, raw: Raw) -> Refusal:
 def _customers(raws: list[Raw]) -> Batch | Refusal:
     parts = [_CUSTOMER.decode(raw) for raw in raws]
     for index, part in enumerate(parts):
-        if part.deleted is True or part.deleted_at is not None or part.status == "DELETED":
+        if any(map(read_mark, (part.deleted, part.deleted_at, part.status))):
             return refuse(("customers", index), "a deleted customer is not to be migrated")
     refusal = _refuse_twice("id", (part.id for part in parts)) or _refuse_twice("email", (part.email for part in parts))
     if refusal is not None:

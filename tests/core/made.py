@@ -57,7 +57,7 @@ def as_bytes(record: Any) -> bytes:
 
 
 def decoder(kind: Kind, **settings: Any) -> Decoder:
-    return Decoder(kind, **({"max_line_bytes": 1 << 24, "remember_ids": 1000} | settings))
+    return Decoder(kind, **({"max_line_bytes": 1 << 24, "remember_ids": 1000, "thorough": True} | settings))
 
 
 def judge(kind: Kind, body: bytes, **settings: Any) -> Judgement:

@@ -1,0 +1,126 @@
+r"""Find a field that stands twice in one object of a record.
+
+RFC 8259 (section 4) leaves open which of two equal names counts, and parsers differ: most take the last one, some the
+first one, some refuse. A record with two ids might be applied to another customer than the one that we note.
+Only fields of the schema count: what the API does not know passes as it is, and a free-form object is its own business.
+
+To be certain costs several times what decoding costs. So a line is suspected first, by counting: a field that each
+object of a kind must have stands as often in the line as there are such objects. Whether a line is suspected depends
+on the line alone, so judging in parts, or in other processes, finds the same.
+
+A field that may be absent cannot be suspected by counting, for another object may lack it. Where time is not short
+(`thorough`) every line is looked at, and every field of every object is found.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from msgspec import inspect
+
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.records import CustomerRecord, EventsRecord, OrderFields, TransactionsRecord
+
+Path = tuple[str | int, ...]
+
+_ESCAPED_NAME = re.compile(rb'"[^"\\]*\\u00[2-7][0-9a-fA-F][^"]*"\s*:')
+"""A name in which an ASCII character is escaped: it may be one of the schema's under another spelling."""
+
+
+class _Object(dict[str, Any]):
+    """A JSON object, and the names that stand in it more than once."""
+
+    __slots__ = ("twice",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.twice = () if len(pairs) == len(self) else tuple(_repeated(name for name, _ in pairs))
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_Object, parse_int=float).decode
+
+
+def find_doubled(body: bytes, schema: object) -> Path | None:
+    """Return the path of the first field of `schema` that stands twice in its object, None where there is none.
+
+    `body` is a valid record; where the standard library cannot take it apart (it is nested too deeply), None as well.
+    """
+    try:
+        return next(_doubled(_describe(schema), _decode(body.decode()), ()), None)
+    except (ValueError, RecursionError):
+        return None
+
+
+def suspicion(kind: Kind) -> Callable[[bytes, Any], bool]:
+    """Return what tells whether a line may hold a field twice that each object must have; it takes line and record."""
+    match kind:
+        case Kind.CUSTOMERS:
+            return _suspect_customer
+        case Kind.EVENTS:
+            return _suspect_events
+        case Kind.TRANSACTIONS:
+            return _suspect_transactions
+
+
+def _suspect_customer(body: bytes, _record: CustomerRecord) -> bool:
+    return body.count(b'"id"') != 1 or body.count(b'"email"') != 1 or (b"\\" in body and _is_spelt_oddly(body))
+
+
+def _suspect_events(body: bytes, record: EventsRecord[OrderFields]) -> bool:
+    if body.count(b'"purchase_id"') != len(record.events) or (b"\\" in body and _is_spelt_oddly(body)):
+        return True
+    # A redemption has an id as well, within the list of events: what matters stands before and behind it.
+    begin, end = body.find(b'"events"'), body.rfind(b"]")
+    return body.count(b'"id"', 0, begin) + body.count(b'"id"', end) != 1
+
+
+def _suspect_transactions(body: bytes, record: TransactionsRecord) -> bool:
+    items = len(record.transactions)
+    return body.count(b'"id"') != 1 or body.count(b'"amount"') != items or (b"\\" in body and _is_spelt_oddly(body))
+
+
+def _is_spelt_oddly(body: bytes) -> bool:
+    return _ESCAPED_NAME.search(body) is not None
+
+
+def _doubled(kind: inspect.Type, value: object, path: Path) -> Iterator[Path]:
+    match kind, value:
+        case inspect.Metadata(), _:
+            yield from _doubled(kind.type, value, path)
+        case inspect.ListType(), list():
+            for index, item in enumerate(value):
+                yield from _doubled(kind.item_type, item, (*path, index))
+        case inspect.UnionType(), _Object():
+            yield from _doubled(_member(kind, value), value, path)
+        case inspect.StructType(), _Object():
+            fields = {field.encode_name: field.type for field in kind.fields}
+            yield from ((*path, name) for name in value.twice if name in fields or (fields and name == kind.tag_field))
+            for name, type_ in fields.items():
+                if name in value:
+                    yield from _doubled(type_, value[name], (*path, name))
+
+
+def _member(kind: inspect.UnionType, value: _Object) -> inspect.Type:
+    """Return the object's own type of those that it may have, by its tag where there are several."""
+    structs: list[inspect.Type] = []
+    for member in kind.types:
+        if isinstance(member, inspect.StructType):
+            if member.tag_field and member.tag == value.get(member.tag_field):
+                return member
+            structs.append(member)
+    return structs[0] if structs else inspect.AnyType()
+
+
+def _repeated(names: Iterator[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield name
+        seen.add(name)
+
+
+@cache
+def _describe(schema: object) -> inspect.Type:
+    return inspect.type_info(schema)
