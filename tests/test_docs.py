@@ -13,7 +13,7 @@ from end_to_end_tools import KINDS, run
 from masivo_stream.cli.main import COMMANDS
 from masivo_stream.edges.config import leaves, load_settings
 from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.reason import Reason
+from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.settings import Settings
 from masivo_stream.observe.log import EVENTS
 from masivo_stream.observe.sample_log import EVENT as SAMPLE_READ_BACK
@@ -43,6 +43,11 @@ def test_every_exit_code_is_documented():
 def test_every_reason_is_documented():
     """The README's table of reasons is the enum's."""
     assert sorted(rows("Dead letters")) == sorted(Reason)
+
+
+def test_every_reason_to_skip_is_documented():
+    """The README's table of what is skipped is the enum's."""
+    assert sorted(rows("Skipped records")) == sorted(SkipReason)
 
 
 def test_every_log_event_is_documented():
