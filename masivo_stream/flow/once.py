@@ -34,7 +34,7 @@ from masivo_stream.flow.judge import Source
 from masivo_stream.flow.noting import Noting
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.person import name_person
-from masivo_stream.flow.recognise import look_at_head, pursue
+from masivo_stream.flow.agreement import look_at_head, pursue
 from masivo_stream.model.account import SHOWN, Account, NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind

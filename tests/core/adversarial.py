@@ -270,6 +270,28 @@ NULL_OR_ABSENT: list[Row] = [
     c("wrong_type balance[0]", balance="[null]"),
     c("sent", balance=f'[{{"amount":1,"reward_id":"{REWARD}","expiration_date":null,"brand_id":null}}]'),
     c("wrong_type balance[0].issued_at", balance=f'[{{"amount":1,"reward_id":"{REWARD}","issued_at":null}}]'),
+    *(
+        c("sent", registration_date=f'"{date}"', dob=f'"{date}"')
+        for date in (
+            "0001-01-01T00:00:00Z",
+            "0001-01-01T00:00:00+14:00",
+            "9999-12-31T23:59:59-12:00",
+            "9999-12-31T23:59:59.999Z",
+            "9999-12-31T23:59:59.9999999Z",  # .NET's DateTimeOffset.MaxValue
+            "9999-12-31T23:59:59.9999999+00:00",
+            "9999-12-31T23:59:59.999999999999-12:00",
+        )
+    ),
+    *(
+        c("invalid_value registration_date", registration_date=f'"{date}"')
+        for date in (
+            "0000-01-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:60Z",
+            "9999-12-31T23:59:59.9999999",  # .NET's DateTime.MaxValue: no zone
+            "9999-12-32T23:59:59.9999999Z",
+        )
+    ),
     c("sent", metrics=f'{{"lifetime":{{"from":"{DATE}","to":"{DATE}","tier_id":null}},"updated_at":"{DATE}"}}'),
     c("missing_field metrics.lifetime.to", metrics=f'{{"lifetime":{{"from":"{DATE}"}}}}'),
     c("wrong_type devices[0].device_info.platform", devices='[{"device_token":"t","device_info":{"platform":null}}]'),

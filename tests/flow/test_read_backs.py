@@ -9,10 +9,12 @@ from fakes import REFUSED, Bench, one_every, record, write_export
 from masivo_stream.flow.phase import MOST_BESIDE
 from masivo_stream.flow.unanswered import CustomerFinder
 from masivo_stream.model.attempt import Answer, Cause, Failure
+from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted
 from masivo_stream.model.notices import BatchSent, ReadBack, ReadBackAwaited
 from masivo_stream.model.reason import Reason
+from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Visible
 
 EXISTS = Answer(status=409, details="exists")
@@ -194,3 +196,25 @@ async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
         figures = await bench.run()
         assert (figures.accepted, figures.dead, figures.closes) == (*outcome, True)
     assert [letter.reason for letter in bench.memory.letters] == [Reason.TOO_LARGE]
+
+
+@pytest.mark.parametrize(
+    ("batches", "last", "unsure"),
+    [
+        ([["p1"], ["p2"], ["p3", "p4"]], ["p2", "p3", "p4"], []),
+        ([["p1"], ["a/1", "a/2"], ["a/3", "a/4", "a/5", "a/6"]], ["p1"], ["a/4", "a/5", "a/6"]),
+        ([["a/1"], ["p1", "a/2", "a/3"]], ["p1"], []),
+        ([["p1", "a/1"], ["a/2"], ["p2", "a/3"]], ["p1", "p2"], []),
+        ([["a/1"], ["a/2"]], ["a/2"], []),
+        ([], [], []),
+    ],
+)
+async def test_those_who_can_be_read_back_are_remembered(batches, last, unsure, tmp_path):
+    """Of each batch those whose ids need no escaping; what came after them as well, where a batch has no others."""
+    bench = Bench(Kind.CUSTOMERS, [export(tmp_path, 0)])
+    for names in batches:
+        where = {"file": "f", "offset": 0, "length": 2, "items": 1, "record_items": 1}
+        entries = [Entry(line=line, body=b"{}", customer=name, **where) for line, name in enumerate(names, 1)]
+        bench.account._remember(make_batch(Kind.CUSTOMERS, entries))
+    assert [entry.customer for entry in bench.account.last_accepted] == last
+    assert [entry.customer for entry in bench.account.unsure_accepted] == unsure

@@ -4,7 +4,16 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.sandbox.metrics import TIERS, Purchase, date_text, json_number, recalculate, tier_of, year_span
+from masivo_stream.sandbox.metrics import (
+    TIERS,
+    Purchase,
+    date_text,
+    issued_span,
+    json_number,
+    recalculate,
+    tier_of,
+    year_span,
+)
 from masivo_stream.sandbox.views import recent_span
 
 
@@ -81,3 +90,17 @@ def test_recent_is_three_calendar_months():
         "2025-03-01T00:00:00Z": "2024-12-01T00:00:00.000Z",
     }
     assert {now: date_text(recent_span(seconds(now))[0]) for now in spans} == spans
+
+
+@given(st.integers(1, 9999))
+def test_every_transaction_is_listed_with_a_year(year):
+    """Also what its zone puts before the first one or after the last one in UTC."""
+    begin, end = issued_span(year)
+    assert begin == (float("-inf") if year == 1 else year_span(year)[0])
+    assert end == (float("inf") if year == 9999 else year_span(year)[1])
+
+
+@given(st.floats(allow_nan=False))
+def test_every_moment_has_a_text(seconds):
+    """The nearest date there is."""
+    assert date_text(seconds).endswith("Z")
