@@ -1,5 +1,6 @@
 """Exports that grow, and what is to be expected of each of their lines, known without the code under test."""
 
+import gzip
 import json
 import os
 from dataclasses import dataclass, field
@@ -97,7 +98,7 @@ class Exports:
         if source == len(self.paths[kind]):
             self.paths[kind].append(self.folder / f"{kind}-{source}.ndjson")
         path = self.paths[kind][source]
-        content = path.read_bytes() if path.exists() else b""
+        content = _read(path) if path.exists() else b""
         if content and not content.endswith(b"\n"):
             content += b"\n"
         for recipe in recipes:
@@ -109,15 +110,45 @@ class Exports:
             content = content.rstrip(b"\r\n")
         self._write(path, content)
 
+    def move(self, kind, source, *, packed):
+        """Let an export lie elsewhere from now on, compressed or not."""
+        old = self.paths[kind][source]
+        self.count += 1
+        new = self.folder / f"moved-{self.count}" / f"{kind}-{source}.ndjson{'.gz' if packed else ''}"
+        new.parent.mkdir()
+        self._write(new, _read(old))
+        old.unlink()
+        self.paths[kind][source] = new
+
+    def cut(self, kind, source, at):
+        """Leave so much of an export's text; returns how to undo that."""
+        path = self.paths[kind][source]
+        content = _read(path)
+        self._write(path, content[:at])
+        return lambda: self._write(path, content)
+
+    @property
+    def torn(self):
+        """Whether an export ends within a line."""
+        return any(self._is_torn(path) for paths in self.paths.values() for path in paths)
+
+    def finish(self):
+        """End the lines that are not finished, as they are."""
+        for path in [path for paths in self.paths.values() for path in paths if self._is_torn(path)]:
+            self._write(path, _read(path) + b"\n")
+
+    def _is_torn(self, path):
+        return _read(path).rpartition(b"\n")[2].startswith(b'{"id": "c0", ')
+
     def _write(self, path, content):
-        path.write_bytes(content)
+        path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
         self.count += 1
         os.utime(path, (self.count, self.count))  # the real time would be chance
 
     def edit(self, kind, source, offset):
         """Change one byte, or append a line; returns how to undo that."""
         path = self.paths[kind][source]
-        content = path.read_bytes()
+        content = _read(path)
         if offset is None:
             self._write(path, content + b'\n{"id": "new"}\n')
         else:
@@ -194,6 +225,11 @@ class Exports:
     def _name(self):
         self.count += 1
         return f"n{self.count}"
+
+
+def _read(path):
+    content = path.read_bytes()
+    return gzip.decompress(content) if path.suffix == ".gz" else content
 
 
 def _skipped_ones(recipe):

@@ -22,6 +22,10 @@ _indexes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 _WORST = ("ACCEPTED", "DEAD", "IN_DOUBT")
 
 
+def _file(name):
+    return int(name.partition(".ndjson")[0][-1])
+
+
 class Audit:
     """One kind's rows, read at a moment at which no process is alive."""
 
@@ -37,8 +41,8 @@ class Audit:
             dead = journal.execute("SELECT source, line, indexes, reason FROM dead WHERE kind = ?", (kind,)).fetchall()
             named = journal.execute("SELECT number, name, line FROM sources WHERE kind = ?", (kind,)).fetchall()
         # An input of the journal is a file, or what a file has grown by.
-        self.file_of = {number: int(name[-8]) for number, name, _ in named}
-        self.begins = sorted(((int(name[-8]), line, number) for number, name, line in named), reverse=True)
+        self.file_of = {number: _file(name) for number, name, _ in named}
+        self.begins = sorted(((_file(name), line, number) for number, name, line in named), reverse=True)
         self.dead = [
             (self.file_of[source], line, blob and _indexes(blob), reason) for source, line, blob, reason in dead
         ]

@@ -10,6 +10,7 @@ from masivo_stream.cli.options import (
     Exports,
     Judging,
     Monitoring,
+    Relocation,
     Sending,
     Switch,
     settings_from,
@@ -26,6 +27,7 @@ def migrate(
     accounts: Accounts | None = None,
     monitoring: Monitoring | None = None,
     ending: Ending | None = None,
+    relocation: Relocation | None = None,
     common: Common | None = None,
 ) -> int:
     """Migrate an export: customers, then events, then transactions.
@@ -62,6 +64,7 @@ def migrate(
         events=patterns["events"],
         transactions=patterns["transactions"],
         only_missing=only_missing,
+        moved=(relocation or Relocation()).moved or (),
         handle_signals=True,
         reporting=reporting("migrate", (judging, sending, common), (exports, ending, monitoring)),
         said=(accounts or Accounts()).said(again=again),

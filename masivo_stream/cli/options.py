@@ -40,6 +40,15 @@ class Exports:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
+class Relocation:
+    """Where exports are now."""
+
+    moved: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None
+    "OLD=NEW: an export that the run knows as OLD lies at NEW now, repeatable. Only where its content does not tell."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
 class Common:
     """What every command takes."""
 

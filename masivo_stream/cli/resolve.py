@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Accounts, Common, Judging, Sending, Switch, settings_from
+from masivo_stream.cli.options import Accounts, Common, Judging, Relocation, Sending, Switch, settings_from
 from masivo_stream.model.errors import ConfigurationError
 
 Batches = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
@@ -22,6 +22,7 @@ def resolve(
     judging: Judging | None = None,
     sending: Sending | None = None,
     accounts: Accounts | None = None,
+    relocation: Relocation | None = None,
     common: Common | None = None,
 ) -> int:
     """Show what is known of the batches in doubt, or decide what becomes of them.
@@ -65,6 +66,7 @@ def resolve(
             settings,
             credentials=sending.credentials(),
             decisions=decisions,
+            moved=(relocation or Relocation()).moved or (),
             observer=observer,
             handle_signals=True,
             reporting=reporting("resolve", (judging, sending, common)),

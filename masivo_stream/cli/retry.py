@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Accounts, Common, Ending, Judging, Monitoring, Sending, settings_from
+from masivo_stream.cli.options import Accounts, Common, Ending, Judging, Monitoring, Relocation, Sending, settings_from
 
 
 def retry(
@@ -12,6 +12,7 @@ def retry(
     accounts: Accounts | None = None,
     monitoring: Monitoring | None = None,
     ending: Ending | None = None,
+    relocation: Relocation | None = None,
     common: Common | None = None,
 ) -> int:
     """Send the dead letters again: mended in place in dead-letter.KIND.ndjson, or because the cause is gone.
@@ -33,6 +34,7 @@ def retry(
         run,
         settings,
         credentials=sending.credentials(),
+        moved=(relocation or Relocation()).moved or (),
         handle_signals=True,
         reporting=told,
         said=(accounts or Accounts()).said(),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Accounts, Common, Judging, Sending, Switch, settings_from
+from masivo_stream.cli.options import Accounts, Common, Judging, Relocation, Sending, Switch, settings_from
 from masivo_stream.model.errors import ConfigurationError
 
 
@@ -17,6 +17,7 @@ def verify(
     judging: Judging | None = None,
     sending: Sending | None = None,
     accounts: Accounts | None = None,
+    relocation: Relocation | None = None,
     common: Common | None = None,
 ) -> int:
     """Read back what was accepted, and say what of it is confirmed, missing, or different.
@@ -58,6 +59,7 @@ def verify(
                 credentials=sending.credentials(),
                 sample=None if everything else sample or SAMPLE,
                 seed=seed,
+                moved=(relocation or Relocation()).moved or (),
                 observer=observer,
                 handle_signals=True,
                 said=(accounts or Accounts()).said(),

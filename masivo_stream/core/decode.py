@@ -34,7 +34,6 @@ from masivo_stream.core.doubled import find_doubled, suspicion
 from masivo_stream.core.explain import Path, Problem, problems, spell
 from masivo_stream.core.headroom import deeper
 from masivo_stream.core.leniency import is_lenient, may_be_lenient, takes_cut
-from masivo_stream.core.lines import BOM_UTF8
 from masivo_stream.core.marks import EXPECTED, read_raw_mark
 from masivo_stream.core.plain import (
     CUSTOMER_MARKS,
@@ -200,9 +199,9 @@ class Decoder:
                     continue
                 else:
                     fate = self._finish(run.line(index), file, count)
-            if self.purchases is not None and isinstance(fate, Entry) and not body.startswith(BOM_UTF8):
-                self._signer.sign_entry(fate, decode)  # behind a byte order mark it was signed as a line of its own
-            if isinstance(fate, Entry) and fate.body is body:
+            if self.purchases is not None and isinstance(fate, Entry):
+                self._signer.sign_entry(fate, decode)
+            if isinstance(fate, Entry) and fate.indexes is None:
                 customers.append(fate.customer)
                 items.append(fate.items)
             else:
@@ -265,9 +264,6 @@ class Decoder:
 
     def _judge_slowly(self, line: Line, file: str, *, typed: bool) -> Judgement:
         """Have the last word. `typed`: the fast judge took the line, there was only a suspicion."""
-        if line.body.startswith(BOM_UTF8):  # files put together, each with a mark of its own
-            (fate,) = one_by_one(self._judge_run(run_of(_without_mark(line)), file))
-            return fate
         if not line.body.strip(_BLANK):
             return Blank(line.number)
         try:
@@ -444,12 +440,6 @@ def _schema(rules: Rules) -> Any:  # noqa: ANN401 - a generic alias is no `type`
             return EventsRecord[LooseOrder] if rules.discounted_value_optional else EventsRecord[Order]
         case Kind.TRANSACTIONS:
             return GuideTransactionsRecord if rules.guide_types_only else TransactionsRecord
-
-
-def _without_mark(line: Line) -> Line:
-    """Return a line without the byte order mark that it begins with."""
-    size = len(BOM_UTF8)
-    return Line(line.number, line.offset + size, line.body[size:], line.length - size)
 
 
 def _marks_of(record: CustomerRecord) -> tuple[Raw | UnsetType, ...]:

@@ -3,16 +3,22 @@ r"""Split a stream of blocks into lines at byte 0x0A, and nowhere else.
 Not `bytes.splitlines` and not text mode: those also split at `\r`, and text mode at U+2028 and others, which are
 legal inside a JSON string (RFC 8259, section 7). One carriage return before the newline belongs to the terminator.
 
+A byte order mark at the beginning of a line belongs to no record, also within a file: joined exports have them there.
+
 Law: however the same bytes are cut into blocks, the lines and their positions are the same; started at any returned
 position, the machine gives the tail.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from typing import Any
+
+import msgspec
 
 from masivo_stream.model.record import Line, Run
 
-BOM_UTF8 = b"\xef\xbb\xbf"
+_BOM = b"\xef\xbb\xbf"
 """What some programs put before a text in UTF-8; no part of the text (RFC 8259, section 8.1)."""
 
 KEPT_OF_LONG_LINES = 1024
@@ -34,8 +40,6 @@ class LineSplitter:
         self._offset = offset
         self._tail: list[bytes] = []
         self._tail_length = 0
-        self._bom_possible = offset == 0
-        self._head = b""
 
     @property
     def number(self) -> int:
@@ -53,8 +57,6 @@ class LineSplitter:
 
     def cut(self, block: bytes) -> list[Run | Line]:
         """Return the lines that end in `block`, those within the cap that follow one another together."""
-        if self._bom_possible:
-            block = self._without_bom(block)
         if self._unfinished and block:
             block = self._without_terminator(block)
         parts = block.split(b"\n")
@@ -64,7 +66,7 @@ class LineSplitter:
             pieces.append(self._finish(parts.pop(0)))
         if parts:
             offsets = list(accumulate([len(part) + 1 for part in parts], initial=self._offset))
-            if b"\r" not in block and len(block) <= self._cap:
+            if b"\r" not in block and _BOM not in block and len(block) <= self._cap:
                 pieces.append(Run(self._number, parts, offsets[:-1], block))
             else:
                 pieces.extend(self._look_at_each(parts, offsets, block))
@@ -74,26 +76,23 @@ class LineSplitter:
         return pieces
 
     def _look_at_each(self, parts: Iterable[bytes], offsets: Iterable[int], block: bytes) -> Iterator[Run | Line]:
-        """Yield lines of which some end in a carriage return or are beyond the cap."""
+        """Yield lines of which some end in a carriage return, begin with a byte order mark, or are beyond the cap."""
         run = Run(self._number, [], [], block)
         for number, (part, offset) in enumerate(zip(parts, offsets, strict=False), self._number):
-            body = part.removesuffix(b"\r")
+            body, begin = _without_marks(part.removesuffix(b"\r"), offset)
             if len(body) <= self._cap:
                 run.bodies.append(body)
-                run.offsets.append(offset)
+                run.offsets.append(begin)
                 continue
             if run.bodies:
                 yield run
-            yield Line(number, offset, body[: self._kept], len(body))
+            yield Line(number, begin, body[: self._kept], len(body))
             run = Run(number + 1, [], [], block)
         if run.bodies:
             yield run
 
     def flush(self) -> list[Line]:
         """Return the line that has no newline at the end of the source, if there is one."""
-        if self._head:
-            rest, self._head, self._bom_possible = self._head, b"", False
-            self._keep(rest)
         if not self._tail_length:
             return []
         line = self._finish(b"")
@@ -107,39 +106,60 @@ class LineSplitter:
         self._offset += len(terminator)
         return block[len(terminator) :]
 
-    def _without_bom(self, block: bytes) -> bytes:
-        """Drop a byte order mark at the start of the source, even where it is cut over blocks."""
-        block = self._head + block
-        if len(block) < len(BOM_UTF8) and BOM_UTF8.startswith(block):
-            self._head = block
-            return b""
-        self._head, self._bom_possible = b"", False
-        if block.startswith(BOM_UTF8):
-            self._offset = len(BOM_UTF8)
-            return block[len(BOM_UTF8) :]
-        return block
-
     def _keep(self, rest: bytes) -> None:
         """Hold the unfinished line back; beyond the cap only its beginning and its last byte (a carriage return?)."""
         if not rest:
             return
-        self._tail_length += len(rest)
+        begins = self._tail_length < len(_BOM)  # a mark may be cut over blocks
         self._tail.append(rest)
-        if self._tail_length > self._cap + 1:
+        self._tail_length += len(rest)
+        if begins:
+            held, self._offset = _without_marks(b"".join(self._tail), self._offset)
+            self._tail, self._tail_length = [held], len(held)
+        if self._tail_length > max(self._cap + 1, len(_BOM)):
             held = b"".join(self._tail)
             self._tail = [held[: self._kept], held[-1:]]
 
     def _finish(self, part: bytes) -> Line:
-        length = self._tail_length + len(part)
-        whole = b"".join((*self._tail, part))
+        whole, begin = _without_marks(b"".join((*self._tail, part)), self._offset)
+        length = self._tail_length + len(part) - (begin - self._offset)
         terminator = whole.endswith(b"\r")
         body = whole[:-1] if terminator else whole
         visible = length - terminator
-        line = Line(self._number, self._offset, body if visible <= self._cap else body[: self._kept], visible)
-        self._offset += length + 1
+        line = Line(self._number, begin, body if visible <= self._cap else body[: self._kept], visible)
+        self._offset = begin + length + 1
         self._number += 1
         self._tail, self._tail_length = [], 0
         return line
+
+
+def _without_marks(body: bytes, offset: int) -> tuple[bytes, int]:
+    """Return a line without the byte order marks it begins with, and where it begins then."""
+    while body.startswith(_BOM):
+        body, offset = body[len(_BOM) :], offset + len(_BOM)
+    return body, offset
+
+
+def is_whole(line: Line) -> bool:
+    """Return whether a line that has no newline is there to its end: one JSON value, or blank.
+
+    Bytes that are no UTF-8 do not count: they stand within a string, whose end is there. Of a line beyond the cap
+    nobody knows.
+    """
+    if line.length > len(line.body):
+        return False
+    text = line.body.decode("utf-8", "replace").encode()
+    if not text.strip():
+        return True
+    try:
+        msgspec.json.decode(text, type=Any)
+    except RecursionError:  # too deep to look at: its brackets decide
+        bare = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text)
+        opened, closed = bare.count(b"{") + bare.count(b"["), bare.count(b"}") + bare.count(b"]")
+        return opened == closed and b'"' not in bare
+    except ValueError:
+        return False
+    return True
 
 
 def portions(pieces: Iterable[Run | Line], most: int) -> Iterator[list[Run | Line]]:

@@ -21,6 +21,8 @@ _FIRST: dict[int, str] = {
     ExitCode.DENIED: "put right what the API says no to, then start the same command again: it goes on from here",
 }
 _GO_ON = "start the same command again: it goes on from here"
+_STDIN = frozenset({"-", "/dev/stdin"})
+_FROM_A_PIPE = "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
 
 
 def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
@@ -38,7 +40,10 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         return
     if summary.outcome in {"interrupted", "stopped"}:
         text = _GO_ON if summary.outcome == "interrupted" else _FIRST.get(summary.exit_code, _GO_ON)
-        yield NextStep(text=text, command=quote(invocation.again))
+        if _STDIN.isdisjoint(invocation.again):
+            yield NextStep(text=text, command=quote(invocation.again))
+        else:
+            yield NextStep(text=_FROM_A_PIPE)
     if any(each.in_doubt for each in figures):
         text = "see what is known of the batches in doubt, and decide"
         yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))

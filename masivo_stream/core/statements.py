@@ -110,8 +110,8 @@ WHERE kind = ? AND refs IS NOT NULL AND state IN (?, ?, ?, ?) AND (high_source, 
   AND seq IS NOT (SELECT MAX(seq) FROM batches WHERE kind = ? AND state = ?)
 """
 _SOURCE = """
-INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters, line, offset)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters, line, offset, path)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 _TAKEN_BACK = """
@@ -133,7 +133,26 @@ _read_indexes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 def know_source(kind: Kind, source: KnownSource) -> Statement:
     """Note an input of a kind."""
     facts = (source.number, source.name, source.size, source.identity, source.letters, source.line, source.offset)
-    return (_SOURCE, (kind, *facts))
+    return (_SOURCE, (kind, *facts, write_path(source.path)))
+
+
+def write_path(path: str) -> str | bytes | None:
+    """Return the form in which a path is kept: text, or its bytes where it is none; None where there is none."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "surrogateescape")
+    return path or None
+
+
+def read_path(kept: str | bytes | None) -> str:
+    """Return what `write_path` kept."""
+    return kept.decode("utf-8", "surrogateescape") if isinstance(kept, bytes) else kept or ""
+
+
+def stand_in(state_dir: str) -> Statement:
+    """Note where the state directory is, in the place of where it was."""
+    return ("INSERT OR REPLACE INTO meta VALUES ('state_dir', ?)", (write_path(state_dir),))
 
 
 def send(batch: Batch, at: str) -> list[Statement]:
@@ -264,8 +283,8 @@ def read_indexes(blob: bytes | None) -> tuple[int, ...] | None:
 
 
 def read_sources(rows: Iterable[Sequence[Any]]) -> list[KnownSource]:
-    """Return rows of number, name, size, identity, letters, line, offset as values."""
+    """Return rows of number, name, size, identity, letters, line, offset, path as values."""
     return [
-        KnownSource(number, name, size, identity, bool(letters), line, offset)
-        for number, name, size, identity, letters, line, offset in rows
+        KnownSource(number, name, size, identity, bool(letters), line, offset, read_path(path))
+        for number, name, size, identity, letters, line, offset, path in rows
     ]

@@ -15,7 +15,6 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.decode import Decoder, Memory, Rules
-from masivo_stream.core.lines import BOM_UTF8
 from masivo_stream.core.purchases import Signs
 from masivo_stream.core.reject import reject_line, reject_repeat, skip_line
 from masivo_stream.model.contract import Kind
@@ -151,10 +150,7 @@ def _shorten(judgement: Judgement) -> _Odd:
 
 
 def ask(pieces: Iterable[Run | Line], *, max_line_bytes: int) -> bytes | None:
-    """Return a question about lines, None where there is none to ask about; those beyond the cap are not.
-
-    Do not ask about lines of which one `begins_with_mark`.
-    """
+    """Return a question about lines, None where there is none to ask about; those beyond the cap are not."""
     bodies: list[bytes] = []
     for piece in pieces:
         if isinstance(piece, Run):
@@ -162,16 +158,6 @@ def ask(pieces: Iterable[Run | Line], *, max_line_bytes: int) -> bytes | None:
         elif piece.length <= max_line_bytes:
             bodies.append(piece.body)
     return b"\n".join(bodies) if bodies else None
-
-
-def begins_with_mark(pieces: Iterable[Run | Line]) -> bool:
-    """Return whether a line begins with a byte order mark: its record is not the line's bytes, as an answer says."""
-    return any(
-        body.startswith(BOM_UTF8)
-        for piece in pieces
-        if BOM_UTF8 in (piece.text if isinstance(piece, Run) else piece.body)
-        for body in (piece.bodies if isinstance(piece, Run) else (piece.body,))
-    )
 
 
 class Reader:

@@ -1,7 +1,7 @@
 """Read exports in large blocks: plain, gzip or zstandard files, or standard input.
 
+How a file is packed is told by its first bytes, not by its name (`core.foreign`); so is what is no export at all.
 Files are read through aiofiles a block at a time (a hop to a thread each; per line it would be 300 times slower).
-Decompression is bounded: a small file that unpacks to gigabytes comes out in blocks like any other.
 """
 
 import errno
@@ -9,22 +9,24 @@ import glob
 import os
 import stat
 import sys
-import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Protocol
 
 import aiofiles
 import anyio
 import anyio.lowlevel
-import zstandard
+import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.decompress import Damage, make_unpacker
+from masivo_stream.core.foreign import Foreign, Packing, foreign, packing_of, way_out
 from masivo_stream.model.errors import InputError
 
 STDIN = "-"
 _GLOB = frozenset("*?[")
+_HEAD_BYTES = 512
+"""Stored bytes that tell how a file is packed; a header of tar has as many."""
 
 
 class Input(Struct, frozen=True):
@@ -34,17 +36,24 @@ class Input(Struct, frozen=True):
     size: int
     head: bytes = b""
     """Bytes of a stream that were read of it already."""
+    known_as: str = ""
+    """The name by which a run came to know it, where it lies elsewhere now."""
 
     @property
     def name(self) -> str:
-        """What positions call it: the path, with bytes that are no UTF-8 escaped."""
+        """What positions call it: the name the run knows, else where it lies."""
+        return self.known_as or self.lies_at
+
+    @property
+    def lies_at(self) -> str:
+        """The path, with bytes that are no UTF-8 escaped."""
         return self.path.encode("utf-8", "backslashreplace").decode()
 
 
 def find_inputs(patterns: Iterable[str]) -> list[Input]:
-    """Return the inputs that names, globs and `-` (standard input) stand for, in that order, each once.
+    """Return the inputs that names, globs and `-` (standard input) stand for, in that order.
 
-    Two names of one file (another spelling, a link) are one input: read twice, its records would be sent twice.
+    A name that comes twice (by a pattern as well, say) is one input.
 
     Raises:
         InputError: a name that does not exist, is no file, or a pattern that matches nothing.
@@ -52,8 +61,8 @@ def find_inputs(patterns: Iterable[str]) -> list[Input]:
     found: dict[str, Input] = {}
     for pattern in patterns:
         for name in _expand(pattern):
-            size = _size(name)
-            found.setdefault(name if name == STDIN else os.path.realpath(name), Input(name, size))
+            if name not in found:
+                found[name] = Input(name, _size(name))
     return list(found.values())
 
 
@@ -88,26 +97,6 @@ def _size(name: str) -> int:
     return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
-class Truncated(Exception):  # noqa: N818 - a turn in the flow, caught by our own reader, not an error of the tree
-    """A compressed file ended in the middle; the blocks before were complete."""
-
-
-class Unpacker(Protocol):
-    """Turn stored blocks into plain ones, never more than a bounded piece at a time."""
-
-    def feed(self, block: bytes) -> Iterable[bytes]:
-        """Return the plain bytes of `block` in pieces."""
-        ...
-
-    def finish(self) -> None:
-        """Check that the end is an end.
-
-        Raises:
-            Truncated: it is not.
-        """
-        ...
-
-
 async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> AsyncGenerator[bytes, None]:
     """Yield the plain bytes of an export, from byte `start` on, in blocks of about `block_bytes`.
 
@@ -117,57 +106,167 @@ async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> Asy
         InputError: unreadable, or compressed bytes that make no sense.
         Truncated: a compressed file that ends too early, after its last complete bytes.
     """
-    unpacker = _unpacker(source.path, block_bytes)
     try:
-        enter = start if is_plain_file(source) else 0
-        drop = start - enter
-        async with aclosing(_stored_blocks(source, block_bytes, enter)) as blocks:
-            async for block in blocks:
-                for piece in unpacker.feed(block):
-                    if drop < len(piece):
-                        yield piece[drop:] if drop else piece
-                    drop = max(0, drop - len(piece))
-    except (zlib.error, zstandard.ZstdError) as error:
-        raise InputError(
-            "the compressed file is damaged",
-            operation="read the export",
-            place=source.name,
-            hint="copy or export it again; what was read before the damage has been dealt with",
-        ) from error
+        stored, blocks = _open(source)
+        try:
+            async with aclosing(_plain_blocks(source, stored, blocks, block_bytes, start)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            if source.path != STDIN:
+                os.close(stored)
+    except Damage as error:
+        raise _damaged(source) from error
     except OSError as error:
-        raise _unreadable(source.name, error) from error
+        raise _unreadable(source.lies_at, error) from error
+
+
+async def _plain_blocks(
+    source: Input, stored: int, blocks: "Blocks", block_bytes: int, start: int
+) -> AsyncGenerator[bytes, None]:
+    """Yield the plain bytes of what is open, from `start` on. A pipe is looked at when it begins to speak."""
+    pipe = source.path == STDIN or blocks is _pipe_blocks  # standard input need not stand at a file's beginning
+    packing = None if pipe else packing_of(os.pread(stored, _HEAD_BYTES, 0), source.path)
+    enter = start if packing is Packing.PLAIN else 0
+    if enter:
+        os.lseek(stored, enter, os.SEEK_SET)
+    unpacker = None if packing is None else make_unpacker(packing, block_bytes)
+    drop, looked_at, held = start - enter, not pipe, b""
+    async with aclosing(_with_head(source, blocks(stored, block_bytes))) as found:
+        async for block in found:
+            if unpacker is None:
+                held += block
+                if len(held) < _LEAST_BYTES:
+                    continue
+                packing, block = packing_of(held, source.path), held  # noqa: PLW2901 - all that has come
+                unpacker = make_unpacker(packing, block_bytes)
+            for piece in unpacker.feed(block):
+                if not looked_at and packing is not None:
+                    refuse_foreign(source, foreign(piece, ended=False, packing=packing), packing)
+                    looked_at = True
+                if drop < len(piece):
+                    yield piece[drop:] if drop else piece
+                drop = max(0, drop - len(piece))
+    if unpacker is None:
+        unpacker = make_unpacker(packing_of(held, source.path), block_bytes)
+        for piece in unpacker.feed(held):
+            yield piece
     unpacker.finish()
 
 
-async def _stored_blocks(source: Input, block_bytes: int, enter: int) -> AsyncGenerator[bytes, None]:
-    if source.head:
-        yield source.head
-    stored, blocks = _open(source)
-    if enter:
-        os.lseek(stored, enter, os.SEEK_SET)
+async def _with_head(source: Input, blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield what was read already of a stream, then the rest."""
+    async with aclosing(blocks):
+        if source.head:
+            yield source.head
+        async for block in blocks:
+            yield block
+
+
+_LEAST_BYTES = 6
+"""Of a pipe, before it is told how it is packed: the longest signature's."""
+
+
+def _damaged(source: Input) -> InputError:
+    return InputError(
+        "the compressed file is damaged",
+        operation="read the export",
+        place=source.lies_at,
+        hint="copy or export it again, then start the same command again; what was read before the damage has been"
+        " dealt with",
+    )
+
+
+class Head(Struct, frozen=True):
+    """The beginning of an export on a disk."""
+
+    packing: Packing
+    plain: bytes
+    """Its first plain bytes."""
+    ended: bool
+    """Nothing follows them."""
+    empty: bool
+    """Nothing is stored, where even nothing would take some bytes."""
+
+
+def read_head(source: Input, most: int) -> Head:
+    """Read the first plain bytes of an export on a disk, at most `most`.
+
+    Raises:
+        InputError: unreadable, or compressed bytes that make no sense.
+    """
+    plain, ended = bytearray(), False
     try:
-        async with aclosing(blocks(stored, block_bytes)) as found:
-            async for block in found:
-                yield block
-    finally:
-        if source.path != STDIN:
-            os.close(stored)
+        with Path(source.path).open("rb", buffering=0) as file:
+            block = file.read(max(most, _HEAD_BYTES))
+            packing = packing_of(block, source.path)
+            empty = packing is not Packing.PLAIN and not block
+            unpacker = make_unpacker(packing, most)
+            while len(plain) <= most:
+                if not block:
+                    ended = True
+                    break
+                for piece in unpacker.feed(block):
+                    plain += piece
+                    if len(plain) > most:
+                        break
+                block = file.read(max(most, _HEAD_BYTES))
+    except Damage as error:
+        raise _damaged(source) from error
+    except OSError as error:
+        raise _unreadable(source.lies_at, error) from error
+    return Head(packing, bytes(plain[:most]), ended, empty)
 
 
 async def begin_stream(source: Input, most: int) -> Input:
     """Read what comes first of a stream, at most so many bytes; it stays with the input, and is read from there.
 
     Raises:
+        InputError: it is no export, as far as that can be told already.
         OSError: it cannot be read.
     """
     stored, blocks = _open(source)
     async with aclosing(blocks(stored, most)) as found:
         async for block in found:
-            return Input(source.path, source.size, source.head + block)
+            source = msgspec.structs.replace(source, head=source.head + block)
+            packing = packing_of(source.head, source.path)
+            if len(source.head) >= _LEAST_BYTES:
+                refuse_foreign(source, foreign(plain_head(source), ended=False, packing=packing), packing)
+            break
     return source
 
 
-def _open(source: Input) -> tuple[int, Callable[[int, int], AsyncGenerator[bytes, None]]]:
+def plain_head(source: Input) -> bytes:
+    """Return the text of a stream's first bytes, as far as they were read of it already."""
+    try:
+        pieces = make_unpacker(packing_of(source.head, source.path), max(1, len(source.head))).feed(source.head)
+        return next(iter(pieces), b"")
+    except Damage:  # told when it is read
+        return b""
+
+
+def refuse_foreign(source: Input, found: Foreign | None, packing: Packing) -> None:
+    """Refuse what is no export.
+
+    Raises:
+        InputError: `found` says what it is.
+    """
+    if found is None:
+        return
+    inside = "" if packing is Packing.PLAIN or found.what == "compressed twice" else f", inside {packing}"
+    pipe = "write it to a file and name that: then you are told what can be done"
+    raise InputError(
+        f"the export is {found.what}{inside}",
+        operation="look at the export",
+        place=source.lies_at,
+        hint=way_out(found, source.path, packing) if is_file(source) else pipe,
+    )
+
+
+Blocks = Callable[[int, int], AsyncGenerator[bytes, None]]
+
+
+def _open(source: Input) -> tuple[int, Blocks]:
     """Return a descriptor and the way to read it: a file on a disk is never silent, a pipe may be."""
     if source.path == STDIN:
         if sys.stdin is None:  # the shell's `<&-`
@@ -208,15 +307,6 @@ async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, N
         yield block
 
 
-def ends_line(source: Input, offset: int) -> bool:
-    """Tell whether a line of a plain file ends just before byte `offset`; of others it is taken for granted."""
-    if offset == 0 or not is_plain_file(source):
-        return True
-    with Path(source.path).open("rb") as file:
-        file.seek(offset - 1)
-        return file.read(1) == b"\n"
-
-
 def is_plain_file(source: Input) -> bool:
     """Tell whether an export's bytes stand on a disk as they are, so that it can be entered anywhere."""
     return not is_compressed(source) and is_file(source)
@@ -229,77 +319,16 @@ def is_file(source: Input) -> bool:
 
 def is_compressed(source: Input) -> bool:
     """Tell whether an export's bytes are not its text."""
-    return not isinstance(_unpacker(source.path, 1), _Plain)
+    return packing_at(source) is not Packing.PLAIN
 
 
-def _unpacker(name: str, block_bytes: int) -> Unpacker:
-    if name.lower().endswith(".gz"):
-        return _Gzip(block_bytes)
-    if name.lower().endswith((".zst", ".zstd")):
-        return _Zstandard(block_bytes)
-    return _Plain()
-
-
-class _Plain:
-    def feed(self, block: bytes) -> Iterable[bytes]:
-        return (block,)
-
-    def finish(self) -> None:
-        pass
-
-
-class _Gzip:
-    """RFC 1952: any number of members, one after the other."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._member = zlib.decompressobj(wbits=31)
-
-    def feed(self, block: bytes) -> Iterable[bytes]:
-        full = False  # of output: the member may hold more of it back, although it has taken the whole block
-        while block or full:
-            if self._member.eof:
-                block = block.lstrip(b"\0")  # padding between or after members, as gzip itself allows
-                if not block:
-                    return
-                self._member = zlib.decompressobj(wbits=31)
-            piece = self._member.decompress(block, self._most)
-            if piece:
-                yield piece
-            full = len(piece) == self._most
-            block = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-
-    def finish(self) -> None:
-        if not self._member.eof:
-            raise Truncated
-
-
-class _Zstandard:
-    """RFC 8878: any number of frames, one after the other."""
-
-    _STEP = 256
-    """Stored bytes unpacked at once. The library has no cap on what they become; a block of 128 KiB may take three
-    bytes (RFC 8878 3.1.1.2), so this is at most about 11 MiB, and costs nothing measurable on ordinary files."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-        self._frame = self._decompressor.decompressobj()
-
-    def feed(self, block: bytes) -> Iterable[bytes]:
-        for start in range(0, len(block), self._STEP):
-            step = block[start : start + self._STEP]
-            while step:
-                if self._frame.eof:
-                    self._frame = self._decompressor.decompressobj()
-                plain = self._frame.decompress(step)
-                for begin in range(0, len(plain), self._most):
-                    yield plain[begin : begin + self._most]
-                step = self._frame.unused_data if self._frame.eof else b""
-
-    def finish(self) -> None:
-        if not self._frame.eof:
-            raise Truncated
+def packing_at(source: Input) -> Packing:
+    """Return how an export is packed; what comes from a pipe is told by its name until it speaks."""
+    head = b""
+    if is_file(source):
+        with Path(source.path).open("rb", buffering=0) as file:
+            head = file.read(_HEAD_BYTES)
+    return packing_of(head, source.path)
 
 
 def _unreadable(name: str, error: OSError | ValueError) -> InputError:
@@ -336,6 +365,6 @@ async def read_spans(source: Input, spans: Sequence[tuple[int, int]], *, block_b
     raise InputError(
         "the export ends before a record that was read from it",
         operation="read a record again",
-        place=source.name,
+        place=source.lies_at,
         hint="restore the export as it was",
     )

@@ -16,8 +16,9 @@ import msgspec
 
 from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED, JournalReader
 from masivo_stream.flow.judge import Source, judge_sources, make_decoder
+from masivo_stream.flow.known import NOT_MOVED, Moved
 from masivo_stream.flow.missing import Missing
-from masivo_stream.flow.resume import begin_at, known_inputs, known_sources
+from masivo_stream.flow.resume import begin_at, find_exports, lay_out
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import Found, one_by_one
 from masivo_stream.model.progress import Covered, Resume
@@ -156,8 +157,12 @@ class Accepted:
                     yield block.found
 
 
-async def open_accepted(journal: JournalReader, kind: Kind, settings: Settings, state_dir: Path) -> Accepted | None:
+async def open_accepted(
+    journal: JournalReader, kind: Kind, settings: Settings, state_dir: Path, moved: Moved = NOT_MOVED
+) -> Accepted | None:
     """Find the accepted records of a kind, None if the run has not begun it.
+
+    `moved`: what a person says of exports that lie elsewhere now.
 
     Raises:
         InputError: an export is not there, or not what it was.
@@ -166,7 +171,8 @@ async def open_accepted(journal: JournalReader, kind: Kind, settings: Settings, 
     if reached is None:
         return None
     full = settings.source.check_export == "full"
-    sources = await known_sources(journal, kind, known_inputs(journal, kind), state_dir=state_dir, full=full)
+    exports = await find_exports(journal, kind, state_dir=state_dir, moved=moved, full=full)
+    sources = await lay_out(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
     found = Accepted(kind, Fates(journal, kind, reached[0]), begin_at(sources, Resume()), settings)
     await found.learn_copies()
     return found

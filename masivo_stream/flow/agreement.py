@@ -2,9 +2,10 @@
 
 from contextlib import AsyncExitStack, aclosing
 
+from masivo_stream.core.decompress import Truncated
 from masivo_stream.core.heads import HEAD_BYTES, Agreement, Head, Pursuit, Twins, compare, take_head
 from masivo_stream.edges.sent import SentExport
-from masivo_stream.edges.source import STDIN, Input, Truncated, begin_stream, is_file, read_blocks
+from masivo_stream.edges.source import STDIN, Input, begin_stream, is_file, plain_head, read_blocks
 from masivo_stream.model.errors import InputError
 
 _BLOCK = 1 << 20
@@ -20,7 +21,7 @@ async def look_at_head(source: Input) -> tuple[Input, Head | None]:
             source = await begin_stream(source, HEAD_BYTES)
         except OSError:
             return source, None
-        return source, take_head(source.head, ended=False)
+        return source, take_head(plain_head(source), ended=False)
     if not is_file(source):
         return source, None
     content = bytearray()

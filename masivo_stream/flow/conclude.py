@@ -6,7 +6,7 @@ from masivo_stream.core.statements import ACCEPTED, IN_DOUBT
 from masivo_stream.core.tally import Tally
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
+from masivo_stream.model.errors import ExitCode, InputError, Interrupted, MasivoStreamError
 from masivo_stream.model.summary import KindSummary, OutcomeName, Summary
 
 
@@ -45,6 +45,8 @@ def conclude(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None, 
     """Name the outcome: what stopped the run first, else the worst that is left behind."""
     outcome: OutcomeName
     message, hint = (str(cause), cause.hint) if cause else ("", "")
+    if isinstance(cause, InputError) and cause.place:
+        message = f"{cause.place}: {cause}"
     if not closes:
         outcome, code = "stopped", ExitCode.BUG
         message = "the figures do not close: please report this, and keep the state directory"

@@ -12,8 +12,9 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.judge import Source
+from masivo_stream.flow.known import NOT_MOVED, Moved
 from masivo_stream.flow.missing import Missing
-from masivo_stream.flow.resume import bare, known_inputs, match_sources, reread
+from masivo_stream.flow.resume import bare, find_exports, lay_out, reread
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
@@ -34,11 +35,22 @@ class Desk:
 
     @classmethod
     async def open(
-        cls, kind: Kind, settings: Settings, state: StateDir, journal: Journal, clock: Clock, files: ExitStack
+        cls,
+        kind: Kind,
+        settings: Settings,
+        state: StateDir,
+        journal: Journal,
+        clock: Clock,
+        files: ExitStack,
+        moved: Moved = NOT_MOVED,
     ) -> "Desk":
-        """Open a kind's books; what a dead process left on the wire is in doubt from now on."""
+        """Open a kind's books; what a dead process left on the wire is in doubt from now on.
+
+        `moved`: what a person says of exports that lie elsewhere now.
+        """
         full = settings.source.check_export == "full"
-        sources = await match_sources(journal, kind, known_inputs(journal, kind), state_dir=state.path, full=full)
+        exports = await find_exports(journal, kind, state_dir=state.path, moved=moved, full=full)
+        sources = await lay_out(journal, kind, exports, state_dir=state.path, full=full, grown=False)
         resume = journal.resume(kind)
         letters = DeadLetterFile(state, kind, clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
         files.callback(letters.close)

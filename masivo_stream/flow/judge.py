@@ -1,5 +1,6 @@
 """Source → lines → decode: the first half of the journey, shared by validate, plan and migrate."""
 
+import shlex
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -10,20 +11,21 @@ import anyio.lowlevel
 from msgspec import Struct
 
 from masivo_stream.core.decode import Decoder
+from masivo_stream.core.decompress import Truncated
+from masivo_stream.core.foreign import Packing
 from masivo_stream.core.letters import judge_letters
-from masivo_stream.core.lines import LineSplitter, lines_of, portions
+from masivo_stream.core.lines import LineSplitter, is_whole, portions
 from masivo_stream.core.prefix import Prefix
 from masivo_stream.core.purchases import Purchases
-from masivo_stream.core.reject import reject_line
-from masivo_stream.core.verdicts import Reader, ask, begins_with_mark
-from masivo_stream.edges.source import Input, Truncated, is_file, is_plain_file, read_blocks
+from masivo_stream.core.verdicts import Reader, ask
+from masivo_stream.edges.source import Input, is_file, is_plain_file, packing_at, read_blocks
 from masivo_stream.edges.workers.crew import Answer, Crew, open_crew
+from masivo_stream.flow.known import FROM_A_PIPE
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Found
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import START
-from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Line, Place, Rejected, Run
+from masivo_stream.model.record import Line, Place, Run
 from masivo_stream.model.settings import Settings
 
 _BLOCKS_A_WORKER = 3
@@ -63,8 +65,6 @@ class Source(Struct, frozen=True):
     input: Input
     number: int = 0
     start: Place = START
-    unfinished: bool = False
-    """The line before `start` was the source's last one, and had no newline."""
     known: tuple[int, int] = (0, 0)
     """So many bytes of it are known to have this CRC-32: the frontier of an earlier process."""
     letters: bool = False
@@ -88,8 +88,6 @@ class Cut(Struct, frozen=True):
     bytes_read: int
     place: Place
     crc: int
-    torn: bool = False
-    """The source ends within its last line."""
 
 
 class Bench(Protocol):
@@ -125,8 +123,6 @@ class Alone:
     async def finish(self, cut: Cut, _answer: Answer | None) -> Sequence[Found]:
         """Return what becomes of the lines."""
         source = cut.source
-        if cut.torn:
-            return [_torn(line, source.name) for line in lines_of(cut.pieces)]
         if source.letters:
             return judge_letters(self._decoder, cut.pieces, source.name, source.number)
         found: list[Found] = []
@@ -150,7 +146,7 @@ class Together:
 
     def begin(self, cut: Cut) -> Answer | None:
         """Ask a worker, unless all have enough to do: then lend a hand, when it is the block's turn."""
-        if cut.torn or cut.source.letters or self._crew.waiting >= self.ahead or begins_with_mark(cut.pieces):
+        if cut.source.letters or self._crew.waiting >= self.ahead:
             return None
         question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
         return None if question is None else self._crew.ask(question)
@@ -160,10 +156,6 @@ class Together:
         if answer is None:
             return await self._alone.finish(cut, None)
         return self._reader.read(await answer.get(), cut.pieces, cut.source.name, cut.source.number)
-
-
-def _torn(line: Line, file: str) -> Rejected:
-    return reject_line(line, file, Reason.TRUNCATED_INPUT, "the export ends within this line")
 
 
 def make_decoder(kind: Kind, settings: Settings, *, thorough: bool = False) -> Decoder:
@@ -196,10 +188,11 @@ async def judge_sources(
     With more than one of `workers`, where there is so much to read that it is worth starting them, all of them but
     this process judge while it reads on, and it does its share.
 
-    A compressed file that ends in the middle gives its complete lines; the torn one is rejected.
+    What ends within a line gives its complete lines; the torn one is no record yet, and is held back: it is neither
+    judged nor counted, and the place after what was yielded lies before it.
 
     Raises:
-        InputError: an input cannot be read, or ended in the middle. What came before it was yielded.
+        InputError: an input cannot be read, or ended within a line. What came before was yielded.
         WorkerError: a worker was lost.
     """
     async with AsyncExitStack() as stack:
@@ -259,23 +252,22 @@ async def _cut_source(
     source: Source, block_bytes: int, max_line_bytes: int, most_lines: int
 ) -> AsyncGenerator[Cut, None]:
     offset = source.start.offset
-    lines = LineSplitter(
-        max_line_bytes=_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
-        number=source.start.line,
-        offset=offset,
-        unfinished=source.unfinished,
-    )
+    peek = source.start.line > 1  # did the line before end with a newline? one that follows now belongs to it then
+    lines = _splitter(source, max_line_bytes)
     prefix = Prefix(offset=source.known[0], crc=source.known[1])
 
-    def cut(
-        pieces: Sequence[Run | Line], bytes_read: int, following: Run | Line | None = None, *, torn: bool = False
-    ) -> Cut:
+    def cut(pieces: Sequence[Run | Line], bytes_read: int, following: Run | Line | None = None) -> Cut:
         after = following or lines
-        return Cut(source, pieces, bytes_read, Place(source.number, after.number, after.offset), prefix.crc, torn)
+        end = min(after.offset, prefix.offset)  # the checksum does not reach behind a byte order mark without a line
+        return Cut(source, pieces, bytes_read, Place(source.number, after.number, end), prefix.crc)
 
     try:
-        async with aclosing(read_blocks(source.input, block_bytes=block_bytes, start=offset)) as blocks:
-            async for found in blocks:
+        async with aclosing(read_blocks(source.input, block_bytes=block_bytes, start=offset - peek)) as blocks:
+            async for read in blocks:
+                found = read
+                if peek:
+                    lines, peek = _splitter(source, max_line_bytes, unfinished=read[:1] != b"\n"), False
+                    found = read[1:]
                 begin, block = offset, found if source.end is None else found[: source.end - offset]
                 pieces = [*portions(lines.cut(block), most_lines)] or [[]]
                 for portion, following in zip_longest(pieces, pieces[1:]):
@@ -287,21 +279,60 @@ async def _cut_source(
                 if offset == source.end:
                     break
     except Truncated as error:
-        yield cut(lines.flush(), 0, torn=True)
         raise InputError(
             "the compressed file ends in the middle",
             operation="read the export",
-            place=source.name,
-            hint="copy or export it again; its complete lines have been dealt with",
+            place=_place(source, lines),
+            hint="copy or export it again, then start the same command again; its complete lines have been dealt with",
         ) from error
     size = source.input.size if source.end is None else source.end
     if offset < size and is_plain_file(source.input):
-        yield cut(lines.flush(), 0, torn=True)
         raise InputError(
             f"the export had {size} bytes at the start, and ends after {offset}",
             operation="read the export",
-            place=source.name,
-            hint="somebody cut it while it was read: restore it, then start again",
+            place=_place(source, lines),
+            hint="somebody cut it while it was read: restore it, then start the same command again",
+        )
+    place = _place(source, lines)
+    last = lines.flush()
+    if not all(map(is_whole, last)):
+        raise InputError(
+            "the export ends within a line",
+            operation="read the export",
+            place=place,
+            hint=_finish_line(source.input),
         )
     prefix.finish()
-    yield cut(lines.flush(), 0)
+    yield cut(last, 0)
+
+
+def _splitter(source: Source, max_line_bytes: int, *, unfinished: bool = False) -> LineSplitter:
+    return LineSplitter(
+        max_line_bytes=_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
+        number=source.start.line,
+        offset=source.start.offset,
+        unfinished=unfinished,
+    )
+
+
+def _place(source: Source, lines: LineSplitter) -> str:
+    """Name the file, the line, and the byte in its text at which the line begins that is not complete."""
+    return f"{source.input.lies_at}:{lines.number}, byte {lines.offset}"
+
+
+_END_LINE = {
+    Packing.PLAIN: "printf '\\n' >> {}",
+    Packing.GZIP: "printf '\\n' | gzip >> {}",
+    Packing.ZSTANDARD: "printf '\\n' | zstd >> {}",
+}
+
+
+def _finish_line(found: Input) -> str:
+    """Return how a line is finished that is not complete."""
+    if not is_file(found):
+        return f"its complete lines have been dealt with; {FROM_A_PIPE.format(found.name)}"
+    end = _END_LINE[packing_at(found)].format(shlex.quote(found.path))
+    return (
+        "start the same command again when the export is finished; a line that never will be is judged as it stands"
+        f" once a newline ends it: {end}"
+    )

@@ -1,18 +1,20 @@
 """The migration: exports in, a summary that closes out. `retry` is the same run, with dead letters as an input."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.edges.source import Input, find_inputs
+from masivo_stream.edges.source import find_inputs
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.belonging import Belonging, Said
+from masivo_stream.flow.exports import look_at_exports
 from masivo_stream.flow.facts import gather
 from masivo_stream.flow.judge import Source
+from masivo_stream.flow.known import Exports, Moved, read_moved
 from masivo_stream.flow.letters import take_letters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.once import open_once
@@ -21,14 +23,14 @@ from masivo_stream.flow.opening import check_inputs, check_key, open_account, op
 from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.report import Reporting, leave_report
-from masivo_stream.flow.resume import check_rereadable, known_inputs, match_sources
+from masivo_stream.flow.resume import check_rereadable, find_exports, lay_out, note_sources, recognise_exports
 from masivo_stream.flow.reverted import check_taken_back
 from masivo_stream.flow.run import Run
 from masivo_stream.flow.sample import look_at_samples
 from masivo_stream.flow.sender import open_sender
 from masivo_stream.flow.signals import work_under
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
+from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.notices import RunEnded
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
@@ -41,6 +43,7 @@ async def migrate(
     customers: Iterable[str] = (),
     events: Iterable[str] = (),
     transactions: Iterable[str] = (),
+    moved: Iterable[str] = (),
     only_missing: bool = False,
     observer: Observer | None = None,
     handle_signals: bool = False,
@@ -57,6 +60,7 @@ async def migrate(
         customers: files, globs, or `-` for standard input; likewise `events` and `transactions`.
         events: as `customers`.
         transactions: as `customers`.
+        moved: exports that are called otherwise now, each as `OLD=NEW`; only where their content does not tell.
         only_missing: after a revert of a part of the run, find out what it took back, and send exactly that once more,
             with whatever else is pending. Exports the run knows need no name then.
         observer: is told what happens.
@@ -71,9 +75,10 @@ async def migrate(
 
     Raises:
         ConfigurationError: the state directory cannot be used or belongs to another account, its run reads exports that
-            are not named, or the account has got one of them from elsewhere; with `only_missing`, nothing of it was
-            taken back.
-        InputError: an export does not exist. One that turns out unreadable on the way is told in the summary.
+            are not named, an export is named twice, or the account has got one of them from elsewhere; with
+            `only_missing`, nothing of it was taken back.
+        InputError: an export does not exist, is no export, or is not what was read of it. One that turns out unreadable
+            on the way is told in the summary.
         StorageError: the state directory cannot be written at the start.
         OutageError: customers cannot be read back (only with `only_missing`, likewise `DeniedError`, `Interrupted`).
     """
@@ -81,14 +86,24 @@ async def migrate(
     inputs = {kind: found for kind, names in patterns.items() if (found := find_inputs(names))}
     if inputs or not only_missing:
         check_inputs(inputs)
+        await look_at_exports(inputs)
     check_key(settings, credentials)
     clock, reporting, left = clock or SystemClock(), reporting or Reporting(), None
     belonging = Belonging(settings, credentials, clock, said)
     if only_missing:
         check_there(settings)
     with open_run(settings, clock, belonging, reverted=only_missing) as (state, journal):
-        inputs = _with_known(journal, inputs) if inputs else {kind: known_inputs(journal, kind) for kind in Kind}
+        full, words = settings.source.check_export == "full", read_moved(moved)
+        if inputs:
+            matched = {
+                kind: await recognise_exports(journal, kind, inputs.get(kind, []), moved=words, full=full)
+                for kind in Kind
+            }
+        else:
+            matched = {kind: (found, []) for kind, found in (await _find(settings, state, journal, words)).items()}
+        exports = {kind: known for kind, (known, _) in matched.items()}
         if only_missing:
+            await _note_places(journal, state, exports)
             told = Observers([observer] if observer else [])
             left = await _make_up(
                 settings, credentials, state, journal, told, clock, belonging, handle_signals=handle_signals
@@ -97,11 +112,15 @@ async def migrate(
             again = (*reporting.invocation.again, "--only-missing") if reporting.invocation.again else ()
             invocation = msgspec.structs.replace(reporting.invocation, again=again)
             reporting = msgspec.structs.replace(reporting, invocation=invocation)
-        sources = await _match(settings, state, journal, inputs)
+        sources = {
+            kind: await lay_out(journal, kind, known, new, state_dir=state.path, full=full)
+            for kind, (known, new) in matched.items()
+        }
         return await _go(
             settings,
             credentials,
             sources,
+            exports,
             belonging=belonging,
             state=state,
             journal=journal,
@@ -144,6 +163,7 @@ async def retry(
     settings: Settings,
     *,
     credentials: Credentials,
+    moved: Iterable[str] = (),
     observer: Observer | None = None,
     handle_signals: bool = False,
     clock: Clock | None = None,
@@ -154,8 +174,9 @@ async def retry(
     """Send the dead letters of a run again, as they stand in their files now, and go on with what else is pending.
 
     A letter leaves its file when it is tried; what dies again is written there anew, with its history. Records that are
-    as they were are judged again without a request, where it is us who rejected them. The exports are found by the
-    names under which the run knows them. The other arguments, and what it returns, are those of `migrate`.
+    as they were are judged again without a request, where it is us who rejected them. The exports are found where
+    the run knows them, or beside the state directory where that was moved with them. The other arguments, and what it
+    returns, are those of `migrate`.
 
     Raises:
         ConfigurationError: there is no run, or its state directory cannot be used.
@@ -168,13 +189,18 @@ async def retry(
     with open_known_run(settings, clock, "retry dead letters", belonging) as (state, journal):
         for kind in Kind:
             check_rereadable(journal, kind)
-        inputs = {kind: known_inputs(journal, kind) for kind in Kind}
+        exports = await _find(settings, state, journal, read_moved(moved))
         await take_letters(state, journal, Observers([observer] if observer else []))
-        sources = await _match(settings, state, journal, inputs)
+        full = settings.source.check_export == "full"
+        sources = {
+            kind: await lay_out(journal, kind, known, state_dir=state.path, full=full)
+            for kind, known in exports.items()
+        }
         return await _go(
             settings,
             credentials,
             sources,
+            exports,
             belonging=belonging,
             state=state,
             journal=journal,
@@ -186,21 +212,26 @@ async def retry(
         )
 
 
-async def _match(
-    settings: Settings, state: StateDir, journal: Journal, inputs: Mapping[Kind, list[Input]]
-) -> dict[Kind, list[Source]]:
+async def _find(settings: Settings, state: StateDir, journal: Journal, moved: Moved) -> dict[Kind, Exports]:
+    """Find the exports that a run knows, without them being named."""
     full = settings.source.check_export == "full"
-    matched = {
-        kind: await match_sources(journal, kind, found, state_dir=state.path, full=full)
-        for kind, found in inputs.items()
+    return {kind: await find_exports(journal, kind, state_dir=state.path, moved=moved, full=full) for kind in Kind}
+
+
+async def _note_places(journal: Journal, state: StateDir, exports: dict[Kind, Exports]) -> None:
+    """Note where the exports lie that the run knows: what is done next finds them by that."""
+    known = {
+        kind: (await lay_out(journal, kind, found, state_dir=state.path, grown=False), found)
+        for kind, found in exports.items()
     }
-    return {kind: sources for kind, sources in matched.items() if sources}
+    await note_sources(journal, known, state.path)
 
 
 async def _go(
     settings: Settings,
     credentials: Credentials,
-    sources: dict[Kind, list[Source]],
+    matched: dict[Kind, list[Source]],
+    exports: dict[Kind, Exports],
     *,
     belonging: Belonging,
     state: StateDir,
@@ -213,12 +244,14 @@ async def _go(
     left: MasivoStreamError | None = None,
 ) -> Summary:
     """Go through all sources; `left` is told at the end, where nothing worse comes."""
+    await note_sources(journal, {kind: (found, exports[kind]) for kind, found in matched.items()}, state.path)
+    sources = {kind: found for kind, found in matched.items() if found}
     journal.describe(gather(settings, reporting.invocation, clock.wall()))
     told = Observers([observer] if observer else [])
-    exports = [source.input.path for found in sources.values() for source in found if not source.letters]
+    files = [source.input.path for found in sources.values() for source in found if not source.letters]
     proxies = Proxies(settings.api, told)
     with (
-        open_account(settings, credentials, exports, told, clock) as gates,
+        open_account(settings, credentials, files, told, clock) as gates,
         open_once(settings, journal, belonging, state.path, told, clock) as once,
     ):
         async with open_sender(
@@ -245,22 +278,3 @@ async def _go(
         summary = leave_report(journal, state, summary, reporting, clock)
         told.notify(RunEnded(summary=summary))
     return summary
-
-
-def _with_known(journal: Journal, inputs: Mapping[Kind, list[Input]]) -> dict[Kind, list[Input]]:
-    """Return the inputs by kind, in the kinds' order.
-
-    Raises:
-        ConfigurationError: the journal knows an input that is not named any more.
-    """
-    for kind in Kind:
-        named = {source.name for source in inputs.get(kind, [])}
-        for known in journal.sources(kind):
-            if known.name not in named and not known.letters:
-                raise ConfigurationError(
-                    f"the run in this state directory also reads {known.name}",
-                    operation="resume",
-                    place=f"--{kind}",
-                    hint="name the same exports again, or choose another --state-dir for another migration",
-                )
-    return {kind: inputs.get(kind, []) for kind in Kind}

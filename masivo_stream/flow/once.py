@@ -28,13 +28,13 @@ from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.edges.sent import NAME, Receivers, SentExport, SentFile, open_sent
 from masivo_stream.edges.source import STDIN, Input
 from masivo_stream.edges.statedir import JOURNAL
+from masivo_stream.flow.agreement import look_at_head, pursue
 from masivo_stream.flow.belonging import Belonging, TokenSource
 from masivo_stream.flow.books import Journal as Books
 from masivo_stream.flow.judge import Source
 from masivo_stream.flow.noting import Noting
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.person import name_person
-from masivo_stream.flow.agreement import look_at_head, pursue
 from masivo_stream.model.account import SHOWN, Account, NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind

@@ -24,6 +24,7 @@ from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.conclude import agrees, stand
 from masivo_stream.flow.desk import Again, Desk
 from masivo_stream.flow.evidence import look
+from masivo_stream.flow.known import NOT_MOVED, Moved, read_moved
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.opening import Gates, check_key, open_account, open_known_run
 from masivo_stream.flow.person import name_person
@@ -64,6 +65,7 @@ async def resolve(
     *,
     credentials: Credentials,
     decisions: Decisions | None = None,
+    moved: Iterable[str] = (),
     observer: Observer | None = None,
     handle_signals: bool = False,
     clock: Clock | None = None,
@@ -72,6 +74,8 @@ async def resolve(
     said: Said | None = None,
 ) -> Resolution:
     """Carry out decisions, then look at what is in doubt still.
+
+    `moved`: exports that lie elsewhere now, each as `OLD=NEW`.
 
     Raises:
         ConfigurationError: there is no run, a batch is not in doubt, or one to be sent again is there already.
@@ -84,7 +88,7 @@ async def resolve(
         belonging = Belonging(settings, credentials, clock, said)
         state, journal = files.enter_context(open_known_run(settings, clock, _OPERATION, belonging))
         report = read_report(state, stand(journal))
-        desks = await open_desks(settings, state, journal, clock, files)
+        desks = await open_desks(settings, state, journal, clock, files, read_moved(moved))
         exports = [source.input.path for desk in desks for source in desk.sources if not source.letters]
         proxies = Proxies(settings.api, told)
         gates = files.enter_context(open_account(settings, credentials, exports, told, clock))
@@ -120,11 +124,16 @@ def _conclude(journal: Journal, work: "Work", chosen: "Chosen") -> Resolution:
 
 
 async def open_desks(
-    settings: Settings, state: StateDir, journal: Journal, clock: Clock, files: ExitStack
+    settings: Settings,
+    state: StateDir,
+    journal: Journal,
+    clock: Clock,
+    files: ExitStack,
+    moved: Moved = NOT_MOVED,
 ) -> list[Desk]:
     """Open the books of every kind that can be in doubt."""
     return [
-        await Desk.open(kind, settings, state, journal, clock, files)
+        await Desk.open(kind, settings, state, journal, clock, files, moved)
         for kind in Kind
         if not CONTRACTS[kind].repeatable and journal.figures(kind) is not None
     ]

@@ -1,8 +1,6 @@
 """Take up what an earlier process left: the same inputs, where reading goes on, and records read once more."""
 
-import zlib
-from collections.abc import Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,18 +8,23 @@ import msgspec
 from masivo_stream.core.letters import read_retry
 from masivo_stream.core.plain import customer_of
 from masivo_stream.core.tally import Tally
-from masivo_stream.edges.identity import changed, check_identity, decode_identity, encode_identity, take_identity
+from masivo_stream.edges.identity import changed, decode_identity, encode_identity, take_identity
 from masivo_stream.edges.journal import Journal, JournalReader
-from masivo_stream.edges.source import (
-    Input,
-    ends_line,
-    find_inputs,
-    is_compressed,
-    is_plain_file,
-    read_blocks,
-    read_spans,
-)
+from masivo_stream.edges.source import Input, find_inputs, is_file, is_plain_file, read_head, read_spans
 from masivo_stream.flow.judge import Source
+from masivo_stream.flow.known import (
+    FROM_A_PIPE,
+    NOT_MOVED,
+    Exports,
+    Known,
+    Moved,
+    Recognised,
+    known_exports,
+    not_the_same,
+    prove,
+    real_path,
+)
+from masivo_stream.flow.matching import Recogniser, find_again
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import KnownSource, Reference, Resume
@@ -29,6 +32,7 @@ from masivo_stream.model.record import Entry, Place
 from masivo_stream.model.slicing import slice_record
 
 Consumed = dict[int, tuple[int, int, int]]
+_NOTHING = (0, 0, 1)
 
 
 async def match_sources(
@@ -36,82 +40,159 @@ async def match_sources(
 ) -> list[Source]:
     """Return the inputs in the order the journal knows them, new ones behind, after a look at whether they changed.
 
-    What an export has grown by since a later one was begun is an input of its own. A retry's copies, in `state_dir`,
-    are known without being named. `full`: look at every byte that was read.
+    They are noted as they are now. `full`: look at every byte that was read.
 
     Raises:
-        InputError: the consumed part of an export changed, or a known one is gone.
+        ConfigurationError: a known export is not named, or two could be meant.
+        InputError: the consumed part of an export changed.
         StorageError: the journal cannot be written.
     """
-    named = {found.name: found for found in inputs}
-    known = journal.sources(kind)
-    sources = await known_sources(journal, kind, named.values(), state_dir=state_dir, full=full)
-    names = {source.name for source in known}
-    grown = list(_tails(sources, journal.consumed(kind)))
-    new = [Source(found) for name, found in named.items() if name not in names]
-    for number, added in enumerate([*grown, *new], len(known)):
-        begin = msgspec.structs.replace(added.begin, source=number)
-        sources.append(msgspec.structs.replace(added, number=number, begin=begin))
-    await journal.add_sources(kind, [_know(source) for source in sources])
+    exports, new = await recognise_exports(journal, kind, inputs, full=full)
+    sources = await lay_out(journal, kind, exports, new, state_dir=state_dir, full=full)
+    await note_sources(journal, {kind: (sources, exports)}, state_dir)
     return sources
 
 
-_NOTHING = (0, 0, 1)
-
-
-async def known_sources(
-    journal: JournalReader, kind: Kind, inputs: Iterable[Input], *, state_dir: Path, full: bool = False
-) -> list[Source]:
-    """Return the inputs that the journal knows, in its order, after a look at whether they changed.
+async def recognise_exports(
+    journal: JournalReader, kind: Kind, inputs: Iterable[Input], *, moved: Moved = NOT_MOVED, full: bool = False
+) -> tuple[Exports, list[Input]]:
+    """Return which inputs are exports that the run knows, and which are new; nothing is noted.
 
     Raises:
-        InputError: as `match_sources`.
+        ConfigurationError: a known export is not named, or two could be meant.
+        InputError: the consumed part of an export changed.
     """
-    named = {found.name: found for found in inputs}
+    named = list(inputs)
+    exports = await Recogniser(kind, known_exports(journal, kind), moved, full=full).among(named)
+    taken = {found.input.path for found in exports.values()}
+    names, new = set(exports), []
+    for found in named:
+        if found.path in taken:
+            continue
+        name = found.lies_at if found.lies_at not in names else _another_name(found, names)
+        names.add(name)
+        new.append(msgspec.structs.replace(found, known_as="" if name == found.lies_at else name))
+    return exports, new
+
+
+def _another_name(found: Input, names: set[str]) -> str:
+    """Return a name for a new export that lies where the run knew another one."""
+    whole = msgspec.structs.replace(found, path=real_path(found.path)).lies_at
+    return next(
+        name for number in range(1, len(names) + 3) if (name := whole + f" ({number})" * (number > 1)) not in names
+    )
+
+
+async def find_exports(
+    journal: JournalReader, kind: Kind, *, state_dir: Path, moved: Moved = NOT_MOVED, full: bool = False
+) -> Exports:
+    """Find the exports that a run knows, without them being named; those from a pipe are left out.
+
+    Raises:
+        InputError: one is not found, or not what it was.
+    """
+    places = (journal.state_dir(), real_path(str(state_dir)))
+    return {
+        known.name: await find_again(known, moved=moved, state_dirs=places, full=full)
+        for known in known_exports(journal, kind)
+        if not known.identity.stream
+    }
+
+
+async def lay_out(
+    journal: JournalReader,
+    kind: Kind,
+    exports: Exports,
+    new: Iterable[Input] = (),
+    *,
+    state_dir: Path,
+    full: bool = False,
+    grown: bool = True,
+) -> list[Source]:
+    """Return the inputs of a kind in reading order.
+
+    What an export has grown by since a later one was begun is an input of its own, unless `grown` is false. A retry's
+    copies, in `state_dir`, are known without being named.
+
+    Raises:
+        InputError: a retry's copy is not what it was.
+    """
     consumed = journal.consumed(kind)
+    known = journal.sources(kind)
     sources: list[Source] = []
-    for source in journal.sources(kind):
+    for source in known:
         if source.letters:
-            found = find_inputs([str(state_dir / source.name)])[0]
-        elif source.name in named:
-            found = named[source.name]
+            found = await _copy(source, consumed, state_dir, full=full)
+        elif source.name in exports:
+            found = exports[source.name].input
         else:
             continue  # what came from a pipe: `check_rereadable` has seen that nothing of it is left
-        read, crc, _ = consumed.get(source.number, _NOTHING)
-        await _check(found, source, read, crc, full=full)
         begin = Place(source.number, source.line, source.offset)
         before = [each.number for each in sources if each.input.name == found.name]
         known_before = consumed.get(before[-1], _NOTHING)[:2] if before else (0, 0)
         sources.append(Source(found, source.number, letters=source.letters, begin=begin, known=known_before))
+    tails = list(_tails(sources, consumed, exports)) if grown else []
+    for number, added in enumerate([*tails, *map(Source, new)], len(known)):
+        begin = msgspec.structs.replace(added.begin, source=number)
+        sources.append(msgspec.structs.replace(added, number=number, begin=begin))
     return sources
 
 
-def _tails(sources: Sequence[Source], consumed: Consumed) -> Iterable[Source]:
+async def _copy(source: KnownSource, consumed: Consumed, state_dir: Path, *, full: bool) -> Input:
+    """Return a retry's copy, after a look at whether it changed."""
+    (found,) = find_inputs([str(state_dir / source.name)])
+    read, crc, _ = consumed.get(source.number, _NOTHING)
+    known = Known(source.name, "", decode_identity(source.identity), read, crc)
+    if await prove(found, known, full=full) is None:
+        raise not_the_same(found, known)
+    return found
+
+
+def _tails(sources: Sequence[Source], consumed: Consumed, exports: Exports) -> Iterable[Source]:
     """Yield what exports have grown by since a later one was begun, as inputs of their own."""
-    last = {source.input.name: source for source in sources}  # a file may have several tails
+    last = {source.input.name: source for source in sources if not source.letters}  # a file may have several tails
     begun = max(consumed, default=-1)
-    for source in last.values():
+    for name, source in last.items():
         read, crc, line = consumed.get(source.number, _NOTHING)
-        if source.number < begun and is_plain_file(source.input) and source.input.size > read:
+        if source.number < begun and _goes_on(source.input, read, exports[name]):
             yield Source(source.input, begin=Place(0, line, read), known=(read, crc))
 
 
-def known_inputs(journal: JournalReader, kind: Kind) -> list[Input]:
-    """Return the exports a run knows; what came from a pipe cannot be read again, and is left out.
+def _goes_on(found: Input, read: int, export: Recognised) -> bool:
+    """Return whether an export has text beyond what was read."""
+    if export.grown is not None:
+        return export.grown
+    if is_plain_file(found):
+        return found.size > read
+    return not read and is_file(found) and bool(read_head(found, 1).plain)
+
+
+async def note_sources(
+    journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], Exports]], state_dir: Path
+) -> None:
+    """Note the inputs as they are now, and where they lie.
 
     Raises:
-        InputError: one is not there.
+        StorageError: the journal cannot be written.
     """
-    names = [
-        source.name
-        for source in journal.sources(kind)
-        if not source.letters and not decode_identity(source.identity).stream
-    ]
-    try:
-        return [found for name in names for found in find_inputs([name])]
-    except InputError as error:
-        error.hint = "the run knows it by this name: start where the migration was started, or put it back"
-        raise
+    known = [(kind, _know(source, exports)) for kind, (sources, exports) in matched.items() for source in sources]
+    await journal.find_sources(real_path(str(state_dir)), known)
+
+
+def _know(source: Source, exports: Exports) -> KnownSource:
+    found = source.input
+    known = None if source.letters else exports.get(source.name)
+    identity = take_identity(found.path) if known is None else known.identity
+    return KnownSource(
+        source.number,
+        source.name,
+        found.size,
+        encode_identity(identity),
+        source.letters,
+        source.begin.line,
+        source.begin.offset,
+        "" if source.letters or identity.stream else real_path(found.path),
+    )
 
 
 def check_rereadable(journal: Journal, kind: Kind) -> None:
@@ -129,34 +210,8 @@ def check_rereadable(journal: Journal, kind: Kind) -> None:
         raise changed(
             streams[0].name,
             "what came from a pipe cannot be read again, and was not dealt with to its end",
-            "write the export to a file, then migrate it with a --state-dir of its own",
+            f"start migrate once more: {FROM_A_PIPE.format(streams[0].name)}",
         )
-
-
-def _know(source: Source) -> KnownSource:
-    found = source.input
-    identity = encode_identity(take_identity(found.path))
-    begin = source.begin
-    return KnownSource(source.number, source.name, found.size, identity, source.letters, begin.line, begin.offset)
-
-
-async def _check(found: Input, known: KnownSource, read: int, crc: int, *, full: bool) -> None:
-    check_identity(found.path, decode_identity(known.identity), consumed=read, crc=crc, compressed=is_compressed(found))
-    if full and await _checksum(found, read) != crc:
-        raise changed(found.path, f"something changed in the first {read} bytes of its text")
-
-
-async def _checksum(found: Input, length: int) -> int:
-    """Return the CRC-32 of an export's first plain bytes."""
-    done, crc = 0, 0
-    if length:
-        async with aclosing(read_blocks(found, block_bytes=1 << 20)) as blocks:
-            async for block in blocks:
-                crc = zlib.crc32(block[: length - done], crc)
-                done += len(block)
-                if done >= length:
-                    break
-    return crc
 
 
 def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
@@ -176,8 +231,7 @@ def _begin_at(source: Source, resume: Resume) -> Source:
     if source.number in resume.consumed:
         read, crc, _ = resume.consumed[source.number]
     start = resume.start if source.number == resume.start.source else source.begin
-    unfinished = start.line > 1 and not ends_line(source.input, start.offset)
-    return msgspec.structs.replace(source, start=start, unfinished=unfinished, known=(read, crc))
+    return msgspec.structs.replace(source, start=start, known=(read, crc))
 
 
 async def reread(

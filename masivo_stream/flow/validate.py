@@ -10,6 +10,7 @@ from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.books import Skips, Unlisted
 from masivo_stream.flow.conclude import conclude
 from masivo_stream.flow.examples import rehearsed_examples, tell_places
+from masivo_stream.flow.exports import look_at_exports
 from masivo_stream.flow.opening import check_inputs
 from masivo_stream.flow.rehearsal import Letters, OpenLetters, OpenSkips, Rehearsal, Rehearsed, Repeated
 from masivo_stream.flow.roster import Roster
@@ -76,6 +77,7 @@ async def dry_run(
     """Judge and pack everything; see `validate` and `flow.plan`. A damaged export does not keep others from it."""
     inputs = {kind: found for kind, names in patterns.items() if (found := find_inputs(names))}
     check_inputs(inputs)
+    await look_at_exports(inputs)
     roster = Roster(remember=settings.validation.remember_ids) if Kind.CUSTOMERS in inputs else None
     kinds: dict[str, Rehearsed] = {}
     failure: InputError | None = None

@@ -8,7 +8,7 @@ dead letters are: 3. What does not show yet, or could not be read, can be looked
 """
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.compare import can_be_told
 from masivo_stream.flow.evidence import TransactionReader
 from masivo_stream.flow.findings import Findings
+from masivo_stream.flow.known import NOT_MOVED, Moved, read_moved
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.opening import check_key, open_account, open_known_run
 from masivo_stream.flow.proxies import Proxies
@@ -49,6 +50,7 @@ async def verify(
     credentials: Credentials,
     sample: int | None = SAMPLE,
     seed: int = 1,
+    moved: Iterable[str] = (),
     observer: Observer | None = None,
     handle_signals: bool = False,
     clock: Clock | None = None,
@@ -57,10 +59,12 @@ async def verify(
     """Read back what the run of a state directory has sent, and tell what is seen of it.
 
     Args:
-        settings: see `load_settings`; the exports are found by the names under which the run knows them.
+        settings: see `load_settings`; the exports are found where the run knows them, or beside the state directory
+            where that was moved with them.
         credentials: see `load_credentials`.
         sample: records of each kind to look at, each as likely as any other; None for all of them.
         seed: the same seed looks at the same records.
+        moved: exports that lie elsewhere now, each as `OLD=NEW`.
         observer: is told what happens.
         handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
         clock: where time comes from.
@@ -84,7 +88,7 @@ async def verify(
         ) as sender:
             await belonging.prove(sender)
             reader = PacedReader(sender, gates.general)
-            work = Work(settings, journal, state.path, reader, clock, _drawing(sample, seed))
+            work = Work(settings, journal, state.path, reader, clock, _drawing(sample, seed), read_moved(moved))
             await work_under(work.brake, work.go, observer=told, handle_signals=handle_signals)
         proxies.explain(work.brake.cause)
         return work.findings.conclude(work.brake.cause, left_out=_pipes(journal))
@@ -117,8 +121,10 @@ class Work:
         reader: TransactionReader,
         clock: Clock,
         drawing: Callable[[Kind], Draw[Entry]] | None,
+        moved: Moved = NOT_MOVED,
     ) -> None:
         """Look at what `drawing` draws of each kind; at everything where it is None."""
+        self._moved = moved
         self._settings, self._journal, self._state_dir = settings, journal, state_dir
         self._reader, self._clock, self._drawing = reader, clock, drawing
         self.brake = Brake(clock, drain_time=0)
@@ -127,7 +133,7 @@ class Work:
     async def go(self) -> None:
         """Look at every kind."""
         for kind in Kind:
-            accepted = await open_accepted(self._journal, kind, self._settings, self._state_dir)
+            accepted = await open_accepted(self._journal, kind, self._settings, self._state_dir, self._moved)
             span = find_span(self._journal, kind)
             if accepted is None or span is None:
                 continue

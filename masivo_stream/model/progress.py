@@ -25,6 +25,8 @@ class KnownSource(Struct, frozen=True):
     line: int = 1
     """Where reading begins: not at the start for what an earlier input has grown by since."""
     offset: int = 0
+    path: str = ""
+    """Where it lay when it was last read, links resolved; `name` stays what it was first called. Empty if unknown."""
 
 
 class Figures(Struct, frozen=True, kw_only=True):

@@ -44,7 +44,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.DUPLICATE_ID: "keep one record for this customer",
     Reason.DUPLICATE_EMAIL: "emails are unique per account: correct one of the two customers",
     Reason.DUPLICATE_EVENT: "delete the letter if it is one purchase; if not, give it a purchase_id of its own",
-    Reason.TRUNCATED_INPUT: "the compressed file ends in the middle: copy it again",
+    Reason.TRUNCATED_INPUT: "version 0.1.0 found the file's end within this line: export the line again",
     Reason.REFUSED: "see the words in the message; mend the record, or have the firewall named there let it pass",
     Reason.CUSTOMER_NOT_MIGRATED: "its customer is a dead letter, or unknown to the account: see to that, then retry",
     Reason.TAKEN_BACK: "taken back by a revert, and to be sent again: start `migrate` again",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.lines import KEPT_OF_LONG_LINES, LineSplitter, lines_of, portions
+from masivo_stream.core.lines import KEPT_OF_LONG_LINES, LineSplitter, is_whole, lines_of, portions
 from masivo_stream.model.record import Line, Run
 
 BOM = b"\xef\xbb\xbf"
@@ -30,14 +30,18 @@ CAPS = st.integers(0, 12) | st.just(1 << 20)
 
 def reference(data: bytes, *, cap: int = 1 << 20) -> list[Line]:
     """Split whole data the simple way, by looking for one newline after the other."""
-    lines, start = [], len(BOM) if data.startswith(BOM) else 0
+    lines, start = [], 0
     while start < len(data):
         end = data.find(b"\n", start)
         stop = len(data) if end < 0 else end
         body = data[start:stop].removesuffix(b"\r")
+        begin, start = start, stop + 1
+        while body.startswith(BOM):
+            begin, body = begin + len(BOM), body[len(BOM) :]
+        if end < 0 and not body and begin == len(data):
+            break
         kept = body if len(body) <= cap else body[: min(cap, KEPT_OF_LONG_LINES)]
-        lines.append(Line(len(lines) + 1, start, kept, len(body)))
-        start = stop + 1
+        lines.append(Line(len(lines) + 1, begin, kept, len(body)))
     return lines
 
 
@@ -115,9 +119,59 @@ def test_lines_end_where_a_newline_is_and_nowhere_else():
     assert [line.body for line in split([inside + b"\r\n" + inside])] == [inside, inside]
 
 
-def test_a_mark_of_byte_order_is_dropped_only_at_the_start():
-    """The first line of a file with a mark starts behind it; a mark further down belongs to its line."""
-    assert split([BOM + b"a\n" + BOM + b"b\n"]) == [Line(1, 3, b"a", 1), Line(2, 5, BOM + b"b", 4)]
+def test_a_mark_of_byte_order_at_the_beginning_of_a_line_is_dropped():
+    """Joined files have marks further down as well: such a line starts behind it; elsewhere it belongs to the line."""
+    assert split([BOM + b"a\n" + BOM * 2 + b"b" + BOM + b"\n"]) == [
+        Line(1, 3, b"a", 1),
+        Line(2, 11, b"b" + BOM, 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b' {"id": "a"} ',
+        b'{"id":"\xff"}',
+        b"12",
+        b"[" * 5000 + b"]" * 5000,
+        b'[{"a":"}]\\""}]',
+        b"",
+        b" \t",
+        b'{"id":"a"}\r',
+    ],
+)
+def test_a_value_that_is_there_to_its_end_is_whole(body):
+    """Whatever else is wrong with it; blank is whole, too."""
+    (line,) = split([body]) or [Line(1, 0, b"", 0)]
+    assert is_whole(line)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b'{"id":"a"',
+        b'{"id":"\xc3',
+        b'{"id":"a"} {',
+        b'{"id":"a"}}',
+        b"[" * 5000 + b"]" * 4999,
+        b"[" * 5000 + b'"',
+        b"tru",
+        b"\0",
+        BOM[:2],
+    ],
+)
+def test_a_value_of_which_something_is_missing_is_not_whole(body):
+    """Cut anywhere, also within a character."""
+    (line,) = split([body])
+    assert not is_whole(line)
+
+
+def test_of_a_line_beyond_the_cap_nobody_knows_whether_it_is_whole():
+    """Only its beginning is kept."""
+    (line,) = split([b'{"id":"a"}'], cap=5)
+    assert not is_whole(line)
 
 
 def test_a_file_shorter_than_a_mark_of_byte_order_is_a_line():

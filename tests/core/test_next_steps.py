@@ -49,6 +49,16 @@ def test_a_run_that_was_left_goes_on_with_the_same_command(outcome, code):
     assert [command.split()[1] for command in commands(outcome, code, in_doubt=1)] == ["migrate", "resolve"]
 
 
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_a_pipe_cannot_be_given_again(name):
+    """As a file it can: its content is recognised."""
+    piped = Invocation(again=("masivo-stream", "migrate", "--events", name))
+    summary = Summary(outcome="stopped", exit_code=5, kinds={}, closes=True)
+    assert [(step.text, step.command) for step in next_steps(summary, piped, "s")] == [
+        ("write what came from the pipe to a file, then start the same command with that in its place: it goes on", "")
+    ]
+
+
 def test_a_bug_is_not_to_be_repeated():
     """The state is evidence."""
     assert commands("stopped", 1) == [""]

@@ -68,7 +68,6 @@ def test_each_uploader_may_be_at_a_culprit_of_its_own():
     assert [halt is not None for halt in halts].index(True) == 4 * SYSTEMATIC - 1
 
 
-<<<<<<< HEAD
 PAGE = "403 from a firewall or proxy (Server: cloudflare), not from the API"
 
 
@@ -95,7 +94,8 @@ def test_what_gets_through_to_the_api_is_counted(answers):
         halt = refusals.refused(403, str(row), NOBODY, PAGE if answer == "page" else "")
         assert (halt is not None and PAGE in halt.why) == (row >= 2 * SYSTEMATIC)
     assert refusals.answered == sum(answer != "page" for answer in answers)
-=======
+
+
 def test_what_waits_to_be_read_back_may_be_at_a_culprit_as_well():
     """Until something is accepted, as many as waited at most count with the uploaders."""
     refusals = Refusals(1000, uploaders=2)
@@ -106,4 +106,3 @@ def test_what_waits_to_be_read_back_may_be_at_a_culprit_as_well():
     refusals.accepted()
     row = max(IN_A_ROW, 2 * 3 * SYSTEMATIC)
     assert [refusals.refused(422, "no", NOBODY) is not None for _ in range(row)].index(True) == row - 1
->>>>>>> 0dc2ec1 (Tests of far dates in the decoder, of who is remembered, of rows of refusals beside read-backs)

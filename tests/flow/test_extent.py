@@ -1,5 +1,7 @@
 """How much text there is, and how much lies before a place."""
 
+import gzip
+
 from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.extent import Extent
 from masivo_stream.flow.judge import Source
@@ -26,5 +28,8 @@ def test_what_a_file_has_grown_by_counts_once(tmp_path):
 
 
 def test_of_what_is_compressed_nobody_knows(tmp_path):
-    """Its text is longer than the file."""
-    assert Extent(sources(tmp_path, "a", "b.gz")).size == 0
+    """Its text is longer than the file, whatever that is called; a plain one may be called `.gz`."""
+    (tmp_path / "c").write_bytes(gzip.compress(b"x" * 100))
+    packed = Source(find_inputs([str(tmp_path / "c")])[0], 1)
+    assert Extent([*sources(tmp_path, "a"), packed]).size == 0
+    assert Extent(sources(tmp_path, "a", "b.gz")).size == 200

@@ -126,7 +126,8 @@ class History(RuleBasedStateMachine):
         assert summary.outcome != "interrupted" or ending.process.stops_after is not None
         refused = "requests in a row were refused" in summary.message
         held = "the server lets nothing through" in summary.message
-        assert summary.outcome != "stopped" or ending.moody or refused or held, summary.message
+        torn = self.world.exports.torn and "ends within a line" in summary.message
+        assert summary.outcome != "stopped" or ending.moody or refused or held or torn, summary.message
         self.world.changed = summary.outcome in ("stopped", "interrupted")
 
     @rule(kind=kinds, source=st.integers(0, 1), part=st.floats(0, 1, exclude_max=True))
@@ -135,6 +136,19 @@ class History(RuleBasedStateMachine):
         consumed = self._consumed(kind)
         if consumed.get(source):
             self._is_refused(self.world.exports.edit(kind, source, int(consumed[source] * part)))
+
+    @rule(kind=kinds, source=st.integers(0, 1), packed=st.booleans())
+    def move(self, kind, source, packed):
+        """An export lies elsewhere, and is packed otherwise."""
+        if source < len(self.world.exports.paths[kind]):
+            self.world.exports.move(kind, source, packed=packed)
+
+    @rule(kind=kinds, source=st.integers(0, 1), part=st.floats(0, 1, exclude_max=True))
+    def cut_and_restore(self, kind, source, part):
+        """What was read is not all there; a start in between sends nothing, and changes nothing."""
+        consumed = self._consumed(kind)
+        if consumed.get(source):
+            self._is_refused(self.world.exports.cut(kind, source, int(consumed[source] * part)))
 
     def _consumed(self, kind):
         return Audit(self.world, kind).consumed if self.world.endings else {}
@@ -162,6 +176,9 @@ class History(RuleBasedStateMachine):
 
     def _come_to_an_end(self):
         self.world.server.moods.clear()
+        if self.world.exports.torn:
+            self.world.exports.finish()
+            self.world.changed = True
         for _ in range(MOST_RUNS):
             self._run(Process(most_bytes=4000, pause=500.0))
             self.laws_hold()

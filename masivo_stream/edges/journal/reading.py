@@ -89,7 +89,7 @@ class JournalReader:
         """Return the inputs of `kind`, in reading order."""
         return say.read_sources(
             self._ask(
-                "SELECT number, name, size, identity, letters, line, offset FROM sources"
+                "SELECT number, name, size, identity, letters, line, offset, path FROM sources"
                 " WHERE kind = ? ORDER BY number",
                 (kind,),
             )
@@ -144,6 +144,11 @@ class JournalReader:
         """Return what version 0.1.0 of the program noted that the run goes to: a domain; empty where it did not."""
         row = self._ask("SELECT value FROM meta WHERE name = 'target'").fetchone()
         return "" if row is None else str(row[0])
+
+    def state_dir(self) -> str:
+        """Return where the state directory was when the places of exports were noted; empty before that."""
+        row = self._ask("SELECT value FROM meta WHERE name = 'state_dir'").fetchone()
+        return "" if row is None else say.read_path(row[0])
 
     def missing_customers(self, before: Kind = Kind.TRANSACTIONS) -> "array[int]":
         """Return the hashes of customers that are dead letters or unknown to the account, in ascending order.

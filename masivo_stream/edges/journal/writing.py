@@ -89,6 +89,10 @@ class Journal(JournalHistory):
         """Note the inputs of a kind, or what they have become (an export that was appended to)."""
         await self._write([say.know_source(kind, source) for source in sources])
 
+    async def find_sources(self, state_dir: str, sources: Iterable[tuple[Kind, KnownSource]]) -> None:
+        """Note the inputs of all kinds, what they have become, and where they and the state directory are now."""
+        await self._write([say.stand_in(state_dir), *(say.know_source(kind, source) for kind, source in sources)])
+
     async def begin_retry(self, copies: Iterable[tuple[Kind, KnownSource | None, Iterable[int]]], detail: str) -> None:
         """Note that dead letters (rows), copied to inputs, are to be read again, and their files are empty."""
         noted = [told for kind, source, rows in copies for told in say.begin_retry(kind, source, rows)]
