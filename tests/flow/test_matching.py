@@ -226,3 +226,27 @@ async def test_a_change_is_told_with_its_place(export, content, what):
         await among([before], export)
     assert str(caught.value) == f"the export is not the one the last run read: {what}"
     assert caught.value.place == str(export)
+
+
+async def test_of_two_that_begin_with_what_was_read_a_person_chooses(tmp_path):
+    """Both are told, each in the words that choose it."""
+    for name, text in (("old", b"x\n"), ("a", b"x\ny\n"), ("b", b"x\nz\n")):
+        (tmp_path / name).write_bytes(text)
+    before = known(tmp_path / "old", 2, b"x\n")
+    (tmp_path / "old").unlink()
+    with pytest.raises(ConfigurationError, match="more than one begins with what was read of it") as caught:
+        await among([before], tmp_path / "a", tmp_path / "b")
+    words = [f"--moved {before.name}={tmp_path}/{name}" for name in "ab"]
+    assert caught.value.hint == f"add {words[0]} or {words[1]}"
+
+
+async def test_an_export_that_was_emptied_is_none_any_more(tmp_path):
+    """Also where nothing was read of it; one that was always empty is."""
+    for name, text in (("full", b"x\n"), ("empty", b"")):
+        (tmp_path / name).write_bytes(text)
+    exports = [known(tmp_path / "full", 0, b""), known(tmp_path / "empty", 0, b"")]
+    (tmp_path / "full").write_bytes(b"")
+    with pytest.raises(InputError, match="it had 2 bytes and is empty"):
+        await among(exports, tmp_path / "full", tmp_path / "empty")
+    (tmp_path / "full").write_bytes(b"x\n")
+    assert await among(exports, tmp_path / "full", tmp_path / "empty")
