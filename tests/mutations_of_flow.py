@@ -350,7 +350,7 @@ DOUBT = (
     Mutation(
         "a read-back holds up an uploader",
         "flow/phase.py",
-        "                if self._burial.must_wait(batch.entries):\n"
+        "                if not refused.foreign and self._burial.must_wait(batch.entries):\n"
         "                    return self._isolator.put_off(batch, refused)\n",
         "                await self._burial.clear_up(batch.entries)\n",
         "All others wait until what one attempt has applied must show.",
