@@ -41,8 +41,8 @@ WORD = (
     Mutation(
         "a refusal settles a doubt",
         "flow/desk.py",
-        "        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):\n            await",
-        "        if isinstance(decision, Settle):\n            await",
+        "        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):\n",
+        "        if isinstance(decision, Settle):\n",
         "Refused, a batch counts as accepted.",
         (RESOLVE + "only_an_acceptance_settles_a_doubt",),
     ),

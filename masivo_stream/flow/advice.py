@@ -12,11 +12,14 @@ from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.duration import duration
 from masivo_stream.model.plan import DeadReason, KindPlan, QuotaLeft
-from masivo_stream.model.reason import Reason
+from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.settings import Settings
 
 WORTH_TELLING = 0.03
 """Requests above the lower bound, as a share of it: bin packing by itself stays below."""
+
+MANY_SKIPPED = 0.1
+"""Skipped records, as a share of a kind's: beyond it the marks are probably not what they seem."""
 
 ROUND_BYTES = 100_000
 """A proposed `max_body_bytes` is rounded up to a multiple."""
@@ -88,7 +91,15 @@ def _about_records(kind: str, found: Rehearsed) -> Iterator[str]:
             f" shorten them, or raise max_body_bytes if the target takes larger bodies"
         )
     figures = found.figures
-    if figures.dead * 2 > figures.read - figures.blank:
+    records = figures.read - figures.blank
+    marked = [each for each in found.skipped if each.reason != SkipReason.CUSTOMER_DELETED]
+    if marked and figures.skipped > MANY_SKIPPED * records:
+        yield (
+            f"{figures.skipped:,} of {records:,} records of {kind} would be skipped, the first at"
+            f" {marked[0].place}: if these are alive, export the marks `deleted`, `deleted_at`, `status` and"
+            " `reversed_at` without a value, or leave them out"
+        )
+    if figures.dead * 2 > records:
         first = found.dead_letters[0]
         yield (
             f"{figures.dead:,} of {figures.read - figures.blank:,} records of {kind} would be dead letters, most by"

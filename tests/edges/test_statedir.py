@@ -139,7 +139,7 @@ def test_a_link_in_the_directory_is_not_followed(tmp_path, name):
         assert (state_path / name).read_bytes() == b"new"
         assert not (state_path / name).is_symlink()
     else:
-        with pytest.raises(ConfigurationError if name == "lock" else StorageError):
+        with pytest.raises(ConfigurationError):
             use()
     assert victim.read_bytes() == b"precious"
 
@@ -193,11 +193,11 @@ def test_a_read_only_disk_is_refused(small_disk):
 
 
 def test_a_full_disk_is_refused(small_disk):
-    """Not even the owner's name fits: an error to mend, not a bug."""
+    """Not even the owner's name fits: it fails as a write would."""
     disk = small_disk()
     (disk / "state").mkdir(mode=0o700)
     fill(disk)
-    with pytest.raises(ConfigurationError, match="No space left on device"):
+    with pytest.raises(StorageError, match="No space left on device"):
         own(disk / "state")
     assert is_owned(disk / "state") is None
 

@@ -117,3 +117,14 @@ async def test_more_customers_than_are_remembered_are_told(warnings):
 async def test_nothing_to_send_is_told(warnings):
     """An empty export, for one."""
     assert [warning[:7] for warning in await warnings(customers=[])] == ["nothing"]
+
+
+@pytest.mark.parametrize(("skipped", "warned"), [(1, False), (2, True)])
+async def test_many_skipped_records_are_warned_of(tmp_path, skipped, warned):
+    """More than a tenth of a kind: the marks are probably not what they seem."""
+    marks = [{"deleted_at": "2024-01-01"}] * skipped + [{}] * (12 - skipped)
+    records = [record(Kind.CUSTOMERS, number, **mark) for number, mark in enumerate(marks)]
+    planned = await plan(load_settings(), customers=[write_export(tmp_path / "customers.ndjson", records)])
+    found = [warning for warning in planned.warnings if "would be skipped" in warning]
+    assert bool(found) == warned
+    assert all("customers.ndjson:1:" in warning for warning in found)
