@@ -2,13 +2,19 @@
 
     python tests/storm.py --kills 200 --seed 1
 
+Between two starts an export or the state directory may be moved, packed, or cut and restored, and now and then somebody
+starts the same command with another key, another state directory, or a copy of an export: that must be refused, and
+nothing may be asked or sent.
+
 Nothing in here knows the program from within: an installed command, files, a sandbox over HTTP, and signals. The seed
 draws exports, faults and how each process is to end; the machine's own timing makes every storm another one.
 """
 
 import argparse
+import gzip
 import json
 import math
+import os
 import random
 import shutil
 import signal
@@ -40,6 +46,13 @@ AT_ONCE = 0.25
 STOPPED = {6, 7}
 """Exit codes of a run that faults have stopped: the same command goes on."""
 ENDED = {0, 3, 4}
+MOVE_SHARE = 0.25
+"""After so many of the processes that were ended, something happens to the files, or somebody makes a mistake."""
+
+ANOTHER_KEY = "11111111-2222-4333-8444-555555555555"
+CUT_SECONDS = 3.0
+"""For so long a process works on an export that was cut."""
+
 MOST_ROUNDS = 80
 """Starts after the last kill; a run that has not ended by then never will."""
 PATIENCE = 60.0
@@ -92,8 +105,8 @@ SOMETIMES = (
 class Life:
     """One process, and where it stands by its own log."""
 
-    def __init__(self, command, block_bytes):
-        settings = {"MASIVO_API_KEY": SANDBOX_API_KEY, "MASIVO_BLOCK_BYTES": str(block_bytes), **_HASTE}
+    def __init__(self, command, block_bytes, **environment):
+        settings = {"MASIVO_BLOCK_BYTES": str(block_bytes), **_HASTE, **environment}
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -172,6 +185,8 @@ class Storm:
 
     def __init__(self, directory, *, kills, seed, client="masivo-stream", faults=None):
         self.directory, self.state = Path(directory), Path(directory) / "state"
+        self.exports = {kind: self.directory / "exports" / f"{kind}.ndjson" for kind in KINDS}
+        """Where the exports lie, of which `directory` keeps the originals."""
         self.kills, self.chance = kills, random.Random(seed)
         drawn = self.chance.sample(SOMETIMES, 26) if faults is None else []
         self.report = Report(seed=seed, client=client, faults=[*ALWAYS, *drawn, *(faults or ())])
@@ -184,7 +199,7 @@ class Storm:
         began = time.monotonic()
         self._generate()
         with serving(self.directory, *self._sandbox(), visible_after=0.3) as served:
-            self._url = served.url
+            self._served, self._url = served, served.url
             code, summary = self._rage()
             if code not in ENDED:
                 code, summary = self._calm()
@@ -200,24 +215,28 @@ class Storm:
                 "--invalid", 0.03, "--skipped", 0.03, "-o", self.directory / f"{kind}.ndjson",
             )  # fmt: skip
             assert done.returncode == 0, done.stderr
+            self.exports[kind].parent.mkdir(exist_ok=True)
+            shutil.copy(self.directory / f"{kind}.ndjson", self.exports[kind])
 
     def _sandbox(self):
         faults = [part for fault in self.report.faults for part in ("--fault", fault)]
         store = self.directory / "account.db"
         return ["--limits", "none", "--store", store, "--token-lifetime", 2, "--seed", self.report.seed, *faults]
 
-    def _start(self, limit):
-        """Start a process. What may change between two starts does."""
+    def _start(self, limit, *, state=None, key=SANDBOX_API_KEY, also=None):
+        """Start a process. What may change between two starts does; `also` is an input more of each kind."""
         draw = self.chance
         command = [COMMAND, "migrate"] if self.report.client == "masivo-stream" else [sys.executable, _NAIVE]
-        exports = [part for kind in KINDS for part in (f"--{kind}", self.directory / f"{kind}.ndjson")]
+        more = also or {}
+        exports = [part for kind in KINDS for part in (f"--{kind}", self.exports[kind], *more.get(kind, ()))]
         flags = {
-            "base-url": self._url, "state-dir": self.state, "limit": limit, "uploaders": draw.randint(1, 4),
+            "base-url": self._url, "state-dir": state or self.state, "limit": limit, "uploaders": draw.randint(1, 4),
             "max-body-bytes": draw.randint(4000, 9000), "request-timeout": 1.5, "drain-time": draw.choice((0.2, 2)),
             "visible-timeout": 20, "events-settle": 1.5, "log-format": "json",
         }  # fmt: skip
         named = [part for name, value in flags.items() for part in (f"--{name}", value)]
-        return Life(list(map(str, [*command, *exports, *named, "--json"])), draw.choice((4096, 16384, 65536)))
+        own = {"MASIVO_API_KEY": key, "MASIVO_SHARED_DIR": str(self.directory / "shared")}
+        return Life(list(map(str, [*command, *exports, *named, "--json"])), draw.choice((4096, 16384, 65536)), **own)
 
     # The kills.
 
@@ -236,7 +255,71 @@ class Storm:
             code, summary = self._close(life, sent=way if where else "")
             if where and code not in (*ENDED, *STOPPED):
                 self.report.kills[where, way] += 1
+            if self.report.client == "masivo-stream" and self.chance.random() < MOVE_SHARE and self._arrived():
+                move = self.chance.choice(MOVES)
+                self.report.moves[move] += 1
+                getattr(self, f"_{move.replace(' ', '_')}")()
         return code, summary
+
+    # What happens between two processes.
+
+    def _arrived(self):
+        """Tell whether the account has got something of the first export: before that nobody is to be refused."""
+        return bool(self._served.get("/__sandbox/ledger")["customers"])
+
+    def _another_key(self):
+        self._refused("another key", key=ANOTHER_KEY)
+
+    def _another_directory(self):
+        self._refused("another directory", state=self.directory / "another")
+
+    def _a_copy(self):
+        kind = self.chance.choice(KINDS)
+        copy, plain = self.directory / f"copy.{kind}", (self.directory / f"{kind}.ndjson").read_bytes()
+        copy.write_bytes(gzip.compress(plain) if self.chance.random() < 0.5 else plain)
+        self._refused("a copy", also={kind: (copy,)})
+        copy.unlink()
+
+    def _refused(self, move, **start):
+        """Make a mistake: it must be refused, with 2, before anything is asked or sent."""
+        before = self._served.get("/__sandbox/ledger")["requests"]
+        code, _, forced = (life := self._start("none", **start)).close()
+        if code != 2 or forced:
+            self._found("not refused", f"{move}: exit {code}, {life.told}")
+        if self._served.get("/__sandbox/ledger")["requests"] != before:
+            self._found("not refused", f"{move}: requests were made")
+
+    def _cut(self):
+        """Cut an export, let a process meet it, and put it back as it was."""
+        export = self.exports[self.chance.choice(KINDS)]
+        whole = export.read_bytes()
+        os.truncate(export, self.chance.randrange(len(whole)))
+        life = self._start("none")
+        if not life.wait(CUT_SECONDS):
+            life.end("KILL", 0)
+        code, summary, _ = life.close()
+        self.report.exits[code] += 1
+        if code not in (5, -9, *ENDED, *STOPPED) or (summary and not summary["closes"]):
+            self._found("cut", f"exit {code}, {life.told}")
+        export.write_bytes(whole)
+
+    def _move(self):
+        """Move exports and state directory to other places, under other names."""
+        number = self.report.moves.total()
+        place = self.directory / f"exports-{number}"
+        place.mkdir()
+        for kind, export in self.exports.items():
+            self.exports[kind] = export.rename(place / f"{number}-{export.name.rpartition('-')[2]}")
+        self.state = self.state.rename(self.directory / f"state-{number}")
+
+    def _pack(self):
+        """Compress an export, or unpack it."""
+        kind = self.chance.choice(KINDS)
+        export, plain = self.exports[kind], (self.directory / f"{kind}.ndjson").read_bytes()
+        packed = export.suffix != ".gz"
+        self.exports[kind] = export.with_name(f"{export.name}.gz") if packed else export.with_suffix("")
+        self.exports[kind].write_bytes(gzip.compress(plain) if packed else plain)
+        export.unlink()
 
     def _way(self):
         return self.chance.choices(list(WAYS), WAYS.values())[0]
@@ -338,6 +421,7 @@ def main():
     return 1 if report.findings else 0
 
 
+MOVES = ("another key", "another directory", "a copy", "cut", "move", "pack")
 _NAIVE = Path(__file__).with_name("naive_client.py")
 
 if __name__ == "__main__":

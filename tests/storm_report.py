@@ -21,6 +21,8 @@ class Report:
     faults: list[str]
     kills: Counter = field(default_factory=Counter)
     """By where (start, a kind, the wait after it) and how."""
+    moves: Counter = field(default_factory=Counter)
+    """What happened between two processes."""
     exits: Counter = field(default_factory=Counter)
     requests: dict = field(default_factory=dict)
     doubts: Counter = field(default_factory=Counter)
@@ -47,6 +49,7 @@ def render(report):
         rows.append(f"{place:20}" + "".join(f"{count:>9}" for count in (*counts, sum(counts))))
     rows.append("requests            " + ", ".join(f"{target} {count}" for target, count in report.requests.items()))
     rows.append("exits               " + ", ".join(f"{code}: {n}" for code, n in sorted(report.exits.items())))
+    rows.append(f"moves               {', '.join(f'{move} {n}' for move, n in report.moves.items()) or 'none'}")
     for kind, told in report.figures.items():
         names = ("read", "accepted", "dead", "skipped", "in_doubt", "items_accepted", "items_in_doubt")
         rows.append(f"{kind:20}" + ", ".join(f"{name} {told[name]}" for name in names))
