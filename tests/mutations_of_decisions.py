@@ -41,7 +41,8 @@ WORD = (
     Mutation(
         "a refusal settles a doubt",
         "flow/desk.py",
-        "        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):\n",
+        "        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):\n"
+        "            self._account.remark(decision.outcome.remark)\n",
         "        if isinstance(decision, Settle):\n",
         "Refused, a batch counts as accepted.",
         (RESOLVE + "only_an_acceptance_settles_a_doubt",),

@@ -2,6 +2,7 @@
 
 from mutation import Mutation
 
+ISOLATION = "flow/test_isolation.py::test_"
 READ_BACKS = "flow/test_read_backs.py::test_"
 PHASE, NOTES, RETRY = "flow/test_phase.py::test_", "flow/test_notes.py::test_", "core/test_retry.py::test_"
 CLASSIFY, HISTORIES = "core/test_classify.py::test_", "flow/test_histories.py::test_"
@@ -278,9 +279,57 @@ DOUBT = (
         "a web page is an acceptance",
         "core/classify.py",
         "    if is_foreign(answer):\n        return InDoubt(",
-        "    if False:\n        return InDoubt(",
+        "    if is_foreign(answer):\n        return Accepted()\n    if False:\n        return InDoubt(",
         "A portal's page counts as the API's word, and the records are lost.",
         (CLASSIFY + "every_status_has_its_verdict", PHASE + "a_portal_stops_the_run"),
+    ),
+    Mutation(
+        "any success is an acceptance",
+        "core/classify.py",
+        "    if status in (200, 202, 204) and answer.body in {Body.EMPTY, Body.OBJECT}:\n",
+        "    if True:\n",
+        "Records that a 207, or an error in a 200, has refused count as delivered.",
+        (CLASSIFY + "every_status_has_its_verdict",),
+    ),
+    Mutation(
+        "an undocumented success is repeated for an hour",
+        "core/retry.py",
+        "    if health.unclear >= MOST_UNCLEAR_ANSWERS:\n",
+        "    if False:\n",
+        "Customers are sent again and again to an API that has changed.",
+        (RETRY + "successes_that_the_contract_does_not_name_stop_the_run",),
+    ),
+    Mutation(
+        "a firewall's word makes dead letters",
+        "flow/isolator.py",
+        "            if refused.foreign:\n                held.answered",
+        "            if False:\n                held.answered",
+        "While a firewall bans us, good records become dead letters.",
+        (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
+    ),
+    Mutation(
+        "whoever a firewall holds is judged at once",
+        "flow/isolator.py",
+        "self._refusals.answered == held.answered:  # nothing got through since",
+        "False:",
+        "While a firewall bans us, good records become dead letters.",
+        (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
+    ),
+    Mutation(
+        "a firewall's word holds for the next process",
+        "flow/account.py",
+        "            case Settle(Refused(foreign=True)):\n                pass",
+        "            case Settle(Refused(foreign=True)) if False:\n                pass",
+        "After a firewall lets us pass again, good records are dead letters without being sent.",
+        (ISOLATION + "a_firewalls_word_does_not_hold_for_the_next_process",),
+    ),
+    Mutation(
+        "a login page shows a customer",
+        "flow/reader.py",
+        "        return reply if _is_legible(answer) else Reply(",
+        "        return reply if True else Reply(",
+        "Events leave before their customers are there; customers who did not arrive count as accepted.",
+        ("flow/test_answers.py::test_a_page_does_not_show_that_customers_are_there",),
     ),
     Mutation(
         "what the brake cut short was never sent",
