@@ -206,6 +206,7 @@ class Bench:
         hand_off=2,
         missing=NOBODY,
         isolation_budget=1000,
+        skips=None,
     ):
         self.kind = kind
         self.clock = FakeClock()
@@ -241,6 +242,7 @@ class Bench:
             doubts=self.memory,
             clock=self.clock,
             remember_accepted=3,
+            skips=skips,
         )
         burial, refusals = Burial(self.account, self), Refusals(isolation_budget, uploaders=uploaders)
         self.phase = Phase(

@@ -20,12 +20,20 @@ import mutations_of_decisions
 import mutations_of_edges
 import mutations_of_flow
 import mutations_of_journal
+import mutations_of_left_out
 import mutations_of_reverts
 from mutation import ROOT
 from rich.console import Console
 from rich.table import Table
 
-LISTS = (mutations_of_edges, mutations_of_journal, mutations_of_flow, mutations_of_decisions, mutations_of_reverts)
+LISTS = (
+    mutations_of_edges,
+    mutations_of_journal,
+    mutations_of_flow,
+    mutations_of_decisions,
+    mutations_of_reverts,
+    mutations_of_left_out,
+)
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2
 TEST_SECONDS, RUN_SECONDS = 30, 240

@@ -44,7 +44,7 @@ class World:
         self.applied = {}
         self.exports = {}
         self.flags = {}
-        self.not_found = b'{"error": "no such customer"}'
+        self.not_found = Body.OBJECT
         self.reading = None
 
     def export(self, kind, records):
@@ -100,8 +100,8 @@ class World:
             async def read_customer(self, customer):
                 found = ("customers", customer, '""') in world.applied
                 body = {"data": {"customer": {"metrics": {"updated_at": "2999-01-01T00:00:00Z"}}}}
-                attempt = world.reading or Answer(status=200 if found else 404, body=Body.OBJECT)
-                return Reply(attempt, json.dumps(body).encode() if found else world.not_found)
+                answer = Answer(status=200, body=Body.OBJECT) if found else Answer(status=404, body=world.not_found)
+                return Reply(world.reading or answer, json.dumps(body).encode() if found else b"")
 
             async def read_transactions(self, customer, year):
                 return Reply(Answer(status=404))

@@ -1,0 +1,121 @@
+"""What can go wrong with what is left out: for its customer, for its purchase, and in its list. See `mutations`."""
+
+from mutation import Mutation
+
+DELETED, PURCHASES = "flow/test_deleted.py::test_", "flow/test_purchases.py::test_"
+FOUND, LISTED = "core/test_purchases.py::test_", "edges/test_skipped.py::test_"
+
+CUSTOMERS = (
+    Mutation(
+        "who is deleted is not noted",
+        "core/statements.py",
+        "        yield (_GONE, (_as_json(made.gone),))\n",
+        "        yield (_GONE, (_as_json([]),))\n",
+        "The events of deleted customers refuse every batch.",
+        (DELETED + "what_belongs_to_the_deleted_costs_no_request",),
+    ),
+    Mutation(
+        "a later line does not bring a customer back",
+        "core/statements.py",
+        "        yield (_ALIVE, (_as_json(made.alive),))\n",
+        "        yield (_ALIVE, (_as_json([]),))\n",
+        "The events of a customer who arrived are skipped without a word.",
+        (DELETED + "who_is_alive_on_another_line_arrives",),
+    ),
+    Mutation(
+        "an earlier line of another process does not count",
+        "flow/presence.py",
+        "                self._unsure = self._unsure or self._tally.sendable > self._known_of\n",
+        "                self._unsure = False\n",
+        "After a restart, the events of a customer who arrived are skipped without a word.",
+        (DELETED + "who_is_alive_on_a_line_of_another_process_arrives", DELETED + "who_was_forgotten_is_looked_for"),
+    ),
+    Mutation(
+        "who could have been sent counts as alive",
+        "flow/gone.py",
+        "                    if entry.customer in gone and accepted.part(entry) is not None\n",
+        "                    if entry.customer in gone\n",
+        "A customer who was refused, and is mended to deleted, refuses every batch of events.",
+        (DELETED + "one_who_was_refused_and_is_mended_to_deleted",),
+    ),
+    Mutation(
+        "the deleted come before the dead",
+        "flow/missing.py",
+        "        if wanted in self._late or _holds(self._dead, wanted):",
+        "        if wanted in self._late or (_holds(self._dead, wanted) and not _holds(self._gone, wanted)):",
+        "What belongs to a customer whose dead letter is mended afterwards is lost.",
+        (DELETED + "the_dead_come_before_the_deleted",),
+    ),
+    Mutation(
+        "skipped records are taken up again",
+        "core/statements.py",
+        "for place in made.presence.held if place >= passed)",
+        "for place in made.presence.held if place < passed)",
+        "Counted as skipped, a record is sent after a restart if its customer has arrived meanwhile.",
+        (DELETED + "what_was_skipped_stays_so_over_a_restart",),
+    ),
+    Mutation(
+        "ids that a gateway may misread are asked for",
+        "flow/unknown.py",
+        "        if not self._left or not is_plain(customer):\n",
+        "        if not self._left:\n",
+        "Behind a gateway that answers 404 to `%2F`, transactions of customers who are there are held back.",
+        (DELETED + "an_id_that_a_gateway_may_misread_is_not_asked_for",),
+    ),
+)
+
+EVENTS = (
+    Mutation(
+        "the same event is sent",
+        "core/left_out.py",
+        '        self._rejects_same = duplicate_purchase in {"auto", "reject"}\n',
+        '        self._rejects_same = duplicate_purchase == "reject"\n',
+        "An event on two lines counts twice.",
+        (PURCHASES + "the_same_event_on_two_lines", PURCHASES + "the_setting_decides"),
+    ),
+    Mutation(
+        "another event is the same one",
+        "core/purchases.py",
+        "        if there == entry:\n            return place, True\n",
+        "        if 0 <= there ^ entry <= _CONTENT:\n            return place, True\n",
+        "A refund is left out as the purchase it refunds.",
+        (FOUND + "another_event_of_the_purchase",),
+    ),
+    Mutation(
+        "the older table is not asked",
+        "core/purchases.py",
+        "before = None if old is None else _find(old, place, key ^ content)[1]",
+        "before = None",
+        "Repeats are missed although they are near.",
+        (FOUND + "a_repeat_within_the_capacity_is_found",),
+    ),
+    Mutation(
+        "a retry sends a repeat as it was",
+        "core/letters.py",
+        "        if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:",
+        "        if False:",
+        "A retry without mending counts the event twice.",
+        (PURCHASES + "a_retry_does_not_send_one_as_it_was",),
+    ),
+)
+
+LIST = (
+    Mutation(
+        "the list is not synced",
+        "flow/account.py",
+        "        self._skips.sync()\n",
+        "        pass\n",
+        "After a power cut the journal counts lines that are not there.",
+        (DELETED + "the_list_is_durable_before_its_commit",),
+    ),
+    Mutation(
+        "what is not counted stays in the list",
+        "edges/skipped.py",
+        "            os.ftruncate(self._file, length)\n        self.length",
+        "            pass\n        self.length",
+        "After a kill a record is listed twice.",
+        (LISTED + "what_is_not_counted_is_cut",),
+    ),
+)
+
+MUTATIONS = (*CUSTOMERS, *EVENTS, *LIST)
