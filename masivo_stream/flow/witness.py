@@ -31,7 +31,7 @@ from masivo_stream.flow.compare import (
 from masivo_stream.flow.evidence import TransactionReader
 from masivo_stream.flow.read_back import Booked, Held, booked_in, read_booked, read_held
 from masivo_stream.flow.visible import Read
-from masivo_stream.model.attempt import Answer
+from masivo_stream.model.attempt import Answer, Cause
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.record import Entry
 from masivo_stream.model.settings import Visible
@@ -188,8 +188,11 @@ def find_span(journal: JournalReader, kind: Kind) -> Span | None:
 
 def _may_be_foreign(read: Read) -> bool:
     """Return whether an answer may be that of a gateway that does not take the path."""
-    attempt = read.attempt
-    return isinstance(attempt, Answer) and attempt.status < _SERVER_ERROR and attempt.status not in _ABOUT_ALL
+    match read.attempt:
+        case Answer(status=status):
+            return status < _SERVER_ERROR and status not in _ABOUT_ALL
+        case failure:
+            return failure.cause is Cause.FOREIGN
 
 
 def _is(read: Read, status: int) -> bool:

@@ -195,6 +195,20 @@ async def test_what_a_gateway_refuses_is_not_missing(kind, refusal):
     assert "need escaping" in found.hint
 
 
+async def test_a_page_in_place_of_an_answer_is_a_gateways():
+    """The reader calls it foreign, whatever its status: nothing can be told of the id."""
+
+    class Paged(Gateway):
+        def _reply(self, said, status):
+            if status == self.refusal:
+                return SimpleNamespace(attempt=Failure(cause=Cause.FOREIGN, sent=True), body=b"")
+            return super()._reply(said, status)
+
+    clock = FakeClock()
+    counted, found = await verified(Kind.CUSTOMERS, ["c1", "a/b"], Paged(clock, 404), clock)
+    assert (counted.confirmed, counted.untold, counted.unread, found.exit_code) == (1, 1, 0, 0)
+
+
 async def test_an_odd_id_is_missing_where_its_like_can_be_read_back():
     """Whichever of them was asked for first."""
     clock = FakeClock()
