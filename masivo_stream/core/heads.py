@@ -1,7 +1,8 @@
 """How an export is recognised by what stands in it: cheaply by its first lines, with certainty by a trail of checksums.
 
 What another program does to a file without changing a record does not count: a byte order mark at the beginning, CRLF
-or LF at the ends of lines, empty lines, the last line feed. Names, places and compression are not looked at here.
+or LF at the ends of lines, the last line feed; nor do empty lines within a head. Names, places and compression are not
+looked at here.
 
 A head is the digests of what begins an export, up to the end of each of its first lines. A trail is what a run notes
 while it reads: the CRC-32 of an export's first bytes, at several lengths. `Pursuit` follows a trail through another

@@ -38,6 +38,8 @@ _FIELDS = (
     " FROM exports LEFT JOIN runs ON runs.journal = exports.journal"
 )
 
+_RUNS = "runs.journal, state_dir FROM runs JOIN exports ON exports.journal = runs.journal"
+
 _pack = msgspec.msgpack.encode
 _read_head = msgspec.msgpack.Decoder(Head).decode
 _read_trail = msgspec.msgpack.Decoder(tuple[Step, ...]).decode
@@ -108,6 +110,18 @@ class SentFile:
         with _translated():
             rows = self._connection.execute(f"SELECT {_FIELDS} WHERE exports.journal = ?", (journal,)).fetchall()
         return [_export(row) for row in rows]
+
+    def runs_of(self, receivers: Receivers) -> list[tuple[str, str]]:
+        """Return the runs that have sent something to an account: id of the journal, and where it stood last.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with _translated():
+            names = self._names(receivers)
+            marks = ", ".join("?" * len(names))
+            rows = self._connection.execute(f"SELECT DISTINCT {_RUNS} WHERE receiver IN ({marks})", names)
+            return [(journal, state_dir) for journal, state_dir in rows]
 
     def note(
         self,

@@ -43,18 +43,18 @@ async def pursue(source: Input, head: Head, found: SentExport) -> tuple[Agreemen
     agreement = compare(head, found.head)
     if agreement.verdict != "open" or source.path == STDIN:
         return agreement, 0
-    pursuit = Pursuit(found.trail, found.head)
+    pursuit, known = Pursuit(found.trail, found.head), found.trail[-1][0] if found.trail else 0
     try:
         async with aclosing(read_blocks(source, block_bytes=_BLOCK)) as blocks:
             async for block in blocks:
                 pursuit.feed(block)
-                if pursuit.done and pursuit.length > found.trail[-1][0]:
+                if pursuit.done and pursuit.length > known:
                     break
     except (InputError, Truncated):
         pass  # told when it is read; what was seen of it counts
     if pursuit.same and not pursuit.done and (differs := await differ_after(source, found.path)) is not None:
         return Agreement(agreement.lines, "overlapping"), differs
-    longer = bool(found.trail) and pursuit.length > found.trail[-1][0]
+    longer = 0 < known < pursuit.length
     return Agreement(agreement.lines, "same" if pursuit.same else "overlapping", longer=longer), pursuit.agreed
 
 

@@ -19,7 +19,7 @@ from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.belonging import Belonging, identify_account
 from masivo_stream.flow.gate import Gate, Ledger, Quota, Scope
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.once import find_shared_dir, withdraw
+from masivo_stream.flow.remembered import find_shared_dir, withdraw
 from masivo_stream.flow.reverted import leave_reverted
 from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError

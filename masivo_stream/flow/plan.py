@@ -16,9 +16,9 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.advice import advise
 from masivo_stream.flow.belonging import identify_account
-from masivo_stream.flow.once import foretell
 from masivo_stream.flow.opening import find_account, quota_path
 from masivo_stream.flow.rehearsal import OpenLetters, OpenSkips
+from masivo_stream.flow.remembered import foretell
 from masivo_stream.flow.validate import DryRun, discard_letters, discard_skips, dry_run
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind

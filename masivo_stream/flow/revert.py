@@ -25,9 +25,9 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.belonging import Belonging, Said, TokenSource
 from masivo_stream.flow.observer import Observers
-from masivo_stream.flow.once import withdraw
 from masivo_stream.flow.opening import check_key, open_account
 from masivo_stream.flow.proxies import Proxies
+from masivo_stream.flow.remembered import withdraw, withdraw_runs
 from masivo_stream.flow.report import Reporting, leave_report
 from masivo_stream.flow.reverted import BEGUN, DONE, FAILED, Period, Standing, leave_reverted, only_missing, stands
 from masivo_stream.flow.sender import open_sender
@@ -95,6 +95,11 @@ def survey(state_dir: str, start: str, end: str, *, slack: float) -> Survey | No
         return None
     with closing(open_journal(path, SystemClock().wall, writable=False)) as journal:
         return _survey(journal, start, end, slack, state_dir)
+
+
+def _is_gone(found: Survey | None, customers: int | None) -> bool:
+    """Return whether all that a run has sent was taken back, by its period and the API's number of customers."""
+    return found is not None and found.whole and customers == found.within.get(Kind.CUSTOMERS)
 
 
 def _survey(journal: JournalHistory, start: str, end: str, slack: float, state_dir: str) -> Survey:
@@ -166,9 +171,15 @@ async def revert(
                 failed = _judge(reply.attempt)
                 if failed is not None:
                     raise failed.error
-                return Reverted(customers=_count(reply))
-            with own_state_dir(settings.state.state_dir) as state:
-                return await _revert_run(settings, state, start, end, api, belonging, reporting or Reporting())
+                reverted = Reverted(customers=_count(reply))
+            else:
+                with own_state_dir(settings.state.state_dir) as state:
+                    reverted = await _revert_run(settings, state, start, end, api, belonging, reporting or Reporting())
+    slack = settings.visible.visible_timeout
+    withdraw_runs(
+        settings, belonging.account, lambda run: _is_gone(survey(run, start, end, slack=slack), reverted.customers)
+    )
+    return reverted
 
 
 async def _revert_run(

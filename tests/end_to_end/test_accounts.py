@@ -173,10 +173,9 @@ def test_a_new_account_behind_the_same_key_and_address_is_told_by_its_tokens(tmp
     directory = export(10, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
         assert send("migrate", served.url, directory).returncode == 0
+    line = (directory / "customers.ndjson").read_bytes().splitlines(keepends=True)[0]
     with (directory / "customers.ndjson").open("ab") as file:
-        file.write(
-            (directory / "customers.ndjson").read_bytes().splitlines(keepends=True)[0].replace(b'"id":"', b'"id":"z')
-        )
+        file.write(line.replace(b'"id":"', b'"id":"z'))
     with serving(tmp_path, "--limits", "none", "--port", str(served.port)) as afresh:
         done = send("migrate", afresh.url, directory)
         assert done.returncode == 2, done.stdout

@@ -186,7 +186,7 @@ def test_a_finished_run_started_again_sends_nothing(served, export):
     told = json.loads(status.stdout)
     assert (status.returncode, told["outcome"], told["owner"], told["closes"]) == (3, "dead_letters", "", True)
     dry = run("validate", "--customers", directory / "customers.ndjson", "--state-dir", directory / "state")
-    assert (dry.returncode, b"choose another --state-dir" in dry.stderr) == (2, True)
+    assert (dry.returncode, b"name another directory with --state-dir" in dry.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])

@@ -152,7 +152,7 @@ def test_a_stop_in_an_early_kind_is_what_status_tells(served, export):
         customers_export.write(GOOD.format("zz"))
     done = run(
         "migrate", "--customers", directory / "customers.ndjson", "--events", directory / "events.ndjson", "--json",
-        "--base-url", "http://127.0.0.1:9/api", "--state-dir", directory / "state",
+        "--base-url", served.url, "--auth-url", "http://127.0.0.1:9/api", "--state-dir", directory / "state",
         key=served.key, MASIVO_OUTAGE_LIMIT="0.1",
     )  # fmt: skip
     assert (done.returncode, list(json.loads(done.stdout)["kinds"])) == (6, ["customers", "events"])

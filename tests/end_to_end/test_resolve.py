@@ -226,4 +226,5 @@ def test_a_state_directory_belongs_to_one_account(served, export):
         "--state-dir", directory / "state", key="9d7e3d8f-0000-4000-8000-000000000000",
     )  # fmt: skip
     assert done.returncode == 2
-    assert b"goes to this machine, not to example.invalid" in done.stderr
+    assert f"sends to http://127.0.0.1:{served.port} (account ".encode() in done.stderr
+    assert b"not to https://example.invalid (account " in done.stderr
