@@ -211,6 +211,8 @@ def _default_hint(section: str, name: str) -> str:
     default = getattr(getattr(Settings(), section), name)
     if isinstance(default, tuple):
         default = ",".join(str(window) for window in default) or "none"
+    elif isinstance(default, dict):
+        default = ",".join(f"{key}={value}" for key, value in default.items())
     field = _LEAVES[section][name].type
     words = f", one of {', '.join(map(str, field.values))}" if isinstance(field, inspect.LiteralType) else ""
     return f"the default is {default!r}{words}; see config.example.toml"
@@ -220,12 +222,12 @@ def _nearest(name: str, names: Mapping[str, object], section: str = "") -> str:
     variable = PREFIX + name.upper()
     if variable in _OTHER_VARIABLES:
         return f"set {variable} in the environment"
+    for other, leaf_names in _LEAVES.items():  # first: a name that is right is not meant to be another one
+        if section and name in leaf_names:
+            return f"it stands in section [{other}]"
     close = difflib.get_close_matches(name, names, 1)
     if close:
         return f"did you mean {close[0]}?"
-    for other, leaf_names in _LEAVES.items():
-        if section and name in leaf_names:
-            return f"it stands in section [{other}]"
     return f"there are: {', '.join(names)}"
 
 

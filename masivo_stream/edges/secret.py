@@ -7,6 +7,7 @@ refused, with what it is, and without it.
 
 import os
 import re
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,7 +85,7 @@ def _read(name: str) -> str:
                     "other users may read the key file",
                     operation=_OPERATION,
                     place=name,
-                    hint=f"chmod 600 {name}",
+                    hint=f"chmod 600 {shlex.quote(name)}",
                 )
             text = file.read(_MOST_BYTES + 1)
             if len(text) <= _MOST_BYTES:

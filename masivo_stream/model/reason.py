@@ -39,7 +39,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.INVALID_VALUE: "correct the value as the message says",
     Reason.NO_ITEMS: "leave the record out, or add its events or transactions",
     Reason.TOO_MANY_ITEMS: "one customer's transactions must fit one request: merge the oldest into one",
-    Reason.TOO_LONG: "shorten the record, or raise max_line_bytes",
+    Reason.TOO_LONG: "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of it "
+    "into `raw`",
     Reason.TOO_LARGE: "shorten the record, or raise max_body_bytes if the target takes larger bodies",
     Reason.DUPLICATE_ID: "keep one record for this customer",
     Reason.DUPLICATE_EMAIL: "emails are unique per account: correct one of the two customers",

@@ -1,0 +1,146 @@
+"""Follow advice: what a command says to do next, as text that can be taken apart, and what came of doing it."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, run
+from fakes import record, transaction, write_export
+
+from masivo_stream.model.contract import Kind
+
+QUICK = {"MASIVO_FIRST_PROBE": "0.05", "MASIVO_EVENTS_SETTLE": "0.3"}
+HOLE = re.compile(r"\{[a-z_…]+\}")
+
+
+def make_record(kind, number, items=1, **fields):
+    """Return a valid record of customer `number`, whose balance is the sum of its transactions (1, 2, … items)."""
+    if kind != Kind.CUSTOMERS:
+        return record(Kind(kind), number, items=items, **fields)
+    balance = [{"amount": items * (items + 1) // 2, "reward_id": transaction()["reward_id"]}]
+    return record(Kind.CUSTOMERS, number, **{"balance": balance, **fields})
+
+
+def make_exports(directory, count=3, *, kinds=KINDS, items=1):
+    """Write an export of each kind, of customers c0 to c(count - 1)."""
+    for kind in kinds:
+        write_export(directory / f"{kind}.ndjson", [make_record(kind, number, items) for number in range(count)])
+    return directory
+
+
+def named(directory, kinds=KINDS):
+    """Return the flags that name the exports of a directory."""
+    found = [(f"--{kind}", directory / f"{kind}.ndjson") for kind in kinds]
+    return [part for flag, path in found if path.exists() for part in (flag, path)]
+
+
+def read_advice(done):
+    """Return every piece of advice that a command printed: its hints, next steps, warnings and remedies."""
+    found = re.findall(r"^ *(?:hint|next|warning): (.*)$", done.stderr.decode(), re.MULTILINE)
+    try:
+        document = json.loads(done.stdout)
+    except ValueError:
+        return found
+    return found + list(_read_document(document))
+
+
+def _read_document(part):
+    match part:
+        case dict():
+            for name, value in part.items():
+                if name in {"hint", "remedy", "message", "text"} and isinstance(value, str):
+                    yield value
+                elif name == "warnings":
+                    yield from value
+                else:
+                    yield from _read_document(value)
+        case list():
+            for each in part:
+                yield from _read_document(each)
+
+
+def told(done, text):
+    """Check that a command gave this advice; return what stood in its holes, which are written as `{…}`."""
+    *before, last = HOLE.split(text)
+    pattern = "".join(f"{re.escape(part)}(.*?)" for part in before) + re.escape(last)
+    for said in read_advice(done):
+        if (found := re.fullmatch(pattern, said, re.DOTALL)) is not None:
+            return found.groups()
+    shown = " ".join((done.stdout + b"\n" + done.stderr).decode().split())
+    pattern = re.sub(r"(?:\\ |\\\n)+", r"\\s+", pattern)
+    found = re.search(pattern, shown, re.DOTALL)
+    assert found is not None, (text, done.stdout, done.stderr)
+    return found.groups()
+
+
+def next_command(done, text):
+    """Return the command that stands below this next step."""
+    steps = json.loads(done.stdout)["next_steps"]
+    (command,) = [step["command"] for step in steps if matches(text, step["text"])]
+    return command
+
+
+def matches(text, said):
+    """Return whether a text with holes is what was said."""
+    return re.fullmatch(".*?".join(map(re.escape, HOLE.split(text))), said, re.DOTALL) is not None
+
+
+def paste(line, *, key="", cwd=None, **environment):
+    """Give a line to a shell, as a person would who copies it."""
+    if key:
+        environment["MASIVO_API_KEY"] = key
+    path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["sh", "-c", line], capture_output=True, cwd=cwd, timeout=90, check=False,
+        env=clean_environment(**{**QUICK, **environment, "PATH": path}),
+    )  # fmt: skip
+
+
+def type_in(arguments, answer, *, key="", **environment):
+    """Run a command whose standard input is a terminal, and type an answer; return the exit code and standard error."""
+    ours, theirs = pty.openpty()
+    if key:
+        environment["MASIVO_API_KEY"] = key
+    try:
+        os.write(ours, answer.encode() + b"\n")
+        return subprocess.run(
+            [COMMAND, *map(str, arguments)], stdin=theirs, capture_output=True, timeout=90, check=False,
+            env=clean_environment(**{**QUICK, **environment}),
+        )  # fmt: skip
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def run_on_a_small_disk(blocks, *arguments, key="", cwd=None, **environment):
+    """Run a command that can write no file larger than so many KiB: for it the disk is full there."""
+    if key:
+        environment["MASIVO_API_KEY"] = key
+    return subprocess.run(
+        ["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "bash", COMMAND, *map(str, arguments)],
+        capture_output=True, cwd=cwd, timeout=90, check=False, env=clean_environment(**{**QUICK, **environment}),
+    )  # fmt: skip
+
+
+def sending(served, directory, *, state="state"):
+    """Return the flags with which a command sends to a sandbox."""
+    return ["--base-url", served.url, "--limit", "none", "--state-dir", Path(directory) / state]
+
+
+def migrate(served, directory, *arguments, **options):
+    """Run `migrate` for the exports of `directory`, without waiting long for what it has sent to show."""
+    return served.migrate(directory, *arguments, **{**QUICK, **options})
+
+
+def go(command, served, directory, *arguments, **options):
+    """Run a command about the run in `directory`."""
+    return run(command, *sending(served, directory), "--json", *arguments, key=served.key, **{**QUICK, **options})
+
+
+def arrived(served, directory, without=None):
+    """Check that every record of the exports, but for these lines, took effect exactly once."""
+    ledger = served.ledger()
+    assert {kind: ledger[kind] for kind in KINDS} == expected_ledger(directory, without)

@@ -1,0 +1,163 @@
+"""What is said to who writes a command wrongly: done literally, the command is right."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from advice_tools import QUICK, arrived, make_exports, migrate, named, paste, sending, told
+from end_to_end_tools import clean_environment, run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A working directory with three records of each kind."""
+    return make_exports(tmp_path)
+
+
+PLANNED = ["plan", "--customers", "customers.ndjson"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says", "right"),
+    [
+        (["pla", *PLANNED[1:]], "did you mean {…}? ({…})", lambda name, _: [name, *PLANNED[1:]]),
+        (["plan", "--customer", PLANNED[2]], "did you mean {…}? ({…})", lambda flag, _: ["plan", flag, PLANNED[2]]),
+        ([*PLANNED, "-q", "-v"], "name one of them", lambda: [*PLANNED, "-q"]),
+        (["plan"], "name exports with --customers, --events or --transactions", lambda: PLANNED),
+        (
+            ["validate", "--customers", "-", "--events", "-"],
+            "only one export can come that way",
+            lambda: ["validate", "--customers", "-", "--events", "events.ndjson"],
+        ),
+        (["generate", "events", "--records", "-1"], "0 or more", lambda: ["generate", "events", "--records", "0"]),
+        (
+            ["generate", "events", "--records", "9", "--invalid", "0.5"],
+            "give --faults FILE",
+            lambda: ["generate", "events", "--records", "9", "--invalid", "0.5", "--faults", "faults.ndjson"],
+        ),
+        (
+            ["generate", "events", "--records", "9", "--invalid", "7", "-o", "e"],
+            "0 to 0.9",
+            lambda: ["generate", "events", "--records", "9", "--invalid", "0.9", "-o", "e"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_is_right_as_it_is_told(wrong, says, right, work):
+    """The command or flag that is meant, or the number that can be; then it ends with 0."""
+    done = run(*wrong, cwd=work)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert run(*right(*told(done, says)), cwd=work).returncode == 0
+
+
+@pytest.mark.parametrize("wrong", [["plan", "somewhere"], ["frobnicate"], ["plan", "--zzz"], ["generate"]])
+def test_help_is_where_it_is_said_to_be(wrong, work):
+    """Pasted, the line shows what there is."""
+    done = run(*wrong, cwd=work)
+    assert done.returncode == 2
+    (command,) = told(done, "{…} --help lists what there is")
+    shown = paste(f"{command} --help", cwd=work)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert (b"--customers" if wrong[0] == "plan" else b"generate") in shown.stdout
+
+
+@pytest.mark.parametrize("way", ["variable", "file"])
+def test_a_key_on_the_command_line_goes_elsewhere(way, served, work):
+    """Into the environment, or into a file of mode 0600 that a flag names: then everything arrives."""
+    wrong = ["migrate", *named(work), *sending(served, work), "--api-key", served.key]
+    done = run(*wrong)
+    assert (done.returncode, served.key.encode() in done.stderr) == (2, False)
+    told(done, "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file")
+    if way == "variable":
+        done = run(*wrong[:-2], key=served.key, **QUICK)
+    else:
+        (work / "key").touch(0o600)
+        (work / "key").write_text(served.key)
+        done = run(*wrong[:-2], "--api-key-file", work / "key", **QUICK)
+    assert done.returncode == 0, done.stderr
+    arrived(served, work)
+
+
+@pytest.mark.parametrize("way", [["--json"], ["--output", "page.html"]])
+def test_a_report_goes_to_one_place(way, served, work):
+    """Either of the two flags alone makes it."""
+    assert migrate(served, work).returncode == 0
+    done = run("report", "--state-dir", work / "state", "--json", "--output", "page.html", cwd=work)
+    assert done.returncode == 2
+    told(done, "--json or --output")
+    done = run("report", "--state-dir", work / "state", *way, cwd=work)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["kinds"] if way == ["--json"] else (work / "page.html").stat().st_size
+
+
+@pytest.mark.parametrize("way", [["--sample", "1"], ["--all"]])
+def test_a_sample_that_cannot_be_is_told_what_can(way, served, work):
+    """A number of records, or all of them."""
+    assert migrate(served, work).returncode == 0
+    done = run("verify", *sending(served, work), "--sample", "0", key=served.key)
+    assert done.returncode == 2
+    told(done, "--sample 1 or more, or --all")
+    done = run("verify", *sending(served, work), *way, key=served.key, **QUICK)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says", "right"),
+    [
+        (("yesterday", "2026-02-01T00:00:00Z"), "such as 2026-01-31T00:00:00Z", ("2026-01-31T00:00:00Z",)),
+        (("2026-02-01T00:00:00Z", "2026-01-31T00:00:00Z"), "swap them", ("2026-01-31T00:00:00Z",)),
+    ],
+)
+def test_a_period_that_is_none_is_told_how_to_write_one(wrong, says, right, served, work):
+    """Then the revert is made, of a period that holds nothing here: what had arrived is there still."""
+    assert migrate(served, work).returncode == 0
+
+    def revert(start, end):
+        return run("revert", "--from", start, "--to", end, "--yes", *sending(served, work), key=served.key)
+
+    done = revert(*wrong)
+    assert done.returncode == 2
+    told(done, says)
+    assert revert(*right, "2026-02-01T00:00:00Z").returncode == 0
+    arrived(served, work)
+    assert served.ledger()["reverted"]["customers"] == {}
+
+
+def test_output_that_cannot_be_written_is_begun_again(work):
+    """A full disk behind standard output: with room, the same command writes all of it."""
+    command = "masivo-stream generate customers --records 3000 --seed 5"
+    done = paste(f"{command} > /dev/full", cwd=work)
+    assert done.returncode == 6
+    told(done, "mend that, then start again")
+    done = paste(f"{command} > export.ndjson", cwd=work)
+    assert done.returncode == 0
+    assert run("validate", "--customers", "export.ndjson", "--state-dir", "dry", cwd=work).returncode == 0
+
+
+def test_the_first_look_needs_nothing(tmp_path):
+    """The overview's two lines, pasted: the demo ends well, and a command explains itself."""
+    done = run("--help", COLUMNS="200")
+    told(done, "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}")
+    shown = paste("masivo-stream demo", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count(b"as accepted") == 3
+    told(done, "Show this, or what a command takes: masivo-stream COMMAND --help")
+    assert b"--customers" in paste("masivo-stream plan --help").stdout
+
+
+def test_a_bug_can_be_reported(tmp_path):
+    """The traceback stands above the hint; a command that does not exist as a module stands for the bug."""
+    code = (
+        "import sys\nfrom masivo_stream.cli import main\n"
+        "main.COMMANDS['broken'] = ''\nsys.exit(main.run(['broken', '--customers', 'x']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, cwd=tmp_path, check=False, env=clean_environment()
+    )
+    assert done.returncode == 1
+    told(done, "please report the traceback above; look first whether its last line quotes a record")
+    above = done.stderr.decode().partition("error: this is a bug")[0]
+    assert above.startswith("Traceback")
+    assert "ModuleNotFoundError" in above.splitlines()[-1]

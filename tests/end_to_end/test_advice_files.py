@@ -1,0 +1,54 @@
+"""What is said about exports that are not where they are looked for: done, everything arrives once."""
+
+import pytest
+from advice_tools import arrived, make_exports, migrate, sending, told
+from end_to_end_tools import run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says", "right"),
+    [
+        ("exprt/*.ndjson", "check the pattern and the working directory", lambda: "export/cust*.ndjson"),
+        ("export", 'name the files in it, for example "{…}/*.ndjson"', lambda name: f"{name}/*.ndjson"),
+        ("export/customer.ndjson", "check the path and its permissions", lambda: "export/customers.ndjson"),
+    ],
+)
+def test_an_export_is_found_as_it_is_told(wrong, says, right, served, tmp_path):
+    """A pattern, a directory and a name."""
+    (tmp_path / "export").mkdir()
+    make_exports(tmp_path / "export", kinds=["customers"])
+
+    def begin(name):
+        return run("migrate", "--customers", name, *sending(served, tmp_path), key=served.key, cwd=tmp_path)
+
+    done = begin(wrong)
+    assert (done.returncode, done.stdout) == (5, b"")
+    done = begin(right(*told(done, says)))
+    assert done.returncode == 0, done.stderr
+    arrived(served, tmp_path / "export")
+
+
+def test_an_export_whose_directory_was_not_named_is_found(served, tmp_path):
+    """A pattern is read in the working directory: there it matches."""
+    make_exports(tmp_path, kinds=["customers"])
+    arguments = ["migrate", "--customers", "cust*.ndjson", *sending(served, tmp_path)]
+    done = run(*arguments, key=served.key, cwd="/")
+    assert done.returncode == 5
+    told(done, "check the pattern and the working directory")
+    assert run(*arguments, key=served.key, cwd=tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_dry_run_keeps_out_of_a_run(served, tmp_path):
+    """Its dead letters go to the directory it is given instead; the run's own stay, and nothing was sent twice."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    flags = ["validate", "--customers", tmp_path / "customers.ndjson", "--state-dir"]
+    done = run(*flags, tmp_path / "state")
+    assert done.returncode == 2
+    told(done, "choose another --state-dir")
+    assert run(*flags, tmp_path / "dry").returncode == 0
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)

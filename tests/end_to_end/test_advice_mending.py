@@ -1,0 +1,338 @@
+"""What is said about records that are not sent: mended as it says and retried, each arrives once."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from advice_tools import QUICK, arrived, go, make_exports, make_record, migrate, next_command, paste, sending, told
+from end_to_end_tools import KINDS, expected_ledger, lines, run, serving
+
+from masivo_stream.model.reason import REMEDIES
+
+pytestmark = pytest.mark.slow
+
+MEND_AND_RETRY = "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended"
+
+
+def spell(record):
+    return json.dumps(record).encode()
+
+
+def customer(number, **fields):
+    return make_record("customers", number, **fields)
+
+
+def less(record, *names):
+    return {name: value for name, value in record.items() if name not in names}
+
+
+LONG = "x" * 5000
+DEEP = "[" * 1500 + "]" * 1500
+BROKEN = {
+    "export the line again; one complete JSON object a line": (spell(customer(3))[:-9], customer(3)),
+    "export as UTF-8, or convert the file, for example with iconv": (
+        spell(customer(4)).replace(b"Ana", "Aña".encode("latin-1")), customer(4, name="Aña"),
+    ),
+    "flatten the nested objects or lists": (
+        spell(customer(5, metadata={"a": 0})).replace(b"0}", DEEP.encode() + b"}"), customer(5, metadata={"a": 0}),
+    ),
+    "add the field": (spell(less(customer(6), "name")), customer(6)),
+    'correct the spelling, or set unknown_fields = "pass"': (
+        spell({**customer(7), "contry": "PE"}), customer(7, country="PE"),
+    ),
+    "write the value with the JSON type the message names": (spell(customer(8, name=7)), customer(8, name="7")),
+    "correct the value as the message says": (spell(customer(9, gender="M")), customer(9, gender="MALE")),
+    "emails are unique per account: correct one of the two customers": (
+        spell(customer(10, email="c0@example.com")), customer(10),
+    ),
+    "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of it into `raw`": (
+        spell(customer(11, name=LONG)), customer(11, name="Ana"),
+    ),
+}  # fmt: skip
+"""By remedy: a line with that fault, and the record it becomes when the remedy is followed."""
+STRICT = {"MASIVO_UNKNOWN_FIELDS": "reject", "MASIVO_MAX_LINE_BYTES": "4000"}
+
+
+def write_broken(directory):
+    """Write three good customers, then one with each fault; leave what the export should have been beside it."""
+    good = [customer(number) for number in range(3)]
+    path = directory / "customers.ndjson"
+    path.write_bytes(b"\n".join([*map(spell, good), *(line for line, _ in BROKEN.values())]) + b"\n")
+    right = directory / "right"
+    right.mkdir()
+    (right / "customers.ndjson").write_bytes(
+        b"".join(spell(record) + b"\n" for record in [*good, *(record for _, record in BROKEN.values())])
+    )
+    return right
+
+
+def mend(directory, kind, change):
+    """Rewrite `raw` of each dead letter by `change(letter)`; None deletes the letter."""
+    path = directory / "state" / f"dead-letter.{kind}.ndjson"
+    mended = []
+    for letter in lines(path):
+        raw = change(letter)
+        if raw is not None:
+            letter.pop("raw_base64", None)
+            mended.append(json.dumps({**letter, "raw": raw}))
+    path.write_text("".join(line + "\n" for line in mended))
+
+
+def test_customers_are_mended_in_place(served, tmp_path):
+    """Each fault with its remedy; then the next step's command, pasted, sends them."""
+    right = write_broken(tmp_path)
+    done = migrate(served, tmp_path, **STRICT)
+    assert done.returncode == 3, done.stderr
+    for remedy in BROKEN:
+        told(done, remedy)
+    told(done, "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry")
+    after = (right / "customers.ndjson").read_text().splitlines()
+    assert len(lines(tmp_path / "state" / "dead-letter.customers.ndjson")) == len(BROKEN)
+    mend(tmp_path, "customers", lambda letter: after[letter["line"] - 1])
+    command = next_command(done, "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended")
+    done = paste(command, key=served.key, **STRICT)
+    assert done.returncode == 0, done.stdout
+    arrived(served, right)
+
+
+@pytest.mark.parametrize("way", ["the export", "its dead letters"])
+def test_what_validate_finds_is_mended_before_or_after(way, served, tmp_path):
+    """In the export before anything is sent; or as dead letters of the migration."""
+    right = write_broken(tmp_path)
+    done = run(
+        "validate", "--customers", tmp_path / "customers.ndjson", "--state-dir", tmp_path / "dry", "--json", **STRICT
+    )
+    assert done.returncode == 3
+    told(done, "mend these lines in the export before migrating; or migrate, mend its dead letters, and masivo-stream retry")
+    if way == "the export":
+        shutil.copy(right / "customers.ndjson", tmp_path / "customers.ndjson")
+        assert migrate(served, tmp_path, **STRICT).returncode == 0
+    else:
+        assert migrate(served, tmp_path, **STRICT).returncode == 3
+        after = (right / "customers.ndjson").read_text().splitlines()
+        mend(tmp_path, "customers", lambda letter: after[letter["line"] - 1])
+        assert go("retry", served, tmp_path, **STRICT).returncode == 0
+    arrived(served, right)
+
+
+def test_a_file_that_is_no_utf8_is_converted(served, tmp_path):
+    """With iconv, before the migration: then its lines are taken."""
+    (tmp_path / "latin").write_bytes(BROKEN["export as UTF-8, or convert the file, for example with iconv"][0] + b"\n")
+    done = run("validate", "--customers", tmp_path / "latin", "--state-dir", tmp_path / "dry", "--json")
+    assert done.returncode == 3
+    told(done, "export as UTF-8, or convert the file, for example with iconv")
+    iconv = shutil.which("iconv")
+    if iconv is None:
+        pytest.skip("there is no iconv")
+    with (tmp_path / "customers.ndjson").open("wb") as converted:
+        subprocess.run([iconv, "-f", "latin1", "-t", "utf8", tmp_path / "latin"], stdout=converted, check=True)
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("strict", "says", "fields", "lenient"),
+    [
+        (
+            {"MASIVO_UNKNOWN_FIELDS": "reject"},
+            'correct the spelling, or set unknown_fields = "pass"',
+            {"contry": "PE"},
+            {"MASIVO_UNKNOWN_FIELDS": "pass"},
+        ),
+        (
+            {"MASIVO_MAX_BODY_BYTES": "2000"},
+            "shorten the record, or raise max_body_bytes if the target takes larger bodies",
+            {"note": LONG},
+            {"MASIVO_MAX_BODY_BYTES": "8000"},
+        ),
+    ],
+    ids=["unknown_fields", "max_body_bytes"],
+)
+def test_a_setting_lets_it_pass(strict, says, fields, lenient, served, tmp_path):
+    """The record as it was: a retry with the setting that is told sends it."""
+    make_exports(tmp_path, kinds=["customers"])
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.write(spell(customer(3, **fields)) + b"\n")
+    done = migrate(served, tmp_path, **strict)
+    assert done.returncode == 3
+    told(done, says)
+    done = go("retry", served, tmp_path, **lenient)
+    assert done.returncode == 0, done.stdout
+    arrived(served, tmp_path)
+
+
+def test_a_line_too_long_is_put_in_whole(served, tmp_path):
+    """The letter has its beginning; with all of it, and the limit raised, it arrives."""
+    make_exports(tmp_path, kinds=["customers"])
+    record = spell(customer(3, name=LONG))
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.write(record + b"\n")
+    done = migrate(served, tmp_path, **STRICT)
+    assert done.returncode == 3
+    told(
+        done,
+        "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of it into `raw`",
+    )
+    mend(tmp_path, "customers", lambda letter: record.decode())
+    done = go("retry", served, tmp_path, MASIVO_MAX_LINE_BYTES="8000")
+    assert done.returncode == 0, done.stdout
+    arrived(served, tmp_path)
+
+
+def test_a_record_too_large_is_shortened(served, tmp_path):
+    """Until it fits: then it arrives."""
+    make_exports(tmp_path, kinds=["customers"])
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.write(spell(customer(3, note=LONG)) + b"\n")
+    done = migrate(served, tmp_path, MASIVO_MAX_BODY_BYTES="2000")
+    told(done, "shorten the record, or raise max_body_bytes if the target takes larger bodies")
+    mend(tmp_path, "customers", lambda letter: json.dumps(customer(3, note="x")))
+    assert go("retry", served, tmp_path, MASIVO_MAX_BODY_BYTES="2000").returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_one_record_a_customer_is_kept(served, tmp_path):
+    """The letter of the other one is deleted: it stays counted, and what arrived is the first."""
+    make_exports(tmp_path, kinds=["customers"])
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.write(spell(customer(1, name="Other", email="o@example.com")) + b"\n")
+    done = migrate(served, tmp_path)
+    assert done.returncode == 3
+    told(done, "keep one record for this customer")
+    mend(tmp_path, "customers", lambda letter: None)
+    done = go("retry", served, tmp_path)
+    assert (done.returncode, json.loads(done.stdout)["kinds"]["customers"]["dead"]) == (3, 1)
+    arrived(served, tmp_path, without={"customers": {4}})
+
+
+@pytest.mark.parametrize("way", ["left out", "added"])
+def test_a_record_without_items_is_left_out_or_filled(way, served, tmp_path):
+    """Left out of the export before it is migrated; or filled in its dead letter."""
+    make_exports(tmp_path)
+    events, right = tmp_path / "events.ndjson", (tmp_path / "events.ndjson").read_bytes()
+    events.write_bytes(right.replace(right.splitlines()[1], b'{"id": "c1", "events": []}'))
+    if way == "left out":
+        done = run("validate", "--events", events, "--state-dir", tmp_path / "dry", "--json")
+        told(done, "leave the record out, or add its events or transactions")
+        events.write_bytes(b"".join(right.splitlines(keepends=True)[::2]))
+        assert migrate(served, tmp_path).returncode == 0
+    else:
+        done = migrate(served, tmp_path)
+        told(done, "leave the record out, or add its events or transactions")
+        mend(tmp_path, "events", lambda letter: right.splitlines()[1].decode())
+        assert go("retry", served, tmp_path).returncode == 0
+        events.write_bytes(right)
+    arrived(served, tmp_path)
+
+
+def test_the_oldest_transactions_are_merged(served, tmp_path):
+    """1001 transactions of one customer: the oldest two become one of their sum, and all fit one request."""
+    make_exports(tmp_path, 1, kinds=["customers", "transactions"], items=1001)
+    done = migrate(served, tmp_path)
+    assert done.returncode == 3, done.stdout
+    told(done, "one customer's transactions must fit one request: merge the oldest into one")
+    record = json.loads((tmp_path / "transactions.ndjson").read_bytes())
+    first, second, *others = record["transactions"]
+    merged = {**first, "amount": first["amount"] + second["amount"]}
+    mend(tmp_path, "transactions", lambda letter: json.dumps({**record, "transactions": [merged, *others]}))
+    done = go("retry", served, tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert served.ledger()["transactions"] == {"c0": 1000}
+
+
+def test_what_waits_for_a_customer_is_sent_with_it(served, tmp_path):
+    """The customer's letter mended, a retry sends all three records."""
+    make_exports(tmp_path)
+    wanted = expected_ledger(tmp_path)
+    customers = (tmp_path / "customers.ndjson").read_bytes().splitlines()
+    broken = spell(less(json.loads(customers[1]), "name"))
+    (tmp_path / "customers.ndjson").write_bytes(b"\n".join([customers[0], broken, customers[2]]) + b"\n")
+    done = migrate(served, tmp_path)
+    assert done.returncode == 3
+    told(done, "mend the customer's dead letter, then retry")
+    mend(tmp_path, "customers", lambda letter: customers[1].decode())
+    assert go("retry", served, tmp_path).returncode == 0
+    assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
+
+
+def test_a_refused_record_is_mended_as_the_server_says(served, tmp_path):
+    """Its words stand in the message; with the amount that matches the balance it arrives."""
+    make_exports(tmp_path, kinds=["customers", "transactions"])
+    right = (tmp_path / "transactions.ndjson").read_bytes()
+    wrong = right.replace(right.splitlines()[1], right.splitlines()[1].replace(b'"amount": 1', b'"amount": 5'))
+    (tmp_path / "transactions.ndjson").write_bytes(wrong)
+    done = migrate(served, tmp_path)
+    assert done.returncode == 3
+    told(done, "see the server's words in the message; mend the record")
+    (letter,) = lines(tmp_path / "state" / "dead-letter.transactions.ndjson")
+    assert "balance" in letter["message"]
+    mend(tmp_path, "transactions", lambda letter: right.splitlines()[1].decode())
+    assert go("retry", served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_uuid_is_written_like_the_one_that_is_shown(served, tmp_path):
+    """The message's own example, put in its place, is taken."""
+    make_exports(tmp_path, kinds=["customers"])
+    balance = [{"amount": 1, "reward_id": "points"}]
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.write(spell(customer(3, balance=balance)) + b"\n")
+    assert migrate(served, tmp_path).returncode == 3
+    (letter,) = lines(tmp_path / "state" / "dead-letter.customers.ndjson")
+    assert letter["message"].endswith("a UUID such as 3c90c3cc-0d44-4b50-8888-8dd25736052a")
+    mend(tmp_path, "customers", lambda letter: letter["raw"].replace("points", letter["message"].split()[-1]))
+    assert go("retry", served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_line_that_is_no_letter_is_put_right(served, tmp_path):
+    """Nothing was taken; with `raw` mended in place and the rest as it was, the retry sends it."""
+    right = write_broken(tmp_path)
+    assert migrate(served, tmp_path, **STRICT).returncode == 3
+    path = tmp_path / "state" / "dead-letter.customers.ndjson"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"\n", b"\nnot a letter\n", 1))
+    done = go("retry", served, tmp_path, **STRICT)
+    assert done.returncode == 5
+    told(done, "mend `raw` in place, one JSON object a line, and leave the other fields as they are")
+    path.write_bytes(whole)
+    after = (right / "customers.ndjson").read_text().splitlines()
+    mend(tmp_path, "customers", lambda letter: after[letter["line"] - 1])
+    assert go("retry", served, tmp_path, **STRICT).returncode == 0
+    arrived(served, right)
+
+
+@pytest.mark.parametrize("way", ["retry", "put back"])
+def test_letters_that_were_mended_are_not_overwritten(way, served, tmp_path):
+    """A migration does not go on over them: a retry sends them, or the file is put back and the run goes on."""
+    right = write_broken(tmp_path)
+    assert migrate(served, tmp_path, **STRICT).returncode == 3
+    path = tmp_path / "state" / "dead-letter.customers.ndjson"
+    whole = path.read_bytes()
+    after = (right / "customers.ndjson").read_text().splitlines()
+    mend(tmp_path, "customers", lambda letter: after[letter["line"] - 1])
+    done = migrate(served, tmp_path, **STRICT)
+    assert done.returncode == 2
+    told(done, "masivo-stream retry sends mended ones, and goes on with the run; else put the file back")
+    if way == "retry":
+        assert go("retry", served, tmp_path, **STRICT).returncode == 0
+        arrived(served, right)
+    else:
+        path.write_bytes(whole)
+        assert migrate(served, tmp_path, **STRICT).returncode == 3
+        assert path.read_bytes() == whole
+        assert set(served.ledger()["customers"].values()) == {1}
+
+
+def test_more_reasons_than_are_shown_stand_in_the_file(served, tmp_path):
+    """Of five reasons the table shows one each; the file it names has all of them."""
+    write_broken(tmp_path)
+    flags = ["--customers", tmp_path / "customers.ndjson", *sending(served, tmp_path)]
+    done = run("migrate", *flags, key=served.key, COLUMNS="300", **QUICK, **STRICT)
+    told(done, "{…}: and {…} more reason{…}, see the dead-letter file")
+    reasons = {letter["reason"] for letter in lines(tmp_path / "state" / "dead-letter.customers.ndjson")}
+    assert len(reasons) == len(BROKEN)
+    planned = run("plan", *flags[:2], "--state-dir", tmp_path / "dry", COLUMNS="300", **STRICT)
+    told(planned, "{…}: and {…} more reason{…}, see the dead-letter file")
+    assert {letter["reason"] for letter in lines(tmp_path / "dry" / "dead-letter.customers.ndjson")} == reasons

@@ -1,0 +1,94 @@
+"""What is said about a key that is missing, open to others, or none: done, the migration completes."""
+
+import pytest
+from advice_tools import QUICK, arrived, make_exports, named, paste, sending, told
+from end_to_end_tools import run
+
+pytestmark = pytest.mark.slow
+
+NO_KEY = (
+    "set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows (see docs.masivo.ai, "
+    "guides/integrate-with-masivo), or put it into a file (mode 0600) and name that with --api-key-file; "
+    "`masivo-stream demo` and `masivo-stream sandbox` need no account"
+)
+
+
+@pytest.fixture
+def migrate(served, tmp_path):
+    """Return a function that migrates three records of each kind, with no key but the one it is given."""
+    make_exports(tmp_path)
+
+    def migrate(*arguments, **environment):
+        return run("migrate", *named(tmp_path), *sending(served, tmp_path), *arguments, **QUICK, **environment)
+
+    return migrate
+
+
+def write_key(path, text, mode=0o600):
+    path.touch(mode)
+    path.chmod(mode)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("way", ["variable", "file", "demo"])
+def test_a_key_is_given_in_each_of_the_ways_that_are_told(way, migrate, served, tmp_path):
+    """By the variable or by a file everything arrives; the demo needs none."""
+    done = migrate()
+    assert done.returncode == 2
+    told(done, NO_KEY)
+    if way == "demo":
+        done = paste("masivo-stream demo --records 20", cwd=tmp_path)
+        assert (done.returncode, done.stdout.count(b"as accepted")) == (0, 3)
+        return
+    key = {"MASIVO_API_KEY": served.key} if way == "variable" else {}
+    done = migrate(*(["--api-key-file", write_key(tmp_path / "key", served.key)] if not key else []), **key)
+    assert done.returncode == 0, done.stderr
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["key", "my key"])
+def test_a_key_that_others_may_read_is_closed_to_them(name, migrate, served, tmp_path):
+    """The line that is told, pasted; then the same command is taken, whatever the file's name."""
+    file = write_key(tmp_path / name, served.key, 0o644)
+    done = migrate("--api-key-file", file)
+    assert done.returncode == 2
+    (quoted,) = told(done, "chmod 600 {…}")
+    assert paste(f"chmod 600 {quoted}").returncode == 0
+    done = migrate("--api-key-file", file)
+    assert done.returncode == 0, done.stderr
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("", "check the path and its permissions, and that it holds nothing but the key"),
+        ("a letter to the vendor\n" * 1000, "check the path and its permissions, and that it holds nothing but the key"),
+        ("two words", "it is one line of printable ASCII"),
+    ],
+    ids=["missing", "a letter", "two words"],
+)  # fmt: skip
+def test_a_file_that_holds_no_key_is_put_right(wrong, says, migrate, served, tmp_path):
+    """At the path that was told, with nothing but the key in it."""
+    file = tmp_path / "key"
+    if wrong:
+        write_key(file, wrong)
+    done = migrate("--api-key-file", file)
+    assert done.returncode == 2
+    told(done, says)
+    write_key(file, served.key)
+    done = migrate("--api-key-file", file)
+    assert done.returncode == 0, done.stderr
+    arrived(served, tmp_path)
+
+
+def test_another_account_wants_its_own_key(served, tmp_path):
+    """The sandbox's is refused elsewhere; with another one the command goes on to where nobody answers."""
+    make_exports(tmp_path, kinds=["customers"])
+    command = ["migrate", *named(tmp_path), "--base-url", "https://masivo.invalid/v1", "--state-dir", tmp_path / "s"]
+    done = run(*command, key=served.key)
+    assert done.returncode == 2
+    told(done, "set the account's own key")
+    done = run(*command, "--outage-limit", "0.1", key="9d7e3d8f-0000-4000-8000-000000000000")
+    assert done.returncode == 6, done.stderr
