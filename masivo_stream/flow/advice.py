@@ -119,7 +119,8 @@ def _about_packing(settings: Settings, kind: str, found: Rehearsed, planned: Kin
     elif requests - bound > max(1, WORTH_TELLING * bound):
         yield (
             f"{_count(requests, 'request')} of {kind} where {bound:,} are the fewest possible: customers travel whole,"
-            f" and these do not fit together; raise look_ahead (now {settings.upload.look_ahead})"
+            " and these do not fit together; where small ones stand far behind large ones, a larger look_ahead helps"
+            f" (now {settings.upload.look_ahead})"
         )
 
 

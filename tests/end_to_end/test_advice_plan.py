@@ -1,0 +1,267 @@
+"""What a plan warns of: done, the warning is gone, and what was planned arrives once."""
+
+import json
+
+import pytest
+from advice_tools import QUICK, arrived, make_exports, make_record, matches, migrate, named, told
+from end_to_end_tools import KINDS, run, serving
+from fakes import write_export
+
+pytestmark = pytest.mark.slow
+
+LIMITED = ["--limit", "1/5s", "--limit", "1000/h"]
+
+
+def plan(directory, *arguments, kinds=KINDS, **environment):
+    return run("plan", *named(directory, kinds), "--json", *arguments, cwd=directory, **environment)
+
+
+def gone(done, text):
+    """Check that a plan could be made, and does not warn of this."""
+    assert done.returncode in {0, 3}, done.stderr
+    assert not [warning for warning in json.loads(done.stdout)["warnings"] if matches(text, warning)]
+    return done.returncode
+
+
+def test_an_empty_export_is_named_with_its_records(tmp_path):
+    """The one that holds them."""
+    make_exports(tmp_path, 0, kinds=["customers"])
+    done = plan(tmp_path)
+    told(done, "nothing would be sent: name exports that hold records to migrate")
+    make_exports(tmp_path, kinds=["customers"])
+    assert gone(plan(tmp_path), "nothing would be sent: name exports that hold records to migrate") == 0
+
+
+def test_an_account_with_limits_names_them(tmp_path):
+    """The flags that are told, pasted: the plan knows them, and no request is answered 429."""
+    make_exports(tmp_path)
+    text = (
+        "no limit is configured: every request leaves at once, and an account with limits answers 429; name its own,"
+        " such as --limit 1/5s --limit 1000/h"
+    )
+    here = ("--base-url", "http://127.0.0.1:1/v1")
+    told(plan(tmp_path, *here, "--limit", "none"), text)
+    done = plan(tmp_path, *here, *text.partition("such as ")[2].split())
+    assert gone(done, text) == 0
+    assert json.loads(done.stdout)["windows"]["configured"] == ["1/5s", "1000/h"]
+    with serving(tmp_path, "--limits", "1/0.5s") as served:
+        assert migrate(served, tmp_path, limit="1/0.5s").returncode == 0
+        arrived(served, tmp_path)
+        assert not any("429" in outcomes for outcomes in served.ledger()["requests"].values())
+
+
+def test_many_records_want_a_production_account(tmp_path):
+    """The times it names are those at the limits of the two accounts, as the plan gives them for each."""
+    make_exports(tmp_path, 5001, kinds=["customers"])
+    write_export(tmp_path / "transactions.ndjson", [make_record("transactions", number, 51) for number in range(5001)])
+    done = plan(tmp_path, "--max-body-bytes", "1000000000")
+    text = (
+        "{…} records want a Production account (guides/migrate-customers): have the vendor set one up before{…}"
+    )
+    records, times = told(done, text)
+    assert records == "10,002"
+    seconds = json.loads(done.stdout)["seconds"]
+    dev, prod = (
+        json.loads(plan(tmp_path, "--max-body-bytes", "1000000000", *limits).stdout)["seconds"]["configured"]
+        for limits in (["--limit", "1/5s", "--limit", "250/h"], LIMITED)
+    )
+    assert (seconds["dev"], seconds["prod"]) == (dev, prod)
+    assert ("since a development account takes" in times) == (dev > prod)
+
+
+def test_a_limit_over_all_calls_that_decides_is_that_of_a_development_account(tmp_path):
+    """Without it, as a production account has none, the plan takes the time that was told."""
+    make_exports(tmp_path, 2001, kinds=["customers"])
+    text = (
+        "{…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes one more; a"
+        " Production account has no such limit"
+    )
+    told(plan(tmp_path, *LIMITED, "--general-limit", "2/d"), text)
+    done = plan(tmp_path, *LIMITED)
+    gone(done, text)
+    assert json.loads(done.stdout)["seconds"]["configured"] == 10
+
+
+def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
+    """The directory put right, the plan knows what is used."""
+    make_exports(tmp_path, kinds=["customers"])
+    shared = tmp_path / "shared"
+    environment = {"MASIVO_SHARED_DIR": str(shared), "key": served.key}
+    here = ["--base-url", served.url, "--limit", "1000/h"]
+    assert run("migrate", *named(tmp_path), *here, cwd=tmp_path, **environment, **QUICK).returncode == 0
+    for file in shared.glob("*.quota.db*"):
+        file.rename(file.with_name(f"kept-{file.name}"))
+        file.write_bytes(b"rubbish " * 1000)
+    text = (
+        "the account's quota is taken to be unused ({…}): mend shared_dir, or the first requests may be answered by 429"
+    )
+    flags = [*here, "--state-dir", "dry"]
+    told(plan(tmp_path, *flags, **environment), text)
+    for file in shared.glob("kept-*"):
+        file.replace(file.with_name(file.name.removeprefix("kept-")))
+    done = plan(tmp_path, *flags, **environment)
+    gone(done, text)
+    assert json.loads(done.stdout)["quota"]["windows"][0]["used"] == 1
+    arrived(served, tmp_path)
+
+
+def test_a_migration_is_begun_when_the_server_lets_it(tmp_path):
+    """Before that it stops at once, as is told; later everything arrives."""
+    make_exports(tmp_path, kinds=["customers"])
+    environment = {"MASIVO_SHARED_DIR": str(tmp_path / "shared"), "MASIVO_LONGEST_HOLD": "1"}
+    text = (
+        "the server has asked to wait {…} more, longer than longest_hold: a migration begun now stops at once (exit 6);"
+        " begin it later"
+    )
+    fault = "throttle,retry_after=6,times=1"
+    with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
+        assert migrate(served, tmp_path, limit="100/1s", **environment).returncode == 6
+        flags = ["--base-url", served.url, "--limit", "100/1s", "--state-dir", "dry"]
+        told(plan(tmp_path, *flags, key=served.key, **environment), text)
+        assert migrate(served, tmp_path, limit="100/1s", **environment).returncode == 6
+        done = plan(tmp_path, *flags, key=served.key, **environment)
+        while [warning for warning in json.loads(done.stdout)["warnings"] if matches(text, warning)]:
+            done = plan(tmp_path, *flags, key=served.key, **environment)
+        assert migrate(served, tmp_path, limit="100/1s", **environment).returncode == 0
+        arrived(served, tmp_path)
+
+
+def test_the_oldest_transactions_of_a_customer_are_merged(served, tmp_path):
+    """Then the customer fits, and arrives."""
+    make_exports(tmp_path, 2, items=1001)
+    text = (
+        "{…} with more than {…} {…}, who may not be split over requests: none of them would be sent, the first at {…};"
+        " merge the oldest of each"
+    )
+    kinds = ("customers", "transactions")
+    told(plan(tmp_path, kinds=kinds), text)
+    records = [json.loads(line) for line in (tmp_path / "transactions.ndjson").read_bytes().splitlines()]
+    for record in records:
+        first, second, *others = record["transactions"]
+        record["transactions"] = [{**first, "amount": first["amount"] + second["amount"]}, *others]
+    write_export(tmp_path / "transactions.ndjson", records)
+    (tmp_path / "events.ndjson").unlink()
+    assert gone(plan(tmp_path, kinds=kinds, state="dry"), text) == 0
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("way", ["shortened", "raised"])
+def test_records_too_large_are_shortened_or_the_limit_is_raised(way, served, tmp_path):
+    """Either way they arrive."""
+    records = [make_record("customers", number, name="x" * 3000) for number in range(2)]
+    write_export(tmp_path / "customers.ndjson", records)
+    text = (
+        "{…} of {…} too large for any request, the first at {…}: shorten them, or raise max_body_bytes if the target"
+        " takes larger bodies"
+    )
+    small = {"MASIVO_MAX_BODY_BYTES": "2000"}
+    told(plan(tmp_path, **small), text)
+    if way == "shortened":
+        make_exports(tmp_path, 2, kinds=["customers"])
+    else:
+        small = {"MASIVO_MAX_BODY_BYTES": "4000"}
+    assert gone(plan(tmp_path, **small), text) == 0
+    assert migrate(served, tmp_path, **small).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_an_export_that_is_wrong_as_a_whole_is_made_again(served, tmp_path):
+    """At the place that is told stands a record of the fault; exported right, all of them arrive."""
+    make_exports(tmp_path, 1, kinds=["customers"])
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.write(b'{"name": "Ana"}\n' * 2)
+    text = (
+        "{…} of {…} records of {…} would be dead letters, most by {…}: that is the export's fault rather than theirs;"
+        " look at {…} and export again"
+    )
+    *_, reason, place = told(plan(tmp_path), text)
+    assert (reason, place) == ("missing_field", f"{tmp_path / 'customers.ndjson'}:2")
+    make_exports(tmp_path, 3, kinds=["customers"])
+    assert gone(plan(tmp_path), text) == 0
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_bodies_are_as_large_as_is_proposed(served, tmp_path):
+    """The flag that is told, pasted: the requests are the fewest possible, and everything arrives."""
+    make_exports(tmp_path, 900, kinds=["customers"])
+    text = (
+        "{…} of {…} of {…} would be limited by bytes, not by count, {…} more than the fewest possible:"
+        " --max-body-bytes {…} would fill them, if the target takes such bodies"
+    )
+    *_, size = told(plan(tmp_path, "--max-body-bytes", "60000"), text)
+    done = plan(tmp_path, "--max-body-bytes", size)
+    gone(done, text)
+    assert json.loads(done.stdout)["requests"] == json.loads(done.stdout)["requests_lower_bound"] == 1
+    done = migrate(served, tmp_path, "--max-body-bytes", size)
+    assert json.loads(done.stdout)["kinds"]["customers"]["requests"] == 1
+    arrived(served, tmp_path)
+
+
+def test_customers_that_fit_together_find_each_other(tmp_path):
+    """Those of 600 first, those of 400 far behind: with a larger look_ahead each request is full."""
+    records = [make_record("transactions", number, 600 if number < 12 else 400) for number in range(24)]
+    write_export(tmp_path / "transactions.ndjson", records)
+    make_exports(tmp_path, 24, kinds=["customers"])
+    text = (
+        "{…} of {…} where {…} are the fewest possible: customers travel whole, and these do not fit together; where"
+        " small ones stand far behind large ones, a larger look_ahead helps (now {…})"
+    )
+    kinds = ("customers", "transactions")
+    *_, now = told(plan(tmp_path, kinds=kinds, MASIVO_LOOK_AHEAD="2"), text)
+    assert now == "2"
+    done = plan(tmp_path, kinds=kinds, MASIVO_LOOK_AHEAD="16")
+    gone(done, text)
+    assert json.loads(done.stdout)["kinds"]["transactions"]["requests"] == 12
+
+
+def test_what_comes_without_customers_is_named_with_them(served, tmp_path):
+    """Then there is nothing to warn of, and everything arrives."""
+    make_exports(tmp_path)
+    text = (
+        "{…} without customers: every customer must be in the account already, an unknown one refuses a batch of 1000;"
+        " name the customers export, too, if they are not"
+    )
+    (which,) = told(plan(tmp_path, kinds=("events", "transactions")), text)
+    assert which == "events and transactions"
+    assert gone(plan(tmp_path), text) == 0
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("way", ["left out", "added"])
+def test_unknown_customers_are_left_out_or_added(way, served, tmp_path):
+    """Their records go, or the customers come; no request is refused, and everything arrives."""
+    make_exports(tmp_path, 4)
+    customers = (tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)
+    (tmp_path / "customers.ndjson").write_bytes(b"".join(customers[:3]))
+    text = (
+        "{…} of {…} of customers that the customers export has not, or as deleted, the first at {…}:{…}: unless the"
+        " account has them, each costs some ten requests to isolate; leave them out, or add the customers"
+    )
+    found = told(plan(tmp_path), text)
+    assert found[-1] == "4"
+    if way == "added":
+        (tmp_path / "customers.ndjson").write_bytes(b"".join(customers))
+    else:
+        make_exports(tmp_path, 3)
+    assert gone(plan(tmp_path), text) == 0
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+    assert not any("422" in outcomes for outcomes in served.ledger()["requests"].values())
+
+
+def test_as_many_ids_are_remembered_as_there_are(tmp_path):
+    """The number that is told: the repeat is noticed."""
+    make_exports(tmp_path, 6, kinds=["customers"])
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.write((tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)[0])
+    text = (
+        "more than {…} {…}: repeats further apart than that are not noticed here, and each costs some ten requests to"
+        " isolate; raise remember_ids to their number"
+    )
+    told(plan(tmp_path, MASIVO_REMEMBER_IDS="5"), text)
+    done = plan(tmp_path, MASIVO_REMEMBER_IDS="7")
+    assert gone(done, text) == 3
+    told(done, "keep one record for this customer")

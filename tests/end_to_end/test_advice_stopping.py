@@ -1,0 +1,329 @@
+"""What is said when a run stops: done, it goes on, and in the end each record has arrived once."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from advice_tools import (
+    QUICK, arrived, go, make_exports, migrate, named, next_command, paste, run_on_a_small_disk, sending, told,
+)  # fmt: skip
+from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving
+
+pytestmark = pytest.mark.slow
+
+
+
+def start(served, directory, *arguments, limit="1/0.2s", **environment):
+    """Start a migration that takes a while: bodies are small, and a window paces them."""
+    flags = ["--base-url", served.url, "--limit", limit, "--state-dir", directory / "state", "--json"]
+    return subprocess.Popen(
+        [COMMAND, "migrate", *map(str, [*named(directory), *flags, *arguments])],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=clean_environment(MASIVO_API_KEY=served.key, **QUICK, **environment),
+    )  # fmt: skip
+
+
+def wait_for(served, kind="customers", batches=2):
+    """Wait until so many batches have arrived."""
+    ended = time.monotonic() + 60
+    while served.get("/__sandbox/ledger")["requests"].get(kind, {}).get("201", 0) < batches:
+        assert time.monotonic() < ended
+        time.sleep(0.02)
+
+
+SMALL = {"MASIVO_MAX_BODY_BYTES": "1024"}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
+    """The step's command, pasted, sends the rest."""
+    make_exports(tmp_path, 30)
+    with serving(tmp_path, "--limits", "none") as served:
+        process = start(served, tmp_path, **SMALL)
+        wait_for(served)
+        process.send_signal(sent)
+        out, err = process.communicate(timeout=60)
+        done = subprocess.CompletedProcess([], process.returncode, out, err)
+        assert done.returncode == 128 + sent
+        told(done, "start again with the same command")
+        step = "start the same command again: it goes on from here"
+        command = next_command(done, step).replace("--limit 1/0.2s", "--limit none")
+        assert paste(command, key=served.key).returncode == 0
+        arrived(served, tmp_path)
+
+
+def test_a_run_that_was_killed_goes_on(tmp_path):
+    """As `status` says: customers can be sent again, and what was on the wire is sent once."""
+    make_exports(tmp_path, 30, kinds=["customers"])
+    with serving(tmp_path, "--limits", "none") as served:
+        process = start(served, tmp_path, **SMALL)
+        wait_for(served)
+        process.kill()
+        process.communicate(timeout=60)
+        done = run("status", "--state-dir", tmp_path / "state", "--json")
+        assert done.returncode == 6
+        told(done, "start again with the same command: it goes on from here")
+        command = next_command(done, "start the same command again: it goes on from here")
+        assert paste(command.replace("1/0.2s", "none"), key=served.key, **SMALL).returncode == 0
+        assert served.ledger()["customers"].keys() == expected_ledger(tmp_path)["customers"].keys()
+
+
+@pytest.mark.parametrize("command", ["status", "report", "retry", "resolve", "verify"])
+def test_a_run_is_found_in_its_state_directory(command, served, tmp_path):
+    """Elsewhere there is none; by the directory that the migration was given it is found, and nothing is sent."""
+    make_exports(tmp_path, kinds=["customers"])
+    assert migrate(served, tmp_path).returncode == 0
+    flags = [] if command in {"status", "report"} else sending(served, tmp_path)[:-2]
+    done = run(command, *flags, "--state-dir", tmp_path / "elsewhere", "--json", key=served.key, **QUICK)
+    assert done.returncode == 2
+    told(done, "name the run's --state-dir" if not flags else "name the migration's --state-dir")
+    done = run(command, *flags, "--state-dir", tmp_path / "state", "--json", key=served.key, **QUICK)
+    assert done.returncode == 0, done.stderr
+    arrived(served, tmp_path)
+
+
+def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
+    """As `status` says of what was put aside: the same command migrates everything again."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    period = ["--from", "2000-01-01T00:00:00Z", "--to", "2999-01-01T00:00:00Z", "--yes"]
+    assert run("revert", *period, *sending(served, tmp_path), key=served.key).returncode == 0
+    done = run("status", "--state-dir", tmp_path / "state" / "reverted-1", "--json")
+    assert done.returncode == 2
+    told(done, "the command it was started with migrates afresh")
+    assert migrate(served, tmp_path).returncode == 0
+    ledger, wanted = served.ledger(), expected_ledger(tmp_path)
+    assert ledger["reverted"]["transactions"] == wanted["transactions"]
+    assert ledger["transactions"] == {customer: 2 * times for customer, times in wanted["transactions"].items()}
+
+
+# Outages, and what the API says no to.
+
+
+def test_an_outage_is_waited_for(tmp_path):
+    """When the API is there again, the step's command sends all of it."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none") as served:
+        port = served.port
+    done = migrate(served, tmp_path, "--outage-limit", "0.1", MASIVO_FIRST_DELAY="0.05")
+    assert done.returncode == 6, done.stderr
+    told(done, "start again when the API can be reached")
+    command = next_command(done, "start the same command again when the cause is gone: it goes on from here")
+    with serving(tmp_path, "--limits", "none", "--port", port) as served:
+        assert paste(command, key=served.key).returncode == 0
+        arrived(served, tmp_path)
+
+
+def test_what_is_in_doubt_stays_listed(tmp_path):
+    """Five doubts in a row stop the run; when the API answers, the rest goes, and what is in doubt is decided."""
+    make_exports(tmp_path, 40, kinds=["customers", "transactions"])
+    fault = "hang=0.02,applied=yes,on=transactions,times=5"
+    with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
+        done = migrate(served, tmp_path, **SMALL, MASIVO_FIRST_DELAY="0.05", MASIVO_UPLOADERS="1")
+        assert done.returncode == 6, done.stderr
+        told(done, "start again when the API answers; what is in doubt stays listed")
+        command = next_command(done, "start the same command again when the cause is gone: it goes on from here")
+        listed = lines(tmp_path / "state" / "in-doubt.transactions.ndjson")
+        assert paste(command, key=served.key, **SMALL).returncode == 4
+        assert lines(tmp_path / "state" / "in-doubt.transactions.ndjson") == listed
+        assert go("resolve", served, tmp_path, "--accept", "all").returncode == 0
+        arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("way", ["when it is free", "longer"])
+def test_a_quota_that_is_used_up_is_waited_for(way, tmp_path):
+    """The server's wait is longer than ours; afterwards, or with more patience, the same command sends everything."""
+    make_exports(tmp_path)
+    fault = "throttle,retry_after=4,on=events,times=1"
+    short = {"MASIVO_LONGEST_HOLD": "1", "MASIVO_SHARED_DIR": str(tmp_path / "shared")}
+    with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
+        for _ in range(2):  # told by the answer, and by the quota that was noted
+            done = migrate(served, tmp_path, limit="100/1s", **short)
+            assert done.returncode == 6, done.stderr
+            told(done, "start again when the quota is free, or raise longest_hold")
+        if way == "longer":
+            short["MASIVO_LONGEST_HOLD"] = "10"
+        else:
+            time.sleep(4)
+        assert migrate(served, tmp_path, limit="100/1s", **short).returncode == 0
+        arrived(served, tmp_path)
+
+
+def test_a_quota_that_others_use_is_waited_for(tmp_path):
+    """One 429 after the other stops the run; when they are over, the same command sends everything."""
+    make_exports(tmp_path)
+    fault = "throttle,retry_after=1,on=events,times=2"
+    with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
+        done = migrate(served, tmp_path, MASIVO_LONGEST_HOLD="1")
+        assert done.returncode == 6, done.stderr
+        told(done, "start again when the quota is free; another program may be using it")
+        assert migrate(served, tmp_path).returncode == 0
+        arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("status=403,on=read,times=1", "check the API key's permissions"),
+        ("status=403,on=events,times=1", None),
+    ],
+)
+def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
+    """With the permission given, the step's command goes on to the end."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
+        done = migrate(served, tmp_path)
+        assert done.returncode == 7, done.stderr
+        if says:
+            told(done, says)
+        step = "put right what the API says no to, then start the same command again: it goes on from here"
+        assert paste(next_command(done, step), key=served.key).returncode == 0
+        arrived(served, tmp_path)
+
+
+# Our own files.
+
+
+def test_a_full_disk_is_freed(tmp_path):
+    """Under a journal that cannot grow nothing is sent that is not noted; with room, everything arrives once."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none") as served:
+        flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
+        done = run_on_a_small_disk(16, "migrate", *flags, key=served.key)
+        assert done.returncode == 6, done.stderr
+        told(done, "free space or mend the permissions of the state directory, then start again")
+        assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
+        arrived(served, tmp_path)
+
+
+def test_a_disk_full_of_dead_letters_is_freed(tmp_path):
+    """Where letters cannot be written the run stops; with room, the same command writes them, and sends the rest."""
+    make_exports(tmp_path, kinds=["customers"])
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.writelines(b'{"name": "%s"}\n' % (b"x" * 900_000) for _ in range(3))
+    with serving(tmp_path, "--limits", "none") as served:
+        flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
+        done = run_on_a_small_disk(1000, "migrate", *flags, key=served.key)
+        assert done.returncode == 6, done.stderr
+        told(done, "free space in the state directory")
+        assert run("migrate", *flags, key=served.key, **QUICK).returncode == 3
+        assert [letter["line"] for letter in lines(tmp_path / "state" / "dead-letter.customers.ndjson")] == [4, 5, 6]
+        arrived(served, tmp_path, without={"customers": {4, 5, 6}})
+
+
+
+
+def spoil_all(journal):
+    journal.write_bytes(b"rubbish " * 1000)
+
+
+def spoil_version(journal):
+    with closing(sqlite3.connect(journal)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def spoil_pages(journal):
+    whole = bytearray(journal.read_bytes())
+    whole[4096:] = b"\xff" * (len(whole) - 4096)
+    journal.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (spoil_all, "never begin afresh over it: restore it, or use the version of the program that wrote it"),
+        (spoil_version, "never begin afresh over it: restore it, or use the version of the program that wrote it"),
+        (spoil_pages, "never begin afresh over it: restore it from a copy, or ask what the account has"),
+    ],
+)
+def test_a_journal_is_restored(spoil, says, served, tmp_path):
+    """From its copy, the run is what it was: nothing is sent again."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    journal = tmp_path / "state" / "journal.db"
+    for left in journal.parent.glob("journal.db-*"):
+        left.unlink()
+    whole = journal.read_bytes()
+    spoil(journal)
+    done = migrate(served, tmp_path)
+    assert done.returncode == 2, done.stderr
+    told(done, says)
+    for left in journal.parent.glob("journal.db-*"):
+        left.unlink()
+    journal.write_bytes(whole)
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
+    """The run warns, and goes on without it; deleted, it is made anew, and the next one shares its quota again."""
+    from masivo_stream.edges.clock import SystemClock
+    from masivo_stream.edges.quota import open_quota
+    from masivo_stream.model.errors import StorageError
+
+    make_exports(tmp_path, kinds=["customers"])
+    shared = tmp_path / "shared"
+    environment = {"MASIVO_SHARED_DIR": str(shared)}
+    assert migrate(served, tmp_path, limit="100/1s", **environment).returncode == 0
+    (quota,) = shared.glob("*.quota.db")
+    for file in shared.glob("*.quota.db*"):
+        file.write_bytes(b"rubbish " * 1000)
+    with pytest.raises(StorageError) as caught:
+        open_quota(quota, SystemClock())
+    hint = "free space or mend the permissions of shared_dir; it may be deleted when no run is at work"
+    assert caught.value.hint == hint
+    again = migrate(served, tmp_path, limit="100/1s", **environment)
+    assert (again.returncode, b"account_unguarded" in again.stderr) == (0, True)
+    for file in shared.iterdir():
+        file.unlink()
+    shared.rmdir()
+    again = migrate(served, tmp_path, limit="100/1s", **environment)
+    assert (again.returncode, b"account_unguarded" in again.stderr) == (0, False)
+    arrived(served, tmp_path)
+
+
+# Other processes.
+
+
+def test_a_run_that_lost_a_worker_is_started_again(tmp_path, export):
+    """With fewer processes, as is told: nothing is lost, and nothing doubled."""
+    directory = export(26_000, kinds=["customers"])
+    with serving(tmp_path, "--limits", "none") as served:
+        process = start(served, directory, "--workers", "3", limit="1/0.2s")
+        wait_for(served)
+        tasks = Path(f"/proc/{process.pid}/task").iterdir()
+        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        os.kill(children[0], signal.SIGKILL)
+        out, err = process.communicate(timeout=60)
+        done = subprocess.CompletedProcess([], process.returncode, out, err)
+        assert done.returncode == 6
+        told(done, "was it killed, or memory short? Start again with the same command, perhaps with fewer --workers")
+        done = migrate(served, directory, "--workers", "1")
+        assert done.returncode == 0
+        arrived(served, directory)
+
+
+def test_a_run_that_cannot_start_workers_asks_for_fewer(tmp_path, export):
+    """Where no process can be started one is enough; an interpreter that is nowhere stands for the cause."""
+    directory = export(26_000, kinds=["customers"])
+    code = "import sys\nsys.executable = '/nonexistent'\nfrom masivo_stream.cli.main import main\nmain()"
+    with serving(tmp_path, "--limits", "none") as served:
+        command = ["migrate", *named(directory), *sending(served, directory), "--json", "--workers"]
+        environment = clean_environment(MASIVO_API_KEY=served.key, **QUICK)
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, command), "3"], capture_output=True, check=False, env=environment
+        )
+        assert done.returncode == 6, done.stderr
+        told(done, "ask for fewer --workers")
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, command), "1"], capture_output=True, check=False, env=environment
+        )
+        assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "complete")
+        arrived(served, directory)
