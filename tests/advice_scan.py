@@ -2,7 +2,7 @@
 
 Advice is a text that reaches one of these:
 
-* an argument, a field, an attribute or a variable that is named as in `SINKS`, whoever takes it and however it is given;
+* an argument, a field, an attribute or a variable with a name of `SINKS`, whoever takes it and however it is given;
 * the `text` of a `NextStep`;
 * what the functions of `flow/advice.py` yield;
 * any other text that reads like advice (`READS_LIKE_ADVICE`): one that names a command, a flag or "start again", say.
@@ -73,7 +73,7 @@ class _Module:
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, name: str, source: str) -> "_Module":
+    def read(cls, name: str, source: str) -> "_Module":  # noqa: C901 - one case a kind of node
         module = cls(name, ast.parse(source))
         for node in ast.walk(module.tree):
             for child in ast.iter_child_nodes(node):
@@ -132,9 +132,7 @@ def scan(root: Path = PACKAGE) -> tuple[list[Advice], list[Unresolved]]:
     return scan_sources(sources, pages)
 
 
-def scan_sources(
-    sources: dict[str, str], pages: dict[str, str] | None = None
-) -> tuple[list[Advice], list[Unresolved]]:
+def scan_sources(sources: dict[str, str], pages: dict[str, str] | None = None) -> tuple[list[Advice], list[Unresolved]]:
     """Return the advice in sources by path, and in pages and scripts that a browser shows."""
     scanner = _Scanner({name: _Module.read(name, source) for name, source in sources.items()})
     scanner.run()
@@ -220,7 +218,7 @@ class _Scanner:
 
     # Where it is given
 
-    def _look_at(self, module: _Module, node: ast.AST) -> None:
+    def _look_at(self, module: _Module, node: ast.AST) -> None:  # noqa: C901 - one case a kind of node
         match node:
             case ast.Call():
                 self._look_at_call(module, node)
@@ -312,7 +310,7 @@ class _Scanner:
 
     # What it says
 
-    def _texts(  # noqa: C901 - one case a kind of expression
+    def _texts(  # noqa: C901, PLR0912 - one case a kind of expression
         self, module: _Module, value: ast.expr, place: int | None, depth: int
     ) -> Iterator[tuple[_Module, str, ast.AST]]:
         if depth == 0:
@@ -370,35 +368,36 @@ class _Scanner:
     ) -> Iterator[tuple[_Module, str, ast.AST]]:
         function = module.function_of(name)
         while function is not None:
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                local = list(_assigned(function, name.id))
-                parameters = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
-                if local:
-                    for value, picked in local:
-                        yield from self._texts(module, value, picked if place is None else place, depth)
-                    return
-                if name.id in parameters or name.id in _captured(function):
-                    if is_sink(name.id):
-                        return  # who calls is looked at, or who made what is matched
-                    given = list(self._given_to(function, name.id)) if name.id in parameters else []
-                    if not given:
-                        raise _Lost(f"{name.id} comes from somewhere else: call it a hint, so that it can be followed")
-                    for home, value in given:
-                        yield from self._texts(home, value, place, depth)
-                    return
-            function = module.function_of(function)
-        if name.id in module.constants:
-            for value in module.constants[name.id]:
-                yield from self._texts(module, value, place, depth)
-            return
-        if name.id in module.imports:
-            origin, original = module.imports[name.id]
-            home = self._modules.get(self._file(origin))
-            if home is not None and original in home.constants:
-                for value in home.constants[original]:
-                    yield from self._texts(home, value, place, depth)
+            values = None if isinstance(function, ast.Lambda) else self._bound(module, function, name.id)
+            if values is not None:
+                for home, value, picked in values:
+                    yield from self._texts(home, value, picked if place is None else place, depth)
                 return
-        raise _Lost(f"{name.id} is nowhere given a text")
+            function = module.function_of(function)
+        home, constant = module, name.id
+        if constant not in module.constants and constant in module.imports:
+            origin, constant = module.imports[constant]
+            home = self._modules.get(self._file(origin), module)
+        if constant not in home.constants:
+            raise _Lost(f"{name.id} is nowhere given a text")
+        for value in home.constants[constant]:
+            yield from self._texts(home, value, place, depth)
+
+    def _bound(
+        self, module: _Module, function: ast.FunctionDef | ast.AsyncFunctionDef, name: str
+    ) -> list[tuple[_Module, ast.expr, int | None]] | None:
+        """Return the values of a name in a function, and of a tuple, which part; None if it is not bound there."""
+        if local := list(_assigned(function, name)):
+            return [(module, value, picked) for value, picked in local]
+        parameters = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+        if name not in parameters and name not in _captured(function):
+            return None
+        if is_sink(name):
+            return []  # who calls is looked at, or who made what is matched
+        given = [(home, value, None) for home, value in self._given_to(function, name)] if name in parameters else []
+        if not given:
+            raise _Lost(f"{name} comes from somewhere else: call it a hint, so that it can be followed")
+        return given
 
     def _given_to(
         self, function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: str
@@ -455,9 +454,7 @@ class _Scanner:
                 pass
         raise _Lost(f"{ast.unparse(call)[:60]} returns what could not be followed")
 
-    def _functions(
-        self, module: _Module, name: str
-    ) -> tuple[_Module, list[ast.FunctionDef | ast.AsyncFunctionDef]]:
+    def _functions(self, module: _Module, name: str) -> tuple[_Module, list[ast.FunctionDef | ast.AsyncFunctionDef]]:
         if name in module.functions:
             return module, module.functions[name]
         if name in module.imports:
@@ -489,7 +486,7 @@ def spell(text: ast.JoinedStr) -> str:
     return "".join(str(part.value) if isinstance(part, ast.Constant) else HOLE for part in text.values)
 
 
-def _assigned(
+def _assigned(  # noqa: C901 - one case a kind of assignment
     function: ast.FunctionDef | ast.AsyncFunctionDef, name: str
 ) -> Iterator[tuple[ast.expr, int | None]]:
     """Yield what a function assigns to a name of its own, and of a tuple, which part."""

@@ -4,9 +4,16 @@ import json
 import os
 import pty
 import re
+import shutil
+import ssl
 import subprocess
+import threading
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, run
 from fakes import record, transaction, write_export
 
@@ -70,8 +77,8 @@ def told(done, text):
         if (found := re.fullmatch(pattern, said, re.DOTALL)) is not None:
             return found.groups()
     shown = " ".join((done.stdout + b"\n" + done.stderr).decode().split())
-    pattern = re.sub(r"(?:\\ |\\\n)+", r"\\s+", pattern)
-    found = re.search(pattern, shown, re.DOTALL)
+    pattern = "(.*?)".join(map(re.escape, HOLE.split(" ".join(text.split()))))
+    found = re.search(pattern, shown)
     assert found is not None, (text, done.stdout, done.stderr)
     return found.groups()
 
@@ -125,6 +132,14 @@ def run_on_a_small_disk(blocks, *arguments, key="", cwd=None, **environment):
     )  # fmt: skip
 
 
+def ask(port, path, *, method="GET", body=None, headers=None):
+    """Make a call to this machine as somebody else would; return status and body of the answer."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request(method, path, body=body, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
 def sending(served, directory, *, state="state"):
     """Return the flags with which a command sends to a sandbox."""
     return ["--base-url", served.url, "--limit", "none", "--state-dir", Path(directory) / state]
@@ -144,3 +159,43 @@ def arrived(served, directory, without=None):
     """Check that every record of the exports, but for these lines, took effect exactly once."""
     ledger = served.ledger()
     assert {kind: ledger[kind] for kind in KINDS} == expected_ledger(directory, without)
+
+
+@contextmanager
+def taking_everything(tmp_path):
+    """Serve, encrypted, an API that answers 201 to whatever it is sent; gives its URL, certificate and the requests."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    pem = tmp_path / "both.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=test", "-addext", "subjectAltName=IP:0.0.0.0", "-keyout", pem, "-out", tmp_path / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    pem.write_bytes(pem.read_bytes() + (tmp_path / "cert.pem").read_bytes())
+    taken = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            taken.append(self.path)
+            self.send_response(201)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("0.0.0.0", 0), Handler)  # noqa: S104 - an address that is not loopback to a client
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"https://0.0.0.0:{server.server_port}/api", tmp_path / "cert.pem", taken
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

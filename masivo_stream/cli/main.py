@@ -68,7 +68,11 @@ def run(arguments: list[str]) -> int:
         import traceback
 
         traceback.print_exc()
-        _complain("this is a bug of masivo-stream", "", "please report the traceback above; look first whether its last line quotes a record")
+        _complain(
+            "this is a bug of masivo-stream",
+            "",
+            "please report the traceback above; look first whether its last line quotes a record",
+        )
         return ExitCode.BUG
     return code if isinstance(code, int) else ExitCode.COMPLETE
 

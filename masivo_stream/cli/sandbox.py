@@ -75,7 +75,9 @@ def sandbox(
 
     if not 0 <= port <= 65535 or visible_after < 0 or token_lifetime <= 0:  # noqa: PLR2004 - TCP's ports
         raise ConfigurationError(
-            "a number does not fit", operation="start the sandbox", hint="--port 0 to 65535, times not below 0"
+            "a number does not fit",
+            operation="start the sandbox",
+            hint="--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0",
         )
     try:
         options = SandboxOptions(

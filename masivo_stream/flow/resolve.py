@@ -243,8 +243,8 @@ class Work:
                 f"{evidence.found} of {evidence.looked_at} records looked at are there: it would double them",
                 operation="send a batch again",
                 place=f"batch {doubt.batch} of {doubt.kind}",
-                hint="--accept it, if all of its records are there; else --discard it, mend `raw` of those that are not "
-                "there (one space more will do), and masivo-stream retry",
+                hint="--accept it, if all of its records are there; else --discard it, mend `raw` of those that are"
+                " not there (one space more will do), and masivo-stream retry",
             )
         await desk.take_note("resend", doubt.batch, why)
         delivery = Delivery(

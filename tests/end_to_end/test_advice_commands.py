@@ -139,7 +139,9 @@ def test_output_that_cannot_be_written_is_begun_again(work):
 def test_the_first_look_needs_nothing(tmp_path):
     """The overview's two lines, pasted: the demo ends well, and a command explains itself."""
     done = run("--help", COLUMNS="200")
-    told(done, "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}")
+    told(
+        done, "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
+    )
     shown = paste("masivo-stream demo", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.count(b"as accepted") == 3

@@ -6,9 +6,7 @@ import subprocess
 
 import pytest
 from advice_tools import QUICK, arrived, go, make_exports, make_record, migrate, next_command, paste, sending, told
-from end_to_end_tools import KINDS, expected_ledger, lines, run, serving
-
-from masivo_stream.model.reason import REMEDIES
+from end_to_end_tools import KINDS, expected_ledger, lines, run
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +102,10 @@ def test_what_validate_finds_is_mended_before_or_after(way, served, tmp_path):
         "validate", "--customers", tmp_path / "customers.ndjson", "--state-dir", tmp_path / "dry", "--json", **STRICT
     )
     assert done.returncode == 3
-    told(done, "mend these lines in the export before migrating; or migrate, mend its dead letters, and masivo-stream retry")
+    told(
+        done,
+        "mend these lines in the export before migrating; or migrate, mend its dead letters, and masivo-stream retry",
+    )
     if way == "the export":
         shutil.copy(right / "customers.ndjson", tmp_path / "customers.ndjson")
         assert migrate(served, tmp_path, **STRICT).returncode == 0

@@ -55,9 +55,7 @@ def test_many_records_want_a_production_account(tmp_path):
     make_exports(tmp_path, 5001, kinds=["customers"])
     write_export(tmp_path / "transactions.ndjson", [make_record("transactions", number, 51) for number in range(5001)])
     done = plan(tmp_path, "--max-body-bytes", "1000000000")
-    text = (
-        "{…} records want a Production account (guides/migrate-customers): have the vendor set one up before{…}"
-    )
+    text = "{…} records want a Production account (guides/migrate-customers): have the vendor set one up before{…}"
     records, times = told(done, text)
     assert records == "10,002"
     seconds = json.loads(done.stdout)["seconds"]

@@ -82,7 +82,9 @@ def plan(work, *arguments, file="", **environment):
 )  # fmt: skip
 def test_a_wrong_setting_is_right_as_it_is_told(wrong, says, right, work):
     """Flag, variable or file: what is named in its place is taken."""
-    given = ((), wrong, "") if isinstance(wrong, dict) else ((), {}, wrong) if isinstance(wrong, str) else (wrong, {}, "")
+    given = (
+        ((), wrong, "") if isinstance(wrong, dict) else ((), {}, wrong) if isinstance(wrong, str) else (wrong, {}, "")
+    )
     arguments, environment, file = given
     done = plan(work, *arguments, file=file, **environment)
     assert (done.returncode, done.stdout) == (2, b"")

@@ -12,12 +12,21 @@ from pathlib import Path
 
 import pytest
 from advice_tools import (
-    QUICK, arrived, go, make_exports, migrate, named, next_command, paste, run_on_a_small_disk, sending, told,
+    QUICK,
+    arrived,
+    go,
+    make_exports,
+    migrate,
+    named,
+    next_command,
+    paste,
+    run_on_a_small_disk,
+    sending,
+    told,
 )  # fmt: skip
 from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving
 
 pytestmark = pytest.mark.slow
-
 
 
 def start(served, directory, *arguments, limit="1/0.2s", **environment):
@@ -218,8 +227,6 @@ def test_a_disk_full_of_dead_letters_is_freed(tmp_path):
         arrived(served, tmp_path, without={"customers": {4, 5, 6}})
 
 
-
-
 def spoil_all(journal):
     journal.write_bytes(b"rubbish " * 1000)
 
@@ -259,6 +266,32 @@ def test_a_journal_is_restored(spoil, says, served, tmp_path):
         left.unlink()
     journal.write_bytes(whole)
     assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+_AS_VERSION_2 = """
+ALTER TABLE sources DROP COLUMN path;
+ALTER TABLE progress DROP COLUMN skipped_bytes;
+ALTER TABLE progress DROP COLUMN skipped_crc;
+ALTER TABLE batches DROP COLUMN spans;
+DROP TABLE skipped;
+DROP TABLE taken_back;
+PRAGMA user_version = 2;
+"""
+
+
+def test_a_journal_of_an_earlier_version_is_upgraded(served, tmp_path):
+    """By the same command, which finds everything done; then `status` reads it."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as connection:
+        connection.executescript(_AS_VERSION_2)
+    status = ["status", "--state-dir", tmp_path / "state", "--json"]
+    done = run(*status)
+    assert done.returncode == 2
+    told(done, "start `migrate` once: it upgrades the journal")
+    assert migrate(served, tmp_path).returncode == 0
+    assert run(*status).returncode == 0
     arrived(served, tmp_path)
 
 

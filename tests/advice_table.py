@@ -1,0 +1,508 @@
+"""All advice of the program, each with the test that follows it. `test_advice_table` compares it to the source.
+
+A row is the text as it stands in the source, with holes as `{…}`, under the module that says it. Its test is named by
+the theme of its file, `tests/end_to_end/test_advice_THEME.py`, and by its name without `test_`. The test provokes the
+advice with the installed command, does literally what it says, and checks the good end: the exit code and, where
+something is sent, that the ledger of the sandbox holds each record once.
+
+Where advice asks a person to look or to think, the test does what can be done of it. The ledger of the sandbox stands
+for the account and its dashboard; the place that is named is looked up in the export; a cause is taken away (a fault
+that ends, a permission that comes back, a disk with room); what is to be reported is there to be reported.
+"""
+
+TABLE: dict[str, dict[str, str]] = {
+    "bench/stages.py": {
+        (
+            "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with"
+            " one number of --uploaders if it remembers what it has taken"
+        ): "tools::a_target_takes_every_batch",
+    },
+    "cli/bench.py": {
+        "--records and --rounds 1 or more, --uploaders and --workers 1 to {…}": "tools::a_tool_works_as_it_is_told",
+        "answer yes, or give --yes": "tools::another_machine_is_measured_after_a_yes",
+        "choose another --directory": "tools::a_tool_works_as_it_is_told",
+        "choose another file": "tools::a_tool_works_as_it_is_told",
+        "name a server of your own, or leave --target out": "tools::a_tool_works_as_it_is_told",
+        "write it to a file first": "tools::a_tool_works_as_it_is_told",
+    },
+    "cli/demo.py": {
+        "--records 1 or more, --invalid 0 to 0.9": "tools::a_tool_works_as_it_is_told",
+    },
+    "cli/generate.py": {
+        "0 or more": "commands::a_wrong_command_is_right_as_it_is_told",
+        "0 to 0.9": "commands::a_wrong_command_is_right_as_it_is_told",
+        "choose another file": "tools::a_tool_works_as_it_is_told",
+        "give --faults FILE": "commands::a_wrong_command_is_right_as_it_is_told",
+    },
+    "cli/main.py": {
+        "mend that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
+        "please report the traceback above; look first whether its last line quotes a record": (
+            "commands::a_bug_can_be_reported"
+        ),
+    },
+    "cli/options.py": {
+        "name one of them": "commands::a_wrong_command_is_right_as_it_is_told",
+    },
+    "cli/overview.py": {
+        "Show this, or what a command takes: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
+        "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}": (
+            "commands::the_first_look_needs_nothing"
+        ),
+    },
+    "cli/report.py": {
+        "--json or --output": "commands::a_report_goes_to_one_place",
+    },
+    "cli/resolve.py": {
+        "answer yes, or give --yes": "deciding::who_did_not_agree_answers_yes",
+    },
+    "cli/revert.py": {
+        "answer yes, or give --yes": "deciding::who_did_not_agree_to_a_revert_answers_yes",
+    },
+    "cli/sandbox.py": {
+        "--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0": (
+            "tools::a_number_of_the_sandbox_fits_as_it_is_told"
+        ),
+        "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n": (
+            "tools::what_the_sandbox_says_at_its_start_is_pasted"
+        ),
+        "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_how_it_is_written",
+    },
+    "cli/usage.py": {
+        "did you mean {…}? ({…})": "commands::a_wrong_command_is_right_as_it_is_told",
+        "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file": (
+            "commands::a_key_on_the_command_line_goes_elsewhere"
+        ),
+        "{…} --help lists what there is": "commands::help_is_where_it_is_said_to_be",
+    },
+    "cli/verify.py": {
+        "--sample 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
+    },
+    "core/classify.py": {
+        "check base_url, or name the authority's certificate with ca_file": (
+            "sending::a_certificate_is_trusted_by_its_authority"
+        ),
+        "check base_url: it ends in /api/storefront/v1 at the vendor's": (
+            "sending::an_address_that_takes_no_migrations_is_checked"
+        ),
+        "check the API key's permissions and that it belongs to this account": "sending::a_status_is_looked_up",
+        "look the status up; it speaks of the account, the address or the request, not of the export": (
+            "sending::a_status_is_looked_up"
+        ),
+        "please report this; nothing was sent twice": "sending::a_status_is_looked_up",
+        "put them into the proxy setting's URL": "sending::a_proxy_gets_its_credentials",
+        "set base_url to the address the API really has; redirects are never followed": (
+            "sending::a_redirect_is_not_followed_but_its_address_is_named"
+        ),
+    },
+    "core/explain.py": {
+        "a UUID such as 3c90c3cc-0d44-4b50-8888-8dd25736052a": "mending::a_uuid_is_written_like_the_one_that_is_shown",
+    },
+    "core/next_steps.py": {
+        "keep the state directory as it is, and report this: the figures must close": (
+            "deciding::figures_that_do_not_close_are_reported"
+        ),
+        "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended": "mending::customers_are_mended_in_place",
+        "put right what the API says no to, then start the same command again: it goes on from here": (
+            "stopping::what_the_api_says_no_to_is_put_right"
+        ),
+        "read a sample back, if you like: accepted means enqueued, and this shows what arrived": (
+            "deciding::a_complete_run_is_looked_at"
+        ),
+        "see what is known of the batches in doubt, and decide": "deciding::what_is_seen_to_be_there_is_accepted",
+        "start the same command again when the cause is gone: it goes on from here": (
+            "stopping::an_outage_is_waited_for"
+        ),
+        "start the same command again: it goes on from here": "stopping::a_run_that_was_stopped_goes_on",
+    },
+    "core/refusals.py": {
+        "it is not about single records: check account, base_url and the export's fields": (
+            "sending::what_refuses_everything_is_looked_for_outside_the_records"
+        ),
+        "see the messages of the last dead letters; check account, base_url and the export's fields": (
+            "sending::refusals_in_a_row_are_looked_up_in_the_last_dead_letters"
+        ),
+        "the dead letters say why: mend the export, or start again with a fresh budget, or raise it": (
+            "sending::a_budget_of_refusals_is_fresh_the_next_time"
+        ),
+    },
+    "core/retry.py": {
+        "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
+            "sending::a_token_that_is_not_taken_is_checked"
+        ),
+        "something between here and the API answers in its place: check network, proxy and base_url": (
+            "sending::what_answers_in_the_place_of_the_api_is_got_rid_of"
+        ),
+        "start again when the API answers; what is in doubt stays listed": "stopping::what_is_in_doubt_stays_listed",
+        "start again when the API can be reached": "stopping::an_outage_is_waited_for",
+        "start again when the quota is free, or raise longest_hold": "stopping::a_quota_that_is_used_up_is_waited_for",
+        "start again when the quota is free; another program may be using it": (
+            "stopping::a_quota_that_others_use_is_waited_for"
+        ),
+    },
+    "edges/api.py": {
+        "it holds certificates in PEM form": "settings::certificates_are_those_of_authorities",
+    },
+    "edges/config.py": {
+        "a name of letters, digits and -, printable text": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "a proxy is named like http://proxy.example:3128": "settings::the_forms_of_the_hints_are_those_of_the_texts",
+        "check the path given with --config": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "did you mean {…}?": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "it stands in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "lower it": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "name the account's windows, such as 1/5s,1000/h": "settings::the_forms_of_the_hints_are_those_of_the_texts",
+        "put the key into MASIVO_API_KEY": "settings::a_key_in_the_address_goes_into_the_environment",
+        "see config.example.toml": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "set {…} in the environment": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "such as https://app.masivo.ai/api/storefront/v1": "settings::the_forms_of_the_hints_are_those_of_the_texts",
+        "such as {…}": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "the client sets it itself": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "the default is {…}{…}; see config.example.toml": "settings::the_default_that_is_named_is_taken",
+        "there are: {…}": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "use https:// (http:// is for this machine only)": "settings::a_wrong_setting_is_right_as_it_is_told",
+    },
+    "edges/deadletter.py": {
+        "free space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
+        "masivo-stream retry sends mended ones, and goes on with the run; else put the file back": (
+            "mending::letters_that_were_mended_are_not_overwritten"
+        ),
+    },
+    "edges/journal/commit.py": {
+        "free space or mend the permissions of the state directory, then start again": "stopping::a_full_disk_is_freed",
+    },
+    "edges/journal/opening.py": {
+        "never begin afresh over it: restore it, or use the version of the program that wrote it": (
+            "stopping::a_journal_is_restored"
+        ),
+        "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
+    },
+    "edges/journal/reading.py": {
+        "never begin afresh over it: restore it from a copy, or ask what the account has": (
+            "stopping::a_journal_is_restored"
+        ),
+    },
+    "edges/quota.py": {
+        "free space or mend the permissions of shared_dir; it may be deleted when no run is at work": (
+            "stopping::a_quota_file_that_cannot_be_used_may_be_deleted"
+        ),
+    },
+    "edges/secret.py": {
+        "check the path and its permissions, and that it holds nothing but the key": (
+            "secrets::a_file_that_holds_no_key_is_put_right"
+        ),
+        "chmod 600 {…}": "secrets::a_key_that_others_may_read_is_closed_to_them",
+        "it is one line of printable ASCII": "secrets::a_file_that_holds_no_key_is_put_right",
+        (
+            "set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows (see"
+            " docs.masivo.ai, guides/integrate-with-masivo), or put it into a file (mode 0600) and name that"
+            " with --api-key-file; `masivo-stream demo` and `masivo-stream sandbox` need no account"
+        ): "secrets::a_key_is_given_in_each_of_the_ways_that_are_told",
+    },
+    "edges/source.py": {
+        "check the path and its permissions": "files::an_export_is_found_as_it_is_told",
+        "check the pattern and the working directory": "files::an_export_is_found_as_it_is_told",
+        'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_it_is_told",
+    },
+    "edges/token.py": {
+        "check MASIVO_API_KEY, and auth_url": "sending::a_key_that_is_not_taken_is_checked",
+        'check auth_url: the call answers {"data": "<token>"}': "sending::the_address_of_the_token_call_is_checked",
+    },
+    "edges/workers/crew.py": {
+        "ask for fewer --workers": "stopping::a_run_that_cannot_start_workers_asks_for_fewer",
+        "was it killed, or memory short? Start again with the same command, perhaps with fewer --workers": (
+            "stopping::a_run_that_lost_a_worker_is_started_again"
+        ),
+    },
+    "flow/advice.py": {
+        (
+            "more than {…} {…}: repeats further apart than that are not noticed here, and each costs some"
+            " ten requests to isolate; raise remember_ids to their number"
+        ): "plan::as_many_ids_are_remembered_as_there_are",
+        (
+            "no limit is configured: every request leaves at once, and an account with limits answers 429;"
+            " name its own, such as --limit 1/5s --limit 1000/h"
+        ): "plan::an_account_with_limits_names_them",
+        "nothing would be sent: name exports that hold records to migrate": (
+            "plan::an_empty_export_is_named_with_its_records"
+        ),
+        (
+            "the account's quota is taken to be unused ({…}): mend shared_dir, or the first requests may be"
+            " answered by 429"
+        ): "plan::a_quota_that_cannot_be_read_is_mended",
+        (
+            "the server has asked to wait {…} more, longer than longest_hold: a migration begun now stops at"
+            " once (exit 6); begin it later"
+        ): "plan::a_migration_is_begun_when_the_server_lets_it",
+        (
+            "{…} of {…} of customers that the customers export has not, or as deleted, the first at {…}:{…}:"
+            " unless the account has them, each costs some ten requests to isolate; leave them out, or add"
+            " the customers"
+        ): "plan::unknown_customers_are_left_out_or_added",
+        (
+            "{…} of {…} of {…} would be limited by bytes, not by count, {…} more than the fewest possible:"
+            " --max-body-bytes {…} would fill them, if the target takes such bodies"
+        ): "plan::bodies_are_as_large_as_is_proposed",
+        (
+            "{…} of {…} records of {…} would be dead letters, most by {…}: that is the export's fault rather"
+            " than theirs; look at {…} and export again"
+        ): "plan::an_export_that_is_wrong_as_a_whole_is_made_again",
+        (
+            "{…} of {…} too large for any request, the first at {…}: shorten them, or raise max_body_bytes"
+            " if the target takes larger bodies"
+        ): "plan::records_too_large_are_shortened_or_the_limit_is_raised",
+        (
+            "{…} of {…} where {…} are the fewest possible: customers travel whole, and these do not fit"
+            " together; where small ones stand far behind large ones, a larger look_ahead helps (now {…})"
+        ): "plan::customers_that_fit_together_find_each_other",
+        (
+            "{…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes one"
+            " more; a Production account has no such limit"
+        ): "plan::a_limit_over_all_calls_that_decides_is_that_of_a_development_account",
+        (
+            "{…} records want a Production account (guides/migrate-customers): have the vendor set one up before{…}"
+        ): "plan::many_records_want_a_production_account",
+        (
+            "{…} with more than {…} {…}, who may not be split over requests: none of them would be sent, the"
+            " first at {…}; merge the oldest of each"
+        ): "plan::the_oldest_transactions_of_a_customer_are_merged",
+        (
+            "{…} without customers: every customer must be in the account already, an unknown one refuses a"
+            " batch of 1000; name the customers export, too, if they are not"
+        ): "plan::what_comes_without_customers_is_named_with_them",
+    },
+    "flow/conclude.py": {
+        (
+            "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
+        ): "mending::customers_are_mended_in_place",
+        "masivo-stream resolve shows what is known of them, and takes your decision": (
+            "deciding::what_is_seen_to_be_there_is_accepted"
+        ),
+        "the figures do not close: please report this, and keep the state directory": (
+            "deciding::figures_that_do_not_close_are_reported"
+        ),
+    },
+    "flow/desk.py": {
+        "restore the export as it was": "deciding::an_export_is_restored_before_its_batch_is_sent_again",
+    },
+    "flow/findings.py": {
+        "look again later: the API answers before it has done what it was asked for": (
+            "deciding::what_does_not_show_yet_is_looked_at_later"
+        ),
+        "look these records up in the account's dashboard; positions are those of the export": (
+            "deciding::what_is_missing_is_looked_up"
+        ),
+    },
+    "flow/gate.py": {
+        "start again when the quota is free, or raise longest_hold": "stopping::a_quota_that_is_used_up_is_waited_for",
+    },
+    "flow/letters.py": {
+        "choose another --state-dir": "files::a_dry_run_keeps_out_of_a_run",
+        "mend `raw` in place, one JSON object a line, and leave the other fields as they are": (
+            "mending::a_line_that_is_no_letter_is_put_right"
+        ),
+    },
+    "flow/opening.py": {
+        "name exports with --customers, --events or --transactions": "commands::a_wrong_command_is_right_as_it_is_told",
+        "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
+        "only one export can come that way": "commands::a_wrong_command_is_right_as_it_is_told",
+        "set the account's own key": "secrets::another_account_wants_its_own_key",
+    },
+    "flow/reader.py": {
+        "check the API key's permissions": "stopping::what_the_api_says_no_to_is_put_right",
+    },
+    "flow/resolve.py": {
+        (
+            "--accept it, if all of its records are there; else --discard it, mend `raw` of those that are"
+            " not there (one space more will do), and masivo-stream retry"
+        ): "deciding::what_arrived_in_part_is_completed",
+        "decide one thing of a batch": "deciding::a_decision_that_cannot_be_is_taken_again",
+        "masivo-stream resolve without a decision lists them": "deciding::a_decision_that_cannot_be_is_taken_again",
+    },
+    "flow/revert.py": {
+        "such as 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
+        "swap them": "commands::a_period_that_is_none_is_told_how_to_write_one",
+    },
+    "flow/status.py": {
+        "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
+        "start again with the same command: it goes on from here": "stopping::a_run_that_was_killed_goes_on",
+        "the command it was started with migrates afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
+    },
+    "flow/validate.py": {
+        (
+            "mend these lines in the export before migrating; or migrate, mend its dead letters, and"
+            " masivo-stream retry"
+        ): "mending::what_validate_finds_is_mended_before_or_after",
+    },
+    "flow/visible.py": {
+        "look at the account's dashboard; raise visible_timeout if its queue is that long": (
+            "sending::customers_that_do_not_show_are_waited_for_longer"
+        ),
+    },
+    "model/errors.py": {
+        "start again with the same command": "stopping::a_run_that_was_stopped_goes_on",
+    },
+    "model/reason.py": {
+        "add the field": "mending::customers_are_mended_in_place",
+        'correct the spelling, or set unknown_fields = "pass"': "mending::a_setting_lets_it_pass",
+        "correct the value as the message says": "mending::customers_are_mended_in_place",
+        "emails are unique per account: correct one of the two customers": "mending::customers_are_mended_in_place",
+        "export as UTF-8, or convert the file, for example with iconv": "mending::customers_are_mended_in_place",
+        "export the line again; one complete JSON object a line": "mending::customers_are_mended_in_place",
+        "flatten the nested objects or lists": "mending::customers_are_mended_in_place",
+        "given up by `resolve --discard`: mend it to have `retry` send it": (
+            "deciding::what_was_given_up_is_sent_once_it_is_mended"
+        ),
+        "keep one record for this customer": "mending::one_record_a_customer_is_kept",
+        "leave the record out, or add its events or transactions": (
+            "mending::a_record_without_items_is_left_out_or_filled"
+        ),
+        "mend the customer's dead letter, then retry": "mending::what_waits_for_a_customer_is_sent_with_it",
+        "one customer's transactions must fit one request: merge the oldest into one": (
+            "mending::the_oldest_transactions_are_merged"
+        ),
+        "see the server's words in the message; mend the record": (
+            "mending::a_refused_record_is_mended_as_the_server_says"
+        ),
+        "shorten the record, or raise max_body_bytes if the target takes larger bodies": (
+            "mending::a_setting_lets_it_pass"
+        ),
+        (
+            "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of"
+            " it into `raw`"
+        ): "mending::a_line_too_long_is_put_in_whole",
+        "write the value with the JSON type the message names": "mending::customers_are_mended_in_place",
+    },
+    "monitor/address.py": {
+        "such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port": (
+            "tools::the_monitor_listens_in_each_of_the_forms_that_are_told"
+        ),
+    },
+    "monitor/page/sections.js": {
+        "Mend them in the state directory, then: masivo-stream retry": (
+            "deciding::the_page_of_a_run_names_the_commands_that_follow"
+        ),
+        "What is known of them: masivo-stream resolve": "deciding::the_page_of_a_run_names_the_commands_that_follow",
+    },
+    "monitor/serve.py": {
+        "another program may have that port: choose another, 0 takes a free one; nothing was begun": (
+            "tools::the_monitor_takes_another_port"
+        ),
+    },
+    "observe/doubts.py": {
+        "all {found} records looked at are there: it was applied; --accept it": (
+            "deciding::what_is_seen_to_be_there_is_accepted"
+        ),
+        "decide with --accept, --discard or --resend and the id (or its beginning), or all": (
+            "deciding::a_batch_that_never_arrived_is_decided_either_way"
+        ),
+        "nothing could be read back that tells anything: look it up in the account": (
+            "deciding::what_cannot_be_read_back_is_looked_up_in_the_account"
+        ),
+        "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up": (
+            "deciding::what_arrived_in_part_is_completed"
+        ),
+    },
+    "observe/plan_table.py": {
+        "{…}: and {…} more reason{…}, see the dead-letter file": (
+            "mending::more_reasons_than_are_shown_stand_in_the_file"
+        ),
+    },
+    "observe/tables.py": {
+        "{…}: and {…} more reason{…}, see the dead-letter file": (
+            "mending::more_reasons_than_are_shown_stand_in_the_file"
+        ),
+    },
+    "observe/templates/report.html": {
+        "records or items are not accounted for. Keep the state directory, and report this.": (
+            "deciding::figures_that_do_not_close_are_reported"
+        ),
+    },
+    "observe/verified.py": {
+        "  hint: masivo-stream verify looks at them again, and at more": "deciding::what_is_missing_is_looked_up",
+    },
+    "sandbox/app.py": {
+        "this sandbox answers to the names of its own machine only (--allow-remote)": (
+            "tools::other_machines_are_let_in_by_a_flag"
+        ),
+    },
+    "sandbox/fault_language.py": {
+        '; did you mean "{…}"?': "tools::a_fault_is_meant_by_the_name_that_is_told",
+    },
+    "sandbox/options.py": {
+        (
+            "the sandbox listens on this machine only, not on {…}: it takes anybody's data for a public key;"
+            " --allow-remote says you mean it"
+        ): "tools::other_machines_are_let_in_by_a_flag",
+    },
+    "sandbox/serve.py": {
+        "choose another --port; 0 takes a free one": "tools::the_sandbox_takes_another_port",
+        "name a file in a directory that exists and is yours": "tools::the_port_is_written_where_it_can_be",
+    },
+    "sandbox/store.py": {
+        "name a new file, or stop the other sandbox that uses it": "tools::a_store_is_one_sandboxs",
+    },
+}
+
+NOT_ADVICE: dict[str, dict[str, str]] = {
+    "cli/generate.py": {
+        "--invalid on standard output needs a place for the list of faults": "the message above a hint",
+        "--records is a count": "the message above a hint",
+    },
+    "cli/options.py": {"--quiet and --verbose contradict each other": "the message above a hint"},
+    "flow/revert.py": {"the period is empty: --from is not before --to": "the message above a hint"},
+    "monitor/page/sections.js": {"Waiting to try again": "what the run does"},
+    "monitor/serve.py": {"--monitor {…}": "the place of an error"},
+    "observe/bench_table.py": {"{…}; masivo-stream {…}": "the version"},
+    "observe/verified.py": {"  hint: {…}": "prints what is advice elsewhere"},
+    "sandbox/door.py": {
+        "more requests than the account may send; try again in {…} s": "the server's words, which the client waits out",
+    },
+    "sandbox/ledger.py": {"INDEXED BY {…}_reverted": "SQL"},
+}
+"""What the scanner takes for advice by its words or by its variable's name, and why it is none."""
+
+AWAITED: dict[str, tuple[str, ...]] = {
+    "core/next_steps.py": ("mend or restore the export, then start the same command again",),
+    "edges/claims.py": ("two runs would send every record twice: wait for it, or stop it and go on there",),
+    "edges/identity.py": (
+        "check the path and its permissions",
+        "restore the export as it was; a new export wants a --state-dir of its own",
+        "write the export to a file, then migrate it",
+    ),
+    "edges/source.py": (
+        "copy or export it again; what was read before the damage has been dealt with",
+        "restore the export as it was",
+    ),
+    "edges/statedir.py": (
+        "choose a directory of its own; a new one is made as it should be",
+        "choose a local disk",
+        "choose another --state-dir",
+        "choose another --state-dir, or mend its permissions",
+        "free space or mend the permissions, then start again",
+        "free space, or choose another disk",
+        "restore journal.db; to begin afresh and send everything again, choose another --state-dir",
+        "wait for that run to end, or choose another --state-dir",
+    ),
+    "flow/judge.py": (
+        "copy or export it again; its complete lines have been dealt with",
+        "somebody cut it while it was read: restore it, then start again",
+    ),
+    "flow/migrate.py": ("name the same exports again, or choose another --state-dir for another migration",),
+    "flow/opening.py": ("choose another --state-dir for another account",),
+    "flow/resume.py": (
+        "--accept needs no record; look the others up in the account",
+        "the run knows it by this name: start where the migration was started, or put it back",
+        "write the export to a file, then migrate it with a --state-dir of its own",
+    ),
+    "flow/revert.py": (
+        "check the period, the key's permissions and base_url",
+        "look at the account's dashboard; run again, it takes back what is left of that period",
+        "start again later",
+        "try later",
+    ),
+    "flow/reverted.py": (
+        "run it again: repeated, it takes back what is left of that period",
+        "take back the rest as well; or migrate exports of what is missing with another --state-dir",
+    ),
+    "model/reason.py": ("the compressed file ends in the middle: copy it again",),
+}
+"""Advice that is about to change with what it speaks of; its tests come with that change."""

@@ -1,0 +1,257 @@
+"""What is said about answers that stop a run: put right as is told, the same command brings everything home once."""
+
+import base64
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+from advice_tools import (
+    QUICK,
+    arrived,
+    ask,
+    go,
+    make_exports,
+    make_record,
+    migrate,
+    named,
+    sending,
+    taking_everything,
+    told,
+)  # fmt: skip
+from end_to_end_tools import lines, run, serving
+from fakes import write_export
+
+pytestmark = pytest.mark.slow
+
+
+def begin(served, directory, *arguments, url="", **environment):
+    """Migrate with flags of a test's own, on the same state directory."""
+    flags = sending(served, directory)
+    flags[1] = url or flags[1]
+    environment = {"MASIVO_API_KEY": served.key, **QUICK, **environment}
+    return run("migrate", *named(directory), *flags, "--json", *arguments, **environment)
+
+
+def test_a_key_that_is_not_taken_is_checked(served, tmp_path):
+    """Set right, everything arrives."""
+    make_exports(tmp_path)
+    done = begin(served, tmp_path, MASIVO_API_KEY="9d7e3d8f-0000-4000-8000-000000000000")
+    assert done.returncode == 7
+    told(done, "check MASIVO_API_KEY, and auth_url")
+    assert begin(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_the_address_of_the_token_call_is_checked(served, tmp_path):
+    """One that answers something else is told what the right one answers; with that one everything arrives."""
+    make_exports(tmp_path)
+    origin = served.url.partition("/api")[0]
+    done = begin(served, tmp_path, "--auth-url", f"{origin}/__sandbox/health")
+    assert done.returncode == 7
+    told(done, 'check auth_url: the call answers {"data": "<token>"}')
+    assert begin(served, tmp_path, "--auth-url", f"{served.url}/auth/authorize").returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_token_that_is_not_taken_is_checked(served, tmp_path):
+    """A ready token that is none; with the API key everything arrives."""
+    make_exports(tmp_path)
+    done = begin(served, tmp_path, MASIVO_API_KEY="", MASIVO_TOKEN="none")
+    assert done.returncode == 7
+    told(done, "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together")
+    done = begin(served, tmp_path)
+    assert done.returncode == 0, done.stderr
+    arrived(served, tmp_path)
+
+
+def test_an_address_that_takes_no_migrations_is_checked(served, tmp_path):
+    """With the vendor's ending it is the API, and everything arrives."""
+    make_exports(tmp_path)
+    origin = served.url.partition("/api")[0]
+    done = begin(served, tmp_path, "--auth-url", f"{served.url}/auth/authorize", url=origin)
+    assert done.returncode == 7
+    told(done, "check base_url: it ends in /api/storefront/v1 at the vendor's")
+    assert begin(served, tmp_path, url=f"{origin}/api/storefront/v1").returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
+    """The address that the API really has: nothing went to the other one."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none") as there:
+        redirect = f"redirect=301,to={there.url.partition('/api')[0]},on=migrate"
+        with serving(tmp_path, "--limits", "none", "--fault", redirect) as here:
+            done = begin(here, tmp_path)
+            assert done.returncode == 7
+            told(done, "set base_url to the address the API really has; redirects are never followed")
+            assert here.ledger()["customers"] == {}
+        done = begin(there, tmp_path)
+        assert done.returncode == 0, done.stderr
+        arrived(there, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        (403, 7, "check the API key's permissions and that it belongs to this account"),
+        (418, 7, "look the status up; it speaks of the account, the address or the request, not of the export"),
+        (411, 1, "please report this; nothing was sent twice"),
+    ],
+)
+def test_a_status_is_looked_up(status, code, says, tmp_path):
+    """What it speaks of put right, the same command goes on: nothing was sent twice."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none", "--fault", f"status={status},on=events,times=1") as served:
+        done = begin(served, tmp_path)
+        assert done.returncode == code
+        told(done, says)
+        assert served.ledger()["events"] == {}
+        assert begin(served, tmp_path).returncode == 0
+        arrived(served, tmp_path)
+
+
+def test_what_answers_in_the_place_of_the_api_is_got_rid_of(tmp_path):
+    """Pages of a portal stop the run; without it everything arrives once."""
+    make_exports(tmp_path, kinds=["customers"])
+    with serving(tmp_path, "--limits", "none", "--fault", "html,on=customers,times=3") as served:
+        done = begin(served, tmp_path, MASIVO_FIRST_DELAY="0.05")
+        assert done.returncode == 7, done.stderr
+        told(done, "something between here and the API answers in its place: check network, proxy and base_url")
+        assert begin(served, tmp_path).returncode == 0
+        arrived(served, tmp_path)
+
+
+def test_a_certificate_is_trusted_by_its_authority(tmp_path):
+    """Named with ca_file, the server is the one that was meant, and takes the batch once."""
+    make_exports(tmp_path, kinds=["customers"])
+    with taking_everything(tmp_path) as (url, certificate, taken):
+        command = ["migrate", *named(tmp_path), "--base-url", url, "--limit", "none", "--state-dir", tmp_path / "state"]
+        done = run(*command, MASIVO_TOKEN="ready")
+        assert (done.returncode, taken) == (7, [])
+        told(done, "check base_url, or name the authority's certificate with ca_file")
+        done = run(*command, "--ca-file", certificate, MASIVO_TOKEN="ready")
+        assert (done.returncode, taken) == (0, ["/api/customers/migrate"]), done.stderr
+
+
+@contextmanager
+def proxy(credentials):
+    """Serve an HTTP proxy that wants credentials; gives its port."""
+    wanted = "Basic " + base64.b64encode(credentials.encode()).decode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def forward(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.headers.get("Proxy-Authorization") != wanted:
+                return self.answer(407, b"")
+            kept = {name: value for name, value in self.headers.items() if not name.lower().startswith("proxy")}
+            url = urlsplit(self.path)
+            return self.answer(*ask(url.port, url.path, method=self.command, body=body or None, headers=kept))
+
+        def answer(self, status, body):
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = forward  # noqa: N815 - the standard library's names
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_proxy_gets_its_credentials(served, tmp_path):
+    """In its URL; then everything arrives through it."""
+    make_exports(tmp_path)
+    with proxy("ana:secret") as port:
+        done = begin(served, tmp_path, "--proxy", f"http://127.0.0.1:{port}", MASIVO_API_KEY="", MASIVO_TOKEN="ready")
+        assert done.returncode == 7, done.stderr
+        told(done, "put them into the proxy setting's URL")
+        done = begin(served, tmp_path, "--proxy", f"http://ana:secret@127.0.0.1:{port}")
+        assert done.returncode == 0, done.stderr
+    arrived(served, tmp_path)
+
+
+# Refusals that are not about single records.
+
+
+def test_what_refuses_everything_is_looked_for_outside_the_records(served, tmp_path):
+    """Here the account: its customers are not there; migrated with them, every event arrives."""
+    make_exports(tmp_path, 40, kinds=["customers", "events"])
+    (tmp_path / "customers.ndjson").rename(tmp_path / "later")
+    done = begin(served, tmp_path, MASIVO_UPLOADERS="1")
+    assert done.returncode == 7, done.stdout
+    told(done, "it is not about single records: check account, base_url and the export's fields")
+    (tmp_path / "later").rename(tmp_path / "customers.ndjson")
+    done = begin(served, tmp_path)
+    done = go("retry", served, tmp_path) if done.returncode == 3 else done
+    assert done.returncode == 0, done.stdout
+    arrived(served, tmp_path)
+
+
+def test_refusals_in_a_row_are_looked_up_in_the_last_dead_letters(served, tmp_path):
+    """They name the cause; with the account put right, the run and a retry bring all of them home."""
+    make_exports(tmp_path, 110, kinds=["events"])
+    write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(10)])
+    small = {"MASIVO_UPLOADERS": "1", "MASIVO_MAX_BODY_BYTES": "4000"}
+    done = begin(served, tmp_path, **small)
+    assert done.returncode == 7, done.stdout
+    told(done, "see the messages of the last dead letters; check account, base_url and the export's fields")
+    assert "customer" in lines(tmp_path / "state" / "dead-letter.events.ndjson")[-1]["message"]
+    make_exports(tmp_path, 110, kinds=["customers"])
+    done = begin(served, tmp_path, **small)
+    done = go("retry", served, tmp_path) if done.returncode == 3 else done
+    assert done.returncode == 0, done.stdout
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("way", ["again", "raised", "mended"])
+def test_a_budget_of_refusals_is_fresh_the_next_time(way, served, tmp_path):
+    """Started again, or with a larger one, the run isolates the rest; mended, the letters arrive, too."""
+    make_exports(tmp_path, 20, kinds=["customers", "transactions"])
+    right = (tmp_path / "transactions.ndjson").read_bytes()
+    spoiled = right.splitlines(keepends=True)
+    for place in (3, 9, 15):
+        spoiled[place] = spoiled[place].replace(b'"amount": 1', b'"amount": 5')
+    (tmp_path / "transactions.ndjson").write_bytes(b"".join(spoiled))
+    small = {"MASIVO_ISOLATION_BUDGET": "2", "MASIVO_UPLOADERS": "1"}
+    done = begin(served, tmp_path, **small)
+    assert done.returncode == 7, done.stdout
+    told(done, "the dead letters say why: mend the export, or start again with a fresh budget, or raise it")
+    if way != "again":
+        small["MASIVO_ISOLATION_BUDGET"] = "100"
+    while (done := begin(served, tmp_path, **small)).returncode == 7:
+        pass
+    assert done.returncode == 3, done.stdout
+    arrived(served, tmp_path, without={"transactions": {4, 10, 16}})
+    if way == "mended":
+        path = tmp_path / "state" / "dead-letter.transactions.ndjson"
+        letters = [{**letter, "raw": right.splitlines()[letter["line"] - 1].decode()} for letter in lines(path)]
+        path.write_text("".join(json.dumps(letter) + "\n" for letter in letters))
+        assert go("retry", served, tmp_path).returncode == 0
+        (tmp_path / "transactions.ndjson").write_bytes(right)
+        arrived(served, tmp_path)
+
+
+def test_customers_that_do_not_show_are_waited_for_longer(tmp_path):
+    """With a timeout as long as the account's queue, the rest goes, and everything arrives once."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none", visible_after=4) as served:
+        done = migrate(served, tmp_path, "--visible-timeout", "0.2")
+        assert done.returncode == 6, done.stdout
+        told(done, "look at the account's dashboard; raise visible_timeout if its queue is that long")
+        assert migrate(served, tmp_path, "--visible-timeout", "60").returncode == 0
+        arrived(served, tmp_path)

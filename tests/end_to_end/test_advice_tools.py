@@ -1,0 +1,256 @@
+"""What is said by the tools around a migration: demo, generator, sandbox, bench, monitor. Done, they do their work."""
+
+import json
+import socket
+import subprocess
+from contextlib import closing, contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from advice_tools import arrived, ask, make_exports, migrate, paste, taking_everything, told, type_in
+from end_to_end_tools import COMMAND, clean_environment, run, serving
+
+pytestmark = pytest.mark.slow
+
+LITTLE = ("bench", "--records", "5", "--rounds", "1", "--uploaders", "1")
+
+
+@contextmanager
+def sandbox(*arguments):
+    """Serve a sandbox as a person does; gives the URL and what it says."""
+    process = subprocess.Popen(
+        [COMMAND, "sandbox", *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env=clean_environment(),
+    )  # fmt: skip
+    try:
+        first = process.stderr.readline().decode()
+        yield first.removeprefix("sandbox at ").strip(), first + process.stderr.readline().decode()
+    finally:
+        process.terminate()
+        process.stderr.close()
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says", "right"),
+    [
+        (("demo", "--records", "0"), "--records 1 or more, --invalid 0 to 0.9", ("demo", "--records", "1")),
+        (
+            ("demo", "--invalid", "1"),
+            "--records 1 or more, --invalid 0 to 0.9",
+            ("demo", "--records", "1", "--invalid", "0.9"),
+        ),
+        (
+            (*LITTLE, "--workers", "0"),
+            "--records and --rounds 1 or more, --uploaders and --workers 1 to {…}",
+            (*LITTLE, "--workers", "1"),
+        ),
+        ((*LITTLE, "--customers", "-"), "write it to a file first", (*LITTLE, "--customers", "customers.ndjson")),
+        (
+            (*LITTLE, "--target", "https://app.masivo.ai/api"),
+            "name a server of your own, or leave --target out",
+            LITTLE,
+        ),
+        ((*LITTLE, "--directory", "nowhere"), "choose another --directory", (*LITTLE, "--directory", "place")),
+        ((*LITTLE, "--svg", "place"), "choose another file", (*LITTLE, "--svg", "place/bench.svg")),
+        (
+            ("generate", "customers", "--records", "5", "-o", "nowhere/c"),
+            "choose another file",
+            ("generate", "customers", "--records", "5", "-o", "place/c"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_tool_works_as_it_is_told(wrong, says, right, tmp_path):
+    """With the number, the file or the place that is told it ends well."""
+    make_exports(tmp_path, kinds=["customers"])
+    (tmp_path / "place").mkdir()
+    done = run(*wrong, cwd=tmp_path)
+    assert done.returncode in {2, 6}
+    told(done, says)
+    done = run(*right, cwd=tmp_path)
+    assert done.returncode == (3 if "0.9" in right else 0), done.stderr
+
+
+def test_a_target_takes_every_batch(served, tmp_path):
+    """With its key, and one round of one number of uploaders, a server that remembers is measured."""
+    key = tmp_path / "key"
+    key.touch(0o600)
+    key.write_text(served.key)
+    wrong = ["bench", "--records", "5", "--rounds", "2", "--uploaders", "1", "2", "--target", served.url]
+    text = (
+        "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with one number of"
+        " --uploaders if it remembers what it has taken"
+    )
+    done = run(*wrong)
+    assert done.returncode == 7
+    told(done, text)
+    done = run(*LITTLE, "--target", served.url, "--api-key-file", key)
+    assert done.returncode == 0, done.stderr
+    assert set(served.ledger()["customers"].values()) == {1}
+
+
+@pytest.mark.parametrize("way", ["answered", "--yes"])
+def test_another_machine_is_measured_after_a_yes(way, tmp_path):
+    """Without one nothing was sent; with it, the target takes what is sent."""
+    with taking_everything(tmp_path) as (url, certificate, taken):
+        command, trust = [*LITTLE, "--target", url], {"SSL_CERT_FILE": str(certificate)}
+        for done in (run(*command, **trust), type_in(command, "no", **trust)):
+            assert (done.returncode, taken) == (2, [])
+            told(done, "answer yes, or give --yes")
+        done = type_in(command, "yes", **trust) if way == "answered" else run(*command, "--yes", **trust)
+        assert done.returncode == 0, done.stderr
+        assert len(taken) == 3
+
+
+# The sandbox.
+
+
+def test_what_the_sandbox_says_at_its_start_is_pasted(tmp_path):
+    """The line with its key and address, and an export in the place of the dots: it arrives."""
+    make_exports(tmp_path, kinds=["customers"])
+    with sandbox("--visible-after", "0") as (url, said):
+        done = subprocess.CompletedProcess([], 0, b"", said.encode())
+        told(done, "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n")
+        line = said.splitlines()[1].replace("...", "--customers customers.ndjson")
+        done = paste(line, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        _, ledger = ask(urlsplit(url).port, "/__sandbox/ledger")
+    assert json.loads(ledger)["customers"] == {"c0": 1, "c1": 1, "c2": 1}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (("--port", "99999"), ("--port", "0")),
+        (("--visible-after", "-1"), ("--visible-after", "0")),
+        (("--token-lifetime", "0"), ("--token-lifetime", "0.1")),
+    ],
+)
+def test_a_number_of_the_sandbox_fits_as_it_is_told(wrong, right):
+    """Then it serves."""
+    done = run("sandbox", *wrong)
+    assert done.returncode == 2
+    told(done, "--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0")
+    with sandbox(*right) as (url, _):
+        assert url.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shows", "right"),
+    [
+        (("--limits", "sometimes"), b"1/5s,1000/h", ("--limits", "1/5s,1000/h")),
+        (("--fault", "explode"), b"status=503,applied=yes,rate=0.1,on=events", ("--fault", "status=503,rate=0.1")),
+    ],
+)
+def test_the_help_of_the_sandbox_shows_how_it_is_written(wrong, shows, right):
+    """An example of each; written like it, the sandbox serves."""
+    done = run("sandbox", *wrong)
+    assert done.returncode == 2
+    told(done, "see masivo-stream sandbox --help")
+    shown = paste("masivo-stream sandbox --help", COLUMNS="300")
+    assert (shown.returncode, shows in shown.stdout) == (0, True)
+    with sandbox(*right) as (url, _):
+        assert url
+
+
+def test_a_fault_is_meant_by_the_name_that_is_told():
+    """The nearest one; with it the sandbox serves."""
+    done = run("sandbox", "--fault", "trottle,on=events")
+    assert done.returncode == 2
+    (name,) = told(done, '; did you mean "{…}"?')
+    with sandbox("--fault", f"{name},on=events") as (url, _):
+        assert url
+
+
+def test_the_sandbox_takes_another_port(tmp_path):
+    """Where one is taken, another one, or 0 for a free one."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        done = run("sandbox", "--port", taken.getsockname()[1])
+        assert done.returncode == 2
+        told(done, "choose another --port; 0 takes a free one")
+        with sandbox("--port", "0") as (url, _):
+            assert url
+
+
+def test_the_port_is_written_where_it_can_be(tmp_path):
+    """Into a directory that exists."""
+    done = run("sandbox", "--port-file", tmp_path / "nowhere" / "port")
+    assert done.returncode == 2
+    told(done, "name a file in a directory that exists and is yours")
+    with sandbox("--port-file", tmp_path / "port") as (url, _):
+        assert f":{(tmp_path / 'port').read_text().strip()}/" in url
+
+
+@pytest.mark.parametrize("way", ["a new file", "the other stopped"])
+def test_a_store_is_one_sandboxs(way, tmp_path):
+    """Another file, or the same one when the other sandbox has ended: what was taken is there still."""
+    make_exports(tmp_path, kinds=["customers"])
+    store = tmp_path / "store"
+    with serving(tmp_path, "--limits", "none", "--store", store) as served:
+        assert migrate(served, tmp_path).returncode == 0
+        done = run("sandbox", "--store", store)
+        assert done.returncode == 2
+        told(done, "name a new file, or stop the other sandbox that uses it")
+        if way == "a new file":
+            with serving(tmp_path, "--limits", "none", "--store", tmp_path / "new") as other:
+                assert other.ledger()["customers"] == {}
+    if way != "a new file":
+        with serving(tmp_path, "--limits", "none", "--store", store) as again:
+            arrived(again, tmp_path)
+
+
+def test_other_machines_are_let_in_by_a_flag():
+    """Another address wants it, and another name in a request."""
+    done = run("sandbox", "--host", "0.0.0.0")  # noqa: S104 - it is refused
+    assert done.returncode == 2
+    text = (
+        "the sandbox listens on this machine only, not on {…}: it takes anybody's data for a public key; --allow-remote"
+        " says you mean it"
+    )
+    told(done, text)
+
+    box = {"Host": "box.example"}
+    with sandbox("--visible-after", "0") as (url, _):
+        status, said = ask(urlsplit(url).port, "/__sandbox/health", headers=box)
+    assert status == 403
+    assert "this sandbox answers to the names of its own machine only (--allow-remote)" in said.decode()
+    with sandbox("--host", "0.0.0.0", "--allow-remote") as (url, _):  # noqa: S104 - for a moment
+        status, _ = ask(urlsplit(url).port, "/__sandbox/health", headers=box)
+    assert status == 200
+
+
+# The monitor.
+
+
+@pytest.mark.parametrize("form", ["{port}", "127.0.0.1:{port}", "[::1]:{port}", "0"])
+def test_the_monitor_listens_in_each_of_the_forms_that_are_told(form, served, tmp_path):
+    """A port, an address with one, or 0: the run says where it can be watched, and everything arrives."""
+    make_exports(tmp_path, kinds=["customers"])
+    done = migrate(served, tmp_path, "--monitor", "somewhere")
+    assert done.returncode == 2
+    told(done, "such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port")
+    family, host = (socket.AF_INET6, "::1") if "::1" in form else (socket.AF_INET, "127.0.0.1")
+    try:
+        with closing(socket.create_server((host, 0), family=family)) as free:
+            port = free.getsockname()[1]
+    except OSError:
+        pytest.skip("this machine has no such address")
+    done = migrate(served, tmp_path, "--monitor", form.format(port=port))
+    assert done.returncode == 0, done.stderr
+    assert b"monitor_listens" in done.stderr
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("way", ["another", "0"])
+def test_the_monitor_takes_another_port(way, served, tmp_path):
+    """Nothing was begun; with another port, or 0, everything arrives."""
+    make_exports(tmp_path, kinds=["customers"])
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        done = migrate(served, tmp_path, "--monitor", port)
+        assert (done.returncode, (tmp_path / "state").exists()) == (2, False)
+        told(done, "another program may have that port: choose another, 0 takes a free one; nothing was begun")
+        with closing(socket.create_server(("127.0.0.1", 0))) as other:
+            free = other.getsockname()[1]
+        assert migrate(served, tmp_path, "--monitor", free if way == "another" else 0).returncode == 0
+    arrived(served, tmp_path)
