@@ -345,7 +345,9 @@ TABLE: dict[str, dict[str, str]] = {
         'correct the spelling, or set unknown_fields = "pass"': "mending::a_setting_lets_it_pass",
         "correct the value as the message says": "mending::customers_are_mended_in_place",
         "emails are unique per account: correct one of the two customers": "mending::customers_are_mended_in_place",
-        "export as UTF-8, or convert the file, for example with iconv": "mending::customers_are_mended_in_place",
+        "export as UTF-8; before a migration the file can be converted, for example with iconv": (
+            "mending::a_file_that_is_no_utf8_is_converted"
+        ),
         "export the line again; one complete JSON object a line": "mending::customers_are_mended_in_place",
         "flatten the nested objects or lists": "mending::customers_are_mended_in_place",
         "given up by `resolve --discard`: mend it to have `retry` send it": (

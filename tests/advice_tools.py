@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -130,6 +131,14 @@ def run_on_a_small_disk(blocks, *arguments, key="", cwd=None, **environment):
         ["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "bash", COMMAND, *map(str, arguments)],
         capture_output=True, cwd=cwd, timeout=90, check=False, env=clean_environment(**{**QUICK, **environment}),
     )  # fmt: skip
+
+
+def let_time_pass(shared, seconds):
+    """Move what a server has asked to wait, as it is noted for an account, so many seconds into the past."""
+    (quota,) = shared.glob("*.quota.db")
+    with closing(sqlite3.connect(quota)) as connection:
+        connection.execute("UPDATE holds SET mono = mono - ?, wall = wall - ?", (seconds, seconds))
+        connection.commit()
 
 
 def ask(port, path, *, method="GET", body=None, headers=None):

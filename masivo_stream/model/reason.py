@@ -30,7 +30,7 @@ class Reason(enum.StrEnum):
 
 REMEDIES: dict[Reason, str] = {
     Reason.INVALID_JSON: "export the line again; one complete JSON object a line",
-    Reason.INVALID_UTF8: "export as UTF-8, or convert the file, for example with iconv",
+    Reason.INVALID_UTF8: "export as UTF-8; before a migration the file can be converted, for example with iconv",
     Reason.TOO_DEEP: "flatten the nested objects or lists",
     Reason.MISSING_FIELD: "add the field",
     Reason.UNKNOWN_FIELD: 'correct the spelling, or set unknown_fields = "pass"',

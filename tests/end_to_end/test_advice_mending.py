@@ -29,7 +29,7 @@ LONG = "x" * 5000
 DEEP = "[" * 1500 + "]" * 1500
 BROKEN = {
     "export the line again; one complete JSON object a line": (spell(customer(3))[:-9], customer(3)),
-    "export as UTF-8, or convert the file, for example with iconv": (
+    "export as UTF-8; before a migration the file can be converted, for example with iconv": (
         spell(customer(4)).replace(b"Ana", "Aña".encode("latin-1")), customer(4, name="Aña"),
     ),
     "flatten the nested objects or lists": (
@@ -119,15 +119,17 @@ def test_what_validate_finds_is_mended_before_or_after(way, served, tmp_path):
 
 def test_a_file_that_is_no_utf8_is_converted(served, tmp_path):
     """With iconv, before the migration: then its lines are taken."""
-    (tmp_path / "latin").write_bytes(BROKEN["export as UTF-8, or convert the file, for example with iconv"][0] + b"\n")
+    line, record = BROKEN["export as UTF-8; before a migration the file can be converted, for example with iconv"]
+    (tmp_path / "latin").write_bytes(line + b"\n")
     done = run("validate", "--customers", tmp_path / "latin", "--state-dir", tmp_path / "dry", "--json")
     assert done.returncode == 3
-    told(done, "export as UTF-8, or convert the file, for example with iconv")
+    told(done, "export as UTF-8; before a migration the file can be converted, for example with iconv")
     iconv = shutil.which("iconv")
     if iconv is None:
         pytest.skip("there is no iconv")
     with (tmp_path / "customers.ndjson").open("wb") as converted:
         subprocess.run([iconv, "-f", "latin1", "-t", "utf8", tmp_path / "latin"], stdout=converted, check=True)
+    assert json.loads((tmp_path / "customers.ndjson").read_bytes()) == record
     assert migrate(served, tmp_path).returncode == 0
     arrived(served, tmp_path)
 
