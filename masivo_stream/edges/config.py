@@ -152,8 +152,6 @@ def _stray(name: str, value: object, file: str) -> ConfigurationError:
 def _merge_environment(tree: dict[str, dict[str, Any]], environment: Mapping[str, str]) -> None:
     names = {PREFIX + leaf.upper(): (section, leaf) for section, found in _LEAVES.items() for leaf in found}
     for variable, text in environment.items():
-        if not text:
-            continue  # set to nothing, as orchestrators do: not set
         if variable in names:
             section, leaf = names[variable]
             tree[section][leaf] = _convert(section, leaf, text, variable, lax=True)

@@ -510,3 +510,50 @@ def test_an_api_key_in_the_file_is_told_where_it_belongs(toml):
     error = wrong(toml(f'[api]\napi_key = "{HIDDEN}"\n'))
     assert "MASIVO_API_KEY" in error.hint
     assert HIDDEN not in told(error)
+
+
+# Files of other tools.
+
+
+@pytest.mark.parametrize(
+    "text", [b"\xef\xbb\xbf[upload]\nuploaders = 3\n", b"[upload]\r\nuploaders = 3\r\n", b"upload.uploaders = 3"]
+)
+def test_what_an_editor_leaves_in_the_file_is_read(toml, text):
+    """A byte order mark, line ends of another system, dotted names."""
+    assert load_settings(toml(text)).upload.uploaders == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (b'{"upload": {"uploaders": 3}}', "is not TOML but JSON", "config.example.toml"),
+        (b"upload:\n  uploaders: 3\n", "is not TOML but YAML", "config.example.toml"),
+        (b"---\n# of the shop\nupload:\n  uploaders: 3\n", "is not TOML but YAML", "config.example.toml"),
+        (b"MASIVO_BASE_URL=https://a.test\n", "but a list of environment variables", "set -a"),
+        (b"export MASIVO_UPLOADERS=3\n", "but a list of environment variables", "set -a"),
+        (b"MASIVO_UPLOADERS=3\n", "has MASIVO_UPLOADERS outside of a section", "write uploaders below [upload]"),
+        (b'MASIVO_API_KEY="x"\n', "has no section [MASIVO_API_KEY]", "set MASIVO_API_KEY in the environment"),
+        (b"; of the shop\n[upload]\nuploaders=3\n", "but an INI file", "a comment begins with #"),
+        (b"[api]\nbase_url = https://a.test\n", "is not TOML: ", "text stands in quotes"),
+        (b"[Upload]\nuploaders = 3\n", "has no section [Upload]", "write [upload]"),
+        ("[upload]\nuploaders = 3\n".encode("utf-16"), "is UTF-16 text", "UTF-8"),
+        ("[upload]\nuploaders = 3\n".encode("utf-16-le"), "UTF-16 text", "UTF-8"),
+        (b"[upload]\ruploaders = 3\r", "a carriage return alone", "line feeds"),
+        (b"\x1f\x8b\x08\x00\x00", "it is not UTF-8 text", "--config"),
+        (b"<settings/>", "is not TOML: ", "config.example.toml"),
+        (b"{ not json", "is not TOML: ", "config.example.toml"),
+    ],
+)
+def test_a_file_of_another_format_is_told_for_what_it_is(toml, text, message, hint):
+    """With the place, and what to write instead."""
+    file = toml(text)
+    error = wrong(file)
+    assert message in str(error)
+    assert hint in error.hint
+    assert file in error.place
+
+
+def test_a_state_directory_without_a_name_is_refused():
+    """It would be the working directory."""
+    with pytest.raises(ConfigurationError, match="state_dir is empty"):
+        load_settings(flags={"state_dir": ""})

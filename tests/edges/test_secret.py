@@ -97,6 +97,72 @@ def test_white_space_around_a_secret_is_not_part_of_it(tmp_path, content):
     assert load_credentials({"MASIVO_API_KEY": content}).api_key.reveal() == KEY
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeff{}",
+        '"{}"',
+        "'{}'\n",
+        "MASIVO_API_KEY={}",
+        "MASIVO_API_KEY = {}",
+        "export MASIVO_API_KEY={}\r\n",
+        'MASIVO_API_KEY="{}"  # production\n',
+        "MASIVO_API_KEY={} # production\n",
+        "# of the shop\n\n{}\n",
+        "MASIVO_BASE_URL=https://a.test\nMASIVO_API_KEY={}\nMASIVO_TOKEN=x\n",
+        "MASIVO_API_KEY=old\nMASIVO_API_KEY={}\n",
+        "Bearer {}",
+    ],
+)
+def test_what_other_tools_put_around_a_secret_is_no_part_of_it(tmp_path, content):
+    """Byte order marks, quotes, names, comments; in a file of UTF-16, too."""
+    text = content.format(KEY)
+    assert load_credentials({"MASIVO_API_KEY": text}).api_key.reveal() == KEY
+    for encoding in ("utf-8", "utf-16"):
+        file = key_file(tmp_path, text.encode(encoding))
+        assert load_credentials({}, api_key_file=file).api_key.reveal() == KEY
+
+
+@pytest.mark.parametrize("key", ["c2VjcmV0", "c2VjcmU=", "c2VjcmV0cw==", "a=b", "k", "with#hash", "two'quotes'inside"])
+def test_a_key_that_looks_odd_is_left_as_it_is(tmp_path, key):
+    """Base64 ends with what assigns elsewhere."""
+    assert load_credentials({}, api_key_file=key_file(tmp_path, key.encode())).api_key.reveal() == key
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "it is empty"),
+        ('""', "it is empty"),
+        ("MASIVO_API_KEY=\n", "it is empty"),
+        ("# only a comment\n", "it is empty"),
+        ("SHOP_KEY=" + HIDDEN, "none to MASIVO_API_KEY"),
+        ("MASIVO_TOKEN=" + HIDDEN, "none to MASIVO_API_KEY"),
+        ("A=1\nB=" + HIDDEN, "none to MASIVO_API_KEY"),
+        ('{"api_key": "' + HIDDEN + '"}', "it is a JSON document"),
+        ("$MASIVO_API_KEY", "was not put in its place"),
+        ("${MASIVO_API_KEY}", "was not put in its place"),
+        ("<your key>", "was not put in its place"),
+        (HIDDEN + "\n" + HIDDEN, "it has several lines"),
+        ("api_key: " + HIDDEN, "character 9 is U+0020"),
+        ("\u200b" + HIDDEN, "character 1 is U+200B"),
+        ("\u201c" + HIDDEN + "\u201d", "character 1 is U+201C"),
+    ],
+)
+def test_what_is_no_secret_is_told_for_what_it_is(tmp_path, content, why):
+    """With the true reason, and without the secret."""
+    with pytest.raises(ConfigurationError, match="cannot be sent") as caught:
+        load_credentials({}, api_key_file=key_file(tmp_path, content.encode()))
+    assert why in str(caught.value)
+    assert HIDDEN not in told(caught.value)
+
+
+def test_a_variable_that_is_empty_is_told(tmp_path):
+    """It was meant to be set."""
+    with pytest.raises(ConfigurationError, match="MASIVO_API_KEY is set, and empty"):
+        load_credentials({"MASIVO_API_KEY": ""})
+
+
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o660, 0o666, 0o601, 0o610, 0o777])
 def test_a_key_file_that_others_can_open_is_refused(tmp_path, mode):
     """The hint is the command that mends it; the key is not told."""

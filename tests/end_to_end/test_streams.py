@@ -1,0 +1,197 @@
+"""Standard streams that are closed, full or of another encoding; environments that lack what most have."""
+
+import json
+import subprocess
+
+import pytest
+from end_to_end_tools import COMMAND, clean_environment, expected_ledger
+
+pytestmark = pytest.mark.slow
+
+
+def shell(command, *, cwd, **environment):
+    """Run a line of a shell in which `$M` is the command."""
+    return subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        cwd=cwd,
+        check=False,
+        timeout=90,
+        env=clean_environment(M=str(COMMAND), **environment),
+    )
+
+
+@pytest.fixture
+def place(served, export):
+    """A directory with an export, and the environment of a run there."""
+    directory = export(30, kinds=["customers"])
+    settings = {"MASIVO_API_KEY": served.key, "MASIVO_BASE_URL": served.url, "MASIVO_LIMIT": "none"}
+    return lambda command, **more: shell(command, cwd=directory, **settings, **more)
+
+
+MIGRATE = "$M migrate --customers customers.ndjson --quiet"
+ASKING = {
+    "status": "$M status",
+    "status as JSON": "$M status --json",
+    "report": "$M report",
+    "report as JSON": "$M report --json",
+    "report as page": "$M report -o /dev/stdout",
+    "verify": "$M verify",
+    "verify as JSON": "$M verify --json",
+    "resolve": "$M resolve",
+    "plan": "$M plan --customers customers.ndjson --state-dir look",
+    "plan as JSON": "$M plan --customers customers.ndjson --state-dir look --json",
+    "validate": "$M validate --customers customers.ndjson --state-dir look",
+    "overview": "$M --help",
+    "help": "$M migrate --help",
+    "version": "$M --version",
+    "completion": "$M completion fish",
+    "generate": "$M generate customers --records 5",
+}
+
+
+@pytest.mark.parametrize("output", ["> /dev/full", ">&-"])
+@pytest.mark.parametrize("command", ASKING)
+def test_an_answer_that_is_lost_is_no_answer(command, output, place):
+    """It ends with 6 and says so, never with a traceback; asked again with an output, it answers."""
+    assert place(MIGRATE).returncode == 0
+    done = place(f"{ASKING[command]} {output}")
+    assert done.returncode == 6, done.stderr
+    assert b"hint: " in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert place(f"{ASKING[command]} > answer").returncode == 0
+
+
+@pytest.mark.parametrize("output", ["> /dev/full", ">&-", "--json > /dev/full"])
+def test_a_migration_whose_summary_is_lost_is_done_all_the_same(output, place, served, tmp_path):
+    """Its work comes first; `status` tells what was lost."""
+    done = place(f"{MIGRATE} {output}")
+    assert (done.returncode, b"masivo-stream status" in done.stderr) == (6, True)
+    assert served.ledger()["customers"] == expected_ledger(tmp_path)["customers"]
+    status = place("$M status --json")
+    assert (status.returncode, json.loads(status.stdout)["outcome"]) == (0, "complete")
+
+
+def test_a_worse_end_than_a_lost_answer_keeps_its_code(place):
+    """Here: the API says no, which has to be put right whatever was printed."""
+    wrong = "MASIVO_API_KEY=9d7e3d8f-0000-4000-8000-000000000000"
+    assert place(f"{wrong} {MIGRATE} > /dev/full").returncode == 7
+
+
+def test_a_reader_who_has_seen_enough_changes_nothing(place):
+    """`| head` is no lost answer."""
+    assert place(f"set -o pipefail; {MIGRATE} | head -1").returncode == 0
+    assert place("set -o pipefail; $M status --json | head -c 1").returncode == 0
+
+
+@pytest.mark.parametrize("errors", ["2> /dev/full", "2>&-", "2> >(true)"])
+@pytest.mark.parametrize("command", ["$M migrate --customers customers.ndjson --verbose", "$M demo --records 20"])
+def test_what_cannot_be_logged_ends_no_migration(errors, command, place):
+    """Nor does it change the exit code; what was asked for is printed."""
+    done = place(f"{command} {errors}")
+    assert done.returncode == 0
+    assert b"complete: every record is accepted or skipped" in done.stdout
+
+
+def test_an_error_that_cannot_be_told_keeps_its_code(place):
+    """Standard error is full, and something is wrong."""
+    assert place("$M migrate --customers none.ndjson 2> /dev/full").returncode == 5
+    assert place("$M migrat 2>&-").returncode == 2
+
+
+def test_with_no_stream_at_all_a_migration_works(place, served, tmp_path):
+    """No file of ours takes the place of a closed stream: what is printed would be written into the journal."""
+    assert place(f"{MIGRATE} <&- >&- 2>&-").returncode == 6
+    assert served.ledger()["customers"] == expected_ledger(tmp_path)["customers"]
+    assert place("$M verify <&- 2>&-").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "$M revert --from 2020-01-01T00:00:00Z --to 2099-01-01T00:00:00Z <&-",
+        "$M migrate --events - --state-dir other <&-",
+        "$M validate --customers - --state-dir other <&-",
+    ],
+)
+def test_a_closed_standard_input_is_told(command, place):
+    """Nobody can be asked there, and nothing can be read."""
+    assert place(MIGRATE).returncode == 0
+    done = place(command)
+    assert done.returncode in {2, 5}
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LC_ALL": "POSIX"},
+        {"TZ": "Mars/Phobos"},
+        {"TZ": ""},
+        {"TERM": "dumb"},
+        {"COLUMNS": "1"},
+        {"TMPDIR": "/nonexistent"},
+    ],
+)
+def test_an_odd_environment_changes_nothing(environment, place):
+    """Encodings, zones, terminals; a JSON document is UTF-8 in all of them."""
+    done = place(MIGRATE, **environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(place("$M status --json", **environment).stdout)["outcome"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("environment", "code"),
+    [
+        ({"HOME": "relative", "XDG_STATE_HOME": "relative"}, 0),
+        ({"HOME": "", "XDG_STATE_HOME": ""}, 0),
+        ({"HOME": "/proc/none", "XDG_STATE_HOME": ""}, 0),
+        ({"XDG_STATE_HOME": "/proc/none"}, 0),
+        ({"XDG_STATE_HOME": "/dev/null"}, 0),
+        ({"MASIVO_SHARED_DIR": "customers.ndjson"}, 0),
+        ({"MASIVO_STATE_DIR": ""}, 2),
+        ({"MASIVO_UPLOADERS": ""}, 2),
+        ({"MASIVO_PROXY": "", "MASIVO_CONFIG": "", "MASIVO_CA_FILE": ""}, 0),
+        ({"MASIVO_UPLODERS": "2"}, 2),
+        ({"MASIVO_API_KEYS": "x"}, 2),
+        ({"MASIVO_SANDBOX_SERVICE_HOST": "10.0.0.1"}, 0),
+    ],
+)
+def test_places_and_settings_of_an_environment(environment, code, place):
+    """A relative home is none; an empty value where one is wanted, and a name that is nearly right, are told."""
+    done = place(MIGRATE, **environment)
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+@pytest.mark.parametrize("prefix", ["", "MASIVO_API_KEY=", "export MASIVO_API_KEY="])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_key_of_another_tools_file_is_read(quote, prefix, encoding, place, served, tmp_path):
+    """From a file as it lies there."""
+    file = tmp_path / "key.env"
+    file.write_bytes(f"{prefix}{quote}{served.key}{quote}\r\n".encode(encoding))
+    file.chmod(0o600)
+    done = place(f"unset MASIVO_API_KEY; {MIGRATE} --api-key-file key.env")
+    assert done.returncode == 0, done.stderr
+    assert served.key.encode() not in done.stdout + done.stderr
+
+
+def test_a_proxy_of_the_environment_is_not_used_and_told_of(place):
+    """Where nothing can be reached without it, the way to use it is named, and nothing of its secrets."""
+    secret = "http://user:s3cret@127.0.0.1:9"
+    unreachable = "MASIVO_BASE_URL=http://127.0.0.1:1/v1 MASIVO_OUTAGE_LIMIT=0.3 MASIVO_FIRST_DELAY=0.1"
+    assert place(f"http_proxy={secret} HTTPS_PROXY={secret} {MIGRATE}").returncode == 0
+    done = place(f"HTTP_PROXY={secret} {unreachable} {MIGRATE} --state-dir other")
+    assert done.returncode == 6
+    told = " ".join((done.stdout + done.stderr).decode().split())
+    assert "HTTP_PROXY names a proxy (http://***@127.0.0.1:9), which is used only if --proxy names it" in told
+    assert "s3cret" not in told
+    done = place(f"{unreachable} {MIGRATE} --state-dir third --proxy {secret}")
+    assert b"s3cret" not in done.stdout + done.stderr
+    assert b"names a proxy" not in done.stdout + done.stderr
+    kept = place("cat third/report.json third/report.html").stdout
+    assert b"127.0.0.1:9" in kept
+    assert b"s3cret" not in kept
