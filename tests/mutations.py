@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import mutations_of_accounts
 import mutations_of_decisions
 import mutations_of_edges
 import mutations_of_flow
@@ -33,6 +34,7 @@ LISTS = (
     mutations_of_decisions,
     mutations_of_reverts,
     mutations_of_left_out,
+    mutations_of_accounts,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2

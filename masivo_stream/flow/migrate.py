@@ -244,7 +244,6 @@ async def _go(
     left: MasivoStreamError | None = None,
 ) -> Summary:
     """Go through all sources; `left` is told at the end, where nothing worse comes."""
-    await note_sources(journal, {kind: (found, exports[kind]) for kind, found in matched.items()}, state.path)
     sources = {kind: found for kind, found in matched.items() if found}
     journal.describe(gather(settings, reporting.invocation, clock.wall()))
     told = Observers([observer] if observer else [])
@@ -259,6 +258,8 @@ async def _go(
         ) as sender:
             await belonging.prove(sender)
             sources = await once.check(sources, sender)
+            # Only now: a start that is refused leaves a directory that nothing has to be named for again.
+            await note_sources(journal, {kind: (found, exports[kind]) for kind, found in matched.items()}, state.path)
             run = Run(settings, sources, state, journal, sender, gates, told, clock, chance, noting=once.noting)
             await run.go(handle_signals=handle_signals)
             proxies.explain(run.cause)

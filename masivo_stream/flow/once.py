@@ -22,7 +22,7 @@ from masivo_stream.core.printable import named
 from masivo_stream.edges.account import name_receiver
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.sent import SentExport, SentFile, open_sent
+from masivo_stream.edges.sent import NAME, SentExport, SentFile, open_sent
 from masivo_stream.edges.source import STDIN, Input
 from masivo_stream.flow.agreement import look_at_head, pursue
 from masivo_stream.flow.belonging import Belonging, TokenSource
@@ -95,7 +95,7 @@ class Once:
         try:
             return await self._check(self._file, sources, tokens)
         except StorageError as error:
-            if error.place == self._state_dir:
+            if error.place != NAME:  # the journal's, not this memory's
                 raise
             self._give_up(error)
             return dict(sources)
@@ -114,7 +114,7 @@ class Once:
             ]
         if not account.subject and any(self._find(file, kind, begun) for (kind, _), begun in self._begun.items()):
             await tokens.prepare()  # who opens the account is told by its tokens, as far as they name it
-        for (kind, number), begun in self._begun.items():
+        for (kind, number), begun in [*self._begun.items()]:
             if self._journal.has_sent_from(kind, number):
                 self._note(file, kind, [number])  # begun by a version that did not note it
             else:
@@ -169,8 +169,8 @@ class Once:
                         f"this state directory is older than what was sent from it: {what}",
                         operation=_OPERATION,
                         place=self._state_dir,
-                        hint="put the newest copy of the state directory back; --again would send once more what lies"
-                        " between",
+                        hint="put the newest copy of the state directory back; migrate --again would send once more"
+                        " what lies between",
                     )
                 await self._journal.take_note(AGAIN, f"{name_person()}: {what}")
 

@@ -115,7 +115,7 @@ def tell_sent(shown: str, found: SentExport, *, own: str) -> str:
 
 def advise(found: SentExport, *, own: str, longer: bool) -> str:
     """Say what to do about an export that an account has got; the new one is `longer`, or is not."""
-    again = "if it really is to be sent once more, say --again"
+    again = "if it really is to be sent once more, start migrate with --again"
     if found.journal == own:
         return f"leave it out; {again}"
     if id_of_journal(found.state_dir) != found.journal:
