@@ -286,7 +286,7 @@ DOUBT = (
     Mutation(
         "any success is an acceptance",
         "core/classify.py",
-        "    if status in (200, 202, 204) and answer.body in {Body.EMPTY, Body.OBJECT}:\n",
+        "    if status in contract.ACCEPTED_STATUSES_TOO and answer.body in {Body.EMPTY, Body.OBJECT}:\n",
         "    if True:\n",
         "Records that a 207, or an error in a 200, has refused count as delivered.",
         (CLASSIFY + "every_status_has_its_verdict",),

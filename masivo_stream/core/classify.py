@@ -10,6 +10,7 @@ Acceptance is what the contract names, 201, and not a class of statuses; what is
 
 from masivo_stream.core.allowance import wait_asked_for
 from masivo_stream.core.whose import FOREIGN_HINT, is_foreign, who_answered, whose
+from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.outcome import (
@@ -132,11 +133,11 @@ def _denied(answer: Answer) -> Outcome:
 
 def _success(answer: Answer) -> Outcome:
     status = answer.status
-    if status == 201:
+    if status == contract.ENQUEUED_STATUS:
         return Accepted(_remark(answer), answer.date)
     if is_foreign(answer):
         return InDoubt(whose(answer), foreign=True)
-    if status in (200, 202, 204) and answer.body in {Body.EMPTY, Body.OBJECT}:
+    if status in contract.ACCEPTED_STATUSES_TOO and answer.body in {Body.EMPTY, Body.OBJECT}:
         return Accepted(f"status {status} instead of 201", answer.date)
     # 206, 207 and 208 speak of parts; a list, errors, or what nobody can read may hold refusals of single records.
     return InDoubt(f"status {status} instead of 201, with {answer.body}", unclear=True)

@@ -18,7 +18,7 @@ _PROGRAM, _ONLY_MISSING = "masivo-stream", "--only-missing"
 _FIRST: dict[int, str] = {
     ExitCode.INPUT: "mend or restore the export, then start the same command again",
     ExitCode.OUTAGE: "start the same command again when the cause is gone: it goes on from here",
-    ExitCode.DENIED: "put right what the API says no to, then start the same command again: it goes on from here",
+    ExitCode.DENIED: "put right what the message names, then start the same command again: it goes on from here",
 }
 _GO_ON = "start the same command again: it goes on from here"
 _STDIN = frozenset({"-", "/dev/stdin"})

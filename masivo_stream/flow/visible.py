@@ -21,7 +21,7 @@ from masivo_stream.core.path_ids import UNREADABLE_IDS, is_plain
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.read_back import Told, purchases_in, recalculated
-from masivo_stream.model.attempt import Answer, Attempt
+from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import OutageError
 from masivo_stream.model.notices import IdsUnreadable, Visible, WaitingVisible
@@ -118,6 +118,12 @@ async def _await_customers(probes: Probes, unsure: Probes, waiting: "_Waiting") 
     """Wait for those who can be read back for certain; give the others the settling time."""
     settings = waiting.settings
     if not await waiting.show(probes.plain, settings.visible_timeout):
+        if waiting.unread is not None:
+            raise OutageError(
+                f"customers cannot be read back, in {settings.visible_timeout:.0f} s: {waiting.unread}",
+                operation="wait until customers are visible",
+                hint="check network, proxy and base_url, then start the same command again",
+            )
         raise OutageError(
             f"customers accepted do not show after {settings.visible_timeout:.0f} s",
             operation="wait until customers are visible",
@@ -151,6 +157,8 @@ class _Waiting:
         self._accepted_at, self._reader, self._clock = accepted_at, reader, clock
         self._began = clock.now()
         self._seen = 0
+        self.unread: Cause | None = None
+        """Why the last read came to nothing, where it did."""
 
     @property
     def seconds(self) -> float:
@@ -182,6 +190,7 @@ class _Waiting:
 
     async def _shows(self, customer: str) -> bool:
         read = await self._reader.read_customer(customer)
+        self.unread = read.attempt.cause if isinstance(read.attempt, Failure) else None
         if not isinstance(read.attempt, Answer) or not 200 <= read.attempt.status < 300:
             return False
         if self.kind is Kind.CUSTOMERS:

@@ -33,6 +33,12 @@ TOKEN_REFRESH_EARLY_SECONDS = 300.0
 PURCHASE = "PURCHASE"
 """The only type of event that makes a customer's metrics be calculated anew (guides/migrate-customers)."""
 
+ENQUEUED_STATUS = 201
+"""The answer to a migration (customers/migrate/post and its like). *Decision:* whatever its body."""
+
+ACCEPTED_STATUSES_TOO = frozenset({200, 202, 204})
+"""*Decision:* without a body, or with a JSON object that reports no error, these are taken for it, with a warning."""
+
 REVERT_PATH = "/customers/migrate"
 """DELETE with `{"start_date", "end_date"}` (guides/migrate-customers). *Decision:* any 2xx is success."""
 

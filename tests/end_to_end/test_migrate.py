@@ -355,7 +355,7 @@ def test_lost_answers_leave_events_in_doubt(tmp_path, export):
         ("redirect=307,to=http://127.0.0.1:9,on=customers", 7, b"redirect"),
         ("status=403,on=customers", 7, b"403"),
         ("status=404,on=customers", 7, b"base_url"),
-        ("html,on=customers", 7, b"web page"),
+        ("html,on=customers", 7, b"login page"),
     ],
 )
 def test_a_no_of_the_api_is_told(tmp_path, export, fault, code, says):

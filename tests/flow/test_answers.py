@@ -322,7 +322,12 @@ async def test_a_page_does_not_show_that_customers_are_there(migration, fault):
     async with migration(f"{fault},on=read") as run:
         run.generate(6, kinds=[Kind.CUSTOMERS, Kind.EVENTS])
         summary = await run.migrate(visible_timeout=0.2)
-        assert (summary.outcome, "events" in summary.kinds) == ("stopped", False)
+        assert (summary.outcome, summary.exit_code, "events" in summary.kinds) == ("stopped", 6, False)
+        assert "customers cannot be read back" in summary.message
+    async with migration() as run:
+        assert (await run.migrate()).outcome == "complete"
+        for kind in (Kind.CUSTOMERS, Kind.EVENTS):
+            assert once(await arrived(run, kind), kind)
 
 
 @pytest.mark.parametrize(
