@@ -18,10 +18,10 @@ pytestmark = pytest.mark.slow
 
 
 @asynccontextmanager
-async def sandbox(folder, *faults, **options):
-    """Serve an account that outlives the sandbox."""
-    options = {"visible_after": 0.05, "store": str(folder / "store.db"), **options}
-    async with running(SandboxOptions(faults=parse_faults(faults), **options)) as served:
+async def sandbox(folder, *faults, port=0):
+    """Serve an account that outlives the sandbox; at the same port it is the same one."""
+    options = SandboxOptions(visible_after=0.05, store=str(folder / "store.db"), port=port, faults=parse_faults(faults))
+    async with running(options) as served:
         yield served
 
 
@@ -219,10 +219,10 @@ async def test_a_run_that_was_stopped_goes_on(tmp_path):
         known = {json.loads(line)["id"] for line in whole_export[kind].splitlines()}
         more = [line for line in late[kind].splitlines(keepends=True) if json.loads(line)["id"] not in known]
         run.path(kind).write_bytes(whole_export[kind] + b"".join(more))
-    async with sandbox(tmp_path, "status=403,on=events") as served:
+    async with sandbox(tmp_path, "status=403,on=events", port=run.sandbox.port) as served:
         stopped = await TakenBack(tmp_path, served).migrate()
         assert stopped.exit_code == 7
-    async with sandbox(tmp_path) as served:
+    async with sandbox(tmp_path, port=run.sandbox.port) as served:
         run.sandbox = served
         run.settings = run.settings_with()
         await run.revert(LONG_AGO, run.moments[0])
@@ -430,7 +430,7 @@ async def test_a_revert_in_doubt_is_repeated_first(tmp_path):
         run = TakenBack(tmp_path, served)
         run.generate(30)
         await run.migrate_in_goes(15, 15)
-    async with sandbox(tmp_path, "hang=0.1,applied=yes,on=revert,at=1") as served:
+    async with sandbox(tmp_path, "hang=0.1,applied=yes,on=revert,at=1", port=run.sandbox.port) as served:
         run.sandbox = served
         run.settings = run.settings_with()
         with pytest.raises(OutageError, match="may have happened"):
@@ -455,7 +455,7 @@ async def taken_back(tmp_path, *faults, count=30, **flags):
         await run.migrate_in_goes(count // 2, count - count // 2)
         await run.revert(LONG_AGO, run.moments[0])
         run.forget_number()
-    async with sandbox(tmp_path, *faults) as served:
+    async with sandbox(tmp_path, *faults, port=run.sandbox.port) as served:
         run.sandbox = served
         run.settings = run.settings_with()
         yield run
@@ -485,7 +485,7 @@ async def test_an_api_that_does_not_answer_changes_nothing(tmp_path, fault):
         assert error.value.exit_code in (6, 7)
         assert await run.account() == before
         assert not list(run.state.glob("taken-back-*"))
-    async with sandbox(tmp_path) as served:
+    async with sandbox(tmp_path, port=run.sandbox.port) as served:
         run.sandbox = served
         run.settings = run.settings_with()
         await whole(run, await run.only_missing())
@@ -498,7 +498,7 @@ async def test_stopped_while_it_is_sent_it_goes_on_like_any_run(tmp_path):
         assert (summary.exit_code, summary.closes) == (7, True)
         assert run.status().closes
         assert run.status().kinds["transactions"].reasons == {"taken_back": 15}
-    async with sandbox(tmp_path) as served:
+    async with sandbox(tmp_path, port=run.sandbox.port) as served:
         run.sandbox = served
         run.settings = run.settings_with()
         await whole(run, await run.migrate())
