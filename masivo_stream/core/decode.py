@@ -189,7 +189,7 @@ class Decoder:
                 if (
                     not plain
                     or (careful and (self._reject_unknown or is_lenient(body)))
-                    or ((thorough or suspect(body, record)) and find_doubled(body, self._schema) is not None)
+                    or ((thorough or suspect(body)) and find_doubled(body, self._schema) is not None)
                     or (count := look(record)) is None
                 ):
                     fate = self._judge_slowly(run.line(index), file, typed=True)
