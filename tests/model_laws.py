@@ -174,12 +174,12 @@ def letters_agree(audit):
     counted = audit.letters[: audit.letters_bytes]
     assert counted == b"" or counted.endswith(b"\n"), "a torn line is counted"
     letters = [_parsed(line) for line in counted.splitlines()]
-    told = Counter((int(letter["file"][-8]), letter["line"]) for letter in letters)
+    told = Counter((_file(letter["file"]), letter["line"]) for letter in letters)
     rows = Counter((source, line) for source, line, _, _ in audit.dead)
     assert told == rows, f"letters and rows: {told - rows}, {rows - told}"
     seen = set()
     for letter in letters:
-        line = audit.by_place[int(letter["file"][-8]), letter["line"]]
+        line = audit.by_place[_file(letter["file"]), letter["line"]]
         assert (letter["offset"], letter["length"]) == (line.offset, len(line.raw)), f"{letter} of {line}"
         assert _letter_is_right(audit, line, letter), f"{letter} of {line}"
         name = (line.place, letter.get("raw"))
@@ -233,7 +233,7 @@ def doubts_agree(audit):
     for line in audit.doubts.splitlines():
         found = _parsed(line)
         items = found.get("items")
-        listed[found["batch"]].append((int(found["file"][-8]), found["line"], items and tuple(items)))
+        listed[found["batch"]].append((_file(found["file"]), found["line"], items and tuple(items)))
     in_doubt = {batch for batch, state in audit.states.items() if state == "in_doubt"}
     last = audit.world.endings[-1] if audit.world.endings else None
     if last is not None and last.summary is not None and audit.kind in last.summary.kinds:

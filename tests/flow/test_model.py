@@ -126,7 +126,7 @@ class History(RuleBasedStateMachine):
         assert summary.outcome != "interrupted" or ending.process.stops_after is not None
         refused = "requests in a row were refused" in summary.message
         held = "the server lets nothing through" in summary.message
-        torn = self.world.exports.torn and "ends within a line" in summary.message
+        torn = "ends within a line" in summary.message and self.world.exports.torn
         assert summary.outcome != "stopped" or ending.moody or refused or held or torn, summary.message
         self.world.changed = summary.outcome in ("stopped", "interrupted")
 
