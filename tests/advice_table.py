@@ -90,9 +90,13 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "please report this; nothing was sent twice": "sending::a_status_is_looked_up",
         "put them into the proxy setting's URL": "sending::a_proxy_gets_its_credentials",
-        "set base_url to the address the API really has; redirects are never followed": (
-            "sending::a_redirect_is_not_followed_but_its_address_is_named"
+        "check network, proxy and base_url, then the API key's permissions": (
+            "answers::a_403_that_cannot_be_read_is_looked_for_on_the_way"
         ),
+        (
+            "set base_url to the address the API really has, or sign in to the network that asks for it: redirects are"
+            " never followed"
+        ): "sending::a_redirect_is_not_followed_but_its_address_is_named",
     },
     "core/explain.py": {
         "a UUID such as 3c90c3cc-0d44-4b50-8888-8dd25736052a": "mending::a_uuid_is_written_like_the_one_that_is_shown",
@@ -102,7 +106,7 @@ TABLE: dict[str, dict[str, str]] = {
             "deciding::figures_that_do_not_close_are_reported"
         ),
         "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended": "mending::customers_are_mended_in_place",
-        "put right what the API says no to, then start the same command again: it goes on from here": (
+        "put right what the message names, then start the same command again: it goes on from here": (
             "stopping::what_the_api_says_no_to_is_put_right"
         ),
         "read a sample back, if you like: accepted means enqueued, and this shows what arrived": (
@@ -121,6 +125,10 @@ TABLE: dict[str, dict[str, str]] = {
         "see the messages of the last dead letters; check account, base_url and the export's fields": (
             "sending::refusals_in_a_row_are_looked_up_in_the_last_dead_letters"
         ),
+        (
+            "have the firewall or proxy let requests to base_url pass, or go without it, then start the same command"
+            " again"
+        ): "answers::a_firewall_lets_requests_pass",
         "the dead letters say why: mend the export, or start again with a fresh budget, or raise it": (
             "sending::a_budget_of_refusals_is_fresh_the_next_time"
         ),
@@ -129,14 +137,20 @@ TABLE: dict[str, dict[str, str]] = {
         "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
             "sending::a_token_that_is_not_taken_is_checked"
         ),
-        "something between here and the API answers in its place: check network, proxy and base_url": (
-            "sending::what_answers_in_the_place_of_the_api_is_got_rid_of"
-        ),
+        (
+            "ask the vendor what this answer means; started again, customers are sent again, and what is in doubt waits"
+            " for masivo-stream resolve"
+        ): "answers::the_vendor_is_asked_what_an_answer_means",
         "start again when the API answers; what is in doubt stays listed": "stopping::what_is_in_doubt_stays_listed",
         "start again when the API can be reached": "stopping::an_outage_is_waited_for",
         "start again when the quota is free, or raise longest_hold": "stopping::a_quota_that_is_used_up_is_waited_for",
         "start again when the quota is free; another program may be using it": (
             "stopping::a_quota_that_others_use_is_waited_for"
+        ),
+    },
+    "core/whose.py": {
+        "something between here and the API answers in its place: check network, proxy and base_url": (
+            "sending::what_answers_in_the_place_of_the_api_is_got_rid_of"
         ),
     },
     "edges/api.py": {
@@ -203,6 +217,15 @@ TABLE: dict[str, dict[str, str]] = {
         'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_it_is_told",
     },
     "edges/token.py": {
+        "check auth_url, base_url, network and proxy: something else than the API answers the token call": (
+            "answers::what_answers_the_token_call_is_checked"
+        ),
+        "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read": (
+            "answers::what_answers_the_token_call_is_checked"
+        ),
+        'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}': (
+            "answers::what_answers_the_token_call_is_checked"
+        ),
         "check MASIVO_API_KEY, and auth_url": "sending::a_key_that_is_not_taken_is_checked",
         'check auth_url: the call answers {"data": "<token>"}': "sending::the_address_of_the_token_call_is_checked",
     },
@@ -271,6 +294,10 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/conclude.py": {
         (
+            "{…} {…} of {…} accepted by an answer that is not the documented one ({…}): masivo-stream verify shows what"
+            " arrived"
+        ): "answers::an_odd_acceptance_is_verified",
+        (
             "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
         ): "mending::customers_are_mended_in_place",
         "masivo-stream resolve shows what is known of them, and takes your decision": (
@@ -306,9 +333,6 @@ TABLE: dict[str, dict[str, str]] = {
         "only one export can come that way": "commands::a_wrong_command_is_right_as_it_is_told",
         "set the account's own key": "secrets::another_account_wants_its_own_key",
     },
-    "flow/reader.py": {
-        "check the API key's permissions": "stopping::what_the_api_says_no_to_is_put_right",
-    },
     "flow/resolve.py": {
         (
             "--accept it, if all of its records are there; else --discard it, mend `raw` of those that are"
@@ -333,6 +357,9 @@ TABLE: dict[str, dict[str, str]] = {
         ): "mending::what_validate_finds_is_mended_before_or_after",
     },
     "flow/visible.py": {
+        "check network, proxy and base_url, then start the same command again": (
+            "answers::read_backs_that_nobody_can_read_are_waited_for"
+        ),
         "look at the account's dashboard; raise visible_timeout if its queue is that long": (
             "sending::customers_that_do_not_show_are_waited_for_longer"
         ),
@@ -361,7 +388,7 @@ TABLE: dict[str, dict[str, str]] = {
         "one customer's transactions must fit one request: merge the oldest into one": (
             "mending::the_oldest_transactions_are_merged"
         ),
-        "see the server's words in the message; mend the record": (
+        "see the words in the message; mend the record, or have the firewall named there let it pass": (
             "mending::a_refused_record_is_mended_as_the_server_says"
         ),
         "shorten the record, or raise max_body_bytes if the target takes larger bodies": (

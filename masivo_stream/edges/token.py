@@ -131,6 +131,7 @@ class Tokens:
 
 
 _WANTED = 'check auth_url: the call answers {"data": "<token>"}'
+_REPORTED = 'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}'
 _FOREIGN = "check auth_url, base_url, network and proxy: something else than the API answers the token call"
 
 
@@ -148,7 +149,7 @@ def _without_token(answer: Answer) -> DeniedError:
     """Return why a success is none."""
     if is_foreign(answer):
         return _unusable(f"the token call's answer holds no token: it is {whose(answer)}", _FOREIGN)
-    hint = f"{_WANTED}; check MASIVO_API_KEY, too" if answer.body is Body.ERRORS else _WANTED
+    hint = _REPORTED if answer.body is Body.ERRORS else _WANTED
     return _unusable(f"the token call's answer holds no token: it is {answer.status} with {answer.body}", hint)
 
 

@@ -86,7 +86,11 @@ def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
         with serving(tmp_path, "--limits", "none", "--fault", redirect) as here:
             done = begin(here, tmp_path)
             assert done.returncode == 7
-            told(done, "set base_url to the address the API really has; redirects are never followed")
+            told(
+                done,
+                "set base_url to the address the API really has, or sign in to the network that asks for it: redirects"
+                " are never followed",
+            )
             assert here.ledger()["customers"] == {}
         done = begin(there, tmp_path)
         assert done.returncode == 0, done.stderr

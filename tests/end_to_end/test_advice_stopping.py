@@ -183,7 +183,7 @@ def test_a_quota_that_others_use_is_waited_for(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ("status=403,on=read,times=1", "check the API key's permissions"),
+        ("status=403,on=read,times=1", "check the API key's permissions and that it belongs to this account"),
         ("status=403,on=events,times=1", None),
     ],
 )
@@ -195,7 +195,7 @@ def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
         assert done.returncode == 7, done.stderr
         if says:
             told(done, says)
-        step = "put right what the API says no to, then start the same command again: it goes on from here"
+        step = "put right what the message names, then start the same command again: it goes on from here"
         assert paste(next_command(done, step), key=served.key).returncode == 0
         arrived(served, tmp_path)
 
