@@ -22,12 +22,16 @@ QUICK = {"first_delay": 0.02, "longest_delay": 0.02}
 
 @pytest.fixture
 def migration(tmp_path):
-    """Return a function that opens a migration to a sandbox of these faults; its account outlives it."""
+    """Return a function that opens a migration to a sandbox of these faults; its account and its port outlive it."""
+    port = 0
 
     @asynccontextmanager
     async def opened(*faults):
-        options = SandboxOptions(visible_after=0.02, faults=parse_faults(faults), store=str(tmp_path / "store"))
+        nonlocal port
+        store = str(tmp_path / "store")
+        options = SandboxOptions(port=port, visible_after=0.02, faults=parse_faults(faults), store=store)
         async with running(options) as sandbox:
+            port = sandbox.port
             yield Migration(tmp_path, sandbox)
 
     return opened
@@ -235,7 +239,8 @@ async def test_compressed_answers_are_read(migration, packing):
         first = run.path(Kind.CUSTOMERS).read_bytes().splitlines()[0]
         twin = json.dumps({**json.loads(first), "id": "twin"}).encode()  # unique emails are the API's to see
         run.path(Kind.CUSTOMERS).write_bytes(first + b"\n")
-        assert (await run.migrate(state_dir=str(run.folder / "other"))).kinds["customers"].accepted == 1
+        apart = {"state_dir": str(run.folder / "other"), "shared_dir": str(run.folder / "other-shared")}
+        assert (await run.migrate(**apart)).kinds["customers"].accepted == 1
         run.generate(30)
         with run.path(Kind.CUSTOMERS).open("ab") as stream:
             stream.write(twin + b"\n")
