@@ -16,10 +16,11 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "masivo_stream"
-SINKS = frozenset({"hint", "remedy", "hints", "remedies", "advice"})
+SINKS = frozenset({"hint", "remedy", "hints", "remedies", "advice", "next_step"})
 """Names of what takes advice; of a variable's name, its last word counts (`_HINT`, `default_hint`)."""
 
 HOLE = "{…}"
@@ -37,6 +38,8 @@ _IS_A_FLAG = re.compile(r"--[a-z-]+\Z")
 _PASSES_ON = frozenset({"printable", "mask", "str", "Text"})
 """Calls that return the text they are given."""
 _DEPTH = 12
+_PHRASE = 3
+"""Words that make a phrase: less in a hole is a name or a number."""
 
 
 @dataclass(frozen=True, order=True)
@@ -118,7 +121,8 @@ def _path(dotted: str) -> str:
 
 def is_sink(name: str) -> bool:
     """Return whether what has this name takes advice."""
-    return name.lower().rstrip("_").rpartition("_")[2] in SINKS
+    words = name.lower().strip("_")
+    return words in SINKS or words.rpartition("_")[2] in SINKS
 
 
 def scan(root: Path = PACKAGE) -> tuple[list[Advice], list[Unresolved]]:
@@ -322,7 +326,8 @@ class _Scanner:
                 pass
             case ast.JoinedStr() if place is None:
                 self._seen.update(ast.walk(value))
-                yield module, spell(value), value
+                for text in self._spellings(module, value, depth):
+                    yield module, text, value
             case ast.BinOp(op=ast.Add(), left=left, right=right) if place is None:
                 for (home, first, node), (_, second, other) in (
                     (one, two)
@@ -362,6 +367,22 @@ class _Scanner:
                 yield from self._returned(module, value, place, depth - 1)
             case _:
                 raise _Lost(f"{ast.unparse(value)[:60]} is no text that could be followed")
+
+    def _spellings(self, module: _Module, text: ast.JoinedStr, depth: int) -> Iterator[str]:
+        """Yield what an f-string may say: a hole in which a whole phrase of ours stands is filled with it."""
+        yield from map("".join, product(*(self._fillings(module, part, depth) for part in text.values)))
+
+    def _fillings(self, module: _Module, part: ast.expr, depth: int) -> list[str]:
+        if not isinstance(part, ast.FormattedValue):
+            return [str(getattr(part, "value", ""))]
+        try:
+            found = list(self._texts(module, part.value, None, depth - 1)) if part.format_spec is None else []
+        except _Lost:
+            found = []
+        if not found or not all(len(text.split()) >= _PHRASE for _, text, _ in found):
+            return [HOLE]
+        self._seen.update(node for *_, node in found)
+        return [text for _, text, _ in found]
 
     def _named(
         self, module: _Module, name: ast.Name, place: int | None, depth: int

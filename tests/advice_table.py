@@ -195,9 +195,10 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/quota.py": {
-        "free space or mend the permissions of shared_dir; it may be deleted when no run is at work": (
-            "stopping::a_quota_file_that_cannot_be_used_may_be_deleted"
-        ),
+        (
+            "free space or mend the permissions of shared_dir; of its files, those of the quota (*.quota.db*) may be"
+            " deleted when no run is at work, no other"
+        ): "stopping::a_quota_file_that_cannot_be_used_may_be_deleted",
     },
     "edges/secret.py": {
         "check the path and its permissions, and that it holds nothing but the key": (

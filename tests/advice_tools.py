@@ -21,7 +21,7 @@ from fakes import record, transaction, write_export
 from masivo_stream.model.contract import Kind
 
 QUICK = {"MASIVO_FIRST_PROBE": "0.05", "MASIVO_EVENTS_SETTLE": "0.3"}
-HOLE = re.compile(r"\{[a-z_…]+\}")
+HOLE = re.compile(r"\{[a-z_…]*\}")
 
 
 def make_record(kind, number, items=1, **fields):

@@ -1,0 +1,408 @@
+"""What is said about accounts, copies and state directories between runs: done, nothing is sent twice or lost."""
+
+import json
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from advice_tools import (
+    QUICK,
+    arrived,
+    ask,
+    make_exports,
+    make_record,
+    migrate,
+    named,
+    run_on_a_small_disk,
+    sending,
+    told,
+)
+from end_to_end_tools import COMMAND, clean_environment, run, serving
+from fakes import write_export
+
+from masivo_stream.edges.sent import open_sent
+from masivo_stream.model.errors import StorageError
+
+pytestmark = pytest.mark.slow
+
+OTHER_KEY = "9d7e3d8f-0000-4000-8000-000000000000"
+
+
+def begin(served, directory, *arguments, key, state="state", stdin=b"", **environment):
+    """Migrate with a key and a state directory of the test's own."""
+    flags = [*sending(served, directory, state=state), "--json"]
+    return run("migrate", *named(directory), *flags, *arguments, key=key, stdin=stdin, **{**QUICK, **environment})
+
+
+@pytest.mark.parametrize("way", ["one account", "another account"])
+def test_a_new_key_is_that_of_one_account_or_of_another(way, tmp_path):
+    """Said once, the run goes on and sends nothing again; another account gets all of it, from another directory."""
+    make_exports(tmp_path)
+    store = ("--limits", "none", "--store", tmp_path / "store")
+    text = (
+        "if it is one account with a new key or a new address, say so once with --same-account; for another account,"
+        " choose a --state-dir of its own"
+    )
+    with serving(tmp_path, *store) as served:
+        assert begin(served, tmp_path, key=served.key).returncode == 0
+    other = store if way == "one account" else ("--limits", "none")
+    with serving(tmp_path, *other, "--api-key", OTHER_KEY, "--port", served.port) as served:
+        done = begin(served, tmp_path, key=OTHER_KEY)
+        assert done.returncode == 2
+        told(done, text)
+        if way == "one account":
+            for words in (("--same-account",), ()):
+                assert begin(served, tmp_path, *words, key=OTHER_KEY).returncode == 0
+        else:
+            done = begin(served, tmp_path, key=OTHER_KEY, state="other")
+            assert done.returncode == 0, done.stderr
+        arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("way", ["later", "said"])
+def test_an_account_that_cannot_be_told_is_told_later_or_said(way, tmp_path):
+    """A key after a ready token: when its tokens can be got, or with a word, nothing is sent again."""
+    make_exports(tmp_path, kinds=["customers"])
+    store = ("--limits", "none", "--store", tmp_path / "store")
+    with serving(tmp_path, *store) as served:
+        base = served.url.partition(str(served.port))[2]
+        _, granted = ask(served.port, f"{base}/auth/authorize", headers={"x-api-key": served.key})
+        done = begin(served, tmp_path, key="", MASIVO_TOKEN=json.loads(granted)["data"])
+        assert done.returncode == 0, done.stderr
+    done = begin(served, tmp_path, "--outage-limit", "0.1", key=served.key)
+    assert done.returncode == 6, done.stderr
+    told(done, "start again when the API can be reached; --same-account says so without a token")
+    with serving(tmp_path, *store, "--port", served.port) as served:
+        words = () if way == "later" else ("--same-account",)
+        assert begin(served, tmp_path, *words, key=served.key).returncode == 0
+        arrived(served, tmp_path)
+
+
+# One export, one account.
+
+
+def test_an_export_that_the_account_has_is_gone_on_with_there(served, tmp_path):
+    """With the state directory that is told: nothing is sent again."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    done = begin(served, tmp_path, key=served.key, state="other")
+    assert done.returncode == 2
+    text = "{…}go on there with --state-dir {…} and that export; if it really is to be sent once more, say --again"
+    _, state = told(done, text)
+    (there,) = shlex.split(state)
+    assert begin(served, tmp_path, key=served.key, state=there).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_what_really_is_to_be_sent_again_is(served, tmp_path):
+    """A person's word: here each event counts twice, as was wanted."""
+    make_exports(tmp_path, kinds=["customers", "events"])
+    assert migrate(served, tmp_path).returncode == 0
+    (tmp_path / "customers.ndjson").rename(tmp_path / "c")
+    done = begin(served, tmp_path, key=served.key, state="other")
+    assert done.returncode == 2
+    told(done, "{…}go on there with --state-dir {…} and that export; if it really is to be sent once more, say --again")
+    assert begin(served, tmp_path, "--again", key=served.key, state="other").returncode == 0
+    assert {count for bought in served.ledger()["events"].values() for count in bought.values()} == {2}
+
+
+def test_a_journal_that_is_gone_is_put_back(tmp_path):
+    """From a copy of the state directory, the run goes on, and sends nothing again."""
+    make_exports(tmp_path, kinds=["customers", "transactions"])
+    with serving(tmp_path, "--limits", "none") as served:
+        assert migrate(served, tmp_path).returncode == 0
+        (tmp_path / "state").rename(tmp_path / "copy")
+        done = migrate(served, tmp_path)
+        assert done.returncode == 2, done.stderr
+        told(
+            done,
+            "the journal of that run is not there any more: put its state directory back and go on there; if it really"
+            " is to be sent once more, say --again",
+        )
+        shutil.rmtree(tmp_path / "state")
+        (tmp_path / "copy").rename(tmp_path / "state")
+        assert migrate(served, tmp_path).returncode == 0
+        arrived(served, tmp_path)
+
+
+def test_what_this_run_has_sent_is_left_out(served, tmp_path):
+    """Through a pipe, and as a file before: without the pipe the run goes on."""
+    make_exports(tmp_path, kinds=["customers"])
+    flags = ["--events", tmp_path / "events"]
+    write_export(tmp_path / "events", [make_record("events", number) for number in range(3)])
+    assert begin(served, tmp_path, *flags, key=served.key).returncode == 0
+    content = (tmp_path / "events").read_bytes()
+    done = begin(served, tmp_path, *flags, "-", key=served.key, stdin=content)
+    assert done.returncode == 2, done.stdout
+    told(done, "leave it out; if it really is to be sent once more, say --again")
+    assert begin(served, tmp_path, *flags, key=served.key).returncode == 0
+    (tmp_path / "events").rename(tmp_path / "events.ndjson")
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("way", ["there", "here"])
+def test_of_a_state_directory_and_its_copy_one_goes_on(way, served, tmp_path):
+    """There, with the flag that is told; or here, once that one is moved away: each record arrives once."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    shutil.copytree(tmp_path / "state", tmp_path / "copied")
+    make_exports(tmp_path, 5)
+    done = begin(served, tmp_path, key=served.key, state="copied")
+    assert done.returncode == 2, done.stdout
+    text = "go on with one of them: there with --state-dir {…}; or here, after moving that one away"
+    (there,) = told(done, text)
+    if way == "there":
+        assert begin(served, tmp_path, key=served.key, state=shlex.split(there)[0]).returncode == 0
+    else:
+        (tmp_path / "state").rename(tmp_path / "away.old")
+        shutil.rmtree(tmp_path / "away.old")
+        assert begin(served, tmp_path, key=served.key, state="copied").returncode == 0
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("way", ["newest", "again"])
+def test_a_state_directory_that_is_too_old_is_put_back(way, served, tmp_path):
+    """The newest copy goes on, and each record arrives once; a person's word sends what lies between once more."""
+    make_exports(tmp_path, kinds=["customers", "events"])
+    assert migrate(served, tmp_path).returncode == 0
+    shutil.copytree(tmp_path / "state", tmp_path / "old")
+    make_exports(tmp_path, 5, kinds=["customers", "events"])
+    assert migrate(served, tmp_path).returncode == 0
+    (tmp_path / "state").rename(tmp_path / "newest")
+    (tmp_path / "old").rename(tmp_path / "state")
+    done = migrate(served, tmp_path)
+    assert done.returncode == 2, done.stdout
+    told(
+        done,
+        "put the newest copy of the state directory back; --again would send once more what lies between",
+    )
+    arrived(served, tmp_path)
+    if way == "newest":
+        shutil.rmtree(tmp_path / "state")
+        (tmp_path / "newest").rename(tmp_path / "state")
+        assert migrate(served, tmp_path).returncode == 0
+        arrived(served, tmp_path)
+    else:
+        assert migrate(served, tmp_path, "--again").returncode in {0, 3}
+        counts = {customer: set(bought.values()) for customer, bought in served.ledger()["events"].items()}
+        assert counts == {**{f"c{n}": {1} for n in range(3)}, **{f"c{n}": {2} for n in range(3, 5)}}
+
+
+# Two at once.
+
+
+def start(served, directory, state):
+    """Start a migration that takes a while."""
+    flags = ["--base-url", served.url, "--limit", "1/0.5s", "--state-dir", directory / state, "--json"]
+    return subprocess.Popen(
+        [COMMAND, "migrate", *map(str, [*named(directory), *flags])],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=clean_environment(MASIVO_API_KEY=served.key, MASIVO_MAX_BODY_BYTES="2000", **QUICK),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["waited for", "stopped"])
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("other", "two runs would send every record twice: wait for it, or stop it and go on there"),
+        (
+            "state",
+            "wait for that run to end, then start the same command again; another migration names a --state-dir of"
+            " its own",
+        ),
+    ],
+)
+def test_a_run_that_is_at_work_is_left_alone(state, says, way, tmp_path):
+    """Waited for, or stopped and gone on with where it was: each record arrives once."""
+    make_exports(tmp_path, 60, kinds=["customers"])
+    with serving(tmp_path, "--limits", "none") as served:
+        process = start(served, tmp_path, "state")
+        while not served.ledger()["customers"]:
+            time.sleep(0.02)
+        done = begin(served, tmp_path, key=served.key, state=state)
+        assert done.returncode == 2, done.stdout
+        told(done, says)
+        if way == "stopped":
+            process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == (0 if way == "waited for" else 143), err
+        assert begin(served, tmp_path, key=served.key).returncode == 0
+        arrived(served, tmp_path)
+
+
+# State directories.
+
+
+def test_a_state_directory_is_named_as_it_is(served, tmp_path):
+    """Not by a link that leads there."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    done = begin(served, tmp_path, key=served.key, state="link")
+    assert done.returncode == 2
+    told(done, "name the directory that was meant with --state-dir")
+    assert begin(served, tmp_path, key=served.key).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_state_directory_that_cannot_be_one_is_put_right(served, tmp_path):
+    """A file stands where it was meant: another name, or the file away."""
+    make_exports(tmp_path, kinds=["customers"])
+    (tmp_path / "state").write_bytes(b"")
+    done = migrate(served, tmp_path)
+    assert done.returncode == 2
+    told(done, "mend its permissions; or name the directory that was meant with --state-dir")
+    assert begin(served, tmp_path, key=served.key, state="meant").returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_state_directory_holds_nothing_else(served, tmp_path):
+    """A new one is made as it should be."""
+    make_exports(tmp_path, kinds=["customers"])
+    (tmp_path / "state").mkdir(mode=0o755)
+    (tmp_path / "state").chmod(0o755)
+    (tmp_path / "state" / "notes.txt").write_bytes(b"mine")
+    done = migrate(served, tmp_path)
+    assert done.returncode == 2
+    told(done, "name a directory that holds nothing else with --state-dir; a new one is made as it should be")
+    assert begin(served, tmp_path, key=served.key, state="new").returncode == 0
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    arrived(served, tmp_path)
+
+
+def test_a_file_of_the_state_directory_that_cannot_be_written_is_mended(served, tmp_path):
+    """A directory stands in its place; without it the same command goes on, and nothing was sent before."""
+    make_exports(tmp_path)
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state" / "dead-letter.customers.ndjson").mkdir()
+    done = migrate(served, tmp_path)
+    assert done.returncode == 2, done.stderr
+    told(done, "mend the permissions of that file, then start again")
+    assert served.ledger()["customers"] == {}
+    (tmp_path / "state" / "dead-letter.customers.ndjson").rmdir()
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_journal_that_cannot_be_written_is_mended(served, tmp_path):
+    """A link stands in its place; the file itself there, the run goes on."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    journal = tmp_path / "state" / "journal.db"
+    journal.rename(tmp_path / "state" / "moved.db")
+    journal.symlink_to("moved.db")
+    done = migrate(served, tmp_path)
+    assert done.returncode == 2, done.stderr
+    told(done, "mend the permissions of the state directory and of what is in it, then start again")
+    journal.unlink()
+    (tmp_path / "state" / "moved.db").rename(journal)
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_journal_that_is_missing_is_put_back(served, tmp_path):
+    """Beside what a run has left it must stand: from its copy, nothing is sent again."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    shutil.copytree(tmp_path / "state", tmp_path / "copy")
+    for file in (tmp_path / "state").glob("journal.db*"):
+        file.unlink()
+    done = migrate(served, tmp_path)
+    assert done.returncode == 2
+    told(done, "put journal.db back from a copy of the directory: nothing else knows what was sent")
+    shutil.copy(tmp_path / "copy" / "journal.db", tmp_path / "state" / "journal.db")
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_a_full_disk_under_the_state_directory_is_freed(tmp_path):
+    """No room for the first byte: nothing was sent; with room, everything arrives once."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none") as served:
+        flags = [*named(tmp_path), *sending(served, tmp_path), "--json"]
+        done = run_on_a_small_disk(0, "migrate", *flags, key=served.key)
+        assert done.returncode == 6, done.stderr
+        told(done, "free space or mend the permissions, then start again")
+        assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
+        arrived(served, tmp_path)
+
+
+NO_LOCKS = """
+import errno, fcntl, sys
+def flock(file, how):
+    raise OSError(errno.ENOLCK, "No locks available")
+fcntl.flock = flock
+from masivo_stream.cli.main import main
+main()
+"""
+
+
+def test_a_disk_without_locks_is_not_used(served, tmp_path):
+    """Some network disks have none; on a local one the migration is made."""
+    make_exports(tmp_path, kinds=["customers"])
+    command = ["migrate", *map(str, [*named(tmp_path), *sending(served, tmp_path)])]
+    done = subprocess.run(
+        [sys.executable, "-c", NO_LOCKS, *command], capture_output=True, check=False,
+        env=clean_environment(MASIVO_API_KEY=served.key),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    told(done, "choose a local disk")
+    assert begin(served, tmp_path, key=served.key, state="local").returncode == 0
+    arrived(served, tmp_path)
+
+
+NO_HOME = """
+import os, pwd
+def getpwuid(number):
+    raise KeyError(number)
+pwd.getpwuid = getpwuid
+from masivo_stream.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("way", ["HOME", "XDG_STATE_HOME", "MASIVO_SHARED_DIR"])
+def test_a_user_without_a_home_names_one(way, served, tmp_path):
+    """As in a container whose user has no name: by any of the three, the migration is made."""
+    make_exports(tmp_path, kinds=["customers"])
+    command = ["migrate", *map(str, [*named(tmp_path), *sending(served, tmp_path)])]
+
+    def attempt(**environment):
+        kept = clean_environment(MASIVO_API_KEY=served.key, **QUICK)
+        kept = {name: value for name, value in kept.items() if name not in {"HOME", "XDG_STATE_HOME"}}
+        return subprocess.run(
+            [sys.executable, "-c", NO_HOME, *command], capture_output=True, check=False, env={**kept, **environment}
+        )
+
+    done = attempt()
+    assert done.returncode == 2, done.stderr
+    told(done, "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir")
+    done = attempt(**{way: str(tmp_path / "own")})
+    assert done.returncode == 0, done.stderr
+    arrived(served, tmp_path)
+
+
+def test_a_run_goes_on_without_what_cannot_be_remembered(served, tmp_path):
+    """It warns; with the file mended, an export that the account has is refused again."""
+    make_exports(tmp_path, kinds=["customers"])
+    shared = tmp_path / "shared"
+    environment = {"MASIVO_SHARED_DIR": str(shared)}
+    assert migrate(served, tmp_path, **environment).returncode == 0
+    whole = {path: path.read_bytes() for path in shared.glob("sent.db*")}
+    for path in whole:
+        path.write_bytes(b"rubbish " * 1000)
+    with pytest.raises(StorageError) as caught:
+        open_sent(shared)
+    hint = "free space or mend the permissions of shared_dir; the run goes on without this guard"
+    assert caught.value.hint == hint
+    done = migrate(served, tmp_path, **environment)
+    assert (done.returncode, b"account_unguarded" in done.stderr) == (0, True)
+    for path, content in whole.items():
+        path.write_bytes(content)
+    assert begin(served, tmp_path, key=served.key, state="other", **environment).returncode == 2
+    arrived(served, tmp_path)

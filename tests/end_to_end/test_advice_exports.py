@@ -1,0 +1,553 @@
+"""What is said about exports that are no exports, not whole, changed, renamed or moved: done, all arrives once."""
+
+import gzip
+import io
+import json
+import lzma
+import shlex
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+import time
+import zipfile
+from contextlib import closing
+
+import pytest
+from advice_tools import (
+    QUICK,
+    arrived,
+    go,
+    make_exports,
+    make_record,
+    next_command,
+    paste,
+    run_on_a_small_disk,
+    sending,
+    told,
+)
+from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving
+from fakes import write_export
+
+from masivo_stream.edges.identity import take_identity
+from masivo_stream.edges.source import find_inputs, read_spans
+from masivo_stream.model.errors import InputError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A working directory with three records of each kind."""
+    return make_exports(tmp_path)
+
+
+def migrate(served, directory, *exports, stdin=b"", **environment):
+    """Migrate what is named, in the directory where it lies."""
+    flags = [*sending(served, directory), "--json"]
+    return run("migrate", *exports, *flags, key=served.key, cwd=directory, stdin=stdin, **{**QUICK, **environment})
+
+
+# What is no export.
+
+
+def zipped(text):
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("customers.ndjson", text)
+        return file.getvalue()
+
+
+def tarred(text):
+    with io.BytesIO() as file:
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            about = tarfile.TarInfo("customers.ndjson")
+            about.size = len(text)
+            archive.addfile(about, io.BytesIO(text))
+        return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("pack", "tool", "says"),
+    [
+        (lzma.compress, "xz", "{…} < {…} > {…}; then name {…} in its place"),
+        (
+            lambda text: lzma.compress(text, format=lzma.FORMAT_ALONE),
+            "xz",
+            "{…} < {…} > {…}; then name {…} in its place",
+        ),
+        (zipped, "unzip", "{…} > {…}; then name {…} in its place"),
+        (tarred, "tar", "{…} < {…} > {…}; then name {…} in its place"),
+        (lambda text: gzip.compress(tarred(text)), "tar", "{…} | {…} > {…}; then name {…} in its place"),
+        (lambda text: gzip.compress(gzip.compress(text)), "gzip", "{…} | {…} > {…}; then name {…} in its place"),
+        (lambda text: text.decode().encode("utf-16"), "iconv", "{…} < {…} > {…}; then name {…} in its place"),
+    ],
+    ids=["xz", "lzma", "zip", "tar", "tar.gz", "twice", "utf-16"],
+)
+def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
+    """The command that is told, pasted; then the file that is told, in its place: everything arrives."""
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    text = (work / "customers.ndjson").read_bytes()
+    (work / "the export").write_bytes(pack(text))
+    done = migrate(served, work, "--customers", "the export")
+    assert done.returncode == 5, done.stderr
+    told(done, says)
+    command, _, new = done.stderr.decode().partition("hint: ")[2].partition("; then name ")
+    assert paste(command, cwd=work).returncode == 0
+    (name,) = shlex.split(new.partition(" in its place")[0])
+    assert migrate(served, work, "--customers", name).returncode == 0
+    assert served.ledger()["customers"] == expected_ledger(work)["customers"]
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (b"PK\x05\x06" + bytes(18), "export again, as one JSON object a line"),
+        (b"PK\x07\x08" + bytes(18), "join and unpack it, then name its files"),
+        (b"!<arch>\n" + bytes(90), "unpack it, then name its files"),
+        (b"PGDMP\x01\x0e\x00", "restore it, then export one JSON object a line"),
+        (
+            b"Obj\x01\x04\x14avro.codec",
+            "turn its rows into one JSON object a line: docs/migrating.md, Export, shows how with DuckDB",
+        ),
+        (b"{\\rtf1\\ansi", "save it as plain text, one JSON object a line"),
+        (b"age-encryption.org/v1\n-> X", "decrypt it, then name the decrypted file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull brings the file"),
+        (bytes(4096), "copy or export it again"),
+        (
+            b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n",
+            "a login or error page was saved in the export's place: fetch or export it again",
+        ),
+    ],
+    ids=["empty zip", "parts", "ar", "dump", "avro", "rtf", "age", "lfs", "zeros", "page"],
+)
+def test_what_is_no_export_is_replaced_by_one(head, says, served, work):
+    """Nothing was sent; with the records themselves in its place, one JSON object a line, they arrive."""
+    text = (work / "customers.ndjson").read_bytes()
+    (work / "customers.ndjson").write_bytes(head)
+    done = migrate(served, work, "--customers", "customers.ndjson")
+    assert (done.returncode, served.ledger()["customers"]) == (5, {})
+    told(done, says)
+    (work / "customers.ndjson").write_bytes(text)
+    assert migrate(served, work, "--customers", "customers.ndjson").returncode == 0
+    assert served.ledger()["customers"] == expected_ledger(work)["customers"]
+
+
+def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
+    """There the way out is told; it is not for a pipe."""
+    text = (work / "customers.ndjson").read_bytes().decode().encode("utf-16")
+    done = migrate(served, work, "--customers", "-", stdin=text)
+    assert done.returncode == 5
+    told(done, "write it to a file and name that: then you are told what can be done")
+    (work / "e").write_bytes(text)
+    done = migrate(served, work, "--customers", "e")
+    assert (done.returncode, b"in its place" in done.stderr) == (5, True)
+
+
+def test_a_compressed_export_without_a_byte_is_copied_again(served, work):
+    """With its bytes it arrives."""
+    packed = gzip.compress((work / "customers.ndjson").read_bytes())
+    (work / "c.gz").touch()
+    done = migrate(served, work, "--customers", "c.gz")
+    assert done.returncode == 5
+    told(done, "copy or export it again, then start the same command again")
+    (work / "c.gz").write_bytes(packed)
+    assert migrate(served, work, "--customers", "c.gz").returncode == 0
+    assert served.ledger()["customers"] == expected_ledger(work)["customers"]
+
+
+def test_an_export_that_is_there_twice_is_named_once(served, work):
+    """The longer one: all of it arrives once."""
+    text = (work / "customers.ndjson").read_bytes()
+    (work / "copy.ndjson").write_bytes(text[: text.rindex(b"\n", 0, -1) + 1])
+    done = migrate(served, work, "--customers", "copy.ndjson", "customers.ndjson")
+    assert (done.returncode, served.ledger()["customers"]) == (2, {})
+    told(done, "its records would be sent twice: name one of them only, the longer one where they differ")
+    assert migrate(served, work, "--customers", "customers.ndjson").returncode == 0
+    assert served.ledger()["customers"] == expected_ledger(work)["customers"]
+
+
+# Not whole.
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (
+            lambda packed: packed[: len(packed) // 2],
+            "copy or export it again, then start the same command again; its complete lines have been dealt with",
+        ),
+        (
+            lambda packed: packed[:-8] + b"\0\0\0\0" + packed[-4:],
+            (
+                "copy or export it again, then start the same command again; what was read before the damage has been"
+                " dealt with"
+            ),
+        ),
+    ],
+    ids=["cut", "damaged"],
+)
+def test_a_compressed_export_is_copied_again(spoil, says, served, tmp_path):
+    """Whole in its place, the step's command sends the rest, and nothing twice."""
+    make_exports(tmp_path, 300)
+    (tmp_path / "transactions.ndjson").unlink()
+    packed = gzip.compress((tmp_path / "events.ndjson").read_bytes())
+    (tmp_path / "e.gz").write_bytes(spoil(packed))
+    done = migrate(served, tmp_path, "--customers", "customers.ndjson", "--events", "e.gz")
+    assert done.returncode == 5, done.stderr
+    told(done, says)
+    (tmp_path / "e.gz").write_bytes(packed)
+    command = next_command(done, "mend or restore the export, then start the same command again")
+    assert paste(command, key=served.key, cwd=tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+def test_an_export_that_was_cut_while_it_was_read_is_restored(tmp_path):
+    """As it was, the step's command sends the rest, and nothing twice."""
+    make_exports(tmp_path, 200, kinds=["customers"])
+    path = tmp_path / "customers.ndjson"
+    whole = path.read_bytes()
+    with serving(tmp_path, "--limits", "none") as served:
+        flags = ["--base-url", served.url, "--limit", "1/0.5s", "--state-dir", tmp_path / "state", "--json"]
+        process = subprocess.Popen(
+            [COMMAND, "migrate", "--customers", "customers.ndjson", *map(str, flags)],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=clean_environment(
+                MASIVO_API_KEY=served.key, MASIVO_MAX_BODY_BYTES="4096", MASIVO_BLOCK_BYTES="4096",
+                MASIVO_HAND_OFF="1", **QUICK,
+            ),
+        )  # fmt: skip
+        while not served.ledger()["customers"]:
+            time.sleep(0.02)
+        path.write_bytes(b"")
+        out, err = process.communicate(timeout=60)
+        done = subprocess.CompletedProcess([], process.returncode, out, err)
+        assert done.returncode == 5, err
+        told(done, "somebody cut it while it was read: restore it, then start the same command again")
+        path.write_bytes(whole)
+        command = next_command(done, "mend or restore the export, then start the same command again")
+        assert paste(command.replace("1/0.5s", "none"), key=served.key, cwd=tmp_path).returncode == 0
+        arrived(served, tmp_path)
+
+
+PACKED = {
+    "plain": (bytes, ""),
+    "gzip": (gzip.compress, "gzip"),
+    "zstd": (lambda text: subprocess.run(["zstd", "-q"], input=text, capture_output=True, check=True).stdout, "zstd"),
+}
+
+
+@pytest.mark.parametrize("way", ["finished", "ended"])
+@pytest.mark.parametrize(
+    ("packing", "says"),
+    [
+        (
+            "plain",
+            (
+                "start the same command again when the export is finished; a line that never will be is judged as it"
+                " stands once a newline ends it: printf '\\n' >> {}"
+            ),
+        ),
+        (
+            "gzip",
+            (
+                "start the same command again when the export is finished; a line that never will be is judged as it"
+                " stands once a newline ends it: printf '\\n' | gzip >> {}"
+            ),
+        ),
+        (
+            "zstd",
+            (
+                "start the same command again when the export is finished; a line that never will be is judged as it"
+                " stands once a newline ends it: printf '\\n' | zstd >> {}"
+            ),
+        ),
+    ],
+)
+def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
+    """The rest of it comes, and it is one line; or the command that is told ends it, and its dead letter is mended."""
+    pack, tool = PACKED[packing]
+    if tool and shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    text = (work / "customers.ndjson").read_bytes()
+    (work / "the export").write_bytes(pack(text[:-30]))
+    done = migrate(served, work, "--customers", "the export")
+    assert done.returncode == 5, done.stderr
+    told(done, says)
+    if way == "finished":
+        (work / "the export").write_bytes(pack(text))
+    else:
+        hint = json.loads(done.stdout)["hint"]
+        assert paste(hint.partition("once a newline ends it: ")[2], cwd=work).returncode == 0
+    done = migrate(served, work, "--customers", "the export")
+    assert done.returncode == (0 if way == "finished" else 3), done.stdout
+    if way == "ended":
+        letters = work / "state" / "dead-letter.customers.ndjson"
+        (letter,) = lines(letters)
+        letters.write_text(json.dumps({**letter, "raw": text.decode().splitlines()[-1]}) + "\n")
+        assert paste(f"masivo-stream retry {shlex.join(map(str, sending(served, work)))}", key=served.key, cwd=work)
+    assert served.ledger()["customers"] == expected_ledger(work)["customers"]
+
+
+# From a pipe.
+
+
+@pytest.mark.parametrize("command", ["migrate", "retry"])
+def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
+    """Written to a file and named in its place, what was read of it is recognised; a pipe cannot be taken up."""
+    text = (work / "customers.ndjson").read_bytes()
+    done = migrate(served, work, "--customers", "-", stdin=text[:-30])
+    assert done.returncode == 5
+    told(
+        done,
+        "its complete lines have been dealt with; write the export to a file and name that in the place of {}: what was"
+        " read of it is recognised",
+    )
+    told(
+        done, "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
+    )
+    if command == "migrate":
+        done = migrate(served, work, "--customers", "-", stdin=text)
+        says = "write the export to a file and name that in the place of {}: what was read of it is recognised"
+    else:
+        done = go("retry", served, work)
+        says = (
+            "start migrate once more: write the export to a file and name that in the place of {}: what was read of it"
+            " is recognised"
+        )
+    assert done.returncode == 5
+    told(done, says)
+    (work / "e").write_bytes(text)
+    assert migrate(served, work, "--customers", "e").returncode == 0
+    assert served.ledger()["customers"] == expected_ledger(work)["customers"]
+
+
+def test_a_batch_from_a_pipe_is_accepted_or_looked_up(tmp_path):
+    """Nothing of it can be read again; accepted it needs not be, and the account says that it is there."""
+    make_exports(tmp_path, kinds=["customers", "transactions"])
+    fault = "hang=0.05,applied=yes,on=transactions,at=1"
+    with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
+        text = (tmp_path / "transactions.ndjson").read_bytes()
+        exports = ("--customers", "customers.ndjson", "--transactions", "-")
+        assert migrate(served, tmp_path, *exports, stdin=text).returncode == 4
+        done = go("resolve", served, tmp_path, "--resend", "all")
+        assert done.returncode == 5, done.stderr
+        told(done, "--accept needs no record; look the others up in the account")
+        assert len(served.ledger()["transactions"]) == 3
+        assert go("resolve", served, tmp_path, "--accept", "all").returncode == 0
+        arrived(served, tmp_path)
+
+
+# Changed, renamed, moved.
+
+
+def begin(served, directory):
+    """Migrate all customers and two of three events."""
+    text = (directory / "events.ndjson").read_bytes()
+    (directory / "events.ndjson").write_bytes(b"".join(text.splitlines(keepends=True)[:2]))
+    done = migrate(served, directory, "--customers", "customers.ndjson", "--events", "events.ndjson")
+    assert done.returncode == 0, done.stderr
+    return text
+
+
+def finished(served, directory, text, *exports):
+    """Check that the run went on to the end of its export, whatever that is called now."""
+    done = migrate(served, directory, "--customers", "customers.ndjson", *exports)
+    assert done.returncode == 0, done.stderr
+    (directory / "transactions.ndjson").unlink(missing_ok=True)
+    (directory / "events.ndjson").write_bytes(text)
+    arrived(served, directory)
+
+
+def test_an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it(served, work):
+    """The old lines are not sent again, the new ones are."""
+    text = begin(served, work)
+    two = (work / "events.ndjson").read_bytes()
+    (work / "events.ndjson").write_bytes(two.replace(b"PURCHASE", b"purchase", 1))
+    done = migrate(served, work, "--customers", "customers.ndjson", "--events", "events.ndjson")
+    assert done.returncode == 5
+    told(
+        done,
+        "restore the export as it was, then start the same command again; send what is new as a further file beside it",
+    )
+    (work / "events.ndjson").write_bytes(two)
+    (work / "new.ndjson").write_bytes(text[len(two) :])
+    finished(served, work, text, "--events", "events.ndjson", "new.ndjson")
+
+
+def test_an_export_that_was_renamed_is_named_again(served, work):
+    """As it is called now."""
+    text = begin(served, work)
+    (work / "events.ndjson").rename(work / "orders")
+    done = migrate(served, work, "--customers", "customers.ndjson")
+    assert done.returncode == 2
+    told(done, "name it again, as it is called now: what was read of it is recognised by its content")
+    (work / "orders").write_bytes(text)
+    finished(served, work, text, "--events", "orders")
+
+
+def stop_before_events(served, work):
+    """Know the events export, and read nothing of it; return its text."""
+    customers = (work / "customers.ndjson").read_bytes()
+    (work / "customers.ndjson").write_bytes(customers[:-30])
+    done = migrate(served, work, "--customers", "customers.ndjson", "--events", "events.ndjson")
+    assert done.returncode == 5
+    (work / "customers.ndjson").write_bytes(customers)
+    return (work / "events.ndjson").read_bytes()
+
+
+@pytest.mark.parametrize("way", ["as it was", "as it is called now"])
+def test_an_export_that_was_never_read_is_named_again(way, served, work):
+    """By its name, or by its present one with a word."""
+    text = stop_before_events(served, work)
+    done = migrate(served, work, "--customers", "customers.ndjson")
+    assert done.returncode == 2
+    told(done, "name it again; if it is called otherwise now, name it so, and add --moved OLD=NEW")
+    if way == "as it was":
+        finished(served, work, text, "--events", "events.ndjson")
+        return
+    (work / "events.ndjson").unlink()
+    (work / "orders.gz").write_bytes(gzip.compress(text))
+    finished(served, work, text, "--events", "orders.gz", "--moved", "events.ndjson=orders.gz")
+
+
+def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
+    """Moved with its state before anything of it was read, and packed: the word that is told, pasted, is enough."""
+    (tmp_path / "a").mkdir()
+    text = stop_before_events(served, make_exports(tmp_path / "a"))
+    work = (tmp_path / "a").rename(tmp_path / "b")
+    (work / "events.ndjson").unlink()
+    (work / "events.ndjson").write_bytes(gzip.compress(text))
+
+    def retry(*words):
+        flags = [*sending(served, work), "--json", *words]
+        return run("retry", *flags, key=served.key, cwd=work, **QUICK)
+
+    done = retry()
+    assert done.returncode == 5, done.stdout
+    (words,) = told(done, "if it is the one, add --moved {…}")
+    done = retry("--moved", *shlex.split(words))
+    assert done.returncode == 0, done.stderr
+    finished(served, work, text, "--events", "events.ndjson")
+
+
+def test_of_two_exports_one_is_chosen(served, work):
+    """With one of the words that are told, pasted."""
+    text = stop_before_events(served, work)
+    (work / "events.ndjson").unlink()
+    (work / "a b").write_bytes(gzip.compress(text))
+    done = migrate(served, work, "--customers", "customers.ndjson", "--events", "a b")
+    assert done.returncode == 2
+    (words,) = told(done, "add {…}")
+    told(done, "--moved {…}")
+    finished(served, work, text, "--events", "a b", *shlex.split(words.partition(" or ")[0]))
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("orders", "--moved OLD=NEW: the name by which the run knows the export, and where it lies now"),
+        ("events.ndjson=orders", "name it with --{…} as well"),
+    ],
+)
+def test_a_word_about_a_moved_export_is_put_right(word, says, served, work):
+    """Both names, and the new one among the exports."""
+    text = begin(served, work)
+    (work / "events.ndjson").rename(work / "orders")
+    done = migrate(served, work, "--customers", "customers.ndjson", "--moved", word)
+    assert done.returncode == 2
+    told(done, says)
+    (work / "orders").write_bytes(text)
+    finished(served, work, text, "--events", "orders", "--moved", "events.ndjson=orders")
+
+
+@pytest.mark.parametrize("way", ["by migrate", "by a word"])
+def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
+    """After one migration with its present name; or with a word."""
+    text = begin(served, work)
+    (work / "elsewhere").mkdir()
+    (work / "events.ndjson").rename(work / "elsewhere" / "orders")
+    done = go("retry", served, work)
+    assert done.returncode == 5, done.stderr
+    (name,) = told(done, "start migrate once with its present name, which notes it; or add --moved {…}=PATH")
+    if way == "by migrate":
+        exports = ("--customers", "customers.ndjson", "--events", "elsewhere/orders")
+        assert migrate(served, work, *exports).returncode == 0
+        assert go("retry", served, work).returncode == 0
+    else:
+        done = go("retry", served, work, "--moved", f"{name}={work / 'elsewhere' / 'orders'}")
+        assert done.returncode == 0, done.stderr
+    (work / "elsewhere" / "orders").write_bytes(text)
+    finished(served, work, text, "--events", "elsewhere/orders")
+
+
+# In the narrow places where only another process could change a file.
+
+
+async def test_what_ends_before_a_record_that_was_read_is_restored(work):
+    """As it was, the record is read again."""
+    path = work / "events.ndjson"
+    whole = path.read_bytes()
+    span = (len(whole) - 40, 40)
+    path.write_bytes(whole[:-1])
+    (found,) = find_inputs([str(path)])
+    with pytest.raises(InputError) as caught:
+        await read_spans(found, [span], block_bytes=4096)
+    assert caught.value.hint == "restore the export as it was"
+    path.write_bytes(whole)
+    assert await read_spans(found, [span], block_bytes=4096) == [whole[-40:]]
+
+
+def test_what_cannot_be_looked_at_has_its_path_checked(work):
+    """At the right one it is."""
+    with pytest.raises(InputError) as caught:
+        take_identity(str(work / "event.ndjson"))
+    assert caught.value.hint == "check the path and its permissions"
+    assert take_identity(str(work / "events.ndjson")).size
+
+
+# Lists of what is not sent.
+
+
+def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
+    """With room, the same command writes their list, and sends the rest once."""
+    records = [make_record("customers", number, **({"deleted": True} if number > 2 else {})) for number in range(9000)]
+    write_export(tmp_path / "customers.ndjson", records)
+    with serving(tmp_path, "--limits", "none") as served:
+        flags = [
+            "--customers",
+            tmp_path / "customers.ndjson",
+            *sending(served, tmp_path),
+            "--json",
+            "--drain-time",
+            "0",
+        ]
+        done = run_on_a_small_disk(600, "migrate", *flags, key=served.key)
+        assert done.returncode == 6, done.stderr
+        told(done, "free space in the state directory, then start again with the same command")
+        assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
+        assert len(lines(tmp_path / "state" / "skipped.customers.ndjson")) == 8997
+        assert served.ledger()["customers"] == {"c0": 1, "c1": 1, "c2": 1}
+
+
+def test_a_line_in_which_an_earlier_version_found_the_end_is_exported_again(served, work):
+    """A letter of version 0.1.0: the whole line in its `raw`, a retry sends it."""
+    text = (work / "customers.ndjson").read_bytes()
+    (work / "customers.ndjson").write_bytes(text[:-31] + b"\n")
+    assert migrate(served, work, "--customers", "customers.ndjson").returncode == 3
+    letters = work / "state" / "dead-letter.customers.ndjson"
+    with closing(sqlite3.connect(work / "state" / "journal.db")) as journal:
+        journal.execute("UPDATE dead SET reason = 'truncated_input'")
+        figures = journal.execute("SELECT figures FROM progress").fetchone()[0]
+        torn = figures.replace(b"invalid_json", b"truncated_input")
+        if torn != figures and b"\xacinvalid_json" in figures:  # a text of 12 bytes becomes one of 15
+            torn = figures.replace(b"\xacinvalid_json", b"\xaftruncated_input")
+        journal.execute("UPDATE progress SET figures = ?", (torn,))
+        journal.commit()
+    done = run("status", "--state-dir", work / "state", COLUMNS="300")
+    told(done, "version 0.1.0 found the file's end within this line: export the line again")
+    (letter,) = lines(letters)
+    letters.write_text(json.dumps({**letter, "raw": text.decode().splitlines()[-1]}) + "\n")
+    assert go("retry", served, work).returncode == 0
+    assert served.ledger()["customers"] == {"c0": 1, "c1": 1, "c2": 1}
