@@ -334,6 +334,25 @@ TABLE: dict[str, dict[str, str]] = {
         "only one export can come that way": "commands::a_wrong_command_is_right_as_it_is_told",
         "set the account's own key": "secrets::another_account_wants_its_own_key",
     },
+    "flow/inquiry.py": {
+        "start the same command again later": "reverting::an_api_that_answers_nothing_is_asked_later",
+    },
+    "flow/only_missing.py": {
+        (
+            "look for them in the account's dashboard, for their ids cannot be read back; who is not there is sent from"
+            " a small export with a --state-dir of its own"
+        ): "reverting::who_cannot_be_read_back_is_looked_for",
+        "name its exports, and leave --only-missing out: it is migrated afresh": (
+            "reverting::without_a_revert_the_flag_is_left_out"
+        ),
+        "name the migration's --state-dir": "reverting::without_a_revert_the_flag_is_left_out",
+        "start the same command again later, with --only-missing: it asks for them once more": (
+            "reverting::who_could_not_be_read_back_is_asked_for_later"
+        ),
+        "start with the settings that the run was started with": (
+            "reverting::a_run_is_read_with_the_settings_it_was_started_with"
+        ),
+    },
     "flow/resolve.py": {
         (
             "--accept it, if all of its records are there; else --discard it, mend `raw` of those that are"
@@ -343,8 +362,37 @@ TABLE: dict[str, dict[str, str]] = {
         "masivo-stream resolve without a decision lists them": "deciding::a_decision_that_cannot_be_is_taken_again",
     },
     "flow/revert.py": {
+        "check the period, the key's permissions and base_url": (
+            "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone"
+        ),
+        "look at the account's dashboard; run again, it takes back what is left of that period": (
+            "reverting::a_revert_of_unknown_end_is_run_again"
+        ),
+        "start again later": "reverting::a_revert_that_never_left_is_started_again",
+        "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
         "such as 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
         "swap them": "commands::a_period_that_is_none_is_told_how_to_write_one",
+    },
+    "flow/reverted.py": {
+        "name its exports, and leave --only-missing out: it goes on with what is pending": (
+            "reverting::without_a_revert_the_flag_is_left_out"
+        ),
+        "run it again, it takes back what is left of that period: {…}": (
+            "reverting::a_revert_of_unknown_end_is_run_again"
+        ),
+        "the command it was started with, and --only-missing": (
+            "reverting::a_command_that_cannot_be_shown_is_said_in_words"
+        ),
+        "this sends what was taken back once more: {…}": (
+            "reverting::what_is_of_another_runs_customers_waits_for_them"
+        ),
+        (
+            "where no customer can have made a transaction of their own since, the command it was started with migrates"
+            " afresh; where some may have, they are still there, and this sends only what is not: {…}"
+        ): "reverting::a_run_that_was_taken_back_without_a_number",
+        "{…}; or take back the rest of it as well, then the same command migrates afresh: {…}": (
+            "reverting::what_was_taken_back_is_sent_once_more"
+        ),
     },
     "flow/status.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
@@ -368,7 +416,15 @@ TABLE: dict[str, dict[str, str]] = {
     "model/errors.py": {
         "start again with the same command": "stopping::a_run_that_was_stopped_goes_on",
     },
+    "flow/strangers.py": {
+        "take back the rest as well, then migrate all of it from a file": (
+            "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file"
+        ),
+    },
     "model/reason.py": {
+        "taken back by a revert, and to be sent again: start `migrate` again": (
+            "reverting::a_run_stopped_on_its_way_says_what_is_left"
+        ),
         "add the field": "mending::customers_are_mended_in_place",
         'correct the spelling, or set unknown_fields = "pass"': "mending::a_setting_lets_it_pass",
         "correct the value as the message says": "mending::customers_are_mended_in_place",
@@ -522,16 +578,6 @@ AWAITED: dict[str, tuple[str, ...]] = {
         "--accept needs no record; look the others up in the account",
         "the run knows it by this name: start where the migration was started, or put it back",
         "write the export to a file, then migrate it with a --state-dir of its own",
-    ),
-    "flow/revert.py": (
-        "check the period, the key's permissions and base_url",
-        "look at the account's dashboard; run again, it takes back what is left of that period",
-        "start again later",
-        "try later",
-    ),
-    "flow/reverted.py": (
-        "run it again: repeated, it takes back what is left of that period",
-        "take back the rest as well; or migrate exports of what is missing with another --state-dir",
     ),
     "model/reason.py": ("the compressed file ends in the middle: copy it again",),
 }

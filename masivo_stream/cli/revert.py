@@ -64,12 +64,12 @@ def revert(
     done = anyio.run(partial(run, settings, credentials=credentials, start=start, end=end, reporting=told, said=said))
     if common.json:
         reverted = {"from": start, "to": end, "customers": done.customers}
-        return print_json({"schema": 1, "reverted": reverted, "hint": done.next_step})
+        return print_json({"schema": 1, "reverted": reverted, "hint": done.hint})
     if done.customers is not None:
         sys.stderr.write(f"the API says that it took back {done.customers:,} customers\n")
     lines = [f"taken back: customers migrated from {start} to {end}"]
-    if done.next_step:
-        lines.append(f"next: {printable(done.next_step)}")
+    if done.hint:
+        lines.append(f"next: {printable(done.hint)}")
     return answer(lambda: print("\n".join(lines)))  # noqa: T201 - the answer
 
 

@@ -86,7 +86,8 @@ class OnlyMissing:
             operation=_OPERATION,
             hint="start the same command again later, with --only-missing: it asks for them once more"
             if self.unread
-            else "look for them in the account's dashboard: their ids cannot be read back",
+            else "look for them in the account's dashboard, for their ids cannot be read back; who is not there is sent"
+            " from a small export with a --state-dir of its own",
         )
 
     async def go(self) -> None:

@@ -137,7 +137,7 @@ class Reverted(Struct, frozen=True, kw_only=True):
 
     customers: int | None
     """How many the API says it took back, None where it does not say."""
-    next_step: str = ""
+    hint: str = ""
     """What sends what was taken back, and when; empty where the run can go on, or begin afresh."""
 
 
@@ -194,10 +194,10 @@ async def _revert_run(
     with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
         summary = conclude_again(state, journal)
         leave_report(journal, state, summary, reporting, clock)
+        told = msgspec.json.decode(journal.reverts()[-1][2], type=Period).customers
     if standing.counted:
         leave_reverted(state, clock, lambda run: withdraw(settings, run))
-    told = standing.done[-1].customers if standing.done else None
-    return Reverted(customers=told, next_step=summary.hint if standing.done and not standing.counted else "")
+    return Reverted(customers=told, hint=summary.hint if standing.done and not standing.counted else "")
 
 
 class Sender(TokenSource, Protocol):

@@ -92,7 +92,7 @@ async def test_one_who_has_bought_keeps_a_whole_run_from_beginning_afresh(run, t
     await run.migrate_in_goes(30)
     await run.buy(run.ids[7])
     done = await run.revert(LONG_AGO, FAR)
-    assert (done.customers, "--only-missing" in done.next_step) == (29, True)
+    assert (done.customers, "--only-missing" in done.hint) == (29, True)
     if told:
         with pytest.raises(ConfigurationError, match="a part of this run was taken back"):
             await run.migrate()

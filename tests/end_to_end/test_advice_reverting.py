@@ -1,0 +1,366 @@
+"""What is said before, with and after a revert: done, the account holds each record of the exports once."""
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+from advice_tools import QUICK, ask, go, make_exports, make_record, migrate, named, paste, sending, told
+from end_to_end_tools import KINDS, expected_ledger, run, serving
+from fakes import event, transaction, write_export
+
+pytestmark = pytest.mark.slow
+
+ALWAYS = "2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+PART = "this sends what was taken back once more: {…}"
+BOTH = "{…}; or take back the rest of it as well, then the same command migrates afresh: {…}"
+UNCOUNTED = (
+    "where no customer can have made a transaction of their own since, the command it was started with migrates afresh;"
+    " where some may have, they are still there, and this sends only what is not: {…}"
+)
+
+
+def now():
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def revert(served, directory, period=ALWAYS, **environment):
+    return go("revert", served, directory, "--from", period[0], "--to", period[1], "--yes", **environment)
+
+
+def look(directory):
+    return run("status", "--state-dir", directory / "state", "--json")
+
+
+def account(served):
+    """Return what the account holds: what was applied, less what was taken back."""
+    ledger = served.ledger()
+    back = ledger["reverted"]
+    for kind in KINDS:
+        for customer, taken in back[kind].items():
+            for purchase, n in taken.items() if kind == "events" else ():
+                ledger[kind][customer][purchase] -= n
+            if kind == "events":
+                ledger[kind][customer] = {each: n for each, n in ledger[kind][customer].items() if n}
+            else:
+                ledger[kind][customer] -= taken
+    return {kind: {customer: left for customer, left in ledger[kind].items() if left} for kind in KINDS}
+
+
+def whole(served, directory, without=()):
+    """Check that the account holds each record of the exports once, but those of some customers."""
+    wanted = expected_ledger(directory)
+    assert account(served) == {
+        kind: {customer: held for customer, held in found.items() if customer not in without}
+        for kind, found in wanted.items()
+    }
+
+
+def buy(served, customer):
+    """Let a customer make a transaction of their own."""
+    booked = json.dumps(transaction() | {"issued_at": now()})
+    path, form = f"/__sandbox/customers/{customer}/transactions", {"Content-Type": "application/json"}
+    status, _ = ask(served.port, path, method="POST", body=booked, headers=form)
+    assert status == 201
+
+
+def migrate_in_two(served, directory, count=6, **options):
+    """Migrate one half of the customers, then the other; return a moment in between."""
+    make_exports(directory, count // 2)
+    assert migrate(served, directory, **options).returncode == 0
+    time.sleep(0.3)
+    between = now()
+    time.sleep(0.3)
+    make_exports(directory, count)
+    assert migrate(served, directory, **options).returncode == 0
+    served.ledger()
+    return between
+
+
+@pytest.fixture
+def in_part(tmp_path):
+    """Return a function that takes back a part of a run, but for one who has bought since; `faults` come afterwards."""
+    store = ["--limits", "none", "--store", tmp_path / "store.db"]
+
+    def made(*faults):
+        with serving(tmp_path, *store) as served:
+            between = migrate_in_two(served, tmp_path)
+            buy(served, "c0")
+            assert revert(served, tmp_path, (ALWAYS[0], between)).returncode == 0
+        return serving(
+            tmp_path, *store, "--port", served.port, *[part for fault in faults for part in ("--fault", fault)]
+        )
+
+    return made
+
+
+def test_what_was_taken_back_is_sent_once_more(served, tmp_path):
+    """By the command that `revert` shows, and `migrate`, and `status`; another time it sends nothing."""
+    between = migrate_in_two(served, tmp_path)
+    commands = set()
+    for done in (
+        revert(served, tmp_path, (ALWAYS[0], between)),
+        migrate(served, tmp_path),
+        look(tmp_path),
+    ):
+        first, _ = told(done, "{…}; or take back the rest of it as well, then the same command migrates afresh: {…}")
+        commands.add(first.removeprefix("this sends what was taken back once more: "))
+    (command,) = commands
+    for _ in range(2):
+        assert paste(command, key=served.key).returncode == 0
+        whole(served, tmp_path)
+
+
+def test_the_rest_is_taken_back_as_well(served, tmp_path):
+    """Then the same command migrates afresh."""
+    between = migrate_in_two(served, tmp_path)
+    _, command = told(revert(served, tmp_path, (ALWAYS[0], between)), BOTH)
+    assert paste(f"{command} --yes", key=served.key).returncode == 0
+    assert account(served)["customers"] == {}
+    assert migrate(served, tmp_path).returncode == 0
+    whole(served, tmp_path)
+
+
+def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
+    """It becomes dead letters; when the customers are there again, a retry sends it."""
+    make_exports(tmp_path, 3, kinds=["customers"])
+    assert migrate(served, tmp_path, state="first").returncode == 0
+    (tmp_path / "customers.ndjson").rename(tmp_path / "kept")
+    make_exports(tmp_path, 3, kinds=["events", "transactions"])
+    customers = [make_record("customers", number) for number in range(3)]
+    assert migrate(served, tmp_path).returncode == 0
+    served.ledger()
+    (command,) = told(revert(served, tmp_path), "this sends what was taken back once more: {…}")
+    assert paste(command, key=served.key).returncode == 3
+    letters = (tmp_path / "state" / "dead-letter.events.ndjson").read_text().splitlines()
+    assert all("migrate the customer there, then retry here" in json.loads(letter)["message"] for letter in letters)
+    again = write_export(tmp_path / "customers-again.ndjson", [*customers])
+    done = run(
+        "migrate", "--customers", again, *sending(served, tmp_path, state="again"), "--json", "--again",
+        key=served.key, **QUICK,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    served.ledger()
+    assert go("retry", served, tmp_path).returncode == 0
+    (tmp_path / "kept").rename(tmp_path / "customers.ndjson")
+    whole(served, tmp_path)
+
+
+@pytest.mark.parametrize("bought", [True, False])
+def test_a_run_that_was_taken_back_without_a_number(bought, served, tmp_path):
+    """Where a customer has bought since, only what is gone is sent; where none has, the run begins afresh."""
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path).returncode == 0
+    served.ledger()
+    buy(served, "c0")
+    assert revert(served, tmp_path).returncode == 0
+    with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:  # as of an API that tells no number
+        (detail,) = journal.execute("SELECT detail FROM notes WHERE what = 'reverted'").fetchone()
+        told_none = json.dumps(json.loads(detail) | {"customers": None, "whole": True})
+        journal.execute("UPDATE notes SET detail = ? WHERE what = 'reverted'", (told_none,))
+        journal.commit()
+    (command,) = told(look(tmp_path), UNCOUNTED)
+    if bought:
+        assert paste(command, key=served.key).returncode == 0
+        whole(served, tmp_path)
+    else:
+        assert migrate(served, tmp_path).returncode in (0, 3)
+        assert (tmp_path / "state" / "reverted-1").is_dir()
+
+
+def test_a_command_that_cannot_be_shown_is_said_in_words(served, tmp_path):
+    """A state directory with a control character in its name: the flag is added by hand."""
+    state = "sta\x1bte"
+    make_exports(tmp_path)
+    assert migrate(served, tmp_path, state=state).returncode == 0
+    served.ledger()
+    buy(served, "c0")
+    flags = [*sending(served, tmp_path, state=state), "--yes", "--json"]
+    done = run("revert", "--from", ALWAYS[0], "--to", ALWAYS[1], *flags, key=served.key, **QUICK)
+    assert "the command it was started with, and --only-missing" in json.loads(done.stdout)["hint"]
+    assert migrate(served, tmp_path, "--only-missing", state=state).returncode == 0
+    whole(served, tmp_path)
+
+
+def test_without_a_revert_the_flag_is_left_out(served, tmp_path):
+    """Where no run stands, where none was taken back, and where all of it was."""
+    make_exports(tmp_path)
+    told(migrate(served, tmp_path, "--only-missing"), "name the migration's --state-dir")
+    assert migrate(served, tmp_path).returncode == 0
+    served.ledger()
+    text = "name its exports, and leave --only-missing out: it goes on with what is pending"
+    told(migrate(served, tmp_path, "--only-missing"), text)
+    assert migrate(served, tmp_path).returncode == 0
+    whole(served, tmp_path)
+    assert revert(served, tmp_path).returncode == 0
+    text = "name its exports, and leave --only-missing out: it is migrated afresh"
+    told(migrate(served, tmp_path, "--only-missing"), text)
+    assert migrate(served, tmp_path).returncode == 0
+    whole(served, tmp_path)
+
+
+def test_who_could_not_be_read_back_is_asked_for_later(tmp_path, in_part):
+    """The same command, with the flag, when the API answers again."""
+    with in_part(*(f"status=503,on=read,at={number}" for number in (4, 5, 6))) as served:
+        done = migrate(served, tmp_path, "--only-missing", "--uploaders", "1")
+        told(done, "start the same command again later, with --only-missing: it asks for them once more")
+        assert done.returncode == 6
+        assert migrate(served, tmp_path, "--only-missing", "--uploaders", "1").returncode == 0
+        whole(served, tmp_path)
+
+
+def test_an_api_that_answers_nothing_is_asked_later(tmp_path, in_part):
+    """Nothing was changed; the same command finds out."""
+    store = ["--limits", "none", "--store", tmp_path / "store.db"]
+    with serving(tmp_path, *store) as served:
+        between = migrate_in_two(served, tmp_path, count=40)
+        buy(served, "c0")
+        assert revert(served, tmp_path, (ALWAYS[0], between)).returncode == 0
+    with serving(tmp_path, *store, "--port", served.port, "--fault", "status=503,on=read") as served:
+        done = migrate(served, tmp_path, "--only-missing", MASIVO_FIRST_PROBE="0.01")
+        told(done, "start the same command again later")
+        assert done.returncode == 6
+    with serving(tmp_path, *store, "--port", served.port) as served:
+        assert migrate(served, tmp_path, "--only-missing").returncode == 0
+        whole(served, tmp_path)
+
+
+def test_who_cannot_be_read_back_is_looked_for(served, tmp_path):
+    """In the account; not there, they are sent from a small export."""
+    names = ["..", "c1", "c2"]
+    export = {
+        "customers": [make_record("customers", number) | {"id": name} for number, name in enumerate(names)],
+        "events": [{"id": name, "events": [event(name)]} for name in names],
+        "transactions": [{"id": name, "transactions": [transaction(1)]} for name in names],
+    }
+    for kind, records in export.items():
+        write_export(tmp_path / f"{kind}.ndjson", records)
+    assert migrate(served, tmp_path).returncode == 0
+    served.ledger()
+    buy(served, "c1")
+    assert revert(served, tmp_path).returncode == 0
+    done = migrate(served, tmp_path, "--only-missing")
+    text = (
+        "look for them in the account's dashboard, for their ids cannot be read back; who is not there is sent"
+        " from a small export with a --state-dir of its own"
+    )
+    told(done, text)
+    assert done.returncode == 6
+    assert f"the first at {tmp_path / 'customers.ndjson'}:1:" in json.loads(done.stdout)["message"]
+    assert ".." not in account(served)["customers"]
+    small = tmp_path / "small"
+    small.mkdir()
+    for kind, records in export.items():
+        write_export(small / f"{kind}.ndjson", records[:1])
+    done = run("migrate", *named(small), *sending(served, small), "--json", "--again", key=served.key, **QUICK)
+    assert done.returncode == 0, done.stderr
+    whole(served, tmp_path)
+
+
+def test_a_run_is_read_with_the_settings_it_was_started_with(served, tmp_path):
+    """By others its records are not found again."""
+    lenient = {"MASIVO_MAX_LINE_BYTES": "100000"}
+    make_exports(tmp_path, items=12)
+    assert migrate(served, tmp_path, **lenient).returncode == 0
+    served.ledger()
+    buy(served, "c0")
+    assert revert(served, tmp_path).returncode == 0
+    done = migrate(served, tmp_path, "--only-missing", MASIVO_MAX_LINE_BYTES="1024")
+    told(done, "start with the settings that the run was started with")
+    assert done.returncode == 5
+    assert migrate(served, tmp_path, "--only-missing", **lenient).returncode == 0
+    whole(served, tmp_path)
+
+
+def test_what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file(served, tmp_path):
+    """All of it: what a revert took back of a pipe nobody can read again."""
+    make_exports(tmp_path, 24, kinds=["customers", "events"])
+    piped = (tmp_path / "events.ndjson").read_bytes()
+    place = ["--base-url", served.url, "--state-dir", tmp_path / "state"]
+    done = run(
+        "migrate", "--customers", tmp_path / "customers.ndjson", "--events", "-", *place, "--limit", "1/0.3s",
+        key=served.key, stdin=piped, MASIVO_MAX_BODY_BYTES="1500", **QUICK,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    served.ledger()
+    with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:
+        sent = journal.execute("SELECT sent_at FROM batches WHERE kind = 'customers' ORDER BY seq").fetchall()
+    assert len(sent) > 1
+    _, command = told(revert(served, tmp_path, (ALWAYS[0], sent[-1][0])), BOTH)
+    done = run("migrate", *sending(served, tmp_path), "--only-missing", "--json", key=served.key, **QUICK)
+    told(done, "take back the rest as well, then migrate all of it from a file")
+    assert done.returncode == 5
+    assert paste(f"{command} --yes", key=served.key).returncode == 0
+    assert account(served)["customers"] == {}
+    assert migrate(served, tmp_path).returncode == 0
+    whole(served, tmp_path)
+
+
+def test_a_run_stopped_on_its_way_says_what_is_left(tmp_path, in_part):
+    """What was taken back and is not sent yet is sent by the same command."""
+    with in_part("status=403,on=events,at=1") as served:
+        done = migrate(served, tmp_path, "--only-missing")
+        assert done.returncode == 7
+        examples = {found["reason"]: found["remedy"] for found in json.loads(done.stdout)["examples"]}
+        assert examples["taken_back"] == "taken back by a revert, and to be sent again: start `migrate` again"
+        assert migrate(served, tmp_path).returncode == 0
+        whole(served, tmp_path)
+
+
+def test_a_revert_of_unknown_end_is_run_again(tmp_path):
+    """As the first answer says, and the hint of every command after it."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,on=revert,at=1") as served:
+        assert migrate(served, tmp_path).returncode == 0
+        served.ledger()
+        done = revert(served, tmp_path)
+        told(done, "look at the account's dashboard; run again, it takes back what is left of that period")
+        assert done.returncode == 6
+        (command,) = told(migrate(served, tmp_path), "run it again, it takes back what is left of that period: {…}")
+        assert paste(f"{command} --yes", key=served.key).returncode == 0
+        assert account(served)["customers"] == {}
+        assert migrate(served, tmp_path).returncode == 0
+        whole(served, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "text"),
+    [
+        ("status=403,on=revert,at=1", 7, "check the period, the key's permissions and base_url"),
+        ("throttle,on=revert,at=1", 6, "try later"),
+    ],
+)
+def test_a_revert_that_was_refused_is_made_when_the_cause_is_gone(fault, code, text, tmp_path):
+    """Until then the run stands as it was."""
+    make_exports(tmp_path)
+    with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
+        assert migrate(served, tmp_path).returncode == 0
+        served.ledger()
+        done = revert(served, tmp_path)
+        told(done, text)
+        assert done.returncode == code
+        whole(served, tmp_path)
+        assert revert(served, tmp_path).returncode == 0
+        assert account(served)["customers"] == {}
+
+
+def test_a_revert_that_never_left_is_started_again(tmp_path):
+    """With a ready token nothing else is asked for before it."""
+    make_exports(tmp_path)
+    store = ["--limits", "none", "--store", tmp_path / "store.db"]
+    with serving(tmp_path, *store) as served:
+        _, granted = ask(served.port, "/api/storefront/v1/auth/authorize", headers={"x-api-key": served.key})
+        token = {"MASIVO_TOKEN": json.loads(granted)["data"]}
+        flags = [*sending(served, tmp_path), "--json"]
+        assert run("migrate", *named(tmp_path), *flags, **token, **QUICK).returncode == 0
+        served.ledger()
+    take_back = ["revert", "--from", ALWAYS[0], "--to", ALWAYS[1], "--yes", *flags]
+    done = run(*take_back, **token, **QUICK)
+    told(done, "start again later")
+    assert done.returncode == 6
+    with serving(tmp_path, *store, "--port", served.port) as served:
+        whole(served, tmp_path)
+        assert run(*take_back, **token, **QUICK).returncode == 0
+        assert account(served)["customers"] == {}
