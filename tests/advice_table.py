@@ -13,8 +13,9 @@ that ends, a permission that comes back, a disk with room); what is to be report
 TABLE: dict[str, dict[str, str]] = {
     "bench/stages.py": {
         (
-            "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with"
-            " one number of --uploaders if it remembers what it has taken"
+            "a target has to take every batch: give --api-key-file if it asks "
+            "for a key, and --rounds 1 with one number of --uploaders if it "
+            "remembers what it has taken"
         ): "tools::a_target_takes_every_batch",
     },
     "cli/bench.py": {
@@ -36,18 +37,18 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "cli/main.py": {
         "mend that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
-        "please report the traceback above; look first whether its last line quotes a record": (
-            "commands::a_bug_can_be_reported"
-        ),
+        (
+            "please report the traceback above; look first whether its last line quotes a record"
+        ): "commands::a_bug_can_be_reported",
     },
     "cli/options.py": {
         "name one of them": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/overview.py": {
         "Show this, or what a command takes: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
-        "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}": (
-            "commands::the_first_look_needs_nothing"
-        ),
+        (
+            "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
+        ): "commands::the_first_look_needs_nothing",
     },
     "cli/report.py": {
         "--json or --output": "commands::a_report_goes_to_one_place",
@@ -59,99 +60,99 @@ TABLE: dict[str, dict[str, str]] = {
         "answer yes, or give --yes": "deciding::who_did_not_agree_to_a_revert_answers_yes",
     },
     "cli/sandbox.py": {
-        "--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0": (
-            "tools::a_number_of_the_sandbox_fits_as_it_is_told"
-        ),
-        "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n": (
-            "tools::what_the_sandbox_says_at_its_start_is_pasted"
-        ),
+        (
+            "--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0"
+        ): "tools::a_number_of_the_sandbox_fits_as_it_is_told",
+        (
+            "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n"
+        ): "tools::what_the_sandbox_says_at_its_start_is_pasted",
         "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_how_it_is_written",
     },
     "cli/usage.py": {
-        "did you mean {…}? ({…})": "commands::a_wrong_command_is_right_as_it_is_told",
-        "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file": (
-            "commands::a_key_on_the_command_line_goes_elsewhere"
-        ),
+        (
+            "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file"
+        ): "commands::a_key_on_the_command_line_goes_elsewhere",
         "{…} --help lists what there is": "commands::help_is_where_it_is_said_to_be",
     },
     "cli/verify.py": {
         "--sample 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
     },
     "core/classify.py": {
-        "check base_url, or name the authority's certificate with ca_file": (
-            "sending::a_certificate_is_trusted_by_its_authority"
-        ),
-        "check base_url: it ends in /api/storefront/v1 at the vendor's": (
-            "sending::an_address_that_takes_no_migrations_is_checked"
-        ),
+        (
+            "check base_url, or name the authority's certificate with ca_file"
+        ): "sending::a_certificate_is_trusted_by_its_authority",
+        (
+            "check base_url: it ends in /api/storefront/v1 at the vendor's"
+        ): "sending::an_address_that_takes_no_migrations_is_checked",
         "check the API key's permissions and that it belongs to this account": "sending::a_status_is_looked_up",
-        "look the status up; it speaks of the account, the address or the request, not of the export": (
-            "sending::a_status_is_looked_up"
-        ),
+        (
+            "look the status up; it speaks of the account, the address or the request, not of the export"
+        ): "sending::a_status_is_looked_up",
         "please report this; nothing was sent twice": "sending::a_status_is_looked_up",
         "put them into the proxy setting's URL": "sending::a_proxy_gets_its_credentials",
-        "check network, proxy and base_url, then the API key's permissions": (
-            "answers::a_403_that_cannot_be_read_is_looked_for_on_the_way"
-        ),
         (
-            "set base_url to the address the API really has, or sign in to the network that asks for it: redirects are"
-            " never followed"
+            "check network, proxy and base_url, then the API key's permissions"
+        ): "answers::a_403_that_cannot_be_read_is_looked_for_on_the_way",
+        (
+            "set base_url to the address the API really has, or sign in to the "
+            "network that asks for it: redirects are never followed"
         ): "sending::a_redirect_is_not_followed_but_its_address_is_named",
     },
     "core/explain.py": {
         "a UUID such as 3c90c3cc-0d44-4b50-8888-8dd25736052a": "mending::a_uuid_is_written_like_the_one_that_is_shown",
     },
     "core/next_steps.py": {
-        "keep the state directory as it is, and report this: the figures must close": (
-            "deciding::figures_that_do_not_close_are_reported"
-        ),
+        (
+            "keep the state directory as it is, and report this: the figures must close"
+        ): "deciding::figures_that_do_not_close_are_reported",
         "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended": "mending::customers_are_mended_in_place",
-        "put right what the message names, then start the same command again: it goes on from here": (
-            "stopping::what_the_api_says_no_to_is_put_right"
-        ),
-        "read a sample back, if you like: accepted means enqueued, and this shows what arrived": (
-            "deciding::a_complete_run_is_looked_at"
-        ),
+        (
+            "put right what the message names, then start the same command again: it goes on from here"
+        ): "stopping::what_the_api_says_no_to_is_put_right",
+        (
+            "read a sample back, if you like: accepted means enqueued, and this shows what arrived"
+        ): "deciding::a_complete_run_is_looked_at",
         "see what is known of the batches in doubt, and decide": "deciding::what_is_seen_to_be_there_is_accepted",
-        "start the same command again when the cause is gone: it goes on from here": (
-            "stopping::an_outage_is_waited_for"
-        ),
+        (
+            "start the same command again when the cause is gone: it goes on from here"
+        ): "stopping::an_outage_is_waited_for",
         "start the same command again: it goes on from here": "stopping::a_run_that_was_stopped_goes_on",
     },
     "core/refusals.py": {
-        "it is not about single records: check account, base_url and the export's fields": (
-            "sending::what_refuses_everything_is_looked_for_outside_the_records"
-        ),
-        "see the messages of the last dead letters; check account, base_url and the export's fields": (
-            "sending::refusals_in_a_row_are_looked_up_in_the_last_dead_letters"
-        ),
         (
-            "have the firewall or proxy let requests to base_url pass, or go without it, then start the same command"
-            " again"
+            "it is not about single records: check account, base_url and the export's fields"
+        ): "sending::what_refuses_everything_is_looked_for_outside_the_records",
+        (
+            "see the messages of the last dead letters; check account, base_url and the export's fields"
+        ): "sending::refusals_in_a_row_are_looked_up_in_the_last_dead_letters",
+        (
+            "have the firewall or proxy let requests to base_url pass, or go "
+            "without it, then start the same command again"
         ): "answers::a_firewall_lets_requests_pass",
-        "the dead letters say why: mend the export, or start again with a fresh budget, or raise it": (
-            "sending::a_budget_of_refusals_is_fresh_the_next_time"
-        ),
+        (
+            "the dead letters say why: mend the export, or start again with a fresh budget, or raise it"
+        ): "sending::a_budget_of_refusals_is_fresh_the_next_time",
     },
     "core/retry.py": {
-        "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
-            "sending::a_token_that_is_not_taken_is_checked"
-        ),
         (
-            "ask the vendor what this answer means; started again, customers are sent again, and what is in doubt waits"
-            " for masivo-stream resolve"
+            "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together"
+        ): "sending::a_token_that_is_not_taken_is_checked",
+        (
+            "ask the vendor what this answer means; started again, customers "
+            "are sent again, and what is in doubt waits for masivo-stream "
+            "resolve"
         ): "answers::the_vendor_is_asked_what_an_answer_means",
         "start again when the API answers; what is in doubt stays listed": "stopping::what_is_in_doubt_stays_listed",
         "start again when the API can be reached": "stopping::an_outage_is_waited_for",
         "start again when the quota is free, or raise longest_hold": "stopping::a_quota_that_is_used_up_is_waited_for",
-        "start again when the quota is free; another program may be using it": (
-            "stopping::a_quota_that_others_use_is_waited_for"
-        ),
+        (
+            "start again when the quota is free; another program may be using it"
+        ): "stopping::a_quota_that_others_use_is_waited_for",
     },
     "core/whose.py": {
-        "something between here and the API answers in its place: check network, proxy and base_url": (
-            "sending::what_answers_in_the_place_of_the_api_is_got_rid_of"
-        ),
+        (
+            "something between here and the API answers in its place: check network, proxy and base_url"
+        ): "sending::what_answers_in_the_place_of_the_api_is_got_rid_of",
     },
     "edges/api.py": {
         "it holds certificates in PEM form": "settings::certificates_are_those_of_authorities",
@@ -176,40 +177,42 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/deadletter.py": {
         "free space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
-        "masivo-stream retry sends mended ones, and goes on with the run; else put the file back": (
-            "mending::letters_that_were_mended_are_not_overwritten"
-        ),
+        (
+            "masivo-stream retry sends mended ones, and goes on with the run; else put the file back"
+        ): "mending::letters_that_were_mended_are_not_overwritten",
     },
     "edges/journal/commit.py": {
         "free space or mend the permissions of the state directory, then start again": "stopping::a_full_disk_is_freed",
     },
     "edges/journal/opening.py": {
-        "never begin afresh over it: restore it, or use the version of the program that wrote it": (
-            "stopping::a_journal_is_restored"
-        ),
+        (
+            "never begin afresh over it: restore it, or use the version of the program that wrote it"
+        ): "stopping::a_journal_is_restored",
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
     },
     "edges/journal/reading.py": {
-        "never begin afresh over it: restore it from a copy, or ask what the account has": (
-            "stopping::a_journal_is_restored"
-        ),
+        (
+            "never begin afresh over it: restore it from a copy, or ask what the account has"
+        ): "stopping::a_journal_is_restored",
     },
     "edges/quota.py": {
         (
-            "free space or mend the permissions of shared_dir; of its files, those of the quota (*.quota.db*) may be"
-            " deleted when no run is at work, no other"
+            "free space or mend the permissions of shared_dir; of its files, "
+            "those of the quota (*.quota.db*) may be deleted when no run is at "
+            "work, no other"
         ): "stopping::a_quota_file_that_cannot_be_used_may_be_deleted",
     },
     "edges/secret.py": {
-        "check the path and its permissions, and that it holds nothing but the key": (
-            "secrets::a_file_that_holds_no_key_is_put_right"
-        ),
-        "chmod 600 {…}": "secrets::a_key_that_others_may_read_is_closed_to_them",
-        "it is one line of printable ASCII": "secrets::a_file_that_holds_no_key_is_put_right",
         (
-            "set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows (see"
-            " docs.masivo.ai, guides/integrate-with-masivo), or put it into a file (mode 0600) and name that"
-            " with --api-key-file; `masivo-stream demo` and `masivo-stream sandbox` need no account"
+            "check the path and its permissions, and that it holds nothing but the key"
+        ): "secrets::a_file_that_holds_no_key_is_put_right",
+        "chmod 600 {…}": "secrets::a_key_that_others_may_read_is_closed_to_them",
+        (
+            "set MASIVO_API_KEY to the account's key, a UUID that Masivo's "
+            "admin panel shows (see docs.masivo.ai, "
+            "guides/integrate-with-masivo), or put it into a file (mode 0600) "
+            "and name that with --api-key-file; `masivo-stream demo` and "
+            "`masivo-stream sandbox` need no account"
         ): "secrets::a_key_is_given_in_each_of_the_ways_that_are_told",
     },
     "edges/source.py": {
@@ -218,115 +221,117 @@ TABLE: dict[str, dict[str, str]] = {
         'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_it_is_told",
     },
     "edges/token.py": {
-        "check auth_url, base_url, network and proxy: something else than the API answers the token call": (
-            "answers::what_answers_the_token_call_is_checked"
-        ),
-        "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read": (
-            "answers::what_answers_the_token_call_is_checked"
-        ),
-        'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}': (
-            "answers::what_answers_the_token_call_is_checked"
-        ),
+        (
+            "check auth_url, base_url, network and proxy: something else than the API answers the token call"
+        ): "answers::what_answers_the_token_call_is_checked",
+        (
+            "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read"
+        ): "answers::what_answers_the_token_call_is_checked",
+        (
+            'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}'
+        ): "answers::what_answers_the_token_call_is_checked",
         "check MASIVO_API_KEY, and auth_url": "sending::a_key_that_is_not_taken_is_checked",
         'check auth_url: the call answers {"data": "<token>"}': "sending::the_address_of_the_token_call_is_checked",
     },
     "edges/workers/crew.py": {
         "ask for fewer --workers": "stopping::a_run_that_cannot_start_workers_asks_for_fewer",
-        "was it killed, or memory short? Start again with the same command, perhaps with fewer --workers": (
-            "stopping::a_run_that_lost_a_worker_is_started_again"
-        ),
+        (
+            "was it killed, or memory short? Start again with the same command, perhaps with fewer --workers"
+        ): "stopping::a_run_that_lost_a_worker_is_started_again",
     },
     "flow/advice.py": {
         (
-            "more than {…} {…}: repeats further apart than that are not noticed here, and each costs some"
-            " ten requests to isolate; raise remember_ids to their number"
+            "more than {…} {…}: repeats further apart than that are not "
+            "noticed here, and each costs some ten requests to isolate; raise "
+            "remember_ids to their number"
         ): "plan::as_many_ids_are_remembered_as_there_are",
         (
-            "no limit is configured: every request leaves at once, and an account with limits answers 429;"
-            " name its own, such as --limit 1/5s --limit 1000/h"
+            "no limit is configured: every request leaves at once, and an "
+            "account with limits answers 429; name its own, such as --limit "
+            "1/5s --limit 1000/h"
         ): "plan::an_account_with_limits_names_them",
-        "nothing would be sent: name exports that hold records to migrate": (
-            "plan::an_empty_export_is_named_with_its_records"
-        ),
         (
-            "the account's quota is taken to be unused ({…}): mend shared_dir, or the first requests may be"
-            " answered by 429"
+            "nothing would be sent: name exports that hold records to migrate"
+        ): "plan::an_empty_export_is_named_with_its_records",
+        (
+            "the account's quota is taken to be unused ({…}): mend shared_dir, "
+            "or the first requests may be answered by 429"
         ): "plan::a_quota_that_cannot_be_read_is_mended",
         (
-            "the server has asked to wait {…} more, longer than longest_hold: a migration begun now stops at"
-            " once (exit 6); begin it later"
+            "the server has asked to wait {…} more, longer than longest_hold: "
+            "a migration begun now stops at once (exit 6); begin it later"
         ): "plan::a_migration_is_begun_when_the_server_lets_it",
         (
-            "{…} of {…} of customers that the customers export has not, or as deleted, the first at {…}:{…}:"
-            " unless the account has them, each costs some ten requests to isolate; leave them out, or add"
-            " the customers"
-        ): "plan::unknown_customers_are_left_out_or_added",
-        (
-            "{…} of {…} of {…} would be limited by bytes, not by count, {…} more than the fewest possible:"
-            " --max-body-bytes {…} would fill them, if the target takes such bodies"
+            "{…} of {…} of {…} would be limited by bytes, not by count, {…} "
+            "more than the fewest possible: --max-body-bytes {…} would fill "
+            "them, if the target takes such bodies"
         ): "plan::bodies_are_as_large_as_is_proposed",
         (
-            "{…} of {…} records of {…} would be dead letters, most by {…}: that is the export's fault rather"
-            " than theirs; look at {…} and export again"
+            "{…} of {…} records of {…} would be dead letters, most by {…}: "
+            "that is the export's fault rather than theirs; look at {…} and "
+            "export again"
         ): "plan::an_export_that_is_wrong_as_a_whole_is_made_again",
         (
-            "{…} of {…} too large for any request, the first at {…}: shorten them, or raise max_body_bytes"
-            " if the target takes larger bodies"
+            "{…} of {…} too large for any request, the first at {…}: shorten "
+            "them, or raise max_body_bytes if the target takes larger bodies"
         ): "plan::records_too_large_are_shortened_or_the_limit_is_raised",
         (
-            "{…} of {…} where {…} are the fewest possible: customers travel whole, and these do not fit"
-            " together; where small ones stand far behind large ones, a larger look_ahead helps (now {…})"
+            "{…} of {…} where {…} are the fewest possible: customers travel "
+            "whole, and these do not fit together; where small ones stand far "
+            "behind large ones, a larger look_ahead helps (now {…})"
         ): "plan::customers_that_fit_together_find_each_other",
         (
-            "{…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes one"
-            " more; a Production account has no such limit"
+            "{…} over all calls decides: {…} requests take {…} instead of {…}, "
+            "and each read-back takes one more; a Production account has no "
+            "such limit"
         ): "plan::a_limit_over_all_calls_that_decides_is_that_of_a_development_account",
         (
             "{…} records want a Production account (guides/migrate-customers): have the vendor set one up before{…}"
         ): "plan::many_records_want_a_production_account",
         (
-            "{…} with more than {…} {…}, who may not be split over requests: none of them would be sent, the"
-            " first at {…}; merge the oldest of each"
+            "{…} with more than {…} {…}, who may not be split over requests: "
+            "none of them would be sent, the first at {…}; merge the oldest of "
+            "each"
         ): "plan::the_oldest_transactions_of_a_customer_are_merged",
         (
-            "{…} without customers: every customer must be in the account already, an unknown one refuses a"
-            " batch of 1000; name the customers export, too, if they are not"
+            "{…} without customers: every customer must be in the account "
+            "already, an unknown one refuses a batch of 1000; name the "
+            "customers export, too, if they are not"
         ): "plan::what_comes_without_customers_is_named_with_them",
     },
     "flow/conclude.py": {
         (
-            "{…} {…} of {…} accepted by an answer that is not the documented one ({…}): masivo-stream verify shows what"
-            " arrived"
+            "{…} {…} of {…} accepted by an answer that is not the documented "
+            "one ({…}): masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
         (
             "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
         ): "mending::customers_are_mended_in_place",
-        "masivo-stream resolve shows what is known of them, and takes your decision": (
-            "deciding::what_is_seen_to_be_there_is_accepted"
-        ),
-        "the figures do not close: please report this, and keep the state directory": (
-            "deciding::figures_that_do_not_close_are_reported"
-        ),
+        (
+            "masivo-stream resolve shows what is known of them, and takes your decision"
+        ): "deciding::what_is_seen_to_be_there_is_accepted",
+        (
+            "the figures do not close: please report this, and keep the state directory"
+        ): "deciding::figures_that_do_not_close_are_reported",
     },
     "flow/desk.py": {
         "restore the export as it was": "deciding::an_export_is_restored_before_its_batch_is_sent_again",
     },
     "flow/findings.py": {
-        "look again later: the API answers before it has done what it was asked for": (
-            "deciding::what_does_not_show_yet_is_looked_at_later"
-        ),
-        "look these records up in the account's dashboard; positions are those of the export": (
-            "deciding::what_is_missing_is_looked_up"
-        ),
+        (
+            "look again later: the API answers before it has done what it was asked for"
+        ): "deciding::what_does_not_show_yet_is_looked_at_later",
+        (
+            "look these records up in the account's dashboard; positions are those of the export"
+        ): "deciding::what_is_missing_is_looked_up",
     },
     "flow/gate.py": {
         "start again when the quota is free, or raise longest_hold": "stopping::a_quota_that_is_used_up_is_waited_for",
     },
     "flow/letters.py": {
-        "choose another --state-dir": "files::a_dry_run_keeps_out_of_a_run",
-        "mend `raw` in place, one JSON object a line, and leave the other fields as they are": (
-            "mending::a_line_that_is_no_letter_is_put_right"
-        ),
+        (
+            "mend `raw` in place, one JSON object a line, and leave the other fields as they are"
+        ): "mending::a_line_that_is_no_letter_is_put_right",
     },
     "flow/opening.py": {
         "name exports with --customers, --events or --transactions": "commands::a_wrong_command_is_right_as_it_is_told",
@@ -339,60 +344,58 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/only_missing.py": {
         (
-            "look for them in the account's dashboard, for their ids cannot be read back; who is not there is sent from"
-            " a small export with a --state-dir of its own"
+            "look for them in the account's dashboard, for their ids cannot be "
+            "read back; who is not there is sent from a small export with a "
+            "--state-dir of its own"
         ): "reverting::who_cannot_be_read_back_is_looked_for",
-        "name its exports, and leave --only-missing out: it is migrated afresh": (
-            "reverting::without_a_revert_the_flag_is_left_out"
-        ),
+        (
+            "name its exports, and leave --only-missing out: it is migrated afresh"
+        ): "reverting::without_a_revert_the_flag_is_left_out",
         "name the migration's --state-dir": "reverting::without_a_revert_the_flag_is_left_out",
-        "start the same command again later, with --only-missing: it asks for them once more": (
-            "reverting::who_could_not_be_read_back_is_asked_for_later"
-        ),
-        "start with the settings that the run was started with": (
-            "reverting::a_run_is_read_with_the_settings_it_was_started_with"
-        ),
+        (
+            "start the same command again later, with --only-missing: it asks for them once more"
+        ): "reverting::who_could_not_be_read_back_is_asked_for_later",
+        (
+            "start with the settings that the run was started with"
+        ): "reverting::a_run_is_read_with_the_settings_it_was_started_with",
     },
     "flow/resolve.py": {
         (
-            "--accept it, if all of its records are there; else --discard it, mend `raw` of those that are"
-            " not there (one space more will do), and masivo-stream retry"
+            "--accept it, if all of its records are there; else --discard it, "
+            "mend `raw` of those that are not there (one space more will do), "
+            "and masivo-stream retry"
         ): "deciding::what_arrived_in_part_is_completed",
         "decide one thing of a batch": "deciding::a_decision_that_cannot_be_is_taken_again",
         "masivo-stream resolve without a decision lists them": "deciding::a_decision_that_cannot_be_is_taken_again",
     },
     "flow/revert.py": {
-        "check the period, the key's permissions and base_url": (
-            "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone"
-        ),
-        "look at the account's dashboard; run again, it takes back what is left of that period": (
-            "reverting::a_revert_of_unknown_end_is_run_again"
-        ),
+        (
+            "check the period, the key's permissions and base_url"
+        ): "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
+        (
+            "look at the account's dashboard; run again, it takes back what is left of that period"
+        ): "reverting::a_revert_of_unknown_end_is_run_again",
         "start again later": "reverting::a_revert_that_never_left_is_started_again",
         "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
         "such as 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
         "swap them": "commands::a_period_that_is_none_is_told_how_to_write_one",
     },
     "flow/reverted.py": {
-        "name its exports, and leave --only-missing out: it goes on with what is pending": (
-            "reverting::without_a_revert_the_flag_is_left_out"
-        ),
-        "run it again, it takes back what is left of that period: {…}": (
-            "reverting::a_revert_of_unknown_end_is_run_again"
-        ),
-        "the command it was started with, and --only-missing": (
-            "reverting::a_command_that_cannot_be_shown_is_said_in_words"
-        ),
-        "this sends what was taken back once more: {…}": (
-            "reverting::what_is_of_another_runs_customers_waits_for_them"
-        ),
         (
-            "where no customer can have made a transaction of their own since, the command it was started with migrates"
-            " afresh; where some may have, they are still there, and this sends only what is not: {…}"
+            "name its exports, and leave --only-missing out: it goes on with what is pending"
+        ): "reverting::without_a_revert_the_flag_is_left_out",
+        (
+            "run it again, it takes back what is left of that period: {…}"
+        ): "reverting::a_revert_of_unknown_end_is_run_again",
+        (
+            "the command it was started with, and --only-missing"
+        ): "reverting::a_command_that_cannot_be_shown_is_said_in_words",
+        "this sends what was taken back once more: {…}": "reverting::what_is_of_another_runs_customers_waits_for_them",
+        (
+            "where no customer can have made a transaction of their own since, "
+            "the command it was started with migrates afresh; where some may "
+            "have, they are still there, and this sends only what is not: {…}"
         ): "reverting::a_run_that_was_taken_back_without_a_number",
-        "{…}; or take back the rest of it as well, then the same command migrates afresh: {…}": (
-            "reverting::what_was_taken_back_is_sent_once_more"
-        ),
     },
     "flow/status.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
@@ -401,122 +404,121 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/validate.py": {
         (
-            "mend these lines in the export before migrating; or migrate, mend its dead letters, and"
-            " masivo-stream retry"
+            "mend these lines in the export before migrating; or migrate, mend "
+            "its dead letters, and masivo-stream retry"
         ): "mending::what_validate_finds_is_mended_before_or_after",
     },
     "flow/visible.py": {
-        "check network, proxy and base_url, then start the same command again": (
-            "answers::read_backs_that_nobody_can_read_are_waited_for"
-        ),
-        "look at the account's dashboard; raise visible_timeout if its queue is that long": (
-            "sending::customers_that_do_not_show_are_waited_for_longer"
-        ),
+        (
+            "check network, proxy and base_url, then start the same command again"
+        ): "answers::read_backs_that_nobody_can_read_are_waited_for",
+        (
+            "look at the account's dashboard; raise visible_timeout if its queue is that long"
+        ): "sending::customers_that_do_not_show_are_waited_for_longer",
     },
     "model/errors.py": {
         "start again with the same command": "stopping::a_run_that_was_stopped_goes_on",
     },
     "flow/strangers.py": {
-        "take back the rest as well, then migrate all of it from a file": (
-            "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file"
-        ),
+        (
+            "take back the rest as well, then migrate all of it from a file"
+        ): "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file",
     },
     "model/reason.py": {
-        "taken back by a revert, and to be sent again: start `migrate` again": (
-            "reverting::a_run_stopped_on_its_way_says_what_is_left"
-        ),
+        (
+            "taken back by a revert, and to be sent again: start `migrate` again"
+        ): "reverting::a_run_stopped_on_its_way_says_what_is_left",
         "add the field": "mending::customers_are_mended_in_place",
         'correct the spelling, or set unknown_fields = "pass"': "mending::a_setting_lets_it_pass",
         "correct the value as the message says": "mending::customers_are_mended_in_place",
         "emails are unique per account: correct one of the two customers": "mending::customers_are_mended_in_place",
-        "export as UTF-8; before a migration the file can be converted, for example with iconv": (
-            "mending::a_file_that_is_no_utf8_is_converted"
-        ),
+        (
+            "export as UTF-8; before a migration the file can be converted, for example with iconv"
+        ): "mending::a_file_that_is_no_utf8_is_converted",
         "export the line again; one complete JSON object a line": "mending::customers_are_mended_in_place",
         "flatten the nested objects or lists": "mending::customers_are_mended_in_place",
-        "given up by `resolve --discard`: mend it to have `retry` send it": (
-            "deciding::what_was_given_up_is_sent_once_it_is_mended"
-        ),
-        "keep one record for this customer": "mending::one_record_a_customer_is_kept",
-        "leave the record out, or add its events or transactions": (
-            "mending::a_record_without_items_is_left_out_or_filled"
-        ),
-        "mend the customer's dead letter, then retry": "mending::what_waits_for_a_customer_is_sent_with_it",
-        "one customer's transactions must fit one request: merge the oldest into one": (
-            "mending::the_oldest_transactions_are_merged"
-        ),
-        "see the words in the message; mend the record, or have the firewall named there let it pass": (
-            "mending::a_refused_record_is_mended_as_the_server_says"
-        ),
-        "shorten the record, or raise max_body_bytes if the target takes larger bodies": (
-            "mending::a_setting_lets_it_pass"
-        ),
         (
-            "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of"
-            " it into `raw`"
+            "given up by `resolve --discard`: mend it to have `retry` send it"
+        ): "deciding::what_was_given_up_is_sent_once_it_is_mended",
+        "keep one record for this customer": "mending::one_record_a_customer_is_kept",
+        (
+            "leave the record out, or add its events or transactions"
+        ): "mending::a_record_without_items_is_left_out_or_filled",
+        (
+            "one customer's transactions must fit one request: merge the oldest into one"
+        ): "mending::the_oldest_transactions_are_merged",
+        (
+            "see the words in the message; mend the record, or have the firewall named there let it pass"
+        ): "mending::a_refused_record_is_mended_as_the_server_says",
+        (
+            "shorten the record, or raise max_body_bytes if the target takes larger bodies"
+        ): "mending::a_setting_lets_it_pass",
+        (
+            "shorten the record, or raise max_line_bytes; a dead letter has "
+            "only its beginning: put all of it into `raw`"
         ): "mending::a_line_too_long_is_put_in_whole",
         "write the value with the JSON type the message names": "mending::customers_are_mended_in_place",
     },
     "monitor/address.py": {
-        "such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port": (
-            "tools::the_monitor_listens_in_each_of_the_forms_that_are_told"
-        ),
+        (
+            "such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port"
+        ): "tools::the_monitor_listens_in_each_of_the_forms_that_are_told",
     },
     "monitor/page/sections.js": {
-        "Mend them in the state directory, then: masivo-stream retry": (
-            "deciding::the_page_of_a_run_names_the_commands_that_follow"
-        ),
+        (
+            "Mend them in the state directory, then: masivo-stream retry"
+        ): "deciding::the_page_of_a_run_names_the_commands_that_follow",
         "What is known of them: masivo-stream resolve": "deciding::the_page_of_a_run_names_the_commands_that_follow",
     },
     "monitor/serve.py": {
-        "another program may have that port: choose another, 0 takes a free one; nothing was begun": (
-            "tools::the_monitor_takes_another_port"
-        ),
+        (
+            "another program may have that port: choose another, 0 takes a free one; nothing was begun"
+        ): "tools::the_monitor_takes_another_port",
     },
     "observe/doubts.py": {
-        "all {found} records looked at are there: it was applied; --accept it": (
-            "deciding::what_is_seen_to_be_there_is_accepted"
-        ),
-        "decide with --accept, --discard or --resend and the id (or its beginning), or all": (
-            "deciding::a_batch_that_never_arrived_is_decided_either_way"
-        ),
-        "nothing could be read back that tells anything: look it up in the account": (
-            "deciding::what_cannot_be_read_back_is_looked_up_in_the_account"
-        ),
-        "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up": (
-            "deciding::what_arrived_in_part_is_completed"
-        ),
+        (
+            "all {found} records looked at are there: it was applied; --accept it"
+        ): "deciding::what_is_seen_to_be_there_is_accepted",
+        (
+            "decide with --accept, --discard or --resend and the id (or its beginning), or all"
+        ): "deciding::a_batch_that_never_arrived_is_decided_either_way",
+        (
+            "nothing could be read back that tells anything: look it up in the account"
+        ): "deciding::what_cannot_be_read_back_is_looked_up_in_the_account",
+        (
+            "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up"
+        ): "deciding::what_arrived_in_part_is_completed",
     },
     "observe/plan_table.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "mending::more_reasons_than_are_shown_stand_in_the_file"
-        ),
+        (
+            "{…}: and {…} more reason{…}, see the dead-letter file"
+        ): "mending::more_reasons_than_are_shown_stand_in_the_file",
     },
     "observe/tables.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "mending::more_reasons_than_are_shown_stand_in_the_file"
-        ),
+        (
+            "{…}: and {…} more reason{…}, see the dead-letter file"
+        ): "mending::more_reasons_than_are_shown_stand_in_the_file",
     },
     "observe/templates/report.html": {
-        "records or items are not accounted for. Keep the state directory, and report this.": (
-            "deciding::figures_that_do_not_close_are_reported"
-        ),
+        (
+            "records or items are not accounted for. Keep the state directory, and report this."
+        ): "deciding::figures_that_do_not_close_are_reported",
     },
     "observe/verified.py": {
         "  hint: masivo-stream verify looks at them again, and at more": "deciding::what_is_missing_is_looked_up",
     },
     "sandbox/app.py": {
-        "this sandbox answers to the names of its own machine only (--allow-remote)": (
-            "tools::other_machines_are_let_in_by_a_flag"
-        ),
+        (
+            "this sandbox answers to the names of its own machine only (--allow-remote)"
+        ): "tools::other_machines_are_let_in_by_a_flag",
     },
     "sandbox/fault_language.py": {
         '; did you mean "{…}"?': "tools::a_fault_is_meant_by_the_name_that_is_told",
     },
     "sandbox/options.py": {
         (
-            "the sandbox listens on this machine only, not on {…}: it takes anybody's data for a public key;"
-            " --allow-remote says you mean it"
+            "the sandbox listens on this machine only, not on {…}: it takes "
+            "anybody's data for a public key; --allow-remote says you mean it"
         ): "tools::other_machines_are_let_in_by_a_flag",
     },
     "sandbox/serve.py": {
@@ -533,52 +535,226 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         "--invalid on standard output needs a place for the list of faults": "the message above a hint",
         "--records is a count": "the message above a hint",
     },
-    "cli/options.py": {"--quiet and --verbose contradict each other": "the message above a hint"},
-    "flow/revert.py": {"the period is empty: --from is not before --to": "the message above a hint"},
-    "monitor/page/sections.js": {"Waiting to try again": "what the run does"},
-    "monitor/serve.py": {"--monitor {…}": "the place of an error"},
-    "observe/bench_table.py": {"{…}; masivo-stream {…}": "the version"},
-    "observe/verified.py": {"  hint: {…}": "prints what is advice elsewhere"},
+    "cli/options.py": {
+        "--quiet and --verbose contradict each other": "the message above a hint",
+    },
+    "flow/revert.py": {
+        "the period is empty: --from is not before --to": "the message above a hint",
+    },
+    "monitor/page/sections.js": {
+        "Waiting to try again": "what the run does",
+    },
+    "monitor/serve.py": {
+        "--monitor {…}": "the place of an error",
+    },
+    "observe/bench_table.py": {
+        "{…}; masivo-stream {…}": "the version",
+    },
+    "observe/verified.py": {
+        "  hint: {…}": "prints what is advice elsewhere",
+    },
     "sandbox/door.py": {
         "more requests than the account may send; try again in {…} s": "the server's words, which the client waits out",
     },
-    "sandbox/ledger.py": {"INDEXED BY {…}_reverted": "SQL"},
+    "sandbox/ledger.py": {
+        "INDEXED BY {…}_reverted": "SQL",
+    },
 }
 """What the scanner takes for advice by its words or by its variable's name, and why it is none."""
 
 AWAITED: dict[str, tuple[str, ...]] = {
-    "core/next_steps.py": ("mend or restore the export, then start the same command again",),
-    "edges/claims.py": ("two runs would send every record twice: wait for it, or stop it and go on there",),
+    "cli/output.py": (
+        "error: standard output cannot be written: {…}\n  hint: {…}\n",
+        "its work is done and noted: masivo-stream status tells what it came to",
+        "mend that, then start the same command again: it only asks",
+    ),
+    "cli/usage.py": ("did you mean {…}? ({…} --help lists what there is)",),
+    "core/foreign.py": (
+        "a login or error page was saved in the export's place: fetch or export it again",
+        "copy or export it again",
+        "cpio -i --to-stdout --quiet",
+        "decrypt it, then name the decrypted file",
+        "export again, as one JSON object a line",
+        "git lfs pull brings the file",
+        "join and unpack it, then name its files",
+        "restore it, then export one JSON object a line",
+        "save it as plain text, one JSON object a line",
+        "turn its rows into one JSON object a line: docs/migrating.md, Export, shows how with DuckDB",
+        "unpack it, then name its files",
+        "xz -dc --format=lzma",
+        "{…} < {…} > {…}; then name {…} in its place",
+        "{…} > {…}; then name {…} in its place",
+        "{…} | {…} > {…}; then name {…} in its place",
+    ),
+    "core/foreign_config.py": (
+        "a comment begins with #, and text stands in quotes; see config.example.toml",
+        "save it as UTF-8",
+        "save it with line feeds",
+        "see config.example.toml",
+        (
+            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections and values "
+            "as in config.example.toml"
+        ),
+        'text stands in quotes, such as base_url = "https://api.example.com"; see config.example.toml',
+        "write sections and values as in config.example.toml",
+    ),
+    "core/next_steps.py": (
+        "mend or restore the export, then start the same command again",
+        ("write what came from the pipe to a file, then start the same command with that in its place: it goes on"),
+    ),
+    "edges/claims.py": (
+        "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir",
+        "two runs would send every record twice: wait for it, or stop it and go on there",
+    ),
+    "edges/config.py": (
+        "name a directory; the default is masivo-state",
+        "save it as UTF-8",
+        "write [{…}]",
+        "write {…} below [{…}]",
+    ),
     "edges/identity.py": (
         "check the path and its permissions",
-        "restore the export as it was; a new export wants a --state-dir of its own",
-        "write the export to a file, then migrate it",
+        (
+            "restore the export as it was, then start the same command again; send what is new as a further "
+            "file beside it"
+        ),
     ),
+    "edges/journal/opening.py": ("mend the permissions of the state directory and of what is in it, then start again",),
+    "edges/secret.py": ("it is one line of printable ASCII, alone or behind {…}=",),
+    "edges/sent.py": ("free space or mend the permissions of shared_dir; the run goes on without this guard",),
+    "edges/skipped.py": ("free space in the state directory, then start again with the same command",),
     "edges/source.py": (
-        "copy or export it again; what was read before the damage has been dealt with",
+        (
+            "copy or export it again, then start the same command again; what was read before the damage has "
+            "been dealt with"
+        ),
         "restore the export as it was",
+        "write it to a file and name that: then you are told what can be done",
     ),
     "edges/statedir.py": (
-        "choose a directory of its own; a new one is made as it should be",
         "choose a local disk",
-        "choose another --state-dir",
-        "choose another --state-dir, or mend its permissions",
         "free space or mend the permissions, then start again",
-        "free space, or choose another disk",
-        "restore journal.db; to begin afresh and send everything again, choose another --state-dir",
-        "wait for that run to end, or choose another --state-dir",
+        "mend its permissions; or name the directory that was meant with --state-dir",
+        "mend the permissions of that file, then start again",
+        "name a directory that holds nothing else with --state-dir; a new one is made as it should be",
+        "name the directory that was meant with --state-dir",
+        "put journal.db back from a copy of the directory: nothing else knows what was sent",
+        (
+            "wait for that run to end, then start the same command again; another migration names a "
+            "--state-dir of its own"
+        ),
+    ),
+    "flow/advice.py": (
+        (
+            "{…} of {…} of customers that the customers export has not, the first at {…}:{…}: unless the "
+            "account has them, each costs some ten requests to isolate; leave them out, or add the customers"
+        ),
+        (
+            "{…} of {…} records of {…} would be skipped, the first at {…}: if these are alive, export the "
+            "marks `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave them out"
+        ),
+    ),
+    "flow/belonging.py": (
+        (
+            "if it is one account with a new key or a new address, say so once with --same-account; for "
+            "another account, choose a --state-dir of its own"
+        ),
+        "start again when the API can be reached; --same-account says so without a token",
+    ),
+    "flow/examples.py": (
+        (
+            "{…}: they were taken to be sent, and each counts; where it is one purchase, revert this run and "
+            "migrate with --duplicate-purchase reject"
+        ),
+    ),
+    "flow/exports.py": (
+        "copy or export it again, then start the same command again",
+        "its records would be sent twice: name one of them only, the longer one where they differ",
+    ),
+    "flow/findings.py": (
+        (
+            "records of which nothing can be told have ids that need escaping in a URL, and something on the "
+            "way to the API may refuse those: look them up in the account's dashboard"
+        ),
     ),
     "flow/judge.py": (
-        "copy or export it again; its complete lines have been dealt with",
-        "somebody cut it while it was read: restore it, then start again",
+        "copy or export it again, then start the same command again; its complete lines have been dealt with",
+        (
+            "its complete lines have been dealt with; write the export to a file and name that in the place "
+            "of {}: what was read of it is recognised"
+        ),
+        "somebody cut it while it was read: restore it, then start the same command again",
+        (
+            "start the same command again when the export is finished; a line that never will be is judged "
+            "as it stands once a newline ends it: printf '\\n' >> {}"
+        ),
+        (
+            "start the same command again when the export is finished; a line that never will be is judged "
+            "as it stands once a newline ends it: printf '\\n' | gzip >> {}"
+        ),
+        (
+            "start the same command again when the export is finished; a line that never will be is judged "
+            "as it stands once a newline ends it: printf '\\n' | zstd >> {}"
+        ),
     ),
-    "flow/migrate.py": ("name the same exports again, or choose another --state-dir for another migration",),
-    "flow/opening.py": ("choose another --state-dir for another account",),
+    "flow/known.py": (
+        "--moved OLD=NEW: the name by which the run knows the export, and where it lies now",
+        "if it is the one, add --moved {…}",
+        "write the export to a file and name that in the place of {}: what was read of it is recognised",
+    ),
+    "flow/letters.py": ("name another directory with --state-dir for the dead letters of this look; it sends nothing",),
+    "flow/matching.py": (
+        "--moved {…}",
+        "add {…}",
+        "name it again, as it is called now: what was read of it is recognised by its content",
+        "name it again; if it is called otherwise now, name it so, and add --moved OLD=NEW",
+        "name it with --{…} as well",
+        "start migrate once with its present name, which notes it; or add --moved {…}=PATH",
+    ),
+    "flow/once.py": (
+        "go on with one of them: there with --state-dir {…}; or here, after moving that one away",
+        ("put the newest copy of the state directory back; migrate --again would send once more what lies between"),
+    ),
+    "flow/proxies.py": (
+        "{…} names a proxy ({…}), which is used only if --proxy names it",
+        "{…}; {…} names a proxy ({…}), which is used only if --proxy names it",
+    ),
+    "flow/remembered.py": (
+        "leave it out; if it really is to be sent once more, start migrate with --again",
+        (
+            "the journal of that run is not there any more: put its state directory back and go on there; if "
+            "it really is to be sent once more, start migrate with --again"
+        ),
+        (
+            "{…}go on there with --state-dir {…} and that export; if it really is to be sent once more, "
+            "start migrate with --again"
+        ),
+    ),
     "flow/resume.py": (
         "--accept needs no record; look the others up in the account",
-        "the run knows it by this name: start where the migration was started, or put it back",
-        "write the export to a file, then migrate it with a --state-dir of its own",
+        (
+            "start migrate once more: write the export to a file and name that in the place of {}: what was "
+            "read of it is recognised"
+        ),
     ),
-    "model/reason.py": ("the compressed file ends in the middle: copy it again",),
+    "flow/reverted.py": (
+        (
+            "this sends what was taken back once more: {…}; or take back the rest of it as well, then the "
+            "same command migrates afresh: {…}"
+        ),
+    ),
+    "flow/validate.py": (
+        (
+            "{…}: each would be sent and counted; where it is one purchase, --duplicate-purchase reject "
+            "makes a dead letter of it"
+        ),
+    ),
+    "model/reason.py": (
+        "delete the letter if it is one purchase; if not, give it a purchase_id of its own",
+        "its customer is a dead letter, or unknown to the account: see to that, then retry",
+        "leave the field once in its object, with the value that is right",
+        "version 0.1.0 found the file's end within this line: export the line again",
+    ),
+    "observe/anomalies.py": ("{…} names a proxy ({…}), which is used only if --proxy names it",),
 }
-"""Advice that is about to change with what it speaks of; its tests come with that change."""
+"""Advice that no test follows yet: each row is owed a test, and moves to `TABLE` with it."""
