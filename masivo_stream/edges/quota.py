@@ -239,8 +239,8 @@ def _translated() -> Iterator[None]:
         raise StorageError(
             f"the quota file cannot be used: {error}",
             operation="keep to the quota",
-            hint="free space or mend the permissions of shared_dir; of its files, those of the quota (*.quota.db*) may be"
-            " deleted when no run is at work, no other",
+            hint="free space or mend the permissions of shared_dir; of its files, those of the quota (*.quota.db*) may"
+            " be deleted when no run is at work, no other",
         ) from error
 
 

@@ -212,8 +212,10 @@ def start(served, directory, state):
         ("other", "two runs would send every record twice: wait for it, or stop it and go on there"),
         (
             "state",
-            "wait for that run to end, then start the same command again; another migration names a --state-dir of"
-            " its own",
+            (
+                "wait for that run to end, then start the same command again; another migration names a --state-dir of"
+                " its own"
+            ),
         ),
     ],
 )
