@@ -91,7 +91,10 @@ def test_an_export_that_the_account_has_is_gone_on_with_there(served, tmp_path):
     assert migrate(served, tmp_path).returncode == 0
     done = begin(served, tmp_path, key=served.key, state="other")
     assert done.returncode == 2
-    text = "{…}go on there with --state-dir {…} and that export; if it really is to be sent once more, say --again"
+    text = (
+        "{…}go on there with --state-dir {…} and that export; "
+        "if it really is to be sent once more, start migrate with --again"
+    )
     _, state = told(done, text)
     (there,) = shlex.split(state)
     assert begin(served, tmp_path, key=served.key, state=there).returncode == 0
@@ -105,7 +108,11 @@ def test_what_really_is_to_be_sent_again_is(served, tmp_path):
     (tmp_path / "customers.ndjson").rename(tmp_path / "c")
     done = begin(served, tmp_path, key=served.key, state="other")
     assert done.returncode == 2
-    told(done, "{…}go on there with --state-dir {…} and that export; if it really is to be sent once more, say --again")
+    told(
+        done,
+        "{…}go on there with --state-dir {…} and that export; "
+        "if it really is to be sent once more, start migrate with --again",
+    )
     assert begin(served, tmp_path, "--again", key=served.key, state="other").returncode == 0
     assert {count for bought in served.ledger()["events"].values() for count in bought.values()} == {2}
 
@@ -121,7 +128,7 @@ def test_a_journal_that_is_gone_is_put_back(tmp_path):
         told(
             done,
             "the journal of that run is not there any more: put its state directory back and go on there; if it really"
-            " is to be sent once more, say --again",
+            " is to be sent once more, start migrate with --again",
         )
         shutil.rmtree(tmp_path / "state")
         (tmp_path / "copy").rename(tmp_path / "state")
@@ -138,7 +145,7 @@ def test_what_this_run_has_sent_is_left_out(served, tmp_path):
     content = (tmp_path / "events").read_bytes()
     done = begin(served, tmp_path, *flags, "-", key=served.key, stdin=content)
     assert done.returncode == 2, done.stdout
-    told(done, "leave it out; if it really is to be sent once more, say --again")
+    told(done, "leave it out; if it really is to be sent once more, start migrate with --again")
     assert begin(served, tmp_path, *flags, key=served.key).returncode == 0
     (tmp_path / "events").rename(tmp_path / "events.ndjson")
     arrived(served, tmp_path)
@@ -178,7 +185,7 @@ def test_a_state_directory_that_is_too_old_is_put_back(way, served, tmp_path):
     assert done.returncode == 2, done.stdout
     told(
         done,
-        "put the newest copy of the state directory back; --again would send once more what lies between",
+        "put the newest copy of the state directory back; migrate --again would send once more what lies between",
     )
     arrived(served, tmp_path)
     if way == "newest":
