@@ -58,8 +58,6 @@ class Belonging:
         """Identify the account that these settings and secrets lead to."""
         self.account = identify_account(settings, credentials)
         self.said = said or Said()
-        self.before: tuple[NotedAccount, ...] = ()
-        """The accounts that a person says are the same one."""
         self.clock, self._state_dir = clock, settings.state.state_dir
         self._journal: Journal | None = None
         self._proven = True
@@ -69,6 +67,12 @@ class Belonging:
         """The account as the journal names it, or as it would."""
         accounts = [] if self._journal is None else self._journal.accounts()
         return accounts[-1] if accounts else note(self.account, "")
+
+    @property
+    def said_to_be_one(self) -> list[NotedAccount]:
+        """The accounts that a person says are one; none where nobody had to say so."""
+        accounts = [] if self._journal is None else self._journal.accounts()
+        return accounts if len(accounts) > 1 else []
 
     def enter(self, journal: Journal) -> None:
         """Hold the account against the journal's, and note it there.
@@ -94,7 +98,6 @@ class Belonging:
             # The one that is used stands last.
             known = mine[-1].with_names_of(self.account) if mine else note(self.account, self._now())
             journal.note_accounts([*(each for each in accounts if each not in mine[-1:]), known])
-        self.before = tuple(accounts)
 
     async def prove(self, tokens: TokenSource) -> None:
         """Get a token where only that can tell whether this is the run's account.

@@ -101,9 +101,7 @@ class Once:
             return dict(sources)
 
     async def _check(self, file: SentFile, sources: Sources, tokens: TokenSource) -> dict[Kind, list[Source]]:
-        account = self._belonging.account
-        if before := self._belonging.before:
-            file.join([receivers_of(account).name, *(name for known in before for name in _names(known))])
+        self._join(file)
         known = file.of_journal(self._journal.id())
         await self._check_place(file, known)
         noted = {(found.kind, found.source) for found in known}
@@ -112,7 +110,9 @@ class Once:
             looked_at[kind] = [
                 source if (kind, source.number) in noted else await self._begin(kind, source) for source in found
             ]
-        if not account.subject and any(self._find(file, kind, begun) for (kind, _), begun in self._begun.items()):
+        if not self._belonging.account.subject and any(
+            self._find(file, kind, begun) for (kind, _), begun in self._begun.items()
+        ):
             await tokens.prepare()  # who opens the account is told by its tokens, as far as they name it
         for (kind, number), begun in [*self._begun.items()]:
             if self._journal.has_sent_from(kind, number):
@@ -120,6 +120,12 @@ class Once:
             else:
                 await self._look_at(file, kind, begun)
         return looked_at
+
+    def _join(self, file: SentFile) -> None:
+        """Note that what a person says to be one account is one."""
+        if said := self._belonging.said_to_be_one:
+            own = receivers_of(self._belonging.account).name
+            file.join([own, *(name for known in said for name in _names(known))])
 
     async def _begin(self, kind: Kind, source: Source) -> Source:
         """Read the head of an export. What a retry copied, and what an export has grown by, is none of its own."""
@@ -197,6 +203,7 @@ class Once:
 
     def _note(self, file: SentFile, kind: Kind, numbers: Iterable[int]) -> None:
         at = self._clock.wall().isoformat(timespec="seconds")
+        self._join(file)  # once more: by now a token may have named the account
         receivers = receivers_of(self._belonging.account)
         begun = {number: self._begun[kind, number] for number in numbers}
         sent = [

@@ -167,7 +167,7 @@ def test_the_advice_to_go_on_there_can_be_followed(served, export):
     done = served.migrate(directory, state="second")
     assert done.returncode == 2
     advised = re.search(r"--state-dir (\S+)", done.stderr.decode())[1]
-    done = served.migrate(directory, "--state-dir", advised)
+    done = served.migrate(directory, state=advised)
     assert done.returncode in {0, 4}, done.stderr
     if done.returncode == 4:  # the batch on the wire when it was killed
         flags = ["--base-url", served.url, "--limit", "none", "--state-dir", advised]
@@ -248,7 +248,8 @@ def test_what_was_taken_back_may_be_sent_again(served, migrated):
     everything = ("--from", "2000-01-01T00:00:00Z", "--to", "2099-01-01T00:00:00Z")
     assert run("revert", *everything, *flags, key=served.key).returncode == 0
     assert served.migrate(migrated, state="second").returncode == 0
-    assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(migrated)
+    assert set(served.ledger()["reverted"]["customers"].values()) == {1}
+    assert set(served.ledger()["customers"].values()) == {2}
 
 
 def test_a_state_directory_that_was_moved_goes_on(served, migrated):
