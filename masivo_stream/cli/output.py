@@ -95,7 +95,7 @@ _ASK_AGAIN = "mend that, then start the same command again: it only asks"
 _ASK_STATUS = "its work is done and noted: masivo-stream status tells what it came to"
 
 
-def answer(write: Callable[[], None], code: int = ExitCode.COMPLETE, *, question: bool = False) -> int:
+def answer(write: Callable[[], object], code: int = ExitCode.COMPLETE, *, question: bool = False) -> int:
     """Write what was asked for on standard output; the work is done by then. A `question` has changed nothing.
 
     Returns:

@@ -1,5 +1,6 @@
 """`masivo-stream report`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,8 @@ from cyclopts import Parameter
 
 from masivo_stream.cli.options import Common, Judging, settings_from
 from masivo_stream.model.errors import ConfigurationError
+
+_STANDARD_OUTPUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 
 
 def report(
@@ -44,6 +47,8 @@ def report(
     from masivo_stream.edges.statedir import replace_file
     from masivo_stream.observe.report_page import draw_report
 
+    if output in _STANDARD_OUTPUT:
+        return answer(lambda: sys.stdout.write(draw_report(found)), question=True)
     page, path = draw_report(found), Path(state_dir) / "report.html" if output is None else Path(output)
     if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout: no file is put in its place
         path.write_text(page, encoding="utf-8")
