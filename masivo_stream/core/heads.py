@@ -165,7 +165,9 @@ class Pursuit:
     @property
     def same(self) -> bool:
         """Whether no step that was come to disagrees."""
-        return any(not walk.lost for walk in self._walks)
+        # A form in which no step was come to says nothing where another one did.
+        walked = [walk for walk in self._walks if walk.walked]
+        return any(not walk.lost for walk in walked) or not walked
 
     def feed(self, block: bytes) -> None:
         """Take a block."""
@@ -185,6 +187,10 @@ class _Walk:
         self._steps, self._next = steps, 0
         self._length = self._crc = self.agreed = 0
         self.lost = False
+
+    @property
+    def walked(self) -> bool:
+        return self._next > 0
 
     @property
     def done(self) -> bool:
