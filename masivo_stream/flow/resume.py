@@ -120,6 +120,7 @@ async def lay_out(
     consumed = journal.consumed(kind)
     known = journal.sources(kind)
     sources: list[Source] = []
+    before: dict[str, tuple[int, int]] = {}  # by name: a file may be several inputs, and there may be thousands
     for source in known:
         if source.letters:
             found = await _copy(source, consumed, state_dir, full=full)
@@ -128,9 +129,10 @@ async def lay_out(
         else:
             continue  # what came from a pipe: `check_rereadable` has seen that nothing of it is left
         begin = Place(source.number, source.line, source.offset)
-        before = [each.number for each in sources if each.input.name == found.name]
-        known_before = consumed.get(before[-1], _NOTHING)[:2] if before else (0, 0)
-        sources.append(Source(found, source.number, letters=source.letters, begin=begin, known=known_before))
+        sources.append(
+            Source(found, source.number, letters=source.letters, begin=begin, known=before.get(found.name, (0, 0)))
+        )
+        before[found.name] = consumed.get(source.number, _NOTHING)[:2]
     tails = list(_tails(sources, consumed, exports)) if grown else []
     for number, added in enumerate([*tails, *map(Source, new)], len(known)):
         begin = msgspec.structs.replace(added.begin, source=number)
