@@ -17,14 +17,15 @@ def work(tmp_path):
     return make_exports(tmp_path)
 
 
+DID_YOU_MEAN = "did you mean {…}? ({…} --help lists what there is)"
 PLANNED = ["plan", "--customers", "customers.ndjson"]
 
 
 @pytest.mark.parametrize(
     ("wrong", "says", "right"),
     [
-        (["pla", *PLANNED[1:]], "did you mean {…}? ({…})", lambda name, _: [name, *PLANNED[1:]]),
-        (["plan", "--customer", PLANNED[2]], "did you mean {…}? ({…})", lambda flag, _: ["plan", flag, PLANNED[2]]),
+        (["pla", *PLANNED[1:]], DID_YOU_MEAN, lambda name, _: [name, *PLANNED[1:]]),
+        (["plan", "--customer", PLANNED[2]], DID_YOU_MEAN, lambda flag, _: ["plan", flag, PLANNED[2]]),
         ([*PLANNED, "-q", "-v"], "name one of them", lambda: [*PLANNED, "-q"]),
         (["plan"], "name exports with --customers, --events or --transactions", lambda: PLANNED),
         (
@@ -134,6 +135,26 @@ def test_output_that_cannot_be_written_is_begun_again(work):
     done = paste(f"{command} > export.ndjson", cwd=work)
     assert done.returncode == 0
     assert run("validate", "--customers", "export.ndjson", "--state-dir", "dry", cwd=work).returncode == 0
+
+
+def test_an_answer_that_was_lost_is_asked_for_again(work):
+    """Behind a full disk; a plan has changed nothing."""
+    command = "masivo-stream plan --customers customers.ndjson"
+    done = paste(f"{command} > /dev/full", cwd=work)
+    assert done.returncode == 6
+    told(done, "mend that, then start the same command again: it only asks")
+    assert b"at least" in paste(command, cwd=work).stdout
+
+
+def test_what_a_run_came_to_is_told_by_its_status(served, work):
+    """Its summary was lost, its work was not."""
+    flags = " ".join(map(str, [*named(work), *sending(served, work)]))
+    done = paste(f"masivo-stream migrate {flags} > /dev/full", key=served.key)
+    assert done.returncode == 6, done.stderr
+    told(done, "its work is done and noted: masivo-stream status tells what it came to")
+    done = paste(f"masivo-stream status --state-dir {work / 'state'} --json")
+    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "complete")
+    arrived(served, work)
 
 
 def test_the_first_look_needs_nothing(tmp_path):

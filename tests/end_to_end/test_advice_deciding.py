@@ -292,6 +292,22 @@ def test_what_is_missing_is_looked_up(tmp_path):
     assert ledger["customers"].keys() == {f"c{number}" for number in range(5)} - missing
 
 
+def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
+    """A gateway refuses them; the account (here its ledger) has each of them once."""
+    records = [make_record("customers", number, id=f"a/{number}") for number in range(3)]
+    write_export(tmp_path / "customers.ndjson", records)
+    with serving(tmp_path, "--limits", "none", "--fault", "no-slash") as served:
+        assert migrate(served, tmp_path, MASIVO_VISIBLE_TIMEOUT="1").returncode == 0
+        done = go("verify", served, tmp_path, "--all", MASIVO_VISIBLE_TIMEOUT="1")
+        assert done.returncode == 0, done.stdout
+        told(
+            done,
+            "records of which nothing can be told have ids that need escaping in a URL, and something on the way to the"
+            " API may refuse those: look them up in the account's dashboard",
+        )
+        arrived(served, tmp_path)
+
+
 def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
     """When it shows, the same command confirms it; the sandbox's store is brought forward in the meantime."""
     make_exports(tmp_path, kinds=["customers"])

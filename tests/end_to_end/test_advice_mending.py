@@ -253,7 +253,7 @@ def test_what_waits_for_a_customer_is_sent_with_it(served, tmp_path):
     (tmp_path / "customers.ndjson").write_bytes(b"\n".join([customers[0], broken, customers[2]]) + b"\n")
     done = migrate(served, tmp_path)
     assert done.returncode == 3
-    told(done, "mend the customer's dead letter, then retry")
+    told(done, "its customer is a dead letter, or unknown to the account: see to that, then retry")
     mend(tmp_path, "customers", lambda letter: customers[1].decode())
     assert go("retry", served, tmp_path).returncode == 0
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
@@ -339,3 +339,32 @@ def test_more_reasons_than_are_shown_stand_in_the_file(served, tmp_path):
     planned = run("plan", *flags[:2], "--state-dir", tmp_path / "dry", COLUMNS="300", **STRICT)
     told(planned, "{…}: and {…} more reason{…}, see the dead-letter file")
     assert {letter["reason"] for letter in lines(tmp_path / "dry" / "dead-letter.customers.ndjson")} == reasons
+
+
+@pytest.mark.parametrize("way", ["one purchase", "two purchases"])
+def test_an_event_that_comes_again_is_deleted_or_named(way, served, tmp_path):
+    """Its letter is deleted, and the purchase counts once; or it gets an id of its own, and counts beside the other."""
+    make_exports(tmp_path, kinds=["customers", "events"])
+    lines_of = (tmp_path / "events.ndjson").read_bytes().splitlines(keepends=True)
+    (tmp_path / "events.ndjson").write_bytes(b"".join([*lines_of, lines_of[0]]))
+    done = migrate(served, tmp_path)
+    assert done.returncode == 3
+    told(done, "delete the letter if it is one purchase; if not, give it a purchase_id of its own")
+    mend(tmp_path, "events", lambda letter: None if way == "one purchase" else letter["raw"].replace("c0-0", "c0-9"))
+    assert go("retry", served, tmp_path).returncode == (3 if way == "one purchase" else 0)
+    wanted = {"c0-0": 1} if way == "one purchase" else {"c0-0": 1, "c0-9": 1}
+    assert served.ledger()["events"]["c0"] == wanted
+
+
+def test_a_field_stands_once_in_its_object(served, tmp_path):
+    """With the value that is right, the record arrives."""
+    make_exports(tmp_path, kinds=["customers"])
+    twice = spell(customer(3))[:-1] + b', "id": "c4"}'
+    with (tmp_path / "customers.ndjson").open("ab") as export:
+        export.write(twice + b"\n")
+    done = migrate(served, tmp_path)
+    assert done.returncode == 3, done.stdout
+    told(done, "leave the field once in its object, with the value that is right")
+    mend(tmp_path, "customers", lambda letter: json.dumps(customer(3)))
+    assert go("retry", served, tmp_path).returncode == 0
+    assert served.ledger()["customers"] == {f"c{number}": 1 for number in range(4)}

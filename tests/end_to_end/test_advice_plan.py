@@ -234,8 +234,8 @@ def test_unknown_customers_are_left_out_or_added(way, served, tmp_path):
     customers = (tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)
     (tmp_path / "customers.ndjson").write_bytes(b"".join(customers[:3]))
     text = (
-        "{…} of {…} of customers that the customers export has not, or as deleted, the first at {…}:{…}: unless the"
-        " account has them, each costs some ten requests to isolate; leave them out, or add the customers"
+        "{…} of {…} of customers that the customers export has not, the first at {…}:{…}: unless the account has them,"
+        " each costs some ten requests to isolate; leave them out, or add the customers"
     )
     found = told(plan(tmp_path), text)
     assert found[-1] == "4"
@@ -262,3 +262,52 @@ def test_as_many_ids_are_remembered_as_there_are(tmp_path):
     done = plan(tmp_path, MASIVO_REMEMBER_IDS="7")
     assert gone(done, text) == 3
     told(done, "keep one record for this customer")
+
+
+@pytest.mark.parametrize("way", ["without a value", "left out"])
+def test_marks_of_who_is_alive_are_left_out(way, served, tmp_path):
+    """Every customer is marked, and all are alive: without the marks' values, or without the marks, they arrive."""
+    records = [make_record("customers", number, deleted_at="2024-01-01T00:00:00Z") for number in range(3)]
+    write_export(tmp_path / "customers.ndjson", records)
+    text = (
+        "{…} of {…} records of {…} would be skipped, the first at {…}: if these are alive, export the marks `deleted`,"
+        " `deleted_at`, `status` and `reversed_at` without a value, or leave them out"
+    )
+    told(plan(tmp_path), text)
+    fields = {"deleted_at": None} if way == "without a value" else {}
+    write_export(tmp_path / "customers.ndjson", [make_record("customers", number, **fields) for number in range(3)])
+    assert gone(plan(tmp_path), text) == 0
+    assert migrate(served, tmp_path).returncode == 0
+    arrived(served, tmp_path)
+
+
+@pytest.mark.parametrize("way", ["before", "after"])
+def test_another_event_of_a_purchase_is_rejected(way, served, tmp_path):
+    """Before the migration by a flag; after it, by taking it back and migrating with that flag: it counts once."""
+    make_exports(tmp_path, kinds=["customers", "events"])
+    again = json.loads((tmp_path / "events.ndjson").read_bytes().splitlines()[0])
+    again["events"][0]["type"] = "REFUND"
+    with (tmp_path / "events.ndjson").open("ab") as export:
+        export.write(json.dumps(again).encode() + b"\n")
+    flag = ("--duplicate-purchase", "reject")
+    if way == "before":
+        text = (
+            "{…}: each would be sent and counted; where it is one purchase, --duplicate-purchase reject makes a dead"
+            " letter of it"
+        )
+        told(plan(tmp_path), text)
+        assert gone(plan(tmp_path, *flag), text) == 3
+    else:
+        done = migrate(served, tmp_path)
+        assert done.returncode == 0
+        told(
+            done,
+            "{…}: they were taken to be sent, and each counts; where it is one purchase, revert this run and migrate"
+            " with --duplicate-purchase reject",
+        )
+        flags = ["--base-url", served.url, "--limit", "none", "--state-dir", tmp_path / "state", "--yes"]
+        period = ["--from", "2000-01-01T00:00:00Z", "--to", "2999-01-01T00:00:00Z"]
+        assert run("revert", *period, *flags, key=served.key, **QUICK).returncode == 0
+    before = served.ledger()["reverted"]["events"].get("c0", {}).get("c0-0", 0)
+    assert migrate(served, tmp_path, *flag).returncode == 3
+    assert served.ledger()["events"]["c0"]["c0-0"] - before == 1

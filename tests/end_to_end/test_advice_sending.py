@@ -2,8 +2,9 @@
 
 import base64
 import json
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -141,18 +142,18 @@ def test_a_certificate_is_trusted_by_its_authority(tmp_path):
 
 
 @contextmanager
-def proxy(credentials):
-    """Serve an HTTP proxy that wants credentials; gives its port."""
+def proxy(credentials="", to=0):
+    """Serve an HTTP proxy that wants credentials, if any, and leads to the port `to`, if any; gives its own port."""
     wanted = "Basic " + base64.b64encode(credentials.encode()).decode()
 
     class Handler(BaseHTTPRequestHandler):
         def forward(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.headers.get("Proxy-Authorization") != wanted:
+            if credentials and self.headers.get("Proxy-Authorization") != wanted:
                 return self.answer(407, b"")
             kept = {name: value for name, value in self.headers.items() if not name.lower().startswith("proxy")}
             url = urlsplit(self.path)
-            return self.answer(*ask(url.port, url.path, method=self.command, body=body or None, headers=kept))
+            return self.answer(*ask(to or url.port, url.path, method=self.command, body=body or None, headers=kept))
 
         def answer(self, status, body):
             self.send_response(status)
@@ -185,6 +186,24 @@ def test_a_proxy_gets_its_credentials(served, tmp_path):
         assert done.returncode == 7, done.stderr
         told(done, "put them into the proxy setting's URL")
         done = begin(served, tmp_path, "--proxy", f"http://ana:secret@127.0.0.1:{port}")
+        assert done.returncode == 0, done.stderr
+    arrived(served, tmp_path)
+
+
+def test_a_proxy_of_the_environment_is_named(served, tmp_path):
+    """Where nothing can be reached without it: by the flag that is told, everything arrives through it."""
+    make_exports(tmp_path)
+    with closing(socket.create_server(("127.0.0.1", 0))) as nobody:
+        closed = nobody.getsockname()[1]
+    with proxy(to=served.port) as port:
+        named_proxy = {"HTTP_PROXY": f"http://127.0.0.1:{port}", "no_proxy": "", "NO_PROXY": ""}
+        url = served.url.replace(str(served.port), str(closed))
+        done = begin(served, tmp_path, "--outage-limit", "0.1", url=url, **named_proxy)
+        assert done.returncode == 6, done.stderr
+        _, variable, named_one = told(done, "{…}; {…} names a proxy ({…}), which is used only if --proxy names it")
+        told(done, "{…} names a proxy ({…}), which is used only if --proxy names it")
+        assert variable == "HTTP_PROXY"
+        done = begin(served, tmp_path, "--proxy", named_one, url=url)
         assert done.returncode == 0, done.stderr
     arrived(served, tmp_path)
 

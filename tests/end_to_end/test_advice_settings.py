@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from advice_tools import QUICK, arrived, make_exports, named, told
+from advice_tools import QUICK, arrived, make_exports, named, paste, told
 from end_to_end_tools import run
 
 from masivo_stream.edges.config import leaves, load_settings
@@ -91,6 +91,69 @@ def test_a_wrong_setting_is_right_as_it_is_told(wrong, says, right, work):
     arguments, environment, file = right(*told(done, says))
     done = plan(work, *arguments, file=file, **environment)
     assert done.returncode == 0, done.stderr
+
+
+SECTIONS = "[upload]\nuploaders = 3\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says", "right"),
+    [
+        (b'{"upload": {"uploaders": 3}}', "write sections and values as in config.example.toml", SECTIONS),
+        (b"upload:\n  uploaders: 3\n", "write sections and values as in config.example.toml", SECTIONS),
+        (SECTIONS.encode("utf-16"), "save it as UTF-8", SECTIONS),
+        (SECTIONS.encode("utf-16-le"), "save it as UTF-8", SECTIONS),
+        (SECTIONS.replace("\n", "\r").encode(), "save it with line feeds", SECTIONS),
+        (
+            b"; a comment\n[upload]\nuploaders = 3\n",
+            "a comment begins with #, and text stands in quotes; see config.example.toml",
+            "# a comment\n" + SECTIONS,
+        ),
+        (
+            b"[api]\nbase_url = https://a.example/v1\n",
+            'text stands in quotes, such as base_url = "https://api.example.com"; see config.example.toml',
+            '[api]\nbase_url = "https://a.example/v1"\n',
+        ),
+        (b"uploaders = 3\n", "write {…} below [{…}]", SECTIONS),
+        (b"[Upload]\nuploaders = 3\n", "write [{…}]", SECTIONS),
+    ],
+)
+def test_a_file_of_another_tool_is_written_anew(wrong, says, right, work):
+    """As it is told, it is taken."""
+    (work / "c.toml").write_bytes(wrong)
+    done = plan(work, "--config", "c.toml")
+    assert done.returncode == 2, done.stderr
+    told(done, says)
+    (work / "c.toml").write_text(right)
+    assert plan(work, "--config", "c.toml").returncode == 0
+
+
+@pytest.mark.parametrize("way", ["environment", "file"])
+def test_a_list_of_variables_is_read_by_a_shell_or_written_anew(way, work):
+    """The line that is told, pasted with the file's name; or sections and values."""
+    (work / "env").write_text("MASIVO_UPLOADERS=3\nexport MASIVO_WORKERS=1\n")
+    done = plan(work, "--config", "env")
+    assert done.returncode == 2
+    told(
+        done,
+        "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections and values as in"
+        " config.example.toml",
+    )
+    command = "masivo-stream plan --customers customers.ndjson"
+    if way == "environment":
+        done = paste(f"set -a; . ./env; set +a; {command}", cwd=work)
+    else:
+        (work / "env").write_text("[upload]\nuploaders = 3\nworkers = 1\n")
+        done = paste(f"{command} --config env", cwd=work)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_state_directory_without_a_name_is_named(work):
+    """The default, for one."""
+    done = plan(work, "--state-dir", "")
+    assert done.returncode == 2
+    told(done, "name a directory; the default is masivo-state")
+    assert plan(work, "--state-dir", "masivo-state").returncode == 0
 
 
 def test_the_forms_of_the_hints_are_those_of_the_texts(work):
