@@ -13,9 +13,8 @@ that ends, a permission that comes back, a disk with room); what is to be report
 TABLE: dict[str, dict[str, str]] = {
     "bench/stages.py": {
         (
-            "a target has to take every batch: give --api-key-file if it asks "
-            "for a key, and --rounds 1 with one number of --uploaders if it "
-            "remembers what it has taken"
+            "a target has to take every batch: give --api-key-file if it asks for a key, and"
+            " --rounds 1 with one number of --uploaders if it remembers what it has taken"
         ): "tools::a_target_takes_every_batch",
     },
     "cli/bench.py": {
@@ -37,12 +36,20 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "cli/main.py": {
         "mend that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
-        (
-            "please report the traceback above; look first whether its last line quotes a record"
-        ): "commands::a_bug_can_be_reported",
+        "please report the traceback above; look first whether its last line quotes a record": (
+            "commands::a_bug_can_be_reported"
+        ),
     },
     "cli/options.py": {
         "name one of them": "commands::a_wrong_command_is_right_as_it_is_told",
+    },
+    "cli/output.py": {
+        "its work is done and noted: masivo-stream status tells what it came to": (
+            "commands::what_a_run_came_to_is_told_by_its_status"
+        ),
+        "mend that, then start the same command again: it only asks": (
+            "commands::an_answer_that_was_lost_is_asked_for_again"
+        ),
     },
     "cli/overview.py": {
         "Show this, or what a command takes: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
@@ -60,15 +67,16 @@ TABLE: dict[str, dict[str, str]] = {
         "answer yes, or give --yes": "deciding::who_did_not_agree_to_a_revert_answers_yes",
     },
     "cli/sandbox.py": {
-        (
-            "--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0"
-        ): "tools::a_number_of_the_sandbox_fits_as_it_is_told",
-        (
-            "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n"
-        ): "tools::what_the_sandbox_says_at_its_start_is_pasted",
+        "--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0": (
+            "tools::a_number_of_the_sandbox_fits_as_it_is_told"
+        ),
+        "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n": (
+            "tools::what_the_sandbox_says_at_its_start_is_pasted"
+        ),
         "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_how_it_is_written",
     },
     "cli/usage.py": {
+        "did you mean {…}? ({…} --help lists what there is)": "commands::a_wrong_command_is_right_as_it_is_told",
         (
             "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file"
         ): "commands::a_key_on_the_command_line_goes_elsewhere",
@@ -78,12 +86,15 @@ TABLE: dict[str, dict[str, str]] = {
         "--sample 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
     },
     "core/classify.py": {
-        (
-            "check base_url, or name the authority's certificate with ca_file"
-        ): "sending::a_certificate_is_trusted_by_its_authority",
-        (
-            "check base_url: it ends in /api/storefront/v1 at the vendor's"
-        ): "sending::an_address_that_takes_no_migrations_is_checked",
+        "check base_url, or name the authority's certificate with ca_file": (
+            "sending::a_certificate_is_trusted_by_its_authority"
+        ),
+        "check base_url: it ends in /api/storefront/v1 at the vendor's": (
+            "sending::an_address_that_takes_no_migrations_is_checked"
+        ),
+        "check network, proxy and base_url, then the API key's permissions": (
+            "answers::a_403_that_cannot_be_read_is_looked_for_on_the_way"
+        ),
         "check the API key's permissions and that it belongs to this account": "sending::a_status_is_looked_up",
         (
             "look the status up; it speaks of the account, the address or the request, not of the export"
@@ -91,63 +102,106 @@ TABLE: dict[str, dict[str, str]] = {
         "please report this; nothing was sent twice": "sending::a_status_is_looked_up",
         "put them into the proxy setting's URL": "sending::a_proxy_gets_its_credentials",
         (
-            "check network, proxy and base_url, then the API key's permissions"
-        ): "answers::a_403_that_cannot_be_read_is_looked_for_on_the_way",
-        (
-            "set base_url to the address the API really has, or sign in to the "
-            "network that asks for it: redirects are never followed"
+            "set base_url to the address the API really has, or sign in to the network that asks"
+            " for it: redirects are never followed"
         ): "sending::a_redirect_is_not_followed_but_its_address_is_named",
     },
     "core/explain.py": {
-        "a UUID such as 3c90c3cc-0d44-4b50-8888-8dd25736052a": "mending::a_uuid_is_written_like_the_one_that_is_shown",
+        "a UUID such as 3c90c3cc-0d44-4b50-8888-8dd25736052a": (
+            "mending::a_uuid_is_written_like_the_one_that_is_shown"
+        ),
+    },
+    "core/foreign.py": {
+        "a login or error page was saved in the export's place: fetch or export it again": (
+            "exports::what_is_no_export_is_replaced_by_one"
+        ),
+        "copy or export it again": "exports::what_is_no_export_is_replaced_by_one",
+        "decrypt it, then name the decrypted file": "exports::what_is_no_export_is_replaced_by_one",
+        "export again, as one JSON object a line": "exports::what_is_no_export_is_replaced_by_one",
+        "git lfs pull brings the file": "exports::what_is_no_export_is_replaced_by_one",
+        "join and unpack it, then name its files": "exports::what_is_no_export_is_replaced_by_one",
+        "restore it, then export one JSON object a line": "exports::what_is_no_export_is_replaced_by_one",
+        "save it as plain text, one JSON object a line": "exports::what_is_no_export_is_replaced_by_one",
+        (
+            "turn its rows into one JSON object a line: docs/migrating.md, Export, shows how with DuckDB"
+        ): "exports::what_is_no_export_is_replaced_by_one",
+        "unpack it, then name its files": "exports::what_is_no_export_is_replaced_by_one",
+        "{…} < {…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
+        "{…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
+        "{…} | {…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
+    },
+    "core/foreign_config.py": {
+        "a comment begins with #, and text stands in quotes; see config.example.toml": (
+            "settings::a_file_of_another_tool_is_written_anew"
+        ),
+        "save it as UTF-8": "settings::a_file_of_another_tool_is_written_anew",
+        "save it with line feeds": "settings::a_file_of_another_tool_is_written_anew",
+        "see config.example.toml": "settings::a_wrong_setting_is_right_as_it_is_told",
+        (
+            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections"
+            " and values as in config.example.toml"
+        ): "settings::a_list_of_variables_is_read_by_a_shell_or_written_anew",
+        (
+            'text stands in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
+        ): "settings::a_file_of_another_tool_is_written_anew",
+        "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
     },
     "core/next_steps.py": {
-        (
-            "keep the state directory as it is, and report this: the figures must close"
-        ): "deciding::figures_that_do_not_close_are_reported",
-        "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended": "mending::customers_are_mended_in_place",
+        "keep the state directory as it is, and report this: the figures must close": (
+            "deciding::figures_that_do_not_close_are_reported"
+        ),
+        "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended": (
+            "mending::customers_are_mended_in_place"
+        ),
+        "mend or restore the export, then start the same command again": (
+            "exports::a_compressed_export_is_copied_again"
+        ),
         (
             "put right what the message names, then start the same command again: it goes on from here"
         ): "stopping::what_the_api_says_no_to_is_put_right",
-        (
-            "read a sample back, if you like: accepted means enqueued, and this shows what arrived"
-        ): "deciding::a_complete_run_is_looked_at",
+        "read a sample back, if you like: accepted means enqueued, and this shows what arrived": (
+            "deciding::a_complete_run_is_looked_at"
+        ),
         "see what is known of the batches in doubt, and decide": "deciding::what_is_seen_to_be_there_is_accepted",
-        (
-            "start the same command again when the cause is gone: it goes on from here"
-        ): "stopping::an_outage_is_waited_for",
+        "start the same command again when the cause is gone: it goes on from here": (
+            "stopping::an_outage_is_waited_for"
+        ),
         "start the same command again: it goes on from here": "stopping::a_run_that_was_stopped_goes_on",
+        (
+            "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
+        ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
     "core/refusals.py": {
         (
-            "it is not about single records: check account, base_url and the export's fields"
-        ): "sending::what_refuses_everything_is_looked_for_outside_the_records",
+            "have the firewall or proxy let requests to base_url pass, or go without it, then"
+            " start the same command again"
+        ): "answers::a_firewall_lets_requests_pass",
+        "it is not about single records: check account, base_url and the export's fields": (
+            "sending::what_refuses_everything_is_looked_for_outside_the_records"
+        ),
         (
             "see the messages of the last dead letters; check account, base_url and the export's fields"
         ): "sending::refusals_in_a_row_are_looked_up_in_the_last_dead_letters",
-        (
-            "have the firewall or proxy let requests to base_url pass, or go "
-            "without it, then start the same command again"
-        ): "answers::a_firewall_lets_requests_pass",
         (
             "the dead letters say why: mend the export, or start again with a fresh budget, or raise it"
         ): "sending::a_budget_of_refusals_is_fresh_the_next_time",
     },
     "core/retry.py": {
         (
-            "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together"
-        ): "sending::a_token_that_is_not_taken_is_checked",
-        (
-            "ask the vendor what this answer means; started again, customers "
-            "are sent again, and what is in doubt waits for masivo-stream "
-            "resolve"
+            "ask the vendor what this answer means; started again, customers are sent again, and"
+            " what is in doubt waits for masivo-stream resolve"
         ): "answers::the_vendor_is_asked_what_an_answer_means",
+        "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
+            "sending::a_token_that_is_not_taken_is_checked"
+        ),
         "start again when the API answers; what is in doubt stays listed": "stopping::what_is_in_doubt_stays_listed",
         "start again when the API can be reached": "stopping::an_outage_is_waited_for",
-        "start again when the quota is free, or raise longest_hold": "stopping::a_quota_that_is_used_up_is_waited_for",
-        (
-            "start again when the quota is free; another program may be using it"
-        ): "stopping::a_quota_that_others_use_is_waited_for",
+        "start again when the quota is free, or raise longest_hold": (
+            "stopping::a_quota_that_is_used_up_is_waited_for"
+        ),
+        "start again when the quota is free; another program may be using it": (
+            "stopping::a_quota_that_others_use_is_waited_for"
+        ),
     },
     "core/whose.py": {
         (
@@ -157,6 +211,14 @@ TABLE: dict[str, dict[str, str]] = {
     "edges/api.py": {
         "it holds certificates in PEM form": "settings::certificates_are_those_of_authorities",
     },
+    "edges/claims.py": {
+        "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir": (
+            "between::a_user_without_a_home_names_one"
+        ),
+        "two runs would send every record twice: wait for it, or stop it and go on there": (
+            "between::a_run_that_is_at_work_is_left_alone"
+        ),
+    },
     "edges/config.py": {
         "a name of letters, digits and -, printable text": "settings::a_wrong_setting_is_right_as_it_is_told",
         "a proxy is named like http://proxy.example:3128": "settings::the_forms_of_the_hints_are_those_of_the_texts",
@@ -164,8 +226,10 @@ TABLE: dict[str, dict[str, str]] = {
         "did you mean {…}?": "settings::a_wrong_setting_is_right_as_it_is_told",
         "it stands in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
         "lower it": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "name a directory; the default is masivo-state": "settings::a_state_directory_without_a_name_is_named",
         "name the account's windows, such as 1/5s,1000/h": "settings::the_forms_of_the_hints_are_those_of_the_texts",
         "put the key into MASIVO_API_KEY": "settings::a_key_in_the_address_goes_into_the_environment",
+        "save it as UTF-8": "settings::a_file_of_another_tool_is_written_anew",
         "see config.example.toml": "settings::a_wrong_setting_is_right_as_it_is_told",
         "set {…} in the environment": "settings::a_wrong_setting_is_right_as_it_is_told",
         "such as https://app.masivo.ai/api/storefront/v1": "settings::the_forms_of_the_hints_are_those_of_the_texts",
@@ -174,64 +238,118 @@ TABLE: dict[str, dict[str, str]] = {
         "the default is {…}{…}; see config.example.toml": "settings::the_default_that_is_named_is_taken",
         "there are: {…}": "settings::a_wrong_setting_is_right_as_it_is_told",
         "use https:// (http:// is for this machine only)": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "write [{…}]": "settings::a_file_of_another_tool_is_written_anew",
+        "write {…} below [{…}]": "settings::a_file_of_another_tool_is_written_anew",
     },
     "edges/deadletter.py": {
         "free space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
+        "masivo-stream retry sends mended ones, and goes on with the run; else put the file back": (
+            "mending::letters_that_were_mended_are_not_overwritten"
+        ),
+    },
+    "edges/identity.py": {
+        "check the path and its permissions": "exports::what_cannot_be_looked_at_has_its_path_checked",
         (
-            "masivo-stream retry sends mended ones, and goes on with the run; else put the file back"
-        ): "mending::letters_that_were_mended_are_not_overwritten",
+            "restore the export as it was, then start the same command again; send what is new"
+            " as a further file beside it"
+        ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
     },
     "edges/journal/commit.py": {
-        "free space or mend the permissions of the state directory, then start again": "stopping::a_full_disk_is_freed",
+        "free space or mend the permissions of the state directory, then start again": (
+            "stopping::a_full_disk_is_freed"
+        ),
     },
     "edges/journal/opening.py": {
-        (
-            "never begin afresh over it: restore it, or use the version of the program that wrote it"
-        ): "stopping::a_journal_is_restored",
+        "mend the permissions of the state directory and of what is in it, then start again": (
+            "between::a_journal_that_cannot_be_written_is_mended"
+        ),
+        "never begin afresh over it: restore it, or use the version of the program that wrote it": (
+            "stopping::a_journal_is_restored"
+        ),
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
     },
     "edges/journal/reading.py": {
-        (
-            "never begin afresh over it: restore it from a copy, or ask what the account has"
-        ): "stopping::a_journal_is_restored",
+        "never begin afresh over it: restore it from a copy, or ask what the account has": (
+            "stopping::a_journal_is_restored"
+        ),
     },
     "edges/quota.py": {
         (
-            "free space or mend the permissions of shared_dir; of its files, "
-            "those of the quota (*.quota.db*) may be deleted when no run is at "
-            "work, no other"
+            "free space or mend the permissions of shared_dir; of its files, those of the quota"
+            " (*.quota.db*) may be deleted when no run is at work, no other"
         ): "stopping::a_quota_file_that_cannot_be_used_may_be_deleted",
     },
     "edges/secret.py": {
-        (
-            "check the path and its permissions, and that it holds nothing but the key"
-        ): "secrets::a_file_that_holds_no_key_is_put_right",
+        "check the path and its permissions, and that it holds nothing but the key": (
+            "secrets::a_file_that_holds_no_key_is_put_right"
+        ),
         "chmod 600 {…}": "secrets::a_key_that_others_may_read_is_closed_to_them",
+        "it is one line of printable ASCII, alone or behind {…}=": "secrets::a_file_that_holds_no_key_is_put_right",
         (
-            "set MASIVO_API_KEY to the account's key, a UUID that Masivo's "
-            "admin panel shows (see docs.masivo.ai, "
-            "guides/integrate-with-masivo), or put it into a file (mode 0600) "
-            "and name that with --api-key-file; `masivo-stream demo` and "
-            "`masivo-stream sandbox` need no account"
+            "set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows"
+            " (see docs.masivo.ai, guides/integrate-with-masivo), or put it into a file (mode"
+            " 0600) and name that with --api-key-file; `masivo-stream demo` and `masivo-stream"
+            " sandbox` need no account"
         ): "secrets::a_key_is_given_in_each_of_the_ways_that_are_told",
+    },
+    "edges/sent.py": {
+        "free space or mend the permissions of shared_dir; the run goes on without this guard": (
+            "between::a_run_goes_on_without_what_cannot_be_remembered"
+        ),
+    },
+    "edges/skipped.py": {
+        "free space in the state directory, then start again with the same command": (
+            "exports::a_disk_full_of_skipped_records_is_freed"
+        ),
     },
     "edges/source.py": {
         "check the path and its permissions": "files::an_export_is_found_as_it_is_told",
         "check the pattern and the working directory": "files::an_export_is_found_as_it_is_told",
+        (
+            "copy or export it again, then start the same command again; what was read before"
+            " the damage has been dealt with"
+        ): "exports::a_compressed_export_is_copied_again",
         'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_it_is_told",
+        "restore the export as it was": "exports::what_ends_before_a_record_that_was_read_is_restored",
+        "write it to a file and name that: then you are told what can be done": (
+            "exports::a_pipe_that_is_no_export_is_written_to_a_file"
+        ),
+    },
+    "edges/statedir.py": {
+        "choose a local disk": "between::a_disk_without_locks_is_not_used",
+        "free space or mend the permissions, then start again": (
+            "between::a_full_disk_under_the_state_directory_is_freed"
+        ),
+        "mend its permissions; or name the directory that was meant with --state-dir": (
+            "between::a_state_directory_that_cannot_be_one_is_put_right"
+        ),
+        "mend the permissions of that file, then start again": (
+            "between::a_file_of_the_state_directory_that_cannot_be_written_is_mended"
+        ),
+        (
+            "name a directory that holds nothing else with --state-dir; a new one is made as it should be"
+        ): "between::a_state_directory_holds_nothing_else",
+        "name the directory that was meant with --state-dir": "between::a_state_directory_is_named_as_it_is",
+        "put journal.db back from a copy of the directory: nothing else knows what was sent": (
+            "between::a_journal_that_is_missing_is_put_back"
+        ),
+        (
+            "wait for that run to end, then start the same command again; another migration"
+            " names a --state-dir of its own"
+        ): "between::a_run_that_is_at_work_is_left_alone",
     },
     "edges/token.py": {
+        "check MASIVO_API_KEY, and auth_url": "sending::a_key_that_is_not_taken_is_checked",
         (
             "check auth_url, base_url, network and proxy: something else than the API answers the token call"
         ): "answers::what_answers_the_token_call_is_checked",
-        (
-            "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read"
-        ): "answers::what_answers_the_token_call_is_checked",
-        (
-            'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}'
-        ): "answers::what_answers_the_token_call_is_checked",
-        "check MASIVO_API_KEY, and auth_url": "sending::a_key_that_is_not_taken_is_checked",
-        'check auth_url: the call answers {"data": "<token>"}': "sending::the_address_of_the_token_call_is_checked",
+        "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read": (
+            "answers::what_answers_the_token_call_is_checked"
+        ),
+        'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}': (
+            "answers::what_answers_the_token_call_is_checked"
+        ),
+        'check auth_url: the call answers {"data": "<token>"}': ("sending::the_address_of_the_token_call_is_checked"),
     },
     "edges/workers/crew.py": {
         "ask for fewer --workers": "stopping::a_run_that_cannot_start_workers_asks_for_fewer",
@@ -241,160 +359,287 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/advice.py": {
         (
-            "more than {…} {…}: repeats further apart than that are not "
-            "noticed here, and each costs some ten requests to isolate; raise "
-            "remember_ids to their number"
+            "more than {…} {…}: repeats further apart than that are not noticed here, and each"
+            " costs some ten requests to isolate; raise remember_ids to their number"
         ): "plan::as_many_ids_are_remembered_as_there_are",
         (
-            "no limit is configured: every request leaves at once, and an "
-            "account with limits answers 429; name its own, such as --limit "
-            "1/5s --limit 1000/h"
+            "no limit is configured: every request leaves at once, and an account with limits"
+            " answers 429; name its own, such as --limit 1/5s --limit 1000/h"
         ): "plan::an_account_with_limits_names_them",
+        "nothing would be sent: name exports that hold records to migrate": (
+            "plan::an_empty_export_is_named_with_its_records"
+        ),
         (
-            "nothing would be sent: name exports that hold records to migrate"
-        ): "plan::an_empty_export_is_named_with_its_records",
-        (
-            "the account's quota is taken to be unused ({…}): mend shared_dir, "
-            "or the first requests may be answered by 429"
+            "the account's quota is taken to be unused ({…}): mend shared_dir, or the first"
+            " requests may be answered by 429"
         ): "plan::a_quota_that_cannot_be_read_is_mended",
         (
-            "the server has asked to wait {…} more, longer than longest_hold: "
-            "a migration begun now stops at once (exit 6); begin it later"
+            "the server has asked to wait {…} more, longer than longest_hold: a migration begun"
+            " now stops at once (exit 6); begin it later"
         ): "plan::a_migration_is_begun_when_the_server_lets_it",
         (
-            "{…} of {…} of {…} would be limited by bytes, not by count, {…} "
-            "more than the fewest possible: --max-body-bytes {…} would fill "
-            "them, if the target takes such bodies"
+            "{…} of {…} of customers that the customers export has not, the first at {…}:{…}:"
+            " unless the account has them, each costs some ten requests to isolate; leave them"
+            " out, or add the customers"
+        ): "plan::unknown_customers_are_left_out_or_added",
+        (
+            "{…} of {…} of {…} would be limited by bytes, not by count, {…} more than the fewest"
+            " possible: --max-body-bytes {…} would fill them, if the target takes such bodies"
         ): "plan::bodies_are_as_large_as_is_proposed",
         (
-            "{…} of {…} records of {…} would be dead letters, most by {…}: "
-            "that is the export's fault rather than theirs; look at {…} and "
-            "export again"
+            "{…} of {…} records of {…} would be dead letters, most by {…}: that is the export's"
+            " fault rather than theirs; look at {…} and export again"
         ): "plan::an_export_that_is_wrong_as_a_whole_is_made_again",
         (
-            "{…} of {…} too large for any request, the first at {…}: shorten "
-            "them, or raise max_body_bytes if the target takes larger bodies"
+            "{…} of {…} records of {…} would be skipped, the first at {…}: if these are alive,"
+            " export the marks `deleted`, `deleted_at`, `status` and `reversed_at` without a"
+            " value, or leave them out"
+        ): "plan::marks_of_who_is_alive_are_left_out",
+        (
+            "{…} of {…} too large for any request, the first at {…}: shorten them, or raise"
+            " max_body_bytes if the target takes larger bodies"
         ): "plan::records_too_large_are_shortened_or_the_limit_is_raised",
         (
-            "{…} of {…} where {…} are the fewest possible: customers travel "
-            "whole, and these do not fit together; where small ones stand far "
-            "behind large ones, a larger look_ahead helps (now {…})"
+            "{…} of {…} where {…} are the fewest possible: customers travel whole, and these do"
+            " not fit together; where small ones stand far behind large ones, a larger"
+            " look_ahead helps (now {…})"
         ): "plan::customers_that_fit_together_find_each_other",
         (
-            "{…} over all calls decides: {…} requests take {…} instead of {…}, "
-            "and each read-back takes one more; a Production account has no "
-            "such limit"
+            "{…} over all calls decides: {…} requests take {…} instead of {…}, and each"
+            " read-back takes one more; a Production account has no such limit"
         ): "plan::a_limit_over_all_calls_that_decides_is_that_of_a_development_account",
         (
             "{…} records want a Production account (guides/migrate-customers): have the vendor set one up before{…}"
         ): "plan::many_records_want_a_production_account",
         (
-            "{…} with more than {…} {…}, who may not be split over requests: "
-            "none of them would be sent, the first at {…}; merge the oldest of "
-            "each"
+            "{…} with more than {…} {…}, who may not be split over requests: none of them would"
+            " be sent, the first at {…}; merge the oldest of each"
         ): "plan::the_oldest_transactions_of_a_customer_are_merged",
         (
-            "{…} without customers: every customer must be in the account "
-            "already, an unknown one refuses a batch of 1000; name the "
-            "customers export, too, if they are not"
+            "{…} without customers: every customer must be in the account already, an unknown"
+            " one refuses a batch of 1000; name the customers export, too, if they are not"
         ): "plan::what_comes_without_customers_is_named_with_them",
+    },
+    "flow/belonging.py": {
+        (
+            "if it is one account with a new key or a new address, say so once with"
+            " --same-account; for another account, choose a --state-dir of its own"
+        ): "between::a_new_key_is_that_of_one_account_or_of_another",
+        "start again when the API can be reached; --same-account says so without a token": (
+            "between::an_account_that_cannot_be_told_is_told_later_or_said"
+        ),
     },
     "flow/conclude.py": {
         (
-            "{…} {…} of {…} accepted by an answer that is not the documented "
-            "one ({…}): masivo-stream verify shows what arrived"
-        ): "answers::an_odd_acceptance_is_verified",
-        (
             "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
         ): "mending::customers_are_mended_in_place",
+        "masivo-stream resolve shows what is known of them, and takes your decision": (
+            "deciding::what_is_seen_to_be_there_is_accepted"
+        ),
+        "the figures do not close: please report this, and keep the state directory": (
+            "deciding::figures_that_do_not_close_are_reported"
+        ),
         (
-            "masivo-stream resolve shows what is known of them, and takes your decision"
-        ): "deciding::what_is_seen_to_be_there_is_accepted",
-        (
-            "the figures do not close: please report this, and keep the state directory"
-        ): "deciding::figures_that_do_not_close_are_reported",
+            "{…} {…} of {…} accepted by an answer that is not the documented one ({…}):"
+            " masivo-stream verify shows what arrived"
+        ): "answers::an_odd_acceptance_is_verified",
     },
     "flow/desk.py": {
         "restore the export as it was": "deciding::an_export_is_restored_before_its_batch_is_sent_again",
     },
+    "flow/examples.py": {
+        (
+            "{…}: they were taken to be sent, and each counts; where it is one purchase, revert"
+            " this run and migrate with --duplicate-purchase reject"
+        ): "plan::another_event_of_a_purchase_is_rejected",
+    },
+    "flow/exports.py": {
+        "copy or export it again, then start the same command again": (
+            "exports::a_compressed_export_without_a_byte_is_copied_again"
+        ),
+        "its records would be sent twice: name one of them only, the longer one where they differ": (
+            "exports::an_export_that_is_there_twice_is_named_once"
+        ),
+    },
     "flow/findings.py": {
+        "look again later: the API answers before it has done what it was asked for": (
+            "deciding::what_does_not_show_yet_is_looked_at_later"
+        ),
+        "look these records up in the account's dashboard; positions are those of the export": (
+            "deciding::what_is_missing_is_looked_up"
+        ),
         (
-            "look again later: the API answers before it has done what it was asked for"
-        ): "deciding::what_does_not_show_yet_is_looked_at_later",
-        (
-            "look these records up in the account's dashboard; positions are those of the export"
-        ): "deciding::what_is_missing_is_looked_up",
+            "records of which nothing can be told have ids that need escaping in a URL, and"
+            " something on the way to the API may refuse those: look them up in the account's"
+            " dashboard"
+        ): "deciding::ids_that_nobody_can_ask_for_are_looked_up",
     },
     "flow/gate.py": {
-        "start again when the quota is free, or raise longest_hold": "stopping::a_quota_that_is_used_up_is_waited_for",
-    },
-    "flow/letters.py": {
-        (
-            "mend `raw` in place, one JSON object a line, and leave the other fields as they are"
-        ): "mending::a_line_that_is_no_letter_is_put_right",
-    },
-    "flow/opening.py": {
-        "name exports with --customers, --events or --transactions": "commands::a_wrong_command_is_right_as_it_is_told",
-        "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
-        "only one export can come that way": "commands::a_wrong_command_is_right_as_it_is_told",
-        "set the account's own key": "secrets::another_account_wants_its_own_key",
+        "start again when the quota is free, or raise longest_hold": (
+            "stopping::a_quota_that_is_used_up_is_waited_for"
+        ),
     },
     "flow/inquiry.py": {
         "start the same command again later": "reverting::an_api_that_answers_nothing_is_asked_later",
     },
+    "flow/judge.py": {
+        (
+            "copy or export it again, then start the same command again; its complete lines have been dealt with"
+        ): "exports::a_compressed_export_is_copied_again",
+        (
+            "its complete lines have been dealt with; write the export to a file and name that"
+            " in the place of {}: what was read of it is recognised"
+        ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
+        "somebody cut it while it was read: restore it, then start the same command again": (
+            "exports::an_export_that_was_cut_while_it_was_read_is_restored"
+        ),
+        (
+            "start the same command again when the export is finished; a line that never will be"
+            " is judged as it stands once a newline ends it: printf '\\n' >> {}"
+        ): "exports::half_a_line_is_finished_or_ended",
+        (
+            "start the same command again when the export is finished; a line that never will be"
+            " is judged as it stands once a newline ends it: printf '\\n' | gzip >> {}"
+        ): "exports::half_a_line_is_finished_or_ended",
+        (
+            "start the same command again when the export is finished; a line that never will be"
+            " is judged as it stands once a newline ends it: printf '\\n' | zstd >> {}"
+        ): "exports::half_a_line_is_finished_or_ended",
+    },
+    "flow/known.py": {
+        "--moved OLD=NEW: the name by which the run knows the export, and where it lies now": (
+            "exports::a_word_about_a_moved_export_is_put_right"
+        ),
+        "if it is the one, add --moved {…}": "exports::an_export_that_looks_otherwise_is_confirmed",
+        (
+            "write the export to a file and name that in the place of {}: what was read of it is recognised"
+        ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
+    },
+    "flow/letters.py": {
+        "mend `raw` in place, one JSON object a line, and leave the other fields as they are": (
+            "mending::a_line_that_is_no_letter_is_put_right"
+        ),
+        (
+            "name another directory with --state-dir for the dead letters of this look; it sends nothing"
+        ): "files::a_dry_run_keeps_out_of_a_run",
+    },
+    "flow/matching.py": {
+        "--moved {…}": "exports::of_two_exports_one_is_chosen",
+        "add {…}": "exports::of_two_exports_one_is_chosen",
+        "name it again, as it is called now: what was read of it is recognised by its content": (
+            "exports::an_export_that_was_renamed_is_named_again"
+        ),
+        "name it again; if it is called otherwise now, name it so, and add --moved OLD=NEW": (
+            "exports::an_export_that_was_never_read_is_named_again"
+        ),
+        "name it with --{…} as well": "exports::a_word_about_a_moved_export_is_put_right",
+        "start migrate once with its present name, which notes it; or add --moved {…}=PATH": (
+            "exports::an_export_is_found_by_who_does_not_name_it"
+        ),
+    },
+    "flow/once.py": {
+        "go on with one of them: there with --state-dir {…}; or here, after moving that one away": (
+            "between::of_a_state_directory_and_its_copy_one_goes_on"
+        ),
+        (
+            "put the newest copy of the state directory back; migrate --again would send once more what lies between"
+        ): "between::a_state_directory_that_is_too_old_is_put_back",
+    },
     "flow/only_missing.py": {
         (
-            "look for them in the account's dashboard, for their ids cannot be "
-            "read back; who is not there is sent from a small export with a "
-            "--state-dir of its own"
+            "look for them in the account's dashboard, for their ids cannot be read back; who is"
+            " not there is sent from a small export with a --state-dir of its own"
         ): "reverting::who_cannot_be_read_back_is_looked_for",
-        (
-            "name its exports, and leave --only-missing out: it is migrated afresh"
-        ): "reverting::without_a_revert_the_flag_is_left_out",
+        "name its exports, and leave --only-missing out: it is migrated afresh": (
+            "reverting::without_a_revert_the_flag_is_left_out"
+        ),
         "name the migration's --state-dir": "reverting::without_a_revert_the_flag_is_left_out",
+        "start the same command again later, with --only-missing: it asks for them once more": (
+            "reverting::who_could_not_be_read_back_is_asked_for_later"
+        ),
+        "start with the settings that the run was started with": (
+            "reverting::a_run_is_read_with_the_settings_it_was_started_with"
+        ),
+    },
+    "flow/opening.py": {
+        "name exports with --customers, --events or --transactions": (
+            "commands::a_wrong_command_is_right_as_it_is_told"
+        ),
+        "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
+        "only one export can come that way": "commands::a_wrong_command_is_right_as_it_is_told",
+        "set the account's own key": "secrets::another_account_wants_its_own_key",
+    },
+    "flow/proxies.py": {
+        "{…} names a proxy ({…}), which is used only if --proxy names it": (
+            "sending::a_proxy_of_the_environment_is_named"
+        ),
+        "{…}; {…} names a proxy ({…}), which is used only if --proxy names it": (
+            "sending::a_proxy_of_the_environment_is_named"
+        ),
+    },
+    "flow/remembered.py": {
+        "leave it out; if it really is to be sent once more, start migrate with --again": (
+            "between::what_this_run_has_sent_is_left_out"
+        ),
         (
-            "start the same command again later, with --only-missing: it asks for them once more"
-        ): "reverting::who_could_not_be_read_back_is_asked_for_later",
+            "the journal of that run is not there any more: put its state directory back and go"
+            " on there; if it really is to be sent once more, start migrate with --again"
+        ): "between::a_journal_that_is_gone_is_put_back",
         (
-            "start with the settings that the run was started with"
-        ): "reverting::a_run_is_read_with_the_settings_it_was_started_with",
+            "{…}go on there with --state-dir {…} and that export; if it really is to be sent"
+            " once more, start migrate with --again"
+        ): "between::an_export_that_the_account_has_is_gone_on_with_there",
     },
     "flow/resolve.py": {
         (
-            "--accept it, if all of its records are there; else --discard it, "
-            "mend `raw` of those that are not there (one space more will do), "
-            "and masivo-stream retry"
+            "--accept it, if all of its records are there; else --discard it, mend `raw` of"
+            " those that are not there (one space more will do), and masivo-stream retry"
         ): "deciding::what_arrived_in_part_is_completed",
         "decide one thing of a batch": "deciding::a_decision_that_cannot_be_is_taken_again",
         "masivo-stream resolve without a decision lists them": "deciding::a_decision_that_cannot_be_is_taken_again",
     },
+    "flow/resume.py": {
+        "--accept needs no record; look the others up in the account": (
+            "exports::a_batch_from_a_pipe_is_accepted_or_looked_up"
+        ),
+        (
+            "start migrate once more: write the export to a file and name that in the place of"
+            " {}: what was read of it is recognised"
+        ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
+    },
     "flow/revert.py": {
-        (
-            "check the period, the key's permissions and base_url"
-        ): "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
-        (
-            "look at the account's dashboard; run again, it takes back what is left of that period"
-        ): "reverting::a_revert_of_unknown_end_is_run_again",
+        "check the period, the key's permissions and base_url": (
+            "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone"
+        ),
+        "look at the account's dashboard; run again, it takes back what is left of that period": (
+            "reverting::a_revert_of_unknown_end_is_run_again"
+        ),
         "start again later": "reverting::a_revert_that_never_left_is_started_again",
-        "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
         "such as 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
         "swap them": "commands::a_period_that_is_none_is_told_how_to_write_one",
+        "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
     },
     "flow/reverted.py": {
+        "name its exports, and leave --only-missing out: it goes on with what is pending": (
+            "reverting::without_a_revert_the_flag_is_left_out"
+        ),
+        "run it again, it takes back what is left of that period: {…}": (
+            "reverting::a_revert_of_unknown_end_is_run_again"
+        ),
+        "the command it was started with, and --only-missing": (
+            "reverting::a_command_that_cannot_be_shown_is_said_in_words"
+        ),
+        "this sends what was taken back once more: {…}": (
+            "reverting::what_is_of_another_runs_customers_waits_for_them"
+        ),
         (
-            "name its exports, and leave --only-missing out: it goes on with what is pending"
-        ): "reverting::without_a_revert_the_flag_is_left_out",
+            "this sends what was taken back once more: {…}; or take back the rest of it as well,"
+            " then the same command migrates afresh: {…}"
+        ): "reverting::the_rest_is_taken_back_as_well",
         (
-            "run it again, it takes back what is left of that period: {…}"
-        ): "reverting::a_revert_of_unknown_end_is_run_again",
-        (
-            "the command it was started with, and --only-missing"
-        ): "reverting::a_command_that_cannot_be_shown_is_said_in_words",
-        "this sends what was taken back once more: {…}": "reverting::what_is_of_another_runs_customers_waits_for_them",
-        (
-            "where no customer can have made a transaction of their own since, "
-            "the command it was started with migrates afresh; where some may "
-            "have, they are still there, and this sends only what is not: {…}"
+            "where no customer can have made a transaction of their own since, the command it"
+            " was started with migrates afresh; where some may have, they are still there, and"
+            " this sends only what is not: {…}"
         ): "reverting::a_run_that_was_taken_back_without_a_number",
     },
     "flow/status.py": {
@@ -402,72 +647,88 @@ TABLE: dict[str, dict[str, str]] = {
         "start again with the same command: it goes on from here": "stopping::a_run_that_was_killed_goes_on",
         "the command it was started with migrates afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
+    "flow/strangers.py": {
+        "take back the rest as well, then migrate all of it from a file": (
+            "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file"
+        ),
+    },
     "flow/validate.py": {
         (
-            "mend these lines in the export before migrating; or migrate, mend "
-            "its dead letters, and masivo-stream retry"
+            "mend these lines in the export before migrating; or migrate, mend its dead letters,"
+            " and masivo-stream retry"
         ): "mending::what_validate_finds_is_mended_before_or_after",
+        (
+            "{…}: each would be sent and counted; where it is one purchase, --duplicate-purchase"
+            " reject makes a dead letter of it"
+        ): "plan::another_event_of_a_purchase_is_rejected",
     },
     "flow/visible.py": {
-        (
-            "check network, proxy and base_url, then start the same command again"
-        ): "answers::read_backs_that_nobody_can_read_are_waited_for",
-        (
-            "look at the account's dashboard; raise visible_timeout if its queue is that long"
-        ): "sending::customers_that_do_not_show_are_waited_for_longer",
+        "check network, proxy and base_url, then start the same command again": (
+            "answers::read_backs_that_nobody_can_read_are_waited_for"
+        ),
+        "look at the account's dashboard; raise visible_timeout if its queue is that long": (
+            "sending::customers_that_do_not_show_are_waited_for_longer"
+        ),
     },
     "model/errors.py": {
         "start again with the same command": "stopping::a_run_that_was_stopped_goes_on",
     },
-    "flow/strangers.py": {
-        (
-            "take back the rest as well, then migrate all of it from a file"
-        ): "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file",
-    },
     "model/reason.py": {
-        (
-            "taken back by a revert, and to be sent again: start `migrate` again"
-        ): "reverting::a_run_stopped_on_its_way_says_what_is_left",
         "add the field": "mending::customers_are_mended_in_place",
         'correct the spelling, or set unknown_fields = "pass"': "mending::a_setting_lets_it_pass",
         "correct the value as the message says": "mending::customers_are_mended_in_place",
+        "delete the letter if it is one purchase; if not, give it a purchase_id of its own": (
+            "mending::an_event_that_comes_again_is_deleted_or_named"
+        ),
         "emails are unique per account: correct one of the two customers": "mending::customers_are_mended_in_place",
-        (
-            "export as UTF-8; before a migration the file can be converted, for example with iconv"
-        ): "mending::a_file_that_is_no_utf8_is_converted",
+        "export as UTF-8; before a migration the file can be converted, for example with iconv": (
+            "mending::a_file_that_is_no_utf8_is_converted"
+        ),
         "export the line again; one complete JSON object a line": "mending::customers_are_mended_in_place",
         "flatten the nested objects or lists": "mending::customers_are_mended_in_place",
-        (
-            "given up by `resolve --discard`: mend it to have `retry` send it"
-        ): "deciding::what_was_given_up_is_sent_once_it_is_mended",
+        "given up by `resolve --discard`: mend it to have `retry` send it": (
+            "deciding::what_was_given_up_is_sent_once_it_is_mended"
+        ),
+        "its customer is a dead letter, or unknown to the account: see to that, then retry": (
+            "mending::what_waits_for_a_customer_is_sent_with_it"
+        ),
         "keep one record for this customer": "mending::one_record_a_customer_is_kept",
-        (
-            "leave the record out, or add its events or transactions"
-        ): "mending::a_record_without_items_is_left_out_or_filled",
-        (
-            "one customer's transactions must fit one request: merge the oldest into one"
-        ): "mending::the_oldest_transactions_are_merged",
+        "leave the field once in its object, with the value that is right": (
+            "mending::a_field_stands_once_in_its_object"
+        ),
+        "leave the record out, or add its events or transactions": (
+            "mending::a_record_without_items_is_left_out_or_filled"
+        ),
+        "one customer's transactions must fit one request: merge the oldest into one": (
+            "mending::the_oldest_transactions_are_merged"
+        ),
         (
             "see the words in the message; mend the record, or have the firewall named there let it pass"
         ): "mending::a_refused_record_is_mended_as_the_server_says",
+        "shorten the record, or raise max_body_bytes if the target takes larger bodies": (
+            "mending::a_setting_lets_it_pass"
+        ),
         (
-            "shorten the record, or raise max_body_bytes if the target takes larger bodies"
-        ): "mending::a_setting_lets_it_pass",
-        (
-            "shorten the record, or raise max_line_bytes; a dead letter has "
-            "only its beginning: put all of it into `raw`"
+            "shorten the record, or raise max_line_bytes; a dead letter has only its beginning:"
+            " put all of it into `raw`"
         ): "mending::a_line_too_long_is_put_in_whole",
+        "taken back by a revert, and to be sent again: start `migrate` again": (
+            "reverting::a_run_stopped_on_its_way_says_what_is_left"
+        ),
+        "version 0.1.0 found the file's end within this line: export the line again": (
+            "exports::a_line_in_which_an_earlier_version_found_the_end_is_exported_again"
+        ),
         "write the value with the JSON type the message names": "mending::customers_are_mended_in_place",
     },
     "monitor/address.py": {
-        (
-            "such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port"
-        ): "tools::the_monitor_listens_in_each_of_the_forms_that_are_told",
+        "such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port": (
+            "tools::the_monitor_listens_in_each_of_the_forms_that_are_told"
+        ),
     },
     "monitor/page/sections.js": {
-        (
-            "Mend them in the state directory, then: masivo-stream retry"
-        ): "deciding::the_page_of_a_run_names_the_commands_that_follow",
+        "Mend them in the state directory, then: masivo-stream retry": (
+            "deciding::the_page_of_a_run_names_the_commands_that_follow"
+        ),
         "What is known of them: masivo-stream resolve": "deciding::the_page_of_a_run_names_the_commands_that_follow",
     },
     "monitor/serve.py": {
@@ -475,50 +736,55 @@ TABLE: dict[str, dict[str, str]] = {
             "another program may have that port: choose another, 0 takes a free one; nothing was begun"
         ): "tools::the_monitor_takes_another_port",
     },
+    "observe/anomalies.py": {
+        "{…} names a proxy ({…}), which is used only if --proxy names it": (
+            "sending::a_proxy_of_the_environment_is_named"
+        ),
+    },
     "observe/doubts.py": {
-        (
-            "all {found} records looked at are there: it was applied; --accept it"
-        ): "deciding::what_is_seen_to_be_there_is_accepted",
-        (
-            "decide with --accept, --discard or --resend and the id (or its beginning), or all"
-        ): "deciding::a_batch_that_never_arrived_is_decided_either_way",
-        (
-            "nothing could be read back that tells anything: look it up in the account"
-        ): "deciding::what_cannot_be_read_back_is_looked_up_in_the_account",
+        "all {found} records looked at are there: it was applied; --accept it": (
+            "deciding::what_is_seen_to_be_there_is_accepted"
+        ),
+        "decide with --accept, --discard or --resend and the id (or its beginning), or all": (
+            "deciding::a_batch_that_never_arrived_is_decided_either_way"
+        ),
+        "nothing could be read back that tells anything: look it up in the account": (
+            "deciding::what_cannot_be_read_back_is_looked_up_in_the_account"
+        ),
         (
             "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up"
         ): "deciding::what_arrived_in_part_is_completed",
     },
     "observe/plan_table.py": {
-        (
-            "{…}: and {…} more reason{…}, see the dead-letter file"
-        ): "mending::more_reasons_than_are_shown_stand_in_the_file",
+        "{…}: and {…} more reason{…}, see the dead-letter file": (
+            "mending::more_reasons_than_are_shown_stand_in_the_file"
+        ),
     },
     "observe/tables.py": {
-        (
-            "{…}: and {…} more reason{…}, see the dead-letter file"
-        ): "mending::more_reasons_than_are_shown_stand_in_the_file",
+        "{…}: and {…} more reason{…}, see the dead-letter file": (
+            "mending::more_reasons_than_are_shown_stand_in_the_file"
+        ),
     },
     "observe/templates/report.html": {
-        (
-            "records or items are not accounted for. Keep the state directory, and report this."
-        ): "deciding::figures_that_do_not_close_are_reported",
+        "records or items are not accounted for. Keep the state directory, and report this.": (
+            "deciding::figures_that_do_not_close_are_reported"
+        ),
     },
     "observe/verified.py": {
         "  hint: masivo-stream verify looks at them again, and at more": "deciding::what_is_missing_is_looked_up",
     },
     "sandbox/app.py": {
-        (
-            "this sandbox answers to the names of its own machine only (--allow-remote)"
-        ): "tools::other_machines_are_let_in_by_a_flag",
+        "this sandbox answers to the names of its own machine only (--allow-remote)": (
+            "tools::other_machines_are_let_in_by_a_flag"
+        ),
     },
     "sandbox/fault_language.py": {
         '; did you mean "{…}"?': "tools::a_fault_is_meant_by_the_name_that_is_told",
     },
     "sandbox/options.py": {
         (
-            "the sandbox listens on this machine only, not on {…}: it takes "
-            "anybody's data for a public key; --allow-remote says you mean it"
+            "the sandbox listens on this machine only, not on {…}: it takes anybody's data for a"
+            " public key; --allow-remote says you mean it"
         ): "tools::other_machines_are_let_in_by_a_flag",
     },
     "sandbox/serve.py": {
@@ -537,6 +803,13 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "cli/options.py": {
         "--quiet and --verbose contradict each other": "the message above a hint",
+    },
+    "cli/output.py": {
+        "error: standard output cannot be written: {…}\n  hint: {…}\n": "prints what is advice beside it",
+    },
+    "core/foreign.py": {
+        "cpio -i --to-stdout --quiet": "part of a command that is told as a whole",
+        "xz -dc --format=lzma": "part of a command that is told as a whole",
     },
     "flow/revert.py": {
         "the period is empty: --from is not before --to": "the message above a hint",
@@ -562,199 +835,5 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
 }
 """What the scanner takes for advice by its words or by its variable's name, and why it is none."""
 
-AWAITED: dict[str, tuple[str, ...]] = {
-    "cli/output.py": (
-        "error: standard output cannot be written: {…}\n  hint: {…}\n",
-        "its work is done and noted: masivo-stream status tells what it came to",
-        "mend that, then start the same command again: it only asks",
-    ),
-    "cli/usage.py": ("did you mean {…}? ({…} --help lists what there is)",),
-    "core/foreign.py": (
-        "a login or error page was saved in the export's place: fetch or export it again",
-        "copy or export it again",
-        "cpio -i --to-stdout --quiet",
-        "decrypt it, then name the decrypted file",
-        "export again, as one JSON object a line",
-        "git lfs pull brings the file",
-        "join and unpack it, then name its files",
-        "restore it, then export one JSON object a line",
-        "save it as plain text, one JSON object a line",
-        "turn its rows into one JSON object a line: docs/migrating.md, Export, shows how with DuckDB",
-        "unpack it, then name its files",
-        "xz -dc --format=lzma",
-        "{…} < {…} > {…}; then name {…} in its place",
-        "{…} > {…}; then name {…} in its place",
-        "{…} | {…} > {…}; then name {…} in its place",
-    ),
-    "core/foreign_config.py": (
-        "a comment begins with #, and text stands in quotes; see config.example.toml",
-        "save it as UTF-8",
-        "save it with line feeds",
-        "see config.example.toml",
-        (
-            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections and values "
-            "as in config.example.toml"
-        ),
-        'text stands in quotes, such as base_url = "https://api.example.com"; see config.example.toml',
-        "write sections and values as in config.example.toml",
-    ),
-    "core/next_steps.py": (
-        "mend or restore the export, then start the same command again",
-        ("write what came from the pipe to a file, then start the same command with that in its place: it goes on"),
-    ),
-    "edges/claims.py": (
-        "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir",
-        "two runs would send every record twice: wait for it, or stop it and go on there",
-    ),
-    "edges/config.py": (
-        "name a directory; the default is masivo-state",
-        "save it as UTF-8",
-        "write [{…}]",
-        "write {…} below [{…}]",
-    ),
-    "edges/identity.py": (
-        "check the path and its permissions",
-        (
-            "restore the export as it was, then start the same command again; send what is new as a further "
-            "file beside it"
-        ),
-    ),
-    "edges/journal/opening.py": ("mend the permissions of the state directory and of what is in it, then start again",),
-    "edges/secret.py": ("it is one line of printable ASCII, alone or behind {…}=",),
-    "edges/sent.py": ("free space or mend the permissions of shared_dir; the run goes on without this guard",),
-    "edges/skipped.py": ("free space in the state directory, then start again with the same command",),
-    "edges/source.py": (
-        (
-            "copy or export it again, then start the same command again; what was read before the damage has "
-            "been dealt with"
-        ),
-        "restore the export as it was",
-        "write it to a file and name that: then you are told what can be done",
-    ),
-    "edges/statedir.py": (
-        "choose a local disk",
-        "free space or mend the permissions, then start again",
-        "mend its permissions; or name the directory that was meant with --state-dir",
-        "mend the permissions of that file, then start again",
-        "name a directory that holds nothing else with --state-dir; a new one is made as it should be",
-        "name the directory that was meant with --state-dir",
-        "put journal.db back from a copy of the directory: nothing else knows what was sent",
-        (
-            "wait for that run to end, then start the same command again; another migration names a "
-            "--state-dir of its own"
-        ),
-    ),
-    "flow/advice.py": (
-        (
-            "{…} of {…} of customers that the customers export has not, the first at {…}:{…}: unless the "
-            "account has them, each costs some ten requests to isolate; leave them out, or add the customers"
-        ),
-        (
-            "{…} of {…} records of {…} would be skipped, the first at {…}: if these are alive, export the "
-            "marks `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave them out"
-        ),
-    ),
-    "flow/belonging.py": (
-        (
-            "if it is one account with a new key or a new address, say so once with --same-account; for "
-            "another account, choose a --state-dir of its own"
-        ),
-        "start again when the API can be reached; --same-account says so without a token",
-    ),
-    "flow/examples.py": (
-        (
-            "{…}: they were taken to be sent, and each counts; where it is one purchase, revert this run and "
-            "migrate with --duplicate-purchase reject"
-        ),
-    ),
-    "flow/exports.py": (
-        "copy or export it again, then start the same command again",
-        "its records would be sent twice: name one of them only, the longer one where they differ",
-    ),
-    "flow/findings.py": (
-        (
-            "records of which nothing can be told have ids that need escaping in a URL, and something on the "
-            "way to the API may refuse those: look them up in the account's dashboard"
-        ),
-    ),
-    "flow/judge.py": (
-        "copy or export it again, then start the same command again; its complete lines have been dealt with",
-        (
-            "its complete lines have been dealt with; write the export to a file and name that in the place "
-            "of {}: what was read of it is recognised"
-        ),
-        "somebody cut it while it was read: restore it, then start the same command again",
-        (
-            "start the same command again when the export is finished; a line that never will be is judged "
-            "as it stands once a newline ends it: printf '\\n' >> {}"
-        ),
-        (
-            "start the same command again when the export is finished; a line that never will be is judged "
-            "as it stands once a newline ends it: printf '\\n' | gzip >> {}"
-        ),
-        (
-            "start the same command again when the export is finished; a line that never will be is judged "
-            "as it stands once a newline ends it: printf '\\n' | zstd >> {}"
-        ),
-    ),
-    "flow/known.py": (
-        "--moved OLD=NEW: the name by which the run knows the export, and where it lies now",
-        "if it is the one, add --moved {…}",
-        "write the export to a file and name that in the place of {}: what was read of it is recognised",
-    ),
-    "flow/letters.py": ("name another directory with --state-dir for the dead letters of this look; it sends nothing",),
-    "flow/matching.py": (
-        "--moved {…}",
-        "add {…}",
-        "name it again, as it is called now: what was read of it is recognised by its content",
-        "name it again; if it is called otherwise now, name it so, and add --moved OLD=NEW",
-        "name it with --{…} as well",
-        "start migrate once with its present name, which notes it; or add --moved {…}=PATH",
-    ),
-    "flow/once.py": (
-        "go on with one of them: there with --state-dir {…}; or here, after moving that one away",
-        ("put the newest copy of the state directory back; migrate --again would send once more what lies between"),
-    ),
-    "flow/proxies.py": (
-        "{…} names a proxy ({…}), which is used only if --proxy names it",
-        "{…}; {…} names a proxy ({…}), which is used only if --proxy names it",
-    ),
-    "flow/remembered.py": (
-        "leave it out; if it really is to be sent once more, start migrate with --again",
-        (
-            "the journal of that run is not there any more: put its state directory back and go on there; if "
-            "it really is to be sent once more, start migrate with --again"
-        ),
-        (
-            "{…}go on there with --state-dir {…} and that export; if it really is to be sent once more, "
-            "start migrate with --again"
-        ),
-    ),
-    "flow/resume.py": (
-        "--accept needs no record; look the others up in the account",
-        (
-            "start migrate once more: write the export to a file and name that in the place of {}: what was "
-            "read of it is recognised"
-        ),
-    ),
-    "flow/reverted.py": (
-        (
-            "this sends what was taken back once more: {…}; or take back the rest of it as well, then the "
-            "same command migrates afresh: {…}"
-        ),
-    ),
-    "flow/validate.py": (
-        (
-            "{…}: each would be sent and counted; where it is one purchase, --duplicate-purchase reject "
-            "makes a dead letter of it"
-        ),
-    ),
-    "model/reason.py": (
-        "delete the letter if it is one purchase; if not, give it a purchase_id of its own",
-        "its customer is a dead letter, or unknown to the account: see to that, then retry",
-        "leave the field once in its object, with the value that is right",
-        "version 0.1.0 found the file's end within this line: export the line again",
-    ),
-    "observe/anomalies.py": ("{…} names a proxy ({…}), which is used only if --proxy names it",),
-}
+AWAITED: dict[str, tuple[str, ...]] = {}
 """Advice that no test follows yet: each row is owed a test, and moves to `TABLE` with it."""

@@ -15,7 +15,10 @@ pytestmark = pytest.mark.slow
 
 ALWAYS = "2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 PART = "this sends what was taken back once more: {…}"
-BOTH = "{…}; or take back the rest of it as well, then the same command migrates afresh: {…}"
+BOTH = (
+    "this sends what was taken back once more: {…}; or take back the rest of it as well, then the same command migrates"
+    " afresh: {…}"
+)
 UNCOUNTED = (
     "where no customer can have made a transaction of their own since, the command it was started with migrates afresh;"
     " where some may have, they are still there, and this sends only what is not: {…}"
@@ -105,8 +108,8 @@ def test_what_was_taken_back_is_sent_once_more(served, tmp_path):
         migrate(served, tmp_path),
         look(tmp_path),
     ):
-        first, _ = told(done, "{…}; or take back the rest of it as well, then the same command migrates afresh: {…}")
-        commands.add(first.removeprefix("this sends what was taken back once more: "))
+        first, _ = told(done, BOTH)
+        commands.add(first)
     (command,) = commands
     for _ in range(2):
         assert paste(command, key=served.key).returncode == 0
