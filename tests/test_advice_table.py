@@ -77,7 +77,8 @@ def _texts_of(file):
             elif isinstance(part, ast.Name) and part.id in constants:
                 yield from texts(constants[part.id])
 
-    return {node.name: set(texts(node)) for node in tree.body if isinstance(node, ast.FunctionDef)}
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {node.name: set(texts(node)) for node in functions}
 
 
 # The scanner.
