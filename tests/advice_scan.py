@@ -164,10 +164,13 @@ class _Scanner:
         """Nodes whose text is known to be advice."""
         self._takers: dict[str, list[tuple[str, int | None, str]]] = {}
         """Callables that take advice, by name: their module, the place of that argument, and its name."""
+        self._calls: dict[str, list[tuple[_Module, ast.Call]]] = {}
+        """Calls by the name of what is called, as that is defined."""
 
     def run(self) -> None:
         for module in self._modules.values():
             self._find_takers(module)
+            self._find_calls(module)
         for module in self._modules.values():
             for node in ast.walk(module.tree):
                 self._look_at(module, node)
@@ -198,6 +201,16 @@ class _Scanner:
             for name in fields:
                 if is_sink(name) or (found.name, name) == ("NextStep", "text"):
                     self._takers.setdefault(found.name, []).append((module.name, fields.index(name), name))
+
+    def _find_calls(self, module: _Module) -> None:
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Call(func=ast.Name(id=name)):
+                    self._calls.setdefault(module.imports.get(name, ("", name))[1], []).append((module, node))
+                case ast.Call(func=ast.Attribute(attr=name)):
+                    self._calls.setdefault(name, []).append((module, node))
+                case _:
+                    pass
 
     def _taker(self, module: _Module, call: ast.expr) -> tuple[int | None, str] | None:
         """Return where a called thing takes advice."""
@@ -427,16 +440,13 @@ class _Scanner:
         positional = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
         if positional and positional[0] in {"self", "cls"}:
             positional = positional[1:]
-        for module in self._modules.values():
-            for call in ast.walk(module.tree):
-                if not isinstance(call, ast.Call):
-                    continue
-                called = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-                if function not in self._functions(module, called)[1]:
-                    continue
-                yield from ((module, each.value) for each in call.keywords if each.arg == parameter)
-                if parameter in positional and positional.index(parameter) < len(call.args):
-                    yield module, call.args[positional.index(parameter)]
+        for module, call in self._calls.get(function.name, []):
+            called = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+            if function not in self._functions(module, called)[1]:
+                continue
+            yield from ((module, each.value) for each in call.keywords if each.arg == parameter)
+            if parameter in positional and positional.index(parameter) < len(call.args):
+                yield module, call.args[positional.index(parameter)]
 
     def _returned(
         self, module: _Module, call: ast.Call, place: int | None, depth: int

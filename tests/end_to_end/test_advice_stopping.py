@@ -152,18 +152,18 @@ def test_a_quota_that_is_used_up_is_waited_for(way, tmp_path):
     """The server's wait is longer than ours; afterwards, or with more patience, the same command sends everything."""
     make_exports(tmp_path)
     fault = "throttle,retry_after=600,on=events,times=1"
-    patience = {"MASIVO_LONGEST_HOLD": "10", "MASIVO_SHARED_DIR": str(tmp_path / "shared")}
+    patience = {"MASIVO_LONGEST_HOLD": "1", "MASIVO_SHARED_DIR": str(tmp_path / "shared")}
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         for _ in range(2):  # told by the answer, and by the quota that was noted
             done = migrate(served, tmp_path, limit="100/1s", **patience)
             assert done.returncode == 6, done.stderr
             told(done, "start again when the quota is free, or raise longest_hold")
-        let_time_pass(tmp_path / "shared", 600 if way == "when it is free" else 500)
+        let_time_pass(tmp_path / "shared", 600 if way == "when it is free" else 585)
         if way == "longer":
             done = migrate(served, tmp_path, limit="100/1s", **patience)
             assert done.returncode == 6, done.stderr
-            let_time_pass(tmp_path / "shared", 85)
             patience["MASIVO_LONGEST_HOLD"] = "60"
+            let_time_pass(tmp_path / "shared", 10)
         assert migrate(served, tmp_path, limit="100/1s", **patience).returncode == 0
         arrived(served, tmp_path)
 
