@@ -186,6 +186,8 @@ def judge_letters(decoder: Decoder, pieces: Iterable[Run | Line], file: str, sou
 
 def judge_retry(decoder: Decoder, line: Line, file: str, source: int) -> Judgement:
     """Judge the record in a line that `write_retry` made; whatever becomes of it knows where it comes from."""
+    if not line.body:  # it has a fate, and is read on the way to those that have none
+        return Blank(line.number)
     retry = msgspec.json.decode(line.body, type=_Retry)
     body, old = retry.body, retry.retried
     if not body.strip() or (not retry.mended and old.earlier[-1].reason in UNMENDED_STAY):

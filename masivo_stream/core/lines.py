@@ -10,7 +10,7 @@ position, the machine gives the tail.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -183,6 +183,16 @@ def _parts(run: Run, first: int, most: int) -> Iterator[Run]:
     while start < len(run.bodies):
         yield Run(run.number + start, run.bodies[start:end], run.offsets[start:end], run.text)
         start, end = end, end + most
+
+
+def emptied(pieces: Iterable[Run | Line], numbers: Container[int]) -> Iterator[Run | Line]:
+    """Yield the same, but without the text of the lines of these numbers: who judges them finds them blank."""
+    for piece in pieces:
+        if isinstance(piece, Run):
+            bodies = [b"" if number in numbers else body for number, body in enumerate(piece.bodies, piece.number)]
+            yield Run(piece.number, bodies, piece.offsets, piece.text)
+        else:
+            yield Line(piece.number, piece.offset, b"", 0) if piece.number in numbers else piece
 
 
 def lines_of(pieces: Iterable[Run | Line]) -> Iterator[Line]:

@@ -29,7 +29,8 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.model.entries import EntryRun, Found
+from masivo_stream.model.entries import EntryRun, Found, one_by_one
+from masivo_stream.model.progress import Covered
 from masivo_stream.model.record import Entry
 from masivo_stream.model.records import Event, EventsRecord, OrderFields
 
@@ -111,9 +112,10 @@ Hits = dict[int, bool]
 class Purchases:
     """Remember at least the last `capacity` events, in 16 bytes each; in 32 where more than that were seen."""
 
-    def __init__(self, *, capacity: int) -> None:
-        """Start empty."""
+    def __init__(self, *, capacity: int, settled: Covered | None = None) -> None:
+        """Start empty; what is `settled` is not to be remembered: it is read once more, and is not sent."""
         self._capacity, self._places = capacity, _PLACES_AN_EVENT * capacity + 1
+        self._settled: Covered = settled or {}
         self._young: array[int] | None = None
         """Made when it is needed: most decoders judge no events, or few."""
         self._old: array[int] | None = None
@@ -121,7 +123,8 @@ class Purchases:
 
     def mark(self, found: list[Found], signs: Signs) -> list[Found]:
         """Return the same, marked; see `EventMemory`."""
-        hits = self._note(map(_hash, zip(_owners(found), signs.purchases, strict=True)), signs.contents)
+        purchases = list(_apart(found, signs.purchases, self._settled)) if self._settled else signs.purchases
+        hits = self._note(map(_hash, zip(_owners(found), purchases, strict=True)), signs.contents)
         return list(_say(found, hits)) if hits else found
 
     def _note(self, keys: Iterable[int], contents: Iterable[int]) -> Hits:
@@ -169,6 +172,18 @@ def _owners(found: Iterable[Found]) -> Iterator[str]:
             yield from chain.from_iterable(map(repeat, each.customers, each.items))
         elif isinstance(each, Entry):
             yield from repeat(each.customer, each.items)
+
+
+def _apart(found: Iterable[Found], purchases: Iterable[str], settled: Covered) -> Iterator[str]:
+    """Yield the purchase of each item; one of its own in the place of each that is settled."""
+    named = iter(purchases)
+    for entry in one_by_one(found):
+        if not isinstance(entry, Entry):
+            continue
+        items = settled.get((entry.source, entry.line), frozenset())
+        for index, purchase in zip(entry.indexes or range(entry.items), named, strict=False):
+            apart = items is None or index in items
+            yield f"\0{entry.source} {entry.line} {index}" if apart else purchase
 
 
 def _say(found: Iterable[Found], hits: Hits) -> Iterator[Found]:

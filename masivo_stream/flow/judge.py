@@ -14,7 +14,7 @@ from masivo_stream.core.decode import Decoder
 from masivo_stream.core.decompress import Truncated
 from masivo_stream.core.foreign import Packing
 from masivo_stream.core.letters import judge_letters
-from masivo_stream.core.lines import LineSplitter, is_whole, portions
+from masivo_stream.core.lines import LineSplitter, emptied, is_whole, portions
 from masivo_stream.core.prefix import Prefix
 from masivo_stream.core.purchases import Purchases
 from masivo_stream.core.verdicts import Reader, ask
@@ -24,7 +24,7 @@ from masivo_stream.flow.known import FROM_A_PIPE
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Found
 from masivo_stream.model.errors import InputError
-from masivo_stream.model.progress import START
+from masivo_stream.model.progress import START, Covered
 from masivo_stream.model.record import Line, Place, Run
 from masivo_stream.model.settings import Settings
 
@@ -73,6 +73,8 @@ class Source(Struct, frozen=True):
     """Its first line: not the file's where this is what a file has grown by."""
     end: int | None = None
     """The offset at which it ends, where what the file has grown by is an input of its own."""
+    settled: frozenset[int] = frozenset()
+    """Lines that are read once more and not judged: all of them has a fate."""
 
     @property
     def name(self) -> str:
@@ -158,8 +160,10 @@ class Together:
         return self._reader.read(await answer.get(), cut.pieces, cut.source.name, cut.source.number)
 
 
-def make_decoder(kind: Kind, settings: Settings, *, thorough: bool = False) -> Decoder:
-    """Return the decoder the settings ask for; `thorough` is said in `core.decode.Rules`."""
+def make_decoder(
+    kind: Kind, settings: Settings, *, thorough: bool = False, settled: Covered | None = None
+) -> Decoder:
+    """Return the decoder the settings ask for; `thorough` is said in `core.decode.Rules`, `settled` in `Purchases`."""
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
     return Decoder(
@@ -168,7 +172,7 @@ def make_decoder(kind: Kind, settings: Settings, *, thorough: bool = False) -> D
         remember_ids=validation.remember_ids,
         reject_unknown_fields=validation.unknown_fields == "reject",
         discounted_value_optional=validation.discounted_value == "optional",
-        purchases=Purchases(capacity=validation.remember_ids) if looks else None,
+        purchases=Purchases(capacity=validation.remember_ids, settled=settled) if looks else None,
         guide_types_only=validation.transaction_types == "guide",
         thorough=thorough,
     )
@@ -259,6 +263,8 @@ async def _cut_source(
     def cut(pieces: Sequence[Run | Line], bytes_read: int, following: Run | Line | None = None) -> Cut:
         after = following or lines
         end = min(after.offset, prefix.offset)  # the checksum does not reach behind a byte order mark without a line
+        if source.settled:
+            pieces = list(emptied(pieces, source.settled))
         return Cut(source, pieces, bytes_read, Place(source.number, after.number, end), prefix.crc)
 
     try:

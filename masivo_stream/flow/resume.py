@@ -1,5 +1,6 @@
 """Take up what an earlier process left: the same inputs, where reading goes on, and records read once more."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from masivo_stream.flow.known import (
 from masivo_stream.flow.matching import Recogniser, find_again
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
-from masivo_stream.model.progress import KnownSource, Reference, Resume
+from masivo_stream.model.progress import Covered, KnownSource, Reference, Resume
 from masivo_stream.model.record import Entry, Place
 from masivo_stream.model.slicing import slice_record
 
@@ -219,7 +220,23 @@ def check_rereadable(journal: Journal, kind: Kind) -> None:
 def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
     """Return the sources that are not done with, each with the place where reading goes on, and where it ends."""
     left = [_begin_at(source, resume) for source in sources if source.number >= resume.start.source]
-    return [msgspec.structs.replace(source, end=_end(source, sources)) for source in left]
+    whole: defaultdict[int, set[int]] = defaultdict(set)
+    for (number, line), items in spoken_for(sources, resume).items():
+        if items is None:
+            whole[number].add(line)
+    return [
+        msgspec.structs.replace(source, end=_end(source, sources), settled=frozenset(whole[source.number]))
+        for source in left
+    ]
+
+
+def spoken_for(sources: Sequence[Source], resume: Resume) -> Covered:
+    """Return what has a fate, is read once more on the way to the rest, and may stand in a copy that is read, too.
+
+    It is not to be remembered then: what stands in the copy would be taken for a repeat of itself.
+    """
+    copies = any(source.letters and source.number >= resume.start.source for source in sources)
+    return resume.covered if copies else {}
 
 
 def _end(source: Source, sources: Sequence[Source]) -> int | None:

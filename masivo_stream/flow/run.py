@@ -30,7 +30,7 @@ from masivo_stream.flow.opening import Gates
 from masivo_stream.flow.phase import Phase
 from masivo_stream.flow.reader import PacedReader
 from masivo_stream.flow.report import name_account
-from masivo_stream.flow.resume import begin_at, reread
+from masivo_stream.flow.resume import begin_at, reread, spoken_for
 from masivo_stream.flow.sender import ApiSender
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.unanswered import CustomerFinder
@@ -214,7 +214,10 @@ class Run:
             account=account,
             # Where requests are paced, or there is little to read, there is time to look at every line.
             decoder=make_decoder(
-                kind, self._settings, thorough=self._gates.limited or not is_much(self._sources[kind])
+                kind,
+                self._settings,
+                thorough=self._gates.limited or not is_much(self._sources[kind]),
+                settled=spoken_for(self._sources[kind], resume),
             ),
             packer=packer,
             delivery=delivery,
