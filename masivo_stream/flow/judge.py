@@ -160,9 +160,7 @@ class Together:
         return self._reader.read(await answer.get(), cut.pieces, cut.source.name, cut.source.number)
 
 
-def make_decoder(
-    kind: Kind, settings: Settings, *, thorough: bool = False, settled: Covered | None = None
-) -> Decoder:
+def make_decoder(kind: Kind, settings: Settings, *, thorough: bool = False, settled: Covered | None = None) -> Decoder:
     """Return the decoder the settings ask for; `thorough` is said in `core.decode.Rules`, `settled` in `Purchases`."""
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
