@@ -182,6 +182,11 @@ def begin(served, directory, *arguments):
     )
 
 
+def requests(served):
+    """Return how many requests the account has had, of all kinds."""
+    return sum(count for statuses in served.get("/__sandbox/ledger")["requests"].values() for count in statuses.values())
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_killed_at_any_moment(tmp_path, export, workers):
     """Again and again, until one gets through: each record is there once; what was on the wire is in doubt."""
@@ -192,10 +197,12 @@ def test_killed_at_any_moment(tmp_path, export, workers):
         assert revert(served, directory, LONG_AGO, between).returncode == 0
         code, kills = None, 0
         while code is None:
+            last = requests(served) + chance.randint(1, 6) + 4 * kills
             process = begin(served, directory, "--workers", str(workers))
-            try:
-                code = process.wait(chance.uniform(0.5, 1.5) + kills / 5 if kills < MOST_KILLS else None)
-            except subprocess.TimeoutExpired:
+            while process.poll() is None and (kills == MOST_KILLS or requests(served) < last):
+                time.sleep(0.01)
+            code = process.poll()
+            if code is None:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 kills += 1

@@ -393,8 +393,9 @@ async def test_events_of_customers_whom_another_run_migrated(run):
     again.folder.mkdir()
     again.path(Kind.CUSTOMERS).write_bytes(b"".join(customers.splitlines(keepends=True)[:10]))
     await again.migrate()
+    await run.settled()  # a run of customers alone does not wait until they show
     summary = await second.retry()
-    assert (summary.exit_code, summary.closes) == (0, True)
+    assert (summary.exit_code, summary.closes) == (0, True), summary
     for kind, text in others.items():
         run.path(kind).write_bytes(text)
     assert await run.account() == run.wanted()
