@@ -557,6 +557,10 @@ TABLE: dict[str, dict[str, str]] = {
         "start the same command again later, with --only-missing: it asks for them once more": (
             "reverting::who_could_not_be_read_back_is_asked_for_later"
         ),
+        (
+            "where none of them was migrated again since the revert: {…}; where some were, first take these"
+            " back once more: {…}; then the same, the other run again, and masivo-stream retry here"
+        ): "reverting::another_runs_customers_are_there_again_or_stayed",
         "start with the settings that the run was started with": (
             "reverting::a_run_is_read_with_the_settings_it_was_started_with"
         ),

@@ -21,6 +21,7 @@ def migrate(
     *,
     exports: Exports | None = None,
     only_missing: Annotated[bool, Switch] = False,
+    others_stayed: Annotated[bool, Switch] = False,
     again: Annotated[bool, Switch] = False,
     judging: Judging | None = None,
     sending: Sending | None = None,
@@ -40,6 +41,8 @@ def migrate(
     ----------
     only_missing
         After a revert that took back a part of the run: read back who is gone, and send exactly that once more.
+    others_stayed
+        With --only-missing: customers whom another run migrated, and who are there, were not taken back in between.
     again
         Send exports although the account has got them from this machine: events and transactions then count twice.
     """
@@ -64,6 +67,7 @@ def migrate(
         events=patterns["events"],
         transactions=patterns["transactions"],
         only_missing=only_missing,
+        others_stayed=others_stayed,
         moved=(relocation or Relocation()).moved or (),
         handle_signals=True,
         reporting=reporting("migrate", (judging, sending, common), (exports, ending, monitoring)),

@@ -14,7 +14,9 @@ from masivo_stream.model.summary import Summary
 LONGEST_COMMAND = 2000
 """Characters; a longer one (a glob that the shell made hundreds of names of) is told in words."""
 
-_PROGRAM, _ONLY_MISSING = "masivo-stream", "--only-missing"
+_PROGRAM = "masivo-stream"
+_ONCE = frozenset({"--only-missing", "--others-stayed"})
+"""Flags of one start, not of those that follow."""
 _FIRST: dict[int, str] = {
     ExitCode.INPUT: "mend or restore the export, then start the same command again",
     ExitCode.OUTAGE: "start the same command again when the cause is gone: it goes on from here",
@@ -60,7 +62,7 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
 
 def same_command(invocation: Invocation, state_dir: str) -> tuple[str, ...]:
     """Return the words of a `migrate` that goes on with a run; its exports need no name where it knows them."""
-    words = tuple(word for word in invocation.again if word != _ONLY_MISSING)
+    words = tuple(word for word in invocation.again if word not in _ONCE)
     if words[:2] == (_PROGRAM, "migrate"):
         return words
     return (_PROGRAM, "migrate", *(invocation.options or ("--state-dir", state_dir)))

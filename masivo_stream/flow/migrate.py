@@ -18,7 +18,7 @@ from masivo_stream.flow.known import Exports, Moved, read_moved
 from masivo_stream.flow.letters import take_letters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.once import open_once
-from masivo_stream.flow.only_missing import OnlyMissing, check_there
+from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, OnlyMissing, check_there
 from masivo_stream.flow.opening import check_inputs, check_key, open_account, open_known_run, open_run
 from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.reader import PacedReader
@@ -45,6 +45,7 @@ async def migrate(
     transactions: Iterable[str] = (),
     moved: Iterable[str] = (),
     only_missing: bool = False,
+    others_stayed: bool = False,
     observer: Observer | None = None,
     handle_signals: bool = False,
     clock: Clock | None = None,
@@ -63,6 +64,8 @@ async def migrate(
         moved: exports that are called otherwise now, each as `OLD=NEW`; only where their content does not tell.
         only_missing: after a revert of a part of the run, find out what it took back, and send exactly that once more,
             with whatever else is pending. Exports the run knows need no name then.
+        others_stayed: with it, a person's word that of the customers whom another run migrated those who are there
+            were not taken back.
         observer: is told what happens.
         handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
         clock: where time comes from.
@@ -76,7 +79,7 @@ async def migrate(
     Raises:
         ConfigurationError: the state directory cannot be used or belongs to another account, its run reads exports that
             are not named, an export is named twice, or the account has got one of them from elsewhere; with
-            `only_missing`, nothing of it was taken back.
+            `only_missing`, nothing of it was taken back, or nobody can tell what was.
         InputError: an export does not exist, is no export, or is not what was read of it. One that turns out unreadable
             on the way is told in the summary.
         StorageError: the state directory cannot be written at the start.
@@ -106,10 +109,19 @@ async def migrate(
             await _note_places(journal, state, exports)
             told = Observers([observer] if observer else [])
             left = await _make_up(
-                settings, credentials, state, journal, told, clock, belonging, handle_signals=handle_signals
+                settings,
+                credentials,
+                state,
+                journal,
+                told,
+                clock,
+                belonging,
+                others_stayed=others_stayed,
+                handle_signals=handle_signals,
             )
         if left is not None:
-            again = (*reporting.invocation.again, "--only-missing") if reporting.invocation.again else ()
+            flags = (ONLY_MISSING, OTHERS_STAYED) if others_stayed else (ONLY_MISSING,)
+            again = (*reporting.invocation.again, *flags) if reporting.invocation.again else ()
             invocation = msgspec.structs.replace(reporting.invocation, again=again)
             reporting = msgspec.structs.replace(reporting, invocation=invocation)
         sources = {
@@ -142,6 +154,7 @@ async def _make_up(
     clock: Clock,
     belonging: Belonging,
     *,
+    others_stayed: bool,
     handle_signals: bool,
 ) -> MasivoStreamError | None:
     """Make an input of what reverts took back; return what is to be said of customers who could not be read back."""
@@ -152,7 +165,7 @@ async def _make_up(
         async with open_sender(settings.api, credentials, clock, gates, admit=belonging.admit) as sender:
             await belonging.prove(sender)
             reader = PacedReader(sender, gates.general)
-            work = OnlyMissing(settings, state, journal, standing, reader, clock, told)
+            work = OnlyMissing(settings, state, journal, standing, reader, clock, told, others_stayed=others_stayed)
             await work_under(work.brake, work.go, observer=told, handle_signals=handle_signals)
     if work.brake.cause is not None:
         raise work.brake.cause

@@ -29,7 +29,7 @@ from masivo_stream.flow.inquiry import Inquiry, Whereabouts, is_odd
 from masivo_stream.flow.missing import hash_customer
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outside import Outside
-from masivo_stream.flow.reverted import MADE_UP, Standing
+from masivo_stream.flow.reverted import MADE_UP, Standing, only_missing, revert_since
 from masivo_stream.flow.strangers import OTHERS, check_no_pipe
 from masivo_stream.flow.visible import Reader
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -42,6 +42,9 @@ from masivo_stream.model.settings import Settings
 
 MADE_UP_IN_PART = "made up in part"
 """Of some customers it is not known whether they were taken back."""
+
+ONLY_MISSING, OTHERS_STAYED = "--only-missing", "--others-stayed"
+"""The flags of `migrate`."""
 
 _OPERATION = "send what was taken back"
 
@@ -58,8 +61,15 @@ class OnlyMissing:
         reader: Reader,
         clock: Clock,
         observer: Observer,
+        *,
+        others_stayed: bool = False,
     ) -> None:
-        """Look for what the reverts of `standing` took back; customers are read back by `reader`."""
+        """Look for what the reverts of `standing` took back; customers are read back by `reader`.
+
+        `others_stayed`: a person says that of the customers whom another run migrated those who are there were not
+        taken back.
+        """
+        self._others_stayed = others_stayed
         self._settings, self._state, self._journal, self._standing = settings, state, journal, standing
         self._clock, self._observer = clock, observer
         self.brake = Brake(clock, drain_time=0)
@@ -94,6 +104,7 @@ class OnlyMissing:
         """Find it, and make it an input.
 
         Raises:
+            ConfigurationError: of customers whom another run migrated nobody can tell whether they were taken back.
             InputError: an export is not there, or not what it was.
             OutageError: customers cannot be read back. Nothing has changed then, as with every other error.
             StorageError: the copies cannot be written.
@@ -107,10 +118,12 @@ class OnlyMissing:
         await self._settle()
         await self._ask_own()
         await self._ask_strangers()
+        await self._check_strangers()
         self.unread = self._count(Whereabouts.UNREAD)
         self.unreadable = self._count(Whereabouts.UNREADABLE)
         if self.unread + self.unreadable:
-            self._first_left = await self._place_left()
+            left = {Whereabouts.UNREAD, Whereabouts.UNREADABLE}
+            self._first_left = await self._place_of(self._asked, left) or await self._place_of(self._strangers, left)
         await self._take()
 
     async def _enlist(self) -> None:
@@ -185,6 +198,29 @@ class OnlyMissing:
         await self._ask(self._strangers, OTHERS)
         self._inquiry.judge_refused(self._strangers, known_gone=self._gone == told)
 
+    async def _check_strangers(self) -> None:
+        """Check that those who are there were not taken back: the other run may have migrated them again since.
+
+        That is so where all whom the API says it took back are gone, or a person says it.
+
+        Raises:
+            ConfigurationError: nobody can tell.
+        """
+        there = self._strangers.count(Whereabouts.THERE)
+        if not there or self._gone == self._standing.customers or self._others_stayed:
+            return
+        place = str(self._state.path)
+        command = f"{only_missing(self._journal, place)} {OTHERS_STAYED}"
+        revert = revert_since(self._journal, self._standing, place, self._clock.wall())
+        raise ConfigurationError(
+            f"{there:,} customers whom another run migrated are there: nobody knows whether they stayed, or were taken"
+            " back and migrated again, without what this run had sent of theirs",
+            operation=_OPERATION,
+            place=await self._place_of(self._strangers, {Whereabouts.THERE}),
+            hint=f"where none of them was migrated again since the revert: {command}; where some were, first take these"
+            f" back once more: {revert}; then the same, the other run again, and masivo-stream retry here",
+        )
+
     async def _ask(
         self,
         census: Census,
@@ -234,12 +270,11 @@ class OnlyMissing:
         longest = self._settings.visible.visible_timeout
         return max(0.0, min(longest, longest - age))
 
-    async def _place_left(self) -> str:
-        """Return file and line of somebody who could not be read back."""
-        left = {Whereabouts.UNREAD, Whereabouts.UNREADABLE}
+    async def _place_of(self, census: Census, wanted: set[Whereabouts]) -> str:
+        """Return file and line of the first record of whom this is known."""
         async with aclosing(self._parts(*Kind)) as parts:
             async for part in parts:
-                if self._whereabouts(part) in left:
+                if census[part.customer] in wanted:
                     return "{}:{}".format(*part.record)
         return ""
 

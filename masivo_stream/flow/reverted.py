@@ -129,10 +129,19 @@ def _both_ways(journal: JournalHistory, place: str) -> str:
     if times is None:
         return hint
     begin = datetime.fromisoformat(times.first_at) - _AROUND
-    end = datetime.fromisoformat(times.last_at) + _AROUND
-    moments = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (begin, end))
-    rest = quote(revert_command(journal.facts().invocation, place, *moments))
+    rest = _revert(journal, place, begin, datetime.fromisoformat(times.last_at))
     return f"{hint}; or take back the rest of it as well, then the same command migrates afresh: {rest}"
+
+
+def revert_since(journal: JournalHistory, standing: Standing, place: str, now: datetime) -> str:
+    """Return the command that takes back who was migrated since the first revert of a run."""
+    return _revert(journal, place, min(datetime.fromisoformat(period.at) for period in standing.done), now)
+
+
+def _revert(journal: JournalHistory, place: str, begin: datetime, sent: datetime) -> str:
+    """Return the command that takes back who was migrated from a moment on and was sent up to another one."""
+    moments = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (begin, sent + _AROUND))
+    return quote(revert_command(journal.facts().invocation, place, *moments))
 
 
 def all_but_counted(journal: JournalHistory, place: str) -> str:

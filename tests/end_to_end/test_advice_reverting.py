@@ -151,6 +151,55 @@ def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
     whole(served, tmp_path)
 
 
+MIGRATED_AGAIN = (
+    "where none of them was migrated again since the revert: {…}; where some were, first take these back once more:"
+    " {…}; then the same, the other run again, and masivo-stream retry here"
+)
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_path):
+    """Who knows that they stayed says so; those who were migrated again are taken back once more, and all is sent."""
+    make_exports(tmp_path, 4, kinds=["customers"])
+    kept = tmp_path / "kept"
+    (tmp_path / "customers.ndjson").rename(kept)
+    half = write_export(tmp_path / "half.ndjson", [make_record("customers", number) for number in range(2)])
+    rest = write_export(tmp_path / "rest.ndjson", [make_record("customers", number) for number in range(2, 4)])
+
+    def bring(name, export, *arguments):
+        done = run(
+            "migrate", "--customers", export, *sending(served, tmp_path, state=name), "--json", *arguments,
+            key=served.key, **QUICK,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        served.ledger()
+
+    bring("first", half)
+    time.sleep(1.2)
+    between = now()
+    time.sleep(1.2)
+    bring("rest", rest)
+    make_exports(tmp_path, 4, kinds=["events", "transactions"])
+    assert migrate(served, tmp_path).returncode == 0
+    served.ledger()
+    (command,) = told(revert(served, tmp_path, (ALWAYS[0], between)), PART)
+    with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:  # as of an API that tells no number
+        journal.execute("UPDATE notes SET detail = json_set(detail, '$.customers', NULL) WHERE what = 'reverted'")
+        journal.commit()
+    if again:
+        bring("again", half, "--again")
+    refused = paste(command, key=served.key, **QUICK)
+    assert refused.returncode == 2
+    stayed, takes_back = told(refused, MIGRATED_AGAIN)
+    if again:
+        assert paste(f"{takes_back} --yes", key=served.key).returncode == 0
+    assert paste(stayed, key=served.key, **QUICK).returncode == 3
+    bring("once-more", half, "--again")
+    assert go("retry", served, tmp_path).returncode == 0
+    kept.rename(tmp_path / "customers.ndjson")
+    whole(served, tmp_path)
+
+
 @pytest.mark.parametrize("bought", [True, False])
 def test_a_run_that_was_taken_back_without_a_number(bought, served, tmp_path):
     """Where a customer has bought since, only what is gone is sent; where none has, the run begins afresh."""

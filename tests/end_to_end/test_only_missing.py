@@ -184,7 +184,9 @@ def begin(served, directory, *arguments):
 
 def requests(served):
     """Return how many requests the account has had, of all kinds."""
-    return sum(count for statuses in served.get("/__sandbox/ledger")["requests"].values() for count in statuses.values())
+    return sum(
+        count for statuses in served.get("/__sandbox/ledger")["requests"].values() for count in statuses.values()
+    )
 
 
 @pytest.mark.parametrize("workers", [1, 3])

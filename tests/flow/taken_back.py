@@ -61,10 +61,11 @@ class TakenBack(Migration):
     async def revert(self, start, end):
         return await revert(self.settings, credentials=self.credentials, start=start, end=end)
 
-    async def only_missing(self, *, named=True, **flags):
+    async def only_missing(self, *, named=True, others_stayed=False, **flags):
         exports = {kind.value: [str(self.path(kind))] for kind in Kind if self.path(kind).exists()} if named else {}
         settings = self.settings_with(**flags)
-        return await migrate(settings, credentials=self.credentials, only_missing=True, observer=self, **exports)
+        words = {"only_missing": True, "others_stayed": others_stayed}
+        return await migrate(settings, credentials=self.credentials, observer=self, **words, **exports)
 
     async def retry(self, **flags):
         return await retry(self.settings_with(**flags), credentials=self.credentials)

@@ -401,6 +401,120 @@ async def test_events_of_customers_whom_another_run_migrated(run):
     assert await run.account() == run.wanted()
 
 
+class Two:
+    """A run of customers, and another one, of the other kinds, of which some may have no customers of their own."""
+
+    def __init__(self, run, *, kinds=(Kind.EVENTS, Kind.TRANSACTIONS)):
+        self.first, self.kinds, self.times = run, kinds, 0
+        self.second = TakenBack(run.folder / "second", run.sandbox)
+        self.second.folder.mkdir()
+
+    async def begin(self, *shares, of=None):
+        """Migrate customers in goes, then what is theirs, or of the first `of` of them, from the other run."""
+        self.first.generate(sum(shares))
+        self.customers = self.first.path(Kind.CUSTOMERS).read_bytes().splitlines(keepends=True)
+        self.theirs = {kind: self.first.path(kind).read_bytes().splitlines(keepends=True) for kind in self.kinds}
+        for kind in set(Kind) - {Kind.CUSTOMERS}:
+            self.first.path(kind).unlink()
+        await self.first.migrate_in_goes(*shares)
+        chosen = {json.loads(line)["id"] for line in self.customers[:of]}
+        for kind, lines in self.theirs.items():
+            self.theirs[kind] = [line for line in lines if json.loads(line)["id"] in chosen]
+            self.second.path(kind).write_bytes(b"".join(self.theirs[kind]))
+        await self.second.migrate()
+        await self.first.settled()
+
+    async def migrate_again(self, start, end):
+        """Migrate some of the customers again, as their own run would."""
+        self.times += 1
+        again = TakenBack(self.first.folder / f"again-{self.times}", self.first.sandbox)
+        again.folder.mkdir()
+        again.path(Kind.CUSTOMERS).write_bytes(b"".join(self.customers[start:end]))
+        assert (await again.migrate()).exit_code == 0
+        await self.first.settled()
+
+    async def whole(self):
+        """Tell whether the account holds everything once."""
+        for kind, lines in self.theirs.items():
+            self.first.path(kind).write_bytes(b"".join(lines))
+        return await self.first.account() == self.first.wanted()
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("kinds", [(Kind.EVENTS,), (Kind.TRANSACTIONS,), (Kind.EVENTS, Kind.TRANSACTIONS)])
+async def test_others_who_were_migrated_again_are_not_taken_for_those_who_stayed(run, kinds, told):
+    """Their presence proves nothing; taken back once more, what is theirs is sent in the order that works."""
+    two = Two(run, kinds=kinds)
+    await two.begin(6, 6)
+    await two.second.revert(LONG_AGO, run.moments[0])
+    if not told:
+        two.second.forget_number()
+    await two.migrate_again(0, 6)
+    for _ in range(2):  # it has changed nothing
+        with pytest.raises(ConfigurationError, match="12 customers whom another run migrated are there") as error:
+            await two.second.only_missing()
+    assert "--others-stayed" in error.value.hint
+    start = error.value.hint.partition("--from ")[2].partition(" ")[0]
+    assert (await two.second.revert(start, FAR)).customers == 6
+    summary = await two.second.only_missing(others_stayed=True)
+    assert (summary.exit_code, summary.closes) == (3, True)
+    await two.migrate_again(0, 5)
+    await two.migrate_again(5, 6)
+    assert (await two.second.retry()).exit_code == 0
+    assert await two.whole()
+
+
+async def test_some_of_others_were_migrated_again(run):
+    """Nobody can tell them from those who stayed."""
+    two = Two(run)
+    await two.begin(6, 6)
+    await two.second.revert(LONG_AGO, run.moments[0])
+    await two.migrate_again(0, 2)
+    with pytest.raises(ConfigurationError, match="8 customers whom another run migrated are there"):
+        await two.second.only_missing()
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_others_who_stayed(run, told):
+    """A person may say so; where the number says it, nobody needs to."""
+    two = Two(run)
+    await two.begin(6, 6)
+    await two.second.revert(LONG_AGO, run.moments[0])
+    if not told:
+        two.second.forget_number()
+        with pytest.raises(ConfigurationError, match="6 customers whom another run migrated are there"):
+            await two.second.only_missing()
+    summary = await two.second.only_missing(others_stayed=not told)
+    assert (summary.kinds["events"].dead, summary.kinds["events"].accepted) == (6, 6)
+    await two.migrate_again(0, 6)
+    assert (await two.second.retry()).exit_code == 0
+    assert await two.whole()
+
+
+async def test_more_were_taken_back_than_this_run_knows(run):
+    """The other run had customers of whom this one has sent nothing: the number does not tell, a person does."""
+    two = Two(run)
+    await two.begin(6, 6, of=4)
+    assert (await two.second.revert(run.moments[0], FAR)).customers == 6
+    with pytest.raises(ConfigurationError, match="4 customers whom another run migrated are there"):
+        await two.second.only_missing()
+    summary = await two.second.only_missing(others_stayed=True)
+    assert (summary.exit_code, summary.closes) == (0, True)
+    await two.migrate_again(6, 12)
+    assert await two.whole()
+
+
+async def test_all_of_others_are_gone(run):
+    """Then nobody is there who could have been migrated again, whatever number the API told."""
+    two = Two(run)
+    await two.begin(6, 6, of=6)
+    assert (await two.second.revert(LONG_AGO, FAR)).customers == 12
+    assert (await two.second.only_missing()).kinds["events"].dead == 6
+    await two.migrate_again(0, 12)
+    assert (await two.second.retry()).exit_code == 0
+    assert await two.whole()
+
+
 async def test_events_of_others_keep_a_whole_run_from_beginning_afresh(run):
     """Beside its own customers' events the run sent those of customers who are there still: these would double."""
     run.generate(20, kinds=[Kind.CUSTOMERS, Kind.EVENTS])
