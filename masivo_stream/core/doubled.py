@@ -32,6 +32,17 @@ class _Object(dict[str, Any]):
         self.twice = () if len(pairs) == len(self) else tuple(_repeated(name for name, _ in pairs))
 
 
+class _TwiceError(Exception):
+    """Some object has a name twice."""
+
+
+def _look(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise _TwiceError
+
+
+_look_through = json.JSONDecoder(object_pairs_hook=_look, parse_int=float).decode
+"""Takes a fifth of the time of taking apart, which only lines are worth that have some name twice."""
 _decode = json.JSONDecoder(object_pairs_hook=_Object, parse_int=float).decode
 
 
@@ -41,9 +52,14 @@ def find_doubled(body: bytes, schema: object) -> Path | None:
     `body` is a valid record; where the standard library cannot take it apart (it is nested too deeply), None as well.
     """
     try:
-        return next(_doubled(_describe(schema), _decode(body.decode()), ()), None)
+        text = body.decode()
+        try:
+            _look_through(text)
+        except _TwiceError:
+            return next(_doubled(_describe(schema), _decode(text), ()), None)
     except (ValueError, RecursionError):
-        return None
+        pass
+    return None
 
 
 def suspicion(kind: Kind) -> Callable[[bytes], bool]:

@@ -36,15 +36,16 @@ def make_world(path, commit=MortalCommit, limit=PACED):
         return LOST if kind is Kind.TRANSACTIONS and "c3" in named else None
 
     world = World(path, answer, commit, limit)
-    customers = [record(Kind.CUSTOMERS, number) for number in range(1200)]
-    events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(50)]} for number in range(60)]
-    events[30] = {"id": "c30", "events": [event(f"30-{i}") for i in range(1500)]}
+    world.flags = {"max_body_bytes": 30_000}
+    customers = [record(Kind.CUSTOMERS, number) for number in range(400)]
+    events = [{"id": f"c{number}", "events": [event(f"{number}-{i}") for i in range(9)]} for number in range(60)]
+    events[30] = {"id": "c30", "events": [event(f"30-{i}") for i in range(250)]}
     transactions = [
-        {"id": f"c{number}", "transactions": [transaction(i + 1) for i in range(90 + number % 7 * 40)]}
+        {"id": f"c{number}", "transactions": [transaction(i + 1) for i in range(20 + number % 7 * 10)]}
         for number in range(14)
     ]
     faulty = {"id": 5}
-    world.export(Kind.CUSTOMERS, [*customers[:500], faulty, *customers[500:]])
+    world.export(Kind.CUSTOMERS, [*customers[:200], faulty, *customers[200:]])
     world.export(Kind.EVENTS, [faulty, *events, faulty])
     world.export(Kind.TRANSACTIONS, [*transactions[:9], faulty, *transactions[9:]])
     valid = {
@@ -52,7 +53,7 @@ def make_world(path, commit=MortalCommit, limit=PACED):
         Kind.EVENTS: items([each for each in events if each["id"] != "c7"], "events"),
         Kind.TRANSACTIONS: items(transactions, "transactions"),
     }
-    dead = {Kind.CUSTOMERS: [501], Kind.EVENTS: [1, 9, 62], Kind.TRANSACTIONS: [10]}
+    dead = {Kind.CUSTOMERS: [201], Kind.EVENTS: [1, 9, 62], Kind.TRANSACTIONS: [10]}
     return world, valid, dead
 
 
