@@ -25,6 +25,10 @@ from masivo_stream.model.outcome import (
     Unreachable,
 )
 
+PROXY_WANTS = "the proxy wants credentials"
+PROXY_HINT = "put them into the proxy setting's URL"
+"""What a status 407 says (RFC 9110, section 15.5.8: it is always the proxy's), and what is done about it."""
+
 
 def classify(attempt: Attempt) -> Outcome:
     """Return what `attempt` came to."""
@@ -44,7 +48,7 @@ def _failure(failure: Failure) -> Outcome:
                 "check base_url, or name the authority's certificate with ca_file",
             )
         case Cause.PROXY_AUTH:
-            return Stop(ExitCode.DENIED, "the proxy wants credentials", "put them into the proxy setting's URL")
+            return Stop(ExitCode.DENIED, PROXY_WANTS, PROXY_HINT)
         case cause if failure.sent:
             return InDoubt(cause.value)
         case cause:
@@ -75,7 +79,7 @@ def _answer(answer: Answer) -> Outcome:
             # Not proof that nothing was applied, even with Retry-After: gateways send it after delivery, too.
             return InDoubt(by or "status 503", wait_asked_for(answer))
         case 407:
-            return Stop(ExitCode.DENIED, "407: the proxy wants credentials", "put them into the proxy setting's URL")
+            return Stop(ExitCode.DENIED, f"407: {PROXY_WANTS}", PROXY_HINT)
         case 501:
             return Stop(ExitCode.DENIED, by, FOREIGN_HINT) if by else _denied(answer)
         case _ if 400 <= status < 500 and status != 408:

@@ -12,6 +12,7 @@ import anyio
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.classify import PROXY_HINT, PROXY_WANTS
 from masivo_stream.core.whose import is_foreign, whose
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
@@ -19,6 +20,8 @@ from masivo_stream.model.errors import DeniedError, MasivoStreamError
 
 SHORTEST_LIFE = 1.0
 """Seconds a fresh token is used at least, however short it claims to live: no loop of token calls."""
+
+_PROXY_AUTHENTICATION = 407
 
 
 class _Claims(Struct):
@@ -137,6 +140,8 @@ _FOREIGN = "check auth_url, base_url, network and proxy: something else than the
 
 def _denied(answer: Answer) -> DeniedError:
     """Return why an answer is a refusal; the key is blamed by the API alone."""
+    if answer.status == _PROXY_AUTHENTICATION:
+        return _unusable(f"the token call was answered with 407: {PROXY_WANTS}", PROXY_HINT)
     if is_foreign(answer):
         return _unusable(f"the token call was answered with {whose(answer)}", _FOREIGN)
     hint = "check MASIVO_API_KEY, and auth_url"

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import anyio
 from anyio.abc import TaskStatus
@@ -12,6 +13,8 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pulse import pulse
 from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
 from masivo_stream.model.notices import Stopping
+
+_OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def work_under(
@@ -41,7 +44,7 @@ async def obey_signals(
 
     Needed above all as PID 1 of a container, where a SIGTERM without a handler is ignored by the kernel.
     """
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+    with _restored(_OBEYED), anyio.open_signal_receiver(*_OBEYED) as signals:
         task_status.started()
         async for received in signals:
             if received is signal.SIGHUP:
@@ -53,3 +56,18 @@ async def obey_signals(
             code = ExitCode.INTERRUPTED if received is signal.SIGINT else ExitCode.TERMINATED
             observer.notify(Stopping(why=received.name, in_flight=brake.in_flight, drain_time=brake.drain_time))
             brake.pull(Interrupted(received.name, code))
+
+
+@contextmanager
+def _restored(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """Give back the handlers that were there: asyncio leaves the system's default, which would end a process at work.
+
+    The summary is still to be told then.
+    """
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # else it was not Python that set it
+                signal.signal(number, handler)

@@ -247,12 +247,20 @@ async def test_any_success_may_hold_a_token(status):
     assert await tokens(AuthServer((Answer(status=status), b'{"data":"t"}'))).get() == "t"
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 307, 308, 400, 401, 403, 404, 405, 407, 409, 422, 451, 499])
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 308, 400, 401, 403, 404, 405, 409, 422, 451, 499])
 async def test_a_refusal_is_denied(status):
     """Key or address are wrong: stop, with a hint."""
     with pytest.raises(DeniedError, match=f"answered with {status}") as caught:
         await tokens(AuthServer((Answer(status=status), b""))).get()
     assert "MASIVO_API_KEY" in caught.value.hint
+
+
+async def test_a_proxy_that_wants_credentials_is_not_the_keys_fault():
+    """RFC 9110, section 15.5.8: a 407 is the proxy's, over plain HTTP, too."""
+    with pytest.raises(DeniedError, match="answered with 407: the proxy wants credentials") as caught:
+        await tokens(AuthServer((Answer(status=407), b""))).get()
+    assert "proxy" in caught.value.hint
+    assert "KEY" not in caught.value.hint
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 599])

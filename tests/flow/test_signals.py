@@ -1,0 +1,42 @@
+"""Signals are obeyed while there is work, and are somebody else's before and after it."""
+
+import signal
+
+from fakes import Remembering
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.flow.brake import Brake
+from masivo_stream.flow.signals import work_under
+from masivo_stream.model.errors import ExitCode
+
+OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+async def test_handlers_are_given_back():
+    """Those of the program: the system's own would end it before its summary is told."""
+    former = {number: signal.signal(number, lambda *_: None) for number in OBEYED}
+    try:
+        own = {number: signal.getsignal(number) for number in OBEYED}
+        at_work = {}
+
+        async def work():
+            at_work.update({number: signal.getsignal(number) for number in OBEYED})
+
+        brake = Brake(FakeClock(), drain_time=0)
+        await work_under(brake, work, observer=Remembering(), handle_signals=True)
+        assert {number: signal.getsignal(number) for number in OBEYED} == own
+        assert all(at_work[number] is not own[number] for number in OBEYED)
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+async def test_a_signal_pulls_the_brake():
+    async def work():
+        signal.raise_signal(signal.SIGTERM)
+        await clock.sleep(1)
+
+    clock = FakeClock()
+    brake = Brake(clock, drain_time=0)
+    await work_under(brake, work, observer=Remembering(), handle_signals=True)
+    assert brake.cause.exit_code == ExitCode.TERMINATED
