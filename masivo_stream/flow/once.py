@@ -166,8 +166,9 @@ class Once:
                     " moving that one away",
                 )
             file.move(self._journal.id(), self._state_dir)
+        consumed = {kind: self._journal.consumed(Kind(kind)) for kind in {found.kind for found in known}}
         for found in known:
-            read = self._journal.consumed(Kind(found.kind)).get(found.source, (0, 0, 1))
+            read = consumed[found.kind].get(found.source, (0, 0, 1))
             if found.trail and found.trail[-1][0] > read[0] and found.lines >= read[2]:
                 what = f"it knows {read[2] - 1:,} lines of {named(found.path)}, {found.lines:,} were read"
                 if not self._belonging.said.again:
