@@ -1,5 +1,7 @@
 """Fixtures for all tests."""
 
+import os
+
 import pytest
 from end_to_end_tools import export, served
 from hypothesis import settings
@@ -18,3 +20,8 @@ def meeting(tmp_path_factory, monkeypatch):
     place = tmp_path_factory.mktemp("meeting", numbered=True)
     monkeypatch.setenv("XDG_STATE_HOME", str(place))
     return place
+
+
+def pytest_xdist_auto_num_workers():
+    """Return how many workers `-n auto` means: more than there are cores, for many tests wait, for a disk or a moment."""
+    return (os.cpu_count() or 1) + 2

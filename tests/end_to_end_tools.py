@@ -2,13 +2,14 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
+import forks
 import pytest
 
 from masivo_stream.model.contract import SANDBOX_API_KEY
@@ -26,15 +27,8 @@ def run(*arguments, key="", cwd=None, stdin=b"", timeout=90, **environment):
     """Run the command to its end."""
     if key:
         environment["MASIVO_API_KEY"] = key
-    return subprocess.run(
-        [COMMAND, *map(str, arguments)],
-        capture_output=True,
-        input=stdin,
-        cwd=cwd,
-        timeout=timeout,
-        check=False,
-        env=clean_environment(**environment),
-    )
+    argv = [COMMAND, *map(str, arguments)]
+    return forks.run(argv, stdin=stdin, cwd=cwd, timeout=timeout, environment=clean_environment(**environment))
 
 
 class Served:
@@ -76,24 +70,22 @@ def _export(directory, kind):
 def serving(tmp_path, *arguments, visible_after=0.1):
     """Serve a sandbox while the context lasts."""
     port_file = tmp_path / f"port-{time.monotonic_ns()}"
-    process = subprocess.Popen(
-        [COMMAND, "sandbox", "--visible-after", str(visible_after), "--port-file", port_file, *map(str, arguments)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=clean_environment(),
-    )
-    try:
-        for _ in range(400):
-            if port_file.exists() and port_file.read_text().strip():
-                break
-            if process.poll() is not None:
-                raise AssertionError(process.stderr.read().decode())
-            time.sleep(0.025)
-        yield Served(int(port_file.read_text()))
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
-        process.stderr.close()
+    argv = [COMMAND, "sandbox", "--visible-after", str(visible_after), "--port-file", port_file, *map(str, arguments)]
+    with open(os.devnull, "r+b") as nothing, TemporaryFile() as told:  # noqa: PTH123 - no path is needed
+        streams = nothing.fileno(), nothing.fileno(), told.fileno()
+        process = forks.start(argv, environment=clean_environment(), streams=streams)
+        try:
+            for _ in range(2000):
+                if port_file.exists() and port_file.read_text().strip():
+                    break
+                if process.poll() is not None:
+                    told.seek(0)
+                    raise AssertionError(told.read().decode())
+                time.sleep(0.005)
+            yield Served(int(port_file.read_text()))
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
 
 
 @pytest.fixture

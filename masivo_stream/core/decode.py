@@ -174,12 +174,12 @@ class Decoder:
     def _judge_run(self, run: Run, file: str) -> Iterator[Found]:
         """Yield what becomes of the lines of a run. The hot loop: a valid line costs little but its decoding."""
         decode, look = self._decode, self._look
-        suspect, thorough = self._suspect, self.rules.thorough
+        suspected = [True] * len(run.bodies) if self.rules.thorough else self._suspect(run.bodies)
         customers: list[str] = []
         items: list[int] = []
         odd: dict[int, Judgement] = {}
         ascii_only, careful = self._look_over(run.text)
-        for index, body in enumerate(run.bodies):
+        for index, (body, suspect) in enumerate(zip(run.bodies, suspected, strict=True)):
             try:
                 record = decode(body)
                 plain = ascii_only or body.isascii() or bool(body.decode())
@@ -189,7 +189,7 @@ class Decoder:
                 if (
                     not plain
                     or (careful and (self._reject_unknown or is_lenient(body)))
-                    or ((thorough or suspect(body)) and find_doubled(body, self._schema) is not None)
+                    or (suspect and find_doubled(body, self._schema) is not None)
                     or (count := look(record)) is None
                 ):
                     fate = self._judge_slowly(run.line(index), file, typed=True)

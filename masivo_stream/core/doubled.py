@@ -13,6 +13,7 @@ depends on the line alone, so judging in parts, or in other processes, finds the
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
+from operator import methodcaller
 from typing import Any
 
 from msgspec import inspect
@@ -62,17 +63,24 @@ def find_doubled(body: bytes, schema: object) -> Path | None:
     return None
 
 
-def suspicion(kind: Kind) -> Callable[[bytes], bool]:
-    """Return what tells whether a line may have its customer's id twice. A name in escapes is suspected elsewhere."""
+def suspicion(kind: Kind) -> Callable[[list[bytes]], list[bool]]:
+    """Return what tells which lines may have their customer's id twice. A name in escapes is suspected elsewhere."""
     return _suspect_events if kind is Kind.EVENTS else _suspect
 
 
-def _suspect(body: bytes) -> bool:
-    return body.count(b'"id"') != 1
+_count_ids = methodcaller("count", b'"id"')
 
 
-def _suspect_events(body: bytes) -> bool:
-    # A redemption has an id as well, within the list of events: what matters stands before and behind it.
+def _suspect(bodies: list[bytes]) -> list[bool]:
+    return list(map((1).__ne__, map(_count_ids, bodies)))
+
+
+def _suspect_events(bodies: list[bytes]) -> list[bool]:
+    return [ids != 1 and _has_ids_outside(body) for ids, body in zip(map(_count_ids, bodies), bodies, strict=True)]
+
+
+def _has_ids_outside(body: bytes) -> bool:
+    """Tell whether the id does not stand once beside the list of events: within it, a redemption has one as well."""
     begin, end = body.find(b'"events"'), body.rfind(b"]")
     return body.count(b'"id"', 0, begin) + body.count(b'"id"', end) != 1
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 from fakes import LOST, REFUSED, Bench, record, write_export
-from flow.test_crash import World, taking_letters
 from mortal import Life
+from mortal_world import World, taking_letters
 
 from masivo_stream.core.refusals import IN_A_ROW, SYSTEMATIC
 from masivo_stream.model.attempt import Answer, Body

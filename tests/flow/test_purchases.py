@@ -5,10 +5,10 @@ import json
 import anyio
 import pytest
 from fakes import REFUSED, event, write_export
-from flow.test_crash import World, taking_letters
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
+from mortal_world import World, taking_letters
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings

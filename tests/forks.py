@@ -1,0 +1,165 @@
+"""Run the command in processes that are forked from one which has imported it already.
+
+To import takes two thirds of a short command's time, and the tests start thousands. What such a process does is what
+the installed command does, from its arguments, environment and streams on; that it starts is tested elsewhere.
+"""
+
+import array
+import atexit
+import gc
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from functools import cache
+
+_MESSAGE = 1 << 20
+
+
+class Forked:
+    """A process, much as `subprocess.Popen` has it."""
+
+    def __init__(self, server, pid, argv):
+        self._server, self.pid, self.args, self.returncode = server, pid, argv, None
+        self._end = os.pidfd_open(pid)
+
+    def poll(self):
+        with suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout=None):
+        if self.returncode is None:
+            if not select.select([self._end], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            self.returncode = self._server.ask({"wait": self.pid})
+            os.close(self._end)
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+class _Server:
+    """The process that forks, one a test worker."""
+
+    def __init__(self):
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, __file__, str(theirs.fileno())]
+        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+        theirs.close()
+        atexit.register(self._end)
+
+    def _end(self):
+        self._socket.close()
+        self._process.wait()
+
+    def ask(self, what, streams=()):
+        text = json.dumps(what).encode()
+        assert len(text) < _MESSAGE
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))] if streams else []
+        self._socket.sendmsg([text], rights)
+        return json.loads(self._socket.recv(_MESSAGE))
+
+
+@cache
+def _server(_pid):
+    return _Server()
+
+
+def start(argv, *, environment, streams, cwd=None):
+    """Start the command; `streams` are descriptors of its standard input, output and error output."""
+    server = _server(os.getpid())
+    asked = {"argv": list(map(str, argv)), "environment": environment, "cwd": str(cwd or os.getcwd())}  # noqa: PTH109
+    return Forked(server, server.ask(asked, streams), argv)
+
+
+def run(argv, *, environment, stdin=b"", cwd=None, timeout=None):
+    """Run the command to its end, as `subprocess.run` does."""
+    reads, writes = os.pipe2(os.O_CLOEXEC)
+    out, err = (os.memfd_create(name) for name in ("stdout", "stderr"))
+    process = start(argv, environment=environment, streams=(reads, out, err), cwd=cwd)
+    os.close(reads)
+    writer = threading.Thread(target=_write, args=(writes, stdin))
+    writer.start()
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        writer.join()
+        told = [_read(file) for file in (out, err)]
+    return subprocess.CompletedProcess(process.args, code, *told)
+
+
+def _write(pipe, text):
+    with suppress(BrokenPipeError), open(pipe, "wb") as file:  # noqa: PTH123 - it has no path
+        file.write(text)
+
+
+def _read(descriptor):
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - the same
+        file.seek(0)
+        return file.read()
+
+
+def _serve(asked):
+    """Fork a process for each command that is asked for, until nobody is left to ask."""
+    _import_all()
+    gc.freeze()
+    while True:
+        text, streams, *_ = socket.recv_fds(asked, _MESSAGE, 3)
+        if not text:
+            return
+        what = json.loads(text)
+        if "wait" in what:
+            answer = os.waitstatus_to_exitcode(os.waitpid(what["wait"], 0)[1])
+        else:
+            answer = os.fork()
+            if not answer:
+                asked.close()
+                _become(what, streams)
+                return
+            for stream in streams:
+                os.close(stream)
+        asked.send(json.dumps(answer).encode())
+
+
+def _import_all():
+    import masivo_stream
+
+    for module in pkgutil.walk_packages(masivo_stream.__path__, "masivo_stream."):
+        if module.name.rpartition(".")[2] != "__main__":
+            __import__(module.name)
+
+
+def _become(what, streams):
+    from masivo_stream.cli.main import main
+
+    os.chdir(what["cwd"])
+    os.environ.clear()
+    os.environ.update(what["environment"])
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    sys.argv = what["argv"]
+    main()
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
