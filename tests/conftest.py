@@ -23,5 +23,5 @@ def meeting(tmp_path_factory, monkeypatch):
 
 
 def pytest_xdist_auto_num_workers():
-    """Return how many workers `-n auto` means: more than there are cores, for many tests wait, for a disk or a moment."""
+    """Return what `-n auto` means: more than there are cores, for many tests wait for a disk or a moment."""
     return (os.cpu_count() or 1) + 2
