@@ -838,6 +838,3 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
 }
 """What the scanner takes for advice by its words or by its variable's name, and why it is none."""
-
-AWAITED: dict[str, tuple[str, ...]] = {}
-"""Advice that no test follows yet: each row is owed a test, and moves to `TABLE` with it."""
