@@ -120,6 +120,12 @@ class Exports:
         old.unlink()
         self.paths[kind][source] = new
 
+    def copy(self, kind, source, *, packed):
+        """Write an export once more, compressed or not; returns where."""
+        new = self.folder / f"copy.ndjson{'.gz' if packed else ''}"
+        self._write(new, _read(self.paths[kind][source]))
+        return new
+
     def cut(self, kind, source, at):
         """Leave so much of an export's text; returns how to undo that."""
         path = self.paths[kind][source]

@@ -1,23 +1,29 @@
 """The world of the model test: what outlives a process, and one process at a time in it."""
 
+import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import anyio
 from fakes import Remembering
 from model_exports import Exports
 from model_server import Server, ServerApi
-from mortal import Life, MortalCommit, MortalQuota, MortalState
+from mortal import Life, MortalCommit, MortalQuota, MortalSent, MortalState
 from virtual_time import LoopClock, aside, run_virtually
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.edges.quota import open_quota
+from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.source import find_inputs
+from masivo_stream.flow.belonging import Belonging
+from masivo_stream.flow.once import open_once
 from masivo_stream.flow.opening import make_gates
 from masivo_stream.flow.resume import match_sources
 from masivo_stream.flow.run import Run
+from masivo_stream.model.attempt import Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted
 from masivo_stream.model.notices import BatchSent, PhaseStarted
@@ -49,6 +55,13 @@ class ModelState(MortalState):
         self.life.operation()
 
 
+class NoTokens:
+    """Gives no token: what account a key opens is not told otherwise."""
+
+    async def prepare(self):
+        return Failure(cause=Cause.REFUSED, sent=False)
+
+
 @dataclass(frozen=True)
 class Process:
     """How a process is started, and how it ends if not by itself."""
@@ -63,6 +76,11 @@ class Process:
     """Before it is started."""
     ahead: float = 0.0
     """By how much the wall clock is before the time meanwhile."""
+    key: str = "9d7e3d8f-0000-4000-8000-000000000000"
+    state: Path | None = None
+    """Another state directory than the world's."""
+    also: tuple[Kind, Path] | None = None
+    """An input more."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +122,20 @@ class World:
     def named(self):
         return {kind: paths for kind, paths in self.exports.paths.items() if paths}
 
+    @property
+    def last_place(self):
+        """The state directory that is remembered beside what the account has got; None where nothing is."""
+        path = self.folder / "shared" / "sent.db"
+        if not path.exists():
+            return None
+        with closing(sqlite3.connect(path)) as sent:
+            return next((place for (place,) in sent.execute("SELECT state_dir FROM runs")), None)
+
+    def has_sent(self, kind, source):
+        """Tell whether anything of an export has left."""
+        keys = (key for attempt in self.server.attempts if attempt.kind is kind for key in attempt.keys)
+        return any(self.exports.places[key][0].source == source for key in keys)
+
     def live(self, process):
         """Run one process to its end.
 
@@ -124,7 +156,7 @@ class World:
 
     async def _live(self, process, life):
         clock = LoopClock(process.ahead)
-        state = ModelState(self.state, life)
+        state = ModelState(process.state or self.state, life)
         commit = partial(MortalCommit, life=life, aside=aside)
         journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, commit_by=commit)
         journal.__class__, journal.world = self.journal, self
@@ -147,6 +179,8 @@ class World:
         settings = load_settings(
             flags={
                 "base_url": "http://127.0.0.1:1/",
+                "state_dir": str(state.path),
+                "shared_dir": str(self.folder / "shared"),
                 "limit": process.limit,
                 "uploaders": process.uploaders,
                 "max_body_bytes": process.most_bytes,
@@ -156,19 +190,26 @@ class World:
             }
         )
         api = ServerApi(self.server, clock, life, windows=settings.limits.limit, most_bytes=process.most_bytes)
+        belonging = Belonging(settings, Credentials(api_key=Secret(process.key)), clock)
+        belonging.enter(journal)
         inputs = {kind: find_inputs(map(str, paths)) for kind, paths in self.named.items()}
+        if process.also is not None:
+            kind, path = process.also
+            inputs[kind] = find_inputs([*map(str, self.named[kind]), str(path)])
         sources = {
-            kind: await match_sources(journal, kind, found, state_dir=self.state) for kind, found in inputs.items()
+            kind: await match_sources(journal, kind, found, state_dir=state.path) for kind, found in inputs.items()
         }
-        run = Run(
-            settings, sources, state, journal, api, make_gates(settings, clock, quota), observer, clock, lambda: 0.0
-        )
-        async with anyio.create_task_group() as tasks:
-            if process.stops_after is not None:
-                tasks.start_soon(_stop, run, clock, process.stops_after)
-            await run.go(handle_signals=False)
-            tasks.cancel_scope.cancel()
-        return run.summary()
+        with open_once(settings, journal, belonging, state.path, observer, clock) as once:
+            once._file.__class__, once._file.life = MortalSent, life
+            sources = await once.check(sources, NoTokens())
+            gates = make_gates(settings, clock, quota)
+            run = Run(settings, sources, state, journal, api, gates, observer, clock, lambda: 0.0, noting=once.noting)
+            async with anyio.create_task_group() as tasks:
+                if process.stops_after is not None:
+                    tasks.start_soon(_stop, run, clock, process.stops_after)
+                await run.go(handle_signals=False)
+                tasks.cancel_scope.cancel()
+            return run.summary()
 
     def files(self, kind):
         """Return the bytes of the dead-letter file and of the list of what is in doubt."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.edges.quota import QuotaFile
+from masivo_stream.edges.sent import SentFile
 from masivo_stream.edges.statedir import StateDir
 
 
@@ -65,6 +66,26 @@ class MortalQuota(QuotaFile):
         self.life.operation()
         super().hold(scope, seconds)
         self.life.held_at = self._clock.now()
+
+
+class MortalSent(SentFile):
+    """What the account has got may be the last thing that is noted."""
+
+    life = None
+
+    def note(self, *what):
+        self.life.operation()
+        super().note(*what)
+        self.life.operation()
+
+    def follow(self, *what):
+        if not self.life.dead:  # a run notes it last of all, however it ends; a killed one does not
+            self.life.operation()
+            super().follow(*what)
+
+    def move(self, *what):
+        self.life.operation()
+        super().move(*what)
 
 
 class MortalState(StateDir):

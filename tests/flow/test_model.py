@@ -16,6 +16,7 @@ As much as there is patience for, in new examples every time:
 """
 
 import os
+import shutil
 import tempfile
 import zlib
 from dataclasses import replace
@@ -58,6 +59,8 @@ processes = st.builds(
 )
 tears = st.tuples(kinds, st.sampled_from([b"", b"", b'{"kind"', b"\n\xff"]))
 
+USUAL = Process()
+
 
 class History(RuleBasedStateMachine):
     """The world, and what may happen in it."""
@@ -69,6 +72,7 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None)
         self.world = World(Path(self.folder.name), self.journal, self.welcomes_repeats)
+        self.moves = 0
 
     @initialize(first=recipes, second=recipes, third=recipes)
     def begin(self, first, second, third):
@@ -150,13 +154,48 @@ class History(RuleBasedStateMachine):
         if consumed.get(source):
             self._is_refused(self.world.exports.cut(kind, source, int(consumed[source] * part)))
 
+    @rule()
+    def start_with_another_key(self):
+        """The run is another account's; what is its own stays so."""
+        if self.world.server.attempts:
+            self._is_refused(process=Process(key="00000000-0000-4000-8000-000000000000"))
+
+    @rule()
+    def start_in_another_directory(self):
+        """What the account has got is known there, too."""
+        other = self.world.folder / "other"
+        if self.world.server.attempts:
+            other.mkdir(mode=0o700)
+            self._is_refused(lambda: shutil.rmtree(other), Process(state=other))
+
+    @rule(kind=kinds, source=st.integers(0, 1), packed=st.booleans())
+    def name_a_copy_as_well(self, kind, source, packed):
+        """Whatever it is called and however it is packed, the account has got it."""
+        if self.world.has_sent(kind, source):
+            copy = self.world.exports.copy(kind, source, packed=packed)
+            self._is_refused(copy.unlink, Process(also=(kind, copy)))
+
+    @rule()
+    def start_with_a_copy_of_the_state(self):
+        """While the one that was copied is still there, where it was used last."""
+        copy = self.world.folder / "copied"
+        if self.world.last_place == str(self.world.state):
+            shutil.copytree(self.world.state, copy)
+            self._is_refused(lambda: shutil.rmtree(copy), Process(state=copy))
+
+    @rule()
+    def move_the_state(self):
+        """It goes on where it is."""
+        self.moves += 1
+        self.world.state = self.world.state.rename(self.world.folder / f"state-{self.moves}")
+
     def _consumed(self, kind):
         return Audit(self.world, kind).consumed if self.world.endings else {}
 
-    def _is_refused(self, restore):
+    def _is_refused(self, restore=lambda: None, process=USUAL):
         before = len(self.world.server.attempts)
         with pytest.raises((InputError, ConfigurationError)):  # the latter where it was moved: it is not recognised
-            self.world.live(Process())
+            self.world.live(process)
         assert len(self.world.server.attempts) == before, "something was sent"
         restore()
 
