@@ -21,7 +21,7 @@ from masivo_stream.edges.source import find_inputs
 from masivo_stream.flow.belonging import Belonging
 from masivo_stream.flow.once import open_once
 from masivo_stream.flow.opening import make_gates
-from masivo_stream.flow.resume import match_sources
+from masivo_stream.flow.resume import lay_out, note_sources, recognise_exports
 from masivo_stream.flow.run import Run
 from masivo_stream.model.attempt import Cause, Failure
 from masivo_stream.model.contract import Kind
@@ -196,12 +196,16 @@ class World:
         if process.also is not None:
             kind, path = process.also
             inputs[kind] = find_inputs([*map(str, self.named[kind]), str(path)])
+        matched = {kind: await recognise_exports(journal, kind, found) for kind, found in inputs.items()}
         sources = {
-            kind: await match_sources(journal, kind, found, state_dir=state.path) for kind, found in inputs.items()
+            kind: await lay_out(journal, kind, known, new, state_dir=state.path)
+            for kind, (known, new) in matched.items()
         }
         with open_once(settings, journal, belonging, state.path, observer, clock) as once:
             once._file.__class__, once._file.life = MortalSent, life
             sources = await once.check(sources, NoTokens())
+            laid_out = {kind: (found, matched[kind][0]) for kind, found in sources.items()}
+            await note_sources(journal, laid_out, state.path)
             gates = make_gates(settings, clock, quota)
             run = Run(settings, sources, state, journal, api, gates, observer, clock, lambda: 0.0, noting=once.noting)
             async with anyio.create_task_group() as tasks:

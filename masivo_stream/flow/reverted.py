@@ -140,8 +140,9 @@ def revert_since(journal: JournalHistory, standing: Standing, place: str, now: d
 
 def _revert(journal: JournalHistory, place: str, begin: datetime, sent: datetime) -> str:
     """Return the command that takes back who was migrated from a moment on and was sent up to another one."""
-    moments = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in (begin, sent + _AROUND))
-    return quote(revert_command(journal.facts().invocation, place, *moments))
+    moments = (moment.astimezone(UTC).isoformat(timespec="milliseconds") for moment in (begin, sent + _AROUND))
+    period = (moment.replace("+00:00", "Z") for moment in moments)
+    return quote(revert_command(journal.facts().invocation, place, *period))
 
 
 def all_but_counted(journal: JournalHistory, place: str) -> str:
