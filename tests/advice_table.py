@@ -241,7 +241,7 @@ TABLE: dict[str, dict[str, str]] = {
         "write [{…}]": "settings::a_file_of_another_tool_is_written_anew",
         "write {…} below [{…}]": "settings::a_file_of_another_tool_is_written_anew",
     },
-    "edges/deadletter.py": {
+    "edges/lists/deadletter.py": {
         "free space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
         "masivo-stream retry sends mended ones, and goes on with the run; else put the file back": (
             "mending::letters_that_were_mended_are_not_overwritten"
@@ -297,7 +297,7 @@ TABLE: dict[str, dict[str, str]] = {
             "between::a_run_goes_on_without_what_cannot_be_remembered"
         ),
     },
-    "edges/skipped.py": {
+    "edges/lists/skipped.py": {
         "free space in the state directory, then start again with the same command": (
             "exports::a_disk_full_of_skipped_records_is_freed"
         ),

@@ -18,7 +18,7 @@ FAULTS = "edges/test_api_faults.py::test_"
 DISK = (
     Mutation(
         "a dead letter is not synced",
-        "edges/deadletter.py",
+        "edges/lists/counted.py",
         "            os.fsync(self._file)\n            self._synced = length",
         "            self._synced = length",
         "The journal counts dead letters that a power failure takes.",
@@ -26,7 +26,7 @@ DISK = (
     ),
     Mutation(
         "dead letters are not synced when their file is closed",
-        "edges/deadletter.py",
+        "edges/lists/counted.py",
         "            os.fsync(self._file)\n        except OSError as error:",
         "            pass\n        except OSError as error:",
         "A dry run, which has no journal, leaves letters in memory only.",
@@ -98,23 +98,23 @@ DISK = (
     ),
     Mutation(
         "uncounted dead letters stay",
-        "edges/deadletter.py",
-        "            os.ftruncate(self._file, length)\n",
+        "edges/lists/counted.py",
+        "            os.ftruncate(file, length)\n",
         "            pass\n",
         "Letters that no commit counted are written a second time.",
         (LETTERS + "what_was_never_counted_is_cut",),
     ),
     Mutation(
         "edited dead letters are not noticed",
-        "edges/deadletter.py",
-        "        if _checksum(self._file, length) != (length, crc):\n",
-        "        if _checksum(self._file, length)[0] != length:\n",
+        "edges/lists/deadletter.py",
+        "        if checksum(file, length) != (length, crc):\n",
+        "        if checksum(file, length)[0] != length:\n",
         "What a person mended is cut in the middle of a line, or sent as it was.",
         (LETTERS + "a_file_that_was_edited_is_left_alone",),
     ),
     Mutation(
         "half a letter stays on a full disk",
-        "edges/deadletter.py",
+        "edges/lists/counted.py",
         "                os.ftruncate(self._file, self.length)\n",
         "                pass\n",
         "The next letter stands on a torn line, which nobody can read.",

@@ -13,10 +13,15 @@ from masivo_stream.model.skipped import SkippedPlace
 class DeadLetters(Protocol):
     """Where records go that are not sent."""
 
-    length: int
-    """Bytes written."""
-    crc: int
-    """CRC-32 of them."""
+    @property
+    def length(self) -> int:
+        """Bytes written."""
+        ...
+
+    @property
+    def crc(self) -> int:
+        """CRC-32 of them."""
+        ...
 
     def append(self, letters: Iterable[Rejected]) -> None:
         """Write them down."""
@@ -30,10 +35,15 @@ class DeadLetters(Protocol):
 class Skips(Protocol):
     """Where records are listed that are not to be migrated."""
 
-    length: int
-    """Bytes counted."""
-    crc: int
-    """CRC-32 of them."""
+    @property
+    def length(self) -> int:
+        """Bytes counted."""
+        ...
+
+    @property
+    def crc(self) -> int:
+        """CRC-32 of them."""
+        ...
 
     def append(self, places: Iterable[SkippedPlace]) -> None:
         """Write them down, not yet counted."""

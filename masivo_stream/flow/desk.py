@@ -7,8 +7,8 @@ from masivo_stream.core.pack import Packer
 from masivo_stream.core.retry import Decision, Halt, Hold, Settle
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
-from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.lists.deadletter import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.account import Account
 from masivo_stream.flow.judge import Source

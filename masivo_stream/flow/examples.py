@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.public_field import public_field
-from masivo_stream.edges.deadletter import dead_letter_name
 from masivo_stream.edges.journal import JournalHistory, JournalReader
-from masivo_stream.edges.skipped import skipped_name
+from masivo_stream.edges.lists.deadletter import dead_letter_name
+from masivo_stream.edges.lists.skipped import skipped_name
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError

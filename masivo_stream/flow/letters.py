@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from masivo_stream.core.letters import Letter, read_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
-from masivo_stream.edges.deadletter import DeadLetterFile, dead_letter_name
 from masivo_stream.edges.identity import encode_identity, take_identity
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.skipped import SkippedFile
+from masivo_stream.edges.lists.deadletter import DeadLetterFile, dead_letter_name
+from masivo_stream.edges.lists.skipped import SkippedFile
 from masivo_stream.edges.statedir import StateDir, own_state_dir
 from masivo_stream.flow.books import Skips
 from masivo_stream.flow.missing import hash_bytes

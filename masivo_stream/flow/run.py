@@ -10,9 +10,9 @@ from masivo_stream.core.refusals import Refusals
 from masivo_stream.core.retry import Health, RetryPolicy
 from masivo_stream.core.tally import Fate, Tally
 from masivo_stream.edges.clock import Clock
-from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.skipped import SkippedFile
+from masivo_stream.edges.lists.deadletter import DeadLetterFile, InDoubtFile
+from masivo_stream.edges.lists.skipped import SkippedFile
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.edges.workers.crew import cores
 from masivo_stream.flow.account import Account

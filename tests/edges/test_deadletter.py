@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.core.letters import read_letter, write_letter
-from masivo_stream.edges.deadletter import DeadLetterFile, InDoubtFile
+from masivo_stream.edges.lists.deadletter import DeadLetterFile, InDoubtFile
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.reason import Reason

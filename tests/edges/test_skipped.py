@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from masivo_stream.edges.skipped import SkippedFile
+from masivo_stream.edges.lists.skipped import SkippedFile
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError

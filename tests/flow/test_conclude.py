@@ -13,8 +13,8 @@ from masivo_stream.model.progress import Figures
 class NotesAnother(ModelJournal):
     """Its batches are not what the figures say."""
 
-    async def settle(self, kind, batch, state, progress, sync, *, why=""):
-        await super().settle(kind, batch, "refused" if state == "accepted" else state, progress, sync, why=why)
+    async def settle(self, kind, batch, state, *what, **why):
+        await super().settle(kind, batch, "refused" if state == "accepted" else state, *what, **why)
 
 
 class CountsOneMore(ModelJournal):

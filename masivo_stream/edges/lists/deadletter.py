@@ -1,28 +1,22 @@
 """The dead-letter file: one JSON line for each record that is not sent as it is. And the list of what is in doubt.
 
 Both hold personal data of the export (its own bytes; customer ids): they are for the owner's eyes, 0600 in a 0700
-directory. Writes are synchronous: cancelling an aiofiles write does not stop it, and a torn line here would be a lost
-record.
+directory.
 """
 
 import os
-import zlib
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import datetime
-from itertools import islice
 from typing import Protocol
 
 import msgspec
 
 from masivo_stream.core.letters import replace_surrogates, write_letter
+from masivo_stream.edges.lists.counted import CountedFile, checksum
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.record import Entry, Rejected
 
-_BLOCK = 1 << 20
-_AT_ONCE = 1000
-"""Letters put into one write: a line each, of which some thousand may come together."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -47,14 +41,6 @@ def dead_letter_name(kind: Kind) -> str:
     return f"dead-letter.{kind}.ndjson"
 
 
-def _checksum(file: int, length: int) -> tuple[int, int]:
-    """Return the length and the CRC-32 of a file's first `length` bytes."""
-    done, crc = 0, 0
-    while block := os.pread(file, min(_BLOCK, length - done), done):
-        done, crc = done + len(block), zlib.crc32(block, crc)
-    return done, crc
-
-
 class DeadLetterFile:
     """Append dead letters of one kind."""
 
@@ -67,22 +53,38 @@ class DeadLetterFile:
             ConfigurationError: these bytes are not there any more: somebody has mended records in the file.
             StorageError: the file cannot be opened.
         """
-        self._kind = kind
-        self._name = dead_letter_name(kind)
-        self._wall = wall
-        self._file = directory.open_append(self._name)
-        if _checksum(self._file, length) != (length, crc):
-            os.close(self._file)
+        self._kind, self._wall, name = kind, wall, dead_letter_name(kind)
+        file = directory.open_append(name)
+        if checksum(file, length) != (length, crc):
+            os.close(file)
             raise ConfigurationError(
                 "the dead letters were edited since the run left them",
                 operation="open the dead letters",
-                place=self._name,
+                place=name,
                 hint="masivo-stream retry sends mended ones, and goes on with the run; else put the file back",
             )
-        if os.fstat(self._file).st_size > length:
-            os.ftruncate(self._file, length)
-        self.length = self._synced = length
-        self.crc = crc
+        self._file = CountedFile(
+            file,
+            length,
+            crc,
+            StorageError(
+                "cannot write dead letters",
+                operation="write dead letters",
+                place=name,
+                hint="free space in the state directory",
+            ),
+        )
+        self.sync, self.close = self._file.sync, self._file.close
+
+    @property
+    def length(self) -> int:
+        """How many bytes are counted."""
+        return self._file.length
+
+    @property
+    def crc(self) -> int:
+        """Their CRC-32."""
+        return self._file.crc
 
     def append(self, letters: Iterable[Rejected]) -> None:
         """Write the letters' lines.
@@ -91,50 +93,8 @@ class DeadLetterFile:
             StorageError: not all of them could be written; then none was, so that the file holds whole lines only.
         """
         at = self._wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        length, crc, left = self.length, self.crc, iter(letters)
-        try:
-            while text := b"".join([write_letter(self._kind, letter, at) for letter in islice(left, _AT_ONCE)]):
-                lines = memoryview(text)
-                while lines:
-                    lines = lines[os.write(self._file, lines) :]
-                length, crc = length + len(text), zlib.crc32(text, crc)
-        except OSError as error:
-            with suppress(OSError):
-                os.ftruncate(self._file, self.length)
-            raise self._failed(error) from error
-        self.length, self.crc = length, crc
-
-    def sync(self) -> None:
-        """Make what was appended durable. Called in another thread, before the commit that counts it.
-
-        Raises:
-            OSError: that failed.
-        """
-        length = self.length
-        if length != self._synced:
-            os.fsync(self._file)
-            self._synced = length
-
-    def close(self) -> None:
-        """Make everything durable.
-
-        Raises:
-            StorageError: that failed.
-        """
-        try:
-            os.fsync(self._file)
-        except OSError as error:
-            raise self._failed(error) from error
-        finally:
-            os.close(self._file)
-
-    def _failed(self, error: OSError) -> StorageError:
-        return StorageError(
-            f"cannot write dead letters: {error.strerror}",
-            operation="write dead letters",
-            place=self._name,
-            hint="free space in the state directory",
-        )
+        self._file.append(write_letter(self._kind, letter, at) for letter in letters)
+        self._file.count()
 
 
 class InDoubtFile:
