@@ -19,7 +19,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run_installed, serving
 from fakes import event, record, transaction, write_export
 
 from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
@@ -70,7 +70,7 @@ class Scene:
         named = ["--state-dir", self.directory / state] if state else []
         sending = ["--base-url", served.url, "--limit", "none"] if served else []
         environment = {**HASTE, "MASIVO_EVENTS_SETTLE": "0.5", "MASIVO_SHARED_DIR": str(self.shared), **environment}
-        done = run(name, *arguments, *sending, *named, key=key, cwd=cwd or self.directory, **environment)
+        done = run_installed(name, *arguments, *sending, *named, key=key, cwd=cwd or self.directory, **environment)
         done.words = (done.stdout + done.stderr).decode(errors="replace")
         assert "Traceback" not in done.words, done.words
         return done

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 import urllib.request
@@ -24,11 +25,26 @@ def clean_environment(**extra):
 
 
 def run(*arguments, key="", cwd=None, stdin=b"", timeout=90, **environment):
-    """Run the command to its end."""
+    """Run the command to its end, in a process that need not import it (`forks`)."""
     if key:
         environment["MASIVO_API_KEY"] = key
     argv = [COMMAND, *map(str, arguments)]
     return forks.run(argv, stdin=stdin, cwd=cwd, timeout=timeout, environment=clean_environment(**environment))
+
+
+def run_installed(*arguments, key="", cwd=None, timeout=90, **environment):
+    """Run the command to its end as it is installed, from the start of Python on."""
+    if key:
+        environment["MASIVO_API_KEY"] = key
+    return subprocess.run(
+        [COMMAND, *map(str, arguments)],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        cwd=cwd,
+        timeout=timeout,
+        check=False,
+        env=clean_environment(**environment),
+    )
 
 
 class Served:

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from end_to_end_tools import COMMAND, KINDS, clean_environment, lines, run
+from end_to_end_tools import COMMAND, KINDS, clean_environment, lines
+from end_to_end_tools import run_installed as run
 
 pytestmark = pytest.mark.slow
 
