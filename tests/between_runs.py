@@ -509,7 +509,7 @@ def full_disk(scene):
 def odd_ids(scene):
     """Plain ids are asked for; where there are only odd ones the run says so and goes on; 0 probes asks for none."""
     for number, (ids, probes) in enumerate({("a/b", "plain", "c/d"): 3, ("a/b", "c/d"): 3, ("e/f",): 0}.items()):
-        served = scene.serve("--fault", "no-slash")
+        served = scene.serve("--fault", "no-slash", visible_after=0.05 if probes else 0)  # else nothing is waited for
         scene.export("customers", [{**record(Kind.CUSTOMERS, place), "id": name} for place, name in enumerate(ids)])
         scene.export("events", [{**record(Kind.EVENTS, place), "id": name} for place, name in enumerate(ids)])
         done = scene.migrate(

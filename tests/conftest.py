@@ -25,3 +25,11 @@ def meeting(tmp_path_factory, monkeypatch):
 def pytest_xdist_auto_num_workers():
     """Return what `-n auto` means: more than there are cores, for many tests wait for a disk or a moment."""
     return (os.cpu_count() or 1) + 2
+
+
+LONGEST = ("end_to_end/test_storm.py", "flow/test_model.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest: at the end, one worker would be at it and the others would have nothing to do."""
+    items.sort(key=lambda item: not str(item.path).endswith(LONGEST))
