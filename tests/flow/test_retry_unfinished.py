@@ -77,12 +77,12 @@ def test_a_run_that_died_anywhere_is_retried(tmp_path):
         no.clear()
         world.live(Life(), taking_letters)
         check(world, world.live(Life(), taking_letters))
-        dies_at += 3
+        dies_at += 5
     assert dies_at > 60
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=6), changes=st.integers(0, 6))
 def test_any_number_of_deaths_and_retries(tmp_path_factory, deaths, changes):
     """Lives of any lengths, some of them retries, and a server that changes its mind in between."""
