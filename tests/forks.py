@@ -146,6 +146,9 @@ def _import_all():
     for module in pkgutil.walk_packages(masivo_stream.__path__, "masivo_stream."):
         if module.name.rpartition(".")[2] != "__main__":
             __import__(module.name)
+    from masivo_stream.observe import report_page
+
+    report_page._template()  # compiled once a process
 
 
 def _become(what, streams):

@@ -30,7 +30,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from masivo_stream.core.doubled import find_doubled, suspicion
+from masivo_stream.core.doubled import begins_with_id, find_doubled, suspicion
 from masivo_stream.core.explain import Path, Problem, problems, spell
 from masivo_stream.core.headroom import deeper
 from masivo_stream.core.leniency import is_lenient, may_be_lenient, takes_cut
@@ -174,14 +174,15 @@ class Decoder:
     def _judge_run(self, run: Run, file: str) -> Iterator[Found]:
         """Yield what becomes of the lines of a run. The hot loop: a valid line costs little but its decoding."""
         decode, look = self._decode, self._look
-        suspected = [True] * len(run.bodies) if self.rules.thorough else self._suspect(run.bodies)
+        suspect, thorough = self._suspect, self.rules.thorough
         customers: list[str] = []
         items: list[int] = []
         odd: dict[int, Judgement] = {}
         ascii_only, careful = self._look_over(run.text)
-        for index, (body, suspect) in enumerate(zip(run.bodies, suspected, strict=True)):
+        for index, body in enumerate(run.bodies):
             try:
                 record = decode(body)
+                clear = not thorough and begins_with_id(body, record.id)
                 plain = ascii_only or body.isascii() or bool(body.decode())
             except (ValueError, RecursionError):
                 fate = self._judge_slowly(run.line(index), file, typed=takes_cut(decode, body))
@@ -189,7 +190,7 @@ class Decoder:
                 if (
                     not plain
                     or (careful and (self._reject_unknown or is_lenient(body)))
-                    or (suspect and find_doubled(body, self._schema) is not None)
+                    or (not clear and (thorough or suspect(body)) and find_doubled(body, self._schema) is not None)
                     or (count := look(record)) is None
                 ):
                     fate = self._judge_slowly(run.line(index), file, typed=True)
