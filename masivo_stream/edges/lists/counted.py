@@ -26,7 +26,7 @@ def checksum(file: int, length: int) -> tuple[int, int]:
 
 
 class CountedFile:
-    """Append lines to an open file."""
+    """Append lines to an open file. A list of records is one that makes the lines."""
 
     def __init__(self, file: int, length: int, crc: int, failure: StorageError) -> None:
         """Go on after the first `length` bytes; `failure` is told, with the cause, where a write fails."""
@@ -37,7 +37,7 @@ class CountedFile:
         self._written, self._written_crc = length, crc
         self._synced = length
 
-    def append(self, lines: Iterable[bytes]) -> None:
+    def write(self, lines: Iterable[bytes]) -> None:
         """Write lines; they are not counted before `count` says so.
 
         Raises:

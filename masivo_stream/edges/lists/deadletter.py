@@ -41,7 +41,7 @@ def dead_letter_name(kind: Kind) -> str:
     return f"dead-letter.{kind}.ndjson"
 
 
-class DeadLetterFile:
+class DeadLetterFile(CountedFile):
     """Append dead letters of one kind."""
 
     def __init__(
@@ -63,7 +63,7 @@ class DeadLetterFile:
                 place=name,
                 hint="masivo-stream retry sends mended ones, and goes on with the run; else put the file back",
             )
-        self._file = CountedFile(
+        super().__init__(
             file,
             length,
             crc,
@@ -74,17 +74,6 @@ class DeadLetterFile:
                 hint="free space in the state directory",
             ),
         )
-        self.sync, self.close = self._file.sync, self._file.close
-
-    @property
-    def length(self) -> int:
-        """How many bytes are counted."""
-        return self._file.length
-
-    @property
-    def crc(self) -> int:
-        """Their CRC-32."""
-        return self._file.crc
 
     def append(self, letters: Iterable[Rejected]) -> None:
         """Write the letters' lines.
@@ -93,8 +82,8 @@ class DeadLetterFile:
             StorageError: not all of them could be written; then none was, so that the file holds whole lines only.
         """
         at = self._wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self._file.append(write_letter(self._kind, letter, at) for letter in letters)
-        self._file.count()
+        self.write(write_letter(self._kind, letter, at) for letter in letters)
+        self.count()
 
 
 class InDoubtFile:

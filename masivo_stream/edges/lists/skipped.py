@@ -32,7 +32,7 @@ def skipped_name(kind: Kind) -> str:
     return f"skipped.{kind}.ndjson"
 
 
-class SkippedFile:
+class SkippedFile(CountedFile):
     """Append skipped records of one kind."""
 
     def __init__(self, directory: Directory, kind: Kind, *, length: int = 0, crc: int = 0) -> None:
@@ -47,7 +47,7 @@ class SkippedFile:
         file = directory.open_append(name)
         if checksum(file, length) != (length, crc):
             length, crc = _take_as_it_is(file)
-        self._file = CountedFile(
+        super().__init__(
             file,
             length,
             crc,
@@ -58,17 +58,6 @@ class SkippedFile:
                 hint="free space in the state directory, then start again with the same command",
             ),
         )
-        self.count, self.sync, self.close = self._file.count, self._file.sync, self._file.close
-
-    @property
-    def length(self) -> int:
-        """How many bytes are counted."""
-        return self._file.length
-
-    @property
-    def crc(self) -> int:
-        """Their CRC-32."""
-        return self._file.crc
 
     def append(self, places: Iterable[SkippedPlace]) -> None:
         """Write the records' lines; they are not counted in `length` and `crc` before `count` says so.
@@ -76,7 +65,7 @@ class SkippedFile:
         Raises:
             StorageError: not all of them could be written; then none counts.
         """
-        self._file.append(_encode({"kind": self._kind, **asdict(place)}) + b"\n" for place in places)
+        self.write(_encode({"kind": self._kind, **asdict(place)}) + b"\n" for place in places)
 
 
 def _take_as_it_is(file: int) -> tuple[int, int]:
