@@ -3,8 +3,9 @@
 The head of the file has the byte offset and the field as well; the rest is not read, for there may be millions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +19,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.example import Example
 from masivo_stream.model.plan import DeadReason
-from masivo_stream.model.reason import REMEDIES, Reason, SkipReason
+from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.skipped import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.summary import KindSummary
 
@@ -34,6 +35,9 @@ class _Letter(Struct, frozen=True):
     offset: int
     reason: str
     field: str = ""
+
+
+_T = TypeVar("_T", _Letter, SkippedPlace)
 
 
 def find_examples(journal: JournalHistory, state: StateDir, kinds: dict[str, KindSummary]) -> tuple[Example, ...]:
@@ -61,7 +65,11 @@ def find_skip_examples(
 ) -> tuple[SkipExample, ...]:
     """Return the first place for each reason for which something was skipped, as far as the lists' heads hold them."""
     found = (
-        skip_examples(kind, each.skip_reasons, _first_skips(state, Kind(kind), journal.skipped(Kind(kind))[0]))
+        skip_examples(
+            kind,
+            each.skip_reasons,
+            _first(state, skipped_name(Kind(kind)), journal.skipped(Kind(kind))[0], SkippedPlace, each.skip_reasons),
+        )
         for kind, each in kinds.items()
         if each.items_skipped
     )
@@ -85,27 +93,11 @@ def tell_places(events: int, places: Iterable[tuple[str, int]]) -> str:
     return f"{events:,} {noun} whose purchase_id an earlier event of {whose} customer has, the first at {first}"
 
 
-def _first_skips(state: StateDir, kind: Kind, counted: int) -> dict[str, SkippedPlace]:
-    found: dict[str, SkippedPlace] = {}
-    try:
-        for line in state.lines(skipped_name(kind), min(counted, HEAD_BYTES)):
-            try:
-                place = msgspec.json.decode(line, type=SkippedPlace)
-            except (ValueError, RecursionError):  # cut where the head ends, or edited
-                continue
-            found.setdefault(place.reason, place)
-            if len(found) == len(SkipReason):
-                break
-    except StorageError:
-        return found
-    return found
-
-
 def _of_kind(journal: JournalHistory, state: StateDir, kind: Kind, figures: KindSummary) -> Iterator[Example]:
     if not figures.reasons:
         return
     names = {source.number: source.name for source in journal.sources(kind)}
-    letters = _first_letters(state, kind, set(figures.reasons), journal.letters(kind)[0])
+    letters = _first(state, dead_letter_name(kind), journal.letters(kind)[0], _Letter, figures.reasons)
     for reason, count in figures.reasons.items():
         letter = letters.get(reason)
         if letter is None and (place := journal.dead_place(kind, reason)) is not None:
@@ -122,19 +114,19 @@ def _of_kind(journal: JournalHistory, state: StateDir, kind: Kind, figures: Kind
         )
 
 
-def _first_letters(state: StateDir, kind: Kind, reasons: set[str], counted: int) -> dict[str, _Letter]:
-    """Return the first letter for each of `reasons`, as far as the file's head holds them; a person may be at it."""
-    found: dict[str, _Letter] = {}
+def _first(state: StateDir, name: str, counted: int, of: type[_T], reasons: Collection[str]) -> dict[str, _T]:
+    """Return the first line of a list for each of `reasons`, as far as the file's head holds them."""
+    found: dict[str, _T] = {}
     try:
-        for line in state.lines(dead_letter_name(kind), min(counted, HEAD_BYTES)):
+        for line in state.lines(name, min(counted, HEAD_BYTES)):
             try:
-                letter = msgspec.json.decode(line, type=_Letter)
-            except (ValueError, RecursionError):  # cut where the head ends, or edited
+                read = msgspec.json.decode(line, type=of)
+            except (ValueError, RecursionError):  # cut where the head ends, or edited: a person may be at it
                 continue
-            if letter.reason in reasons:
-                found.setdefault(letter.reason, letter)
+            if read.reason in reasons:
+                found.setdefault(read.reason, read)
                 if len(found) == len(reasons):
                     break
     except StorageError:
-        return found
+        pass
     return found
