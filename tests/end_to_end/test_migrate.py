@@ -66,8 +66,8 @@ def test_skipped_records_never_travel(served, export):
 def test_a_limited_account_sees_no_429(tmp_path, export):
     """Paced at the account's own windows, a migration is never throttled."""
     directory = export(2500)
-    with serving(tmp_path, "--limits", "1/0.2s,1000/h") as served:
-        done = served.migrate(directory, "--limit", "1000/h", limit="1/0.2s")
+    with serving(tmp_path, "--limits", "1/0.4s,1000/h") as served:
+        done = served.migrate(directory, "--limit", "1000/h", limit="1/0.4s")
         ledger = served.ledger()
     assert done.returncode == 0, done.stderr
     assert not any("429" in outcomes for outcomes in ledger["requests"].values())
