@@ -146,6 +146,12 @@ TABLE: dict[str, dict[str, str]] = {
         ): "settings::a_file_of_another_tool_is_written_anew",
         "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
     },
+    "core/letters.py": {
+        (
+            "a revert took its customer back, whom another run migrated: revert the same period with that"
+            " run's state directory and start migrate --only-missing there, then retry here"
+        ): "reverting::what_is_of_another_runs_customers_waits_for_them",
+    },
     "core/next_steps.py": {
         "keep the state directory as it is, and report this: the figures must close": (
             "deciding::figures_that_do_not_close_are_reported"

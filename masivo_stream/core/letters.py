@@ -25,7 +25,10 @@ UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.D
 """Reasons that stand for as long as the record is as it was: sent again, it might be applied beside the other one."""
 
 
-_HELD = "a revert took its customer back, whom another run migrated: migrate the customer there, then retry here"
+_HELD = (
+    "a revert took its customer back, whom another run migrated: revert the same period with that run's state directory"
+    " and start migrate --only-missing there, then retry here"
+)
 
 
 class Letter(Struct, kw_only=True):

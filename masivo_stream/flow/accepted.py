@@ -173,9 +173,19 @@ async def open_accepted(
     full = settings.source.check_export == "full"
     exports = await find_exports(journal, kind, state_dir=state_dir, moved=moved, full=full)
     sources = await lay_out(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
-    found = Accepted(kind, Fates(journal, kind, reached[0]), begin_at(sources, Resume()), settings)
+    found = Accepted(kind, Fates(journal, kind, reached[0]), _as_read(journal, kind, sources), settings)
     await found.learn_copies()
     return found
+
+
+def _as_read(journal: JournalReader, kind: Kind, sources: Sequence[Source]) -> list[Source]:
+    """Return the inputs as far as they were read: what an export has grown by is no part of the run yet."""
+    read = journal.consumed(kind)
+    return [
+        source if source.letters else msgspec.structs.replace(source, end=read.get(source.number, (0, 0, 1))[0])
+        for source in begin_at(sources, Resume())
+        if source.letters or source.number in read
+    ]
 
 
 def _holds(covered: Covered, place: tuple[int, int], index: int) -> bool:

@@ -72,10 +72,13 @@ class Inquiry:
             with take:
                 for _ in range(self._readers):
                     tasks.start_soon(self._work, take.clone(), census)
-            async for customer in customers:
-                if census[customer] == Whereabouts.UNASKED:
-                    census[customer] = Whereabouts.ASKED
-                    await give.send(customer)
+            try:
+                async for customer in customers:
+                    if census[customer] == Whereabouts.UNASKED:
+                        census[customer] = Whereabouts.ASKED
+                        await give.send(customer)
+            except MasivoStreamError as error:
+                self._brake.pull(error)
         self._tell(now=True)
 
     def judge_refused(self, census: Census, *, known_gone: bool) -> None:

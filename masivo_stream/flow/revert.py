@@ -75,6 +75,11 @@ class Survey(Struct, frozen=True, kw_only=True):
         return bool(self.within.get(Kind.CUSTOMERS)) and not self.near and not self.beyond
 
     @property
+    def must_hold(self) -> bool:
+        """Whether customers of the run were migrated in it for certain, or all its customers are another run's."""
+        return bool(self.within.get(Kind.CUSTOMERS)) or (bool(self.others) and not self.near and not self.beyond)
+
+    @property
     def holds(self) -> bool:
         """Whether it may hold anything of the run; whose customers another run migrated, nobody here can tell."""
         customers = self.within.get(Kind.CUSTOMERS, 0) + self.near
@@ -240,7 +245,10 @@ async def take_back(
         failed = _judge(reply.attempt)
         if failed is None:
             # Of one that was begun before, nobody knows how many it took back.
-            period = _told(period, before, None if before.begun else _count(reply), _accepted(journal))
+            told = None if before.begun else _count(reply)
+            if told == 0 and found.must_hold:  # an earlier revert took them, by another directory: no number tells
+                told = None
+            period = _told(period, before, told, _accepted(journal))
             if foreign is None:
                 period = msgspec.structs.replace(period, counted=False)
             await journal.take_note(DONE, msgspec.json.encode(period).decode())

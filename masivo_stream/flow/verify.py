@@ -168,8 +168,11 @@ class Work:
             with take:
                 for _ in range(self._settings.upload.uploaders):
                     tasks.start_soon(self._work, witness, take.clone())
-            async for entry in chosen:
-                await give.send(entry)
+            try:
+                async for entry in chosen:
+                    await give.send(entry)
+            except MasivoStreamError as error:
+                self.brake.pull(error)
 
     async def _work(self, witness: Witness, entries: MemoryObjectReceiveStream[Entry]) -> None:
         with entries:

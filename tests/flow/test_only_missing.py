@@ -368,7 +368,6 @@ async def test_a_journal_of_version_0_1_0(run):
 async def test_events_of_customers_whom_another_run_migrated(run):
     """What is gone is held until its customer is back; then a retry sends it. What is not gone stays."""
     run.generate(20)
-    customers = run.path(Kind.CUSTOMERS).read_bytes()
     others = {kind: run.path(kind).read_bytes() for kind in Kind if kind is not Kind.CUSTOMERS}
     for kind in others:
         run.path(kind).unlink()
@@ -386,14 +385,11 @@ async def test_events_of_customers_whom_another_run_migrated(run):
     figures = summary.kinds["events"]
     assert (summary.exit_code, figures.dead, figures.accepted, summary.closes) == (3, 10, 10, True)
     assert figures.reasons == {"customer_not_migrated": 10}
-    await run.revert(LONG_AGO, run.moments[0])  # the other run's directory learns of it; it takes back nothing more
     with pytest.raises(ConfigurationError, match="nothing of this run"):
-        await run.only_missing()
-    again = TakenBack(run.folder / "again", run.sandbox)
-    again.folder.mkdir()
-    again.path(Kind.CUSTOMERS).write_bytes(b"".join(customers.splitlines(keepends=True)[:10]))
-    await again.migrate()
-    await run.settled()  # a run of customers alone does not wait until they show
+        await run.only_missing()  # its directory does not know yet
+    assert (await run.revert(LONG_AGO, run.moments[0])).customers is None  # 0 of a period that held ten tells nothing
+    assert (await run.only_missing()).exit_code == 0
+    await run.settled()
     summary = await second.retry()
     assert (summary.exit_code, summary.closes) == (0, True), summary
     for kind, text in others.items():
@@ -513,6 +509,34 @@ async def test_all_of_others_are_gone(run):
     await two.migrate_again(0, 12)
     assert (await two.second.retry()).exit_code == 0
     assert await two.whole()
+
+
+@pytest.mark.parametrize("order", ["customers first", "customers after"])
+async def test_what_another_directory_took_back_is_found(run, order):
+    """The API takes back nothing more then, and says 0: that is no proof that nothing is gone."""
+    two = Two(run)
+    await two.begin(6)
+    assert (await run.revert(LONG_AGO, FAR)).customers == 6
+    assert (await two.second.revert(LONG_AGO, FAR)).customers is None
+    if order == "customers first":
+        await two.migrate_again(0, 6)
+        with pytest.raises(ConfigurationError, match="6 customers whom another run migrated are there"):
+            await two.second.only_missing()
+        return
+    assert (await two.second.only_missing()).exit_code == 3
+    await two.migrate_again(0, 6)
+    assert (await two.second.retry()).exit_code == 0
+    assert await two.whole()
+
+
+async def test_a_revert_without_the_state_directory_is_found(run):
+    """Taken back once more with it, the API says 0."""
+    run.generate(12)
+    await run.migrate_in_goes(12)
+    elsewhere = TakenBack(run.folder / "elsewhere", run.sandbox)
+    assert (await elsewhere.revert(LONG_AGO, FAR)).customers == 12
+    assert (await run.revert(LONG_AGO, FAR)).customers is None
+    await whole(run, await run.only_missing())
 
 
 async def test_events_of_others_keep_a_whole_run_from_beginning_afresh(run):
