@@ -140,14 +140,15 @@ class StateDir:
         except OSError as error:
             raise _storage(self.path / name, error) from error
 
-    def lines(self, name: str, length: int | None = None) -> Iterator[bytes]:
-        """Yield the lines of a file, or of its first `length` bytes, newlines included; none where there is none.
+    def lines(self, name: str, length: int | None = None, *, begin: int = 0) -> Iterator[bytes]:
+        """Yield the lines of a file from a byte on, or of `length` bytes, newlines included; none where there is none.
 
         Raises:
             StorageError: it cannot be read.
         """
         try:
             with (self.path / name).open("rb") as file:
+                file.seek(begin)
                 left = length if length is not None else sys.maxsize
                 while left > 0 and (line := file.readline(left)):
                     left -= len(line)

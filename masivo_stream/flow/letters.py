@@ -8,6 +8,7 @@ as a new letter. Killed at any moment, each letter stands in exactly one of the 
 import codecs
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 
 from msgspec import Struct
 
@@ -67,8 +68,8 @@ def writing_letters(state_dir: str) -> Iterator[Lists]:
 async def take_letters(state: StateDir, journal: Journal, observer: Observer) -> None:
     """Make the letters in the dead-letter files an input of the run, as they stand there now.
 
-    A letter that was deleted from its file is given up: it stays counted as dead. A line that names no dead letter of
-    the run is put aside.
+    A letter that was deleted from its file is given up: it stays counted as dead, until it is put back. A line that
+    names no dead letter of the run is put aside.
 
     Raises:
         InputError: a line is no dead letter. Nothing was taken then.
@@ -78,14 +79,13 @@ async def take_letters(state: StateDir, journal: Journal, observer: Observer) ->
     notices: list[LettersTaken] = []
     for kind in Kind:
         length, crc = journal.letters(kind)
-        if not length:
-            state.cut(dead_letter_name(kind))  # what stands there is a retry's already, or will be read again
-            continue
         known = journal.sources(kind)
         name = f"retry-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
         copy = _Copy(kind, journal)
-        as_left = state.checksum(dead_letter_name(kind), length) == (length, crc)
-        state.create(name, copy.lines(state.lines(dead_letter_name(kind), length if as_left else None)))
+        letters, as_left = dead_letter_name(kind), state.checksum(dead_letter_name(kind), length) == (length, crc)
+        lines = state.lines(letters, length if as_left else None)
+        behind = state.lines(letters, begin=length) if as_left else iter(())
+        state.create(name, chain(copy.lines(lines), copy.put_back(behind)))
         strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
         if strange:
             state.create(strange, copy.strange)
@@ -93,6 +93,9 @@ async def take_letters(state: StateDir, journal: Journal, observer: Observer) ->
         source = None
         if not copy.taken:
             state.remove(name)
+            if not length:
+                state.cut(letters)  # what stands there is a retry's already, or will be read again
+                continue
         else:
             path = state.path / name
             identity = encode_identity(take_identity(str(path)))
@@ -141,10 +144,24 @@ class _Copy:
             if row is None:
                 self.strange.append(line)
                 continue
-            self.taken.add(row.row)
-            mended = hash_bytes(letter.body, self._salt) != row.digest
-            self.mended += mended
-            yield write_retry(letter, row, mended=mended)
+            yield self._take(letter, row)
+
+    def put_back(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield those of lines that are not counted which are letters of the run: deleted once, and put back.
+
+        The others were left by a process that died: their records are read again.
+        """
+        for line in lines:
+            letter = read_letter(line)
+            row = None if letter is None else self._row(letter)
+            if letter is not None and row is not None:
+                yield self._take(letter, row)
+
+    def _take(self, letter: Letter, row: DeadRow) -> bytes:
+        self.taken.add(row.row)
+        mended = hash_bytes(letter.body, self._salt) != row.digest
+        self.mended += mended
+        return write_retry(letter, row, mended=mended)
 
     def _row(self, letter: Letter) -> DeadRow | None:
         """Return what the journal knows of a letter."""

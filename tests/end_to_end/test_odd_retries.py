@@ -65,6 +65,22 @@ def test_deleted_letters_are_given_up(served, tmp_path):
     assert served.migrate(tmp_path).returncode == 3
 
 
+@pytest.mark.parametrize("others", ["none is left", "one is left"])
+def test_deleted_letters_may_be_put_back(others, served, tmp_path):
+    """Given up once, they are sent when they stand in the file again, alone or behind those that are counted."""
+    customers(tmp_path, GOOD.format("a"), BAD.format("b"), BAD.format("c"))
+    assert served.migrate(tmp_path).returncode == 3
+    path = tmp_path / "state" / "dead-letter.customers.ndjson"
+    kept = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(kept[0] if others == "one is left" else b"")
+    assert retry(served, tmp_path).returncode == 3
+    path.write_bytes(path.read_bytes() + (kept[1] if others == "one is left" else b"".join(kept)))
+    mend(tmp_path, "customers", right)
+    done = retry(served, tmp_path)
+    assert (done.returncode, path.read_bytes()) == (0, b""), done.stderr
+    assert served.ledger()["customers"] == {"a": 1, "b": 1, "c": 1}
+
+
 def test_letters_that_name_nothing_are_put_aside(served, tmp_path):
     """Renamed by a person, they are neither sent nor destroyed."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"))

@@ -39,3 +39,16 @@ def test_what_did_not_arrive_is_told_with_its_place(tmp_path, export):
     assert f"customers: {export_path}:1 missing" in shown.replace("\n", "")
     assert f"customers: {export_path}:2 different: wallet" in shown.replace("\n", "")
     assert "NOT all confirmed: 38 of the 40 records looked at" in shown
+
+
+@pytest.mark.parametrize("more", [b'{"id": "half', b'{"id": 5}\n'])
+def test_what_an_export_has_grown_by_is_not_looked_at(served, tmp_path, export, more):
+    """Half a line, or whole ones: the run has not read them."""
+    directory = export(20, kinds=["customers"])
+    assert served.migrate(directory).returncode == 0
+    with (directory / "customers.ndjson").open("ab") as file:
+        file.write(more)
+    done = run(
+        "verify", "--all", "--base-url", served.url, "--state-dir", directory / "state", "--json", key=served.key
+    )
+    assert done.returncode == 0, done.stderr
