@@ -24,6 +24,9 @@ _SKIPPABLE = b"\x2a\x4d\x18"
 _TAR_BLOCK = 512
 _ROWS = 20
 _SAMPLE = 64
+_BEGINNING = 512
+_RECORDS = frozenset({b"{", b"\x1e", b""})
+"""What an export begins with; the second one is of RFC 7464, JSON text sequences."""
 
 
 class Packing(enum.StrEnum):
@@ -94,6 +97,8 @@ _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
     (b"%PDF-", Foreign("a PDF document", hint=_EXPORT_AGAIN)),
     (b"{\\rtf", Foreign("an RTF document", hint="save it as plain text, one JSON object a line")),
     (b"-----BEGIN PGP MESSAGE", Foreign("encrypted with PGP", filter="gpg -d")),
+    (b"\x8c\x0d\x04", Foreign("encrypted with PGP", filter="gpg -d")),  # RFC 4880 5.3, a session key by passphrase
+    (b"\x7fELF", Foreign("a program", hint=_EXPORT_AGAIN)),
     (b"age-encryption.org/", Foreign("encrypted with age", hint="decrypt it, then name the decrypted file")),
     (b"Salted__", Foreign("encrypted with openssl", hint="decrypt it, then name the decrypted file")),
     (
@@ -113,7 +118,7 @@ def foreign(head: bytes, *, ended: bool, packing: Packing = Packing.PLAIN) -> Fo
         packing: how they were stored.
     """
     found = _twice(head) if packing is not Packing.PLAIN else None
-    return found or _binary(head, ended=ended) or _wide(head) or _text(head, ended=ended)
+    return found or _binary(head, ended=ended) or _wide(head) or _text(head, ended=ended) or _no_text(head)
 
 
 def begins_with_record(head: bytes) -> bool:
@@ -124,6 +129,7 @@ def begins_with_record(head: bytes) -> bool:
 
 def way_out(found: Foreign, path: str, packing: Packing) -> str:
     """Return what a person can do about it: a command for a POSIX shell where there is one."""
+    path = f"./{path}" if path.startswith("-") else path  # else it would be taken for a flag
     file, new = shlex.quote(path), shlex.quote(f"{path}.ndjson")
     unpack = f"{_TWICE[packing]} < {file}" if packing is not Packing.PLAIN else ""
     if found.filter:
@@ -158,6 +164,14 @@ def _binary(head: bytes, *, ended: bool) -> Foreign | None:
     if head and not head.strip(b"\0") and (ended or len(head) > _TAR_BLOCK):
         return Foreign("nothing but zero bytes, as a crash leaves them", hint="copy or export it again")
     return None
+
+
+def _no_text(head: bytes) -> Foreign | None:
+    """Return that it is no text where that is all that can be told: control characters, and no record anywhere."""
+    some = head[:_BEGINNING]
+    if _is_printable(some) or some.lstrip()[:1] in _RECORDS or any(map(_is_object, head.split(b"\n"))):
+        return None
+    return Foreign("not text, but binary data of an unknown form", hint=_EXPORT_AGAIN)
 
 
 def _is_printable(some: bytes) -> bool:

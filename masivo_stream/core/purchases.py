@@ -22,6 +22,7 @@ import hashlib
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, repeat
 from typing import Protocol
 from zlib import crc32
@@ -76,6 +77,9 @@ class Signer:
         purchases, contents, types = self.signs.purchases, self.signs.contents, self._types
         for event in events:
             order, time = event.order, event.issued_at
+            if offset := time.utcoffset():
+                with suppress(OverflowError):  # in the years 1 and 9999 there may be no such moment in UTC
+                    time -= offset
             purchases.append(order.purchase_id)
             content = (
                 types.get(event.type) or self._number(event.type),

@@ -229,6 +229,8 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in DISK_FAILS:
             raise _storage(path, error) from error
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            raise _unusable(path, f"is no directory: {error.strerror}", _NAME_ONE) from error
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a directory name"
         raise _unusable(path, f"cannot be used: {why}", f"mend its permissions; or {_NAME_ONE}") from error
     try:

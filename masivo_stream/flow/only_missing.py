@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 import anyio
+import msgspec
 
 from masivo_stream.core.letters import write_taken_back
 from masivo_stream.core.tally import Fate, Tally
@@ -29,7 +30,7 @@ from masivo_stream.flow.inquiry import Inquiry, Whereabouts, is_odd
 from masivo_stream.flow.missing import hash_customer
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outside import Outside
-from masivo_stream.flow.reverted import MADE_UP, Standing, only_missing, revert_since
+from masivo_stream.flow.reverted import LEFT, MADE_UP, Left, Standing, only_missing, revert_since
 from masivo_stream.flow.strangers import OTHERS, check_no_pipe
 from masivo_stream.flow.visible import Reader
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -290,6 +291,9 @@ class OnlyMissing:
         detail = (
             ", ".join(f"{records:,} records of {kind}" for kind, _, _, records, _ in copies) or "nothing was missing"
         )
+        if self.unreadable:
+            left = Left(customers=self.unreadable, first=self._first_left)
+            await self._journal.take_note(LEFT, msgspec.json.encode(left).decode())
         what = MADE_UP_IN_PART if self.unread else MADE_UP
         with anyio.CancelScope(shield=True):
             await self._journal.take_back(copies, what, detail)

@@ -16,6 +16,7 @@ from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.conclude import conclude, warn_of
 from masivo_stream.flow.examples import find_examples, find_skip_examples, warn_of_repeats
 from masivo_stream.flow.look_back import look_back
+from masivo_stream.flow.reverted import warn_of_left
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.report import Report
@@ -47,7 +48,11 @@ def explain(journal: JournalHistory, state: StateDir, summary: Summary) -> Summa
         skipped_examples=find_skip_examples(journal, state, summary.kinds),
         next_steps=next_steps(summary, journal.facts().invocation, str(state.path)),
         report="",
-        warnings=tuple(dict.fromkeys((*summary.warnings, *warn_of(summary.kinds), *warn_of_repeats(journal)))),
+        warnings=tuple(
+            dict.fromkeys(
+                (*summary.warnings, *warn_of(summary.kinds), *warn_of_repeats(journal), *warn_of_left(journal))
+            )
+        ),
         **name_account(journal),
     )
 

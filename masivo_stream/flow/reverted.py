@@ -5,7 +5,7 @@ not those who have made a transaction of their own since (guides/migrate-custome
 customers. If all of them were taken back, it begins afresh; if some were, `flow.only_missing` finds out which.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,9 @@ from masivo_stream.model.settings import Visible
 BEGUN, DONE, FAILED = "revert begun", "reverted", "not reverted"
 MADE_UP = "made up for the revert"
 """All that was taken back is an input of the run again."""
+
+LEFT = "not known after the revert"
+"""Of some customers it cannot be known whether they were taken back."""
 
 _OPERATION = "open the run"
 _AROUND = timedelta(seconds=Visible().visible_timeout)
@@ -48,6 +51,13 @@ class Period(Struct, frozen=True, kw_only=True):
         """Tell whether a period lies within this one."""
         begin, end, *others = map(datetime.fromisoformat, (self.start, self.end, other.start, other.end))
         return begin <= others[0] and others[1] <= end
+
+
+class Left(Struct, frozen=True, kw_only=True):
+    """Customers who cannot be read back after a revert, as the journal notes them: how many, and the first's place."""
+
+    customers: int
+    first: str
 
 
 class Standing(Struct, frozen=True):
@@ -85,6 +95,8 @@ def stands(journal: JournalReader) -> Standing:
     """Return what of a run was taken back, by all its reverts. One that was refused leaves things as they were."""
     standing = before = Standing()
     for at, what, detail in journal.reverts():
+        if what == LEFT:
+            continue
         if what == MADE_UP:
             standing = before = Standing(made_up=True)
             continue
@@ -98,6 +110,17 @@ def stands(journal: JournalReader) -> Standing:
         else:
             standing = before
     return standing
+
+
+def warn_of_left(journal: JournalReader) -> Iterator[str]:
+    """Yield a warning where it cannot be known of some customers whether a revert took them back."""
+    for _, what, detail in journal.reverts():
+        if what == LEFT:
+            left = msgspec.json.decode(detail, type=Left)
+            yield (
+                f"{left.customers:,} customers could not be read back after a revert, the first at {left.first}:"
+                " whether they were taken back is not known, and nothing of theirs was sent since"
+            )
 
 
 def blocked(standing: Standing, journal: JournalHistory, place: str) -> ConfigurationError | None:

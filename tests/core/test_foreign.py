@@ -5,10 +5,13 @@ import gzip
 import io
 import json
 import lzma
+import pickle
+import random
 import sqlite3
 import subprocess
 import tarfile
 import zipfile
+import zlib
 
 import pytest
 import zstandard
@@ -115,6 +118,10 @@ FOREIGN = {
     ),
     "PGP": (b"-----BEGIN PGP MESSAGE-----\n\nhQ\n", "encrypted with PGP"),
     "PDF": (b"%PDF-1.7\n%\xe2\xe3\n", "a PDF document"),
+    "PGP, binary": (b"\x8c\x0d\x04\x09\x03\x02" + random.Random(1).randbytes(300), "encrypted with PGP"),
+    "zlib": (zlib.compress(LINES), "not text, but binary data of an unknown form"),
+    "pickle": (pickle.dumps(RECORDS), "not text, but binary data of an unknown form"),
+    "a program": (b"\x7fELF\x02\x01\x01" + bytes(57), "a program"),
 }
 
 

@@ -87,6 +87,8 @@ def test_another_event_of_the_purchase(other):
         event(note="x"),
         dict(reversed(event().items())),
         event(issued_at="2023-11-07T05:31:56.000Z"),
+        event(issued_at="2023-11-07T00:31:56-05:00"),
+        event(issued_at="2023-11-07T15:01:56+09:30"),
     ],
 )
 def test_the_same_event_in_another_spelling(other):

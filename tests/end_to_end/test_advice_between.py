@@ -260,10 +260,13 @@ def test_a_state_directory_is_named_as_it_is(served, tmp_path):
 
 
 def test_a_state_directory_that_cannot_be_one_is_put_right(served, tmp_path):
-    """A file stands where it was meant: another name, or the file away."""
+    """A file stands where it was meant, or its name is none: another name."""
     make_exports(tmp_path, kinds=["customers"])
     (tmp_path / "state").write_bytes(b"")
     done = migrate(served, tmp_path)
+    assert done.returncode == 2
+    told(done, "name the directory that was meant with --state-dir")
+    done = begin(served, tmp_path, key=served.key, state="x" * 300)
     assert done.returncode == 2
     told(done, "mend its permissions; or name the directory that was meant with --state-dir")
     assert begin(served, tmp_path, key=served.key, state="meant").returncode == 0
