@@ -6,6 +6,14 @@ ONCE, WHERE = "flow/test_once.py::test_", "end_to_end/test_once.py::test_"
 
 MUTATIONS = (
     Mutation(
+        "another name of this machine is another account",
+        "model/account.py",
+        "    if parts.hostname not in _NAMES_OF_LOOPBACK:\n",
+        "    if True:\n",
+        "Through localhost the same export is sent again to what has it through 127.0.0.1.",
+        ("edges/test_account.py::test_names_of_this_machine_are_one_account",),
+    ),
+    Mutation(
         "another account is not refused",
         "flow/belonging.py",
         "            if not self.said.same_account:\n                raise self._refusal(journal, accounts, sent_at)\n",

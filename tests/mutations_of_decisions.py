@@ -23,6 +23,22 @@ WORD = (
         (RESOLVE + "what_is_seen_to_be_there_is_not_sent_again",),
     ),
     Mutation(
+        "what is there is found when others were sent",
+        "flow/resolve.py",
+        "            await self._refuse_what_is_there(doubt)\n\n",
+        "        await self._refuse_what_is_there(chosen.resend[0])\n\n",
+        "A command that says that nothing may be sent again has sent a batch.",
+        (RESOLVE + "where_one_is_refused_nothing_is_sent_or_decided",),
+    ),
+    Mutation(
+        "batches are decided before all can be read",
+        "flow/resolve.py",
+        "            await self._desks[doubt.kind].entries(doubt.batch)\n",
+        "            pass\n",
+        "A command that fails has decided some of its batches and does not say which.",
+        ("end_to_end/test_resolve.py::test_all_is_read_again_before_anything_is_given_up",),
+    ),
+    Mutation(
         "sending again is not noted as a decision",
         "flow/resolve.py",
         '        await desk.take_note("resend", doubt.batch, why)\n',

@@ -1,9 +1,10 @@
 """Which account a secret opens: the origin of the API, and fingerprints from which no secret can be told.
 
 An origin is scheme, host in lower case, and port (RFC 6454 section 4): the path of the base URL and the spelling of its
-host do not count. A key is a random UUID of the vendor's, so a fingerprint that is the same on every machine gives
-nothing away, and two state directories can be compared by it. No page of the vendor's lists the claims of a token
-(RFC 7519): what names an account in them is found by the claims' names.
+host do not count, and the names of a machine's loopback are one host where accounts are compared. A key is a random
+UUID of the vendor's, so a fingerprint that is the same on every machine gives nothing away, and two state directories
+can be compared by it. No page of the vendor's lists the claims of a token (RFC 7519): what names an account in them is
+found by the claims' names.
 """
 
 import base64
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from masivo_stream.model.account import Account
+from masivo_stream.model.account import Account, unify_origin
 
 _PORTS = {"http": 80, "https": 443}
 _KEY = b"masivo-stream account"
@@ -64,12 +65,12 @@ def origin_of(url: str) -> str:
 
 def name_quota(account: Account) -> str:
     """Return the name under which runs on this machine share an account's quota; it stands in names of files."""
-    return _fingerprint("quota", f"{account.origin}\0{account.owner}")
+    return _fingerprint("quota", f"{unify_origin(account.origin)}\0{account.owner}")
 
 
 def name_receiver(origin: str, fingerprint: str) -> str:
     """Return the name under which it is remembered what an account has got."""
-    return _fingerprint("receiver", f"{origin}\0{fingerprint}")
+    return _fingerprint("receiver", f"{unify_origin(origin)}\0{fingerprint}")
 
 
 def _lasting(token: str) -> str:

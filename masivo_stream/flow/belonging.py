@@ -19,7 +19,7 @@ from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.person import name_person
-from masivo_stream.model.account import Account, NotedAccount, note
+from masivo_stream.model.account import Account, NotedAccount, is_one_origin, note
 from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.errors import ConfigurationError, OutageError
 from masivo_stream.model.settings import Settings
@@ -149,7 +149,8 @@ class Belonging:
         if accounts:
             known = accounts[-1]
             # One key at two addresses is named alike.
-            here = known.shown if known.origin != account.origin and account.owner in known.keys else ""
+            elsewhere = not is_one_origin(known.origin, account.origin)
+            here = known.shown if elsewhere and account.owner in known.keys else ""
             now = f"{account.origin} (account {here})" if here else str(account)
             what = f"the run in this state directory sends to {known} since {known.first_at or sent_at}, not to {now}"
         else:

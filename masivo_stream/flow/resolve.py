@@ -1,8 +1,9 @@
 """Resolve: what is known of the batches in doubt, and a person's decision about each.
 
 Accepted: it arrived, by evidence. Discarded: it is given up, its records become dead letters. Sent again: the same
-bytes in the same request; refused, or in doubt once more, it stays in doubt. Every decision is journalled with time,
-person and reason. Nothing here is done without being asked for, batch by batch.
+bytes in the same request; refused, or in doubt once more, it stays in doubt. All that is to be sent again is looked at
+before anything is decided or sent: where one batch must not be, none is. Every decision is journalled with time, person
+and reason. Nothing here is done without being asked for, batch by batch.
 """
 
 import random
@@ -214,7 +215,8 @@ class Work:
         return chosen.values()
 
     async def go(self, chosen: Chosen) -> None:
-        """Carry out what was chosen, then look at what is left."""
+        """Make sure that all of it may be done, carry out what was chosen, then look at what is left."""
+        await self._make_sure(chosen)
         why = f"{name_person()}: {chosen.reason or 'no reason given'}"
         for what, doubts, fate in (("accept", chosen.accept, Fate.ACCEPTED), ("discard", chosen.discard, Fate.DEAD)):
             for doubt in doubts:
@@ -227,16 +229,25 @@ class Work:
         for desk in self._desks.values():
             self.left.extend([await self._look(doubt) for doubt in desk.doubts()])
 
-    async def _resend(self, doubt: Doubt, why: str) -> None:
-        """Send a batch again, unless it is seen to be there.
+    async def _make_sure(self, chosen: Chosen) -> None:
+        """Look at every batch before the first one is decided: a refusal leaves all of them as they were.
 
         Raises:
-            ConfigurationError: it is.
-            InputError: its bytes cannot be had again.
-            MasivoStreamError: the API says no, or does not answer: nothing else is sent.
+            ConfigurationError: one that is to be sent again is there.
+            InputError: the bytes of one cannot be had again.
         """
-        desk = self._desks[doubt.kind]
-        batch = await desk.again(doubt.batch)
+        for doubt in chosen.discard:
+            await self._desks[doubt.kind].entries(doubt.batch)
+        for doubt in chosen.resend:
+            await self._desks[doubt.kind].again(doubt.batch)  # composed anew when it is sent: there may be many
+            await self._refuse_what_is_there(doubt)
+
+    async def _refuse_what_is_there(self, doubt: Doubt) -> None:
+        """Look at a batch that is to be sent again.
+
+        Raises:
+            ConfigurationError: it is seen to be there.
+        """
         evidence = (await self._look(doubt)).evidence
         if evidence.verdict in {Verdict.PRESENT, Verdict.PARTLY}:
             raise ConfigurationError(
@@ -246,6 +257,16 @@ class Work:
                 hint="--accept it, if all of its records are there; else --discard it, mend `raw` of those that are"
                 " not there (one space more will do), and masivo-stream retry",
             )
+
+    async def _resend(self, doubt: Doubt, why: str) -> None:
+        """Send a batch again that was not seen to be there.
+
+        Raises:
+            InputError: its bytes cannot be had again.
+            MasivoStreamError: the API says no, or does not answer: nothing else is sent.
+        """
+        desk = self._desks[doubt.kind]
+        batch = await desk.again(doubt.batch)
         await desk.take_note("resend", doubt.batch, why)
         delivery = Delivery(
             doubt.kind,

@@ -1,9 +1,14 @@
 """Whose account requests are for: where the API is, and who opens it. Fingerprints only, never a key or a claim."""
 
+from urllib.parse import urlsplit
+
 from msgspec import Struct
 
 SHOWN = 8
 """Hexadecimal digits of a fingerprint that are shown: enough for a person to tell accounts apart."""
+
+_LOOPBACK, _NAMES_OF_LOOPBACK = "127.0.0.1", frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of one machine's loopback (RFC 6761 6.3, RFC 1122 3.2.1.3, RFC 4291 2.5.3), and the one that stands for all."""
 
 
 class Account(Struct, frozen=True, kw_only=True):
@@ -43,7 +48,7 @@ class NotedAccount(Struct, frozen=True, kw_only=True):
 
     def is_for(self, account: Account) -> bool:
         """Return whether both are one account; what tokens name decides where both know it."""
-        if self.origin != account.origin:
+        if not is_one_origin(self.origin, account.origin):
             return False
         if self.subjects and account.subject:
             return account.subject in self.subjects
@@ -51,14 +56,16 @@ class NotedAccount(Struct, frozen=True, kw_only=True):
 
     def may_be_for(self, account: Account) -> bool:
         """Return whether a token could prove that both are one account: only tokens are known, a key was given."""
-        return self.origin == account.origin and bool(self.subjects) and not (self.keys or account.subject)
+        if not is_one_origin(self.origin, account.origin):
+            return False
+        return bool(self.subjects) and not (self.keys or account.subject)
 
     def with_names_of(self, account: Account) -> "NotedAccount":
-        """Return it with the fingerprints of `account`, which is the same one."""
+        """Return it with the fingerprints of `account`, which is the same one, and its origin as that spells it."""
         keys, tokens = (() if account.ready else (account.owner,)), ((account.owner,) if account.ready else ())
         subjects = (account.subject,) if account.subject else ()
         return NotedAccount(
-            origin=self.origin,
+            origin=account.origin,
             keys=_joined(self.keys, keys),
             tokens=_joined(self.tokens, tokens),
             subjects=_joined(self.subjects, subjects),
@@ -69,6 +76,19 @@ class NotedAccount(Struct, frozen=True, kw_only=True):
 def note(account: Account, at: str) -> NotedAccount:
     """Return what a journal notes of an account that is used first at `at`."""
     return NotedAccount(origin=account.origin, first_at=at).with_names_of(account)
+
+
+def is_one_origin(one: str, other: str) -> bool:
+    """Return whether two origins are one, whichever of its names the loopback goes by."""
+    return unify_origin(one) == unify_origin(other)
+
+
+def unify_origin(origin: str) -> str:
+    """Return the origin by which an account is known: the loopback under one name. It is neither shown nor called."""
+    parts = urlsplit(origin)
+    if parts.hostname not in _NAMES_OF_LOOPBACK:
+        return origin
+    return f"{parts.scheme}://{_LOOPBACK}{'' if parts.port is None else f':{parts.port}'}"
 
 
 def name(origin: str, fingerprint: str) -> str:

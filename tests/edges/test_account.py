@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.edges.account import identify, name_quota, origin_of, subject_of
-from masivo_stream.model.account import note
+from masivo_stream.edges.account import identify, name_quota, name_receiver, origin_of, subject_of
+from masivo_stream.model.account import note, unify_origin
 
 URL = "https://example.test/v1"
 KEY = "9d7e3d8f-0000-4000-8000-6d617369766f"
@@ -64,6 +64,45 @@ def test_accounts_differ_by_origin_and_owner():
     assert len({name_quota(account) for account in found}) == 12
     for one, other in itertools.combinations(found, 2):
         assert not note(one, "").is_for(other)
+
+
+LOOPBACK = ["http://localhost:8080/v1", "http://127.0.0.1:8080/v1", "http://[::1]:8080/v1", "http://LOCALHOST.:8080"]
+
+
+@pytest.mark.parametrize("secret", [{"api_key": KEY, "token": None}, {"api_key": None, "token": token(sub="a")}])
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(LOOPBACK, 2)))
+def test_names_of_this_machine_are_one_account(one, other, secret):
+    """In its journal, in its quota, and in what it has got; it is shown as it was spelt last."""
+    first, second = (identify(url, **secret) for url in (one, other))
+    assert note(first, "").is_for(second)
+    assert note(second, "").is_for(first)
+    assert name_quota(first) == name_quota(second)
+    assert name_receiver(first.origin, first.owner) == name_receiver(second.origin, second.owner)
+    assert note(first, "").with_names_of(second).origin == origin_of(other)
+
+
+def test_a_token_may_prove_a_key_under_another_name_of_this_machine():
+    """As under the same name."""
+    ready = note(identify(LOOPBACK[0], api_key=None, token=token(sub="a")), "")
+    assert ready.may_be_for(identify(LOOPBACK[2], api_key=KEY, token=None))
+    assert not ready.may_be_for(identify(URL, api_key=KEY, token=None))
+
+
+@pytest.mark.parametrize(
+    ("url", "unified"),
+    [
+        ("http://localhost", "http://127.0.0.1"),
+        ("https://localhost:8443", "https://127.0.0.1:8443"),
+        ("http://[::1]:1", "http://127.0.0.1:1"),
+        ("http://127.0.0.2:8080", "http://127.0.0.2:8080"),
+        ("http://localhost.example.test:8080", "http://localhost.example.test:8080"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("https://app.example.test", "https://app.example.test"),
+    ],
+)
+def test_only_the_loopback_has_several_names(url, unified):
+    """Another scheme or port is another account; another loopback address may be another server."""
+    assert unify_origin(origin_of(url)) == unified
 
 
 def test_headers_that_choose_no_account_do_not_count():

@@ -85,15 +85,19 @@ def test_another_spelling_of_the_address_is_the_same(spelling, served, export):
     assert send("migrate", url, directory).returncode == 0
 
 
-def test_another_name_of_this_machine_is_another_address(served, export):
-    """Nobody can know that both lead to one account; who says so goes on."""
+def test_another_name_of_this_machine_is_the_same_address(served, export):
+    """The run goes on, another state directory is refused the export, and the address is told as it was given."""
     directory = export(10, kinds=["customers"])
     assert send("migrate", served.url, directory).returncode == 0
     localhost = served.url.replace("127.0.0.1", "localhost")
-    assert send("migrate", localhost, directory).returncode == 2
-    assert send("migrate", localhost, directory, "--same-account").returncode == 0
-    for url in (served.url, localhost):
-        assert send("migrate", url, directory).returncode == 0
+    refused = send("migrate", localhost, directory, state="another")
+    assert refused.returncode == 2
+    assert b"has got this export already" in refused.stdout + refused.stderr
+    done = send("migrate", localhost, directory)
+    assert done.returncode == 0, done.stderr
+    assert f"to http://localhost:{served.port} (account ".encode() in done.stdout
+    assert send("migrate", served.url, directory).returncode == 0
+    assert served.ledger()["customers"] == expected_ledger(directory)["customers"]
 
 
 def test_a_killed_run_does_not_go_on_elsewhere(tmp_path, export):

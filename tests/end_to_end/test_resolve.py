@@ -103,6 +103,42 @@ def test_what_is_seen_to_be_there_is_not_sent_again(tmp_path, export):
     assert b"would double them" in done.stderr
 
 
+def test_all_is_looked_at_before_anything_is_sent(tmp_path, export):
+    """Both arrived. Transactions show it, so the events are not sent again either, and nothing is accepted for them."""
+    directory = export(50)
+    faults = [part for kind in KINDS[1:] for part in ("--fault", f"reset,when=after,on={kind},at=1")]
+    with serving(tmp_path, "--limits", "none", *faults) as served:
+        assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.5").returncode == 4
+        _, found = resolve(served, directory)
+        ids = {batch["kind"]: batch["batch"] for batch in found["in_doubt"]}
+        assert list(ids) == ["events", "transactions"]
+        for decisions in (["--resend", "all"], ["--accept", ids["events"], "--resend", ids["transactions"]]):
+            done, _ = resolve(served, directory, *decisions)
+            assert (done.returncode, done.stdout) == (2, b"")
+            assert f"batch {ids['transactions']} of transactions".encode() in done.stderr
+            assert notes(directory) == []
+        assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)
+        done, found = resolve(served, directory, "--accept", "all")
+        assert (done.returncode, len(found["accepted"]), found["closes"]) == (0, 2, True)
+
+
+def test_all_is_read_again_before_anything_is_given_up(tmp_path, export):
+    """What came from a pipe cannot be: the other batch stays in doubt, too."""
+    directory = export(10)
+    faults = [part for kind in KINDS[1:] for part in ("--fault", f"reset,when=after,on={kind},at=1")]
+    with serving(tmp_path, "--limits", "none", *faults) as served:
+        sending = ["--base-url", served.url, "--limit", "none", "--state-dir", directory / "state"]
+        named = ["--events", directory / "events.ndjson", "--transactions", "-"]
+        piped = (directory / "transactions.ndjson").read_bytes()
+        assert run("migrate", *named, *sending, key=served.key, stdin=piped, MASIVO_EVENTS_SETTLE="0.5").returncode == 4
+        done, _ = resolve(served, directory, "--discard", "all")
+        assert done.returncode == 5
+        assert b"what came from a pipe cannot be read again" in done.stderr
+        assert notes(directory) == []
+        _, found = resolve(served, directory)
+    assert [batch["kind"] for batch in found["in_doubt"]] == ["events", "transactions"]
+
+
 def test_what_is_lost_again_stays_in_doubt(tmp_path, export):
     """However often: an answer is needed."""
     directory = export(30)

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 from edges.raw_server import answer, serving
-from fakes import transaction, write_export
+from fakes import event, transaction, write_export
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
@@ -24,10 +24,11 @@ class Api:
     def __init__(self, state):
         self.state = state
         self.answers, self.there = [], []
-        self.bodies, self.noted = [], []
+        self.bodies, self.noted, self.methods = [], [], []
 
     async def __call__(self, peer):
         await peer.read_request()
+        self.methods.append(peer.request_line.split()[0])
         if peer.request_line.startswith("GET"):
             await peer.send(answer("200 OK", json.dumps({"data": self.there}).encode()))
             return
@@ -39,6 +40,11 @@ class Api:
     def ask(self, sql):
         with closing(sqlite3.connect(self.state / "journal.db")) as journal:
             return [row[0] for row in journal.execute(sql).fetchall()]
+
+
+def made(count):
+    """Return transactions, one a customer."""
+    return [{"id": f"c{number}", "transactions": [{**transaction(), "details": "x" * 300}]} for number in range(count)]
 
 
 class Doubtful:
@@ -55,15 +61,22 @@ class Doubtful:
         }
         places = {"state_dir": str(folder / "state"), "shared_dir": str(folder / "shared")}
         self.settings = load_settings(flags=flags | places)
+        self.folder = folder
         self.credentials = Credentials(token=Secret("the-token"))
         self.export = folder / "transactions.ndjson"
 
     async def migrate(self, count=3):
-        made = [
-            {"id": f"c{number}", "transactions": [{**transaction(), "details": "x" * 300}]} for number in range(count)
-        ]
-        path = write_export(self.export, made)
+        path = write_export(self.export, made(count))
         return await migrate(self.settings, credentials=self.credentials, transactions=[path])
+
+    async def migrate_two_kinds(self, count):
+        """Leave a batch of events and one of transactions in doubt."""
+        events = [{"id": f"c{number}", "events": [event(f"p{number}")]} for number in range(count)]
+        named = {
+            "events": [write_export(self.folder / "events.ndjson", events)],
+            "transactions": [write_export(self.export, made(count))],
+        }
+        return await migrate(self.settings, credentials=self.credentials, **named)
 
     async def resolve(self, decisions=RESEND):
         return await resolve(self.settings, credentials=self.credentials, decisions=decisions)
@@ -112,16 +125,67 @@ async def test_what_is_seen_to_be_there_is_not_sent_again(api, run):
     assert api.ask("SELECT state FROM batches") == ["in_doubt"]
 
 
-async def test_other_bytes_than_those_in_doubt_are_not_sent(api, run):
-    """An export changed where neither its samples nor its time tell of it: the batch's id does."""
-    await run.migrate(count=1000)
-    status = run.export.stat()
-    content = run.export.read_bytes()
+def change_unseen(export):
+    """Change an export where neither its samples nor its time tell of it."""
+    status = export.stat()
+    content = export.read_bytes()
     unsampled = (status.st_size - 4096) // 32 + 4096  # between the second of 33 samples and the third
     place = content.index(b"xxx", unsampled)
     assert place < (status.st_size - 4096) // 32 * 2
-    run.export.write_bytes(content[:place] + b"y" + content[place + 1 :])
-    os.utime(run.export, ns=(status.st_atime_ns, status.st_mtime_ns))
+    export.write_bytes(content[:place] + b"y" + content[place + 1 :])
+    os.utime(export, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+async def in_doubt(api, run, count=3):
+    """Leave two batches in doubt; return their ids."""
+    api.answers.append("")
+    summary = await run.migrate_two_kinds(count)
+    assert [summary.kinds[kind].in_doubt for kind in ("events", "transactions")] == [count, count]
+    return [
+        *api.ask("SELECT id FROM batches WHERE kind = 'events'"),
+        *api.ask("SELECT id FROM batches WHERE kind = 'transactions'"),
+    ]
+
+
+@pytest.mark.parametrize("what", ["resend", "accept", "discard"])
+async def test_where_one_is_refused_nothing_is_sent_or_decided(api, run, what):
+    """The last batch is there: the first one is neither sent nor decided, and the error names the one that is there."""
+    events, transactions = await in_doubt(api, run)
+    api.there = [{"id": "t", **transaction()}]
+    decisions = RESEND if what == "resend" else Decisions(**{what: (events,)}, resend=(transactions,))
+    with pytest.raises(ConfigurationError, match="3 of 3 records looked at are there") as caught:
+        await run.resolve(decisions)
+    assert caught.value.place == f"batch {transactions} of transactions"
+    assert len(api.bodies) == 2
+    assert api.ask("SELECT state FROM batches") == ["in_doubt"] * 2
+    assert api.ask("SELECT what FROM notes") == []
+
+
+async def test_where_one_has_changed_nothing_is_sent_or_decided(api, run):
+    """The bytes of the last batch cannot be had again: the first one is not sent."""
+    await in_doubt(api, run, count=1000)
+    change_unseen(run.export)
+    with pytest.raises(InputError, match="not what was sent"):
+        await run.resolve()
+    assert len(api.bodies) == 2
+    assert api.ask("SELECT state FROM batches") == ["in_doubt"] * 2
+    assert api.ask("SELECT what FROM notes") == []
+
+
+async def test_several_are_sent_again_once_all_were_looked_at(api, run):
+    """None of them is there."""
+    await in_doubt(api, run)
+    found = await run.resolve()
+    assert (found.exit_code, len(found.resent), found.in_doubt) == (ExitCode.COMPLETE, 2, ())
+    assert api.bodies == api.bodies[:2] * 2
+    assert api.methods[-4:].count("POST") == 2
+    assert api.methods[-2:] == ["POST", "POST"]
+
+
+async def test_other_bytes_than_those_in_doubt_are_not_sent(api, run):
+    """An export changed where neither its samples nor its time tell of it: the batch's id does."""
+    await run.migrate(count=1000)
+    change_unseen(run.export)
     with pytest.raises(InputError, match="not what was sent"):
         await run.resolve()
     assert len(api.bodies) == 1
