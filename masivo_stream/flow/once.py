@@ -365,7 +365,7 @@ def _names(known: NotedAccount) -> list[str]:
 def _sends_missed(run: SentRun | None, sends: int) -> Iterator[str]:
     """Yield what a run has sent that its journal, which knows so many requests, does not know of."""
     if run is not None and run.sends > sends:
-        yield f"it knows of {sends:,} requests, {run.sends:,} were sent"
+        yield f"it knows {sends:,} of {run.sends:,} requests"
 
 
 def _is_one(one: str, other: str) -> bool:
