@@ -83,6 +83,11 @@ class MortalSent(SentFile):
             self.life.operation()
             super().follow(*what)
 
+    def count(self, *what):
+        if not self.life.dead:  # likewise
+            self.life.operation()
+            super().count(*what)
+
     def move(self, *what):
         self.life.operation()
         super().move(*what)

@@ -68,6 +68,9 @@ RESENDING, DISCARDED = "resending", "discarded"
 SEEN, AWAITED = 1, 2
 """A kind's `visible`: its effects were seen to show, or they were given time to and nobody could look."""
 
+COUNT_SEND = "INSERT INTO meta VALUES ('sends', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+"""One request more with a batch: never taken back, whatever came of it; an older copy of the journal knows fewer."""
+
 MARK_VISIBLE = "UPDATE progress SET visible = ? WHERE kind = ?"
 
 _SEND = """

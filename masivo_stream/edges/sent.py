@@ -3,6 +3,9 @@
 A state directory knows what it has sent; another one cannot. So it is noted beside the quota, in one SQLite file for
 all accounts, durably before the first batch of an export leaves (`synchronous=FULL`). It holds digests, paths and
 moments: no secret, no personal data. Whoever deletes it loses the guard, and nothing else.
+
+How many requests a run has sent is noted as well, never more than its journal knows durably: a journal that knows fewer
+is an older copy.
 """
 
 import os
@@ -20,9 +23,9 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 
 NAME = "sent.db"
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = (
-    "CREATE TABLE runs (journal TEXT PRIMARY KEY, state_dir TEXT) WITHOUT ROWID",
+    "CREATE TABLE runs (journal TEXT PRIMARY KEY, state_dir TEXT, sends INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
     """
     CREATE TABLE exports (
       journal TEXT, kind TEXT, source INTEGER, receiver TEXT, begins BLOB, head BLOB, path TEXT, at TEXT, trail BLOB,
@@ -33,6 +36,9 @@ _SCHEMA = (
     "CREATE TABLE owners (owner TEXT, receiver TEXT, PRIMARY KEY (owner, receiver)) WITHOUT ROWID",
     "CREATE TABLE same (receiver TEXT PRIMARY KEY, one TEXT) WITHOUT ROWID",
 )
+_UPGRADE = ("ALTER TABLE runs ADD COLUMN sends INTEGER NOT NULL DEFAULT 0",)
+"""What turns a file of version 1 into one of version 2."""
+
 _FIELDS = (
     "exports.journal, exports.kind, source, receiver, head, path, at, trail, lines, COALESCE(state_dir, '')"
     " FROM exports LEFT JOIN runs ON runs.journal = exports.journal"
@@ -65,6 +71,15 @@ class SentExport(Struct, frozen=True, kw_only=True):
     """Lines read of it."""
     state_dir: str = ""
     """Where that run stood when it was last seen."""
+
+
+class SentRun(Struct, frozen=True, kw_only=True):
+    """A run that has sent something."""
+
+    state_dir: str
+    """Where it stood when it was last seen."""
+    sends: int = 0
+    """How many requests its journal knew, durably, when that was noted last."""
 
 
 class Receivers(Struct, frozen=True, kw_only=True):
@@ -111,6 +126,29 @@ class SentFile:
             rows = self._connection.execute(f"SELECT {_FIELDS} WHERE exports.journal = ?", (journal,)).fetchall()
         return [_export(row) for row in rows]
 
+    def run(self, journal: str) -> SentRun | None:
+        """Return where a run stood and how much it had sent; None where nothing is noted of it.
+
+        Raises:
+            StorageError: the file cannot be read.
+        """
+        with _translated():
+            row = self._connection.execute("SELECT state_dir, sends FROM runs WHERE journal = ?", (journal,)).fetchone()
+        return None if row is None else SentRun(state_dir=row[0], sends=row[1])
+
+    def count(self, journal: str, run: SentRun) -> None:
+        """Note where a run stands, and how many requests its journal knows durably.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        with _translated():
+            self._connection.execute(
+                "INSERT INTO runs (journal, state_dir, sends) VALUES (?, ?, ?)"
+                " ON CONFLICT (journal) DO UPDATE SET state_dir = excluded.state_dir, sends = excluded.sends",
+                (journal, run.state_dir, run.sends),
+            )
+
     def runs_of(self, receivers: Receivers) -> list[tuple[str, str]]:
         """Return the runs that have sent something to an account: id of the journal, and where it stood last.
 
@@ -145,7 +183,11 @@ class SentFile:
 
     def _insert(self, export: SentExport, receiver: str) -> None:
         execute = self._connection.execute
-        execute("INSERT OR REPLACE INTO runs VALUES (?, ?)", (export.journal, export.state_dir))
+        execute(
+            "INSERT INTO runs (journal, state_dir) VALUES (?, ?)"
+            " ON CONFLICT (journal) DO UPDATE SET state_dir = excluded.state_dir",
+            (export.journal, export.state_dir),
+        )
         begins = export.head.digests[0] if export.head.digests else b""
         facts = (export.journal, export.kind, export.source, receiver, begins, _pack(export.head))
         execute(
@@ -265,13 +307,13 @@ def open_sent(directory: Path) -> SentFile:
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
-    """Make what is missing, in one step: two runs may be the first ones."""
+    """Make what is missing, or what an earlier version did not, in one step: two runs may be the first ones."""
     connection.execute("BEGIN IMMEDIATE")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > _VERSION:
         raise sqlite3.DatabaseError("a later version of the program wrote it")
     if version < _VERSION:
-        for statement in _SCHEMA:
+        for statement in _UPGRADE if version else _SCHEMA:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {_VERSION}")
     connection.execute("COMMIT")

@@ -1,6 +1,6 @@
 """The desk at which a kind's doubts are decided: its books opened, its records read once more."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from masivo_stream.core.pack import Packer
@@ -11,6 +11,7 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.lists.deadletter import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.account import Account
+from masivo_stream.flow.books import Journal as Books
 from masivo_stream.flow.judge import Source
 from masivo_stream.flow.known import NOT_MOVED, Moved
 from masivo_stream.flow.missing import Missing
@@ -43,10 +44,13 @@ class Desk:
         clock: Clock,
         files: ExitStack,
         moved: Moved = NOT_MOVED,
+        *,
+        noting: Callable[[Books], Books] = lambda journal: journal,
     ) -> "Desk":
         """Open a kind's books; what a dead process left on the wire is in doubt from now on.
 
-        `moved`: what a person says of exports that lie elsewhere now.
+        `moved`: what a person says of exports that lie elsewhere now. `noting` returns a journal that the account is
+        kept in.
         """
         full = settings.source.check_export == "full"
         exports = await find_exports(journal, kind, state_dir=state.path, moved=moved, full=full)
@@ -61,7 +65,7 @@ class Desk:
             resume=resume,
             missing=Missing(),
             salt=journal.salt(),
-            journal=journal,
+            journal=noting(journal),
             packer=Packer(CONTRACTS[kind], max_body_bytes=settings.upload.max_body_bytes, look_ahead=1),
             tally=tally,
             dead_letters=letters,

@@ -15,15 +15,23 @@ class Noting:
     """Keeps the promises of `flow.books.Journal`: the journal does, and others are told."""
 
     def __init__(
-        self, journal: Journal, leave: Callable[[Batch], None], follow: Callable[[Kind, Consumed], None]
+        self,
+        journal: Journal,
+        leave: Callable[[Batch], None],
+        follow: Callable[[Kind, Consumed], None],
+        count: Callable[[], None],
     ) -> None:
-        """Call `leave` before a batch is noted to leave, `follow` after how far reading came was noted."""
-        self._journal, self._leave, self._follow = journal, leave, follow
+        """Call `leave` before a batch is noted to leave, `follow` after how far reading came was noted.
+
+        `count` is called after a request was noted durably, and before its first byte.
+        """
+        self._journal, self._leave, self._follow, self._count = journal, leave, follow, count
 
     async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
         """Note that the next thing that happens is the batch's first byte."""
         self._leave(batch)
         await self._journal.send(batch, progress, sync)
+        self._count()
         self._follow(batch.kind, progress.consumed)
 
     async def settle(
@@ -48,6 +56,7 @@ class Noting:
     async def send_again(self, batch: str) -> None:
         """Note that the next thing that happens is the first byte of a batch that is in doubt."""
         await self._journal.send_again(batch)
+        self._count()
 
     async def decide(
         self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str

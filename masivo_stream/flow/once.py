@@ -5,7 +5,8 @@ a longer copy and a shorter one are refused, what only begins alike is warned of
 leaves it is noted that the account has got it; what another process has noted meanwhile is found then.
 
 The state directory that has begun an export goes on with it, also where it was moved. A copy of one that is still
-there, and one that is older than what was sent from it, do not: they would send again what they do not know of.
+there, and one that is older than what was sent from it, do not: they would send again what they do not know of. An
+older one knows fewer lines of an export, or fewer requests: retries and batches that were sent again read no export.
 """
 
 import shlex
@@ -22,7 +23,7 @@ from masivo_stream.core.printable import named
 from masivo_stream.edges.account import name_receiver
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.sent import NAME, SentExport, SentFile, open_sent
+from masivo_stream.edges.sent import NAME, SentExport, SentFile, SentRun, open_sent
 from masivo_stream.edges.source import STDIN, Input
 from masivo_stream.flow.agreement import look_at_head, pursue
 from masivo_stream.flow.belonging import Belonging, TokenSource
@@ -80,6 +81,12 @@ class Once:
         self._walked: dict[tuple[Kind, int], tuple[tuple[Step, ...], int]] = {}
         """By kind and source: how far reading came since the last note, and the line there."""
         self._followed_at = clock.now()
+        self._sends: int | None = None
+        """Requests that the journal knows durably; None until the state directory was found to be the newest."""
+        self._counted = 0
+        """What is noted of them."""
+        self._by_hand, self._at_once = False, True
+        """Whether a person names what is sent, batch by batch; whether the next request is noted at once."""
         self.warnings: list[str] = []
         """What a person should know, a sentence each."""
 
@@ -95,10 +102,22 @@ class Once:
         try:
             return await self._check(self._file, sources, tokens)
         except StorageError as error:
-            if error.place != NAME:  # the journal's, not this memory's
-                raise
-            self._give_up(error)
+            self._lose(error)
             return dict(sources)
+
+    async def check_place(self) -> None:
+        """Check that this is the state directory that has sent what is noted of its run: for a person's decisions.
+
+        Raises:
+            ConfigurationError: it is a copy, or older.
+            StorageError: the journal cannot be written.
+        """
+        self._by_hand = True
+        if self._file is not None:
+            try:
+                await self._check_place(self._file, self._file.of_journal(self._journal.id()))
+            except StorageError as error:
+                self._lose(error)
 
     async def _check(self, file: SentFile, sources: Sources, tokens: TokenSource) -> dict[Kind, list[Source]]:
         self._join(file)
@@ -156,36 +175,52 @@ class Once:
 
     async def _check_place(self, file: SentFile, known: list[SentExport]) -> None:
         """Check that this is the state directory that has sent what is noted, not a copy of it, nor an older one."""
-        for elsewhere in {found.state_dir for found in known if found.state_dir != self._state_dir}:
-            if id_of_journal(elsewhere) == self._journal.id() and not _is_one(elsewhere, self._state_dir):
+        journal, run, sends = self._journal.id(), file.run(self._journal.id()), self._journal.sends()
+        if run is not None and run.state_dir != self._state_dir:
+            self._check_copy(run.state_dir)
+            file.move(journal, self._state_dir)
+        for what in [*self._lines_missed(known)] or [*_sends_missed(run, sends)]:
+            if not self._belonging.said.again:
                 raise ConfigurationError(
-                    f"this state directory is a copy of {elsewhere}, which is still there",
+                    f"this state directory is older than what was sent from it: {what}",
                     operation=_OPERATION,
                     place=self._state_dir,
-                    hint=f"go on with one of them: there with --state-dir {shlex.quote(elsewhere)}; or here, after"
-                    " moving that one away",
+                    hint="put the newest copy of the state directory back; migrate --again would send once more"
+                    " what lies between",
                 )
-            file.move(self._journal.id(), self._state_dir)
+            await self._journal.take_note(AGAIN, f"{name_person()}: {what}")
+        if run is not None and run.sends > sends:
+            file.count(journal, SentRun(state_dir=self._state_dir, sends=sends))  # by the person's word
+        self._sends = self._counted = sends
+
+    def _check_copy(self, elsewhere: str) -> None:
+        """Check that a run does not stand elsewhere as well.
+
+        Raises:
+            ConfigurationError: it does.
+        """
+        if id_of_journal(elsewhere) == self._journal.id() and not _is_one(elsewhere, self._state_dir):
+            raise ConfigurationError(
+                f"this state directory is a copy of {elsewhere}, which is still there",
+                operation=_OPERATION,
+                place=self._state_dir,
+                hint=f"go on with one of them: there with --state-dir {shlex.quote(elsewhere)}; or here, after"
+                " moving that one away",
+            )
+
+    def _lines_missed(self, known: list[SentExport]) -> Iterator[str]:
+        """Yield what was read of exports that the journal does not know of, a sentence each."""
         consumed = {kind: self._journal.consumed(Kind(kind)) for kind in {found.kind for found in known}}
         for found in known:
             read = consumed[found.kind].get(found.source, (0, 0, 1))
             if found.trail and found.trail[-1][0] > read[0] and found.lines >= read[2]:
-                what = f"it knows {read[2] - 1:,} lines of {named(found.path)}, {found.lines:,} were read"
-                if not self._belonging.said.again:
-                    raise ConfigurationError(
-                        f"this state directory is older than what was sent from it: {what}",
-                        operation=_OPERATION,
-                        place=self._state_dir,
-                        hint="put the newest copy of the state directory back; migrate --again would send once more"
-                        " what lies between",
-                    )
-                await self._journal.take_note(AGAIN, f"{name_person()}: {what}")
+                yield f"it knows {read[2] - 1:,} lines of {named(found.path)}, {found.lines:,} were read"
 
     # While it is sent.
 
     def noting(self, journal: Books) -> Books:
         """Return a journal that also notes here what leaves, and how far was read."""
-        return journal if self._file is None else Noting(journal, self.leave, self.follow)
+        return journal if self._file is None else Noting(journal, self.leave, self.follow, self.count)
 
     def leave(self, batch: Batch) -> None:
         """Note the exports of a batch, whose first byte is about to leave.
@@ -242,14 +277,35 @@ class Once:
         if self._clock.now() - self._followed_at >= FOLLOWED_EVERY:
             self.flush()
 
+    def count(self) -> None:
+        """Count a request that the journal knows durably, and whose first byte is about to leave.
+
+        The first one is noted at once, further ones now and then: a killed run is known to have gone on. Of what a
+        person sends batch by batch each is.
+        """
+        if self._sends is not None:
+            self._sends += 1
+            if self._at_once:
+                self._at_once = self._by_hand
+                self.flush()
+
     def flush(self) -> None:
-        """Note how far exports were read."""
+        """Note how far exports were read, and how many requests the journal knows."""
         self._followed_at = self._clock.now()
         if self._file is not None:
             try:
                 self._file.follow(self._journal.id(), self._walked)
+                if self._sends is not None and self._sends > self._counted:
+                    self._file.count(self._journal.id(), SentRun(state_dir=self._state_dir, sends=self._sends))
+                    self._counted = self._sends
             except StorageError as error:
                 self._give_up(error)
+
+    def _lose(self, error: StorageError) -> None:
+        """Go on without this memory, where it is what failed, not the journal."""
+        if error.place != NAME:
+            raise error
+        self._give_up(error)
 
     def _give_up(self, error: StorageError) -> None:
         self._file = None
@@ -304,6 +360,12 @@ def open_once(
 
 def _names(known: NotedAccount) -> list[str]:
     return [name_receiver(known.origin, each) for each in (*known.subjects, *known.keys, *known.tokens)]
+
+
+def _sends_missed(run: SentRun | None, sends: int) -> Iterator[str]:
+    """Yield what a run has sent that its journal, which knows so many requests, does not know of."""
+    if run is not None and run.sends > sends:
+        yield f"it knows {sends:,} of {run.sends:,} requests"
 
 
 def _is_one(one: str, other: str) -> bool:

@@ -21,12 +21,14 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.statedir import StateDir
 from masivo_stream.flow.belonging import Belonging, Said
+from masivo_stream.flow.books import Journal as Books
 from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.conclude import agrees, stand
 from masivo_stream.flow.desk import Again, Desk
 from masivo_stream.flow.evidence import look
 from masivo_stream.flow.known import NOT_MOVED, Moved, read_moved
 from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.flow.once import open_once
 from masivo_stream.flow.opening import Gates, check_key, open_account, open_known_run
 from masivo_stream.flow.person import name_person
 from masivo_stream.flow.proxies import Proxies
@@ -79,7 +81,8 @@ async def resolve(
     `moved`: exports that lie elsewhere now, each as `OLD=NEW`.
 
     Raises:
-        ConfigurationError: there is no run, a batch is not in doubt, or one to be sent again is there already.
+        ConfigurationError: there is no run, or it is to be decided about in a copy of the state directory, or in one
+            that is older than what was sent from it; a batch is not in doubt, or one to be sent again is there already.
         InputError: an export is not there, or not what it was.
         StorageError: the state directory cannot be written.
     """
@@ -89,7 +92,10 @@ async def resolve(
         belonging = Belonging(settings, credentials, clock, said)
         state, journal = files.enter_context(open_known_run(settings, clock, _OPERATION, belonging))
         report = read_report(state, stand(journal))
-        desks = await open_desks(settings, state, journal, clock, files, read_moved(moved))
+        once = files.enter_context(open_once(settings, journal, belonging, state.path, told, clock))
+        if decisions is not None and (decisions.accept or decisions.discard or decisions.resend):
+            await once.check_place()
+        desks = await open_desks(settings, state, journal, clock, files, read_moved(moved), noting=once.noting)
         exports = [source.input.path for desk in desks for source in desk.sources if not source.letters]
         proxies = Proxies(settings.api, told)
         gates = files.enter_context(open_account(settings, credentials, exports, told, clock))
@@ -131,10 +137,12 @@ async def open_desks(
     clock: Clock,
     files: ExitStack,
     moved: Moved = NOT_MOVED,
+    *,
+    noting: Callable[[Books], Books] = lambda journal: journal,
 ) -> list[Desk]:
-    """Open the books of every kind that can be in doubt."""
+    """Open the books of every kind that can be in doubt; `noting` returns a journal that accounts are kept in."""
     return [
-        await Desk.open(kind, settings, state, journal, clock, files, moved)
+        await Desk.open(kind, settings, state, journal, clock, files, moved, noting=noting)
         for kind in Kind
         if not CONTRACTS[kind].repeatable and journal.figures(kind) is not None
     ]

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from masivo_stream.core.heads import take_head
-from masivo_stream.edges.sent import NAME, Receivers, SentExport, open_sent
+from masivo_stream.edges.sent import NAME, Receivers, SentExport, SentRun, open_sent
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 
@@ -86,6 +86,37 @@ def test_a_trail_grows_and_a_run_moves(memory):
     memory.move("j", "/elsewhere")
     (known,) = memory.of_journal("j")
     assert (known.trail, known.lines, known.state_dir) == (((4, 11), (8, 12), (12, 13)), 3, "/elsewhere")
+
+
+def test_how_much_a_run_has_sent_is_kept(memory):
+    """Also when it begins a further export, and when nothing else is known of it."""
+    assert memory.run("j") is None
+    memory.note([export()], KEY)
+    memory.count("j", SentRun(state_dir="/state", sends=3))
+    memory.note([export(source=1, state_dir="/elsewhere")], KEY)
+    assert memory.run("j") == SentRun(state_dir="/elsewhere", sends=3)
+    memory.count("other", SentRun(state_dir="/other", sends=1))
+    assert memory.run("other") == SentRun(state_dir="/other", sends=1)
+    assert memory.runs_of(KEY) == [("j", "/elsewhere")]
+    memory.withdraw("j")
+    assert memory.run("j") is None
+
+
+def test_a_file_of_version_1_is_upgraded(tmp_path):
+    """What it holds stays; how much was sent is not known of it. Opened once more, it is as it is."""
+    file = open_sent(tmp_path)
+    file.note([export()], KEY)
+    file.close()
+    connection = sqlite3.connect(tmp_path / NAME)
+    connection.execute("ALTER TABLE runs DROP COLUMN sends")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    for sends in (0, 4):
+        file = open_sent(tmp_path)
+        assert found(file, KEY) == ["j"]
+        assert file.run("j") == SentRun(state_dir="/state", sends=sends)
+        file.count("j", SentRun(state_dir="/state", sends=4))
+        file.close()
 
 
 def test_a_run_that_was_taken_back_is_forgotten(memory):

@@ -290,6 +290,120 @@ def test_a_state_directory_that_is_older_than_what_it_sent_does_not_go_on(served
     assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)
 
 
+def command(served, name, state, *arguments):
+    flags = ["--base-url", served.url, "--limit", "none", "--state-dir", state, "--quiet"]
+    return run(name, *flags, *arguments, key=served.key, MASIVO_EVENTS_SETTLE="0.1", MASIVO_FIRST_PROBE="0.1")
+
+
+def put_back(state, old):
+    """Return where the newest state directory is, now that an old one stands in its place."""
+    newest = state.with_name("newest")
+    state.rename(newest)
+    shutil.copytree(old, state)
+    return newest
+
+
+def refused_as_older(done):
+    assert done.returncode == 2, done.stderr
+    assert b"this state directory is older than what was sent from it" in done.stderr
+    assert b"hint: put the newest copy of the state directory back" in done.stderr
+
+
+def test_a_state_directory_of_before_a_retry_does_not_go_on(served, export):
+    """Neither with a retry nor with a migration; the newest one does, and everything has arrived once."""
+    directory = export(RECORDS, kinds=["customers", "events"])
+    wanted, path = expected_ledger(directory), directory / "events.ndjson"
+    content = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*content[:7], b'{"id": 5}\n', *content[8:]]))
+    assert served.migrate(directory).returncode == 3
+    state = directory / "state"
+    shutil.copytree(state, directory / "old")
+    for each in (state, directory / "old"):
+        letter = json.loads((each / "dead-letter.events.ndjson").read_bytes())
+        letter["raw"] = content[7].decode().rstrip("\n")
+        (each / "dead-letter.events.ndjson").write_text(json.dumps(letter) + "\n")
+    assert command(served, "retry", state).returncode == 0
+    before = applied(served)
+    newest = put_back(state, directory / "old")
+    refused_as_older(command(served, "retry", state))
+    refused_as_older(served.migrate(directory))
+    assert applied(served) == before
+    shutil.rmtree(state)
+    newest.rename(state)
+    assert command(served, "retry", state).returncode == 0
+    assert served.migrate(directory).returncode == 0
+    assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
+
+
+@pytest.fixture
+def doubtful(tmp_path, export):
+    """A served account, and exports of which a batch of events is in doubt that was not applied."""
+    directory = export(30, kinds=["customers", "events"])
+    with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,applied=no,on=events,at=1") as served:
+        assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.1").returncode == 4
+        yield served, directory
+
+
+def arrived_once(served, directory):
+    return {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)
+
+
+def test_a_batch_in_doubt_is_not_sent_again_from_a_copy_as_well(doubtful):
+    """What is in doubt there is shown; the state directory itself goes on, also where it was moved."""
+    served, directory = doubtful
+    shutil.copytree(directory / "state", directory / "copied")
+    assert command(served, "resolve", directory / "state", "--resend", "all").returncode == 0
+    assert arrived_once(served, directory)
+    done = command(served, "resolve", directory / "copied", "--resend", "all")
+    assert done.returncode == 2, done.stderr
+    assert f"this state directory is a copy of {directory / 'state'}, which is still there".encode() in done.stderr
+    assert command(served, "resolve", directory / "copied").returncode == 4
+    (directory / "state").rename(directory / "moved")
+    refused_as_older(command(served, "resolve", directory / "copied", "--resend", "all"))
+    shutil.rmtree(directory / "copied")
+    for _ in range(2):
+        assert command(served, "resolve", directory / "moved").returncode == 0
+        assert served.migrate(directory, state="moved").returncode == 0
+    assert arrived_once(served, directory)
+
+
+def test_a_state_directory_of_before_a_batch_was_sent_again_does_not_go_on(doubtful):
+    """Put back in its place, it would send it once more."""
+    served, directory = doubtful
+    state = directory / "state"
+    shutil.copytree(state, directory / "old")
+    assert command(served, "resolve", state, "--resend", "all").returncode == 0
+    newest = put_back(state, directory / "old")
+    refused_as_older(command(served, "resolve", state, "--resend", "all"))
+    refused_as_older(command(served, "resolve", state, "--discard", "all"))
+    shutil.rmtree(state)
+    newest.rename(state)
+    assert served.migrate(directory).returncode == 0
+    assert arrived_once(served, directory)
+
+
+def test_a_run_that_is_killed_goes_on_in_its_own_state_directory(served, export):
+    """Whenever that was: it is never taken for an older one."""
+    directory = export(3000, kinds=["customers", "events"])
+    named = [part for kind in ("customers", "events") for part in (f"--{kind}", directory / f"{kind}.ndjson")]
+    arguments = [COMMAND, "migrate", *named, "--base-url", served.url, "--limit", "1/0.1s", "--quiet"]
+    for wait in (0.0, 0.05, 0.12):
+        before = served.ledger()["requests"]
+        process = subprocess.Popen(
+            [*arguments, "--state-dir", directory / "state"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.1"),
+        )
+        while served.ledger()["requests"] == before and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(wait)
+        process.kill()
+        assert b"older than" not in process.communicate()[1]
+    assert served.migrate(directory).returncode in {0, 4}
+    assert all(count == 1 for bought in served.ledger()["events"].values() for count in bought.values())
+
+
 def test_two_copies_that_are_started_together_are_sent_once(tmp_path, export):
     """Whoever comes second to the first batch does not send it."""
     directory = export(3000, kinds=["customers"])

@@ -16,11 +16,15 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.flow.belonging import Belonging, Said
-from masivo_stream.flow.migrate import migrate
+from masivo_stream.flow.migrate import migrate, retry
+from masivo_stream.flow.noting import Noting
 from masivo_stream.flow.plan import plan
 from masivo_stream.flow.remembered import receivers_of
+from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ConfigurationError, OutageError
+from masivo_stream.model.progress import START, Figures, Progress
 from masivo_stream.sandbox import SandboxOptions, running
 
 pytestmark = pytest.mark.slow
@@ -84,6 +88,126 @@ async def test_how_far_was_read_is_noted_at_the_end(run, tmp_path):
 
 def _packed(step):
     return msgspec.msgpack.encode(step)
+
+
+def requests_noted(folder):
+    """Return how many requests are noted of the only run, and how many its journal knows."""
+    with closing(sqlite3.connect(folder / "shared/sent.db")) as memory:
+        noted = [sends for (sends,) in memory.execute("SELECT sends FROM runs")]
+    with closing(open_journal(folder / "state/journal.db", lambda: None, writable=False)) as journal:
+        return sum(noted), journal.sends()
+
+
+async def test_never_more_requests_are_noted_than_the_journal_knows(run, tmp_path):
+    """So a run that dies at any moment goes on; the first request is noted before it leaves, all of them at the end."""
+
+    class Looking:
+        def __init__(self):
+            self.seen = []
+
+        def notify(self, notice):
+            if type(notice).__name__ in {"BatchDeparted", "BatchAccepted"}:
+                self.seen.append(requests_noted(tmp_path))
+
+    looking = Looking()
+    assert (await run.migrate(observer=looking)).exit_code == 0
+    assert looking.seen[0][0] == 1
+    assert all(noted <= known for noted, known in looking.seen)
+    assert requests_noted(tmp_path) == (2, 2)
+
+
+async def test_no_request_is_counted_that_could_not_be_noted():
+    """What the journal does not know is not counted: a killed run would be refused its own directory."""
+    order = []
+
+    class Journal:
+        async def send(self, *_):
+            order.append("noted")
+
+        async def send_again(self, *_):
+            order.append("noted")
+
+    progress = Progress(frontier=START, checkpoint=START, figures=Figures(), consumed=(), letters_bytes=0, dead=())
+    noting = Noting(Journal(), lambda _: None, lambda *_: None, lambda: order.append("counted"))
+    await noting.send(Batch(id="b", kind=Kind.EVENTS, entries=Entries([]), items=0, body=b""), progress, lambda: None)
+    await noting.send_again("b")
+    assert order == ["noted", "counted"] * 2
+
+
+async def test_a_run_of_which_less_is_noted_than_it_has_sent_goes_on(run, tmp_path):
+    """It was killed before more was noted, or a version that noted nothing has begun it."""
+    await run.migrate()
+    with closing(sqlite3.connect(tmp_path / "shared/sent.db", isolation_level=None)) as memory:
+        memory.execute("UPDATE runs SET sends = 0")
+    assert (await run.migrate()).exit_code == 0
+
+
+def mend(folder, kind, mended):
+    path = folder / f"dead-letter.{kind}.ndjson"
+    letters = [json.loads(line) for line in path.read_bytes().splitlines()]
+    path.write_text("".join(json.dumps({**letter, "raw": mended}) + "\n" for letter in letters))
+
+
+@pytest.fixture
+async def retried(run):
+    """A run whose dead letter a retry has sent, and its state directory as it was before, at `old`."""
+    content = run.path(Kind.EVENTS).read_bytes().splitlines(keepends=True)
+    right = content[7].decode().rstrip("\n")
+    run.path(Kind.EVENTS).write_bytes(b"".join([*content[:7], b'{"id": 5}\n', *content[8:]]))
+    assert (await run.migrate()).exit_code == 3
+    mend(run.folder / "state", Kind.EVENTS, right)
+    shutil.copytree(run.folder / "state", run.folder / "old")
+    assert (await retry(run.settings, credentials=run.credentials)).exit_code == 0
+    assert await counted(run) == [1]
+    return run
+
+
+def put_back(run):
+    (run.folder / "state").rename(run.folder / "newest")
+    (run.folder / "old").rename(run.folder / "state")
+
+
+async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
+    """It would send the mended letters again; the newest one goes on."""
+    put_back(retried)
+    with pytest.raises(ConfigurationError, match="older than what was sent from it: it knows 2 of 3 requests"):
+        await retry(retried.settings, credentials=retried.credentials)
+    with pytest.raises(ConfigurationError, match="older than what was sent from it"):
+        await retried.migrate()
+    assert await counted(retried) == [1]
+    shutil.rmtree(retried.folder / "state")
+    (retried.folder / "newest").rename(retried.folder / "state")
+    assert (await retry(retried.settings, credentials=retried.credentials)).exit_code == 0
+    assert (await retried.migrate()).exit_code == 0
+    assert await counted(retried) == [1]
+
+
+async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried):
+    """The word is noted once, and needed once: what it sends then is doubled."""
+    put_back(retried)
+    stopped = await again(retried, state="state", said=Said(again=True))
+    assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are mended
+    assert (await retry(retried.settings, credentials=retried.credentials)).exit_code == 0
+    assert await counted(retried) == [1, 2]
+    with closing(open_journal(retried.folder / "state/journal.db", lambda: None, writable=False)) as journal:
+        assert len(journal.notes("again")) == 1
+
+
+async def test_what_a_version_that_counted_no_requests_has_noted_is_held_against_a_directory(run, tmp_path):
+    """How far exports were read tells it as well."""
+    await run.migrate()
+    shutil.copytree(tmp_path / "state", tmp_path / "old")
+    with run.path(Kind.EVENTS).open("ab") as export:
+        line = run.path(Kind.EVENTS).read_bytes().splitlines(keepends=True)[0]
+        export.write(line.replace(b'"purchase_id":"', b'"purchase_id":"new-'))
+    assert (await run.migrate()).exit_code == 0
+    with closing(sqlite3.connect(tmp_path / "shared/sent.db", isolation_level=None)) as memory:
+        memory.execute("ALTER TABLE runs DROP COLUMN sends")
+        memory.execute("PRAGMA user_version = 1")
+    put_back(run)
+    with pytest.raises(ConfigurationError, match=r"it knows 40 lines of .*, 41 were read"):
+        await run.migrate()
+    assert await counted(run) == [1]
 
 
 async def test_the_same_export_from_elsewhere_is_refused(run):

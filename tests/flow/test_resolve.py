@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 
+import msgspec
 import pytest
 from edges.raw_server import answer, serving
 from fakes import event, transaction, write_export
@@ -24,7 +26,7 @@ class Api:
     def __init__(self, state):
         self.state = state
         self.answers, self.there = [], []
-        self.bodies, self.noted, self.methods = [], [], []
+        self.bodies, self.noted, self.methods, self.counted = [], [], [], []
 
     async def __call__(self, peer):
         await peer.read_request()
@@ -34,6 +36,8 @@ class Api:
             return
         self.bodies.append(peer.body)
         self.noted.append((self.ask("SELECT state FROM batches"), self.ask("SELECT what FROM notes")))
+        with closing(sqlite3.connect(self.state.parent / "shared/sent.db")) as memory:
+            self.counted.append(sum(row[0] for row in memory.execute("SELECT sends FROM runs")))
         said = self.answers.pop(0) if self.answers else "201 Created"
         await (peer.send(answer(said)) if said else peer.reset())
 
@@ -103,6 +107,68 @@ async def test_a_batch_is_sent_again_as_it_was(api, run):
     assert api.noted == [(["sending"], []), (["resending"], ["resend"])]
     assert api.ask("SELECT state FROM batches") == ["accepted"]
     assert api.ask("SELECT detail FROM notes")[0].endswith("seen nowhere")
+
+
+@pytest.mark.parametrize("decisions", [RESEND, Decisions(accept=("all",)), Decisions(discard=("all",))])
+async def test_nothing_is_decided_in_a_copy(api, run, tmp_path, decisions):
+    """While the state directory is still there: it is refused, and nothing is sent; to look at it is no decision."""
+    await run.migrate()
+    shutil.copytree(tmp_path / "state", tmp_path / "copied")
+    assert (await run.resolve()).exit_code == ExitCode.COMPLETE
+    flags = {"state": msgspec.structs.replace(run.settings.state, state_dir=str(tmp_path / "copied"))}
+    run.settings = msgspec.structs.replace(run.settings, **flags)
+    with pytest.raises(ConfigurationError, match="this state directory is a copy of") as caught:
+        await run.resolve(decisions)
+    assert f"--state-dir {tmp_path / 'state'}" in caught.value.hint
+    assert len((await run.resolve(None)).in_doubt) == 1
+    assert len(api.bodies) == 2
+    (tmp_path / "state").rename(tmp_path / "away")
+    with pytest.raises(ConfigurationError, match="older than what was sent from it"):
+        await run.resolve(decisions)
+    assert len(api.bodies) == 2
+
+
+@pytest.mark.parametrize("answered", ["", "201 Created"])
+async def test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again(api, run, tmp_path, answered):
+    """Put back in the same place; the newest goes on, and so does what was moved."""
+    await run.migrate()
+    shutil.copytree(tmp_path / "state", tmp_path / "old")
+    api.answers.append(answered)
+    await run.resolve()
+    (tmp_path / "state").rename(tmp_path / "newest")
+    (tmp_path / "old").rename(tmp_path / "state")
+    with pytest.raises(ConfigurationError, match="it knows 1 of 2 requests") as caught:
+        await run.resolve()
+    assert caught.value.hint.startswith("put the newest copy of the state directory back")
+    with pytest.raises(ConfigurationError, match="older than what was sent from it"):
+        await migrate(run.settings, credentials=run.credentials, transactions=[str(run.export)])
+    assert len(api.bodies) == 2
+    shutil.rmtree(tmp_path / "state")
+    (tmp_path / "newest").rename(tmp_path / "state")
+    found = await run.resolve() if not answered else await run.resolve(None)
+    assert (found.exit_code, found.in_doubt) == (ExitCode.COMPLETE, ())
+    assert (await migrate(run.settings, credentials=run.credentials, transactions=[str(run.export)])).exit_code == 0
+
+
+async def test_each_of_several_batches_is_noted_before_it_leaves(api, run):
+    """By one command: a process that dies with the second one on the wire is known to have sent it."""
+    api.answers.append("")
+    await run.migrate(count=2001)
+    sent, doubtful = len(api.bodies), api.ask("SELECT state FROM batches").count("in_doubt")
+    assert doubtful > 1
+    assert len((await run.resolve()).resent) == doubtful
+    assert api.counted[sent:] == [*range(sent + 1, sent + doubtful + 1)]
+
+
+async def test_a_batch_that_is_sent_again_is_noted_however_often(api, run, tmp_path):
+    """And the next command finds its own state directory as new as it is."""
+    await run.migrate()
+    api.answers += ["", "", ""]
+    for sent in (2, 3, 4):
+        with closing(sqlite3.connect(tmp_path / "shared/sent.db")) as memory:
+            assert memory.execute("SELECT sends FROM runs").fetchall() == [(sent - 1,)]
+        assert (await run.resolve()).exit_code == ExitCode.IN_DOUBT
+        assert api.counted[-1] == sent
 
 
 @pytest.mark.parametrize("said", ["", "422 Unprocessable Entity", "503 Service Unavailable"])

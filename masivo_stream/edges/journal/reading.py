@@ -85,6 +85,11 @@ class JournalReader:
         question = "SELECT 1 FROM batches WHERE kind = ? AND high_source >= ? LIMIT 1"
         return self._ask(question, (kind, source)).fetchone() is not None
 
+    def sends(self) -> int:
+        """Return how many requests with batches were about to leave, as far as it was counted: it only grows."""
+        row = self._ask("SELECT value FROM meta WHERE name = 'sends'").fetchone()
+        return 0 if row is None else int(row[0])
+
     def sources(self, kind: Kind) -> list[KnownSource]:
         """Return the inputs of `kind`, in reading order."""
         return say.read_sources(

@@ -153,11 +153,12 @@ class Journal(JournalHistory):
 
     async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
         """Note that the next thing that happens is the batch's first byte."""
-        await self._write(say.send(batch, self._now()), say.progress(batch.kind, progress), sync)
+        own = [*say.send(batch, self._now()), (say.COUNT_SEND, ())]
+        await self._write(own, say.progress(batch.kind, progress), sync)
 
     async def send_again(self, batch: str) -> None:
         """Note that the next thing that happens is the first byte of a batch that is in doubt."""
-        await self._write([say.send_again(batch)])
+        await self._write([say.send_again(batch), (say.COUNT_SEND, ())])
 
     async def settle(
         self,
