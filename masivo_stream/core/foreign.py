@@ -296,9 +296,24 @@ def _spread(start: bytes, *, ended: bool, records: bool) -> Foreign | None:
             on_one += 1
         at = _skip(text, end)
     if over_lines > on_one:
-        return _SPREAD
+        return (_wrapped(text) if over_lines == 1 and not on_one else None) or _SPREAD
     beyond = not ended and not records and at == 0  # the first of them is larger than what is known of it
     return _SPREAD if beyond and first.rstrip().endswith((b"{", b",", b"[")) else None
+
+
+def _wrapped(text: str) -> Foreign | None:
+    """Return that it is one object that holds all records in a list."""
+    try:
+        fields = msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return None
+    lists = [name for name, value in fields.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if len(lists) != 1 or "id" in fields:  # a record of events has a list, too
+        return None
+    return Foreign(
+        "one JSON object that holds the records in a list",
+        filter=f"jq -c {shlex.quote(f'.[{json.dumps(lists[0])}][]')}",
+    )
 
 
 def _markup(start: bytes) -> Foreign | None:

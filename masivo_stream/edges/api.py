@@ -293,7 +293,7 @@ def _cause(error: Exception) -> Cause:
         case aiohttp.ClientHttpProxyError():
             return Cause.PROXY_AUTH if error.status == 407 else Cause.PROXY
         case aiohttp.ClientProxyConnectionError():
-            return Cause.PROXY
+            return Cause.NO_PROXY
         case aiohttp.ConnectionTimeoutError():
             return Cause.CONNECT_TIMEOUT
         case aiohttp.ClientConnectorError():

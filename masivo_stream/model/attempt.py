@@ -15,6 +15,7 @@ class Cause(enum.StrEnum):
     CERTIFICATE = "certificate not trusted"
     TLS = "TLS handshake failed"
     PROXY = "proxy refused the tunnel"
+    NO_PROXY = "the proxy cannot be reached"
     PROXY_AUTH = "proxy wants credentials"
     RESET = "connection lost"
     TIMEOUT = "no answer in time"

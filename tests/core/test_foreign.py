@@ -118,6 +118,10 @@ FOREIGN = {
     ),
     "PGP": (b"-----BEGIN PGP MESSAGE-----\n\nhQ\n", "encrypted with PGP"),
     "PDF": (b"%PDF-1.7\n%\xe2\xe3\n", "a PDF document"),
+    "a list in an object": (
+        json.dumps({"total": 40, "it's": RECORDS}, indent=1, ensure_ascii=False).encode(),
+        "one JSON object that holds the records in a list",
+    ),
     "PGP, binary": (b"\x8c\x0d\x04\x09\x03\x02" + random.Random(1).randbytes(300), "encrypted with PGP"),
     "zlib": (zlib.compress(LINES), "not text, but binary data of an unknown form"),
     "pickle": (pickle.dumps(RECORDS), "not text, but binary data of an unknown form"),
@@ -226,7 +230,7 @@ def test_what_is_compressed_twice_is_told(pack):
 
 WALKED = ["bzip2", "xz", "lzma", "zip", "tar", "UTF-16 with a mark", "UTF-16 without", "UTF-32 big-endian", "EBCDIC",
           "an array over lines", "an array on one line", "pretty", "a JSON text sequence", "old Macintosh",
-          "zero bytes between"]  # fmt: skip
+          "zero bytes between", "a list in an object"]  # fmt: skip
 
 
 @pytest.mark.slow

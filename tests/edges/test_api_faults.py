@@ -409,7 +409,7 @@ async def test_a_proxy_that_does_not_answer_the_phone_was_sent_nothing(connect):
     async with serving(hang) as gone:
         pass
     client = await connect("https://127.0.0.1:1/v1", proxy=gone.url)
-    assert await client.migrate(Kind.EVENTS, BODY, "the-token") == Failure(cause=Cause.PROXY, sent=False)
+    assert await client.migrate(Kind.EVENTS, BODY, "the-token") == Failure(cause=Cause.NO_PROXY, sent=False)
 
 
 async def test_a_cancelled_call_leaves_the_server(connect):
