@@ -321,12 +321,16 @@ class Storm:
         export.write_bytes(whole)
 
     def _move(self):
-        """Move exports and state directory to other places, under other names."""
-        number = self.report.moves.total()
+        """Move exports and state directory to other places, under other names.
+
+        An export of which nothing was read yet is known by its name alone, and keeps it.
+        """
+        number, ledger = self.report.moves.total(), self._served.get("/__sandbox/ledger")
         place = self.directory / f"exports-{number}"
         place.mkdir()
         for kind, export in self.exports.items():
-            self.exports[kind] = export.rename(place / f"{number}-{export.name.rpartition('-')[2]}")
+            name = f"{number}-{export.name.rpartition('-')[2]}" if ledger[kind] else export.name
+            self.exports[kind] = export.rename(place / name)
         self.state = self.state.rename(self.directory / f"state-{number}")
 
     def _pack(self):
