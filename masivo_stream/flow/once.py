@@ -11,7 +11,7 @@ older one knows fewer lines of an export, or fewer requests: retries and batches
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -350,12 +350,11 @@ def open_once(
         if shared.is_dir():  # else it is told where exports are claimed
             lost(error)
     once = Once(file, journal, belonging, state_dir, observer, clock, lost)
-    try:
-        yield once
-    finally:
-        once.flush()
-        if file is not None:
-            file.close()
+    with nullcontext() if file is None else closing(file):
+        try:
+            yield once
+        finally:
+            once.flush()
 
 
 def _names(known: NotedAccount) -> list[str]:

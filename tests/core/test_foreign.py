@@ -12,6 +12,7 @@ import subprocess
 import tarfile
 import zipfile
 import zlib
+from contextlib import closing
 
 import pytest
 import zstandard
@@ -50,7 +51,7 @@ def zipped(content):
 
 
 def sqlite(tmp_path):
-    with sqlite3.connect(tmp_path / "x.db") as database:
+    with closing(sqlite3.connect(tmp_path / "x.db")) as database:
         database.execute("CREATE TABLE customers (id TEXT)")
     return (tmp_path / "x.db").read_bytes()
 
