@@ -56,8 +56,8 @@ MUTATIONS = (
     Mutation(
         "how far was read is not noted",
         "flow/once.py",
-        "        once.flush()\n        if file",
-        "        if file",
+        "            once.flush()\n",
+        "            pass\n",
         "Exports that begin alike cannot be told apart when the first one is gone.",
         (ONCE + "how_far_was_read_is_noted_at_the_end",),
     ),

@@ -378,6 +378,8 @@ class Storm:
         expected = {"": (), "KILL": (-9,), "TERM": (143, -15)}.get(sent, (130, -2))
         if forced:
             self._found("no end", f"a process went on for {PATIENCE} s after {sent or 'its start'}: {life.told}")
+        elif sent.startswith("INT") and any("Fatal Python error: init_" in line for line in life.told):
+            pass  # the interpreter was not up yet: nothing of ours has begun
         elif code not in (*expected, *ENDED, *STOPPED):
             self._found("exit code", f"{code} after {sent or 'no signal'}: {life.told}")
         wrong = summary and (not summary["closes"] or code not in (summary["exit_code"], -2, -9, -15))
