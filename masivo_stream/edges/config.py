@@ -60,8 +60,24 @@ def load_settings(
             section = _section_of(name)
             tree[section][name] = _convert(section, name, value, f"--{name.replace('_', '-')}", lax=True)
     settings = msgspec.convert(tree, Settings)
-    _check(settings)
+    try:
+        _check(settings)
+    except ConfigurationError as error:
+        place = _place_of(error.place.removeprefix("[api] "), file, environment or {}, flags or {})
+        raise ConfigurationError(
+            str(error), operation=error.operation, place=place or error.place, hint=error.hint
+        ) from None
     return settings
+
+
+def _place_of(name: str, file: str | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> str:
+    """Return where a setting was given: the last of flag, variable and file counts; empty where it is the default."""
+    if flags.get(name) is not None:
+        return f"--{name.replace('_', '-')}"
+    variable = PREFIX + name.upper()
+    if variable in environment:
+        return variable
+    return f"{file}: [{_section_of(name)}] {name}" if file else ""
 
 
 def leaves() -> dict[str, dict[str, inspect.Field]]:
@@ -172,7 +188,8 @@ def _convert(section: str, name: str, value: object, place: str, *, lax: bool) -
         return msgspec.convert(value, _annotation(section, name), strict=not lax)
     except (msgspec.ValidationError, ValueError) as error:
         # Not `from error`: it may quote the value.
-        raise _wrong(f"does not fit: {_sentence(error)}", place, _default_hint(section, name)) from None
+        why = "it is empty" if isinstance(value, str) and not value.strip() else _sentence(error)
+        raise _wrong(f"does not fit: {why}", place, _default_hint(section, name)) from None
 
 
 def _annotation(section: str, name: str) -> Any:  # noqa: ANN401 - any annotation a setting may have

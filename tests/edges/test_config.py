@@ -240,13 +240,13 @@ def test_other_variables_are_left_alone(variable):
     ("name", "value", "message"),
     [
         ("uploaders", "two", "--uploaders does not fit: Expected `int`"),
-        ("uploaders", "", "--uploaders does not fit: Expected `int`"),
+        ("uploaders", "", "--uploaders does not fit: it is empty"),
         ("uploaders", 0, "--uploaders does not fit: Expected `int` >= 1"),
         ("request_timeout", "nan", "--request-timeout does not fit"),
         ("request_timeout", "1e999", "--request-timeout does not fit"),
         ("request_timeout", "-1", "--request-timeout does not fit"),
         ("limit", "1 per second", "--limit does not fit: a window is COUNT/TIME"),
-        ("limit", "", "--limit does not fit: a window is COUNT/TIME"),
+        ("limit", "", "--limit does not fit: it is empty"),
         ("headers", "no-equals-sign", "--headers does not fit: expected NAME=VALUE"),
         ("log_format", "xml", "--log-format does not fit"),
     ],
@@ -301,7 +301,7 @@ def test_a_url_that_cannot_be_meant_is_refused(name, url, message):
     """By the setting's name, without repeating it: there may be a secret in it."""
     error = wrong(flags={name: url})
     assert str(error) == f"{name} {message}"
-    assert error.place == name
+    assert error.place == f"--{name.replace('_', '-')}"
     assert "hidden" not in told(error)
 
 
@@ -376,7 +376,7 @@ def test_the_vendor_is_known_by_its_domain(url, vendor):
 def test_a_proxy_that_cannot_be_meant_is_refused(proxy):
     """Before the run, not as an outage of an hour; its password is not told."""
     error = wrong(flags={"proxy": proxy})
-    assert (str(error), error.place) == ("proxy is not an http:// URL", "proxy")
+    assert (str(error), error.place) == ("proxy is not an http:// URL", "--proxy")
     assert "hidden" not in told(error)
 
 
@@ -444,7 +444,7 @@ def test_headers_that_are_none_are_refused(name, value):
 def test_the_vendors_hosts_want_a_limit(host):
     """However the host is spelt."""
     error = wrong(flags={"limit": "none", "base_url": f"https://{host}/api/storefront/v1"})
-    assert (str(error), error.place) == ('limit "none" is not for the vendor\'s hosts', "limit")
+    assert (str(error), error.place) == ('limit "none" is not for the vendor\'s hosts', "--limit")
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:8080", "https://masivo.ai.example", "https://notmasivo.ai"])
@@ -455,12 +455,12 @@ def test_other_hosts_may_go_without(host):
 
 def test_the_default_host_wants_a_limit_too():
     """It is the vendor's."""
-    assert wrong(environment={"MASIVO_LIMIT": "none"}).place == "limit"
+    assert wrong(environment={"MASIVO_LIMIT": "none"}).place == "MASIVO_LIMIT"
 
 
 def test_delays_must_be_in_order():
     """The first no longer than the longest."""
-    assert wrong(flags={"first_delay": 9, "longest_delay": 8}).place == "first_delay"
+    assert wrong(flags={"first_delay": 9, "longest_delay": 8}).place == "--first-delay"
     assert load_settings(flags={"first_delay": 8, "longest_delay": 8}).retry.first_delay == 8.0
 
 
