@@ -86,17 +86,17 @@ async def take_letters(state: StateDir, journal: Journal, observer: Observer) ->
         lines = state.lines(letters, length if as_left else None)
         behind = state.lines(letters, begin=length) if as_left else iter(())
         state.create(name, chain(copy.lines(lines), copy.put_back(behind)))
-        strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
-        if strange:
-            state.create(strange, copy.strange)
-        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
-        source = None
         if not copy.taken:
             state.remove(name)
             if not length:
                 state.cut(letters)  # what stands there is a retry's already, or will be read again
                 continue
-        else:
+        strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
+        if strange:
+            state.create(strange, copy.strange)
+        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
+        source = None
+        if copy.taken:
             path = state.path / name
             identity = encode_identity(take_identity(str(path)))
             source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
