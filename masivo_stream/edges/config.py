@@ -63,7 +63,9 @@ def load_settings(
     try:
         _check(settings)
     except ConfigurationError as error:
-        place = _place_of(error.place.removeprefix("[api] "), file, environment or {}, flags or {})
+        name = error.place.removeprefix("[api] ")
+        given = name in tree[_section_of(name)]
+        place = _place_of(name, file, environment or {}, flags or {}) if given else ""
         raise ConfigurationError(
             str(error), operation=error.operation, place=place or error.place, hint=error.hint
         ) from None
@@ -71,7 +73,7 @@ def load_settings(
 
 
 def _place_of(name: str, file: str | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> str:
-    """Return where a setting was given: the last of flag, variable and file counts; empty where it is the default."""
+    """Return where a setting was given: the flag counts most, then the variable, then the file."""
     if flags.get(name) is not None:
         return f"--{name.replace('_', '-')}"
     variable = PREFIX + name.upper()

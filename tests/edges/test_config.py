@@ -458,6 +458,16 @@ def test_the_default_host_wants_a_limit_too():
     assert wrong(environment={"MASIVO_LIMIT": "none"}).place == "MASIVO_LIMIT"
 
 
+def test_a_mistake_is_told_where_it_was_made(tmp_path):
+    """In the file, by its section; not there, if the file leaves the default alone."""
+    path = tmp_path / "c.toml"
+    path.write_text('[api]\nbase_url = "nowhere"\n')
+    assert wrong(str(path)).place == f"{path}: [api] base_url"
+    assert wrong(str(path), environment={"MASIVO_BASE_URL": "x"}).place == "MASIVO_BASE_URL"
+    path.write_text("[retry]\nlongest_delay = 0.5\n")
+    assert wrong(str(path)).place == "first_delay"
+
+
 def test_delays_must_be_in_order():
     """The first no longer than the longest."""
     assert wrong(flags={"first_delay": 9, "longest_delay": 8}).place == "--first-delay"
