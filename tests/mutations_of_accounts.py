@@ -91,7 +91,7 @@ MUTATIONS = (
     Mutation(
         "a decision does not ask whose state directory it is",
         "flow/resolve.py",
-        "            await once.check_place()\n",
+        "            await once.check_place(by_hand=True)\n",
         "            pass\n",
         "From a copy of the state directory a batch in doubt is sent again a second time.",
         ("flow/test_resolve.py::test_nothing_is_decided_in_a_copy",),

@@ -232,7 +232,7 @@ def _text(head: bytes, *, ended: bool) -> Foreign | None:
         found = _spread(start, ended=ended, records=records)
     if found is not None or records or not start:
         return found
-    return _markup(start) or _other_lines(start) or _rows(lines)
+    return _markup(start) or _other_lines(start) or _framed(lines) or _rows(lines)
 
 
 def _is_object(line: bytes) -> bool:
@@ -342,6 +342,28 @@ def _other_lines(start: bytes) -> Foreign | None:
     if re.match(rb"(?i)(--[ \r\n]|/\*!|insert into |create table |copy \S+ .*from stdin)", start):
         return Foreign("a dump in SQL", hint="restore it, then export one JSON object a line")
     return None
+
+
+def _framed(lines: list[bytes]) -> Foreign | None:
+    """Return what each record is framed in: a JSON string, or a field of server-sent events (HTML standard 9.2)."""
+    some = lines[:_ROWS]
+    if some and all(line.lstrip()[:1] == b'"' and _is_object(_text_of(line)) for line in some):
+        return Foreign("JSON objects written as JSON strings", filter="jq -c fromjson")
+    if any(_is_object(line[5:]) for line in some if line.startswith(b"data:")) and all(map(_is_event_field, some)):
+        return Foreign("a stream of server-sent events", filter="sed -n 's/^data: *//p'")
+    return None
+
+
+def _text_of(line: bytes) -> bytes:
+    try:
+        text = msgspec.json.decode(line)
+    except (ValueError, RecursionError):
+        return b""
+    return text.encode() if isinstance(text, str) else b""
+
+
+def _is_event_field(line: bytes) -> bool:
+    return line.partition(b":")[0] in {b"", b"data", b"event", b"id", b"retry"}
 
 
 def _rows(lines: list[bytes]) -> Foreign | None:

@@ -203,7 +203,11 @@ async def retry(
         for kind in Kind:
             check_rereadable(journal, kind)
         exports = await _find(settings, state, journal, read_moved(moved))
-        await take_letters(state, journal, Observers([observer] if observer else []))
+        told = Observers([observer] if observer else [])
+        if not belonging.said.again:  # else the run asks below, and notes the person's word once
+            with open_once(settings, journal, belonging, state.path, told, clock) as once:
+                await once.check_place(by_hand=False)
+        await take_letters(state, journal, told)
         full = settings.source.check_export == "full"
         sources = {
             kind: await lay_out(journal, kind, known, state_dir=state.path, full=full)

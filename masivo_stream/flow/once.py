@@ -105,14 +105,17 @@ class Once:
             self._lose(error)
             return dict(sources)
 
-    async def check_place(self) -> None:
-        """Check that this is the state directory that has sent what is noted of its run: for a person's decisions.
+    async def check_place(self, *, by_hand: bool) -> None:
+        """Check that this is the state directory that has sent what is noted of its run, before anything is changed.
+
+        Args:
+            by_hand: a person names what is sent, batch by batch: each request is noted at once.
 
         Raises:
             ConfigurationError: it is a copy, or older.
             StorageError: the journal cannot be written.
         """
-        self._by_hand = True
+        self._by_hand = by_hand
         if self._file is not None:
             try:
                 await self._check_place(self._file, self._file.of_journal(self._journal.id()))

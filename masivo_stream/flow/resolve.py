@@ -94,7 +94,7 @@ async def resolve(
         report = read_report(state, stand(journal))
         once = files.enter_context(open_once(settings, journal, belonging, state.path, told, clock))
         if decisions is not None and (decisions.accept or decisions.discard or decisions.resend):
-            await once.check_place()
+            await once.check_place(by_hand=True)
         desks = await open_desks(settings, state, journal, clock, files, read_moved(moved), noting=once.noting)
         exports = [source.input.path for desk in desks for source in desk.sources if not source.letters]
         proxies = Proxies(settings.api, told)

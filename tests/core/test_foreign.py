@@ -60,6 +60,14 @@ TEXT = LINES.decode()
 ARRAY = json.dumps(RECORDS).encode()
 FOREIGN = {
     "bzip2": (bz2.compress(LINES), "compressed with bzip2"),
+    "JSON strings": (
+        b"".join(json.dumps(json.dumps(record)).encode() + b"\n" for record in RECORDS),
+        "JSON objects written as JSON strings",
+    ),
+    "server-sent events": (
+        b"".join(b"event: record\ndata: " + line + b"\n\n" for line in LINES.splitlines()),
+        "a stream of server-sent events",
+    ),
     "bzip2 of nothing": (bz2.compress(b""), "compressed with bzip2"),
     "xz": (lzma.compress(LINES), "compressed with xz"),
     "lzma": (lzma.compress(LINES, format=lzma.FORMAT_ALONE), "compressed with lzma"),
@@ -231,7 +239,7 @@ def test_what_is_compressed_twice_is_told(pack):
 
 WALKED = ["bzip2", "xz", "lzma", "zip", "tar", "UTF-16 with a mark", "UTF-16 without", "UTF-32 big-endian", "EBCDIC",
           "an array over lines", "an array on one line", "pretty", "a JSON text sequence", "old Macintosh",
-          "zero bytes between", "a list in an object"]  # fmt: skip
+          "zero bytes between", "a list in an object", "JSON strings", "server-sent events"]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -172,6 +172,7 @@ async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
     put_back(retried)
     with pytest.raises(ConfigurationError, match="older than what was sent from it: it knows 2 of 3 requests"):
         await retry(retried.settings, credentials=retried.credentials)
+    assert (retried.folder / "state/dead-letter.events.ndjson").read_bytes()  # it has taken none of them
     with pytest.raises(ConfigurationError, match="older than what was sent from it"):
         await retried.migrate()
     assert await counted(retried) == [1]
