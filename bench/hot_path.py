@@ -20,18 +20,18 @@ import contenders
 import measure
 import msgspec
 
-from masivo_stream.core.decode import Decoder
-from masivo_stream.core.leniency import may_be_lenient
-from masivo_stream.core.lines import LineSplitter, lines_of
-from masivo_stream.core.pack import Packer
-from masivo_stream.core.statements import send
+from masivo_stream.core.packing.pack import Packer
+from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.lines import LineSplitter, lines_of
+from masivo_stream.core.reading.schema_faults import may_be_lenient
+from masivo_stream.edges.journal.statements import send
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.records import EventsRecord, Order
+from masivo_stream.model.schemas import EventsRecord, Order
 from masivo_stream.model.settings import Settings
 
 BARE = """
 import sys, msgspec
-from masivo_stream.model.records import EventsRecord, Order
+from masivo_stream.model.schemas import EventsRecord, Order
 decode = msgspec.json.Decoder(EventsRecord[Order]).decode
 for line in open(sys.argv[1], "rb"):
     decode(line)
@@ -53,7 +53,7 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
 
     cuts = split()
     bodies = [line.body for cut in cuts for line in lines_of(cut)]
-    judged = [decoder.judge_all(cut, export.name) for cut in cuts]
+    judged = [decoder.validate_all(cut, export.name) for cut in cuts]
 
     def pack() -> list:
         upload = SETTINGS.upload
@@ -67,7 +67,9 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         "CRC-32": lambda: [zlib.crc32(block) for block in blocks],
         "decode, and nothing else": lambda: [decode(body) and None for body in bodies],
         "look for lenient dates": lambda: [may_be_lenient(block) for block in blocks],
-        "judge (both of these, and the rest)": lambda: [decoder.judge_all(cut, export.name) and None for cut in cuts],
+        "judge (both of these, and the rest)": lambda: [
+            decoder.validate_all(cut, export.name) and None for cut in cuts
+        ],
         "pack": pack,
         "of that, SHA-256": lambda: [hashlib.sha256(batch.body).digest() for batch in batches],
         "note the places of batches": lambda: [send(batch, "") for batch in batches],

@@ -6,7 +6,7 @@ server refuses whole what holds a culprit, and says nothing; or names the first 
 
     mean, last    over random placements, this machine
     worst         the most seen, adversarial placements included (blocks, ends, even spacing, doubling distances)
-    bound         11 d + 1, which is proven (`core.isolate`)
+    bound         11 d + 1, which is proven (`core.isolation.isolate`)
     Hwang         d (log2(1000 / d) + 1.5), what generalised binary splitting takes where d is known beforehand
     one by one    mean where each culprit sends the rest back to the packer, as was done before
     named         the most seen where the server names one culprit at a time
@@ -22,8 +22,8 @@ from statistics import mean
 
 from msgspec import Struct
 
-from masivo_stream.core.isolate import FIRST_CREDIT, REQUEST, Isolation, first_part
-from masivo_stream.model.record import Entry
+from masivo_stream.core.isolation.isolate import FIRST_CREDIT, REQUEST, Isolation, first_part
+from masivo_stream.model.results import Entry
 
 COUNTS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 STREAM = 3 * REQUEST

@@ -20,10 +20,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from masivo_stream.core.pack import Packer, lower_bound
+from masivo_stream.core.packing.pack import Packer, lower_bound
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import CONTRACTS, MAX_BODY_BYTES, Kind
-from masivo_stream.model.record import Entry
+from masivo_stream.model.results import Entry
 
 MOST = CONTRACTS[Kind.TRANSACTIONS].max_items
 ITEMS = 1_000_000

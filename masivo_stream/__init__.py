@@ -11,26 +11,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from masivo_stream.core.classify import classify
-    from masivo_stream.core.decode import Decoder
-    from masivo_stream.core.isolate import Isolation
-    from masivo_stream.core.lines import LineSplitter
-    from masivo_stream.core.pace import Pacer
-    from masivo_stream.core.pack import Packer
-    from masivo_stream.core.retry import RetryPolicy, decide
-    from masivo_stream.core.tally import Tally
+    from masivo_stream.core.accounting.tally import Tally
+    from masivo_stream.core.isolation.isolate import Isolation
+    from masivo_stream.core.pacing.pace import Pacer
+    from masivo_stream.core.packing.pack import Packer
+    from masivo_stream.core.reading.decode import Decoder
+    from masivo_stream.core.reading.lines import LineSplitter
+    from masivo_stream.core.sending.backoff import RetryPolicy, decide
+    from masivo_stream.core.sending.classify import classify
     from masivo_stream.edges.clock import Clock, FakeClock, SystemClock
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret, load_credentials
-    from masivo_stream.flow.belonging import Said
-    from masivo_stream.flow.migrate import migrate, retry
+    from masivo_stream.flow.commands.migrate import migrate, retry
+    from masivo_stream.flow.commands.plan import plan
+    from masivo_stream.flow.commands.resolve import Decisions, resolve
+    from masivo_stream.flow.commands.status import report
+    from masivo_stream.flow.commands.validate import validate
+    from masivo_stream.flow.commands.verify import verify
+    from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.flow.observer import Observer
-    from masivo_stream.flow.plan import plan
-    from masivo_stream.flow.report import Reporting
-    from masivo_stream.flow.resolve import Decisions, resolve
-    from masivo_stream.flow.status import report
-    from masivo_stream.flow.validate import validate
-    from masivo_stream.flow.verify import verify
+    from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.batch import Batch
     from masivo_stream.model.contract import Kind
     from masivo_stream.model.errors import (
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     )
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.reason import Reason, SkipReason
-    from masivo_stream.model.record import Entry, Line, Rejected, Skipped
     from masivo_stream.model.report import Report
     from masivo_stream.model.resolution import Resolution
+    from masivo_stream.model.results import Entry, Line, Rejected, Skipped
     from masivo_stream.model.settings import Settings
     from masivo_stream.model.summary import KindSummary, Summary
     from masivo_stream.model.verification import Verification
@@ -81,7 +81,7 @@ __all__ = [
     "Rejected",
     "Report",
     "Resolution",
-    "Said",
+    "Confirmations",
     "Secret",
     "Settings",
     "SkipReason",
@@ -121,54 +121,54 @@ _HOMES = {
     "Clock": "edges.clock",
     "ConfigurationError": "model.errors",
     "Credentials": "edges.secret",
-    "Decoder": "core.decode",
-    "Decisions": "flow.resolve",
+    "Decoder": "core.reading.decode",
+    "Decisions": "flow.commands.resolve",
     "DeniedError": "model.errors",
-    "Entry": "model.record",
+    "Entry": "model.results",
     "ExitCode": "model.errors",
     "FakeClock": "edges.clock",
     "InputError": "model.errors",
-    "Isolation": "core.isolate",
+    "Isolation": "core.isolation.isolate",
     "Kind": "model.contract",
     "KindSummary": "model.summary",
-    "Line": "model.record",
-    "LineSplitter": "core.lines",
+    "Line": "model.results",
+    "LineSplitter": "core.reading.lines",
     "MasivoStreamError": "model.errors",
     "Observer": "flow.observer",
     "OutageError": "model.errors",
-    "Pacer": "core.pace",
-    "Packer": "core.pack",
+    "Pacer": "core.pacing.pace",
+    "Packer": "core.packing.pack",
     "Plan": "model.plan",
     "Reason": "model.reason",
-    "Rejected": "model.record",
+    "Rejected": "model.results",
     "Report": "model.report",
-    "Reporting": "flow.report",
+    "Reporting": "flow.reporting.run_report",
     "Resolution": "model.resolution",
-    "RetryPolicy": "core.retry",
-    "Said": "flow.belonging",
+    "RetryPolicy": "core.sending.backoff",
+    "Confirmations": "flow.identity.account_binding",
     "Secret": "edges.secret",
     "Settings": "model.settings",
     "SkipReason": "model.reason",
-    "Skipped": "model.record",
+    "Skipped": "model.results",
     "StorageError": "model.errors",
     "Summary": "model.summary",
     "SystemClock": "edges.clock",
-    "Tally": "core.tally",
+    "Tally": "core.accounting.tally",
     "Verification": "model.verification",
     "Window": "model.window",
     "WorkerError": "model.errors",
-    "classify": "core.classify",
-    "decide": "core.retry",
+    "classify": "core.sending.classify",
+    "decide": "core.sending.backoff",
     "draw_report": "observe.report_page",
     "load_credentials": "edges.secret",
     "load_settings": "edges.config",
-    "migrate": "flow.migrate",
-    "plan": "flow.plan",
-    "report": "flow.status",
-    "resolve": "flow.resolve",
-    "retry": "flow.migrate",
-    "validate": "flow.validate",
-    "verify": "flow.verify",
+    "migrate": "flow.commands.migrate",
+    "plan": "flow.commands.plan",
+    "report": "flow.commands.status",
+    "resolve": "flow.commands.resolve",
+    "retry": "flow.commands.migrate",
+    "validate": "flow.commands.validate",
+    "verify": "flow.commands.verify",
 }
 
 

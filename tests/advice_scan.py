@@ -4,7 +4,7 @@ Advice is a text that reaches one of these:
 
 * an argument, a field, an attribute or a variable with a name of `SINKS`, whoever takes it and however it is given;
 * the `text` of a `NextStep`;
-* what the functions of `flow/advice.py` yield;
+* what the functions of `flow/dry_run/advice.py` yield;
 * any other text that reads like advice (`READS_LIKE_ADVICE`): one that names a command, a flag or "start again", say.
 
 A text is followed through constants, imports, conditions, dictionaries, local variables and what functions return. A
@@ -47,7 +47,7 @@ class Advice:
     """A text that tells a person what to do."""
 
     module: str
-    """Below `masivo_stream`, such as `edges/source.py`."""
+    """Below `masivo_stream`, such as `edges/export/source.py`."""
     text: str
     line: int = field(compare=False, default=0)
 
@@ -252,7 +252,7 @@ class _Scanner:
                 for key, value in zip(keys, values, strict=True):
                     if isinstance(key, ast.Constant) and isinstance(key.value, str) and is_sink(key.value):
                         self._take(module, value)
-            case ast.Yield(value=ast.expr() as value) if module.name == "flow/advice.py":
+            case ast.Yield(value=ast.expr() as value) if module.name == "flow/dry_run/advice.py":
                 self._take(module, value)
             case _:
                 pass

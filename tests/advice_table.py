@@ -85,7 +85,7 @@ TABLE: dict[str, dict[str, str]] = {
     "cli/verify.py": {
         "--sample 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
     },
-    "core/classify.py": {
+    "core/sending/classify.py": {
         "check base_url, or name the authority's certificate with ca_file": (
             "sending::a_certificate_is_trusted_by_its_authority"
         ),
@@ -106,12 +106,12 @@ TABLE: dict[str, dict[str, str]] = {
             " for it: redirects are never followed"
         ): "sending::a_redirect_is_not_followed_but_its_address_is_named",
     },
-    "core/explain.py": {
+    "core/reading/schema_faults.py": {
         "a UUID such as 3c90c3cc-0d44-4b50-8888-8dd25736052a": (
             "mending::a_uuid_is_written_like_the_one_that_is_shown"
         ),
     },
-    "core/foreign.py": {
+    "core/reading/formats.py": {
         "a login or error page was saved in the export's place: fetch or export it again": (
             "exports::what_is_no_export_is_replaced_by_one"
         ),
@@ -146,7 +146,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "settings::a_file_of_another_tool_is_written_anew",
         "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
     },
-    "core/letters.py": {
+    "core/dead_letters.py": {
         (
             "a revert took its customer back, whom another run migrated: revert the same period with that"
             " run's state directory and start migrate --only-missing there, then retry here"
@@ -177,7 +177,7 @@ TABLE: dict[str, dict[str, str]] = {
             "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
-    "core/refusals.py": {
+    "core/sending/refusal_limits.py": {
         (
             "have the firewall or proxy let requests to base_url pass, or go without it, then"
             " start the same command again"
@@ -192,7 +192,7 @@ TABLE: dict[str, dict[str, str]] = {
             "the dead letters say why: mend the export, or start again with a fresh budget, or raise it"
         ): "sending::a_budget_of_refusals_is_fresh_the_next_time",
     },
-    "core/retry.py": {
+    "core/sending/backoff.py": {
         (
             "ask the vendor what this answer means; started again, customers are sent again, and"
             " what is in doubt waits for masivo-stream resolve"
@@ -209,7 +209,7 @@ TABLE: dict[str, dict[str, str]] = {
             "stopping::a_quota_that_others_use_is_waited_for"
         ),
     },
-    "core/whose.py": {
+    "core/sending/answered_by.py": {
         (
             "something between here and the API answers in its place: check network, proxy and base_url"
         ): "sending::what_answers_in_the_place_of_the_api_is_got_rid_of",
@@ -247,13 +247,13 @@ TABLE: dict[str, dict[str, str]] = {
         "write [{…}]": "settings::a_file_of_another_tool_is_written_anew",
         "write {…} below [{…}]": "settings::a_file_of_another_tool_is_written_anew",
     },
-    "edges/lists/deadletter.py": {
+    "edges/files/dead_letter_file.py": {
         "free space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
         "masivo-stream retry sends mended ones, and goes on with the run; else put the file back": (
             "mending::letters_that_were_mended_are_not_overwritten"
         ),
     },
-    "edges/identity.py": {
+    "edges/export/identity.py": {
         "check the path and its permissions": "exports::what_cannot_be_looked_at_has_its_path_checked",
         (
             "restore the export as it was, then start the same command again; send what is new"
@@ -265,7 +265,7 @@ TABLE: dict[str, dict[str, str]] = {
             "stopping::a_full_disk_is_freed"
         ),
     },
-    "edges/journal/opening.py": {
+    "edges/journal/open.py": {
         "mend the permissions of the state directory and of what is in it, then start again": (
             "between::a_journal_that_cannot_be_written_is_mended"
         ),
@@ -274,7 +274,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
     },
-    "edges/journal/reading.py": {
+    "edges/journal/read.py": {
         "never begin afresh over it: restore it from a copy, or ask what the account has": (
             "stopping::a_journal_is_restored"
         ),
@@ -298,17 +298,17 @@ TABLE: dict[str, dict[str, str]] = {
             " sandbox` need no account"
         ): "secrets::a_key_is_given_in_each_of_the_ways_that_are_told",
     },
-    "edges/sent.py": {
+    "edges/sent_exports.py": {
         "free space or mend the permissions of shared_dir; the run goes on without this guard": (
             "between::a_run_goes_on_without_what_cannot_be_remembered"
         ),
     },
-    "edges/lists/skipped.py": {
+    "edges/files/skipped_file.py": {
         "free space in the state directory, then start again with the same command": (
             "exports::a_disk_full_of_skipped_records_is_freed"
         ),
     },
-    "edges/source.py": {
+    "edges/export/source.py": {
         "check the path and its permissions": "files::an_export_is_found_as_it_is_told",
         "check the pattern and the working directory": "files::an_export_is_found_as_it_is_told",
         (
@@ -321,7 +321,7 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_pipe_that_is_no_export_is_written_to_a_file"
         ),
     },
-    "edges/statedir.py": {
+    "edges/files/state_dir.py": {
         "choose a local disk": "between::a_disk_without_locks_is_not_used",
         "free space or mend the permissions, then start again": (
             "between::a_full_disk_under_the_state_directory_is_freed"
@@ -357,13 +357,13 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         'check auth_url: the call answers {"data": "<token>"}': ("sending::the_address_of_the_token_call_is_checked"),
     },
-    "edges/workers/crew.py": {
+    "edges/workers/pool.py": {
         "ask for fewer --workers": "stopping::a_run_that_cannot_start_workers_asks_for_fewer",
         (
             "was it killed, or memory short? Start again with the same command, perhaps with fewer --workers"
         ): "stopping::a_run_that_lost_a_worker_is_started_again",
     },
-    "flow/advice.py": {
+    "flow/dry_run/advice.py": {
         (
             "more than {…} {…}: repeats further apart than that are not noticed here, and each"
             " costs some ten requests to isolate; raise remember_ids to their number"
@@ -426,7 +426,7 @@ TABLE: dict[str, dict[str, str]] = {
             " one refuses a batch of 1000; name the customers export, too, if they are not"
         ): "plan::what_comes_without_customers_is_named_with_them",
     },
-    "flow/belonging.py": {
+    "flow/identity/account_binding.py": {
         (
             "if it is one account with a new key or a new address, say so once with"
             " --same-account; for another account, choose a --state-dir of its own"
@@ -435,7 +435,7 @@ TABLE: dict[str, dict[str, str]] = {
             "between::an_account_that_cannot_be_told_is_told_later_or_said"
         ),
     },
-    "flow/conclude.py": {
+    "flow/outcome.py": {
         (
             "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
         ): "mending::customers_are_mended_in_place",
@@ -450,16 +450,16 @@ TABLE: dict[str, dict[str, str]] = {
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
     },
-    "flow/desk.py": {
+    "flow/pipeline/in_doubt.py": {
         "restore the export as it was": "deciding::an_export_is_restored_before_its_batch_is_sent_again",
     },
-    "flow/examples.py": {
+    "flow/reporting/examples.py": {
         (
             "{…}: they were taken to be sent, and each counts; where it is one purchase, revert"
             " this run and migrate with --duplicate-purchase reject"
         ): "plan::another_event_of_a_purchase_is_rejected",
     },
-    "flow/exports.py": {
+    "flow/identity/inspect_exports.py": {
         "copy or export it again, then start the same command again": (
             "exports::a_compressed_export_without_a_byte_is_copied_again"
         ),
@@ -467,7 +467,7 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::an_export_that_is_there_twice_is_named_once"
         ),
     },
-    "flow/findings.py": {
+    "flow/readback/findings.py": {
         "look again later: the API answers before it has done what it was asked for": (
             "deciding::what_does_not_show_yet_is_looked_at_later"
         ),
@@ -480,15 +480,15 @@ TABLE: dict[str, dict[str, str]] = {
             " dashboard"
         ): "deciding::ids_that_nobody_can_ask_for_are_looked_up",
     },
-    "flow/gate.py": {
+    "flow/rate_limit.py": {
         "start again when the quota is free, or raise longest_hold": (
             "stopping::a_quota_that_is_used_up_is_waited_for"
         ),
     },
-    "flow/inquiry.py": {
+    "flow/readback/whereabouts.py": {
         "start the same command again later": "reverting::an_api_that_answers_nothing_is_asked_later",
     },
-    "flow/judge.py": {
+    "flow/pipeline/read.py": {
         (
             "copy or export it again, then start the same command again; its complete lines have been dealt with"
         ): "exports::a_compressed_export_is_copied_again",
@@ -512,7 +512,7 @@ TABLE: dict[str, dict[str, str]] = {
             " is judged as it stands once a newline ends it: printf '\\n' | zstd >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
     },
-    "flow/known.py": {
+    "flow/identity/known_exports.py": {
         "--moved OLD=NEW: the name by which the run knows the export, and where it lies now": (
             "exports::a_word_about_a_moved_export_is_put_right"
         ),
@@ -521,7 +521,7 @@ TABLE: dict[str, dict[str, str]] = {
             "write the export to a file and name that in the place of {}: what was read of it is recognised"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
-    "flow/letters.py": {
+    "flow/dead_letters.py": {
         "mend `raw` in place, one JSON object a line, and leave the other fields as they are": (
             "mending::a_line_that_is_no_letter_is_put_right"
         ),
@@ -529,7 +529,7 @@ TABLE: dict[str, dict[str, str]] = {
             "name another directory with --state-dir for the dead letters of this look; it sends nothing"
         ): "files::a_dry_run_keeps_out_of_a_run",
     },
-    "flow/matching.py": {
+    "flow/identity/recognise.py": {
         "--moved {…}": "exports::of_two_exports_one_is_chosen",
         "add {…}": "exports::of_two_exports_one_is_chosen",
         "name it again, as it is called now: what was read of it is recognised by its content": (
@@ -543,7 +543,7 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::an_export_is_found_by_who_does_not_name_it"
         ),
     },
-    "flow/once.py": {
+    "flow/identity/send_once.py": {
         "go on with one of them: there with --state-dir {…}; or here, after moving that one away": (
             "between::of_a_state_directory_and_its_copy_one_goes_on"
         ),
@@ -571,7 +571,7 @@ TABLE: dict[str, dict[str, str]] = {
             "reverting::a_run_is_read_with_the_settings_it_was_started_with"
         ),
     },
-    "flow/opening.py": {
+    "flow/session.py": {
         "name exports with --customers, --events or --transactions": (
             "commands::a_wrong_command_is_right_as_it_is_told"
         ),
@@ -587,7 +587,7 @@ TABLE: dict[str, dict[str, str]] = {
             "sending::a_proxy_of_the_environment_is_named"
         ),
     },
-    "flow/remembered.py": {
+    "flow/identity/remembered.py": {
         "leave it out; if it really is to be sent once more, start migrate with --again": (
             "between::what_this_run_has_sent_is_left_out"
         ),
@@ -600,7 +600,7 @@ TABLE: dict[str, dict[str, str]] = {
             " once more, start migrate with --again"
         ): "between::an_export_that_the_account_has_is_gone_on_with_there",
     },
-    "flow/resolve.py": {
+    "flow/commands/resolve.py": {
         (
             "--accept it, if all of its records are there; else --discard it, mend `raw` of"
             " those that are not there (one space more will do), and masivo-stream retry"
@@ -608,7 +608,7 @@ TABLE: dict[str, dict[str, str]] = {
         "decide one thing of a batch": "deciding::a_decision_that_cannot_be_is_taken_again",
         "masivo-stream resolve without a decision lists them": "deciding::a_decision_that_cannot_be_is_taken_again",
     },
-    "flow/resume.py": {
+    "flow/pipeline/resume.py": {
         "--accept needs no record; look the others up in the account": (
             "exports::a_batch_from_a_pipe_is_accepted_or_looked_up"
         ),
@@ -617,7 +617,7 @@ TABLE: dict[str, dict[str, str]] = {
             " {}: what was read of it is recognised"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
-    "flow/revert.py": {
+    "flow/commands/revert.py": {
         "check the period, the key's permissions and base_url": (
             "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone"
         ),
@@ -629,7 +629,7 @@ TABLE: dict[str, dict[str, str]] = {
         "swap them": "commands::a_period_that_is_none_is_told_how_to_write_one",
         "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
     },
-    "flow/reverted.py": {
+    "flow/revert_state.py": {
         "name its exports, and leave --only-missing out: it goes on with what is pending": (
             "reverting::without_a_revert_the_flag_is_left_out"
         ),
@@ -652,17 +652,17 @@ TABLE: dict[str, dict[str, str]] = {
             " this sends only what is not: {…}"
         ): "reverting::a_run_that_was_taken_back_without_a_number",
     },
-    "flow/status.py": {
+    "flow/commands/status.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "start again with the same command: it goes on from here": "stopping::a_run_that_was_killed_goes_on",
         "the command it was started with migrates afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
-    "flow/strangers.py": {
+    "flow/customers/migrated_elsewhere.py": {
         "take back the rest as well, then migrate all of it from a file": (
             "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file"
         ),
     },
-    "flow/validate.py": {
+    "flow/commands/validate.py": {
         (
             "mend these lines in the export before migrating; or migrate, mend its dead letters,"
             " and masivo-stream retry"
@@ -672,7 +672,7 @@ TABLE: dict[str, dict[str, str]] = {
             " reject makes a dead letter of it"
         ): "plan::another_event_of_a_purchase_is_rejected",
     },
-    "flow/visible.py": {
+    "flow/pipeline/wait_visible.py": {
         "check network, proxy and base_url, then start the same command again": (
             "answers::read_backs_that_nobody_can_read_are_waited_for"
         ),
@@ -817,11 +817,11 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/output.py": {
         "error: standard output cannot be written: {…}\n  hint: {…}\n": "prints what is advice beside it",
     },
-    "core/foreign.py": {
+    "core/reading/formats.py": {
         "cpio -i --to-stdout --quiet": "part of a command that is told as a whole",
         "xz -dc --format=lzma": "part of a command that is told as a whole",
     },
-    "flow/revert.py": {
+    "flow/commands/revert.py": {
         "the period is empty: --from is not before --to": "the message above a hint",
     },
     "monitor/page/sections.js": {

@@ -5,29 +5,29 @@ import json
 import anyio
 import anyio.lowlevel
 
-from masivo_stream.core.decode import Decoder
-from masivo_stream.core.pace import Pacer
-from masivo_stream.core.pack import Packer
-from masivo_stream.core.refusals import Refusals
-from masivo_stream.core.retry import Health, RetryPolicy
-from masivo_stream.core.tally import Tally
+from masivo_stream.core.accounting.tally import Tally
+from masivo_stream.core.pacing.pace import Pacer
+from masivo_stream.core.packing.pack import Packer
+from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.sending.backoff import Health, RetryPolicy
+from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.edges.source import find_inputs
-from masivo_stream.flow.account import Account
-from masivo_stream.flow.brake import Brake
-from masivo_stream.flow.burial import Burial
-from masivo_stream.flow.gate import Gate, Scope
-from masivo_stream.flow.isolator import Isolator
-from masivo_stream.flow.judge import Source
-from masivo_stream.flow.missing import Missing
-from masivo_stream.flow.phase import Phase
-from masivo_stream.flow.upload import Delivery
+from masivo_stream.edges.export.source import find_inputs
+from masivo_stream.flow.customers.missing import MissingCustomers
+from masivo_stream.flow.pipeline.deliver import Delivery
+from masivo_stream.flow.pipeline.isolate_refused import RefusedIsolator
+from masivo_stream.flow.pipeline.kind import KindPipeline
+from masivo_stream.flow.pipeline.read import Source
+from masivo_stream.flow.pipeline.recorder import Recorder
+from masivo_stream.flow.pipeline.refused import RefusedEntries
+from masivo_stream.flow.rate_limit import LimitScope, RateLimiter
+from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.window import Window
 
-NOBODY = Missing()
+NOBODY = MissingCustomers()
 ACCEPTED = Answer(status=201)
 REFUSED = Answer(status=422, error="Invalid customer entry", details="no")
 LOST = Failure(cause=Cause.RESET, sent=True)
@@ -212,16 +212,16 @@ class Bench:
         self.clock = FakeClock()
         self.api = FakeApi(self.clock, answer=answer, latency=latency)
         self.memory = Remembering()
-        self.brake = Brake(self.clock, drain_time=drain_time)
+        self.stop = StopControl(self.clock, drain_time=drain_time)
         self.journal = RecordingJournal(self.api.log)
         tally = Tally(CONTRACTS[kind])
-        self.gate = Gate([Scope("migration", Pacer(windows))], self.clock)
+        self.limiter = RateLimiter([LimitScope("migration", Pacer(windows))], self.clock)
         self.delivery = Delivery(
             kind,
             sender=self.api,
-            gate=self.gate,
+            limiter=self.limiter,
             policy=RetryPolicy(first_delay=1, longest_delay=60, outage_limit=outage_limit, longest_hold=3660),
-            brake=self.brake,
+            stop=self.stop,
             clock=self.clock,
             chance=lambda: 0.0,
             health=Health(),
@@ -230,7 +230,7 @@ class Bench:
             in_flight=uploaders,
         )
         packer = Packer(CONTRACTS[kind], max_body_bytes=max_body_bytes, look_ahead=8)
-        self.account = Account(
+        self.account = Recorder(
             kind,
             resume=Resume(),
             missing=missing,
@@ -244,20 +244,20 @@ class Bench:
             remember_accepted=3,
             skips=skips,
         )
-        burial, refusals = Burial(self.account, self), Refusals(isolation_budget, uploaders=uploaders)
-        self.phase = Phase(
+        burial, refusals = RefusedEntries(self.account, self), Refusals(isolation_budget, uploaders=uploaders)
+        self.phase = KindPipeline(
             [Source(found, number) for number, found in enumerate(find_inputs(paths))],
             account=self.account,
             decoder=Decoder(kind, max_line_bytes=1 << 20, remember_ids=10_000),
             packer=packer,
             delivery=self.delivery,
             burial=burial,
-            isolator=Isolator(
+            isolator=RefusedIsolator(
                 delivery=self.delivery, account=self.account, burial=burial, refusals=refusals, observer=self.memory
             ),
             refusals=refusals,
             suspected=(),
-            brake=self.brake,
+            stop=self.stop,
             clock=self.clock,
             observer=self.memory,
             uploaders=uploaders + noting,
@@ -273,10 +273,10 @@ class Bench:
         """Run the phase as a migration does; `beside` are coroutine functions that run next to it."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.clock.run)
-            tasks.start_soon(self.brake.drain)
+            tasks.start_soon(self.stop.drain)
             for task in beside:
                 tasks.start_soon(task)
-            with self.brake.work:
+            with self.stop.work:
                 await self.phase.run()
             tasks.cancel_scope.cancel()
         return self.account.figures()

@@ -13,9 +13,9 @@ from model_exports import take_apart
 
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import Figures
-from masivo_stream.model.record import Place
+from masivo_stream.model.results import Position
 
-_place = msgspec.msgpack.Decoder(Place).decode
+_place = msgspec.msgpack.Decoder(Position).decode
 _figures = msgspec.msgpack.Decoder(Figures).decode
 _consumed = msgspec.msgpack.Decoder(list[tuple[int, int, int, int]]).decode
 _indexes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
@@ -55,7 +55,7 @@ class Audit:
                 self.consumed[file] = max(offset, self.consumed.get(file, 0))
             self.letters_bytes = row[4]
         else:
-            self.frontier = self.checkpoint = Place(0, 1, 0)
+            self.frontier = self.checkpoint = Position(0, 1, 0)
             self.figures, self.consumed, self.letters_bytes = Figures(), {}, 0
         self.read = [line for line in self.lines if line.offset < self.consumed.get(line.source, 0)]
         self.by_place = {line.place: line for line in self.read}

@@ -14,15 +14,15 @@ from mortal import Life, MortalCommit, MortalQuota, MortalSent, MortalState
 from virtual_time import LoopClock, aside, run_virtually
 
 from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.edges.quota import open_quota
 from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.edges.source import find_inputs
-from masivo_stream.flow.belonging import Belonging
-from masivo_stream.flow.once import open_once
-from masivo_stream.flow.opening import make_gates
-from masivo_stream.flow.resume import lay_out, note_sources, recognise_exports
-from masivo_stream.flow.run import Run
+from masivo_stream.flow.identity.account_binding import AccountBinding
+from masivo_stream.flow.identity.send_once import open_send_once
+from masivo_stream.flow.pipeline.resume import lay_out, note_sources, recognise_exports
+from masivo_stream.flow.pipeline.run import Run
+from masivo_stream.flow.session import make_limiters
 from masivo_stream.model.attempt import Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted
@@ -190,7 +190,7 @@ class World:
             }
         )
         api = ServerApi(self.server, clock, life, windows=settings.limits.limit, most_bytes=process.most_bytes)
-        belonging = Belonging(settings, Credentials(api_key=Secret(process.key)), clock)
+        belonging = AccountBinding(settings, Credentials(api_key=Secret(process.key)), clock)
         belonging.enter(journal)
         inputs = {kind: find_inputs(map(str, paths)) for kind, paths in self.named.items()}
         if process.also is not None:
@@ -201,13 +201,15 @@ class World:
             kind: await lay_out(journal, kind, known, new, state_dir=state.path)
             for kind, (known, new) in matched.items()
         }
-        with open_once(settings, journal, belonging, state.path, observer, clock) as once:
+        with open_send_once(settings, journal, belonging, state.path, observer, clock) as once:
             once._file.__class__, once._file.life = MortalSent, life
             sources = await once.check(sources, NoTokens())
             laid_out = {kind: (found, matched[kind][0]) for kind, found in sources.items()}
             await note_sources(journal, laid_out, state.path)
-            gates = make_gates(settings, clock, quota)
-            run = Run(settings, sources, state, journal, api, gates, observer, clock, lambda: 0.0, noting=once.noting)
+            limiters = make_limiters(settings, clock, quota)
+            run = Run(
+                settings, sources, state, journal, api, limiters, observer, clock, lambda: 0.0, noting=once.noting
+            )
             async with anyio.create_task_group() as tasks:
                 if process.stops_after is not None:
                     tasks.start_soon(_stop, run, clock, process.stops_after)
@@ -233,7 +235,7 @@ class World:
 
 async def _stop(run, clock, seconds):
     await clock.sleep(seconds)
-    run._brake.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+    run._stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
 
 def _accepted(notices):

@@ -5,10 +5,10 @@ From then on nothing of the process reaches the world any more. Used by the test
 
 from contextlib import contextmanager
 
+from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.edges.quota import QuotaFile
-from masivo_stream.edges.sent import SentFile
-from masivo_stream.edges.statedir import StateDir
+from masivo_stream.edges.sent_exports import SentExportsFile
 
 
 class Dead(BaseException):
@@ -68,7 +68,7 @@ class MortalQuota(QuotaFile):
         self.life.held_at = self._clock.now()
 
 
-class MortalSent(SentFile):
+class MortalSent(SentExportsFile):
     """What the account has got may be the last thing that is noted."""
 
     life = None

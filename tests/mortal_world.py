@@ -16,12 +16,12 @@ from mortal import MortalCommit, MortalState
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.edges.source import find_inputs
-from masivo_stream.flow.letters import take_letters
-from masivo_stream.flow.opening import make_gates
-from masivo_stream.flow.resume import match_sources
-from masivo_stream.flow.run import Run
+from masivo_stream.flow.dead_letters import take_dead_letters
+from masivo_stream.flow.pipeline.resume import match_sources
+from masivo_stream.flow.pipeline.run import Run
+from masivo_stream.flow.session import make_limiters
 from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 
@@ -66,7 +66,15 @@ class World:
                     for kind, found in inputs.items()
                 }
                 run = Run(
-                    settled, sources, state, journal, api, make_gates(settled, clock), Remembering(), clock, lambda: 0.0
+                    settled,
+                    sources,
+                    state,
+                    journal,
+                    api,
+                    make_limiters(settled, clock),
+                    Remembering(),
+                    clock,
+                    lambda: 0.0,
                 )
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(clock.run)
@@ -138,4 +146,4 @@ class World:
 
 async def taking_letters(_settings, state, journal, *_):
     """Do what a retry begins with."""
-    await take_letters(state, journal, Remembering())
+    await take_dead_letters(state, journal, Remembering())

@@ -2,7 +2,7 @@
 
 from mutation import Mutation
 
-ONCE, WHERE = "flow/test_once.py::test_", "end_to_end/test_once.py::test_"
+ONCE, WHERE = "flow/test_send_once.py::test_", "end_to_end/test_once.py::test_"
 
 MUTATIONS = (
     Mutation(
@@ -15,7 +15,7 @@ MUTATIONS = (
     ),
     Mutation(
         "another account is not refused",
-        "flow/belonging.py",
+        "flow/identity/account_binding.py",
         "            if not self.said.same_account:\n                raise self._refusal(journal, accounts, sent_at)\n",
         "",
         "The rest of a run goes to another account, or a finished one is called complete there.",
@@ -23,7 +23,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a token's account is not looked at",
-        "flow/belonging.py",
+        "flow/identity/account_binding.py",
         "                    raise self._refusal(journal, accounts, journal.first_sent(), told)\n",
         "                    pass\n",
         "A key that opens another account by now goes on with this one's run.",
@@ -31,7 +31,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an account is kept before anything was sent",
-        "flow/belonging.py",
+        "flow/identity/account_binding.py",
         "        if not sent_at:\n            accounts = []\n",
         "",
         "A wrong key that is put right is refused as another account.",
@@ -39,7 +39,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an export that leaves is not noted",
-        "flow/noting.py",
+        "flow/identity/noting_journal.py",
         "        self._leave(batch)\n",
         "",
         "From another state directory the same export is sent again.",
@@ -47,7 +47,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what others begin meanwhile is not looked at",
-        "flow/once.py",
+        "flow/identity/send_once.py",
         '                if agreement.verdict in {"same", "open"} and not',
         "                if False and not",
         "Two runs that begin together send a copy each.",
@@ -55,7 +55,7 @@ MUTATIONS = (
     ),
     Mutation(
         "how far was read is not noted",
-        "flow/once.py",
+        "flow/identity/send_once.py",
         "            once.flush()\n",
         "            pass\n",
         "Exports that begin alike cannot be told apart when the first one is gone.",
@@ -63,7 +63,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a state directory that is older goes on",
-        "flow/once.py",
+        "flow/identity/send_once.py",
         "            if found.trail and found.trail[-1][0] > read[0] and found.lines >= read[2]:",
         "            if False:",
         "Put back from a copy of before, it sends what lies between once more.",
@@ -71,7 +71,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a state directory that knows fewer requests goes on",
-        "flow/once.py",
+        "flow/identity/send_once.py",
         "    if run is not None and run.sends > sends:\n        yield",
         "    if False:\n        yield",
         "Put back from a copy of before a retry, it sends the mended letters once more.",
@@ -82,7 +82,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a request is counted before the journal knows it",
-        "flow/noting.py",
+        "flow/identity/noting_journal.py",
         "        await self._journal.send(batch, progress, sync)\n        self._count()\n",
         "        self._count()\n        await self._journal.send(batch, progress, sync)\n",
         "A run that is killed in between is refused its own state directory.",
@@ -90,7 +90,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a decision does not ask whose state directory it is",
-        "flow/resolve.py",
+        "flow/commands/resolve.py",
         "            await once.check_place(by_hand=True)\n",
         "            pass\n",
         "From a copy of the state directory a batch in doubt is sent again a second time.",
@@ -98,7 +98,7 @@ MUTATIONS = (
     ),
     Mutation(
         "of what a person sends again only the first is noted at once",
-        "flow/once.py",
+        "flow/identity/send_once.py",
         "                self._at_once = self._by_hand\n",
         "                self._at_once = False\n",
         "A process that dies with the second batch on the wire is not known to have sent it.",
@@ -106,7 +106,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a run that was taken back is still remembered",
-        "flow/reverted.py",
+        "flow/revert_state.py",
         "        withdraw(name)\n",
         "",
         "What was taken back cannot be sent again without a word.",

@@ -3,12 +3,12 @@
 from mutation import Mutation
 
 RESOLVE, REVERT = "flow/test_resolve.py::test_", "flow/test_revert.py::test_"
-CONCLUDE = "flow/test_conclude.py::test_"
+CONCLUDE = "flow/test_outcome.py::test_"
 
 WORD = (
     Mutation(
         "other bytes are sent again",
-        "flow/desk.py",
+        "flow/pipeline/in_doubt.py",
         "        if made.id != batch:\n",
         "        if False:\n",
         "What goes out under a doubt's name is not what was in doubt.",
@@ -16,7 +16,7 @@ WORD = (
     ),
     Mutation(
         "what is there is sent again",
-        "flow/resolve.py",
+        "flow/commands/resolve.py",
         "        if evidence.verdict in {Verdict.PRESENT, Verdict.PARTLY}:\n",
         "        if False:\n",
         "Transactions that can be seen in the account are doubled.",
@@ -24,7 +24,7 @@ WORD = (
     ),
     Mutation(
         "what is there is found when others were sent",
-        "flow/resolve.py",
+        "flow/commands/resolve.py",
         "            await self._refuse_what_is_there(doubt)\n\n",
         "        await self._refuse_what_is_there(chosen.resend[0])\n\n",
         "A command that says that nothing may be sent again has sent a batch.",
@@ -32,7 +32,7 @@ WORD = (
     ),
     Mutation(
         "batches are decided before all can be read",
-        "flow/resolve.py",
+        "flow/commands/resolve.py",
         "            await self._desks[doubt.kind].entries(doubt.batch)\n",
         "            pass\n",
         "A command that fails has decided some of its batches and does not say which.",
@@ -40,7 +40,7 @@ WORD = (
     ),
     Mutation(
         "sending again is not noted as a decision",
-        "flow/resolve.py",
+        "flow/commands/resolve.py",
         '        await desk.take_note("resend", doubt.batch, why)\n',
         "",
         "Nobody can tell who had a batch sent again.",
@@ -48,7 +48,7 @@ WORD = (
     ),
     Mutation(
         "sending again is not noted before the wire",
-        "flow/desk.py",
+        "flow/pipeline/in_doubt.py",
         "        await self._account.send_again(batch.id)\n",
         "        pass\n",
         "After a kill nobody knows that a batch in doubt left a second time.",
@@ -56,7 +56,7 @@ WORD = (
     ),
     Mutation(
         "a refusal settles a doubt",
-        "flow/desk.py",
+        "flow/pipeline/in_doubt.py",
         "        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):\n"
         "            self._account.remark(decision.outcome.remark)\n",
         "        if isinstance(decision, Settle):\n",
@@ -65,7 +65,7 @@ WORD = (
     ),
     Mutation(
         "a revert is not noted",
-        "flow/revert.py",
+        "flow/commands/revert.py",
         "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n",
         "",
         "After a kill the run goes on over what was taken back.",
@@ -73,7 +73,7 @@ WORD = (
     ),
     Mutation(
         "a revert is noted too late",
-        "flow/revert.py",
+        "flow/commands/revert.py",
         "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n"
         "        reply = await sender.revert(start, end)\n",
         "        reply = await sender.revert(start, end)\n"
@@ -83,7 +83,7 @@ WORD = (
     ),
     Mutation(
         "a revert in doubt counts as failed",
-        "flow/revert.py",
+        "flow/commands/revert.py",
         "        elif not failed.in_doubt:\n",
         "        else:\n",
         "The run goes on over what may have been taken back.",
@@ -91,7 +91,7 @@ WORD = (
     ),
     Mutation(
         "a refusal speaks for an earlier revert",
-        "flow/reverted.py",
+        "flow/revert_state.py",
         "            standing = before\n",
         "            standing = Standing()\n",
         "The run goes on over what an earlier revert may have taken back.",
@@ -99,7 +99,7 @@ WORD = (
     ),
     Mutation(
         "a revert that was begun is passed over",
-        "flow/reverted.py",
+        "flow/revert_state.py",
         "    if standing.open is not None:\n",
         "    if standing.open is None:\n",
         "The run goes on over what may have been taken back.",
@@ -107,7 +107,7 @@ WORD = (
     ),
     Mutation(
         "a revert in part is passed over",
-        "flow/reverted.py",
+        "flow/revert_state.py",
         "    if standing.done and not standing.whole:\n",
         "    if standing.done and standing.whole:\n",
         "A new beginning doubles what was not taken back.",
@@ -118,7 +118,7 @@ WORD = (
 FIGURES = (
     Mutation(
         "the journal always agrees",
-        "flow/conclude.py",
+        "flow/outcome.py",
         "    return (counted.get(",
         "    return True or (counted.get(",
         "Figures that are not the journal's are told as the truth.",
@@ -126,7 +126,7 @@ FIGURES = (
     ),
     Mutation(
         "figures need not close",
-        "flow/run.py",
+        "flow/pipeline/run.py",
         "        closes = all(figures.closes for figures in kinds.values())\n",
         "        closes = True\n",
         "A record that has no fate is told by nobody.",
@@ -142,7 +142,7 @@ FIGURES = (
     ),
     Mutation(
         "figures that do not close are no bug",
-        "flow/conclude.py",
+        "flow/outcome.py",
         "    if not closes:\n",
         "    if False:\n",
         "A run whose figures are wrong ends as complete.",

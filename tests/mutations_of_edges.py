@@ -11,14 +11,18 @@ Left out, because nothing can be seen of them:
 
 from mutation import Mutation
 
-STATEDIR = "edges/test_statedir.py::test_"
-LETTERS, CLAIMS, API = "edges/test_deadletter.py::test_", "edges/test_claims.py::test_", "edges/test_api.py::test_"
+STATEDIR = "edges/test_state_dir.py::test_"
+LETTERS, CLAIMS, API = (
+    "edges/test_dead_letter_file.py::test_",
+    "edges/test_claims.py::test_",
+    "edges/test_api.py::test_",
+)
 FAULTS = "edges/test_api_faults.py::test_"
 
 DISK = (
     Mutation(
         "a dead letter is not synced",
-        "edges/lists/counted.py",
+        "edges/files/checksum.py",
         "            os.fsync(self._file)\n            self._synced = length",
         "            self._synced = length",
         "The journal counts dead letters that a power failure takes.",
@@ -26,7 +30,7 @@ DISK = (
     ),
     Mutation(
         "dead letters are not synced when their file is closed",
-        "edges/lists/counted.py",
+        "edges/files/checksum.py",
         "            os.fsync(self._file)\n        except OSError as error:",
         "            pass\n        except OSError as error:",
         "A dry run, which has no journal, leaves letters in memory only.",
@@ -34,7 +38,7 @@ DISK = (
     ),
     Mutation(
         "a replaced file is not synced",
-        "edges/statedir.py",
+        "edges/files/state_dir.py",
         "            fsync(stream.fileno())\n",
         "",
         "After a crash an empty file stands where the list of doubts stood.",
@@ -42,7 +46,7 @@ DISK = (
     ),
     Mutation(
         "a replaced file is synced too late",
-        "edges/statedir.py",
+        "edges/files/state_dir.py",
         "            fsync(stream.fileno())\n        temporary.replace(path)\n",
         "            temporary.replace(path)\n            fsync(stream.fileno())\n",
         "After a crash an empty file stands where the list of doubts stood.",
@@ -50,7 +54,7 @@ DISK = (
     ),
     Mutation(
         "a replaced file's name is not synced",
-        "edges/statedir.py",
+        "edges/files/state_dir.py",
         "        temporary.replace(path)\n        _sync_directory(path.parent, fsync)\n",
         "        temporary.replace(path)\n",
         "After a crash the old list of doubts is back.",
@@ -58,7 +62,7 @@ DISK = (
     ),
     Mutation(
         "a replaced file is written in place",
-        "edges/statedir.py",
+        "edges/files/state_dir.py",
         '    temporary = path.with_name(f".{path.name}.new")\n',
         "    temporary = path\n",
         "A crash in the middle leaves half of a list, and nothing of the old one.",
@@ -66,7 +70,7 @@ DISK = (
     ),
     Mutation(
         "a retry's copy is not synced",
-        "edges/statedir.py",
+        "edges/files/state_dir.py",
         "                self._fsync(file.fileno())\n",
         "",
         "The commit that empties the dead-letter file outlives the copy of its letters.",
@@ -74,7 +78,7 @@ DISK = (
     ),
     Mutation(
         "a retry's copy's name is not synced",
-        "edges/statedir.py",
+        "edges/files/state_dir.py",
         "            _sync_directory(self.path, self._fsync)\n",
         "",
         "The commit that empties the dead-letter file outlives the copy of its letters.",
@@ -82,7 +86,7 @@ DISK = (
     ),
     Mutation(
         "what is put aside is not synced",
-        "edges/statedir.py",
+        "edges/files/state_dir.py",
         "                _sync_directory(directory, self._fsync)\n",
         "                pass\n",
         "A run that was taken back is there again after a crash, and nobody sends what it had sent.",
@@ -90,7 +94,7 @@ DISK = (
     ),
     Mutation(
         "the journal is put aside first",
-        "edges/statedir.py",
+        "edges/files/state_dir.py",
         "key=lambda path: path.name == JOURNAL)",
         "key=lambda path: path.name != JOURNAL)",
         "Killed in the middle, dead letters of a run that was taken back stay among those of the next.",
@@ -98,7 +102,7 @@ DISK = (
     ),
     Mutation(
         "uncounted dead letters stay",
-        "edges/lists/counted.py",
+        "edges/files/checksum.py",
         "            os.ftruncate(file, length)\n",
         "            pass\n",
         "Letters that no commit counted are written a second time.",
@@ -106,7 +110,7 @@ DISK = (
     ),
     Mutation(
         "edited dead letters are not noticed",
-        "edges/lists/deadletter.py",
+        "edges/files/dead_letter_file.py",
         "        if checksum(file, length) != (length, crc):\n",
         "        if checksum(file, length)[0] != length:\n",
         "What a person mended is cut in the middle of a line, or sent as it was.",
@@ -114,7 +118,7 @@ DISK = (
     ),
     Mutation(
         "half a letter stays on a full disk",
-        "edges/lists/counted.py",
+        "edges/files/checksum.py",
         "                os.ftruncate(self._file, self.length)\n",
         "                pass\n",
         "The next letter stands on a torn line, which nobody can read.",
@@ -122,7 +126,7 @@ DISK = (
     ),
     Mutation(
         "a read is cut in the middle",
-        "edges/source.py",
+        "edges/export/source.py",
         "        with anyio.CancelScope(shield=True):\n            block = await file.read(block_bytes)",
         "        with anyio.CancelScope(shield=False):\n            block = await file.read(block_bytes)",
         "A thread goes on reading from a descriptor that another file has got.",
@@ -133,7 +137,7 @@ DISK = (
 LOCKS = (
     Mutation(
         "a state directory has many owners",
-        "edges/statedir.py",
+        "edges/files/state_dir.py",
         "    try:\n        _lock(lock)\n    except BlockingIOError as error:\n",
         "    try:\n        pass\n    except BlockingIOError as error:\n",
         "Two runs over one journal send every record twice.",

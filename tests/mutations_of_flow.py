@@ -4,13 +4,13 @@ from mutation import Mutation
 
 ISOLATION = "flow/test_isolation.py::test_"
 READ_BACKS = "flow/test_read_backs.py::test_"
-PHASE, NOTES, RETRY = "flow/test_phase.py::test_", "flow/test_notes.py::test_", "core/test_retry.py::test_"
+PHASE, NOTES, RETRY = "flow/test_kind.py::test_", "flow/test_notes.py::test_", "core/test_backoff.py::test_"
 CLASSIFY, HISTORIES = "core/test_classify.py::test_", "flow/test_histories.py::test_"
 
 ORDER = (
     Mutation(
         "no note before the wire",
-        "flow/upload.py",
+        "flow/pipeline/deliver.py",
         "                await keeper.begin(batch)\n",
         "",
         "After a kill nobody knows that the batch left, and it is sent again.",
@@ -18,7 +18,7 @@ ORDER = (
     ),
     Mutation(
         "no note of the outcome",
-        "flow/upload.py",
+        "flow/pipeline/deliver.py",
         "            await keeper.conclude(batch, decision)\n",
         "",
         "What was accepted is in doubt after every restart.",
@@ -26,7 +26,7 @@ ORDER = (
     ),
     Mutation(
         "the note comes after the wire",
-        "flow/upload.py",
+        "flow/pipeline/deliver.py",
         "                await keeper.begin(batch)\n"
         "                began = self._clock.now()\n"
         "                outcome = classify(await self._fly(batch, token, departure))\n",
@@ -38,7 +38,7 @@ ORDER = (
     ),
     Mutation(
         "an attempt is cut in the middle",
-        "flow/upload.py",
+        "flow/pipeline/deliver.py",
         "                until_noted.shield = True\n",
         "",
         "A stop leaves a batch noted and never sent, or sent and never settled.",
@@ -46,8 +46,8 @@ ORDER = (
     ),
     Mutation(
         "a noted attempt departs after the stop",
-        "flow/upload.py",
-        "            if self._brake.cause is None:\n",
+        "flow/pipeline/deliver.py",
+        "            if self._stop.cause is None:\n",
         "            if True:\n",
         "A stop waits for a request that began after it, and what stops a run for its doubts makes one more.",
         (
@@ -57,7 +57,7 @@ ORDER = (
     ),
     Mutation(
         "more are on the wire than may be",
-        "flow/upload.py",
+        "flow/pipeline/deliver.py",
         "anyio.Semaphore(in_flight,",
         "anyio.Semaphore(2 * in_flight,",
         "A kill leaves twice as many batches in doubt, and the server has more to do at once than was asked for.",
@@ -65,7 +65,7 @@ ORDER = (
     ),
     Mutation(
         "the note of what was found is cut",
-        "flow/burial.py",
+        "flow/pipeline/refused.py",
         "        with anyio.CancelScope(shield=True):\n            await self._account.find(found)\n",
         "        with anyio.CancelScope(shield=False):\n            await self._account.find(found)\n",
         "Customers count as accepted, and the journal does not know.",
@@ -73,7 +73,7 @@ ORDER = (
     ),
     Mutation(
         "the note of one that was found late is cut",
-        "flow/burial.py",
+        "flow/pipeline/refused.py",
         "            with anyio.CancelScope(shield=True):\n                await self._account.find([entry])\n",
         "            with anyio.CancelScope(shield=False):\n                await self._account.find([entry])\n",
         "A customer counts as accepted, and the journal does not know.",
@@ -81,7 +81,7 @@ ORDER = (
     ),
     Mutation(
         "the last note of a phase is cut",
-        "flow/phase.py",
+        "flow/pipeline/kind.py",
         "        with anyio.CancelScope(shield=True):\n            try:\n                await self.account.note()\n",
         "        with anyio.CancelScope(shield=False):\n            try:\n                await self.account.note()\n",
         "Figures and dead letters after the last batch are lost with a stop.",
@@ -89,7 +89,7 @@ ORDER = (
     ),
     Mutation(
         "dead letters are counted before they are written",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "        self._dead_letters.append([letter])\n        self.release([entry])\n"
         "        self._tally.settled([entry], Fate.DEAD, letter.reason)\n",
         "        self.release([entry])\n        self._tally.settled([entry], Fate.DEAD, letter.reason)\n"
@@ -102,7 +102,7 @@ ORDER = (
 CHECKPOINT = (
     Mutation(
         "the checkpoint is the highest place",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "        return min(places)\n",
         "        return max(places)\n",
         "A restart reads on behind records that were never sent.",
@@ -113,7 +113,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "batches do not hold the checkpoint",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "        places = [self._frontier, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
         "        places = [self._frontier, *(entry.place for entry in self._to_pack)]\n",
         "A restart reads on behind a batch that waits for its turn.",
@@ -121,7 +121,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "a batch's last record holds the checkpoint",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "            self._lows[batch.id] = batch.entries.low\n",
         "            self._lows[batch.id] = max(each.place for each in batch.entries)\n",
         "A restart reads on behind the first records of a batch.",
@@ -129,7 +129,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "the packer does not hold the checkpoint",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "        if (low := self._packer.low()) is not None:\n            places.append(low)\n",
         "",
         "A restart reads on behind records that wait for a batch to fill.",
@@ -137,7 +137,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "what comes back does not hold the checkpoint",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "        places = [self._frontier, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
         "        places = [self._frontier, *self._lows.values()]\n",
         "A restart reads on behind what is left over of a refused batch.",
@@ -145,7 +145,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "reading again does not hold the checkpoint",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "        if self._catching_up:\n            places.append(self._read_to)\n        return",
         "        return",
         "Killed while it catches up, a second restart reads on behind what the first one had still to send.",
@@ -153,7 +153,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "doubts of a dead process are not taken up",
-        "flow/run.py",
+        "flow/pipeline/run.py",
         "        for batch in resume.doubtful:\n"
         "            await account.doubt(batch, await self._entries_of(kind, batch))\n",
         "",
@@ -162,7 +162,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "doubts are not listed after a death",
-        "flow/run.py",
+        "flow/pipeline/run.py",
         "            if doubt.batch not in doubts.listed:  # the process before died between the note and the list\n",
         "            if False:\n",
         "Records in doubt are told in figures, and nobody can tell which they are.",
@@ -170,7 +170,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "what a file has grown by is not read",
-        "flow/resume.py",
+        "flow/pipeline/resume.py",
         "    tails = list(_tails(sources, consumed, exports)) if grown else []\n",
         "    tails = list(_tails([], consumed, exports)) if grown else []\n",
         "Lines appended to an export whose reading was over are lost without a word.",
@@ -178,74 +178,74 @@ CHECKPOINT = (
     ),
     Mutation(
         "half a line is a record",
-        "flow/judge.py",
+        "flow/pipeline/read.py",
         "    if not all(map(is_whole, last)):\n",
         "    if False:\n",
         "An export that is still being written has two dead letters for one good record.",
-        ("flow/test_judge.py::test_half_a_line_is_held_back",),
+        ("flow/test_read.py::test_half_a_line_is_held_back",),
     ),
     Mutation(
         "a mark of byte order is read before its line is",
-        "flow/judge.py",
+        "flow/pipeline/read.py",
         "        end = min(after.offset, prefix.offset)",
         "        end = after.offset",
         "An export of which a mark and half a line were there is refused when it is whole.",
-        ("flow/test_judge.py::test_half_a_line_is_held_back",),
+        ("flow/test_read.py::test_half_a_line_is_held_back",),
     ),
     Mutation(
         "a newline that comes later is a line",
-        "flow/judge.py",
+        "flow/pipeline/read.py",
         'unfinished=read[:1] != b"\\n")',
         "unfinished=False)",
         "Lines behind it are told with numbers that are too high.",
-        ("flow/test_judge.py::test_half_a_line_is_held_back",),
+        ("flow/test_read.py::test_half_a_line_is_held_back",),
     ),
     Mutation(
         "whoever lies there is taken first, whatever was read of it",
-        "flow/matching.py",
+        "flow/identity/recognise.py",
         "        for known in [each for each in self._missing.values() if each.read]:\n            for path in",
         "        for known in [each for each in self._missing.values() if not each.read]:\n            for path in",
         "Of two exports that have changed places the one that was sent is sent again, as the other one.",
-        ("flow/test_matching.py::test_an_export_that_was_read_takes_its_place_before_one_that_was_not",),
+        ("flow/test_recognise.py::test_an_export_that_was_read_takes_its_place_before_one_that_was_not",),
     ),
     Mutation(
         "one of two that could be meant is taken",
-        "flow/matching.py",
+        "flow/identity/recognise.py",
         "if len(fits[known.name]) == 1]:\n",
         "if len(fits[known.name]) > 0]:\n",
         "Of two exports that begin with what was read one is chosen by chance.",
-        ("flow/test_matching.py::test_of_two_that_begin_with_what_was_read_a_person_chooses",),
+        ("flow/test_recognise.py::test_of_two_that_begin_with_what_was_read_a_person_chooses",),
     ),
     Mutation(
         "an export that was emptied is one that is done",
-        "flow/known.py",
+        "flow/identity/known_exports.py",
         "    return bool(known.identity.size) and is_file(found) and not found.size\n",
         "    return False\n",
         "Emptied before it was read, an export is complete.",
-        ("flow/test_matching.py::test_an_export_that_was_emptied_is_none_any_more",),
+        ("flow/test_recognise.py::test_an_export_that_was_emptied_is_none_any_more",),
     ),
     Mutation(
         "a copy is no copy",
-        "flow/exports.py",
+        "flow/identity/inspect_exports.py",
         "        if following.startswith(stem):\n",
         "        if False:\n",
         "An export and its copy are both sent.",
-        ("flow/test_exports.py::test_a_copy_is_refused_by_name",),
+        ("flow/test_inspect_exports.py::test_a_copy_is_refused_by_name",),
     ),
     Mutation(
         "another name is another file",
-        "flow/exports.py",
+        "flow/identity/inspect_exports.py",
         "        if first is not export:\n",
         "        if False:\n",
         "A file is sent for two kinds.",
-        ("flow/test_exports.py::test_one_file_is_one_export_by_whatever_name",),
+        ("flow/test_inspect_exports.py::test_one_file_is_one_export_by_whatever_name",),
     ),
 )
 
 DOUBT = (
     Mutation(
         "what is in doubt is repeated",
-        "core/retry.py",
+        "core/sending/backoff.py",
         "    if not repeatable:\n        return _doubted(",
         "    if False:\n        return _doubted(",
         "Events whose answer was lost are applied twice.",
@@ -253,7 +253,7 @@ DOUBT = (
     ),
     Mutation(
         "a 503 was not applied",
-        "core/classify.py",
+        "core/sending/classify.py",
         '            return InDoubt(by or "status 503", wait_asked_for(answer))\n',
         '            return Unreachable("status 503")\n',
         "Where a gateway sends 503 after the delivery, events are applied twice.",
@@ -261,7 +261,7 @@ DOUBT = (
     ),
     Mutation(
         "a 408 was not applied",
-        "core/classify.py",
+        "core/sending/classify.py",
         '        case 425:\n            return Unreachable(by or "425',
         '        case 408 | 425:\n            return Unreachable(by or "425',
         "Where a gateway sends 408 after the delivery, events are applied twice.",
@@ -269,7 +269,7 @@ DOUBT = (
     ),
     Mutation(
         "a lost connection was never used",
-        "core/classify.py",
+        "core/sending/classify.py",
         "        case cause if failure.sent:\n",
         "        case cause if False:\n",
         "A batch whose answer was lost counts as not sent, and is applied twice.",
@@ -277,7 +277,7 @@ DOUBT = (
     ),
     Mutation(
         "a web page is an acceptance",
-        "core/classify.py",
+        "core/sending/classify.py",
         "    if is_foreign(answer):\n        return InDoubt(",
         "    if is_foreign(answer):\n        return Accepted()\n    if False:\n        return InDoubt(",
         "A portal's page counts as the API's word, and the records are lost.",
@@ -285,7 +285,7 @@ DOUBT = (
     ),
     Mutation(
         "any success is an acceptance",
-        "core/classify.py",
+        "core/sending/classify.py",
         "    if status in contract.ACCEPTED_STATUSES_TOO and answer.body in {Body.EMPTY, Body.OBJECT}:\n",
         "    if True:\n",
         "Records that a 207, or an error in a 200, has refused count as delivered.",
@@ -293,7 +293,7 @@ DOUBT = (
     ),
     Mutation(
         "an undocumented success is repeated for an hour",
-        "core/retry.py",
+        "core/sending/backoff.py",
         "    if health.unclear >= MOST_UNCLEAR_ANSWERS:\n",
         "    if False:\n",
         "Customers are sent again and again to an API that has changed.",
@@ -301,7 +301,7 @@ DOUBT = (
     ),
     Mutation(
         "a firewall's word makes dead letters",
-        "flow/isolator.py",
+        "flow/pipeline/isolate_refused.py",
         "            if refused.foreign:\n                held.answered",
         "            if False:\n                held.answered",
         "While a firewall bans us, good records become dead letters.",
@@ -309,7 +309,7 @@ DOUBT = (
     ),
     Mutation(
         "whoever a firewall holds is judged at once",
-        "flow/isolator.py",
+        "flow/pipeline/isolate_refused.py",
         "self._refusals.answered == held.answered:  # nothing got through since",
         "False:",
         "While a firewall bans us, good records become dead letters.",
@@ -317,7 +317,7 @@ DOUBT = (
     ),
     Mutation(
         "a firewall's word holds for the next process",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "            case Settle(Refused(foreign=True)):\n                pass",
         "            case Settle(Refused(foreign=True)) if False:\n                pass",
         "After a firewall lets us pass again, good records are dead letters without being sent.",
@@ -325,7 +325,7 @@ DOUBT = (
     ),
     Mutation(
         "a login page shows a customer",
-        "flow/reader.py",
+        "flow/readback/paced_reader.py",
         "        return reply if _is_legible(answer) else Reply(",
         "        return reply if True else Reply(",
         "Events leave before their customers are there; customers who did not arrive count as accepted.",
@@ -333,7 +333,7 @@ DOUBT = (
     ),
     Mutation(
         "what the brake cut short was never sent",
-        "flow/upload.py",
+        "flow/pipeline/deliver.py",
         "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=sent)\n",
         "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=False)\n",
         "A batch that was in flight at a stop is applied twice.",
@@ -341,7 +341,7 @@ DOUBT = (
     ),
     Mutation(
         "doubts in a row do not stop the run",
-        "core/retry.py",
+        "core/sending/backoff.py",
         "    if health.doubts >= MOST_DOUBTS:\n",
         "    if False:\n",
         "An outage puts a whole export in doubt.",
@@ -349,16 +349,16 @@ DOUBT = (
     ),
     Mutation(
         "a refusal is repeated",
-        "core/retry.py",
+        "core/sending/backoff.py",
         "        case Accepted() | Refused() | TooLarge():\n            return Settle(outcome)\n",
         "        case Accepted() | TooLarge():\n            return Settle(outcome)\n"
-        "        case Refused():\n            return Again(1.0)\n",
+        "        case Refused():\n            return Retry(1.0)\n",
         "One bad record holds up all others for ever.",
         (RETRY + "what_may_be_sent_again",),
     ),
     Mutation(
         "customers without an answer are forgotten",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "            state = UNANSWERED\n",
         "            pass\n",
         "Customers who arrived by a lost answer become dead letters after a restart.",
@@ -366,7 +366,7 @@ DOUBT = (
     ),
     Mutation(
         "customers without an answer are not looked for",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "                self.unanswered.add(batch, self._clock.now())\n",
         "                pass\n",
         "Customers who arrived by a lost answer become dead letters.",
@@ -374,7 +374,7 @@ DOUBT = (
     ),
     Mutation(
         "a further doubt is not looked into",
-        "flow/unanswered.py",
+        "flow/pipeline/unanswered.py",
         "        self._looked -= places\n",
         "",
         "Customers who arrived by the second lost answer are not waited for.",
@@ -382,7 +382,7 @@ DOUBT = (
     ),
     Mutation(
         "the settling time passes for each culprit",
-        "flow/burial.py",
+        "flow/pipeline/refused.py",
         "        since = unanswered.since(unanswered.fresh([entry]))\n",
         "        since = unanswered.since([entry])\n",
         "Ten culprits of an unanswered batch are waited for ten times.",
@@ -390,7 +390,7 @@ DOUBT = (
     ),
     Mutation(
         "as many batches wait as may",
-        "flow/phase.py",
+        "flow/pipeline/kind.py",
         "            while self._beside >= MOST_BESIDE:\n",
         "            while False:\n",
         "Memory grows with what is refused after attempts without an answer.",
@@ -398,7 +398,7 @@ DOUBT = (
     ),
     Mutation(
         "a read-back holds up an uploader",
-        "flow/phase.py",
+        "flow/pipeline/kind.py",
         "                if not refused.foreign and self._burial.must_wait(batch.entries):\n"
         "                    return self._isolator.put_off(batch, refused)\n",
         "                await self._burial.clear_up(batch.entries)\n",
@@ -407,19 +407,19 @@ DOUBT = (
     ),
     Mutation(
         "ids that need escaping speak as others do",
-        "flow/visible.py",
+        "flow/pipeline/wait_visible.py",
         "    plain = tuple(customer for customer in customers if is_plain(customer))[:most]\n",
         "    plain = tuple(customers)[:most]\n",
         "Behind a gateway that refuses such paths a run ends for ever before its second kind.",
-        ("flow/test_visible.py::test_where_there_are_only_odd_ids_the_run_goes_on",),
+        ("flow/test_wait_visible.py::test_where_there_are_only_odd_ids_the_run_goes_on",),
     ),
     Mutation(
         "a gateway's 404 is the server's",
-        "flow/findings.py",
+        "flow/readback/findings.py",
         "        return seen if unless <= self._witnesses[kind].read else Seen.UNTOLD\n",
         "        return seen\n",
         "Customers who arrived are called missing, and somebody sends them again.",
-        ("flow/test_witness.py::test_what_a_gateway_refuses_is_not_missing",),
+        ("flow/test_check.py::test_what_a_gateway_refuses_is_not_missing",),
     ),
     Mutation(
         "years are asked for that there are not",
@@ -431,7 +431,7 @@ DOUBT = (
     ),
     Mutation(
         "a later answer moves the attempt without one",
-        "core/statements.py",
+        "edges/journal/statements.py",
         "    if again:\n",
         "    if False:\n",
         "After every restart the settling time passes once more.",
@@ -439,7 +439,7 @@ DOUBT = (
     ),
     Mutation(
         "one customer speaks for its batch",
-        "flow/unanswered.py",
+        "flow/pipeline/unanswered.py",
         "        found = [entry for entry in readable if await self._shows(entry)] if there else []\n",
         "        found = readable if there else []\n",
         "Customers who never arrived count as accepted.",
@@ -447,18 +447,18 @@ DOUBT = (
     ),
     Mutation(
         "letters that would double are sent as they were",
-        "core/letters.py",
+        "core/dead_letters.py",
         "UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})",
         "UNMENDED_STAY = frozenset({Reason.TOO_LONG}) - {Reason.TOO_LONG}",
         "A doubt that was given up is applied a second time by a retry.",
-        ("core/test_letters.py::test_what_would_be_applied_beside_another_is_not_sent_as_it_was",),
+        ("core/test_dead_letters.py::test_what_would_be_applied_beside_another_is_not_sent_as_it_was",),
     ),
 )
 
 RUNS = (
     Mutation(
         "a customer who stands in a batch already joins it in a run",
-        "core/fill.py",
+        "core/packing/fill.py",
         "            if customers[index] in standing:\n",
         "            if False:\n",
         "One customer's records that differ stand twice in a body, and nobody can say which one counts.",
@@ -474,11 +474,11 @@ RUNS = (
     ),
     Mutation(
         "an odd line of a worker's shifts the columns",
-        "core/verdicts.py",
+        "core/reading/remote.py",
         "self._plain + len(run.bodies) - len(verdicts)\n",
         "self._plain + len(run.bodies)\n",
         "Events are noted and held back under the id of another customer.",
-        ("core/test_verdicts.py::test_an_odd_line_before_others_moves_nothing",),
+        ("core/test_remote.py::test_an_odd_line_before_others_moves_nothing",),
     ),
 )
 

@@ -13,7 +13,7 @@ COMMITS = (
     *(
         Mutation(
             f"synchronous is {level}",
-            "edges/journal/opening.py",
+            "edges/journal/open.py",
             "PRAGMA synchronous = FULL",
             f"PRAGMA synchronous = {level}",
             "A batch is on the wire, and after a power failure the journal does not know of it.",
@@ -23,7 +23,7 @@ COMMITS = (
     ),
     Mutation(
         "no write-ahead log",
-        "edges/journal/opening.py",
+        "edges/journal/open.py",
         '        connection.execute("PRAGMA journal_mode = WAL")\n',
         "",
         "A commit costs twice the syncs, and `status` stops a run.",
@@ -108,7 +108,7 @@ COMMITS = (
 RESTART = (
     Mutation(
         "where isolation stood is forgotten",
-        "core/suspects.py",
+        "core/isolation/restart.py",
         "    return found\n",
         "    return []\n",
         "A restart sends once more what must be refused, and begins to halve it anew.",
@@ -116,7 +116,7 @@ RESTART = (
     ),
     Mutation(
         "isolation goes on with what lies before the checkpoint",
-        "core/suspects.py",
+        "core/isolation/restart.py",
         "    if (reference.source, reference.line) < (checkpoint.source, checkpoint.line):\n",
         "    if False:\n",
         "What was accepted, or is in doubt, is sent once more.",
@@ -124,7 +124,7 @@ RESTART = (
     ),
     Mutation(
         "what was on the wire is forgotten",
-        "edges/journal/writing.py",
+        "edges/journal/write.py",
         "        return tuple(row[0] for row in rows)\n",
         "        return ()\n",
         "Events of a process that was killed are in no figure, and nobody hears that they are in doubt.",
@@ -135,7 +135,7 @@ RESTART = (
     ),
     Mutation(
         "what was on the wire is sent again",
-        "edges/journal/reading.py",
+        "edges/journal/read.py",
         "            (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),\n",
         "            (kind, ACCEPTED, IN_DOUBT, ACCEPTED, source, line),\n",
         "Events of a process that was killed are applied twice.",
@@ -146,7 +146,7 @@ RESTART = (
     ),
     Mutation(
         "what is in doubt is sent again",
-        "edges/journal/reading.py",
+        "edges/journal/read.py",
         "            (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),\n",
         "            (kind, ACCEPTED, ACCEPTED, SENDING, source, line),\n",
         "Events whose answer was lost are applied twice, by the next process.",
@@ -154,7 +154,7 @@ RESTART = (
     ),
     Mutation(
         "what is dead is judged again",
-        "edges/journal/reading.py",
+        "edges/journal/read.py",
         "            ((source, line, say.read_indexes(blob)) for source, line, blob in dead),\n",
         "            (),\n",
         "A restart makes dead letters, or sends them, a second time.",
@@ -162,7 +162,7 @@ RESTART = (
     ),
     Mutation(
         "customers on the wire are forgotten",
-        "edges/journal/writing.py",
+        "edges/journal/write.py",
         'state = ?", (UNANSWERED, kind, SENDING))\n',
         'state = ?", (UNANSWERED, kind, ""))\n',
         "Customers who arrived before a kill become dead letters, for they are refused as being there.",
@@ -170,7 +170,7 @@ RESTART = (
     ),
     Mutation(
         "unanswered customers are forgotten",
-        "core/statements.py",
+        "edges/journal/statements.py",
         "    if state is None:\n        return",
         "    if state in (None, UNANSWERED):\n        return",
         "Customers who arrived by a lost answer become dead letters after a restart.",
@@ -178,7 +178,7 @@ RESTART = (
     ),
     Mutation(
         "what is sent is visible at once",
-        "core/statements.py",
+        "edges/journal/statements.py",
         '    hidden = "UPDATE progress SET visible = 0 WHERE kind = ?"\n',
         '    hidden = "UPDATE progress SET visible = visible WHERE kind = ?"\n',
         "After a restart events leave before their customers are there.",
@@ -186,7 +186,7 @@ RESTART = (
     ),
     Mutation(
         "what was sent again is forgotten by a death",
-        "edges/journal/writing.py",
+        "edges/journal/write.py",
         '        execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (IN_DOUBT, kind, RESENDING))\n',
         "",
         "A batch that a person had sent again is read and sent a third time.",
@@ -194,7 +194,7 @@ RESTART = (
     ),
     Mutation(
         "what is sent again is not in doubt",
-        "edges/journal/reading.py",
+        "edges/journal/read.py",
         "            (kind, IN_DOUBT, RESENDING),\n",
         "            (kind, IN_DOUBT, IN_DOUBT),\n",
         "Killed while a doubt is decided, it is on no list.",
@@ -202,23 +202,23 @@ RESTART = (
     ),
     Mutation(
         "a change between the samples is not noticed",
-        "flow/known.py",
+        "flow/identity/known_exports.py",
         "grown=seen > known.read) if measured.get(known.read) == known.crc else None\n",
         "grown=seen > known.read)\n",
         "A restart goes on in an export that is another one.",
-        ("flow/test_matching.py::test_one_changed_byte_in_what_was_read_is_no_proof",),
+        ("flow/test_recognise.py::test_one_changed_byte_in_what_was_read_is_no_proof",),
     ),
     Mutation(
         "samples are not looked at",
-        "flow/known.py",
+        "flow/identity/known_exports.py",
         "    if identity == known.identity and not full:\n",
         "    if identity.mtime_ns == known.identity.mtime_ns and not full:\n",
         "An export that was rewritten with its old time and size goes on.",
-        ("flow/test_matching.py::test_a_change_that_hides_its_time_is_found_by_samples",),
+        ("flow/test_recognise.py::test_a_change_that_hides_its_time_is_found_by_samples",),
     ),
     Mutation(
         "letters are not marked as taken",
-        "core/statements.py",
+        "edges/journal/statements.py",
         '    taken = "UPDATE dead SET taken = 1 WHERE id = ?"\n',
         '    taken = "UPDATE dead SET taken = NULL WHERE id = ?"\n',
         "A letter that a retry has taken is taken by the next one, too.",
@@ -227,7 +227,7 @@ RESTART = (
     *(
         Mutation(
             f"a retry's {what} stays",
-            "core/statements.py",
+            "edges/journal/statements.py",
             "SET letters_bytes = 0, letters_crc = 0 WHERE",
             f"SET {kept} WHERE",
             breaks,
@@ -240,7 +240,7 @@ RESTART = (
     ),
     Mutation(
         "a retry is several commits",
-        "edges/journal/writing.py",
+        "edges/journal/write.py",
         '        await self._write([*noted, say.take_note("retry", "", detail, self._now())])\n',
         "        for told in noted:\n            await self._write([told])\n"
         '        await self._write([say.take_note("retry", "", detail, self._now())])\n',
@@ -249,7 +249,7 @@ RESTART = (
     ),
     Mutation(
         "a decision is not noted",
-        "edges/journal/writing.py",
+        "edges/journal/write.py",
         "        own = [say.settle(batch, state, now, why), say.take_note(what, batch, why, now)]\n",
         "        own = [say.settle(batch, state, now, why)]\n",
         "Nobody can tell who gave records up, or why they count as arrived.",

@@ -3,12 +3,12 @@
 from mutation import Mutation
 
 DELETED, PURCHASES = "flow/test_deleted.py::test_", "flow/test_purchases.py::test_"
-FOUND, LISTED = "core/test_purchases.py::test_", "edges/test_skipped.py::test_"
+FOUND, LISTED = "core/test_purchases.py::test_", "edges/test_skipped_file.py::test_"
 
 CUSTOMERS = (
     Mutation(
         "who is deleted is not noted",
-        "core/statements.py",
+        "edges/journal/statements.py",
         "        yield (_GONE, (_as_json(made.gone),))\n",
         "        yield (_GONE, (_as_json([]),))\n",
         "The events of deleted customers refuse every batch.",
@@ -16,7 +16,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "a later line does not bring a customer back",
-        "core/statements.py",
+        "edges/journal/statements.py",
         "        yield (_ALIVE, (_as_json(made.alive),))\n",
         "        yield (_ALIVE, (_as_json([]),))\n",
         "The events of a customer who arrived are skipped without a word.",
@@ -24,7 +24,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "an earlier line of another process does not count",
-        "flow/presence.py",
+        "flow/customers/presence.py",
         "                self._unsure = self._unsure or self._tally.sendable > self._known_of\n",
         "                self._unsure = False\n",
         "After a restart, the events of a customer who arrived are skipped without a word.",
@@ -32,7 +32,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "who could have been sent counts as alive",
-        "flow/gone.py",
+        "flow/customers/deleted.py",
         "                    if entry.customer in gone and accepted.part(entry) is not None\n",
         "                    if entry.customer in gone\n",
         "A customer who was refused, and is mended to deleted, refuses every batch of events.",
@@ -40,7 +40,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "the deleted come before the dead",
-        "flow/missing.py",
+        "flow/customers/missing.py",
         "        if wanted in self._late or _holds(self._dead, wanted):",
         "        if wanted in self._late or (_holds(self._dead, wanted) and not _holds(self._gone, wanted)):",
         "What belongs to a customer whose dead letter is mended afterwards is lost.",
@@ -48,7 +48,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "skipped records are taken up again",
-        "core/statements.py",
+        "edges/journal/statements.py",
         "for place in made.presence.held if place >= passed)",
         "for place in made.presence.held if place < passed)",
         "Counted as skipped, a record is sent after a restart if its customer has arrived meanwhile.",
@@ -56,7 +56,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "ids that a gateway may misread are asked for",
-        "flow/unknown.py",
+        "flow/customers/unknown.py",
         "        if not self._left or not is_plain(customer):\n",
         "        if not self._left:\n",
         "Behind a gateway that answers 404 to `%2F`, transactions of customers who are there are held back.",
@@ -67,7 +67,7 @@ CUSTOMERS = (
 EVENTS = (
     Mutation(
         "the same event is sent",
-        "core/left_out.py",
+        "core/reading/held_back.py",
         '        self._rejects_same = duplicate_purchase in {"auto", "reject"}\n',
         '        self._rejects_same = duplicate_purchase == "reject"\n',
         "An event on two lines counts twice.",
@@ -75,7 +75,7 @@ EVENTS = (
     ),
     Mutation(
         "another event is the same one",
-        "core/purchases.py",
+        "core/reading/purchases.py",
         "        if there == entry:\n            return place, True\n",
         "        if 0 <= there ^ entry <= _CONTENT:\n            return place, True\n",
         "A refund is left out as the purchase it refunds.",
@@ -83,7 +83,7 @@ EVENTS = (
     ),
     Mutation(
         "the older table is not asked",
-        "core/purchases.py",
+        "core/reading/purchases.py",
         "before = None if old is None else _find(old, place, key ^ content)[1]",
         "before = None",
         "Repeats are missed although they are near.",
@@ -91,7 +91,7 @@ EVENTS = (
     ),
     Mutation(
         "a retry sends a repeat as it was",
-        "core/letters.py",
+        "core/dead_letters.py",
         "        if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:",
         "        if False:",
         "A retry without mending counts the event twice.",
@@ -102,7 +102,7 @@ EVENTS = (
 LIST = (
     Mutation(
         "the list is not synced",
-        "flow/account.py",
+        "flow/pipeline/recorder.py",
         "        self._skips.sync()\n",
         "        pass\n",
         "After a power cut the journal counts lines that are not there.",
@@ -110,7 +110,7 @@ LIST = (
     ),
     Mutation(
         "what is not counted stays in the list",
-        "edges/lists/counted.py",
+        "edges/files/checksum.py",
         "            os.ftruncate(file, length)\n        self.length",
         "            pass\n        self.length",
         "After a kill a record is listed twice.",
@@ -122,7 +122,7 @@ UNFINISHED = "flow/test_retry_unfinished.py::test_"
 RETRIED = (
     Mutation(
         "a letter and its line are both remembered",
-        "flow/resume.py",
+        "flow/pipeline/resume.py",
         "    return resume.covered if copies else {}\n",
         "    return {}\n",
         "A record that is retried before the run's end is taken for a repeat of itself.",
@@ -130,7 +130,7 @@ RETRIED = (
     ),
     Mutation(
         "a part and its letter are both remembered",
-        "core/purchases.py",
+        "core/reading/purchases.py",
         "            apart = items is None or index in items\n",
         "            apart = items is None\n",
         "An event of a record that was sent but for it is never sent.",

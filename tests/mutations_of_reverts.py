@@ -2,7 +2,11 @@
 
 from mutation import Mutation
 
-ONLY, REVERT, INQUIRY = "flow/test_only_missing.py::test_", "flow/test_revert.py::test_", "flow/test_inquiry.py::test_"
+ONLY, REVERT, INQUIRY = (
+    "flow/test_only_missing.py::test_",
+    "flow/test_revert.py::test_",
+    "flow/test_whereabouts.py::test_",
+)
 
 MUTATIONS = (
     Mutation(
@@ -63,7 +67,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a gateway's page says who is gone",
-        "flow/inquiry.py",
+        "flow/readback/whereabouts.py",
         "                case Answer(status=status) as answer if status == _NOT_FOUND and not is_foreign(answer):\n",
         "                case Answer(status=status) if status == _NOT_FOUND:\n",
         "The events of a customer who is there are doubled.",
@@ -71,7 +75,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a gateway's 404 says who is gone",
-        "flow/inquiry.py",
+        "flow/readback/whereabouts.py",
         "                    return Whereabouts.REFUSED if is_odd(customer) else Whereabouts.GONE\n",
         "                    return Whereabouts.GONE\n",
         "The events of a customer who is there are doubled.",
@@ -79,7 +83,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a smaller number counts as all",
-        "flow/revert.py",
+        "flow/commands/revert.py",
         "        whole=period.whole and taken >= accepted,",
         "        whole=period.whole,",
         "A new beginning doubles what is there of who has made a transaction since.",
@@ -87,7 +91,7 @@ MUTATIONS = (
     ),
     Mutation(
         "strangers do not count",
-        "flow/revert.py",
+        "flow/commands/revert.py",
         "whole=found.whole and not foreign, holds",
         "whole=found.whole, holds",
         "A new beginning doubles the events of customers whom another run migrated.",
@@ -95,7 +99,7 @@ MUTATIONS = (
     ),
     Mutation(
         "another revert settles one in doubt",
-        "flow/reverted.py",
+        "flow/revert_state.py",
         "            left = tuple(each for each in before.begun if not period.covers(each))\n",
         "            left = ()\n",
         "What a revert in doubt took back is missing for ever.",
@@ -103,7 +107,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what was taken back counts twice",
-        "edges/journal/reading.py",
+        "edges/journal/read.py",
         "            found[ACCEPTED] = found.get(ACCEPTED, 0) - items\n",
         "            found[ACCEPTED] = found.get(ACCEPTED, 0)\n",
         "A run that was made whole again ends as a bug of ours.",
@@ -111,7 +115,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a record in parts stays accepted in part",
-        "core/tally.py",
+        "core/accounting/tally.py",
         "        parted.parts[Fate.DEAD] += 1\n        self._close(entry.record, parted)\n\n    def _reopen",
         "        self._close(entry.record, parted)\n\n    def _reopen",
         "The figures do not close after a revert.",

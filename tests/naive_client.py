@@ -87,10 +87,10 @@ class Migration:
             try:
                 record = json.loads(row)
             except ValueError as error:
-                self.bury(kind, number, "invalid_json", str(error))
+                self.to_dead_letter(kind, number, "invalid_json", str(error))
                 continue
             if not isinstance(record, dict):
-                self.bury(kind, number, "wrong_type", "not an object")
+                self.to_dead_letter(kind, number, "wrong_type", "not an object")
             elif not (record.get("deleted") or record.get("deleted_at") or record.get("status") == "DELETED"):
                 records.append((number, _without_reversed(record)))
         return records
@@ -100,13 +100,13 @@ class Migration:
         if not records or self.client.post(kind, [record for _, record in records]) == 201:
             return
         if len(records) == 1:
-            self.bury(kind, records[0][0], "refused", "422")
+            self.to_dead_letter(kind, records[0][0], "refused", "422")
             return
         half = len(records) // 2
         self.send(kind, records[:half])
         self.send(kind, records[half:])
 
-    def bury(self, kind, line, reason, message):
+    def to_dead_letter(self, kind, line, reason, message):
         """Write a dead letter."""
         letter = {"kind": kind, "line": line, "items": None, "reason": reason, "message": message}
         with (self.state / f"dead-letter.{kind}.ndjson").open("a") as letters:

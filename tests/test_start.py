@@ -42,7 +42,7 @@ def test_a_command_explains_itself_without_the_network():
 def test_a_migration_begins_without_what_draws(tmp_path):
     """Up to where it opens its exports, no table, no log and no other command's part is imported."""
     found = imported_by("migrate", "--customers", str(tmp_path / "missing"), "--state-dir", str(tmp_path))
-    assert "masivo_stream.flow.migrate" in found
+    assert "masivo_stream.flow.commands.migrate" in found
     assert not found & (DRAWING | OTHER_COMMANDS)
 
 

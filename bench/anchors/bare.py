@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from masivo_stream.model.records import EventsRecord, Order
+from masivo_stream.model.schemas import EventsRecord, Order
 
 MAX_EVENTS = 1000
 IN_FLIGHT = 4

@@ -39,7 +39,7 @@ _ERRORS: dict[int, type[MasivoStreamError]] = {
 }
 
 
-class Target(Struct, frozen=True, kw_only=True):
+class BenchTarget(Struct, frozen=True, kw_only=True):
     """Whom to send to instead of the bench's own sink."""
 
     url: str
@@ -87,7 +87,7 @@ def bench(
     settings: Mapping[str, Sequence[int]],
     rounds: int,
     directory: str,
-    target: Target | None = None,
+    target: BenchTarget | None = None,
     told: Callable[[Step], None] = lambda _: None,
 ) -> Bench:
     """Measure every case, `rounds` times, and tell what they took.
@@ -148,7 +148,9 @@ def _error(failed: Failed) -> MasivoStreamError:
     return kind(failed.message, operation=failed.operation, place=failed.place, hint=failed.hint)
 
 
-def _make_bench(cases: Sequence[Case], runs: Sequence[list[Measured]], *, rounds: int, target: Target | None) -> Bench:
+def _make_bench(
+    cases: Sequence[Case], runs: Sequence[list[Measured]], *, rounds: int, target: BenchTarget | None
+) -> Bench:
     exports = {
         case.kind: BenchedExport(records=found[0].records, items=found[0].items, bytes=found[0].bytes)
         for case, found in zip(cases, runs, strict=True)

@@ -18,19 +18,19 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.bench.jobs import Job
-from masivo_stream.core.lines import LineSplitter
+from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.export.source import Input, find_inputs, read_blocks
 from masivo_stream.edges.secret import Credentials, Secret, load_credentials
-from masivo_stream.edges.source import Input, find_inputs, read_blocks
-from masivo_stream.flow.judge import Source, judge_sources, make_decoder
-from masivo_stream.flow.migrate import migrate
-from masivo_stream.flow.plan import plan
+from masivo_stream.flow.commands.migrate import migrate
+from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
 from masivo_stream.model.bench import Failed, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries, Packable, count_lines
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
-from masivo_stream.model.record import Line, Run
-from masivo_stream.model.records import CustomerRecord, EventsRecord, Order, TransactionsRecord
+from masivo_stream.model.results import Line, LineRun
+from masivo_stream.model.schemas import CustomerRecord, EventsRecord, Order, TransactionsRecord
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 
@@ -51,7 +51,7 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """`ru_maxrss` counts kilobytes, on macOS bytes."""
 
 
-class Work(Struct, frozen=True, kw_only=True):
+class WorkDone(Struct, frozen=True, kw_only=True):
     """How much there was to do."""
 
     records: int = 0
@@ -133,24 +133,24 @@ def settings_of(job: Job, state: str) -> Settings:
     )
 
 
-async def _decode(job: Job, settings: Settings, watch: Stopwatch) -> Work:
+async def _decode(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
     """Decode every line, and keep nothing; the time of reading and cutting does not count."""
     decode = msgspec.json.Decoder(_SCHEMAS[job.case.kind]).decode
     for source in find_inputs(job.paths):
         lines = LineSplitter(max_line_bytes=settings.validation.max_line_bytes)
         async with aclosing(_pieces(source, lines, settings.source.block_bytes)) as pieces:
             async for piece in pieces:
-                bodies = piece.bodies if isinstance(piece, Run) else [piece.body]
+                bodies = piece.bodies if isinstance(piece, LineRun) else [piece.body]
                 with watch.running():
                     for body in bodies:
                         try:
                             decode(body)
                         except (ValueError, RecursionError):
                             continue  # a faulty line costs what it costs
-    return Work()
+    return WorkDone()
 
 
-async def _pieces(source: Input, lines: LineSplitter, block_bytes: int) -> AsyncGenerator[Run | Line, None]:
+async def _pieces(source: Input, lines: LineSplitter, block_bytes: int) -> AsyncGenerator[LineRun | Line, None]:
     async with aclosing(read_blocks(source, block_bytes=block_bytes)) as blocks:
         async for block in blocks:
             for piece in lines.cut(block):
@@ -159,12 +159,12 @@ async def _pieces(source: Input, lines: LineSplitter, block_bytes: int) -> Async
         yield piece
 
 
-async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> Work:
+async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
     records = items = size = 0
     sources = [Source(found) for found in find_inputs(job.paths)]
     decoder = make_decoder(job.case.kind, settings)
     with watch.running():
-        blocks = judge_sources(
+        blocks = validate_sources(
             sources,
             decoder,
             block_bytes=settings.source.block_bytes,
@@ -176,21 +176,21 @@ async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> Work:
                 records += count_lines(judged.found)
                 items += Entries(each for each in judged.found if isinstance(each, Packable)).items
                 size += judged.bytes_read
-    return Work(records=records, items=items, bytes=size)
+    return WorkDone(records=records, items=items, bytes=size)
 
 
-async def _pack(job: Job, settings: Settings, watch: Stopwatch) -> Work | Failed:
+async def _pack(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone | Failed:
     with watch.running():
         found = await plan(settings, **_exports(job))
-    return _ended(found.summary, Work(records=found.records, items=found.items))
+    return _ended(found.summary, WorkDone(records=found.records, items=found.items))
 
 
-async def _send(job: Job, settings: Settings, watch: Stopwatch) -> Work | Failed:
+async def _send(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone | Failed:
     credentials = _credentials(job.api_key_file)
     with watch.running():
         summary = await migrate(settings, credentials=credentials, **_exports(job))
     sent = summary.kinds[job.case.kind]
-    done = Work(records=sent.accepted, items=sent.items_accepted, bytes=sent.bytes_sent, requests=sent.requests)
+    done = WorkDone(records=sent.accepted, items=sent.items_accepted, bytes=sent.bytes_sent, requests=sent.requests)
     return _ended(summary, done)
 
 
@@ -214,7 +214,7 @@ def _credentials(api_key_file: str) -> Credentials:
     return Credentials(token=Secret(_MADE_UP_TOKEN))
 
 
-def _ended(summary: Summary, done: Work) -> Work | Failed:
+def _ended(summary: Summary, done: WorkDone) -> WorkDone | Failed:
     """Return what was done, unless the run was stopped: what half a run takes is no measure of anything."""
     if summary.exit_code in _ENDED_IN_ORDER:
         return done

@@ -14,7 +14,7 @@ from masivo_stream.cli.options import Exports, Switch
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
-    from masivo_stream.bench.rounds import Step, Target
+    from masivo_stream.bench.rounds import BenchTarget, Step
     from masivo_stream.model.bench import Bench
     from masivo_stream.model.contract import Kind
 
@@ -110,7 +110,7 @@ def _find_exports(exports: Exports) -> "dict[Kind, list[str]]":
         ConfigurationError: standard input, which can be read only once.
         InputError: an export does not exist.
     """
-    from masivo_stream.edges.source import STDIN, find_inputs
+    from masivo_stream.edges.export.source import STDIN, find_inputs
     from masivo_stream.model.contract import Kind
 
     found = {Kind(kind): [source.path for source in find_inputs(names)] for kind, names in exports.patterns().items()}
@@ -119,13 +119,13 @@ def _find_exports(exports: Exports) -> "dict[Kind, list[str]]":
     return {kind: paths for kind, paths in found.items() if paths}
 
 
-def _aim(url: str, api_key_file: str, *, yes: bool, own_data: bool) -> "Target | None":
+def _aim(url: str, api_key_file: str, *, yes: bool, own_data: bool) -> "BenchTarget | None":
     """Return whom to send to: nobody's server but the user's own.
 
     Raises:
         ConfigurationError: it is the vendor's; or is not this machine, and nobody agreed.
     """
-    from masivo_stream.bench.rounds import Target
+    from masivo_stream.bench.rounds import BenchTarget
     from masivo_stream.edges.config import is_loopback, is_vendor, load_settings
 
     if not url:
@@ -135,7 +135,7 @@ def _aim(url: str, api_key_file: str, *, yes: bool, own_data: bool) -> "Target |
         raise _wrong("the vendor's servers are not for measuring", "name a server of your own, or leave --target out")
     if not (is_loopback(url) or yes or _agreed(url, own_data=own_data)):
         raise _wrong("not agreed: nothing was sent", "answer yes, or give --yes")
-    return Target(url=url, api_key_file=api_key_file)
+    return BenchTarget(url=url, api_key_file=api_key_file)
 
 
 def _agreed(url: str, *, own_data: bool) -> bool:

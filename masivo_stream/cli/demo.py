@@ -68,7 +68,7 @@ def demo(
 async def _demo(console: "Console", place: Path, *, records: int, seed: int, invalid: float) -> "Summary":
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret
-    from masivo_stream.flow.plan import plan
+    from masivo_stream.flow.commands.plan import plan
     from masivo_stream.model.contract import Kind
     from masivo_stream.sandbox import SandboxOptions, parse_limits, running
 
@@ -138,8 +138,8 @@ def _tell_plan(console: "Console", planned: "Plan") -> None:
 async def _migrate(settings: "Settings", credentials: "Credentials", exports: dict[str, str]) -> "Summary":
     from masivo_stream.cli.output import watching
     from masivo_stream.cli.reporting import draw
-    from masivo_stream.flow.migrate import migrate
-    from masivo_stream.flow.report import Reporting
+    from masivo_stream.flow.commands.migrate import migrate
+    from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.contract import Kind
 
     with watching(settings.log, quiet=False, warnings_only=True) as observer:

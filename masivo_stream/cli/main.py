@@ -112,8 +112,7 @@ def _command(arguments: list[str]) -> str:
 
 
 def _complain(what: str, place: str, hint: str, operation: str = "") -> None:
-    from masivo_stream.core.masking import mask
-    from masivo_stream.core.printable import printable
+    from masivo_stream.core.redact import mask, printable
 
     print(f"error: {printable(mask(what))}", file=sys.stderr)  # noqa: T201 - this is the terminal's door
     for name, text in (("while", operation), ("where", place), ("hint", hint)):

@@ -49,9 +49,9 @@ def migrate(
     from masivo_stream.cli.output import show_summary
     from masivo_stream.cli.reporting import reporting
     from masivo_stream.cli.watched import run_watched
-    from masivo_stream.edges.source import find_inputs
-    from masivo_stream.flow.migrate import migrate as run
-    from masivo_stream.flow.opening import check_inputs
+    from masivo_stream.edges.export.source import find_inputs
+    from masivo_stream.flow.commands.migrate import migrate as run
+    from masivo_stream.flow.session import check_inputs
     from masivo_stream.model.contract import Kind
 
     common, sending = common or Common(), sending or Sending()

@@ -10,7 +10,7 @@ from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from masivo_stream.edges.secret import Credentials
-    from masivo_stream.flow.belonging import Said
+    from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.model.settings import Settings
 
 Switch = Parameter(negative="", show_default=False)
@@ -145,11 +145,11 @@ class Accounts:
     same_account: Annotated[bool, Switch] = False
     "The account that is named now is the one that this run has sent to: its key or its address is new."
 
-    def said(self, *, again: bool = False) -> "Said":
+    def said(self, *, again: bool = False) -> "Confirmations":
         """Return what is said."""
-        from masivo_stream.flow.belonging import Said
+        from masivo_stream.flow.identity.account_binding import Confirmations
 
-        return Said(same_account=self.same_account, again=again)
+        return Confirmations(same_account=self.same_account, again=again)
 
 
 @Parameter(name="*")

@@ -15,7 +15,7 @@ from masivo_stream.model.bench import Bench
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution
-from masivo_stream.model.settings import Log
+from masivo_stream.model.settings import LogSettings
 from masivo_stream.model.summary import Summary
 from masivo_stream.model.verification import Verification
 from masivo_stream.observe.log import LogObserver
@@ -161,7 +161,7 @@ class LateLog:
 
 @contextmanager
 def watching(
-    log: Log, *, quiet: bool, warnings_only: bool = False, sketch: "Sketch | None" = None
+    log: LogSettings, *, quiet: bool, warnings_only: bool = False, sketch: "Sketch | None" = None
 ) -> Iterator[Observer]:
     """Give an observer: progress on a terminal, log lines elsewhere (and warnings in both).
 

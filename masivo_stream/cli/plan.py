@@ -22,13 +22,13 @@ def plan(
     import anyio
 
     from masivo_stream.cli.output import print_json, show_plan
-    from masivo_stream.flow.letters import writing_letters
-    from masivo_stream.flow.plan import plan as run
+    from masivo_stream.flow.commands.plan import plan as run
+    from masivo_stream.flow.dead_letters import writing_dead_letters
 
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending)
     patterns = (exports or Exports()).patterns()
-    with writing_letters(settings.state.state_dir) as lists:
+    with writing_dead_letters(settings.state.state_dir) as lists:
         found = anyio.run(
             partial(
                 run,

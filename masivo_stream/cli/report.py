@@ -32,7 +32,7 @@ def report(
         Where the page goes; report.html in the state directory without it. /dev/stdout is standard output.
     """
     from masivo_stream.cli.output import answer, print_json
-    from masivo_stream.flow.status import report as look
+    from masivo_stream.flow.commands.status import report as look
 
     common = common or Common()
     state_dir = settings_from(common, judging).state.state_dir
@@ -44,7 +44,7 @@ def report(
             )
         return print_json(found, question=True)
 
-    from masivo_stream.edges.statedir import replace_file
+    from masivo_stream.edges.files.state_dir import replace_file
     from masivo_stream.observe.report_page import draw_report
 
     if output in _STANDARD_OUTPUT:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from masivo_stream.cli.options import Common, Ending, Exports, Judging, Monitoring, Sending
 
 if TYPE_CHECKING:
-    from masivo_stream.flow.report import Reporting
+    from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.report import Report
 
 Flags = Common | Ending | Exports | Judging | Monitoring | Sending
@@ -18,7 +18,7 @@ _ONCE = frozenset({"json", "quiet", "verbose"})
 
 def reporting(command: str, shared: Sequence[Flags | None], own: Sequence[Flags | None] = ()) -> "Reporting":
     """Return what a command tells about itself: flags that other commands about its run want as well, and its own."""
-    from masivo_stream.flow.report import Reporting
+    from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.next_step import Invocation
 
     options, named = (

@@ -48,8 +48,8 @@ def resolve(
 
     from masivo_stream.cli.output import print_json, show_resolution, watching
     from masivo_stream.cli.reporting import reporting
-    from masivo_stream.flow.resolve import Decisions
-    from masivo_stream.flow.resolve import resolve as run
+    from masivo_stream.flow.commands.resolve import Decisions
+    from masivo_stream.flow.commands.resolve import resolve as run
 
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending)

@@ -25,7 +25,7 @@ def retry(
     from masivo_stream.cli.output import show_summary
     from masivo_stream.cli.reporting import reporting
     from masivo_stream.cli.watched import run_watched
-    from masivo_stream.flow.migrate import retry as run
+    from masivo_stream.flow.commands.migrate import retry as run
 
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending, monitoring, ending)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from masivo_stream.cli.options import Accounts, Common, Judging, Sending, Switch, settings_from
-from masivo_stream.core.printable import printable
+from masivo_stream.core.redact import printable
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from masivo_stream.flow.revert import Survey
+    from masivo_stream.flow.commands.revert import Survey
 
 
 def revert(
@@ -45,8 +45,8 @@ def revert(
 
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.cli.reporting import reporting
-    from masivo_stream.flow.revert import revert as run
-    from masivo_stream.flow.revert import survey
+    from masivo_stream.flow.commands.revert import revert as run
+    from masivo_stream.flow.commands.revert import survey
 
     common, sending = common or Common(), sending or Sending()
     settings = settings_from(common, judging, sending)

@@ -11,7 +11,7 @@ def status(*, judging: Judging | None = None, common: Common | None = None) -> i
     Example: `masivo-stream status --state-dir masivo-state`
     """
     from masivo_stream.cli.output import show_summary
-    from masivo_stream.flow.status import status as look
+    from masivo_stream.flow.commands.status import status as look
 
     common = common or Common()
     found = look(settings_from(common, judging).state.state_dir)

@@ -15,13 +15,13 @@ def validate(*, exports: Exports | None = None, judging: Judging | None = None, 
     import anyio
 
     from masivo_stream.cli.output import show_summary
-    from masivo_stream.flow.letters import writing_letters
-    from masivo_stream.flow.validate import validate as run
+    from masivo_stream.flow.commands.validate import validate as run
+    from masivo_stream.flow.dead_letters import writing_dead_letters
 
     common = common or Common()
     settings = settings_from(common, judging)
     patterns = (exports or Exports()).patterns()
-    with writing_letters(settings.state.state_dir) as lists:
+    with writing_dead_letters(settings.state.state_dir) as lists:
         summary = anyio.run(
             partial(
                 run,

@@ -42,8 +42,8 @@ def verify(
     import anyio
 
     from masivo_stream.cli.output import show_verification, watching
-    from masivo_stream.flow.verify import SAMPLE
-    from masivo_stream.flow.verify import verify as run
+    from masivo_stream.flow.commands.verify import SAMPLE
+    from masivo_stream.flow.commands.verify import verify as run
 
     common, sending = common or Common(), sending or Sending()
     if (sample is not None and everything) or (sample is not None and sample < 1):

@@ -6,7 +6,7 @@ The commands are quoted for a POSIX shell, and are ready to paste in the directo
 import shlex
 from collections.abc import Iterator, Sequence
 
-from masivo_stream.core.printable import named, printable
+from masivo_stream.core.redact import named, printable
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.next_step import Invocation, NextStep
 from masivo_stream.model.summary import Summary

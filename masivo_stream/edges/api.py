@@ -9,8 +9,8 @@ Hard-won rules (each measured on aiohttp 3.13 and 3.14):
 * No repetition below: aiohttp sends GET and DELETE once more by itself when the connection is lost.
 * No proxy or `.netrc` from the environment (`trust_env` off).
 * Whether anything left is read from the traces (`headers_sent`), not from the exception's name.
-* The answer's body is capped, as it comes and once more when it is unpacked (`core.unpack`). Not by aiohttp: it reads a
-  body to its end, and raises where it is not what its header says.
+* The answer's body is capped, as it comes and once more when it is unpacked (`core.sending.content_encoding`). Not by
+aiohttp: it reads a body to its end, and raises where it is not what its header says.
 """
 
 import errno
@@ -26,9 +26,9 @@ import msgspec
 from msgspec import Struct
 from yarl import URL
 
-from masivo_stream.core.answer_body import Words, kind_of, plain, words_in
-from masivo_stream.core.printable import printable
-from masivo_stream.core.unpack import Unpacked, unpack
+from masivo_stream.core.redact import printable
+from masivo_stream.core.sending.answer_body import Words, kind_of, plain, words_in
+from masivo_stream.core.sending.content_encoding import Unpacked, unpack
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
 from masivo_stream.model.errors import ConfigurationError
@@ -65,7 +65,7 @@ _TRACES = (
 _UNROUTABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 
 
-class _Flight(Struct):
+class _Request(Struct):
     """What the traces tell of one request."""
 
     sent: bool = False
@@ -132,7 +132,7 @@ class ApiClient:
         body: bytes | None = None,
         departed: Callable[[], None] | None = None,
     ) -> Reply:
-        flight = _Flight(departed=departed)
+        flight = _Request(departed=departed)
         if body is not None:
             headers = {**headers, "Content-Type": "application/json"}
         try:
@@ -237,7 +237,7 @@ def _traces() -> aiohttp.TraceConfig:
         context: SimpleNamespace,
         _params: aiohttp.TraceRequestHeadersSentParams,
     ) -> None:
-        flight: _Flight = context.trace_request_ctx
+        flight: _Request = context.trace_request_ctx
         flight.sent = True
         if flight.departed is not None:
             flight.departed()

@@ -12,8 +12,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from masivo_stream.core.masking import MASK, is_secret, mask
-from masivo_stream.core.printable import printable
+from masivo_stream.core.redact import MASK, is_secret, mask, printable
 
 
 def configure_log(

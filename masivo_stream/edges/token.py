@@ -12,8 +12,8 @@ import anyio
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.classify import PROXY_HINT, PROXY_WANTS
-from masivo_stream.core.whose import is_foreign, whose
+from masivo_stream.core.sending.answered_by import is_foreign, whose
+from masivo_stream.core.sending.classify import PROXY_HINT, PROXY_WANTS
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
 from masivo_stream.model.errors import DeniedError, MasivoStreamError

@@ -17,28 +17,28 @@ from pathlib import Path
 import anyio
 import msgspec
 
-from masivo_stream.core.letters import write_taken_back
-from masivo_stream.core.tally import Fate, Tally
+from masivo_stream.core.accounting.tally import Fate, Tally
+from masivo_stream.core.dead_letters import write_taken_back
 from masivo_stream.edges.clock import Clock
-from masivo_stream.edges.identity import encode_identity, take_identity
+from masivo_stream.edges.export.identity import encode_identity, take_identity
+from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.statedir import StateDir
-from masivo_stream.flow.accepted import Accepted, open_accepted
-from masivo_stream.flow.brake import Brake
-from masivo_stream.flow.census import Census
-from masivo_stream.flow.inquiry import Inquiry, Whereabouts, is_odd
-from masivo_stream.flow.missing import hash_customer
+from masivo_stream.flow.customers.migrated_elsewhere import OTHERS, check_no_pipe
+from masivo_stream.flow.customers.missing import hash_customer
+from masivo_stream.flow.customers.table import CustomerTable
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outside import Outside
-from masivo_stream.flow.reverted import LEFT, MADE_UP, Left, Standing, only_missing, revert_since
-from masivo_stream.flow.strangers import OTHERS, check_no_pipe
-from masivo_stream.flow.visible import Reader
+from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
+from masivo_stream.flow.pipeline.wait_visible import CustomerReader
+from masivo_stream.flow.readback.whereabouts import Whereabouts, WhereaboutsCheck, is_odd
+from masivo_stream.flow.revert_state import LEFT, MADE_UP, Left, Standing, only_missing, revert_since
+from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
 from masivo_stream.model.notices import CustomersAsked, TakenBack
 from masivo_stream.model.progress import Figures, KnownSource
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry
+from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
 
 MADE_UP_IN_PART = "made up in part"
@@ -59,7 +59,7 @@ class OnlyMissing:
         state: StateDir,
         journal: Journal,
         standing: Standing,
-        reader: Reader,
+        reader: CustomerReader,
         clock: Clock,
         observer: Observer,
         *,
@@ -73,12 +73,12 @@ class OnlyMissing:
         self._others_stayed = others_stayed
         self._settings, self._state, self._journal, self._standing = settings, state, journal, standing
         self._clock, self._observer = clock, observer
-        self.brake = Brake(clock, drain_time=0)
-        self._inquiry = Inquiry(reader, settings, self.brake, observer)
+        self.stop = StopControl(clock, drain_time=0)
+        self._inquiry = WhereaboutsCheck(reader, settings, self.stop, observer)
         self._salt = journal.salt()
-        self._own, self._asked, self._strangers = (Census(self._salt) for _ in range(3))
+        self._own, self._asked, self._migrated_elsewhere = (CustomerTable(self._salt) for _ in range(3))
         """Customers whom the run migrated; those of them who may have been taken back; those whom it did not."""
-        self._accepted: dict[Kind, Accepted] = {}
+        self._accepted: dict[Kind, AcceptedRecords] = {}
         self.unread = 0
         """Customers of whom it is not known now whether they are there."""
         self.unreadable = 0
@@ -112,19 +112,21 @@ class OnlyMissing:
         """
         check_no_pipe(self._journal)
         for kind in Kind:
-            found = await open_accepted(self._journal, kind, self._settings, self._state.path)
+            found = await open_accepted_records(self._journal, kind, self._settings, self._state.path)
             if found is not None:
                 self._accepted[kind] = found
         await self._enlist()
         await self._settle()
         await self._ask_own()
-        await self._ask_strangers()
-        await self._check_strangers()
+        await self._ask_migrated_elsewhere()
+        await self._check_migrated_elsewhere()
         self.unread = self._count(Whereabouts.UNREAD)
         self.unreadable = self._count(Whereabouts.UNREADABLE)
         if self.unread + self.unreadable:
             left = {Whereabouts.UNREAD, Whereabouts.UNREADABLE}
-            self._first_left = await self._place_of(self._asked, left) or await self._place_of(self._strangers, left)
+            self._first_left = await self._place_of(self._asked, left) or await self._place_of(
+                self._migrated_elsewhere, left
+            )
         await self._take()
 
     async def _enlist(self) -> None:
@@ -188,18 +190,18 @@ class OnlyMissing:
         await self._ask(self._asked, [Kind.CUSTOMERS], chosen, self._probes)
         return self._gone == len(self._asked) - self._asked.count(Whereabouts.UNASKED)
 
-    async def _ask_strangers(self) -> None:
+    async def _ask_migrated_elsewhere(self) -> None:
         """Ask for customers whom another run migrated: what is theirs goes with them, whoever sent it."""
         told = self._standing.customers
         if told is None or self._gone < told:
             async for part in self._parts(*OTHERS):
                 if part.customer not in self._own:
-                    self._strangers.enlist(part.customer)
-        self._strangers.close()
-        await self._ask(self._strangers, OTHERS)
-        self._inquiry.judge_refused(self._strangers, known_gone=self._gone == told)
+                    self._migrated_elsewhere.enlist(part.customer)
+        self._migrated_elsewhere.close()
+        await self._ask(self._migrated_elsewhere, OTHERS)
+        self._inquiry.judge_refused(self._migrated_elsewhere, known_gone=self._gone == told)
 
-    async def _check_strangers(self) -> None:
+    async def _check_migrated_elsewhere(self) -> None:
         """Check that those who are there were not taken back: the other run may have migrated them again since.
 
         That is so where all whom the API says it took back are gone, or a person says it.
@@ -207,7 +209,7 @@ class OnlyMissing:
         Raises:
             ConfigurationError: nobody can tell.
         """
-        there = self._strangers.count(Whereabouts.THERE)
+        there = self._migrated_elsewhere.count(Whereabouts.THERE)
         if not there or self._gone == self._standing.customers or self._others_stayed:
             return
         place = str(self._state.path)
@@ -217,14 +219,14 @@ class OnlyMissing:
             f"{there:,} customers whom another run migrated are there: nobody knows whether they stayed, or were taken"
             " back and migrated again, without what this run had sent of theirs",
             operation=_OPERATION,
-            place=await self._place_of(self._strangers, {Whereabouts.THERE}),
+            place=await self._place_of(self._migrated_elsewhere, {Whereabouts.THERE}),
             hint=f"where none of them was migrated again since the revert: {command}; where some were, first take these"
             f" back once more: {revert}; then the same, the other run again, and masivo-stream retry here",
         )
 
     async def _ask(
         self,
-        census: Census,
+        census: CustomerTable,
         kinds: Iterable[Kind],
         wanted: Callable[[str], bool] = lambda _: True,
         most: int | None = None,
@@ -235,7 +237,11 @@ class OnlyMissing:
             await self._inquiry.ask(self._customers(kinds, census, wanted, left), census, of=left)
 
     async def _customers(
-        self, kinds: Iterable[Kind], census: Census, wanted: Callable[[str], bool] = lambda _: True, most: int = -1
+        self,
+        kinds: Iterable[Kind],
+        census: CustomerTable,
+        wanted: Callable[[str], bool] = lambda _: True,
+        most: int = -1,
     ) -> AsyncIterator[str]:
         """Yield customers whom a census holds, from the exports; some more than once."""
         async for part in self._parts(*kinds):
@@ -255,7 +261,7 @@ class OnlyMissing:
         return self._count(Whereabouts.GONE) + self._count(Whereabouts.REFUSED)
 
     def _count(self, known: Whereabouts) -> int:
-        return self._asked.count(known) + self._strangers.count(known)
+        return self._asked.count(known) + self._migrated_elsewhere.count(known)
 
     @property
     def _probes(self) -> int:
@@ -271,7 +277,7 @@ class OnlyMissing:
         longest = self._settings.visible.visible_timeout
         return max(0.0, min(longest, longest - age))
 
-    async def _place_of(self, census: Census, wanted: set[Whereabouts]) -> str:
+    async def _place_of(self, census: CustomerTable, wanted: set[Whereabouts]) -> str:
         """Return file and line of the first record of whom this is known."""
         async with aclosing(self._parts(*Kind)) as parts:
             async for part in parts:
@@ -280,7 +286,7 @@ class OnlyMissing:
         return ""
 
     def _whereabouts(self, part: Entry) -> int:
-        return self._asked[part.customer] or self._strangers[part.customer]
+        return self._asked[part.customer] or self._migrated_elsewhere[part.customer]
 
     async def _take(self) -> None:
         """Copy what was taken back, and make the copies inputs."""

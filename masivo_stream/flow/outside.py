@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from masivo_stream.edges.journal import JournalReader
-from masivo_stream.flow.reverted import Period
+from masivo_stream.flow.revert_state import RevertPeriod
 from masivo_stream.model.contract import Kind
 
 
 class Outside:
     """The lines of customers that certainly were not migrated in any of some periods."""
 
-    def __init__(self, journal: JournalReader, periods: Iterable[Period], slack: float) -> None:
+    def __init__(self, journal: JournalReader, periods: Iterable[RevertPeriod], slack: float) -> None:
         """Ask `journal`; a customer is migrated `slack` seconds after it was sent at most, and clocks differ no more.
 
         A batch whose lines are not known (version 0.1.0 kept none) is not among them.

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from masivo_stream.flow.facts import mask
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.reporting.facts import mask_url
 from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.notices import ProxyUnused
-from masivo_stream.model.settings import Api
+from masivo_stream.model.settings import ApiSettings
 
 _UNREACHED = frozenset(
     {Cause.REFUSED, Cause.RESOLVE, Cause.UNROUTABLE, Cause.CONNECT_TIMEOUT, Cause.CERTIFICATE, Cause.TLS, Cause.RESET}
@@ -21,7 +21,7 @@ _UNREACHED = frozenset(
 class Proxies:
     """Told of every attempt, it knows whether an unused proxy may be what is missing."""
 
-    def __init__(self, api: Api, observer: Observer, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, api: ApiSettings, observer: Observer, environment: Mapping[str, str] = os.environ) -> None:
         """Look for a proxy that other programs would use for the API."""
         self._found = None if api.proxy else unused_proxy(api.base_url, environment)
         self._observer = observer
@@ -60,7 +60,7 @@ def unused_proxy(url: str, environment: Mapping[str, str]) -> tuple[str, str] | 
     for name in (f"{parts.scheme}_proxy", "all_proxy"):
         for variable in (name.upper(), name):
             if value := environment.get(variable, "").strip():
-                return variable, mask(value if "://" in value else f"http://{value}")
+                return variable, mask_url(value if "://" in value else f"http://{value}")
     return None
 
 

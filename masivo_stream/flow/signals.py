@@ -8,37 +8,37 @@ from contextlib import contextmanager
 import anyio
 from anyio.abc import TaskStatus
 
-from masivo_stream.flow.brake import Brake
+from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pulse import pulse
+from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
-from masivo_stream.model.notices import Stopping
+from masivo_stream.model.notices import LoopStalled, MinutePassed, Stopping
 
 _OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def work_under(
-    brake: Brake, work: Callable[[], Awaitable[None]], *, observer: Observer, handle_signals: bool
+    stop: StopControl, work: Callable[[], Awaitable[None]], *, observer: Observer, handle_signals: bool
 ) -> None:
     """Do `work` until it is done or the brake is pulled. Then what was in flight has landed, or its drain time is over.
 
     An error of ours pulls the brake; it is the brake's cause afterwards.
     """
     async with anyio.create_task_group() as beside:
-        beside.start_soon(brake.drain)
-        beside.start_soon(pulse, brake.clock, observer)
+        beside.start_soon(stop.drain)
+        beside.start_soon(watch_loop_lag, stop.clock, observer)
         if handle_signals:
-            await beside.start(obey_signals, brake, observer)  # before any work: a signal finds them listening
-        with brake.work:
+            await beside.start(obey_signals, stop, observer)  # before any work: a signal finds them listening
+        with stop.work:
             try:
                 await work()
             except MasivoStreamError as error:
-                brake.pull(error)
+                stop.pull(error)
         beside.cancel_scope.cancel()
 
 
 async def obey_signals(
-    brake: Brake, observer: Observer, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    stop: StopControl, observer: Observer, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
     """Pull the brake on SIGINT and SIGTERM; ignore SIGHUP (a lost terminal must not end a migration). Never returns.
 
@@ -49,13 +49,13 @@ async def obey_signals(
         async for received in signals:
             if received is signal.SIGHUP:
                 continue
-            if brake.cause is not None:
+            if stop.cause is not None:
                 if received is signal.SIGINT:
                     os._exit(ExitCode.INTERRUPTED)  # as after kill -9; nothing that matters waits for an orderly end
                 continue
             code = ExitCode.INTERRUPTED if received is signal.SIGINT else ExitCode.TERMINATED
-            observer.notify(Stopping(why=received.name, in_flight=brake.in_flight, drain_time=brake.drain_time))
-            brake.pull(Interrupted(received.name, code))
+            observer.notify(Stopping(why=received.name, in_flight=stop.in_flight, drain_time=stop.drain_time))
+            stop.pull(Interrupted(received.name, code))
 
 
 @contextmanager
@@ -71,3 +71,33 @@ def _restored(numbers: Iterable[signal.Signals]) -> Iterator[None]:
         for number, handler in before.items():
             if handler is not None:  # else it was not Python that set it
                 signal.signal(number, handler)
+
+
+BEAT = 0.05
+"""Seconds between two looks: 20 timers a second cost nothing that can be measured."""
+
+STALL = 0.1
+"""Seconds of delay below which it is no stall: a busy machine takes as long to give a process its turn."""
+
+MINUTE = 60.0
+
+
+async def watch_loop_lag(clock: Clock, observer: Observer) -> None:
+    """Beat, if `clock` is the machine's. Runs beside the work: cancel it."""
+    if isinstance(clock, SystemClock):
+        await notify_every_minute(clock, observer)
+
+
+async def notify_every_minute(clock: Clock, observer: Observer) -> None:
+    """Tell of each stall that is longer than all before, and of each minute. Never returns."""
+    longest, minute = STALL, clock.now() + MINUTE
+    while True:
+        began = clock.now()
+        if began >= minute:
+            minute = began + MINUTE
+            observer.notify(MinutePassed())
+        await clock.sleep(BEAT)
+        late = clock.now() - began - BEAT
+        if late > longest:
+            longest = late
+            observer.notify(LoopStalled(seconds=late))

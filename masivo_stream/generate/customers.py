@@ -4,7 +4,7 @@ import unicodedata
 
 from masivo_stream.generate.chance import Draw, pick
 from masivo_stream.generate.dates import DAY, REFERENCE, START, rfc3339
-from masivo_stream.generate.history import PURCHASE, History
+from masivo_stream.generate.history import PURCHASE, CustomerHistory
 from masivo_stream.generate.programme import (
     BRANDS,
     CASHBACK,
@@ -58,7 +58,7 @@ _FIRST_NAMES = tuple((name, _plain(name)) for name in FIRST_NAMES)
 _LAST_NAMES = tuple((name, _plain(name)) for name in LAST_NAMES)
 
 
-def customer_json(past: History, draw: Draw, *, mark: str = "") -> str:
+def customer_json(past: CustomerHistory, draw: Draw, *, mark: str = "") -> str:
     """Return the customer as one JSON object; `mark` are members to add, each with a comma before it."""
     parts = [_identity(past, draw), f',"registration_date":"{rfc3339(past.registered, past.zone)}"']
     if draw() < _PERSONAL:
@@ -79,7 +79,7 @@ def customer_json(past: History, draw: Draw, *, mark: str = "") -> str:
     return "".join(parts)
 
 
-def _identity(past: History, draw: Draw) -> str:
+def _identity(past: CustomerHistory, draw: Draw) -> str:
     first, plain_first = pick(draw, _FIRST_NAMES)
     last, plain_last = pick(draw, _LAST_NAMES)
     name = f"{first} {pick(draw, NICKNAMES)} {last}" if draw() < _NICKNAME else f"{first} {last}"
@@ -92,7 +92,7 @@ def _person(draw: Draw) -> str:
     return f',"gender":"{pick(draw, _GENDERS)}","dob":"{born}","country":"{pick(draw, COUNTRIES)}"'
 
 
-def _metrics(past: History, draw: Draw) -> str:
+def _metrics(past: CustomerHistory, draw: Draw) -> str:
     """Return what the customer spent, as the history has it: in all, and for some in the last year."""
     periods = f'"lifetime":{_period(past, START)}'
     if draw() < _LAST_YEAR:
@@ -100,7 +100,7 @@ def _metrics(past: History, draw: Draw) -> str:
     return f',"metrics":{{{periods},"updated_at":"{rfc3339(REFERENCE, past.zone)}"}}'
 
 
-def _period(past: History, since: int) -> str:
+def _period(past: CustomerHistory, since: int) -> str:
     purchases = [visit for visit in past.visits if visit.type == PURCHASE and visit.moment >= since]
     spent = sum(visit.paid for visit in purchases)
     last = f'"{rfc3339(purchases[-1].moment, past.zone)}"' if purchases else "null"
@@ -111,7 +111,7 @@ def _period(past: History, since: int) -> str:
     )
 
 
-def _balance(past: History, draw: Draw) -> str:
+def _balance(past: CustomerHistory, draw: Draw) -> str:
     """Return the wallet: one line a reward that ever was earned, or two that expire at different times."""
     lines = _balance_lines(past, draw, POINTS, past.points, 1)
     if any(visit.cashback for visit in past.visits):
@@ -119,7 +119,7 @@ def _balance(past: History, draw: Draw) -> str:
     return f',"balance":[{",".join(lines)}]'
 
 
-def _balance_lines(past: History, draw: Draw, reward: str, amount: int, parts: int) -> list[str]:
+def _balance_lines(past: CustomerHistory, draw: Draw, reward: str, amount: int, parts: int) -> list[str]:
     """Return `amount`, counted in units (`parts` 1) or in hundredths (100), as one line or as two."""
     sooner = int(amount * draw()) if draw() < _SPLIT_BALANCE else 0
     lines = [_balance_line(reward, amount - sooner, parts, pick(draw, _BALANCE_TAILS))]
@@ -134,12 +134,12 @@ def _balance_line(reward: str, amount: int, parts: int, tail: str) -> str:
     return f'{{"amount":{money(amount) if parts > 1 else amount},"reward_id":"{reward}"{tail}}}'
 
 
-def _devices(past: History, draw: Draw) -> str:
+def _devices(past: CustomerHistory, draw: Draw) -> str:
     devices = [_device(past, draw) for _ in range(2 if draw() < _SECOND_DEVICE else 1)]
     return f',"devices":[{",".join(devices)}]'
 
 
-def _device(past: History, draw: Draw) -> str:
+def _device(past: CustomerHistory, draw: Draw) -> str:
     token = f"{int(draw() * (1 << 52)):013x}:{past.tag}"
     created = rfc3339(past.registered, past.zone)
     expires = f',"expires_at":"{rfc3339(REFERENCE + _YEAR, past.zone)}"' if draw() < _DEVICE_EXPIRES else ""

@@ -2,14 +2,14 @@
 
 from masivo_stream.generate.chance import Draw, Stream, draws, pick, run
 from masivo_stream.generate.dates import rfc3339
-from masivo_stream.generate.history import PURCHASE, Bought, History, Visit
+from masivo_stream.generate.history import PURCHASE, Bought, CustomerHistory, Visit
 from masivo_stream.generate.programme import (
     CASHBACK,
     PAYMENT_METHODS,
     PLACES,
     POINTS,
     PRODUCTS,
-    Product,
+    SoldProduct,
     money,
     quoted,
 )
@@ -29,7 +29,7 @@ _ORDER_EXTRAS = (
 )
 
 
-def _product_texts(product: Product) -> tuple[str, ...]:
+def _product_texts(product: SoldProduct) -> tuple[str, ...]:
     """Return the ways to write a product, all but its amount: with and without what may be absent."""
     head = f'"sku":{quoted(product.sku)},"value":{money(product.cents)}'
     return (
@@ -43,12 +43,14 @@ def _product_texts(product: Product) -> tuple[str, ...]:
 _PRODUCTS = {product.sku: _product_texts(product) for product in PRODUCTS}
 
 
-def events_json(past: History, draw: Draw) -> str:
+def events_json(past: CustomerHistory, draw: Draw) -> str:
     """Return all the customer's events as one record."""
     return _record(past, [_event(past, index, visit, draw) for index, visit in enumerate(past.visits)])
 
 
-def events_json_with_reversed(past: History, draw: Draw, *, seed: int, number: int, share: float) -> tuple[str, int]:
+def events_json_with_reversed(
+    past: CustomerHistory, draw: Draw, *, seed: int, number: int, share: float
+) -> tuple[str, int]:
     """Return the record of `events_json` with reversed events between the others, and how many those are."""
     chance = draws(Stream.REVERSED, seed, number)
     events: list[str] = []
@@ -58,17 +60,17 @@ def events_json_with_reversed(past: History, draw: Draw, *, seed: int, number: i
     return _record(past, events), len(events) - len(past.visits)
 
 
-def _record(past: History, events: list[str]) -> str:
+def _record(past: CustomerHistory, events: list[str]) -> str:
     return f'{{"id":{quoted(past.id)},"events":[{",".join(events)}]}}'
 
 
-def _reversed_event(past: History, visit: Visit, draw: Draw) -> str:
+def _reversed_event(past: CustomerHistory, visit: Visit, draw: Draw) -> str:
     """Return an order that was taken back before it earned anything, marked in one of the ways exports do."""
     marks = (',"status":"REVERSED"', f',"reversed_at":"{rfc3339(visit.moment + 60, past.zone)}"')
     return f"{_event(past, int(1e6 + draw() * 1e6), visit, draw)[:-1]}{pick(draw, marks)}}}"
 
 
-def _event(past: History, index: int, visit: Visit, draw: Draw) -> str:
+def _event(past: CustomerHistory, index: int, visit: Visit, draw: Draw) -> str:
     issued = rfc3339(visit.moment, past.zone)
     if visit.type == PURCHASE or draw() >= _UNFULFILLED_SOCIAL:
         state = f'"fulfilled":true,"issued_at":"{issued}","resolved_at":"{issued}"'
@@ -77,7 +79,7 @@ def _event(past: History, index: int, visit: Visit, draw: Draw) -> str:
     return f'{{"type":"{visit.type}","order":{_order(past, index, visit, draw)},{state},{pick(draw, PLACES)}}}'
 
 
-def _order(past: History, index: int, visit: Visit, draw: Draw) -> str:
+def _order(past: CustomerHistory, index: int, visit: Visit, draw: Draw) -> str:
     products = ",".join([_product(line, draw) for line in visit.basket])
     extras = pick(draw, _ORDER_EXTRAS) if draw() < _EXTRAS else ""
     if visit.points_redeemed:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from masivo_stream.generate.catalogue import CATALOGUE
 from masivo_stream.generate.chance import Draw, Stream, draws, pick, run, shuffled
-from masivo_stream.generate.faults import Fault, Recipe, spoil
+from masivo_stream.generate.faults import PlantedFault, Recipe, spoil
 from masivo_stream.generate.records import Record, deleted_customer, record
 from masivo_stream.model.contract import Kind
 
@@ -42,7 +42,7 @@ class Generated(Struct, frozen=True, kw_only=True):
     bytes: int
 
 
-def faulty(kind: Kind, *, count: int, seed: int, rate: float) -> Iterator[tuple[bytes, Fault | None]]:
+def faulty(kind: Kind, *, count: int, seed: int, rate: float) -> Iterator[tuple[bytes, PlantedFault | None]]:
     """Yield `count` good lines of an export and the faulty ones among them, each of these with its fault.
 
     About `rate` of all lines are faulty.
@@ -99,7 +99,9 @@ def _check_share(share: float) -> None:
         raise ValueError(f"a share of lines is from 0 to {MOST_MIXED_IN}, not {share}")
 
 
-def _lines(kind: Kind, *, count: int, seed: int, rate: float, skipped: float) -> Iterator[tuple[Record, Fault | None]]:
+def _lines(
+    kind: Kind, *, count: int, seed: int, rate: float, skipped: float
+) -> Iterator[tuple[Record, PlantedFault | None]]:
     """Yield all lines. Before each good one, and after the last, chance has a run of others."""
     number = 2 * _KINDS.index(kind)
     fault_draw, gone_draw = draws(Stream.MIX, seed, number), draws(Stream.MIX, seed, number + 1)
@@ -137,12 +139,12 @@ class _Spoiler:
         """Take note of a good line: a later one may repeat it."""
         self._earlier.append(good)
 
-    def spoiled(self, line: int) -> tuple[Record, Fault]:
+    def spoiled(self, line: int) -> tuple[Record, PlantedFault]:
         """Return the next fault, which stands in line number `line`."""
         recipe = self._next()
         earlier = pick(self._draw, self._earlier) if recipe.needs_earlier else b""
         body, field = spoil(recipe, self._good(), earlier, self._draw)
-        fault = Fault(line=line, kind=self._kind, what=recipe.what, field=field, description=recipe.description)
+        fault = PlantedFault(line=line, kind=self._kind, what=recipe.what, field=field, description=recipe.description)
         return Record(body, 0), fault
 
     def _next(self) -> Recipe:

@@ -17,7 +17,7 @@ from masivo_stream.model.reason import Reason
 Node = dict[str, Any]
 
 
-class Fault(Struct, frozen=True, kw_only=True):
+class PlantedFault(Struct, frozen=True, kw_only=True):
     """One line of the manifest: where the fault is and what is to be said about it."""
 
     line: int

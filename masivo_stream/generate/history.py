@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from masivo_stream.generate.chance import Draw, Stream, pick, run
 from masivo_stream.generate.dates import DAY, REFERENCE, START, ZONES, Zone
-from masivo_stream.generate.programme import PRODUCTS, SOCIAL_EVENTS, Product
+from masivo_stream.generate.programme import PRODUCTS, SOCIAL_EVENTS, SoldProduct
 
 PURCHASE = "PURCHASE"
 
@@ -38,7 +38,7 @@ _ODD_IDS = ("{}/2", "tienda {}", "{}+ventas@example.com", "ñ:{}", "50%{}", "{}?
 class Bought(Struct, frozen=True, gc=False):
     """One line of a basket."""
 
-    product: Product
+    product: SoldProduct
     quantity: int
 
 
@@ -56,7 +56,7 @@ class Visit(Struct, frozen=True, gc=False, kw_only=True):
     cashback_redeemed: int = 0
 
 
-class History(Struct, frozen=True, gc=False, kw_only=True):
+class CustomerHistory(Struct, frozen=True, gc=False, kw_only=True):
     """One customer. `visits` stand in the order they happened."""
 
     id: str
@@ -69,7 +69,7 @@ class History(Struct, frozen=True, gc=False, kw_only=True):
     cashback: int
 
 
-def history(draw: Draw, stream: Stream, number: int) -> History:
+def history(draw: Draw, stream: Stream, number: int) -> CustomerHistory:
     """Return customer `number` of a stream; `draw` is what `draws` gives for both, unused so far."""
     tag = f"{_LETTERS[stream]}{number:08}"
     id_ = pick(draw, _ODD_IDS).format(tag) if draw() < _ODD_ID else tag
@@ -86,7 +86,7 @@ def history(draw: Draw, stream: Stream, number: int) -> History:
         points += visit.points - visit.points_redeemed
         cashback += visit.cashback - visit.cashback_redeemed
         visits.append(visit)
-    return History(
+    return CustomerHistory(
         id=id_,
         tag=tag,
         zone=pick(draw, ZONES),

@@ -28,7 +28,7 @@ TIERS = (
 )
 
 
-class Product(Struct, frozen=True, gc=False):
+class SoldProduct(Struct, frozen=True, gc=False):
     """Something on sale."""
 
     sku: str
@@ -37,22 +37,22 @@ class Product(Struct, frozen=True, gc=False):
 
 
 PRODUCTS = (
-    Product("CAF-001", "café", 480),
-    Product("CAF-002", "café", 1_250),
-    Product("TE-010", "té", 690),
-    Product("PAN-100", "panadería", 325),
-    Product("PAN-117", "panadería", 99),
-    Product("JUG-020", "bebidas", 1_100),
-    Product("AGU-001", "bebidas", 150),
-    Product("CHO-303", "chocolate", 2_375),
-    Product("CHO-304", "chocolate", 899),
-    Product("HEL-008", "heladería", 1_640),
-    Product("ENS-042", "almuerzo", 3_190),
-    Product("SOP-077", "almuerzo", 2_780),
-    Product("TAZ-500", "regalos", 5_990),
-    Product("LIB-321", "regalos", 8_450),
-    Product("MÁQ-900", "máquinas", 89_900),
-    Product("抹茶-012", "té", 1_780),
+    SoldProduct("CAF-001", "café", 480),
+    SoldProduct("CAF-002", "café", 1_250),
+    SoldProduct("TE-010", "té", 690),
+    SoldProduct("PAN-100", "panadería", 325),
+    SoldProduct("PAN-117", "panadería", 99),
+    SoldProduct("JUG-020", "bebidas", 1_100),
+    SoldProduct("AGU-001", "bebidas", 150),
+    SoldProduct("CHO-303", "chocolate", 2_375),
+    SoldProduct("CHO-304", "chocolate", 899),
+    SoldProduct("HEL-008", "heladería", 1_640),
+    SoldProduct("ENS-042", "almuerzo", 3_190),
+    SoldProduct("SOP-077", "almuerzo", 2_780),
+    SoldProduct("TAZ-500", "regalos", 5_990),
+    SoldProduct("LIB-321", "regalos", 8_450),
+    SoldProduct("MÁQ-900", "máquinas", 89_900),
+    SoldProduct("抹茶-012", "té", 1_780),
 )
 
 BRANDS = ("brand-andes", "brand-ñandú", "brand-sol")

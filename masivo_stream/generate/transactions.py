@@ -2,7 +2,7 @@
 
 from masivo_stream.generate.chance import Draw, pick
 from masivo_stream.generate.dates import rfc3339
-from masivo_stream.generate.history import History, Visit
+from masivo_stream.generate.history import CustomerHistory, Visit
 from masivo_stream.generate.programme import CASHBACK, PLACES, POINTS, money, quoted
 
 _PLACED = 0.6
@@ -24,7 +24,7 @@ _EXTRA_MEMBERS = (
 )
 
 
-def transactions_json(past: History, draw: Draw) -> tuple[str, int]:
+def transactions_json(past: CustomerHistory, draw: Draw) -> tuple[str, int]:
     """Return all the customer's transactions as one record, and how many they are."""
     transactions: list[str] = []
     for visit in past.visits:
@@ -33,7 +33,7 @@ def transactions_json(past: History, draw: Draw) -> tuple[str, int]:
     return f'{{"id":{quoted(past.id)},"transactions":[{",".join(transactions)}]}}', len(transactions)
 
 
-def _of_visit(past: History, visit: Visit, draw: Draw) -> list[str]:
+def _of_visit(past: CustomerHistory, visit: Visit, draw: Draw) -> list[str]:
     issued = rfc3339(visit.moment, past.zone)
     found = [_transaction(POINTS, "ACCUMULATION", str(visit.points), issued, draw)]
     if visit.cashback:

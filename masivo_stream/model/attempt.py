@@ -1,4 +1,4 @@
-"""What one HTTP request came back with, before anyone judged it. The edge reports, `core.classify` decides."""
+"""What one HTTP request came back with, before anyone judged it. The edge reports, `core.sending.classify` decides."""
 
 import enum
 

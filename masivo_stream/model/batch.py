@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import Entries, EntryRun, Packable
-from masivo_stream.model.record import Entry
+from masivo_stream.model.results import Entry
 from masivo_stream.model.slicing import Sliced, slice_record
 
 _OPEN, _CLOSE = b'{"customers":[', b"]}"

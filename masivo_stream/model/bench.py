@@ -68,7 +68,7 @@ class Failed(Struct, frozen=True, kw_only=True, tag=True):
     hint: str = ""
 
 
-class Figures(Struct, frozen=True, kw_only=True):
+class BenchFigures(Struct, frozen=True, kw_only=True):
     """One quantity over all rounds."""
 
     median: float
@@ -92,14 +92,14 @@ class BenchResult(Struct, frozen=True, kw_only=True):
     stage: Stage
     settings: dict[str, int]
     label: str
-    seconds: Figures
-    cpu_seconds: Figures
+    seconds: BenchFigures
+    cpu_seconds: BenchFigures
     peak_rss_bytes: int
     """The highest of all rounds."""
-    mb_per_second: Figures
-    items_per_second: Figures
+    mb_per_second: BenchFigures
+    items_per_second: BenchFigures
     requests: int
-    requests_per_second: Figures
+    requests_per_second: BenchFigures
     sink_busy: float
     """Largest share of the time that the sink was at work: near 1, it is the sink that was measured."""
 
@@ -151,6 +151,6 @@ def _rate(amount: float, run: Measured) -> float:
     return amount / run.seconds if run.seconds else 0.0  # nothing takes no time
 
 
-def _figures(values: Iterable[float]) -> Figures:
+def _figures(values: Iterable[float]) -> BenchFigures:
     values = list(values)
-    return Figures(median=median(values), least=min(values), most=max(values))
+    return BenchFigures(median=median(values), least=min(values), most=max(values))

@@ -12,7 +12,7 @@ from typing import overload
 
 from msgspec import Struct
 
-from masivo_stream.model.record import Entry, Judgement, Place, Run
+from masivo_stream.model.results import Entry, Judgement, LineRun, Position
 
 _READING_ORDER = attrgetter("source", "line")
 
@@ -65,9 +65,9 @@ class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
         )
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Position:
         """Where the first record begins."""
-        return Place(self.source, self.line, self.offsets[0])
+        return Position(self.source, self.line, self.offsets[0])
 
 
 Packable = Entry | EntryRun
@@ -78,7 +78,7 @@ Found = Judgement | EntryRun
 
 
 def lay_out(
-    run: Run, odd: Mapping[int, Judgement], customers: list[str], items: list[int], *, file: str, source: int
+    run: LineRun, odd: Mapping[int, Judgement], customers: list[str], items: list[int], *, file: str, source: int
 ) -> Iterator[Found]:
     """Yield what becomes of a run's lines, in order.
 
@@ -200,7 +200,7 @@ class Entries(Sequence[Entry]):
         return list(chain.from_iterable(columns))
 
     @property
-    def low(self) -> Place:
+    def low(self) -> Position:
         """The lowest place of one of them."""
         return min(self.parts, key=_READING_ORDER).place
 

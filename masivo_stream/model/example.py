@@ -15,7 +15,7 @@ class Example(Struct, frozen=True, kw_only=True):
     offset: int | None = None
     """Bytes before the line, in the plain text of its file; None where only the journal knows of it."""
     field: str = ""
-    """Path, where it is the API's own words; see `core.public_field`."""
+    """Path, where it is the API's own words; see `core.redact`."""
     remedy: str
 
     @property

@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, Packable
-from masivo_stream.model.record import Entry, Place
+from masivo_stream.model.results import Entry, Position
 
-START = Place(0, 1, 0)
+START = Position(0, 1, 0)
 
 
 class KnownSource(Struct, frozen=True):
-    """One input as the journal knows it: `identity` is how `edges.identity` writes it."""
+    """One input as the journal knows it: `identity` is how `edges.export.identity` writes it."""
 
     number: int
     name: str
@@ -105,9 +105,9 @@ class Presence(Struct, frozen=True, kw_only=True):
 class Progress(Struct, frozen=True, kw_only=True):
     """One kind's progress at a moment at which nothing is half done."""
 
-    frontier: Place
+    frontier: Position
     """Every line before it is judged, counted, and its dead letter is written."""
-    checkpoint: Place
+    checkpoint: Position
     """Every line before it has a fate: a restart reads on from here."""
     figures: Figures
     consumed: tuple[tuple[int, int, int, int], ...]
@@ -182,8 +182,8 @@ Covered = dict[tuple[int, int], frozenset[int] | None]
 class Resume(Struct, frozen=True, kw_only=True):
     """What a kind begins with: everything at its start, or where an earlier process left it."""
 
-    start: Place = START
-    frontier: Place = START
+    start: Position = START
+    frontier: Position = START
     figures: Figures = Figures()
     covered: Covered = {}
     consumed: dict[int, tuple[int, int, int]] = {}

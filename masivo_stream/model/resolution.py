@@ -32,7 +32,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     found: int
 
 
-class InDoubt(Struct, frozen=True, kw_only=True):
+class InDoubtBatch(Struct, frozen=True, kw_only=True):
     """One batch in doubt. `places`: file, first and last line concerned."""
 
     batch: str
@@ -55,6 +55,6 @@ class Resolution(Struct, frozen=True, kw_only=True):
     discarded: tuple[str, ...] = ()
     resent: tuple[str, ...] = ()
     """Those of the ones sent again that are accepted now."""
-    in_doubt: tuple[InDoubt, ...] = ()
+    in_doubt: tuple[InDoubtBatch, ...] = ()
     kinds: dict[str, KindSummary] = {}
     closes: bool = True

@@ -17,7 +17,7 @@ Seconds = Annotated[float, Meta(gt=0, le=86_400 * 31)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 
 
-class Api(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the API is, and how long one request may take."""
 
     base_url: str = contract.BASE_URL
@@ -34,7 +34,7 @@ class Api(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """URL of an HTTP proxy; the environment's proxies are not used unasked."""
 
 
-class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The account's rate windows."""
 
     limit: tuple[Window, ...] = field(default_factory=lambda: _windows(contract.MIGRATION_WINDOWS_PROD))
@@ -47,7 +47,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The longest wait a server may ask for with a 429 (an hour's window and a minute); longer stops the run."""
 
 
-class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UploadSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How batches are made and sent."""
 
     uploaders: Annotated[int, Meta(ge=1, le=256)] = 2
@@ -70,7 +70,7 @@ class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long requests in flight may finish after a stop signal."""
 
 
-class Retry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RetrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a request is repeated that certainly, or harmlessly, can be."""
 
     first_delay: Seconds = 1.0
@@ -79,7 +79,7 @@ class Retry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An API that has not answered for this long stops the run (exit 6)."""
 
 
-class Validation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ValidationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How strictly records are judged."""
 
     unknown_fields: Literal["pass", "reject"] = "pass"
@@ -99,7 +99,7 @@ class Validation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     13 bytes each of the first two, 16 to 32 of a purchase: with them a process stays below 80 MiB."""
 
 
-class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VisibleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The wait between two kinds, until the earlier one's effects show."""
 
     visible_probes: Annotated[int, Meta(ge=0, le=100)] = 3
@@ -117,14 +117,14 @@ class Visible(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     all need escaping; and customers of an unanswered request that are refused when they are sent again."""
 
 
-class Verify(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VerifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The small look at the end of a migration."""
 
     sample: Annotated[int, Meta(ge=0, le=1000)] = 3
     """Records of each kind that are read back; few, since it costs requests of the account's general limit. 0: none."""
 
 
-class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How exports are read."""
 
     check_export: Literal["samples", "full"] = "samples"
@@ -134,7 +134,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Large enough to make the hop to the reader's thread cheap, small enough to keep the event loop free."""
 
 
-class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a run keeps what it knows."""
 
     state_dir: str = "masivo-state"
@@ -143,7 +143,7 @@ class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Empty: `masivo-stream` under `$XDG_STATE_HOME` or `~/.local/state`."""
 
 
-class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is told while it runs."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -151,7 +151,7 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`auto`: readable on a terminal, JSON elsewhere."""
 
 
-class Monitor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MonitorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The web page and the metrics beside a run."""
 
     monitor: str = ""
@@ -161,17 +161,17 @@ class Monitor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings. Below the door (`cli`, `migrate`) travel leaves, not this."""
 
-    api: Api = Api()
-    limits: Limits = field(default_factory=Limits)
-    upload: Upload = Upload()
-    retry: Retry = Retry()
-    validation: Validation = Validation()
-    visible: Visible = Visible()
-    verify: Verify = Verify()
-    source: Source = Source()
-    state: State = State()
-    log: Log = Log()
-    monitor: Monitor = Monitor()
+    api: ApiSettings = ApiSettings()
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    upload: UploadSettings = UploadSettings()
+    retry: RetrySettings = RetrySettings()
+    validation: ValidationSettings = ValidationSettings()
+    visible: VisibleSettings = VisibleSettings()
+    verify: VerifySettings = VerifySettings()
+    source: SourceSettings = SourceSettings()
+    state: StateSettings = StateSettings()
+    log: LogSettings = LogSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
 
 def _windows(texts: tuple[str, ...]) -> tuple[Window, ...]:

@@ -17,7 +17,7 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.model.notices import MonitorFailed
 from masivo_stream.model.picture import Picture
 from masivo_stream.monitor.address import Address
-from masivo_stream.monitor.metrics import Metrics
+from masivo_stream.monitor.metrics import MetricsPage
 from masivo_stream.monitor.page import load_page
 from masivo_stream.monitor.requests import Requests
 from masivo_stream.monitor.visitors import HEADERS, NOTHING, is_ours
@@ -56,7 +56,7 @@ class Answers:
     def __init__(self, painter: Painter, requests: Requests, observer: Observer, listening: Address) -> None:
         """Tell what `painter` knows to who asks for `listening` by one of its names."""
         self._painter, self._observer, self._listening = painter, observer, listening
-        self._metrics = Metrics(painter.picture, requests)
+        self._metrics = MetricsPage(painter.picture, requests)
         self._ended = asyncio.Event()
         self._failures: set[tuple[str, str]] = set()
         self._places: dict[str, Callable[[web.BaseRequest], Awaitable[_Said]]] = {

@@ -24,7 +24,7 @@ FATES = ("accepted", "dead", "skipped", "in_doubt", "pending")
 Labelled = Iterable[tuple[list[str], float]]
 
 
-class Metrics:
+class MetricsPage:
     """All there is to scrape."""
 
     def __init__(self, picture: Callable[[], Picture], requests: Requests) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from masivo_stream.core.printable import printable
+from masivo_stream.core.redact import printable
 from masivo_stream.model.moments import utc
 from masivo_stream.model.picture import Picture
 from masivo_stream.model.reason import REMEDIES

@@ -1,7 +1,7 @@
 """What of the notices somebody should know, in a sentence each, under the name the log has for it."""
 
-from masivo_stream.core.overlap import tell_overlap
-from masivo_stream.core.printable import printable
+from masivo_stream.core.reading.heads import tell_overlap
+from masivo_stream.core.redact import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.notices import (
     AccountShared,

@@ -24,7 +24,7 @@ _PANEL_GAP = 14
 _FOOT = 46
 
 
-class Bar(Struct, frozen=True, kw_only=True):
+class BenchBar(Struct, frozen=True, kw_only=True):
     """One result: as long as its median, its line from the slowest round to the fastest."""
 
     y: int
@@ -46,7 +46,7 @@ class Panel(Struct, frozen=True, kw_only=True):
     end: int
     kind: str
     size: str
-    bars: tuple[Bar, ...]
+    bars: tuple[BenchBar, ...]
 
 
 def draw_bench(found: Bench) -> str:
@@ -78,9 +78,9 @@ def _panel(y: int, kind: str, export: BenchedExport, results: list[BenchResult],
     )
 
 
-def _bar(y: int, result: BenchResult, scale: float) -> Bar:
+def _bar(y: int, result: BenchResult, scale: float) -> BenchBar:
     speed = result.mb_per_second
-    return Bar(
+    return BenchBar(
         y=y,
         width=_round(speed.median * scale),
         least=_round(_LEFT + speed.least * scale),

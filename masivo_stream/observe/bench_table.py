@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from masivo_stream.core.printable import printable
-from masivo_stream.model.bench import MEGA, Bench, BenchResult, Figures, Stage
+from masivo_stream.core.redact import printable
+from masivo_stream.model.bench import MEGA, Bench, BenchFigures, BenchResult, Stage
 
 MOST_BUSY = 0.5
 """A sink that is at work for more of the time than this may be what was measured."""
@@ -45,7 +45,7 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"  # noqa: PLR2004 - three digits
 
 
-def _range(figures: Figures) -> str:
+def _range(figures: BenchFigures) -> str:
     return f"{_short(figures.least)}-{_short(figures.most)}" if figures.least < figures.most else ""
 
 

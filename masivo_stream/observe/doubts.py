@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.text import Text
 
-from masivo_stream.core.printable import printable
-from masivo_stream.model.resolution import Evidence, InDoubt, Resolution, Verdict
+from masivo_stream.core.redact import printable
+from masivo_stream.model.resolution import Evidence, InDoubtBatch, Resolution, Verdict
 
 _SAYINGS = {
     Verdict.PRESENT: "all {found} records looked at are there: it was applied; --accept it",
@@ -32,7 +32,7 @@ def print_resolution(console: Console, found: Resolution) -> None:
     console.print(Text("decide with --accept, --discard or --resend and the id (or its beginning), or all"))
 
 
-def _print_doubt(console: Console, doubt: InDoubt) -> None:
+def _print_doubt(console: Console, doubt: InDoubtBatch) -> None:
     attempts = f", {doubt.attempts} attempts" if doubt.attempts > 1 else ""
     size = f"{doubt.records:,} records, {doubt.items:,} items"
     console.print(Text(f"{doubt.batch}  {doubt.kind}, {size}, sent {doubt.sent_at}{attempts}"))

@@ -74,7 +74,7 @@ EVENTS = (
 """All event names a run may log."""
 
 
-class Log(Protocol):
+class LogSink(Protocol):
     """Where lines go: structlog's loggers, for one."""
 
     def debug(self, event: str, **fields: object) -> object:
@@ -93,7 +93,7 @@ class Log(Protocol):
 class LogObserver:
     """Write notices to a logger."""
 
-    def __init__(self, logger: Log, picture: Callable[[], Picture] | None = None) -> None:
+    def __init__(self, logger: LogSink, picture: Callable[[], Picture] | None = None) -> None:
         """Write to `logger`; once a minute what `picture` shows."""
         self._log, self._picture = logger, picture
 

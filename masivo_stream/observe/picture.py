@@ -12,7 +12,7 @@ from threading import Lock
 from msgspec.structs import replace
 
 from masivo_stream import __version__
-from masivo_stream.core.time_line import Sent, TimeLine
+from masivo_stream.core.accounting.time_line import Sent, TimeLine
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.memory import resident_bytes
 from masivo_stream.model.notices import BatchDeparted, BatchSent, LoopStalled, Notice, QuotaUsed, RunEnded, RunStarted

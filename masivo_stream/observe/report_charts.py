@@ -22,7 +22,7 @@ _LEAST = 1e-9
 TimeLine = dict[str, tuple[Point, ...]]
 
 
-class Bar(Struct, frozen=True, kw_only=True):
+class ChartBar(Struct, frozen=True, kw_only=True):
     """A rectangle, and what it tells when pointed at."""
 
     x: float
@@ -49,7 +49,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     height: int = _HIGH
     grid: tuple[float, ...] = (0, _HIGH / 2)
     """Where level lines lie; the axis closes the chart below."""
-    bars: tuple[Bar, ...] = ()
+    bars: tuple[ChartBar, ...] = ()
     lines: tuple[StepLine, ...] = ()
     ys: tuple[str, ...]
     xs: tuple[str, ...]
@@ -163,7 +163,7 @@ def _bars(
                 stacked.append((style, f"{axis.tell(place)}: {tell(point, kind)}", place, below, value))
     top = nice_top(max(heights.values(), default=0.0))
     bars = tuple(
-        Bar(
+        ChartBar(
             x=place + _GAP,
             y=_y(below + value, top),
             width=1 - 2 * _GAP,
@@ -183,7 +183,7 @@ def _chart(
     top: float,
     legend: Sequence[tuple[str, str]],
     *,
-    bars: tuple[Bar, ...] = (),
+    bars: tuple[ChartBar, ...] = (),
     lines: tuple[StepLine, ...] = (),
 ) -> Chart:
     ys = tuple(f"{top * part:,.4g}" if top < 1000 else f"{top * part:,.0f}" for part in (1.0, 0.5, 0.0))  # noqa: PLR2004 - digits

@@ -3,7 +3,7 @@
 from msgspec import UnsetType
 
 from masivo_stream.model.notices import Notice, RunEnded
-from masivo_stream.observe.log import Log
+from masivo_stream.observe.log import LogSink
 
 EVENT = "sample_read_back"
 """The event's name."""
@@ -12,7 +12,7 @@ EVENT = "sample_read_back"
 class SampleLog:
     """Write one line when a run has ended."""
 
-    def __init__(self, logger: Log) -> None:
+    def __init__(self, logger: LogSink) -> None:
         """Write to `logger`."""
         self._log = logger
 

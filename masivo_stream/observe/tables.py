@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from masivo_stream.core.printable import printable
+from masivo_stream.core.redact import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.example import Example
 from masivo_stream.model.next_step import NextStep

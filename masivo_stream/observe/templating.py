@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from masivo_stream.core.printable import printable
+from masivo_stream.core.redact import printable
 
 TEMPLATES = Path(__file__).with_name("templates")
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from masivo_stream.core.printable import printable
+from masivo_stream.core.redact import printable
 from masivo_stream.model.verification import Finding, KindVerified, Seen, Verification, Verified
 
 MOST_PLACES = 20

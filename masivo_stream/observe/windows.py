@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from msgspec import Struct
 
-from masivo_stream.core.schedule import Scope, last_departure
+from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import QuotaUsed, ScopeUse
 from masivo_stream.model.picture import WindowUse
@@ -52,7 +52,9 @@ class Windows:
 
     def last_departure(self, kind: Kind, requests: int, now: float) -> float:
         """Return when the last of so many further requests leaves, if each does as early as the windows allow."""
-        scopes = [Scope(told.use.windows, _past(told.departures, now), told.held_until) for told in self._of(kind)]
+        scopes = [
+            ScheduledScope(told.use.windows, _past(told.departures, now), told.held_until) for told in self._of(kind)
+        ]
         return last_departure(requests, scopes, now=now)
 
     def _of(self, kind: Kind) -> Iterator[_Told]:

@@ -33,7 +33,7 @@ _EXACT = Context(prec=800)
 """Digits enough to add the largest and the smallest double (1e308, 5e-324) without rounding."""
 
 
-class Account(Protocol):
+class AccountView(Protocol):
     """What the rules ask of an account, at one moment."""
 
     def body_of(self, customer: str) -> bytes | None:
@@ -58,11 +58,11 @@ class _Amount(Struct):
     amount: Decimal
 
 
-class _Balance(Struct):
+class _WalletBalance(Struct):
     balance: list[_Amount] = []
 
 
-def admit(batch: Batch, account: Account, *, look_into_queue: bool = True) -> Refusal | None:
+def admit(batch: Batch, account: AccountView, *, look_into_queue: bool = True) -> Refusal | None:
     """Return why the account refuses `batch`, None if it does not.
 
     `look_into_queue=False` overlooks a customer's transactions that are accepted but not applied yet.
@@ -80,7 +80,7 @@ def admit(batch: Batch, account: Account, *, look_into_queue: bool = True) -> Re
     return next((refusal for refusal in refusals if refusal is not None), None)
 
 
-def _refuse_customer(index: int, entry: Customer, account: Account) -> Refusal | None:
+def _refuse_customer(index: int, entry: Customer, account: AccountView) -> Refusal | None:
     there = account.body_of(entry.id)
     if there is not None and not _same(there, entry.body):
         return refuse(("customers", index, "id"), "already in this account, with other content")
@@ -89,14 +89,14 @@ def _refuse_customer(index: int, entry: Customer, account: Account) -> Refusal |
     return None
 
 
-def _refuse_events(index: int, entry: CustomerEvents, account: Account) -> Refusal | None:
+def _refuse_events(index: int, entry: CustomerEvents, account: AccountView) -> Refusal | None:
     if account.visible_body_of(entry.id) is None:
         return _unknown(index)
     return None
 
 
 def _refuse_transactions(
-    index: int, entry: CustomerTransactions, account: Account, *, look_into_queue: bool
+    index: int, entry: CustomerTransactions, account: AccountView, *, look_into_queue: bool
 ) -> Refusal | None:
     body = account.visible_body_of(entry.id)
     if body is None:
@@ -104,7 +104,7 @@ def _refuse_transactions(
     here = ("customers", index, "transactions")
     if account.has_transactions(entry.id, queued=look_into_queue):
         return refuse(here, "this customer's transactions were migrated before")
-    balance = _totals((line.reward_id, line.amount) for line in msgspec.json.decode(body, type=_Balance).balance)
+    balance = _totals((line.reward_id, line.amount) for line in msgspec.json.decode(body, type=_WalletBalance).balance)
     booked = _totals((line.reward_id, line.amount) for line in entry.transactions)
     if any(balance.get(reward, 0) != booked.get(reward, 0) for reward in balance.keys() | booked.keys()):
         return refuse(here, "the sum per reward differs from the balance the customer was migrated with")

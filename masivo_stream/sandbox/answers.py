@@ -31,7 +31,7 @@ class RevertedAnswer(Struct, frozen=True):
     customers: int
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class SandboxAnswer(Struct, frozen=True, kw_only=True):
     """One HTTP answer."""
 
     status: int
@@ -40,15 +40,15 @@ class Answer(Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
 
 
-def answer(status: int, body: object) -> Answer:
+def answer(status: int, body: object) -> SandboxAnswer:
     """Return an answer whose body is `body` as JSON."""
-    return Answer(status=status, body=msgspec.json.encode(body))
+    return SandboxAnswer(status=status, body=msgspec.json.encode(body))
 
 
-def refusal(status: int, details: str, headers: dict[str, str] | None = None) -> Answer:
+def refusal(status: int, details: str, headers: dict[str, str] | None = None) -> SandboxAnswer:
     """Return a refusal in the API's form; `details` must hold no value from a record."""
     body = ErrorAnswer(http.HTTPStatus(status).phrase if status in _KNOWN else "Error", details)
-    return Answer(status=status, body=msgspec.json.encode(body), headers=headers or {})
+    return SandboxAnswer(status=status, body=msgspec.json.encode(body), headers=headers or {})
 
 
 _KNOWN = frozenset(http.HTTPStatus)

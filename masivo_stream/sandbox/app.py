@@ -17,11 +17,11 @@ from msgspec import Struct
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.sandbox import wire
-from masivo_stream.sandbox.answers import JSON, Answer, answer, refusal
+from masivo_stream.sandbox.answers import JSON, SandboxAnswer, answer, refusal
 from masivo_stream.sandbox.chaos import Course
-from masivo_stream.sandbox.clock import Clock, SystemClock
+from masivo_stream.sandbox.clock import SandboxClock, SandboxSystemClock
 from masivo_stream.sandbox.contents import fill
-from masivo_stream.sandbox.faults import Target
+from masivo_stream.sandbox.faults import CallTarget
 from masivo_stream.sandbox.openapi import document
 from masivo_stream.sandbox.options import SandboxOptions, is_loopback
 from masivo_stream.sandbox.service import Service
@@ -34,20 +34,20 @@ SERVICE = web.AppKey("service", Service)
 
 _NO_COURSE = Course()
 
-Handle = Callable[[Service, web.Request, Course], Awaitable[Answer]]
+Handle = Callable[[Service, web.Request, Course], Awaitable[SandboxAnswer]]
 
 
 class Call(Struct, frozen=True, kw_only=True):
     """One call of the API."""
 
-    target: Target
+    target: CallTarget
     method: str
     path: str
     """Under the base path; `{id}` stands for a customer's id."""
     handle: Handle
 
 
-def build_app(options: SandboxOptions, clock: Clock | None = None) -> web.Application:
+def build_app(options: SandboxOptions, clock: SandboxClock | None = None) -> web.Application:
     """Return the application of one sandbox; its store is open until the application is cleaned up.
 
     Raises:
@@ -55,7 +55,7 @@ def build_app(options: SandboxOptions, clock: Clock | None = None) -> web.Applic
     """
     # One byte more than we allow: some versions of aiohttp refuse what reaches the size, some what exceeds it.
     app = web.Application(middlewares=[_in_json, _this_machine_only], client_max_size=options.max_body_bytes + 1)
-    app[SERVICE] = Service(options, clock or SystemClock())
+    app[SERVICE] = Service(options, clock or SandboxSystemClock())
     for call in _CALLS:
         app.router.add_route(call.method, BASE_PATH + _any_id(call.path), _exchange(call))
     app.router.add_route("GET", contract.AUTHORIZE_PATH, _exchange(_AUTHORIZE))
@@ -127,7 +127,7 @@ def _exchange(call: Call) -> Handler:
     return handle
 
 
-async def _on_the_way(request: web.Request, course: Course) -> Answer | None:
+async def _on_the_way(request: web.Request, course: Course) -> SandboxAnswer | None:
     """Return what a gateway or firewall answers in the API's place, None where it lets the request pass."""
     if course.no_slash is not None and "%2f" in request.raw_path.lower():
         return fill(course.no_slash.body, 404, "there is no such path")
@@ -146,7 +146,7 @@ def _note(service: Service, call: Call, request: web.Request, outcome: str, arri
     service.note(call.target, call.method, call.path, outcome, arrived=arrived, length=request.content_length)
 
 
-async def _perform(call: Call, service: Service, request: web.Request, course: Course) -> Answer:
+async def _perform(call: Call, service: Service, request: web.Request, course: Course) -> SandboxAnswer:
     """Do what the call asks for, or read the request and do nothing where the fault is that nothing is done."""
     try:
         if course.applies:
@@ -154,7 +154,7 @@ async def _perform(call: Call, service: Service, request: web.Request, course: C
         await _bytes(request)
     except web.HTTPException as error:
         return refusal(error.status, error.reason)
-    return Answer(status=200)
+    return SandboxAnswer(status=200)
 
 
 async def _body(request: web.Request) -> bytes:
@@ -182,41 +182,41 @@ async def _bytes(request: web.Request) -> bytes:
         raise web.HTTPBadRequest(reason="the body does not arrive as announced") from error
 
 
-async def _authorize(service: Service, _: web.Request, course: Course) -> Answer:
+async def _authorize(service: Service, _: web.Request, course: Course) -> SandboxAnswer:
     return service.authorize(course)
 
 
-async def _revert(service: Service, request: web.Request, _: Course) -> Answer:
+async def _revert(service: Service, request: web.Request, _: Course) -> SandboxAnswer:
     return await service.revert(await _body(request))
 
 
-async def _customer(service: Service, request: web.Request, _: Course) -> Answer:
+async def _customer(service: Service, request: web.Request, _: Course) -> SandboxAnswer:
     return service.customer(request.match_info["id"])
 
 
-async def _transactions(service: Service, request: web.Request, _: Course) -> Answer:
+async def _transactions(service: Service, request: web.Request, _: Course) -> SandboxAnswer:
     return service.transactions(request.match_info["id"], request.query)
 
 
 def _migrate(kind: Kind) -> Call:
-    async def handle(service: Service, request: web.Request, course: Course) -> Answer:
+    async def handle(service: Service, request: web.Request, course: Course) -> SandboxAnswer:
         return await service.migrate(kind, await _body(request), course)
 
-    return Call(target=Target(kind.value), method="POST", path=CONTRACTS[kind].path, handle=handle)
+    return Call(target=CallTarget(kind.value), method="POST", path=CONTRACTS[kind].path, handle=handle)
 
 
-_AUTHORIZE = Call(target=Target.AUTH, method="GET", path=contract.AUTHORIZE_PATH, handle=_authorize)
+_AUTHORIZE = Call(target=CallTarget.AUTH, method="GET", path=contract.AUTHORIZE_PATH, handle=_authorize)
 _CALLS = (
     _AUTHORIZE,
     *map(_migrate, Kind),
-    Call(target=Target.REVERT, method="DELETE", path=contract.REVERT_PATH, handle=_revert),
+    Call(target=CallTarget.REVERT, method="DELETE", path=contract.REVERT_PATH, handle=_revert),
     Call(
-        target=Target.READ,
+        target=CallTarget.READ,
         method="GET",
         path=contract.customer_transactions_path("{id}"),
         handle=_transactions,
     ),
-    Call(target=Target.READ, method="GET", path=contract.customer_path("{id}"), handle=_customer),
+    Call(target=CallTarget.READ, method="GET", path=contract.customer_path("{id}"), handle=_customer),
 )
 
 

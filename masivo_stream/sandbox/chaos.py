@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from masivo_stream.sandbox.contents import Packing
+from masivo_stream.sandbox.contents import BodyCompression
 from masivo_stream.sandbox.faults import (
     BadToken,
     Behaviour,
-    Cut,
+    CallTarget,
+    CutPoint,
     Delay,
+    DelayPlace,
     Drip,
     Empty,
     Fault,
@@ -30,17 +32,15 @@ from masivo_stream.sandbox.faults import (
     NoSlash,
     Pack,
     Partial,
-    Place,
     Redirect,
     Reset,
     Shape,
     Spoil,
-    Status,
-    Target,
+    StatusFault,
     Vague,
 )
 
-Ending = Status | Reset | Hang | Drip | Garbage | Html | Redirect | Empty
+Ending = StatusFault | Reset | Hang | Drip | Garbage | Html | Redirect | Empty
 """Behaviours that decide how an exchange ends; of several the first given wins."""
 
 
@@ -66,7 +66,7 @@ class Course(Struct, frozen=True, kw_only=True):
     """How a refusal is written."""
     refused: int | None = None
     """Of how many customers' entries a 207 says that they are refused; None for no 207."""
-    packings: tuple[Packing, ...] = ()
+    packings: tuple[BodyCompression, ...] = ()
     no_slash: NoSlash | None = None
     firewalls: tuple[Firewall, ...] = ()
     partial: bool = False
@@ -90,7 +90,7 @@ class Chaos:
         self._faults = [(fault, _Count()) for fault in faults]
         self._chance = chance
 
-    def entrance(self, target: Target) -> Entrance:
+    def entrance(self, target: CallTarget) -> Entrance:
         """Draw what befalls a request of `target` on its arrival."""
         delay, cut = 0.0, False
         for behaviour in self._draw(target, early=True):
@@ -101,7 +101,7 @@ class Chaos:
                     cut = True
         return Entrance(delay=delay, cut=cut)
 
-    def course(self, target: Target) -> Course:
+    def course(self, target: CallTarget) -> Course:
         """Draw what befalls a request of `target` that passed token and limits."""
         hits = self._draw(target, early=False)
         ending = next((hit for hit in hits if isinstance(hit, Ending)), None)
@@ -123,7 +123,7 @@ class Chaos:
             delay=sum(self._seconds(hit) for hit in hits if isinstance(hit, Delay)),
         )
 
-    def _draw(self, target: Target, *, early: bool) -> list[Behaviour]:
+    def _draw(self, target: CallTarget, *, early: bool) -> list[Behaviour]:
         return [
             fault.behaviour
             for fault, count in self._faults
@@ -147,7 +147,7 @@ class Chaos:
 
 def _is_early(behaviour: Behaviour) -> bool:
     match behaviour:
-        case Delay(where=Place.ARRIVAL) | Reset(when=Cut.BEFORE):
+        case Delay(where=DelayPlace.ARRIVAL) | Reset(when=CutPoint.BEFORE):
             return True
         case _:
             return False
@@ -155,7 +155,7 @@ def _is_early(behaviour: Behaviour) -> bool:
 
 def _applies(ending: Ending | None) -> bool:
     match ending:
-        case Status(applied=applied) | Hang(applied=applied) | Garbage(applied=applied):
+        case StatusFault(applied=applied) | Hang(applied=applied) | Garbage(applied=applied):
             return applied
         case Html(applied=applied) | Redirect(applied=applied):
             return applied

@@ -10,7 +10,7 @@ from typing import Protocol
 import anyio
 
 
-class Clock(Protocol):
+class SandboxClock(Protocol):
     """Where the time comes from. All values in seconds."""
 
     def monotonic(self) -> float:
@@ -26,7 +26,7 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class SandboxSystemClock:
     """The machine's own clock."""
 
     def monotonic(self) -> float:

@@ -14,7 +14,7 @@ import msgspec
 import zstandard
 from msgspec import Struct
 
-from masivo_stream.sandbox.answers import JSON, Answer, ErrorAnswer
+from masivo_stream.sandbox.answers import JSON, ErrorAnswer, SandboxAnswer
 
 HTML = "text/html"
 PROBLEM_JSON = "application/problem+json"
@@ -58,7 +58,7 @@ class By(enum.StrEnum):
     NONE = "none"
 
 
-class Packing(enum.StrEnum):
+class BodyCompression(enum.StrEnum):
     """How a body is compressed."""
 
     GZIP = "gzip"
@@ -97,7 +97,7 @@ def find_culprit(details: str, body: bytes) -> Where:
     return Where(found[0], index, customer if isinstance(customer, str) else "")
 
 
-def fill(content: Content, status: int, words: str, *, where: Where | None = None, by: By = By.NONE) -> Answer:
+def fill(content: Content, status: int, words: str, *, where: Where | None = None, by: By = By.NONE) -> SandboxAnswer:
     """Return an answer of that content that says `words`; a culprit is named as `by` says."""
     where = where or Where()
     names: dict[By, object] = {By.PATH: where.path, By.INDEX: where.index, By.ID: where.id}
@@ -124,53 +124,53 @@ def fill(content: Content, status: int, words: str, *, where: Where | None = Non
     }
     match content:
         case Content.PAGE:
-            return Answer(status=status, body=_PAGE, content_type=HTML)
+            return SandboxAnswer(status=status, body=_PAGE, content_type=HTML)
         case Content.TEXT:
-            return Answer(status=status, body=b"Forbidden by policy", content_type=_TEXT)
+            return SandboxAnswer(status=status, body=b"Forbidden by policy", content_type=_TEXT)
         case Content.EMPTY:
-            return Answer(status=status)
+            return SandboxAnswer(status=status)
         case _:
             mark = codecs.BOM_UTF8 if content is Content.BOM else b""
             kind = PROBLEM_JSON if content is Content.PROBLEM else JSON
-            return Answer(status=status, body=mark + msgspec.json.encode(values[content]), content_type=kind)
+            return SandboxAnswer(status=status, body=mark + msgspec.json.encode(values[content]), content_type=kind)
 
 
-def results_of(body: bytes, refused: int) -> Answer:
+def results_of(body: bytes, refused: int) -> SandboxAnswer:
     """Return a 207: the first `refused` customers of a request are refused, the others are not."""
     customers = msgspec.json.decode(body)["customers"]
     told = [
         {"index": index, "status": 422, "error": "not taken"} if index < refused else {"index": index, "status": 201}
         for index in range(len(customers))
     ]
-    return Answer(status=207, body=msgspec.json.encode({"results": told}))
+    return SandboxAnswer(status=207, body=msgspec.json.encode({"results": told}))
 
 
-def pack(answer: Answer, packing: Packing) -> Answer:
+def pack(answer: SandboxAnswer, packing: BodyCompression) -> SandboxAnswer:
     """Return the answer with its body compressed."""
     body, coding = _packed(answer.body, packing)
     return msgspec.structs.replace(answer, body=body, headers={**answer.headers, "Content-Encoding": coding})
 
 
-def _packed(body: bytes, packing: Packing) -> tuple[bytes, str]:
+def _packed(body: bytes, packing: BodyCompression) -> tuple[bytes, str]:
     match packing:
-        case Packing.GZIP:
+        case BodyCompression.GZIP:
             return gzip.compress(body), "gzip"
-        case Packing.DEFLATE:
+        case BodyCompression.DEFLATE:
             return zlib.compress(body), "deflate"
-        case Packing.BARE:
+        case BodyCompression.BARE:
             deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
             return deflate.compress(body) + deflate.flush(), "deflate"
-        case Packing.ZSTD:
+        case BodyCompression.ZSTD:
             return zstandard.compress(body), "zstd"
-        case Packing.TWICE:
+        case BodyCompression.TWICE:
             return gzip.compress(zlib.compress(body)), "deflate, gzip"
-        case Packing.BROTLI:
+        case BodyCompression.BROTLI:
             return b"\x0b\x02\x80" + bytes(len(body)), "br"
-        case Packing.FALSE:
+        case BodyCompression.FALSE:
             return body, "gzip"
-        case Packing.CUT:
+        case BodyCompression.CUT:
             return gzip.compress(body)[:-9], "gzip"
-        case Packing.BOMB:
+        case BodyCompression.BOMB:
             return gzip.compress(b" " * _BOMB_BYTES + body), "gzip"
         case _:
             assert_never(packing)

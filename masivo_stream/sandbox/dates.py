@@ -2,14 +2,14 @@
 
 The typed decoder refuses dates that do not exist, but takes neighbouring spellings (`+0000`, a space for
 the `T`). This walk visits only the fields of a schema that lead to a date, so that a thousand records cost
-milliseconds. It says yes or no; `core.explain` says what and where, at ten times the price.
+milliseconds. It says yes or no; `core.reading.schema_faults` says what and where, at ten times the price.
 """
 
 from collections.abc import Callable
 
 from msgspec import inspect
 
-from masivo_stream.core.explain import is_rfc3339
+from masivo_stream.core.reading.schema_faults import is_rfc3339
 
 Check = Callable[[object], bool]
 

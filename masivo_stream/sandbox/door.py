@@ -11,51 +11,51 @@ from msgspec import Struct
 
 from masivo_stream.model import contract
 from masivo_stream.sandbox import tokens
-from masivo_stream.sandbox.answers import Answer, refusal
-from masivo_stream.sandbox.faults import MIGRATE, Target
-from masivo_stream.sandbox.limits import Limiter, Passed, Quota, Throttled
-from masivo_stream.sandbox.options import Limits
+from masivo_stream.sandbox.answers import SandboxAnswer, refusal
+from masivo_stream.sandbox.faults import MIGRATE, CallTarget
+from masivo_stream.sandbox.limits import Limiter, OverLimit, Passed, TightestWindow
+from masivo_stream.sandbox.options import SandboxLimits
 
-_LIMITED = MIGRATE | {Target.REVERT}
+_LIMITED = MIGRATE | {CallTarget.REVERT}
 
 
 class Admission(Struct, frozen=True, kw_only=True):
     """The door's verdict: an answer for who is turned away, and what any answer's head has to tell."""
 
-    turned_away: Answer | None = None
+    turned_away: SandboxAnswer | None = None
     headers: dict[str, str] = {}
 
 
 class Door:
     """The door of one account. Times come in: `arrived` monotonic, `now` wall seconds."""
 
-    def __init__(self, *, api_key: str, secret: bytes, limits: Limits) -> None:
+    def __init__(self, *, api_key: str, secret: bytes, limits: SandboxLimits) -> None:
         self._api_key = api_key
         self._secret = secret
         self._general = Limiter(limits.general)
         self._migration = Limiter(limits.migration)
 
-    def judge(self, target: Target, headers: Mapping[str, str], *, arrived: float, now: float) -> Admission:
+    def judge(self, target: CallTarget, headers: Mapping[str, str], *, arrived: float, now: float) -> Admission:
         """Judge one request by its target and its head."""
         denied = self._deny(target, headers, now)
         if denied is not None:
             return Admission(turned_away=denied)
         general = self._general.arrive(arrived)
-        if isinstance(general, Throttled):
+        if isinstance(general, OverLimit):
             return _turned_away(general)
         if target not in _LIMITED:
             return Admission(headers=_quota_headers(general.quota))
         verdict = self._migration.arrive(arrived)
         match verdict:
-            case Throttled():
+            case OverLimit():
                 self._general.take_back()
                 return _turned_away(verdict)
             case Passed():
                 quotas = [quota for quota in (verdict.quota, general.quota) if quota is not None]
                 return Admission(headers=_quota_headers(min(quotas, key=lambda quota: quota.remaining, default=None)))
 
-    def _deny(self, target: Target, headers: Mapping[str, str], now: float) -> Answer | None:
-        if target is Target.AUTH:
+    def _deny(self, target: CallTarget, headers: Mapping[str, str], now: float) -> SandboxAnswer | None:
+        if target is CallTarget.AUTH:
             if tokens.same_key(headers.get("x-api-key", ""), self._api_key):
                 return None
             return refusal(401, "x-api-key is missing or wrong")
@@ -65,13 +65,13 @@ class Door:
         return refusal(401, "the bearer token is missing, wrong or has expired", {"WWW-Authenticate": "Bearer"})
 
 
-def _turned_away(verdict: Throttled) -> Admission:
+def _turned_away(verdict: OverLimit) -> Admission:
     details = f"more requests than the account may send; try again in {verdict.retry_after} s"
     headers = {contract.RETRY_AFTER_HEADER: str(verdict.retry_after), **_quota_headers(verdict.quota)}
     return Admission(turned_away=refusal(429, details), headers=headers)
 
 
-def _quota_headers(quota: Quota | None) -> dict[str, str]:
+def _quota_headers(quota: TightestWindow | None) -> dict[str, str]:
     if quota is None:
         return {}
     return {

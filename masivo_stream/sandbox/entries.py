@@ -13,7 +13,7 @@ class Customer(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class EventEntry(Struct, frozen=True, kw_only=True):
     """What the account keeps of one event. `issued` is the date as it came, `issued_at` the same in seconds."""
 
     type: str
@@ -28,7 +28,7 @@ class CustomerEvents(Struct, frozen=True, kw_only=True):
     """One customer's events."""
 
     id: str
-    events: tuple[Event, ...]
+    events: tuple[EventEntry, ...]
 
 
 class Transaction(Struct, frozen=True, kw_only=True):

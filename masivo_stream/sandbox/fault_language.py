@@ -46,13 +46,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from masivo_stream.sandbox.contents import By, Content, Packing
+from masivo_stream.sandbox.contents import BodyCompression, By, Content
 from masivo_stream.sandbox.faults import (
     MIGRATE,
     BadToken,
     Behaviour,
-    Cut,
+    CallTarget,
+    CutPoint,
     Delay,
+    DelayPlace,
     Drip,
     Empty,
     Fault,
@@ -67,13 +69,11 @@ from masivo_stream.sandbox.faults import (
     NoSlash,
     Pack,
     Partial,
-    Place,
     Redirect,
     Reset,
     Shape,
     Spoil,
-    Status,
-    Target,
+    StatusFault,
     Vague,
 )
 
@@ -82,10 +82,10 @@ _DRIP_SECONDS = 30.0
 _ABSURD_RETRY_AFTER = "abc"
 _FORBIDDEN = 403
 
-_TARGETS: dict[str, frozenset[Target]] = {
-    **{target.value: frozenset({target}) for target in Target},
+_TARGETS: dict[str, frozenset[CallTarget]] = {
+    **{target.value: frozenset({target}) for target in CallTarget},
     "migrate": MIGRATE,
-    "all": frozenset(Target),
+    "all": frozenset(CallTarget),
 }
 
 _CONTENTS = {content.value: content for content in Content}
@@ -199,7 +199,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _status(options: _Options) -> Behaviour:
-    return Status(
+    return StatusFault(
         code=options.code(),
         applied=options.applied(),
         retry_after=options.maybe("retry_after"),
@@ -223,7 +223,7 @@ def _html(options: _Options) -> Behaviour:
 def _firewall(options: _Options) -> Behaviour:
     return Firewall(
         text=options.required("firewall", "TEXT"),
-        page=Status(
+        page=StatusFault(
             code=options.count("code") or _FORBIDDEN,
             body=options.choice("body", _CONTENTS, Content.PAGE),
             type=options.maybe("type"),
@@ -243,16 +243,20 @@ def _shape(options: _Options) -> Behaviour:
 
 def _compress(options: _Options) -> Behaviour:
     options.required("compress", "PACKING", keep=True)
-    return Pack(packing=options.choice("compress", {packing.value: packing for packing in Packing}, Packing.GZIP))
+    return Pack(
+        packing=options.choice(
+            "compress", {packing.value: packing for packing in BodyCompression}, BodyCompression.GZIP
+        )
+    )
 
 
 def _throttle(options: _Options) -> Behaviour:
     given = options.maybe("retry_after")
-    return Status(code=429, retry_after=_ABSURD_RETRY_AFTER if given is None else given)
+    return StatusFault(code=429, retry_after=_ABSURD_RETRY_AFTER if given is None else given)
 
 
 def _reset(options: _Options) -> Behaviour:
-    return Reset(when=options.choice("when", {cut.value: cut for cut in Cut}, Cut.AFTER))
+    return Reset(when=options.choice("when", {cut.value: cut for cut in CutPoint}, CutPoint.AFTER))
 
 
 def _hang(options: _Options) -> Behaviour:
@@ -263,7 +267,7 @@ def _delay(options: _Options) -> Behaviour:
     return Delay(
         seconds=options.number("delay", None),
         jitter=options.number("jitter", 0.0),
-        where=options.choice("where", {place.value: place for place in Place}, Place.ARRIVAL),
+        where=options.choice("where", {place.value: place for place in DelayPlace}, DelayPlace.ARRIVAL),
     )
 
 

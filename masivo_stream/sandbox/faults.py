@@ -9,10 +9,10 @@ import enum
 from msgspec import Struct
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.sandbox.contents import By, Content, Packing
+from masivo_stream.sandbox.contents import BodyCompression, By, Content
 
 
-class Target(enum.StrEnum):
+class CallTarget(enum.StrEnum):
     """Which calls a request belongs to."""
 
     CUSTOMERS = "customers"
@@ -23,11 +23,11 @@ class Target(enum.StrEnum):
     REVERT = "revert"
 
 
-MIGRATE = frozenset(Target(kind.value) for kind in Kind)
+MIGRATE = frozenset(CallTarget(kind.value) for kind in Kind)
 """The three calls that carry records."""
 
 
-class Cut(enum.StrEnum):
+class CutPoint(enum.StrEnum):
     """When a connection is cut: RST before the body is read or after the effect, FIN in body or status line."""
 
     BEFORE = "before"
@@ -36,14 +36,14 @@ class Cut(enum.StrEnum):
     STATUS = "status"
 
 
-class Place(enum.StrEnum):
+class DelayPlace(enum.StrEnum):
     """Where a delay sits: before the request is seen, or between its effect and its answer."""
 
     ARRIVAL = "arrival"
     ANSWER = "answer"
 
 
-class Status(Struct, frozen=True, kw_only=True):
+class StatusFault(Struct, frozen=True, kw_only=True):
     """Answer `code`; `retry_after` is the header's text, None for no header.
 
     `type`: the body's type, None for the right one, empty for none. `server` and `ray`: who pretends to answer.
@@ -61,7 +61,7 @@ class Status(Struct, frozen=True, kw_only=True):
 class Reset(Struct, frozen=True, kw_only=True):
     """Cut the connection."""
 
-    when: Cut = Cut.AFTER
+    when: CutPoint = CutPoint.AFTER
 
 
 class Hang(Struct, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ class Delay(Struct, frozen=True, kw_only=True):
 
     seconds: float
     jitter: float = 0.0
-    where: Place = Place.ARRIVAL
+    where: DelayPlace = DelayPlace.ARRIVAL
 
 
 class Drip(Struct, frozen=True, kw_only=True):
@@ -133,14 +133,14 @@ class Multistatus(Struct, frozen=True, kw_only=True):
 class Pack(Struct, frozen=True, kw_only=True):
     """Compress the answer's body, whatever it is."""
 
-    packing: Packing
+    packing: BodyCompression
 
 
 class Firewall(Struct, frozen=True, kw_only=True):
     """Answer `page` to a request that holds `text`, in path or body: nothing of it reaches the API."""
 
     text: str
-    page: Status
+    page: StatusFault
 
 
 class NoSlash(Struct, frozen=True, kw_only=True):
@@ -180,7 +180,7 @@ class BadToken(Struct, frozen=True):
 
 
 Behaviour = (
-    Status
+    StatusFault
     | Reset
     | Hang
     | Delay
@@ -208,7 +208,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     """A behaviour and the requests it strikes."""
 
     behaviour: Behaviour
-    on: frozenset[Target] = MIGRATE
+    on: frozenset[CallTarget] = MIGRATE
     rate: float = 1.0
     times: int | None = None
     at: int | None = None

@@ -46,7 +46,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     """Migrated transactions by customer id."""
 
 
-class Ledger(Applied, frozen=True, kw_only=True):
+class SandboxLedger(Applied, frozen=True, kw_only=True):
     """The ledger at one moment."""
 
     reverted: Applied = Applied()
@@ -63,9 +63,9 @@ class LedgerPages:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def read(self, now: float, kinds: Iterable[Kind] = Kind) -> Ledger:
+    def read(self, now: float, kinds: Iterable[Kind] = Kind) -> SandboxLedger:
         """Return the whole ledger at `now` (wall seconds), as far as `kinds` go."""
-        return msgspec.json.decode(b"".join(self.pieces(now, kinds)), type=Ledger)
+        return msgspec.json.decode(b"".join(self.pieces(now, kinds)), type=SandboxLedger)
 
     def pieces(self, now: float, kinds: Iterable[Kind] = Kind) -> Iterator[bytes]:
         """Yield the ledger's JSON in pieces, a page of rows at most in each."""

@@ -17,7 +17,7 @@ from msgspec import Struct
 from masivo_stream.model.window import Window
 
 
-class Quota(Struct, frozen=True, kw_only=True):
+class TightestWindow(Struct, frozen=True, kw_only=True):
     """How the tightest window stands after an arrival: what the `X-RateLimit-*` headers tell."""
 
     limit: int
@@ -29,13 +29,13 @@ class Quota(Struct, frozen=True, kw_only=True):
 class Passed(Struct, frozen=True, kw_only=True):
     """The arrival is admitted. `quota` is None where no window applies."""
 
-    quota: Quota | None
+    quota: TightestWindow | None
 
 
-class Throttled(Struct, frozen=True, kw_only=True):
+class OverLimit(Struct, frozen=True, kw_only=True):
     """The arrival is refused; after `retry_after` whole seconds there is room again."""
 
-    quota: Quota
+    quota: TightestWindow
     retry_after: int
 
 
@@ -45,7 +45,7 @@ class Limiter:
     def __init__(self, windows: Iterable[Window]) -> None:
         self._logs = [(window, deque[float]()) for window in windows]
 
-    def arrive(self, now: float) -> Passed | Throttled:
+    def arrive(self, now: float) -> Passed | OverLimit:
         """Judge an arrival at `now` (monotonic seconds) and count it if it passes."""
         self._forget(now)
         full = [(window, log) for window, log in self._logs if len(log) >= window.limit]
@@ -54,7 +54,7 @@ class Limiter:
             waits = [_whole_wait(log[0] + window.seconds, now) for window, log in full]
             longest = max(waits)
             window = full[waits.index(longest)][0]
-            return Throttled(quota=Quota(limit=window.limit, remaining=0, reset=longest), retry_after=longest)
+            return OverLimit(quota=TightestWindow(limit=window.limit, remaining=0, reset=longest), retry_after=longest)
         for _, log in self._logs:
             log.append(now)
         return Passed(quota=self._tightest(now))
@@ -69,9 +69,9 @@ class Limiter:
             while log and log[0] + window.seconds <= now:
                 log.popleft()
 
-    def _tightest(self, now: float) -> Quota | None:
+    def _tightest(self, now: float) -> TightestWindow | None:
         states = [
-            Quota(
+            TightestWindow(
                 limit=window.limit,
                 remaining=window.limit - len(log),
                 reset=_whole_wait(log[0] + window.seconds, now),

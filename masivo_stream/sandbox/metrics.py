@@ -31,7 +31,7 @@ class Purchase(Struct, frozen=True, kw_only=True):
     applied_at: float
 
 
-class Period(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+class AppliedPeriod(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """The metrics of one span of time, as `customers/[id]/get` shows them. Dates are RFC 3339."""
 
     from_: str
@@ -43,22 +43,22 @@ class Period(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     last_session: str | UnsetType | None = UNSET
 
 
-class Metrics(Struct, frozen=True, kw_only=True):
+class AppliedMetrics(Struct, frozen=True, kw_only=True):
     """A customer's metrics: any of nine periods, and when they were last calculated."""
 
-    lifetime: Period | UnsetType = UNSET
-    last_year: Period | UnsetType = UNSET
-    this_year: Period | UnsetType = UNSET
-    last_month: Period | UnsetType = UNSET
-    this_month: Period | UnsetType = UNSET
-    last_quarter: Period | UnsetType = UNSET
-    this_quarter: Period | UnsetType = UNSET
-    last_semester: Period | UnsetType = UNSET
-    this_semester: Period | UnsetType = UNSET
+    lifetime: AppliedPeriod | UnsetType = UNSET
+    last_year: AppliedPeriod | UnsetType = UNSET
+    this_year: AppliedPeriod | UnsetType = UNSET
+    last_month: AppliedPeriod | UnsetType = UNSET
+    this_month: AppliedPeriod | UnsetType = UNSET
+    last_quarter: AppliedPeriod | UnsetType = UNSET
+    this_quarter: AppliedPeriod | UnsetType = UNSET
+    last_semester: AppliedPeriod | UnsetType = UNSET
+    this_semester: AppliedPeriod | UnsetType = UNSET
     updated_at: str | UnsetType = UNSET
 
 
-def recalculate(purchases: Iterable[Purchase], *, registered: str, now: float) -> Metrics | None:
+def recalculate(purchases: Iterable[Purchase], *, registered: str, now: float) -> AppliedMetrics | None:
     """Return the metrics that `purchases` make, None where there are none.
 
     `lifetime` reaches from the registration to the recalculation, `this_year` over the calendar year (UTC) of
@@ -72,7 +72,7 @@ def recalculate(purchases: Iterable[Purchase], *, registered: str, now: float) -
     begin, end = year_span(year)
     recent = [purchase for purchase in counted if begin <= purchase.issued_at < end]
     tier = tier_of(sum((purchase.spend for purchase in counted), Decimal()))
-    return Metrics(
+    return AppliedMetrics(
         lifetime=_period(counted, registered, updated, tier),
         this_year=_period(recent, date_text(begin), date_text(end), tier),
         updated_at=updated,
@@ -111,8 +111,8 @@ def json_number(amount: Decimal) -> float:
     return float(max(-largest, min(largest, amount)))
 
 
-def _period(purchases: list[Purchase], begin: str, end: str, tier: str) -> Period:
-    return Period(
+def _period(purchases: list[Purchase], begin: str, end: str, tier: str) -> AppliedPeriod:
+    return AppliedPeriod(
         from_=begin,
         to=end,
         tier_id=tier,

@@ -20,12 +20,12 @@ from masivo_stream.sandbox.entries import (
 )
 
 
-class _Line(Struct):
+class _AmountLine(Struct):
     amount: Decimal
 
 
-class _Balance(Struct):
-    balance: list[_Line] = []
+class _BalanceBody(Struct):
+    balance: list[_AmountLine] = []
 
 
 def first_half(batch: Batch) -> Batch:
@@ -61,7 +61,7 @@ def spoil_first(batch: Batch, count: int) -> Batch:
 
 def _spoil_customer(entry: Customer) -> Customer:
     record = msgspec.json.decode(entry.body, type=dict[str, msgspec.Raw])
-    lines = msgspec.json.decode(entry.body, type=_Balance).balance
+    lines = msgspec.json.decode(entry.body, type=_BalanceBody).balance
     if lines:
         whole = msgspec.json.decode(record["balance"], type=list[dict[str, msgspec.Raw]])
         whole[0]["amount"] = _number(lines[0].amount + 1)

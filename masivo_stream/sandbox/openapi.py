@@ -11,7 +11,7 @@ import msgspec
 
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.records import CustomerRecord, EventsRecord, LooseOrder, Order, TransactionsRecord
+from masivo_stream.model.schemas import CustomerRecord, EventsRecord, LooseOrder, Order, TransactionsRecord
 from masivo_stream.sandbox.answers import JSON, EnqueuedAnswer, ErrorAnswer, RevertedAnswer, TokenAnswer
 from masivo_stream.sandbox.rules import Discount
 from masivo_stream.sandbox.views import CustomerAnswer, TransactionsAnswer

@@ -10,7 +10,7 @@ from masivo_stream.model.window import Window, parse_window, parse_windows
 from masivo_stream.sandbox.faults import Fault
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class SandboxLimits(Struct, frozen=True, kw_only=True):
     """The rate windows of the emulated account; empty tuples for none."""
 
     migration: tuple[Window, ...] = ()
@@ -33,7 +33,7 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     """Where `serve` writes the port once it listens; empty for nowhere."""
     store: str = ":memory:"
     """A file outlives the process, effects, ledger and tokens with it; rate windows start empty again."""
-    limits: Limits = Limits()
+    limits: SandboxLimits = SandboxLimits()
     visible_after: float = 2.0
     """Seconds from the 201 to the effect. The guide speaks of minutes at worst; who tries it out wants seconds."""
     token_lifetime: float = contract.TOKEN_LIFETIME_SECONDS
@@ -59,7 +59,7 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
             )
 
 
-def parse_limits(text: str) -> Limits:
+def parse_limits(text: str) -> SandboxLimits:
     """Read `none`, `dev` or `prod` (the published limits), or windows for the migration calls: `1/5s,1000/h`.
 
     Raises:
@@ -67,14 +67,14 @@ def parse_limits(text: str) -> Limits:
     """
     match text.strip().lower():
         case "dev":
-            return Limits(
+            return SandboxLimits(
                 migration=tuple(map(parse_window, contract.MIGRATION_WINDOWS_DEV)),
                 general=tuple(map(parse_window, contract.GENERAL_WINDOWS_DEV)),
             )
         case "prod":
-            return Limits(migration=tuple(map(parse_window, contract.MIGRATION_WINDOWS_PROD)))
+            return SandboxLimits(migration=tuple(map(parse_window, contract.MIGRATION_WINDOWS_PROD)))
         case windows:
-            return Limits(migration=parse_windows(windows))
+            return SandboxLimits(migration=parse_windows(windows))
 
 
 def is_loopback(host: str) -> bool:

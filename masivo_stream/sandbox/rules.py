@@ -2,7 +2,7 @@
 
 Pure: bytes in, a batch or a refusal out. What depends on the account stands in `admission`.
 
-Sources: the schemas of `model.records`, the limits of `model.contract`, and guides/migrate-customers for
+Sources: the schemas of `model.schemas`, the limits of `model.contract`, and guides/migrate-customers for
 deleted customers and reversed events. Decisions: a body that is no JSON is refused with 422 like any other; the
 first fault is named and no other; within one request no customer may stand twice, but for events, which the
 guide lets come in several goes; nor may an email.
@@ -15,19 +15,18 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from masivo_stream.core.explain import Path, problems, spell
-from masivo_stream.core.leniency import cut_last_moment
-from masivo_stream.core.marks import read_mark
+from masivo_stream.core.reading.marks import read_mark
+from masivo_stream.core.reading.schema_faults import Path, cut_last_moment, problems, spell
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.moments import SECOND, read_moment
-from masivo_stream.model.records import (
+from masivo_stream.model.schemas import (
     CustomerRecord,
     EventsRecord,
     LooseOrder,
     Order,
     TransactionsRecord,
 )
-from masivo_stream.model.records import Transaction as AnyTransaction
+from masivo_stream.model.schemas import Transaction as AnyTransaction
 from masivo_stream.sandbox.dates import date_check
 from masivo_stream.sandbox.entries import (
     Batch,
@@ -35,7 +34,7 @@ from masivo_stream.sandbox.entries import (
     CustomerEvents,
     Customers,
     CustomerTransactions,
-    Event,
+    EventEntry,
     Events,
     Refusal,
     Transaction,
@@ -246,9 +245,9 @@ def _events(raws: list[Raw]) -> Batch | Refusal:
     return Events(tuple(CustomerEvents(id=part.id, events=tuple(map(_event, part.events))) for part in parts))
 
 
-def _event(part: _EventPart) -> Event:
+def _event(part: _EventPart) -> EventEntry:
     order = part.order
-    return Event(
+    return EventEntry(
         type=part.type,
         purchase_id=order.purchase_id,
         spend=order.value if order.discounted_value is None else order.discounted_value,

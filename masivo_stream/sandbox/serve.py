@@ -13,8 +13,8 @@ from aiohttp.http import HttpProcessingError
 
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.sandbox.app import BASE_PATH, SERVICE, build_app
-from masivo_stream.sandbox.clock import Clock, SystemClock
-from masivo_stream.sandbox.ledger import Ledger
+from masivo_stream.sandbox.clock import SandboxClock, SandboxSystemClock
+from masivo_stream.sandbox.ledger import SandboxLedger
 from masivo_stream.sandbox.options import SandboxOptions
 from masivo_stream.sandbox.service import Service
 
@@ -44,7 +44,7 @@ class Sandbox:
         """The key the token call takes."""
         return self._service.options.api_key
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> SandboxLedger:
         """Return what took effect how often up to now."""
         return self._service.store.ledger.read(self._service.clock.wall())
 
@@ -56,13 +56,13 @@ def _discreet(record: logging.LogRecord) -> bool:
 
 
 @asynccontextmanager
-async def running(options: SandboxOptions, clock: Clock | None = None) -> AsyncIterator[Sandbox]:
+async def running(options: SandboxOptions, clock: SandboxClock | None = None) -> AsyncIterator[Sandbox]:
     """Serve a sandbox while the context lasts; `clock` replaces the machine's.
 
     Raises:
         ConfigurationError: the store cannot be used, or the address cannot be listened on.
     """
-    app = build_app(options, clock or SystemClock())
+    app = build_app(options, clock or SandboxSystemClock())
     logger = logging.getLogger(__name__)
     logger.addFilter(_discreet)
     runner = web.AppRunner(

@@ -15,18 +15,18 @@ import anyio.to_thread
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.explain import problems
+from masivo_stream.core.reading.schema_faults import problems
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.records import Timestamp
+from masivo_stream.model.schemas import Timestamp
 from masivo_stream.sandbox import tokens
 from masivo_stream.sandbox.admission import admit
-from masivo_stream.sandbox.answers import Answer, EnqueuedAnswer, RevertedAnswer, TokenAnswer, answer, refusal
+from masivo_stream.sandbox.answers import EnqueuedAnswer, RevertedAnswer, SandboxAnswer, TokenAnswer, answer, refusal
 from masivo_stream.sandbox.chaos import Chaos, Course
-from masivo_stream.sandbox.clock import Clock
+from masivo_stream.sandbox.clock import SandboxClock
 from masivo_stream.sandbox.contents import fill, find_culprit, results_of
 from masivo_stream.sandbox.door import Door
 from masivo_stream.sandbox.entries import Batch, Refusal
-from masivo_stream.sandbox.faults import Target
+from masivo_stream.sandbox.faults import CallTarget
 from masivo_stream.sandbox.metrics import issued_span
 from masivo_stream.sandbox.mishaps import first_half, spoil_first, without_first
 from masivo_stream.sandbox.options import SandboxOptions
@@ -35,7 +35,7 @@ from masivo_stream.sandbox.store import Store
 from masivo_stream.sandbox.views import customer_view, recent_span, transactions_view
 
 _YEAR = re.compile(r"\A0*[1-9][0-9]{0,3}\Z", re.ASCII)
-_JUDGED_ON_THE_LOOP = 32 * 1024  # bytes; below, the hop to a thread costs more than the judging
+_VALIDATED_ON_THE_LOOP = 32 * 1024  # bytes; below, the hop to a thread costs more than the judging
 _REVERTED_AT_ONCE = 200  # customers; some ten milliseconds
 
 
@@ -79,7 +79,7 @@ class Moment:
 class Service:
     """One sandbox's account."""
 
-    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+    def __init__(self, options: SandboxOptions, clock: SandboxClock) -> None:
         """Open the store.
 
         Raises:
@@ -94,14 +94,14 @@ class Service:
         self.door = Door(api_key=options.api_key, secret=self._secret, limits=options.limits)
         self._started = clock.monotonic()
 
-    def authorize(self, course: Course) -> Answer:
+    def authorize(self, course: Course) -> SandboxAnswer:
         """Issue a token."""
         if course.bad_token:
-            return Answer(status=200, body=b"{}")
+            return SandboxAnswer(status=200, body=b"{}")
         token = tokens.issue(self._secret, self.clock.wall(), self.options.token_lifetime)
         return answer(200, TokenAnswer(token))
 
-    async def migrate(self, kind: Kind, body: bytes, course: Course) -> Answer:
+    async def migrate(self, kind: Kind, body: bytes, course: Course) -> SandboxAnswer:
         """Judge a body and take it in."""
         verdict = await self._judge(kind, body)
         if isinstance(verdict, Refusal):
@@ -120,11 +120,11 @@ class Service:
 
     async def _judge(self, kind: Kind, body: bytes) -> Batch | Refusal:
         discounted = self.options.discounted_value
-        if len(body) <= _JUDGED_ON_THE_LOOP:
+        if len(body) <= _VALIDATED_ON_THE_LOOP:
             return judge(kind, body, discounted_value=discounted)
         return await anyio.to_thread.run_sync(lambda: judge(kind, body, discounted_value=discounted))
 
-    async def revert(self, body: bytes) -> Answer:
+    async def revert(self, body: bytes) -> SandboxAnswer:
         """Take back the customers applied in a period, some at a time: others are served in between."""
         found = _period(body)
         if isinstance(found, Refusal):
@@ -136,7 +136,7 @@ class Service:
             await anyio.lowlevel.checkpoint()
         return answer(200, RevertedAnswer(count))
 
-    def customer(self, customer: str) -> Answer:
+    def customer(self, customer: str) -> SandboxAnswer:
         """Show a customer."""
         now = self.clock.wall()
         found = self.store.visible(customer, now)
@@ -146,7 +146,7 @@ class Service:
         view = customer_view(*found, self.store.purchases(customer, now), native, now)
         return answer(200, view)
 
-    def transactions(self, customer: str, query: Mapping[str, str]) -> Answer:
+    def transactions(self, customer: str, query: Mapping[str, str]) -> SandboxAnswer:
         """Show a customer's transactions, newest first; without a year, the recent ones."""
         now = self.clock.wall()
         year = query.get("year")
@@ -166,7 +166,7 @@ class Service:
 
     # Beside the API
 
-    def add_native(self, customer: str, body: bytes) -> Answer:
+    def add_native(self, customer: str, body: bytes) -> SandboxAnswer:
         """Let a customer make a transaction after the migration."""
         now = self.clock.wall()
         if self.store.visible(customer, now) is None:
@@ -177,7 +177,9 @@ class Service:
         self.store.add_native(customer, entry, now)
         return answer(201, EnqueuedAnswer())
 
-    def note(self, target: Target, method: str, path: str, outcome: str, *, arrived: float, length: int | None) -> None:
+    def note(
+        self, target: CallTarget, method: str, path: str, outcome: str, *, arrived: float, length: int | None
+    ) -> None:
         """Remember one request for the ledger and the list of requests."""
         self.store.count(target.value, outcome)
         self.noted.append(
@@ -185,7 +187,7 @@ class Service:
         )
 
 
-def _refused(verdict: Refusal, course: Course, body: bytes) -> Answer:
+def _refused(verdict: Refusal, course: Course, body: bytes) -> SandboxAnswer:
     words = VAGUE if course.vague else verdict.details
     if course.shape is None:
         return refusal(422, words)

@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from masivo_stream.sandbox.metrics import Metrics, Purchase, date_text, json_number, recalculate
+from masivo_stream.sandbox.metrics import AppliedMetrics, Purchase, date_text, json_number, recalculate
 from masivo_stream.sandbox.store import StoredTransaction
 
 RECENT_MONTHS = 3
@@ -21,7 +21,7 @@ RECENT_MONTHS = 3
 _TRANSACTION_IDS = uuid.UUID("71e40000-0000-4000-8000-0000000000ff")
 
 
-class Profile(Struct, kw_only=True):
+class ProfileView(Struct, kw_only=True):
     """What a customer is told and tells back unchanged."""
 
     id: str
@@ -37,12 +37,12 @@ class Profile(Struct, kw_only=True):
     tags: Raw | UnsetType = UNSET
 
 
-class CustomerView(Profile, kw_only=True):
+class CustomerView(ProfileView, kw_only=True):
     """A customer as read back."""
 
     status: str = "ACTIVE"
     tier_id: str | None
-    metrics: Metrics
+    metrics: AppliedMetrics
 
 
 class WalletLine(Struct, kw_only=True):
@@ -62,7 +62,7 @@ class WalletTotal(Struct, kw_only=True):
     reward_id: str
 
 
-class Wallet(Struct, kw_only=True):
+class WalletView(Struct, kw_only=True):
     """What a customer holds."""
 
     lines: list[WalletLine]
@@ -73,7 +73,7 @@ class CustomerData(Struct, kw_only=True):
     """A customer and the wallet."""
 
     customer: CustomerView
-    wallet: Wallet
+    wallet: WalletView
 
 
 class CustomerAnswer(Struct):
@@ -106,7 +106,7 @@ class TransactionsAnswer(Struct):
     data: list[TransactionView]
 
 
-class _Line(Struct, kw_only=True):
+class _BalanceLine(Struct, kw_only=True):
     amount: Decimal
     reward_id: str
     issued_at: str | None = None
@@ -114,12 +114,12 @@ class _Line(Struct, kw_only=True):
     expiration_date: str | None = None
 
 
-class _Customer(Profile, kw_only=True):
-    metrics: Metrics = Metrics()
-    balance: list[_Line] = []
+class _MigratedCustomer(ProfileView, kw_only=True):
+    metrics: AppliedMetrics = AppliedMetrics()
+    balance: list[_BalanceLine] = []
 
 
-class _Transaction(Struct, kw_only=True):
+class _MigratedTransaction(Struct, kw_only=True):
     reward_id: str
     issued_at: str
     brand_id: str | None = None
@@ -141,13 +141,13 @@ def customer_view(
     now: float,
 ) -> CustomerAnswer:
     """Show a customer as migrated in `body`, with what `purchases` and `native` transactions made of them."""
-    stored = msgspec.json.decode(body, type=_Customer)
+    stored = msgspec.json.decode(body, type=_MigratedCustomer)
     metrics = recalculate(purchases, registered=stored.registration_date, now=now) or stored.metrics
     tier = None
     if metrics.lifetime is not UNSET and metrics.lifetime.tier_id is not UNSET:
         tier = metrics.lifetime.tier_id
-    profile = {name: getattr(stored, name) for name in Profile.__struct_fields__}
-    lines = [*stored.balance, *(msgspec.json.decode(entry.body, type=_Line) for entry in native)]
+    profile = {name: getattr(stored, name) for name in ProfileView.__struct_fields__}
+    lines = [*stored.balance, *(msgspec.json.decode(entry.body, type=_BalanceLine) for entry in native)]
     return CustomerAnswer(
         CustomerData(
             customer=CustomerView(**profile, tier_id=tier, metrics=metrics),
@@ -156,11 +156,11 @@ def customer_view(
     )
 
 
-def _wallet(lines: list[_Line], issued: str) -> Wallet:
+def _wallet(lines: list[_BalanceLine], issued: str) -> WalletView:
     totals: dict[str, Decimal] = {}
     for line in lines:
         totals[line.reward_id] = totals.get(line.reward_id, Decimal()) + line.amount
-    return Wallet(
+    return WalletView(
         lines=[
             WalletLine(
                 amount=json_number(line.amount),
@@ -181,7 +181,7 @@ def transactions_view(entries: Iterable[StoredTransaction]) -> TransactionsAnswe
 
 
 def _transaction_view(entry: StoredTransaction) -> TransactionView:
-    came = msgspec.json.decode(entry.body, type=_Transaction)
+    came = msgspec.json.decode(entry.body, type=_MigratedTransaction)
     return TransactionView(
         id=str(uuid.uuid5(_TRANSACTION_IDS, str(entry.seq))),
         created_at=date_text(entry.applied_at),

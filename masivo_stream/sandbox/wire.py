@@ -8,19 +8,19 @@ import msgspec
 from aiohttp import web
 
 from masivo_stream.model.contract import RETRY_AFTER_HEADER
-from masivo_stream.sandbox.answers import Answer, refusal
+from masivo_stream.sandbox.answers import SandboxAnswer, refusal
 from masivo_stream.sandbox.chaos import Course, Ending
-from masivo_stream.sandbox.clock import Clock
+from masivo_stream.sandbox.clock import SandboxClock
 from masivo_stream.sandbox.contents import Content, fill, pack
-from masivo_stream.sandbox.faults import Cut, Drip, Empty, Garbage, Hang, Html, Redirect, Reset, Status
+from masivo_stream.sandbox.faults import CutPoint, Drip, Empty, Garbage, Hang, Html, Redirect, Reset, StatusFault
 
 _DRIPS = 50
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST
-_NOTHING = Answer(status=200)
+_NOTHING = SandboxAnswer(status=200)
 _NO_HTTP = b"\x15\x03\x01\x00\x02\x02\x50\r\n\r\n"  # a TLS alert, as a confused proxy sends
 
 
-def plain(answer: Answer) -> web.Response:
+def plain(answer: SandboxAnswer) -> web.Response:
     """Return the answer as it is meant."""
     headers = {"Content-Type": answer.content_type} if answer.content_type else {}
     found = web.Response(status=answer.status, body=answer.body, headers={**headers, **answer.headers})
@@ -38,10 +38,10 @@ def cut(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def outcome(answer: Answer, ending: Ending | None) -> str:
+def outcome(answer: SandboxAnswer, ending: Ending | None) -> str:
     """Name what the client gets to see, for the ledger: a status, or the fault in its place."""
     match ending:
-        case Status(code=code) | Redirect(code=code):
+        case StatusFault(code=code) | Redirect(code=code):
             return str(code)
         case Reset() | Hang() | Garbage() | Drip() | Html():
             return type(ending).__name__.lower()
@@ -49,22 +49,22 @@ def outcome(answer: Answer, ending: Ending | None) -> str:
             return str(answer.status)
 
 
-def spoil(answer: Answer, ending: Ending | None, target: str) -> Answer:
+def spoil(answer: SandboxAnswer, ending: Ending | None, target: str) -> SandboxAnswer:
     """Return what is answered in place of `answer`; `target` is the request's path and query."""
     match ending:
-        case Status():
+        case StatusFault():
             return told(ending, answer)
         case Redirect(code=code, to=origin):
             return refusal(code, "elsewhere", {"Location": origin + target})
         case Html(code=code):
             return _signed(fill(Content.PAGE, code, ""), ending)
         case Empty():
-            return Answer(status=answer.status, headers=answer.headers)
+            return SandboxAnswer(status=answer.status, headers=answer.headers)
         case _:
             return answer
 
 
-def told(ending: Status, answer: Answer = _NOTHING) -> Answer:
+def told(ending: StatusFault, answer: SandboxAnswer = _NOTHING) -> SandboxAnswer:
     """Return what a fault says in place of `answer`."""
     words = "the sandbox was told to"
     refused = ending.body is Content.REFUSAL
@@ -73,24 +73,24 @@ def told(ending: Status, answer: Answer = _NOTHING) -> Answer:
     return _signed(msgspec.structs.replace(given, headers={**answer.headers, **wait}), ending)
 
 
-def _signed(answer: Answer, ending: Status | Html) -> Answer:
+def _signed(answer: SandboxAnswer, ending: StatusFault | Html) -> SandboxAnswer:
     """Return an answer by whom the fault says."""
     names = {name: text for name, text in (("Server", ending.server), ("CF-Ray", ending.ray)) if text}
     kind = answer.content_type if ending.type is None else ending.type
     return msgspec.structs.replace(answer, content_type=kind, headers={**answer.headers, **names})
 
 
-async def send(request: web.Request, answer: Answer, course: Course, clock: Clock) -> web.Response:
+async def send(request: web.Request, answer: SandboxAnswer, course: Course, clock: SandboxClock) -> web.Response:
     """Answer the request, through a network as `course` has it."""
     ending = course.ending
     for packing in course.packings:
         answer = pack(spoil(answer, ending, request.path_qs), packing)
-        if isinstance(ending, Status | Html | Redirect | Empty):
+        if isinstance(ending, StatusFault | Html | Redirect | Empty):
             ending = None
     match ending:
-        case Reset(when=Cut.MID):
+        case Reset(when=CutPoint.MID):
             return _say(request, _bytes_of(answer)[: -(len(answer.body) // 2 + 1)])
-        case Reset(when=Cut.STATUS):
+        case Reset(when=CutPoint.STATUS):
             return _say(request, b"HTTP/1.1 20")
         case Reset():
             return cut(request)
@@ -113,7 +113,7 @@ def _say(request: web.Request, raw: bytes) -> web.Response:
     return web.Response()
 
 
-async def _drip(request: web.Request, raw: bytes, seconds: float, clock: Clock) -> web.Response:
+async def _drip(request: web.Request, raw: bytes, seconds: float, clock: SandboxClock) -> web.Response:
     for piece in _pieces(raw):
         if request.transport is None or request.transport.is_closing():
             break
@@ -128,7 +128,7 @@ def _pieces(raw: bytes) -> Iterator[bytes]:
         yield raw[start : start + size]
 
 
-def _bytes_of(answer: Answer) -> bytes:
+def _bytes_of(answer: SandboxAnswer) -> bytes:
     head = {
         "Content-Type": answer.content_type,
         "Content-Length": str(len(answer.body)),

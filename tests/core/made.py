@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from masivo_stream.core.decode import Decoder
+from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, Found
-from masivo_stream.model.record import Entry, Judgement, Line
+from masivo_stream.model.results import Entry, Judgement, Line
 
 DATE = "2023-11-07T05:31:56Z"
 REWARD = "3c90c3cc-0d44-4b50-8888-8dd25736052a"

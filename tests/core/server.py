@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterable
 
-from masivo_stream.core.pace import Pacer
+from masivo_stream.core.pacing.pace import Pacer
 from masivo_stream.model.window import Window
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from masivo_stream.core.accuse import accused
-from masivo_stream.core.answer_body import kind_of, plain, words_in
+from masivo_stream.core.isolation.named import accused
+from masivo_stream.core.sending.answer_body import kind_of, plain, words_in
 from masivo_stream.model.attempt import Body
 
 DEEP = b'{"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.classify import classify
+from masivo_stream.core.sending.classify import classify
 from masivo_stream.model.attempt import Answer, Body, Cause, Failure
 from masivo_stream.model.outcome import (
     Accepted,

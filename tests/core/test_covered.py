@@ -1,4 +1,4 @@
-from masivo_stream.core.covered import cover
+from masivo_stream.core.accounting.spans import cover
 from masivo_stream.model.progress import Reference
 
 

@@ -22,11 +22,11 @@ from core.records import kinds_and_records, nearly_valid, places
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.lines import LineSplitter
+from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.record import Blank, Entry, Judgement, Line, Rejected, Skipped
+from masivo_stream.model.results import Blank, Entry, Judgement, Line, Rejected, Skipped
 from masivo_stream.model.slicing import slice_record
 
 KINDS = st.sampled_from(list(Kind))
@@ -272,7 +272,7 @@ def test_neighbours_change_no_verdict(data, kind, terminator, strict):
     expected = [one.judge(line, "f", 3) for line in LineSplitter(max_line_bytes=4096).feed(export)]
     splitter, found = LineSplitter(max_line_bytes=4096), []
     for start in range(0, len(export), size := data.draw(st.integers(1, len(export) + 1))):
-        found += many.judge_all(splitter.cut(export[start : start + size]), "f", 3)
+        found += many.validate_all(splitter.cut(export[start : start + size]), "f", 3)
     assert list(one_by_one(found)) == expected
 
 
@@ -294,7 +294,7 @@ def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
     good = [customer(id=str(number), email=str(number)) for number in range(3)]
     good[1] |= {"dob": date}
     block = b"".join(as_bytes(record) + b"\n" for record in good)
-    found = decoder(Kind.CUSTOMERS).judge_all(LineSplitter(max_line_bytes=4096).cut(block), "f")
+    found = decoder(Kind.CUSTOMERS).validate_all(LineSplitter(max_line_bytes=4096).cut(block), "f")
     right = re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})", date)
     valid_day = not date.startswith("2023-11-31") and date[11:13] < "24"
     assert [verdict(judgement) for judgement in one_by_one(found)] == [
@@ -364,7 +364,7 @@ def test_a_customer_has_one_item_whatever_its_fields_are_called():
 # Repeats.
 
 
-def judge_all(kind: Kind, records: list[dict]) -> list[str]:
+def validate_all(kind: Kind, records: list[dict]) -> list[str]:
     judges = decoder(kind)
     lines = [as_bytes(record) for record in records]
     return [verdict(judges.judge(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
@@ -372,7 +372,7 @@ def judge_all(kind: Kind, records: list[dict]) -> list[str]:
 
 def test_a_customer_comes_once():
     """Neither an id nor an email is sent twice; a record that was not sent does not count."""
-    assert judge_all(
+    assert validate_all(
         Kind.CUSTOMERS,
         [
             customer(id="a", email="1", name=None),
@@ -396,8 +396,8 @@ def test_a_faulty_record_names_no_customer_who_had_a_good_one():
 def test_a_customers_transactions_come_once_and_events_in_several_goes():
     """A second record of the same customer is a repeat for transactions only."""
     twice = [transactions(transaction()), transactions(transaction())]
-    assert judge_all(Kind.TRANSACTIONS, twice) == ["sent", "duplicate_id id"]
-    assert judge_all(Kind.EVENTS, [events(event()), events(event())]) == ["sent", "sent"]
+    assert validate_all(Kind.TRANSACTIONS, twice) == ["sent", "duplicate_id id"]
+    assert validate_all(Kind.EVENTS, [events(event()), events(event())]) == ["sent", "sent"]
 
 
 # Depth.

@@ -10,11 +10,11 @@ from core.made import as_bytes, entry, in_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.pack import Packer
+from masivo_stream.core.packing.pack import Packer
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Packable, one_by_one
-from masivo_stream.model.record import Entry
+from masivo_stream.model.results import Entry
 
 ROOMY = 1 << 20
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.fingerprint import Fingerprint, Normaliser
+from masivo_stream.core.reading.fingerprint import Fingerprint, Normaliser
 
 BOM = b"\xef\xbb\xbf"
 TEXTS = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r\n", b"\r", BOM, BOM[:2], b" "]), max_size=30).map(b"".join)

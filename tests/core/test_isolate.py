@@ -9,9 +9,9 @@ from core.made import entry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.isolate import FIRST_CREDIT, MOST_NAMED, REQUEST, Isolation, first_part
+from masivo_stream.core.isolation.isolate import FIRST_CREDIT, MOST_NAMED, REQUEST, Isolation, first_part
 from masivo_stream.model.contract import CONTRACTS
-from masivo_stream.model.record import Entry
+from masivo_stream.model.results import Entry
 
 ENTRIES = [entry(line=number) for number in range(3 * REQUEST)]
 

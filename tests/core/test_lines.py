@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.lines import KEPT_OF_LONG_LINES, LineSplitter, is_whole, lines_of, portions
-from masivo_stream.model.record import Line, Run
+from masivo_stream.core.reading.lines import KEPT_OF_LONG_LINES, LineSplitter, is_whole, lines_of, portions
+from masivo_stream.model.results import Line, LineRun
 
 BOM = b"\xef\xbb\xbf"
 PIECES = st.sampled_from(
@@ -81,7 +81,7 @@ def test_lines_within_the_cap_come_together(data, size, cap):
     """A run's lines are within the cap and cut from its text; as many as follow one another are in it."""
     splitter = LineSplitter(max_line_bytes=cap)
     for block in (data[start : start + size] for start in range(0, len(data), size)):
-        runs = [piece for piece in splitter.cut(block) if isinstance(piece, Run)]
+        runs = [piece for piece in splitter.cut(block) if isinstance(piece, LineRun)]
         for run in runs:
             assert run.bodies
             assert all(len(body) <= cap and body in run.text for body in run.bodies)
@@ -99,7 +99,7 @@ def test_portions_hold_the_same_lines(data, most, cap):
     sizes = [len(list(lines_of(portion))) for portion in taken]
     assert all(size == most for size in sizes[:-1])
     assert all(0 < size <= most for size in sizes)
-    runs = [piece for portion in taken for piece in portion if isinstance(piece, Run)]
+    runs = [piece for portion in taken for piece in portion if isinstance(piece, LineRun)]
     assert all(body in run.text for run in runs for body in run.bodies)
 
 

@@ -7,8 +7,8 @@ from core.server import refusals, travel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.allowance import Allowance
-from masivo_stream.core.pace import ENOUGH, MARGIN, Pacer, WindowUse
+from masivo_stream.core.pacing.pace import ENOUGH, MARGIN, Pacer, WindowCount
+from masivo_stream.core.pacing.rate_headers import RateHeaders
 from masivo_stream.model.window import Window
 
 some_windows = st.lists(
@@ -226,7 +226,7 @@ def test_a_snapshot_tells_how_the_windows_stand():
     for now in (0.0, 15.0, 21.0):
         pacer.lost(pacer.depart(now), now)
     snapshot = pacer.snapshot(24.0)
-    assert snapshot.windows == (WindowUse(windows[0], 2), WindowUse(windows[1], 3))
+    assert snapshot.windows == (WindowCount(windows[0], 2), WindowCount(windows[1], 3))
     assert (snapshot.departures, snapshot.guard, snapshot.held_until) == (3, MARGIN, 0.0)
 
 
@@ -234,7 +234,7 @@ def told(pacer, now, latency=0.1, **allowance):
     """Let a request depart and be answered; return the moment of the answer and what it corrected."""
     ticket = pacer.depart(now)
     pacer.arrived(ticket, now + latency)
-    return now + latency, pacer.correct(ticket, Allowance(**allowance), now + latency)
+    return now + latency, pacer.correct(ticket, RateHeaders(**allowance), now + latency)
 
 
 def test_a_server_that_agrees_changes_nothing():
@@ -292,7 +292,7 @@ def test_a_servers_word_costs_no_slot_where_it_counts_as_we_do(limit, latencies,
         assert corrected.reserve(now) == 0.0
         arrivals.append(now + latency * chance.random())
         known = sorted(each for each in arrivals if each > arrivals[-1] - 5.0)
-        said = Allowance(limit=limit, remaining=limit - len(known), reset=math.ceil(known[0] + 5.0 - arrivals[-1]))
+        said = RateHeaders(limit=limit, remaining=limit - len(known), reset=math.ceil(known[0] + 5.0 - arrivals[-1]))
         for pacer in (plain, corrected):
             ticket = pacer.depart(now)
             pacer.arrived(ticket, now + latency)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.path_ids import UNREADABLE_IDS, is_plain, oddities
+from masivo_stream.core.sending.path_ids import UNREADABLE_IDS, is_plain, oddities
 
 
 @given(st.text(max_size=300))

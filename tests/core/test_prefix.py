@@ -4,7 +4,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.prefix import Prefix
+from masivo_stream.core.reading.fingerprint import Prefix
 
 texts = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r\n", b"d" * 9]), max_size=40).map(b"".join)
 

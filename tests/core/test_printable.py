@@ -7,7 +7,7 @@ from hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.printable import printable
+from masivo_stream.core.redact import printable
 
 
 @pytest.mark.parametrize("text", HOSTILE[:-1])

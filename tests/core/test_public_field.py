@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.public_field import public_field
+from masivo_stream.core.redact import public_field
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from core.made import as_bytes, decoder, event, events, judge, order
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core import purchases as machine
-from masivo_stream.core.lines import LineSplitter
-from masivo_stream.core.purchases import Purchases, Signs
-from masivo_stream.core.verdicts import Deputy, Reader, ask
+from masivo_stream.core.reading import purchases as machine
+from masivo_stream.core.reading.lines import LineSplitter
+from masivo_stream.core.reading.purchases import Purchases, Signs
+from masivo_stream.core.reading.remote import AnswerReader, RemoteDecoder, ask
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, one_by_one
-from masivo_stream.model.record import Entry, Line
+from masivo_stream.model.results import Entry, Line
 
 
 def mark_all(records, *, capacity=1000, **settings):
@@ -21,7 +21,8 @@ def mark_all(records, *, capacity=1000, **settings):
     own = decoder(Kind.EVENTS, purchases=Purchases(capacity=capacity), **settings)
     lines = LineSplitter(max_line_bytes=1 << 20).feed(b"".join(as_bytes(each) + b"\n" for each in records))
     return [
-        (each.same, each.alike) if isinstance(each, Entry) else None for each in one_by_one(own.judge_all(lines, "f"))
+        (each.same, each.alike) if isinstance(each, Entry) else None
+        for each in one_by_one(own.validate_all(lines, "f"))
     ]
 
 
@@ -195,14 +196,14 @@ def test_deputies_find_what_a_decoder_alone_finds(records, count, size):
     """Whoever judges which block: the one that asks knows what came before."""
     export = b"".join(json.dumps(each).encode() + b"\n" for each in records)
     alone, own = (decoder(Kind.EVENTS, purchases=Purchases(capacity=100)) for _ in range(2))
-    expected = alone.judge_all(LineSplitter(max_line_bytes=1 << 20).feed(export), "f")
-    deputies, reader = [Deputy(own.rules) for _ in range(count)], Reader(own)
+    expected = alone.validate_all(LineSplitter(max_line_bytes=1 << 20).feed(export), "f")
+    deputies, reader = [RemoteDecoder(own.rules) for _ in range(count)], AnswerReader(own)
     splitter, found = LineSplitter(max_line_bytes=1 << 20), []
     for turn, start in enumerate(range(0, len(export), size)):
         pieces = splitter.cut(export[start : start + size])
         question = ask(pieces, max_line_bytes=1 << 20)
         if turn % (count + 1) == count:  # it judges some blocks itself
-            found += own.judge_all(pieces, "f")
+            found += own.validate_all(pieces, "f")
         else:
             answer = None if question is None else deputies[turn % (count + 1)].answer(question)
             found += reader.read(answer, pieces, "f", 0)

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.pace import Pacer
-from masivo_stream.core.schedule import Scope, last_departure
+from masivo_stream.core.pacing.pace import Pacer
+from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.model.window import Window, parse_windows
 
 SECONDS = st.integers(1, 400).map(lambda quarters: quarters / 4)
 WINDOWS = st.lists(st.builds(Window, st.integers(1, 12), SECONDS), max_size=3).map(tuple)
 SCOPES = st.lists(
     st.builds(
-        Scope,
+        ScheduledScope,
         WINDOWS,
         st.lists(st.integers(-400, 0).map(lambda quarters: quarters / 4), max_size=15).map(sorted),
         st.integers(-40, 40).map(float),
@@ -50,7 +50,7 @@ def test_it_is_what_departs_one_by_one(requests, scopes):
 def test_it_is_what_the_pacer_does(requests, windows, ago):
     """The moment foretold is the one a pacer without latency comes to, but for its guard."""
     past = sorted(-moment for moment in ago)
-    foretold = last_departure(requests, [Scope(tuple(windows), past)])
+    foretold = last_departure(requests, [ScheduledScope(tuple(windows), past)])
     pacer, now = Pacer(windows), 0.0
     for moment in past:
         pacer.lost(pacer.count_other(moment), moment)
@@ -63,17 +63,17 @@ def test_it_is_what_the_pacer_does(requests, windows, ago):
 
 def test_the_slowest_window_decides():
     """720 requests an hour at one in 5 s; 250 an hour bind on a development account."""
-    assert last_departure(721, [Scope(parse_windows("1/5s,1000/h"))]) == 3600
-    assert last_departure(251, [Scope(parse_windows("1/5s,250/h"))]) == 3600
-    assert last_departure(250, [Scope(parse_windows("1/5s,250/h"))]) == 249 * 5
-    assert last_departure(10_000, [Scope(())]) == 0
-    assert last_departure(1, [Scope(parse_windows("1/5s"))]) == 0
-    assert last_departure(0, [Scope(parse_windows("1/5s"))], now=7.0) == 7
+    assert last_departure(721, [ScheduledScope(parse_windows("1/5s,1000/h"))]) == 3600
+    assert last_departure(251, [ScheduledScope(parse_windows("1/5s,250/h"))]) == 3600
+    assert last_departure(250, [ScheduledScope(parse_windows("1/5s,250/h"))]) == 249 * 5
+    assert last_departure(10_000, [ScheduledScope(())]) == 0
+    assert last_departure(1, [ScheduledScope(parse_windows("1/5s"))]) == 0
+    assert last_departure(0, [ScheduledScope(parse_windows("1/5s"))], now=7.0) == 7
 
 
 def test_a_day_over_all_calls_binds_for_large_exports():
     """A development account: 1000 a day however many an hour."""
-    dev = [Scope(parse_windows("1/5s,250/h")), Scope(parse_windows("1000/d"))]
+    dev = [ScheduledScope(parse_windows("1/5s,250/h")), ScheduledScope(parse_windows("1000/d"))]
     assert last_departure(1000, dev) == 3 * 3600 + 249 * 5
     assert last_departure(1001, dev) == 86_400
     assert last_departure(10_000_000, dev) == 9999 * 86_400 + 3 * 3600 + 249 * 5
@@ -82,7 +82,7 @@ def test_a_day_over_all_calls_binds_for_large_exports():
 @pytest.mark.parametrize("windows", ["1/5s,1000/h", "1/5s,250/h,1000/d", "1/0.1s,10/1s", "7/3s,999/h,20000/d"])
 def test_ten_million_are_as_exact_as_ten_thousand(windows):
     """Where the departures repeat themselves, so does the difference between two of them."""
-    scopes = [Scope(parse_windows(windows))]
+    scopes = [ScheduledScope(parse_windows(windows))]
     slowest = max(scopes[0].windows, key=lambda window: window.seconds / window.limit)
     rounds = (10_000_000 - 10_000) // slowest.limit
     less = 10_000_000 - rounds * slowest.limit
@@ -94,7 +94,7 @@ def test_ten_million_are_as_exact_as_ten_thousand(windows):
 def test_a_hold_and_what_is_used_come_first():
     """The fifth slot of a window is free when the oldest of five leaves it; a hold lasts as long as it lasts."""
     window = parse_windows("5/10s")
-    assert last_departure(1, [Scope(window, [-9.0, -3.0, -2.0, -1.0, 0.0])]) == 1
-    assert last_departure(1, [Scope(window, [-9.0, -3.0, -2.0, -1.0])]) == 0
-    assert last_departure(1, [Scope(window, [], 30.0)]) == 30
-    assert last_departure(1, [Scope((), [], 30.0)]) == 0
+    assert last_departure(1, [ScheduledScope(window, [-9.0, -3.0, -2.0, -1.0, 0.0])]) == 1
+    assert last_departure(1, [ScheduledScope(window, [-9.0, -3.0, -2.0, -1.0])]) == 0
+    assert last_departure(1, [ScheduledScope(window, [], 30.0)]) == 30
+    assert last_departure(1, [ScheduledScope((), [], 30.0)]) == 0

@@ -7,7 +7,7 @@ from core.made import entry, in_runs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.spans import read_spans, write_spans
+from masivo_stream.core.accounting.spans import read_spans, write_spans
 from masivo_stream.model.contract import Kind
 
 ONE = entry(Kind.CUSTOMERS)

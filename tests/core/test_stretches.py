@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.stretches import MOST_STRETCHES, cut
+from masivo_stream.core.accounting.time_line import MOST_STRETCHES, cut
 
 moments = st.floats(0, 4e9)
 

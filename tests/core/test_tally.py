@@ -6,10 +6,10 @@ from core.made import entry, in_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.tally import Fate, Tally
+from masivo_stream.core.accounting.tally import Fate, Tally
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.record import Blank, Death, Entry, Judgement, Rejected, Retried, Skipped, reject_entry
+from masivo_stream.model.results import Blank, Death, Entry, Judgement, Rejected, Retried, Skipped, reject_entry
 
 EVENTS = CONTRACTS[Kind.EVENTS]
 WHOLE = entry(Kind.EVENTS)
@@ -261,7 +261,7 @@ def try_again(tally, old, line, letters, doubts, data):
     match data.draw(st.sampled_from(["entry", "rejected", "skipped"])):
         case "entry":
             entry = mended(old, data.draw(st.integers(1, 4)), line)
-            tally.rejudged(old, entry)
+            tally.revalidated(old, entry)
             assert tally.summary([entry], seconds=1.0).closes
             fate = data.draw(fates)
             tally.settled([entry], fate, Reason.REFUSED if fate is Fate.DEAD else None)
@@ -273,12 +273,12 @@ def try_again(tally, old, line, letters, doubts, data):
         case "rejected":
             count = data.draw(st.integers(0, 3))
             died = msgspec.structs.replace(rejected(line, count, Reason.WRONG_TYPE), retried=old)
-            tally.rejudged(old, died)
+            tally.revalidated(old, died)
             row = msgspec.structs.replace(record(old.line, count), file=old.file)
             letters.append(again(row, whole=old.whole, judged=True, reason=Reason.WRONG_TYPE))
         case _:
             skip = Skipped(file="copy", line=line, offset=0, reason=SkipReason.REVERSED_EVENT, items=2, retried=old)
-            tally.rejudged(old, skip)
+            tally.revalidated(old, skip)
 
 
 def test_a_part_that_is_mended_mends_its_record():
@@ -290,7 +290,7 @@ def test_a_part_that_is_mended_mends_its_record():
     tally.settled([third], Fate.DEAD, Reason.REFUSED)
     assert tally.summary([], seconds=0).dead == 1
     entry = mended(again(third, whole=False, judged=False, reason=Reason.REFUSED), 2, 1)
-    tally.rejudged(entry.retried, entry)
+    tally.revalidated(entry.retried, entry)
     figures = tally.summary([entry], seconds=0)
     assert (figures.dead, figures.pending, figures.items_pending, figures.items_read) == (0, 1, 2, 4)
     tally.settled([entry], Fate.ACCEPTED)
@@ -335,7 +335,7 @@ def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
     for number, part in enumerate(taken, 1):
         old = again(part, whole=part.whole, judged=False, reason=Reason.TAKEN_BACK)
         entry = mended(old, part.items, number)
-        tally.rejudged(old, entry)
+        tally.revalidated(old, entry)
         tally.settled([entry], Fate.ACCEPTED)
         assert tally.summary([], seconds=1.0).closes
     assert tally.summary([], seconds=1.0) == before
@@ -358,6 +358,6 @@ def test_parts_of_one_record_may_be_taken_back_one_after_the_other(items, data):
     for number, part in enumerate(found, 1):
         old = again(part, whole=part.whole, judged=False, reason=Reason.TAKEN_BACK)
         entry = mended(old, part.items, number)
-        tally.rejudged(old, entry)
+        tally.revalidated(old, entry)
         tally.settled([entry], Fate.ACCEPTED)
     assert tally.summary([], seconds=1.0) == before

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.time_line import MOST, Sent, TimeLine
+from masivo_stream.core.accounting.time_line import MOST, Sent, TimeLine
 
 seconds = st.floats(min_value=0, max_value=1e7)
 sendings = st.builds(

@@ -3,9 +3,9 @@ from core.made import in_runs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.unsettled import Unsettled
+from masivo_stream.core.accounting.unsettled import Unsettled
 from masivo_stream.model.entries import Entries, one_by_one
-from masivo_stream.model.record import Entry
+from masivo_stream.model.results import Entry
 
 
 def entry(line):

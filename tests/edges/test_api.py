@@ -190,7 +190,7 @@ async def test_departure_is_told_once_when_bytes_leave(connect):
 
 
 async def test_the_answers_headers_are_handed_on(connect):
-    """Limits and dates as text: `core.allowance` reads them."""
+    """Limits and dates as text: `core.pacing.rate_headers` reads them."""
     headers = {
         "Retry_After": "7",
         "X_RateLimit_Limit": "1000",

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from edges.raw_server import Peer, answer, answering, serving
 
-from masivo_stream.core.classify import classify
+from masivo_stream.core.sending.classify import classify
 from masivo_stream.edges import api
 from masivo_stream.model.attempt import Cause, Failure
 from masivo_stream.model.contract import Kind

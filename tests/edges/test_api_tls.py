@@ -6,7 +6,7 @@ import ssl
 import pytest
 from edges.raw_server import Peer, answer, answering, serving
 
-from masivo_stream.core.classify import classify
+from masivo_stream.core.sending.classify import classify
 from masivo_stream.model.attempt import Answer, Body, Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode

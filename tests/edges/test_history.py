@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, SENDING, pack
-from masivo_stream.core.stretches import MOST_STRETCHES
+from masivo_stream.core.accounting.time_line import MOST_STRETCHES
 from masivo_stream.edges.journal import open_journal
+from masivo_stream.edges.journal.statements import ACCEPTED, IN_DOUBT, REFUSED, SENDING, pack
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.progress import Reference

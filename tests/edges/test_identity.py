@@ -1,10 +1,10 @@
-"""An identity tells cheaply whether a file was left alone; content is the business of `flow.known`."""
+"""An identity tells cheaply whether a file was left alone; content is the business of `flow.identity.known_exports`."""
 
 import os
 
 import pytest
 
-from masivo_stream.edges.identity import (
+from masivo_stream.edges.export.identity import (
     changed,
     decode_identity,
     encode_identity,

@@ -16,7 +16,7 @@ from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress, Resume
-from masivo_stream.model.record import Entry, Place
+from masivo_stream.model.results import Entry, Position
 
 
 def wall():
@@ -31,8 +31,8 @@ def entry(line, items=1, of=None, indexes=None):
 
 def progress(frontier=10, checkpoint=1, dead=(), letters_bytes=0):
     return Progress(
-        frontier=Place(0, frontier, frontier * 100),
-        checkpoint=Place(0, checkpoint, checkpoint * 100),
+        frontier=Position(0, frontier, frontier * 100),
+        checkpoint=Position(0, checkpoint, checkpoint * 100),
         figures=Figures(read=frontier),
         consumed=((0, frontier * 100, 77, frontier),),
         letters_bytes=letters_bytes,
@@ -110,7 +110,7 @@ async def test_progress_is_taken_up(journal, path, reopened):
     """Where reading stood, the figures, and the length of the dead letters outlive the process."""
     await journal.note(Kind.EVENTS, progress(frontier=9, checkpoint=4, letters_bytes=123), nothing)
     found = reopened(path).resume(Kind.EVENTS)
-    assert (found.start, found.frontier) == (Place(0, 4, 400), Place(0, 9, 900))
+    assert (found.start, found.frontier) == (Position(0, 4, 400), Position(0, 9, 900))
     assert (found.figures.read, found.letters_bytes, found.consumed) == (9, 123, {0: (900, 77, 9)})
 
 
@@ -362,10 +362,10 @@ async def test_an_outcome_given_up_is_made_up_for(path, reopened):
 
 async def test_who_waits_behind_a_failure_is_told_of_it(path):
     """Nothing goes on the wire for a note that came while the disk was full."""
-    gate = anyio.Event()
+    limiter = anyio.Event()
 
     async def aside(work, *notes):
-        await gate.wait()
+        await limiter.wait()
         work(*notes)
 
     with closing(open_journal(path, wall, commit_by=partial(GroupCommit, aside=aside))) as journal:
@@ -382,7 +382,7 @@ async def test_who_waits_behind_a_failure_is_told_of_it(path):
             await anyio.wait_all_tasks_blocked()
             tasks.start_soon(send, 2, nothing)
             await anyio.wait_all_tasks_blocked()
-            gate.set()
+            limiter.set()
         assert sorted(told) == [1, 2]
         assert journal.recount(Kind.EVENTS) == {}
 
@@ -676,7 +676,7 @@ def test_no_personal_data_in_it(journal, path):
     anyio.run(journal.send, batch, progress(), nothing)
     journal.close()
     assert b"c1" not in b"".join(file.read_bytes() for file in path.parent.iterdir()).replace(b"c1\x00", b"")
-    assert Place(0, 1, 0) == START
+    assert Position(0, 1, 0) == START
 
 
 async def test_no_question_walks_through_what_is_done(journal):

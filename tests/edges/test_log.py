@@ -11,7 +11,7 @@ import pytest
 from hostile import HOSTILE
 
 import masivo_stream
-from masivo_stream.core.printable import printable
+from masivo_stream.core.redact import printable
 from masivo_stream.edges.log import configure_log
 
 ROOT = Path(masivo_stream.__file__).parent.parent

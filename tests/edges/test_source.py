@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import masivo_stream
-from masivo_stream.core.decompress import Truncated
-from masivo_stream.edges.source import STDIN, Input, _file_blocks, find_inputs, read_blocks, read_head
+from masivo_stream.core.reading.decompress import Truncated
+from masivo_stream.edges.export.source import STDIN, Input, _file_blocks, find_inputs, read_blocks, read_head
 from masivo_stream.model.errors import InputError
 
 ROOT = Path(masivo_stream.__file__).parent.parent
@@ -225,7 +225,7 @@ def test_names_and_globs_give_inputs_in_order(tmp_path):
 
 
 def test_a_name_that_comes_twice_is_one_input(tmp_path):
-    """By name and by glob; another spelling or a link is refused (`flow.exports`)."""
+    """By name and by glob; another spelling or a link is refused (`flow.identity.inspect_exports`)."""
     file = tmp_path / "a.ndjson"
     file.write_bytes(b"{}\n")
     assert find_inputs([str(file), str(tmp_path / "*.ndjson"), str(file)]) == [Input(str(file), 3)]
@@ -372,7 +372,7 @@ async def write_late(pipe):
 
 READ_STDIN = """
 import asyncio, sys
-from masivo_stream.edges.source import Input, read_blocks
+from masivo_stream.edges.export.source import Input, read_blocks
 from masivo_stream.model.errors import InputError
 
 async def main():

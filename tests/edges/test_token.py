@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.classify import classify
+from masivo_stream.core.sending.classify import classify
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.token import SHORTEST_LIFE, Tokens
 from masivo_stream.model import contract

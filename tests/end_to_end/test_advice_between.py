@@ -24,7 +24,7 @@ from advice_tools import (
 from end_to_end_tools import COMMAND, clean_environment, run, serving
 from fakes import write_export
 
-from masivo_stream.edges.sent import open_sent
+from masivo_stream.edges.sent_exports import open_sent
 from masivo_stream.model.errors import StorageError
 
 pytestmark = pytest.mark.slow

@@ -29,8 +29,8 @@ from advice_tools import (
 from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving
 from fakes import write_export
 
-from masivo_stream.edges.identity import take_identity
-from masivo_stream.edges.source import find_inputs, read_spans
+from masivo_stream.edges.export.identity import take_identity
+from masivo_stream.edges.export.source import find_inputs, read_spans
 from masivo_stream.model.errors import InputError
 
 pytestmark = pytest.mark.slow

@@ -2,8 +2,8 @@
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.flow.migrate import migrate
-from masivo_stream.flow.verify import verify
+from masivo_stream.flow.commands.migrate import migrate
+from masivo_stream.flow.commands.verify import verify
 from masivo_stream.generate.export import write
 from masivo_stream.model.contract import Kind
 

@@ -12,9 +12,9 @@ from end_to_end_tools import expected_ledger
 from flow.migration import Migration
 from yarl import URL
 
-from masivo_stream.flow.migrate import migrate, retry
-from masivo_stream.flow.revert import revert
-from masivo_stream.flow.status import status
+from masivo_stream.flow.commands.migrate import migrate, retry
+from masivo_stream.flow.commands.revert import revert
+from masivo_stream.flow.commands.status import status
 from masivo_stream.model.contract import Kind
 
 LONG_AGO, FAR = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"

@@ -5,7 +5,7 @@ from fakes import record, write_export
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
-from masivo_stream.flow.plan import plan
+from masivo_stream.flow.commands.plan import plan
 from masivo_stream.model.contract import Kind
 
 

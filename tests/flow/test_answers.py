@@ -7,8 +7,8 @@ import anyio
 import pytest
 from flow.migration import Migration
 
-from masivo_stream.flow.migrate import retry
-from masivo_stream.flow.revert import revert
+from masivo_stream.flow.commands.migrate import retry
+from masivo_stream.flow.commands.revert import revert
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, MasivoStreamError, OutageError
 from masivo_stream.sandbox import SandboxOptions, parse_faults, running

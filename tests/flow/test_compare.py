@@ -7,8 +7,8 @@ from fakes import event, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.flow.compare import compare_customer, compare_events, compare_transactions, gained_since
-from masivo_stream.flow.read_back import booked_in, read_booked, read_held
+from masivo_stream.flow.readback.account_data import booked_in, read_booked, read_held
+from masivo_stream.flow.readback.compare import compare_customer, compare_events, compare_transactions, gained_since
 from masivo_stream.model.verification import Seen
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

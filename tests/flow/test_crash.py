@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from mortal import Life, MortalCommit
 from mortal_world import PACED, UPLOADERS, World, taking_letters
 
-from masivo_stream.flow.opening import make_gates
-from masivo_stream.flow.resolve import Decisions, Work, open_desks
+from masivo_stream.flow.commands.resolve import Decisions, ResolveWork, open_in_doubt
+from masivo_stream.flow.session import make_limiters
 from masivo_stream.flow.signals import work_under
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
@@ -196,14 +196,14 @@ def test_a_retry_may_die_anywhere(tmp_path):
 
 async def deciding(what, world, settled, state, journal, clock, files, life):
     """Decide all that is in doubt, as `resolve` does; whatever is sent again is accepted."""
-    desks = await open_desks(settled, state, journal, clock, files)
+    desks = await open_in_doubt(settled, state, journal, clock, files)
     api = world.api(clock, life, None)
-    work = Work(settled, desks, api, make_gates(settled, clock), Remembering(), clock, lambda: 0.0)
+    work = ResolveWork(settled, desks, api, make_limiters(settled, clock), Remembering(), clock, lambda: 0.0)
     doubts = [doubt for desk in desks for doubt in desk.doubts()]
     chosen = work.choose(Decisions(**{what: ("all",)}) if doubts else Decisions())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
-        await work_under(work.brake, lambda: work.go(chosen), observer=Remembering(), handle_signals=False)
+        await work_under(work.stop, lambda: work.go(chosen), observer=Remembering(), handle_signals=False)
         tasks.cancel_scope.cancel()
 
 

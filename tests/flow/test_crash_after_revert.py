@@ -14,11 +14,11 @@ from mortal import Life, MortalState
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.edges.statedir import StateDir
+from masivo_stream.flow.commands.revert import take_back
 from masivo_stream.flow.only_missing import OnlyMissing
-from masivo_stream.flow.revert import take_back
-from masivo_stream.flow.reverted import check_taken_back, stands
+from masivo_stream.flow.revert_state import check_taken_back, stands
 from masivo_stream.flow.signals import work_under
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
@@ -62,10 +62,10 @@ def making_up(world):
         missing = OnlyMissing(settled, state, journal, standing, reader, clock, Remembering())
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(clock.run)
-            await work_under(missing.brake, missing.go, observer=Remembering(), handle_signals=False)
+            await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)
             tasks.cancel_scope.cancel()
-        if missing.brake.cause is not None:
-            raise missing.brake.cause
+        if missing.stop.cause is not None:
+            raise missing.stop.cause
 
     return work
 

@@ -11,7 +11,7 @@ from mortal_world import World, taking_letters
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
-from masivo_stream.flow.validate import dry_run
+from masivo_stream.flow.commands.validate import dry_run
 from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 
@@ -366,7 +366,7 @@ def rehearse(world):
     plan = load_settings()
 
     async def go():
-        from masivo_stream.flow.validate import discard_letters
+        from masivo_stream.flow.commands.validate import discard_letters
 
         return await dry_run(plan, patterns, dead_letters=discard_letters, clock=FakeClock())
 

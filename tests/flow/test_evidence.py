@@ -8,11 +8,11 @@ import pytest
 from fakes import event, transaction
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.evidence import look
+from masivo_stream.flow.readback.evidence import look
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.record import Entry
 from masivo_stream.model.resolution import Verdict
+from masivo_stream.model.results import Entry
 
 
 def entry(kind, line, **changes):

@@ -2,10 +2,10 @@
 
 import gzip
 
-from masivo_stream.edges.source import find_inputs
-from masivo_stream.flow.extent import Extent
-from masivo_stream.flow.judge import Source
-from masivo_stream.model.record import Place
+from masivo_stream.edges.export.source import find_inputs
+from masivo_stream.flow.pipeline.extent import Extent
+from masivo_stream.flow.pipeline.read import Source
+from masivo_stream.model.results import Position
 
 
 def sources(tmp_path, *names):
@@ -17,14 +17,14 @@ def sources(tmp_path, *names):
 def test_files_follow_one_another(tmp_path):
     """All of the earlier ones, and the part of this one."""
     extent = Extent(sources(tmp_path, "a", "b", "c"))
-    assert (extent.size, extent.before(Place(1, 3, 40)), extent.before(Place(0, 1, 0))) == (300, 140, 0)
+    assert (extent.size, extent.before(Position(1, 3, 40)), extent.before(Position(0, 1, 0))) == (300, 140, 0)
 
 
 def test_what_a_file_has_grown_by_counts_once(tmp_path):
     """A file of 60 bytes, then another, then the 40 bytes that were added to the first."""
     first, second = sources(tmp_path, "a", "b")
-    extent = Extent([first, second, Source(first.input, 2, begin=Place(2, 5, 60))])
-    assert (extent.size, extent.before(Place(1, 1, 10)), extent.before(Place(2, 6, 70))) == (200, 70, 170)
+    extent = Extent([first, second, Source(first.input, 2, begin=Position(2, 5, 60))])
+    assert (extent.size, extent.before(Position(1, 1, 10)), extent.before(Position(2, 6, 70))) == (200, 70, 170)
 
 
 def test_of_what_is_compressed_nobody_knows(tmp_path):

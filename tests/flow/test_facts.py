@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from masivo_stream.edges.config import load_settings
-from masivo_stream.flow.facts import gather, mask
+from masivo_stream.flow.reporting.facts import gather, mask_url
 from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.settings import Settings
 
@@ -28,7 +28,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 )
 def test_a_url_is_shown_without_its_secrets(text, shown):
     """Neither user and password, nor a query; what is no URL stays as it is."""
-    assert mask(text) == shown
+    assert mask_url(text) == shown
 
 
 def test_nothing_secret_is_told():

@@ -7,7 +7,7 @@ from fakes import LOST, REFUSED, Bench, record, write_export
 from mortal import Life
 from mortal_world import World, taking_letters
 
-from masivo_stream.core.refusals import IN_A_ROW, SYSTEMATIC
+from masivo_stream.core.sending.refusal_limits import IN_A_ROW, SYSTEMATIC
 from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, ExitCode
@@ -65,8 +65,8 @@ async def test_a_whole_export_that_is_refused_stops_at_the_budget(tmp_path):
         isolation_budget=60,
     )
     figures = await bench.run()
-    assert isinstance(bench.brake.cause, DeniedError)
-    assert "isolation_budget" in str(bench.brake.cause)
+    assert isinstance(bench.stop.cause, DeniedError)
+    assert "isolation_budget" in str(bench.stop.cause)
     assert sum(status == 422 for *_, status in bench.api.requests) == 60
     assert figures.closes
 
@@ -80,7 +80,7 @@ async def test_refusals_that_say_different_things_take_longer_to_stop_a_run(tmp_
 
     bench = Bench(Kind.CUSTOMERS, [path], answer=answer)
     figures = await bench.run()
-    assert isinstance(bench.brake.cause, DeniedError)
+    assert isinstance(bench.stop.cause, DeniedError)
     most = max(IN_A_ROW, 4 * SYSTEMATIC)
     assert most <= figures.requests <= most + 1
 
@@ -214,7 +214,7 @@ async def test_a_record_that_a_firewall_dislikes_is_found(kind, bad, uploaders, 
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(1500)])
     bench = Bench(kind, [path], answer=disliking({f"c{number}" for number in bad}), uploaders=uploaders)
     figures = await bench.run()
-    assert bench.brake.cause is None
+    assert bench.stop.cause is None
     assert (figures.accepted, figures.dead, figures.closes) == (1500 - len(bad), len(bad), True)
     assert {letter.line - 1 for letter in bench.memory.letters} == bad
     assert {(letter.message, letter.status) for letter in bench.memory.letters} == {(WHO, 403)}
@@ -229,9 +229,9 @@ async def test_a_firewall_that_lets_nothing_pass_makes_no_dead_letter(kind, reco
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(records)])
     bench = Bench(kind, [path], answer=lambda *_: PAGE)
     figures = await bench.run()
-    assert isinstance(bench.brake.cause, DeniedError)
-    assert WHO in str(bench.brake.cause)
-    assert "firewall" in bench.brake.cause.hint
+    assert isinstance(bench.stop.cause, DeniedError)
+    assert WHO in str(bench.stop.cause)
+    assert "firewall" in bench.stop.cause.hint
     assert (figures.dead, figures.in_doubt, figures.closes) == (0, 0, True)
     assert bench.memory.letters == []
     assert figures.requests <= 2 * 2 * SYSTEMATIC
@@ -248,7 +248,7 @@ async def test_a_firewall_that_bans_for_a_while_makes_no_dead_letter(begins, las
 
     bench = Bench(Kind.EVENTS, [path], answer=answer, uploaders=1)
     figures = await bench.run()
-    assert (bench.brake.cause, figures.accepted, figures.dead) == (None, 6000, 0)
+    assert (bench.stop.cause, figures.accepted, figures.dead) == (None, 6000, 0)
     assert set(bench.api.applied.values()) == {1}
 
 

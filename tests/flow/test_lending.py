@@ -3,14 +3,14 @@
 import pytest
 from core.made import as_bytes, customer, decoder
 
-from masivo_stream.core.lines import LineSplitter
-from masivo_stream.core.verdicts import Deputy
-from masivo_stream.edges.source import Input
-from masivo_stream.edges.workers.crew import Answer
-from masivo_stream.flow.judge import MOST_LINES, Cut, Source, Together
+from masivo_stream.core.reading.lines import LineSplitter
+from masivo_stream.core.reading.remote import RemoteDecoder
+from masivo_stream.edges.export.source import Input
+from masivo_stream.edges.workers.pool import WorkerAnswer
+from masivo_stream.flow.pipeline.read import MOST_LINES, LineBlock, SharedValidator, Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one
-from masivo_stream.model.record import Place
+from masivo_stream.model.results import Position
 
 CAP = 4096
 
@@ -19,7 +19,7 @@ class Crew:
     """Has answers, and seems to be at work all the same."""
 
     def __init__(self, rules):
-        self.deputy, self.asked = Deputy(rules), 0
+        self.deputy, self.asked = RemoteDecoder(rules), 0
 
     @property
     def waiting(self):
@@ -27,14 +27,14 @@ class Crew:
 
     def ask(self, question):
         self.asked += 1
-        answer = Answer()
+        answer = WorkerAnswer()
         answer.give(self.deputy.answer(question))
         return answer
 
 
 def cut(splitter, block):
     pieces = splitter.cut(block)
-    return Cut(Source(Input("f", 1)), pieces, len(block), Place(0, splitter.number, splitter.offset), 0)
+    return LineBlock(Source(Input("f", 1)), pieces, len(block), Position(0, splitter.number, splitter.offset), 0)
 
 
 @pytest.mark.parametrize("most_asked", [0, 1, 2, 4])
@@ -49,12 +49,12 @@ async def test_whoever_judges_repeats_are_found(most_asked):
     ]
     alone, together = decoder(Kind.CUSTOMERS, max_line_bytes=CAP), decoder(Kind.CUSTOMERS, max_line_bytes=CAP)
     crew = Crew(together.rules)
-    bench = Together(together, crew, most_asked)
+    bench = SharedValidator(together, crew, most_asked)
     splitter = LineSplitter(max_line_bytes=CAP)
     cuts = [cut(splitter, block) for block in blocks]
     begun = [(each, bench.begin(each)) for each in cuts]
     assert crew.asked == min(most_asked, len(blocks))
     found = [fate for each, answer in begun for fate in one_by_one(await bench.finish(each, answer))]
-    expected = [fate for each in cuts for fate in one_by_one(alone.judge_all(each.pieces, "f"))]
+    expected = [fate for each in cuts for fate in one_by_one(alone.validate_all(each.pieces, "f"))]
     assert len(found) == 1200 > MOST_LINES
     assert found == expected

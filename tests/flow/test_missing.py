@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.flow.missing import Missing, hash_customer
+from masivo_stream.flow.customers.missing import MissingCustomers, hash_customer
 
 ids = st.text(max_size=20)
 
@@ -11,7 +11,7 @@ ids = st.text(max_size=20)
 @given(st.sets(ids), st.sets(ids), st.binary(min_size=16, max_size=16))
 def test_exactly_the_missing_are_missing(missing, others, salt):
     """Each missing customer is told, and no other one."""
-    known = Missing(sorted(hash_customer(customer, salt) for customer in missing), salt)
+    known = MissingCustomers(sorted(hash_customer(customer, salt) for customer in missing), salt)
     assert all(customer in known for customer in missing)
     assert not any(customer in known for customer in others - missing)
 
@@ -25,4 +25,4 @@ def test_a_hash_does_not_tell_who_it_is():
 
 def test_nobody_is_missing_from_the_start():
     """Without hashes nobody is."""
-    assert "c-1" not in Missing()
+    assert "c-1" not in MissingCustomers()

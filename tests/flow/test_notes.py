@@ -15,7 +15,7 @@ def stop_at(bench, wanted):
 
     def stop(what, _progress):
         if what == wanted:
-            bench.brake.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+            bench.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     bench.journal.watch = stop
 

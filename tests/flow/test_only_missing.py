@@ -8,8 +8,8 @@ import pytest
 from fakes import event, record, transaction
 from flow.taken_back import FAR, LONG_AGO, TakenBack
 
-from masivo_stream.edges.identity import decode_identity, encode_identity
-from masivo_stream.flow.resolve import Decisions, resolve
+from masivo_stream.edges.export.identity import decode_identity, encode_identity
+from masivo_stream.flow.commands.resolve import Decisions, resolve
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, OutageError
 from masivo_stream.sandbox import SandboxOptions, parse_faults, running

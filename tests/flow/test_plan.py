@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 from fakes import record, write_export
 
-from masivo_stream.core.schedule import Scope, last_departure
+from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.quota import Lane, open_quota
 from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.flow.opening import find_account, quota_path
-from masivo_stream.flow.plan import plan
+from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.session import find_account, quota_path
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.window import parse_windows
@@ -48,7 +48,7 @@ async def test_all_windows_of_an_account_count(tmp_path):
     """A development account's day over all calls, and the configured windows of both kinds together."""
     exports = three_kinds(tmp_path)
     found = await plan(settings(tmp_path, limit="1/s", general_limit="5/m"), **exports, clock=FakeClock())
-    both = [Scope(parse_windows("1/s")), Scope(parse_windows("5/m"))]
+    both = [ScheduledScope(parse_windows("1/s")), ScheduledScope(parse_windows("5/m"))]
     assert found.seconds["configured"] == last_departure(8, both) == 62
     assert found.windows["configured"] == ["1/s", "5/m all"]
     assert found.windows["dev"] == ["1/5s", "250/h", "1000/d all"]

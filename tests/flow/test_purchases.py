@@ -12,11 +12,11 @@ from mortal_world import World, taking_letters
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.edges.source import find_inputs
-from masivo_stream.flow.examples import warn_of_repeats
-from masivo_stream.flow.judge import Source, judge_sources, make_decoder
-from masivo_stream.flow.plan import plan
+from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
+from masivo_stream.flow.reporting.examples import warn_of_repeats
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one
 
@@ -297,9 +297,9 @@ def test_any_number_of_deaths(deaths, workers, tmp_path_factory):
         assert set(found.values()) == {1}
 
 
-async def judge_all(path, workers, **flags):
+async def validate_all(path, workers, **flags):
     settled = load_settings(flags=flags)
-    blocks = judge_sources(
+    blocks = validate_sources(
         [Source(find_inputs([str(path)])[0])],
         make_decoder(EVENTS, settled),
         block_bytes=4096,
@@ -314,7 +314,7 @@ async def judge_all(path, workers, **flags):
 async def test_workers_find_the_same(tmp_path):
     """In processes of their own, whose hashes of a text are others."""
     world, _ = long_world(tmp_path)
-    alone = await judge_all(world.exports[EVENTS], 1)
+    alone = await validate_all(world.exports[EVENTS], 1)
     assert sum(bool(each.same) for each in alone) == 160
     for workers in (2, 4):
-        assert await judge_all(world.exports[EVENTS], workers) == alone
+        assert await validate_all(world.exports[EVENTS], workers) == alone

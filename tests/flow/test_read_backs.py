@@ -6,16 +6,16 @@ from types import SimpleNamespace
 import pytest
 from fakes import REFUSED, Bench, one_every, record, write_export
 
-from masivo_stream.flow.phase import MOST_BESIDE
-from masivo_stream.flow.unanswered import CustomerFinder
+from masivo_stream.flow.pipeline.kind import MOST_BESIDE
+from masivo_stream.flow.pipeline.unanswered import CustomerFinder
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted
 from masivo_stream.model.notices import BatchSent, ReadBack, ReadBackAwaited
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry
-from masivo_stream.model.settings import Visible
+from masivo_stream.model.results import Entry
+from masivo_stream.model.settings import VisibleSettings
 
 EXISTS = Answer(status=409, details="exists")
 LOST = Failure(cause=Cause.TIMEOUT, sent=True)
@@ -59,7 +59,7 @@ class Reading(Bench):
     def __init__(self, path, server, **settings):
         super().__init__(Kind.CUSTOMERS, [path], answer=server, block_bytes=1 << 24, **settings)
         server.clock = self.clock
-        self.finder = CustomerFinder(server, self.clock, Visible(events_settle=SETTLE), self.memory)
+        self.finder = CustomerFinder(server, self.clock, VisibleSettings(events_settle=SETTLE), self.memory)
 
     async def find(self, entries, *, since):
         return await self.finder.find(entries, since=since)
@@ -146,7 +146,7 @@ async def test_a_stop_ends_the_wait_at_once(tmp_path):
             seen.append(bench.account.figures())
         await bench.clock.sleep(3)
         bench.stopped_at = bench.clock.now()
-        bench.brake.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        bench.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     figures = await bench.run(stop)
     assert bench.clock.now() == pytest.approx(bench.stopped_at)

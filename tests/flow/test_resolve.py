@@ -13,8 +13,8 @@ from fakes import event, transaction, write_export
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.flow.migrate import migrate
-from masivo_stream.flow.resolve import Decisions, resolve
+from masivo_stream.flow.commands.migrate import migrate
+from masivo_stream.flow.commands.resolve import Decisions, resolve
 from masivo_stream.model.errors import ConfigurationError, ExitCode, InputError
 
 RESEND = Decisions(resend=("all",), reason="seen nowhere")

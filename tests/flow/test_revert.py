@@ -10,9 +10,9 @@ from fakes import record, write_export
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.flow.migrate import migrate
-from masivo_stream.flow.revert import revert
-from masivo_stream.flow.status import status
+from masivo_stream.flow.commands.migrate import migrate
+from masivo_stream.flow.commands.revert import revert
+from masivo_stream.flow.commands.status import status
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, DeniedError, OutageError
 

@@ -8,18 +8,18 @@ from fakes import record
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.files.state_dir import own_state_dir
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.edges.statedir import own_state_dir
-from masivo_stream.flow.belonging import Belonging
-from masivo_stream.flow.revert import take_back
-from masivo_stream.flow.reverted import leave_reverted
+from masivo_stream.flow.commands.revert import take_back
+from masivo_stream.flow.identity.account_binding import AccountBinding
+from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
 from masivo_stream.model.progress import Figures, Progress
-from masivo_stream.model.record import Entry, Place
+from masivo_stream.model.results import Entry, Position
 
 KEY = "9d7e3d8f-0000-4000-8000-000000000000"
 YES, NO, LOST = Answer(status=200), Answer(status=403), Failure(cause=Cause.TIMEOUT, sent=True)
@@ -49,7 +49,7 @@ class Server:
 
 def account_of(clock, key):
     settings = load_settings(flags={"base_url": "http://127.0.0.1:1"})
-    return Belonging(settings, Credentials(api_key=Secret(key)), clock)
+    return AccountBinding(settings, Credentials(api_key=Secret(key)), clock)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def state(tmp_path, clock):
                 customer = record(Kind.CUSTOMERS, line)["id"]
                 entry = Entry(**where, body=b"{}", customer=customer, items=1, record_items=1)
                 batch = make_batch(Kind.CUSTOMERS, [entry])
-                place = Place(0, line, line)
+                place = Position(0, line, line)
                 made = Progress(
                     frontier=place, checkpoint=place, figures=Figures(), consumed=(), letters_bytes=0, dead=[]
                 )

@@ -5,8 +5,8 @@ import signal
 from fakes import Remembering
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.brake import Brake
 from masivo_stream.flow.signals import work_under
+from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.errors import ExitCode
 
 OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -22,8 +22,8 @@ async def test_handlers_are_given_back():
         async def work():
             at_work.update({number: signal.getsignal(number) for number in OBEYED})
 
-        brake = Brake(FakeClock(), drain_time=0)
-        await work_under(brake, work, observer=Remembering(), handle_signals=True)
+        stop = StopControl(FakeClock(), drain_time=0)
+        await work_under(stop, work, observer=Remembering(), handle_signals=True)
         assert {number: signal.getsignal(number) for number in OBEYED} == own
         assert all(at_work[number] is not own[number] for number in OBEYED)
     finally:
@@ -37,6 +37,6 @@ async def test_a_signal_pulls_the_brake():
         await clock.sleep(1)
 
     clock = FakeClock()
-    brake = Brake(clock, drain_time=0)
-    await work_under(brake, work, observer=Remembering(), handle_signals=True)
-    assert brake.cause.exit_code == ExitCode.TERMINATED
+    stop = StopControl(clock, drain_time=0)
+    await work_under(stop, work, observer=Remembering(), handle_signals=True)
+    assert stop.cause.exit_code == ExitCode.TERMINATED

@@ -11,14 +11,14 @@ import anyio
 import pytest
 from virtual_time import LoopClock, run_virtually
 
-from masivo_stream.core.pace import ENOUGH, MARGIN, UNSEEN
-from masivo_stream.core.retry import Health, RetryPolicy
-from masivo_stream.core.tally import Tally
+from masivo_stream.core.accounting.tally import Tally
+from masivo_stream.core.pacing.pace import ENOUGH, MARGIN, UNSEEN
+from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.quota import open_quota
-from masivo_stream.flow.brake import Brake
-from masivo_stream.flow.opening import make_gates
-from masivo_stream.flow.upload import Delivery
+from masivo_stream.flow.pipeline.deliver import Delivery
+from masivo_stream.flow.session import make_limiters
+from masivo_stream.flow.stop import StopControl
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.batch import Batch
@@ -107,13 +107,13 @@ async def live(tmp_path, account, windows, *, ends_after):
         while clock.now() < DAYS * 86_400:
             with closing(open_quota(tmp_path / "quota.db", clock, boot="boot")) as quota:
                 settings = load_settings(flags={"limit": ",".join(windows)})
-                gate = make_gates(settings, clock, quota).kinds[Kind.EVENTS]
+                limiter = make_limiters(settings, clock, quota).kinds[Kind.EVENTS]
                 delivery = Delivery(
                     Kind.EVENTS,
                     sender=Client(account, clock, road),
-                    gate=gate,
+                    limiter=limiter,
                     policy=POLICY,
-                    brake=Brake(clock, drain_time=0),
+                    stop=StopControl(clock, drain_time=0),
                     clock=clock,
                     chance=lambda: 0.5,
                     health=Health(),

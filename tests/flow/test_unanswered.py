@@ -6,13 +6,13 @@ import pytest
 from fakes import Remembering, record
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.unanswered import CustomerFinder, Unanswered
+from masivo_stream.flow.pipeline.unanswered import CustomerFinder, Unanswered
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import Resume
-from masivo_stream.model.record import Entry
-from masivo_stream.model.settings import Visible
+from masivo_stream.model.results import Entry
+from masivo_stream.model.settings import VisibleSettings
 
 
 def entry(line, customer=None):
@@ -38,7 +38,7 @@ class Account:
 
 async def find(entries, account, clock, *, ago=0.0, patient=True, memory=None, **settings):
     """Find customers of an attempt that ended so many seconds ago."""
-    finder = CustomerFinder(account, clock, Visible(**settings), memory)
+    finder = CustomerFinder(account, clock, VisibleSettings(**settings), memory)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
         found = await finder.find(entries, since=clock.now() - ago if patient else None)

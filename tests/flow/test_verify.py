@@ -11,7 +11,7 @@ import pytest
 from flow.migration import Migration
 from yarl import URL
 
-from masivo_stream.flow.migrate import retry
+from masivo_stream.flow.commands.migrate import retry
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.verification import KindVerified
 from masivo_stream.sandbox import SandboxOptions, parse_faults, running

@@ -13,13 +13,13 @@ import pytest
 from core.adversarial import ROWS
 from core.made import as_bytes, customer, decoder, event, events, transaction, transactions
 
-from masivo_stream.edges.source import find_inputs
-from masivo_stream.edges.workers.arena import Arena
-from masivo_stream.flow.judge import Source, judge_sources
+from masivo_stream.edges.export.source import find_inputs
+from masivo_stream.edges.workers.shared_memory import SharedMemory
+from masivo_stream.flow.pipeline.read import Source, validate_sources
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one
 from masivo_stream.model.errors import InputError, WorkerError
-from masivo_stream.model.record import Place
+from masivo_stream.model.results import Position
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def exports(kind: Kind) -> dict[str, bytes]:
 async def judge(sources: list[Source], kind: Kind, workers: int) -> tuple[list[object], list[object], str]:
     """Return judgements, places with checksums, and the message of what ended it."""
     judgements, places, failure = [], [], ""
-    judged_blocks = judge_sources(
+    judged_blocks = validate_sources(
         sources,
         decoder(kind, max_line_bytes=CAP),
         block_bytes=BLOCK,
@@ -103,7 +103,7 @@ async def test_reading_may_begin_anywhere(tmp_path):
     path.write_bytes(adversarial(Kind.EVENTS))
     found = find_inputs([str(path)])[0]
     lines = path.read_bytes().split(b"\n")
-    start = Place(0, 200, sum(len(line) + 1 for line in lines[:199]))
+    start = Position(0, 200, sum(len(line) + 1 for line in lines[:199]))
     source = Source(found, start=start, known=(start.offset, 77))
     expected = await judge([source], Kind.EVENTS, 1)
     assert await judge([source], Kind.EVENTS, 2) == expected
@@ -119,7 +119,7 @@ async def test_where_no_memory_can_be_shared_sockets_do(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # no file may be larger: a memfd is one
     try:
         with pytest.raises(OSError, match="too large"):
-            Arena(1, 8192)
+            SharedMemory(1, 8192)
         assert await judge(sources, Kind.EVENTS, 2) == expected
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -135,7 +135,7 @@ async def test_a_lost_worker_ends_it(tmp_path):
     path = tmp_path / "lines.ndjson"
     path.write_bytes(b"".join(make(Kind.EVENTS, number) + b"\n" for number in range(3000)))
     before = set(children())
-    judged_blocks = judge_sources(
+    judged_blocks = validate_sources(
         [Source(find_inputs([str(path)])[0])],
         decoder(Kind.EVENTS),
         block_bytes=BLOCK,
@@ -161,7 +161,7 @@ async def test_who_stops_early_leaves_no_worker(tmp_path):
     before = set(children())
     sources = [Source(find_inputs([str(path)])[0])]
     with anyio.CancelScope() as scope:
-        judged_blocks = judge_sources(
+        judged_blocks = validate_sources(
             sources, decoder(Kind.EVENTS), block_bytes=BLOCK, max_line_bytes=CAP, workers=2, worth_workers=0
         )
         async with aclosing(judged_blocks) as blocks:
@@ -175,7 +175,7 @@ async def test_a_small_export_is_not_worth_a_process(tmp_path):
     path = tmp_path / "lines.ndjson"
     path.write_bytes(make(Kind.EVENTS, 1) + b"\n")
     before = set(children())
-    judged_blocks = judge_sources(
+    judged_blocks = validate_sources(
         [Source(find_inputs([str(path)])[0])], decoder(Kind.EVENTS), block_bytes=BLOCK, max_line_bytes=CAP, workers=2
     )
     async with aclosing(judged_blocks) as blocks:

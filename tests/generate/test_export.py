@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.decode import Decoder
+from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.generate.catalogue import CATALOGUE
 from masivo_stream.generate.export import BLOCK_BYTES, MOST_MIXED_IN, faulty, write
-from masivo_stream.generate.faults import Fault
+from masivo_stream.generate.faults import PlantedFault
 from masivo_stream.generate.records import records
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.record import Entry, Line, Rejected, Skipped
+from masivo_stream.model.results import Entry, Line, Rejected, Skipped
 
 kinds = st.sampled_from(Kind)
 seeds = st.integers(min_value=0, max_value=2**32)
@@ -26,7 +26,7 @@ shares = st.floats(min_value=0, max_value=0.5)
 def export(**arguments):
     stream, manifest = io.BytesIO(), io.BytesIO()
     generated = write(stream, manifest, **arguments)
-    faults = [msgspec.json.decode(line, type=Fault) for line in manifest.getvalue().splitlines()]
+    faults = [msgspec.json.decode(line, type=PlantedFault) for line in manifest.getvalue().splitlines()]
     return generated, stream.getvalue(), faults
 
 

@@ -14,7 +14,7 @@ from masivo_stream.generate.dates import REFERENCE, START
 from masivo_stream.generate.history import MOST_VISITS
 from masivo_stream.generate.records import deleted_customer, record, records
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.records import CustomerRecord, EventsRecord, Order, TransactionsRecord
+from masivo_stream.model.schemas import CustomerRecord, EventsRecord, Order, TransactionsRecord
 
 SCHEMAS = {
     Kind.CUSTOMERS: CustomerRecord,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from masivo_stream.model.batch import ENVELOPE_BYTES, body_groups, make_batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.record import Entry
+from masivo_stream.model.results import Entry
 
 
 def entry(line: int, *, items: int = 1) -> Entry:

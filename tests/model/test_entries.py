@@ -8,7 +8,7 @@ from masivo_stream.model.batch import body_groups, make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries, count_lines, lay_out, one_by_one
 from masivo_stream.model.progress import Reference, refer
-from masivo_stream.model.record import Blank, Line, Run
+from masivo_stream.model.results import Blank, Line, LineRun
 
 
 @st.composite
@@ -65,7 +65,7 @@ def test_there_is_nothing_beyond_the_last():
 def test_what_is_odd_stands_between_runs(plain):
     """Every line has what became of it, in order, whichever of them are entries."""
     made = [entry(line=number) for number in range(1, len(plain) + 1)]
-    run = Run(1, [each.body for each in made], [each.offset for each in made], b"")
+    run = LineRun(1, [each.body for each in made], [each.offset for each in made], b"")
     odd = {index: Blank(index + 1) for index, whole in enumerate(plain) if not whole}
     kept = [each for each, whole in zip(made, plain, strict=True) if whole]
     found = list(lay_out(run, odd, [each.customer for each in kept], [each.items for each in kept], file="f", source=0))
@@ -76,4 +76,4 @@ def test_what_is_odd_stands_between_runs(plain):
 
 
 def test_a_run_knows_its_lines():
-    assert list(Run(4, [b"ab", b""], [10, 14], b"")) == [Line(4, 10, b"ab", 2), Line(5, 14, b"", 0)]
+    assert list(LineRun(4, [b"ab", b""], [10, 14], b"")) == [Line(4, 10, b"ab", 2), Line(5, 14, b"", 0)]

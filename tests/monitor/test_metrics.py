@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from masivo_stream.flow.upload import _WORDS
+from masivo_stream.flow.pipeline.deliver import _WORDS
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import BatchSent
-from masivo_stream.monitor.metrics import Metrics
+from masivo_stream.monitor.metrics import MetricsPage
 from masivo_stream.monitor.requests import DURATIONS, OUTCOMES, Histogram, Requests
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "monitoring.md"
@@ -24,7 +24,7 @@ PICTURES = {
 
 
 def scrape(picture, requests=None):
-    text, content_type = Metrics(lambda: picture, requests or Requests()).scrape("")
+    text, content_type = MetricsPage(lambda: picture, requests or Requests()).scrape("")
     assert content_type.startswith("text/plain; version=")
     return list(parse(text.decode()))
 
@@ -36,7 +36,7 @@ def values(families):
 @pytest.mark.parametrize("name", PICTURES)
 def test_every_picture_can_be_scraped(name):
     """Both formats are well-formed, whatever stands in the picture, and no series is told twice."""
-    metrics = Metrics(lambda: PICTURES[name], Requests())
+    metrics = MetricsPage(lambda: PICTURES[name], Requests())
     samples = [s for family in parse(metrics.scrape("")[0].decode()) for s in family.samples]
     assert len({(s.name, *sorted(s.labels.items())) for s in samples}) == len(samples)
     text, content_type = metrics.scrape("application/openmetrics-text; version=1.0.0")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_report import FIGURES, made_report
 from msgspec import structs
 
-from masivo_stream.core.printable import printable
+from masivo_stream.core.redact import printable
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.report_page import draw_report
 

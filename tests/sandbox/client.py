@@ -10,7 +10,7 @@ from sandbox.fake_clock import FakeClock
 from yarl import URL
 
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.sandbox import Ledger, Sandbox
+from masivo_stream.sandbox import Sandbox, SandboxLedger
 
 
 class Reply(NamedTuple):
@@ -77,5 +77,5 @@ class Client:
 
     visible_after = 2.0
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> SandboxLedger:
         return self.sandbox.ledger()

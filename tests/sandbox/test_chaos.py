@@ -5,64 +5,66 @@ from hypothesis import strategies as st
 
 from masivo_stream.sandbox import parse_faults
 from masivo_stream.sandbox.chaos import Chaos, Course, Entrance
-from masivo_stream.sandbox.faults import Status, Target
+from masivo_stream.sandbox.faults import CallTarget, StatusFault
 
 
 def chaos(*specs: str, seed: int = 0) -> Chaos:
     return Chaos(parse_faults(specs), random.Random(seed))
 
 
-def endings(machine: Chaos, target: Target, n: int) -> list[bool]:
+def endings(machine: Chaos, target: CallTarget, n: int) -> list[bool]:
     return [machine.course(target).ending is not None for _ in range(n)]
 
 
 def test_a_quiet_sandbox_does_as_it_should():
     """Without faults nothing happens."""
-    assert chaos().course(Target.EVENTS) == Course()
-    assert chaos().entrance(Target.EVENTS) == Entrance()
+    assert chaos().course(CallTarget.EVENTS) == Course()
+    assert chaos().entrance(CallTarget.EVENTS) == Entrance()
 
 
 def test_times_ends_after_so_many_hits():
     """`times=N` strikes the first N matching requests only."""
-    assert endings(chaos("status=503,times=2"), Target.EVENTS, 4) == [True, True, False, False]
+    assert endings(chaos("status=503,times=2"), CallTarget.EVENTS, 4) == [True, True, False, False]
 
 
 def test_at_picks_one_matching_request():
     """`at=K` strikes the K-th matching request; others do not count."""
     machine = chaos("status=503,at=2,on=events")
-    assert endings(machine, Target.CUSTOMERS, 3) == [False] * 3
-    assert endings(machine, Target.EVENTS, 3) == [False, True, False]
+    assert endings(machine, CallTarget.CUSTOMERS, 3) == [False] * 3
+    assert endings(machine, CallTarget.EVENTS, 3) == [False, True, False]
 
 
 @given(st.integers(), st.floats(0, 1))
 def test_one_seed_tells_one_story(seed, rate):
     """The same seed strikes the same requests."""
     spec = f"status=503,rate={rate:f}"
-    assert endings(chaos(spec, seed=seed), Target.EVENTS, 50) == endings(chaos(spec, seed=seed), Target.EVENTS, 50)
+    assert endings(chaos(spec, seed=seed), CallTarget.EVENTS, 50) == endings(
+        chaos(spec, seed=seed), CallTarget.EVENTS, 50
+    )
 
 
 def test_rate_is_the_share_of_requests_struck():
     """`rate=0.1` strikes about one in ten, 0 none, 1 all."""
-    assert 50 < sum(endings(chaos("status=503,rate=0.1"), Target.EVENTS, 1000)) < 150
-    assert sum(endings(chaos("status=503,rate=0"), Target.EVENTS, 1000)) == 0
-    assert sum(endings(chaos("status=503,rate=1"), Target.EVENTS, 1000)) == 1000
+    assert 50 < sum(endings(chaos("status=503,rate=0.1"), CallTarget.EVENTS, 1000)) < 150
+    assert sum(endings(chaos("status=503,rate=0"), CallTarget.EVENTS, 1000)) == 0
+    assert sum(endings(chaos("status=503,rate=1"), CallTarget.EVENTS, 1000)) == 1000
 
 
 def test_the_first_ending_wins():
     """Of two faults that end an exchange the first given counts."""
-    assert chaos("status=503", "status=500").course(Target.EVENTS).ending == Status(code=503)
+    assert chaos("status=503", "status=500").course(CallTarget.EVENTS).ending == StatusFault(code=503)
 
 
 def test_faults_of_different_sorts_add_up():
     """A late, vague answer that never comes."""
-    course = chaos("late=5", "late=3", "vague", "delay=1,where=answer", "hang=2,applied=yes").course(Target.EVENTS)
+    course = chaos("late=5", "late=3", "vague", "delay=1,where=answer", "hang=2,applied=yes").course(CallTarget.EVENTS)
     assert (course.late, course.vague, course.delay, course.applies) == (8.0, True, 1.0, True)
 
 
 def test_what_strikes_on_arrival_is_drawn_apart():
     """Delays on arrival and early resets belong to the entrance, everything else to the course."""
     machine = chaos("delay=1,jitter=1", "reset,when=before,at=2")
-    first, second = machine.entrance(Target.EVENTS), machine.entrance(Target.EVENTS)
+    first, second = machine.entrance(CallTarget.EVENTS), machine.entrance(CallTarget.EVENTS)
     assert 1 <= first.delay < 2
     assert (first.cut, second.cut) == (False, True)
-    assert machine.course(Target.EVENTS) == Course()
+    assert machine.course(CallTarget.EVENTS) == Course()

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sandbox import made
 
-from masivo_stream.core.explain import problems
-from masivo_stream.model.records import CustomerRecord, EventsRecord, Order, TransactionsRecord
+from masivo_stream.core.reading.schema_faults import problems
+from masivo_stream.model.schemas import CustomerRecord, EventsRecord, Order, TransactionsRecord
 from masivo_stream.sandbox.dates import date_check
 
 period = {"from": made.DATE, "to": made.DATE, "last_visit": made.DATE, "last_session": made.DATE}
@@ -40,7 +40,7 @@ spellings = st.sampled_from(
 
 @given(st.sampled_from(records), st.data())
 def test_the_quick_check_says_what_the_exact_one_says(record, data):
-    """Whichever dates of a record are misspelt, this check and `core.explain` agree."""
+    """Whichever dates of a record are misspelt, this check and `core.reading.schema_faults` agree."""
     schema, entry = record
     pieces = json.dumps(entry).split(made.DATE)
     text = "".join(piece + data.draw(spellings) for piece in pieces[:-1]) + pieces[-1]

@@ -8,17 +8,17 @@ from masivo_stream.sandbox import FAULT_NAMES, fault_language, parse_fault
 from masivo_stream.sandbox.faults import (
     MIGRATE,
     BadToken,
-    Cut,
+    CallTarget,
+    CutPoint,
     Delay,
+    DelayPlace,
     Drip,
     Fault,
     Hang,
     Late,
-    Place,
     Redirect,
     Reset,
-    Status,
-    Target,
+    StatusFault,
 )
 
 
@@ -27,18 +27,21 @@ from masivo_stream.sandbox.faults import (
     [
         (
             "status=503,applied=yes,rate=0.1,on=events",
-            Fault(behaviour=Status(code=503, applied=True), rate=0.1, on=frozenset({Target.EVENTS})),
+            Fault(behaviour=StatusFault(code=503, applied=True), rate=0.1, on=frozenset({CallTarget.EVENTS})),
         ),
-        ("status=503,retry_after=7", Fault(behaviour=Status(code=503, retry_after="7"))),
-        ("throttle", Fault(behaviour=Status(code=429, retry_after="abc"))),
-        ("throttle,retry_after=", Fault(behaviour=Status(code=429, retry_after=""))),
-        ("reset,when=mid,at=3", Fault(behaviour=Reset(when=Cut.MID), at=3)),
-        ("hang=30,applied=yes,on=all", Fault(behaviour=Hang(seconds=30, applied=True), on=frozenset(Target))),
-        ("delay=0.5, jitter=.25, where=answer", Fault(behaviour=Delay(seconds=0.5, jitter=0.25, where=Place.ANSWER))),
+        ("status=503,retry_after=7", Fault(behaviour=StatusFault(code=503, retry_after="7"))),
+        ("throttle", Fault(behaviour=StatusFault(code=429, retry_after="abc"))),
+        ("throttle,retry_after=", Fault(behaviour=StatusFault(code=429, retry_after=""))),
+        ("reset,when=mid,at=3", Fault(behaviour=Reset(when=CutPoint.MID), at=3)),
+        ("hang=30,applied=yes,on=all", Fault(behaviour=Hang(seconds=30, applied=True), on=frozenset(CallTarget))),
+        (
+            "delay=0.5, jitter=.25, where=answer",
+            Fault(behaviour=Delay(seconds=0.5, jitter=0.25, where=DelayPlace.ANSWER)),
+        ),
         ("drip", Fault(behaviour=Drip(seconds=30))),
         ("redirect=307,to=http://x.test/", Fault(behaviour=Redirect(code=307, to="http://x.test"))),
         ("late=60,times=2", Fault(behaviour=Late(seconds=60), times=2)),
-        ("badtoken", Fault(behaviour=BadToken(), on=frozenset({Target.AUTH}))),
+        ("badtoken", Fault(behaviour=BadToken(), on=frozenset({CallTarget.AUTH}))),
         ("vague,on=migrate", Fault(behaviour=parse_fault("vague").behaviour, on=MIGRATE)),
     ],
 )

@@ -9,8 +9,8 @@ from sandbox import made
 from sandbox.fake_clock import START
 
 from masivo_stream.model.contract import PURCHASE
-from masivo_stream.sandbox import Ledger
-from masivo_stream.sandbox.entries import CustomerEvents, Event, Events
+from masivo_stream.sandbox import SandboxLedger
+from masivo_stream.sandbox.entries import CustomerEvents, EventEntry, Events
 from masivo_stream.sandbox.ledger import Applied, _flat, _nested
 from masivo_stream.sandbox.store import Store
 
@@ -35,7 +35,7 @@ def events(*pairs: tuple[str, str]) -> Events:
         tuple(
             CustomerEvents(
                 id=customer,
-                events=(Event(type=PURCHASE, purchase_id=purchase, spend=1, issued=made.DATE, issued_at=0.0),),
+                events=(EventEntry(type=PURCHASE, purchase_id=purchase, spend=1, issued=made.DATE, issued_at=0.0),),
             )
             for customer, purchase in pairs
         )
@@ -88,7 +88,7 @@ async def test_the_ledger_over_http(start, clock):
     some = (await client.fetch("GET", url + "?kind=events&kind=customers")).json
     assert set(some) == {"queue", "requests", "customers", "events", "reverted"}
     assert (await client.fetch("GET", url + "?kind=event")).status == 422
-    assert client.ledger() == Ledger(
+    assert client.ledger() == SandboxLedger(
         customers={"c": 1},
         events={"c": {"p": 1}},
         transactions={"c": 2},

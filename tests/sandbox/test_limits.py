@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.model.window import Window, parse_windows
-from masivo_stream.sandbox.limits import Limiter, Passed, Quota, Throttled
+from masivo_stream.sandbox.limits import Limiter, OverLimit, Passed, TightestWindow
 
 windows = st.lists(
     st.builds(Window, st.integers(1, 5), st.floats(0.1, 100, allow_subnormal=False)), min_size=1, max_size=3
@@ -34,7 +34,7 @@ def test_waiting_retry_after_is_enough(windows, start, gaps):
     for gap in gaps:
         now += gap
         verdict = limiter.arrive(now)
-        if isinstance(verdict, Throttled):
+        if isinstance(verdict, OverLimit):
             now += verdict.retry_after
             assert isinstance(limiter.arrive(now), Passed)
 
@@ -54,9 +54,9 @@ def test_nobody_is_refused_without_need(windows, start, gaps):
 def test_the_tightest_window_is_told():
     """The quota is that of the window with the least room, and of those the one that resets last."""
     limiter = Limiter(parse_windows("2/5s,10/h"))
-    assert limiter.arrive(0.0) == Passed(quota=Quota(limit=2, remaining=1, reset=5))
-    assert limiter.arrive(1.5) == Passed(quota=Quota(limit=2, remaining=0, reset=4))
-    assert limiter.arrive(2.0) == Throttled(quota=Quota(limit=2, remaining=0, reset=3), retry_after=3)
+    assert limiter.arrive(0.0) == Passed(quota=TightestWindow(limit=2, remaining=1, reset=5))
+    assert limiter.arrive(1.5) == Passed(quota=TightestWindow(limit=2, remaining=0, reset=4))
+    assert limiter.arrive(2.0) == OverLimit(quota=TightestWindow(limit=2, remaining=0, reset=3), retry_after=3)
 
 
 def test_retry_after_speaks_for_all_full_windows():
@@ -64,7 +64,7 @@ def test_retry_after_speaks_for_all_full_windows():
     limiter = Limiter(parse_windows("1/5s,1/m"))
     limiter.arrive(0.0)
     verdict = limiter.arrive(0.25)
-    assert isinstance(verdict, Throttled)
+    assert isinstance(verdict, OverLimit)
     assert verdict.retry_after == math.ceil(59.75)
 
 

@@ -1,21 +1,21 @@
 import pytest
 
 from masivo_stream.model.window import Window
-from masivo_stream.sandbox import Limits, is_loopback, parse_limits
+from masivo_stream.sandbox import SandboxLimits, is_loopback, parse_limits
 
 
 def test_named_limits_are_the_published_ones():
     """`prod` and `dev` are the windows of the vendor's page; `none` is none."""
-    assert parse_limits("none") == Limits()
-    assert parse_limits("prod") == Limits(migration=(Window(1, 5.0), Window(1000, 3600.0)))
-    assert parse_limits("dev") == Limits(
+    assert parse_limits("none") == SandboxLimits()
+    assert parse_limits("prod") == SandboxLimits(migration=(Window(1, 5.0), Window(1000, 3600.0)))
+    assert parse_limits("dev") == SandboxLimits(
         migration=(Window(1, 5.0), Window(250, 3600.0)), general=(Window(1000, 86_400.0),)
     )
 
 
 def test_limits_can_be_spelt_out():
     """Windows of one's own limit the migration calls."""
-    assert parse_limits("3/2s, 7/m") == Limits(migration=(Window(3, 2.0), Window(7, 60.0)))
+    assert parse_limits("3/2s, 7/m") == SandboxLimits(migration=(Window(3, 2.0), Window(7, 60.0)))
 
 
 def test_a_wrong_limit_is_an_error():

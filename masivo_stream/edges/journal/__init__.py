@@ -13,14 +13,14 @@ Logging" and PRAGMA synchronous). Rules that carry the delivery guarantee:
 
 Commits of several uploaders that come together become one (group commit), in a thread, so that the event loop goes on.
 A batch costs some 4 KB of it: its places, forgotten when the checkpoint has passed them, and a row that stays. Of a
-batch of customers the row tells the lines (`core.spans`), for a revert takes customers back by their time.
+batch of customers the row tells the lines (`core.accounting.spans`), for a revert takes customers back by their time.
 """
 
-from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
 from masivo_stream.edges.journal.history import JournalHistory
-from masivo_stream.edges.journal.opening import open_journal
-from masivo_stream.edges.journal.reading import JournalReader
-from masivo_stream.edges.journal.writing import Journal
+from masivo_stream.edges.journal.open import open_journal
+from masivo_stream.edges.journal.read import JournalReader
+from masivo_stream.edges.journal.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED
+from masivo_stream.edges.journal.write import Journal
 
 __all__ = [
     "ACCEPTED",

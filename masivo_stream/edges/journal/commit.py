@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from masivo_stream.core.statements import Statement
+from masivo_stream.edges.journal.statements import Statement
 from masivo_stream.model.errors import StorageError
 
 PAUSE = 0.5

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from masivo_stream.core import statements as say
-from masivo_stream.core.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING
-from masivo_stream.core.stretches import cut
-from masivo_stream.edges.journal.reading import JournalReader
+from masivo_stream.core.accounting.time_line import cut
+from masivo_stream.edges.journal import statements as say
+from masivo_stream.edges.journal.read import JournalReader
+from masivo_stream.edges.journal.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.picture import Point
 from masivo_stream.model.progress import Doubt

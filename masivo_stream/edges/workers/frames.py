@@ -7,8 +7,8 @@ import struct
 
 from msgspec import Struct
 
-from masivo_stream.core.decode import Rules
-from masivo_stream.edges.workers.arena import Spot
+from masivo_stream.core.reading.decode import Rules
+from masivo_stream.edges.workers.shared_memory import Spot
 
 _LENGTH = struct.Struct("<I")
 _SPOT = struct.Struct("<qI")

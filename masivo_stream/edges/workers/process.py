@@ -11,9 +11,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from masivo_stream.core.verdicts import Deputy
-from masivo_stream.edges.workers.arena import ArenaView
+from masivo_stream.core.reading.remote import RemoteDecoder
 from masivo_stream.edges.workers.frames import HEAD_BYTES, SPOT_BYTES, Orders, head, length, spot_of
+from masivo_stream.edges.workers.shared_memory import SharedMemoryView
 
 
 def serve() -> None:
@@ -26,13 +26,13 @@ def serve() -> None:
         if not orders:
             return
         told = msgspec.msgpack.decode(orders, type=Orders)
-        deputy, view = Deputy(told.rules), None if told.arena is None else ArenaView(told.arena)
+        deputy, view = RemoteDecoder(told.rules), None if told.arena is None else SharedMemoryView(told.arena)
         while (question := _next_question(questions, view)) is not None:
             answer = deputy.answer(question)
             parent.sendall(head(answer) + answer)
 
 
-def _next_question(stream: BinaryIO, arena: ArenaView | None) -> bytes | None:
+def _next_question(stream: BinaryIO, arena: SharedMemoryView | None) -> bytes | None:
     """Return the next question, None where the other end is closed."""
     start = _read(stream, SPOT_BYTES)
     if start is None:

@@ -1,0 +1,1 @@
+"""Where every record is: counted, sampled, and told over time."""

@@ -1,0 +1,321 @@
+"""Count what became of records and items of one kind, so that the figures can be held against each other.
+
+A record is counted once, when the last of its parts is settled, under the worst of their fates: in doubt before dead
+before accepted. Items are counted as their parts are settled. What is pending is not derived here from the
+other figures (then they would always close): whoever holds unsettled entries counts them.
+
+Fates can change by a person's word: what was in doubt is decided (`moved`), a dead letter is tried again (`rejudged`,
+which takes back how it was counted and counts it anew). So a record in parts is remembered as long as it might.
+"""
+
+import enum
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from masivo_stream.core.packing.pack import lower_bound
+from masivo_stream.model.contract import Contract
+from masivo_stream.model.entries import EntryRun, Found, Packable, count_lines
+from masivo_stream.model.progress import Figures
+from masivo_stream.model.results import Blank, Entry, Judgement, Rejected, Retried, Skipped
+from masivo_stream.model.summary import KindSummary
+
+MOST_REPEATED = 2
+"""Places of events whose purchase came before that are told."""
+
+
+class Fate(enum.IntEnum):
+    """What became of an entry; the larger one wins where a record's parts differ."""
+
+    ACCEPTED = 0
+    DEAD = 1
+    IN_DOUBT = 2
+
+
+class _Parted(Struct):
+    """A record of which some parts are settled."""
+
+    open_items: int
+    parts: list[int]
+    """How many parts have which fate."""
+
+    @property
+    def worst(self) -> Fate:
+        return max((fate for fate in Fate if self.parts[fate]), default=Fate.ACCEPTED)
+
+
+class Tally:
+    """Feed it judgements, then fates of entries; ask for a summary at any time."""
+
+    def __init__(self, contract: Contract, figures: Figures | None = None) -> None:
+        """Count for one kind, going on from `figures` of an earlier process."""
+        self._contract = contract
+        figures = figures or Figures()
+        self._read, self._blank, self._skipped = figures.read, figures.blank, figures.skipped
+        self._items_read, self._items_skipped = figures.items_read, figures.items_skipped
+        self._records = Counter({Fate[name]: count for name, count in figures.records.items()})
+        self._items = Counter({Fate[name]: count for name, count in figures.items.items()})
+        self._reasons = Counter(figures.reasons)
+        self._skip_reasons = Counter(figures.skip_reasons)
+        self._remarks = Counter(figures.remarks)
+        self._alike, self._alike_at = figures.alike, list(figures.alike_at)
+        self._parted = {(file, line): _Parted(left, list(parts)) for file, line, left, parts in figures.parted}
+        self._rejected, self._items_rejected = figures.rejected, figures.items_rejected
+        self._sendable_items, self._sendable_records = figures.sendable_items, figures.sendable_records
+        self._requests, self._throttled, self._bytes = figures.requests, figures.throttled, figures.bytes_sent
+        self._earlier_seconds = figures.seconds
+
+    def figures(self, *, seconds: float) -> Figures:
+        """Return everything counted, in the form in which it can be kept."""
+        return Figures(
+            read=self._read,
+            blank=self._blank,
+            skipped=self._skipped,
+            items_read=self._items_read,
+            items_skipped=self._items_skipped,
+            rejected=self._rejected,
+            items_rejected=self._items_rejected,
+            sendable_records=self._sendable_records,
+            sendable_items=self._sendable_items,
+            records={fate.name: count for fate, count in self._records.items()},
+            items={fate.name: count for fate, count in self._items.items()},
+            reasons=dict(+self._reasons),
+            skip_reasons=dict(self._skip_reasons),
+            remarks=dict(self._remarks),
+            alike=self._alike,
+            alike_at=tuple(self._alike_at),
+            parted=[(*key, parted.open_items, tuple(parted.parts)) for key, parted in self._parted.items()],
+            requests=self._requests,
+            throttled=self._throttled,
+            bytes_sent=self._bytes,
+            seconds=self._earlier_seconds + seconds,
+        )
+
+    def judged(self, found: Found) -> None:
+        """Count a line that was read, or many that are entries."""
+        self._read += count_lines((found,))
+        match found:
+            case EntryRun(items=counts):
+                self._items_read += sum(counts)
+                self._sendable_items += sum(counts)
+                self._sendable_records += len(counts)
+            case Entry(items=items, skipped_items=skipped):
+                self._items_read += items + skipped
+                self._items_skipped += skipped
+                self._sendable_items += items
+                self._sendable_records += 1
+            case Rejected(item_count=items, skipped_items=skipped, reason=reason):
+                self._items_read += items + skipped
+                self._items_skipped += skipped
+                self._items_rejected += items
+                self._rejected += 1
+                self._items[Fate.DEAD] += items
+                self._records[Fate.DEAD] += 1
+                self._reasons[reason] += 1
+            case Skipped(items=items, reason=skip_reason):
+                self._items_read += items
+                self._items_skipped += items
+                self._skipped += 1
+                self._skip_reasons[skip_reason] += 1
+            case Blank():
+                self._blank += 1
+
+    def repeated(self, places: Sequence[tuple[str, int]]) -> None:
+        """Count events that are sent although their purchase came before: file and line of each."""
+        self._alike += len(places)
+        self._alike_at.extend(places[: MOST_REPEATED - len(self._alike_at)])
+
+    def revalidated(self, old: Retried, judgement: Judgement) -> None:
+        """Count a dead letter that is tried again: no more as `old` says, but as it is judged now."""
+        self._reasons[old.earlier[-1].reason] -= 1
+        self._items[Fate.DEAD] -= old.count
+        self._items_read -= old.count
+        if old.judged:
+            self._items_rejected -= old.count
+        else:
+            self._sendable_items -= old.count
+        if not old.whole:
+            self._revalidated_part((old.file, old.line), judgement)
+            return
+        self._read -= 1
+        self._records[Fate.DEAD] -= 1
+        if old.judged:
+            self._rejected -= 1
+        else:
+            self._sendable_records -= 1
+        self.judged(judgement)
+
+    def _revalidated_part(self, record: tuple[str, int], judgement: Judgement) -> None:
+        """Count a part of a record anew; its record was read, and stays so."""
+        parted = self._parted[record]
+        self._reopen(parted)
+        parted.parts[Fate.DEAD] -= 1
+        match judgement:
+            case Entry(items=items, skipped_items=skipped):
+                self._items_read += items + skipped
+                self._items_skipped += skipped
+                self._sendable_items += items
+                parted.open_items += items
+            case Rejected(item_count=items, reason=reason):
+                self._items_read += items
+                self._items_rejected += items
+                self._items[Fate.DEAD] += items
+                self._reasons[reason] += 1
+                parted.parts[Fate.DEAD] += 1
+            case Skipped(items=items):
+                self._items_read += items
+                self._items_skipped += items
+            case Blank():
+                pass
+        self._close(record, parted)
+
+    def settled(self, entries: Iterable[Packable], fate: Fate, reason: str | None = None) -> None:
+        """Count entries whose fate is known now; `reason` for dead ones."""
+        count = records = items = 0
+        for each in entries:
+            if isinstance(each, EntryRun):
+                count += len(each)
+                records += len(each)
+                items += sum(each.items)
+                continue
+            count += 1
+            items += each.items
+            if each.whole:
+                records += 1
+            else:
+                self._settled_part(each, fate)
+        self._items[fate] += items
+        if records:
+            self._records[fate] += records
+        if reason is not None:
+            self._reasons[reason] += count
+
+    def _settled_part(self, entry: Entry, fate: Fate) -> None:
+        parted = self._parted.setdefault(entry.record, _Parted(entry.record_items, [0] * len(Fate)))
+        parted.open_items -= entry.items
+        parted.parts[fate] += 1
+        self._close(entry.record, parted)
+
+    def moved(self, entries: Iterable[Entry], before: Fate, after: Fate, reason: str | None = None) -> None:
+        """Count entries no more under the fate `before`, but under `after`; `reason` for dead ones."""
+        for entry in entries:
+            self._items[before] -= entry.items
+            self._items[after] += entry.items
+            if reason is not None:
+                self._reasons[reason] += 1
+            if entry.whole:
+                self._records[before] -= 1
+                self._records[after] += 1
+            else:
+                parted = self._parted[entry.record]
+                self._reopen(parted)
+                parted.parts[before] -= 1
+                parted.parts[after] += 1
+                self._close(entry.record, parted)
+
+    def taken_back(self, entry: Entry, reason: str) -> None:
+        """Count no more as accepted what was accepted of a record, but as dead for `reason`, until it is read again.
+
+        A part stands for all parts of its record that were accepted: they come again as one.
+        """
+        self._items[Fate.ACCEPTED] -= entry.items
+        self._items[Fate.DEAD] += entry.items
+        self._reasons[reason] += 1
+        if entry.whole:
+            self._records[Fate.ACCEPTED] -= 1
+            self._records[Fate.DEAD] += 1
+            return
+        accepted = _Parted(0, [1, 0, 0])  # such a record is not remembered
+        parted = self._parted.setdefault(entry.record, accepted)
+        self._reopen(parted)
+        parted.parts[Fate.ACCEPTED] = 0
+        parted.parts[Fate.DEAD] += 1
+        self._close(entry.record, parted)
+
+    def _reopen(self, parted: _Parted) -> None:
+        if parted.open_items == 0:
+            self._records[parted.worst] -= 1
+
+    def _close(self, record: tuple[str, int], parted: _Parted) -> None:
+        """Count a record whose parts all have a fate. An accepted one stays so, and need not be remembered."""
+        if parted.open_items == 0:
+            self._records[parted.worst] += 1
+            if parted.worst is Fate.ACCEPTED:
+                del self._parted[record]
+
+    @property
+    def outstanding(self) -> tuple[int, int]:
+        """Records and items that are to be sent and have no fate yet, derived from the other figures."""
+        records, items = self._records, self._items
+        return (
+            self._sendable_records - (sum(records.values()) - self._rejected),
+            self._sendable_items - (sum(items.values()) - self._items_rejected),
+        )
+
+    @property
+    def dead(self) -> int:
+        """Records that are dead letters."""
+        return self._records[Fate.DEAD]
+
+    @property
+    def skipped(self) -> int:
+        """Records that were skipped."""
+        return self._skipped
+
+    @property
+    def sendable(self) -> int:
+        """Records that were to be sent."""
+        return self._sendable_records
+
+    def sent(self, size: int) -> None:
+        """Count a request that departed."""
+        self._requests += 1
+        self._bytes += size
+
+    def remarked(self, remark: str) -> None:
+        """Count a batch whose acceptance had something odd about it."""
+        self._remarks[remark] += 1
+
+    def throttled(self) -> None:
+        """Count a 429."""
+        self._throttled += 1
+
+    def summary(self, unsettled: Iterable[Packable], *, seconds: float) -> KindSummary:
+        """Return the figures; `unsettled` are the entries that wait somewhere, as their holders list them."""
+        waiting = list(unsettled)
+        lines = [each for each in waiting if isinstance(each, EntryRun)]
+        entries = [each for each in waiting if not isinstance(each, EntryRun)]
+        return self.summary_with_pending(
+            records=count_lines(lines) + len({entry.record for entry in entries}),
+            items=sum(sum(each.items) for each in lines) + sum(entry.items for entry in entries),
+            seconds=seconds,
+        )
+
+    def summary_with_pending(self, *, records: int, items: int, seconds: float) -> KindSummary:
+        """Return the figures; so many records and items wait somewhere, as their holders counted them."""
+        return KindSummary(
+            read=self._read,
+            blank=self._blank,
+            accepted=self._records[Fate.ACCEPTED],
+            dead=self._records[Fate.DEAD],
+            skipped=self._skipped,
+            in_doubt=self._records[Fate.IN_DOUBT],
+            pending=records,
+            items_read=self._items_read,
+            items_accepted=self._items[Fate.ACCEPTED],
+            items_dead=self._items[Fate.DEAD],
+            items_skipped=self._items_skipped,
+            items_in_doubt=self._items[Fate.IN_DOUBT],
+            items_pending=items,
+            requests=self._requests,
+            requests_lower_bound=lower_bound(
+                self._contract, records=self._sendable_records, items=self._sendable_items
+            ),
+            throttled=self._throttled,
+            bytes_sent=self._bytes,
+            seconds=self._earlier_seconds + seconds,
+            reasons=dict((+self._reasons).most_common()),
+            skip_reasons=dict(self._skip_reasons.most_common()),
+            remarks=dict(self._remarks.most_common()),
+        )

@@ -1,0 +1,1 @@
+"""Which records of a refused batch are the cause."""

@@ -1,0 +1,1 @@
+"""From entries to batches: as few requests as the limits of the API allow."""

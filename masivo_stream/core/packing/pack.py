@@ -1,0 +1,132 @@
+"""Pack entries into batches: as few requests as the contract's limits allow.
+
+The lower bound is ⌈items / max_items⌉. How near each kind comes:
+
+* customers: one item a record, so the bound itself (`fill`);
+* events: a record may be split, so every batch but the last is exactly full, in items, records or bytes (`fill`);
+* transactions: a customer stays whole, which makes it bin packing. A bounded number of entries is held back to find
+  combinations that fill a batch exactly (`look_ahead`).
+
+Deterministic: the same entries in the same order give the same batches, however they are handed in.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from masivo_stream.core.packing.bin_packing import LookAhead
+from masivo_stream.core.packing.fill import Filler, Sums
+from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
+from masivo_stream.model.contract import Contract
+from masivo_stream.model.entries import EntryRun, Packable
+from masivo_stream.model.results import Entry, Position
+from masivo_stream.model.slicing import slice_record
+
+
+def lower_bound(contract: Contract, *, records: int, items: int) -> int:
+    """Return the fewest requests that could carry so many records and items."""
+    return max(-(-items // contract.max_items), -(-records // contract.max_records))
+
+
+class Oversized(Struct, frozen=True):
+    """An entry that no request can carry. `items` names the ones too large, None for the whole."""
+
+    entry: Entry
+    items: tuple[int, ...] | None
+    max_body_bytes: int
+
+
+class Packed(Struct, frozen=True):
+    """What one call to the packer completed."""
+
+    batches: list[Batch]
+    oversized: list[Oversized]
+
+
+class Packer:
+    """Feed entries, get the batches they complete; `flush` gives the rest."""
+
+    def __init__(self, contract: Contract, *, max_body_bytes: int, look_ahead: int) -> None:
+        """Pack for `contract`; at most `look_ahead` batches' worth is held back, where anything must be."""
+        self._contract = contract
+        self._most_bytes = max_body_bytes
+        self._target_bytes = max_body_bytes
+        self._waiting: Filler | LookAhead
+        if contract.splittable or contract.item_field is None:
+            self._waiting = Filler(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
+        else:
+            self._waiting = LookAhead(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
+
+    @property
+    def target_bytes(self) -> int:
+        """The size of body not to exceed where an entry need not travel alone."""
+        return self._target_bytes
+
+    def shrink(self, target_bytes: int) -> Sequence[Packable]:
+        """Learn to make smaller bodies (a 413), and hand back what is to be placed anew: feed it again.
+
+        An entry that is larger on its own still travels, alone: only the server can say that it may not.
+        """
+        if target_bytes >= self._target_bytes:
+            return []
+        self._target_bytes = target_bytes
+        return self._waiting.shrink(target_bytes)
+
+    def low(self) -> Position | None:
+        """Return the lowest place of an entry that is in no batch yet."""
+        return self._waiting.low()
+
+    def pending(self) -> Sequence[Packable]:
+        """Return the entries that are in no batch yet."""
+        return self._waiting.pending()
+
+    def feed(self, entries: Iterable[Packable]) -> Packed:
+        """Take entries; return the batches that are complete now, and entries too large for any request."""
+        packed = Packed([], [])
+        for each in entries:
+            if not isinstance(each, EntryRun):
+                self._feed(each, packed)
+            elif isinstance(self._waiting, Filler):
+                self._fill(self._waiting, each, packed)
+            else:
+                for entry in each:  # there is something to decide about each
+                    self._feed(entry, packed)
+        return packed
+
+    def _fill(self, filler: Filler, run: EntryRun, packed: Packed) -> None:
+        """Feed a run, but for the lines that go in without a question."""
+        sums, index = Sums(run), 0
+        while index < len(run):
+            taken = filler.take(sums, index)
+            if taken == index:
+                self._feed(run.entry(index), packed)
+                taken += 1
+            index = taken
+
+    def _feed(self, entry: Entry, packed: Packed) -> None:
+        if ENVELOPE_BYTES + len(entry.body) > self._target_bytes or entry.items > self._contract.max_items:
+            self._place_large(entry, packed)
+        else:
+            self._waiting.feed(entry, packed.batches)
+
+    def flush(self) -> list[Batch]:
+        """Make batches of all that waits."""
+        return self._waiting.flush()
+
+    def _place_large(self, entry: Entry, packed: Packed) -> None:
+        """Place an entry that fits no usual request: in parts, alone, or not at all."""
+        field = self._contract.item_field
+        if self._contract.splittable and field is not None and entry.items > 1:
+            sliced = slice_record(entry.body, field)
+            most = self._most_bytes - ENVELOPE_BYTES - sliced.frame_bytes
+            large = [index for index, item in enumerate(sliced.items) if len(item) > most]
+            if not large:
+                self._waiting.feed(entry, packed.batches)
+                return
+            indexes = entry.indexes or tuple(range(entry.items))
+            named = tuple(indexes[index] for index in large)
+            packed.oversized.append(Oversized(entry, named, self._most_bytes))
+        elif entry.items <= self._contract.max_items and ENVELOPE_BYTES + len(entry.body) <= self._most_bytes:
+            packed.batches.append(make_batch(self._contract.kind, [entry]))
+        else:
+            packed.oversized.append(Oversized(entry, entry.indexes, self._most_bytes))

@@ -1,0 +1,1 @@
+"""From blocks of bytes to entries, rejections and skipped records."""

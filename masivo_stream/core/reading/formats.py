@@ -1,0 +1,381 @@
+"""Tell from the first bytes of a file what it is: an export as it stands, a compressed one, or something else.
+
+Names lie: what counts is the content. gzip and zstandard are unpacked, whatever the file is called. Everything else
+that another program may have left in an export's place is refused before a run, with its true name and a way out.
+
+Conservative: a bad line among good ones is a dead letter, not a foreign file. So binary formats are told by their
+signatures, and forms of text (an array over the whole file, objects over several lines, CSV) only where the head of the
+file holds no record, or its structure leaves no doubt.
+"""
+
+import csv
+import enum
+import json
+import re
+import shlex
+from itertools import islice
+
+import msgspec
+from msgspec import Struct
+
+_BOM = b"\xef\xbb\xbf"
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE = b"\x2a\x4d\x18"
+_TAR_BLOCK = 512
+_ROWS = 20
+_SAMPLE = 64
+_BEGINNING = 512
+_RECORDS = frozenset({b"{", b"\x1e", b""})
+"""What an export begins with; the second one is of RFC 7464, JSON text sequences."""
+
+
+class Compression(enum.StrEnum):
+    """How an export's text is stored."""
+
+    PLAIN = "plain"
+    GZIP = "gzip"
+    ZSTANDARD = "zstd"
+
+
+class Foreign(Struct, frozen=True):
+    """Something that is no export."""
+
+    what: str
+    filter: str = ""
+    """A command that makes an export of it, from standard input to standard output."""
+    command: str = ""
+    """A command that writes an export to standard output, where the file has to be named as `{file}`."""
+    hint: str = ""
+    """What to do where no command can tell."""
+
+
+def compression_of(head: bytes, name: str) -> Compression:
+    """Return how a file is packed whose first stored bytes are `head`.
+
+    Signatures: RFC 1952 2.3.1 (gzip), RFC 8878 3.1.1 and 3.1.2 (zstandard, and its skippable frames). The name counts
+    only where the content does not tell: an empty file that is called `.gz` was cut off, and one of bytes that are
+    neither text nor anything known is damaged.
+    """
+    if head[:2] == b"\x1f\x8b":
+        return Compression.GZIP
+    if head[:4] == _ZSTANDARD or (head[1:4] == _SKIPPABLE and 0x50 <= head[0] <= 0x5F):  # noqa: PLR2004 - the RFC's
+        return Compression.ZSTANDARD
+    named = name.lower()
+    if named.endswith(".gz"):
+        packing, signature = Compression.GZIP, b"\x1f\x8b"
+    elif named.endswith((".zst", ".zstd")):
+        packing, signature = Compression.ZSTANDARD, _ZSTANDARD
+    else:
+        return Compression.PLAIN
+    something = _is_printable(head[:_SAMPLE]) or _binary(head, ended=False) or _wide(head)
+    return Compression.PLAIN if something and not signature.startswith(head) else packing
+
+
+_EXPORT_AGAIN = "export again, as one JSON object a line"
+_DOCS = "turn its rows into one JSON object a line: docs/migrating.md, Export, shows how with DuckDB"
+
+# Signatures: the formats' own specifications, as collected in file(1)'s magic.
+_SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
+    (b"\xfd7zXZ\x00", Foreign("compressed with xz", filter="xz -dc")),
+    (b"\x5d\x00\x00", Foreign("compressed with lzma", filter="xz -dc --format=lzma")),
+    (b"LZIP", Foreign("compressed with lzip", filter="lzip -dc")),
+    (b"\x1f\x9d", Foreign("compressed with compress (.Z)", filter="gzip -dc")),
+    (b"\x04\x22\x4d\x18", Foreign("compressed with lz4", filter="lz4 -dc")),
+    (b"\xff\x06\x00\x00sNaPpY", Foreign("compressed with snappy", filter="snzip -dc")),
+    (b"PK\x03\x04", Foreign("a zip archive", command="unzip -p {file}")),
+    (b"PK\x05\x06", Foreign("an empty zip archive", hint=_EXPORT_AGAIN)),
+    (b"PK\x07\x08", Foreign("a zip archive of several parts", hint="join and unpack it, then name its files")),
+    (b"7z\xbc\xaf\x27\x1c", Foreign("a 7z archive", command="7z x -so {file}")),
+    (b"Rar!\x1a\x07", Foreign("a rar archive", command="unrar p -inul {file}")),
+    (b"!<arch>\n", Foreign("an ar archive", hint="unpack it, then name its files")),
+    (b"070701", Foreign("a cpio archive", filter="cpio -i --to-stdout --quiet")),
+    (b"SQLite format 3\x00", Foreign("an SQLite database", hint=_EXPORT_AGAIN)),
+    (b"PGDMP", Foreign("a dump of PostgreSQL", hint="restore it, then export one JSON object a line")),
+    (b"Obj\x01", Foreign("an Avro file", hint=_DOCS)),
+    (b"ARROW1\x00\x00", Foreign("an Arrow file", hint=_DOCS)),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign("a document of Microsoft Office", hint=_EXPORT_AGAIN)),
+    (b"%PDF-", Foreign("a PDF document", hint=_EXPORT_AGAIN)),
+    (b"{\\rtf", Foreign("an RTF document", hint="save it as plain text, one JSON object a line")),
+    (b"-----BEGIN PGP MESSAGE", Foreign("encrypted with PGP", filter="gpg -d")),
+    (b"\x8c\x0d\x04", Foreign("encrypted with PGP", filter="gpg -d")),  # RFC 4880 5.3, a session key by passphrase
+    (b"\x7fELF", Foreign("a program", hint=_EXPORT_AGAIN)),
+    (b"age-encryption.org/", Foreign("encrypted with age", hint="decrypt it, then name the decrypted file")),
+    (b"Salted__", Foreign("encrypted with openssl", hint="decrypt it, then name the decrypted file")),
+    (
+        b"version https://git-lfs.github.com/spec/",
+        Foreign("a pointer of Git LFS, not the file itself", hint="git lfs pull brings the file"),
+    ),
+)
+_TWICE = {Compression.GZIP: "gzip -dc", Compression.ZSTANDARD: "zstd -dc"}
+
+
+def foreign(head: bytes, *, ended: bool, packing: Compression = Compression.PLAIN) -> Foreign | None:
+    """Return what is in an export's place; None where its text may be an export's.
+
+    Args:
+        head: the first bytes of its text, unpacked by `packing`; as many as can be had, up to a megabyte.
+        ended: nothing follows them.
+        packing: how they were stored.
+    """
+    found = _twice(head) if packing is not Compression.PLAIN else None
+    return found or _binary(head, ended=ended) or _wide(head) or _text(head, ended=ended) or _no_text(head)
+
+
+def begins_with_record(head: bytes) -> bool:
+    """Return whether the first line that is not blank is a JSON object: then it is an export, without a closer look."""
+    line, newline, _ = head.removeprefix(_BOM).lstrip().partition(b"\n")
+    return bool(newline) and _is_object(line)
+
+
+def way_out(found: Foreign, path: str, packing: Compression) -> str:
+    """Return what a person can do about it: a command for a POSIX shell where there is one."""
+    path = f"./{path}" if path.startswith("-") else path  # else it would be taken for a flag
+    file, new = shlex.quote(path), shlex.quote(f"{path}.ndjson")
+    unpack = f"{_TWICE[packing]} < {file}" if packing is not Compression.PLAIN else ""
+    if found.filter:
+        command = f"{unpack} | {found.filter} > {new}" if unpack else f"{found.filter} < {file} > {new}"
+    elif found.command:
+        command = f"{unpack} > {new}" if unpack else f"{found.command.format(file=file)} > {new}"
+    else:
+        return found.hint
+    return f"{command}; then name {new} in its place"
+
+
+# Bytes that are no text.
+
+
+def _twice(head: bytes) -> Foreign | None:
+    inner = compression_of(head, "")
+    return None if inner is Compression.PLAIN else Foreign("compressed twice", filter=_TWICE[inner])
+
+
+def _binary(head: bytes, *, ended: bool) -> Foreign | None:
+    for signature, found in _SIGNATURES:
+        if head.startswith(signature):
+            return found
+    if head[:3] == b"BZh" and head[4:10] in {b"1AY&SY", b"\x17rE8P\x90"}:
+        return Foreign("compressed with bzip2", filter="bzip2 -dc")
+    if head[:4] in {b"PAR1", b"PARE"} and not _is_printable(head[4:_SAMPLE]):
+        return Foreign("a Parquet file", hint=_DOCS)
+    if head[:3] == b"ORC" and not _is_printable(head[3:_SAMPLE]):
+        return Foreign("an ORC file", hint=_DOCS)
+    if _is_tar(head):
+        return Foreign("a tar archive", filter="tar -xOf -")
+    if head and not head.strip(b"\0") and (ended or len(head) > _TAR_BLOCK):
+        return Foreign("nothing but zero bytes, as a crash leaves them", hint="copy or export it again")
+    return None
+
+
+def _no_text(head: bytes) -> Foreign | None:
+    """Return that it is no text where that is all that can be told: control characters, and no record anywhere."""
+    some = head[:_BEGINNING]
+    if _is_printable(some) or some.lstrip()[:1] in _RECORDS or any(map(_is_object, head.split(b"\n"))):
+        return None
+    return Foreign("not text, but binary data of an unknown form", hint=_EXPORT_AGAIN)
+
+
+def _is_printable(some: bytes) -> bool:
+    return all(byte >= ord(" ") or byte in b"\t\r\n" for byte in some)
+
+
+def _is_tar(head: bytes) -> bool:
+    """Return whether a header's checksum is right (POSIX pax, "ustar Interchange Format"): also of the oldest ones."""
+    header = head[:_TAR_BLOCK]
+    if len(header) < _TAR_BLOCK or not header.strip(b"\0"):
+        return False
+    digits = header[148:156].strip(b" \0")
+    if not digits or digits.strip(b"01234567"):
+        return False
+    return int(digits, 8) == sum(header) - sum(header[148:156]) + 8 * ord(" ")
+
+
+def _wide(head: bytes) -> Foreign | None:
+    """Return what it is if its characters have two or four bytes each, with a byte order mark or without."""
+    for mark, name in (
+        (b"\xff\xfe\x00\x00", "UTF-32"),
+        (b"\x00\x00\xfe\xff", "UTF-32"),
+        (b"\xff\xfe", "UTF-16"),
+        (b"\xfe\xff", "UTF-16"),
+    ):
+        if head.startswith(mark):
+            return _converted(name, name)
+    some = head[: len(head[:_SAMPLE]) // 4 * 4]
+    for width, name in ((4, "UTF-32"), (2, "UTF-16")):
+        units = len(some) // width
+        columns = [some[place::width].count(0) for place in range(width)]
+        for zeros, order in ((columns[1:], "LE"), (columns[:-1], "BE")):
+            own = columns[0] if order == "LE" else columns[-1]
+            if units and own == 0 and all(4 * column >= 3 * units for column in zeros):
+                return _converted(name, f"{name}{order}")
+    if head[:2] == b"\xc0\x7f":  # `{"`
+        return _converted("EBCDIC", "CP037")
+    return None
+
+
+def _converted(name: str, encoding: str) -> Foreign:
+    return Foreign(f"encoded in {name}, not in UTF-8", filter=f"iconv -f {encoding} -t UTF-8")
+
+
+# Text that is no lines of records.
+
+
+def _text(head: bytes, *, ended: bool) -> Foreign | None:
+    text = head.removeprefix(_BOM)
+    whole = text if ended else text[: text.rfind(b"\n") + 1]
+    lines = [line for line in whole.split(b"\n") if line.strip()]
+    start = text.lstrip()
+    records = any(map(_is_object, lines))
+    found = None
+    if start[:1] == b"[":
+        found = _array(start, ended=ended, records=records)
+    elif start[:1] == b"{":
+        found = _spread(start, ended=ended, records=records)
+    if found is not None or records or not start:
+        return found
+    return _markup(start) or _other_lines(start) or _framed(lines) or _rows(lines)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+_ARRAY = Foreign("one JSON array", filter="jq -c '.[]'")
+_SPREAD = Foreign("JSON objects spread over several lines", filter="jq -c .")
+_next_value = json.JSONDecoder(strict=False).raw_decode
+_gap = re.compile(r"[ \t\r\n]*")
+
+
+def _skip(text: str, at: int) -> int:
+    found = _gap.match(text, at)
+    return found.end() if found else at
+
+
+def _array(start: bytes, *, ended: bool, records: bool) -> Foreign | None:
+    """Return that it is one array, if it is not merely a line that happens to be one, or a bad one."""
+    text = start.decode("utf-8", "replace")
+    at, elements = _skip(text, 1), 0
+    while text[at : at + 1] not in {"]", ""}:
+        try:
+            _, at = _next_value(text, at)
+        except RecursionError:
+            return None
+        except ValueError:  # torn, or no array at all
+            return _ARRAY if not ended and not records and text[_skip(text, 1) :][:1] in {"{", "["} else None
+        elements += 1
+        at = _skip(text, at)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+            if at == len(text):
+                break
+        elif text[at : at + 1] not in {"]", ""}:
+            return None
+    if at == len(text):  # its end is not in sight, or missing
+        return _ARRAY if elements and not (records and elements == 1) else None
+    over_lines = "\n" in text[:at]
+    return _ARRAY if over_lines or (ended and _skip(text, at + 1) == len(text)) else None
+
+
+def _spread(start: bytes, *, ended: bool, records: bool) -> Foreign | None:
+    """Return that objects stand over several lines, if most of them do."""
+    first, newline, _ = start.partition(b"\n")
+    if not newline or _is_object(first):
+        return None
+    text = start.decode("utf-8", "replace")
+    at = over_lines = on_one = 0
+    while at < len(text):
+        try:
+            _, end = _next_value(text, at)
+        except (ValueError, RecursionError):
+            break
+        if "\n" in text[at:end]:
+            over_lines += 1
+        else:
+            on_one += 1
+        at = _skip(text, end)
+    if over_lines > on_one:
+        return (_wrapped(text) if over_lines == 1 and not on_one else None) or _SPREAD
+    beyond = not ended and not records and at == 0  # the first of them is larger than what is known of it
+    return _SPREAD if beyond and first.rstrip().endswith((b"{", b",", b"[")) else None
+
+
+def _wrapped(text: str) -> Foreign | None:
+    """Return that it is one object that holds all records in a list."""
+    try:
+        fields = msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return None
+    lists = [name for name, value in fields.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    if len(lists) != 1 or "id" in fields:  # a record of events has a list, too
+        return None
+    return Foreign(
+        "one JSON object that holds the records in a list",
+        filter=f"jq -c {shlex.quote(f'.[{json.dumps(lists[0])}][]')}",
+    )
+
+
+def _markup(start: bytes) -> Foreign | None:
+    low = start[:1024].lower()
+    if not low.startswith(b"<"):
+        return None
+    if low.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in low:
+        hint = "a login or error page was saved in the export's place: fetch or export it again"
+        return Foreign("an HTML page", hint=hint)
+    return Foreign("an XML document", hint=_EXPORT_AGAIN) if re.match(rb"<[?!a-z]", low) else None
+
+
+def _other_lines(start: bytes) -> Foreign | None:
+    """Return what ends the lines, if it is not the newline; or that they are those of a dump."""
+    if start[:1] == b"\x1e" and _is_object(start[1:].partition(b"\n")[0]):
+        return Foreign("a JSON text sequence (RFC 7464)", filter=r"tr -d '\036'")
+    for end, name, escape in ((b"\r", "a carriage return", r"\r"), (b"\0", "a zero byte", r"\000")):
+        first, found, rest = start.rstrip(b"\n").partition(end)
+        if (
+            found
+            and b"\n" not in first
+            and _is_object(first)
+            and (not rest.strip(b"\r\0") or rest.lstrip()[:1] == b"{")
+        ):
+            return Foreign(f"lines that end with {name} alone", filter=rf"tr '{escape}' '\n'")
+    if re.match(rb"(?i)(--[ \r\n]|/\*!|insert into |create table |copy \S+ .*from stdin)", start):
+        return Foreign("a dump in SQL", hint="restore it, then export one JSON object a line")
+    return None
+
+
+def _framed(lines: list[bytes]) -> Foreign | None:
+    """Return what each record is framed in: a JSON string, or a field of server-sent events (HTML standard 9.2)."""
+    some = lines[:_ROWS]
+    if some and all(line.lstrip()[:1] == b'"' and _is_object(_text_of(line)) for line in some):
+        return Foreign("JSON objects written as JSON strings", filter="jq -c fromjson")
+    if any(_is_object(line[5:]) for line in some if line.startswith(b"data:")) and all(map(_is_event_field, some)):
+        return Foreign("a stream of server-sent events", filter="sed -n 's/^data: *//p'")
+    return None
+
+
+def _text_of(line: bytes) -> bytes:
+    try:
+        text = msgspec.json.decode(line)
+    except (ValueError, RecursionError):
+        return b""
+    return text.encode() if isinstance(text, str) else b""
+
+
+def _is_event_field(line: bytes) -> bool:
+    return line.partition(b":")[0] in {b"", b"data", b"event", b"id", b"retry"}
+
+
+def _rows(lines: list[bytes]) -> Foreign | None:
+    """Return that it is a table, if its first lines have the same number of fields, at least two."""
+    some = [line.decode("utf-8", "replace") for line in islice(lines, _ROWS)]
+    if len(some) < 2 or any(line.lstrip()[:1] in {"{", "["} for line in some):  # noqa: PLR2004 - a header and a row
+        return None
+    for delimiter, name in ((",", "CSV"), (";", "CSV"), ("\t", "TSV"), ("|", "CSV")):
+        try:
+            widths = {len(row) for row in csv.reader(some, delimiter=delimiter)}
+        except csv.Error:
+            continue
+        if len(widths) == 1 and widths != {1}:
+            return Foreign(f"a {name} table", hint=_DOCS)
+    return None

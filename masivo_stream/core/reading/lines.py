@@ -1,0 +1,209 @@
+r"""Split a stream of blocks into lines at byte 0x0A, and nowhere else.
+
+Not `bytes.splitlines` and not text mode: those also split at `\r`, and text mode at U+2028 and others, which are
+legal inside a JSON string (RFC 8259, section 7). One carriage return before the newline belongs to the terminator.
+
+A byte order mark at the beginning of a line belongs to no record, also within a file: joined exports have them there.
+
+Law: however the same bytes are cut into blocks, the lines and their positions are the same; started at any returned
+position, the machine gives the tail.
+"""
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+
+from masivo_stream.model.results import Line, LineRun
+
+_BOM = b"\xef\xbb\xbf"
+"""What some programs put before a text in UTF-8; no part of the text (RFC 8259, section 8.1)."""
+
+KEPT_OF_LONG_LINES = 1024
+"""Bytes kept of a line beyond the cap: enough to recognise it, bounded whatever its length."""
+
+
+class LineSplitter:
+    """Feed blocks, get the lines they complete. `flush` gives the last one where the final newline is missing."""
+
+    def __init__(self, *, max_line_bytes: int, number: int = 1, offset: int = 0, unfinished: bool = False) -> None:
+        """Start at line `number`, byte `offset`: 1 and 0, or the position of a line got earlier.
+
+        `unfinished`: the line before was the last one and had no newline; one that follows now belongs to it.
+        """
+        self._unfinished = unfinished
+        self._cap = max_line_bytes
+        self._kept = min(KEPT_OF_LONG_LINES, max_line_bytes)
+        self._number = number
+        self._offset = offset
+        self._tail: list[bytes] = []
+        self._tail_length = 0
+
+    @property
+    def number(self) -> int:
+        """The number of the first line not yet returned."""
+        return self._number
+
+    @property
+    def offset(self) -> int:
+        """The offset of the first line not yet returned."""
+        return self._offset
+
+    def feed(self, block: bytes) -> list[Line]:
+        """Return the lines that end in `block`."""
+        return list(lines_of(self.cut(block)))
+
+    def cut(self, block: bytes) -> list[LineRun | Line]:
+        """Return the lines that end in `block`, those within the cap that follow one another together."""
+        if self._unfinished and block:
+            block = self._without_terminator(block)
+        parts = block.split(b"\n")
+        rest = parts.pop()
+        pieces: list[LineRun | Line] = []
+        if parts and self._tail_length:
+            pieces.append(self._finish(parts.pop(0)))
+        if parts:
+            offsets = list(accumulate([len(part) + 1 for part in parts], initial=self._offset))
+            if b"\r" not in block and not _has_mark(block) and len(block) <= self._cap:
+                pieces.append(LineRun(self._number, parts, offsets[:-1], block))
+            else:
+                pieces.extend(self._look_at_each(parts, offsets, block))
+            self._number += len(parts)
+            self._offset = offsets[-1]
+        self._keep(rest)
+        return pieces
+
+    def _look_at_each(self, parts: Iterable[bytes], offsets: Iterable[int], block: bytes) -> Iterator[LineRun | Line]:
+        """Yield lines of which some end in a carriage return, begin with a byte order mark, or are beyond the cap."""
+        run = LineRun(self._number, [], [], block)
+        for number, (part, offset) in enumerate(zip(parts, offsets, strict=False), self._number):
+            body, begin = _without_marks(part.removesuffix(b"\r"), offset)
+            if len(body) <= self._cap:
+                run.bodies.append(body)
+                run.offsets.append(begin)
+                continue
+            if run.bodies:
+                yield run
+            yield Line(number, begin, body[: self._kept], len(body))
+            run = LineRun(number + 1, [], [], block)
+        if run.bodies:
+            yield run
+
+    def flush(self) -> list[Line]:
+        """Return the line that has no newline at the end of the source, if there is one."""
+        if not self._tail_length:
+            return []
+        line = self._finish(b"")
+        self._offset -= 1  # there was no newline to count
+        return [line]
+
+    def _without_terminator(self, block: bytes) -> bytes:
+        """Drop the newline that was missing before the first line."""
+        self._unfinished = False
+        terminator = next((end for end in (b"\n", b"\r\n") if block.startswith(end)), b"")
+        self._offset += len(terminator)
+        return block[len(terminator) :]
+
+    def _keep(self, rest: bytes) -> None:
+        """Hold the unfinished line back; beyond the cap only its beginning and its last byte (a carriage return?)."""
+        if not rest:
+            return
+        begins = self._tail_length < len(_BOM)  # a mark may be cut over blocks
+        self._tail.append(rest)
+        self._tail_length += len(rest)
+        if begins:
+            held, self._offset = _without_marks(b"".join(self._tail), self._offset)
+            self._tail, self._tail_length = [held], len(held)
+        if self._tail_length > max(self._cap + 1, len(_BOM)):
+            held = b"".join(self._tail)
+            self._tail = [held[: self._kept], held[-1:]]
+
+    def _finish(self, part: bytes) -> Line:
+        whole, begin = _without_marks(b"".join((*self._tail, part)), self._offset)
+        length = self._tail_length + len(part) - (begin - self._offset)
+        terminator = whole.endswith(b"\r")
+        body = whole[:-1] if terminator else whole
+        visible = length - terminator
+        line = Line(self._number, begin, body if visible <= self._cap else body[: self._kept], visible)
+        self._offset = begin + length + 1
+        self._number += 1
+        self._tail, self._tail_length = [], 0
+        return line
+
+
+def _has_mark(block: bytes) -> bool:
+    # Most texts do not even have its first byte, and one byte is looked for ten times faster than three.
+    return _BOM[:1] in block and _BOM in block
+
+
+def _without_marks(body: bytes, offset: int) -> tuple[bytes, int]:
+    """Return a line without the byte order marks it begins with, and where it begins then."""
+    while body.startswith(_BOM):
+        body, offset = body[len(_BOM) :], offset + len(_BOM)
+    return body, offset
+
+
+def is_whole(line: Line) -> bool:
+    """Return whether a line that has no newline is there to its end: one JSON value, or blank.
+
+    Bytes that are no UTF-8 do not count: they stand within a string, whose end is there. Of a line beyond the cap
+    nobody knows.
+    """
+    if line.length > len(line.body):
+        return False
+    text = line.body.decode("utf-8", "replace").encode()
+    if not text.strip():
+        return True
+    try:
+        msgspec.json.decode(text, type=Any)
+    except RecursionError:  # too deep to look at: its brackets decide
+        bare = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text)
+        opened, closed = bare.count(b"{") + bare.count(b"["), bare.count(b"}") + bare.count(b"]")
+        return opened == closed and b'"' not in bare
+    except ValueError:
+        return False
+    return True
+
+
+def portions(pieces: Iterable[LineRun | Line], most: int) -> Iterator[list[LineRun | Line]]:
+    """Yield the lines in portions, each but the last of `most` of them."""
+    portion: list[LineRun | Line] = []
+    room = most
+    for piece in pieces:
+        for part in _parts(piece, room, most) if isinstance(piece, LineRun) and len(piece.bodies) > room else (piece,):
+            portion.append(part)
+            room -= len(part.bodies) if isinstance(part, LineRun) else 1
+            if room == 0:
+                yield portion
+                portion, room = [], most
+    if portion:
+        yield portion
+
+
+def _parts(run: LineRun, first: int, most: int) -> Iterator[LineRun]:
+    """Yield a run in parts of at most `most` lines, the first one of `first`. All have the same text, uncut."""
+    start, end = 0, first
+    while start < len(run.bodies):
+        yield LineRun(run.number + start, run.bodies[start:end], run.offsets[start:end], run.text)
+        start, end = end, end + most
+
+
+def emptied(pieces: Iterable[LineRun | Line], numbers: Container[int]) -> Iterator[LineRun | Line]:
+    """Yield the same, but without the text of the lines of these numbers: who judges them finds them blank."""
+    for piece in pieces:
+        if isinstance(piece, LineRun):
+            bodies = [b"" if number in numbers else body for number, body in enumerate(piece.bodies, piece.number)]
+            yield LineRun(piece.number, bodies, piece.offsets, piece.text)
+        else:
+            yield Line(piece.number, piece.offset, b"", 0) if piece.number in numbers else piece
+
+
+def lines_of(pieces: Iterable[LineRun | Line]) -> Iterator[Line]:
+    """Yield the lines one by one."""
+    for piece in pieces:
+        if isinstance(piece, LineRun):
+            yield from piece
+        else:
+            yield piece

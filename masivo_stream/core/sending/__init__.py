@@ -1,0 +1,1 @@
+"""What an attempt's answer means, and what follows from it."""

@@ -1,0 +1,272 @@
+"""Decide what follows an outcome: the only place that repeats anything.
+
+* What certainly was not applied is repeated, with capped exponential backoff and full jitter (Brooker, "Exponential
+  Backoff And Jitter", AWS Architecture Blog, 2015), until the outage limit.
+* What may have been applied is repeated only where a repeat is harmless (the contract's `repeatable`), else held; and
+  after a doubt nothing is sent for a while.
+* A 429 is waited out, a 401 answered by one fresh token; neither counts as a failure.
+* A refusal is never repeated as it is.
+* A success that is not the API's, or not the one that the contract names, does not mend itself: a few of them in a row
+  stop the run, also where a repeat is harmless.
+"""
+
+from typing import assert_never
+
+from msgspec import Struct
+
+from masivo_stream.core.sending.answered_by import FOREIGN_HINT
+from masivo_stream.model.errors import ExitCode
+from masivo_stream.model.outcome import (
+    Accepted,
+    InDoubt,
+    Outcome,
+    Refused,
+    Stop,
+    Throttled,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+)
+
+FIRST_THROTTLE_WAIT = 5.0
+"""Where a 429 does not say how long: this, then doubled."""
+
+THROTTLED_AGAIN_WAIT = 0.25
+"""Where the wait a 429 asked for was too little: at least this, doubled each time."""
+
+LONGEST_THROTTLE_WAIT = 60.0
+
+MOST_FOREIGN_ANSWERS = 3
+"""Web pages in place of answers before the run stops: something else than the API is answering."""
+
+MOST_UNCLEAR_ANSWERS = 3
+"""Successes of another kind than the contract names before the run stops: whoever changed the API has to say what they
+mean."""
+
+MOST_DOUBTS = 5
+"""Batches in a row that may come into doubt before the run stops: an outage must not put a whole export there."""
+
+
+class Retry(Struct, frozen=True):
+    """Send the same batch again, not before `after` seconds, because of `why`."""
+
+    after: float
+    why: str = ""
+    doubtful: bool = False
+    """The attempt may have been applied all the same."""
+
+
+class Refresh(Struct, frozen=True):
+    """Get a fresh token, then send the same batch again."""
+
+
+class Hold(Struct, frozen=True):
+    """Leave the batch in doubt, and send nothing else for `after` seconds: the next one might share its fate."""
+
+    why: str
+    after: float
+
+
+class Settle(Struct, frozen=True):
+    """The outcome is final for this batch: accepted, refused or too large."""
+
+    outcome: Accepted | Refused | TooLarge
+
+
+class Halt(Struct, frozen=True):
+    """Stop the run. The batch stays pending, or in doubt."""
+
+    exit_code: ExitCode
+    why: str
+    hint: str
+    in_doubt: bool = False
+
+
+Decision = Retry | Refresh | Hold | Settle | Halt
+
+
+class RetryPolicy(Struct, frozen=True, kw_only=True):
+    """The settings of the same names (seconds)."""
+
+    first_delay: float
+    longest_delay: float
+    outage_limit: float
+    longest_hold: float
+
+
+class AttemptHistory(Struct, kw_only=True):
+    """What happened to one batch so far."""
+
+    failures: int = 0
+    throttles: int = 0
+    refreshed: bool = False
+    failing_since: float | None = None
+    throttled_since: float | None = None
+
+
+class Health(Struct, kw_only=True):
+    """How the API has behaved towards all batches of a run lately."""
+
+    foreign: int = 0
+    """Web pages in place of answers in a row."""
+    unclear: int = 0
+    """Successes that the contract does not name in a row."""
+    doubts: int = 0
+    """Batches in a row that are in doubt."""
+
+
+def backoff(policy: RetryPolicy, failures: int, chance: float) -> float:
+    """Return the delay after so many failures; `chance` in [0, 1) spreads it over the whole range."""
+    # 2 ** failures overflows a float after 1023 failures, less than two hours at a 5 s cap: compare exponents first.
+    doublings = min(failures - 1, 62)
+    return min(policy.longest_delay, policy.first_delay * 2.0**doublings) * (1.0 - chance)
+
+
+def decide(
+    outcome: Outcome,
+    history: AttemptHistory,
+    health: Health,
+    policy: RetryPolicy,
+    *,
+    repeatable: bool,
+    now: float,
+    chance: float,
+) -> Decision:
+    """Return what to do after `outcome`, and note it in the batch's `history` and the run's `health`."""
+    if not isinstance(outcome, Unauthorized):
+        history.refreshed = False  # the token was taken: a later 401 is an expiry of its own
+    if isinstance(outcome, Accepted | Refused | TooLarge | Throttled | Unauthorized) and not _by_another(outcome):
+        health.foreign = health.unclear = health.doubts = 0  # the API itself has answered
+    if not isinstance(outcome, Throttled):
+        history.throttled_since = None
+    match outcome:
+        case Accepted() | Refused() | TooLarge():
+            return Settle(outcome)
+        case Unauthorized():
+            return _unauthorized(history, outcome)
+        case Throttled():
+            return _throttled(history, policy, outcome, now)
+        case Unreachable(why):
+            return _failed(history, policy, why, now=now, chance=chance, at_least=0.0)
+        case InDoubt():
+            return _in_doubt(outcome, history, health, policy, repeatable=repeatable, now=now, chance=chance)
+        case Stop(exit_code, why, hint, in_doubt):
+            return Halt(exit_code, why, hint, in_doubt=in_doubt)
+        case _:
+            assert_never(outcome)
+
+
+def _in_doubt(
+    outcome: InDoubt,
+    history: AttemptHistory,
+    health: Health,
+    policy: RetryPolicy,
+    *,
+    repeatable: bool,
+    now: float,
+    chance: float,
+) -> Decision:
+    why, at_least = outcome.why, outcome.after or 0.0
+    health.foreign += outcome.foreign
+    health.unclear += outcome.unclear
+    if health.foreign >= MOST_FOREIGN_ANSWERS:
+        return Halt(ExitCode.DENIED, why, FOREIGN_HINT, in_doubt=True)
+    if health.unclear >= MOST_UNCLEAR_ANSWERS:
+        return Halt(ExitCode.DENIED, f"{health.unclear} answers in a row: {why}", UNCLEAR_HINT, in_doubt=True)
+    if not repeatable:
+        return _doubted(health, policy, why, chance=chance, at_least=at_least)
+    return _failed(history, policy, why, now=now, chance=chance, at_least=at_least, doubtful=True)
+
+
+UNCLEAR_HINT = (
+    "ask the vendor what this answer means; started again, customers are sent again, and what is in doubt waits for"
+    " masivo-stream resolve"
+)
+
+
+def no_fresh_token(outcome: Unauthorized) -> Halt:
+    """Return what follows a 401 that no fresh token can mend."""
+    if outcome.by:
+        return Halt(ExitCode.DENIED, outcome.by, FOREIGN_HINT)
+    return Halt(
+        ExitCode.DENIED,
+        "401: the token is not taken",
+        "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together",
+    )
+
+
+def _by_another(outcome: Accepted | Refused | TooLarge | Throttled | Unauthorized) -> bool:
+    """Return whether something else than the API is known to have given this answer."""
+    match outcome:
+        case Refused(foreign=foreign):
+            return foreign
+        case Throttled(by=by) | Unauthorized(by=by):
+            return bool(by)
+        case _:
+            return False
+
+
+def _unauthorized(history: AttemptHistory, outcome: Unauthorized) -> Decision:
+    if history.refreshed:
+        return no_fresh_token(outcome)
+    history.refreshed = True
+    return Refresh()
+
+
+def _doubted(health: Health, policy: RetryPolicy, why: str, *, chance: float, at_least: float) -> Decision:
+    """Hold a batch; where batch after batch comes into doubt, stop rather than put the whole export there."""
+    health.doubts += 1
+    if health.doubts >= MOST_DOUBTS:
+        hint = "start again when the API answers; what is in doubt stays listed"
+        return Halt(ExitCode.OUTAGE, f"{health.doubts} batches in a row are in doubt: {why}", hint, in_doubt=True)
+    return Hold(why, max(backoff(policy, health.doubts, chance), min(at_least, policy.longest_hold)))
+
+
+def _throttled(history: AttemptHistory, policy: RetryPolicy, outcome: Throttled, now: float) -> Decision:
+    after, what = outcome.after, outcome.by or "429"
+    history.throttles += 1
+    history.failing_since = None  # an answer: the wait it asks for is no outage
+    if history.throttled_since is None:
+        history.throttled_since = now
+    if now - history.throttled_since > policy.longest_hold:
+        return Halt(
+            ExitCode.OUTAGE,
+            f"{what}: nothing else for {now - history.throttled_since:.0f} s, more than longest_hold",
+            "start again when the quota is free; another program may be using it",
+        )
+    doublings = min(history.throttles - 1, 62)
+    if after is None:
+        after = min(LONGEST_THROTTLE_WAIT, FIRST_THROTTLE_WAIT * 2.0**doublings)
+    elif doublings:  # what was asked for was too little
+        after = max(after, min(LONGEST_THROTTLE_WAIT, THROTTLED_AGAIN_WAIT * 2.0**doublings))
+    if after > policy.longest_hold:
+        return Halt(
+            ExitCode.OUTAGE,
+            f"{what}: a wait of {after:.0f} s is asked for, more than longest_hold ({policy.longest_hold:.0f} s)",
+            "start again when the quota is free, or raise longest_hold",
+        )
+    return Retry(after, outcome.by or "429: too many requests")
+
+
+def _failed(
+    history: AttemptHistory,
+    policy: RetryPolicy,
+    why: str,
+    *,
+    now: float,
+    chance: float,
+    at_least: float,
+    doubtful: bool = False,
+) -> Decision:
+    history.failures += 1
+    if history.failing_since is None:
+        history.failing_since = now
+    if now - history.failing_since >= policy.outage_limit:
+        return Halt(
+            ExitCode.OUTAGE,
+            f"no answer for {now - history.failing_since:.0f} s: {why}",
+            "start again when the API can be reached",
+            in_doubt=doubtful,
+        )
+    # An asked-for wait is capped as ours is: an absurd one must not stall a batch for ever.
+    return Retry(max(backoff(policy, history.failures, chance), min(at_least, policy.longest_hold)), why, doubtful)

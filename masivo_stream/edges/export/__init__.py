@@ -1,0 +1,1 @@
+"""The exports on disk: found, read in blocks, identified."""

@@ -1,0 +1,112 @@
+"""Is an export still the one that was read? Cheap where nothing hints at a change.
+
+A restart trusts the lines it has dealt with, so the consumed part must not have changed; an export that was appended
+to goes on. Taken at the start: size, time of change, and digests of blocks spread over the file. While they are as
+they were the file was left alone. Otherwise its plain bytes decide (`flow.identity.known_exports`): the CRC-32 of
+what is consumed is kept with the progress (it stands against editing and truncation, not against an adversary).
+"""
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.model.errors import InputError
+
+_SAMPLE_BYTES = 4096
+_SAMPLES = 32
+_OPERATION = "resume"
+
+
+class Identity(Struct, frozen=True):
+    """What a file looked like when it was first read."""
+
+    size: int
+    mtime_ns: int
+    samples: tuple[tuple[int, bytes], ...]
+    """Offset and digest of blocks, the last block among them."""
+    stream: bool
+    """Not a file on a disk: it cannot be read twice."""
+
+
+def take_identity(path: str) -> Identity:
+    """Look at a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        if path == "-":
+            return Identity(0, 0, (), stream=True)
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            return Identity(0, 0, (), stream=True)
+        with Path(path).open("rb", buffering=0) as file:
+            size = status.st_size
+            last = max(0, size - _SAMPLE_BYTES)
+            offsets = sorted({last * step // _SAMPLES for step in range(_SAMPLES + 1)})
+            samples = tuple((offset, _digest(file.fileno(), offset, size)) for offset in offsets)
+        return Identity(size, status.st_mtime_ns, samples, stream=False)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def looks_the_same(now: Identity, known: Identity) -> bool:
+    """Return whether a file has the size and the samples that one had: a copy of it, if it is not empty."""
+    return 0 < now.size == known.size and now.samples == known.samples
+
+
+def find_change(path: str, known: Identity, before: int) -> int | None:
+    """Return the offset of the first sample before byte `before` that is not what it was, None where none is known.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with Path(path).open("rb", buffering=0) as file:
+            for at, digest in known.samples:
+                if at < before and _digest(file.fileno(), at, known.size) != digest:
+                    return at
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return None
+
+
+def encode_identity(identity: Identity) -> bytes:
+    """Return the form in which an identity is kept."""
+    return msgspec.msgpack.encode(identity)
+
+
+def decode_identity(kept: bytes) -> Identity:
+    """Read what `encode_identity` gave."""
+    return msgspec.msgpack.decode(kept, type=Identity)
+
+
+_RESTORE = (
+    "restore the export as it was, then start the same command again; send what is new as a further file beside it"
+)
+
+
+def _digest(file: int, offset: int, size: int) -> bytes:
+    """Digest one block, but nothing beyond `size`: an appended file's last block stays what it was."""
+    block = os.pread(file, min(_SAMPLE_BYTES, size - offset), offset)
+    return hashlib.blake2b(block, digest_size=8).digest()
+
+
+def _unreadable(path: str, error: OSError) -> InputError:
+    return InputError(
+        f"the export cannot be read: {error.strerror}",
+        operation="look at the export",
+        place=path,
+        hint="check the path and its permissions",
+    )
+
+
+def changed(path: str, what: str, hint: str = _RESTORE) -> InputError:
+    """Return what to say of an export that is not what it was; its way out sends nothing a second time."""
+    return InputError(
+        f"the export is not the one the last run read: {what}", operation=_OPERATION, place=path, hint=hint
+    )

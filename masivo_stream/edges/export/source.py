@@ -1,0 +1,370 @@
+"""Read exports in large blocks: plain, gzip or zstandard files, or standard input.
+
+How a file is packed is told by its first bytes, not by its name (`core.reading.formats`); so is what is no export at
+all. Files are read through aiofiles a block at a time (a hop to a thread each; per line it would be 300 times slower).
+"""
+
+import errno
+import glob
+import os
+import stat
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import aiofiles
+import anyio
+import anyio.lowlevel
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.reading.decompress import Damage, make_unpacker
+from masivo_stream.core.reading.formats import Compression, Foreign, compression_of, foreign, way_out
+from masivo_stream.model.errors import InputError
+
+STDIN = "-"
+_GLOB = frozenset("*?[")
+_HEAD_BYTES = 512
+"""Stored bytes that tell how a file is packed; a header of tar has as many."""
+
+
+class Input(Struct, frozen=True):
+    """One export to read. `size` in bytes as stored, 0 where unknown."""
+
+    path: str
+    size: int
+    head: bytes = b""
+    """Bytes of a stream that were read of it already."""
+    known_as: str = ""
+    """The name by which a run came to know it, where it lies elsewhere now."""
+
+    @property
+    def name(self) -> str:
+        """What positions call it: the name the run knows, else where it lies."""
+        return self.known_as or self.lies_at
+
+    @property
+    def lies_at(self) -> str:
+        """The path, with bytes that are no UTF-8 escaped."""
+        return self.path.encode("utf-8", "backslashreplace").decode()
+
+
+def find_inputs(patterns: Iterable[str]) -> list[Input]:
+    """Return the inputs that names, globs and `-` (standard input) stand for, in that order.
+
+    A name that comes twice (by a pattern as well, say) is one input.
+
+    Raises:
+        InputError: a name that does not exist, is no file, or a pattern that matches nothing.
+    """
+    found: dict[str, Input] = {}
+    for pattern in patterns:
+        for name in _expand(pattern):
+            if name not in found:
+                found[name] = Input(name, _size(name))
+    return list(found.values())
+
+
+def _expand(pattern: str) -> list[str]:
+    if not _GLOB.intersection(pattern) or os.path.lexists(pattern):
+        return [pattern]
+    names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - a pattern may be absolute, Path.glob's may not
+    if not names:
+        raise InputError(
+            "no file matches the pattern",
+            operation="find the export",
+            place=pattern,
+            hint="check the pattern and the working directory",
+        )
+    return names
+
+
+def _size(name: str) -> int:
+    if name == STDIN:
+        return 0
+    try:
+        status = os.stat(name)  # noqa: PTH116 - an empty Path would be the working directory
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        raise _unreadable(name, error) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(
+            "the export is a directory",
+            operation="find the export",
+            place=name,
+            hint=f'name the files in it, for example "{name}/*.ndjson"',
+        )
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> AsyncGenerator[bytes, None]:
+    """Yield the plain bytes of an export, from byte `start` on, in blocks of about `block_bytes`.
+
+    A plain file is entered at `start`; compressed bytes before it are unpacked and dropped.
+
+    Raises:
+        InputError: unreadable, or compressed bytes that make no sense.
+        Truncated: a compressed file that ends too early, after its last complete bytes.
+    """
+    try:
+        stored, blocks = _open(source)
+        try:
+            async with aclosing(_plain_blocks(source, stored, blocks, block_bytes, start)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            if source.path != STDIN:
+                os.close(stored)
+    except Damage as error:
+        raise _damaged(source) from error
+    except OSError as error:
+        raise _unreadable(source.lies_at, error) from error
+
+
+async def _plain_blocks(
+    source: Input, stored: int, blocks: "Blocks", block_bytes: int, start: int
+) -> AsyncGenerator[bytes, None]:
+    """Yield the plain bytes of what is open, from `start` on. A pipe is looked at when it begins to speak."""
+    pipe = source.path == STDIN or blocks is _pipe_blocks  # standard input need not stand at a file's beginning
+    packing = None if pipe else compression_of(os.pread(stored, _HEAD_BYTES, 0), source.path)
+    enter = start if packing is Compression.PLAIN else 0
+    if enter:
+        os.lseek(stored, enter, os.SEEK_SET)
+    unpacker = None if packing is None else make_unpacker(packing, block_bytes)
+    drop, looked_at, held = start - enter, not pipe, b""
+    async with aclosing(_with_head(source, blocks(stored, block_bytes))) as found:
+        async for block in found:
+            if unpacker is None:
+                held += block
+                if len(held) < _LEAST_BYTES:
+                    continue
+                packing, block = compression_of(held, source.path), held  # noqa: PLW2901 - all that has come
+                unpacker = make_unpacker(packing, block_bytes)
+            for piece in unpacker.feed(block):
+                if not looked_at and packing is not None:
+                    refuse_foreign(source, foreign(piece, ended=False, packing=packing), packing)
+                    looked_at = True
+                if drop < len(piece):
+                    yield piece[drop:] if drop else piece
+                drop = max(0, drop - len(piece))
+    if unpacker is None:
+        unpacker = make_unpacker(compression_of(held, source.path), block_bytes)
+        for piece in unpacker.feed(held):
+            yield piece
+    unpacker.finish()
+
+
+async def _with_head(source: Input, blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield what was read already of a stream, then the rest."""
+    async with aclosing(blocks):
+        if source.head:
+            yield source.head
+        async for block in blocks:
+            yield block
+
+
+_LEAST_BYTES = 6
+"""Of a pipe, before it is told how it is packed: the longest signature's."""
+
+
+def _damaged(source: Input) -> InputError:
+    return InputError(
+        "the compressed file is damaged",
+        operation="read the export",
+        place=source.lies_at,
+        hint="copy or export it again, then start the same command again; what was read before the damage has been"
+        " dealt with",
+    )
+
+
+class FileHead(Struct, frozen=True):
+    """The beginning of an export on a disk."""
+
+    packing: Compression
+    plain: bytes
+    """Its first plain bytes."""
+    ended: bool
+    """Nothing follows them."""
+    empty: bool
+    """Nothing is stored, where even nothing would take some bytes."""
+
+
+def read_head(source: Input, most: int) -> FileHead:
+    """Read the first plain bytes of an export on a disk, at most `most`.
+
+    Raises:
+        InputError: unreadable, or compressed bytes that make no sense.
+    """
+    plain, ended = bytearray(), False
+    try:
+        with Path(source.path).open("rb", buffering=0) as file:
+            block = file.read(max(most, _HEAD_BYTES))
+            packing = compression_of(block, source.path)
+            empty = packing is not Compression.PLAIN and not block
+            unpacker = make_unpacker(packing, most)
+            while len(plain) <= most:
+                if not block:
+                    ended = True
+                    break
+                for piece in unpacker.feed(block):
+                    plain += piece
+                    if len(plain) > most:
+                        break
+                block = file.read(max(most, _HEAD_BYTES))
+    except Damage as error:
+        raise _damaged(source) from error
+    except OSError as error:
+        raise _unreadable(source.lies_at, error) from error
+    return FileHead(packing, bytes(plain[:most]), ended, empty)
+
+
+async def begin_stream(source: Input, most: int) -> Input:
+    """Read what comes first of a stream, at most so many bytes; it stays with the input, and is read from there.
+
+    Raises:
+        InputError: it is no export, as far as that can be told already.
+        OSError: it cannot be read.
+    """
+    stored, blocks = _open(source)
+    async with aclosing(blocks(stored, most)) as found:
+        async for block in found:
+            source = msgspec.structs.replace(source, head=source.head + block)
+            packing = compression_of(source.head, source.path)
+            if len(source.head) >= _LEAST_BYTES:
+                refuse_foreign(source, foreign(plain_head(source), ended=False, packing=packing), packing)
+            break
+    return source
+
+
+def plain_head(source: Input) -> bytes:
+    """Return the text of a stream's first bytes, as far as they were read of it already."""
+    try:
+        pieces = make_unpacker(compression_of(source.head, source.path), max(1, len(source.head))).feed(source.head)
+        return next(iter(pieces), b"")
+    except Damage:  # told when it is read
+        return b""
+
+
+def refuse_foreign(source: Input, found: Foreign | None, packing: Compression) -> None:
+    """Refuse what is no export.
+
+    Raises:
+        InputError: `found` says what it is.
+    """
+    if found is None:
+        return
+    inside = "" if packing is Compression.PLAIN or found.what == "compressed twice" else f", inside {packing}"
+    pipe = "write it to a file and name that: then you are told what can be done"
+    raise InputError(
+        f"the export is {found.what}{inside}",
+        operation="look at the export",
+        place=source.lies_at,
+        hint=way_out(found, source.path, packing) if is_file(source) else pipe,
+    )
+
+
+Blocks = Callable[[int, int], AsyncGenerator[bytes, None]]
+
+
+def _open(source: Input) -> tuple[int, Blocks]:
+    """Return a descriptor and the way to read it: a file on a disk is never silent, a pipe may be."""
+    if source.path == STDIN:
+        if sys.stdin is None:  # the shell's `<&-`
+            raise OSError(errno.EBADF, "standard input is closed")
+        stored = sys.stdin.fileno()
+        return stored, _file_blocks if stat.S_ISREG(os.fstat(stored).st_mode) else _pipe_blocks
+    if stat.S_ISREG(Path(source.path).stat().st_mode):
+        return os.open(source.path, os.O_RDONLY | os.O_CLOEXEC), _file_blocks
+    # A named pipe: opening it must not wait for who writes to it.
+    return os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), _pipe_blocks
+
+
+async def _file_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Read a file on a disk. Never cancelled in the middle: the thread would go on reading from a closed descriptor."""
+    with anyio.CancelScope(shield=True):
+        file = await aiofiles.open(stored, "rb", buffering=0, closefd=False)
+    while True:
+        with anyio.CancelScope(shield=True):
+            block = await file.read(block_bytes)
+        if not block:
+            return
+        yield block
+
+
+async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Read a pipe or a terminal, which may be silent for long: waiting for it can be cancelled, a thread could not."""
+    while True:
+        try:
+            await anyio.wait_readable(stored)
+        except PermissionError:  # a device that is always ready, such as /dev/null, cannot be waited for
+            await anyio.lowlevel.checkpoint()
+        try:
+            block = os.read(stored, block_bytes)
+        except BlockingIOError:
+            continue
+        if not block:
+            return
+        yield block
+
+
+def is_plain_file(source: Input) -> bool:
+    """Tell whether an export's bytes stand on a disk as they are, so that it can be entered anywhere."""
+    return not is_compressed(source) and is_file(source)
+
+
+def is_file(source: Input) -> bool:
+    """Tell whether an export stands on a disk: what comes from a pipe has no size that could be known."""
+    return source.path != STDIN and Path(source.path).is_file()
+
+
+def is_compressed(source: Input) -> bool:
+    """Tell whether an export's bytes are not its text."""
+    return compression_at(source) is not Compression.PLAIN
+
+
+def compression_at(source: Input) -> Compression:
+    """Return how an export is packed; what comes from a pipe is told by its name until it speaks."""
+    head = b""
+    if is_file(source):
+        with Path(source.path).open("rb", buffering=0) as file:
+            head = file.read(_HEAD_BYTES)
+    return compression_of(head, source.path)
+
+
+def _unreadable(name: str, error: OSError | ValueError) -> InputError:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else "not a file name"
+    return InputError(
+        f"the export cannot be read: {why}",
+        operation="read the export",
+        place=name,
+        hint="check the path and its permissions",
+    )
+
+
+async def read_spans(source: Input, spans: Sequence[tuple[int, int]], *, block_bytes: int) -> list[bytes]:
+    """Return the plain bytes at these offsets and lengths, which are in ascending order.
+
+    Raises:
+        InputError: unreadable, or the export ends before them.
+    """
+    found: list[bytes] = []
+    if not spans:
+        return found
+    start = spans[0][0]
+    held, offset = b"", start
+    async with aclosing(read_blocks(source, block_bytes=block_bytes, start=start)) as blocks:
+        async for block in blocks:
+            held += block
+            while len(found) < len(spans) and sum(spans[len(found)]) <= offset + len(held):
+                begin, length = spans[len(found)]
+                found.append(held[begin - offset : begin - offset + length])
+            if len(found) == len(spans):
+                return found
+            keep = max(0, spans[len(found)][0] - offset)
+            held, offset = held[keep:], offset + min(keep, len(held))
+    raise InputError(
+        "the export ends before a record that was read from it",
+        operation="read a record again",
+        place=source.lies_at,
+        hint="restore the export as it was",
+    )

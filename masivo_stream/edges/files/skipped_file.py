@@ -1,0 +1,76 @@
+"""The list of what is skipped: one JSON line for each record that is not to be migrated, or of which items are not.
+
+It holds places, and nothing of a record. A person may want it, a run does not need it: a list that was edited, or
+deleted, is gone on with.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import asdict
+
+from masivo_stream.edges.files.checksum import CountedFile, checksum
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import StorageError
+from masivo_stream.model.skipped import SkippedPlace
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Directory(Protocol):
+    """Where the file stands."""
+
+    def open_append(self, name: str) -> int:
+        """Open a file for reading and appending."""
+        ...
+
+
+def skipped_name(kind: Kind) -> str:
+    """Return the name of a kind's list of skipped records."""
+    return f"skipped.{kind}.ndjson"
+
+
+class SkippedFile(CountedFile):
+    """Append skipped records of one kind."""
+
+    def __init__(self, directory: Directory, kind: Kind, *, length: int = 0, crc: int = 0) -> None:
+        """Go on after the first `length` bytes, whose CRC-32 is `crc`: what stands behind them was never counted.
+
+        Where these bytes are not there any more, go on after what is there.
+
+        Raises:
+            StorageError: the file cannot be opened.
+        """
+        self._kind, name = kind, skipped_name(kind)
+        file = directory.open_append(name)
+        if checksum(file, length) != (length, crc):
+            length, crc = _take_as_it_is(file)
+        super().__init__(
+            file,
+            length,
+            crc,
+            StorageError(
+                "cannot write the list of skipped records",
+                operation="write skipped records",
+                place=name,
+                hint="free space in the state directory, then start again with the same command",
+            ),
+        )
+
+    def append(self, places: Iterable[SkippedPlace]) -> None:
+        """Write the records' lines; they are not counted in `length` and `crc` before `count` says so.
+
+        Raises:
+            StorageError: not all of them could be written; then none counts.
+        """
+        self.write(_encode({"kind": self._kind, **asdict(place)}) + b"\n" for place in places)
+
+
+def _take_as_it_is(file: int) -> tuple[int, int]:
+    """Return length and CRC-32 of all that is in a file, after its last line is ended."""
+    size = os.fstat(file).st_size
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        size += os.write(file, b"\n")
+    return checksum(file, size)

@@ -1,1 +1,0 @@
-"""The lists a run keeps beside its journal: dead letters, what is in doubt, what is skipped."""

@@ -1,0 +1,1 @@
+"""The commands: one file each, with its public function in it."""

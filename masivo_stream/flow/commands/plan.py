@@ -1,0 +1,170 @@
+"""Plan: how many requests a migration takes, how long that is at the account's limits, and what would be refused.
+
+Exact where nothing but the export decides: a migration that follows, on an account that has none of it, sends so many
+requests. The times are those of the windows alone: what leaves later, for slow answers or the waits between two kinds,
+ends later. Where each endpoint has windows of its own (`scope`), they are reckoned as if shared: it may end earlier.
+"""
+
+from collections.abc import Iterable
+from itertools import accumulate
+
+from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
+from masivo_stream.core.packing.pack import lower_bound
+from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.export.source import find_inputs
+from masivo_stream.edges.quota import QuotaUse, read_quota
+from masivo_stream.edges.secret import Credentials
+from masivo_stream.flow.commands.validate import DryRun, discard_letters, discard_skips, dry_run
+from masivo_stream.flow.dry_run.advice import advise
+from masivo_stream.flow.dry_run.kind_dry_run import OpenLetters, OpenSkips
+from masivo_stream.flow.identity.account_binding import identify_account
+from masivo_stream.flow.identity.remembered import foretell
+from masivo_stream.flow.session import find_account, quota_path
+from masivo_stream.model import contract
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import StorageError
+from masivo_stream.model.moments import after
+from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft, WindowLeft
+from masivo_stream.model.settings import LimitSettings, Settings
+from masivo_stream.model.window import Window, parse_window
+
+Windows = tuple[Window, ...]
+
+SCOPES = ("migration", "general")
+"""What the quota file calls the scopes of `limit` and of `general_limit`."""
+
+
+async def plan(
+    settings: Settings,
+    *,
+    credentials: Credentials | None = None,
+    customers: Iterable[str] = (),
+    events: Iterable[str] = (),
+    transactions: Iterable[str] = (),
+    dead_letters: OpenLetters = discard_letters,
+    skipped: OpenSkips = discard_skips,
+    clock: Clock | None = None,
+) -> Plan:
+    """Judge and pack everything, send nothing, and tell what sending would take.
+
+    `credentials` only name the account, so that what this machine has used of its quota counts, and what it has sent
+    there already is told; without them the quota is taken to be unused.
+
+    Raises:
+        ConfigurationError: no export is named.
+        InputError: an export does not exist.
+    """
+    clock = clock or SystemClock()
+    named = {Kind.CUSTOMERS: [*customers], Kind.EVENTS: [*events], Kind.TRANSACTIONS: [*transactions]}
+    dry = await dry_run(settings, named, dead_letters=dead_letters, skipped=skipped, clock=clock)
+    use, unreadable = _look_at_quota(settings, credentials, clock)
+    known: list[str] = []
+    if credentials is not None:
+        inputs = {kind: find_inputs(names) for kind, names in named.items()}
+        known = await foretell(settings, identify_account(settings, credentials), inputs)
+    return _make_plan(settings, dry, use, unreadable, clock, known)
+
+
+def _make_plan(
+    settings: Settings, dry: DryRun, use: QuotaUse | None, unreadable: str, clock: Clock, known: Iterable[str]
+) -> Plan:
+    accounts = _accounts(settings.limits)
+    sent = list(accumulate((kind.requests for kind in dry.kinds.values()), initial=0))
+    seconds = {
+        account: [last_departure(requests, [ScheduledScope(windows) for windows in scopes]) for requests in sent]
+        for account, scopes in accounts.items()
+    }
+    left = _scopes_left(accounts["configured"], use, clock.now())
+    begin, finish = clock.wall(), [last_departure(requests, left) for requests in sent]
+    kinds = {}
+    for place, (name, found) in enumerate(dry.kinds.items(), start=1):
+        records, items = found.figures.pending, found.figures.items_pending
+        kinds[name] = KindPlan(
+            records=records,
+            items=items,
+            requests=found.requests,
+            requests_lower_bound=lower_bound(CONTRACTS[Kind(name)], records=records, items=items),
+            seconds={account: moments[place] - moments[place - 1] for account, moments in seconds.items()},
+            finished_at=after(begin, finish[place]),
+            limited_by_bytes=found.limited_by_bytes,
+            dead_letters=found.dead_letters,
+            skipped=found.skipped,
+        )
+    quota = _quota_left(accounts["configured"], left, known=use is not None, unreadable=unreadable)
+    return Plan(
+        summary=dry.summary,
+        kinds=kinds,
+        records=sum(kind.records for kind in kinds.values()),
+        items=sum(kind.items for kind in kinds.values()),
+        requests=sent[-1],
+        requests_lower_bound=sum(kind.requests_lower_bound for kind in kinds.values()),
+        seconds={account: moments[-1] for account, moments in seconds.items()},
+        windows={account: _spell(scopes) for account, scopes in accounts.items()},
+        quota=quota,
+        starts_at=after(begin, last_departure(min(1, sent[-1]), left)),
+        finished_at=after(begin, finish[-1]),
+        warnings=[*known, *advise(settings, dry, kinds, quota)],
+    )
+
+
+def _accounts(limits: LimitSettings) -> dict[str, tuple[Windows, Windows]]:
+    """Return the windows of each account that is reckoned with: of migration calls, and of all calls together."""
+
+    def parse(texts: tuple[str, ...]) -> Windows:
+        return tuple(parse_window(text) for text in texts)
+
+    return {
+        "configured": (limits.limit, limits.general_limit),
+        "prod": (parse(contract.MIGRATION_WINDOWS_PROD), ()),
+        "dev": (parse(contract.MIGRATION_WINDOWS_DEV), parse(contract.GENERAL_WINDOWS_DEV)),
+    }
+
+
+def _spell(scopes: tuple[Windows, Windows]) -> list[str]:
+    migration, general = scopes
+    return [*map(str, migration), *(f"{window} all" for window in general)]
+
+
+# What is left of the quota.
+
+
+def _look_at_quota(settings: Settings, credentials: Credentials | None, clock: Clock) -> tuple[QuotaUse | None, str]:
+    """Return what is used, None where that is not known; and why it cannot be read, if so."""
+    if credentials is None:
+        return None, ""
+    try:
+        return read_quota(quota_path(*find_account(settings, credentials)), clock) or QuotaUse(), ""
+    except (OSError, StorageError) as error:
+        return None, str(error)
+
+
+def _scopes_left(scopes: tuple[Windows, Windows], use: QuotaUse | None, now: float) -> list[ScheduledScope]:
+    """Return the scopes with what is used of them; time counts from now."""
+    use = use or QuotaUse()
+    return [
+        ScheduledScope(windows, _since(use.departures.get(name, ()), now), use.held_until.get(name, now) - now)
+        for name, windows in zip(SCOPES, scopes, strict=True)
+    ]
+
+
+def _since(moments: Iterable[float], now: float) -> list[float]:
+    return [min(0.0, moment - now) for moment in moments]
+
+
+def _quota_left(
+    scopes: tuple[Windows, Windows], left: list[ScheduledScope], *, known: bool, unreadable: str
+) -> QuotaLeft:
+    return QuotaLeft(
+        known=known,
+        unreadable=unreadable,
+        windows=[
+            WindowLeft(
+                scope=name,
+                window=str(window),
+                used=sum(1 for moment in scope.departures if moment > -window.seconds),
+            )
+            for name, windows, scope in zip(SCOPES, scopes, left, strict=True)
+            for window in windows
+        ],
+        held_seconds=max([0.0, *(scope.held_until for scope in left if scope.windows)]),
+    )

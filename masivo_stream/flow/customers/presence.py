@@ -1,0 +1,58 @@
+"""Who is skipped as deleted, and who is not: what a kind's account tells the journal of it.
+
+A customer may stand in an export more than once: deleted on one line, and on another one to be sent. Then that customer
+arrives, whatever the order of the lines, and nothing of theirs is skipped. The decoder knows an earlier record that was
+to be sent, as long as it remembers; a later one is noted here. Where an earlier one may be forgotten, or was read by
+another process, the note says so, and all records are looked at again before the next kind (`flow.customers.deleted`).
+"""
+
+from collections.abc import Iterable
+
+from masivo_stream.core.accounting.tally import Tally
+from masivo_stream.flow.customers.missing import hash_customer
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import EntryRun, Found, Packable
+from masivo_stream.model.progress import Presence
+from masivo_stream.model.reason import SkipReason
+from masivo_stream.model.results import Skipped
+
+
+class PresenceNotes:
+    """What was seen since the last note."""
+
+    def __init__(self, kind: Kind, salt: bytes, tally: Tally, *, known_of: int) -> None:
+        """Read a kind; where no more than `known_of` records were to be sent, all their customers are remembered."""
+        self._kind, self._salt, self._tally, self._known_of = kind, salt, tally, known_of
+        self._unsure = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._held: list[tuple[int, int]] = []
+        self._gone: list[int] = []
+        self._alive: list[int] = []
+
+    def __len__(self) -> int:
+        """Return how much waits for a note."""
+        return len(self._held) + len(self._gone)
+
+    def take(self) -> Presence:
+        """Return what was seen, to be noted."""
+        seen = Presence(held=self._held, gone=self._gone, alive=self._alive, unsure=self._unsure)
+        self._begin()
+        return seen
+
+    def look(self, found: Iterable[Found], source: int) -> None:
+        """Look at lines of an input, when they are counted."""
+        if not self._tally.skipped:
+            return
+        for each in found:
+            if isinstance(each, Skipped) and each.reason is SkipReason.CUSTOMER_DELETED:
+                self._held.append((source, each.line))
+            elif self._kind is not Kind.CUSTOMERS:
+                continue
+            elif isinstance(each, Skipped) and each.customer is not None:
+                self._gone.append(hash_customer(each.customer, self._salt))
+                self._unsure = self._unsure or self._tally.sendable > self._known_of
+            elif isinstance(each, Packable):
+                customers = each.customers if isinstance(each, EntryRun) else [each.customer]
+                self._alive.extend(hash_customer(customer, self._salt) for customer in customers)

@@ -1,0 +1,177 @@
+"""Dead letters between runs: where a dry run writes them, and how a retry takes them up again.
+
+A retry copies the letters into a file of its own, durable before one commit makes that copy an input of the run and the
+dead-letter file empty. From there on it is read like any export: judged, sent, resumed, and what dies again is written
+as a new letter. Killed at any moment, each letter stands in exactly one of the two, by the journal's word.
+"""
+
+import codecs
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+
+from msgspec import Struct
+
+from masivo_stream.core.dead_letters import DeadLetter, read_dead_letter, write_retry
+from masivo_stream.edges.clock import SystemClock
+from masivo_stream.edges.export.identity import encode_identity, take_identity
+from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, dead_letter_name
+from masivo_stream.edges.files.skipped_file import SkippedFile
+from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
+from masivo_stream.edges.journal import Journal
+from masivo_stream.flow.customers.missing import hash_bytes
+from masivo_stream.flow.dry_run.kind_dry_run import DryRunLetters, OpenLetters, OpenSkips
+from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.pipeline.ports import SkippedSink
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError, InputError
+from masivo_stream.model.notices import LettersTaken
+from masivo_stream.model.progress import DeadRow, KnownSource
+
+
+class DryRunFiles(Struct, frozen=True):
+    """Where a dry run's dead letters go, and the lists of what it skips."""
+
+    letters: OpenLetters
+    skips: OpenSkips
+
+
+@contextmanager
+def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
+    """Own the directory while a dry run writes its dead letters, and lists what is skipped, there.
+
+    Raises:
+        ConfigurationError: it cannot be used, or holds a run whose dead letters would be lost.
+    """
+    with own_state_dir(state_dir) as state:
+        if state.journal.exists():
+            raise ConfigurationError(
+                "the state directory holds a run, and its dead letters would be overwritten",
+                operation="open the state directory",
+                place=state_dir,
+                hint="name another directory with --state-dir for the dead letters of this look; it sends nothing",
+            )
+
+        def open_letters(kind: Kind, files: ExitStack) -> DryRunLetters:
+            letters = DeadLetterFile(state, kind, SystemClock().wall)
+            files.callback(letters.close)
+            return letters
+
+        def open_skips(kind: Kind, files: ExitStack) -> SkippedSink:
+            skips = SkippedFile(state, kind)
+            files.callback(skips.close)
+            return skips
+
+        yield DryRunFiles(open_letters, open_skips)
+
+
+async def take_dead_letters(state: StateDir, journal: Journal, observer: Observer) -> None:
+    """Make the letters in the dead-letter files an input of the run, as they stand there now.
+
+    A letter that was deleted from its file is given up: it stays counted as dead, until it is put back. A line that
+    names no dead letter of the run is put aside.
+
+    Raises:
+        InputError: a line is no dead letter. Nothing was taken then.
+        StorageError: the copy cannot be written.
+    """
+    taken: list[tuple[Kind, KnownSource | None, set[int]]] = []
+    notices: list[LettersTaken] = []
+    for kind in Kind:
+        length, crc = journal.letters(kind)
+        known = journal.sources(kind)
+        name = f"retry-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
+        copy = _Copy(kind, journal)
+        letters, as_left = dead_letter_name(kind), state.checksum(dead_letter_name(kind), length) == (length, crc)
+        lines = state.lines(letters, length if as_left else None)
+        behind = state.lines(letters, begin=length) if as_left else iter(())
+        state.create(name, chain(copy.lines(lines), copy.put_back(behind)))
+        if not copy.taken:
+            state.remove(name)
+            if not length:
+                state.cut(letters)  # what stands there is a retry's already, or will be read again
+                continue
+        strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
+        if strange:
+            state.create(strange, copy.strange)
+        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
+        source = None
+        if copy.taken:
+            path = state.path / name
+            identity = encode_identity(take_identity(str(path)))
+            source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
+        taken.append((kind, source, copy.taken))
+    if taken:
+        await journal.begin_retry(taken, ", ".join(source.name for _, source, _ in taken if source is not None))
+    for kind, _, _ in taken:
+        state.cut(dead_letter_name(kind))
+    for notice in notices:
+        observer.notify(notice)
+
+
+class _Copy:
+    """Turns the lines of a dead-letter file into those of a retry's copy."""
+
+    def __init__(self, kind: Kind, journal: Journal) -> None:
+        self._kind, self._journal, self._salt = kind, journal, journal.salt()
+        self._numbers: dict[str, list[int]] = {}  # an export that has grown is several inputs
+        for source in journal.sources(kind):
+            self._numbers.setdefault(source.name, []).append(source.number)
+        self.taken: set[int] = set()
+        """Rows of the journal."""
+        self.mended = 0
+        self.strange: list[bytes] = []
+        """Lines that name no dead letter: of records that will be read again, or renamed by a person."""
+
+    def lines(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the copy's lines.
+
+        Raises:
+            InputError: a line is no dead letter.
+        """
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            letter = read_dead_letter(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
+            if letter is None:
+                raise InputError(
+                    f"line {number} is no dead letter",
+                    operation="retry dead letters",
+                    place=dead_letter_name(self._kind),
+                    hint="mend `raw` in place, one JSON object a line, and leave the other fields as they are",
+                )
+            row = self._row(letter)
+            if row is None:
+                self.strange.append(line)
+                continue
+            yield self._take(letter, row)
+
+    def put_back(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield those of lines that are not counted which are letters of the run: deleted once, and put back.
+
+        The others were left by a process that died: their records are read again.
+        """
+        for line in lines:
+            letter = read_dead_letter(line)
+            row = None if letter is None else self._row(letter)
+            if letter is not None and row is not None:
+                yield self._take(letter, row)
+
+    def _take(self, letter: DeadLetter, row: DeadRow) -> bytes:
+        self.taken.add(row.row)
+        mended = hash_bytes(letter.body, self._salt) != row.digest
+        self.mended += mended
+        return write_retry(letter, row, mended=mended)
+
+    def _row(self, letter: DeadLetter) -> DeadRow | None:
+        """Return what the journal knows of a letter."""
+        rows = [
+            row
+            for number in self._numbers.get(letter.file, [])
+            for row in self._journal.dead_at(self._kind, number, letter.line)
+            if row.row not in self.taken
+        ]
+        if len(rows) > 1:  # parts of one record
+            own = set(letter.items or ())
+            rows = [row for row in rows if own <= set(row.record[2] or ())]
+        return rows[0] if rows else None

@@ -1,0 +1,1 @@
+"""A run without requests: what `validate` and `plan` report."""

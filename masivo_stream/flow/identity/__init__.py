@@ -1,0 +1,1 @@
+"""Which account and which exports a run belongs to, so that nothing is sent twice."""

@@ -1,0 +1,377 @@
+"""Once: an account gets an export once from this machine, whatever the state directory, path, name or compression.
+
+Before the first request, what begins as an export does that the account has got is looked at to its end: equal content,
+a longer copy and a shorter one are refused, what only begins alike is warned of. Just before an export's first batch
+leaves it is noted that the account has got it; what another process has noted meanwhile is found then.
+
+The state directory that has begun an export goes on with it, also where it was moved. A copy of one that is still
+there, and one that is older than what was sent from it, do not: they would send again what they do not know of. An
+older one knows fewer lines of an export, or fewer requests: retries and batches that were sent again read no export.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.reading.heads import ExportHead, Step, add_step, compare, tell_overlap
+from masivo_stream.core.redact import named
+from masivo_stream.edges.account import name_receiver
+from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.export.source import STDIN, Input
+from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.sent_exports import NAME, SentExport, SentExportsFile, SentRun, open_sent
+from masivo_stream.flow.identity.account_binding import AccountBinding, TokenSource, name_person
+from masivo_stream.flow.identity.noting_journal import NotingJournal
+from masivo_stream.flow.identity.overlap import look_at_head, pursue
+from masivo_stream.flow.identity.remembered import advise, find_shared_dir, id_of_journal, receivers_of, tell_sent
+from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.pipeline.ports import JournalPort as Books
+from masivo_stream.flow.pipeline.read import Source
+from masivo_stream.model.account import NotedAccount
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.notices import AccountUnguarded, ExportOverlaps
+from masivo_stream.model.settings import Settings
+
+AGAIN = "again"
+"""What the journal calls a person's word that an export is to be sent once more."""
+
+FOLLOWED_EVERY = 5.0
+"""Seconds between two notes of how far an export was read: a killed run is known to have begun, and how far about."""
+
+_OPERATION = "look at what the account has got"
+
+Sources = Mapping[Kind, list[Source]]
+
+
+class _Begun(Struct, frozen=True):
+    """An export whose first batch has not left yet."""
+
+    source: Source
+    head: ExportHead
+
+
+class SendOnce:
+    """Keep the exports of one run from being sent twice. Get it from `open_once`."""
+
+    def __init__(
+        self,
+        file: SentExportsFile | None,
+        journal: Journal,
+        belonging: AccountBinding,
+        state_dir: Path,
+        observer: Observer,
+        clock: Clock,
+        lost: Callable[[StorageError], None],
+    ) -> None:
+        """Note in `file`, nothing where it is None; `lost` is told when it fails."""
+        self._file, self._journal, self._belonging = file, journal, belonging
+        self._state_dir = str(state_dir.resolve())
+        self._observer, self._clock, self._lost = observer, clock, lost
+        self._begun: dict[tuple[Kind, int], _Begun] = {}
+        self._allowed: set[tuple[str, str, int]] = set()
+        """Journal, kind and source of exports that were looked at already, or that a person has allowed."""
+        self._walked: dict[tuple[Kind, int], tuple[tuple[Step, ...], int]] = {}
+        """By kind and source: how far reading came since the last note, and the line there."""
+        self._followed_at = clock.now()
+        self._sends: int | None = None
+        """Requests that the journal knows durably; None until the state directory was found to be the newest."""
+        self._counted = 0
+        """What is noted of them."""
+        self._by_hand, self._at_once = False, True
+        """Whether a person names what is sent, batch by batch; whether the next request is noted at once."""
+        self.warnings: list[str] = []
+        """What a person should know, a sentence each."""
+
+    async def check(self, sources: Sources, tokens: TokenSource) -> dict[Kind, list[Source]]:
+        """Check that the account has got nothing of what was not begun here; return the sources to read.
+
+        Raises:
+            ConfigurationError: it has.
+            StorageError: the journal cannot be written.
+        """
+        if self._file is None:
+            return dict(sources)
+        try:
+            return await self._check(self._file, sources, tokens)
+        except StorageError as error:
+            self._lose(error)
+            return dict(sources)
+
+    async def check_place(self, *, by_hand: bool) -> None:
+        """Check that this is the state directory that has sent what is noted of its run, before anything is changed.
+
+        Args:
+            by_hand: a person names what is sent, batch by batch: each request is noted at once.
+
+        Raises:
+            ConfigurationError: it is a copy, or older.
+            StorageError: the journal cannot be written.
+        """
+        self._by_hand = by_hand
+        if self._file is not None:
+            try:
+                await self._check_place(self._file, self._file.of_journal(self._journal.id()))
+            except StorageError as error:
+                self._lose(error)
+
+    async def _check(self, file: SentExportsFile, sources: Sources, tokens: TokenSource) -> dict[Kind, list[Source]]:
+        self._join(file)
+        known = file.of_journal(self._journal.id())
+        await self._check_place(file, known)
+        noted = {(found.kind, found.source) for found in known}
+        looked_at: dict[Kind, list[Source]] = {}
+        for kind, found in sources.items():
+            looked_at[kind] = [
+                source if (kind, source.number) in noted else await self._begin(kind, source) for source in found
+            ]
+        if not self._belonging.account.subject and any(
+            self._find(file, kind, begun) for (kind, _), begun in self._begun.items()
+        ):
+            await tokens.prepare()  # who opens the account is told by its tokens, as far as they name it
+        for (kind, number), begun in [*self._begun.items()]:
+            if self._journal.has_sent_from(kind, number):
+                self._note(file, kind, [number])  # begun by a version that did not note it
+            else:
+                await self._look_at(file, kind, begun)
+        return looked_at
+
+    def _join(self, file: SentExportsFile) -> None:
+        """Note that what a person says to be one account is one."""
+        if said := self._belonging.said_to_be_one:
+            own = receivers_of(self._belonging.account).name
+            file.join([own, *(name for known in said for name in _names(known))])
+
+    async def _begin(self, kind: Kind, source: Source) -> Source:
+        """Read the head of an export. What a retry copied, and what an export has grown by, is none of its own."""
+        if source.letters or source.begin.offset:
+            return source
+        found, head = await look_at_head(source.input)
+        source = msgspec.structs.replace(source, input=found)
+        if head is not None:
+            self._begun[kind, source.number] = _Begun(source, head)
+        return source
+
+    def _find(self, file: SentExportsFile, kind: Kind, begun: _Begun) -> list[SentExport]:
+        return file.find(receivers_of(self._belonging.account), kind, begun.head)
+
+    async def _look_at(self, file: SentExportsFile, kind: Kind, begun: _Begun) -> None:
+        for found in self._find(file, kind, begun):
+            agreement, reach = await pursue(begun.source.input, begun.head, found)
+            if agreement.verdict == "different":
+                continue
+            if agreement.verdict == "overlapping":
+                self._warn(kind, begun.source.input, found, lines=agreement.lines, reach=reach)
+            elif self._belonging.said.again:
+                words = f"{name_person()}: {begun.source.name}, which {found.state_dir} sent on {found.at}"
+                await self._journal.take_note(AGAIN, words)
+            else:
+                raise self._refusal(begun.source.input, found, longer=agreement.longer)
+            self._allowed.add((found.journal, found.kind, found.source))
+
+    async def _check_place(self, file: SentExportsFile, known: list[SentExport]) -> None:
+        """Check that this is the state directory that has sent what is noted, not a copy of it, nor an older one."""
+        journal, run, sends = self._journal.id(), file.run(self._journal.id()), self._journal.sends()
+        if run is not None and run.state_dir != self._state_dir:
+            self._check_copy(run.state_dir)
+            file.move(journal, self._state_dir)
+        for what in [*self._lines_missed(known)] or [*_sends_missed(run, sends)]:
+            if not self._belonging.said.again:
+                raise ConfigurationError(
+                    f"this state directory is older than what was sent from it: {what}",
+                    operation=_OPERATION,
+                    place=self._state_dir,
+                    hint="put the newest copy of the state directory back; migrate --again would send once more"
+                    " what lies between",
+                )
+            await self._journal.take_note(AGAIN, f"{name_person()}: {what}")
+        if run is not None and run.sends > sends:
+            file.count(journal, SentRun(state_dir=self._state_dir, sends=sends))  # by the person's word
+        self._sends = self._counted = sends
+
+    def _check_copy(self, elsewhere: str) -> None:
+        """Check that a run does not stand elsewhere as well.
+
+        Raises:
+            ConfigurationError: it does.
+        """
+        if id_of_journal(elsewhere) == self._journal.id() and not _is_one(elsewhere, self._state_dir):
+            raise ConfigurationError(
+                f"this state directory is a copy of {elsewhere}, which is still there",
+                operation=_OPERATION,
+                place=self._state_dir,
+                hint=f"go on with one of them: there with --state-dir {shlex.quote(elsewhere)}; or here, after"
+                " moving that one away",
+            )
+
+    def _lines_missed(self, known: list[SentExport]) -> Iterator[str]:
+        """Yield what was read of exports that the journal does not know of, a sentence each."""
+        consumed = {kind: self._journal.consumed(Kind(kind)) for kind in {found.kind for found in known}}
+        for found in known:
+            read = consumed[found.kind].get(found.source, (0, 0, 1))
+            if found.trail and found.trail[-1][0] > read[0] and found.lines >= read[2]:
+                yield f"it knows {read[2] - 1:,} lines of {named(found.path)}, {found.lines:,} were read"
+
+    # While it is sent.
+
+    def noting(self, journal: Books) -> Books:
+        """Return a journal that also notes here what leaves, and how far was read."""
+        return journal if self._file is None else NotingJournal(journal, self.leave, self.follow, self.count)
+
+    def leave(self, batch: Batch) -> None:
+        """Note the exports of a batch, whose first byte is about to leave.
+
+        Raises:
+            ConfigurationError: another run has begun to send one of them meanwhile.
+        """
+        kind = batch.kind
+        if self._file is None or not self._begun:
+            return
+        if new := sorted({part.source for part in batch.entries.parts if (kind, part.source) in self._begun}):
+            try:
+                self._note(self._file, kind, new)
+            except StorageError as error:
+                self._give_up(error)
+
+    def _note(self, file: SentExportsFile, kind: Kind, numbers: Iterable[int]) -> None:
+        at = self._clock.wall().isoformat(timespec="seconds")
+        self._join(file)  # once more: by now a token may have named the account
+        receivers = receivers_of(self._belonging.account)
+        begun = {number: self._begun[kind, number] for number in numbers}
+        sent = [
+            SentExport(
+                journal=self._journal.id(),
+                kind=kind,
+                source=number,
+                receiver=receivers.name,
+                head=each.head,
+                path=_place(each.source.input),
+                at=at,
+                state_dir=self._state_dir,
+            )
+            for number, each in begun.items()
+        ]
+
+        def check(export: SentExport, found: list[SentExport]) -> None:
+            for other in found:
+                if other.journal == export.journal or (other.journal, other.kind, other.source) in self._allowed:
+                    continue
+                agreement = compare(export.head, other.head)
+                if agreement.verdict in {"same", "open"} and not self._journal.has_sent_from(kind, export.source):
+                    raise self._refusal(begun[export.source].source.input, other, longer=agreement.longer)
+
+        file.note(sent, receivers, check)
+        for number in begun:
+            del self._begun[kind, number]
+
+    def follow(self, kind: Kind, consumed: tuple[tuple[int, int, int, int], ...]) -> None:
+        """Note how far exports were read, now and then."""
+        for source, length, crc, line in consumed:
+            steps, _ = self._walked.get((kind, source), ((), 1))
+            if length:
+                self._walked[kind, source] = (add_step(steps, (length, crc)), line)
+        if self._clock.now() - self._followed_at >= FOLLOWED_EVERY:
+            self.flush()
+
+    def count(self) -> None:
+        """Count a request that the journal knows durably, and whose first byte is about to leave.
+
+        The first one is noted at once, further ones now and then: a killed run is known to have gone on. Of what a
+        person sends batch by batch each is.
+        """
+        if self._sends is not None:
+            self._sends += 1
+            if self._at_once:
+                self._at_once = self._by_hand
+                self.flush()
+
+    def flush(self) -> None:
+        """Note how far exports were read, and how many requests the journal knows."""
+        self._followed_at = self._clock.now()
+        if self._file is not None:
+            try:
+                self._file.follow(self._journal.id(), self._walked)
+                if self._sends is not None and self._sends > self._counted:
+                    self._file.count(self._journal.id(), SentRun(state_dir=self._state_dir, sends=self._sends))
+                    self._counted = self._sends
+            except StorageError as error:
+                self._give_up(error)
+
+    def _lose(self, error: StorageError) -> None:
+        """Go on without this memory, where it is what failed, not the journal."""
+        if error.place != NAME:
+            raise error
+        self._give_up(error)
+
+    def _give_up(self, error: StorageError) -> None:
+        self._file = None
+        self._lost(error)
+
+    # What is said.
+
+    def _warn(self, kind: Kind, source: Input, found: SentExport, *, lines: int, reach: int) -> None:
+        self._observer.notify(
+            ExportOverlaps(kind=kind, file=source.name, other=named(found.path), lines=lines, bytes=reach)
+        )
+        self.warnings.append(tell_overlap(source.name, named(found.path), lines=lines, size=reach))
+
+    def _refusal(self, source: Input, found: SentExport, *, longer: bool) -> ConfigurationError:
+        return ConfigurationError(
+            tell_sent(self._belonging.noted.shown, found, own=self._journal.id()),
+            operation=_OPERATION,
+            place=source.name,
+            hint=advise(found, own=self._journal.id(), longer=longer),
+        )
+
+
+@contextmanager
+def open_send_once(
+    settings: Settings,
+    journal: Journal,
+    belonging: AccountBinding,
+    state_dir: Path,
+    observer: Observer,
+    clock: Clock,
+) -> Iterator[SendOnce]:
+    """Open what this machine remembers of accounts; where it cannot be had, the observer is told and nothing noted."""
+
+    def lost(error: OSError | StorageError) -> None:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        observer.notify(AccountUnguarded(shared_dir=str(shared), why=why or str(error)))
+
+    shared, file = find_shared_dir(settings), None
+    try:
+        file = open_sent(shared)
+    except (OSError, StorageError) as error:
+        if shared.is_dir():  # else it is told where exports are claimed
+            lost(error)
+    once = SendOnce(file, journal, belonging, state_dir, observer, clock, lost)
+    with nullcontext() if file is None else closing(file):
+        try:
+            yield once
+        finally:
+            once.flush()
+
+
+def _names(known: NotedAccount) -> list[str]:
+    return [name_receiver(known.origin, each) for each in (*known.subjects, *known.keys, *known.tokens)]
+
+
+def _sends_missed(run: SentRun | None, sends: int) -> Iterator[str]:
+    """Yield what a run has sent that its journal, which knows so many requests, does not know of."""
+    if run is not None and run.sends > sends:
+        yield f"it knows {sends:,} of {run.sends:,} requests"
+
+
+def _is_one(one: str, other: str) -> bool:
+    """Return whether two paths are one directory."""
+    return Path(one).samefile(other)
+
+
+def _place(source: Input) -> str:
+    return source.path if source.path == STDIN else str(Path(source.path).absolute())

@@ -1,0 +1,73 @@
+"""What a run came to: its outcome and exit code, from the journal as well as from the figures at hand."""
+
+from collections.abc import Mapping
+
+from masivo_stream.core.accounting.tally import Tally
+from masivo_stream.edges.journal import JournalReader
+from masivo_stream.edges.journal.statements import ACCEPTED, IN_DOUBT
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import ExitCode, InputError, Interrupted, MasivoStreamError
+from masivo_stream.model.summary import KindSummary, OutcomeName, Summary
+
+
+def agrees(journal: JournalReader, kind: Kind, figures: KindSummary) -> bool:
+    """Tell whether the journal's batches, counted anew, say the same as the figures."""
+    counted = journal.recount(kind)
+    return (counted.get(ACCEPTED, 0), counted.get(IN_DOUBT, 0)) == (
+        figures.items_accepted,
+        figures.items_in_doubt,
+    )
+
+
+def stand(journal: JournalReader) -> dict[str, KindSummary]:
+    """Return where the kinds of a run stand, as the journal notes it."""
+    found: dict[str, KindSummary] = {}
+    for kind in Kind:
+        figures = journal.figures(kind)
+        if figures is not None:
+            tally = Tally(CONTRACTS[kind], figures)
+            records, items = tally.outstanding
+            found[kind.value] = tally.summary_with_pending(records=records, items=items, seconds=0.0)
+    return found
+
+
+def warn_of(kinds: Mapping[str, KindSummary]) -> tuple[str, ...]:
+    """Return what should be known of acceptances, in a sentence for each kind and sort."""
+    return tuple(
+        f"{count:,} {'batch' if count == 1 else 'batches'} of {kind} accepted by an answer that is not the documented"
+        f" one ({remark}): masivo-stream verify shows what arrived"
+        for kind, figures in kinds.items()
+        for remark, count in figures.remarks.items()
+    )
+
+
+def conclude(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None, *, closes: bool) -> Summary:
+    """Name the outcome: what stopped the run first, else the worst that is left behind."""
+    outcome: OutcomeName
+    message, hint = (str(cause), cause.hint) if cause else ("", "")
+    if isinstance(cause, InputError) and cause.place:
+        message = f"{cause.place}: {cause}"
+    if not closes:
+        outcome, code = "stopped", ExitCode.BUG
+        message = "the figures do not close: please report this, and keep the state directory"
+    elif isinstance(cause, Interrupted):
+        outcome, code = "interrupted", cause.exit_code
+    elif cause is not None:
+        outcome, code = "stopped", cause.exit_code
+    elif any(figures.in_doubt for figures in kinds.values()):
+        outcome, code = "in_doubt", ExitCode.IN_DOUBT
+        hint = "masivo-stream resolve shows what is known of them, and takes your decision"
+    elif any(figures.dead for figures in kinds.values()):
+        outcome, code = "dead_letters", ExitCode.DEAD_LETTERS
+        hint = "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
+    else:
+        outcome, code = "complete", ExitCode.COMPLETE
+    return Summary(
+        outcome=outcome,
+        exit_code=int(code),
+        kinds=dict(kinds),
+        closes=closes,
+        message=message,
+        hint=hint,
+        warnings=warn_of(kinds),
+    )

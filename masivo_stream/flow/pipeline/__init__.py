@@ -1,0 +1,1 @@
+"""One run: read, pack, deliver, isolate, record."""

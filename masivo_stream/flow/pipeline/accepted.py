@@ -1,0 +1,201 @@
+"""Which records of the exports were accepted: read and judged once more, held against what the journal knows.
+
+The journal forgets where the records of a batch stand when it is done with them. But every line before the checkpoint
+has a fate, and the others are known by place: what is dead, what is in doubt or on the wire, and what a retry took up,
+or a revert back, which stands in a copy. What is left was accepted.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
+
+from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED, JournalReader
+from masivo_stream.flow.customers.missing import MissingCustomers
+from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
+from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.resume import begin_at, find_exports, lay_out
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.entries import Found, one_by_one
+from masivo_stream.model.progress import Covered, Resume
+from masivo_stream.model.results import Blank, Entry, Position, Retried
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.slicing import take_part
+
+_ELSEWHERE = (IN_DOUBT, SENDING, RESENDING, UNANSWERED, REFUSED)
+"""States of batches whose records are not known to have been accepted."""
+
+
+class KnownOutcomes:
+    """What became of the lines of one kind."""
+
+    def __init__(self, journal: JournalReader, kind: Kind, checkpoint: Position) -> None:
+        """Ask `journal`; every line before `checkpoint` has a fate."""
+        self._journal, self._kind, self._checkpoint = journal, kind, checkpoint
+        self._read = {number: size for number, (size, _, _) in journal.consumed(kind).items()}
+        self._accepted = journal.placed(kind, ACCEPTED)
+        self._elsewhere = journal.placed(kind, *_ELSEWHERE)
+        gone = () if kind is Kind.CUSTOMERS else journal.gone_customers()
+        self._skipped = MissingCustomers(gone=gone, salt=journal.salt())
+        self._copied: defaultdict[tuple[int, int], list[tuple[int, tuple[int, ...] | None]]] = defaultdict(list)
+        """By source and line of a record: which copies of a retry hold which of its items."""
+        self._copied_whole: defaultdict[tuple[int, int], array[int]] = defaultdict(lambda: array("q"))
+        """By source and copy: the lines of records that stand whole in it. After a revert there may be millions."""
+
+    def copied(self, copy: int, old: Retried) -> None:
+        """Note what a line of a retry's copy holds: its fate is decided there."""
+        if old.items is None:
+            self._copied_whole[old.source, copy].append(old.line)
+        else:
+            self._copied[old.source, old.line].append((copy, old.items))
+
+    def close(self) -> None:
+        """Note no more copies, and begin to tell."""
+        self._copied_whole = defaultdict(
+            lambda: array("q"), {place: array("q", sorted(lines)) for place, lines in self._copied_whole.items()}
+        )
+
+    def accepted_part(self, entry: Entry) -> Entry | None:
+        """Return what of an entry was accepted, None if nothing was."""
+        if entry.offset >= self._read.get(entry.source, 0):  # not read yet, or as a source of its own
+            return None
+        if entry.customer in self._skipped:
+            return None
+        place = (entry.source, entry.line)
+        dead = self._journal.dead_items(self._kind, *place)
+        passed = entry.place < self._checkpoint and place not in self._elsewhere
+
+        def was_accepted(index: int) -> bool:
+            if not passed and not self._is_known_accepted(entry, index):
+                return False
+            return not any(_among(items, index) for items in dead) and not self._went_on(entry, index)
+
+        own = entry.indexes or tuple(range(entry.items))
+        left = [index for index in own if was_accepted(index)]
+        if len(left) == len(own):
+            return entry
+        return take_part(entry, left, CONTRACTS[self._kind].item_field or "") if left else None
+
+    def _is_known_accepted(self, entry: Entry, index: int) -> bool:
+        """Tell of a record whose place is remembered, or which lies beyond the checkpoint."""
+        place = (entry.source, entry.line)
+        if _holds(self._accepted, place, index):
+            return True
+        return entry.place < self._checkpoint and not _holds(self._elsewhere, place, index)
+
+    def _went_on(self, entry: Entry, index: int) -> bool:
+        """Tell whether a later copy holds this item."""
+        old = entry.retried
+        record = (entry.source, entry.line) if old is None else (old.source, old.line)
+        item = index if old is None or old.items is None else old.items[index] if index < len(old.items) else -1
+        here = -1 if old is None else entry.source
+        for (source, copy), lines in self._copied_whole.items():
+            if source == record[0] and copy > here and _has(lines, record[1]):
+                return True
+        return any(copy > here and _among(items, item) for copy, items in self._copied.get(record, ()))
+
+
+class AcceptedRecords:
+    """The accepted records of one kind."""
+
+    def __init__(self, kind: Kind, fates: KnownOutcomes, sources: Sequence[Source], settings: Settings) -> None:
+        """Use `open_accepted`."""
+        self.kind, self._fates, self._sources, self._settings = kind, fates, sources, settings
+
+    async def blocks(self) -> AsyncGenerator[list[Entry], None]:
+        """Yield the entries that are valid, a block of the exports at a time: each is still to be asked for its `part`.
+
+        Raises:
+            InputError: an export cannot be read.
+        """
+        async with aclosing(self._judge(self._sources)) as blocks:
+            async for found in blocks:
+                yield [judgement for judgement in one_by_one(found) if isinstance(judgement, Entry)]
+
+    async def parts(self) -> AsyncGenerator[Entry, None]:
+        """Yield what was accepted of each entry.
+
+        Raises:
+            InputError: as `blocks`.
+        """
+        async with aclosing(self.blocks()) as blocks:
+            async for entries in blocks:
+                for part in filter(None, map(self.part, entries)):
+                    yield part
+
+    def part(self, entry: Entry) -> Entry | None:
+        """Return what of an entry was accepted, None if nothing was."""
+        return self._fates.accepted_part(entry)
+
+    async def learn_copies(self) -> None:
+        """Read what retries took up."""
+        for copy in [source for source in self._sources if source.letters]:
+            async with aclosing(self._judge([copy])) as blocks:
+                async for found in blocks:
+                    for judgement in one_by_one(found):
+                        if not isinstance(judgement, Blank) and judgement.retried is not None:
+                            self._fates.copied(copy.number, judgement.retried)
+        self._fates.close()
+
+    async def _judge(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[Found], None]:
+        """Judge each source for itself, and no record for an earlier one: which repeats are dead, the journal says."""
+        forgetful = msgspec.structs.replace(self._settings.validation, remember_ids=1, duplicate_purchase="allow")
+        settings = msgspec.structs.replace(self._settings, validation=forgetful)
+        for source in sources:
+            judged = validate_sources(
+                [source],
+                make_decoder(self.kind, settings),
+                block_bytes=settings.source.block_bytes,
+                max_line_bytes=forgetful.max_line_bytes,
+            )
+            async with aclosing(judged) as blocks:
+                async for block in blocks:
+                    yield block.found
+
+
+async def open_accepted_records(
+    journal: JournalReader, kind: Kind, settings: Settings, state_dir: Path, moved: Moved = NOT_MOVED
+) -> AcceptedRecords | None:
+    """Find the accepted records of a kind, None if the run has not begun it.
+
+    `moved`: what a person says of exports that lie elsewhere now.
+
+    Raises:
+        InputError: an export is not there, or not what it was.
+    """
+    reached = journal.reached(kind)
+    if reached is None:
+        return None
+    full = settings.source.check_export == "full"
+    exports = await find_exports(journal, kind, state_dir=state_dir, moved=moved, full=full)
+    sources = await lay_out(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
+    found = AcceptedRecords(kind, KnownOutcomes(journal, kind, reached[0]), _as_read(journal, kind, sources), settings)
+    await found.learn_copies()
+    return found
+
+
+def _as_read(journal: JournalReader, kind: Kind, sources: Sequence[Source]) -> list[Source]:
+    """Return the inputs as far as they were read: what an export has grown by is no part of the run yet."""
+    read = journal.consumed(kind)
+    return [
+        source if source.letters else msgspec.structs.replace(source, end=read.get(source.number, (0, 0, 1))[0])
+        for source in begin_at(sources, Resume())
+        if source.letters or source.number in read
+    ]
+
+
+def _holds(covered: Covered, place: tuple[int, int], index: int) -> bool:
+    return place in covered and _among(covered[place], index)
+
+
+def _has(lines: "array[int]", line: int) -> bool:
+    index = bisect_left(lines, line)
+    return index < len(lines) and lines[index] == line
+
+
+def _among(items: frozenset[int] | tuple[int, ...] | None, index: int) -> bool:
+    return items is None or index in items

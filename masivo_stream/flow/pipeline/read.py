@@ -1,0 +1,344 @@
+"""Source → lines → decode: the first half of the journey, shared by validate, plan and migrate."""
+
+import shlex
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from itertools import zip_longest
+from typing import Protocol
+
+import anyio.lowlevel
+from msgspec import Struct
+
+from masivo_stream.core.dead_letters import validate_dead_letters
+from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.decompress import Truncated
+from masivo_stream.core.reading.fingerprint import Prefix
+from masivo_stream.core.reading.formats import Compression
+from masivo_stream.core.reading.lines import LineSplitter, emptied, is_whole, portions
+from masivo_stream.core.reading.purchases import Purchases
+from masivo_stream.core.reading.remote import AnswerReader, ask
+from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
+from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, open_workers
+from masivo_stream.flow.identity.known_exports import FROM_A_PIPE
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Found
+from masivo_stream.model.errors import InputError
+from masivo_stream.model.progress import START, Covered
+from masivo_stream.model.results import Line, LineRun, Position
+from masivo_stream.model.settings import Settings
+
+_BLOCKS_A_WORKER = 3
+"""One it is at, and some it goes on with while we are busy."""
+
+_LETTER_FACTOR = 2
+"""A letter's line holds its record in base64 (a third more), and its history."""
+
+
+WORTH_WORKERS = 16 * 1024 * 1024
+"""Bytes from which on workers are started: to start one takes about as long as to judge ten million bytes."""
+
+
+MOST_LINES = 256
+"""Lines judged without a pause. Were all of them faulty, with letters to write, it is some 15 ms till others have a
+turn, and a timer takes three of them."""
+
+_MOST_LINES_TOGETHER = 1024
+"""Lines a worker is asked about at once: all that is done with them here is to take the answer, and a question costs a
+turn of the event loop on both sides."""
+
+
+class ValidatedBlock(Struct, frozen=True):
+    """What became of the lines of one block."""
+
+    found: Sequence[Found]
+    bytes_read: int
+    place: Position
+    """The place after them."""
+    crc: int
+    """CRC-32 of the source's plain bytes before that place."""
+
+
+class Source(Struct, frozen=True):
+    """An input and where to begin in it."""
+
+    input: Input
+    number: int = 0
+    start: Position = START
+    known: tuple[int, int] = (0, 0)
+    """So many bytes of it are known to have this CRC-32: the frontier of an earlier process."""
+    letters: bool = False
+    """A retry's own copy of dead letters."""
+    begin: Position = START
+    """Its first line: not the file's where this is what a file has grown by."""
+    end: int | None = None
+    """The offset at which it ends, where what the file has grown by is an input of its own."""
+    settled: frozenset[int] = frozenset()
+    """Lines that are read once more and not judged: all of them has a fate."""
+
+    @property
+    def name(self) -> str:
+        """What its entries call it: a copy in the state directory by its bare name, however that was spelled."""
+        return self.input.name.rpartition("/")[2] if self.letters else self.input.name
+
+
+class LineBlock(Struct, frozen=True):
+    """The lines of one block, cut apart and not yet judged."""
+
+    source: Source
+    pieces: Sequence[LineRun | Line]
+    bytes_read: int
+    place: Position
+    crc: int
+
+
+class Validator(Protocol):
+    """Who judges."""
+
+    ahead: int
+    """How many blocks may be begun before the first of them is finished."""
+    most_lines: int
+    """How many lines a block may have."""
+
+    def begin(self, cut: LineBlock) -> WorkerAnswer | None:
+        """Begin to judge a block."""
+        ...
+
+    async def finish(self, cut: LineBlock, answer: WorkerAnswer | None) -> Sequence[Found]:
+        """Return what becomes of its lines; `answer` is what `begin` returned."""
+        ...
+
+
+class LocalValidator:
+    """This process judges."""
+
+    ahead = 0
+    most_lines = MOST_LINES
+
+    def __init__(self, decoder: Decoder) -> None:
+        """Judge by `decoder`."""
+        self._decoder = decoder
+
+    def begin(self, _cut: LineBlock) -> None:
+        """Do nothing yet."""
+
+    async def finish(self, cut: LineBlock, _answer: WorkerAnswer | None) -> Sequence[Found]:
+        """Return what becomes of the lines."""
+        source = cut.source
+        if source.letters:
+            return validate_dead_letters(self._decoder, cut.pieces, source.name, source.number)
+        found: list[Found] = []
+        for portion in portions(cut.pieces, MOST_LINES):
+            if found:
+                await anyio.lowlevel.checkpoint()
+            found += self._decoder.validate_all(portion, source.name, source.number)
+        return found
+
+
+class SharedValidator:
+    """Workers judge, this process knows what came before."""
+
+    most_lines = _MOST_LINES_TOGETHER
+
+    def __init__(self, decoder: Decoder, crew: WorkerPool, most_asked: int) -> None:
+        """Judge as `decoder` does; the crew is asked about so many blocks at once at most."""
+        self.ahead = most_asked  # and one more, for us
+        self._decoder, self._crew = decoder, crew
+        self._reader, self._alone = AnswerReader(decoder), LocalValidator(decoder)
+
+    def begin(self, cut: LineBlock) -> WorkerAnswer | None:
+        """Ask a worker, unless all have enough to do: then lend a hand, when it is the block's turn."""
+        if cut.source.letters or self._crew.waiting >= self.ahead:
+            return None
+        question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
+        return None if question is None else self._crew.ask(question)
+
+    async def finish(self, cut: LineBlock, answer: WorkerAnswer | None) -> Sequence[Found]:
+        """Wait for the worker's answer."""
+        if answer is None:
+            return await self._alone.finish(cut, None)
+        return self._reader.read(await answer.get(), cut.pieces, cut.source.name, cut.source.number)
+
+
+def make_decoder(kind: Kind, settings: Settings, *, thorough: bool = False, settled: Covered | None = None) -> Decoder:
+    """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`."""
+    validation = settings.validation
+    looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
+    return Decoder(
+        kind,
+        max_line_bytes=validation.max_line_bytes,
+        remember_ids=validation.remember_ids,
+        reject_unknown_fields=validation.unknown_fields == "reject",
+        discounted_value_optional=validation.discounted_value == "optional",
+        purchases=Purchases(capacity=validation.remember_ids, settled=settled) if looks else None,
+        guide_types_only=validation.transaction_types == "guide",
+        thorough=thorough,
+    )
+
+
+async def validate_sources(
+    sources: Sequence[Source],
+    decoder: Decoder,
+    *,
+    block_bytes: int,
+    max_line_bytes: int,
+    workers: int = 1,
+    worth_workers: int = WORTH_WORKERS,
+) -> AsyncGenerator[ValidatedBlock, None]:
+    """Yield what becomes of each line of the sources, a block at a time, in order.
+
+    With more than one of `workers`, where there is so much to read that it is worth starting them, all of them but
+    this process judge while it reads on, and it does its share.
+
+    What ends within a line gives its complete lines; the torn one is no record yet, and is held back: it is neither
+    judged nor counted, and the place after what was yielded lies before it.
+
+    Raises:
+        InputError: an input cannot be read, or ended within a line. What came before was yielded.
+        WorkerError: a worker was lost.
+    """
+    async with AsyncExitStack() as stack:
+        bench: Validator = LocalValidator(decoder)
+        if workers > 1 and is_much(sources, worth_workers):
+            at_once = _BLOCKS_A_WORKER * (workers - 1)
+            # A line that began in the block before may be longer than a block: rarely.
+            crew = open_workers(workers - 1, decoder.rules, at_once=at_once, usual_bytes=2 * block_bytes)
+            bench = SharedValidator(decoder, await stack.enter_async_context(crew), at_once)
+        cuts = await stack.enter_async_context(
+            aclosing(_cut_sources(sources, block_bytes, max_line_bytes, bench.most_lines))
+        )
+        async for judged in _validate_in_order(cuts, bench):
+            yield judged
+
+
+def is_much(sources: Iterable[Source], worth: int = WORTH_WORKERS) -> bool:
+    """Tell whether there is much to judge; what comes from a pipe may be."""
+    inputs = [source.input for source in sources if not source.letters]
+    return sum(found.size for found in inputs) >= worth or not all(found.size or is_file(found) for found in inputs)
+
+
+async def _validate_in_order(
+    cuts: AsyncGenerator[LineBlock, None], bench: Validator
+) -> AsyncGenerator[ValidatedBlock, None]:
+    """Yield what becomes of blocks in their order, a few of them begun ahead."""
+    begun: deque[tuple[LineBlock, WorkerAnswer | None]] = deque()
+    failure: InputError | None = None
+    reading = True
+    while reading or begun:
+        if reading and len(begun) <= bench.ahead:
+            try:
+                cut = await anext(cuts, None)
+            except InputError as error:  # what was read before it is judged first
+                failure, cut = error, None
+            if cut is None:
+                reading = False
+            else:
+                begun.append((cut, bench.begin(cut)))
+            continue
+        cut, answer = begun.popleft()
+        yield ValidatedBlock(await bench.finish(cut, answer), cut.bytes_read, cut.place, cut.crc)
+        # A block in the page cache comes without waiting: let the others have their turn.
+        await anyio.lowlevel.checkpoint()
+    if failure is not None:
+        raise failure
+
+
+async def _cut_sources(
+    sources: Iterable[Source], block_bytes: int, max_line_bytes: int, most_lines: int
+) -> AsyncGenerator[LineBlock, None]:
+    for source in sources:
+        async with aclosing(_cut_source(source, block_bytes, max_line_bytes, most_lines)) as cuts:
+            async for cut in cuts:
+                yield cut
+
+
+async def _cut_source(
+    source: Source, block_bytes: int, max_line_bytes: int, most_lines: int
+) -> AsyncGenerator[LineBlock, None]:
+    offset = source.start.offset
+    peek = source.start.line > 1  # did the line before end with a newline? one that follows now belongs to it then
+    lines = _splitter(source, max_line_bytes)
+    prefix = Prefix(offset=source.known[0], crc=source.known[1])
+
+    def cut(pieces: Sequence[LineRun | Line], bytes_read: int, following: LineRun | Line | None = None) -> LineBlock:
+        after = following or lines
+        end = min(after.offset, prefix.offset)  # the checksum does not reach behind a byte order mark without a line
+        if source.settled:
+            pieces = list(emptied(pieces, source.settled))
+        return LineBlock(source, pieces, bytes_read, Position(source.number, after.number, end), prefix.crc)
+
+    try:
+        async with aclosing(read_blocks(source.input, block_bytes=block_bytes, start=offset - peek)) as blocks:
+            async for read in blocks:
+                found = read
+                if peek:
+                    lines, peek = _splitter(source, max_line_bytes, unfinished=read[:1] != b"\n"), False
+                    found = read[1:]
+                begin, block = offset, found if source.end is None else found[: source.end - offset]
+                pieces = [*portions(lines.cut(block), most_lines)] or [[]]
+                for portion, following in zip_longest(pieces, pieces[1:]):
+                    first = following[0] if following else None
+                    end = begin + len(block) if first is None else first.offset
+                    prefix.feed(offset, block[offset - begin : end - begin])
+                    yield cut(portion, end - offset, first)
+                    offset = end
+                if offset == source.end:
+                    break
+    except Truncated as error:
+        raise InputError(
+            "the compressed file ends in the middle",
+            operation="read the export",
+            place=_place(source, lines),
+            hint="copy or export it again, then start the same command again; its complete lines have been dealt with",
+        ) from error
+    size = source.input.size if source.end is None else source.end
+    if offset < size and is_plain_file(source.input):
+        raise InputError(
+            f"the export had {size} bytes at the start, and ends after {offset}",
+            operation="read the export",
+            place=_place(source, lines),
+            hint="somebody cut it while it was read: restore it, then start the same command again",
+        )
+    place = _place(source, lines)
+    last = lines.flush()
+    if not all(map(is_whole, last)):
+        raise InputError(
+            "the export ends within a line",
+            operation="read the export",
+            place=place,
+            hint=_finish_line(source.input),
+        )
+    prefix.finish()
+    yield cut(last, 0)
+
+
+def _splitter(source: Source, max_line_bytes: int, *, unfinished: bool = False) -> LineSplitter:
+    return LineSplitter(
+        max_line_bytes=_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
+        number=source.start.line,
+        offset=source.start.offset,
+        unfinished=unfinished,
+    )
+
+
+def _place(source: Source, lines: LineSplitter) -> str:
+    """Name the file, the line, and the byte in its text at which the line begins that is not complete."""
+    return f"{source.input.lies_at}:{lines.number}, byte {lines.offset}"
+
+
+_END_LINE = {
+    Compression.PLAIN: "printf '\\n' >> {}",
+    Compression.GZIP: "printf '\\n' | gzip >> {}",
+    Compression.ZSTANDARD: "printf '\\n' | zstd >> {}",
+}
+
+
+def _finish_line(found: Input) -> str:
+    """Return how a line is finished that is not complete."""
+    if not is_file(found):
+        return f"its complete lines have been dealt with; {FROM_A_PIPE.format(found.name)}"
+    end = _END_LINE[compression_at(found)].format(shlex.quote(found.path))
+    return (
+        "start the same command again when the export is finished; a line that never will be is judged as it stands"
+        f" once a newline ends it: {end}"
+    )

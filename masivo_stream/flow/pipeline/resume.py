@@ -1,0 +1,324 @@
+"""Take up what an earlier process left: the same inputs, where reading goes on, and records read once more."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from masivo_stream.core.accounting.tally import Tally
+from masivo_stream.core.dead_letters import read_retry
+from masivo_stream.core.reading.untyped import customer_of
+from masivo_stream.edges.export.identity import changed, decode_identity, encode_identity, take_identity
+from masivo_stream.edges.export.source import Input, find_inputs, is_file, is_plain_file, read_head, read_spans
+from masivo_stream.edges.journal import Journal, JournalReader
+from masivo_stream.flow.identity.known_exports import (
+    FROM_A_PIPE,
+    NOT_MOVED,
+    Exports,
+    KnownExport,
+    Moved,
+    Recognised,
+    known_exports,
+    not_the_same,
+    prove,
+    real_path,
+)
+from masivo_stream.flow.identity.recognise import Recogniser, find_again
+from masivo_stream.flow.pipeline.read import Source
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.errors import InputError
+from masivo_stream.model.progress import Covered, KnownSource, Reference, Resume
+from masivo_stream.model.results import Entry, Position
+from masivo_stream.model.slicing import slice_record
+
+Consumed = dict[int, tuple[int, int, int]]
+_NOTHING = (0, 0, 1)
+
+
+async def match_sources(
+    journal: Journal, kind: Kind, inputs: Iterable[Input], *, state_dir: Path, full: bool = False
+) -> list[Source]:
+    """Return the inputs in the order the journal knows them, new ones behind, after a look at whether they changed.
+
+    They are noted as they are now. `full`: look at every byte that was read.
+
+    Raises:
+        ConfigurationError: a known export is not named, or two could be meant.
+        InputError: the consumed part of an export changed.
+        StorageError: the journal cannot be written.
+    """
+    exports, new = await recognise_exports(journal, kind, inputs, full=full)
+    sources = await lay_out(journal, kind, exports, new, state_dir=state_dir, full=full)
+    await note_sources(journal, {kind: (sources, exports)}, state_dir)
+    return sources
+
+
+async def recognise_exports(
+    journal: JournalReader, kind: Kind, inputs: Iterable[Input], *, moved: Moved = NOT_MOVED, full: bool = False
+) -> tuple[Exports, list[Input]]:
+    """Return which inputs are exports that the run knows, and which are new; nothing is noted.
+
+    Raises:
+        ConfigurationError: a known export is not named, or two could be meant.
+        InputError: the consumed part of an export changed.
+    """
+    named = list(inputs)
+    exports = await Recogniser(kind, known_exports(journal, kind), moved, full=full).among(named)
+    taken = {found.input.path for found in exports.values()}
+    names, new = set(exports), []
+    for found in named:
+        if found.path in taken:
+            continue
+        name = found.lies_at if found.lies_at not in names else _another_name(found, names)
+        names.add(name)
+        new.append(msgspec.structs.replace(found, known_as="" if name == found.lies_at else name))
+    return exports, new
+
+
+def _another_name(found: Input, names: set[str]) -> str:
+    """Return a name for a new export that lies where the run knew another one."""
+    whole = msgspec.structs.replace(found, path=real_path(found.path)).lies_at
+    return next(
+        name for number in range(1, len(names) + 3) if (name := whole + f" ({number})" * (number > 1)) not in names
+    )
+
+
+async def find_exports(
+    journal: JournalReader, kind: Kind, *, state_dir: Path, moved: Moved = NOT_MOVED, full: bool = False
+) -> Exports:
+    """Find the exports that a run knows, without them being named; those from a pipe are left out.
+
+    Raises:
+        InputError: one is not found, or not what it was.
+    """
+    places = (journal.state_dir(), real_path(str(state_dir)))
+    return {
+        known.name: await find_again(known, moved=moved, state_dirs=places, full=full)
+        for known in known_exports(journal, kind)
+        if not known.identity.stream
+    }
+
+
+async def lay_out(
+    journal: JournalReader,
+    kind: Kind,
+    exports: Exports,
+    new: Iterable[Input] = (),
+    *,
+    state_dir: Path,
+    full: bool = False,
+    grown: bool = True,
+) -> list[Source]:
+    """Return the inputs of a kind in reading order.
+
+    What an export has grown by since a later one was begun is an input of its own, unless `grown` is false. A retry's
+    copies, in `state_dir`, are known without being named.
+
+    Raises:
+        InputError: a retry's copy is not what it was.
+    """
+    consumed = journal.consumed(kind)
+    known = journal.sources(kind)
+    sources: list[Source] = []
+    before: dict[str, tuple[int, int]] = {}  # by name: a file may be several inputs, and there may be thousands
+    for source in known:
+        if source.letters:
+            found = await _copy(source, consumed, state_dir, full=full)
+        elif source.name in exports:
+            found = exports[source.name].input
+        else:
+            continue  # what came from a pipe: `check_rereadable` has seen that nothing of it is left
+        begin = Position(source.number, source.line, source.offset)
+        sources.append(
+            Source(found, source.number, letters=source.letters, begin=begin, known=before.get(found.name, (0, 0)))
+        )
+        before[found.name] = consumed.get(source.number, _NOTHING)[:2]
+    tails = list(_tails(sources, consumed, exports)) if grown else []
+    for number, added in enumerate([*tails, *map(Source, new)], len(known)):
+        begin = msgspec.structs.replace(added.begin, source=number)
+        sources.append(msgspec.structs.replace(added, number=number, begin=begin))
+    return sources
+
+
+async def _copy(source: KnownSource, consumed: Consumed, state_dir: Path, *, full: bool) -> Input:
+    """Return a retry's copy, after a look at whether it changed."""
+    (found,) = find_inputs([str(state_dir / source.name)])
+    read, crc, _ = consumed.get(source.number, _NOTHING)
+    known = KnownExport(source.name, "", decode_identity(source.identity), read, crc)
+    if await prove(found, known, full=full) is None:
+        raise not_the_same(found, known)
+    return found
+
+
+def _tails(sources: Sequence[Source], consumed: Consumed, exports: Exports) -> Iterable[Source]:
+    """Yield what exports have grown by since a later one was begun, as inputs of their own."""
+    last = {source.input.name: source for source in sources if not source.letters}  # a file may have several tails
+    begun = max(consumed, default=-1)
+    for name, source in last.items():
+        read, crc, line = consumed.get(source.number, _NOTHING)
+        if source.number < begun and _goes_on(source.input, read, exports[name]):
+            yield Source(source.input, begin=Position(0, line, read), known=(read, crc))
+
+
+def _goes_on(found: Input, read: int, export: Recognised) -> bool:
+    """Return whether an export has text beyond what was read."""
+    if export.grown is not None:
+        return export.grown
+    if is_plain_file(found):
+        return found.size > read
+    return not read and is_file(found) and bool(read_head(found, 1).plain)
+
+
+async def note_sources(
+    journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], Exports]], state_dir: Path
+) -> None:
+    """Note the inputs as they are now, and where they lie.
+
+    Raises:
+        StorageError: the journal cannot be written.
+    """
+    known = [(kind, _know(source, exports)) for kind, (sources, exports) in matched.items() for source in sources]
+    await journal.find_sources(real_path(str(state_dir)), known)
+
+
+def _know(source: Source, exports: Exports) -> KnownSource:
+    found = source.input
+    known = None if source.letters else exports.get(source.name)
+    identity = take_identity(found.path) if known is None else known.identity
+    return KnownSource(
+        source.number,
+        source.name,
+        found.size,
+        encode_identity(identity),
+        source.letters,
+        source.begin.line,
+        source.begin.offset,
+        "" if source.letters or identity.stream else real_path(found.path),
+    )
+
+
+def check_rereadable(journal: Journal, kind: Kind) -> None:
+    """Check that nothing is left to be read of what came from a pipe, where it would be lost without a word.
+
+    Raises:
+        InputError: something is.
+    """
+    streams = [source for source in journal.sources(kind) if decode_identity(source.identity).stream]
+    figures = journal.figures(kind)
+    if not streams or figures is None:
+        return
+    pending, _ = Tally(CONTRACTS[kind], figures).outstanding
+    if pending or not journal.read_all(kind):
+        raise changed(
+            streams[0].name,
+            "what came from a pipe cannot be read again, and was not dealt with to its end",
+            f"start migrate once more: {FROM_A_PIPE.format(streams[0].name)}",
+        )
+
+
+def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
+    """Return the sources that are not done with, each with the place where reading goes on, and where it ends."""
+    left = [_begin_at(source, resume) for source in sources if source.number >= resume.start.source]
+    whole: defaultdict[int, set[int]] = defaultdict(set)
+    for (number, line), items in spoken_for(sources, resume).items():
+        if items is None:
+            whole[number].add(line)
+    return [
+        msgspec.structs.replace(source, end=_end(source, sources), settled=frozenset(whole[source.number]))
+        for source in left
+    ]
+
+
+def spoken_for(sources: Sequence[Source], resume: Resume) -> Covered:
+    """Return what has a fate, is read once more on the way to the rest, and may stand in a copy that is read, too.
+
+    It is not to be remembered then: what stands in the copy would be taken for a repeat of itself.
+    """
+    copies = any(source.letters and source.number >= resume.start.source for source in sources)
+    return resume.covered if copies else {}
+
+
+def _end(source: Source, sources: Sequence[Source]) -> int | None:
+    """Return where an input ends whose file has grown since: what it has grown by is read as another one."""
+    later = [each for each in sources if each.input.name == source.input.name and each.number > source.number]
+    return min((each.begin.offset for each in later), default=None)
+
+
+def _begin_at(source: Source, resume: Resume) -> Source:
+    read, crc = source.known
+    if source.number in resume.consumed:
+        read, crc, _ = resume.consumed[source.number]
+    start = resume.start if source.number == resume.start.source else source.begin
+    return msgspec.structs.replace(source, start=start, known=(read, crc))
+
+
+async def reread(
+    sources: Sequence[Source], kind: Kind, references: Iterable[Reference], block_bytes: int
+) -> list[Entry]:
+    """Read the entries that references speak of once more, in the references' order.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    wanted = list(references)
+    there = {source.number for source in sources}
+    if not all(reference.source in there for reference in wanted):
+        raise InputError(
+            "what came from a pipe cannot be read again",
+            operation="read a record again",
+            hint="--accept needs no record; look the others up in the account",
+        )
+    bodies: dict[Reference, bytes] = {}
+    for source in sources:
+        spans = sorted(
+            {(reference.offset, reference.length) for reference in wanted if reference.source == source.number}
+        )
+        read = dict(zip(spans, await read_spans(source.input, spans, block_bytes=block_bytes), strict=True))
+        for reference in wanted:
+            if reference.source == source.number:
+                bodies[reference] = read[reference.offset, reference.length]
+    by_number = {source.number: source for source in sources}
+    return [_entry(kind, by_number[reference.source], reference, bodies[reference]) for reference in wanted]
+
+
+def _entry(kind: Kind, source: Source, reference: Reference, stored: bytes) -> Entry:
+    raw, retried = read_retry(stored) if source.letters else (stored, None)
+    body = raw
+    if reference.indexes is not None:
+        body = slice_record(raw, CONTRACTS[kind].item_field or "").compose(reference.indexes)
+    return Entry(
+        file=source.name,
+        line=reference.line,
+        offset=reference.offset,
+        length=reference.length,
+        body=body,
+        customer=customer_of(raw),
+        items=reference.items,
+        record_items=reference.record_items,
+        indexes=reference.indexes,
+        source=reference.source,
+        retried=retried,
+    )
+
+
+def bare(references: Iterable[Reference], names: dict[int, str]) -> list[Entry]:
+    """Return the entries that references speak of without their bytes: enough to count and to place them.
+
+    `names` are the inputs' by number.
+    """
+    return [
+        Entry(
+            file=names.get(reference.source, ""),
+            line=reference.line,
+            offset=reference.offset,
+            length=reference.length,
+            body=b"",
+            customer="",
+            items=reference.items,
+            record_items=reference.record_items,
+            indexes=reference.indexes,
+            source=reference.source,
+        )
+        for reference in references
+    ]

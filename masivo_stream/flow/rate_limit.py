@@ -1,0 +1,247 @@
+"""The gate: all requests of one sort leave through it, one after the other, when the pacers of all its scopes allow.
+
+A request may count in several scopes (the migration endpoints, the whole account): it departs when all of them allow
+it, in one step, so that no slot of one is kept while another is waited for. Other processes use the same account's
+windows: where a quota is shared, their departures count, and ours are noted there before they leave. A quota that
+cannot be written is left behind: the server's 429 still keeps us polite.
+"""
+
+import math
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import anyio
+
+from masivo_stream.core.pacing.pace import UNSEEN, Correction, Pacer
+from masivo_stream.core.pacing.rate_headers import read_rate_headers
+from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.quota import Lane, News
+from masivo_stream.flow.observer import Observer
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.errors import OutageError, StorageError
+from masivo_stream.model.notices import QuotaUsed, ScopeUse, SlotAwaited
+
+_SIDE_BY_SIDE = 1024
+"""Requests that may ask at once where there is no window: there is no order to keep then."""
+
+_TOLD_EVERY = 0.2
+"""Seconds between two notices of what is used, at least: each looks at all departures that count."""
+
+
+class QuotaPort(Protocol):
+    """What of an account's windows is used, whoever used it."""
+
+    def reserve(self, lanes: Sequence[Lane], decide: Callable[[Sequence[News]], float]) -> list[int] | float:
+        """Note a departure if `decide` returns 0, and return its numbers; else the seconds to wait (float)."""
+        ...
+
+    def answered(self, numbers: Iterable[int]) -> None:
+        """Note that departures were answered."""
+        ...
+
+    def withdraw(self, numbers: Iterable[int]) -> None:
+        """Take departures back."""
+        ...
+
+    def hold(self, scope: str, seconds: float) -> None:
+        """Let nothing depart for a while, whoever it is."""
+        ...
+
+
+class QuotaClient:
+    """A shared quota; silent from the first failure on."""
+
+    def __init__(self, quota: QuotaPort | None = None, lost: Callable[[StorageError], None] = lambda _: None) -> None:
+        """Keep to `quota` while it can be used; tell `lost` when it cannot."""
+        self._quota, self._lost = quota, lost
+
+    def reserve(self, lanes: Sequence[Lane], decide: Callable[[Sequence[News]], float]) -> list[int] | float:
+        """As the quota does; without one there is no news, and there are no numbers."""
+        if self._quota is not None and lanes:
+            try:
+                return self._quota.reserve(lanes, decide)
+            except StorageError as error:
+                self._give_up(error)
+        wait = decide([])
+        return float(wait) if wait > 0 else []
+
+    def answered(self, numbers: Sequence[int]) -> None:
+        """As the quota does."""
+        if numbers:
+            self._tell(lambda quota: quota.answered(numbers))
+
+    def withdraw(self, numbers: Sequence[int]) -> None:
+        """As the quota does."""
+        if numbers:
+            self._tell(lambda quota: quota.withdraw(numbers))
+
+    def hold(self, scope: str, seconds: float) -> None:
+        """As the quota does."""
+        self._tell(lambda quota: quota.hold(scope, seconds))
+
+    def _tell(self, what: Callable[[QuotaPort], None]) -> None:
+        if self._quota is not None:
+            try:
+                what(self._quota)
+            except StorageError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: StorageError) -> None:
+        self._quota = None
+        self._lost(error)
+
+
+class LimitScope:
+    """One scope of the account's limits: its pacer, and what others do in it."""
+
+    def __init__(self, name: str, pacer: Pacer) -> None:
+        """Go by `pacer`; the quota knows the scope as `name`."""
+        self.pacer = pacer
+        self.lane = Lane(name, pacer.horizon)
+        self._unanswered: dict[int, int] = {}
+        """Tickets of departures of other processes by their numbers."""
+
+    def hear(self, news: News) -> None:
+        """Count what others did."""
+        for other in news.departed:
+            ticket = self.pacer.count_other(other.departed)
+            if other.answered is None:
+                self._unanswered[other.number] = ticket
+            else:
+                self.pacer.lost(ticket, other.answered)
+        for other in news.answered:
+            answered = other.departed + UNSEEN if other.answered is None else other.answered
+            self.pacer.lost(self._unanswered.pop(other.number), answered)
+        for number in news.withdrawn:
+            self.pacer.withdraw(self._unanswered.pop(number))
+
+    def use(self, now: float) -> ScopeUse:
+        """Tell what is used of the windows."""
+        uses = self.pacer.snapshot(now).windows
+        return ScopeUse(
+            scope=self.lane.scope,
+            windows=tuple(use.window for use in uses),
+            ages=tuple(now - moment for moment in self.pacer.moments(now - self.pacer.longest)),
+            foreign=tuple(use.foreign for use in uses),
+            held=max(0.0, self.pacer.held_until - now),
+        )
+
+
+class Departure:
+    """One request that leaves now."""
+
+    def __init__(self, scopes: Sequence[LimitScope], clock: Clock, ledger: QuotaClient, numbers: list[int]) -> None:
+        """Record it everywhere."""
+        self._scopes, self._clock, self._ledger, self._numbers = scopes, clock, ledger, numbers
+        now = clock.now()
+        self._tickets = [(scope.pacer, scope.pacer.depart(now)) for scope in scopes]
+        self._done = False
+
+    def unsent(self) -> None:
+        """Note that nothing left after all: it uses up no slot."""
+        self._done = True
+        for pacer, ticket in self._tickets:
+            pacer.withdraw(ticket)
+        self._ledger.withdraw(self._numbers)
+
+    def answered(self, answer: Answer) -> Correction:
+        """Note that the server has answered, and what it says of the quota: it speaks of the first scope."""
+        now, self._done = self._clock.now(), True
+        for pacer, ticket in self._tickets:
+            pacer.arrived(ticket, now)
+        self._ledger.answered(self._numbers)
+        first, ticket = self._tickets[0]
+        correction = first.correct(ticket, read_rate_headers(answer), now)
+        if correction.held_until:
+            self._ledger.hold(self._scopes[0].lane.scope, correction.held_until - now)
+        return correction
+
+    def close(self) -> None:
+        """Note that nothing more will come: without an answer it may have arrived as late as now."""
+        if not self._done:
+            for pacer, ticket in self._tickets:
+                pacer.lost(ticket, self._clock.now())
+            self._ledger.answered(self._numbers)
+
+
+class RateLimiter:
+    """Hand out departures in the pacers' time."""
+
+    def __init__(
+        self,
+        scopes: Sequence[LimitScope],
+        clock: Clock,
+        ledger: QuotaClient | None = None,
+        *,
+        longest_hold: float = math.inf,
+        observer: Observer | None = None,
+    ) -> None:
+        """Let requests out that count in all of `scopes`; an answer's headers speak of the first one.
+
+        A hold that lasts longer than `longest_hold` seconds is not waited for, whoever was told of it. `observer` is
+        told of waits, and of what is used.
+        """
+        self.scopes = tuple(scopes)
+        self._clock = clock
+        self._ledger = ledger or QuotaClient()
+        self._longest_hold = longest_hold
+        self._observer = observer
+        self._told = -math.inf
+        self._shared = [scope for scope in self.scopes if scope.pacer.limited]
+        self._turn = anyio.Semaphore(1 if self._shared else _SIDE_BY_SIDE)
+
+    @asynccontextmanager
+    async def departure(self) -> AsyncIterator[Departure]:
+        """Wait for a slot and use it. Until the slot has come, cancelling costs nothing.
+
+        Raises:
+            OutageError: the server has asked to wait longer than we do.
+        """
+        async with self._turn:
+            while isinstance(slot := self._reserve(), float):
+                self._tell(slot)
+                await self._clock.sleep(slot)
+            departure = Departure(self.scopes, self._clock, self._ledger, slot)
+            self._tell()
+        try:
+            yield departure
+        finally:
+            departure.close()
+
+    def _reserve(self) -> list[int] | float:
+        def decide(told: Sequence[News]) -> float:
+            now = self._clock.now()
+            own = max(scope.pacer.held_until for scope in self.scopes)
+            held_until = max([own, *(news.held_until for news in told)])
+            if held_until - now > self._longest_hold:
+                raise OutageError(
+                    f"the server lets nothing through for {held_until - now:.0f} s more, longer than longest_hold",
+                    operation="wait for a slot",
+                    hint="start again when the quota is free, or raise longest_hold",
+                )
+            for scope, news in zip(self._shared, told, strict=False):  # no news where no quota is shared
+                scope.hear(news)
+            return max(held_until - now, *(scope.pacer.reserve(now) for scope in self.scopes))
+
+        return self._ledger.reserve([scope.lane for scope in self._shared], decide)
+
+    def _tell(self, wait: float = 0.0) -> None:
+        if self._observer is None:
+            return
+        now = self._clock.now()
+        if wait:
+            earliest = max(scope.pacer.earliest(now) for scope in self.scopes)
+            self._observer.notify(SlotAwaited(seconds=max(wait, earliest - now)))
+        if 0 < wait < _TOLD_EVERY:
+            return  # what departs then is to be told of, and was not told too recently
+        if self._shared and now - self._told >= _TOLD_EVERY:
+            self._told = now
+            self._observer.notify(QuotaUsed(scopes=tuple(scope.use(now) for scope in self._shared)))
+
+    def hold(self, seconds: float) -> None:
+        """Let nothing leave for a while, in any of the scopes."""
+        for scope in self.scopes:
+            scope.pacer.hold(self._clock.now() + seconds)
+        for scope in self._shared:
+            self._ledger.hold(scope.lane.scope, seconds)

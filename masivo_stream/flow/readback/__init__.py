@@ -1,0 +1,1 @@
+"""What the account returns for records that were accepted."""

@@ -1,0 +1,132 @@
+"""A place to look at for each reason of dead letters: from the head of the dead-letter file, else from the journal.
+
+The head of the file has the byte offset and the field as well; the rest is not read, for there may be millions.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.redact import public_field
+from masivo_stream.edges.files.dead_letter_file import dead_letter_name
+from masivo_stream.edges.files.skipped_file import skipped_name
+from masivo_stream.edges.files.state_dir import StateDir
+from masivo_stream.edges.journal import JournalHistory, JournalReader
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import StorageError
+from masivo_stream.model.example import Example
+from masivo_stream.model.plan import DeadReason
+from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.skipped import SkipExample, SkippedPlace, skip_examples
+from masivo_stream.model.summary import KindSummary
+
+HEAD_BYTES = 4 << 20
+"""So much of a dead-letter file is looked at: some thousand letters."""
+
+
+class _Letter(Struct, frozen=True):
+    """What is looked at in a letter."""
+
+    file: str
+    line: int
+    offset: int
+    reason: str
+    field: str = ""
+
+
+_T = TypeVar("_T", _Letter, SkippedPlace)
+
+
+def find_examples(journal: JournalHistory, state: StateDir, kinds: dict[str, KindSummary]) -> tuple[Example, ...]:
+    """Return an example for every reason of every kind, the most frequent reason of a kind first."""
+    return tuple(chain.from_iterable(_of_kind(journal, state, Kind(kind), each) for kind, each in kinds.items()))
+
+
+def dry_run_examples(kind: str, found: Iterable[DeadReason]) -> Iterator[Example]:
+    """Yield what a dry run found first for each reason, as examples."""
+    for dead in found:
+        yield Example(
+            kind=kind,
+            reason=dead.reason,
+            letters=dead.records,
+            file=dead.file,
+            line=dead.line,
+            offset=dead.offset,
+            field=public_field(dead.field),
+            remedy=dead.remedy,
+        )
+
+
+def find_skip_examples(
+    journal: JournalHistory, state: StateDir, kinds: dict[str, KindSummary]
+) -> tuple[SkipExample, ...]:
+    """Return the first place for each reason for which something was skipped, as far as the lists' heads hold them."""
+    found = (
+        skip_examples(
+            kind,
+            each.skip_reasons,
+            _first(state, skipped_name(Kind(kind)), journal.skipped(Kind(kind))[0], SkippedPlace, each.skip_reasons),
+        )
+        for kind, each in kinds.items()
+        if each.items_skipped
+    )
+    return tuple(chain.from_iterable(found))
+
+
+def warn_of_repeats(journal: JournalReader) -> Iterator[str]:
+    """Yield a warning where events were sent although their purchase came before."""
+    figures = journal.figures(Kind.EVENTS)
+    if figures is not None and figures.alike:
+        yield (
+            f"{tell_places(figures.alike, figures.alike_at)}: they were taken to be sent, and each counts; where it is"
+            " one purchase, revert this run and migrate with --duplicate-purchase reject"
+        )
+
+
+def tell_places(events: int, places: Iterable[tuple[str, int]]) -> str:
+    """Say of how many events the purchase came before, and where the first of them stand."""
+    first = " and ".join(f"{file}:{line}" for file, line in places)
+    noun, whose = ("event", "its") if events == 1 else ("events", "their")
+    return f"{events:,} {noun} whose purchase_id an earlier event of {whose} customer has, the first at {first}"
+
+
+def _of_kind(journal: JournalHistory, state: StateDir, kind: Kind, figures: KindSummary) -> Iterator[Example]:
+    if not figures.reasons:
+        return
+    names = {source.number: source.name for source in journal.sources(kind)}
+    letters = _first(state, dead_letter_name(kind), journal.letters(kind)[0], _Letter, figures.reasons)
+    for reason, count in figures.reasons.items():
+        letter = letters.get(reason)
+        if letter is None and (place := journal.dead_place(kind, reason)) is not None:
+            letter = _Letter(names.get(place[0], ""), place[1], -1, reason)
+        yield Example(
+            kind=kind,
+            reason=reason,
+            letters=count,
+            file=letter.file if letter else "",
+            line=letter.line if letter else 0,
+            offset=letter.offset if letter and letter.offset >= 0 else None,
+            field=public_field(letter.field) if letter else "",
+            remedy=REMEDIES[Reason(reason)],
+        )
+
+
+def _first(state: StateDir, name: str, counted: int, of: type[_T], reasons: Collection[str]) -> dict[str, _T]:
+    """Return the first line of a list for each of `reasons`, as far as the file's head holds them."""
+    found: dict[str, _T] = {}
+    try:
+        for line in state.lines(name, min(counted, HEAD_BYTES)):
+            try:
+                read = msgspec.json.decode(line, type=of)
+            except (ValueError, RecursionError):  # cut where the head ends, or edited: a person may be at it
+                continue
+            if read.reason in reasons:
+                found.setdefault(read.reason, read)
+                if len(found) == len(reasons):
+                    break
+    except StorageError:
+        pass
+    return found

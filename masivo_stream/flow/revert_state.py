@@ -1,0 +1,227 @@
+"""What a revert leaves behind in a state directory: the journal says whether it happened, and what follows.
+
+The API takes back whole customers, by the time of their migration, with their events and transactions of any time; but
+not those who have made a transaction of their own since (guides/migrate-customers). So a run is taken back by its
+customers. If all of them were taken back, it begins afresh; if some were, `flow.only_missing` finds out which.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.next_steps import quote, revert_command, same_command
+from masivo_stream.edges.clock import Clock
+from masivo_stream.edges.files.state_dir import StateDir
+from masivo_stream.edges.journal import Journal, JournalHistory, JournalReader, open_journal
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.settings import VisibleSettings
+
+BEGUN, DONE, FAILED = "revert begun", "reverted", "not reverted"
+MADE_UP = "made up for the revert"
+"""All that was taken back is an input of the run again."""
+
+LEFT = "not known after the revert"
+"""Of some customers it cannot be known whether they were taken back."""
+
+_OPERATION = "open the run"
+_AROUND = timedelta(seconds=VisibleSettings().visible_timeout)
+"""Customers are migrated later than they are sent, and clocks differ."""
+
+
+class RevertPeriod(Struct, frozen=True, kw_only=True):
+    """What the journal notes of a revert: RFC 3339 moments, and whether all that this run sent lies between them."""
+
+    start: str
+    end: str
+    whole: bool
+    holds: bool = True
+    """Whether anything of this run lies between them."""
+    customers: int | None = None
+    """How many customers the API says it took back, None where it does not say."""
+    counted: bool = False
+    """Whether these are all the run's, by that number; then none of them is left."""
+    at: str = ""
+    """When it was done, by this machine's clock: what the account got later was not taken back."""
+
+    def covers(self, other: "RevertPeriod") -> bool:
+        """Tell whether a period lies within this one."""
+        begin, end, *others = map(datetime.fromisoformat, (self.start, self.end, other.start, other.end))
+        return begin <= others[0] and others[1] <= end
+
+
+class Left(Struct, frozen=True, kw_only=True):
+    """Customers who cannot be read back after a revert, as the journal notes them: how many, and the first's place."""
+
+    customers: int
+    first: str
+
+
+class Standing(Struct, frozen=True):
+    """What of a run was taken back."""
+
+    done: tuple[RevertPeriod, ...] = ()
+    begun: tuple[RevertPeriod, ...] = ()
+    """Nobody knows whether these happened."""
+    made_up: bool = False
+    """Whether what was taken back before these has become an input again."""
+
+    @property
+    def open(self) -> RevertPeriod | None:
+        """One of which nobody knows whether it happened."""
+        return self.begun[0] if self.begun else None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the run was taken back, as far as the periods tell."""
+        return any(period.whole for period in self.done)
+
+    @property
+    def counted(self) -> bool:
+        """Whether all of the run was taken back, by the API's number of customers, too."""
+        return any(period.whole and period.counted for period in self.done)
+
+    @property
+    def customers(self) -> int | None:
+        """How many customers the API says it took back, None where it did not say so each time."""
+        told = [period.customers for period in self.done]
+        return None if None in told else sum(filter(None, told))
+
+
+def stands(journal: JournalReader) -> Standing:
+    """Return what of a run was taken back, by all its reverts. One that was refused leaves things as they were."""
+    standing = before = Standing()
+    for at, what, detail in journal.reverts():
+        if what == LEFT:
+            continue
+        if what == MADE_UP:
+            standing = before = Standing(made_up=True)
+            continue
+        period = msgspec.json.decode(detail, type=RevertPeriod)
+        if what == BEGUN:
+            before, standing = standing, msgspec.structs.replace(standing, begun=(*standing.begun, period))
+        elif what == DONE:
+            left = tuple(each for each in before.begun if not period.covers(each))
+            done = (*before.done, msgspec.structs.replace(period, at=at)) if period.holds else before.done
+            standing = Standing(done, left, before.made_up)
+        else:
+            standing = before
+    return standing
+
+
+def warn_of_left(journal: JournalReader) -> Iterator[str]:
+    """Yield a warning where it cannot be known of some customers whether a revert took them back."""
+    for _, what, detail in journal.reverts():
+        if what == LEFT:
+            left = msgspec.json.decode(detail, type=Left)
+            yield (
+                f"{left.customers:,} customers could not be read back after a revert, the first at {left.first}:"
+                " whether they were taken back is not known, and nothing of theirs was sent since"
+            )
+
+
+def blocked(standing: Standing, journal: JournalHistory, place: str) -> ConfigurationError | None:
+    """Return why a run cannot go on, None if it can, or can begin afresh."""
+    invocation = journal.facts().invocation
+    if standing.open is not None:
+        period = standing.open
+        again = quote(revert_command(invocation, place, period.start, period.end))
+        return ConfigurationError(
+            f"a revert from {period.start} to {period.end} was begun; nobody knows whether it happened",
+            operation=_OPERATION,
+            place=place,
+            hint=f"run it again, it takes back what is left of that period: {again}",
+        )
+    if standing.done and not standing.whole:
+        periods = ", ".join(f"{period.start} to {period.end}" for period in standing.done)
+        return ConfigurationError(
+            f"a part of this run was taken back: customers migrated from {periods}, with all that is theirs",
+            operation=_OPERATION,
+            place=place,
+            hint=_both_ways(journal, place),
+        )
+    return None
+
+
+def _both_ways(journal: JournalHistory, place: str) -> str:
+    hint = f"this sends what was taken back once more: {only_missing(journal, place)}"
+    times = journal.times().get(Kind.CUSTOMERS)
+    if times is None:
+        return hint
+    begin = datetime.fromisoformat(times.first_at) - _AROUND
+    rest = _revert(journal, place, begin, datetime.fromisoformat(times.last_at))
+    return f"{hint}; or take back the rest of it as well, then the same command migrates afresh: {rest}"
+
+
+def revert_since(journal: JournalHistory, standing: Standing, place: str, now: datetime) -> str:
+    """Return the command that takes back who was migrated since the first revert of a run."""
+    return _revert(journal, place, min(datetime.fromisoformat(period.at) for period in standing.done), now)
+
+
+def _revert(journal: JournalHistory, place: str, begin: datetime, sent: datetime) -> str:
+    """Return the command that takes back who was migrated from a moment on and was sent up to another one."""
+    moments = (moment.astimezone(UTC).isoformat(timespec="milliseconds") for moment in (begin, sent + _AROUND))
+    period = (moment.replace("+00:00", "Z") for moment in moments)
+    return quote(revert_command(journal.facts().invocation, place, *period))
+
+
+def all_but_counted(journal: JournalHistory, place: str) -> str:
+    """Return what to do where all of a run was taken back by its times, and the API did not say how many customers."""
+    return (
+        "where no customer can have made a transaction of their own since, the command it was started with migrates"
+        " afresh; where some may have, they are still there, and this sends only what is not:"
+        f" {only_missing(journal, place)}"
+    )
+
+
+def only_missing(journal: JournalHistory, place: str) -> str:
+    """Return the command that sends what was taken back; in words where it cannot be shown as it is."""
+    invocation = journal.facts().invocation
+    for words in (invocation, msgspec.structs.replace(invocation, again=())):  # a short one names no exports
+        if command := quote((*same_command(words, place), "--only-missing")):
+            return command
+    return "the command it was started with, and --only-missing"
+
+
+def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None] = lambda _journal: None) -> None:
+    """Put a run aside that was taken back, so that the directory can begin afresh.
+
+    `withdraw` is told first, by its journal's id: the account has nothing of it any more.
+
+    Raises:
+        ConfigurationError: nobody knows whether it was, or only a part of it was: going on would lose or double.
+        StorageError: it cannot be put aside.
+    """
+    if not state.journal.exists():
+        return
+    with closing(open_journal(state.journal, clock.wall)) as journal:
+        standing, name = stands(journal), journal.id()
+        error = blocked(standing, journal, str(state.path))
+        journal.rest()
+    if error is not None:
+        raise error
+    if standing.whole:
+        withdraw(name)
+        state.put_aside("reverted")
+
+
+def check_taken_back(journal: Journal, place: str) -> Standing:
+    """Return what of a run was taken back, for who sends only that.
+
+    Raises:
+        ConfigurationError: nothing was, or nobody knows whether.
+    """
+    standing = stands(journal)
+    if standing.open is not None and (error := blocked(standing, journal, place)) is not None:
+        raise error
+    if not standing.done and not standing.made_up:
+        raise ConfigurationError(
+            "nothing of this run was taken back",
+            operation="send what was taken back",
+            place=place,
+            hint="name its exports, and leave --only-missing out: it goes on with what is pending",
+        )
+    return standing

@@ -1,0 +1,174 @@
+import json
+
+import msgspec
+import pytest
+from core.made import as_bytes, decoder, events, transactions, valid
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.core.dead_letters import (
+    read_dead_letter,
+    read_retry,
+    validate_retry,
+    write_dead_letter,
+    write_retry,
+    write_taken_back,
+)
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.progress import DeadRow
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.results import Entry, Line, Rejected, Skipped
+
+AT = "2026-01-01T00:00:00.000Z"
+
+
+def rejected(raw, **changes):
+    fields = {"file": "e.ndjson", "line": 7, "offset": 700, "length": len(raw), "reason": Reason.REFUSED}
+    return Rejected(**(fields | {"field": "", "message": "no", "raw": raw, "item_count": 2} | changes))
+
+
+def dead(letter, *, whole=True, judged=False, items=None):
+    return DeadRow(
+        source=0,
+        line=letter.line,
+        indexes=items,
+        reason=letter.reason,
+        customer=5,
+        items=letter.item_count,
+        whole=whole,
+        judged=judged,
+        row=3,
+    )
+
+
+def tried_again(kind, letter, *, body=None, mended=False, **row):
+    """Write a letter, mend it or not, and judge what a retry reads."""
+    line = write_dead_letter(kind, letter, AT)
+    if body is not None:
+        fields = json.loads(line)
+        fields.pop("raw_base64", None)
+        line, mended = json.dumps({**fields, "raw": body.decode()}).encode(), True
+    copied = write_retry(read_dead_letter(line), dead(letter, **row), mended=mended).removesuffix(b"\n")
+    return validate_retry(decoder(kind), Line(1, 0, copied, len(copied)), "retry-1.ndjson", 4)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_mended_record_is_an_entry_that_knows_its_place(kind):
+    """Byte for byte what the person wrote, read from the copy's line, told by the export's."""
+    body = as_bytes(valid(kind))
+    entry = tried_again(kind, rejected(b"{", reason=Reason.INVALID_JSON), body=body, judged=True)
+    assert isinstance(entry, Entry)
+    assert (entry.body, entry.source, entry.line, entry.record) == (body, 4, 1, ("e.ndjson", 7))
+    assert (entry.retried.row, entry.retried.customer, entry.whole) == (3, 5, True)
+    assert [death.reason for death in entry.retried.earlier] == ["invalid_json"]
+
+
+def test_what_is_not_mended_dies_again_with_its_history():
+    """For the same reason; the new letter names the export's place, and what was before."""
+    died = tried_again(Kind.EVENTS, rejected(b"[1]", reason=Reason.WRONG_TYPE), judged=True)
+    letter = json.loads(write_dead_letter(Kind.EVENTS, died, AT))
+    assert (letter["file"], letter["line"], letter["offset"], letter["reason"]) == ("e.ndjson", 7, 700, "wrong_type")
+    assert [earlier["reason"] for earlier in letter["earlier"]] == ["wrong_type"]
+    assert list(letter)[-2:] == ["raw", "earlier"]
+
+
+@pytest.mark.parametrize("reason", [Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED])
+@pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
+def test_what_would_be_applied_beside_another_is_not_sent_as_it_was(kind, reason):
+    """Though valid: the other record, or the lost attempt, may be there. Mended, it is a record of its own."""
+    body = as_bytes(valid(kind))
+    died = tried_again(kind, rejected(body, reason=reason))
+    assert isinstance(died, Rejected)
+    assert (died.reason, died.raw, died.retried.customer) == (reason, body, 5)
+    assert isinstance(tried_again(kind, rejected(body, reason=reason), body=body + b" "), Entry)
+
+
+def test_what_was_refused_is_sent_again_as_it_was():
+    """The cause may be gone."""
+    assert isinstance(tried_again(Kind.EVENTS, rejected(as_bytes(events()))), Entry)
+
+
+def test_a_line_of_which_only_the_beginning_is_known_stays_too_long():
+    """Not some other reason that its torn beginning would give."""
+    died = tried_again(Kind.EVENTS, rejected(b'{"id":"c', reason=Reason.TOO_LONG, length=99_999), judged=True)
+    assert died.reason is Reason.TOO_LONG
+    assert isinstance(
+        tried_again(Kind.EVENTS, rejected(b"{", reason=Reason.TOO_LONG), body=as_bytes(events()), judged=True), Entry
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b"  ", b"\n"])
+def test_an_emptied_letter_stays_dead(body):
+    """Nobody is told that a record was blank that was not."""
+    died = tried_again(Kind.TRANSACTIONS, rejected(as_bytes(transactions())), body=body)
+    assert isinstance(died, Rejected)
+    assert died.reason is Reason.REFUSED
+
+
+def test_a_record_that_is_skipped_now_knows_its_place():
+    """Reversed by the person who mended it."""
+    reversed_event = {**events()["events"][0], "status": "REVERSED"}
+    skipped = tried_again(Kind.EVENTS, rejected(b"{}"), body=as_bytes({"id": "c", "events": [reversed_event]}))
+    assert isinstance(skipped, Skipped)
+    assert skipped.retried.row == 3
+
+
+@given(raw=st.binary(max_size=100))
+def test_the_copy_keeps_every_byte(raw):
+    """Whatever the record is."""
+    letter = rejected(raw)
+    copied = write_retry(read_dead_letter(write_dead_letter(Kind.EVENTS, letter, AT)), dead(letter), mended=False)
+    body, retried = read_retry(copied)
+    assert (body, retried.file, retried.line) == (raw, "e.ndjson", 7)
+    assert copied.count(b"\n") == 1
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=6, unique=True).map(sorted), st.data())
+def test_items_are_named_as_the_export_counts_them(own, data):
+    """A part of a part names the export's items; for what a person added, all of the letter's are named."""
+    letter = rejected(as_bytes(events()), items=tuple(own))
+    entry = tried_again(Kind.EVENTS, letter, whole=False, items=tuple(own))
+    assert not entry.whole
+    some = data.draw(st.lists(st.integers(0, len(own) - 1), min_size=1, unique=True).map(sorted))
+    assert entry.retried.name_items(tuple(some)) == tuple(own[index] for index in some)
+    assert entry.retried.name_items((len(own) + 3,)) == tuple(own)
+    assert entry.retried.name_items(None) == tuple(own)
+
+
+def taken_back(entry, *, held=False):
+    """Return what is read of an entry that a revert took back."""
+    line = write_taken_back(entry, at=AT, customer=5, held=held).removesuffix(b"\n")
+    return validate_retry(decoder(Kind.EVENTS), Line(1, 0, line, len(line)), "taken-back-1.events.ndjson", 4)
+
+
+def accepted(body, **changes):
+    where = {"file": "e.ndjson", "line": 7, "offset": 700, "length": len(body), "source": 2}
+    return Entry(**where, body=body, customer="c", items=1, record_items=1, **changes)
+
+
+def test_what_was_taken_back_is_an_entry_that_knows_its_place():
+    """Byte for byte what was sent, told by the export's place; it is no row of the journal's."""
+    body = as_bytes(events())
+    entry = taken_back(accepted(body))
+    assert (entry.body, entry.source, entry.record) == (body, 4, ("e.ndjson", 7))
+    old = entry.retried
+    assert (old.row, old.source, old.items, old.count, old.whole, old.judged) == (0, 2, None, 1, True, False)
+    assert [death.reason for death in old.earlier] == ["taken_back"]
+
+
+def test_a_part_that_was_taken_back_names_its_items():
+    """Also one of a letter that a retry had sent: as the export counts them."""
+    part = accepted(as_bytes(events()), indexes=(4,))
+    first = taken_back(msgspec.structs.replace(part, record_items=9))
+    assert (first.retried.items, first.retried.whole, first.whole) == ((4,), False, False)
+    second = taken_back(first)
+    assert (second.retried.items, second.record, second.source) == ((4,), ("e.ndjson", 7), 4)
+    assert [death.reason for death in second.retried.earlier] == ["taken_back", "taken_back"]
+
+
+def test_what_belongs_to_another_runs_customer_is_held():
+    """It stays a dead letter, and a retry that finds it unchanged sends it."""
+    body = as_bytes(events())
+    letter = taken_back(accepted(body), held=True)
+    assert (letter.reason, letter.raw, letter.item_count) == (Reason.CUSTOMER_NOT_MIGRATED, body, 1)
+    assert isinstance(tried_again(Kind.EVENTS, rejected(body, reason=letter.reason)), Entry)

@@ -1,0 +1,46 @@
+"""The pulse: a stall is told if it is longer than all before; simulated time has none."""
+
+import pytest
+from fakes import Remembering
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.flow.signals import BEAT, STALL, notify_every_minute, watch_loop_lag
+from masivo_stream.model.notices import LoopStalled, MinutePassed
+
+
+class Busy:
+    """A clock whose sleeps last longer than asked, by what `late` says; then it is over."""
+
+    def __init__(self, *late):
+        self.late, self.moment = list(late), 0.0
+
+    def now(self):
+        return self.moment
+
+    async def sleep(self, seconds):
+        if not self.late:
+            raise EOFError
+        self.moment += seconds + self.late.pop(0)
+
+
+async def test_each_stall_longer_than_all_before_is_told():
+    """What is within a busy machine's turn is none."""
+    memory = Remembering()
+    with pytest.raises(EOFError):
+        await notify_every_minute(Busy(0.0, STALL / 2, 0.3, 0.2, 0.5), memory)
+    assert [type(notice) for notice in memory.notices] == [LoopStalled, LoopStalled]
+    assert [round(notice.seconds, 6) for notice in memory.notices] == [0.3, 0.5]
+    assert BEAT < STALL
+
+
+async def test_each_minute_is_told():
+    """However little happens."""
+    memory = Remembering()
+    with pytest.raises(EOFError):
+        await notify_every_minute(Busy(*[BEAT / 2] * 2000), memory)
+    assert [type(notice) for notice in memory.notices] == [MinutePassed, MinutePassed]
+
+
+async def test_it_does_not_beat_in_simulated_time():
+    """It ends at once: no sleeper holds the simulation up."""
+    await watch_loop_lag(FakeClock(), Remembering())

@@ -1,0 +1,94 @@
+import gzip
+import zlib
+from contextlib import aclosing
+
+import pytest
+import zstandard
+from core.made import as_bytes, decoder, events
+
+from masivo_stream.edges.export.source import find_inputs
+from masivo_stream.flow.pipeline.read import MOST_LINES, Source, validate_sources
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import count_lines, one_by_one
+from masivo_stream.model.errors import InputError
+from masivo_stream.model.progress import START
+from masivo_stream.model.results import Blank, Entry, Position
+
+
+async def test_a_block_of_very_short_lines_is_taken_in_pieces(tmp_path):
+    """However short the lines of a block are, the others have their turn after some hundred of them."""
+    path = tmp_path / "export.ndjson"
+    path.write_bytes(b"\n" * 3000 + as_bytes(events()) + b"\n" + b"x\n" * 2000)
+    judged_blocks = validate_sources(
+        [Source(find_inputs([str(path)])[0])], decoder(Kind.EVENTS), block_bytes=1 << 20, max_line_bytes=4096
+    )
+    async with aclosing(judged_blocks) as blocks:
+        found = [judged async for judged in blocks]
+    judgements = [judgement for judged in found for judgement in one_by_one(judged.found)]
+    assert max(count_lines(judged.found) for judged in found) <= MOST_LINES
+    assert [judgement.line for judgement in judgements] == list(range(1, 5002))
+    assert sum(isinstance(judgement, Blank) for judgement in judgements) == 3000
+    assert [judgement.offset for judgement in judgements if isinstance(judgement, Entry)] == [3000]
+    assert sum(judged.bytes_read for judged in found) == found[-1].place.offset == path.stat().st_size
+
+
+async def judge(path, *, start=START, known=(0, 0), block_bytes=1 << 20):
+    """Return the lines judged, the last place and checksum, and what ended it."""
+    source = Source(find_inputs([str(path)])[0], start=start, known=known)
+    lines, place, crc, failure = [], None, None, None
+    judged_blocks = validate_sources([source], decoder(Kind.EVENTS), block_bytes=block_bytes, max_line_bytes=4096)
+    try:
+        async with aclosing(judged_blocks) as blocks:
+            async for judged in blocks:
+                lines += [(type(judgement), judgement.line) for judgement in one_by_one(judged.found)]
+                place, crc = judged.place, judged.crc
+    except InputError as error:
+        failure = error
+    return lines, place, crc, failure
+
+
+GOOD = as_bytes(events())
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("torn", [GOOD[:1], GOOD[:-1], b"\xc3", b"\0", b"12 {"])
+async def test_half_a_line_is_held_back(tmp_path, pack, mark, end, count, torn):
+    """Place and checksum stay before it, so that what was read is the beginning of the export when that is whole."""
+    path = tmp_path / "export"
+    begun = mark + (GOOD + end) * count
+    path.write_bytes(pack(begun + torn))
+    lines, place, crc, failure = await judge(path)
+    assert [number for _, number in lines] == list(range(1, count + 1))
+    assert str(failure) == "the export ends within a line"
+    assert failure.place == f"{path}:{count + 1}, byte {len(begun)}"
+    dealt_with = len(begun) if count else 0
+    assert (place, crc) == (Position(0, count + 1, dealt_with), zlib.crc32(begun[:dealt_with]))
+    whole = begun + GOOD
+    path.write_bytes(pack(whole))
+    lines, place, crc, failure = await judge(path, start=place, known=(dealt_with, crc))
+    assert (lines, failure) == ([(Entry, count + 1)], None)
+    assert (place, crc) == (Position(0, count + 2, len(whole)), zlib.crc32(whole))
+    path.write_bytes(pack(whole + b"\n" + GOOD + b"\n"))
+    lines, _, _, failure = await judge(path, start=place, known=(len(whole), crc))
+    assert (lines, failure) == ([(Entry, count + 2)], None)
+
+
+@pytest.mark.parametrize("tail", [b"", b" \t", b"\xef\xbb\xbf", b'{"id":"\xff"}', GOOD, GOOD + b"\r"])
+async def test_a_last_line_that_is_whole_needs_no_newline(tmp_path, tail):
+    """Also one that cannot be sent: it is dealt with, as it is anywhere else."""
+    path = tmp_path / "export"
+    path.write_bytes(GOOD + b"\n" + tail)
+    _, place, crc, failure = await judge(path)
+    assert failure is None
+    assert (place.offset, crc) == (path.stat().st_size, zlib.crc32(path.read_bytes()))
+
+
+async def test_a_line_beyond_the_cap_is_held_back_while_nobody_knows_its_end(tmp_path):
+    """Only its beginning is kept."""
+    path = tmp_path / "export"
+    path.write_bytes(b'{"id":"' + b"x" * 5000 + b'"}')
+    assert (await judge(path))[1].offset == 0
+    assert str((await judge(path))[3]) == "the export ends within a line"

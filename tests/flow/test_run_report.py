@@ -1,0 +1,154 @@
+"""Reports: they tell what happened, and change nothing of it, whatever becomes of them."""
+
+import json
+import stat
+
+import msgspec
+import pytest
+
+from masivo_stream.core.dead_letters import write_dead_letter
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.export.identity import Identity, encode_identity
+from masivo_stream.edges.files.state_dir import own_state_dir
+from masivo_stream.edges.journal import open_journal
+from masivo_stream.flow.reporting import examples
+from masivo_stream.flow.reporting.examples import find_examples
+from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.next_step import Invocation
+from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress
+from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.report import Facts, Report
+from masivo_stream.model.results import Rejected
+from masivo_stream.model.summary import KindSummary, Summary
+
+KINDS = {"events": KindSummary(read=3, accepted=1, dead=2, reasons={"missing_field": 1, "refused": 1})}
+IDENTITY = encode_identity(Identity(9, 1_767_225_600_000_000_000, (), stream=False))
+SUMMARY = Summary(outcome="dead_letters", exit_code=3, kinds=KINDS, closes=True)
+
+
+@pytest.fixture
+def state(tmp_path):
+    with own_state_dir(str(tmp_path / "state")) as owned:
+        yield owned
+
+
+@pytest.fixture
+async def journal(state):
+    opened = open_journal(state.journal, FakeClock().wall)
+    await opened.add_sources(Kind.EVENTS, [KnownSource(0, "e.ndjson", 9, IDENTITY)])
+    yield opened
+    opened.close()
+
+
+def letter(reason=Reason.MISSING_FIELD, line=7, field="events[0].type", raw=b'{"id": "maria@example.com"}'):
+    where = {"file": "e.ndjson", "line": line, "offset": line * 100, "length": len(raw)}
+    rejected = Rejected(
+        **where, reason=reason, field=field, message="required: maria@example.com", raw=raw, item_count=1
+    )
+    return write_dead_letter(Kind.EVENTS, rejected, "2026-01-01T00:00:00Z")
+
+
+async def to_dead_letter(state, journal, *letters, reasons=("missing_field", "refused")):
+    """Let a file hold these letters, and the journal a row for each reason."""
+    text = b"".join(letters)
+    state.write("dead-letter.events.ndjson", text)
+    dead = [DeadRow(0, 40 + number, None, reason, None) for number, reason in enumerate(reasons)]
+    progress = Progress(
+        frontier=START, checkpoint=START, figures=Figures(), consumed=(), letters_bytes=len(text), dead=dead
+    )
+    await journal.note(Kind.EVENTS, progress, lambda: None)
+
+
+async def test_an_example_is_the_first_letter_of_its_reason(state, journal):
+    """With byte and field, from the file; where the file's head holds none, file and line from the journal."""
+    await to_dead_letter(state, journal, letter(line=7), letter(line=8))
+    found = {each.reason: each for each in find_examples(journal, state, KINDS)}
+    first, other = found["missing_field"], found["refused"]
+    assert (first.place, first.offset, first.field, first.letters) == ("e.ndjson:7", 700, "events[0].type", 1)
+    assert (other.place, other.offset, other.field) == ("e.ndjson:41", None, "")
+    assert first.remedy == REMEDIES[Reason.MISSING_FIELD]
+
+
+async def test_only_the_head_of_the_file_is_looked_at(state, journal):
+    """A million letters are not read to find a place."""
+    long = letter(reason=Reason.TOO_DEEP, raw=b"x" * examples.HEAD_BYTES)
+    await to_dead_letter(state, journal, long, letter())
+    found = {each.reason: each for each in find_examples(journal, state, KINDS)}
+    assert found["missing_field"].place == "e.ndjson:40"
+
+
+async def test_a_file_that_somebody_is_mending_is_no_trouble(state, journal):
+    """Lines that are no letters are passed over, and so is what stands behind the counted ones."""
+    await to_dead_letter(state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", letter(line=9))
+    state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + letter(Reason.REFUSED, 10))
+    found = {each.reason: each for each in find_examples(journal, state, KINDS)}
+    assert (found["missing_field"].place, found["refused"].place) == ("e.ndjson:9", "e.ndjson:41")
+
+
+async def test_a_field_that_is_none_of_the_apis_is_not_shown(state, journal):
+    """It may be anything."""
+    await to_dead_letter(state, journal, letter(field="maria@example.com"))
+    assert [each.field for each in find_examples(journal, state, KINDS)] == ["", ""]
+
+
+async def test_both_forms_are_left_for_the_owner_alone(state, journal):
+    """JSON and page, 0600, complete; the summary says where the page lies, and what to do."""
+    await to_dead_letter(state, journal, letter())
+    journal.describe(Facts(invocation=Invocation(options=("--state-dir", "here"))))
+    told = leave_report(journal, state, SUMMARY, Reporting(draw=lambda report: f"<p>{report.outcome}"), FakeClock())
+    assert state.read("report.html") == b"<p>dead_letters"
+    assert told.report == str(state.path / "report.html")
+    assert [step.command for step in told.next_steps] == ["masivo-stream retry --state-dir here"]
+    for name in ("report.json", "report.html"):
+        assert stat.S_IMODE((state.path / name).stat().st_mode) == 0o600
+    report = msgspec.json.decode(state.read("report.json"), type=Report)
+    assert (report.kinds, report.report, report.next_steps) == (KINDS, told.report, told.next_steps)
+    assert read_report(state, KINDS) == told
+
+
+async def test_the_reports_keys_are_a_summarys_and_more(state, journal):
+    """Who reads a summary reads a report."""
+    leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
+    found, summary = json.loads(state.read("report.json")), json.loads(msgspec.json.encode(SUMMARY))
+    assert list(found)[: len(summary)] == list(summary)
+    assert {name: found[name] for name in ("schema", "outcome", "exit_code", "kinds", "closes")} == {
+        name: summary[name] for name in ("schema", "outcome", "exit_code", "kinds", "closes")
+    }
+
+
+async def test_no_bytes_of_a_record_are_in_a_report(state, journal):
+    """Neither `raw` nor the message of a letter."""
+    await to_dead_letter(state, journal, letter(field="maria@example.com"))
+    leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
+    assert b"maria" not in state.read("report.json")
+
+
+def fail(_report):
+    raise ZeroDivisionError("maria@example.com")
+
+
+async def test_a_page_that_cannot_be_made_is_a_warning(state, journal):
+    """What happened stays what happened, the JSON form is there, and the fault is named by its type alone."""
+    told = leave_report(journal, state, SUMMARY, Reporting(draw=fail), FakeClock())
+    assert (told.outcome, told.exit_code, told.report) == ("dead_letters", 3, "")
+    assert told.warnings == ("the report is not written: a bug of ours, ZeroDivisionError",)
+    assert read_report(state, KINDS) == told
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html"])
+async def test_a_report_that_cannot_be_written_is_a_warning(state, journal, name):
+    """The exit code is the run's."""
+    (state.path / name).mkdir()
+    told = leave_report(journal, state, SUMMARY, Reporting(draw=lambda _: "page"), FakeClock())
+    assert (told.outcome, told.exit_code, len(told.warnings)) == ("dead_letters", 3, 1)
+    assert name in told.warnings[0]
+    other = {"report.json": "report.html", "report.html": "report.json"}[name]
+    assert state.read(other)
+
+
+async def test_a_page_of_an_earlier_process_does_not_stay(state, journal):
+    """It would tell of another state."""
+    leave_report(journal, state, SUMMARY, Reporting(draw=lambda _: "page"), FakeClock())
+    leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
+    assert not (state.path / "report.html").exists()

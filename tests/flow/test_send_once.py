@@ -1,0 +1,393 @@
+"""An account gets an export once, and a state directory belongs to one account: in one process, against a sandbox."""
+
+import base64
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+
+import anyio
+import msgspec
+import pytest
+from flow.migration import Migration
+
+from masivo_stream.edges.config import load_settings
+from masivo_stream.edges.journal import open_journal
+from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.flow.commands.migrate import migrate, retry
+from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
+from masivo_stream.flow.identity.noting_journal import NotingJournal
+from masivo_stream.flow.identity.remembered import receivers_of
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Entries
+from masivo_stream.model.errors import ConfigurationError, OutageError
+from masivo_stream.model.progress import START, Figures, Progress
+from masivo_stream.sandbox import SandboxOptions, running
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def run(tmp_path):
+    """A migration of customers and events to a sandbox of its own."""
+    async with running(SandboxOptions(visible_after=0.02)) as sandbox:
+        migration = Migration(tmp_path, sandbox)
+        migration.generate(40, kinds=(Kind.CUSTOMERS, Kind.EVENTS))
+        yield migration
+
+
+async def counted(run):
+    while (ledger := run.sandbox.ledger()).queue:  # noqa: ASYNC110 - the sandbox tells no event for that
+        await anyio.sleep(0.01)
+    return sorted({count for bought in ledger.events.values() for count in bought.values()})
+
+
+def sent_by(folder):
+    with closing(sqlite3.connect(folder / "shared/sent.db")) as memory:
+        return memory.execute("SELECT kind, source, trail FROM exports ORDER BY kind").fetchall()
+
+
+async def again(run, *, state, said=None, customers=True, events=None):
+    return await migrate(
+        run.settings_with(state_dir=str(run.folder / state)),
+        credentials=run.credentials,
+        customers=[str(run.path(Kind.CUSTOMERS))] if customers else [],
+        events=[str(events or run.path(Kind.EVENTS))],
+        said=said,
+    )
+
+
+async def test_an_export_is_noted_before_its_first_batch_leaves(run, tmp_path):
+    """So a process that dies with the batch on the wire is known to have begun."""
+
+    class Looking:
+        noted = None
+
+        def notify(self, notice):
+            if type(notice).__name__ == "BatchDeparted" and self.noted is None:
+                self.noted = [kind for kind, *_ in sent_by(tmp_path)]
+
+    looking = Looking()
+    assert (await run.migrate(observer=looking)).exit_code == 0
+    assert looking.noted == ["customers"]
+    assert [kind for kind, *_ in sent_by(tmp_path)] == ["customers", "events"]
+
+
+async def test_how_far_was_read_is_noted_at_the_end(run, tmp_path):
+    """The trail of each export ends where the export does."""
+    await run.migrate()
+    for kind, _, trail in sent_by(tmp_path):
+        with closing(open_journal(tmp_path / "state/journal.db", lambda: None, writable=False)) as journal:
+            ((length, crc, _),) = journal.consumed(Kind(kind)).values()
+        assert length == (tmp_path / f"{kind}.ndjson").stat().st_size
+        assert trail.endswith(_packed((length, crc)))
+
+
+def _packed(step):
+    return msgspec.msgpack.encode(step)
+
+
+def requests_noted(folder):
+    """Return how many requests are noted of the only run, and how many its journal knows."""
+    with closing(sqlite3.connect(folder / "shared/sent.db")) as memory:
+        noted = [sends for (sends,) in memory.execute("SELECT sends FROM runs")]
+    with closing(open_journal(folder / "state/journal.db", lambda: None, writable=False)) as journal:
+        return sum(noted), journal.sends()
+
+
+async def test_never_more_requests_are_noted_than_the_journal_knows(run, tmp_path):
+    """So a run that dies at any moment goes on; the first request is noted before it leaves, all of them at the end."""
+
+    class Looking:
+        def __init__(self):
+            self.seen = []
+
+        def notify(self, notice):
+            if type(notice).__name__ in {"BatchDeparted", "BatchAccepted"}:
+                self.seen.append(requests_noted(tmp_path))
+
+    looking = Looking()
+    assert (await run.migrate(observer=looking)).exit_code == 0
+    assert looking.seen[0][0] == 1
+    assert all(noted <= known for noted, known in looking.seen)
+    assert requests_noted(tmp_path) == (2, 2)
+
+
+async def test_no_request_is_counted_that_could_not_be_noted():
+    """What the journal does not know is not counted: a killed run would be refused its own directory."""
+    order = []
+
+    class Journal:
+        async def send(self, *_):
+            order.append("noted")
+
+        async def send_again(self, *_):
+            order.append("noted")
+
+    progress = Progress(frontier=START, checkpoint=START, figures=Figures(), consumed=(), letters_bytes=0, dead=())
+    noting = NotingJournal(Journal(), lambda _: None, lambda *_: None, lambda: order.append("counted"))
+    await noting.send(Batch(id="b", kind=Kind.EVENTS, entries=Entries([]), items=0, body=b""), progress, lambda: None)
+    await noting.send_again("b")
+    assert order == ["noted", "counted"] * 2
+
+
+async def test_a_run_of_which_less_is_noted_than_it_has_sent_goes_on(run, tmp_path):
+    """It was killed before more was noted, or a version that noted nothing has begun it."""
+    await run.migrate()
+    with closing(sqlite3.connect(tmp_path / "shared/sent.db", isolation_level=None)) as memory:
+        memory.execute("UPDATE runs SET sends = 0")
+    assert (await run.migrate()).exit_code == 0
+
+
+def mend(folder, kind, mended):
+    path = folder / f"dead-letter.{kind}.ndjson"
+    letters = [json.loads(line) for line in path.read_bytes().splitlines()]
+    path.write_text("".join(json.dumps({**letter, "raw": mended}) + "\n" for letter in letters))
+
+
+@pytest.fixture
+async def retried(run):
+    """A run whose dead letter a retry has sent, and its state directory as it was before, at `old`."""
+    content = run.path(Kind.EVENTS).read_bytes().splitlines(keepends=True)
+    right = content[7].decode().rstrip("\n")
+    run.path(Kind.EVENTS).write_bytes(b"".join([*content[:7], b'{"id": 5}\n', *content[8:]]))
+    assert (await run.migrate()).exit_code == 3
+    mend(run.folder / "state", Kind.EVENTS, right)
+    shutil.copytree(run.folder / "state", run.folder / "old")
+    assert (await retry(run.settings, credentials=run.credentials)).exit_code == 0
+    assert await counted(run) == [1]
+    return run
+
+
+def put_back(run):
+    (run.folder / "state").rename(run.folder / "newest")
+    (run.folder / "old").rename(run.folder / "state")
+
+
+async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
+    """It would send the mended letters again; the newest one goes on."""
+    put_back(retried)
+    with pytest.raises(ConfigurationError, match="older than what was sent from it: it knows 2 of 3 requests"):
+        await retry(retried.settings, credentials=retried.credentials)
+    assert (retried.folder / "state/dead-letter.events.ndjson").read_bytes()  # it has taken none of them
+    with pytest.raises(ConfigurationError, match="older than what was sent from it"):
+        await retried.migrate()
+    assert await counted(retried) == [1]
+    shutil.rmtree(retried.folder / "state")
+    (retried.folder / "newest").rename(retried.folder / "state")
+    assert (await retry(retried.settings, credentials=retried.credentials)).exit_code == 0
+    assert (await retried.migrate()).exit_code == 0
+    assert await counted(retried) == [1]
+
+
+async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried):
+    """The word is noted once, and needed once: what it sends then is doubled."""
+    put_back(retried)
+    stopped = await again(retried, state="state", said=Confirmations(again=True))
+    assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are mended
+    assert (await retry(retried.settings, credentials=retried.credentials)).exit_code == 0
+    assert await counted(retried) == [1, 2]
+    with closing(open_journal(retried.folder / "state/journal.db", lambda: None, writable=False)) as journal:
+        assert len(journal.notes("again")) == 1
+
+
+async def test_what_a_version_that_counted_no_requests_has_noted_is_held_against_a_directory(run, tmp_path):
+    """How far exports were read tells it as well."""
+    await run.migrate()
+    shutil.copytree(tmp_path / "state", tmp_path / "old")
+    with run.path(Kind.EVENTS).open("ab") as export:
+        line = run.path(Kind.EVENTS).read_bytes().splitlines(keepends=True)[0]
+        export.write(line.replace(b'"purchase_id":"', b'"purchase_id":"new-'))
+    assert (await run.migrate()).exit_code == 0
+    with closing(sqlite3.connect(tmp_path / "shared/sent.db", isolation_level=None)) as memory:
+        memory.execute("ALTER TABLE runs DROP COLUMN sends")
+        memory.execute("PRAGMA user_version = 1")
+    put_back(run)
+    with pytest.raises(ConfigurationError, match=r"it knows 40 lines of .*, 41 were read"):
+        await run.migrate()
+    assert await counted(run) == [1]
+
+
+async def test_the_same_export_from_elsewhere_is_refused(run):
+    """Nothing is sent twice; a person's word sends it, and is noted."""
+    await run.migrate()
+    with pytest.raises(ConfigurationError, match="has got this export already") as caught:
+        await again(run, state="second")
+    assert str(run.folder / "state") in caught.value.hint
+    assert await counted(run) == [1]
+    summary = await again(run, state="second", said=Confirmations(again=True), customers=False)
+    assert summary.kinds["events"].accepted == 40
+    assert await counted(run) == [2]
+    with closing(open_journal(run.folder / "second/journal.db", lambda: None, writable=False)) as journal:
+        assert len(journal.notes("again")) == 1
+
+
+async def test_a_run_of_a_version_that_noted_nothing_is_noted_when_it_goes_on(run):
+    """Its journal knows what it has sent: it is not refused, and others are from then on."""
+    await run.migrate()
+    shutil.rmtree(run.folder / "shared")
+    assert (await run.migrate()).exit_code == 0
+    assert [kind for kind, *_ in sent_by(run.folder)] == ["customers", "events"]
+    with pytest.raises(ConfigurationError, match="has got this export already"):
+        await again(run, state="second")
+
+
+async def test_what_two_runs_begin_at_once_is_sent_by_the_first(run):
+    """Both have looked before either had sent; the second is stopped before its first batch."""
+    shutil.copy(run.path(Kind.CUSTOMERS), run.folder / "copy.ndjson")
+    ended = {}
+
+    async def start(name, state):
+        ended[state] = await migrate(
+            run.settings_with(state_dir=str(run.folder / state), limit="1/0.2s"),
+            credentials=run.credentials,
+            customers=[str(run.folder / name)],
+        )
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(start, "customers.ndjson", "one")
+        tasks.start_soon(start, "copy.ndjson", "two")
+    assert sorted(summary.exit_code for summary in ended.values()) == [0, 2]
+    assert all(summary.closes for summary in ended.values())
+    assert set(run.sandbox.ledger().customers.values()) == {1}
+    assert run.sandbox.ledger().requests["customers"] == {"201": 1}
+
+
+async def test_a_plan_tells_what_a_migration_would_refuse(run):
+    """With the key that names the account."""
+    await run.migrate()
+    named = {"customers": [str(run.path(Kind.CUSTOMERS))], "events": [str(run.path(Kind.EVENTS))]}
+    known = (await plan(run.settings, credentials=run.credentials, **named)).warnings
+    assert sum("migrate refuses it" in warning for warning in known) == 2
+    assert not any("refuses" in warning for warning in (await plan(run.settings, **named)).warnings)
+
+
+async def test_another_key_or_address_is_another_account(run, tmp_path):
+    """Refused before the exports are read, unless a person says that they are one; that is noted with who said it."""
+    await run.migrate()
+    other = Credentials(api_key=Secret("9d7e3d8f-0000-4000-8000-000000000000"))
+    before = run.sandbox.ledger().requests
+    for settings, credentials in (
+        (run.settings, other),
+        (run.settings_with(base_url="http://localhost:1/v1"), run.credentials),
+    ):
+        with pytest.raises(ConfigurationError, match="the run in this state directory sends to") as caught:
+            await migrate(settings, credentials=credentials, customers=[str(run.path("customers"))])
+        assert "--same-account" in caught.value.hint
+    assert run.sandbox.ledger().requests == before
+    said = {"said": Confirmations(same_account=True)}
+    named = {kind: [str(run.path(kind))] for kind in ("customers", "events")}
+    assert (await migrate(run.settings, credentials=other, **named, **said)).exit_code == 0
+    assert run.sandbox.ledger().requests == before
+    with closing(open_journal(tmp_path / "state/journal.db", lambda: None, writable=False)) as journal:
+        ((_, _, words),) = journal.notes("same account")
+    assert f"127.0.0.1:{run.sandbox.url.split(':')[2].split('/')[0]}" in words
+
+
+async def test_the_account_is_told_in_summary_report_and_log(run):
+    """Address and fingerprint, the same everywhere."""
+
+    class Heard:
+        started = None
+
+        def notify(self, notice):
+            if type(notice).__name__ == "RunStarted":
+                self.started = notice
+
+    heard = Heard()
+    summary = await run.migrate(observer=heard)
+    report = json.loads((run.folder / "state/report.json").read_bytes())
+    assert summary.target == report["target"] == heard.started.target == run.sandbox.url.rpartition("/api")[0]
+    assert summary.account == report["account"]
+    assert len(summary.account) == 8
+
+
+class Clock:
+    def wall(self):
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Tokens:
+    def __init__(self, answer, belonging):
+        self.answer, self.belonging = answer, belonging
+
+    async def prepare(self):
+        if isinstance(self.answer, str):
+            await self.belonging.admit(self.answer)
+        return self.answer
+
+
+def belonging_of(said=None, **secret):
+    settings = load_settings(flags={"base_url": "http://127.0.0.1:1/v1"})
+    credentials = Credentials(**{name: Secret(text) for name, text in secret.items()})
+    return AccountBinding(settings, credentials, Clock(), said)
+
+
+def token(**claims):
+    part = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"e30.{part}.x"
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """A journal that has sent something, begun with a ready token of the account 7."""
+    with closing(open_journal(tmp_path / "journal.db", Clock().wall)) as opened:
+        belonging_of(token=token(account_id="7", iat=1)).enter(opened)
+        opened._connection.execute("INSERT INTO batches (id, kind, sent_at) VALUES ('b', 'events', '2026')")
+        yield opened
+
+
+async def test_a_key_is_proven_by_its_first_token(journal):
+    """Before anything else; then it is known."""
+    belonging = belonging_of(api_key="k")
+    belonging.enter(journal)
+    await belonging.prove(Tokens(token(account_id="7", iat=5), belonging))
+    again = belonging_of(api_key="k")
+    again.enter(journal)
+    await again.prove(Tokens(None, again))
+    assert len(journal.accounts()) == 1
+
+
+@pytest.mark.parametrize("answer", [token(account_id="8"), token(iat=5), "opaque"])
+async def test_a_key_whose_tokens_name_another_account_or_none_is_refused(journal, answer):
+    """It cannot be proven."""
+    belonging = belonging_of(api_key="k")
+    belonging.enter(journal)
+    with pytest.raises(ConfigurationError, match="sends to"):
+        await belonging.prove(Tokens(answer, belonging))
+
+
+async def test_without_a_token_nothing_is_proven(journal):
+    """The advice to say so needs none."""
+    belonging = belonging_of(api_key="k")
+    belonging.enter(journal)
+    with pytest.raises(OutageError) as caught:
+        await belonging.prove(Tokens(object(), belonging))
+    assert "--same-account" in caught.value.hint
+    said = belonging_of(api_key="k", said=Confirmations(same_account=True))
+    said.enter(journal)
+    await said.prove(Tokens(None, said))
+    assert len(journal.accounts()) == 2
+
+
+async def test_a_token_of_another_account_in_the_middle_of_a_run_is_refused(journal):
+    """A renewed one may be anybody's."""
+    belonging = belonging_of(api_key="k")
+    belonging.enter(journal)
+    await belonging.prove(Tokens(token(account_id="7"), belonging))
+    await belonging.admit(token(account_id="7", iat=9))
+    with pytest.raises(ConfigurationError):
+        await belonging.admit(token(account_id="8"))
+
+
+async def test_until_something_was_sent_the_account_may_change(journal):
+    """A wrong key that is put right is no other account."""
+    journal._connection.execute("DELETE FROM batches")
+    for key in ("wrong", "right"):
+        belonging = belonging_of(api_key=key)
+        belonging.enter(journal)
+    assert [account.keys for account in journal.accounts()] == [(belonging.account.owner,)]
+    assert receivers_of(belonging.account).name == receivers_of(belonging.account).owner

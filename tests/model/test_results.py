@@ -1,0 +1,35 @@
+import pytest
+
+from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.results import Entry, reject_entry
+
+PART = Entry(
+    file="f",
+    line=4,
+    offset=90,
+    length=500,
+    body=b'{"id":"c","events":[1,2]}',
+    customer="c",
+    items=2,
+    record_items=7,
+    indexes=(3, 5),
+)
+
+
+def test_a_rejected_part_names_its_items():
+    """A letter about a part tells the record's place, what was to travel, and which items that were."""
+    letter = reject_entry(PART, Reason.REFUSED, "no", status=422, batch="b1")
+    assert (letter.file, letter.line, letter.offset, letter.length) == ("f", 4, 90, 500)
+    assert (letter.raw, letter.items, letter.item_count) == (PART.body, (3, 5), 2)
+    assert (letter.reason, letter.message, letter.status, letter.batch) == (Reason.REFUSED, "no", 422, "b1")
+
+
+def test_a_rejection_may_name_fewer_items():
+    """Where the caller knows which item is at fault, that one is named."""
+    assert reject_entry(PART, Reason.TOO_LARGE, "no", items=(5,)).items == (5,)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_remedy(reason):
+    """Nobody is told what is wrong without being told what to do."""
+    assert REMEDIES[reason]
