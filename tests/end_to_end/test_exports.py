@@ -12,7 +12,7 @@ import time
 
 import pytest
 import zstandard
-from core.test_foreign import FOREIGN
+from core.test_formats import FOREIGN
 from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving
 
 pytestmark = pytest.mark.slow
