@@ -53,12 +53,12 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
 
     cuts = split()
     bodies = [line.body for cut in cuts for line in lines_of(cut)]
-    judged = [decoder.validate_all(cut, export.name) for cut in cuts]
+    validated = [decoder.validate_all(cut, export.name) for cut in cuts]
 
     def pack() -> list:
         upload = SETTINGS.upload
         packer = Packer(CONTRACT, max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
-        return [batch for entries in judged for batch in packer.feed(entries).batches] + packer.flush()
+        return [batch for entries in validated for batch in packer.feed(entries).batches] + packer.flush()
 
     batches = pack()
     decode = msgspec.json.Decoder(EventsRecord[Order]).decode

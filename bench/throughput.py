@@ -48,7 +48,7 @@ def main() -> int:
             runs[who.name].append(measured(who, export))
             print(f"round {number + 1}: {who.name}: {runs[who.name][-1].wall:.2f} s", file=sys.stderr)
     print(report(runs, events=events, size=size))
-    return judge(runs, at_least=flags.at_least) if flags.short else 0
+    return validate(runs, at_least=flags.at_least) if flags.short else 0
 
 
 def read_flags() -> argparse.Namespace:
@@ -120,7 +120,7 @@ def report(runs: Mapping[str, Sequence[Run]], *, events: int, size: int) -> str:
     return measure.table(heads, rows)
 
 
-def judge(runs: Mapping[str, Sequence[Run]], *, at_least: float) -> int:
+def validate(runs: Mapping[str, Sequence[Run]], *, at_least: float) -> int:
     """Return 1 if a script was so far ahead of ours in every round."""
     first = next(iter(runs.values()))
     ahead = [

@@ -48,14 +48,14 @@ class Audit:
         ]
         self.begun = row is not None
         if row:
-            self.frontier, self.checkpoint, self.figures = _place(row[0]), _place(row[1]), _figures(row[2])
+            self.read_position, self.checkpoint, self.figures = _place(row[0]), _place(row[1]), _figures(row[2])
             self.consumed = {}
             for number, offset, _, _ in _consumed(row[3]):
                 file = self.file_of[number]
                 self.consumed[file] = max(offset, self.consumed.get(file, 0))
             self.letters_bytes = row[4]
         else:
-            self.frontier = self.checkpoint = Position(0, 1, 0)
+            self.read_position = self.checkpoint = Position(0, 1, 0)
             self.figures, self.consumed, self.letters_bytes = Figures(), {}, 0
         self.read = [line for line in self.lines if line.offset < self.consumed.get(line.source, 0)]
         self.by_place = {line.place: line for line in self.read}

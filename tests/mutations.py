@@ -87,10 +87,10 @@ def try_out(mutation):
         copy(folder)
         mutation.path(folder).write_text(mutation.mutated)
         code, output = run_tests(folder, mutation.tests)
-    return Trial(judge(mutation, code, output), time.monotonic() - began, output)
+    return Trial(validate(mutation, code, output), time.monotonic() - began, output)
 
 
-def judge(mutation, code, output):
+def validate(mutation, code, output):
     """Tell whether every named test has failed, and nothing else has."""
     if code is None:
         return "does not end"

@@ -91,8 +91,8 @@ ORDER = (
         "dead letters are counted before they are written",
         "flow/pipeline/recorder.py",
         "        self._dead_letters.append([letter])\n        self.release([entry])\n"
-        "        self._tally.settled([entry], Fate.DEAD, letter.reason)\n",
-        "        self.release([entry])\n        self._tally.settled([entry], Fate.DEAD, letter.reason)\n"
+        "        self._tally.settled([entry], RecordOutcome.DEAD, letter.reason)\n",
+        "        self.release([entry])\n        self._tally.settled([entry], RecordOutcome.DEAD, letter.reason)\n"
         "        self._dead_letters.append([letter])\n",
         "Where a letter cannot be written, its record is told to be dead and stands nowhere.",
         (PHASE + "a_letter_that_cannot_be_written_is_not_counted",),
@@ -114,8 +114,8 @@ CHECKPOINT = (
     Mutation(
         "batches do not hold the checkpoint",
         "flow/pipeline/recorder.py",
-        "        places = [self._frontier, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
-        "        places = [self._frontier, *(entry.place for entry in self._to_pack)]\n",
+        "        places = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
+        "        places = [self._read_position, *(entry.place for entry in self._to_pack)]\n",
         "A restart reads on behind a batch that waits for its turn.",
         (NOTES + "no_checkpoint_is_beyond_a_record_without_a_fate",),
     ),
@@ -138,8 +138,8 @@ CHECKPOINT = (
     Mutation(
         "what comes back does not hold the checkpoint",
         "flow/pipeline/recorder.py",
-        "        places = [self._frontier, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
-        "        places = [self._frontier, *self._lows.values()]\n",
+        "        places = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
+        "        places = [self._read_position, *self._lows.values()]\n",
         "A restart reads on behind what is left over of a refused batch.",
         (NOTES + "what_is_left_over_of_a_refused_batch_holds_the_checkpoint",),
     ),

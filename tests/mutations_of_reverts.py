@@ -116,7 +116,7 @@ MUTATIONS = (
     Mutation(
         "a record in parts stays accepted in part",
         "core/accounting/tally.py",
-        "        parted.parts[Fate.DEAD] += 1\n        self._close(entry.record, parted)\n\n    def _reopen",
+        "        parted.parts[RecordOutcome.DEAD] += 1\n        self._close(entry.record, parted)\n\n    def _reopen",
         "        self._close(entry.record, parted)\n\n    def _reopen",
         "The figures do not close after a revert.",
         ("core/test_tally.py::test_what_was_taken_back_and_comes_again_counts_as_before",),

@@ -27,7 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from end_to_end_tools import COMMAND, KINDS, clean_environment, run, serving
-from storm_laws import Evidence, Finding, innocent_letters, judge
+from storm_laws import Evidence, Finding, innocent_letters, validate
 from storm_report import WAYS, Report, count_deaths, render
 
 from masivo_stream.model.contract import SANDBOX_API_KEY
@@ -397,7 +397,7 @@ class Storm:
         if report.client == "masivo-stream":
             self._look_again(served, code, summary, ledger["requests"])
         evidence = Evidence(self.directory, self.state, ledger, summary, code)
-        report.findings += judge(evidence)
+        report.findings += validate(evidence)
         report.requests = {target: sum(outcomes.values()) for target, outcomes in ledger["requests"].items()}
         report.innocent = innocent_letters(evidence)
         report.figures = summary["kinds"] if summary else {}

@@ -66,7 +66,7 @@ class Book:
     doubtful: Counter = field(default_factory=Counter)
 
 
-def judge(evidence):
+def validate(evidence):
     """Return every broken law; nothing where all are kept."""
     books = [open_book(evidence, kind) for kind in KINDS]
     findings = [

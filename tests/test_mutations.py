@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from mutations import MUTATIONS, judge
+from mutations import MUTATIONS, validate
 
 
 def test_each_has_a_name_of_its_own():
@@ -27,9 +27,9 @@ def test_every_named_test_must_fail():
     mutation = next(each for each in MUTATIONS if len(each.tests) == 2)
     first, second = mutation.tests
     lines = [f"FAILED tests/{first}[x] - AssertionError", f"FAILED tests/{second} - KeyError"]
-    assert judge(mutation, 1, "\n".join(lines)) == "caught"
-    assert judge(mutation, 1, lines[0]) == f"NOT CAUGHT by {second}"
-    assert judge(mutation, 1, f"{lines[0]}\nFAILED tests/{second}_more - x") == f"NOT CAUGHT by {second}"
-    assert judge(mutation, 0, "") == f"NOT CAUGHT by {first}, {second}"
-    assert judge(mutation, 4, "") == "the tests do not run (4)"
-    assert judge(mutation, None, "") == "does not end"
+    assert validate(mutation, 1, "\n".join(lines)) == "caught"
+    assert validate(mutation, 1, lines[0]) == f"NOT CAUGHT by {second}"
+    assert validate(mutation, 1, f"{lines[0]}\nFAILED tests/{second}_more - x") == f"NOT CAUGHT by {second}"
+    assert validate(mutation, 0, "") == f"NOT CAUGHT by {first}, {second}"
+    assert validate(mutation, 4, "") == "the tests do not run (4)"
+    assert validate(mutation, None, "") == "does not end"

@@ -172,10 +172,10 @@ async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
             workers=settings.upload.workers,
         )
         async with aclosing(blocks) as judged_blocks:
-            async for judged in judged_blocks:
-                records += count_lines(judged.found)
-                items += Entries(each for each in judged.found if isinstance(each, Packable)).items
-                size += judged.bytes_read
+            async for validated in judged_blocks:
+                records += count_lines(validated.found)
+                items += Entries(each for each in validated.found if isinstance(each, Packable)).items
+                size += validated.bytes_read
     return WorkDone(records=records, items=items, bytes=size)
 
 

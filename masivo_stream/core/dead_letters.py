@@ -17,7 +17,7 @@ from masivo_stream.core.reading.lines import lines_of
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import DeadRow
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.results import Blank, Death, Entry, Judgement, Line, LineRun, Rejected, Retried, reject_entry
+from masivo_stream.model.results import Blank, Death, Entry, Line, LineResult, LineRun, Rejected, Retried, reject_entry
 
 _encode = msgspec.json.Encoder().encode
 
@@ -136,7 +136,7 @@ def write_retry(letter: DeadLetter, dead: DeadRow, *, mended: bool) -> bytes:
         items=items,
         count=dead.items,
         whole=dead.whole,
-        judged=dead.judged,
+        validated=dead.validated,
         customer=dead.customer,
         earlier=(*letter.earlier, own),
     )
@@ -164,11 +164,11 @@ def write_taken_back(entry: Entry, *, at: str, customer: int, held: bool) -> byt
             items=entry.indexes,
             count=0,
             whole=True,
-            judged=False,
+            validated=False,
             customer=None,
             earlier=(death,),
         )
-    retried = msgspec.structs.replace(retried, count=entry.items, whole=entry.whole, judged=False, customer=customer)
+    retried = msgspec.structs.replace(retried, count=entry.items, whole=entry.whole, validated=False, customer=customer)
     return _encode(_Retry(retried=retried, body=entry.body, mended=False, held=held)) + b"\n"
 
 
@@ -184,12 +184,12 @@ def read_retry(line: bytes) -> tuple[bytes, Retried]:
 
 def validate_dead_letters(
     decoder: Decoder, pieces: Iterable[LineRun | Line], file: str, source: int
-) -> list[Judgement]:
+) -> list[LineResult]:
     """Judge the records in lines that `write_retry` made, as `judge_retry` does."""
     return [validate_retry(decoder, line, file, source) for line in lines_of(pieces)]
 
 
-def validate_retry(decoder: Decoder, line: Line, file: str, source: int) -> Judgement:
+def validate_retry(decoder: Decoder, line: Line, file: str, source: int) -> LineResult:
     """Judge the record in a line that `write_retry` made; whatever becomes of it knows where it comes from."""
     if not line.body:  # it has a fate, and is read on the way to those that have none
         return Blank(line.number)
@@ -197,17 +197,17 @@ def validate_retry(decoder: Decoder, line: Line, file: str, source: int) -> Judg
     body, old = retry.body, retry.retried
     if not body.strip() or (not retry.mended and old.earlier[-1].reason in UNMENDED_STAY):
         return _as_before(line, file, retry)
-    judged = decoder.judge(Line(line.number, line.offset, body, len(body)), file, source)
-    cut = old.earlier[-1].reason == Reason.TOO_LONG and isinstance(judged, Rejected) and not retry.mended
-    if cut or isinstance(judged, Blank):  # only its beginning is known
+    validated = decoder.validate(Line(line.number, line.offset, body, len(body)), file, source)
+    cut = old.earlier[-1].reason == Reason.TOO_LONG and isinstance(validated, Rejected) and not retry.mended
+    if cut or isinstance(validated, Blank):  # only its beginning is known
         return _as_before(line, file, retry)
-    if isinstance(judged, Entry):
-        same = judged.same
+    if isinstance(validated, Entry):
+        same = validated.same
         if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:  # the setting decides, as before
-            same = judged.indexes or tuple(range(judged.items))
-        entry = msgspec.structs.replace(judged, retried=old, length=line.length, same=same)
+            same = validated.indexes or tuple(range(validated.items))
+        entry = msgspec.structs.replace(validated, retried=old, length=line.length, same=same)
         return reject_entry(entry, Reason.CUSTOMER_NOT_MIGRATED, _HELD) if retry.held else entry
-    return msgspec.structs.replace(judged, retried=old)
+    return msgspec.structs.replace(validated, retried=old)
 
 
 def _as_before(line: Line, file: str, retry: _Retry) -> Rejected:

@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio
 import msgspec
 
-from masivo_stream.core.accounting.tally import Fate, Tally
+from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.dead_letters import write_taken_back
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
@@ -339,7 +339,7 @@ class OnlyMissing:
             InputError: it was not, so something of it might be passed over.
         """
         figures = self._journal.figures(kind)
-        accepted = 0 if figures is None else figures.items.get(Fate.ACCEPTED.name, 0)
+        accepted = 0 if figures is None else figures.items.get(RecordOutcome.ACCEPTED.name, 0)
         if items != accepted:
             raise InputError(
                 f"the run has sent {accepted:,} items of {kind}; of these its exports, judged as they are now, hold"

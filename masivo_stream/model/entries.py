@@ -12,7 +12,7 @@ from typing import overload
 
 from msgspec import Struct
 
-from masivo_stream.model.results import Entry, Judgement, LineRun, Position
+from masivo_stream.model.results import Entry, LineResult, LineRun, Position
 
 _READING_ORDER = attrgetter("source", "line")
 
@@ -73,13 +73,13 @@ class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
 Packable = Entry | EntryRun
 """What a batch is made of."""
 
-Found = Judgement | EntryRun
+LineResults = LineResult | EntryRun
 """What became of a line, or of many that follow one another."""
 
 
 def lay_out(
-    run: LineRun, odd: Mapping[int, Judgement], customers: list[str], items: list[int], *, file: str, source: int
-) -> Iterator[Found]:
+    run: LineRun, odd: Mapping[int, LineResult], customers: list[str], items: list[int], *, file: str, source: int
+) -> Iterator[LineResults]:
     """Yield what becomes of a run's lines, in order.
 
     `odd` are the lines that are no entries as they stand, by their indexes in the run; the columns are of all others.
@@ -106,8 +106,8 @@ def lay_out(
 @overload
 def one_by_one(found: Iterable[Packable]) -> Iterator[Entry]: ...
 @overload
-def one_by_one(found: Iterable[Found]) -> Iterator[Judgement]: ...
-def one_by_one(found: Iterable[Found]) -> Iterator[Judgement]:
+def one_by_one(found: Iterable[LineResults]) -> Iterator[LineResult]: ...
+def one_by_one(found: Iterable[LineResults]) -> Iterator[LineResult]:
     """Yield what became of each line."""
     for each in found:
         if isinstance(each, EntryRun):
@@ -116,7 +116,7 @@ def one_by_one(found: Iterable[Found]) -> Iterator[Judgement]:
             yield each
 
 
-def opened(found: Iterable[Found], concerns: Callable[[str], bool]) -> Iterator[Found]:
+def opened(found: Iterable[LineResults], concerns: Callable[[str], bool]) -> Iterator[LineResults]:
     """Yield the same, but the entries one by one of each run in which it `concerns` a customer."""
     for each in found:
         if isinstance(each, EntryRun) and any(map(concerns, each.customers)):
@@ -125,7 +125,7 @@ def opened(found: Iterable[Found], concerns: Callable[[str], bool]) -> Iterator[
             yield each
 
 
-def count_lines(found: Iterable[Found]) -> int:
+def count_lines(found: Iterable[LineResults]) -> int:
     """Return of how many lines it is told what became of them."""
     return sum([len(each) if isinstance(each, EntryRun) else 1 for each in found])
 

@@ -74,7 +74,7 @@ class DeadRow(Struct, frozen=True):
     """How many items were counted dead."""
     whole: bool = True
     """The whole record is dead, not a part of it."""
-    judged: bool = True
+    validated: bool = True
     """It was rejected here, before it was ever packed."""
     digest: int = 0
     """Salted hash of the letter's bytes: whether somebody has mended it."""
@@ -105,7 +105,7 @@ class Presence(Struct, frozen=True, kw_only=True):
 class Progress(Struct, frozen=True, kw_only=True):
     """One kind's progress at a moment at which nothing is half done."""
 
-    frontier: Position
+    read_position: Position
     """Every line before it is judged, counted, and its dead letter is written."""
     checkpoint: Position
     """Every line before it has a fate: a restart reads on from here."""
@@ -183,7 +183,7 @@ class Resume(Struct, frozen=True, kw_only=True):
     """What a kind begins with: everything at its start, or where an earlier process left it."""
 
     start: Position = START
-    frontier: Position = START
+    read_position: Position = START
     figures: Figures = Figures()
     covered: Covered = {}
     consumed: dict[int, tuple[int, int, int]] = {}

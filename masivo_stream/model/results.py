@@ -95,7 +95,7 @@ class Retried(Struct, frozen=True, kw_only=True):
     """How many items were counted dead."""
     whole: bool
     """The whole record is tried again, not a part of it."""
-    judged: bool
+    validated: bool
     """It was dead before it was ever packed: rejected here, not by the API."""
     customer: int | None
     """Salted hash of the customer's id, where it was known."""
@@ -199,7 +199,7 @@ class Blank(Struct, frozen=True, gc=False):
     line: int
 
 
-Judgement = Entry | Rejected | Skipped | Blank
+LineResult = Entry | Rejected | Skipped | Blank
 
 
 def reject_entry(

@@ -108,7 +108,7 @@ _TRANSACTION = msgspec.json.Decoder(_TransactionPart)
 _TRANSACTIONS = msgspec.json.Decoder(_TransactionsPart)
 
 
-class _Judge:
+class _Validate:
     """One schema, and how to hold a record against it quickly."""
 
     def __init__(self, schema: type) -> None:
@@ -126,14 +126,14 @@ class _Judge:
 
 
 _STRICT = {
-    Kind.CUSTOMERS: _Judge(CustomerRecord),
-    Kind.EVENTS: _Judge(EventsRecord[Order]),
-    Kind.TRANSACTIONS: _Judge(TransactionsRecord),
+    Kind.CUSTOMERS: _Validate(CustomerRecord),
+    Kind.EVENTS: _Validate(EventsRecord[Order]),
+    Kind.TRANSACTIONS: _Validate(TransactionsRecord),
 }
-_LOOSE = _STRICT | {Kind.EVENTS: _Judge(EventsRecord[LooseOrder])}
+_LOOSE = _STRICT | {Kind.EVENTS: _Validate(EventsRecord[LooseOrder])}
 
 
-def judge(kind: Kind, body: bytes, *, discounted_value: Discount = "required") -> Batch | Refusal:
+def validate(kind: Kind, body: bytes, *, discounted_value: Discount = "required") -> Batch | Refusal:
     """Judge the body of one request of `kind`: everything but what the account knows."""
     raws = _entries(CONTRACTS[kind], body)
     if isinstance(raws, Refusal):

@@ -30,7 +30,7 @@ from masivo_stream.sandbox.faults import CallTarget
 from masivo_stream.sandbox.metrics import issued_span
 from masivo_stream.sandbox.mishaps import first_half, spoil_first, without_first
 from masivo_stream.sandbox.options import SandboxOptions
-from masivo_stream.sandbox.rules import VAGUE, date_seconds, judge, judge_transaction, refuse
+from masivo_stream.sandbox.rules import VAGUE, date_seconds, judge_transaction, refuse, validate
 from masivo_stream.sandbox.store import Store
 from masivo_stream.sandbox.views import customer_view, recent_span, transactions_view
 
@@ -121,8 +121,8 @@ class Service:
     async def _judge(self, kind: Kind, body: bytes) -> Batch | Refusal:
         discounted = self.options.discounted_value
         if len(body) <= _VALIDATED_ON_THE_LOOP:
-            return judge(kind, body, discounted_value=discounted)
-        return await anyio.to_thread.run_sync(lambda: judge(kind, body, discounted_value=discounted))
+            return validate(kind, body, discounted_value=discounted)
+        return await anyio.to_thread.run_sync(lambda: validate(kind, body, discounted_value=discounted))
 
     async def revert(self, body: bytes) -> SandboxAnswer:
         """Take back the customers applied in a period, some at a time: others are served in between."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import EntryRun, Found
-from masivo_stream.model.results import Entry, Judgement, Line
+from masivo_stream.model.entries import EntryRun, LineResults
+from masivo_stream.model.results import Entry, Line, LineResult
 
 DATE = "2023-11-07T05:31:56Z"
 REWARD = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
@@ -60,9 +60,9 @@ def decoder(kind: Kind, **settings: Any) -> Decoder:
     return Decoder(kind, **({"max_line_bytes": 1 << 24, "remember_ids": 1000, "thorough": True} | settings))
 
 
-def judge(kind: Kind, body: bytes, **settings: Any) -> Judgement:
+def validate(kind: Kind, body: bytes, **settings: Any) -> LineResult:
     """Judge one line by a decoder that has seen no other."""
-    return decoder(kind, **settings).judge(Line(7, 300, body, len(body)), "export.ndjson")
+    return decoder(kind, **settings).validate(Line(7, 300, body, len(body)), "export.ndjson")
 
 
 def entry(
@@ -85,12 +85,12 @@ def entry(
     )
 
 
-def in_runs(found: Iterable[Judgement]) -> list[Found]:
+def in_runs(found: Iterable[LineResult]) -> list[LineResults]:
     """Put entries that are whole lines and follow one another into runs, as the decoder does."""
-    runs: list[Found] = []
+    runs: list[LineResults] = []
     numbered = enumerate(found)
     for key, group in groupby(numbered, key=lambda each: _run(*each)):
-        judgements = [judgement for _, judgement in group]
+        judgements = [result for _, result in group]
         if key is None or len(judgements) == 1:
             runs.extend(judgements)
         else:
@@ -98,7 +98,7 @@ def in_runs(found: Iterable[Judgement]) -> list[Found]:
     return runs
 
 
-def _run(index: int, found: Judgement) -> tuple[str, int, int] | None:
+def _run(index: int, found: LineResult) -> tuple[str, int, int] | None:
     """Tell lines apart that do not belong to one run."""
     if not isinstance(found, Entry) or found.indexes or found.skipped_items or found.retried or not found.whole:
         return None

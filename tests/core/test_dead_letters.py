@@ -27,7 +27,7 @@ def rejected(raw, **changes):
     return Rejected(**(fields | {"field": "", "message": "no", "raw": raw, "item_count": 2} | changes))
 
 
-def dead(letter, *, whole=True, judged=False, items=None):
+def dead(letter, *, whole=True, validated=False, items=None):
     return DeadRow(
         source=0,
         line=letter.line,
@@ -36,7 +36,7 @@ def dead(letter, *, whole=True, judged=False, items=None):
         customer=5,
         items=letter.item_count,
         whole=whole,
-        judged=judged,
+        validated=validated,
         row=3,
     )
 
@@ -56,7 +56,7 @@ def tried_again(kind, letter, *, body=None, mended=False, **row):
 def test_a_mended_record_is_an_entry_that_knows_its_place(kind):
     """Byte for byte what the person wrote, read from the copy's line, told by the export's."""
     body = as_bytes(valid(kind))
-    entry = tried_again(kind, rejected(b"{", reason=Reason.INVALID_JSON), body=body, judged=True)
+    entry = tried_again(kind, rejected(b"{", reason=Reason.INVALID_JSON), body=body, validated=True)
     assert isinstance(entry, Entry)
     assert (entry.body, entry.source, entry.line, entry.record) == (body, 4, 1, ("e.ndjson", 7))
     assert (entry.retried.row, entry.retried.customer, entry.whole) == (3, 5, True)
@@ -65,7 +65,7 @@ def test_a_mended_record_is_an_entry_that_knows_its_place(kind):
 
 def test_what_is_not_mended_dies_again_with_its_history():
     """For the same reason; the new letter names the export's place, and what was before."""
-    died = tried_again(Kind.EVENTS, rejected(b"[1]", reason=Reason.WRONG_TYPE), judged=True)
+    died = tried_again(Kind.EVENTS, rejected(b"[1]", reason=Reason.WRONG_TYPE), validated=True)
     letter = json.loads(write_dead_letter(Kind.EVENTS, died, AT))
     assert (letter["file"], letter["line"], letter["offset"], letter["reason"]) == ("e.ndjson", 7, 700, "wrong_type")
     assert [earlier["reason"] for earlier in letter["earlier"]] == ["wrong_type"]
@@ -90,10 +90,10 @@ def test_what_was_refused_is_sent_again_as_it_was():
 
 def test_a_line_of_which_only_the_beginning_is_known_stays_too_long():
     """Not some other reason that its torn beginning would give."""
-    died = tried_again(Kind.EVENTS, rejected(b'{"id":"c', reason=Reason.TOO_LONG, length=99_999), judged=True)
+    died = tried_again(Kind.EVENTS, rejected(b'{"id":"c', reason=Reason.TOO_LONG, length=99_999), validated=True)
     assert died.reason is Reason.TOO_LONG
     assert isinstance(
-        tried_again(Kind.EVENTS, rejected(b"{", reason=Reason.TOO_LONG), body=as_bytes(events()), judged=True), Entry
+        tried_again(Kind.EVENTS, rejected(b"{", reason=Reason.TOO_LONG), body=as_bytes(events()), validated=True), Entry
     )
 
 
@@ -152,7 +152,7 @@ def test_what_was_taken_back_is_an_entry_that_knows_its_place():
     entry = taken_back(accepted(body))
     assert (entry.body, entry.source, entry.record) == (body, 4, ("e.ndjson", 7))
     old = entry.retried
-    assert (old.row, old.source, old.items, old.count, old.whole, old.judged) == (0, 2, None, 1, True, False)
+    assert (old.row, old.source, old.items, old.count, old.whole, old.validated) == (0, 2, None, 1, True, False)
     assert [death.reason for death in old.earlier] == ["taken_back"]
 
 

@@ -12,11 +12,11 @@ from core.made import (
     decoder,
     event,
     events,
-    judge,
     order,
     transaction,
     transactions,
     valid,
+    validate,
 )
 from core.records import kinds_and_records, nearly_valid, places
 from hypothesis import given, settings
@@ -26,15 +26,15 @@ from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.results import Blank, Entry, Judgement, Line, Rejected, Skipped
+from masivo_stream.model.results import Blank, Entry, Line, LineResult, Rejected, Skipped
 from masivo_stream.model.slicing import slice_record
 
 KINDS = st.sampled_from(list(Kind))
 FIELDS = {Kind.EVENTS: "events", Kind.TRANSACTIONS: "transactions"}
 
 
-def verdict(judgement: Judgement) -> str:
-    match judgement:
+def verdict(result: LineResult) -> str:
+    match result:
         case Entry():
             return "sent"
         case Blank():
@@ -48,10 +48,10 @@ def verdict(judgement: Judgement) -> str:
 @pytest.mark.parametrize(("kind", "body", "expected"), ROWS, ids=[f"{kind}-{expected}" for kind, _, expected in ROWS])
 def test_adversarial_lines(kind, body, expected):
     """Each line a careless judge gets wrong has its verdict; what is sent is the line itself."""
-    judgement = judge(kind, body)
-    assert verdict(judgement) == expected
-    if isinstance(judgement, Entry):
-        assert judgement.body == body
+    result = validate(kind, body)
+    assert verdict(result) == expected
+    if isinstance(result, Entry):
+        assert result.body == body
 
 
 # Laws.
@@ -61,24 +61,24 @@ def refuse_constant(name: str) -> float:
     raise ValueError(name)
 
 
-def check(kind: Kind, body: bytes, judgement: Judgement) -> None:
+def check(kind: Kind, body: bytes, result: LineResult) -> None:
     """Check what holds of any judgement of any bytes."""
-    if not isinstance(judgement, Blank):
-        assert (judgement.file, judgement.line, judgement.offset) == ("export.ndjson", 7, 300)
-    match judgement:
+    if not isinstance(result, Blank):
+        assert (result.file, result.line, result.offset) == ("export.ndjson", 7, 300)
+    match result:
         case Entry():
-            record = json.loads(judgement.body.decode(), parse_constant=refuse_constant, parse_int=float)
+            record = json.loads(result.body.decode(), parse_constant=refuse_constant, parse_int=float)
             items = record[FIELDS[kind]] if kind in FIELDS else [record]
-            assert judgement.customer == record["id"]
-            assert judgement.items == judgement.record_items == len(items) > 0
-            if judgement.indexes is None:
-                assert judgement.body == body
+            assert result.customer == record["id"]
+            assert result.items == result.record_items == len(items) > 0
+            if result.indexes is None:
+                assert result.body == body
             else:
-                assert len(judgement.indexes) == judgement.items
-                assert all(first < second for first, second in pairwise(judgement.indexes))
+                assert len(result.indexes) == result.items
+                assert all(first < second for first, second in pairwise(result.indexes))
         case Rejected():
-            assert judgement.raw == body
-            assert judgement.message
+            assert result.raw == body
+            assert result.message
 
 
 JSON_PIECES = st.sampled_from(
@@ -113,7 +113,7 @@ JSON_PIECES = st.sampled_from(
 def test_no_bytes_make_it_raise(kind, body):
     """Arbitrary bytes, and pieces of records in any order, get a judgement."""
     for strict in (False, True):
-        check(kind, body, judge(kind, body, reject_unknown_fields=strict))
+        check(kind, body, validate(kind, body, reject_unknown_fields=strict))
 
 
 CHANGES = st.lists(
@@ -136,7 +136,7 @@ def test_no_damage_makes_it_raise(kind_and_record, changes, strict):
             del body[place : place + what[0] % 8]
         elif place < len(body):
             body[place] ^= what[0] or 1
-    check(kind, bytes(body), judge(kind, bytes(body), reject_unknown_fields=strict))
+    check(kind, bytes(body), validate(kind, bytes(body), reject_unknown_fields=strict))
 
 
 @pytest.mark.slow
@@ -146,11 +146,11 @@ def test_what_is_valid_is_sent_byte_for_byte(kind_and_record, indent, escaped):
     """A record as the API's documents describe it is accepted whatever its spelling, and handed on as it came."""
     kind, record = kind_and_record
     body = json.dumps(record, indent=indent, ensure_ascii=escaped).replace("\n", " ").encode()
-    judgement = judge(kind, body)
-    assert isinstance(judgement, Entry)
-    assert judgement.body == body
-    assert judgement.customer == record["id"]
-    assert judgement.items == (len(record[FIELDS[kind]]) if kind in FIELDS else 1)
+    result = validate(kind, body)
+    assert isinstance(result, Entry)
+    assert result.body == body
+    assert result.customer == record["id"]
+    assert result.items == (len(record[FIELDS[kind]]) if kind in FIELDS else 1)
 
 
 @pytest.mark.slow
@@ -162,7 +162,7 @@ def test_both_judges_give_the_same_verdict(kind_and_record):
     plain, suspicious = (
         as_bytes({"A": "A"} | record).replace(b'"A":"A"', mark, 1) for mark in (b'"A":1', rb'"\u0041":1')
     )
-    assert verdict(judge(kind, suspicious)) == verdict(judge(kind, plain))
+    assert verdict(validate(kind, suspicious)) == verdict(validate(kind, plain))
 
 
 MARK = "Zanzibar-4711"
@@ -182,10 +182,10 @@ def test_no_message_quotes_a_value(kind_and_record, data):
     )
     for strict in (False, True):
         for line in (body, torn, body[: data.draw(st.integers(0, len(body)))]):
-            judgement = judge(kind, line, reject_unknown_fields=strict)
-            if isinstance(judgement, Rejected):
-                assert MARK not in judgement.message
-                assert MARK not in judgement.field
+            result = validate(kind, line, reject_unknown_fields=strict)
+            if isinstance(result, Rejected):
+                assert MARK not in result.message
+                assert MARK not in result.field
 
 
 @pytest.mark.slow
@@ -193,8 +193,8 @@ def test_no_message_quotes_a_value(kind_and_record, data):
 def test_a_name_nobody_knows_is_told_only_on_request(kind_and_record):
     """Unknown names are content, too: they are told where they are the fault, and nowhere else."""
     kind, record = kind_and_record
-    passed = judge(kind, as_bytes({MARK: 1} | record | {"id": 5}))
-    strict = judge(kind, as_bytes(record | {MARK: 1}), reject_unknown_fields=True)
+    passed = validate(kind, as_bytes({MARK: 1} | record | {"id": 5}))
+    strict = validate(kind, as_bytes(record | {MARK: 1}), reject_unknown_fields=True)
     assert isinstance(passed, Rejected)
     assert MARK not in passed.field + passed.message
     assert isinstance(strict, Rejected)
@@ -214,8 +214,8 @@ def test_a_name_nobody_knows_is_told_only_on_request(kind_and_record):
 )
 def test_unknown_fields_pass_or_are_rejected(kind, record, field):
     """A field no document names passes untouched, or is named, as the settings say."""
-    assert verdict(judge(kind, as_bytes(record))) == "sent"
-    assert verdict(judge(kind, as_bytes(record), reject_unknown_fields=True)) == f"unknown_field {field}"
+    assert verdict(validate(kind, as_bytes(record))) == "sent"
+    assert verdict(validate(kind, as_bytes(record), reject_unknown_fields=True)) == f"unknown_field {field}"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_unknown_fields_pass_or_are_rejected(kind, record, field):
 )
 def test_free_form_objects_and_marks_are_no_unknown_fields(kind, record):
     """Rejecting unknown fields spares the members of free-form objects, and the export's own marks."""
-    assert verdict(judge(kind, as_bytes(record), reject_unknown_fields=True)) == "sent"
+    assert verdict(validate(kind, as_bytes(record), reject_unknown_fields=True)) == "sent"
 
 
 def test_the_guides_example_order_passes_where_discounted_value_is_optional():
@@ -236,11 +236,11 @@ def test_the_guides_example_order_passes_where_discounted_value_is_optional():
     made = order()
     del made["discounted_value"]
     body = as_bytes(events(event(order=made)))
-    assert verdict(judge(Kind.EVENTS, body)) == "missing_field events[0].order.discounted_value"
-    assert verdict(judge(Kind.EVENTS, body, discounted_value_optional=True)) == "sent"
+    assert verdict(validate(Kind.EVENTS, body)) == "missing_field events[0].order.discounted_value"
+    assert verdict(validate(Kind.EVENTS, body, discounted_value_optional=True)) == "sent"
     null = as_bytes(events(event(order=order(discounted_value=None))))
     assert (
-        verdict(judge(Kind.EVENTS, null, discounted_value_optional=True))
+        verdict(validate(Kind.EVENTS, null, discounted_value_optional=True))
         == "wrong_type events[0].order.discounted_value"
     )
 
@@ -248,10 +248,10 @@ def test_the_guides_example_order_passes_where_discounted_value_is_optional():
 def test_a_line_over_the_cap_is_rejected_unread():
     """Of a line beyond the cap only the length is judged."""
     line = Line(3, 10, b'{"id":', 5000)
-    judgement = decoder(Kind.CUSTOMERS, max_line_bytes=4999).judge(line, "f")
-    assert (verdict(judgement), judgement.length) == ("too_long", 5000)
+    result = decoder(Kind.CUSTOMERS, max_line_bytes=4999).validate(line, "f")
+    assert (verdict(result), result.length) == ("too_long", 5000)
     body = as_bytes(customer())
-    assert verdict(judge(Kind.CUSTOMERS, body, max_line_bytes=len(body))) == "sent"
+    assert verdict(validate(Kind.CUSTOMERS, body, max_line_bytes=len(body))) == "sent"
 
 
 # Many lines at once.
@@ -269,7 +269,7 @@ def test_neighbours_change_no_verdict(data, kind, terminator, strict):
     export = b"".join(line + data.draw(st.sampled_from([terminator, b"\n"])) for line in lines)
     settings = {"max_line_bytes": 4096, "reject_unknown_fields": strict}
     one, many = decoder(kind, **settings), decoder(kind, **settings)
-    expected = [one.judge(line, "f", 3) for line in LineSplitter(max_line_bytes=4096).feed(export)]
+    expected = [one.validate(line, "f", 3) for line in LineSplitter(max_line_bytes=4096).feed(export)]
     splitter, found = LineSplitter(max_line_bytes=4096), []
     for start in range(0, len(export), size := data.draw(st.integers(1, len(export) + 1))):
         found += many.validate_all(splitter.cut(export[start : start + size]), "f", 3)
@@ -297,7 +297,7 @@ def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
     found = decoder(Kind.CUSTOMERS).validate_all(LineSplitter(max_line_bytes=4096).cut(block), "f")
     right = re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})", date)
     valid_day = not date.startswith("2023-11-31") and date[11:13] < "24"
-    assert [verdict(judgement) for judgement in one_by_one(found)] == [
+    assert [verdict(result) for result in one_by_one(found)] == [
         "sent",
         "sent" if right and valid_day else "invalid_value dob",
         "sent",
@@ -309,10 +309,10 @@ def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
 
 def test_transactions_that_fit_no_request_are_rejected_and_events_are_not():
     """A customer's transactions travel together, so a thousand are the most; events may be split."""
-    assert verdict(judge(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1000)))) == "sent"
-    judgement = judge(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1001)))
-    assert (verdict(judgement), judgement.item_count) == ("too_many_items transactions", 1001)
-    many = judge(Kind.EVENTS, as_bytes(events(*[event()] * 1001)))
+    assert verdict(validate(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1000)))) == "sent"
+    result = validate(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1001)))
+    assert (verdict(result), result.item_count) == ("too_many_items transactions", 1001)
+    many = validate(Kind.EVENTS, as_bytes(events(*[event()] * 1001)))
     assert (verdict(many), many.items) == ("sent", 1001)
 
 
@@ -321,27 +321,27 @@ def test_reversed_events_stay_behind():
     kept = [as_bytes(event(type=name)).replace(b'"value":2', b'"value": 2.00') for name in ("a", "b")]
     gone = as_bytes(event(reversed_at=DATE, order=None))
     body = b'{"id":"c","events":[' + b",".join([gone, kept[0], gone, kept[1]]) + b'],"k":1}'
-    judgement = judge(Kind.EVENTS, body)
-    assert isinstance(judgement, Entry)
-    assert judgement.body == b'{"id":"c","k":1,"events":[' + b",".join(kept) + b"]}"
-    assert (judgement.items, judgement.record_items, judgement.indexes) == (2, 2, (1, 3))
-    assert (judgement.skipped_items, judgement.length) == (2, len(body))
+    result = validate(Kind.EVENTS, body)
+    assert isinstance(result, Entry)
+    assert result.body == b'{"id":"c","k":1,"events":[' + b",".join(kept) + b"]}"
+    assert (result.items, result.record_items, result.indexes) == (2, 2, (1, 3))
+    assert (result.skipped_items, result.length) == (2, len(body))
 
 
 def test_faults_are_counted_in_the_record_as_it_came():
     """Where reversed events stand between, a faulty event keeps its own number."""
     gone, wrong = event(status="REVERSED"), event(issued_at="yesterday")
-    judgement = judge(Kind.EVENTS, as_bytes(events(gone, event(), wrong, gone, wrong)))
-    assert isinstance(judgement, Rejected)
-    assert (judgement.field, judgement.items, judgement.item_count) == ("events[2].issued_at", (2, 4), 5)
+    result = validate(Kind.EVENTS, as_bytes(events(gone, event(), wrong, gone, wrong)))
+    assert isinstance(result, Rejected)
+    assert (result.field, result.items, result.item_count) == ("events[2].issued_at", (2, 4), 5)
 
 
 def test_what_is_skipped_says_why_and_how_much():
     """A deleted customer is one item, a record of reversed events is as many as it has."""
-    deleted = judge(Kind.CUSTOMERS, as_bytes(customer(deleted=True)))
+    deleted = validate(Kind.CUSTOMERS, as_bytes(customer(deleted=True)))
     assert (deleted.reason, deleted.items) == (SkipReason.DELETED_CUSTOMER, 1)
     for mark in ({"reversed_at": DATE}, {"reversed_at": DATE, "order": None}):
-        reverted = judge(Kind.EVENTS, as_bytes(events(event(**mark), event(**mark))))
+        reverted = validate(Kind.EVENTS, as_bytes(events(event(**mark), event(**mark))))
         assert (reverted.reason, reverted.items) == (SkipReason.REVERSED_EVENT, 2)
 
 
@@ -351,14 +351,14 @@ def test_a_rejected_record_tells_its_items(kind, items):
     record = valid(kind)
     if kind in FIELDS:
         record[FIELDS[kind]] *= 2
-    assert judge(kind, as_bytes(record | {"id": None})).item_count == items
-    assert judge(kind, as_bytes(record)[:-1]).item_count == 0
+    assert validate(kind, as_bytes(record | {"id": None})).item_count == items
+    assert validate(kind, as_bytes(record)[:-1]).item_count == 0
 
 
 def test_a_customer_has_one_item_whatever_its_fields_are_called():
     """No field of a customer is taken for a list of items."""
-    judgement = judge(Kind.CUSTOMERS, as_bytes(customer(**{"": [1, 2], "events": [1, 2]}))[:-1] + rb',"\u0041":1}')
-    assert (verdict(judgement), judgement.items) == ("sent", 1)
+    result = validate(Kind.CUSTOMERS, as_bytes(customer(**{"": [1, 2], "events": [1, 2]}))[:-1] + rb',"\u0041":1}')
+    assert (verdict(result), result.items) == ("sent", 1)
 
 
 # Repeats.
@@ -367,7 +367,7 @@ def test_a_customer_has_one_item_whatever_its_fields_are_called():
 def validate_all(kind: Kind, records: list[dict]) -> list[str]:
     judges = decoder(kind)
     lines = [as_bytes(record) for record in records]
-    return [verdict(judges.judge(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
+    return [verdict(judges.validate(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
 
 
 def test_a_customer_comes_once():
@@ -389,8 +389,8 @@ def test_a_faulty_record_names_no_customer_who_had_a_good_one():
     """What belongs to a customer is held back for a dead letter of theirs, but not if they came before it."""
     judges = decoder(Kind.CUSTOMERS)
     lines = [as_bytes(customer(id="a", name=name)) for name in (None, "Ana", None)]
-    judgements = [judges.judge(Line(n, 0, body, len(body)), "f") for n, body in enumerate(lines)]
-    assert [judgement.customer for judgement in judgements] == ["a", "a", None]
+    judgements = [judges.validate(Line(n, 0, body, len(body)), "f") for n, body in enumerate(lines)]
+    assert [result.customer for result in judgements] == ["a", "a", None]
 
 
 def test_a_customers_transactions_come_once_and_events_in_several_goes():
@@ -419,10 +419,10 @@ def test_what_is_accepted_can_be_taken_apart():
     """At whatever depth the judge draws the line, slicing some calls deeper down still works below it."""
     verdicts = []
     for depth in range(600, 1100):
-        judgement = judge(Kind.EVENTS, nested_events(depth))
-        verdicts.append(verdict(judgement))
-        if isinstance(judgement, Entry):
-            slice_deeper(judgement.body, 20)
+        result = validate(Kind.EVENTS, nested_events(depth))
+        verdicts.append(verdict(result))
+        if isinstance(result, Entry):
+            slice_deeper(result.body, 20)
     assert verdicts == sorted(verdicts)
     assert set(verdicts) <= {"sent", "too_deep"}
 
@@ -430,6 +430,6 @@ def test_what_is_accepted_can_be_taken_apart():
 def test_the_first_fault_is_told():
     """Of several faults the first in document order is told, with every item concerned."""
     wrong = transaction(reward_id=REWARD + "x", amount=-1)
-    judgement = judge(Kind.TRANSACTIONS, as_bytes(transactions(transaction(), wrong, transaction(), wrong)))
-    assert isinstance(judgement, Rejected)
-    assert (judgement.field, judgement.items) == ("transactions[1].reward_id", (1, 3))
+    result = validate(Kind.TRANSACTIONS, as_bytes(transactions(transaction(), wrong, transaction(), wrong)))
+    assert isinstance(result, Rejected)
+    assert (result.field, result.items) == ("transactions[1].reward_id", (1, 3))

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from core.made import judge
+from core.made import validate
 from fakes import record
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,11 +35,11 @@ def test_two_ids_are_found_wherever_they_stand(kind, spelling, places, ids, thor
     texts = [f'"{each}"' if "\\u" in each else json.dumps(each, ensure_ascii=False) for each in ids]
     for place, text in sorted(zip(places, texts, strict=True), reverse=True):
         others.insert(place, ("id", text))
-    judged = judge(kind, compose(others, *spelling), thorough=thorough)
+    validated = validate(kind, compose(others, *spelling), thorough=thorough)
     if json.loads(texts[0]) != json.loads(texts[1]) or thorough:
-        assert (judged.reason, judged.field) == (Reason.DUPLICATE_FIELD, "id")
+        assert (validated.reason, validated.field) == (Reason.DUPLICATE_FIELD, "id")
     else:
-        assert isinstance(judged, Entry) or judged.reason == Reason.DUPLICATE_FIELD
+        assert isinstance(validated, Entry) or validated.reason == Reason.DUPLICATE_FIELD
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -47,7 +47,7 @@ def test_a_redemptions_id_is_not_the_customers(kind):
     """Nor is one in a field of the account's own."""
     body = json.dumps(record(kind, 1) | {"own": {"id": "x"}}).encode()
     for thorough in (True, False):
-        assert isinstance(judge(kind, body, thorough=thorough), Entry)
+        assert isinstance(validate(kind, body, thorough=thorough), Entry)
 
 
 def test_the_decoder_takes_the_last_one():
@@ -63,5 +63,5 @@ def test_the_decoder_takes_the_last_one():
 def test_every_field_is_found_where_there_is_time(name):
     fields = record(Kind.CUSTOMERS, 1)
     pairs = [(each, json.dumps(value)) for each, value in fields.items()] + [(name, json.dumps(fields[name]))]
-    judged = judge(Kind.CUSTOMERS, compose(pairs, ",", ":"), thorough=True)
-    assert (judged.reason, judged.field) == (Reason.DUPLICATE_FIELD, name)
+    validated = validate(Kind.CUSTOMERS, compose(pairs, ",", ":"), thorough=True)
+    assert (validated.reason, validated.field) == (Reason.DUPLICATE_FIELD, name)

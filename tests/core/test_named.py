@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from masivo_stream.core.isolation.named import LONGEST_DETAILS, accused
 from masivo_stream.model.contract import Kind
 from masivo_stream.sandbox.entries import Refusal
-from masivo_stream.sandbox.rules import judge
+from masivo_stream.sandbox.rules import validate
 
 BATCH = [[entry(line=number)] for number in range(40)]
 
@@ -145,7 +145,7 @@ def test_what_the_sandbox_refuses_is_named():
     good = {Kind.CUSTOMERS: customer(), Kind.EVENTS: events(), Kind.TRANSACTIONS: transactions()}
     for kind, records in bad.items():
         for record in records:
-            answer = judge(kind, as_bytes({"customers": [good[kind], record]}))
+            answer = validate(kind, as_bytes({"customers": [good[kind], record]}))
             assert isinstance(answer, Refusal)
             assert lines(answer.details) == [1], answer.details
 

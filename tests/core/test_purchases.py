@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from core.made import as_bytes, decoder, event, events, judge, order
+from core.made import as_bytes, decoder, event, events, order, validate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,7 +101,7 @@ def test_escapes_and_lenient_dates_go_the_slow_way():
     """What the slow judge takes is remembered as well."""
     escaped = as_bytes(events(bought("pé"))).replace("é".encode(), b"\\u00e9")
     own = decoder(Kind.EVENTS, purchases=Purchases(capacity=10))
-    found = [own.judge(Line(1, 0, body, len(body)), "f") for body in (escaped, as_bytes(events(bought("pé"))))]
+    found = [own.validate(Line(1, 0, body, len(body)), "f") for body in (escaped, as_bytes(events(bought("pé"))))]
     assert [each.same for each in found] == [(), (0,)]
 
 
@@ -136,7 +136,7 @@ def test_orders_without_a_discounted_value():
 
 def test_where_nobody_looks_nothing_is_marked():
     """Without a memory of purchases."""
-    assert judge(Kind.EVENTS, as_bytes(events(bought("p"), bought("p")))).same == ()
+    assert validate(Kind.EVENTS, as_bytes(events(bought("p"), bought("p")))).same == ()
 
 
 @given(asked=st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=200), capacity=st.integers(1, 40))

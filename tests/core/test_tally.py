@@ -6,15 +6,15 @@ from core.made import entry, in_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.accounting.tally import Fate, Tally
+from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.results import Blank, Death, Entry, Judgement, Rejected, Retried, Skipped, reject_entry
+from masivo_stream.model.results import Blank, Death, Entry, LineResult, Rejected, Retried, Skipped, reject_entry
 
 EVENTS = CONTRACTS[Kind.EVENTS]
 WHOLE = entry(Kind.EVENTS)
 
-fates = st.sampled_from(list(Fate))
+fates = st.sampled_from(list(RecordOutcome))
 
 
 def record(line: int, items: int, skipped: int = 0) -> Entry:
@@ -39,8 +39,8 @@ def rejected(line: int, items: int, reason: Reason) -> Rejected:
 
 
 @st.composite
-def judgements(draw: st.DrawFn) -> list[Judgement]:
-    made: list[Judgement] = []
+def judgements(draw: st.DrawFn) -> list[LineResult]:
+    made: list[LineResult] = []
     for line in range(1, draw(st.integers(0, 12)) + 1):
         items = draw(st.integers(1, 9))
         match draw(st.sampled_from(["entry", "entry", "rejected", "skipped", "blank"])):
@@ -62,10 +62,10 @@ def judgements(draw: st.DrawFn) -> list[Judgement]:
 def test_a_block_counts_as_its_lines_do(lines):
     """Counted a block at a time or a line at a time, the figures are the same."""
     by_line, by_block = Tally(EVENTS), Tally(EVENTS)
-    for judgement in lines:
-        by_line.judged(judgement)
+    for result in lines:
+        by_line.validated(result)
     for found in in_runs(lines):
-        by_block.judged(found)
+        by_block.validated(found)
     assert by_block.figures(seconds=0) == by_line.figures(seconds=0)
 
 
@@ -79,16 +79,16 @@ def test_the_figures_close_after_every_step(lines, data):
     todo = list(lines)
     while todo or waiting:
         if todo and (not waiting or data.draw(st.booleans())):
-            judgement = todo.pop(0)
-            tally.judged(judgement)
-            if isinstance(judgement, Entry):
-                waiting += parts(judgement, data.draw(st.lists(st.integers(1, 4), max_size=3)))
+            result = todo.pop(0)
+            tally.validated(result)
+            if isinstance(result, Entry):
+                waiting += parts(result, data.draw(st.lists(st.integers(1, 4), max_size=3)))
         else:
             part = waiting.pop(data.draw(st.integers(0, len(waiting) - 1)))
             fate = data.draw(fates)
-            worst[part.line] = max(worst.get(part.line, Fate.ACCEPTED), fate)
+            worst[part.line] = max(worst.get(part.line, RecordOutcome.ACCEPTED), fate)
             items[fate] += part.items
-            reason = data.draw(st.sampled_from(list(Reason))) if fate is Fate.DEAD else None
+            reason = data.draw(st.sampled_from(list(Reason))) if fate is RecordOutcome.DEAD else None
             letters[reason] += reason is not None
             tally.settled([part], fate, reason)
         assert tally.summary(waiting, seconds=1.0).closes
@@ -98,10 +98,13 @@ def test_the_figures_close_after_every_step(lines, data):
     assert figures.read == len(lines)
     assert figures.blank == sum(isinstance(line, Blank) for line in lines)
     assert figures.skipped == sum(isinstance(line, Skipped) for line in lines)
-    assert (figures.accepted, figures.in_doubt) == (records[Fate.ACCEPTED], records[Fate.IN_DOUBT])
-    assert figures.dead == records[Fate.DEAD] + len(refused)
-    assert (figures.items_accepted, figures.items_in_doubt) == (items[Fate.ACCEPTED], items[Fate.IN_DOUBT])
-    assert figures.items_dead == items[Fate.DEAD] + sum(line.item_count for line in refused)
+    assert (figures.accepted, figures.in_doubt) == (records[RecordOutcome.ACCEPTED], records[RecordOutcome.IN_DOUBT])
+    assert figures.dead == records[RecordOutcome.DEAD] + len(refused)
+    assert (figures.items_accepted, figures.items_in_doubt) == (
+        items[RecordOutcome.ACCEPTED],
+        items[RecordOutcome.IN_DOUBT],
+    )
+    assert figures.items_dead == items[RecordOutcome.DEAD] + sum(line.item_count for line in refused)
     assert figures.skip_reasons == Counter(line.reason for line in lines if isinstance(line, Skipped))
     assert figures.reasons == +letters + Counter(line.reason for line in refused)
 
@@ -114,10 +117,10 @@ def test_the_order_does_not_matter(lines, chance):
     figures = []
     for order in (lines, shuffled):
         tally = Tally(EVENTS)
-        for judgement in order:
-            tally.judged(judgement)
-            if isinstance(judgement, Entry):
-                tally.settled(parts(judgement, [2]), Fate(judgement.line % len(Fate)))
+        for result in order:
+            tally.validated(result)
+            if isinstance(result, Entry):
+                tally.settled(parts(result, [2]), RecordOutcome(result.line % len(RecordOutcome)))
         figures.append(tally.summary([], seconds=1.0))
     assert figures[0] == figures[1]
 
@@ -129,15 +132,19 @@ def test_a_record_in_parts_counts_once_under_the_worst_fate(fates_of_parts, chan
     settling = list(zip(parts(whole, [1] * whole.items), fates_of_parts, strict=True))
     chance.shuffle(settling)
     tally = Tally(EVENTS)
-    tally.judged(whole)
+    tally.validated(whole)
     while settling:
         figures = tally.summary([part for part, _ in settling], seconds=0.0)
         assert (figures.pending, figures.accepted, figures.dead, figures.in_doubt) == (1, 0, 0, 0)
         part, fate = settling.pop()
         tally.settled([part], fate)
     figures = tally.summary([], seconds=0.0)
-    counted = {Fate.ACCEPTED: figures.accepted, Fate.DEAD: figures.dead, Fate.IN_DOUBT: figures.in_doubt}
-    assert counted == {fate: int(fate is max(fates_of_parts)) for fate in Fate}
+    counted = {
+        RecordOutcome.ACCEPTED: figures.accepted,
+        RecordOutcome.DEAD: figures.dead,
+        RecordOutcome.IN_DOUBT: figures.in_doubt,
+    }
+    assert counted == {fate: int(fate is max(fates_of_parts)) for fate in RecordOutcome}
 
 
 def test_parts_of_equal_lines_of_two_files_are_two_records():
@@ -145,18 +152,18 @@ def test_parts_of_equal_lines_of_two_files_are_two_records():
     tally = Tally(EVENTS)
     for name in ("a", "b"):
         whole = msgspec.structs.replace(record(1, 2), file=name)
-        tally.judged(whole)
-        tally.settled(parts(whole, [1])[:1], Fate.ACCEPTED)
+        tally.validated(whole)
+        tally.settled(parts(whole, [1])[:1], RecordOutcome.ACCEPTED)
     waiting = [msgspec.structs.replace(record(1, 2), file=name, items=1) for name in ("a", "b")]
     assert tally.summary(waiting, seconds=0.0).closes
-    tally.settled(waiting, Fate.DEAD)
+    tally.settled(waiting, RecordOutcome.DEAD)
     assert tally.summary([], seconds=0.0).dead == 2
 
 
 def test_a_lost_entry_does_not_close():
     """What nobody lists as waiting is missed: the figures are no tautology."""
     tally = Tally(EVENTS)
-    tally.judged(record(1, 2))
+    tally.validated(record(1, 2))
     assert not tally.summary([], seconds=0.0).closes
     assert not tally.summary_with_pending(records=1, items=1, seconds=0.0).closes
     assert tally.summary_with_pending(records=1, items=2, seconds=0.0).closes
@@ -165,8 +172,8 @@ def test_a_lost_entry_does_not_close():
 def test_requests_are_held_against_what_could_be_sent():
     """The lower bound counts what is sendable; requests, bytes and 429s are what departed."""
     tally = Tally(EVENTS)
-    for judgement in (record(1, 999, skipped=1500), record(2, 2), rejected(3, 5000, Reason.WRONG_TYPE)):
-        tally.judged(judgement)
+    for result in (record(1, 999, skipped=1500), record(2, 2), rejected(3, 5000, Reason.WRONG_TYPE)):
+        tally.validated(result)
     for size in (10, 20, 30):
         tally.sent(size)
     tally.throttled()
@@ -179,13 +186,13 @@ def test_the_most_frequent_reason_comes_first():
     """Reasons are told in the order a reader wants them."""
     tally = Tally(EVENTS)
     for line, reason in enumerate([Reason.NO_ITEMS, Reason.WRONG_TYPE, Reason.WRONG_TYPE]):
-        tally.judged(rejected(line, 0, reason))
-    tally.settled([record(9, 1)], Fate.DEAD, Reason.REFUSED)
+        tally.validated(rejected(line, 0, reason))
+    tally.settled([record(9, 1)], RecordOutcome.DEAD, Reason.REFUSED)
     assert next(iter(tally.summary([], seconds=0.0).reasons.items())) == (Reason.WRONG_TYPE, 2)
     assert tally.summary([], seconds=0.0).reasons[Reason.REFUSED] == 1
 
 
-def again(row: Entry, *, whole: bool, judged: bool, reason: str) -> Retried:
+def again(row: Entry, *, whole: bool, validated: bool, reason: str) -> Retried:
     """Return what is known of a dead letter that is tried again."""
     died = Death(at="", reason=reason, field="", message="", status=None, batch=None)
     file, line = row.record  # in the export: a letter of a letter names no copy
@@ -199,7 +206,7 @@ def again(row: Entry, *, whole: bool, judged: bool, reason: str) -> Retried:
         items=row.indexes,
         count=row.items,
         whole=whole,
-        judged=judged,
+        validated=validated,
         customer=None,
         earlier=(died,),
     )
@@ -222,10 +229,10 @@ def test_the_figures_close_while_fates_change(lines, data):
     for _ in range(data.draw(st.integers(0, 8))):
         if doubts and data.draw(st.booleans()):
             part = doubts.pop()
-            fate = data.draw(st.sampled_from([Fate.ACCEPTED, Fate.DEAD]))
-            tally.moved([part], Fate.IN_DOUBT, fate, Reason.DISCARDED if fate is Fate.DEAD else None)
-            if fate is Fate.DEAD:
-                letters.append(again(part, whole=part.whole, judged=False, reason=Reason.DISCARDED))
+            fate = data.draw(st.sampled_from([RecordOutcome.ACCEPTED, RecordOutcome.DEAD]))
+            tally.moved([part], RecordOutcome.IN_DOUBT, fate, Reason.DISCARDED if fate is RecordOutcome.DEAD else None)
+            if fate is RecordOutcome.DEAD:
+                letters.append(again(part, whole=part.whole, validated=False, reason=Reason.DISCARDED))
         elif letters:
             copied += 1
             old = letters.pop(data.draw(st.integers(0, len(letters) - 1)))
@@ -241,19 +248,19 @@ def test_the_figures_close_while_fates_change(lines, data):
 
 def settle_somehow(tally, line, letters, doubts, data):
     """Judge a line, and give each part of what is to be sent a fate."""
-    tally.judged(line)
+    tally.validated(line)
     if isinstance(line, Rejected):
         row = record(line.line, line.item_count)
-        letters.append(again(row, whole=True, judged=True, reason=line.reason))
+        letters.append(again(row, whole=True, validated=True, reason=line.reason))
     if not isinstance(line, Entry):
         return
     for part in parts(line, data.draw(st.lists(st.integers(1, 3), max_size=3))):
         fate = data.draw(fates)
-        tally.settled([part], fate, Reason.REFUSED if fate is Fate.DEAD else None)
-        if fate is Fate.IN_DOUBT:
+        tally.settled([part], fate, Reason.REFUSED if fate is RecordOutcome.DEAD else None)
+        if fate is RecordOutcome.IN_DOUBT:
             doubts.append(part)
-        elif fate is Fate.DEAD:
-            letters.append(again(part, whole=part.whole, judged=False, reason=Reason.REFUSED))
+        elif fate is RecordOutcome.DEAD:
+            letters.append(again(part, whole=part.whole, validated=False, reason=Reason.REFUSED))
 
 
 def try_again(tally, old, line, letters, doubts, data):
@@ -264,18 +271,18 @@ def try_again(tally, old, line, letters, doubts, data):
             tally.revalidated(old, entry)
             assert tally.summary([entry], seconds=1.0).closes
             fate = data.draw(fates)
-            tally.settled([entry], fate, Reason.REFUSED if fate is Fate.DEAD else None)
-            if fate is Fate.IN_DOUBT:
+            tally.settled([entry], fate, Reason.REFUSED if fate is RecordOutcome.DEAD else None)
+            if fate is RecordOutcome.IN_DOUBT:
                 doubts.append(entry)
-            elif fate is Fate.DEAD:
+            elif fate is RecordOutcome.DEAD:
                 row = msgspec.structs.replace(entry, file=old.file, line=old.line, retried=None)
-                letters.append(again(row, whole=old.whole, judged=False, reason=Reason.REFUSED))
+                letters.append(again(row, whole=old.whole, validated=False, reason=Reason.REFUSED))
         case "rejected":
             count = data.draw(st.integers(0, 3))
             died = msgspec.structs.replace(rejected(line, count, Reason.WRONG_TYPE), retried=old)
             tally.revalidated(old, died)
             row = msgspec.structs.replace(record(old.line, count), file=old.file)
-            letters.append(again(row, whole=old.whole, judged=True, reason=Reason.WRONG_TYPE))
+            letters.append(again(row, whole=old.whole, validated=True, reason=Reason.WRONG_TYPE))
         case _:
             skip = Skipped(file="copy", line=line, offset=0, reason=SkipReason.REVERSED_EVENT, items=2, retried=old)
             tally.revalidated(old, skip)
@@ -284,16 +291,16 @@ def try_again(tally, old, line, letters, doubts, data):
 def test_a_part_that_is_mended_mends_its_record():
     """Two parts of a record accepted, one dead; tried again and accepted, the record is accepted."""
     tally, whole = Tally(EVENTS), record(1, 3)
-    tally.judged(whole)
+    tally.validated(whole)
     first, second, third = parts(whole, [1, 1])
-    tally.settled([first, second], Fate.ACCEPTED)
-    tally.settled([third], Fate.DEAD, Reason.REFUSED)
+    tally.settled([first, second], RecordOutcome.ACCEPTED)
+    tally.settled([third], RecordOutcome.DEAD, Reason.REFUSED)
     assert tally.summary([], seconds=0).dead == 1
-    entry = mended(again(third, whole=False, judged=False, reason=Reason.REFUSED), 2, 1)
+    entry = mended(again(third, whole=False, validated=False, reason=Reason.REFUSED), 2, 1)
     tally.revalidated(entry.retried, entry)
     figures = tally.summary([entry], seconds=0)
     assert (figures.dead, figures.pending, figures.items_pending, figures.items_read) == (0, 1, 2, 4)
-    tally.settled([entry], Fate.ACCEPTED)
+    tally.settled([entry], RecordOutcome.ACCEPTED)
     figures = tally.summary([], seconds=0)
     assert (figures.read, figures.accepted, figures.items_accepted, figures.reasons) == (1, 1, 4, {})
 
@@ -301,7 +308,7 @@ def test_a_part_that_is_mended_mends_its_record():
 def test_items_that_are_skipped_count_for_a_record_that_is_held_back():
     """Its other items are dead; these are read and skipped all the same."""
     tally = Tally(CONTRACTS[Kind.EVENTS])
-    tally.judged(
+    tally.validated(
         reject_entry(record(1, items=3, skipped=2), Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
     )
     figures = tally.summary([], seconds=0)
@@ -316,13 +323,13 @@ def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
     """Of a record in parts all that was accepted comes again as one; in between the figures close."""
     tally, taken = Tally(EVENTS), []
     for line in lines:
-        tally.judged(line)
+        tally.validated(line)
         settled = {}
         for part in parts(line, data.draw(st.lists(st.integers(1, 3), max_size=3))) if isinstance(line, Entry) else ():
             fate = data.draw(fates)
-            tally.settled([part], fate, Reason.REFUSED if fate is Fate.DEAD else None)
+            tally.settled([part], fate, Reason.REFUSED if fate is RecordOutcome.DEAD else None)
             settled.setdefault(fate, []).extend(part.indexes)
-        if accepted := settled.get(Fate.ACCEPTED):
+        if accepted := settled.get(RecordOutcome.ACCEPTED):
             taken.append(msgspec.structs.replace(line, items=len(accepted), indexes=tuple(accepted)))
     before = tally.summary([], seconds=1.0)
     for part in taken:
@@ -333,10 +340,10 @@ def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
     assert figures.reasons.get(Reason.TAKEN_BACK, 0) == before.reasons.get(Reason.TAKEN_BACK, 0) + len(taken)
     tally = Tally(EVENTS, tally.figures(seconds=0.0))
     for number, part in enumerate(taken, 1):
-        old = again(part, whole=part.whole, judged=False, reason=Reason.TAKEN_BACK)
+        old = again(part, whole=part.whole, validated=False, reason=Reason.TAKEN_BACK)
         entry = mended(old, part.items, number)
         tally.revalidated(old, entry)
-        tally.settled([entry], Fate.ACCEPTED)
+        tally.settled([entry], RecordOutcome.ACCEPTED)
         assert tally.summary([], seconds=1.0).closes
     assert tally.summary([], seconds=1.0) == before
 
@@ -346,18 +353,18 @@ def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
 def test_parts_of_one_record_may_be_taken_back_one_after_the_other(items, data):
     """Of a record that was accepted in several goes, each part stands elsewhere."""
     tally, whole = Tally(EVENTS), record(1, items)
-    tally.judged(whole)
+    tally.validated(whole)
     found = parts(whole, data.draw(st.lists(st.integers(1, 4), max_size=4)))
     for part in found:
-        tally.settled([part], Fate.ACCEPTED)
+        tally.settled([part], RecordOutcome.ACCEPTED)
     before = tally.summary([], seconds=1.0)
     for part in found:
         tally.taken_back(part, Reason.TAKEN_BACK)
         figures = tally.summary([], seconds=1.0)
         assert (figures.closes, figures.dead, figures.accepted) == (True, 1, 0)
     for number, part in enumerate(found, 1):
-        old = again(part, whole=part.whole, judged=False, reason=Reason.TAKEN_BACK)
+        old = again(part, whole=part.whole, validated=False, reason=Reason.TAKEN_BACK)
         entry = mended(old, part.items, number)
         tally.revalidated(old, entry)
-        tally.settled([entry], Fate.ACCEPTED)
+        tally.settled([entry], RecordOutcome.ACCEPTED)
     assert tally.summary([], seconds=1.0) == before

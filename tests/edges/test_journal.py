@@ -29,12 +29,12 @@ def entry(line, items=1, of=None, indexes=None):
     return Entry(**where, body=body, customer=f"c{line}", items=items, record_items=of or items, indexes=indexes)
 
 
-def progress(frontier=10, checkpoint=1, dead=(), letters_bytes=0):
+def progress(read_position=10, checkpoint=1, dead=(), letters_bytes=0):
     return Progress(
-        frontier=Position(0, frontier, frontier * 100),
+        read_position=Position(0, read_position, read_position * 100),
         checkpoint=Position(0, checkpoint, checkpoint * 100),
-        figures=Figures(read=frontier),
-        consumed=((0, frontier * 100, 77, frontier),),
+        figures=Figures(read=read_position),
+        consumed=((0, read_position * 100, 77, read_position),),
         letters_bytes=letters_bytes,
         dead=list(dead),
     )
@@ -108,9 +108,9 @@ def test_a_new_kind_begins_at_its_start(journal):
 
 async def test_progress_is_taken_up(journal, path, reopened):
     """Where reading stood, the figures, and the length of the dead letters outlive the process."""
-    await journal.note(Kind.EVENTS, progress(frontier=9, checkpoint=4, letters_bytes=123), nothing)
+    await journal.note(Kind.EVENTS, progress(read_position=9, checkpoint=4, letters_bytes=123), nothing)
     found = reopened(path).resume(Kind.EVENTS)
-    assert (found.start, found.frontier) == (Position(0, 4, 400), Position(0, 9, 900))
+    assert (found.start, found.read_position) == (Position(0, 4, 400), Position(0, 9, 900))
     assert (found.figures.read, found.letters_bytes, found.consumed) == (9, 123, {0: (900, 77, 9)})
 
 
@@ -287,7 +287,7 @@ async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, 
     await journal.send(flying, progress(), nothing)
     with pytest.raises(StorageError):
         await journal.send(never, progress(dead=[DeadRow(0, 5, None, "refused", None)]), full)
-    await journal.settle(Kind.EVENTS, flying.id, ACCEPTED, progress(frontier=12), nothing)
+    await journal.settle(Kind.EVENTS, flying.id, ACCEPTED, progress(read_position=12), nothing)
     found = reopened(path)
     assert found.resume(Kind.EVENTS).covered == {(0, 1): None, (0, 5): None}
     assert found.recount(Kind.EVENTS) == {ACCEPTED: 1}  # and the one that never left is not there
@@ -301,7 +301,9 @@ async def test_what_is_owed_keeps_its_order(path, reopened):
     async def aside(work, notes):
         if any(note.outcome_of == second.id for note in notes):
             with pytest.raises(StorageError):  # while that commit is under way
-                await journal.note(Kind.EVENTS, progress(frontier=40, dead=[DeadRow(0, 7, None, "x", None)]), nothing)
+                await journal.note(
+                    Kind.EVENTS, progress(read_position=40, dead=[DeadRow(0, 7, None, "x", None)]), nothing
+                )
             gone.append(len(notes))
         work(notes)
 
@@ -309,7 +311,7 @@ async def test_what_is_owed_keeps_its_order(path, reopened):
 
     async def begin():
         with pytest.raises(StorageError):
-            await journal.send(make_batch(Kind.EVENTS, [entry(9)]), progress(frontier=30), nothing)
+            await journal.send(make_batch(Kind.EVENTS, [entry(9)]), progress(read_position=30), nothing)
 
     with closing(open_journal(path, wall, commit_by=partial(GroupCommit, aside=aside))) as journal:
         for batch in (first, second, third):
@@ -317,11 +319,13 @@ async def test_what_is_owed_keeps_its_order(path, reopened):
         with pytest.raises(StorageError):
             await journal.note(Kind.EVENTS, progress(), full)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(partial(journal.settle, Kind.EVENTS, second.id, ACCEPTED, progress(frontier=20), nothing))
+            tasks.start_soon(
+                partial(journal.settle, Kind.EVENTS, second.id, ACCEPTED, progress(read_position=20), nothing)
+            )
             await anyio.lowlevel.checkpoint()
             tasks.start_soon(begin)
         assert reopened(path).figures(Kind.EVENTS).read == 30
-        await journal.settle(Kind.EVENTS, third.id, ACCEPTED, progress(frontier=50), nothing)
+        await journal.settle(Kind.EVENTS, third.id, ACCEPTED, progress(read_position=50), nothing)
     found = reopened(path)
     assert gone
     assert found.recount(Kind.EVENTS)[ACCEPTED] == 2
@@ -563,11 +567,11 @@ async def test_a_dead_letter_is_found_by_its_place_in_the_export(journal):
     """Also where it was read from a retry's copy; taken up again, it is gone."""
     dead = [
         DeadRow(0, 6, None, "invalid_value", 42, digest=9),
-        DeadRow(1, 1, None, "refused", None, of=(0, 6, (1, 2)), whole=False, items=2, judged=False),
+        DeadRow(1, 1, None, "refused", None, of=(0, 6, (1, 2)), whole=False, items=2, validated=False),
     ]
     await journal.note(Kind.EVENTS, progress(dead=dead), nothing)
     found = journal.dead_at(Kind.EVENTS, 0, 6)
-    assert [(row.record, row.items, row.whole, row.judged, row.digest) for row in found] == [
+    assert [(row.record, row.items, row.whole, row.validated, row.digest) for row in found] == [
         ((0, 6, None), 1, True, True, 9),
         ((0, 6, (1, 2)), 2, False, False, 0),
     ]
@@ -588,7 +592,7 @@ async def test_what_a_batch_brings_is_not_visible_yet(journal):
 async def test_a_note_is_finished_even_when_its_caller_is_cancelled(journal):
     """Half a note would be worse than none."""
     with anyio.move_on_after(0):
-        await journal.note(Kind.EVENTS, progress(frontier=3), nothing)
+        await journal.note(Kind.EVENTS, progress(read_position=3), nothing)
     assert journal.figures(Kind.EVENTS).read == 3
 
 
@@ -691,10 +695,10 @@ async def steps_of_a_restart(journal, *, settled):
     journal._connection.executemany(
         "INSERT INTO batches (id, kind, state, items, high_source, high_line) VALUES (?, ?, ?, 1, 0, 1)", rows
     )
-    await journal.note(Kind.EVENTS, progress(frontier=9, checkpoint=4), nothing)
+    await journal.note(Kind.EVENTS, progress(read_position=9, checkpoint=4), nothing)
     steps = []
     journal._connection.set_progress_handler(lambda: steps.append(1), 1)
-    await journal.note(Kind.EVENTS, progress(frontier=9, checkpoint=4), nothing)
+    await journal.note(Kind.EVENTS, progress(read_position=9, checkpoint=4), nothing)
     journal.resume(Kind.EVENTS)
     journal.last_accepted(Kind.EVENTS)
     journal._connection.set_progress_handler(None, 1)

@@ -158,10 +158,10 @@ def test_validate_and_plan_foretell_the_migration(served, export):
     """`validate` writes the dead letters of the run to come, `plan` knows its number of requests."""
     directory = export(2500, "--invalid", "0.02")
     named = [part for kind in KINDS for part in (f"--{kind}", directory / f"{kind}.ndjson")]
-    judged = run("validate", *named, "--state-dir", directory / "dry", "--json")
+    validated = run("validate", *named, "--state-dir", directory / "dry", "--json")
     planned = run("plan", *named, "--state-dir", directory / "dry2", "--json")
     done = served.migrate(directory)
-    assert (judged.returncode, planned.returncode, done.returncode) == (3, 3, 3)
+    assert (validated.returncode, planned.returncode, done.returncode) == (3, 3, 3)
     summary, plan = json.loads(done.stdout), json.loads(planned.stdout)
     for kind in KINDS:
         letters = [lines(directory / state / f"dead-letter.{kind}.ndjson") for state in ("dry", "dry2", "state")]
@@ -169,7 +169,7 @@ def test_validate_and_plan_foretell_the_migration(served, export):
             del letter["at"]
         assert letters[0] == letters[1] == letters[2]
         assert plan["kinds"][kind]["requests"] == summary["kinds"][kind]["requests"]
-        assert json.loads(judged.stdout)["kinds"][kind]["dead"] == summary["kinds"][kind]["dead"]
+        assert json.loads(validated.stdout)["kinds"][kind]["dead"] == summary["kinds"][kind]["dead"]
 
 
 @pytest.mark.parametrize(

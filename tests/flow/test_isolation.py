@@ -110,10 +110,10 @@ class Answers:
 
     def __init__(self, culprit):
         self.culprit = culprit
-        self.refused, self.judged = [], 0
+        self.refused, self.validated = [], 0
 
     def __call__(self, _kind, entries, body, _number):
-        self.judged += 1
+        self.validated += 1
         if any(entry["id"] == self.culprit for entry in entries):
             self.refused.append(body)
             return REFUSED
@@ -133,7 +133,7 @@ def test_isolation_goes_on_where_its_process_died(culprit, tmp_path_factory):
             break
         summary = world.live(Life())
         assert len(answers.refused) == len(set(answers.refused)), f"killed at {dies_at}"
-        assert answers.judged <= whole.judged + 3, f"killed at {dies_at}"
+        assert answers.validated <= whole.validated + 3, f"killed at {dies_at}"
         figures = summary.kinds["events"]
         assert figures.accepted + figures.dead + figures.in_doubt == RECORDS
         assert summary.closes

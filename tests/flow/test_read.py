@@ -23,25 +23,25 @@ async def test_a_block_of_very_short_lines_is_taken_in_pieces(tmp_path):
         [Source(find_inputs([str(path)])[0])], decoder(Kind.EVENTS), block_bytes=1 << 20, max_line_bytes=4096
     )
     async with aclosing(judged_blocks) as blocks:
-        found = [judged async for judged in blocks]
-    judgements = [judgement for judged in found for judgement in one_by_one(judged.found)]
-    assert max(count_lines(judged.found) for judged in found) <= MOST_LINES
-    assert [judgement.line for judgement in judgements] == list(range(1, 5002))
-    assert sum(isinstance(judgement, Blank) for judgement in judgements) == 3000
-    assert [judgement.offset for judgement in judgements if isinstance(judgement, Entry)] == [3000]
-    assert sum(judged.bytes_read for judged in found) == found[-1].place.offset == path.stat().st_size
+        found = [validated async for validated in blocks]
+    judgements = [result for validated in found for result in one_by_one(validated.found)]
+    assert max(count_lines(validated.found) for validated in found) <= MOST_LINES
+    assert [result.line for result in judgements] == list(range(1, 5002))
+    assert sum(isinstance(result, Blank) for result in judgements) == 3000
+    assert [result.offset for result in judgements if isinstance(result, Entry)] == [3000]
+    assert sum(validated.bytes_read for validated in found) == found[-1].place.offset == path.stat().st_size
 
 
-async def judge(path, *, start=START, known=(0, 0), block_bytes=1 << 20):
+async def validate(path, *, start=START, known=(0, 0), block_bytes=1 << 20):
     """Return the lines judged, the last place and checksum, and what ended it."""
     source = Source(find_inputs([str(path)])[0], start=start, known=known)
     lines, place, crc, failure = [], None, None, None
     judged_blocks = validate_sources([source], decoder(Kind.EVENTS), block_bytes=block_bytes, max_line_bytes=4096)
     try:
         async with aclosing(judged_blocks) as blocks:
-            async for judged in blocks:
-                lines += [(type(judgement), judgement.line) for judgement in one_by_one(judged.found)]
-                place, crc = judged.place, judged.crc
+            async for validated in blocks:
+                lines += [(type(result), result.line) for result in one_by_one(validated.found)]
+                place, crc = validated.place, validated.crc
     except InputError as error:
         failure = error
     return lines, place, crc, failure
@@ -60,7 +60,7 @@ async def test_half_a_line_is_held_back(tmp_path, pack, mark, end, count, torn):
     path = tmp_path / "export"
     begun = mark + (GOOD + end) * count
     path.write_bytes(pack(begun + torn))
-    lines, place, crc, failure = await judge(path)
+    lines, place, crc, failure = await validate(path)
     assert [number for _, number in lines] == list(range(1, count + 1))
     assert str(failure) == "the export ends within a line"
     assert failure.place == f"{path}:{count + 1}, byte {len(begun)}"
@@ -68,11 +68,11 @@ async def test_half_a_line_is_held_back(tmp_path, pack, mark, end, count, torn):
     assert (place, crc) == (Position(0, count + 1, dealt_with), zlib.crc32(begun[:dealt_with]))
     whole = begun + GOOD
     path.write_bytes(pack(whole))
-    lines, place, crc, failure = await judge(path, start=place, known=(dealt_with, crc))
+    lines, place, crc, failure = await validate(path, start=place, known=(dealt_with, crc))
     assert (lines, failure) == ([(Entry, count + 1)], None)
     assert (place, crc) == (Position(0, count + 2, len(whole)), zlib.crc32(whole))
     path.write_bytes(pack(whole + b"\n" + GOOD + b"\n"))
-    lines, _, _, failure = await judge(path, start=place, known=(len(whole), crc))
+    lines, _, _, failure = await validate(path, start=place, known=(len(whole), crc))
     assert (lines, failure) == ([(Entry, count + 2)], None)
 
 
@@ -81,7 +81,7 @@ async def test_a_last_line_that_is_whole_needs_no_newline(tmp_path, tail):
     """Also one that cannot be sent: it is dealt with, as it is anywhere else."""
     path = tmp_path / "export"
     path.write_bytes(GOOD + b"\n" + tail)
-    _, place, crc, failure = await judge(path)
+    _, place, crc, failure = await validate(path)
     assert failure is None
     assert (place.offset, crc) == (path.stat().st_size, zlib.crc32(path.read_bytes()))
 
@@ -90,5 +90,5 @@ async def test_a_line_beyond_the_cap_is_held_back_while_nobody_knows_its_end(tmp
     """Only its beginning is kept."""
     path = tmp_path / "export"
     path.write_bytes(b'{"id":"' + b"x" * 5000 + b'"}')
-    assert (await judge(path))[1].offset == 0
-    assert str((await judge(path))[3]) == "the export ends within a line"
+    assert (await validate(path))[1].offset == 0
+    assert str((await validate(path))[3]) == "the export ends within a line"

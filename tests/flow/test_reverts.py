@@ -70,7 +70,7 @@ async def state(tmp_path, clock):
                 batch = make_batch(Kind.CUSTOMERS, [entry])
                 place = Position(0, line, line)
                 made = Progress(
-                    frontier=place, checkpoint=place, figures=Figures(), consumed=(), letters_bytes=0, dead=[]
+                    read_position=place, checkpoint=place, figures=Figures(), consumed=(), letters_bytes=0, dead=[]
                 )
                 await journal.send(batch, made, lambda: None)
                 await journal.settle(Kind.CUSTOMERS, batch.id, "accepted", made, lambda: None)

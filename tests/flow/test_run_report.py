@@ -55,7 +55,7 @@ async def to_dead_letter(state, journal, *letters, reasons=("missing_field", "re
     state.write("dead-letter.events.ndjson", text)
     dead = [DeadRow(0, 40 + number, None, reason, None) for number, reason in enumerate(reasons)]
     progress = Progress(
-        frontier=START, checkpoint=START, figures=Figures(), consumed=(), letters_bytes=len(text), dead=dead
+        read_position=START, checkpoint=START, figures=Figures(), consumed=(), letters_bytes=len(text), dead=dead
     )
     await journal.note(Kind.EVENTS, progress, lambda: None)
 

@@ -127,7 +127,7 @@ async def test_no_request_is_counted_that_could_not_be_noted():
         async def send_again(self, *_):
             order.append("noted")
 
-    progress = Progress(frontier=START, checkpoint=START, figures=Figures(), consumed=(), letters_bytes=0, dead=())
+    progress = Progress(read_position=START, checkpoint=START, figures=Figures(), consumed=(), letters_bytes=0, dead=())
     noting = NotingJournal(Journal(), lambda _: None, lambda *_: None, lambda: order.append("counted"))
     await noting.send(Batch(id="b", kind=Kind.EVENTS, entries=Entries([]), items=0, body=b""), progress, lambda: None)
     await noting.send_again("b")

@@ -63,7 +63,7 @@ def exports(kind: Kind) -> dict[str, bytes]:
     }
 
 
-async def judge(sources: list[Source], kind: Kind, workers: int) -> tuple[list[object], list[object], str]:
+async def validate(sources: list[Source], kind: Kind, workers: int) -> tuple[list[object], list[object], str]:
     """Return judgements, places with checksums, and the message of what ended it."""
     judgements, places, failure = [], [], ""
     judged_blocks = validate_sources(
@@ -76,9 +76,9 @@ async def judge(sources: list[Source], kind: Kind, workers: int) -> tuple[list[o
     )
     try:
         async with aclosing(judged_blocks) as blocks:
-            async for judged in blocks:
-                judgements.extend(one_by_one(judged.found))
-                places.append((judged.place, judged.bytes_read, judged.crc))
+            async for validated in blocks:
+                judgements.extend(one_by_one(validated.found))
+                places.append((validated.place, validated.bytes_read, validated.crc))
     except InputError as error:
         failure = str(error)
     return judgements, places, failure
@@ -92,8 +92,8 @@ async def test_however_many_judge_the_judgements_are_the_same(tmp_path, kind):
     paths = [str(tmp_path / name) for name in sorted(exports(kind)) if name != "torn.ndjson.gz"]
     for chosen in (paths, [*paths, str(tmp_path / "torn.ndjson.gz")]):
         sources = [Source(found, number) for number, found in enumerate(find_inputs(chosen))]
-        expected = await judge(sources, kind, 1)
-        assert [await judge(sources, kind, workers) for workers in (2, 3)] == [expected] * 2
+        expected = await validate(sources, kind, 1)
+        assert [await validate(sources, kind, workers) for workers in (2, 3)] == [expected] * 2
         assert bool(expected[2]) == (chosen is not paths)
 
 
@@ -105,8 +105,8 @@ async def test_reading_may_begin_anywhere(tmp_path):
     lines = path.read_bytes().split(b"\n")
     start = Position(0, 200, sum(len(line) + 1 for line in lines[:199]))
     source = Source(found, start=start, known=(start.offset, 77))
-    expected = await judge([source], Kind.EVENTS, 1)
-    assert await judge([source], Kind.EVENTS, 2) == expected
+    expected = await validate([source], Kind.EVENTS, 1)
+    assert await validate([source], Kind.EVENTS, 2) == expected
 
 
 async def test_where_no_memory_can_be_shared_sockets_do(tmp_path):
@@ -114,13 +114,13 @@ async def test_where_no_memory_can_be_shared_sockets_do(tmp_path):
     path = tmp_path / "lines.ndjson"
     path.write_bytes(adversarial(Kind.EVENTS))
     sources = [Source(find_inputs([str(path)])[0])]
-    expected = await judge(sources, Kind.EVENTS, 1)
+    expected = await validate(sources, Kind.EVENTS, 1)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # no file may be larger: a memfd is one
     try:
         with pytest.raises(OSError, match="too large"):
             SharedMemory(1, 8192)
-        assert await judge(sources, Kind.EVENTS, 2) == expected
+        assert await validate(sources, Kind.EVENTS, 2) == expected
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 

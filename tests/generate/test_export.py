@@ -30,10 +30,11 @@ def export(**arguments):
     return generated, stream.getvalue(), faults
 
 
-def judged(kind, lines):
+def validated(kind, lines):
     decoder = Decoder(kind, max_line_bytes=10**7, remember_ids=10**5)
     return [
-        decoder.judge(Line(number, 0, body, len(body)), "export.ndjson") for number, body in enumerate(lines, start=1)
+        decoder.validate(Line(number, 0, body, len(body)), "export.ndjson")
+        for number, body in enumerate(lines, start=1)
     ]
 
 
@@ -42,13 +43,13 @@ def test_a_judge_finds_each_fault_and_nothing_else(kind):
     """Every line of the manifest is rejected for its reason at its field, every other line is accepted."""
     lines = list(faulty(kind, count=150, seed=11, rate=0.5))
 
-    for judgement, (body, fault) in zip(judged(kind, [body for body, _ in lines]), lines, strict=True):
+    for result, (body, fault) in zip(validated(kind, [body for body, _ in lines]), lines, strict=True):
         if fault is None:
-            assert isinstance(judgement, Entry)
-            assert judgement.body == body
+            assert isinstance(result, Entry)
+            assert result.body == body
         else:
-            assert isinstance(judgement, Rejected), fault
-            assert (judgement.reason, judgement.field) == (fault.what, fault.field), fault
+            assert isinstance(result, Rejected), fault
+            assert (result.reason, result.field) == (fault.what, fault.field), fault
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -105,7 +106,7 @@ def test_what_is_written_is_what_is_told(kind, seed, count, rate, skipped):
     """Manifest, counts and bytes agree with what a judge says about the file, whatever the shares."""
     generated, data, faults = export(kind=kind, count=count, seed=seed, rate=rate, skipped=skipped)
 
-    found = judged(kind, data.split(b"\n")[:-1])
+    found = validated(kind, data.split(b"\n")[:-1])
     entries = [one for one in found if isinstance(one, Entry)]
     skips = [one for one in found if isinstance(one, Skipped)]
 

@@ -11,7 +11,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.sandbox import rules
 from masivo_stream.sandbox.entries import Customers, Events, Refusal, Transactions
 from masivo_stream.sandbox.mishaps import first_half
-from masivo_stream.sandbox.rules import VAGUE, judge, judge_transaction
+from masivo_stream.sandbox.rules import VAGUE, judge_transaction, validate
 
 VALID = {
     Kind.CUSTOMERS: made.customer("c"),
@@ -21,7 +21,7 @@ VALID = {
 
 
 def details(kind: Kind, *entries: object) -> str:
-    verdict = judge(kind, made.body(*entries))
+    verdict = validate(kind, made.body(*entries))
     assert isinstance(verdict, Refusal), verdict
     return verdict.details
 
@@ -37,14 +37,14 @@ def test_types_are_ready_before_threads_use_them():
 
 def test_valid_bodies_become_batches():
     """What the rules accept is handed on with the values the account needs."""
-    customers = judge(Kind.CUSTOMERS, made.body(VALID[Kind.CUSTOMERS]))
+    customers = validate(Kind.CUSTOMERS, made.body(VALID[Kind.CUSTOMERS]))
     assert isinstance(customers, Customers)
     assert (customers.entries[0].id, customers.entries[0].email) == ("c", "c@example.test")
     assert json.loads(customers.entries[0].body) == VALID[Kind.CUSTOMERS]
-    events = judge(Kind.EVENTS, made.body(VALID[Kind.EVENTS]))
+    events = validate(Kind.EVENTS, made.body(VALID[Kind.EVENTS]))
     assert isinstance(events, Events)
     assert (events.entries[0].events[0].purchase_id, events.entries[0].events[0].spend) == ("p", Decimal("9.5"))
-    transactions = judge(Kind.TRANSACTIONS, made.body(VALID[Kind.TRANSACTIONS]))
+    transactions = validate(Kind.TRANSACTIONS, made.body(VALID[Kind.TRANSACTIONS]))
     assert isinstance(transactions, Transactions)
     assert transactions.entries[0].transactions[0].amount == 5
 
@@ -74,27 +74,27 @@ def test_valid_bodies_become_batches():
 )
 def test_what_is_no_request_is_refused(kind, body):
     """Broken, foreign or hostile bodies are refused, never an error."""
-    assert isinstance(judge(kind, body), Refusal)
+    assert isinstance(validate(kind, body), Refusal)
 
 
 @given(st.sampled_from(Kind), st.binary())
 def test_arbitrary_bytes_are_refused(kind, body):
     """No bytes raise."""
-    assert isinstance(judge(kind, body), Refusal)
+    assert isinstance(validate(kind, body), Refusal)
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_bytes_that_are_not_utf8_are_refused_wherever_they_stand(kind):
     """Even in a field that nobody reads."""
     body = made.body({**VALID[kind], "unknown": "@"}).replace(b"@", b"\xfe")
-    assert judge(kind, body) == Refusal("body: not UTF-8")
+    assert validate(kind, body) == Refusal("body: not UTF-8")
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_thousand_entries_and_no_more(kind):
     """1 to 1000 customers."""
     entries = [{**VALID[kind], "id": f"c{n}", "email": f"{n}"} for n in range(1001)]
-    assert not isinstance(judge(kind, made.body(*entries[:1000])), Refusal)
+    assert not isinstance(validate(kind, made.body(*entries[:1000])), Refusal)
     assert details(kind, *entries) == "customers: expected 1 to 1000 customers, found 1001"
 
 
@@ -104,7 +104,7 @@ def test_a_thousand_items_and_no_more(kind):
     entry = VALID[kind]
     items = entry[kind.value] * 500
     halves = [{"id": "a", kind.value: items}, {"id": "b", kind.value: items}]
-    assert not isinstance(judge(kind, made.body(*halves)), Refusal)
+    assert not isinstance(validate(kind, made.body(*halves)), Refusal)
     assert details(kind, *halves, {**entry, "id": "c"}) == f"customers: expected at most 1000 {kind} in all, found 1001"
 
 
@@ -195,7 +195,7 @@ def test_discounted_value_is_required_unless_told():
     entry = {"id": "c", "events": [made.event("p")]}
     del entry["events"][0]["order"]["discounted_value"]
     assert details(Kind.EVENTS, entry).startswith("customers[0].events[0].order.discounted_value: ")
-    batch = judge(Kind.EVENTS, made.body(entry), discounted_value="optional")
+    batch = validate(Kind.EVENTS, made.body(entry), discounted_value="optional")
     assert isinstance(batch, Events)
     assert batch.entries[0].events[0].spend == 10
 
@@ -209,16 +209,16 @@ def test_nesting_has_an_end(kind):
             b"{}", b'{"a":' + b"[" * levels + b"]" * levels + b"}"
         )
 
-    assert not isinstance(judge(kind, nested(498)), Refusal)
+    assert not isinstance(validate(kind, nested(498)), Refusal)
     for levels in (499, 700, 900, 950, 990, 2000):
-        verdict = judge(kind, nested(levels))
+        verdict = validate(kind, nested(levels))
         assert isinstance(verdict, Refusal)
         assert verdict.details.endswith("nested too deeply")
 
 
 def test_unknown_fields_pass():
     """What the schema does not name is nobody's fault."""
-    assert not isinstance(judge(Kind.CUSTOMERS, made.body(made.customer("c", colour="red"))), Refusal)
+    assert not isinstance(validate(Kind.CUSTOMERS, made.body(made.customer("c", colour="red"))), Refusal)
 
 
 @pytest.mark.parametrize("mark", [{"deleted": True}, {"deleted_at": made.DATE}, {"status": "DELETED"}])
@@ -230,7 +230,7 @@ def test_deleted_customers_are_refused(mark):
 @pytest.mark.parametrize("mark", [{"deleted": False}, {"deleted_at": None}, {"status": "ACTIVE"}])
 def test_customers_marked_as_living_pass(mark):
     """The marks say no as well as yes."""
-    assert isinstance(judge(Kind.CUSTOMERS, made.body(made.customer("c", **mark))), Customers)
+    assert isinstance(validate(Kind.CUSTOMERS, made.body(made.customer("c", **mark))), Customers)
 
 
 @pytest.mark.parametrize("mark", [{"reversed_at": made.DATE}, {"status": "REVERSED"}])
@@ -248,7 +248,7 @@ def test_nobody_stands_twice_in_a_request():
     assert details(Kind.TRANSACTIONS, made.transactions("c", 1), made.transactions("c", 2)).startswith(
         "customers[1].id: "
     )
-    assert isinstance(judge(Kind.EVENTS, made.body(made.events("c", "p"), made.events("c", "q"))), Events)
+    assert isinstance(validate(Kind.EVENTS, made.body(made.events("c", "p"), made.events("c", "q"))), Events)
 
 
 @given(st.text(min_size=1))
@@ -262,7 +262,7 @@ def test_details_hold_no_value(secret):
 
 def test_half_a_batch_is_the_larger_half():
     """Of three entries two, of one the one."""
-    batch = judge(Kind.CUSTOMERS, made.body(*(made.customer(name) for name in "abc")))
+    batch = validate(Kind.CUSTOMERS, made.body(*(made.customer(name) for name in "abc")))
     assert isinstance(batch, Customers)
     assert [entry.id for entry in first_half(batch).entries] == ["a", "b"]
     assert first_half(Customers(batch.entries[:1])) == Customers(batch.entries[:1])

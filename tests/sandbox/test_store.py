@@ -12,12 +12,12 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.sandbox import store as store_module
 from masivo_stream.sandbox.entries import Refusal
-from masivo_stream.sandbox.rules import judge
+from masivo_stream.sandbox.rules import validate
 from masivo_stream.sandbox.store import Store
 
 
 def batch(kind: Kind, *entries: object):
-    verdict = judge(kind, made.body(*entries))
+    verdict = validate(kind, made.body(*entries))
     assert not isinstance(verdict, Refusal)
     return verdict
 
@@ -59,9 +59,9 @@ def test_a_killed_process_loses_nothing(tmp_path):
     program = (
         "import os, signal, sys\n"
         "from masivo_stream.model.contract import Kind\n"
-        "from masivo_stream.sandbox.rules import judge\n"
+        "from masivo_stream.sandbox.rules import validate\n"
         "from masivo_stream.sandbox.store import Store\n"
-        "Store(sys.argv[1]).enqueue(judge(Kind.CUSTOMERS, sys.argv[2].encode()), 0)\n"
+        "Store(sys.argv[1]).enqueue(validate(Kind.CUSTOMERS, sys.argv[2].encode()), 0)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     text = made.body(made.customer("c")).decode()

@@ -16,16 +16,16 @@ from msgspec import Struct
 
 from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.model.contract import Contract
-from masivo_stream.model.entries import EntryRun, Found, Packable, count_lines
+from masivo_stream.model.entries import EntryRun, LineResults, Packable, count_lines
 from masivo_stream.model.progress import Figures
-from masivo_stream.model.results import Blank, Entry, Judgement, Rejected, Retried, Skipped
+from masivo_stream.model.results import Blank, Entry, LineResult, Rejected, Retried, Skipped
 from masivo_stream.model.summary import KindSummary
 
 MOST_REPEATED = 2
 """Places of events whose purchase came before that are told."""
 
 
-class Fate(enum.IntEnum):
+class RecordOutcome(enum.IntEnum):
     """What became of an entry; the larger one wins where a record's parts differ."""
 
     ACCEPTED = 0
@@ -41,8 +41,8 @@ class _Parted(Struct):
     """How many parts have which fate."""
 
     @property
-    def worst(self) -> Fate:
-        return max((fate for fate in Fate if self.parts[fate]), default=Fate.ACCEPTED)
+    def worst(self) -> RecordOutcome:
+        return max((fate for fate in RecordOutcome if self.parts[fate]), default=RecordOutcome.ACCEPTED)
 
 
 class Tally:
@@ -54,8 +54,8 @@ class Tally:
         figures = figures or Figures()
         self._read, self._blank, self._skipped = figures.read, figures.blank, figures.skipped
         self._items_read, self._items_skipped = figures.items_read, figures.items_skipped
-        self._records = Counter({Fate[name]: count for name, count in figures.records.items()})
-        self._items = Counter({Fate[name]: count for name, count in figures.items.items()})
+        self._records = Counter({RecordOutcome[name]: count for name, count in figures.records.items()})
+        self._items = Counter({RecordOutcome[name]: count for name, count in figures.items.items()})
         self._reasons = Counter(figures.reasons)
         self._skip_reasons = Counter(figures.skip_reasons)
         self._remarks = Counter(figures.remarks)
@@ -92,7 +92,7 @@ class Tally:
             seconds=self._earlier_seconds + seconds,
         )
 
-    def judged(self, found: Found) -> None:
+    def validated(self, found: LineResults) -> None:
         """Count a line that was read, or many that are entries."""
         self._read += count_lines((found,))
         match found:
@@ -110,8 +110,8 @@ class Tally:
                 self._items_skipped += skipped
                 self._items_rejected += items
                 self._rejected += 1
-                self._items[Fate.DEAD] += items
-                self._records[Fate.DEAD] += 1
+                self._items[RecordOutcome.DEAD] += items
+                self._records[RecordOutcome.DEAD] += 1
                 self._reasons[reason] += 1
             case Skipped(items=items, reason=skip_reason):
                 self._items_read += items
@@ -126,32 +126,32 @@ class Tally:
         self._alike += len(places)
         self._alike_at.extend(places[: MOST_REPEATED - len(self._alike_at)])
 
-    def revalidated(self, old: Retried, judgement: Judgement) -> None:
+    def revalidated(self, old: Retried, result: LineResult) -> None:
         """Count a dead letter that is tried again: no more as `old` says, but as it is judged now."""
         self._reasons[old.earlier[-1].reason] -= 1
-        self._items[Fate.DEAD] -= old.count
+        self._items[RecordOutcome.DEAD] -= old.count
         self._items_read -= old.count
-        if old.judged:
+        if old.validated:
             self._items_rejected -= old.count
         else:
             self._sendable_items -= old.count
         if not old.whole:
-            self._revalidated_part((old.file, old.line), judgement)
+            self._revalidated_part((old.file, old.line), result)
             return
         self._read -= 1
-        self._records[Fate.DEAD] -= 1
-        if old.judged:
+        self._records[RecordOutcome.DEAD] -= 1
+        if old.validated:
             self._rejected -= 1
         else:
             self._sendable_records -= 1
-        self.judged(judgement)
+        self.validated(result)
 
-    def _revalidated_part(self, record: tuple[str, int], judgement: Judgement) -> None:
+    def _revalidated_part(self, record: tuple[str, int], result: LineResult) -> None:
         """Count a part of a record anew; its record was read, and stays so."""
         parted = self._parted[record]
         self._reopen(parted)
-        parted.parts[Fate.DEAD] -= 1
-        match judgement:
+        parted.parts[RecordOutcome.DEAD] -= 1
+        match result:
             case Entry(items=items, skipped_items=skipped):
                 self._items_read += items + skipped
                 self._items_skipped += skipped
@@ -160,9 +160,9 @@ class Tally:
             case Rejected(item_count=items, reason=reason):
                 self._items_read += items
                 self._items_rejected += items
-                self._items[Fate.DEAD] += items
+                self._items[RecordOutcome.DEAD] += items
                 self._reasons[reason] += 1
-                parted.parts[Fate.DEAD] += 1
+                parted.parts[RecordOutcome.DEAD] += 1
             case Skipped(items=items):
                 self._items_read += items
                 self._items_skipped += items
@@ -170,7 +170,7 @@ class Tally:
                 pass
         self._close(record, parted)
 
-    def settled(self, entries: Iterable[Packable], fate: Fate, reason: str | None = None) -> None:
+    def settled(self, entries: Iterable[Packable], fate: RecordOutcome, reason: str | None = None) -> None:
         """Count entries whose fate is known now; `reason` for dead ones."""
         count = records = items = 0
         for each in entries:
@@ -191,13 +191,15 @@ class Tally:
         if reason is not None:
             self._reasons[reason] += count
 
-    def _settled_part(self, entry: Entry, fate: Fate) -> None:
-        parted = self._parted.setdefault(entry.record, _Parted(entry.record_items, [0] * len(Fate)))
+    def _settled_part(self, entry: Entry, fate: RecordOutcome) -> None:
+        parted = self._parted.setdefault(entry.record, _Parted(entry.record_items, [0] * len(RecordOutcome)))
         parted.open_items -= entry.items
         parted.parts[fate] += 1
         self._close(entry.record, parted)
 
-    def moved(self, entries: Iterable[Entry], before: Fate, after: Fate, reason: str | None = None) -> None:
+    def moved(
+        self, entries: Iterable[Entry], before: RecordOutcome, after: RecordOutcome, reason: str | None = None
+    ) -> None:
         """Count entries no more under the fate `before`, but under `after`; `reason` for dead ones."""
         for entry in entries:
             self._items[before] -= entry.items
@@ -219,18 +221,18 @@ class Tally:
 
         A part stands for all parts of its record that were accepted: they come again as one.
         """
-        self._items[Fate.ACCEPTED] -= entry.items
-        self._items[Fate.DEAD] += entry.items
+        self._items[RecordOutcome.ACCEPTED] -= entry.items
+        self._items[RecordOutcome.DEAD] += entry.items
         self._reasons[reason] += 1
         if entry.whole:
-            self._records[Fate.ACCEPTED] -= 1
-            self._records[Fate.DEAD] += 1
+            self._records[RecordOutcome.ACCEPTED] -= 1
+            self._records[RecordOutcome.DEAD] += 1
             return
         accepted = _Parted(0, [1, 0, 0])  # such a record is not remembered
         parted = self._parted.setdefault(entry.record, accepted)
         self._reopen(parted)
-        parted.parts[Fate.ACCEPTED] = 0
-        parted.parts[Fate.DEAD] += 1
+        parted.parts[RecordOutcome.ACCEPTED] = 0
+        parted.parts[RecordOutcome.DEAD] += 1
         self._close(entry.record, parted)
 
     def _reopen(self, parted: _Parted) -> None:
@@ -241,7 +243,7 @@ class Tally:
         """Count a record whose parts all have a fate. An accepted one stays so, and need not be remembered."""
         if parted.open_items == 0:
             self._records[parted.worst] += 1
-            if parted.worst is Fate.ACCEPTED:
+            if parted.worst is RecordOutcome.ACCEPTED:
                 del self._parted[record]
 
     @property
@@ -256,7 +258,7 @@ class Tally:
     @property
     def dead(self) -> int:
         """Records that are dead letters."""
-        return self._records[Fate.DEAD]
+        return self._records[RecordOutcome.DEAD]
 
     @property
     def skipped(self) -> int:
@@ -297,16 +299,16 @@ class Tally:
         return KindSummary(
             read=self._read,
             blank=self._blank,
-            accepted=self._records[Fate.ACCEPTED],
-            dead=self._records[Fate.DEAD],
+            accepted=self._records[RecordOutcome.ACCEPTED],
+            dead=self._records[RecordOutcome.DEAD],
             skipped=self._skipped,
-            in_doubt=self._records[Fate.IN_DOUBT],
+            in_doubt=self._records[RecordOutcome.IN_DOUBT],
             pending=records,
             items_read=self._items_read,
-            items_accepted=self._items[Fate.ACCEPTED],
-            items_dead=self._items[Fate.DEAD],
+            items_accepted=self._items[RecordOutcome.ACCEPTED],
+            items_dead=self._items[RecordOutcome.DEAD],
             items_skipped=self._items_skipped,
-            items_in_doubt=self._items[Fate.IN_DOUBT],
+            items_in_doubt=self._items[RecordOutcome.IN_DOUBT],
             items_pending=items,
             requests=self._requests,
             requests_lower_bound=lower_bound(

@@ -53,9 +53,9 @@ from masivo_stream.core.reading.untyped import (
     unclear_marks,
 )
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.entries import Found, lay_out, one_by_one
+from masivo_stream.model.entries import LineResults, lay_out, one_by_one
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.results import Blank, Entry, Judgement, Line, LineRun, Rejected, run_of
+from masivo_stream.model.results import Blank, Entry, Line, LineResult, LineRun, Rejected, run_of
 from masivo_stream.model.schemas import (
     CustomerRecord,
     EventsRecord,
@@ -167,15 +167,15 @@ class Decoder:
         self._text = b""
         self._ascii_only, self._careful = True, reject_unknown_fields
 
-    def judge(self, line: Line, file: str, source: int = 0) -> Judgement:
+    def validate(self, line: Line, file: str, source: int = 0) -> LineResult:
         """Return what becomes of `line` of `file`, the input numbered `source`. Never raises, whatever the bytes."""
-        (judgement,) = one_by_one(self.validate_all([line], file, source))
-        return judgement
+        (result,) = one_by_one(self.validate_all([line], file, source))
+        return result
 
-    def validate_all(self, pieces: Iterable[LineRun | Line], file: str, source: int = 0) -> list[Found]:
+    def validate_all(self, pieces: Iterable[LineRun | Line], file: str, source: int = 0) -> list[LineResults]:
         """Return what becomes of each line, in order, as `judge` does; entries that follow one another together."""
         self._source = source
-        found: list[Found] = []
+        found: list[LineResults] = []
 
         def work() -> None:
             for piece in pieces:
@@ -189,13 +189,13 @@ class Decoder:
         deeper(work)
         return found if self.purchases is None else self.purchases.mark(found, self._signer.take())
 
-    def _validate_run(self, run: LineRun, file: str) -> Iterator[Found]:
+    def _validate_run(self, run: LineRun, file: str) -> Iterator[LineResults]:
         """Yield what becomes of the lines of a run. The hot loop: a valid line costs little but its decoding."""
         decode, look = self._decode, self._look
         suspect, thorough = self._suspect, self.rules.thorough
         customers: list[str] = []
         items: list[int] = []
-        odd: dict[int, Judgement] = {}
+        odd: dict[int, LineResult] = {}
         ascii_only, careful = self._look_over(run.text)
         for index, body in enumerate(run.bodies):
             try:
@@ -281,7 +281,7 @@ class Decoder:
         message = f"the line has {line.length} bytes, at most {self._max_line_bytes} are taken"
         return reject_line(line, file, Reason.TOO_LONG, message)
 
-    def _validate_slowly(self, line: Line, file: str, *, typed: bool) -> Judgement:
+    def _validate_slowly(self, line: Line, file: str, *, typed: bool) -> LineResult:
         """Have the last word. `typed`: the fast judge took the line, there was only a suspicion."""
         if not line.body.strip(_BLANK):
             return Blank(line.number)
@@ -298,7 +298,7 @@ class Decoder:
             return reject_line(line, file, Reason.WRONG_TYPE, message)
         return self._judge_value(line, file, value, typed=typed)
 
-    def _judge_value(self, line: Line, file: str, value: dict[str, Any], *, typed: bool) -> Judgement:
+    def _judge_value(self, line: Line, file: str, value: dict[str, Any], *, typed: bool) -> LineResult:
         """Judge a line that is an object."""
         if (doubled := find_doubled(line.body, self._schema)) is not None:
             return self._reject_doubled(line, file, value, doubled)
@@ -397,7 +397,7 @@ class Decoder:
         """Name the customer of a faulty record, unless an earlier one of the same id was good: that one counts."""
         return customer if isinstance(customer, str) and customer not in self.memory else None
 
-    def _finish(self, line: Line, file: str, facts: _Facts) -> Judgement:
+    def _finish(self, line: Line, file: str, facts: _Facts) -> LineResult:
         """Say what becomes of a valid record."""
         if facts.deleted:
             return skip_line(line, file, SkipReason.DELETED_CUSTOMER, customer=self._not_sent(facts.customer))
@@ -427,7 +427,7 @@ class Decoder:
             source=self._source,
         )
 
-    def _without_reversed(self, line: Line, file: str, facts: _Facts) -> Judgement:
+    def _without_reversed(self, line: Line, file: str, facts: _Facts) -> LineResult:
         gone = set(facts.reversed)
         kept = tuple(index for index in range(facts.items) if index not in gone)
         if not kept:

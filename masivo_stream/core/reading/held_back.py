@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.reading.untyped import find_customer
-from masivo_stream.model.entries import Found, Packable, opened
+from masivo_stream.model.entries import LineResults, Packable, opened
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Entry, Rejected, Retried, Skipped, reject_entry
 from masivo_stream.model.skipped import SkippedPlace
@@ -35,7 +35,7 @@ class Absence(enum.Enum):
 class Sorted(Struct, frozen=True):
     """What becomes of a block's lines."""
 
-    found: Sequence[Found]
+    found: Sequence[LineResults]
     """As they are to be counted; an entry of which only a part is sent stands here as a whole."""
     letters: list[tuple[Rejected, Entry | None]] = []
     """Dead letters, in the order of the lines; each with the part of such an entry that it is."""
@@ -54,7 +54,7 @@ class LeftOut:
         self._rejects_same = duplicate_purchase in {"auto", "reject"}
         self._rejects_alike = duplicate_purchase == "reject"
 
-    def sort(self, found: Sequence[Found], why: Callable[[str], Absence | None] | None) -> Sorted:
+    def sort(self, found: Sequence[LineResults], why: Callable[[str], Absence | None] | None) -> Sorted:
         """Sort lines; `why` tells for what a customer does not arrive, None where all do."""
         if why is not None:
             found = [_hold_back(each, why) for each in opened(found, lambda customer: why(customer) is not None)]
@@ -62,7 +62,7 @@ class LeftOut:
         counted = [self._place(each, into) for each in found]
         return msgspec.structs.replace(into, found=counted, skipped=list(skipped_places(counted)))
 
-    def _place(self, each: Found, into: Sorted) -> Found:
+    def _place(self, each: LineResults, into: Sorted) -> LineResults:
         """Put a line where it belongs; return it as it is to be counted."""
         if self._looks and isinstance(each, Entry) and (each.same or each.alike):
             return self._divide(each, into)
@@ -72,7 +72,7 @@ class LeftOut:
             into.to_pack.append(each)
         return each
 
-    def _divide(self, entry: Entry, into: Sorted) -> Found:
+    def _divide(self, entry: Entry, into: Sorted) -> LineResults:
         own = entry.indexes or tuple(range(entry.items))
         dead = [
             (items, message)
@@ -105,7 +105,7 @@ def _reject(entry: Entry, items: Iterable[int], message: str) -> Rejected:
     return msgspec.structs.replace(letter, field=f"{_ITEMS}[{min(items)}].order.purchase_id")
 
 
-def _hold_back(found: Found, why: Callable[[str], Absence | None]) -> Found:
+def _hold_back(found: LineResults, why: Callable[[str], Absence | None]) -> LineResults:
     """Return what becomes of a line whose customer does not arrive."""
     if isinstance(found, Entry):
         match why(found.customer):
@@ -133,7 +133,7 @@ def _skip(found: Entry | Rejected, items: int) -> Skipped:
     )
 
 
-def skipped_places(found: Iterable[Found]) -> Iterator[SkippedPlace]:
+def skipped_places(found: Iterable[LineResults]) -> Iterator[SkippedPlace]:
     """Yield what is skipped, in order; a line of a retry's copy stands for its record in the export."""
     for each in found:
         match each:

@@ -30,7 +30,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.model.entries import EntryRun, Found, one_by_one
+from masivo_stream.model.entries import EntryRun, LineResults, one_by_one
 from masivo_stream.model.progress import Covered
 from masivo_stream.model.results import Entry
 from masivo_stream.model.schemas import Event, EventsRecord, OrderFields
@@ -51,7 +51,7 @@ class Signs(Struct, frozen=True, array_like=True):
 class EventMemory(Protocol):
     """What of an export came before."""
 
-    def mark(self, found: list[Found], signs: Signs) -> list[Found]:
+    def mark(self, found: list[LineResults], signs: Signs) -> list[LineResults]:
         """Return the same, where the entries with items that came before say so; remember all items of all entries.
 
         `signs` are those of all entries' items, in order.
@@ -125,7 +125,7 @@ class Purchases:
         self._old: array[int] | None = None
         self._left = capacity
 
-    def mark(self, found: list[Found], signs: Signs) -> list[Found]:
+    def mark(self, found: list[LineResults], signs: Signs) -> list[LineResults]:
         """Return the same, marked; see `EventMemory`."""
         purchases = list(_apart(found, signs.purchases, self._settled)) if self._settled else signs.purchases
         hits = self._note(map(_hash, zip(_owners(found), purchases, strict=True)), signs.contents)
@@ -169,7 +169,7 @@ def _find(table: "array[int]", place: int, entry: int) -> tuple[int, bool | None
     return place, seen
 
 
-def _owners(found: Iterable[Found]) -> Iterator[str]:
+def _owners(found: Iterable[LineResults]) -> Iterator[str]:
     """Yield the customer of each item of each entry."""
     for each in found:
         if isinstance(each, EntryRun):
@@ -178,7 +178,7 @@ def _owners(found: Iterable[Found]) -> Iterator[str]:
             yield from repeat(each.customer, each.items)
 
 
-def _apart(found: Iterable[Found], purchases: Iterable[str], settled: Covered) -> Iterator[str]:
+def _apart(found: Iterable[LineResults], purchases: Iterable[str], settled: Covered) -> Iterator[str]:
     """Yield the purchase of each item; one of its own in the place of each that is settled."""
     named = iter(purchases)
     for entry in one_by_one(found):
@@ -190,7 +190,7 @@ def _apart(found: Iterable[Found], purchases: Iterable[str], settled: Covered) -
             yield f"\0{entry.source} {entry.line} {index}" if apart else purchase
 
 
-def _say(found: Iterable[Found], hits: Hits) -> Iterator[Found]:
+def _say(found: Iterable[LineResults], hits: Hits) -> Iterator[LineResults]:
     """Yield the same; where items of an entry came before, it says so."""
     number = 0
     for each in found:

@@ -18,9 +18,9 @@ from masivo_stream.core.reading.decode import Decoder, Memory, Rules
 from masivo_stream.core.reading.purchases import Signs
 from masivo_stream.core.reading.reject import reject_line, reject_repeat, skip_line
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import EntryRun, Found, lay_out
+from masivo_stream.model.entries import EntryRun, LineResults, lay_out
 from masivo_stream.model.reason import Reason, SkipReason
-from masivo_stream.model.results import Blank, Entry, Judgement, Line, LineRun, Rejected, Skipped, run_of
+from masivo_stream.model.results import Blank, Entry, Line, LineResult, LineRun, Rejected, Skipped, run_of
 
 
 class _Part(Struct, frozen=True, gc=False, array_like=True, tag=True):
@@ -93,7 +93,7 @@ class _Unmarked:
     def __init__(self) -> None:
         self.noted = Signs()
 
-    def mark(self, found: list[Found], signs: Signs) -> list[Found]:
+    def mark(self, found: list[LineResults], signs: Signs) -> list[LineResults]:
         """Note the signs of what was found."""
         self.noted = signs
         return found
@@ -121,9 +121,9 @@ class RemoteDecoder:
         """Return the verdicts on the lines `ask` has put into a question."""
         self._emails.noted = []
         bodies = question.split(b"\n")
-        judged = self._decoder.validate_all([LineRun(0, bodies, [0] * len(bodies), question)], "")
+        validated = self._decoder.validate_all([LineRun(0, bodies, [0] * len(bodies), question)], "")
         verdicts = _Verdicts({}, [], [], self._emails.noted, self._events.noted)
-        for found in judged:
+        for found in validated:
             if isinstance(found, EntryRun):
                 verdicts.customers.extend(found.customers)
                 verdicts.items.extend(found.items)
@@ -135,16 +135,16 @@ class RemoteDecoder:
         return _encode(verdicts)
 
 
-def _shorten(judgement: Judgement) -> _Odd:
-    match judgement:
+def _shorten(result: LineResult) -> _Odd:
+    match result:
         case Entry():
-            indexes = judgement.indexes or ()
-            return _Part(judgement.body, judgement.customer, indexes, judgement.skipped_items)
+            indexes = result.indexes or ()
+            return _Part(result.body, result.customer, indexes, result.skipped_items)
         case Rejected():
-            fault = judgement
+            fault = result
             return _Rejection(fault.reason, fault.field, fault.message, fault.items, fault.item_count, fault.customer)
         case Skipped():
-            return _Skip(judgement.reason, judgement.items, judgement.customer)
+            return _Skip(result.reason, result.items, result.customer)
         case Blank():
             return _Blank()
 
@@ -168,18 +168,18 @@ class AnswerReader:
         self._decoder = decoder
         self._known = None if decoder.rules.kind is Kind.EVENTS else decoder.memory
 
-    def read(self, answer: bytes | None, pieces: Iterable[LineRun | Line], file: str, source: int) -> list[Found]:
+    def read(self, answer: bytes | None, pieces: Iterable[LineRun | Line], file: str, source: int) -> list[LineResults]:
         """Return what becomes of the lines of `file`, the input numbered `source`; `answer` is to what `ask` gave."""
         verdicts = _NONE if answer is None else _decode(answer)
         dealing = _Dealing(verdicts, self._known, file, source)
-        found: list[Found] = []
+        found: list[LineResults] = []
         for piece in pieces:
             if isinstance(piece, LineRun):
                 found.extend(dealing.deal(piece))
             elif piece.length <= self._decoder.rules.max_line_bytes:
                 found.extend(dealing.deal(run_of(piece)))
             else:
-                found.append(self._decoder.judge(piece, file, source))
+                found.append(self._decoder.validate(piece, file, source))
         purchases = self._decoder.purchases
         return found if purchases is None else purchases.mark(found, verdicts.signs)
 
@@ -195,7 +195,7 @@ class _Dealing:
         self._plain = 0
         """Of these, the ones that are not odd."""
 
-    def deal(self, run: LineRun) -> Iterator[Found]:
+    def deal(self, run: LineRun) -> Iterator[LineResults]:
         """Yield what becomes of a run."""
         begin, self._index = self._index, self._index + len(run.bodies)
         indexes = self._odd[bisect_left(self._odd, begin) : bisect_left(self._odd, self._index)]
@@ -213,11 +213,11 @@ class _Dealing:
 
     def _ask_of_each(
         self, run: LineRun, verdicts: dict[int, _Odd], plain: Iterator[tuple[str, int, str | None]], known: Memory
-    ) -> tuple[list[str], list[int], dict[int, Judgement]]:
+    ) -> tuple[list[str], list[int], dict[int, LineResult]]:
         """Ask of each line, in order, what came before; return customers and items of entries, and all others."""
         customers: list[str] = []
         items: list[int] = []
-        odd: dict[int, Judgement] = {}
+        odd: dict[int, LineResult] = {}
         for index in range(len(run.bodies)):
             if index in verdicts:
                 odd[index] = self._lengthen(verdicts[index], run.line(index))
@@ -231,7 +231,7 @@ class _Dealing:
                 odd[index] = reject_repeat(run.line(index), self._file, repeats, items=count, customer=customer)
         return customers, items, odd
 
-    def _lengthen(self, odd: _Odd, line: Line) -> Judgement:
+    def _lengthen(self, odd: _Odd, line: Line) -> LineResult:
         match odd:
             case _Part():
                 return Entry(

@@ -189,7 +189,7 @@ def progress(kind: Kind, made: Progress) -> list[Statement]:
     """Note how far a kind has come."""
     checkpoint = made.checkpoint
     passed = (checkpoint.source, checkpoint.line)
-    places = (pack(made.frontier), pack(checkpoint), pack(made.figures), pack(made.consumed))
+    places = (pack(made.read_position), pack(checkpoint), pack(made.figures), pack(made.consumed))
     letters = (made.letters_bytes, made.letters_crc)
     statements: list[Statement] = [
         (_PROGRESS, (kind, *places, *letters, made.read_all, made.skipped_bytes, made.skipped_crc)),
@@ -244,7 +244,7 @@ def take_note(what: str, batch: str, detail: str, at: str) -> Statement:
 
 
 def _dead(kind: Kind, row: DeadRow) -> tuple[Any, ...]:
-    facts = (row.items, row.whole, row.judged, row.digest)
+    facts = (row.items, row.whole, row.validated, row.digest)
     own = (row.source, row.line, row.indexes and pack(row.indexes))
     source, line, items = row.of or own
     of_items = pack(items) if isinstance(items, tuple) else items
@@ -260,7 +260,7 @@ WHERE kind = ? AND of_source = ? AND of_line = ? AND taken IS NULL ORDER BY id
 
 def read_dead(row: Sequence[Any]) -> DeadRow:
     """Return a row of `DEAD_AT` as a value."""
-    number, source, line, indexes, reason, customer, items, whole, judged, digest, *of = row
+    number, source, line, indexes, reason, customer, items, whole, validated, digest, *of = row
     return DeadRow(
         source=source,
         line=line,
@@ -269,7 +269,7 @@ def read_dead(row: Sequence[Any]) -> DeadRow:
         customer=customer,
         items=items,
         whole=bool(whole),
-        judged=bool(judged),
+        validated=bool(validated),
         digest=digest,
         of=(of[0], of[1], read_indexes(of[2])),
         row=number,

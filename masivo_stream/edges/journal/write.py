@@ -55,7 +55,7 @@ class Journal(JournalHistory):
         held = [reference for found in suspects for reference in found.references]
         return Resume(
             start=checkpoint,
-            frontier=say.read_place(row[0]),
+            read_position=say.read_place(row[0]),
             figures=say.read_figures(row[2]),
             covered=self.covered(kind, checkpoint.source, checkpoint.line, also=held),
             consumed=self.consumed(kind),

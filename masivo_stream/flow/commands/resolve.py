@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.accounting.tally import Fate
+from masivo_stream.core.accounting.tally import RecordOutcome
 from masivo_stream.core.sending.backoff import Halt, Health, Settle
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.files.state_dir import StateDir
@@ -225,10 +225,13 @@ class ResolveWork:
         """Make sure that all of it may be done, carry out what was chosen, then look at what is left."""
         await self._make_sure(chosen)
         why = f"{name_person()}: {chosen.reason or 'no reason given'}"
-        for what, doubts, fate in (("accept", chosen.accept, Fate.ACCEPTED), ("discard", chosen.discard, Fate.DEAD)):
+        for what, doubts, fate in (
+            ("accept", chosen.accept, RecordOutcome.ACCEPTED),
+            ("discard", chosen.discard, RecordOutcome.DEAD),
+        ):
             for doubt in doubts:
                 desk = self._desks[doubt.kind]
-                known = desk.entries if fate is Fate.DEAD else desk.entries_as_far_as_known
+                known = desk.entries if fate is RecordOutcome.DEAD else desk.entries_as_far_as_known
                 entries = await known(doubt.batch)
                 await desk.account.decide(doubt.batch, entries, fate, what=what, why=why)
         for doubt in chosen.resend:

@@ -14,7 +14,7 @@ from typing import Annotated, Protocol, assert_never
 import msgspec
 from msgspec import Meta, Struct
 
-from masivo_stream.core.accounting.tally import Fate
+from masivo_stream.core.accounting.tally import RecordOutcome
 from masivo_stream.core.reading.schema_faults import is_rfc3339
 from masivo_stream.core.sending.answered_by import FOREIGN_HINT, is_foreign, whose
 from masivo_stream.core.sending.classify import classify
@@ -292,7 +292,7 @@ def _told(period: RevertPeriod, before: Standing, customers: int | None, accepte
 def _accepted(journal: JournalReader) -> int:
     """Return how many customers of the run were accepted."""
     figures = journal.figures(Kind.CUSTOMERS)
-    return 0 if figures is None else figures.records.get(Fate.ACCEPTED.name, 0)
+    return 0 if figures is None else figures.records.get(RecordOutcome.ACCEPTED.name, 0)
 
 
 class _Taken(Struct):

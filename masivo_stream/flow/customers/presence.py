@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.flow.customers.missing import hash_customer
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import EntryRun, Found, Packable
+from masivo_stream.model.entries import EntryRun, LineResults, Packable
 from masivo_stream.model.progress import Presence
 from masivo_stream.model.reason import SkipReason
 from masivo_stream.model.results import Skipped
@@ -41,7 +41,7 @@ class PresenceNotes:
         self._begin()
         return seen
 
-    def look(self, found: Iterable[Found], source: int) -> None:
+    def look(self, found: Iterable[LineResults], source: int) -> None:
         """Look at lines of an input, when they are counted."""
         if not self._tally.skipped:
             return

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from masivo_stream.core.reading.held_back import Absence
 from masivo_stream.flow.customers.missing import hash_customer
-from masivo_stream.model.entries import Found
+from masivo_stream.model.entries import LineResults
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Rejected, Skipped
 
@@ -46,7 +46,7 @@ class ExpectedCustomers:
             if letter.customer is not None and letter.reason is not Reason.DUPLICATE_ID
         )
 
-    def skip(self, found: Iterable[Found]) -> None:
+    def skip(self, found: Iterable[LineResults]) -> None:
         """Take customers who are deleted, of whom no earlier line is to be sent."""
         self._gone.add(each.customer for each in found if isinstance(each, Skipped) and each.customer is not None)
 

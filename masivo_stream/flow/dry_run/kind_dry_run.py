@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.accounting.tally import Fate, Tally
+from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.held_back import LeftOut
 from masivo_stream.edges.clock import Clock
@@ -18,7 +18,7 @@ from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.flow.pipeline.read import Source, is_much, make_decoder, validate_sources
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.entries import Entries, Found, Packable, one_by_one, opened
+from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.reason import REMEDIES, Reason
@@ -106,8 +106,8 @@ class KindDryRun:
         )
         try:
             async with aclosing(blocks) as judged_blocks:
-                async for judged in judged_blocks:
-                    self._sort(judged.found, letters, skips)
+                async for validated in judged_blocks:
+                    self._sort(validated.found, letters, skips)
         except InputError as error:
             failure = error
         self._count(self._packer.flush(), last=True)
@@ -133,7 +133,7 @@ class KindDryRun:
             repeated=DuplicateCounts(noted.alike, noted.alike_at) if noted.alike else None,
         )
 
-    def _sort(self, found: Sequence[Found], letters: DryRunLetters, skips: SkippedSink) -> None:
+    def _sort(self, found: Sequence[LineResults], letters: DryRunLetters, skips: SkippedSink) -> None:
         """Count what becomes of a block, after what is rejected and skipped is written down."""
         roster = self._roster
         others = roster is not None and self._contract.kind is not Kind.CUSTOMERS
@@ -144,12 +144,12 @@ class KindDryRun:
             self._skipped.setdefault(place.reason, place)
         self._to_dead_letter([letter for letter, _ in known.letters], letters)
         for fate in known.found:
-            self._tally.judged(fate)
+            self._tally.validated(fate)
         self._tally.repeated(known.repeated)
         self._in_part += len({part.place for _, part in known.letters if part is not None})
         for letter, part in known.letters:
             if part is not None:
-                self._tally.settled([part], Fate.DEAD, letter.reason)
+                self._tally.settled([part], RecordOutcome.DEAD, letter.reason)
         if roster is not None and others:
             self._count_migrated_elsewhere(known.to_pack, roster)
         elif roster is not None:
@@ -178,7 +178,7 @@ class KindDryRun:
         for large in packed.oversized:
             message = f"does not fit a request of {large.max_body_bytes} bytes"
             letter = reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items)
-            self._tally.settled([large.entry], Fate.DEAD, letter.reason)
+            self._tally.settled([large.entry], RecordOutcome.DEAD, letter.reason)
             too_large.append(letter)
         self._to_dead_letter(too_large, letters)
         if packed.oversized:

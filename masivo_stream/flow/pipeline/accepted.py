@@ -20,7 +20,7 @@ from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
 from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
 from masivo_stream.flow.pipeline.resume import begin_at, find_exports, lay_out
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.entries import Found, one_by_one
+from masivo_stream.model.entries import LineResults, one_by_one
 from masivo_stream.model.progress import Covered, Resume
 from masivo_stream.model.results import Blank, Entry, Position, Retried
 from masivo_stream.model.settings import Settings
@@ -114,7 +114,7 @@ class AcceptedRecords:
         """
         async with aclosing(self._judge(self._sources)) as blocks:
             async for found in blocks:
-                yield [judgement for judgement in one_by_one(found) if isinstance(judgement, Entry)]
+                yield [result for result in one_by_one(found) if isinstance(result, Entry)]
 
     async def parts(self) -> AsyncGenerator[Entry, None]:
         """Yield what was accepted of each entry.
@@ -136,23 +136,23 @@ class AcceptedRecords:
         for copy in [source for source in self._sources if source.letters]:
             async with aclosing(self._judge([copy])) as blocks:
                 async for found in blocks:
-                    for judgement in one_by_one(found):
-                        if not isinstance(judgement, Blank) and judgement.retried is not None:
-                            self._fates.copied(copy.number, judgement.retried)
+                    for result in one_by_one(found):
+                        if not isinstance(result, Blank) and result.retried is not None:
+                            self._fates.copied(copy.number, result.retried)
         self._fates.close()
 
-    async def _judge(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[Found], None]:
+    async def _judge(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[LineResults], None]:
         """Judge each source for itself, and no record for an earlier one: which repeats are dead, the journal says."""
         forgetful = msgspec.structs.replace(self._settings.validation, remember_ids=1, duplicate_purchase="allow")
         settings = msgspec.structs.replace(self._settings, validation=forgetful)
         for source in sources:
-            judged = validate_sources(
+            validated = validate_sources(
                 [source],
                 make_decoder(self.kind, settings),
                 block_bytes=settings.source.block_bytes,
                 max_line_bytes=forgetful.max_line_bytes,
             )
-            async with aclosing(judged) as blocks:
+            async with aclosing(validated) as blocks:
                 async for block in blocks:
                     yield block.found
 

@@ -38,7 +38,7 @@ def make_dead_row(
         customer=customer,
         items=letter.item_count,
         whole=(of is None or of.whole) and (old is None or old.whole),
-        judged=of is None,
+        validated=of is None,
         digest=hash_bytes(letter.raw, salt),
         of=None if old is None else (old.source, old.line, old.name_items(indexes)),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from masivo_stream.core.accounting.tally import Fate, Tally
+from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
 from masivo_stream.edges.clock import Clock
@@ -132,7 +132,7 @@ class Resend:
         """Note what came of it: only an acceptance settles a doubt."""
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self._account.remark(decision.outcome.remark)
-            await self._account.decide(batch.id, self._entries, Fate.ACCEPTED, what="resent", why=self._why)
+            await self._account.decide(batch.id, self._entries, RecordOutcome.ACCEPTED, what="resent", why=self._why)
             return
         await self._account.stay_in_doubt(batch.id, f"sent again: {_word(decision)}")
 

@@ -129,7 +129,7 @@ class KindPipeline:
             except MasivoStreamError as error:
                 self._stop.pull(error)
         self.account.end()
-        read = self._extent.before(self.account.frontier)
+        read = self._extent.before(self.account.read_position)
         self._observer.notify(PhaseEnded(kind=self.kind, figures=self.account.figures(), bytes_read=read))
 
     # The producer.
@@ -154,8 +154,8 @@ class KindPipeline:
         )
         try:
             async with aclosing(judged_blocks) as blocks:
-                async for judged in blocks:
-                    self.account.sort(judged)
+                async for validated in blocks:
+                    self.account.sort(validated)
                     if self.account.owes_the_journal:
                         await self.account.note()
                     await self._pack(batches)
@@ -302,5 +302,5 @@ class KindPipeline:
         if now - self._told >= PROGRESS_EVERY:
             self._told = now
             figures = self.account.figures()
-            read = self._extent.before(self.account.frontier)
+            read = self._extent.before(self.account.read_position)
             self._observer.notify(Progressed(kind=self.kind, figures=figures, bytes_read=read))

@@ -22,7 +22,7 @@ from masivo_stream.edges.export.source import Input, compression_at, is_file, is
 from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, open_workers
 from masivo_stream.flow.identity.known_exports import FROM_A_PIPE
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import Found
+from masivo_stream.model.entries import LineResults
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import START, Covered
 from masivo_stream.model.results import Line, LineRun, Position
@@ -51,7 +51,7 @@ turn of the event loop on both sides."""
 class ValidatedBlock(Struct, frozen=True):
     """What became of the lines of one block."""
 
-    found: Sequence[Found]
+    found: Sequence[LineResults]
     bytes_read: int
     place: Position
     """The place after them."""
@@ -104,7 +104,7 @@ class Validator(Protocol):
         """Begin to judge a block."""
         ...
 
-    async def finish(self, cut: LineBlock, answer: WorkerAnswer | None) -> Sequence[Found]:
+    async def finish(self, cut: LineBlock, answer: WorkerAnswer | None) -> Sequence[LineResults]:
         """Return what becomes of its lines; `answer` is what `begin` returned."""
         ...
 
@@ -122,12 +122,12 @@ class LocalValidator:
     def begin(self, _cut: LineBlock) -> None:
         """Do nothing yet."""
 
-    async def finish(self, cut: LineBlock, _answer: WorkerAnswer | None) -> Sequence[Found]:
+    async def finish(self, cut: LineBlock, _answer: WorkerAnswer | None) -> Sequence[LineResults]:
         """Return what becomes of the lines."""
         source = cut.source
         if source.letters:
             return validate_dead_letters(self._decoder, cut.pieces, source.name, source.number)
-        found: list[Found] = []
+        found: list[LineResults] = []
         for portion in portions(cut.pieces, MOST_LINES):
             if found:
                 await anyio.lowlevel.checkpoint()
@@ -153,7 +153,7 @@ class SharedValidator:
         question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
         return None if question is None else self._crew.ask(question)
 
-    async def finish(self, cut: LineBlock, answer: WorkerAnswer | None) -> Sequence[Found]:
+    async def finish(self, cut: LineBlock, answer: WorkerAnswer | None) -> Sequence[LineResults]:
         """Wait for the worker's answer."""
         if answer is None:
             return await self._alone.finish(cut, None)
@@ -207,8 +207,8 @@ async def validate_sources(
         cuts = await stack.enter_async_context(
             aclosing(_cut_sources(sources, block_bytes, max_line_bytes, bench.most_lines))
         )
-        async for judged in _validate_in_order(cuts, bench):
-            yield judged
+        async for validated in _validate_in_order(cuts, bench):
+            yield validated
 
 
 def is_much(sources: Iterable[Source], worth: int = WORTH_WORKERS) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 
 from masivo_stream.core.accounting.sampling import Sampling
-from masivo_stream.core.accounting.tally import Fate, Tally
+from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.accounting.unsettled import Unsettled
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.held_back import LeftOut
@@ -30,11 +30,11 @@ from masivo_stream.flow.pipeline.unanswered import Unanswered
 from masivo_stream.flow.readback.compare import can_be_told
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.entries import EntryRun, Found, Packable, one_by_one
+from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.outcome import Accepted, Refused
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
-from masivo_stream.model.results import Blank, Entry, Judgement, Position, Rejected, reject_entry
+from masivo_stream.model.results import Blank, Entry, LineResult, Position, Rejected, reject_entry
 from masivo_stream.model.slicing import take_part
 from masivo_stream.model.summary import KindSummary
 
@@ -92,8 +92,8 @@ class Recorder:
         self.unanswered = Unanswered()
         """Records that may have been applied and are sent again."""
         self.unanswered.resume(resume, clock)
-        self._frontier, self._covered = resume.frontier, resume.covered
-        self._catching_up = resume.start < resume.frontier
+        self._read_position, self._covered = resume.read_position, resume.covered
+        self._catching_up = resume.start < resume.read_position
         self._read_to = resume.start
         self._consumed = dict(resume.consumed)
         self._dead_rows: list[DeadRow] = []
@@ -115,9 +115,9 @@ class Recorder:
         return self._accepted_odd if self._accepted_plain else []
 
     @property
-    def frontier(self) -> Position:
+    def read_position(self) -> Position:
         """The place up to which was read, by this process or an earlier one."""
-        return self._frontier
+        return self._read_position
 
     @property
     def waits_for_batches(self) -> bool:
@@ -193,7 +193,7 @@ class Recorder:
         """
         self._dead_letters.append([letter])
         self.release([entry])
-        self._tally.settled([entry], Fate.DEAD, letter.reason)
+        self._tally.settled([entry], RecordOutcome.DEAD, letter.reason)
         self.unanswered.settle([entry])
         self._note_dead(letter, entry.source, entry, missing=missing)
         if missing and self.kind is not Kind.CUSTOMERS:
@@ -205,9 +205,9 @@ class Recorder:
 
     # What is read.
 
-    def sort(self, judged: ValidatedBlock) -> None:
+    def sort(self, validated: ValidatedBlock) -> None:
         """Count the judgements, write the rejected and skipped ones down, keep those to send."""
-        found = self._catch_up(judged) if self._catching_up else judged.found
+        found = self._catch_up(validated) if self._catching_up else validated.found
         known = self._left_out.sort(found, self._missing.why if self._missing else None)
         self._skips.append(known.skipped)
         if known.letters:
@@ -216,36 +216,36 @@ class Recorder:
         self._count(known.found)
         self._tally.repeated(known.repeated)
         self._to_pack.extend(known.to_pack)
-        source = judged.place.source
+        source = validated.place.source
         for letter, part in known.letters:
             if part is not None:
-                self._tally.settled([part], Fate.DEAD, letter.reason)
+                self._tally.settled([part], RecordOutcome.DEAD, letter.reason)
             self._note_dead(letter, source, part)
         self._presence.look(known.found, source)
-        if judged.place > self._frontier:
-            self._frontier = judged.place
-            self._consumed[source] = (judged.place.offset, judged.crc, judged.place.line)
+        if validated.place > self._read_position:
+            self._read_position = validated.place
+            self._consumed[source] = (validated.place.offset, validated.crc, validated.place.line)
 
-    def _count(self, found: Iterable[Found]) -> None:
+    def _count(self, found: Iterable[LineResults]) -> None:
         for fate in found:
             if isinstance(fate, EntryRun | Blank) or fate.retried is None:
-                self._tally.judged(fate)
+                self._tally.validated(fate)
             else:
                 self._tally.revalidated(fate.retried, fate)
                 if fate.retried.row:  # not so what was taken back: it was never a dead letter
                     self._retried.append(fate.retried.row)
 
-    def _catch_up(self, judged: ValidatedBlock) -> list[Judgement]:
+    def _catch_up(self, validated: ValidatedBlock) -> list[LineResult]:
         """Take up entries of an earlier process that have no fate yet; return what lies beyond its frontier."""
-        frontier, source = self._frontier, judged.place.source
-        beyond: list[Judgement] = []
-        for judgement in one_by_one(judged.found):
-            if (source, judgement.line) >= (frontier.source, frontier.line):
-                beyond.append(judgement)
-            elif isinstance(judgement, Entry) and (entry := self._uncovered(judgement)) is not None:
+        read_position, source = self._read_position, validated.place.source
+        beyond: list[LineResult] = []
+        for result in one_by_one(validated.found):
+            if (source, result.line) >= (read_position.source, read_position.line):
+                beyond.append(result)
+            elif isinstance(result, Entry) and (entry := self._uncovered(result)) is not None:
                 self._to_pack.append(entry)
-        self._read_to = judged.place
-        self._catching_up = judged.place < frontier
+        self._read_to = validated.place
+        self._catching_up = validated.place < read_position
         return beyond
 
     def _uncovered(self, entry: Entry) -> Entry | None:
@@ -282,7 +282,7 @@ class Recorder:
             case Hold(why) | Halt(why=why, in_doubt=True) if not CONTRACTS[self.kind].repeatable:
                 state = IN_DOUBT
                 self.release(batch.entries)
-                self._tally.settled(batch.entries.parts, Fate.IN_DOUBT)
+                self._tally.settled(batch.entries.parts, RecordOutcome.IN_DOUBT)
             case Retry(doubtful=True) | Halt(in_doubt=True):
                 doubtful = True
                 self.unanswered.add(batch, self._clock.now())
@@ -312,22 +312,22 @@ class Recorder:
 
     async def doubt(self, batch: str, entries: list[Entry]) -> None:
         """Note that a process died while `batch` was in flight: nobody knows what became of it. Before `run`."""
-        self._tally.settled(entries, Fate.IN_DOUBT)
+        self._tally.settled(entries, RecordOutcome.IN_DOUBT)
         why = "the process ended while it was in flight"
         await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._sync, why=why)
         self._doubts.add(batch, entries)
 
-    async def decide(self, batch: str, entries: list[Entry], fate: Fate, *, what: str, why: str) -> None:
+    async def decide(self, batch: str, entries: list[Entry], fate: RecordOutcome, *, what: str, why: str) -> None:
         """Note what a person decided about a batch in doubt: `what`, and `why`."""
         reason = None
-        if fate is Fate.DEAD:
+        if fate is RecordOutcome.DEAD:
             reason = Reason.DISCARDED
             letters = [reject_entry(entry, reason, why, batch=batch) for entry in entries]
             self._dead_letters.append(letters)
             for letter, of in zip(letters, entries, strict=True):
                 self._note_dead(letter, of.source, of)
-        self._tally.moved(entries, Fate.IN_DOUBT, fate, reason)
-        state = DISCARDED if fate is Fate.DEAD else ACCEPTED
+        self._tally.moved(entries, RecordOutcome.IN_DOUBT, fate, reason)
+        state = DISCARDED if fate is RecordOutcome.DEAD else ACCEPTED
         progress = self._progress()
         await self._journal.decide(self.kind, batch, state, progress, self._sync, what=what, why=why)
         self._doubts.remove(batch)
@@ -358,7 +358,7 @@ class Recorder:
         arrived, self._arrived = self._arrived, []
         retried, self._retried = self._retried, []
         return Progress(
-            frontier=self._frontier,
+            read_position=self._read_position,
             checkpoint=self._checkpoint(),
             figures=self._tally.figures(seconds=self._seconds()),
             consumed=tuple((number, *known) for number, known in self._consumed.items()),
@@ -380,7 +380,7 @@ class Recorder:
 
     def _checkpoint(self) -> Position:
         """Return the lowest place without a fate."""
-        places = [self._frontier, *self._lows.values(), *(entry.place for entry in self._to_pack)]
+        places = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]
         if (low := self._packer.low()) is not None:
             places.append(low)
         if self._catching_up:
@@ -394,7 +394,7 @@ class Recorder:
         self.accepted_at = _moment(at) or self._clock.wall()
         self.release(batch.entries)
         self.unanswered.settle(batch.entries, batch.id)
-        self._tally.settled(batch.entries.parts, Fate.ACCEPTED)
+        self._tally.settled(batch.entries.parts, RecordOutcome.ACCEPTED)
         if self.kind is Kind.CUSTOMERS and (
             self._tally.dead or self._awaited
         ):  # a mended record of one who was missing

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 from masivo_stream.core.accounting.sampling import Sampling
-from masivo_stream.core.accounting.tally import Fate, Tally
+from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.held_back import LeftOut
 from masivo_stream.core.sending.backoff import Health, RetryPolicy
@@ -203,7 +203,7 @@ class Run:
         unknown = UnknownCustomers(self._reader) if kind is Kind.EVENTS else None
         finder = CustomerFinder(self._reader, self._clock, self._settings.visible, self._observer)
         burial = RefusedEntries(account, finder, unknown)
-        accepted_before = resume.figures.items.get(Fate.ACCEPTED.name, 0) > 0
+        accepted_before = resume.figures.items.get(RecordOutcome.ACCEPTED.name, 0) > 0
         upload = self._settings.upload
         # Tasks that deliver: as many at once as the setting says are on the wire. Where no limit paces, as many again
         # note meanwhile what became of their batches.
