@@ -4,6 +4,7 @@ import json
 
 import anyio
 import anyio.lowlevel
+from virtual_time import without_threads
 
 from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.core.pacing.pace import Pacer
@@ -271,6 +272,10 @@ class Bench:
 
     async def run(self, *beside):
         """Run the phase as a migration does; `beside` are coroutine functions that run next to it."""
+        with without_threads():
+            return await self._run(beside)
+
+    async def _run(self, beside):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.clock.run)
             tasks.start_soon(self.stop.drain)

@@ -60,10 +60,7 @@ def making_up(world):
             return
         reader = world.api(clock, life, None)
         missing = OnlyMissing(settled, state, journal, standing, reader, clock, Remembering())
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(clock.run)
-            await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)
-            tasks.cancel_scope.cancel()
+        await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)
         if missing.stop.cause is not None:
             raise missing.stop.cause
 
