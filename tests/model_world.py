@@ -26,7 +26,7 @@ from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.model.attempt import Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted
-from masivo_stream.model.notices import BatchSent, PhaseStarted
+from masivo_stream.model.notices import BatchSent, KindStarted
 from masivo_stream.model.summary import Summary
 
 
@@ -173,7 +173,7 @@ class World:
             finally:
                 self.now = clock.now()
                 self.told.update(_accepted(observer.notices))
-                self.begun = {notice.kind for notice in observer.notices if isinstance(notice, PhaseStarted)}
+                self.begun = {notice.kind for notice in observer.notices if isinstance(notice, KindStarted)}
 
     async def _migrate(self, process, life, clock, state, journal, quota, observer):
         settings = load_settings(

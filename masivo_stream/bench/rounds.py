@@ -57,7 +57,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 _VARIES: dict[Stage, tuple[str, ...]] = {
     Stage.DECODE: (),
-    Stage.JUDGE: ("workers",),
+    Stage.VALIDATE: ("workers",),
     Stage.PACK: ("workers",),
     Stage.SEND: ("workers", "uploaders"),
 }
@@ -154,7 +154,7 @@ def _make_bench(
     exports = {
         case.kind: BenchedExport(records=found[0].records, items=found[0].items, bytes=found[0].bytes)
         for case, found in zip(cases, runs, strict=True)
-        if case.stage is Stage.JUDGE  # which sees all of it
+        if case.stage is Stage.VALIDATE  # which sees all of it
     }
     return Bench(
         at=datetime.now(UTC),

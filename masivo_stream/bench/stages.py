@@ -194,7 +194,7 @@ async def _send(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone | Fa
     return _ended(summary, done)
 
 
-_STAGES = {Stage.DECODE: _decode, Stage.JUDGE: _judge, Stage.PACK: _pack, Stage.SEND: _send}
+_STAGES = {Stage.DECODE: _decode, Stage.VALIDATE: _judge, Stage.PACK: _pack, Stage.SEND: _send}
 
 
 def _exports(job: Job) -> _Exports:

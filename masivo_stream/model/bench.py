@@ -20,7 +20,7 @@ class Stage(enum.StrEnum):
 
     DECODE = "decode"
     """msgspec's typed decoder over the same lines, and nothing else: the yardstick."""
-    JUDGE = "judge"
+    VALIDATE = "judge"
     """Read, cut into lines, decode, and judge: what every command that reads an export begins with."""
     PACK = "pack"
     """Fill batches as well, and send none: what `validate` and `plan` do."""

@@ -25,7 +25,7 @@ def test_settings_are_combined():
         {"workers": 2, "uploaders": 1},
         {"workers": 2, "uploaders": 4},
     ]
-    assert [case.settings for case in cases if case.stage is Stage.JUDGE] == [{"workers": 1}, {"workers": 2}]
+    assert [case.settings for case in cases if case.stage is Stage.VALIDATE] == [{"workers": 1}, {"workers": 2}]
 
 
 @pytest.mark.parametrize("field", ["cpu", "cores", "system", "python", "version"])

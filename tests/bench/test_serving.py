@@ -26,7 +26,7 @@ with serving_sink() as sink, serving_measurer():
 
 
 def job(paths, directory):
-    case = Case(kind=Kind.CUSTOMERS, stage=Stage.JUDGE)
+    case = Case(kind=Kind.CUSTOMERS, stage=Stage.VALIDATE)
     return Job(case=case, paths=tuple(map(str, paths)), url="http://127.0.0.1:9", directory=str(directory))
 
 

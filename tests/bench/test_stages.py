@@ -26,7 +26,7 @@ def job(kind, stage, paths, tmp_path, url=NOBODY, **settings):
 
 
 @pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("stage", [Stage.DECODE, Stage.JUDGE, Stage.PACK])
+@pytest.mark.parametrize("stage", [Stage.DECODE, Stage.VALIDATE, Stage.PACK])
 def test_each_stage_takes_its_time(kind, stage, exports, tmp_path):
     """Of every kind, each stage measures something, and sends nothing."""
     found = work(job(kind, stage, exports[kind], tmp_path))
@@ -39,7 +39,7 @@ def test_each_stage_takes_its_time(kind, stage, exports, tmp_path):
 @pytest.mark.parametrize("kind", Kind)
 def test_judging_sees_all_of_an_export(kind, exports, tmp_path):
     """Records, items and bytes, as they stand in the file."""
-    found = work(job(kind, Stage.JUDGE, exports[kind], tmp_path))
+    found = work(job(kind, Stage.VALIDATE, exports[kind], tmp_path))
     size = sum(Path(path).stat().st_size for path in exports[kind])
     assert (found.records, found.bytes) == (3, size)
     assert found.items >= 3
@@ -49,7 +49,7 @@ def test_faulty_lines_cost_what_they_cost(tmp_path):
     """No line of an export of one's own ends a measurement."""
     export = tmp_path / "faulty.ndjson"
     export.write_bytes(b'{"id": 1}\n\xff\n' + b"[" * 100_000 + b"\n\n{}")
-    for stage in (Stage.DECODE, Stage.JUDGE, Stage.PACK):
+    for stage in (Stage.DECODE, Stage.VALIDATE, Stage.PACK):
         assert isinstance(work(job(Kind.EVENTS, stage, [export], tmp_path)), Measured)
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from masivo_stream.core.accounting.sampling import Sampling
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
-from masivo_stream.core.reading.held_back import LeftOut
+from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.edges.clock import Clock
@@ -194,7 +194,7 @@ class Run:
             remember_accepted=self._settings.visible.visible_probes,
             sample=Sampling(self._settings.verify.sample, self._chance),
             skips=skips,
-            left_out=LeftOut(self._settings.validation.duplicate_purchase),
+            left_out=LineSorter(self._settings.validation.duplicate_purchase),
             remember_ids=self._settings.validation.remember_ids,
             awaited=kind is Kind.CUSTOMERS and bool(self._journal.missing_customers()),
         )
