@@ -6,7 +6,7 @@ import msgspec
 from hostile import HOSTILE
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.snapshot import Anomaly, PhaseSnapshot, Point, RunSnapshot, Wait, WindowUse
+from masivo_stream.model.snapshot import Anomaly, KindSnapshot, Point, RunSnapshot, Wait, WindowUse
 from masivo_stream.model.summary import KindSummary
 
 NOW = 1_790_300_000.0
@@ -22,7 +22,7 @@ def figures(read, **fields):
     return KindSummary(**{f"items_{fate}": 2 * number for fate, number in fates.items()}, **(fields | fates))
 
 
-CUSTOMERS = PhaseSnapshot(
+CUSTOMERS = KindSnapshot(
     kind=Kind.CUSTOMERS,
     state="done",
     figures=figures(
@@ -40,7 +40,7 @@ CUSTOMERS = PhaseSnapshot(
     requests_needed=413,
 )
 
-EVENTS = PhaseSnapshot(
+EVENTS = KindSnapshot(
     kind=Kind.EVENTS,
     state="working",
     figures=figures(
@@ -60,7 +60,7 @@ EVENTS = PhaseSnapshot(
     requests_needed=3140,
 )
 
-TRANSACTIONS = PhaseSnapshot(kind=Kind.TRANSACTIONS, size=610_000_000)
+TRANSACTIONS = KindSnapshot(kind=Kind.TRANSACTIONS, size=610_000_000)
 
 
 def time_line(hours=3.15):
@@ -116,14 +116,14 @@ BEGUN = msgspec.structs.replace(
     WORKING,
     began=NOW - 12,
     phases=(
-        PhaseSnapshot(
+        KindSnapshot(
             kind=Kind.CUSTOMERS,
             state="working",
             size=93_120_331,
             bytes_read=700_000,
             figures=figures(3000, requests=3, requests_lower_bound=3, seconds=12.0, bytes_sent=660_000),
         ),
-        PhaseSnapshot(kind=Kind.EVENTS, size=2_410_000_000),
+        KindSnapshot(kind=Kind.EVENTS, size=2_410_000_000),
         TRANSACTIONS,
     ),
     ends_at=None,
@@ -136,7 +136,7 @@ WAITING = msgspec.structs.replace(
     WORKING,
     phases=(
         msgspec.structs.replace(CUSTOMERS, state="visible", probes=(1, 3)),
-        PhaseSnapshot(kind=Kind.EVENTS, size=2_410_000_000),
+        KindSnapshot(kind=Kind.EVENTS, size=2_410_000_000),
         TRANSACTIONS,
     ),
     wait=Wait(what="visible", until=NOW + 41, text="customers becoming visible: 1 of 3 probes seen, next probe"),

@@ -63,7 +63,7 @@ class DoubtPlace(Struct, frozen=True, kw_only=True):
     places: tuple[tuple[str, int, int], ...]
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class DecisionNote(Struct, frozen=True, kw_only=True):
     """What a person decided, and what was noted beside it."""
 
     at: str
@@ -89,6 +89,6 @@ class Report(Summary, frozen=True, kw_only=True):
     """
     doubts: tuple[DoubtPlace, ...] = ()
     doubts_left_out: int = 0
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[DecisionNote, ...] = ()
     """The last ones, oldest first."""
     decisions_left_out: int = 0

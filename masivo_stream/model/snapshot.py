@@ -11,7 +11,7 @@ from msgspec import Struct
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.summary import KindSummary
 
-PhaseState = Literal["ahead", "working", "visible", "done", "left"]
+KindState = Literal["ahead", "working", "visible", "done", "left"]
 """Not begun · reading and sending · accepted, its effects awaited · done · left when the run was stopped."""
 
 Waiting = Literal["nothing", "slot", "visible", "retry", "read_back", "drain", "done"]
@@ -32,11 +32,11 @@ class WindowUse(Struct, frozen=True, kw_only=True):
     """When the next slot is free; None where one is."""
 
 
-class PhaseSnapshot(Struct, frozen=True, kw_only=True):
+class KindSnapshot(Struct, frozen=True, kw_only=True):
     """One kind."""
 
     kind: Kind
-    state: PhaseState = "ahead"
+    state: KindState = "ahead"
     figures: KindSummary = KindSummary()
     size: int = 0
     """Bytes of text in its exports; 0 where that is not known (compressed, standard input)."""
@@ -92,7 +92,7 @@ class RunSnapshot(Struct, frozen=True, kw_only=True):
     version: str
     began: float
     now: float
-    phases: tuple[PhaseSnapshot, ...]
+    phases: tuple[KindSnapshot, ...]
     wait: Wait = Wait()
     windows: tuple[WindowUse, ...] = ()
     in_flight: int = 0

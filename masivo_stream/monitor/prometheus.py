@@ -14,7 +14,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.snapshot import PhaseSnapshot, PhaseState, RunSnapshot, Waiting, WindowUse
+from masivo_stream.model.snapshot import KindSnapshot, KindState, RunSnapshot, Waiting, WindowUse
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.model.window import Window
 from masivo_stream.monitor.request_metrics import Histogram, RequestMetrics
@@ -70,9 +70,9 @@ def _run(snapshot: RunSnapshot) -> Iterator[Metric]:
     yield _gauge("masivo_event_loop_longest_stall_seconds", stall, [], [([], snapshot.stall)])
 
 
-def _phases(phases: Iterable[PhaseSnapshot]) -> Iterator[Metric]:
+def _phases(phases: Iterable[KindSnapshot]) -> Iterator[Metric]:
     figures = [(phase.kind.value, phase.figures) for phase in phases]
-    states = [([phase.kind, word], float(phase.state == word)) for phase in phases for word in get_args(PhaseState)]
+    states = [([phase.kind, word], float(phase.state == word)) for phase in phases for word in get_args(KindState)]
     yield _gauge("masivo_phase", "Where a kind stands: 1 for that state, 0 for the others.", ["kind", "state"], states)
     read, of_kind = "Bytes read of a kind's exports.", ["kind"]
     yield _counter("masivo_read_bytes", read, of_kind, [([phase.kind], phase.bytes_read) for phase in phases])

@@ -3,8 +3,8 @@
 from masivo_stream.model.notices import (
     BatchWaits,
     CustomersAsked,
+    KindStarted,
     Notice,
-    PhaseStarted,
     ReadBack,
     ReadBackAwaited,
     RunEnded,
@@ -50,7 +50,7 @@ class CurrentWait:
                 self._read_backs[number] = now + seconds
             case ReadBack(number=number):
                 self._read_backs.pop(number, None)
-            case Visible() | PhaseStarted():
+            case Visible() | KindStarted():
                 self._visible = None
             case Stopping(why=why, in_flight=flying, drain_time=longest):
                 requests = f"{flying} request{'s' if flying != 1 else ''} in flight"

@@ -12,17 +12,17 @@ from masivo_stream.model.notices import (
     BatchSent,
     BatchWaits,
     CustomersAsked,
+    DeadLettersTaken,
     ExportOverlaps,
     IdsUnreadable,
-    LettersTaken,
+    KindEnded,
+    KindStarted,
     LimitLearned,
     LoopStalled,
     MinutePassed,
     MonitorFailed,
     MonitorListens,
     Notice,
-    PhaseEnded,
-    PhaseStarted,
     Progressed,
     ProxyUnused,
     QuotaCorrected,
@@ -108,7 +108,7 @@ class LogObserver:
             case RunStarted(kinds=kinds, target=target, account=account):
                 to = {"target": target, "account": account} if target else {}
                 self._log.info("run_started", kinds=[ahead.kind for ahead in kinds], **to)
-            case PhaseStarted(kind=kind, files=files, size=size):
+            case KindStarted(kind=kind, files=files, size=size):
                 self._log.info("phase_started", kind=kind, files=files, bytes=size)
             case SlotAwaited(seconds=seconds):
                 self._log.debug("slot_awaited", seconds=round(seconds, 3))
@@ -144,7 +144,7 @@ class LogObserver:
             case MinutePassed():
                 if self._snapshot is not None:
                     self._log.info("progress", **_standing(self._snapshot()))
-            case PhaseEnded(kind=kind, figures=figures):
+            case KindEnded(kind=kind, figures=figures):
                 self._log.info("phase_ended", kind=kind, **_figures(figures))
             case Stopping(why=why, in_flight=in_flight, drain_time=longest):
                 self._log.warning("stopping", why=why, in_flight=in_flight, drain_time=longest)
@@ -156,7 +156,7 @@ class LogObserver:
                 self._log.warning("export_overlaps", kind=kind, file=file, other=other, lines=lines, bytes=size)
             case ProxyUnused(variable=variable, proxy=proxy):
                 self._log.warning("proxy_unused", variable=variable, proxy=proxy)
-            case LettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
+            case DeadLettersTaken(kind=kind, letters=letters, mended=mended, ignored=ignored):
                 write = self._log.warning if ignored else self._log.info
                 more = {"ignored": ignored} if ignored else {}
                 write("letters_taken", kind=kind, letters=letters, mended=mended, **more)

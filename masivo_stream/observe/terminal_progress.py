@@ -16,7 +16,7 @@ from rich.text import Text
 
 from masivo_stream.model.duration import rough_duration
 from masivo_stream.model.moments import utc
-from masivo_stream.model.snapshot import PhaseSnapshot, RunSnapshot
+from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
 
 REFRESHES = 4
 """A second, at most."""
@@ -94,7 +94,7 @@ def _numbers_shown(*, wide: bool) -> tuple[str, ...]:
     return ("requests", "accepted", *items, "dead", "in doubt")
 
 
-def _figures(phase: PhaseSnapshot, *, wide: bool) -> Iterator[Text]:
+def _figures(phase: KindSnapshot, *, wide: bool) -> Iterator[Text]:
     figures, needed = phase.figures, phase.requests_needed
     known = needed is not None and phase.state in {"working", "left"}
     yield Text(f"{figures.requests:,} of {needed:,}" if known else f"{figures.requests:,}")
@@ -105,7 +105,7 @@ def _figures(phase: PhaseSnapshot, *, wide: bool) -> Iterator[Text]:
     yield Text(f"{figures.in_doubt:,}", style="red" if figures.in_doubt else "dim")
 
 
-def _bar(phase: PhaseSnapshot) -> RenderableType:
+def _bar(phase: KindSnapshot) -> RenderableType:
     if phase.state in _STATES:
         return Text(_STATES[phase.state], style="green" if phase.state == "done" else "dim")
     if not phase.requests_needed:

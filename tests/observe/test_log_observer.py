@@ -17,17 +17,17 @@ from masivo_stream.model.notices import (
     BatchSent,
     BatchWaits,
     CustomersAsked,
+    DeadLettersTaken,
     ExportOverlaps,
     IdsUnreadable,
-    LettersTaken,
+    KindEnded,
+    KindStarted,
     LimitLearned,
     LoopStalled,
     MinutePassed,
     MonitorFailed,
     MonitorListens,
     Notice,
-    PhaseEnded,
-    PhaseStarted,
     Progressed,
     ProxyUnused,
     QuotaCorrected,
@@ -107,7 +107,7 @@ CASES = [
         },
     ),
     (
-        PhaseStarted(kind=EVENTS_KIND, files=2, size=99),
+        KindStarted(kind=EVENTS_KIND, files=2, size=99),
         {"event": "phase_started", "level": "info", "kind": "events", "files": 2, "bytes": 99},
     ),
     (SlotAwaited(seconds=3.20049), {"event": "slot_awaited", "level": "debug", "seconds": 3.2}),
@@ -206,7 +206,7 @@ CASES = [
         },
     ),
     (
-        PhaseEnded(kind=EVENTS_KIND, figures=FIGURES),
+        KindEnded(kind=EVENTS_KIND, figures=FIGURES),
         {"event": "phase_ended", "level": "info", "kind": "events", **FIGURE_FIELDS},
     ),
     (
@@ -241,7 +241,7 @@ CASES = [
         {"event": "proxy_unused", "level": "warning", "variable": "HTTPS_PROXY", "proxy": "http://***@p:3128"},
     ),
     (
-        LettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),
+        DeadLettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),
         {"event": "letters_taken", "level": "warning", "kind": "events", "letters": 3, "mended": 1, "ignored": "x"},
     ),
     (
@@ -307,7 +307,7 @@ def test_progress_is_one_line_a_minute_with_what_is_waited_for():
     windows = ScopeUse(scope="migration", windows=(Window(1, 5.0),), ages=(0.0,), foreign=(0,))
     for notice in (
         RunStarted(kinds=(Ahead(kind=EVENTS_KIND, files=1, size=9),)),
-        PhaseStarted(kind=EVENTS_KIND, files=1, size=9),
+        KindStarted(kind=EVENTS_KIND, files=1, size=9),
         Progressed(kind=EVENTS_KIND, figures=figures, bytes_read=9),
         QuotaUsed(scopes=(windows,)),
         SlotAwaited(seconds=3.0),

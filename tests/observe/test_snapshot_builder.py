@@ -14,9 +14,9 @@ from masivo_stream.model.notices import (
     BatchWaits,
     CustomersAsked,
     IdsUnreadable,
+    KindEnded,
+    KindStarted,
     LoopStalled,
-    PhaseEnded,
-    PhaseStarted,
     Progressed,
     QuotaUsed,
     ReadBack,
@@ -74,16 +74,16 @@ def test_kinds_stand_in_their_order_and_go_through_their_states():
         return [(phase.kind, phase.state) for phase in made.snapshot().phases]
 
     assert states() == [(C, "ahead"), (E, "ahead")]
-    made.notify(PhaseStarted(kind=C, files=1, size=10))
+    made.notify(KindStarted(kind=C, files=1, size=10))
     made.notify(Progressed(kind=C, figures=figures(1, 1000, 500), bytes_read=5))
     assert made.snapshot().phases[0].figures.accepted == 1000
     assert states()[0] == (C, "working")
-    made.notify(PhaseEnded(kind=C, figures=figures(3, 3000, 0)))
+    made.notify(KindEnded(kind=C, figures=figures(3, 3000, 0)))
     made.notify(WaitingVisible(kind=C, seen=2, probes=5, next_probe=4.0))
     phase, wait = made.snapshot().phases[0], made.snapshot().wait
     assert (phase.state, phase.probes, wait.what, wait.until) == ("visible", (2, 5), "visible", BEGAN + 4.0)
     made.notify(Visible(kind=C, seconds=4.0, confirmed=True))
-    made.notify(PhaseStarted(kind=E, files=1, size=20))
+    made.notify(KindStarted(kind=E, files=1, size=20))
     assert states() == [(C, "done"), (E, "working")]
     made.notify(RunEnded(summary=Summary(outcome="stopped", exit_code=6, kinds={}, closes=True)))
     assert states() == [(C, "done"), (E, "left")]
@@ -93,7 +93,7 @@ def test_kinds_stand_in_their_order_and_go_through_their_states():
 def test_read_backs_that_wait_are_told():
     """How many there are and when the first one is over; what the uploaders wait for comes before it."""
     clock = FakeClock()
-    made = builder(started(customers=10), PhaseStarted(kind=C, files=1, size=10), clock=clock)
+    made = builder(started(customers=10), KindStarted(kind=C, files=1, size=10), clock=clock)
     for number, seconds in ((1, 60.0), (2, 40.0)):
         made.notify(ReadBackAwaited(kind=C, number=number, records=1000, seconds=seconds))
     wait = made.snapshot().wait
@@ -124,7 +124,7 @@ def test_customers_that_cannot_be_read_back_are_an_anomaly():
 
 def test_a_kind_left_with_something_pending_is_not_done():
     """Whoever looks afterwards sees that there is more to do."""
-    made = builder(started(customers=10), PhaseEnded(kind=C, figures=figures(1, 1000, 7)))
+    made = builder(started(customers=10), KindEnded(kind=C, figures=figures(1, 1000, 7)))
     assert made.snapshot().phases[0].state == "left"
 
 
@@ -153,7 +153,7 @@ def test_it_ends_when_the_windows_have_let_the_rest_out():
     """3 of 5 requests are to come, the last one left just now: one every 5 s."""
     made = builder(
         started(customers=50),
-        PhaseStarted(kind=C, files=1, size=50),
+        KindStarted(kind=C, files=1, size=50),
         Progressed(kind=C, figures=figures(2, 2000, 3000), bytes_read=50),
         used(5.0, 0.0),
     )
@@ -165,7 +165,7 @@ def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
     """Of the kind at work it can be."""
     made = builder(
         started(customers=50, events=50),
-        PhaseStarted(kind=C, files=1, size=50),
+        KindStarted(kind=C, files=1, size=50),
         Progressed(kind=C, figures=figures(2, 2000, 3000), bytes_read=50),
         used(0.0),
     )

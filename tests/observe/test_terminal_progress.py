@@ -6,16 +6,16 @@ import pytest
 from rich.console import Console
 
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.snapshot import PhaseSnapshot, Point, RunSnapshot, Wait
+from masivo_stream.model.snapshot import KindSnapshot, Point, RunSnapshot, Wait
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.terminal_progress import draw, ending_lines, rate_line, waiting_line
 
 NOW = 1_700_000_000.0
 LARGE = KindSummary(requests=12_345, accepted=10_000_000, items_accepted=98_000_000, dead=12_345, in_doubt=10_000)
 PHASES = (
-    PhaseSnapshot(kind=Kind.CUSTOMERS, state="done", figures=LARGE, requests_needed=12_345),
-    PhaseSnapshot(kind=Kind.EVENTS, state="working", figures=LARGE, requests_needed=98_765),
-    PhaseSnapshot(kind=Kind.TRANSACTIONS),
+    KindSnapshot(kind=Kind.CUSTOMERS, state="done", figures=LARGE, requests_needed=12_345),
+    KindSnapshot(kind=Kind.EVENTS, state="working", figures=LARGE, requests_needed=98_765),
+    KindSnapshot(kind=Kind.TRANSACTIONS),
 )
 
 
@@ -66,7 +66,7 @@ def test_when_it_ends():
     """The run's end if it is known, else that of the kind at work."""
     (line,) = ending_lines(snapshot(ends_at=NOW + 200))
     assert line.startswith("3 min 20 s left, until ")
-    own = PhaseSnapshot(kind=Kind.EVENTS, state="working", ends_at=NOW + 200)
+    own = KindSnapshot(kind=Kind.EVENTS, state="working", ends_at=NOW + 200)
     (line,) = ending_lines(snapshot(phases=(own,)))
     assert line.startswith("events: 3 min 20 s left, until ")
     assert ending_lines(snapshot()) == ()

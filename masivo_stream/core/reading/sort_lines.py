@@ -32,20 +32,20 @@ class Absence(enum.Enum):
     """Skipped as deleted."""
 
 
-class Sorted(Struct, frozen=True):
+class SortedLines(Struct, frozen=True):
     """What becomes of a block's lines."""
 
     found: Sequence[LineResults]
     """As they are to be counted; an entry of which only a part is sent stands here as a whole."""
-    letters: list[tuple[Rejected, Entry | None]] = []
+    dead_letters: list[tuple[Rejected, Entry | None]] = []
     """Dead letters, in the order of the lines; each with the part of such an entry that it is."""
     to_pack: list[Packable] = []
     skipped: list[SkippedPlace] = []
-    repeated: list[tuple[str, int]] = []
+    duplicates: list[tuple[str, int]] = []
     """File and line of each event that is sent although its purchase came before."""
 
 
-class LeftOut:
+class LineSorter:
     """Sort blocks of lines of one kind."""
 
     def __init__(self, duplicate_purchase: str = "auto") -> None:
@@ -54,25 +54,25 @@ class LeftOut:
         self._rejects_same = duplicate_purchase in {"auto", "reject"}
         self._rejects_alike = duplicate_purchase == "reject"
 
-    def sort(self, found: Sequence[LineResults], why: Callable[[str], Absence | None] | None) -> Sorted:
+    def sort(self, found: Sequence[LineResults], why: Callable[[str], Absence | None] | None) -> SortedLines:
         """Sort lines; `why` tells for what a customer does not arrive, None where all do."""
         if why is not None:
             found = [_hold_back(each, why) for each in opened(found, lambda customer: why(customer) is not None)]
-        into = Sorted([])
+        into = SortedLines([])
         counted = [self._place(each, into) for each in found]
         return msgspec.structs.replace(into, found=counted, skipped=list(skipped_places(counted)))
 
-    def _place(self, each: LineResults, into: Sorted) -> LineResults:
+    def _place(self, each: LineResults, into: SortedLines) -> LineResults:
         """Put a line where it belongs; return it as it is to be counted."""
         if self._looks and isinstance(each, Entry) and (each.same or each.alike):
             return self._divide(each, into)
         if isinstance(each, Rejected):
-            into.letters.append((each, None))
+            into.dead_letters.append((each, None))
         elif isinstance(each, Packable):
             into.to_pack.append(each)
         return each
 
-    def _divide(self, entry: Entry, into: Sorted) -> LineResults:
+    def _divide(self, entry: Entry, into: SortedLines) -> LineResults:
         own = entry.indexes or tuple(range(entry.items))
         dead = [
             (items, message)
@@ -85,18 +85,18 @@ class LeftOut:
         for items, message in dead:
             if len(items) == len(own):
                 letter = _reject(entry, items, message)
-                into.letters.append((letter, None))
+                into.dead_letters.append((letter, None))
                 return letter
         for items, message in dead:
             part = take_part(entry, items, _ITEMS)
-            into.letters.append((_reject(part, items, message), part))
+            into.dead_letters.append((_reject(part, items, message), part))
         gone = {index for items, _ in dead for index in items}
         left = [index for index in own if index not in gone]
         if len(left) == len(own):
             into.to_pack.append(entry)
         elif left:
             into.to_pack.append(take_part(entry, left, _ITEMS))
-        into.repeated.extend([entry.record] * sum(index not in gone for index in (*entry.same, *entry.alike)))
+        into.duplicates.extend([entry.record] * sum(index not in gone for index in (*entry.same, *entry.alike)))
         return entry
 
 
