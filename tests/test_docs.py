@@ -116,6 +116,29 @@ def test_the_first_commands_are_single_lines():
     assert (ROOT / "constraints.txt").is_file()
 
 
+PLACE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*(?:/|(?:\.py|\.toml|\.md|\.yaml)))`")
+"""What a page names as a place in the repository: a folder with a slash behind it, or a file."""
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_place_named_exists(page):
+    """Each file and folder that a page names is in the repository, or in the package."""
+    for name in PLACE.findall((ROOT / page).read_text()):
+        tried = (ROOT / name, ROOT / "masivo_stream" / name, (ROOT / page).parent / name)
+        written_by_a_run = name in {"config.toml", "example.py"}
+        known = written_by_a_run or any(path.exists() for path in tried) or any(ROOT.glob(f"masivo_stream/**/{name}"))
+        assert known, f"{page} names `{name}`, which does not exist: name what has taken its place"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/design.md"])
+@pytest.mark.parametrize("floor", ["core", "edges", "flow"])
+def test_every_room_is_on_the_plan(page, floor):
+    """The table of floors names each room of `core`, `edges` and `flow`, and no other."""
+    row = re.search(rf"^\| `{floor}` \|.*\|(.*)\|$", (ROOT / page).read_text(), re.MULTILINE)[1]
+    rooms = {path.parent.name for path in (ROOT / "masivo_stream" / floor).glob("*/__init__.py")}
+    assert set(re.findall(r"`(\w+)`", row)) == rooms
+
+
 def test_the_project_speaks_of_itself_alone():
     """No file of the project names a machine's paths or another folder's documents."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
