@@ -752,17 +752,17 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "observe/resolution_list.py": {
-        "all {found} records looked at are there: it was applied; --accept it": (
+        "all {found} records checked are in the account: the batch was applied; use --accept": (
             "deciding::what_is_seen_to_be_there_is_accepted"
         ),
-        "decide with --accept, --discard or --resend and the id (or its beginning), or all": (
+        "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all": (
             "deciding::a_batch_that_never_arrived_is_decided_either_way"
         ),
-        "nothing could be read back that tells anything: look it up in the account": (
+        "nothing that was read back is evidence: look up the batch in the account": (
             "deciding::what_cannot_be_read_back_is_looked_up_in_the_account"
         ),
         (
-            "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up"
+            "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
         ): "deciding::what_arrived_in_part_is_completed",
     },
     "observe/plan_table.py": {
@@ -776,12 +776,12 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "observe/templates/report.html": {
-        "records or items are not accounted for. Keep the state directory, and report this.": (
+        "some records or items have no result. Keep the state directory, and report this.": (
             "deciding::figures_that_do_not_close_are_reported"
         ),
     },
     "observe/verification_table.py": {
-        "  hint: masivo-stream verify looks at them again, and at more": "deciding::what_is_missing_is_looked_up",
+        "  hint: masivo-stream verify checks these records again, and more": "deciding::what_is_missing_is_looked_up",
     },
     "sandbox/app.py": {
         "this sandbox answers to the names of its own machine only (--allow-remote)": (
