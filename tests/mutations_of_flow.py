@@ -179,7 +179,7 @@ CHECKPOINT = (
     Mutation(
         "half a line is a record",
         "flow/pipeline/read.py",
-        "    if not all(map(is_whole, last)):\n",
+        "    if not all(map(is_complete, last)):\n",
         "    if False:\n",
         "An export that is still being written has two dead letters for one good record.",
         ("flow/test_read.py::test_half_a_line_is_held_back",),

@@ -25,7 +25,7 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
-from masivo_stream.model.notices import LettersTaken
+from masivo_stream.model.notices import DeadLettersTaken
 from masivo_stream.model.progress import DeadRow, KnownSource
 
 
@@ -76,7 +76,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         StorageError: the copy cannot be written.
     """
     taken: list[tuple[Kind, KnownSource | None, set[int]]] = []
-    notices: list[LettersTaken] = []
+    notices: list[DeadLettersTaken] = []
     for kind in Kind:
         length, crc = journal.letters(kind)
         known = journal.sources(kind)
@@ -94,7 +94,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
         if strange:
             state.create(strange, copy.strange)
-        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
+        notices.append(DeadLettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
         source = None
         if copy.taken:
             path = state.path / name

@@ -50,7 +50,7 @@ ONLY_MISSING, OTHERS_STAYED = "--only-missing", "--others-stayed"
 _OPERATION = "send what was taken back"
 
 
-class OnlyMissing:
+class TakenBackFinder:
     """Finds what was taken back of a run, under the brake, and makes it an input again."""
 
     def __init__(

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from masivo_stream.core.accounting.sampling import Sampling
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
-from masivo_stream.core.reading.held_back import LeftOut
+from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.edges.clock import Clock
@@ -19,6 +19,7 @@ from masivo_stream.flow.client import Client
 from masivo_stream.flow.customers.deleted import confirm_deleted
 from masivo_stream.flow.customers.missing import MissingCustomers
 from masivo_stream.flow.customers.unknown import UnknownCustomers
+from masivo_stream.flow.limiters import RateLimiters
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outcome import agrees, conclude, stand
 from masivo_stream.flow.pipeline.deliver import Delivery
@@ -34,7 +35,6 @@ from masivo_stream.flow.pipeline.unanswered import CustomerFinder
 from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_visible
 from masivo_stream.flow.readback.paced_reader import PacedReader
 from masivo_stream.flow.reporting.run_report import name_account
-from masivo_stream.flow.session import RateLimiters
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.batch import make_batch
@@ -192,7 +192,7 @@ class Run:
             remember_accepted=self._settings.visible.visible_probes,
             sample=Sampling(self._settings.verify.sample, self._chance),
             skips=skips,
-            left_out=LeftOut(self._settings.validation.duplicate_purchase),
+            left_out=LineSorter(self._settings.validation.duplicate_purchase),
             remember_ids=self._settings.validation.remember_ids,
             awaited=kind is Kind.CUSTOMERS and bool(self._journal.missing_customers()),
         )
