@@ -302,8 +302,8 @@ def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
         assert done.returncode == 0, done.stdout
         told(
             done,
-            "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs: look"
-            " these records up in the account's dashboard",
+            "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs:"
+            " look these records up in the account's dashboard",
         )
         arrived(served, tmp_path)
 
