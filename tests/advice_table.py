@@ -468,16 +468,15 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "flow/readback/findings.py": {
-        "look again later: the API answers before it has done what it was asked for": (
+        "verify again later: the API answers before it applies what was sent": (
             "deciding::what_does_not_show_yet_is_looked_at_later"
         ),
         "look these records up in the account's dashboard; positions are those of the export": (
             "deciding::what_is_missing_is_looked_up"
         ),
         (
-            "records of which nothing can be told have ids that need escaping in a URL, and"
-            " something on the way to the API may refuse those: look them up in the account's"
-            " dashboard"
+            "the ids of some records need escaping in a URL, and something on the way to the API"
+            " may refuse such URLs: look these records up in the account's dashboard"
         ): "deciding::ids_that_nobody_can_ask_for_are_looked_up",
     },
     "flow/rate_limit.py": {
