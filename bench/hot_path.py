@@ -67,7 +67,7 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         "CRC-32": lambda: [zlib.crc32(block) for block in blocks],
         "decode, and nothing else": lambda: [decode(body) and None for body in bodies],
         "look for lenient dates": lambda: [may_be_lenient(block) for block in blocks],
-        "judge (both of these, and the rest)": lambda: [
+        "validate (both of these, and the rest)": lambda: [
             decoder.validate_all(cut, export.name) and None for cut in cuts
         ],
         "pack": pack,
