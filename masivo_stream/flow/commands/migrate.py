@@ -16,6 +16,7 @@ from masivo_stream.flow.identity.account_binding import AccountBinding, Confirma
 from masivo_stream.flow.identity.inspect_exports import look_at_exports
 from masivo_stream.flow.identity.known_exports import Exports, Moved, read_moved
 from masivo_stream.flow.identity.send_once import open_send_once
+from masivo_stream.flow.limiters import open_limiters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, OnlyMissing, check_there
 from masivo_stream.flow.pipeline.read import Source
@@ -27,7 +28,7 @@ from masivo_stream.flow.readback.sample import look_at_samples
 from masivo_stream.flow.reporting.facts import gather
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report
 from masivo_stream.flow.revert_state import check_taken_back
-from masivo_stream.flow.session import check_inputs, check_key, open_known_run, open_limiters, open_run
+from masivo_stream.flow.session import check_inputs, check_key, open_known_run, open_run
 from masivo_stream.flow.signals import work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError

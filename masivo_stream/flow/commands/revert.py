@@ -28,6 +28,7 @@ from masivo_stream.flow.commands.status import conclude_again
 from masivo_stream.flow.customers.migrated_elsewhere import has_migrated_elsewhere
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, TokenSource
 from masivo_stream.flow.identity.remembered import withdraw, withdraw_runs
+from masivo_stream.flow.limiters import open_limiters
 from masivo_stream.flow.observer import Observers
 from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report
@@ -41,7 +42,7 @@ from masivo_stream.flow.revert_state import (
     only_missing,
     stands,
 )
-from masivo_stream.flow.session import check_key, open_limiters
+from masivo_stream.flow.session import check_key
 from masivo_stream.model.attempt import Answer, Attempt, Body, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, DeniedError, MasivoStreamError, OutageError

@@ -23,6 +23,7 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.client import open_client
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved, read_moved
+from masivo_stream.flow.limiters import open_limiters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
 from masivo_stream.flow.proxies import Proxies
@@ -31,7 +32,7 @@ from masivo_stream.flow.readback.compare import can_be_told
 from masivo_stream.flow.readback.evidence import TransactionReader
 from masivo_stream.flow.readback.findings import Findings
 from masivo_stream.flow.readback.paced_reader import PacedReader
-from masivo_stream.flow.session import check_key, open_known_run, open_limiters
+from masivo_stream.flow.session import check_key, open_known_run
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import Kind

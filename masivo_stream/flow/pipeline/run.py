@@ -19,6 +19,7 @@ from masivo_stream.flow.client import Client
 from masivo_stream.flow.customers.deleted import confirm_deleted
 from masivo_stream.flow.customers.missing import MissingCustomers
 from masivo_stream.flow.customers.unknown import UnknownCustomers
+from masivo_stream.flow.limiters import RateLimiters
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outcome import agrees, conclude, stand
 from masivo_stream.flow.pipeline.deliver import Delivery
@@ -34,7 +35,6 @@ from masivo_stream.flow.pipeline.unanswered import CustomerFinder
 from masivo_stream.flow.pipeline.wait_visible import wait_until_visible
 from masivo_stream.flow.readback.paced_reader import PacedReader
 from masivo_stream.flow.reporting.run_report import name_account
-from masivo_stream.flow.session import RateLimiters
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.batch import make_batch
