@@ -416,7 +416,7 @@ DOUBT = (
     Mutation(
         "a gateway's 404 is the server's",
         "flow/readback/findings.py",
-        "        return seen if unless <= self._witnesses[kind].read else Seen.UNTOLD\n",
+        "        return seen if unless <= self._checks[kind].read else Seen.UNTOLD\n",
         "        return seen\n",
         "Customers who arrived are called missing, and somebody sends them again.",
         ("flow/test_check.py::test_what_a_gateway_refuses_is_not_missing",),
