@@ -101,7 +101,8 @@ def _about_records(kind: str, found: KindDryRunResult) -> Iterator[str]:
         first = found.dead_letters[0]
         yield (
             f"{figures.dead:,} of {figures.read - figures.blank:,} records of {kind} would be dead letters, most"
-            f" because of {first.reason}: the export as a whole is probably wrong; look at {_place(first)} and export again"
+            f" because of {first.reason}: the export as a whole is probably wrong; look at {_place(first)} and export"
+            " again"
         )
 
 
