@@ -24,7 +24,7 @@ from masivo_stream.flow.pipeline.resume import check_rereadable, find_exports, l
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.readback.paced_reader import PacedReader
-from masivo_stream.flow.readback.sample import look_at_samples
+from masivo_stream.flow.readback.sample import read_back_samples
 from masivo_stream.flow.reporting.facts import gather
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report
 from masivo_stream.flow.revert_state import check_taken_back
@@ -283,7 +283,7 @@ async def _go(
             proxies.explain(run.cause)
             summary = run.summary(left)
             if samples := run.samples():
-                seen = await look_at_samples(
+                seen = await read_back_samples(
                     samples,
                     settings=settings,
                     journal=journal,

@@ -32,7 +32,7 @@ from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend
 from masivo_stream.flow.pipeline.ports import JournalPort as Books
 from masivo_stream.flow.pipeline.run import make_policy
 from masivo_stream.flow.proxies import Proxies
-from masivo_stream.flow.readback.evidence import look
+from masivo_stream.flow.readback.evidence import find_evidence
 from masivo_stream.flow.readback.paced_reader import PacedReader
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report, revise
 from masivo_stream.flow.session import check_key, open_known_run
@@ -300,14 +300,13 @@ class ResolveWork:
 
     async def _look(self, doubt: Doubt) -> InDoubtBatch:
         entries = await self._desks[doubt.kind].entries_as_far_as_known(doubt.batch)
-        evidence = await look(
+        evidence = await find_evidence(
             doubt.kind,
             entries,
             sent_at=datetime.fromisoformat(doubt.sent_at),
-            probes=self._settings.visible.evidence_probes,
             reader=self._reader,
             clock=self._clock,
-            settle=self._settings.visible.events_settle,
+            settings=self._settings.visible,
         )
         return InDoubtBatch(**msgspec.structs.asdict(doubt), evidence=evidence, places=_places(entries))
 

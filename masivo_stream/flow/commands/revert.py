@@ -25,7 +25,7 @@ from masivo_stream.edges.journal import JournalHistory, JournalReader, open_jour
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.client import open_client
 from masivo_stream.flow.commands.status import conclude_again
-from masivo_stream.flow.customers.migrated_elsewhere import has_migrated_elsewhere
+from masivo_stream.flow.customers.migrated_elsewhere import has_sent_for_other_runs
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, TokenSource
 from masivo_stream.flow.identity.remembered import withdraw, withdraw_runs
 from masivo_stream.flow.limiters import open_limiters
@@ -210,7 +210,7 @@ async def _revert_run(
     slack, clock = settings.visible.visible_timeout, belonging.clock
     with closing(open_journal(state.journal, clock.wall)) as journal:
         found = _survey(journal, start, end, slack, settings.state.state_dir)
-        foreign = await has_migrated_elsewhere(journal, settings, state.path) if found.whole else True
+        foreign = await has_sent_for_other_runs(journal, settings, state.path) if found.whole else True
     standing = await take_back(state, start, end, api, clock, belonging=belonging, slack=slack, foreign=foreign)
     with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
         summary = conclude_again(state, journal)
