@@ -213,7 +213,7 @@ class Recorder:
         if known.dead_letters:
             self._dead_letters.append([letter for letter, _ in known.dead_letters])
         self._skips.count()  # what was written before it is counted: where that fails, it was never read
-        self._count(known.found)
+        self._count(known.results)
         self._tally.repeated(known.duplicates)
         self._to_pack.extend(known.to_pack)
         source = validated.place.source
@@ -221,7 +221,7 @@ class Recorder:
             if part is not None:
                 self._tally.settled([part], RecordOutcome.DEAD, letter.reason)
             self._note_dead(letter, source, part)
-        self._presence.look(known.found, source)
+        self._presence.look(known.results, source)
         if validated.place > self._read_position:
             self._read_position = validated.place
             self._consumed[source] = (validated.place.offset, validated.crc, validated.place.line)
