@@ -20,20 +20,20 @@ from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.customers.missing import hash_bytes
-from masivo_stream.flow.dry_run.kind_dry_run import DryRunLetters, OpenLetters, OpenSkips
+from masivo_stream.flow.dry_run.kind_dry_run import DryRunDeadLetters, OpenDeadLetters, OpenSkipped
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
-from masivo_stream.model.notices import LettersTaken
+from masivo_stream.model.notices import DeadLettersTaken
 from masivo_stream.model.progress import DeadRow, KnownSource
 
 
 class DryRunFiles(Struct, frozen=True):
     """Where a dry run's dead letters go, and the lists of what it skips."""
 
-    letters: OpenLetters
-    skips: OpenSkips
+    letters: OpenDeadLetters
+    skips: OpenSkipped
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
                 hint="name another directory with --state-dir for the dead letters of this look; it sends nothing",
             )
 
-        def open_letters(kind: Kind, files: ExitStack) -> DryRunLetters:
+        def open_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:
             letters = DeadLetterFile(state, kind, SystemClock().wall)
             files.callback(letters.close)
             return letters
@@ -76,7 +76,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         StorageError: the copy cannot be written.
     """
     taken: list[tuple[Kind, KnownSource | None, set[int]]] = []
-    notices: list[LettersTaken] = []
+    notices: list[DeadLettersTaken] = []
     for kind in Kind:
         length, crc = journal.read.letters(kind)
         known = journal.read.sources(kind)
@@ -94,7 +94,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
         if strange:
             state.create(strange, copy.strange)
-        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
+        notices.append(DeadLettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
         source = None
         if copy.taken:
             path = state.path / name

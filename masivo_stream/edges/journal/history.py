@@ -8,9 +8,9 @@ from masivo_stream.edges.journal.query import Query
 from masivo_stream.edges.journal.read import NOTES, read_note
 from masivo_stream.edges.journal.schema import TRIED_AGAIN, read_references
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.picture import Point
 from masivo_stream.model.progress import Doubt
-from masivo_stream.model.report import Decision, KindTimes
+from masivo_stream.model.report import DecisionNote, KindTimes
+from masivo_stream.model.snapshot import Point
 from masivo_stream.model.states import BatchState, SettledBy
 
 # Julian days hold a moment to 0.05 ms (SQLite docs, "Date And Time Functions").
@@ -97,11 +97,11 @@ class JournalHistory:
         )
         return None if row is None else (row[0], row[1])
 
-    def decisions(self, most: int) -> tuple[list[Decision], int]:
+    def decisions(self, most: int) -> tuple[list[DecisionNote], int]:
         """Return the last notes of what was decided and done, oldest first, and how many there are in all."""
         notes = map(read_note, reversed(self._query.all(f"{NOTES} ORDER BY rowid DESC LIMIT ?", most)))
         count = self._query.one("SELECT COUNT(*) FROM notes")[0]
-        return [Decision(at=note.at, what=note.kind, batch=note.batch, detail=note.words) for note in notes], count
+        return [DecisionNote(at=note.at, what=note.kind, batch=note.batch, detail=note.words) for note in notes], count
 
 
 def _spans(refs: bytes | None) -> Iterator[tuple[int, int, int]]:

@@ -24,6 +24,7 @@ from masivo_stream.flow.client import Client, open_client
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, name_person
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved, read_moved
 from masivo_stream.flow.identity.send_once import open_send_once
+from masivo_stream.flow.limiters import RateLimiters, open_limiters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.outcome import agrees, stand
 from masivo_stream.flow.pipeline.deliver import Delivery, halt_error
@@ -31,10 +32,10 @@ from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend
 from masivo_stream.flow.pipeline.ports import JournalPort as Books
 from masivo_stream.flow.pipeline.run import make_policy
 from masivo_stream.flow.proxies import Proxies
-from masivo_stream.flow.readback.evidence import look
+from masivo_stream.flow.readback.evidence import find_evidence
 from masivo_stream.flow.readback.paced_reader import PacedReader
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report, revise
-from masivo_stream.flow.session import RateLimiters, check_key, open_known_run, open_limiters
+from masivo_stream.flow.session import check_key, open_known_run
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -301,14 +302,13 @@ class ResolveWork:
 
     async def _look(self, doubt: Doubt) -> InDoubtBatch:
         entries = await self._desks[doubt.kind].entries_as_far_as_known(doubt.batch)
-        evidence = await look(
+        evidence = await find_evidence(
             doubt.kind,
             entries,
             sent_at=datetime.fromisoformat(doubt.sent_at),
-            probes=self._settings.visible.evidence_probes,
             reader=self._reader,
             clock=self._clock,
-            settle=self._settings.visible.events_settle,
+            settings=self._settings.visible,
         )
         return InDoubtBatch(**msgspec.structs.asdict(doubt), evidence=evidence, places=_places(entries))
 

@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from masivo_stream.core.reading.held_back import Absence
+from masivo_stream.core.reading.sort_lines import Absence
 
 
 def hash_customer(customer: str, salt: bytes) -> int:

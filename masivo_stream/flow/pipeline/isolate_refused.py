@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from masivo_stream.core.isolation.isolate import FIRST_CREDIT, Isolation
-from masivo_stream.core.isolation.named import NamedEntries, accused
+from masivo_stream.core.isolation.named import NamedEntries, find_named
 from masivo_stream.core.sending.backoff import MOST_FOREIGN_ANSWERS, Halt, Hold, Settle
 from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.flow.observer import Observer
@@ -126,7 +126,7 @@ class RefusedIsolator:
                         return put_off
                     named = self._named(part.entries, refused)
                     said.update(dict.fromkeys(map(id, named.entries), refused))
-                    isolation.settle(accepted=False, accused=named.entries, surely=named.surely)
+                    isolation.settle(accepted=False, named=named.entries, surely=named.surely)
                     await self._to_dead_letter(
                         isolation, refused, said, of, held
                     )  # whatever follows, their words are known now
@@ -212,8 +212,8 @@ class RefusedIsolator:
 
     def _named(self, entries: Sequence[Entry], refused: Refused) -> NamedEntries:
         groups = body_groups(self._account.kind, entries)
-        named = accused(refused.details, groups)
-        return named if named.entries else accused(refused.complaint, groups)
+        named = find_named(refused.details, groups)
+        return named if named.entries else find_named(refused.complaint, groups)
 
     def _count(self, refused: Refused, batch: Batch) -> None:
         customers = frozenset(entry.customer for entry in batch.entries)

@@ -32,7 +32,7 @@ from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.errors import InputError, MasivoStreamError
-from masivo_stream.model.notices import LimitLearned, PhaseEnded, PhaseStarted, Progressed
+from masivo_stream.model.notices import KindEnded, KindStarted, LimitLearned, Progressed
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import reject_entry
@@ -106,7 +106,7 @@ class KindPipeline:
         self.account.start()
         self.account.hand_over(suspected.batch for suspected in self._suspected)
         size = sum(source.input.size for source in self._sources)
-        self._observer.notify(PhaseStarted(kind=self.kind, files=len(self._sources), size=size))
+        self._observer.notify(KindStarted(kind=self.kind, files=len(self._sources), size=size))
         send, receive = anyio.create_memory_object_stream[Parcel](self._hand_off)
         try:
             with send, receive:
@@ -130,7 +130,7 @@ class KindPipeline:
                 self._stop.pull(error)
         self.account.end()
         read = self._extent.before(self.account.read_position)
-        self._observer.notify(PhaseEnded(kind=self.kind, figures=self.account.figures(), bytes_read=read))
+        self._observer.notify(KindEnded(kind=self.kind, figures=self.account.figures(), bytes_read=read))
 
     # The producer.
 

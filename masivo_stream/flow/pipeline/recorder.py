@@ -16,7 +16,7 @@ from masivo_stream.core.accounting.sampling import Sampling
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.accounting.unsettled import Unsettled
 from masivo_stream.core.packing.pack import Packer
-from masivo_stream.core.reading.held_back import LeftOut
+from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Retry, Settle
 from masivo_stream.core.sending.path_ids import is_plain
 from masivo_stream.edges.clock import Clock
@@ -26,7 +26,7 @@ from masivo_stream.flow.pipeline.dead_row import make_dead_row
 from masivo_stream.flow.pipeline.ports import DeadLetterSink, InDoubtSink, JournalPort, SkippedSink, UnchangedSkipped
 from masivo_stream.flow.pipeline.read import ValidatedBlock
 from masivo_stream.flow.pipeline.unanswered import Unanswered
-from masivo_stream.flow.readback.compare import can_be_told
+from masivo_stream.flow.readback.compare import is_comparable
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
@@ -61,7 +61,7 @@ class Recorder:
         remember_accepted: int,
         sample: Sampling[Entry] | None = None,
         skips: SkippedSink | None = None,
-        left_out: LeftOut | None = None,
+        left_out: LineSorter | None = None,
         remember_ids: int = 0,
         awaited: bool = False,
     ) -> None:
@@ -75,7 +75,7 @@ class Recorder:
         self._packer, self._tally = packer, tally
         self._dead_letters, self._doubts, self._clock = dead_letters, doubts, clock
         self._skips = skips or UnchangedSkipped(resume.skipped_bytes, resume.skipped_crc)
-        self._left_out, self._awaited = left_out or LeftOut(), awaited
+        self._left_out, self._awaited = left_out or LineSorter(), awaited
         self._presence = PresenceNotes(kind, salt, tally, known_of=0 if resume.figures.read else remember_ids)
         self._accepted_plain: deque[Entry] = deque(maxlen=remember_accepted)
         self._accepted_odd: list[Entry] = []
@@ -210,14 +210,14 @@ class Recorder:
         found = self._catch_up(validated) if self._catching_up else validated.found
         known = self._left_out.sort(found, self._missing.why if self._missing else None)
         self._skips.append(known.skipped)
-        if known.letters:
-            self._dead_letters.append([letter for letter, _ in known.letters])
+        if known.dead_letters:
+            self._dead_letters.append([letter for letter, _ in known.dead_letters])
         self._skips.count()  # what was written before it is counted: where that fails, it was never read
         self._count(known.found)
-        self._tally.repeated(known.repeated)
+        self._tally.repeated(known.duplicates)
         self._to_pack.extend(known.to_pack)
         source = validated.place.source
-        for letter, part in known.letters:
+        for letter, part in known.dead_letters:
             if part is not None:
                 self._tally.settled([part], RecordOutcome.DEAD, letter.reason)
             self._note_dead(letter, source, part)
@@ -401,7 +401,7 @@ class Recorder:
         ):  # a mended record of one who was missing
             self._arrived.extend(hash_customer(entry.customer, self._salt) for entry in batch.entries)
         self._remember(batch)
-        self.sample.feed(len(batch.entries), batch.entries.copy, partial(can_be_told, self.kind))
+        self.sample.feed(len(batch.entries), batch.entries.copy, partial(is_comparable, self.kind))
 
     def _remember(self, batch: Batch) -> None:
         """Remember the last entries of a batch, those whose ids need no escaping first."""

@@ -15,10 +15,10 @@ from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.identity.known_exports import (
     FROM_A_PIPE,
     NOT_MOVED,
-    Exports,
     KnownExport,
     Moved,
     Recognised,
+    RecognisedExports,
     known_exports,
     not_the_same,
     prove,
@@ -56,7 +56,7 @@ async def match_sources(
 
 async def recognise_exports(
     journal: JournalReader, kind: Kind, inputs: Iterable[Input], *, moved: Moved = NOT_MOVED, full: bool = False
-) -> tuple[Exports, list[Input]]:
+) -> tuple[RecognisedExports, list[Input]]:
     """Return which inputs are exports that the run knows, and which are new; nothing is noted.
 
     Raises:
@@ -86,7 +86,7 @@ def _another_name(found: Input, names: set[str]) -> str:
 
 async def find_exports(
     journal: JournalReader, kind: Kind, *, state_dir: Path, moved: Moved = NOT_MOVED, full: bool = False
-) -> Exports:
+) -> RecognisedExports:
     """Find the exports that a run knows, without them being named; those from a pipe are left out.
 
     Raises:
@@ -103,7 +103,7 @@ async def find_exports(
 async def lay_out(
     journal: JournalReader,
     kind: Kind,
-    exports: Exports,
+    exports: RecognisedExports,
     new: Iterable[Input] = (),
     *,
     state_dir: Path,
@@ -151,7 +151,7 @@ async def _copy(source: KnownSource, consumed: Consumed, state_dir: Path, *, ful
     return found
 
 
-def _tails(sources: Sequence[Source], consumed: Consumed, exports: Exports) -> Iterable[Source]:
+def _tails(sources: Sequence[Source], consumed: Consumed, exports: RecognisedExports) -> Iterable[Source]:
     """Yield what exports have grown by since a later one was begun, as inputs of their own."""
     last = {source.input.name: source for source in sources if not source.letters}  # a file may have several tails
     begun = max(consumed, default=-1)
@@ -171,7 +171,7 @@ def _goes_on(found: Input, read: int, export: Recognised) -> bool:
 
 
 async def note_sources(
-    journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], Exports]], state_dir: Path
+    journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], RecognisedExports]], state_dir: Path
 ) -> None:
     """Note the inputs as they are now, and where they lie.
 
@@ -182,7 +182,7 @@ async def note_sources(
     await journal.find_sources(real_path(str(state_dir)), known)
 
 
-def _know(source: Source, exports: Exports) -> KnownSource:
+def _know(source: Source, exports: RecognisedExports) -> KnownSource:
     found = source.input
     known = None if source.letters else exports.get(source.name)
     identity = take_identity(found.path) if known is None else known.identity

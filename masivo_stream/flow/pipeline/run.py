@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from masivo_stream.core.accounting.sampling import Sampling
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
-from masivo_stream.core.reading.held_back import LeftOut
+from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.edges.clock import Clock
@@ -19,6 +19,7 @@ from masivo_stream.flow.client import Client
 from masivo_stream.flow.customers.deleted import confirm_deleted
 from masivo_stream.flow.customers.missing import MissingCustomers
 from masivo_stream.flow.customers.unknown import UnknownCustomers
+from masivo_stream.flow.limiters import RateLimiters
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outcome import agrees, conclude, stand
 from masivo_stream.flow.pipeline.deliver import Delivery
@@ -31,10 +32,9 @@ from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import RefusedEntries
 from masivo_stream.flow.pipeline.resume import begin_at, reread, spoken_for
 from masivo_stream.flow.pipeline.unanswered import CustomerFinder
-from masivo_stream.flow.pipeline.wait_visible import wait_until_visible
+from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_visible
 from masivo_stream.flow.readback.paced_reader import PacedReader
 from masivo_stream.flow.reporting.run_report import name_account
-from masivo_stream.flow.session import RateLimiters
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.batch import make_batch
@@ -121,13 +121,11 @@ class Run:
         if accepted or not probes:
             confirmed = await wait_until_visible(
                 kind,
-                accepted,
-                accepted_at=accepted_at,
+                AcceptedLast(entries=accepted, at=accepted_at, unsure=phase.account.unsure_accepted),
                 reader=self._reader,
                 clock=self._clock,
                 settings=self._settings.visible,
                 observer=self._observer,
-                unsure=phase.account.unsure_accepted,
             )
         await self._journal.mark_visible(kind, Visibility.SEEN if confirmed else Visibility.AWAITED)
 
@@ -197,7 +195,7 @@ class Run:
             remember_accepted=self._settings.visible.visible_probes,
             sample=Sampling(self._settings.verify.sample, self._chance),
             skips=skips,
-            left_out=LeftOut(self._settings.validation.duplicate_purchase),
+            left_out=LineSorter(self._settings.validation.duplicate_purchase),
             remember_ids=self._settings.validation.remember_ids,
             awaited=kind is Kind.CUSTOMERS and bool(self._journal.read.missing_customers()),
         )

@@ -21,7 +21,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.moments import utc
 from masivo_stream.model.next_step import Invocation
-from masivo_stream.model.report import Decision, DoubtPlace, InputFacts, Report
+from masivo_stream.model.report import DecisionNote, DoubtPlace, InputFacts, Report
 from masivo_stream.model.states import NoteKind
 from masivo_stream.model.summary import KindSummary, Summary
 
@@ -176,7 +176,7 @@ def look_back(journal: Journal, state: StateDir, summary: Summary, clock: Clock,
     )
 
 
-def _tell(decision: Decision) -> Decision:
+def _tell(decision: DecisionNote) -> DecisionNote:
     """Put what is noted of a revert into words."""
     if decision.what not in {NoteKind.REVERT_BEGUN, NoteKind.REVERTED, NoteKind.NOT_REVERTED}:
         return decision
