@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from masivo_stream.core.reading.lines import LineSplitter
     from masivo_stream.core.sending.backoff import RetryPolicy, decide
     from masivo_stream.core.sending.classify import classify
-    from masivo_stream.edges.clock import Clock, FakeClock, SystemClock
+    from masivo_stream.edges.clock import FakeClock, SystemClock
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret, load_credentials
     from masivo_stream.flow.commands.migrate import migrate, retry
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from masivo_stream.model.plan import Plan
+    from masivo_stream.model.ports import Clock
     from masivo_stream.model.reason import Reason, SkipReason
     from masivo_stream.model.report import Report
     from masivo_stream.model.resolution import Resolution
@@ -118,7 +119,7 @@ __all__ = [
 
 _HOMES = {
     "Batch": "model.batch",
-    "Clock": "edges.clock",
+    "Clock": "model.ports",
     "ConfigurationError": "model.errors",
     "Credentials": "edges.secret",
     "Decoder": "core.reading.decode",

@@ -19,7 +19,6 @@ import msgspec
 
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.dead_letters import write_taken_back
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
@@ -35,7 +34,7 @@ from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
 from masivo_stream.model.notices import CustomersAsked, TakenBack
-from masivo_stream.model.ports import CustomerReader
+from masivo_stream.model.ports import Clock, CustomerReader
 from masivo_stream.model.progress import Figures, KnownSource
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.config import is_loopback
 from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
@@ -31,6 +30,7 @@ from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
@@ -33,6 +33,7 @@ from masivo_stream.flow.signals import work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.notices import RunEnded
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from masivo_stream.core.accounting.tally import RecordOutcome
 from masivo_stream.core.sending.backoff import Halt, Health, Settle
-from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
@@ -41,6 +41,7 @@ from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.outcome import Accepted
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Doubt
 from masivo_stream.model.resolution import InDoubtBatch, Resolution, Verdict
 from masivo_stream.model.results import Entry

@@ -19,7 +19,7 @@ from masivo_stream.core.reading.schema_faults import is_rfc3339
 from masivo_stream.core.sending.answered_by import FOREIGN_HINT, is_foreign, whose
 from masivo_stream.core.sending.classify import classify
 from masivo_stream.edges.api import Reply
-from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal, JournalReader, open_journal
 from masivo_stream.edges.secret import Credentials
@@ -54,6 +54,7 @@ from masivo_stream.model.outcome import (
     Unauthorized,
     Unreachable,
 )
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import Note, NoteKind
 

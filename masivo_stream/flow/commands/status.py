@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.outcome import conclude, stand
@@ -14,6 +14,7 @@ from masivo_stream.flow.reporting.run_report import PAGE, explain, look_back, re
 from masivo_stream.flow.revert_state import Standing, all_but_counted, blocked, stands
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.report import Report
 from masivo_stream.model.states import BatchState
 from masivo_stream.model.summary import Status, Summary

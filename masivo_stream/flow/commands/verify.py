@@ -16,7 +16,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from masivo_stream.core.accounting.sampling import Sampling
-from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.edges.secret import Credentials
@@ -36,7 +36,7 @@ from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
-from masivo_stream.model.ports import TransactionReader
+from masivo_stream.model.ports import Clock, TransactionReader
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.verification import Verification

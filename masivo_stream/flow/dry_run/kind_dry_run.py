@@ -10,7 +10,6 @@ from msgspec import Struct
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
@@ -21,6 +20,7 @@ from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.plan import DeadReason
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.results import Entry, Rejected, reject_entry
 from masivo_stream.model.settings import Settings
