@@ -9,6 +9,8 @@ from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.core.pacing.pace import Pacer
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.rules import Rules
 from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.edges.clock import FakeClock
@@ -248,7 +250,7 @@ class Bench:
         self.phase = KindPipeline(
             [Source(found, number) for number, found in enumerate(find_inputs(paths))],
             account=self.account,
-            decoder=Decoder(kind, max_line_bytes=1 << 20, remember_ids=10_000),
+            decoder=Decoder(Rules(kind=kind, max_line_bytes=1 << 20), KnownIds(capacity=10_000)),
             packer=packer,
             delivery=self.delivery,
             burial=burial,

@@ -2,8 +2,8 @@
 
 from masivo_stream.model.example import Example
 from masivo_stream.model.next_step import Invocation, NextStep
-from masivo_stream.model.picture import Point
 from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, KindTimes, Report
+from masivo_stream.model.snapshot import Point
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.model.verification import Finding, KindVerified, Seen, Verified
 

@@ -416,7 +416,7 @@ DOUBT = (
     Mutation(
         "a gateway's 404 is the server's",
         "flow/readback/findings.py",
-        "        return seen if unless <= self._witnesses[kind].read else Seen.UNTOLD\n",
+        "        return seen if unless <= self._checks[kind].read else Seen.UNTOLD\n",
         "        return seen\n",
         "Customers who arrived are called missing, and somebody sends them again.",
         ("flow/test_check.py::test_what_a_gateway_refuses_is_not_missing",),
@@ -475,7 +475,7 @@ RUNS = (
     Mutation(
         "an odd line of a worker's shifts the columns",
         "core/reading/remote.py",
-        "self._plain + len(run.bodies) - len(verdicts)\n",
+        "self._plain + len(run.bodies) - len(odd_results)\n",
         "self._plain + len(run.bodies)\n",
         "Events are noted and held back under the id of another customer.",
         ("core/test_remote.py::test_an_odd_line_before_others_moves_nothing",),

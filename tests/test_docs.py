@@ -15,8 +15,8 @@ from masivo_stream.edges.config import leaves, load_settings
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.settings import Settings
-from masivo_stream.observe.log import EVENTS
-from masivo_stream.observe.sample_log import EVENT as SAMPLE_READ_BACK
+from masivo_stream.observe.log_observer import EVENTS
+from masivo_stream.observe.log_observer import SAMPLE_EVENT as SAMPLE_READ_BACK
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -184,9 +184,9 @@ def _workplace(directory: str | None) -> Iterator[Path]:
 
 
 def _generate(place: Path, *, records: int, seed: int) -> "dict[Kind, list[str]]":
-    from masivo_stream.bench.exports import make_exports
+    from masivo_stream.generate.export import write_exports
 
-    return make_exports(place, records=records, seed=seed)
+    return write_exports(place, records=records, seed=seed)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.customers.missing import hash_bytes
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
-from masivo_stream.flow.dry_run.kind_dry_run import DryRunLetters
+from masivo_stream.flow.dry_run.kind_dry_run import DryRunDeadLetters
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.model.contract import Kind
@@ -44,7 +44,7 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
                 hint="name another directory with --state-dir for the dead letters of this look; it sends nothing",
             )
 
-        def open_letters(kind: Kind, files: ExitStack) -> DryRunLetters:
+        def open_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:
             letters = DeadLetterFile(state, kind, SystemClock().wall)
             files.callback(letters.close)
             return letters

@@ -10,7 +10,7 @@ from masivo_stream.flow.identity.known_exports import RecognisedExports
 from masivo_stream.flow.pipeline.read import Source
 from masivo_stream.flow.pipeline.resume import find_exports, lay_out, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
-from masivo_stream.flow.readback.sample import look_at_samples
+from masivo_stream.flow.readback.sample import read_back_samples
 from masivo_stream.flow.reporting.facts import gather
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report
 from masivo_stream.flow.session import Session
@@ -143,7 +143,7 @@ async def _read_samples_back(session: Session, run: Run, summary: Summary, *, ha
     samples = run.samples()
     if not samples:
         return summary
-    seen = await look_at_samples(
+    seen = await read_back_samples(
         samples,
         settings=session.settings,
         journal=session.journal,

@@ -120,11 +120,11 @@ class TakenBackFinder:
         count = 0
         async for part in self._parts(Kind.CUSTOMERS):
             count += 1
-            self._own.enlist(part.customer)
+            self._own.add(part.customer)
             if (part.source, part.line) not in outside:
-                self._asked.enlist(part.customer)
-        for census in (self._own, self._asked):
-            census.close()
+                self._asked.add(part.customer)
+        for table in (self._own, self._asked):
+            table.close()
         self._check(Kind.CUSTOMERS, count)
 
     async def _settle(self) -> None:
@@ -140,19 +140,19 @@ class TakenBackFinder:
     async def _ask_own(self) -> None:
         told, candidates = self._standing.customers, len(self._asked)
         if told == candidates and await self._a_few_are_gone():
-            self._asked.turn(Whereabouts.UNASKED, Whereabouts.GONE)
-            self._asked.turn(Whereabouts.REFUSED, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.UNASKED, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.REFUSED, Whereabouts.GONE)
             return
         await self._ask(self._asked, [Kind.CUSTOMERS])
         if self._young and self._gone != told:  # what is not there yet is not gone
-            self._asked.turn(Whereabouts.GONE, Whereabouts.UNASKED)
-            self._asked.turn(Whereabouts.REFUSED, Whereabouts.UNASKED)
+            self._asked.replace(Whereabouts.GONE, Whereabouts.UNASKED)
+            self._asked.replace(Whereabouts.REFUSED, Whereabouts.UNASKED)
             self._observer.notify(CustomersAsked(asked=0, of=candidates, gone=0, wait=self._young))
             await self._clock.sleep(self._young)
             await self._ask(self._asked, [Kind.CUSTOMERS])
         if told == candidates and not self._asked.count(Whereabouts.THERE):
-            self._asked.turn(Whereabouts.UNREAD, Whereabouts.GONE)
-            self._asked.turn(Whereabouts.UNREADABLE, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.UNREAD, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.UNREADABLE, Whereabouts.GONE)
         if told is not None and self._gone < told:  # clocks may differ by more than we think
             self._asked, asked = self._own, self._asked
             async for customer in self._customers([Kind.CUSTOMERS], asked):
@@ -161,7 +161,7 @@ class TakenBackFinder:
         if self._asked.count(Whereabouts.REFUSED) and self._gone != told:
             others = self._asked  # such an id that was not taken back shows whether it is let through
             await self._ask(self._own, [Kind.CUSTOMERS], lambda each: is_odd(each) and each not in others, self._probes)
-        self._inquiry.judge_refused(self._asked, known_gone=self._gone == told)
+        self._inquiry.settle_refused(self._asked, known_gone=self._gone == told)
 
     async def _a_few_are_gone(self) -> bool:
         """Tell whether some of those who may have been taken back are gone, if there are any."""
@@ -182,10 +182,10 @@ class TakenBackFinder:
         if told is None or self._gone < told:
             async for part in self._parts(*OTHERS):
                 if part.customer not in self._own:
-                    self._migrated_elsewhere.enlist(part.customer)
+                    self._migrated_elsewhere.add(part.customer)
         self._migrated_elsewhere.close()
         await self._ask(self._migrated_elsewhere, OTHERS)
-        self._inquiry.judge_refused(self._migrated_elsewhere, known_gone=self._gone == told)
+        self._inquiry.settle_refused(self._migrated_elsewhere, known_gone=self._gone == told)
 
     async def _check_migrated_elsewhere(self) -> None:
         """Check that those who are there were not taken back: the other run may have migrated them again since.
@@ -212,27 +212,27 @@ class TakenBackFinder:
 
     async def _ask(
         self,
-        census: CustomerTable,
+        table: CustomerTable,
         kinds: Iterable[Kind],
         wanted: Callable[[str], bool] = lambda _: True,
         most: int | None = None,
     ) -> None:
-        left = census.count(Whereabouts.UNASKED)
+        left = table.count(Whereabouts.UNASKED)
         left = left if most is None else min(left, most)
         if left:
-            await self._inquiry.ask(self._customers(kinds, census, wanted, left), census, of=left)
+            await self._inquiry.ask(self._customers(kinds, table, wanted, left), table, of=left)
 
     async def _customers(
         self,
         kinds: Iterable[Kind],
-        census: CustomerTable,
+        table: CustomerTable,
         wanted: Callable[[str], bool] = lambda _: True,
         most: int = -1,
     ) -> AsyncIterator[str]:
         """Yield customers whom a census holds, from the exports; some more than once."""
         async for part in self._parts(*kinds):
-            if most and part.customer in census and wanted(part.customer):
-                most -= census[part.customer] == Whereabouts.UNASKED
+            if most and part.customer in table and wanted(part.customer):
+                most -= table[part.customer] == Whereabouts.UNASKED
                 yield part.customer
 
     async def _parts(self, *kinds: Kind) -> AsyncGenerator[Entry, None]:
@@ -263,11 +263,11 @@ class TakenBackFinder:
         longest = self._settings.visible.visible_timeout
         return max(0.0, min(longest, longest - age))
 
-    async def _place_of(self, census: CustomerTable, wanted: set[Whereabouts]) -> str:
+    async def _place_of(self, table: CustomerTable, wanted: set[Whereabouts]) -> str:
         """Return file and line of the first record of whom this is known."""
         async with aclosing(self._parts(*Kind)) as parts:
             async for part in parts:
-                if census[part.customer] in wanted:
+                if table[part.customer] in wanted:
                     return "{}:{}".format(*part.record)
         return ""
 

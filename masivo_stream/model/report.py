@@ -7,7 +7,7 @@ customer, no secret. What persons wrote beside their decisions stands in it as t
 from msgspec import Struct, field
 
 from masivo_stream.model.next_step import Invocation
-from masivo_stream.model.picture import Point
+from masivo_stream.model.snapshot import Point
 from masivo_stream.model.summary import Summary
 
 

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from masivo_stream.bench.exports import make_exports
-from masivo_stream.bench.jobs import Job
-from masivo_stream.bench.serving import serving_sink
+from masivo_stream.bench.helper_processes import running_sink
 from masivo_stream.bench.stages import settings_of, work
-from masivo_stream.model.bench import Case, Failed, Measured, Stage
+from masivo_stream.generate.export import write_exports
+from masivo_stream.model.bench import Case, Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode
 
@@ -17,7 +16,7 @@ NOBODY = "http://127.0.0.1:9"
 
 @pytest.fixture
 def exports(tmp_path):
-    return make_exports(tmp_path, records=3, seed=1)
+    return write_exports(tmp_path, records=3, seed=1)
 
 
 def job(kind, stage, paths, tmp_path, url=NOBODY, **settings):
@@ -58,7 +57,7 @@ def test_an_empty_export_is_no_error(tmp_path):
     """There is nothing to do, and that is done."""
     export = tmp_path / "empty.ndjson"
     export.touch()
-    with serving_sink() as sink:
+    with running_sink() as sink:
         for stage in Stage:
             found = work(job(Kind.CUSTOMERS, stage, [export], tmp_path, sink.url))
             assert (found.records, found.items, found.requests) == (0, 0, 0)
@@ -92,7 +91,7 @@ def test_a_case_sets_what_it_varies(tmp_path):
 @pytest.mark.parametrize("kind", Kind)
 def test_what_is_sent_arrives(kind, exports, tmp_path):
     """The sink counts the requests that the run does."""
-    with serving_sink() as sink:
+    with running_sink() as sink:
         found = work(job(kind, Stage.SEND, exports[kind], tmp_path, sink.url, uploaders=2))
         counts = sink.reset()
         assert sink.reset().bodies == 0

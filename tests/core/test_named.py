@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from masivo_stream.core.isolation.named import LONGEST_DETAILS, find_named
 from masivo_stream.model.contract import Kind
-from masivo_stream.sandbox.entries import Refusal
-from masivo_stream.sandbox.rules import validate
+from masivo_stream.sandbox.body_rules import validate
+from masivo_stream.sandbox.parsed_batch import Refusal
 
 BATCH = [[entry(line=number)] for number in range(40)]
 

@@ -10,9 +10,9 @@ from masivo_stream.edges.journal import statements as say
 from masivo_stream.edges.journal.read import JournalReader
 from masivo_stream.edges.journal.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.picture import Point
 from masivo_stream.model.progress import Doubt
 from masivo_stream.model.report import DecisionNote, Facts, KindTimes
+from masivo_stream.model.snapshot import Point
 
 # Julian days hold a moment to 0.05 ms (SQLite docs, "Date And Time Functions"). What was found to be there by reading
 # back was sent and settled in one moment: that was no request. A batch that was settled by a person was settled late,

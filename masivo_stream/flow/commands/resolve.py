@@ -23,7 +23,7 @@ from masivo_stream.flow.outcome import agrees, stand
 from masivo_stream.flow.pipeline.deliver import Delivery, halt_error
 from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend
 from masivo_stream.flow.pipeline.run import make_policy
-from masivo_stream.flow.readback.evidence import look
+from masivo_stream.flow.readback.evidence import find_evidence
 from masivo_stream.flow.reporting.run_report import leave_report, read_report, revise
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
@@ -291,14 +291,13 @@ class ResolveWork:
 
     async def _look(self, doubt: Doubt) -> InDoubtBatch:
         entries = await self._kinds[doubt.kind].entries_as_far_as_known(doubt.batch)
-        evidence = await look(
+        evidence = await find_evidence(
             doubt.kind,
             entries,
             sent_at=datetime.fromisoformat(doubt.sent_at),
-            probes=self._settings.visible.evidence_probes,
             reader=self._session.reader,
             clock=self._session.clock,
-            settle=self._settings.visible.events_settle,
+            settings=self._settings.visible,
         )
         return InDoubtBatch(**msgspec.structs.asdict(doubt), evidence=evidence, places=_places(entries))
 

@@ -20,7 +20,7 @@ from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import JournalReader, open_journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.connection import open_connection
-from masivo_stream.flow.customers.migrated_elsewhere import has_migrated_elsewhere
+from masivo_stream.flow.customers.migrated_elsewhere import has_sent_for_other_runs
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, TokenSource
 from masivo_stream.flow.identity.remembered import withdraw, withdraw_runs
 from masivo_stream.flow.observer import Observers
@@ -142,7 +142,7 @@ async def _revert_run(
     clock = runtime.clock
     with closing(open_journal(state.journal, clock.wall)) as journal:
         found = survey_journal(journal, request.start, request.end, request.slack, settings.state.state_dir)
-        foreign = await has_migrated_elsewhere(journal, settings, state.path) if found.whole else True
+        foreign = await has_sent_for_other_runs(journal, settings, state.path) if found.whole else True
     standing = await take_back(state, msgspec.structs.replace(request, foreign=foreign), api, binding)
     with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
         summary = conclude_again(state, journal)

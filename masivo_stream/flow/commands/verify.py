@@ -23,7 +23,7 @@ from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
 from masivo_stream.flow.readback.check import ReadBackCheck, find_span
-from masivo_stream.flow.readback.compare import can_be_told
+from masivo_stream.flow.readback.compare import is_comparable
 from masivo_stream.flow.readback.findings import Findings
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
@@ -137,7 +137,7 @@ class VerifyWork:
             async for entries in blocks:
                 for index in draw.candidates(len(entries)):
                     part = accepted.part(entries[index])
-                    if part is not None and can_be_told(accepted.kind, part):
+                    if part is not None and is_comparable(accepted.kind, part):
                         draw.take(part)
         for entry in sorted(draw.drawn, key=lambda entry: entry.place):
             yield entry
@@ -146,10 +146,10 @@ class VerifyWork:
         async with aclosing(accepted.blocks()) as blocks:
             async for entries in blocks:
                 for part in filter(None, map(accepted.part, entries)):
-                    if can_be_told(accepted.kind, part):
+                    if is_comparable(accepted.kind, part):
                         yield part
                     else:
-                        self.findings.leave(accepted.kind)
+                        self.findings.note_incomparable(accepted.kind)
 
     async def _read_back(self, check: ReadBackCheck, chosen: AsyncIterator[Entry]) -> None:
         """Read entries back, as many at a time as there are uploaders."""
@@ -169,6 +169,6 @@ class VerifyWork:
         with entries:
             async for entry in entries:
                 try:
-                    self.findings.note(check, entry, await check.look(entry))
+                    self.findings.note(check, entry, await check.check(entry))
                 except MasivoStreamError as error:
                     self.stop.pull(error)

@@ -11,12 +11,12 @@ from msgspec import Struct, structs
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.dry_run.kind_dry_run import (
-    DryRunLetters,
-    DuplicateCounts,
+    DryRunDeadLetters,
+    DuplicatePurchases,
     KindDryRun,
     KindDryRunResult,
-    OpenLetters,
-    OpenSkips,
+    OpenDeadLetters,
+    OpenSkipped,
 )
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import look_at_exports
@@ -44,7 +44,7 @@ def discard_skips(_kind: Kind, _files: ExitStack) -> SkippedSink:
     return UnchangedSkipped(0, 0)
 
 
-def discard_letters(_kind: Kind, _files: ExitStack) -> DryRunLetters:
+def discard_letters(_kind: Kind, _files: ExitStack) -> DryRunDeadLetters:
     """Count dead letters, and keep none."""
     return _Nowhere()
 
@@ -52,8 +52,8 @@ def discard_letters(_kind: Kind, _files: ExitStack) -> DryRunLetters:
 class DryRunFiles(Struct, frozen=True):
     """Where a dry run writes its dead letters, and its lists of what it skips. By default it writes neither."""
 
-    letters: OpenLetters = discard_letters
-    skips: OpenSkips = discard_skips
+    letters: OpenDeadLetters = discard_letters
+    skips: OpenSkipped = discard_skips
 
 
 async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, clock: Clock) -> DryRun:
@@ -73,7 +73,7 @@ async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, cloc
         of_kind = KindDryRun(kind, settings, clock, expected)
         with ExitStack() as opened:
             failure = await of_kind.run(found, files.letters(kind, opened), files.skips(kind, opened)) or failure
-        kinds[kind] = of_kind.found()
+        kinds[kind] = of_kind.result()
     return DryRun(summary=_conclude(kinds, failure), kinds=kinds)
 
 
@@ -87,11 +87,11 @@ def _conclude(kinds: dict[str, KindDryRunResult], failure: InputError | None) ->
         summary,
         examples=tuple(examples),
         skipped_examples=tuple(example for each in kinds.values() for example in each.skipped),
-        warnings=tuple(tell_repeated(each.repeated) for each in kinds.values() if each.repeated is not None),
+        warnings=tuple(tell_repeated(each.duplicates) for each in kinds.values() if each.duplicates is not None),
     )
 
 
-def tell_repeated(repeated: DuplicateCounts) -> str:
+def tell_repeated(repeated: DuplicatePurchases) -> str:
     """Return the warning about events whose purchase came before: how many they are, and what to do."""
     return (
         f"{tell_places(repeated.events, repeated.places)}: each would be sent and counted; where it is one purchase,"

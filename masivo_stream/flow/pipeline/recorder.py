@@ -27,7 +27,7 @@ from masivo_stream.flow.pipeline.dead_row import make_dead_row
 from masivo_stream.flow.pipeline.ports import DeadLetterSink, InDoubtSink, JournalPort, SkippedSink, UnchangedSkipped
 from masivo_stream.flow.pipeline.read import ValidatedBlock
 from masivo_stream.flow.pipeline.unanswered import Unanswered
-from masivo_stream.flow.readback.compare import can_be_told
+from masivo_stream.flow.readback.compare import is_comparable
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
@@ -400,7 +400,7 @@ class Recorder:
         ):  # a mended record of one who was missing
             self._arrived.extend(hash_customer(entry.customer, self._salt) for entry in batch.entries)
         self._remember(batch)
-        self.sample.feed(len(batch.entries), batch.entries.copy, partial(can_be_told, self.kind))
+        self.sample.feed(len(batch.entries), batch.entries.copy, partial(is_comparable, self.kind))
 
     def _remember(self, batch: Batch) -> None:
         """Remember the last entries of a batch, those whose ids need no escaping first."""

@@ -32,7 +32,7 @@ from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import RefusedEntries
 from masivo_stream.flow.pipeline.resume import begin_at, reread, spoken_for
 from masivo_stream.flow.pipeline.unanswered import CustomerFinder
-from masivo_stream.flow.pipeline.wait_visible import wait_until_visible
+from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_visible
 from masivo_stream.flow.readback.paced_reader import PacedReader
 from masivo_stream.flow.reporting.run_report import name_account
 from masivo_stream.flow.signals import work_under
@@ -120,13 +120,11 @@ class Run:
         if accepted or not probes:
             confirmed = await wait_until_visible(
                 kind,
-                accepted,
-                accepted_at=accepted_at,
+                AcceptedLast(entries=accepted, at=accepted_at, unsure=phase.account.unsure_accepted),
                 reader=self._reader,
                 clock=self._clock,
                 settings=self._settings.visible,
                 observer=self._observer,
-                unsure=phase.account.unsure_accepted,
             )
         await self._journal.mark_visible(kind, seen=confirmed)
 

@@ -13,14 +13,15 @@ from datetime import datetime
 from itertools import count
 from typing import Protocol
 
+from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.sending.path_ids import UNREADABLE_IDS, is_plain
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.flow.pipeline.wait_visible import CustomerReader
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import ReadBack, ReadBackAwaited
+from masivo_stream.model.ports import CustomerReader
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import VisibleSettings
@@ -151,12 +152,11 @@ class CustomerFinder:
 
     async def _wait_for_one(self, entries: Sequence[Entry], until: float) -> bool:
         """Return whether one of a few shows at `until`, or all of them do before: then there is nothing to wait for."""
-        pause = self._settings.first_probe
+        pauses = doubling_pauses(self._settings.first_probe, self._settings.longest_probe)
         while entries and (left := until - self._clock.now()) > 0:
             if await self._all_show(entries):  # one read as long as the last one does not show: queues work in order
                 return True
-            await self._clock.sleep(min(pause, left))
-            pause = min(pause * 2, self._settings.longest_probe)
+            await self._clock.sleep(min(next(pauses), left))
         for entry in entries:
             if await self._shows(entry):
                 return True
