@@ -45,7 +45,7 @@ async def match_inputs(session: Session, inputs: Mapping[Kind, Sequence[Input]])
     return {
         kind: MatchedExports(
             *await recognise_exports(
-                session.journal, kind, inputs.get(kind, []), moved=session.moved, full=_reads_all(session)
+                session.journal.read, kind, inputs.get(kind, []), moved=session.moved, full=_reads_all(session)
             )
         )
         for kind in Kind
@@ -61,7 +61,7 @@ async def find_known(session: Session) -> Matched:
     return {
         kind: MatchedExports(
             await find_exports(
-                session.journal,
+                session.journal.read,
                 kind,
                 state_dir=session.state.path,
                 moved=session.moved,
@@ -76,7 +76,7 @@ async def note_places(session: Session, matched: Matched) -> None:
     """Note where the exports that the run knows lie now: the next step finds them by that."""
     path = session.state.path
     known = {
-        kind: (await lay_out(session.journal, kind, found.known, state_dir=path, grown=False), found.known)
+        kind: (await lay_out(session.journal.read, kind, found.known, state_dir=path, grown=False), found.known)
         for kind, found in matched.items()
     }
     await note_sources(session.journal, known, path)
@@ -127,7 +127,7 @@ async def _lay_out_all(session: Session, matched: Matched) -> dict[Kind, list[So
     """Return the inputs of every kind in reading order."""
     return {
         kind: await lay_out(
-            session.journal,
+            session.journal.read,
             kind,
             found.known,
             found.new,
@@ -146,7 +146,7 @@ async def _read_samples_back(session: Session, run: Run, summary: Summary, *, ha
     seen = await read_back_samples(
         samples,
         settings=session.settings,
-        journal=session.journal,
+        journal=session.journal.read,
         reader=session.reader,
         clock=session.clock,
         observer=session.observer,

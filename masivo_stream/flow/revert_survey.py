@@ -10,7 +10,7 @@ from msgspec import Struct
 from masivo_stream.core.reading.schema_faults import is_rfc3339
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.state_dir import StateDir
-from masivo_stream.edges.journal import JournalHistory, open_journal
+from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.revert_state import only_missing, stands
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
@@ -73,13 +73,13 @@ def is_gone(found: Survey | None, customers: int | None) -> bool:
     return found is not None and found.whole and customers == found.within.get(Kind.CUSTOMERS)
 
 
-def survey_journal(journal: JournalHistory, start: str, end: str, slack: float, state_dir: str) -> Survey:
+def survey_journal(journal: Journal, start: str, end: str, slack: float, state_dir: str) -> Survey:
     """Compare what was sent with a period, and with those that were taken back before."""
-    periods = [read_period(start, end), *(read_period(done.start, done.end) for done in stands(journal).done)]
+    periods = [read_period(start, end), *(read_period(done.start, done.end) for done in stands(journal.read).done)]
     around = timedelta(seconds=slack)
     customers: Counter[str] = Counter()
     others: Counter[str] = Counter()
-    sent = journal.sent()
+    sent = journal.read.sent()
     for kind, first, last, records in sent:
         if kind != Kind.CUSTOMERS:
             others[kind] += records

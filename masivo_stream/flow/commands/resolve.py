@@ -36,6 +36,7 @@ from masivo_stream.model.progress import Doubt
 from masivo_stream.model.resolution import InDoubtBatch, Resolution, Verdict
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Note, NoteKind
 from masivo_stream.model.summary import KindSummary, Summary
 
 ALL = "all"
@@ -91,7 +92,7 @@ async def resolve(
         runtime=runtime,
     ) as session:
         with ExitStack() as files:
-            before = read_report(session.state, stand(session.journal))
+            before = read_report(session.state, stand(session.journal.read))
             once = session.guard_sends()
             if decisions.accept or decisions.discard or decisions.resend:
                 await once.check_place(by_hand=True)
@@ -118,8 +119,8 @@ def _revise_report(session: Session, before: Summary | None, found: Resolution) 
 
 
 def _conclude(journal: Journal, work: "ResolveWork", chosen: "Chosen") -> Resolution:
-    kinds = stand(journal)
-    closes = all(figures.closes and agrees(journal, Kind(kind), figures) for kind, figures in kinds.items())
+    kinds = stand(journal.read)
+    closes = all(figures.closes and agrees(journal.read, Kind(kind), figures) for kind, figures in kinds.items())
     return Resolution(
         exit_code=_exit_code(kinds, in_doubt=bool(work.left), closes=closes),
         accepted=tuple(doubt.batch for doubt in chosen.accept),
@@ -145,7 +146,7 @@ async def open_in_doubt(session: Session, files: ExitStack) -> list[InDoubtKind]
             noting=lambda _: session.sending_journal,
         )
         for kind in Kind
-        if not CONTRACTS[kind].repeatable and session.journal.figures(kind) is not None
+        if not CONTRACTS[kind].repeatable and session.journal.read.figures(kind) is not None
     ]
 
 
@@ -216,18 +217,19 @@ class ResolveWork:
     async def go(self, chosen: Chosen) -> None:
         """Make sure that all of it may be done, carry out what was chosen, then look at what is left."""
         await self._make_sure(chosen)
-        why = f"{name_person()}: {chosen.reason or 'no reason given'}"
+        decision = Note(NoteKind.RESEND, chosen.reason or "no reason given", name_person())
         for what, doubts, fate in (
-            ("accept", chosen.accept, RecordOutcome.ACCEPTED),
-            ("discard", chosen.discard, RecordOutcome.DEAD),
+            (NoteKind.ACCEPT, chosen.accept, RecordOutcome.ACCEPTED),
+            (NoteKind.DISCARD, chosen.discard, RecordOutcome.DEAD),
         ):
             for doubt in doubts:
                 of_kind = self._kinds[doubt.kind]
                 known = of_kind.entries if fate is RecordOutcome.DEAD else of_kind.entries_as_far_as_known
                 entries = await known(doubt.batch)
-                await of_kind.account.decide(doubt.batch, entries, fate, what=what, why=why)
+                note = msgspec.structs.replace(decision, kind=what, batch=doubt.batch)
+                await of_kind.account.decide(entries, fate, note)
         for doubt in chosen.resend:
-            await self._resend(doubt, why)
+            await self._resend(doubt, msgspec.structs.replace(decision, batch=doubt.batch))
         for of_kind in self._kinds.values():
             self.left.extend([await self._look(doubt) for doubt in of_kind.doubts()])
 
@@ -260,7 +262,7 @@ class ResolveWork:
                 " not there (one space more will do), and masivo-stream retry",
             )
 
-    async def _resend(self, doubt: Doubt, why: str) -> None:
+    async def _resend(self, doubt: Doubt, note: Note) -> None:
         """Send a batch again that was not seen to be there.
 
         Raises:
@@ -269,7 +271,7 @@ class ResolveWork:
         """
         of_kind = self._kinds[doubt.kind]
         batch = await of_kind.again(doubt.batch)
-        await of_kind.take_note("resend", doubt.batch, why)
+        await of_kind.take_note(note)
         delivery = Delivery(
             doubt.kind,
             sender=self._session.client,
@@ -283,7 +285,7 @@ class ResolveWork:
             observer=self._session.observer,
             in_flight=1,
         )
-        decision = await delivery.deliver(batch, Resend(of_kind.account, batch.entries, why))
+        decision = await delivery.deliver(batch, Resend(of_kind.account, batch.entries, note))
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self.arrived.append(doubt.batch)
         if isinstance(decision, Halt):

@@ -28,9 +28,6 @@ from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.reporting.from_journal import conclude_again
 from masivo_stream.flow.reporting.run_report import leave_report
 from masivo_stream.flow.revert_state import (
-    BEGUN,
-    DONE,
-    FAILED,
     RevertPeriod,
     Standing,
     leave_reverted,
@@ -54,6 +51,7 @@ from masivo_stream.model.outcome import (
     Unreachable,
 )
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Note, NoteKind
 
 _OPERATION = "revert a migration"
 
@@ -142,12 +140,12 @@ async def _revert_run(
     clock = runtime.clock
     with closing(open_journal(state.journal, clock.wall)) as journal:
         found = survey_journal(journal, request.start, request.end, request.slack, settings.state.state_dir)
-        foreign = await has_sent_for_other_runs(journal, settings, state.path) if found.whole else True
+        foreign = await has_sent_for_other_runs(journal.read, settings, state.path) if found.whole else True
     standing = await take_back(state, msgspec.structs.replace(request, foreign=foreign), api, binding)
     with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
         summary = conclude_again(state, journal)
         leave_report(journal, state, summary, runtime.reporting, clock)
-        told = msgspec.json.decode(journal.reverts()[-1][2], type=RevertPeriod).customers
+        told = msgspec.json.decode(journal.read.reverts()[-1].detail, type=RevertPeriod).customers
     if standing.counted:
         leave_reverted(state, clock, lambda run: withdraw(settings, run))
     return Reverted(customers=told, hint=summary.hint if standing.done and not standing.counted else "")
@@ -174,9 +172,9 @@ async def take_back(state: StateDir, request: RevertRequest, sender: RevertSende
     with closing(open_journal(state.journal, binding.clock.wall)) as journal:
         binding.enter(journal)
         await binding.prove(sender)
-        before, found = stands(journal), survey_journal(journal, start, end, request.slack, str(state.path))
+        before, found = stands(journal.read), survey_journal(journal, start, end, request.slack, str(state.path))
         period = RevertPeriod(start=start, end=end, whole=found.whole and not foreign, holds=found.holds)
-        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())
+        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))
         reply = await sender.revert(start, end)
         failed = _read_attempt(reply.attempt)
         if failed is None:
@@ -184,13 +182,13 @@ async def take_back(state: StateDir, request: RevertRequest, sender: RevertSende
             told = None if before.begun else _count(reply)
             if told == 0 and found.must_hold:  # an earlier revert took them, by another directory: no number tells
                 told = None
-            period = _told(period, before, told, _accepted(journal))
+            period = _told(period, before, told, _accepted(journal.read))
             if foreign is None:
                 period = msgspec.structs.replace(period, counted=False)
-            await journal.take_note(DONE, msgspec.json.encode(period).decode())
+            await journal.take_note(Note(NoteKind.REVERTED, msgspec.json.encode(period).decode()))
         elif not failed.in_doubt:
-            await journal.take_note(FAILED, msgspec.json.encode(period).decode())
-        standing = stands(journal)
+            await journal.take_note(Note(NoteKind.NOT_REVERTED, msgspec.json.encode(period).decode()))
+        standing = stands(journal.read)
     if failed is not None:
         raise failed.error
     return standing

@@ -89,7 +89,7 @@ async def verify(
         work = VerifyWork(session, sample)
         await work_under(work.stop, work.go, observer=session.observer, handle_signals=handle_signals)
         session.proxies.explain(work.stop.cause)
-        return work.findings.conclude(work.stop.cause, left_out=_pipes(session.journal))
+        return work.findings.conclude(work.stop.cause, left_out=_pipes(session.journal.read))
 
 
 def _draw(sample: Sample, kind: Kind) -> Sampling[Entry]:
@@ -121,9 +121,9 @@ class VerifyWork:
         session = self._session
         for kind in Kind:
             accepted = await open_accepted_records(
-                session.journal, kind, self._settings, session.state.path, session.moved
+                session.journal.read, kind, self._settings, session.state.path, session.moved
             )
-            span = find_span(session.journal, kind)
+            span = find_span(session.journal.read, kind)
             if accepted is None or span is None:
                 continue
             check = ReadBackCheck(

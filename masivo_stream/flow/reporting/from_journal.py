@@ -11,12 +11,13 @@ import msgspec
 
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
-from masivo_stream.edges.journal import SENDING, Journal, JournalHistory, open_journal
+from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.outcome import conclude, stand
 from masivo_stream.flow.reporting.run_report import PAGE, explain, read_report
 from masivo_stream.flow.revert_state import Standing, all_but_counted, blocked, stands
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
+from masivo_stream.model.states import BatchState
 from masivo_stream.model.summary import Summary
 
 
@@ -36,7 +37,7 @@ def open_for_reading(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, J
         yield StateDir(directory), journal
 
 
-def read_summary(state: StateDir, journal: JournalHistory) -> tuple[str, Summary]:
+def read_summary(state: StateDir, journal: Journal) -> tuple[str, Summary]:
     """Return the process that is at work (empty if there is none), and the run's summary."""
     owner = is_owned(state.path) or ""  # first: a process that ends in between has noted everything
     last = conclude_again(state, journal, owner=owner)
@@ -48,7 +49,7 @@ def read_summary(state: StateDir, journal: JournalHistory) -> tuple[str, Summary
     return owner, summary
 
 
-def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "") -> Summary:
+def conclude_again(state: StateDir, journal: Journal, *, owner: str = "") -> Summary:
     """Return the summary of a run as its state directory shows it. `owner` is the process that is at work.
 
     The first of these cases that holds decides:
@@ -59,11 +60,11 @@ def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "")
     4. Everything was read and settled.
     5. The last process was killed.
     """
-    kinds = stand(journal)
+    kinds = stand(journal.read)
     closes = all(figures.closes for figures in kinds.values())
     if owner:
         return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
-    standing = stands(journal)
+    standing = stands(journal.read)
     if (said := _tell_revert(standing, journal, str(state.path))) is not None:
         message, hint = said
         return Summary(
@@ -76,10 +77,14 @@ def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "")
         )
     if (last := read_report(state, kinds)) is not None:
         return last
-    ended = all(journal.read_all(Kind(kind)) for kind in kinds) and not any(each.pending for each in kinds.values())
+    ended = all(journal.read.read_all(Kind(kind)) for kind in kinds) and not any(
+        each.pending for each in kinds.values()
+    )
     if ended and kinds:
         return conclude(kinds, None, closes=closes)
-    flying = sum(journal.recount(kind).get(SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable)
+    flying = sum(
+        journal.read.recount(kind).get(BatchState.SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable
+    )
     lost = f"; {flying:,} items were on the wire, and will be in doubt" if flying else ""
     return Summary(
         outcome="interrupted",
@@ -91,7 +96,7 @@ def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "")
     )
 
 
-def _tell_revert(standing: Standing, journal: JournalHistory, place: str) -> tuple[str, str] | None:
+def _tell_revert(standing: Standing, journal: Journal, place: str) -> tuple[str, str] | None:
     """Return what a revert has left, and what to do about it; None if the run goes on as if there had been none."""
     if (error := blocked(standing, journal, place)) is not None:
         return str(error), error.hint
