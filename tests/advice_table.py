@@ -260,24 +260,22 @@ TABLE: dict[str, dict[str, str]] = {
             " as a further file beside it"
         ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
     },
-    "edges/journal/commit.py": {
-        "free space or mend the permissions of the state directory, then start again": (
+    "edges/journal/query.py": {
+        "never begin afresh over it: restore it from a copy, or ask what the account has": (
+            "stopping::a_journal_is_restored"
+        ),
+        "free space in the state directory, or correct its permissions, then start again": (
             "stopping::a_full_disk_is_freed"
         ),
     },
     "edges/journal/open.py": {
-        "mend the permissions of the state directory and of what is in it, then start again": (
+        "correct the permissions of the state directory and of what is in it, then start again": (
             "between::a_journal_that_cannot_be_written_is_mended"
         ),
         "never begin afresh over it: restore it, or use the version of the program that wrote it": (
             "stopping::a_journal_is_restored"
         ),
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
-    },
-    "edges/journal/read.py": {
-        "never begin afresh over it: restore it from a copy, or ask what the account has": (
-            "stopping::a_journal_is_restored"
-        ),
     },
     "edges/quota.py": {
         (
@@ -749,17 +747,17 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "observe/resolution_list.py": {
-        "all {found} records looked at are there: it was applied; --accept it": (
+        "all {found} records checked are in the account: the batch was applied; use --accept": (
             "deciding::what_is_seen_to_be_there_is_accepted"
         ),
-        "decide with --accept, --discard or --resend and the id (or its beginning), or all": (
+        "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all": (
             "deciding::a_batch_that_never_arrived_is_decided_either_way"
         ),
-        "nothing could be read back that tells anything: look it up in the account": (
+        "nothing that was read back is evidence: look up the batch in the account": (
             "deciding::what_cannot_be_read_back_is_looked_up_in_the_account"
         ),
         (
-            "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up"
+            "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
         ): "deciding::what_arrived_in_part_is_completed",
     },
     "observe/plan_table.py": {
@@ -773,12 +771,12 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "observe/templates/report.html": {
-        "records or items are not accounted for. Keep the state directory, and report this.": (
+        "some records or items have no result. Keep the state directory, and report this.": (
             "deciding::figures_that_do_not_close_are_reported"
         ),
     },
     "observe/verification_table.py": {
-        "  hint: masivo-stream verify looks at them again, and at more": "deciding::what_is_missing_is_looked_up",
+        "  hint: masivo-stream verify checks these records again, and more": "deciding::what_is_missing_is_looked_up",
     },
     "sandbox/app.py": {
         "this sandbox answers to the names of its own machine only (--allow-remote)": (
