@@ -657,7 +657,7 @@ TABLE: dict[str, dict[str, str]] = {
         "the command it was started with migrates afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
     "flow/customers/migrated_elsewhere.py": {
-        "take back the rest as well, then migrate all of it from a file": (
+        "take back the rest as well, then migrate all records from a file": (
             "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file"
         ),
     },
