@@ -45,6 +45,7 @@ from masivo_stream.model.progress import Doubt
 from masivo_stream.model.resolution import InDoubtBatch, Resolution, Verdict
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Note, NoteKind
 from masivo_stream.model.summary import KindSummary
 
 ALL = "all"
@@ -91,7 +92,7 @@ async def resolve(
     with ExitStack() as files:
         belonging = AccountBinding(settings, credentials, clock, said)
         state, journal = files.enter_context(open_known_run(settings, clock, _OPERATION, belonging))
-        report = read_report(state, stand(journal))
+        report = read_report(state, stand(journal.read))
         once = files.enter_context(open_send_once(settings, journal, belonging, state.path, told, clock))
         if decisions is not None and (decisions.accept or decisions.discard or decisions.resend):
             await once.check_place(by_hand=True)
@@ -117,8 +118,8 @@ async def resolve(
 
 
 def _conclude(journal: Journal, work: "ResolveWork", chosen: "Chosen") -> Resolution:
-    kinds = stand(journal)
-    closes = all(figures.closes and agrees(journal, Kind(kind), figures) for kind, figures in kinds.items())
+    kinds = stand(journal.read)
+    closes = all(figures.closes and agrees(journal.read, Kind(kind), figures) for kind, figures in kinds.items())
     return Resolution(
         exit_code=_exit_code(kinds, in_doubt=bool(work.left), closes=closes),
         accepted=tuple(doubt.batch for doubt in chosen.accept),
@@ -144,7 +145,7 @@ async def open_in_doubt(
     return [
         await InDoubtKind.open(kind, settings, state, journal, clock, files, moved, noting=noting)
         for kind in Kind
-        if not CONTRACTS[kind].repeatable and journal.figures(kind) is not None
+        if not CONTRACTS[kind].repeatable and journal.read.figures(kind) is not None
     ]
 
 
@@ -225,18 +226,19 @@ class ResolveWork:
     async def go(self, chosen: Chosen) -> None:
         """Make sure that all of it may be done, carry out what was chosen, then look at what is left."""
         await self._make_sure(chosen)
-        why = f"{name_person()}: {chosen.reason or 'no reason given'}"
+        decision = Note(NoteKind.RESEND, chosen.reason or "no reason given", name_person())
         for what, doubts, fate in (
-            ("accept", chosen.accept, RecordOutcome.ACCEPTED),
-            ("discard", chosen.discard, RecordOutcome.DEAD),
+            (NoteKind.ACCEPT, chosen.accept, RecordOutcome.ACCEPTED),
+            (NoteKind.DISCARD, chosen.discard, RecordOutcome.DEAD),
         ):
             for doubt in doubts:
                 desk = self._desks[doubt.kind]
                 known = desk.entries if fate is RecordOutcome.DEAD else desk.entries_as_far_as_known
                 entries = await known(doubt.batch)
-                await desk.account.decide(doubt.batch, entries, fate, what=what, why=why)
+                note = msgspec.structs.replace(decision, kind=what, batch=doubt.batch)
+                await desk.account.decide(entries, fate, note)
         for doubt in chosen.resend:
-            await self._resend(doubt, why)
+            await self._resend(doubt, msgspec.structs.replace(decision, batch=doubt.batch))
         for desk in self._desks.values():
             self.left.extend([await self._look(doubt) for doubt in desk.doubts()])
 
@@ -269,7 +271,7 @@ class ResolveWork:
                 " not there (one space more will do), and masivo-stream retry",
             )
 
-    async def _resend(self, doubt: Doubt, why: str) -> None:
+    async def _resend(self, doubt: Doubt, note: Note) -> None:
         """Send a batch again that was not seen to be there.
 
         Raises:
@@ -278,7 +280,7 @@ class ResolveWork:
         """
         desk = self._desks[doubt.kind]
         batch = await desk.again(doubt.batch)
-        await desk.take_note("resend", doubt.batch, why)
+        await desk.take_note(note)
         delivery = Delivery(
             doubt.kind,
             sender=self._sender,
@@ -292,7 +294,7 @@ class ResolveWork:
             observer=self._observer,
             in_flight=1,
         )
-        decision = await delivery.deliver(batch, Resend(desk.account, batch.entries, why))
+        decision = await delivery.deliver(batch, Resend(desk.account, batch.entries, note))
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self.arrived.append(doubt.batch)
         if isinstance(decision, Halt):
