@@ -33,7 +33,7 @@ WORD = (
     Mutation(
         "batches are decided before all can be read",
         "flow/commands/resolve.py",
-        "            await self._desks[doubt.kind].entries(doubt.batch)\n",
+        "            await self._kinds[doubt.kind].entries(doubt.batch)\n",
         "            pass\n",
         "A command that fails has decided some of its batches and does not say which.",
         ("end_to_end/test_resolve.py::test_all_is_read_again_before_anything_is_given_up",),
@@ -41,7 +41,7 @@ WORD = (
     Mutation(
         "sending again is not noted as a decision",
         "flow/commands/resolve.py",
-        "        await desk.take_note(note)\n",
+        "        await of_kind.take_note(note)\n",
         "",
         "Nobody can tell who had a batch sent again.",
         (RESOLVE + "a_batch_is_sent_again_as_it_was",),
