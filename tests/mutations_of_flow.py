@@ -359,7 +359,7 @@ DOUBT = (
     Mutation(
         "customers without an answer are forgotten",
         "flow/pipeline/recorder.py",
-        "            state = UNANSWERED\n",
+        "            outcome = BatchOutcome(BatchState.UNANSWERED, refused.status, refused.why, again=not doubtful)\n",
         "            pass\n",
         "Customers who arrived by a lost answer become dead letters after a restart.",
         (PHASE + "a_refusal_after_a_lost_answer_is_read_back",),
@@ -406,12 +406,12 @@ DOUBT = (
         (READ_BACKS + "others_are_sent_meanwhile",),
     ),
     Mutation(
-        "ids that need escaping speak as others do",
+        "ids that need escaping are read back like others",
         "flow/pipeline/wait_visible.py",
         "    plain = tuple(customer for customer in customers if is_plain(customer))[:most]\n",
         "    plain = tuple(customers)[:most]\n",
         "Behind a gateway that refuses such paths a run ends for ever before its second kind.",
-        ("flow/test_wait_visible.py::test_where_there_are_only_odd_ids_the_run_goes_on",),
+        ("flow/test_wait_visible.py::test_with_only_odd_ids_the_run_goes_on",),
     ),
     Mutation(
         "a gateway's 404 is the server's",
@@ -420,6 +420,14 @@ DOUBT = (
         "        return seen\n",
         "Customers who arrived are called missing, and somebody sends them again.",
         ("flow/test_check.py::test_what_a_gateway_refuses_is_not_missing",),
+    ),
+    Mutation(
+        "an illegible answer is evidence of absence",
+        "flow/readback/evidence.py",
+        "    if there is None:\n        return None\n",
+        "    if there is None:\n        return False\n",
+        "Somebody sends transactions again that the account has.",
+        ("flow/test_evidence.py::test_an_illegible_answer_is_no_evidence_of_absence",),
     ),
     Mutation(
         "years are asked for that there are not",
@@ -431,8 +439,8 @@ DOUBT = (
     ),
     Mutation(
         "a later answer moves the attempt without one",
-        "edges/journal/statements.py",
-        "    if again:\n",
+        "edges/journal/write.py",
+        "    if outcome.again:\n",
         "    if False:\n",
         "After every restart the settling time passes once more.",
         ("edges/test_journal.py::test_when_an_attempt_went_without_an_answer_is_kept",),

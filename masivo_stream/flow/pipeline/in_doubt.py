@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+import msgspec
+
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
@@ -20,9 +21,11 @@ from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Doubt
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Note, NoteKind
 
 
 class InDoubtKind:
@@ -53,18 +56,18 @@ class InDoubtKind:
         kept in.
         """
         full = settings.source.check_export == "full"
-        exports = await find_exports(journal, kind, state_dir=state.path, moved=moved, full=full)
-        sources = await lay_out(journal, kind, exports, state_dir=state.path, full=full, grown=False)
+        exports = await find_exports(journal.read, kind, state_dir=state.path, moved=moved, full=full)
+        sources = await lay_out(journal.read, kind, exports, state_dir=state.path, full=full, grown=False)
         resume = journal.resume(kind)
         letters = DeadLetterFile(state, kind, clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
         files.callback(letters.close)
-        doubts = InDoubtFile(state, kind, batches=[doubt.batch for doubt in journal.in_doubt(kind)])
+        doubts = InDoubtFile(state, kind, batches=[doubt.batch for doubt in journal.read.in_doubt(kind)])
         tally = Tally(CONTRACTS[kind], resume.figures)
         account = Recorder(
             kind,
             resume=resume,
             missing=MissingCustomers(),
-            salt=journal.salt(),
+            salt=journal.read.salt(),
             journal=noting(journal),
             packer=Packer(CONTRACTS[kind], max_body_bytes=settings.upload.max_body_bytes, look_ahead=1),
             tally=tally,
@@ -83,19 +86,19 @@ class InDoubtKind:
 
     def doubts(self) -> list[Doubt]:
         """Return the batches in doubt."""
-        return self._journal.in_doubt(self.kind)
+        return self._journal.read.in_doubt(self.kind)
 
     async def entries(self, batch: str) -> list[Entry]:
         """Read a batch's entries once more."""
-        return await reread(self.sources, self.kind, self._journal.references(batch), self._block_bytes)
+        return await reread(self.sources, self.kind, self._journal.read.references(batch), self._block_bytes)
 
     async def entries_as_far_as_known(self, batch: str) -> list[Entry]:
         """Read a batch's entries once more; those of an export that came from a pipe are bare of bytes."""
         try:
             return await self.entries(batch)
         except InputError:
-            names = {source.number: source.name for source in self._journal.sources(self.kind)}
-            return bare(self._journal.references(batch), names)
+            names = {source.number: source.name for source in self._journal.read.sources(self.kind)}
+            return bare(self._journal.read.references(batch), names)
 
     async def again(self, batch: str) -> Batch:
         """Compose a batch once more.
@@ -113,16 +116,17 @@ class InDoubtKind:
             )
         return made
 
-    async def take_note(self, what: str, batch: str, why: str) -> None:
+    async def take_note(self, note: Note) -> None:
         """Note a decision before it is carried out."""
-        await self._journal.take_note(what, why, batch=batch)
+        await self._journal.take_note(note)
 
 
 class Resend:
     """Keeps account of a batch in doubt that is sent again (`flow.pipeline.deliver.Keeper`)."""
 
-    def __init__(self, account: Recorder, entries: Sequence[Entry], why: str) -> None:
-        self._account, self._entries, self._why = account, list(entries), why
+    def __init__(self, account: Recorder, entries: Sequence[Entry], decision: Note) -> None:
+        """Send the batch again that `decision` names."""
+        self._account, self._entries, self._decision = account, list(entries), decision
 
     async def begin(self, batch: Batch) -> None:
         """Note that the next thing that happens is the batch's first byte."""
@@ -132,7 +136,8 @@ class Resend:
         """Note what came of it: only an acceptance settles a doubt."""
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self._account.remark(decision.outcome.remark)
-            await self._account.decide(batch.id, self._entries, RecordOutcome.ACCEPTED, what="resent", why=self._why)
+            resent = msgspec.structs.replace(self._decision, kind=NoteKind.RESENT)
+            await self._account.decide(self._entries, RecordOutcome.ACCEPTED, resent)
             return
         await self._account.stay_in_doubt(batch.id, f"sent again: {_word(decision)}")
 

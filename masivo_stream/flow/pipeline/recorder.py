@@ -19,8 +19,6 @@ from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Retry, Settle
 from masivo_stream.core.sending.path_ids import is_plain
-from masivo_stream.edges.clock import Clock
-from masivo_stream.edges.journal.statements import ACCEPTED, DISCARDED, IN_DOUBT, REFUSED, UNANSWERED
 from masivo_stream.flow.customers.missing import MissingCustomers, hash_customer
 from masivo_stream.flow.customers.presence import PresenceNotes
 from masivo_stream.flow.pipeline.dead_row import make_dead_row
@@ -32,10 +30,12 @@ from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.outcome import Accepted, Refused
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Blank, Entry, LineResult, Position, Rejected, reject_entry
 from masivo_stream.model.slicing import take_part
+from masivo_stream.model.states import BatchOutcome, BatchState, Note
 from masivo_stream.model.summary import KindSummary
 
 _MOST_DEAD_ROWS = 10_000
@@ -267,20 +267,21 @@ class Recorder:
 
     async def conclude(self, batch: Batch, decision: Decision) -> None:
         """Count what came of an attempt, and note it."""
-        state, why, doubtful = None, "", False
+        outcome: BatchOutcome | None = None  # it was certainly not applied, and may be sent again
+        doubtful = False
         match decision:
             case Settle(Accepted(remark, at)):
-                state = ACCEPTED
+                outcome = BatchOutcome(BatchState.ACCEPTED)
                 self.remark(remark)
                 self._accept(batch, at)
             case Settle(Refused(foreign=True)):
                 pass  # not the API's word: it holds for no other process
             case Settle(Refused(status=status)):
-                state, why = REFUSED, str(status)  # which batches hold a culprit still is read from these
+                outcome = BatchOutcome(BatchState.REFUSED, status)
             case Settle():
-                state, why = REFUSED, "too large"
+                outcome = BatchOutcome(BatchState.REFUSED, why="too large")
             case Hold(why) | Halt(why=why, in_doubt=True) if not CONTRACTS[self.kind].repeatable:
-                state = IN_DOUBT
+                outcome = BatchOutcome(BatchState.IN_DOUBT, why=why)
                 self.release(batch.entries)
                 self._tally.settled(batch.entries.parts, RecordOutcome.IN_DOUBT)
             case Retry(doubtful=True) | Halt(in_doubt=True):
@@ -288,14 +289,14 @@ class Recorder:
                 self.unanswered.add(batch, self._clock.now())
             case _:
                 pass
-        if state in {None, REFUSED} and batch.id in self.unanswered:
-            state = UNANSWERED
-        progress = self._progress()
-        if state == UNANSWERED and not doubtful:
-            await self._journal.settle(self.kind, batch.id, state, progress, self._sync, why=why, again=True)
+        if (outcome is None or outcome.state is BatchState.REFUSED) and batch.id in self.unanswered:
+            refused = outcome or BatchOutcome(BatchState.REFUSED)
+            outcome = BatchOutcome(BatchState.UNANSWERED, refused.status, refused.why, again=not doubtful)
+        if outcome is None:
+            await self._journal.remove(self.kind, batch.id, self._progress(), self._sync)
         else:
-            await self._journal.settle(self.kind, batch.id, state, progress, self._sync, why=why)
-        if state == IN_DOUBT:
+            await self._journal.settle(self.kind, batch.id, outcome, self._progress(), self._sync)
+        if outcome is not None and outcome.state is BatchState.IN_DOUBT:
             self._doubts.add(batch.id, batch.entries)
 
     def remark(self, remark: str) -> None:
@@ -313,24 +314,23 @@ class Recorder:
     async def doubt(self, batch: str, entries: list[Entry]) -> None:
         """Note that a process died while `batch` was in flight: nobody knows what became of it. Before `run`."""
         self._tally.settled(entries, RecordOutcome.IN_DOUBT)
-        why = "the process ended while it was in flight"
-        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._sync, why=why)
+        outcome = BatchOutcome(BatchState.IN_DOUBT, why="the process ended while it was in flight")
+        await self._journal.settle(self.kind, batch, outcome, self._progress(), self._sync)
         self._doubts.add(batch, entries)
 
-    async def decide(self, batch: str, entries: list[Entry], fate: RecordOutcome, *, what: str, why: str) -> None:
-        """Note what a person decided about a batch in doubt: `what`, and `why`."""
+    async def decide(self, entries: list[Entry], fate: RecordOutcome, note: Note) -> None:
+        """Note what a person decided about the batch in doubt that `note` names."""
         reason = None
         if fate is RecordOutcome.DEAD:
             reason = Reason.DISCARDED
-            letters = [reject_entry(entry, reason, why, batch=batch) for entry in entries]
+            letters = [reject_entry(entry, reason, note.words, batch=note.batch) for entry in entries]
             self._dead_letters.append(letters)
             for letter, of in zip(letters, entries, strict=True):
                 self._note_dead(letter, of.source, of)
         self._tally.moved(entries, RecordOutcome.IN_DOUBT, fate, reason)
-        state = DISCARDED if fate is RecordOutcome.DEAD else ACCEPTED
-        progress = self._progress()
-        await self._journal.decide(self.kind, batch, state, progress, self._sync, what=what, why=why)
-        self._doubts.remove(batch)
+        state = BatchState.DISCARDED if fate is RecordOutcome.DEAD else BatchState.ACCEPTED
+        await self._journal.decide(self.kind, state, note, self._progress(), self._sync)
+        self._doubts.remove(note.batch)
 
     async def send_again(self, batch: str) -> None:
         """Note that the next thing that happens is the first byte of a batch that is in doubt."""
@@ -338,7 +338,8 @@ class Recorder:
 
     async def stay_in_doubt(self, batch: str, why: str) -> None:
         """Note that an attempt has not settled a batch in doubt."""
-        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._sync, why=why)
+        outcome = BatchOutcome(BatchState.IN_DOUBT, why=why)
+        await self._journal.settle(self.kind, batch, outcome, self._progress(), self._sync)
 
     async def learn_limit(self, max_body_bytes: int) -> None:
         """Note that the server takes no larger bodies: the next process need not find that out again."""

@@ -9,7 +9,6 @@ from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.core.sending.refusal_limits import Refusals
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.files.state_dir import StateDir
@@ -41,9 +40,11 @@ from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
 from masivo_stream.model.notices import Ahead, RunStarted
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Resume, Suspects
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Visibility
 from masivo_stream.model.summary import KindSummary, Summary
 
 
@@ -72,7 +73,7 @@ class Run:
         self._limiters = limiters
         self._reader = PacedReader(sender, limiters.general)
         self._health = Health()
-        learned = journal.max_body_bytes()
+        learned = journal.read.max_body_bytes()
         self._max_body_bytes = settings.upload.max_body_bytes if learned is None else learned
         self._accounts: dict[Kind, Recorder] = {}
         """All that stays of a kind when it is done: not the ids its decoder remembers."""
@@ -83,7 +84,7 @@ class Run:
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
-        self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal)))
+        self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
             resume = self._journal.resume(kind)
             with ExitStack() as files:
@@ -97,9 +98,9 @@ class Run:
                 await self._wait_until_visible(kind, phase)
 
     def _ahead(self) -> Iterator[Ahead]:
-        stood = stand(self._journal)
+        stood = stand(self._journal.read)
         for kind, sources in self._sources.items():
-            known, extent = self._journal.consumed(kind), Extent(sources)
+            known, extent = self._journal.read.consumed(kind), Extent(sources)
             yield Ahead(
                 kind=kind,
                 files=len(sources),
@@ -114,7 +115,7 @@ class Run:
         accepted, accepted_at = phase.account.last_accepted, phase.account.accepted_at
         confirmed = False
         probes = self._settings.visible.visible_probes
-        if not accepted and probes and (last := self._journal.last_accepted(kind)) is not None:
+        if not accepted and probes and (last := self._journal.read.last_accepted(kind)) is not None:
             references, accepted_at = last
             accepted = await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
         if accepted or not probes:
@@ -126,7 +127,7 @@ class Run:
                 settings=self._settings.visible,
                 observer=self._observer,
             )
-        await self._journal.mark_visible(kind, seen=confirmed)
+        await self._journal.mark_visible(kind, Visibility.SEEN if confirmed else Visibility.AWAITED)
 
     def _packer(self, kind: Kind) -> Packer:
         """Return a packer that makes use of what a 413 taught an earlier kind."""
@@ -136,7 +137,7 @@ class Run:
         return packer
 
     async def _entries_of(self, kind: Kind, batch: str) -> list[Entry]:
-        references = self._journal.references(batch)
+        references = self._journal.read.references(batch)
         return await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
 
     async def _suspected(self, kind: Kind, found: Suspects) -> Suspected:
@@ -149,7 +150,9 @@ class Run:
         if kind is Kind.CUSTOMERS:
             return MissingCustomers()
         await confirm_deleted(journal, self._settings, self._state.path)
-        return MissingCustomers(journal.missing_customers(kind), journal.salt(), gone=journal.gone_customers())
+        return MissingCustomers(
+            journal.read.missing_customers(kind), journal.read.salt(), gone=journal.read.gone_customers()
+        )
 
     async def _open_phase(self, kind: Kind, resume: Resume, files: ExitStack) -> KindPipeline:
         tally = Tally(CONTRACTS[kind], resume.figures)
@@ -157,7 +160,7 @@ class Run:
             self._state, kind, self._clock.wall, length=resume.letters_bytes, crc=resume.letters_crc
         )
         files.callback(dead_letters.close)
-        doubts = InDoubtFile(self._state, kind, batches=[doubt.batch for doubt in self._journal.in_doubt(kind)])
+        doubts = InDoubtFile(self._state, kind, batches=[doubt.batch for doubt in self._journal.read.in_doubt(kind)])
         delivery = Delivery(
             kind,
             sender=self._sender,
@@ -171,7 +174,7 @@ class Run:
             observer=self._observer,
             in_flight=self._settings.upload.uploaders,
         )
-        for doubt in self._journal.in_doubt(kind):
+        for doubt in self._journal.read.in_doubt(kind):
             if doubt.batch not in doubts.listed:  # the process before died between the note and the list
                 doubts.add(doubt.batch, await self._entries_of(kind, doubt.batch))
         skips = SkippedFile(self._state, kind, length=resume.skipped_bytes, crc=resume.skipped_crc)
@@ -182,7 +185,7 @@ class Run:
             kind,
             resume=resume,
             missing=missing,
-            salt=self._journal.salt(),
+            salt=self._journal.read.salt(),
             journal=self._noting(self._journal),
             packer=packer,
             tally=tally,
@@ -194,7 +197,7 @@ class Run:
             skips=skips,
             left_out=LineSorter(self._settings.validation.duplicate_purchase),
             remember_ids=self._settings.validation.remember_ids,
-            awaited=kind is Kind.CUSTOMERS and bool(self._journal.missing_customers()),
+            awaited=kind is Kind.CUSTOMERS and bool(self._journal.read.missing_customers()),
         )
         for batch in resume.doubtful:
             await account.doubt(batch, await self._entries_of(kind, batch))
@@ -250,11 +253,11 @@ class Run:
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:
         """Tell what became of every record read; `failure` is what went wrong after the work."""
         own: dict[str, KindSummary] = {kind.value: account.figures() for kind, account in self._accounts.items()}
-        known = stand(self._journal) | own  # kinds that this process has not come to stand as they were left
+        known = stand(self._journal.read) | own  # kinds that this process has not come to stand as they were left
         kinds: dict[str, KindSummary] = {kind.value: known[kind.value] for kind in Kind if kind.value in known}
         closes = all(figures.closes for figures in kinds.values())
         if not isinstance(self._stop.cause, StorageError):  # a journal that could not be written is behind
-            closes = closes and all(agrees(self._journal, Kind(kind), figures) for kind, figures in kinds.items())
+            closes = closes and all(agrees(self._journal.read, Kind(kind), figures) for kind, figures in kinds.items())
         return conclude(kinds, self._stop.cause or failure, closes=closes)
 
 
