@@ -19,7 +19,6 @@ from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Retry, Settle
 from masivo_stream.core.sending.path_ids import is_plain
-from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.customers.missing import MissingCustomers, hash_customer
 from masivo_stream.flow.customers.presence import PresenceNotes
 from masivo_stream.flow.pipeline.dead_row import make_dead_row
@@ -31,6 +30,7 @@ from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.outcome import Accepted, Refused
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Blank, Entry, LineResult, Position, Rejected, reject_entry
