@@ -25,7 +25,6 @@ from masivo_stream.core.sending.backoff import (
     no_fresh_token,
 )
 from masivo_stream.core.sending.classify import classify
-from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.rate_limit import Departure, RateLimiter
 from masivo_stream.flow.stop import StopControl
@@ -44,6 +43,7 @@ from masivo_stream.model.outcome import (
     Unauthorized,
     Unreachable,
 )
+from masivo_stream.model.ports import Clock
 
 
 class Sender(Protocol):

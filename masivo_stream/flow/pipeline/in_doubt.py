@@ -8,7 +8,6 @@ import msgspec
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
@@ -22,6 +21,7 @@ from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Doubt
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings

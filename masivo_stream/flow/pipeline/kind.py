@@ -20,7 +20,6 @@ from masivo_stream.core.packing.pack import Packed, Packer
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.sending.backoff import Halt, Settle
 from masivo_stream.core.sending.refusal_limits import Refusals
-from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.deliver import Delivery, halt_error
 from masivo_stream.flow.pipeline.extent import Extent
@@ -34,6 +33,7 @@ from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.errors import InputError, MasivoStreamError
 from masivo_stream.model.notices import KindEnded, KindStarted, LimitLearned, Progressed
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import reject_entry
 

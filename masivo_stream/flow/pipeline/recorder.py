@@ -19,7 +19,6 @@ from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Retry, Settle
 from masivo_stream.core.sending.path_ids import is_plain
-from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.customers.missing import MissingCustomers, hash_customer
 from masivo_stream.flow.customers.presence import PresenceNotes
 from masivo_stream.flow.pipeline.dead_row import make_dead_row
@@ -31,6 +30,7 @@ from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import EntryRun, LineResults, Packable, one_by_one
 from masivo_stream.model.outcome import Accepted, Refused
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import DeadRow, Progress, Resume
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Blank, Entry, LineResult, Position, Rejected, reject_entry
@@ -213,7 +213,7 @@ class Recorder:
         if known.dead_letters:
             self._dead_letters.append([letter for letter, _ in known.dead_letters])
         self._skips.count()  # what was written before it is counted: where that fails, it was never read
-        self._count(known.found)
+        self._count(known.results)
         self._tally.repeated(known.duplicates)
         self._to_pack.extend(known.to_pack)
         source = validated.place.source
@@ -221,7 +221,7 @@ class Recorder:
             if part is not None:
                 self._tally.settled([part], RecordOutcome.DEAD, letter.reason)
             self._note_dead(letter, source, part)
-        self._presence.look(known.found, source)
+        self._presence.look(known.results, source)
         if validated.place > self._read_position:
             self._read_position = validated.place
             self._consumed[source] = (validated.place.offset, validated.crc, validated.place.line)

@@ -9,7 +9,6 @@ from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.core.sending.refusal_limits import Refusals
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, InDoubtFile
 from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.files.state_dir import StateDir
@@ -41,6 +40,7 @@ from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
 from masivo_stream.model.notices import Ahead, RunStarted
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Resume, Suspects
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings

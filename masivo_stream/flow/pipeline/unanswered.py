@@ -15,13 +15,12 @@ from typing import Protocol
 
 from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.sending.path_ids import UNREADABLE_IDS, is_plain
-from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.notices import ReadBack, ReadBackAwaited
-from masivo_stream.model.ports import CustomerReader
+from masivo_stream.model.ports import Clock, CustomerReader
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import VisibleSettings
