@@ -15,7 +15,7 @@ from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.core.pacing.pace import ENOUGH, MARGIN, UNSEEN
 from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.edges.config import load_settings
-from masivo_stream.edges.quota import open_quota
+from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.limiters import make_limiters
 from masivo_stream.flow.pipeline.deliver import Delivery
 from masivo_stream.flow.stop import StopControl

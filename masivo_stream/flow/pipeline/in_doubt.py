@@ -8,7 +8,8 @@ import msgspec
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
-from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, InDoubtFile
+from masivo_stream.edges.files.dead_letter_file import DeadLetterFile
+from masivo_stream.edges.files.in_doubt_file import InDoubtFile
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.customers.missing import MissingCustomers
