@@ -63,7 +63,7 @@ def cost(culprits: set[int], count: int, *, named: bool = False) -> int:
         while not isolation.done:
             part = [entry.line for entry in isolation.part]
             requests += 1
-            isolation.settle(accepted=culprits.isdisjoint(part), accused=_names(part, culprits, named))
+            isolation.settle(accepted=culprits.isdisjoint(part), named=_names(part, culprits, named))
         credit = isolation.credit
         waiting = [entry.line for entry in isolation.rest] + waiting
     return requests - math.ceil(count / REQUEST)

@@ -468,16 +468,15 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "flow/readback/findings.py": {
-        "look again later: the API answers before it has done what it was asked for": (
+        "verify again later: the API answers before it applies what was sent": (
             "deciding::what_does_not_show_yet_is_looked_at_later"
         ),
         "look these records up in the account's dashboard; positions are those of the export": (
             "deciding::what_is_missing_is_looked_up"
         ),
         (
-            "records of which nothing can be told have ids that need escaping in a URL, and"
-            " something on the way to the API may refuse those: look them up in the account's"
-            " dashboard"
+            "the ids of some records need escaping in a URL, and something on the way to the API"
+            " may refuse such URLs: look these records up in the account's dashboard"
         ): "deciding::ids_that_nobody_can_ask_for_are_looked_up",
     },
     "flow/rate_limit.py": {
@@ -741,7 +740,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "What is known of them: masivo-stream resolve": "deciding::the_page_of_a_run_names_the_commands_that_follow",
     },
-    "monitor/serve.py": {
+    "monitor/monitor_server.py": {
         (
             "another program may have that port: choose another, 0 takes a free one; nothing was begun"
         ): "tools::the_monitor_takes_another_port",
@@ -751,7 +750,7 @@ TABLE: dict[str, dict[str, str]] = {
             "sending::a_proxy_of_the_environment_is_named"
         ),
     },
-    "observe/doubts.py": {
+    "observe/resolution_list.py": {
         "all {found} records looked at are there: it was applied; --accept it": (
             "deciding::what_is_seen_to_be_there_is_accepted"
         ),
@@ -770,7 +769,7 @@ TABLE: dict[str, dict[str, str]] = {
             "mending::more_reasons_than_are_shown_stand_in_the_file"
         ),
     },
-    "observe/tables.py": {
+    "observe/summary_table.py": {
         "{…}: and {…} more reason{…}, see the dead-letter file": (
             "mending::more_reasons_than_are_shown_stand_in_the_file"
         ),
@@ -780,7 +779,7 @@ TABLE: dict[str, dict[str, str]] = {
             "deciding::figures_that_do_not_close_are_reported"
         ),
     },
-    "observe/verified.py": {
+    "observe/verification_table.py": {
         "  hint: masivo-stream verify looks at them again, and at more": "deciding::what_is_missing_is_looked_up",
     },
     "sandbox/app.py": {
@@ -791,13 +790,13 @@ TABLE: dict[str, dict[str, str]] = {
     "sandbox/fault_language.py": {
         '; did you mean "{…}"?': "tools::a_fault_is_meant_by_the_name_that_is_told",
     },
-    "sandbox/options.py": {
+    "sandbox/sandbox_options.py": {
         (
             "the sandbox listens on this machine only, not on {…}: it takes anybody's data for a"
             " public key; --allow-remote says you mean it"
         ): "tools::other_machines_are_let_in_by_a_flag",
     },
-    "sandbox/serve.py": {
+    "sandbox/sandbox_server.py": {
         "choose another --port; 0 takes a free one": "tools::the_sandbox_takes_another_port",
         "name a file in a directory that exists and is yours": "tools::the_port_is_written_where_it_can_be",
     },
@@ -827,16 +826,16 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "monitor/page/sections.js": {
         "Waiting to try again": "what the run does",
     },
-    "monitor/serve.py": {
+    "monitor/monitor_server.py": {
         "--monitor {…}": "the place of an error",
     },
     "observe/bench_table.py": {
         "{…}; masivo-stream {…}": "the version",
     },
-    "observe/verified.py": {
+    "observe/verification_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
     },
-    "sandbox/door.py": {
+    "sandbox/access.py": {
         "more requests than the account may send; try again in {…} s": "the server's words, which the client waits out",
     },
     "sandbox/ledger.py": {

@@ -19,7 +19,7 @@ THREE_RUNS = (run(1.0), run(2.0), run(4.0))
 
 def made(runs=THREE_RUNS, **changes):
     """Return one kind's findings: each stage with the same runs."""
-    cases = [Case(kind=Kind.EVENTS, stage=stage) for stage in (Stage.DECODE, Stage.JUDGE, Stage.PACK)]
+    cases = [Case(kind=Kind.EVENTS, stage=stage) for stage in (Stage.DECODE, Stage.VALIDATE, Stage.PACK)]
     cases += [Case(kind=Kind.EVENTS, stage=Stage.SEND, settings={"uploaders": number}) for number in (1, 16)]
     fields = {
         "at": datetime(2026, 5, 1, tzinfo=UTC),

@@ -5,6 +5,7 @@ import json
 import anyio
 import anyio.lowlevel
 
+from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.core.pacing.pace import Pacer
 from masivo_stream.core.packing.pack import Packer
@@ -13,9 +14,8 @@ from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.flow.customers.missing import MissingCustomers
 from masivo_stream.flow.pipeline.deliver import Delivery
-from masivo_stream.flow.pipeline.isolate_refused import RefusedIsolator
+from masivo_stream.flow.pipeline.isolate import RefusedIsolator
 from masivo_stream.flow.pipeline.kind import KindPipeline
 from masivo_stream.flow.pipeline.read import Source
 from masivo_stream.flow.pipeline.recorder import Recorder

@@ -20,13 +20,13 @@ from masivo_stream.edges.quota import open_quota
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.identity.send_once import open_send_once
+from masivo_stream.flow.limiters import make_limiters
 from masivo_stream.flow.pipeline.resume import lay_out, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
-from masivo_stream.flow.session import make_limiters
 from masivo_stream.model.attempt import Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted
-from masivo_stream.model.notices import BatchSent, PhaseStarted
+from masivo_stream.model.notices import BatchSent, KindStarted
 from masivo_stream.model.summary import Summary
 
 
@@ -173,7 +173,7 @@ class World:
             finally:
                 self.now = clock.now()
                 self.told.update(_accepted(observer.notices))
-                self.begun = {notice.kind for notice in observer.notices if isinstance(notice, PhaseStarted)}
+                self.begun = {notice.kind for notice in observer.notices if isinstance(notice, KindStarted)}
 
     async def _migrate(self, process, life, clock, state, journal, quota, observer):
         settings = load_settings(

@@ -179,7 +179,7 @@ CHECKPOINT = (
     Mutation(
         "half a line is a record",
         "flow/pipeline/read.py",
-        "    if not all(map(is_whole, last)):\n",
+        "    if not all(map(is_complete, last)):\n",
         "    if False:\n",
         "An export that is still being written has two dead letters for one good record.",
         ("flow/test_read.py::test_half_a_line_is_held_back",),
@@ -416,7 +416,7 @@ DOUBT = (
     Mutation(
         "a gateway's 404 is the server's",
         "flow/readback/findings.py",
-        "        return seen if unless <= self._witnesses[kind].read else Seen.UNTOLD\n",
+        "        return seen if unless <= self._checks[kind].read else Seen.UNTOLD\n",
         "        return seen\n",
         "Customers who arrived are called missing, and somebody sends them again.",
         ("flow/test_check.py::test_what_a_gateway_refuses_is_not_missing",),

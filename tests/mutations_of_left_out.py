@@ -67,7 +67,7 @@ CUSTOMERS = (
 EVENTS = (
     Mutation(
         "the same event is sent",
-        "core/reading/held_back.py",
+        "core/reading/sort_lines.py",
         '        self._rejects_same = duplicate_purchase in {"auto", "reject"}\n',
         '        self._rejects_same = duplicate_purchase == "reject"\n',
         "An event on two lines counts twice.",

@@ -16,9 +16,8 @@ from typing import assert_never
 from msgspec import Struct, structs
 
 from masivo_stream import __version__
-from masivo_stream.bench.jobs import Job
-from masivo_stream.bench.serving import Measurer, ServedSink, serving_measurer, serving_sink
-from masivo_stream.model.bench import Bench, BenchedExport, Case, Failed, Machine, Measured, Stage, summarize
+from masivo_stream.bench.helper_processes import Measurer, ServedSink, running_measurer, running_sink
+from masivo_stream.model.bench import Bench, BenchedExport, Case, Failed, Job, Machine, Measured, Stage, summarize
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import (
     BugError,
@@ -57,7 +56,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 _VARIES: dict[Stage, tuple[str, ...]] = {
     Stage.DECODE: (),
-    Stage.JUDGE: ("workers",),
+    Stage.VALIDATE: ("workers",),
     Stage.PACK: ("workers",),
     Stage.SEND: ("workers", "uploaders"),
 }
@@ -106,8 +105,8 @@ def bench(
     runs: dict[int, list[Measured]] = {}
     cases = find_cases(exports, settings)
     with ExitStack() as helpers:
-        measurer = helpers.enter_context(serving_measurer())
-        sink = None if target else helpers.enter_context(serving_sink())
+        measurer = helpers.enter_context(running_measurer())
+        sink = None if target else helpers.enter_context(running_sink())
         for number in range(rounds * len(cases)):
             place = number % len(cases)
             case = cases[place]
@@ -154,7 +153,7 @@ def _make_bench(
     exports = {
         case.kind: BenchedExport(records=found[0].records, items=found[0].items, bytes=found[0].bytes)
         for case, found in zip(cases, runs, strict=True)
-        if case.stage is Stage.JUDGE  # which sees all of it
+        if case.stage is Stage.VALIDATE  # which sees all of it
     }
     return Bench(
         at=datetime.now(UTC),

@@ -17,7 +17,6 @@ import anyio
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.bench.jobs import Job
 from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import Input, find_inputs, read_blocks
@@ -25,7 +24,7 @@ from masivo_stream.edges.secret import Credentials, Secret, load_credentials
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
-from masivo_stream.model.bench import Failed, Measured, Stage
+from masivo_stream.model.bench import Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries, Packable, count_lines
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
@@ -159,7 +158,7 @@ async def _pieces(source: Input, lines: LineSplitter, block_bytes: int) -> Async
         yield piece
 
 
-async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
+async def _validate(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
     records = items = size = 0
     sources = [Source(found) for found in find_inputs(job.paths)]
     decoder = make_decoder(job.case.kind, settings)
@@ -171,8 +170,8 @@ async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
             max_line_bytes=settings.validation.max_line_bytes,
             workers=settings.upload.workers,
         )
-        async with aclosing(blocks) as judged_blocks:
-            async for validated in judged_blocks:
+        async with aclosing(blocks) as validated_blocks:
+            async for validated in validated_blocks:
                 records += count_lines(validated.found)
                 items += Entries(each for each in validated.found if isinstance(each, Packable)).items
                 size += validated.bytes_read
@@ -194,7 +193,7 @@ async def _send(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone | Fa
     return _ended(summary, done)
 
 
-_STAGES = {Stage.DECODE: _decode, Stage.JUDGE: _judge, Stage.PACK: _pack, Stage.SEND: _send}
+_STAGES = {Stage.DECODE: _decode, Stage.VALIDATE: _validate, Stage.PACK: _pack, Stage.SEND: _send}
 
 
 def _exports(job: Job) -> _Exports:

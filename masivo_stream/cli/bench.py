@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Exports, Switch
+from masivo_stream.cli.options import ExportFlags, Switch
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative=
 
 def bench(
     *,
-    exports: Exports | None = None,
+    exports: ExportFlags | None = None,
     records: int = 5000,
     seed: int = 1,
     rounds: int = 3,
@@ -78,7 +78,7 @@ def bench(
 
     chosen = uploaders or list(_UPLOADERS)
     _check_numbers(records, rounds, [*chosen, *(workers or ())])
-    known = _find_exports(exports or Exports())
+    known = _find_exports(exports or ExportFlags())
     aim = _aim(target, api_key_file, yes=yes, own_data=bool(known))
     _check_picture(svg)
     with _workplace(directory) as place, _telling() as told:
@@ -103,7 +103,7 @@ def _check_numbers(records: int, rounds: int, others: list[int]) -> None:
         )
 
 
-def _find_exports(exports: Exports) -> "dict[Kind, list[str]]":
+def _find_exports(exports: ExportFlags) -> "dict[Kind, list[str]]":
     """Return the paths of what was named, by kind.
 
     Raises:
@@ -164,9 +164,9 @@ def _workplace(directory: str | None) -> Iterator[Path]:
 
 
 def _generate(place: Path, *, records: int, seed: int) -> "dict[Kind, list[str]]":
-    from masivo_stream.bench.exports import make_exports
+    from masivo_stream.generate.export import write_exports
 
-    return make_exports(place, records=records, seed=seed)
+    return write_exports(place, records=records, seed=seed)
 
 
 @contextmanager

@@ -4,32 +4,32 @@ from functools import partial
 from typing import Annotated
 
 from masivo_stream.cli.options import (
-    Accounts,
-    Common,
-    Ending,
-    Exports,
-    Judging,
-    Monitoring,
-    Relocation,
-    Sending,
+    AccountFlags,
+    CommonFlags,
+    EndFlags,
+    ExportFlags,
+    MonitorFlags,
+    RelocationFlags,
+    SendingFlags,
     Switch,
+    ValidationFlags,
     settings_from,
 )
 
 
 def migrate(
     *,
-    exports: Exports | None = None,
+    exports: ExportFlags | None = None,
     only_missing: Annotated[bool, Switch] = False,
     others_stayed: Annotated[bool, Switch] = False,
     again: Annotated[bool, Switch] = False,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    monitoring: Monitoring | None = None,
-    ending: Ending | None = None,
-    relocation: Relocation | None = None,
-    common: Common | None = None,
+    judging: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    accounts: AccountFlags | None = None,
+    monitoring: MonitorFlags | None = None,
+    ending: EndFlags | None = None,
+    relocation: RelocationFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Migrate an export: customers, then events, then transactions.
 
@@ -54,9 +54,9 @@ def migrate(
     from masivo_stream.flow.session import check_inputs
     from masivo_stream.model.contract import Kind
 
-    common, sending = common or Common(), sending or Sending()
+    common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, judging, sending, monitoring, ending)
-    patterns = (exports or Exports()).patterns()
+    patterns = (exports or ExportFlags()).patterns()
     if any(patterns.values()) or not only_missing:
         check_inputs({Kind(kind): find_inputs(names) for kind, names in patterns.items() if names})
     work = partial(
@@ -68,10 +68,10 @@ def migrate(
         transactions=patterns["transactions"],
         only_missing=only_missing,
         others_stayed=others_stayed,
-        moved=(relocation or Relocation()).moved or (),
+        moved=(relocation or RelocationFlags()).moved or (),
         handle_signals=True,
         reporting=reporting("migrate", (judging, sending, common), (exports, ending, monitoring)),
-        said=(accounts or Accounts()).said(again=again),
+        said=(accounts or AccountFlags()).said(again=again),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     return show_summary(summary, json=common.json)

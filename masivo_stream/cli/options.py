@@ -19,7 +19,7 @@ Paths = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=""
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class Exports:
+class ExportFlags:
     """What to read."""
 
     customers: Paths = None
@@ -40,7 +40,7 @@ class Exports:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class Relocation:
+class RelocationFlags:
     """Where exports are now."""
 
     moved: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None
@@ -49,7 +49,7 @@ class Relocation:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class Common:
+class CommonFlags:
     """What every command takes."""
 
     config: str | None = None
@@ -68,7 +68,7 @@ class Common:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class Judging:
+class ValidationFlags:
     """How records are judged and packed."""
 
     state_dir: str | None = None
@@ -91,7 +91,7 @@ class Judging:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class Sending:
+class SendingFlags:
     """How requests are sent."""
 
     base_url: str | None = None
@@ -139,7 +139,7 @@ class Sending:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class Accounts:
+class AccountFlags:
     """What nobody but you can know of accounts."""
 
     same_account: Annotated[bool, Switch] = False
@@ -154,7 +154,7 @@ class Accounts:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class Monitoring:
+class MonitorFlags:
     """Where a run can be watched."""
 
     monitor: str | None = None
@@ -163,14 +163,16 @@ class Monitoring:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class Ending:
+class EndFlags:
     """What is done when all is sent."""
 
     no_verify: Annotated[bool, Switch] = False
     "Read nothing back at the end. Default: 3 records of each kind, which costs some 10 requests."
 
 
-def settings_from(common: Common, *groups: Judging | Sending | Monitoring | Ending | None) -> "Settings":
+def settings_from(
+    common: CommonFlags, *groups: ValidationFlags | SendingFlags | MonitorFlags | EndFlags | None
+) -> "Settings":
     """Load the settings these flags, the environment and the file make."""
     from masivo_stream.edges.config import load_settings
 

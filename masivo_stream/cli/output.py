@@ -18,13 +18,12 @@ from masivo_stream.model.resolution import Resolution
 from masivo_stream.model.settings import LogSettings
 from masivo_stream.model.summary import Summary
 from masivo_stream.model.verification import Verification
-from masivo_stream.observe.log import LogObserver
-from masivo_stream.observe.sample_log import SampleLog
+from masivo_stream.observe.log_observer import LogObserver, SampleLog
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-    from masivo_stream.observe.picture import Sketch
+    from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
 
 def print_json(document: object, code: int = ExitCode.COMPLETE, *, question: bool = False) -> int:
@@ -42,8 +41,8 @@ def show_summary(summary: Summary, *, json: bool, question: bool = False) -> int
     if json:
         return print_json(summary, summary.exit_code, question=question)
     from masivo_stream.cli.console import Output
-    from masivo_stream.observe.tables import print_summary
-    from masivo_stream.observe.verified import print_sample
+    from masivo_stream.observe.summary_table import print_summary
+    from masivo_stream.observe.verification_table import print_sample
 
     def write() -> None:
         print_summary(Output(), summary)
@@ -64,7 +63,7 @@ def show_plan(plan: Plan) -> int:
 def show_resolution(found: Resolution) -> int:
     """Print what was decided, and what is in doubt still; return the exit code."""
     from masivo_stream.cli.console import Output
-    from masivo_stream.observe.doubts import print_resolution
+    from masivo_stream.observe.resolution_list import print_resolution
 
     return answer(lambda: print_resolution(Output(), found), found.exit_code)
 
@@ -74,7 +73,7 @@ def show_verification(found: Verification, *, json: bool) -> int:
     if json:
         return print_json(found, found.exit_code, question=True)
     from masivo_stream.cli.console import Output
-    from masivo_stream.observe.verified import print_verification
+    from masivo_stream.observe.verification_table import print_verification
 
     return answer(lambda: print_verification(Output(), found), found.exit_code, question=True)
 
@@ -161,27 +160,27 @@ class LateLog:
 
 @contextmanager
 def watching(
-    log: LogSettings, *, quiet: bool, warnings_only: bool = False, sketch: "Sketch | None" = None
+    log: LogSettings, *, quiet: bool, warnings_only: bool = False, builder: "SnapshotBuilder | None" = None
 ) -> Iterator[Observer]:
     """Give an observer: progress on a terminal, log lines elsewhere (and warnings in both).
 
-    `sketch` is told as well, and is what is shown; one of our own without it.
+    `builder` is notified as well, and its snapshot is what is shown; without it a new one is made.
     """
-    from masivo_stream.observe.picture import Sketch
+    from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
-    sketch = sketch or Sketch()
+    builder = builder or SnapshotBuilder()
     terminal = sys.stderr.isatty() and not quiet
     # On a terminal a picture that changes tells more than a line a batch; warnings still come one by one.
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
     late = LateLog(level=level, form=log.log_format)
-    observers = Observers([sketch, LogObserver(late, sketch.picture), SampleLog(late)])
+    observers = Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late)])
     if not terminal:
         yield observers
         return
 
     from rich.console import Console
 
-    from masivo_stream.observe.progress import TerminalProgress
+    from masivo_stream.observe.terminal_progress import TerminalProgress
 
-    with TerminalProgress(Console(stderr=True), sketch.picture):  # while it shows, lines go above it
+    with TerminalProgress(Console(stderr=True), builder.snapshot):  # while it shows, lines go above it
         yield observers

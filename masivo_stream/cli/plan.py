@@ -2,15 +2,15 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Common, Exports, Judging, Sending, settings_from
+from masivo_stream.cli.options import CommonFlags, ExportFlags, SendingFlags, ValidationFlags, settings_from
 
 
 def plan(
     *,
-    exports: Exports | None = None,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    common: Common | None = None,
+    exports: ExportFlags | None = None,
+    judging: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Tell how many requests a migration takes, how long, and what would be refused; send nothing.
 
@@ -25,9 +25,9 @@ def plan(
     from masivo_stream.flow.commands.plan import plan as run
     from masivo_stream.flow.dead_letters import writing_dead_letters
 
-    common, sending = common or Common(), sending or Sending()
+    common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, judging, sending)
-    patterns = (exports or Exports()).patterns()
+    patterns = (exports or ExportFlags()).patterns()
     with writing_dead_letters(settings.state.state_dir) as lists:
         found = anyio.run(
             partial(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Common, Judging, settings_from
+from masivo_stream.cli.options import CommonFlags, ValidationFlags, settings_from
 from masivo_stream.model.errors import ConfigurationError
 
 _STANDARD_OUTPUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
@@ -15,8 +15,8 @@ _STANDARD_OUTPUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 def report(
     *,
     output: Annotated[str | None, Parameter(name=("--output", "-o"))] = None,
-    judging: Judging | None = None,
-    common: Common | None = None,
+    judging: ValidationFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Make the report of a run from its journal, also of one that was killed, or is at work.
 
@@ -34,7 +34,7 @@ def report(
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.commands.status import report as look
 
-    common = common or Common()
+    common = common or CommonFlags()
     state_dir = settings_from(common, judging).state.state_dir
     found = look(state_dir)
     if common.json:

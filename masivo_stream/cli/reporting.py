@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from masivo_stream.cli.options import Common, Ending, Exports, Judging, Monitoring, Sending
+from masivo_stream.cli.options import CommonFlags, EndFlags, ExportFlags, MonitorFlags, SendingFlags, ValidationFlags
 
 if TYPE_CHECKING:
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.report import Report
 
-Flags = Common | Ending | Exports | Judging | Monitoring | Sending
+Flags = CommonFlags | EndFlags | ExportFlags | ValidationFlags | MonitorFlags | SendingFlags
 
 _ONCE = frozenset({"json", "quiet", "verbose"})
 """How a command prints, which is not the run's."""
@@ -40,7 +40,7 @@ def spell_flags(group: Flags) -> list[str]:
             words.append(name)
         elif not isinstance(value, list):
             words += [name, str(value)]
-        elif isinstance(group, Exports):
+        elif isinstance(group, ExportFlags):
             words += [name, *value]
         else:
             words += [word for each in value for word in (name, each)]

@@ -6,7 +6,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Accounts, Common, Judging, Relocation, Sending, Switch, settings_from
+from masivo_stream.cli.options import (
+    AccountFlags,
+    CommonFlags,
+    RelocationFlags,
+    SendingFlags,
+    Switch,
+    ValidationFlags,
+    settings_from,
+)
 from masivo_stream.model.errors import ConfigurationError
 
 Batches = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
@@ -19,11 +27,11 @@ def resolve(
     resend: Batches = None,
     reason: str = "",
     yes: Annotated[bool, Switch] = False,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    relocation: Relocation | None = None,
-    common: Common | None = None,
+    judging: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    accounts: AccountFlags | None = None,
+    relocation: RelocationFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Show what is known of the batches in doubt, or decide what becomes of them.
 
@@ -51,7 +59,7 @@ def resolve(
     from masivo_stream.flow.commands.resolve import Decisions
     from masivo_stream.flow.commands.resolve import resolve as run
 
-    common, sending = common or Common(), sending or Sending()
+    common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, judging, sending)
     if resend and not yes and not _agreed(resend):
         raise ConfigurationError(
@@ -66,11 +74,11 @@ def resolve(
             settings,
             credentials=sending.credentials(),
             decisions=decisions,
-            moved=(relocation or Relocation()).moved or (),
+            moved=(relocation or RelocationFlags()).moved or (),
             observer=observer,
             handle_signals=True,
             reporting=reporting("resolve", (judging, sending, common)),
-            said=(accounts or Accounts()).said(),
+            said=(accounts or AccountFlags()).said(),
         )
         found = anyio.run(work)
     return print_json(found, found.exit_code) if common.json else show_resolution(found)

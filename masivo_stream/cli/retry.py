@@ -2,18 +2,27 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Accounts, Common, Ending, Judging, Monitoring, Relocation, Sending, settings_from
+from masivo_stream.cli.options import (
+    AccountFlags,
+    CommonFlags,
+    EndFlags,
+    MonitorFlags,
+    RelocationFlags,
+    SendingFlags,
+    ValidationFlags,
+    settings_from,
+)
 
 
 def retry(
     *,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    monitoring: Monitoring | None = None,
-    ending: Ending | None = None,
-    relocation: Relocation | None = None,
-    common: Common | None = None,
+    judging: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    accounts: AccountFlags | None = None,
+    monitoring: MonitorFlags | None = None,
+    ending: EndFlags | None = None,
+    relocation: RelocationFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Send the dead letters again: mended in place in dead-letter.KIND.ndjson, or because the cause is gone.
 
@@ -27,17 +36,17 @@ def retry(
     from masivo_stream.cli.watched import run_watched
     from masivo_stream.flow.commands.migrate import retry as run
 
-    common, sending = common or Common(), sending or Sending()
+    common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, judging, sending, monitoring, ending)
     told = reporting("retry", (judging, sending, common), (ending, monitoring))
     work = partial(
         run,
         settings,
         credentials=sending.credentials(),
-        moved=(relocation or Relocation()).moved or (),
+        moved=(relocation or RelocationFlags()).moved or (),
         handle_signals=True,
         reporting=told,
-        said=(accounts or Accounts()).said(),
+        said=(accounts or AccountFlags()).said(),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     return show_summary(summary, json=common.json)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Accounts, Common, Judging, Sending, Switch, settings_from
+from masivo_stream.cli.options import AccountFlags, CommonFlags, SendingFlags, Switch, ValidationFlags, settings_from
 from masivo_stream.core.redact import printable
 from masivo_stream.model.errors import ConfigurationError
 
@@ -19,10 +19,10 @@ def revert(
     start: Annotated[str, Parameter(name="--from")],
     end: Annotated[str, Parameter(name="--to")],
     yes: Annotated[bool, Switch] = False,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    common: Common | None = None,
+    judging: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    accounts: AccountFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Take back what was migrated in a period: whole customers, with their events and transactions.
 
@@ -48,7 +48,7 @@ def revert(
     from masivo_stream.flow.commands.revert import revert as run
     from masivo_stream.flow.commands.revert import survey
 
-    common, sending = common or Common(), sending or Sending()
+    common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, judging, sending)
     credentials = sending.credentials()
     found = survey(settings.state.state_dir, start, end, slack=settings.visible.visible_timeout)
@@ -60,7 +60,7 @@ def revert(
             hint="answer yes, or give --yes",
         )
     told = reporting("revert", (judging, sending, common))
-    said = (accounts or Accounts()).said()
+    said = (accounts or AccountFlags()).said()
     done = anyio.run(partial(run, settings, credentials=credentials, start=start, end=end, reporting=told, said=said))
     if common.json:
         reverted = {"from": start, "to": end, "customers": done.customers}

@@ -1,9 +1,9 @@
 """`masivo-stream status`."""
 
-from masivo_stream.cli.options import Common, Judging, settings_from
+from masivo_stream.cli.options import CommonFlags, ValidationFlags, settings_from
 
 
-def status(*, judging: Judging | None = None, common: Common | None = None) -> int:
+def status(*, judging: ValidationFlags | None = None, common: CommonFlags | None = None) -> int:
     """Tell where the run of a state directory stands, also while it is at work.
 
     Ends with the run's own exit code: 0 while it is at work, 6 where a process was killed and another can go on.
@@ -13,6 +13,6 @@ def status(*, judging: Judging | None = None, common: Common | None = None) -> i
     from masivo_stream.cli.output import show_summary
     from masivo_stream.flow.commands.status import status as look
 
-    common = common or Common()
+    common = common or CommonFlags()
     found = look(settings_from(common, judging).state.state_dir)
     return show_summary(found, json=common.json, question=True)

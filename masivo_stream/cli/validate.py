@@ -2,10 +2,12 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Common, Exports, Judging, settings_from
+from masivo_stream.cli.options import CommonFlags, ExportFlags, ValidationFlags, settings_from
 
 
-def validate(*, exports: Exports | None = None, judging: Judging | None = None, common: Common | None = None) -> int:
+def validate(
+    *, exports: ExportFlags | None = None, judging: ValidationFlags | None = None, common: CommonFlags | None = None
+) -> int:
     """Judge every line of an export; send nothing.
 
     Writes the dead letters a migration would write into the state directory, and ends with 0 if there are none, else 3.
@@ -18,9 +20,9 @@ def validate(*, exports: Exports | None = None, judging: Judging | None = None, 
     from masivo_stream.flow.commands.validate import validate as run
     from masivo_stream.flow.dead_letters import writing_dead_letters
 
-    common = common or Common()
+    common = common or CommonFlags()
     settings = settings_from(common, judging)
-    patterns = (exports or Exports()).patterns()
+    patterns = (exports or ExportFlags()).patterns()
     with writing_dead_letters(settings.state.state_dir) as lists:
         summary = anyio.run(
             partial(

@@ -5,7 +5,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Accounts, Common, Judging, Relocation, Sending, Switch, settings_from
+from masivo_stream.cli.options import (
+    AccountFlags,
+    CommonFlags,
+    RelocationFlags,
+    SendingFlags,
+    Switch,
+    ValidationFlags,
+    settings_from,
+)
 from masivo_stream.model.errors import ConfigurationError
 
 
@@ -14,11 +22,11 @@ def verify(
     sample: int | None = None,
     everything: Annotated[bool, Switch, Parameter(name="--all")] = False,
     seed: int = 1,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    relocation: Relocation | None = None,
-    common: Common | None = None,
+    judging: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    accounts: AccountFlags | None = None,
+    relocation: RelocationFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Read back what was accepted, and say what of it is confirmed, missing, or different.
 
@@ -45,7 +53,7 @@ def verify(
     from masivo_stream.flow.commands.verify import SAMPLE
     from masivo_stream.flow.commands.verify import verify as run
 
-    common, sending = common or Common(), sending or Sending()
+    common, sending = common or CommonFlags(), sending or SendingFlags()
     if (sample is not None and everything) or (sample is not None and sample < 1):
         raise ConfigurationError(
             "there is no such sample", operation="read the command", hint="--sample 1 or more, or --all"
@@ -59,10 +67,10 @@ def verify(
                 credentials=sending.credentials(),
                 sample=None if everything else sample or SAMPLE,
                 seed=seed,
-                moved=(relocation or Relocation()).moved or (),
+                moved=(relocation or RelocationFlags()).moved or (),
                 observer=observer,
                 handle_signals=True,
-                said=(accounts or Accounts()).said(),
+                said=(accounts or AccountFlags()).said(),
             )
         )
     return show_verification(found, json=common.json)

@@ -14,7 +14,7 @@ from masivo_stream.model.summary import Summary
 
 if TYPE_CHECKING:
     from masivo_stream.monitor.address import Address
-    from masivo_stream.observe.picture import Sketch
+    from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
 
 def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary]], *, quiet: bool) -> Summary:
@@ -25,31 +25,31 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
     """
     import anyio
 
-    from masivo_stream.observe.picture import Sketch
+    from masivo_stream.observe.snapshot_builder import SnapshotBuilder
 
-    sketch = Sketch()
+    builder = SnapshotBuilder()
     if text := settings.monitor.monitor:
         from masivo_stream.monitor.address import parse_address
 
-        work = partial(_beside_monitor, parse_address(text), work, sketch, quiet)
+        work = partial(_beside_monitor, parse_address(text), work, builder, quiet)
     # What was imported stays to the end: the collector need not walk through it again and again (Python docs,
     # `gc.freeze`). At full speed that is a tenth of the time.
     gc.freeze()
-    with watching(settings.log, quiet=quiet, sketch=sketch) as observer:
+    with watching(settings.log, quiet=quiet, builder=builder) as observer:
         return anyio.run(work, observer)
 
 
 async def _beside_monitor(
     address: "Address",
     work: Callable[[Observer], Awaitable[Summary]],
-    sketch: "Sketch",
+    builder: "SnapshotBuilder",
     quiet: bool,
     observer: Observer,
 ) -> Summary:
-    from masivo_stream.monitor.serve import work_monitored
+    from masivo_stream.monitor.monitor_server import run_monitored
 
     observers = [observer, *([_Pointer()] if sys.stderr.isatty() and not quiet else [])]
-    return await work_monitored(address, work, painter=sketch, observers=observers)
+    return await run_monitored(address, work, source=builder, observers=observers)
 
 
 class _Pointer:

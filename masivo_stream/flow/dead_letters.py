@@ -12,6 +12,7 @@ from itertools import chain
 
 from msgspec import Struct
 
+from masivo_stream.core.accounting.missing import hash_bytes
 from masivo_stream.core.dead_letters import DeadLetter, read_dead_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
@@ -19,13 +20,12 @@ from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, dead_lett
 from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
-from masivo_stream.flow.customers.missing import hash_bytes
 from masivo_stream.flow.dry_run.kind_dry_run import DryRunLetters, OpenLetters, OpenSkips
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
-from masivo_stream.model.notices import LettersTaken
+from masivo_stream.model.notices import DeadLettersTaken
 from masivo_stream.model.progress import DeadRow, KnownSource
 
 
@@ -76,7 +76,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         StorageError: the copy cannot be written.
     """
     taken: list[tuple[Kind, KnownSource | None, set[int]]] = []
-    notices: list[LettersTaken] = []
+    notices: list[DeadLettersTaken] = []
     for kind in Kind:
         length, crc = journal.letters(kind)
         known = journal.sources(kind)
@@ -94,7 +94,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
         if strange:
             state.create(strange, copy.strange)
-        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
+        notices.append(DeadLettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
         source = None
         if copy.taken:
             path = state.path / name

@@ -17,6 +17,7 @@ from pathlib import Path
 import anyio
 import msgspec
 
+from masivo_stream.core.accounting.missing import hash_customer
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.dead_letters import write_taken_back
 from masivo_stream.edges.clock import Clock
@@ -24,18 +25,17 @@ from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.customers.migrated_elsewhere import OTHERS, check_no_pipe
-from masivo_stream.flow.customers.missing import hash_customer
 from masivo_stream.flow.customers.table import CustomerTable
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outside import Outside
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
-from masivo_stream.flow.pipeline.wait_visible import CustomerReader
 from masivo_stream.flow.readback.whereabouts import Whereabouts, WhereaboutsCheck, is_odd
 from masivo_stream.flow.revert_state import LEFT, MADE_UP, Left, Standing, only_missing, revert_since
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
 from masivo_stream.model.notices import CustomersAsked, TakenBack
+from masivo_stream.model.ports import CustomerReader
 from masivo_stream.model.progress import Figures, KnownSource
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry
@@ -50,7 +50,7 @@ ONLY_MISSING, OTHERS_STAYED = "--only-missing", "--others-stayed"
 _OPERATION = "send what was taken back"
 
 
-class OnlyMissing:
+class TakenBackFinder:
     """Finds what was taken back of a run, under the brake, and makes it an input again."""
 
     def __init__(
@@ -134,11 +134,11 @@ class OnlyMissing:
         count = 0
         async for part in self._parts(Kind.CUSTOMERS):
             count += 1
-            self._own.enlist(part.customer)
+            self._own.add(part.customer)
             if (part.source, part.line) not in outside:
-                self._asked.enlist(part.customer)
-        for census in (self._own, self._asked):
-            census.close()
+                self._asked.add(part.customer)
+        for table in (self._own, self._asked):
+            table.close()
         self._check(Kind.CUSTOMERS, count)
 
     async def _settle(self) -> None:
@@ -154,19 +154,19 @@ class OnlyMissing:
     async def _ask_own(self) -> None:
         told, candidates = self._standing.customers, len(self._asked)
         if told == candidates and await self._a_few_are_gone():
-            self._asked.turn(Whereabouts.UNASKED, Whereabouts.GONE)
-            self._asked.turn(Whereabouts.REFUSED, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.UNASKED, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.REFUSED, Whereabouts.GONE)
             return
         await self._ask(self._asked, [Kind.CUSTOMERS])
         if self._young and self._gone != told:  # what is not there yet is not gone
-            self._asked.turn(Whereabouts.GONE, Whereabouts.UNASKED)
-            self._asked.turn(Whereabouts.REFUSED, Whereabouts.UNASKED)
+            self._asked.replace(Whereabouts.GONE, Whereabouts.UNASKED)
+            self._asked.replace(Whereabouts.REFUSED, Whereabouts.UNASKED)
             self._observer.notify(CustomersAsked(asked=0, of=candidates, gone=0, wait=self._young))
             await self._clock.sleep(self._young)
             await self._ask(self._asked, [Kind.CUSTOMERS])
         if told == candidates and not self._asked.count(Whereabouts.THERE):
-            self._asked.turn(Whereabouts.UNREAD, Whereabouts.GONE)
-            self._asked.turn(Whereabouts.UNREADABLE, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.UNREAD, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.UNREADABLE, Whereabouts.GONE)
         if told is not None and self._gone < told:  # clocks may differ by more than we think
             self._asked, asked = self._own, self._asked
             async for customer in self._customers([Kind.CUSTOMERS], asked):
@@ -175,7 +175,7 @@ class OnlyMissing:
         if self._asked.count(Whereabouts.REFUSED) and self._gone != told:
             others = self._asked  # such an id that was not taken back shows whether it is let through
             await self._ask(self._own, [Kind.CUSTOMERS], lambda each: is_odd(each) and each not in others, self._probes)
-        self._inquiry.judge_refused(self._asked, known_gone=self._gone == told)
+        self._inquiry.settle_refused(self._asked, known_gone=self._gone == told)
 
     async def _a_few_are_gone(self) -> bool:
         """Tell whether some of those who may have been taken back are gone, if there are any."""
@@ -196,10 +196,10 @@ class OnlyMissing:
         if told is None or self._gone < told:
             async for part in self._parts(*OTHERS):
                 if part.customer not in self._own:
-                    self._migrated_elsewhere.enlist(part.customer)
+                    self._migrated_elsewhere.add(part.customer)
         self._migrated_elsewhere.close()
         await self._ask(self._migrated_elsewhere, OTHERS)
-        self._inquiry.judge_refused(self._migrated_elsewhere, known_gone=self._gone == told)
+        self._inquiry.settle_refused(self._migrated_elsewhere, known_gone=self._gone == told)
 
     async def _check_migrated_elsewhere(self) -> None:
         """Check that those who are there were not taken back: the other run may have migrated them again since.
@@ -226,27 +226,27 @@ class OnlyMissing:
 
     async def _ask(
         self,
-        census: CustomerTable,
+        table: CustomerTable,
         kinds: Iterable[Kind],
         wanted: Callable[[str], bool] = lambda _: True,
         most: int | None = None,
     ) -> None:
-        left = census.count(Whereabouts.UNASKED)
+        left = table.count(Whereabouts.UNASKED)
         left = left if most is None else min(left, most)
         if left:
-            await self._inquiry.ask(self._customers(kinds, census, wanted, left), census, of=left)
+            await self._inquiry.ask(self._customers(kinds, table, wanted, left), table, of=left)
 
     async def _customers(
         self,
         kinds: Iterable[Kind],
-        census: CustomerTable,
+        table: CustomerTable,
         wanted: Callable[[str], bool] = lambda _: True,
         most: int = -1,
     ) -> AsyncIterator[str]:
         """Yield customers whom a census holds, from the exports; some more than once."""
         async for part in self._parts(*kinds):
-            if most and part.customer in census and wanted(part.customer):
-                most -= census[part.customer] == Whereabouts.UNASKED
+            if most and part.customer in table and wanted(part.customer):
+                most -= table[part.customer] == Whereabouts.UNASKED
                 yield part.customer
 
     async def _parts(self, *kinds: Kind) -> AsyncGenerator[Entry, None]:
@@ -277,11 +277,11 @@ class OnlyMissing:
         longest = self._settings.visible.visible_timeout
         return max(0.0, min(longest, longest - age))
 
-    async def _place_of(self, census: CustomerTable, wanted: set[Whereabouts]) -> str:
+    async def _place_of(self, table: CustomerTable, wanted: set[Whereabouts]) -> str:
         """Return file and line of the first record of whom this is known."""
         async with aclosing(self._parts(*Kind)) as parts:
             async for part in parts:
-                if census[part.customer] in wanted:
+                if table[part.customer] in wanted:
                     return "{}:{}".format(*part.record)
         return ""
 

@@ -2,7 +2,7 @@
 
 from msgspec import Raw
 
-from masivo_stream.generate.faults import Borrow, Duplicate, Put, Recipe, Remove, Repeat, Rewrite
+from masivo_stream.generate.planted_faults import Borrow, Duplicate, Put, Recipe, Remove, Repeat, Rewrite
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason
 

@@ -2,9 +2,8 @@
 
 import unicodedata
 
-from masivo_stream.generate.chance import Draw, pick
-from masivo_stream.generate.dates import DAY, REFERENCE, START, rfc3339
-from masivo_stream.generate.history import PURCHASE, CustomerHistory
+from masivo_stream.generate.customer_history import PURCHASE, CustomerHistory
+from masivo_stream.generate.export_dates import DAY, REFERENCE, START, rfc3339
 from masivo_stream.generate.programme import (
     BRANDS,
     CASHBACK,
@@ -22,6 +21,7 @@ from masivo_stream.generate.programme import (
     quoted,
     tier_of,
 )
+from masivo_stream.generate.seeded_random import Draw, pick
 
 _YEAR = 365 * DAY
 

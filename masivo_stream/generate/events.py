@@ -1,8 +1,7 @@
 """Write a customer's history as a line of an events export: one event a visit."""
 
-from masivo_stream.generate.chance import Draw, Stream, draws, pick, run
-from masivo_stream.generate.dates import rfc3339
-from masivo_stream.generate.history import PURCHASE, Bought, CustomerHistory, Visit
+from masivo_stream.generate.customer_history import PURCHASE, Bought, CustomerHistory, Visit
+from masivo_stream.generate.export_dates import rfc3339
 from masivo_stream.generate.programme import (
     CASHBACK,
     PAYMENT_METHODS,
@@ -13,6 +12,7 @@ from masivo_stream.generate.programme import (
     money,
     quoted,
 )
+from masivo_stream.generate.seeded_random import Draw, DrawStream, draws, pick, run
 
 _UNFULFILLED_SOCIAL = 0.2
 """Of the events that earn nothing; a purchase is always fulfilled, or it would not have earned."""
@@ -52,7 +52,7 @@ def events_json_with_reversed(
     past: CustomerHistory, draw: Draw, *, seed: int, number: int, share: float
 ) -> tuple[str, int]:
     """Return the record of `events_json` with reversed events between the others, and how many those are."""
-    chance = draws(Stream.REVERSED, seed, number)
+    chance = draws(DrawStream.REVERSED, seed, number)
     events: list[str] = []
     for index, visit in enumerate(past.visits):
         events.extend(_reversed_event(past, visit, chance) for _ in range(run(chance, share)))

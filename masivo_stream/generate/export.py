@@ -5,15 +5,16 @@ The good lines are the same whatever is mixed in: each chance has draws of its o
 
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
 
 from masivo_stream.generate.catalogue import CATALOGUE
-from masivo_stream.generate.chance import Draw, Stream, draws, pick, run, shuffled
-from masivo_stream.generate.faults import PlantedFault, Recipe, spoil
-from masivo_stream.generate.records import Record, deleted_customer, record
+from masivo_stream.generate.good_records import Record, deleted_customer, record
+from masivo_stream.generate.planted_faults import PlantedFault, Recipe, spoil
+from masivo_stream.generate.seeded_random import Draw, DrawStream, draws, pick, run, shuffled
 from masivo_stream.model.contract import Kind
 
 MOST_MIXED_IN = 0.9
@@ -94,6 +95,21 @@ def write(
     return Generated(records=count, items=items, faulty=faults, skipped=gone, bytes=total + len(block))
 
 
+def write_exports(directory: Path, *, records: int, seed: int) -> dict[Kind, list[str]]:
+    """Write an export of each kind, of `records` records, into a directory; return their paths by kind.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    paths = {}
+    for kind in Kind:
+        path = directory / f"{kind}.ndjson"
+        with path.open("wb") as stream:
+            write(stream, None, kind=kind, count=records, seed=seed)
+        paths[kind] = [str(path)]
+    return paths
+
+
 def _check_share(share: float) -> None:
     if not 0 <= share <= MOST_MIXED_IN:
         raise ValueError(f"a share of lines is from 0 to {MOST_MIXED_IN}, not {share}")
@@ -104,7 +120,7 @@ def _lines(
 ) -> Iterator[tuple[Record, PlantedFault | None]]:
     """Yield all lines. Before each good one, and after the last, chance has a run of others."""
     number = 2 * _KINDS.index(kind)
-    fault_draw, gone_draw = draws(Stream.MIX, seed, number), draws(Stream.MIX, seed, number + 1)
+    fault_draw, gone_draw = draws(DrawStream.MIX, seed, number), draws(DrawStream.MIX, seed, number + 1)
     spoiler = _Spoiler(kind, count=count, seed=seed, draw=fault_draw)
     deleted_share = skipped if kind is Kind.CUSTOMERS else 0.0
     written = deleted = 0
@@ -160,4 +176,4 @@ class _Spoiler:
             return record(self._kind, seed=self._seed, number=int(self._draw() * self._count)).body
         number = self._made * len(_KINDS) + _KINDS.index(self._kind)  # no two kinds share a number
         self._made += 1
-        return record(self._kind, seed=self._seed, number=number, stream=Stream.FAULTY).body
+        return record(self._kind, seed=self._seed, number=number, stream=DrawStream.FAULTY).body

@@ -1,9 +1,9 @@
 """Write a customer's history as a line of a transactions export: what each purchase added and took."""
 
-from masivo_stream.generate.chance import Draw, pick
-from masivo_stream.generate.dates import rfc3339
-from masivo_stream.generate.history import CustomerHistory, Visit
+from masivo_stream.generate.customer_history import CustomerHistory, Visit
+from masivo_stream.generate.export_dates import rfc3339
 from masivo_stream.generate.programme import CASHBACK, PLACES, POINTS, money, quoted
+from masivo_stream.generate.seeded_random import Draw, pick
 
 _PLACED = 0.6
 _EXTRAS = 0.4

@@ -22,8 +22,8 @@ FIRST_YEAR, LAST_YEAR = 1, 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
-_YEAR_HOURS = (-26, 0, 26)
-"""Two time zones are up to 26 hours apart (UTC-12 and UTC+14)."""
+_ZONES_APART = 26 * HOUR
+"""How far two time zones are apart at most: UTC-12 and UTC+14."""
 
 _DATE_TIME = re.compile(
     r"([+-][0-9]{6}|[0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,20}))?"
@@ -59,11 +59,18 @@ def read_moment(told: object) -> Moment | None:
 
 
 def years_around(moment: Moment) -> set[int]:
-    """Return the years to ask for to find what happened at a moment: in whose time zone one begins, no page says.
+    """Return the years to ask a server for to find what happened at a moment.
 
-    None of them lies before the first year or after the last one: what does is asked for with its neighbour.
+    No page says in which time zone a year begins there. So the moment before and after a turn of the year, by up to
+    `_ZONES_APART`, belongs to both years. Years before the first and after the last one are never asked for: a moment
+    outside of the calendar is asked for with the nearest year in it.
     """
-    return {year_of(moment + hours * HOUR) for hours in _YEAR_HOURS}
+    return years_between(moment, moment)
+
+
+def years_between(first: Moment, last: Moment) -> set[int]:
+    """Return the years to ask a server for to find everything that happened from `first` to `last`."""
+    return set(range(year_of(first - _ZONES_APART), year_of(last + _ZONES_APART) + 1))
 
 
 def year_of(moment: Moment) -> int:

@@ -38,7 +38,7 @@ class RunEnded(Struct, frozen=True, kw_only=True):
     summary: Summary
 
 
-class PhaseStarted(Struct, frozen=True, kw_only=True):
+class KindStarted(Struct, frozen=True, kw_only=True):
     """A kind's export begins to be read."""
 
     kind: Kind
@@ -190,7 +190,7 @@ class Progressed(Struct, frozen=True, kw_only=True):
     """Bytes of text before the place up to which its exports were read, by this process or an earlier one."""
 
 
-class PhaseEnded(Struct, frozen=True, kw_only=True):
+class KindEnded(Struct, frozen=True, kw_only=True):
     """A kind's export is done, or was left."""
 
     kind: Kind
@@ -250,7 +250,7 @@ class ProxyUnused(Struct, frozen=True, kw_only=True):
     """Its URL without secrets."""
 
 
-class LettersTaken(Struct, frozen=True, kw_only=True):
+class DeadLettersTaken(Struct, frozen=True, kw_only=True):
     """A retry has taken a kind's dead letters. `ignored`: the file with lines that name none of this run, if any."""
 
     kind: Kind
@@ -295,7 +295,7 @@ class MonitorFailed(Struct, frozen=True, kw_only=True):
 
 Notice = (
     RunStarted
-    | PhaseStarted
+    | KindStarted
     | SlotAwaited
     | QuotaUsed
     | BatchDeparted
@@ -310,13 +310,13 @@ Notice = (
     | ReadBackAwaited
     | ReadBack
     | Progressed
-    | PhaseEnded
+    | KindEnded
     | Stopping
     | AccountShared
     | AccountUnguarded
     | ExportOverlaps
     | ProxyUnused
-    | LettersTaken
+    | DeadLettersTaken
     | CustomersAsked
     | TakenBack
     | MinutePassed

@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from masivo_stream.core.redact import printable
 from masivo_stream.model.moments import utc
-from masivo_stream.model.picture import Picture
 from masivo_stream.model.reason import REMEDIES
-from masivo_stream.monitor.visitors import page_policy
-from masivo_stream.observe.page_style import policy_hash, read_style
+from masivo_stream.model.snapshot import RunSnapshot
+from masivo_stream.monitor.browser_security import page_policy
+from masivo_stream.observe.templating import policy_hash, read_style
 
 _PARTS = Path(__file__).with_name("page")
 _SCRIPTS = ("words.js", "elements.js", "charts.js", "sections.js", "main.js")
@@ -36,12 +36,12 @@ class Page:
         self.policy = page_policy(policy_hash(self._script), policy_hash(self._style))
         """Its content security policy."""
 
-    def render(self, picture: Picture) -> bytes:
+    def render(self, snapshot: RunSnapshot) -> bytes:
         """Return the document; the picture is for readers without scripts."""
         return self._template.render(
-            picture=picture,
-            told_at=utc(picture.now).strftime("%Y-%m-%d %H:%M:%S UTC"),
-            ends_at=_clock_time(picture.ends_at),
+            snapshot=snapshot,
+            told_at=utc(snapshot.now).strftime("%Y-%m-%d %H:%M:%S UTC"),
+            ends_at=_clock_time(snapshot.ends_at),
             remedies={reason.value: remedy for reason, remedy in REMEDIES.items()},
             script=Markup(self._script),  # noqa: S704 - a file of ours, named by its hash
             style=Markup(self._style),  # noqa: S704 - the same

@@ -1,6 +1,6 @@
 """What of the notices somebody should know, in a sentence each, under the name the log has for it."""
 
-from masivo_stream.core.reading.heads import tell_overlap
+from masivo_stream.core.reading.heads import describe_overlap
 from masivo_stream.core.redact import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.notices import (
@@ -8,9 +8,9 @@ from masivo_stream.model.notices import (
     AccountUnguarded,
     BatchSent,
     BatchWaits,
+    DeadLettersTaken,
     ExportOverlaps,
     IdsUnreadable,
-    LettersTaken,
     LimitLearned,
     LoopStalled,
     Notice,
@@ -54,10 +54,10 @@ def _tell(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 - on
         case AccountUnguarded(shared_dir=shared, why=why):
             return "account_unguarded", f"runs cannot meet in {shared}: {why}"
         case ExportOverlaps(file=file, other=other, lines=lines, bytes=size):
-            return "export_overlaps", tell_overlap(file, other, lines=lines, size=size)
+            return "export_overlaps", describe_overlap(file, other, lines=lines, size=size)
         case ProxyUnused(variable=variable, proxy=proxy):
             return "proxy_unused", f"{variable} names a proxy ({proxy}), which is used only if --proxy names it"
-        case LettersTaken(kind=kind, ignored=ignored) if ignored:
+        case DeadLettersTaken(kind=kind, ignored=ignored) if ignored:
             return "letters_taken", f"{kind}: lines that are no letters of this run are in {ignored}"
         case LoopStalled(seconds=seconds):
             return "loop_stalled", f"this process was busy with one thing for {duration(seconds)}"

@@ -86,7 +86,7 @@ def _bar(y: int, result: BenchResult, scale: float) -> BenchBar:
         least=_round(_LEFT + speed.least * scale),
         most=_round(_LEFT + speed.most * scale),
         varies=speed.most > speed.least,
-        style=result.stage.value,
+        style=result.stage.name.lower(),
         label=result.label,
         figures=f"{speed.median:,.1f} MB/s, {result.items_per_second.median:,.0f} items/s",
     )

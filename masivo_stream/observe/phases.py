@@ -7,16 +7,16 @@ from msgspec.structs import replace
 from masivo_stream.core.packing.forecast import requests_needed
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.notices import (
+    KindEnded,
+    KindStarted,
     Notice,
-    PhaseEnded,
-    PhaseStarted,
     Progressed,
     RunEnded,
     RunStarted,
     Visible,
     WaitingVisible,
 )
-from masivo_stream.model.picture import PhasePicture
+from masivo_stream.model.snapshot import KindSnapshot
 from masivo_stream.model.summary import KindSummary
 
 
@@ -25,15 +25,15 @@ class Phases:
 
     def __init__(self) -> None:
         """Know of no kind yet."""
-        self._phases: dict[Kind, PhasePicture] = {}
+        self._phases: dict[Kind, KindSnapshot] = {}
 
     @property
-    def pictures(self) -> tuple[PhasePicture, ...]:
+    def snapshots(self) -> tuple[KindSnapshot, ...]:
         """All of them, in the run's order."""
         return tuple(self._phases.values())
 
     @property
-    def present(self) -> PhasePicture | None:
+    def present(self) -> KindSnapshot | None:
         """The kind at work, or whose effects are awaited."""
         return next((phase for phase in self._phases.values() if phase.state in {"working", "visible"}), None)
 
@@ -51,11 +51,11 @@ class Phases:
                 self._phases = {}
                 for ahead in kinds:
                     self._set(ahead.kind, size=ahead.size, bytes_read=ahead.bytes_read, figures=ahead.figures)
-            case PhaseStarted(kind=kind):
+            case KindStarted(kind=kind):
                 self._set(kind, state="working")
             case Progressed(kind=kind, figures=figures, bytes_read=read):
                 self._set(kind, figures=figures, bytes_read=read)
-            case PhaseEnded(kind=kind, figures=figures, bytes_read=read):
+            case KindEnded(kind=kind, figures=figures, bytes_read=read):
                 self._set(kind, state="left" if figures.pending else "done", figures=figures, bytes_read=read)
             case WaitingVisible(kind=kind, seen=seen, probes=probes):
                 self._set(kind, state="visible", probes=(seen, probes))
@@ -75,16 +75,16 @@ class Phases:
                 self._set(phase.kind, state="left", probes=None)
 
     def _set(self, kind: Kind, **changes: object) -> None:
-        phase = replace(self._phases.get(kind) or PhasePicture(kind=kind), **changes)
+        phase = replace(self._phases.get(kind) or KindSnapshot(kind=kind), **changes)
         self._phases[kind] = replace(phase, requests_needed=_needed(phase))
 
 
-def requests_left(phase: PhasePicture) -> int | None:
+def requests_left(phase: KindSnapshot) -> int | None:
     """Return the requests still to be sent for a kind; None where that is not known."""
     return None if phase.requests_needed is None else max(0, phase.requests_needed - phase.figures.requests)
 
 
-def _needed(phase: PhasePicture) -> int | None:
+def _needed(phase: KindSnapshot) -> int | None:
     if phase.state == "done":
         return phase.figures.requests
     return requests_needed(CONTRACTS[phase.kind], phase.figures, bytes_read=phase.bytes_read, size=phase.size)

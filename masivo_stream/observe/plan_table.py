@@ -8,7 +8,7 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.tables import MOST_REASONS, print_end, tell_skipped
+from masivo_stream.observe.summary_table import MOST_REASONS, print_end, tell_skipped
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
 

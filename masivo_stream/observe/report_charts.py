@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 
 from masivo_stream.model.moments import utc
-from masivo_stream.model.picture import Point
+from masivo_stream.model.snapshot import Point
 
 _HIGH = 100
 _GAP = 0.06

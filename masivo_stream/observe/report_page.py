@@ -14,10 +14,9 @@ from msgspec import UnsetType
 from masivo_stream.model.duration import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.page_style import policy_hash, read_style
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
-from masivo_stream.observe.tables import FATES, equation
-from masivo_stream.observe.templating import TEMPLATES, make_environment
+from masivo_stream.observe.summary_table import FATES, equation
+from masivo_stream.observe.templating import TEMPLATES, make_environment, policy_hash, read_style
 
 _LAMPS = {"complete": "good", "dead_letters": "warn", "in_doubt": "warn", "interrupted": "warn", "stopped": "bad"}
 _TITLES = {

@@ -7,8 +7,8 @@ docstrings of the module concerned (`rules`, `admission`, `limits`, `store`).
 
 from masivo_stream.sandbox.fault_language import FAULT_NAMES, parse_fault, parse_faults
 from masivo_stream.sandbox.ledger import SandboxLedger
-from masivo_stream.sandbox.options import SandboxLimits, SandboxOptions, is_loopback, parse_limits
-from masivo_stream.sandbox.serve import Sandbox, running, serve
+from masivo_stream.sandbox.sandbox_options import SandboxLimits, SandboxOptions, is_loopback, parse_limits
+from masivo_stream.sandbox.sandbox_server import Sandbox, running, serve
 
 __all__ = [
     "FAULT_NAMES",

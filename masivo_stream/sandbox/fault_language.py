@@ -46,8 +46,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from masivo_stream.sandbox.contents import BodyCompression, By, Content
-from masivo_stream.sandbox.faults import (
+from masivo_stream.sandbox.fault_bodies import BodyCompression, Content, NamedBy
+from masivo_stream.sandbox.fault_types import (
     MIGRATE,
     BadToken,
     Behaviour,
@@ -237,7 +237,7 @@ def _shape(options: _Options) -> Behaviour:
     options.required("shape", "CONTENT", keep=True)
     return Shape(
         content=options.choice("shape", _CONTENTS, Content.REFUSAL),
-        by=options.choice("by", {by.value: by for by in By}, By.PATH),
+        by=options.choice("by", {by.value: by for by in NamedBy}, NamedBy.PATH),
     )
 
 

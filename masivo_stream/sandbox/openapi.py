@@ -12,9 +12,9 @@ import msgspec
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import CustomerRecord, EventsRecord, LooseOrder, Order, TransactionsRecord
-from masivo_stream.sandbox.answers import JSON, EnqueuedAnswer, ErrorAnswer, RevertedAnswer, TokenAnswer
-from masivo_stream.sandbox.rules import Discount
-from masivo_stream.sandbox.views import CustomerAnswer, TransactionsAnswer
+from masivo_stream.sandbox.body_rules import Discount
+from masivo_stream.sandbox.customer_answers import CustomerAnswer, TransactionsAnswer
+from masivo_stream.sandbox.http_answers import JSON, EnqueuedAnswer, ErrorAnswer, RevertedAnswer, TokenAnswer
 
 Node = dict[str, object]
 """A JSON object; its shape is OpenAPI's own."""

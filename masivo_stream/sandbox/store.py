@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from masivo_stream.model.contract import PURCHASE
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.sandbox.entries import Batch, Customers, Events, Transaction, Transactions
+from masivo_stream.sandbox.customer_metrics import Purchase
 from masivo_stream.sandbox.ledger import LedgerPages
-from masivo_stream.sandbox.metrics import Purchase
+from masivo_stream.sandbox.parsed_batch import Batch, Customers, Events, Transaction, Transactions
 from masivo_stream.sandbox.store_file import open_store
 
 

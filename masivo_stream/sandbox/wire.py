@@ -8,11 +8,11 @@ import msgspec
 from aiohttp import web
 
 from masivo_stream.model.contract import RETRY_AFTER_HEADER
-from masivo_stream.sandbox.answers import SandboxAnswer, refusal
-from masivo_stream.sandbox.chaos import Course, Ending
-from masivo_stream.sandbox.clock import SandboxClock
-from masivo_stream.sandbox.contents import Content, fill, pack
-from masivo_stream.sandbox.faults import CutPoint, Drip, Empty, Garbage, Hang, Html, Redirect, Reset, StatusFault
+from masivo_stream.sandbox.fault_bodies import Content, fill, pack
+from masivo_stream.sandbox.fault_injection import Ending, ExchangeFaults
+from masivo_stream.sandbox.fault_types import CutPoint, Drip, Empty, Garbage, Hang, Html, Redirect, Reset, StatusFault
+from masivo_stream.sandbox.http_answers import SandboxAnswer, refusal
+from masivo_stream.sandbox.sandbox_clock import SandboxClock
 
 _DRIPS = 50
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST
@@ -20,7 +20,7 @@ _NOTHING = SandboxAnswer(status=200)
 _NO_HTTP = b"\x15\x03\x01\x00\x02\x02\x50\r\n\r\n"  # a TLS alert, as a confused proxy sends
 
 
-def plain(answer: SandboxAnswer) -> web.Response:
+def make_response(answer: SandboxAnswer) -> web.Response:
     """Return the answer as it is meant."""
     headers = {"Content-Type": answer.content_type} if answer.content_type else {}
     found = web.Response(status=answer.status, body=answer.body, headers={**headers, **answer.headers})
@@ -29,7 +29,7 @@ def plain(answer: SandboxAnswer) -> web.Response:
     return found
 
 
-def cut(request: web.Request) -> web.Response:
+def reset_connection(request: web.Request) -> web.Response:
     """Reset the connection: the peer sees RST. What is returned goes nowhere."""
     if request.transport is not None:
         peer: socket.socket = request.transport.get_extra_info("socket")
@@ -38,7 +38,7 @@ def cut(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def outcome(answer: SandboxAnswer, ending: Ending | None) -> str:
+def outcome_word(answer: SandboxAnswer, ending: Ending | None) -> str:
     """Name what the client gets to see, for the ledger: a status, or the fault in its place."""
     match ending:
         case StatusFault(code=code) | Redirect(code=code):
@@ -49,11 +49,11 @@ def outcome(answer: SandboxAnswer, ending: Ending | None) -> str:
             return str(answer.status)
 
 
-def spoil(answer: SandboxAnswer, ending: Ending | None, target: str) -> SandboxAnswer:
+def replace_answer(answer: SandboxAnswer, ending: Ending | None, target: str) -> SandboxAnswer:
     """Return what is answered in place of `answer`; `target` is the request's path and query."""
     match ending:
         case StatusFault():
-            return told(ending, answer)
+            return fault_answer(ending, answer)
         case Redirect(code=code, to=origin):
             return refusal(code, "elsewhere", {"Location": origin + target})
         case Html(code=code):
@@ -64,7 +64,7 @@ def spoil(answer: SandboxAnswer, ending: Ending | None, target: str) -> SandboxA
             return answer
 
 
-def told(ending: StatusFault, answer: SandboxAnswer = _NOTHING) -> SandboxAnswer:
+def fault_answer(ending: StatusFault, answer: SandboxAnswer = _NOTHING) -> SandboxAnswer:
     """Return what a fault says in place of `answer`."""
     words = "the sandbox was told to"
     refused = ending.body is Content.REFUSAL
@@ -80,32 +80,34 @@ def _signed(answer: SandboxAnswer, ending: StatusFault | Html) -> SandboxAnswer:
     return msgspec.structs.replace(answer, content_type=kind, headers={**answer.headers, **names})
 
 
-async def send(request: web.Request, answer: SandboxAnswer, course: Course, clock: SandboxClock) -> web.Response:
+async def send(
+    request: web.Request, answer: SandboxAnswer, faults: ExchangeFaults, clock: SandboxClock
+) -> web.Response:
     """Answer the request, through a network as `course` has it."""
-    ending = course.ending
-    for packing in course.packings:
-        answer = pack(spoil(answer, ending, request.path_qs), packing)
+    ending = faults.ending
+    for packing in faults.packings:
+        answer = pack(replace_answer(answer, ending, request.path_qs), packing)
         if isinstance(ending, StatusFault | Html | Redirect | Empty):
             ending = None
     match ending:
         case Reset(when=CutPoint.MID):
-            return _say(request, _bytes_of(answer)[: -(len(answer.body) // 2 + 1)])
+            return _write_raw(request, _bytes_of(answer)[: -(len(answer.body) // 2 + 1)])
         case Reset(when=CutPoint.STATUS):
-            return _say(request, b"HTTP/1.1 20")
+            return _write_raw(request, b"HTTP/1.1 20")
         case Reset():
-            return cut(request)
+            return reset_connection(request)
         case Hang(seconds=seconds):
             await clock.sleep(seconds)
-            return cut(request)
+            return reset_connection(request)
         case Garbage():
-            return _say(request, _NO_HTTP)
+            return _write_raw(request, _NO_HTTP)
         case Drip(seconds=seconds):
             return await _drip(request, _bytes_of(answer), seconds, clock)
         case _:
-            return plain(spoil(answer, ending, request.path_qs))
+            return make_response(replace_answer(answer, ending, request.path_qs))
 
 
-def _say(request: web.Request, raw: bytes) -> web.Response:
+def _write_raw(request: web.Request, raw: bytes) -> web.Response:
     """Write bytes past the HTTP machinery and close the connection after them."""
     if request.transport is not None:
         request.transport.write(raw)
@@ -119,7 +121,7 @@ async def _drip(request: web.Request, raw: bytes, seconds: float, clock: Sandbox
             break
         request.transport.write(piece)
         await clock.sleep(seconds / _DRIPS)
-    return _say(request, b"")
+    return _write_raw(request, b"")
 
 
 def _pieces(raw: bytes) -> Iterator[bytes]:

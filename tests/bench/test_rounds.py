@@ -10,7 +10,7 @@ from masivo_stream.model.contract import Kind
 def test_each_kind_goes_through_each_stage():
     """In the order in which the stages build on one another; only what is sent varies the uploaders."""
     cases = find_cases([Kind.CUSTOMERS, Kind.EVENTS], {"uploaders": [1, 4]})
-    labels = ["decode", "judge", "pack", "send, 1 uploader", "send, 4 uploaders"]
+    labels = ["decode", "validate", "pack", "send, 1 uploader", "send, 4 uploaders"]
     assert [(case.kind, case.label) for case in cases] == [
         (kind, label) for kind in (Kind.CUSTOMERS, Kind.EVENTS) for label in labels
     ]
@@ -25,7 +25,7 @@ def test_settings_are_combined():
         {"workers": 2, "uploaders": 1},
         {"workers": 2, "uploaders": 4},
     ]
-    assert [case.settings for case in cases if case.stage is Stage.JUDGE] == [{"workers": 1}, {"workers": 2}]
+    assert [case.settings for case in cases if case.stage is Stage.VALIDATE] == [{"workers": 1}, {"workers": 2}]
 
 
 @pytest.mark.parametrize("field", ["cpu", "cores", "system", "python", "version"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.reading.heads import MOST_STEPS, Pursuit, Twins, add_step, compare, take_head
+from masivo_stream.core.reading.heads import MOST_STEPS, ExportComparison, TrailFollower, add_step, compare, take_head
 
 BOM = b"\xef\xbb\xbf"
 LINES = st.lists(st.binary(min_size=1, max_size=9).map(lambda line: b"x" + line.translate(None, b"\r\n")), min_size=1)
@@ -81,13 +81,13 @@ def test_a_trail_is_followed_through_another_form(lines, one, other, sizes, data
     head = take_head(known, ended=True)
     if head.ends == "mixed":
         return
-    pursuit = Pursuit(trail, head)
+    pursuit = TrailFollower(trail, head)
     for block in blocks(content, sizes):
         pursuit.feed(block)
     assert (pursuit.same, pursuit.done, pursuit.agreed) == (True, True, len(known))
     at = data.draw(st.integers(0, len(lines) - 1))
     changed = [*lines[:at], lines[at] + b"!", *lines[at + 1 :]]
-    pursuit = Pursuit(trail, head)
+    pursuit = TrailFollower(trail, head)
     pursuit.feed(written(changed, **other | {"last": True}))
     assert not pursuit.same
     assert pursuit.agreed == (ends[at - 1] if at else 0)
@@ -110,7 +110,7 @@ def test_a_trail_stays_short_and_keeps_its_end(lengths):
 def test_twins_differ_where_their_lines_do(lines, one, other, sizes, others, tail):
     """Held against each other block by block."""
     contents = [written(lines, **one | {"last": True}) + tail, written(lines, **other | {"last": True})]
-    twins, pieces = Twins(), [iter(blocks(contents[0], sizes)), iter(blocks(contents[1], others))]
+    twins, pieces = ExportComparison(), [iter(blocks(contents[0], sizes)), iter(blocks(contents[1], others))]
     for _ in range(10_000):
         which = twins.lags
         block = next(pieces[which], None)
@@ -118,7 +118,7 @@ def test_twins_differ_where_their_lines_do(lines, one, other, sizes, others, tai
             break
         twins.feed(which, block)
     assert not twins.differ
-    twins = Twins()
+    twins = ExportComparison()
     twins.feed(0, b"aaXa")
     twins.feed(1, b"aaYa")
     assert (twins.differ, twins.agreed) == (True, 2)

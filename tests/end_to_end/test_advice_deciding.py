@@ -302,8 +302,8 @@ def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
         assert done.returncode == 0, done.stdout
         told(
             done,
-            "records of which nothing can be told have ids that need escaping in a URL, and something on the way to the"
-            " API may refuse those: look them up in the account's dashboard",
+            "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs:"
+            " look these records up in the account's dashboard",
         )
         arrived(served, tmp_path)
 
@@ -316,7 +316,7 @@ def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
         assert migrate(served, tmp_path).returncode == 0
         done = go("verify", served, tmp_path)
         assert done.returncode == 6, done.stdout
-        told(done, "look again later: the API answers before it has done what it was asked for")
+        told(done, "verify again later: the API answers before it applies what was sent")
     with closing(sqlite3.connect(store)) as account:
         account.execute("UPDATE customers SET visible_at = visible_at - 600")
         account.execute("UPDATE batches SET visible_at = visible_at - 600")

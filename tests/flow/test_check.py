@@ -55,12 +55,12 @@ async def look(kind, account, clock, *, ago=0.0, shown=False, thorough=True, mor
     began, wall = clock.now(), clock.wall()
     until = wall - timedelta(seconds=ago)
     span = Span(since=until - timedelta(hours=1), until=until, shown=shown)
-    witness = ReadBackCheck(kind, span, reader=account, clock=clock, settings=VisibleSettings(), thorough=thorough)
+    check = ReadBackCheck(kind, span, reader=account, clock=clock, settings=VisibleSettings(), thorough=thorough)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
-        found = await witness.look(entry(kind, *more))
+        found = await check.check(entry(kind, *more))
         tasks.cancel_scope.cancel()
-    assert witness.requests == len(account.asked)
+    assert check.requests == len(account.asked)
     return found.seen, round(clock.now() - began), len(account.asked)
 
 
@@ -135,7 +135,7 @@ async def test_the_first_and_the_last_dates_are_found(sent, told, year):
 
     for thorough in (True, False):
         clock = FakeClock()
-        witness = ReadBackCheck(
+        check = ReadBackCheck(
             Kind.TRANSACTIONS,
             Span(since=clock.wall(), until=clock.wall()),
             reader=Ends(clock),
@@ -144,8 +144,8 @@ async def test_the_first_and_the_last_dates_are_found(sent, told, year):
             thorough=thorough,
         )
         body = json.dumps({"id": "c", "transactions": [{**transaction(1), "issued_at": sent}]}).encode()
-        found = await witness.look(msgspec.structs.replace(entry(Kind.TRANSACTIONS), body=body))
-        assert (found.seen, witness.requests) == (Seen.CONFIRMED, 1)
+        found = await check.check(msgspec.structs.replace(entry(Kind.TRANSACTIONS), body=body))
+        assert (found.seen, check.requests) == (Seen.CONFIRMED, 1)
 
 
 class Gateway(Account):
@@ -169,14 +169,14 @@ async def verified(kind, customers, account, clock):
     """Return what is counted of these customers, and the verification."""
     hour_ago = clock.wall() - timedelta(hours=1)
     span = Span(since=hour_ago, until=hour_ago)
-    witness = ReadBackCheck(kind, span, reader=account, clock=clock, settings=VisibleSettings())
+    check = ReadBackCheck(kind, span, reader=account, clock=clock, settings=VisibleSettings())
     findings = Findings()
-    findings.begin(witness)
+    findings.begin(check)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
         for customer in customers:
             made = entry(kind, customer=customer)
-            findings.note(witness, made, await witness.look(made))
+            findings.note(check, made, await check.check(made))
         tasks.cancel_scope.cancel()
     return findings.kinds[kind.value], findings.conclude(None)
 

@@ -7,7 +7,11 @@ from fakes import event, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.flow.readback.account_data import booked_in, read_booked, read_held
+from masivo_stream.flow.readback.account_data import (
+    read_customer_answer,
+    read_exported_transactions,
+    read_transactions_answer,
+)
 from masivo_stream.flow.readback.compare import compare_customer, compare_events, compare_transactions, gained_since
 from masivo_stream.model.verification import Seen
 
@@ -24,7 +28,9 @@ def customer(**fields):
 def held(totals=(), **fields):
     about = {"email": "ana@example.com", "registration_date": "2020-01-01T00:00:00.000Z"}
     wallet = {"totals": [{"total": total, "reward_id": reward} for reward, total in totals]}
-    return read_held(json.dumps({"data": {"customer": {**about, **fields}, "wallet": wallet}}, default=float).encode())
+    return read_customer_answer(
+        json.dumps({"data": {"customer": {**about, **fields}, "wallet": wallet}}, default=float).encode()
+    )
 
 
 def what_differs(body, read, gained=None):
@@ -60,7 +66,7 @@ def test_what_has_expired_counts_or_not():
 
 def test_what_was_gained_since_is_no_difference():
     """Transactions since the migration began are added; those before are in the balance."""
-    booked = read_booked(
+    booked = read_transactions_answer(
         json.dumps(
             {"data": [{**transaction(5), "issued_at": "2026-05-31T00:00:00Z"}, {**transaction(7), "type": "OTHER"}]}
         ).encode()
@@ -121,7 +127,9 @@ def test_purchases_show_in_metrics(metrics, seen, less):
 
 
 def booked(amounts):
-    return booked_in(json.dumps({"transactions": [transaction(amount) for amount in amounts]}).encode())
+    return read_exported_transactions(
+        json.dumps({"transactions": [transaction(amount) for amount in amounts]}).encode()
+    )
 
 
 @given(sent=st.lists(st.integers(1, 4), min_size=1), foreign=st.lists(st.integers(5, 9)), data=st.data())
@@ -141,8 +149,8 @@ def test_transactions_are_there_once(sent, foreign, data):
 )
 def test_any_answer_is_read_or_not(body):
     """Reading what is told never fails otherwise."""
-    read_held(body)
-    read_booked(body)
+    read_customer_answer(body)
+    read_transactions_answer(body)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +167,7 @@ def test_any_answer_is_read_or_not(body):
 def test_years_to_ask_for(moment, years):
     """Around the turn of one there are two."""
     one = {**transaction(), "issued_at": f"{moment}T12:00:00+14:00"}
-    (found,) = booked_in(json.dumps({"transactions": [one]}).encode())
+    (found,) = read_exported_transactions(json.dumps({"transactions": [one]}).encode())
     assert found.years == years
 
 

@@ -17,7 +17,7 @@ from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.commands.revert import take_back
-from masivo_stream.flow.only_missing import OnlyMissing
+from masivo_stream.flow.only_missing import TakenBackFinder
 from masivo_stream.flow.revert_state import check_taken_back, stands
 from masivo_stream.flow.signals import work_under
 from masivo_stream.model.attempt import Answer
@@ -59,7 +59,7 @@ def making_up(world):
         if not standing.done:
             return
         reader = world.api(clock, life, None)
-        missing = OnlyMissing(settled, state, journal, standing, reader, clock, Remembering())
+        missing = TakenBackFinder(settled, state, journal, standing, reader, clock, Remembering())
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(clock.run)
             await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)

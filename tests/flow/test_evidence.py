@@ -8,11 +8,12 @@ import pytest
 from fakes import event, transaction
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.readback.evidence import look
+from masivo_stream.flow.readback.evidence import find_evidence
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.resolution import Verdict
 from masivo_stream.model.results import Entry
+from masivo_stream.model.settings import VisibleSettings
 
 
 def entry(kind, line, **changes):
@@ -47,11 +48,13 @@ class Account:
         return SimpleNamespace(attempt=Answer(status=200), body=json.dumps(said).encode())
 
 
-async def evidence(kind, entries, account, clock, *, ago=3600, probes=10):
+async def evidence(kind, entries, account, clock, *, ago=3600):
     sent_at = clock.wall() - timedelta(seconds=ago)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
-        found = await look(kind, entries, sent_at=sent_at, probes=probes, reader=account, clock=clock, settle=60)
+        found = await find_evidence(
+            kind, entries, sent_at=sent_at, reader=account, clock=clock, settings=VisibleSettings()
+        )
         tasks.cancel_scope.cancel()
     return found.verdict, found.looked_at, found.found
 
@@ -123,6 +126,27 @@ async def test_no_answer_is_no_evidence(kind):
     clock = FakeClock()
     account = Account(clock, answers=False)
     assert (await evidence(kind, [entry(kind, 1)], account, clock, ago=0))[0] is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
+async def test_an_illegible_answer_is_no_evidence_of_absence(kind):
+    """What is in it is not known."""
+    clock = FakeClock()
+
+    class Illegible(Account):
+        def _reply(self, customer, said):
+            return SimpleNamespace(attempt=Answer(status=200), body=b"{}")
+
+    assert await evidence(kind, [entry(kind, 1)], Illegible(clock), clock) == (Verdict.UNKNOWN, 1, 0)
+
+
+async def test_an_illegible_date_of_another_transaction_hides_only_absence():
+    """The one that is looked for proves itself; if it is not found, the illegible one may be it."""
+    clock = FakeClock()
+    illegible = {**transaction(1), "issued_at": "last Tuesday"}
+    for found, verdict in (([illegible, transaction(1)], Verdict.PRESENT), ([illegible], Verdict.UNKNOWN)):
+        account = Account(clock, {("c1", 2024): found})
+        assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is verdict
 
 
 async def test_a_large_batch_is_looked_at_here_and_there():

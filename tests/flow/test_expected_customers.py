@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.reading.held_back import Absence
+from masivo_stream.core.reading.sort_lines import Absence
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Rejected, Skipped

@@ -12,7 +12,7 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.quota import Lane, open_quota
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.flow.commands.plan import plan
-from masivo_stream.flow.session import find_account, quota_path
+from masivo_stream.flow.limiters import find_account, quota_path
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.window import parse_windows

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 from fakes import REFUSED, Bench, one_every, record, write_export
+from masivo_stream.flow.pipeline.unanswered import CustomerFinder
 
 from masivo_stream.flow.pipeline.kind import MOST_BESIDE
-from masivo_stream.flow.pipeline.unanswered import CustomerFinder
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind

@@ -16,8 +16,8 @@ from masivo_stream.core.pacing.pace import ENOUGH, MARGIN, UNSEEN
 from masivo_stream.core.sending.backoff import Health, RetryPolicy
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.quota import open_quota
+from masivo_stream.flow.limiters import make_limiters
 from masivo_stream.flow.pipeline.deliver import Delivery
-from masivo_stream.flow.session import make_limiters
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer

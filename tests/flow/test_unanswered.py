@@ -4,9 +4,9 @@ from types import SimpleNamespace
 import anyio
 import pytest
 from fakes import Remembering, record
+from masivo_stream.flow.pipeline.unanswered import CustomerFinder, Unanswered
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.pipeline.unanswered import CustomerFinder, Unanswered
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind

@@ -11,7 +11,7 @@ from fakes import Remembering, record
 from masivo_stream.core.sending.path_ids import is_plain
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.pipeline.wait_visible import wait_until_visible
+from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_visible
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import OutageError
@@ -52,13 +52,11 @@ async def wait(kind, entries, reads, clock, *, unsure=(), **settings):
         try:
             await wait_until_visible(
                 kind,
-                entries,
-                accepted_at=ACCEPTED_AT,
+                AcceptedLast(entries=entries, at=ACCEPTED_AT, unsure=unsure),
                 reader=reads,
                 clock=clock,
                 settings=Settings(**settings),
                 observer=memory,
-                unsure=unsure,
             )
         finally:
             tasks.cancel_scope.cancel()

@@ -37,10 +37,10 @@ class Account:
 
 async def inquire(answers, *, known_gone=False):
     """Ask for customers; return what is known of each, the error that stopped it, and who was read."""
-    account, clock, census, memory = Account(answers), FakeClock(), CustomerTable(b"salt"), Remembering()
+    account, clock, table, memory = Account(answers), FakeClock(), CustomerTable(b"salt"), Remembering()
     for customer in answers:
-        census.enlist(customer)
-    census.close()
+        table.add(customer)
+    table.close()
     stop = StopControl(clock, drain_time=0)
     inquiry = WhereaboutsCheck(account, load_settings(flags={"uploaders": 2}), stop, memory)
 
@@ -51,10 +51,10 @@ async def inquire(answers, *, known_gone=False):
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
         with stop.work:
-            await inquiry.ask(names(), census, of=len(answers))
-            inquiry.judge_refused(census, known_gone=known_gone)
+            await inquiry.ask(names(), table, of=len(answers))
+            inquiry.settle_refused(table, known_gone=known_gone)
         tasks.cancel_scope.cancel()
-    return {customer: Whereabouts(census[customer]) for customer in answers}, stop.cause, account.reads
+    return {customer: Whereabouts(table[customer]) for customer in answers}, stop.cause, account.reads
 
 
 @pytest.mark.parametrize(

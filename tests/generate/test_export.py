@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.generate.catalogue import CATALOGUE
 from masivo_stream.generate.export import BLOCK_BYTES, MOST_MIXED_IN, faulty, write
-from masivo_stream.generate.faults import PlantedFault
-from masivo_stream.generate.records import records
+from masivo_stream.generate.good_records import records
+from masivo_stream.generate.planted_faults import PlantedFault
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Line, Rejected, Skipped

@@ -8,7 +8,7 @@ import re
 import shutil
 from contextlib import asynccontextmanager
 
-import made_pictures
+import made_snapshots
 import pytest
 from monitor.watched import Painted, ask, watched
 from playwright.async_api import async_playwright, expect
@@ -56,7 +56,7 @@ async def looking(browser, address, complaints, **context):
 async def test_hostile_text_is_text():
     """Markup, templates, turned and endless names are shown as they are, light and dark, no wider than a phone."""
     complaints = []
-    async with watched(Painted(made_pictures.HOSTILE_PICTURE)) as address, browsing() as browser:
+    async with watched(Painted(made_snapshots.HOSTILE_SNAPSHOT)) as address, browsing() as browser:
         for scheme, size in (("light", WIDE), ("dark", PHONE)):
             async with looking(browser, address, complaints, color_scheme=scheme, viewport=size) as page:
                 await expect(page.locator("#anomalies > li")).to_have_count(12)
@@ -79,23 +79,23 @@ async def test_hostile_text_is_text():
 @in_a_browser
 async def test_the_page_follows_the_run():
     """It shows the kinds, begins again where the run goes on, tells how it ended; and says so where nothing answers."""
-    painted, complaints = Painted(made_pictures.EARLY), []
+    painted, complaints = Painted(made_snapshots.EARLY), []
     async with browsing() as browser:
         async with watched(painted) as address, looking(browser, address, complaints, viewport=PHONE) as page:
             await expect(page.get_by_role("heading", level=1)).to_have_text("Starting")
-            painted.shown = made_pictures.WORKING
+            painted.shown = made_snapshots.WORKING
             await expect(page.get_by_role("heading", level=1)).to_have_text("Migrating events")
             await expect(page.get_by_role("progressbar", name="events")).to_have_attribute("aria-valuetext", "58 %")
             await expect(page.locator("#finish-at")).to_have_text("22:57")  # in the reader's zone
             await expect(page).to_have_title("58 % Migrating events · masivo-stream")
             assert await page.get_by_role("img").count() == 2
-            painted.shown = made_pictures.FINISHING
+            painted.shown = made_snapshots.FINISHING
             await expect(page.get_by_role("heading", level=1)).to_have_text("Finishing")
-            painted.shown = made_pictures.DONE
+            painted.shown = made_snapshots.DONE
             await expect(page.get_by_role("heading", level=1)).to_have_text("Complete, with dead letters")
             await expect(page.locator("#wait")).to_contain_text("masivo-stream retry")
             await expect(page.locator("#spoken")).to_contain_text("Complete, with dead letters")
-        painted.shown = made_pictures.WORKING
+        painted.shown = made_snapshots.WORKING
         assert complaints == []
         async with watched(painted) as address:
             page = await browser.new_page()
@@ -124,7 +124,7 @@ def luminance(colour):
 
 def test_every_colour_of_text_can_be_read():
     """In light and dark, each has a contrast of 4.5 at least against what it stands on (WCAG 2.2, AA)."""
-    style = re.search(r"<style>(.*?)</style>", load_page().render(made_pictures.EARLY).decode(), re.DOTALL)[1]
+    style = re.search(r"<style>(.*?)</style>", load_page().render(made_snapshots.EARLY).decode(), re.DOTALL)[1]
     themes = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", theme)) for theme in style.split("@media")[:2]]
     for theme in themes:
         for text, ground in itertools.product(("ink", "quiet", "accent", "good", "warn", "bad"), ("paper", "card")):

@@ -3,12 +3,12 @@
 import asyncio
 from contextlib import asynccontextmanager
 
-import made_pictures
+import made_snapshots
 
 from masivo_stream.monitor.address import Address
-from masivo_stream.monitor.answers import Answers
-from masivo_stream.monitor.requests import Requests
-from masivo_stream.monitor.serve import serving
+from masivo_stream.monitor.endpoints import Endpoints
+from masivo_stream.monitor.monitor_server import serving
+from masivo_stream.monitor.request_metrics import RequestMetrics
 
 LOOPBACK = Address("127.0.0.1", 0)
 
@@ -16,10 +16,10 @@ LOOPBACK = Address("127.0.0.1", 0)
 class Painted:
     """A painter that shows what it is given; None: one that fails."""
 
-    def __init__(self, picture=made_pictures.WORKING):
-        self.shown = picture
+    def __init__(self, snapshot=made_snapshots.WORKING):
+        self.shown = snapshot
 
-    def picture(self):
+    def snapshot(self):
         if self.shown is None:
             raise RuntimeError("a text that may hold anything")
         return self.shown
@@ -38,7 +38,7 @@ class Told:
 @asynccontextmanager
 async def watched(painted=None, told=None, *, listening=LOOPBACK):
     """Serve while the context lasts; gives address and answers."""
-    answers = Answers(painted or Painted(), Requests(), told or Told(), listening)
+    answers = Endpoints(painted or Painted(), RequestMetrics(), told or Told(), listening)
     async with serving(LOOPBACK, answers) as address:
         yield address
 

@@ -23,7 +23,7 @@ def texts(picture):
 def test_it_shows_what_the_table_says():
     """Each stage's bar has its label and its figures beside it."""
     found = texts(parsed(made()))
-    for label in ("events", "decode", "judge", "pack", "send, 1 uploader", "send, 16 uploaders"):
+    for label in ("events", "decode", "validate", "pack", "send, 1 uploader", "send, 16 uploaders"):
         assert label in found
     assert found.count("2.5 MB/s, 10,000 items/s") == 5
 

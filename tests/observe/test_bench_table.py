@@ -22,7 +22,7 @@ def rows(text):
 def test_it_tells_each_stage():
     """Speed and its range, items, CPU, memory; requests where there are any."""
     found = rows(shown(made()))
-    assert ["judge", "2.5", "1.2-5.0", "10,000", "1.00", "50"] in found
+    assert ["validate", "2.5", "1.2-5.0", "10,000", "1.00", "50"] in found
     assert ["send,", "16", "uploaders", "2.5", "1.2-5.0", "10,000", "1.00", "50", "10.0"] in found
     assert "events: 1,000 records, 20,000 items, 5.0 MB" in shown(made())
 
@@ -41,7 +41,7 @@ def test_it_says_how_to_read_it():
     assert "to http://127.0.0.1:1." in shown(made(target="http://127.0.0.1:1"), width=500)
     once = shown(made((run(2.0),)))
     assert "Each measured once." in once
-    assert ["judge", "2.5", "10,000", "1.00", "50"] in rows(once)
+    assert ["validate", "2.5", "10,000", "1.00", "50"] in rows(once)
 
 
 def test_a_busy_sink_is_told():

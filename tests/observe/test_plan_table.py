@@ -9,7 +9,7 @@ from rich.console import Console
 from masivo_stream.model.plan import DeadReason, KindPlan, Plan, QuotaLeft, WindowLeft
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.observe.plan_table import print_plan
-from masivo_stream.observe.tables import MOST_REASONS
+from masivo_stream.observe.summary_table import MOST_REASONS
 
 HOSTILE = "x\n[bold]no markup[/bold] \x1b[31m\x1b]8;;http://evil\x07 \x9b1m \u202e\u2066 \x08 \r"
 SECONDS = {"configured": 60.0, "prod": 49_995.0, "dev": 143_980.0}

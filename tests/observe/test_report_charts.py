@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_report import BEGAN, made_report
 
-from masivo_stream.model.picture import Point
+from masivo_stream.model.snapshot import Point
 from masivo_stream.observe.report_charts import make_axis, nice_top
 from masivo_stream.observe.report_page import draw_report
 
@@ -40,12 +40,12 @@ def time_lines(draw):
 def drawn(time_line):
     """Return the pictures of a page: of records, of requests, and of answer times."""
     page = draw_report(made_report(time_line=time_line))
-    pictures = re.findall(r'<div class="chart">.*?(<svg .*?</svg>)', page, re.DOTALL)
-    return [ET.fromstring(picture) for picture in pictures]  # noqa: S314 - our own
+    snapshots = re.findall(r'<div class="chart">.*?(<svg .*?</svg>)', page, re.DOTALL)
+    return [ET.fromstring(snapshot) for snapshot in snapshots]  # noqa: S314 - our own
 
 
-def bars(picture):
-    return list(picture.iter("rect"))
+def bars(snapshot):
+    return list(snapshot.iter("rect"))
 
 
 def sent(place, **figures):
@@ -56,11 +56,11 @@ def sent(place, **figures):
 @given(time_lines())
 def test_bars_stay_in_the_frame(time_line):
     """However large the figures, and however many kinds stand on one another."""
-    pictures = drawn(time_line)
-    assert len(pictures) == 3
-    for picture in pictures:
-        _, _, width, height = map(float, picture.get("viewBox").split())
-        for bar in bars(picture):
+    snapshots = drawn(time_line)
+    assert len(snapshots) == 3
+    for snapshot in snapshots:
+        _, _, width, height = map(float, snapshot.get("viewBox").split())
+        for bar in bars(snapshot):
             assert 0 <= float(bar.get("x")) <= width - float(bar.get("width"))
             assert float(bar.get("y")) >= -0.02
             assert float(bar.get("y")) + float(bar.get("height")) <= height + 0.02
@@ -96,15 +96,15 @@ def test_a_picture_tells_what_it_shows():
     """It has a name, it stretches, and each of its bars tells its figures."""
     point = sent(0, requests=3, accepted=1_500, items=1, refused=1)
     records, requests, latency = drawn({"events": (point,)})
-    assert [picture.get("aria-label") for picture in (records, requests, latency)] == [
+    assert [snapshot.get("aria-label") for snapshot in (records, requests, latency)] == [
         "Records accepted a second, over time",
         "Requests in a second, over time",
         "Answer times seconds, over time",
     ]
-    for picture in (records, requests, latency):
-        assert (picture.get("role"), picture.get("preserveAspectRatio")) == ("img", "none")
-        assert picture.get("viewBox") == "0 0 1 100"
-        assert [float(line.get("y1")) for line in picture.iter("line")] == [0, 50]
+    for snapshot in (records, requests, latency):
+        assert (snapshot.get("role"), snapshot.get("preserveAspectRatio")) == ("img", "none")
+        assert snapshot.get("viewBox") == "0 0 1 100"
+        assert [float(line.get("y1")) for line in snapshot.iter("line")] == [0, 50]
     told = "00:00:00 to 00:00:01: "
     assert [bar.findtext("title") for bar in bars(records)] == [f"{told}1,500 records of events accepted, 1 item"]
     assert [bar.findtext("title") for bar in bars(requests)] == [f"{told}3 requests of events, 1 refused"] * 2

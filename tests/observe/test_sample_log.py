@@ -3,7 +3,7 @@ import pytest
 from masivo_stream.model.notices import AccountShared, RunEnded
 from masivo_stream.model.summary import Summary
 from masivo_stream.model.verification import KindVerified, Verified
-from masivo_stream.observe.sample_log import SampleLog
+from masivo_stream.observe.log_observer import SampleLog
 
 
 class Lines:

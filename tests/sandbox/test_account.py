@@ -5,7 +5,7 @@ import urllib.parse
 import pytest
 from sandbox import made
 
-from masivo_stream.sandbox.metrics import TIERS
+from masivo_stream.sandbox.customer_metrics import TIERS
 
 
 async def test_a_201_means_enqueued(start, clock):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.sandbox import FAULT_NAMES, fault_language, parse_fault
-from masivo_stream.sandbox.faults import (
+from masivo_stream.sandbox.fault_types import (
     MIGRATE,
     BadToken,
     CallTarget,

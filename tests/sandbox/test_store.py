@@ -11,8 +11,8 @@ from sandbox.fake_clock import START
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.sandbox import store as store_module
-from masivo_stream.sandbox.entries import Refusal
-from masivo_stream.sandbox.rules import validate
+from masivo_stream.sandbox.body_rules import validate
+from masivo_stream.sandbox.parsed_batch import Refusal
 from masivo_stream.sandbox.store import Store
 
 
@@ -59,7 +59,7 @@ def test_a_killed_process_loses_nothing(tmp_path):
     program = (
         "import os, signal, sys\n"
         "from masivo_stream.model.contract import Kind\n"
-        "from masivo_stream.sandbox.rules import validate\n"
+        "from masivo_stream.sandbox.body_rules import validate\n"
         "from masivo_stream.sandbox.store import Store\n"
         "Store(sys.argv[1]).enqueue(validate(Kind.CUSTOMERS, sys.argv[2].encode()), 0)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

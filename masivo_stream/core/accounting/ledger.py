@@ -18,13 +18,13 @@ An *entry* is a record, or a part of one, that is to be sent. Between two calls 
 
 Three rules follow from that, and a restart relies on each of them:
 
-* **The figures close.** What was read is accepted, dead, skipped, blank, in doubt or pending; what is pending is counted
-  where it waits, and never derived from the other figures.
-* **The checkpoint is the lowest position without an outcome.** A restart reads on from there. So it is held by the entries
-  in `to_pack`, by the packer, and by each batch, from when it is handed over until nothing is left in it.
-* **After a restart the ledger catches up.** Lines between the checkpoint and the read position were counted by an earlier
-  process. They are read again and not counted again; of their entries those without an outcome are taken up. Until then
-  the position that was reached holds the checkpoint, too.
+* **The figures close.** What was read is accepted, dead, skipped, blank, in doubt or pending; what is pending is
+  counted where it waits, and never derived from the other figures.
+* **The checkpoint is the lowest position without an outcome.** A restart reads on from there. So it is held by the
+  entries in `to_pack`, by the packer, and by each batch, from when it is handed over until nothing is left in it.
+* **After a restart the ledger catches up.** Lines between the checkpoint and the read position were counted by an
+  earlier process. They are read again and not counted again; of their entries those without an outcome are taken up.
+  Until then the position that was reached holds the checkpoint, too.
 
 A change is made in one call, without a wait in between, so `progress` never returns half of a change. What it returns
 once (dead letters, customers who arrived, customers who are skipped) it does not return again: whoever takes it must
@@ -44,7 +44,7 @@ from masivo_stream.core.accounting.read_back_candidates import ReadBackCandidate
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.accounting.unanswered import Unanswered
 from masivo_stream.core.packing.pack import Oversized, Packed, Packer
-from masivo_stream.core.reading.held_back import LeftOut, Sorted
+from masivo_stream.core.reading.sort_lines import LineSorter, SortedLines
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import Entries, EntryRun, LineResults, Packable, ValidatedBlock, one_by_one
@@ -55,7 +55,7 @@ from masivo_stream.model.slicing import take_part
 from masivo_stream.model.summary import KindSummary
 
 _MOST_NOTES = 10_000
-"""Dead letters that may wait for a note. A note costs a wait for the disk; a dead letter that waits, half a kilobyte."""
+"""Dead letters that may wait for a note: each costs half a kilobyte meanwhile, and a note costs a wait for the disk."""
 
 _ITEMS_ONLY = frozenset({Reason.CUSTOMER_NOT_MIGRATED, Reason.DUPLICATE_EVENT})
 """Reasons whose dead letters hold no more than the items they name."""
@@ -79,13 +79,13 @@ class Ledger:
         packer: Packer,
         missing: MissingCustomers,
         *,
-        left_out: LeftOut | None = None,
+        sorter: LineSorter | None = None,
         candidates: ReadBackCandidates | None = None,
         remember_ids: int = 0,
     ) -> None:
         """Go on from `resume`; the ledger alone uses `packer` from now on.
 
-        What belongs to `missing` customers is held back; `left_out` finds that, and repeated purchases. `candidates`
+        What belongs to `missing` customers is held back; `sorter` finds that, and repeated purchases. `candidates`
         keeps some of what is accepted. `remember_ids`: the number of customers that the decoder remembers.
         """
         self.kind = kind
@@ -95,7 +95,7 @@ class Ledger:
         self.candidates = candidates or ReadBackCandidates()
         self.read_all = resume.read_all
         """Whether every input was read to its end."""
-        self._packer, self._missing, self._left_out = packer, missing, left_out or LeftOut()
+        self._packer, self._missing, self._sorter = packer, missing, sorter or LineSorter()
         self._presence = PresenceNotes(
             kind, missing.salt, self.tally, known_of=0 if resume.figures.read else remember_ids
         )
@@ -147,8 +147,8 @@ class Ledger:
     def progress(self, *, seconds: float, letters: tuple[int, int], skipped: tuple[int, int]) -> Progress:
         """Return how far the kind has come, to be noted: what happened since the last call is not returned again.
 
-        `letters` and `skipped` are the length in bytes and the CRC-32 of the dead-letter file and of the list of skipped
-        records.
+        `letters` and `skipped` are the lengths in bytes and the CRC-32s of the dead-letter file and of the list of
+        skipped records.
         """
         dead, self._dead_rows = self._dead_rows, []
         arrived, self._arrived = self._arrived, []
@@ -180,21 +180,21 @@ class Ledger:
 
     # Reading.
 
-    def sort(self, block: ValidatedBlock) -> Sorted:
+    def sort(self, block: ValidatedBlock) -> SortedLines:
         """Return what becomes of the lines of a block. Write down what is to be, then `take_up` the block.
 
         Nothing is counted yet: if the writing fails, the block was never read.
         """
         found = self._catch_up(block) if self._catching_up else block.found
-        return self._left_out.sort(found, self._missing.why if self._missing else None)
+        return self._sorter.sort(found, self._missing.why if self._missing else None)
 
-    def take_up(self, block: ValidatedBlock, lines: Sorted) -> None:
+    def take_up(self, block: ValidatedBlock, lines: SortedLines) -> None:
         """Count the lines of a block, and keep the entries that are to be sent."""
         self._count(lines.found)
-        self.tally.repeated(lines.repeated)
+        self.tally.repeated(lines.duplicates)
         self._to_pack.extend(lines.to_pack)
         source = block.place.source
-        for letter, part in lines.letters:
+        for letter, part in lines.dead_letters:
             if part is not None:
                 self.tally.settled([part], RecordOutcome.DEAD, letter.reason)
             self._note_dead(letter, source, part)
@@ -299,7 +299,7 @@ class Ledger:
     def to_dead_letter(self, entry: Entry, letter: Rejected, *, missing: bool | None = None) -> None:
         """Count an entry of a batch as a dead letter, after `letter` was written down.
 
-        `missing`: whether the account lacks its customer. By default that is assumed of customers, and of no other kind.
+        `missing`: whether the account lacks its customer. The default is to assume that of customers, of no other kind.
         """
         self._unsettled.remove([entry])
         self.tally.settled([entry], RecordOutcome.DEAD, letter.reason)

@@ -1,7 +1,7 @@
 """Customers that did not arrive: what belongs to them is held back, for the API refuses a whole batch for one of them.
 
-If the customer is a dead letter, what belongs to the customer becomes a dead letter, too, and waits. If the customer was
-skipped as deleted, it is skipped.
+If the customer is a dead letter, what belongs to the customer becomes a dead letter, too, and waits. If the customer
+was skipped as deleted, it is skipped.
 
 Customers are known by salted hashes of 64 bits, in ascending order: 8 bytes a customer. A customer who did arrive is
 mistaken for a missing one with a probability of (missing / 2^64): for ten million customers and a million missing ones,
@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from masivo_stream.core.reading.held_back import Absence
+from masivo_stream.core.reading.sort_lines import Absence
 
 
 def hash_customer(customer: str, salt: bytes) -> int:

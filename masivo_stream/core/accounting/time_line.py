@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from msgspec import Struct
 
-from masivo_stream.model.picture import Point
+from masivo_stream.model.snapshot import Point
 
 MOST = 240
 """Stretches at most: a pixel or two each on any screen."""

@@ -58,16 +58,16 @@ LIKELY = 3
 """A further culprit is likely where the untested rest is so many times as long as culprits stand apart."""
 
 
-class _Group(enum.Enum):
+class _Question(enum.Enum):
     """What sending `part` asks."""
 
     HALF = enum.auto()
     """Is the culprit in this part of the suspects?"""
     WITHOUT = enum.auto()
     """Are all culprits among the accused? The suspects without them."""
-    ALONE = enum.auto()
+    NEWEST = enum.auto()
     """Are the names of this series true? Its newest, alone."""
-    NAMED = enum.auto()
+    UNSURE = enum.auto()
     """Is this one, named together with a culprit, one as well?"""
     GROUP = enum.auto()
     """Is a culprit among the next of the untested?"""
@@ -78,7 +78,7 @@ class Isolation:
     """Ask `part` what to send, tell `settle` what came of it, bury what `take_culprits` gives, until `done`."""
 
     def __init__(
-        self, entries: Sequence[Entry], accused: Iterable[Entry] = (), *, surely: bool = True, credit: int = 0
+        self, entries: Sequence[Entry], named: Iterable[Entry] = (), *, surely: bool = True, credit: int = 0
     ) -> None:
         """Start from a set that must hold a culprit, such as a refused batch; `accused` are those the refusal names.
 
@@ -98,23 +98,23 @@ class Isolation:
         self._untested: list[int] = []
         self._series: list[int] = []
         """Each named alone, and surely, by a refusal, and left out since."""
-        self._named: list[int] = []
+        self._unsure: list[int] = []
         """Named together with others, or not surely: to be sent alone."""
-        self._accused: list[int] = []
+        self._named: list[int] = []
         """The suspects that their own refusal names."""
         self._culprits: list[int] = []
         self._part: list[int] = []
-        self._question = _Group.NONE
+        self._question = _Question.NONE
         self._heeds_names, self._by_name = True, False
         self._found, self._cleared, self._run = 0, 0, 0
         self._given, self._credit = credit, credit
-        self._accused, self._surely = self._heed(accused), surely
+        self._named, self._surely = self._believable(named), surely
         self._go_on()
 
     @property
     def done(self) -> bool:
         """Whether there is nothing more to send."""
-        return self._question is _Group.NONE
+        return self._question is _Question.NONE
 
     @property
     def part(self) -> list[Entry]:
@@ -141,14 +141,14 @@ class Isolation:
         taken, self._culprits = self._culprits, []
         return self._pick(taken)
 
-    def settle(self, *, accepted: bool, accused: Iterable[Entry] = (), surely: bool = True) -> None:
+    def settle(self, *, accepted: bool, named: Iterable[Entry] = (), surely: bool = True) -> None:
         """Take what became of `part`; `accused` are those its refusal names, `surely` or not."""
         self._credit -= REQUEST
         if accepted:
             self._clear()
         else:
             self._about_records = True
-            self._suspect(self._heed(accused), surely=surely)
+            self._suspect(self._believable(named), surely=surely)
         self._go_on()
 
     # What an answer means.
@@ -157,86 +157,86 @@ class Isolation:
         """Take that `part` arrived. If it was some of the suspects, a culprit is among the others."""
         self._cleared += len(self._part)
         self._run += len(self._part)
-        self._suspects, self._untested, self._named = (
-            _without(numbers, self._part) for numbers in (self._suspects, self._untested, self._named)
+        self._suspects, self._untested, self._unsure = (
+            _without(numbers, self._part) for numbers in (self._suspects, self._untested, self._unsure)
         )
         match self._question:
-            case _Group.WITHOUT:  # suspects are the accused now
-                self._accused, self._by_name, self._about_records = [], True, True
-            case _Group.ALONE | _Group.NAMED:
+            case _Question.WITHOUT:  # suspects are the accused now
+                self._named, self._by_name, self._about_records = [], True, True
+            case _Question.NEWEST | _Question.UNSURE:
                 self._disbelieve()
             case _:
                 pass
 
-    def _suspect(self, accused: list[int], *, surely: bool) -> None:
+    def _suspect(self, named: list[int], *, surely: bool) -> None:
         """Take that a culprit is in `part`."""
         others = _without(self._suspects, self._part)
         match self._question:
-            case _Group.WITHOUT:
-                (self._series if len(self._accused) == 1 and self._surely else self._named).extend(others)
-            case _Group.HALF if self._by_name:
-                self._named = others + self._named
-            case _Group.HALF:
+            case _Question.WITHOUT:
+                (self._series if len(self._named) == 1 and self._surely else self._unsure).extend(others)
+            case _Question.HALF if self._by_name:
+                self._unsure = others + self._unsure
+            case _Question.HALF:
                 self._untested = others + self._untested
-            case _Group.ALONE:
+            case _Question.NEWEST:
                 self._untested, self._by_name = others + self._untested, True
             case _:
-                self._untested, self._named = (_without(those, self._part) for those in (self._untested, self._named))
-        self._suspects, self._accused, self._surely = self._part, accused, surely
-        if self._question is _Group.WITHOUT and not accused:
+                self._untested, self._unsure = (_without(those, self._part) for those in (self._untested, self._unsure))
+        self._suspects, self._named, self._surely = self._part, named, surely
+        if self._question is _Question.WITHOUT and not named:
             self._disbelieve()
 
-    def _heed(self, accused: Iterable[Entry]) -> list[int]:
+    def _believable(self, named: Iterable[Entry]) -> list[int]:
         """Return the suspects to be believed of being named, or nobody."""
         suspects = set(self._part or self._suspects)
-        named = {self._numbers[id(entry)] for entry in accused if id(entry) in self._numbers} & suspects
-        credible = self._heeds_names and len(named) <= MOST_NAMED and len(named) < len(suspects)
-        return sorted(named) if credible else []
+        numbers = {self._numbers[id(entry)] for entry in named if id(entry) in self._numbers} & suspects
+        credible = self._heeds_names and len(numbers) <= MOST_NAMED and len(numbers) < len(suspects)
+        return sorted(numbers) if credible else []
 
     def _disbelieve(self) -> None:
         """Names led nowhere: those who bear one are like all others, and no further one is heeded."""
-        self._untested += self._series + self._named
-        self._series, self._named, self._accused = [], [], []
+        self._untested += self._series + self._unsure
+        self._series, self._unsure, self._named = [], [], []
         self._heeds_names = self._by_name = False
 
     # What to ask next.
 
     def _go_on(self) -> None:
         if len(self._suspects) == 1 and self._about_records:
-            self._convict()
+            self._prove()
         self._question = self._ask()
         match self._question:
-            case _Group.HALF:
+            case _Question.HALF:
                 first = 1 if self._by_name else first_part(len(self._suspects))
                 self._part = self._suspects[:first]
-            case _Group.WITHOUT:
-                self._part = _without(self._suspects, self._accused)
-            case _Group.ALONE:
-                self._part = self._accused[:1]
-            case _Group.NAMED:
+            case _Question.WITHOUT:
+                self._part = _without(self._suspects, self._named)
+            case _Question.NEWEST:
                 self._part = self._named[:1]
-            case _Group.GROUP:
+            case _Question.UNSURE:
+                self._part = self._unsure[:1]
+            case _Question.GROUP:
                 self._part = self._untested[: self._group()]
-            case _Group.NONE:
+            case _Question.NONE:
                 self._part = []
 
-    def _ask(self) -> _Group:
-        if self._accused:
-            lasting = len(self._series) + len(self._named) >= MOST_NAMED
-            return _Group.ALONE if lasting else _Group.WITHOUT
-        if self._suspects:
-            return _Group.HALF
+    def _ask(self) -> _Question:
         if self._named:
-            return _Group.NAMED
-        return _Group.GROUP if self._worth_a_group() else _Group.NONE
+            lasting = len(self._series) + len(self._unsure) >= MOST_NAMED
+            return _Question.NEWEST if lasting else _Question.WITHOUT
+        if self._suspects:
+            return _Question.HALF
+        if self._unsure:
+            return _Question.UNSURE
+        return _Question.GROUP if self._worth_a_group() else _Question.NONE
 
-    def _convict(self) -> None:
+    def _prove(self) -> None:
         """The last suspect is a culprit; and what was named on the way to it is believed."""
         proven = self._series + self._suspects
         self._culprits += proven
         self._found += len(proven)
         self._credit += len(proven) * CREDIT_A_CULPRIT
-        self._suspects, self._series, self._accused, self._run = [], [], [], 0
+        self._suspects, self._series, self._named, self._run = [], [], [], 0
 
     # Whether it pays to go on.
 
@@ -267,7 +267,7 @@ class Isolation:
         return min(items, REQUEST) if self._full else REQUEST * bool(rest)
 
     def _open(self) -> list[int]:
-        return [*self._suspects, *self._untested, *self._series, *self._named]
+        return [*self._suspects, *self._untested, *self._series, *self._unsure]
 
     def _pick(self, numbers: Iterable[int]) -> list[Entry]:
         return [self._entries[number] for number in numbers]

@@ -65,7 +65,7 @@ class NamedEntries(Struct, frozen=True):
     """By a path or an id: a mere index may be one inside a record."""
 
 
-def accused(details: str, groups: Sequence[Sequence[Entry]]) -> NamedEntries:
+def find_named(details: str, groups: Sequence[Sequence[Entry]]) -> NamedEntries:
     """Return what `details` names.
 
     `groups` are the entries behind each position of the body's `customers`.

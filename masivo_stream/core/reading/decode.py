@@ -34,7 +34,7 @@ from masivo_stream.core.reading.duplicate_fields import begins_with_id, find_dou
 from masivo_stream.core.reading.duplicates import KnownIds
 from masivo_stream.core.reading.marks import EXPECTED, read_raw_mark
 from masivo_stream.core.reading.purchases import EventMemory, Signer
-from masivo_stream.core.reading.reject import reject_deep, reject_line, reject_repeat, skip_line
+from masivo_stream.core.reading.reject import reject_deep, reject_duplicate, reject_line, skip_line
 from masivo_stream.core.reading.schema_faults import (
     Path,
     Problem,
@@ -88,7 +88,7 @@ class _Facts(Struct, gc=False):
 
     customer: str
     items: int
-    repeats: Reason | None = None
+    duplicate: Reason | None = None
     reversed: tuple[int, ...] = ()
     deleted: bool = False
 
@@ -96,7 +96,7 @@ class _Facts(Struct, gc=False):
 class Memory(Protocol):
     """What of an export came before."""
 
-    def repeated(self, customer: str, email: str | None = None) -> Reason | None:
+    def note(self, customer: str, email: str | None = None) -> Reason | None:
         """Tell what of a record that would be sent came before, and remember it."""
         ...
 
@@ -243,8 +243,8 @@ class Decoder:
             marks = [read_raw_mark(bytes(mark)) for mark in _marks_of(record) if mark is not UNSET]
             if not all(mark is False for mark in marks):
                 return _Facts(record.id, 1, deleted=True) if any(marks) else None
-        repeats = self.memory.repeated(record.id, record.email)
-        return 1 if repeats is None else _Facts(record.id, 1, repeats)
+        duplicate = self.memory.note(record.id, record.email)
+        return 1 if duplicate is None else _Facts(record.id, 1, duplicate)
 
     def _look_at_events(self, record: EventsRecord[OrderFields]) -> int | _Facts | None:
         events = record.events
@@ -274,8 +274,8 @@ class Decoder:
         items = len(record.transactions)
         if items > self._contract.max_items:
             return _Facts(record.id, items)
-        repeats = self.memory.repeated(record.id)
-        return items if repeats is None else _Facts(record.id, items, repeats)
+        duplicate = self.memory.note(record.id)
+        return items if duplicate is None else _Facts(record.id, items, duplicate)
 
     def _too_long(self, line: Line, file: str) -> Rejected:
         message = f"the line has {line.length} bytes, at most {self._max_line_bytes} are taken"
@@ -334,12 +334,12 @@ class Decoder:
 
     def _facts(self, value: dict[str, Any], items: int, reverted: tuple[int, ...]) -> _Facts:
         """Return what is needed of a valid record."""
-        kind, customer, repeats = self._contract.kind, value["id"], None
+        kind, customer, duplicate = self._contract.kind, value["id"], None
         if kind is Kind.CUSTOMERS:
-            repeats = self.memory.repeated(customer, value["email"])
+            duplicate = self.memory.note(customer, value["email"])
         elif kind is Kind.TRANSACTIONS and items <= self._contract.max_items:
-            repeats = self.memory.repeated(customer)
-        return _Facts(customer, items, repeats, reverted)
+            duplicate = self.memory.note(customer)
+        return _Facts(customer, items, duplicate, reverted)
 
     def _reversed_items(self, value: dict[str, Any]) -> tuple[int, ...]:
         events = value.get("events")
@@ -411,8 +411,8 @@ class Decoder:
             return reject_line(
                 line, file, Reason.TOO_MANY_ITEMS, message, field=field, item_count=count, customer=named
             )
-        if facts.repeats is not None:
-            return reject_repeat(line, file, facts.repeats, items=count, customer=customer)
+        if facts.duplicate is not None:
+            return reject_duplicate(line, file, facts.duplicate, items=count, customer=customer)
         if facts.reversed:
             return self._without_reversed(line, file, facts)
         return Entry(

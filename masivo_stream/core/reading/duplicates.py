@@ -94,7 +94,7 @@ class KnownIds:
         self._customers = Duplicates(capacity=capacity)
         self._emails = Duplicates(capacity=capacity)
 
-    def repeated(self, customer: str, email: str | None = None) -> Reason | None:
+    def note(self, customer: str, email: str | None = None) -> Reason | None:
         """Tell what of a record that would be sent came before, and remember it."""
         if self._customers.seen(customer):
             return Reason.DUPLICATE_ID

@@ -89,7 +89,7 @@ def add_step(trail: Sequence[Step], step: Step) -> tuple[Step, ...]:
     return longer if len(longer) <= MOST_STEPS else (*longer[1::2], *(longer[-1:] if len(longer) % 2 else ()))
 
 
-class Plain:
+class LineEndNormaliser:
     """Take out of an export's plain bytes what does not count: feed them in order, and get them with LF alone."""
 
     def __init__(self) -> None:
@@ -108,11 +108,11 @@ class Plain:
         return block.replace(b"\r\n", b"\n")
 
 
-class Twins:
+class ExportComparison:
     """Hold two exports against each other, whatever the blocks they come in: feed whichever `lags`."""
 
     def __init__(self) -> None:
-        self._plain = (Plain(), Plain())
+        self._plain = (LineEndNormaliser(), LineEndNormaliser())
         self._rest = [b"", b""]
         self.differ = False
         self.agreed = 0
@@ -139,13 +139,13 @@ def _common(one: bytes, other: bytes) -> int:
     return bisect_left(range(len(one)), 1, key=lambda end: one[: end + 1] != other[: end + 1])
 
 
-class Pursuit:
+class TrailFollower:
     """Follow a trail through an export: feed its plain bytes in order, until `done`."""
 
     def __init__(self, trail: Iterable[Step], known: ExportHead) -> None:
         """Follow the trail of an export whose head is `known`."""
         steps = list(trail)
-        self._known, self._plain = known, Plain()
+        self._known, self._plain = known, LineEndNormaliser()
         self._begun = False
         self.length = 0
         """Bytes fed."""
@@ -208,7 +208,7 @@ class _Walk:
                 self._next += 1
 
 
-def tell_overlap(file: str, other: str, *, lines: int, size: int) -> str:
+def describe_overlap(file: str, other: str, *, lines: int, size: int) -> str:
     """Say that an export begins as another one does that the account has got."""
     common = f"first {size:,} bytes" if size else f"first {lines:,} lines" if lines > 1 else "first line"
     return (

@@ -145,7 +145,7 @@ def _without_marks(body: bytes, offset: int) -> tuple[bytes, int]:
     return body, offset
 
 
-def is_whole(line: Line) -> bool:
+def is_complete(line: Line) -> bool:
     """Return whether a line that has no newline is there to its end: one JSON value, or blank.
 
     Bytes that are no UTF-8 do not count: they stand within a string, whose end is there. Of a line beyond the cap
@@ -190,7 +190,7 @@ def _parts(run: LineRun, first: int, most: int) -> Iterator[LineRun]:
         start, end = end, end + most
 
 
-def emptied(pieces: Iterable[LineRun | Line], numbers: Container[int]) -> Iterator[LineRun | Line]:
+def blank_out(pieces: Iterable[LineRun | Line], numbers: Container[int]) -> Iterator[LineRun | Line]:
     """Yield the same, but without the text of the lines of these numbers: who judges them finds them blank."""
     for piece in pieces:
         if isinstance(piece, LineRun):

@@ -36,7 +36,7 @@ def reject_deep(line: Line, file: str) -> Rejected:
     return reject_line(line, file, Reason.TOO_DEEP, "objects and lists are nested too deeply")
 
 
-def reject_repeat(line: Line, file: str, reason: Reason, *, items: int, customer: str) -> Rejected:
+def reject_duplicate(line: Line, file: str, reason: Reason, *, items: int, customer: str) -> Rejected:
     """Reject a valid record because its customer or its email came before."""
     if reason is Reason.DUPLICATE_ID:  # no customer of its own: the earlier record's stands or falls without it
         return reject_line(line, file, reason, "an earlier line has this customer", field="id", item_count=items)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from masivo_stream.core.reading.decode import Decoder, Memory, Rules
 from masivo_stream.core.reading.purchases import Signs
-from masivo_stream.core.reading.reject import reject_line, reject_repeat, skip_line
+from masivo_stream.core.reading.reject import reject_duplicate, reject_line, skip_line
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults, lay_out
 from masivo_stream.model.reason import Reason, SkipReason
@@ -77,7 +77,7 @@ class _Emails:
     def __init__(self) -> None:
         self.noted: list[str] = []
 
-    def repeated(self, _customer: str, email: str | None = None) -> None:
+    def note(self, _customer: str, email: str | None = None) -> None:
         """Note a record that would be sent."""
         if email is not None:
             self.noted.append(email)
@@ -223,12 +223,12 @@ class _Dealing:
                 odd[index] = self._lengthen(verdicts[index], run.line(index))
                 continue
             customer, count, email = next(plain)
-            repeats = known.repeated(customer, email)
-            if repeats is None:
+            duplicate = known.note(customer, email)
+            if duplicate is None:
                 customers.append(customer)
                 items.append(count)
             else:
-                odd[index] = reject_repeat(run.line(index), self._file, repeats, items=count, customer=customer)
+                odd[index] = reject_duplicate(run.line(index), self._file, duplicate, items=count, customer=customer)
         return customers, items, odd
 
     def _lengthen(self, odd: _Odd, line: Line) -> LineResult:

@@ -10,9 +10,9 @@ from masivo_stream.edges.journal import statements as say
 from masivo_stream.edges.journal.read import JournalReader
 from masivo_stream.edges.journal.statements import ACCEPTED, IN_DOUBT, REFUSED, RESENDING
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.picture import Point
 from masivo_stream.model.progress import Doubt
-from masivo_stream.model.report import Decision, Facts, KindTimes
+from masivo_stream.model.report import DecisionNote, Facts, KindTimes
+from masivo_stream.model.snapshot import Point
 
 # Julian days hold a moment to 0.05 ms (SQLite docs, "Date And Time Functions"). What was found to be there by reading
 # back was sent and settled in one moment: that was no request. A batch that was settled by a person was settled late,
@@ -89,11 +89,13 @@ class JournalHistory(JournalReader):
         ).fetchone()
         return None if row is None else (row[0], row[1])
 
-    def decisions(self, most: int) -> tuple[list[Decision], int]:
+    def decisions(self, most: int) -> tuple[list[DecisionNote], int]:
         """Return the last decisions of persons, oldest first, and how many there are in all."""
         rows = self._ask("SELECT at, what, batch, detail FROM notes ORDER BY rowid DESC LIMIT ?", (most,))
         count = self._one("SELECT COUNT(*) FROM notes")[0]
-        return [Decision(at=at, what=what, batch=batch, detail=detail) for at, what, batch, detail in rows[::-1]], count
+        return [
+            DecisionNote(at=at, what=what, batch=batch, detail=detail) for at, what, batch, detail in rows[::-1]
+        ], count
 
     def facts(self) -> Facts:
         """Return what the last process was started with; nothing is known where an earlier version began the run."""

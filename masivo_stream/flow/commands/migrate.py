@@ -14,20 +14,22 @@ from masivo_stream.flow.client import open_client
 from masivo_stream.flow.dead_letters import take_dead_letters
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
 from masivo_stream.flow.identity.inspect_exports import look_at_exports
-from masivo_stream.flow.identity.known_exports import Exports, Moved, read_moved
+from masivo_stream.flow.identity.known_exports import Moved, RecognisedExports, read_moved
 from masivo_stream.flow.identity.send_once import open_send_once
+from masivo_stream.flow.limiters import open_limiters
 from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, OnlyMissing, check_there
+from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_there
 from masivo_stream.flow.pipeline.read import Source
 from masivo_stream.flow.pipeline.resume import check_rereadable, find_exports, lay_out, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.readback.paced_reader import PacedReader
-from masivo_stream.flow.readback.sample import look_at_samples
+from masivo_stream.flow.readback.sample import read_back_samples
 from masivo_stream.flow.reporting.facts import gather
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report
 from masivo_stream.flow.revert_state import check_taken_back
-from masivo_stream.flow.session import check_inputs, check_key, open_known_run, open_limiters, open_run
+from masivo_stream.flow.runtime import Runtime
+from masivo_stream.flow.session import Connection, Session, check_inputs, check_key, open_known_run, open_run
 from masivo_stream.flow.signals import work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
@@ -165,7 +167,7 @@ async def _make_up(
         async with open_client(settings.api, credentials, clock, limiters, admit=belonging.admit) as sender:
             await belonging.prove(sender)
             reader = PacedReader(sender, limiters.general)
-            work = OnlyMissing(settings, state, journal, standing, reader, clock, told, others_stayed=others_stayed)
+            work = TakenBackFinder(settings, state, journal, standing, reader, clock, told, others_stayed=others_stayed)
             await work_under(work.stop, work.go, observer=told, handle_signals=handle_signals)
     if work.stop.cause is not None:
         raise work.stop.cause
@@ -229,13 +231,13 @@ async def retry(
         )
 
 
-async def _find(settings: Settings, state: StateDir, journal: Journal, moved: Moved) -> dict[Kind, Exports]:
+async def _find(settings: Settings, state: StateDir, journal: Journal, moved: Moved) -> dict[Kind, RecognisedExports]:
     """Find the exports that a run knows, without them being named."""
     full = settings.source.check_export == "full"
     return {kind: await find_exports(journal, kind, state_dir=state.path, moved=moved, full=full) for kind in Kind}
 
 
-async def _note_places(journal: Journal, state: StateDir, exports: dict[Kind, Exports]) -> None:
+async def _note_places(journal: Journal, state: StateDir, exports: dict[Kind, RecognisedExports]) -> None:
     """Note where the exports lie that the run knows: what is done next finds them by that."""
     known = {
         kind: (await lay_out(journal, kind, found, state_dir=state.path, grown=False), found)
@@ -248,7 +250,7 @@ async def _go(
     settings: Settings,
     credentials: Credentials,
     matched: dict[Kind, list[Source]],
-    exports: dict[Kind, Exports],
+    exports: dict[Kind, RecognisedExports],
     *,
     belonging: AccountBinding,
     state: StateDir,
@@ -277,12 +279,15 @@ async def _go(
             sources = await once.check(sources, sender)
             # Only now: a start that is refused leaves a directory that nothing has to be named for again.
             await note_sources(journal, {kind: (found, exports[kind]) for kind, found in matched.items()}, state.path)
-            run = Run(settings, sources, state, journal, sender, limiters, told, clock, chance, noting=once.noting)
+            runtime = Runtime(clock=clock, chance=chance)
+            session = Session(settings, state, journal, binding=belonging, observer=told, runtime=runtime)
+            session.connection, session.send_once = Connection(sender, limiters), once
+            run = Run(session, sources)
             await run.go(handle_signals=handle_signals)
             proxies.explain(run.cause)
             summary = run.summary(left)
             if samples := run.samples():
-                seen = await look_at_samples(
+                seen = await read_back_samples(
                     samples,
                     settings=settings,
                     journal=journal,

@@ -19,7 +19,7 @@ from masivo_stream.flow.dry_run.advice import advise
 from masivo_stream.flow.dry_run.kind_dry_run import OpenLetters, OpenSkips
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import foretell
-from masivo_stream.flow.session import find_account, quota_path
+from masivo_stream.flow.limiters import find_account, quota_path
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import StorageError

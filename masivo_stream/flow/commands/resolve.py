@@ -14,27 +14,24 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.accounting.tally import RecordOutcome
-from masivo_stream.core.sending.backoff import Halt, Health, Settle
+from masivo_stream.core.sending.backoff import Halt, Settle
 from masivo_stream.edges.clock import Clock, SystemClock
-from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.flow.client import Client, open_client
+from masivo_stream.flow.client import open_client
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, name_person
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved, read_moved
 from masivo_stream.flow.identity.send_once import open_send_once
+from masivo_stream.flow.limiters import open_limiters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.outcome import agrees, stand
-from masivo_stream.flow.pipeline.deliver import Delivery, halt_error
-from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend
-from masivo_stream.flow.pipeline.ports import JournalPort as Books
-from masivo_stream.flow.pipeline.run import make_policy
+from masivo_stream.flow.pipeline.deliver import Delivery, halt_error, make_backoff
+from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend, open_in_doubt_kind
 from masivo_stream.flow.proxies import Proxies
-from masivo_stream.flow.readback.evidence import look
-from masivo_stream.flow.readback.paced_reader import PacedReader
+from masivo_stream.flow.readback.evidence import find_evidence
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report, revise
-from masivo_stream.flow.session import RateLimiters, check_key, open_known_run, open_limiters
+from masivo_stream.flow.runtime import Runtime
+from masivo_stream.flow.session import Connection, Session, check_key, open_known_run
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -94,15 +91,19 @@ async def resolve(
         once = files.enter_context(open_send_once(settings, journal, belonging, state.path, told, clock))
         if decisions is not None and (decisions.accept or decisions.discard or decisions.resend):
             await once.check_place(by_hand=True)
-        desks = await open_in_doubt(settings, state, journal, clock, files, read_moved(moved), noting=once.noting)
-        exports = [source.input.path for desk in desks for source in desk.sources if not source.letters]
+        runtime = Runtime(clock=clock, chance=chance)
+        session = Session(settings, state, journal, binding=belonging, observer=told, runtime=runtime)
+        session.send_once = once
+        kinds = await open_in_doubt(session, files, read_moved(moved))
+        exports = [source.input.path for kind in kinds for source in kind.sources if not source.letters]
         proxies = Proxies(settings.api, told)
         limiters = files.enter_context(open_limiters(settings, credentials, exports, told, clock))
         async with open_client(
             settings.api, credentials, clock, limiters, admit=belonging.admit, note=proxies.note
         ) as sender:
             await belonging.prove(sender)
-            work = ResolveWork(settings, desks, sender, limiters, told, clock, chance)
+            session.connection = Connection(sender, limiters)
+            work = ResolveWork(session, kinds)
             chosen = work.choose(decisions or Decisions())
             await work_under(work.stop, lambda: work.go(chosen), observer=told, handle_signals=handle_signals)
         found = _conclude(journal, work, chosen)
@@ -129,21 +130,12 @@ def _conclude(journal: Journal, work: "ResolveWork", chosen: "Chosen") -> Resolu
     )
 
 
-async def open_in_doubt(
-    settings: Settings,
-    state: StateDir,
-    journal: Journal,
-    clock: Clock,
-    files: ExitStack,
-    moved: Moved = NOT_MOVED,
-    *,
-    noting: Callable[[Books], Books] = lambda journal: journal,
-) -> list[InDoubtKind]:
-    """Open the books of every kind that can be in doubt; `noting` returns a journal that accounts are kept in."""
+async def open_in_doubt(session: Session, files: ExitStack, moved: Moved = NOT_MOVED) -> list[InDoubtKind]:
+    """Open every kind that can be in doubt."""
     return [
-        await InDoubtKind.open(kind, settings, state, journal, clock, files, moved, noting=noting)
+        await open_in_doubt_kind(session, kind, files, moved=moved)
         for kind in Kind
-        if not CONTRACTS[kind].repeatable and journal.figures(kind) is not None
+        if not CONTRACTS[kind].repeatable and session.journal.figures(kind) is not None
     ]
 
 
@@ -168,22 +160,11 @@ class Chosen(Struct, frozen=True, kw_only=True):
 class ResolveWork:
     """The decisions carried out, under the brake."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        desks: list[InDoubtKind],
-        sender: Client,
-        limiters: RateLimiters,
-        observer: Observer,
-        clock: Clock,
-        chance: Callable[[], float],
-    ) -> None:
-        self._settings, self._desks, self._sender = settings, {desk.kind: desk for desk in desks}, sender
-        self._observer, self._clock, self._chance = observer, clock, chance
-        self.stop = StopControl(clock, drain_time=settings.upload.drain_time)
-        self._limiters = limiters
-        self._reader = PacedReader(sender, limiters.general)
-        self._health = Health()
+    def __init__(self, session: Session, kinds: list[InDoubtKind]) -> None:
+        """Decide about `kinds`, in a session that is connected."""
+        self._session, self._kinds = session, {kind.kind: kind for kind in kinds}
+        self.stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
+        self._backoff = make_backoff(session.settings, session.runtime.chance)
         self.arrived: list[str] = []
         self.left: list[InDoubtBatch] = []
 
@@ -207,7 +188,7 @@ class ResolveWork:
         return chosen
 
     def _find(self, names: Iterable[str]) -> Iterable[Doubt]:
-        doubts = [doubt for desk in self._desks.values() for doubt in desk.doubts()]
+        doubts = [doubt for kind in self._kinds.values() for doubt in kind.doubts()]
         chosen: dict[str, Doubt] = {}
         for name in names:
             found = [doubt for doubt in doubts if name == ALL or _names(name, doubt.batch)]
@@ -225,19 +206,18 @@ class ResolveWork:
         """Make sure that all of it may be done, carry out what was chosen, then look at what is left."""
         await self._make_sure(chosen)
         why = f"{name_person()}: {chosen.reason or 'no reason given'}"
-        for what, doubts, fate in (
-            ("accept", chosen.accept, RecordOutcome.ACCEPTED),
-            ("discard", chosen.discard, RecordOutcome.DEAD),
-        ):
-            for doubt in doubts:
-                desk = self._desks[doubt.kind]
-                known = desk.entries if fate is RecordOutcome.DEAD else desk.entries_as_far_as_known
-                entries = await known(doubt.batch)
-                await desk.account.decide(doubt.batch, entries, fate, what=what, why=why)
+        for doubt in chosen.accept:
+            kind = self._kinds[doubt.kind]
+            entries = await kind.batches.read_as_far_as_known(doubt.batch)
+            await kind.recorder.decide(doubt.batch, entries, arrived=True, what="accept", why=why)
+        for doubt in chosen.discard:
+            kind = self._kinds[doubt.kind]
+            entries = await kind.batches.read(doubt.batch)
+            await kind.recorder.decide(doubt.batch, entries, arrived=False, what="discard", why=why)
         for doubt in chosen.resend:
             await self._resend(doubt, why)
-        for desk in self._desks.values():
-            self.left.extend([await self._look(doubt) for doubt in desk.doubts()])
+        for kind in self._kinds.values():
+            self.left.extend([await self._look(doubt) for doubt in kind.doubts()])
 
     async def _make_sure(self, chosen: Chosen) -> None:
         """Look at every batch before the first one is decided: a refusal leaves all of them as they were.
@@ -247,9 +227,9 @@ class ResolveWork:
             InputError: the bytes of one cannot be had again.
         """
         for doubt in chosen.discard:
-            await self._desks[doubt.kind].entries(doubt.batch)
+            await self._kinds[doubt.kind].batches.read(doubt.batch)
         for doubt in chosen.resend:
-            await self._desks[doubt.kind].again(doubt.batch)  # composed anew when it is sent: there may be many
+            await self._kinds[doubt.kind].again(doubt.batch)  # composed anew when it is sent: there may be many
             await self._refuse_what_is_there(doubt)
 
     async def _refuse_what_is_there(self, doubt: Doubt) -> None:
@@ -275,38 +255,33 @@ class ResolveWork:
             InputError: its bytes cannot be had again.
             MasivoStreamError: the API says no, or does not answer: nothing else is sent.
         """
-        desk = self._desks[doubt.kind]
-        batch = await desk.again(doubt.batch)
-        await desk.take_note("resend", doubt.batch, why)
+        kind = self._kinds[doubt.kind]
+        batch = await kind.again(doubt.batch)
+        await kind.take_note("resend", doubt.batch, why)
         delivery = Delivery(
-            doubt.kind,
-            sender=self._sender,
-            limiter=self._limiters.kinds[doubt.kind],
-            policy=make_policy(self._settings),
+            self._session.client,
+            self._session.limiters.kinds[doubt.kind],
+            Resend(kind.recorder, batch.entries, why),
+            backoff=self._backoff,
             stop=self.stop,
-            clock=self._clock,
-            chance=self._chance,
-            health=self._health,
-            tally=desk.tally,
-            observer=self._observer,
+            observer=self._session.observer,
             in_flight=1,
         )
-        decision = await delivery.deliver(batch, Resend(desk.account, batch.entries, why))
+        decision = await delivery.deliver(batch)
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self.arrived.append(doubt.batch)
         if isinstance(decision, Halt):
             raise halt_error(decision, f"batch {doubt.batch} of {doubt.kind}")
 
     async def _look(self, doubt: Doubt) -> InDoubtBatch:
-        entries = await self._desks[doubt.kind].entries_as_far_as_known(doubt.batch)
-        evidence = await look(
+        entries = await self._kinds[doubt.kind].batches.read_as_far_as_known(doubt.batch)
+        evidence = await find_evidence(
             doubt.kind,
             entries,
             sent_at=datetime.fromisoformat(doubt.sent_at),
-            probes=self._settings.visible.evidence_probes,
-            reader=self._reader,
-            clock=self._clock,
-            settle=self._settings.visible.events_settle,
+            reader=self._session.reader,
+            clock=self._session.clock,
+            settings=self._session.settings.visible,
         )
         return InDoubtBatch(**msgspec.structs.asdict(doubt), evidence=evidence, places=_places(entries))
 

@@ -25,9 +25,10 @@ from masivo_stream.edges.journal import JournalHistory, JournalReader, open_jour
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.client import open_client
 from masivo_stream.flow.commands.status import conclude_again
-from masivo_stream.flow.customers.migrated_elsewhere import has_migrated_elsewhere
+from masivo_stream.flow.customers.migrated_elsewhere import has_sent_for_other_runs
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, TokenSource
 from masivo_stream.flow.identity.remembered import withdraw, withdraw_runs
+from masivo_stream.flow.limiters import open_limiters
 from masivo_stream.flow.observer import Observers
 from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report
@@ -41,7 +42,7 @@ from masivo_stream.flow.revert_state import (
     only_missing,
     stands,
 )
-from masivo_stream.flow.session import check_key, open_limiters
+from masivo_stream.flow.session import check_key
 from masivo_stream.model.attempt import Answer, Attempt, Body, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, DeniedError, MasivoStreamError, OutageError
@@ -209,7 +210,7 @@ async def _revert_run(
     slack, clock = settings.visible.visible_timeout, belonging.clock
     with closing(open_journal(state.journal, clock.wall)) as journal:
         found = _survey(journal, start, end, slack, settings.state.state_dir)
-        foreign = await has_migrated_elsewhere(journal, settings, state.path) if found.whole else True
+        foreign = await has_sent_for_other_runs(journal, settings, state.path) if found.whole else True
     standing = await take_back(state, start, end, api, clock, belonging=belonging, slack=slack, foreign=foreign)
     with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
         summary = conclude_again(state, journal)

@@ -23,19 +23,20 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.client import open_client
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved, read_moved
+from masivo_stream.flow.limiters import open_limiters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
 from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.readback.check import ReadBackCheck, find_span
-from masivo_stream.flow.readback.compare import can_be_told
-from masivo_stream.flow.readback.evidence import TransactionReader
+from masivo_stream.flow.readback.compare import is_comparable
 from masivo_stream.flow.readback.findings import Findings
 from masivo_stream.flow.readback.paced_reader import PacedReader
-from masivo_stream.flow.session import check_key, open_known_run, open_limiters
+from masivo_stream.flow.session import check_key, open_known_run
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
+from masivo_stream.model.ports import TransactionReader
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.verification import Verification
@@ -137,16 +138,16 @@ class VerifyWork:
             span = find_span(self._journal, kind)
             if accepted is None or span is None:
                 continue
-            witness = ReadBackCheck(kind, span, reader=self._reader, clock=self._clock, settings=self._settings.visible)
+            check = ReadBackCheck(kind, span, reader=self._reader, clock=self._clock, settings=self._settings.visible)
             chosen = self._all(accepted) if self._drawing is None else self._drawn(accepted, self._drawing(kind))
-            await self._look_at(witness, chosen)
+            await self._look_at(check, chosen)
 
     async def _drawn(self, accepted: AcceptedRecords, draw: Sampling[Entry]) -> AsyncIterator[Entry]:
         async with aclosing(accepted.blocks()) as blocks:
             async for entries in blocks:
                 for index in draw.candidates(len(entries)):
                     part = accepted.part(entries[index])
-                    if part is not None and can_be_told(accepted.kind, part):
+                    if part is not None and is_comparable(accepted.kind, part):
                         draw.take(part)
         for entry in sorted(draw.drawn, key=lambda entry: entry.place):
             yield entry
@@ -155,29 +156,29 @@ class VerifyWork:
         async with aclosing(accepted.blocks()) as blocks:
             async for entries in blocks:
                 for part in filter(None, map(accepted.part, entries)):
-                    if can_be_told(accepted.kind, part):
+                    if is_comparable(accepted.kind, part):
                         yield part
                     else:
-                        self.findings.leave(accepted.kind)
+                        self.findings.note_incomparable(accepted.kind)
 
-    async def _look_at(self, witness: ReadBackCheck, chosen: AsyncIterator[Entry]) -> None:
+    async def _look_at(self, check: ReadBackCheck, chosen: AsyncIterator[Entry]) -> None:
         """Look at entries, as many at a time as there are uploaders."""
         give, take = anyio.create_memory_object_stream[Entry](self._settings.upload.hand_off)
-        self.findings.begin(witness)
+        self.findings.begin(check)
         async with anyio.create_task_group() as tasks, give:
             with take:
                 for _ in range(self._settings.upload.uploaders):
-                    tasks.start_soon(self._work, witness, take.clone())
+                    tasks.start_soon(self._work, check, take.clone())
             try:
                 async for entry in chosen:
                     await give.send(entry)
             except MasivoStreamError as error:
                 self.stop.pull(error)
 
-    async def _work(self, witness: ReadBackCheck, entries: MemoryObjectReceiveStream[Entry]) -> None:
+    async def _work(self, check: ReadBackCheck, entries: MemoryObjectReceiveStream[Entry]) -> None:
         with entries:
             async for entry in entries:
                 try:
-                    self.findings.note(witness, entry, await witness.look(entry))
+                    self.findings.note(check, entry, await check.check(entry))
                 except MasivoStreamError as error:
                     self.stop.pull(error)

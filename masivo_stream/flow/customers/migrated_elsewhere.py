@@ -17,7 +17,7 @@ from masivo_stream.model.settings import Settings
 OTHERS = (Kind.EVENTS, Kind.TRANSACTIONS)
 
 
-async def has_migrated_elsewhere(journal: JournalReader, settings: Settings, state_dir: Path) -> bool | None:
+async def has_sent_for_other_runs(journal: JournalReader, settings: Settings, state_dir: Path) -> bool | None:
     """Tell whether a run has sent anything of customers whom it did not migrate; None where its exports do not tell.
 
     A revert of all its customers would leave that, or take it back with others.
@@ -28,7 +28,7 @@ async def has_migrated_elsewhere(journal: JournalReader, settings: Settings, sta
         customers = await open_accepted_records(journal, Kind.CUSTOMERS, settings, state_dir)
         if customers is not None:
             async for part in customers.parts():
-                own.enlist(part.customer)
+                own.add(part.customer)
         own.close()
         for kind in OTHERS:
             others = await open_accepted_records(journal, kind, settings, state_dir)

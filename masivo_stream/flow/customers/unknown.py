@@ -7,9 +7,9 @@ not a page of something that lies between us, and not for an id that such a thin
 
 from masivo_stream.core.sending.answered_by import is_foreign
 from masivo_stream.core.sending.path_ids import is_plain
-from masivo_stream.flow.pipeline.wait_visible import CustomerReader
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import DeniedError
+from masivo_stream.model.ports import CustomerReader
 from masivo_stream.model.results import Entry
 
 MOST_ASKED = 100

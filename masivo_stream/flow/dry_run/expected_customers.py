@@ -1,6 +1,6 @@
 """The roster: which customers an export would bring, and which it would not, before anything is sent.
 
-A run learns from its journal whose records to hold back (`flow.customers.missing`); a rehearsal foretells it. A
+A run learns from its journal whose records to hold back (`core.accounting.missing`); a rehearsal foretells it. A
 customer with one good record arrives, whatever else bears the same id; one who has dead letters only does not, nor
 one who is deleted on every line. Who is in no line of the export is a stranger, who may be in the account already, or
 refuse a batch.
@@ -13,8 +13,8 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from masivo_stream.core.reading.held_back import Absence
-from masivo_stream.flow.customers.missing import hash_customer
+from masivo_stream.core.accounting.missing import hash_customer
+from masivo_stream.core.reading.sort_lines import Absence
 from masivo_stream.model.entries import LineResults
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Rejected, Skipped

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
-from masivo_stream.core.reading.held_back import LeftOut
+from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
@@ -88,7 +88,7 @@ class KindDryRun:
         self._requests = self._limited_by_bytes = self._roomy_bytes = 0
         self._first: dict[Reason, Rejected] = {}
         self._migrated_elsewhere: UnmigratedCustomers | None = None
-        self._left_out = LeftOut(settings.validation.duplicate_purchase)
+        self._left_out = LineSorter(settings.validation.duplicate_purchase)
         self._skipped: dict[str, SkippedPlace] = {}
         self._in_part = 0
         """Records of which a part would be a dead letter, and the rest sent."""
@@ -142,12 +142,12 @@ class KindDryRun:
         skips.count()
         for place in known.skipped:
             self._skipped.setdefault(place.reason, place)
-        self._to_dead_letter([letter for letter, _ in known.letters], letters)
+        self._to_dead_letter([letter for letter, _ in known.dead_letters], letters)
         for fate in known.found:
             self._tally.validated(fate)
-        self._tally.repeated(known.repeated)
-        self._in_part += len({part.place for _, part in known.letters if part is not None})
-        for letter, part in known.letters:
+        self._tally.repeated(known.duplicates)
+        self._in_part += len({part.place for _, part in known.dead_letters if part is not None})
+        for letter, part in known.dead_letters:
             if part is not None:
                 self._tally.settled([part], RecordOutcome.DEAD, letter.reason)
         if roster is not None and others:

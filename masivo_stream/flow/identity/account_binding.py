@@ -59,7 +59,7 @@ class AccountBinding:
         self, settings: Settings, credentials: Credentials, clock: Clock, said: Confirmations | None = None
     ) -> None:
         """Identify the account that these settings and secrets lead to."""
-        self.account = identify_account(settings, credentials)
+        self.account, self.credentials = identify_account(settings, credentials), credentials
         self.said = said or Confirmations()
         self.clock, self._state_dir = clock, settings.state.state_dir
         self._journal: Journal | None = None

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from masivo_stream.core.reading.heads import tell_overlap
+from masivo_stream.core.reading.heads import describe_overlap
 from masivo_stream.core.redact import named
 from masivo_stream.edges.account import name_receiver
 from masivo_stream.edges.claims import default_shared_dir
@@ -49,7 +49,7 @@ async def _foretell(file: SentExportsFile, account: Account, kind: Kind, source:
             yield f"{named(source.path)}: {said}; migrate refuses it: {advise(found, own='', longer=agreement.longer)}"
             return
         if agreement.verdict == "overlapping":
-            yield tell_overlap(source.name, named(found.path), lines=agreement.lines, size=reach)
+            yield describe_overlap(source.name, named(found.path), lines=agreement.lines, size=reach)
 
 
 def withdraw(settings: Settings, journal: str) -> None:

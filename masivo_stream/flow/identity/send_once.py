@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.reading.heads import ExportHead, Step, add_step, compare, tell_overlap
+from masivo_stream.core.reading.heads import ExportHead, Step, add_step, compare, describe_overlap
 from masivo_stream.core.redact import named
 from masivo_stream.edges.account import name_receiver
 from masivo_stream.edges.clock import Clock
@@ -318,7 +318,7 @@ class SendOnce:
         self._observer.notify(
             ExportOverlaps(kind=kind, file=source.name, other=named(found.path), lines=lines, bytes=reach)
         )
-        self.warnings.append(tell_overlap(source.name, named(found.path), lines=lines, size=reach))
+        self.warnings.append(describe_overlap(source.name, named(found.path), lines=lines, size=reach))
 
     def _refusal(self, source: Input, found: SentExport, *, longer: bool) -> ConfigurationError:
         return ConfigurationError(

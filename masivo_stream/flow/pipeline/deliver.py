@@ -56,9 +56,7 @@ class Backoff(Struct, frozen=True):
 
     def decide(self, outcome: Outcome, history: AttemptHistory, *, repeatable: bool, now: float) -> Decision:
         """Return what follows an outcome; `core.sending.backoff` has the rules."""
-        return decide(
-            outcome, history, self.health, self.policy, repeatable=repeatable, now=now, chance=self.chance()
-        )
+        return decide(outcome, history, self.health, self.policy, repeatable=repeatable, now=now, chance=self.chance())
 
 
 def make_backoff(settings: Settings, chance: Callable[[], float]) -> Backoff:
@@ -135,7 +133,7 @@ class Delivery:
         return decision
 
     async def _fly(self, batch: Batch, token: str, departure: Departure) -> Attempt:
-        """Make the attempt, unless the run was stopped. A stop may cut it short: then it may or may not have arrived."""
+        """Make the attempt, unless the run was stopped. If a stop cuts it short, it may or may not have arrived."""
         sent = False
 
         def left() -> None:

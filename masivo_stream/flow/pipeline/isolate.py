@@ -5,9 +5,9 @@ its first byte, and of its refusal before a part of it is sent. So the plan of p
 earlier process was looking for is read from the refused batches that it left (`core.isolation.restart`). Entries that
 nothing speaks against are packed again.
 
-A record that a firewall or proxy refuses is found in the same way. But a firewall may refuse everything, or everyone who
-sends too much for a while; so its word alone makes no dead letter. What it refused is held until something else has got
-through to the API, then each entry is sent alone once more. Nothing of that is noted: a restart begins anew.
+A record that a firewall or proxy refuses is found in the same way. But a firewall may refuse everything, or everyone
+who sends too much for a while; so its word alone makes no dead letter. What it refused is held until something else has
+got through to the API, then each entry is sent alone once more. Nothing of that is noted: a restart begins anew.
 
 Some bad records must be read back first, because an attempt without an answer may have applied them. Then isolation
 stops, and goes on after the read-back.
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from masivo_stream.core.isolation.isolate import FIRST_CREDIT, Isolation
-from masivo_stream.core.isolation.named import NamedEntries, accused
+from masivo_stream.core.isolation.named import NamedEntries, find_named
 from masivo_stream.core.sending.backoff import MOST_FOREIGN_ANSWERS, Halt, Hold, Settle
 from masivo_stream.core.sending.refusal_limits import Refusals
 from masivo_stream.flow.observer import Observer
@@ -35,7 +35,7 @@ _WORDS_LOST = "refused, in a process that ended before it could note the words"
 
 
 class RefusedBatch(Struct, frozen=True, kw_only=True):
-    """Entries with a bad record among them, not isolated yet: an earlier process left them, or a read-back comes first."""
+    """Entries with a bad record among them, to be isolated: an earlier process left them, or a read-back comes first."""
 
     of: str
     """The batch they were refused in."""
@@ -185,7 +185,7 @@ class RefusedIsolator:
                         return put_off
                     named = self._named(part.entries, refused)
                     said.update(dict.fromkeys(map(id, named.entries), refused))
-                    isolation.settle(accepted=False, accused=named.entries, surely=named.surely)
+                    isolation.settle(accepted=False, named=named.entries, surely=named.surely)
                     # Before the count, which may stop the run: the API's words about them are known now.
                     await self._settle_culprits(isolation, refused, said, of, held)
                     self._count(refused, part)
@@ -262,8 +262,8 @@ class RefusedIsolator:
 
     def _named(self, entries: Sequence[Entry], refused: Refused) -> NamedEntries:
         groups = body_groups(self._kind, entries)
-        named = accused(refused.details, groups)
-        return named if named.entries else accused(refused.complaint, groups)
+        named = find_named(refused.details, groups)
+        return named if named.entries else find_named(refused.complaint, groups)
 
     def _count(self, refused: Refused, batch: Batch) -> None:
         customers = frozenset(entry.customer for entry in batch.entries)
@@ -275,7 +275,7 @@ class RefusedIsolator:
     async def _settle_culprits(
         self, isolation: Isolation, last: Refused, said: dict[int, Refused], of: str, held: ForeignRefusals
     ) -> None:
-        """Make dead letters of the entries proven bad since the last time, with what was `said` when they were named."""
+        """Make dead letters of entries proven bad since the last time, with what was `said` when they were named."""
         for culprit in isolation.take_culprits():
             refused = said.get(id(culprit), last)
             if refused.foreign:

@@ -21,7 +21,7 @@ from masivo_stream.core.accounting.ledger import HandedOver
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.sending.backoff import Settle
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.isolate import RefusedBatch, RefusedIsolator, ToReadBack, TooLargeBatch
+from masivo_stream.flow.pipeline.isolate import RefusedBatch, RefusedIsolator, TooLargeBatch, ToReadBack
 from masivo_stream.flow.pipeline.read import Extent, Source, validate_sources
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.stop import StopControl
@@ -29,7 +29,7 @@ from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.entries import ValidatedBlock
 from masivo_stream.model.errors import InputError, MasivoStreamError
-from masivo_stream.model.notices import LimitLearned, PhaseEnded, PhaseStarted, Progressed
+from masivo_stream.model.notices import KindEnded, KindStarted, LimitLearned, Progressed
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
 
 PROGRESS_EVERY = 1.0
@@ -98,7 +98,7 @@ class KindPipeline:
         self.recorder.start()
         self.ledger.take_up_batches(refused.batch for refused in self._sources.refused)
         size = sum(source.input.size for source in self._sources.to_read)
-        self._observer.notify(PhaseStarted(kind=self.kind, files=len(self._sources.to_read), size=size))
+        self._observer.notify(KindStarted(kind=self.kind, files=len(self._sources.to_read), size=size))
         send, receive = anyio.create_memory_object_stream[ToDeliver](self._options.hand_off)
         try:
             with send, receive:
@@ -122,7 +122,7 @@ class KindPipeline:
                 self._stop.pull(error)
         self.recorder.end()
         read = self._sources.extent.before(self.ledger.read_position)
-        self._observer.notify(PhaseEnded(kind=self.kind, figures=self.recorder.figures(), bytes_read=read))
+        self._observer.notify(KindEnded(kind=self.kind, figures=self.recorder.figures(), bytes_read=read))
 
     # The producer.
 
@@ -223,8 +223,8 @@ class KindPipeline:
     async def _make_smaller(self, large: TooLargeBatch) -> ToReadBack | None:
         """Learn that a body was too large: its entries are packed again, into smaller ones.
 
-        The new limit is the largest body that was taken, if that is more than half of this one, else half: each 413 costs
-        a request.
+        The new limit is the largest body that was taken, if that is more than half of this one, else half: each 413
+        costs a request.
         """
         batch = large.batch
         if not self._divisible(batch):

@@ -15,7 +15,7 @@ from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.decompress import Truncated
 from masivo_stream.core.reading.fingerprint import Prefix
 from masivo_stream.core.reading.formats import Compression
-from masivo_stream.core.reading.lines import LineSplitter, emptied, is_whole, portions
+from masivo_stream.core.reading.lines import LineSplitter, blank_out, is_complete, portions
 from masivo_stream.core.reading.purchases import Purchases
 from masivo_stream.core.reading.remote import AnswerReader, ask
 from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
@@ -282,7 +282,7 @@ async def _cut_source(
         after = following or lines
         end = min(after.offset, prefix.offset)  # the checksum does not reach behind a byte order mark without a line
         if source.settled:
-            pieces = list(emptied(pieces, source.settled))
+            pieces = list(blank_out(pieces, source.settled))
         return LineBlock(source, pieces, bytes_read, Position(source.number, after.number, end), prefix.crc)
 
     try:
@@ -319,7 +319,7 @@ async def _cut_source(
         )
     place = _place(source, lines)
     last = lines.flush()
-    if not all(map(is_whole, last)):
+    if not all(map(is_complete, last)):
         raise InputError(
             "the export ends within a line",
             operation="read the export",

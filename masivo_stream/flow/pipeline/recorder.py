@@ -56,8 +56,8 @@ class Recorder:
         """Write the rejected and skipped lines of a block down, then count all of them and keep those to send."""
         lines = self.ledger.sort(block)
         self._skipped.append(lines.skipped)
-        if lines.letters:
-            self._dead_letters.append([letter for letter, _ in lines.letters])
+        if lines.dead_letters:
+            self._dead_letters.append([letter for letter, _ in lines.dead_letters])
         self._skipped.count()  # after the dead letters: if they cannot be written, the block was never read
         self.ledger.take_up(block, lines)
 
@@ -70,7 +70,7 @@ class Recorder:
         await self._journal.note(self.kind, self._progress(), self._sync)
 
     async def learn_limit(self, max_body_bytes: int) -> None:
-        """Make smaller bodies, and note that the server takes no larger ones: the next process need not find that out."""
+        """Make smaller bodies, and note that the server takes no larger ones, so the next process knows."""
         self.ledger.shrink(max_body_bytes)
         await self._journal.learn_limit(max_body_bytes)
 
@@ -138,7 +138,7 @@ class Recorder:
     # Doubts.
 
     async def doubt(self, batch: str, entries: list[Entry]) -> None:
-        """Note that a process ended while `batch` was in flight, and may have arrived. Call it before the kind starts."""
+        """Note that a process ended while `batch` was in flight: it may have arrived. For use before the kind starts."""
         self.ledger.doubt_left_behind(entries)
         why = "the process ended while it was in flight"
         await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._sync, why=why)

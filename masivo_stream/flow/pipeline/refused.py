@@ -10,16 +10,17 @@ from itertools import count
 import anyio
 from msgspec.structs import replace
 
+from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.sending.path_ids import UNREADABLE_IDS, is_plain
 from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.customers.unknown import UnknownCustomers
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.pipeline.ports import Finder
 from masivo_stream.flow.pipeline.recorder import Recorder
-from masivo_stream.flow.pipeline.wait_visible import CustomerReader
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.notices import ReadBack, ReadBackAwaited
+from masivo_stream.model.ports import CustomerReader
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Rejected
 from masivo_stream.model.settings import VisibleSettings
@@ -134,12 +135,11 @@ class CustomerFinder:
 
     async def _wait_for_one(self, entries: Sequence[Entry], until: float) -> bool:
         """Wait until all of a few show, at most until `until`; return whether at least one does."""
-        pause = self._settings.first_probe
+        pauses = doubling_pauses(self._settings.first_probe, self._settings.longest_probe)
         while entries and (left := until - self._clock.now()) > 0:
             if await self._all_show(entries):  # costs one read while the last does not show: queues work in order
                 return True
-            await self._clock.sleep(min(pause, left))
-            pause = min(pause * 2, self._settings.longest_probe)
+            await self._clock.sleep(min(next(pauses), left))
         for entry in entries:
             if await self._shows(entry):
                 return True

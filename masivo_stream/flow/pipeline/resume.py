@@ -15,10 +15,10 @@ from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.identity.known_exports import (
     FROM_A_PIPE,
     NOT_MOVED,
-    Exports,
     KnownExport,
     Moved,
     Recognised,
+    RecognisedExports,
     known_exports,
     not_the_same,
     prove,
@@ -56,7 +56,7 @@ async def match_sources(
 
 async def recognise_exports(
     journal: JournalReader, kind: Kind, inputs: Iterable[Input], *, moved: Moved = NOT_MOVED, full: bool = False
-) -> tuple[Exports, list[Input]]:
+) -> tuple[RecognisedExports, list[Input]]:
     """Return which inputs are exports that the run knows, and which are new; nothing is noted.
 
     Raises:
@@ -86,7 +86,7 @@ def _another_name(found: Input, names: set[str]) -> str:
 
 async def find_exports(
     journal: JournalReader, kind: Kind, *, state_dir: Path, moved: Moved = NOT_MOVED, full: bool = False
-) -> Exports:
+) -> RecognisedExports:
     """Find the exports that a run knows, without them being named; those from a pipe are left out.
 
     Raises:
@@ -103,7 +103,7 @@ async def find_exports(
 async def lay_out(
     journal: JournalReader,
     kind: Kind,
-    exports: Exports,
+    exports: RecognisedExports,
     new: Iterable[Input] = (),
     *,
     state_dir: Path,
@@ -151,7 +151,7 @@ async def _copy(source: KnownSource, consumed: Consumed, state_dir: Path, *, ful
     return found
 
 
-def _tails(sources: Sequence[Source], consumed: Consumed, exports: Exports) -> Iterable[Source]:
+def _tails(sources: Sequence[Source], consumed: Consumed, exports: RecognisedExports) -> Iterable[Source]:
     """Yield what exports have grown by since a later one was begun, as inputs of their own."""
     last = {source.input.name: source for source in sources if not source.letters}  # a file may have several tails
     begun = max(consumed, default=-1)
@@ -171,7 +171,7 @@ def _goes_on(found: Input, read: int, export: Recognised) -> bool:
 
 
 async def note_sources(
-    journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], Exports]], state_dir: Path
+    journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], RecognisedExports]], state_dir: Path
 ) -> None:
     """Note the inputs as they are now, and where they lie.
 
@@ -182,7 +182,7 @@ async def note_sources(
     await journal.find_sources(real_path(str(state_dir)), known)
 
 
-def _know(source: Source, exports: Exports) -> KnownSource:
+def _know(source: Source, exports: RecognisedExports) -> KnownSource:
     found = source.input
     known = None if source.letters else exports.get(source.name)
     identity = take_identity(found.path) if known is None else known.identity
@@ -322,3 +322,35 @@ def bare(references: Iterable[Reference], names: dict[int, str]) -> list[Entry]:
         )
         for reference in references
     ]
+
+
+class BatchReader:
+    """Reads the entries of one kind's batches once more, from the exports."""
+
+    def __init__(self, journal: JournalReader, kind: Kind, sources: Sequence[Source], block_bytes: int) -> None:
+        """Ask `journal` which entries a batch has; read `sources` in blocks of `block_bytes`."""
+        self._journal, self._kind, self._sources, self._block_bytes = journal, kind, sources, block_bytes
+
+    async def read(self, batch: str) -> list[Entry]:
+        """Read the entries of a batch.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+        return await self.reread(self._journal.references(batch))
+
+    async def reread(self, references: Iterable[Reference]) -> list[Entry]:
+        """Read the entries that references speak of, in the references' order.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+        return await reread(self._sources, self._kind, references, self._block_bytes)
+
+    async def read_as_far_as_known(self, batch: str) -> list[Entry]:
+        """Read the entries of a batch; those that came from a pipe have no bytes."""
+        try:
+            return await self.read(batch)
+        except InputError:
+            names = {source.number: source.name for source in self._journal.sources(self._kind)}
+            return bare(self._journal.references(batch), names)

@@ -21,7 +21,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.moments import utc
 from masivo_stream.model.next_step import Invocation
-from masivo_stream.model.report import Decision, DoubtPlace, InputFacts, Report
+from masivo_stream.model.report import DecisionNote, DoubtPlace, InputFacts, Report
 from masivo_stream.model.summary import KindSummary, Summary
 
 NAME = "report.json"
@@ -172,7 +172,7 @@ def look_back(journal: JournalHistory, state: StateDir, summary: Summary, clock:
     )
 
 
-def _tell(decision: Decision) -> Decision:
+def _tell(decision: DecisionNote) -> DecisionNote:
     """Put what is noted of a revert into words."""
     if decision.what not in {BEGUN, DONE, FAILED}:
         return decision

@@ -9,11 +9,11 @@ function stepFor(seconds) {
 }
 
 /** The time line in even stretches; the last one only when most of it has passed. */
-function stretches(picture) {
-  const line = picture.time_line;
+function stretches(snapshot) {
+  const line = snapshot.time_line;
   if (!line.length) return [];
-  const from = line[0].at, until = Math.max(picture.now, line.at(-1).at + line.at(-1).seconds);
-  const pace = Math.max(0, ...picture.windows.filter((use) => use.limit <= 60).map((use) => use.seconds / use.limit));
+  const from = line[0].at, until = Math.max(snapshot.now, line.at(-1).at + line.at(-1).seconds);
+  const pace = Math.max(0, ...snapshot.windows.filter((use) => use.limit <= 60).map((use) => use.seconds / use.limit));
   const finest = Math.max(...line.map((point) => point.seconds), 2 * Math.min(pace, 60), (until - from) / MOST_STRETCHES);
   const width = stepFor(finest);
   const made = new Map();
@@ -53,7 +53,7 @@ function axis(most) {
 
 function chart(holder, all, { value, extra, area, tell, summary }) {
   if (!holder.firstChild) holder.append(draw("svg", { role: "img", height: HEIGHT }), make("p", "reading"));
-  const [picture, reading] = holder.children;
+  const [image, reading] = holder.children;
   const inner = getComputedStyle(holder);
   const width = Math.max(160, holder.clientWidth - parseFloat(inner.paddingLeft) - parseFloat(inner.paddingRight));
   const from = all[0]?.at ?? 0, until = all.length ? all.at(-1).at + all.at(-1).seconds : 1;
@@ -71,9 +71,9 @@ function chart(holder, all, { value, extra, area, tell, summary }) {
   parts.push(draw("path", { class: "mean", d: (area ? stepPath : linePath)(all, value, x, y) }));
   const mark = draw("line", { class: "mark", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" });
   parts.push(mark);
-  picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-  picture.setAttribute("aria-label", summary(all));
-  picture.replaceChildren(...parts);
+  image.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  image.setAttribute("aria-label", summary(all));
+  image.replaceChildren(...parts);
   const read = (place) => {
     const one = all[place] ?? all.at(-1);
     say(reading, one ? tell(one) : "nothing yet");
@@ -83,13 +83,13 @@ function chart(holder, all, { value, extra, area, tell, summary }) {
     mark.setAttribute("visibility", all[place] ? "visible" : "hidden");
   };
   const pointed = (event) => {
-    const at = (event.clientX - picture.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT) * (until - from) + from;
+    const at = (event.clientX - image.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT) * (until - from) + from;
     holder.dataset.pointed = at;
     read(all.findIndex((one) => at < one.at + one.seconds));
   };
-  picture.onpointermove = pointed;
-  picture.onpointerdown = pointed;
-  picture.onpointerleave = () => { delete holder.dataset.pointed; read(-1); };
+  image.onpointermove = pointed;
+  image.onpointerdown = pointed;
+  image.onpointerleave = () => { delete holder.dataset.pointed; read(-1); };
   const at = Number(holder.dataset.pointed);
   read(holder.dataset.pointed ? all.findIndex((one) => at >= one.at && at < one.at + one.seconds) : -1);
 }

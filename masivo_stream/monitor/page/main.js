@@ -1,13 +1,13 @@
 // Ask, show, ask again. The server answers after a second, or at once when the run ends; then it is gone.
 
 const FIRST_PAUSE = 1, LONGEST_PAUSE = 60, TICK = 250, SPOKEN_EVERY = 60;
-let picture = null, received = 0, spoken = "", spokenAt = -Infinity;
+let snapshot = null, received = 0, spoken = "", spokenAt = -Infinity;
 
 /** The run's own clock: this machine's may stand elsewhere. */
-const runsNow = () => picture.now + (performance.now() - received) / 1000;
+const runsNow = () => snapshot.now + (performance.now() - received) / 1000;
 
 function show(told) {
-  picture = told;
+  snapshot = told;
   received = performance.now();
   document.documentElement.classList.remove("gone");
   byId("app").hidden = false;
@@ -33,7 +33,7 @@ function miss(pause) {
   byId("app").hidden = false;
   lost.hidden = false;
   document.documentElement.classList.add("gone");
-  const since = picture ? ` This is how it stood at ${when(picture.now, picture.now)}.` : "";
+  const since = snapshot ? ` This is how it stood at ${when(snapshot.now, snapshot.now)}.` : "";
   say(lost, `The run does not answer: it has ended, or cannot be reached from here.${since} Asked again in ${duration(pause)}.`);
   document.title = "No answer · masivo-stream";
   say(byId("fresh"), "");
@@ -50,7 +50,7 @@ async function watch() {
   for (;;) {
     try {
       show(await ask(wait));
-      if (picture.outcome) return;
+      if (snapshot.outcome) return;
       [pause, wait] = [FIRST_PAUSE, document.hidden ? 10 : 1];
     } catch {
       miss(pause);
@@ -61,7 +61,7 @@ async function watch() {
 }
 
 setInterval(() => {
-  if (picture && !picture.outcome && byId("lost").hidden && !document.hidden) showMoving(picture, runsNow());
+  if (snapshot && !snapshot.outcome && byId("lost").hidden && !document.hidden) showMoving(snapshot, runsNow());
 }, TICK);
-addEventListener("resize", () => { if (picture) showCharts(picture); });
+addEventListener("resize", () => { if (snapshot) showCharts(snapshot); });
 watch();

@@ -1,4 +1,4 @@
-// The page's sections, each from the picture alone.
+// The page's sections, each from the snapshot alone.
 
 const STATES = {
   ahead: "not begun", working: "under way", visible: "waiting until it shows", done: "done", left: "left",
@@ -13,22 +13,22 @@ const ENDS = {
 const REMEDIES = JSON.parse(byId("remedies").textContent);
 
 /** The phase the run is at. */
-function present(picture) {
-  return picture.phases.find((phase) => phase.state === "working" || phase.state === "visible");
+function present(snapshot) {
+  return snapshot.phases.find((phase) => phase.state === "working" || phase.state === "visible");
 }
 
 /** What it does now, in words, and the lamp's colour. */
-function headline(picture) {
-  if (picture.outcome) return ENDS[picture.outcome] ?? [printable(picture.outcome), "warn"];
-  const phase = present(picture);
-  switch (picture.wait.what) {
+function headline(snapshot) {
+  if (snapshot.outcome) return ENDS[snapshot.outcome] ?? [printable(snapshot.outcome), "warn"];
+  const phase = present(snapshot);
+  switch (snapshot.wait.what) {
     case "visible": return [`Waiting until ${phase?.kind ?? "records"} show`, "working"];
     case "retry": return ["Waiting to try again", "warn"];
     case "read_back": return ["Waiting to read customers back", "warn"];
     case "drain": return ["Stopping", "warn"];
     default: if (phase) return [`Migrating ${phase.kind}`, "working"];
   }
-  return picture.phases.some((one) => one.state !== "ahead") ? ["Finishing", "working"] : ["Starting", "quiet"];
+  return snapshot.phases.some((one) => one.state !== "ahead") ? ["Finishing", "working"] : ["Starting", "quiet"];
 }
 
 /** How far a phase is: part and whole. By requests where they can be reckoned, for reading runs ahead of sending. */
@@ -46,34 +46,34 @@ function percent(phase) {
   return `${Math.min(most, Math.floor(100 * part / whole))} %`;
 }
 
-function showHero(picture) {
-  const [words, lamp] = headline(picture);
+function showHero(snapshot) {
+  const [words, lamp] = headline(snapshot);
   say(byId("headline"), words);
   byId("lamp").className = `lamp ${lamp}`;
-  const ended = Boolean(picture.outcome);
-  byId("finish").hidden = !ended && picture.ends_at === null;
+  const ended = Boolean(snapshot.outcome);
+  byId("finish").hidden = !ended && snapshot.ends_at === null;
   say(byId("finish-label"), ended ? "ended" : "done about");
-  say(byId("finish-at"), when(ended ? picture.now : picture.ends_at ?? picture.now, picture.now));
+  say(byId("finish-at"), when(ended ? snapshot.now : snapshot.ends_at ?? snapshot.now, snapshot.now));
 }
 
 /** The parts that move between two pictures; `now` is the run's clock. */
-function showMoving(picture, now) {
-  const ended = Boolean(picture.outcome);
-  const join = picture.wait.what === "drain" ? " " : " in "; // `…, at most 30 s`, `next slot in 3 s`
-  const until = picture.wait.until === null ? 0 : picture.wait.until - now;
+function showMoving(snapshot, now) {
+  const ended = Boolean(snapshot.outcome);
+  const join = snapshot.wait.what === "drain" ? " " : " in "; // `…, at most 30 s`, `next slot in 3 s`
+  const until = snapshot.wait.until === null ? 0 : snapshot.wait.until - now;
   const left = until > 0 ? join + countdown(until) : "";
-  const text = printable(picture.wait.text);
-  const next = ended ? ENDS[picture.outcome]?.[2] ?? "" : "";
+  const text = printable(snapshot.wait.text);
+  const next = ended ? ENDS[snapshot.outcome]?.[2] ?? "" : "";
   say(byId("wait"), ended || !text ? next : text[0].toUpperCase() + text.slice(1) + left);
-  say(byId("finish-in"), ended ? `after ${duration(picture.now - picture.began)}` : `in ${duration((picture.ends_at ?? now) - now)}`);
+  say(byId("finish-in"), ended ? `after ${duration(snapshot.now - snapshot.began)}` : `in ${duration((snapshot.ends_at ?? now) - now)}`);
   for (const row of byId("windows").children) if (row.moves) row.moves(now);
 }
 
-function showPhases(picture) {
+function showPhases(snapshot) {
   const create = (phase) => make("li", "",
     make("div", "kind", phase.kind, make("span", "state")),
     make("div", "", make("div", "reach", bar("progressbar", phase.kind), make("span", "percent")), make("dl", "figures")));
-  keep(byId("phases"), picture.phases, (phase) => phase.kind, create, (row, phase) => {
+  keep(byId("phases"), snapshot.phases, (phase) => phase.kind, create, (row, phase) => {
     const [name, rest] = row.children, [line, list] = rest.children, [part, whole] = reach(phase);
     row.className = phase.state;
     say(name.lastChild, phase.probes?.[1] && phase.state === "visible"
@@ -105,14 +105,14 @@ function phaseFigures(phase) {
 
 const FEW = 12;
 
-function showWindows(picture) {
+function showWindows(snapshot) {
   const list = byId("windows");
   const create = (use) => {
     const trough = bar("meter", `${scope(use)}, ${use.limit} per ${span(use.seconds)}`);
     return make("li", "", make("div", "line", make("span"), make("span", "note")), trough);
   };
   const key = (use) => `${use.scope} ${use.limit}/${use.seconds}`;
-  keep(list, picture.windows, key, create, (row, use) => {
+  keep(list, snapshot.windows, key, create, (row, use) => {
     const [line, trough] = row.children;
     say(line.firstChild, `${count(use.limit)} per ${span(use.seconds)}`);
     trough.title = printable(use.scope);
@@ -126,7 +126,7 @@ function showWindows(picture) {
       if (use.limit === 1) setBar(trough, left, use.seconds, next); // the one slot, as it comes back
       else if (use.limit > FEW) setBar(trough, use.used, use.limit, text);
     };
-    row.moves(picture.now);
+    row.moves(snapshot.now);
   });
   nothing(list, "no limits, or none known yet");
 }
@@ -142,9 +142,9 @@ function slots(trough, use) {
   trough.setAttribute("aria-valuenow", Math.min(use.used, use.limit));
 }
 
-function showLetters(picture) {
+function showLetters(snapshot) {
   const sums = new Map();
-  for (const phase of picture.phases) {
+  for (const phase of snapshot.phases) {
     for (const [reason, number] of Object.entries(phase.figures.reasons)) {
       const into = sums.get(reason) ?? { reason, number: 0, kinds: [] };
       into.number += number;
@@ -169,8 +169,8 @@ function showLetters(picture) {
 
 const MOST_ANOMALIES = 12; // the log has them all
 
-function showAnomalies(picture) {
-  const all = picture.anomalies.slice(-MOST_ANOMALIES).reverse();
+function showAnomalies(snapshot) {
+  const all = snapshot.anomalies.slice(-MOST_ANOMALIES).reverse();
   const create = () => make("li", "anomaly", make("time"), make("div", "", make("div"), make("div", "note")));
   keep(byId("anomalies"), all, (one) => `${one.at} ${one.event} ${one.text}`, create, (row, one) => {
     say(row.firstChild, clockTime(one.at, true));
@@ -190,21 +190,21 @@ function nothing(list, words) {
   }
 }
 
-function showFacts(picture) {
+function showFacts(snapshot) {
   figures(byId("facts"), [
-    ...(picture.target ? [["to", printable(picture.target)]] : []),
-    ...(picture.account ? [["account", printable(picture.account)]] : []),
-    ["began", when(picture.began, picture.now)],
-    ["in flight", plural(picture.in_flight, "request")],
-    ["throttled", count(picture.throttled), picture.throttled ? "warn" : ""],
-    ["longest stall", `${brief(picture.stall)} s`, picture.stall > 0.5 ? "warn" : ""],
-    ["memory", bytes(picture.resident)],
-    ["version", printable(picture.version)],
+    ...(snapshot.target ? [["to", printable(snapshot.target)]] : []),
+    ...(snapshot.account ? [["account", printable(snapshot.account)]] : []),
+    ["began", when(snapshot.began, snapshot.now)],
+    ["in flight", plural(snapshot.in_flight, "request")],
+    ["throttled", count(snapshot.throttled), snapshot.throttled ? "warn" : ""],
+    ["longest stall", `${brief(snapshot.stall)} s`, snapshot.stall > 0.5 ? "warn" : ""],
+    ["memory", bytes(snapshot.resident)],
+    ["version", printable(snapshot.version)],
   ]);
 }
 
-function showCharts(picture) {
-  const all = stretches(picture);
+function showCharts(snapshot) {
+  const all = stretches(snapshot);
   const during = (one) => `${clockTime(one.at, one.seconds < 60)} to ${clockTime(one.at + one.seconds, one.seconds < 60)}`;
   chart(byId("throughput"), all, {
     area: true,

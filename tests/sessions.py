@@ -1,0 +1,18 @@
+"""Sessions without a network: what a command opens, around an API that a test brings along."""
+
+from fakes import Remembering
+
+from masivo_stream.edges.secret import Credentials
+from masivo_stream.flow.identity.account_binding import AccountBinding
+from masivo_stream.flow.limiters import make_limiters
+from masivo_stream.flow.runtime import Runtime
+from masivo_stream.flow.session import Connection, Session
+
+
+def make_session(settings, state, journal, api, clock, *, limiters=None, observer=None):
+    """Return a connected session whose client is `api`; no quota is shared, and no memory of sent exports is open."""
+    binding = AccountBinding(settings, Credentials(), clock)
+    runtime = Runtime(clock=clock, chance=lambda: 0.0)
+    session = Session(settings, state, journal, binding=binding, observer=observer or Remembering(), runtime=runtime)
+    session.connection = Connection(api, limiters or make_limiters(settings, clock))
+    return session
