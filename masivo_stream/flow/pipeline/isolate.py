@@ -35,7 +35,7 @@ _WORDS_LOST = "refused, in a process that ended before it could note the words"
 
 
 class RefusedBatch(Struct, frozen=True, kw_only=True):
-    """Entries with a bad record among them, to be isolated: an earlier process left them, or a read-back comes first."""
+    """Entries with a bad record among them, to be isolated after a read-back, or left by an earlier process."""
 
     of: str
     """The batch they were refused in."""

@@ -138,7 +138,7 @@ class Recorder:
     # Doubts.
 
     async def doubt(self, batch: str, entries: list[Entry]) -> None:
-        """Note that a process ended while `batch` was in flight: it may have arrived. For use before the kind starts."""
+        """Note that a process ended while `batch` was in flight, and may have arrived. Call it before `start`."""
         self.ledger.doubt_left_behind(entries)
         why = "the process ended while it was in flight"
         await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._sync, why=why)
