@@ -22,8 +22,10 @@ import msgspec
 
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.leniency import may_be_lenient
 from masivo_stream.core.reading.lines import LineSplitter, lines_of
-from masivo_stream.core.reading.schema_faults import may_be_lenient
+from masivo_stream.core.reading.rules import Rules
 from masivo_stream.edges.journal.statements import send
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import EventsRecord, Order
@@ -45,7 +47,7 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
     text, size = export.read_bytes(), SETTINGS.source.block_bytes
     blocks = [text[start : start + size] for start in range(0, len(text), size)]
     most = SETTINGS.validation.max_line_bytes
-    decoder = Decoder(Kind.EVENTS, max_line_bytes=most, remember_ids=SETTINGS.validation.remember_ids)
+    decoder = Decoder(Rules(kind=Kind.EVENTS, max_line_bytes=most), KnownIds(capacity=SETTINGS.validation.remember_ids))
 
     def split() -> list[list]:
         lines = LineSplitter(max_line_bytes=most)
@@ -67,7 +69,7 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         "CRC-32": lambda: [zlib.crc32(block) for block in blocks],
         "decode, and nothing else": lambda: [decode(body) and None for body in bodies],
         "look for lenient dates": lambda: [may_be_lenient(block) for block in blocks],
-        "judge (both of these, and the rest)": lambda: [
+        "validate (both of these, and the rest)": lambda: [
             decoder.validate_all(cut, export.name) and None for cut in cuts
         ],
         "pack": pack,

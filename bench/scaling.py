@@ -108,7 +108,7 @@ def report(found: dict[int, Size]) -> str:
         "s a million",
         "CPU s a million",
         "batches",
-        "journal bytes a batch",
+        "journal bytes per batch",
     ]
     return (
         f"{measure.table(heads, rows)}\n\nstart (1 record): {start.wall:.2f} s, CPU {start.cpu:.2f} s\n"

@@ -365,65 +365,63 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/dry_run/advice.py": {
         (
-            "more than {…} {…}: repeats further apart than that are not noticed here, and each"
-            " costs some ten requests to isolate; raise remember_ids to their number"
+            "more than {…} {…}: duplicates further apart than that are not noticed before they are sent, and each"
+            " costs about ten requests to isolate; raise remember_ids to the number of records"
         ): "plan::as_many_ids_are_remembered_as_there_are",
         (
-            "no limit is configured: every request leaves at once, and an account with limits"
-            " answers 429; name its own, such as --limit 1/5s --limit 1000/h"
+            "no limit is configured: every request leaves at once, and an account with limits answers 429; name the"
+            " account's limits, such as --limit 1/5s --limit 1000/h"
         ): "plan::an_account_with_limits_names_them",
         "nothing would be sent: name exports that hold records to migrate": (
             "plan::an_empty_export_is_named_with_its_records"
         ),
         (
-            "the account's quota is taken to be unused ({…}): mend shared_dir, or the first"
-            " requests may be answered by 429"
+            "the plan takes the account's quota to be unused, since it cannot be read ({…}): repair shared_dir, or"
+            " the first requests may be answered 429"
         ): "plan::a_quota_that_cannot_be_read_is_mended",
         (
-            "the server has asked to wait {…} more, longer than longest_hold: a migration begun"
-            " now stops at once (exit 6); begin it later"
+            "the server asks to wait {…} more, which is longer than longest_hold: a migration that starts now stops"
+            " at once (exit 6); start it later"
         ): "plan::a_migration_is_begun_when_the_server_lets_it",
         (
-            "{…} of {…} of customers that the customers export has not, the first at {…}:{…}:"
-            " unless the account has them, each costs some ten requests to isolate; leave them"
-            " out, or add the customers"
+            "{…} of {…} of customers that are not in the customers export, the first at {…}:{…}: unless the account"
+            " has these customers, each costs about ten requests to isolate; leave the records out, or add the"
+            " customers"
         ): "plan::unknown_customers_are_left_out_or_added",
         (
-            "{…} of {…} of {…} would be limited by bytes, not by count, {…} more than the fewest"
-            " possible: --max-body-bytes {…} would fill them, if the target takes such bodies"
+            "{…} of {…} of {…} would be limited by bytes, not by count, which makes {…} more requests than the fewest"
+            " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
         ): "plan::bodies_are_as_large_as_is_proposed",
         (
-            "{…} of {…} records of {…} would be dead letters, most by {…}: that is the export's"
-            " fault rather than theirs; look at {…} and export again"
+            "{…} of {…} records of {…} would be dead letters, most because of {…}: the export as a whole is probably"
+            " wrong; look at {…} and export again"
         ): "plan::an_export_that_is_wrong_as_a_whole_is_made_again",
         (
-            "{…} of {…} records of {…} would be skipped, the first at {…}: if these are alive,"
-            " export the marks `deleted`, `deleted_at`, `status` and `reversed_at` without a"
-            " value, or leave them out"
+            "{…} of {…} records of {…} would be skipped, the first at {…}: if these are not deleted, export the"
+            " fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields out"
         ): "plan::marks_of_who_is_alive_are_left_out",
         (
-            "{…} of {…} too large for any request, the first at {…}: shorten them, or raise"
-            " max_body_bytes if the target takes larger bodies"
+            "{…} of {…} too large for any request, the first at {…}: shorten these records, or raise max_body_bytes"
+            " if the target takes larger bodies"
         ): "plan::records_too_large_are_shortened_or_the_limit_is_raised",
         (
-            "{…} of {…} where {…} are the fewest possible: customers travel whole, and these do"
-            " not fit together; where small ones stand far behind large ones, a larger"
-            " look_ahead helps (now {…})"
+            "{…} of {…}, and the fewest possible are {…}: a customer's record is not split, and these do not fit"
+            " together; if small records come far behind large ones, a larger look_ahead helps (now {…})"
         ): "plan::customers_that_fit_together_find_each_other",
         (
-            "{…} over all calls decides: {…} requests take {…} instead of {…}, and each"
-            " read-back takes one more; a Production account has no such limit"
+            "the limit of {…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes"
+            " one more; a Production account has no such limit"
         ): "plan::a_limit_over_all_calls_that_decides_is_that_of_a_development_account",
         (
-            "{…} records want a Production account (guides/migrate-customers): have the vendor set one up before{…}"
+            "{…} records need a Production account (guides/migrate-customers): ask the vendor to set one up first{…}"
         ): "plan::many_records_want_a_production_account",
         (
-            "{…} with more than {…} {…}, who may not be split over requests: none of them would"
-            " be sent, the first at {…}; merge the oldest of each"
+            "{…} with more than {…} {…}, which may not be split over requests: none of these would be sent, the first"
+            " at {…}; merge the oldest ones of each customer"
         ): "plan::the_oldest_transactions_of_a_customer_are_merged",
         (
-            "{…} without customers: every customer must be in the account already, an unknown"
-            " one refuses a batch of 1000; name the customers export, too, if they are not"
+            "{…} without a customers export: every customer must be in the account already, since one unknown"
+            " customer makes the API refuse a batch of 1000; name the customers export too if they are not"
         ): "plan::what_comes_without_customers_is_named_with_them",
     },
     "flow/identity/account_binding.py": {
@@ -751,17 +749,17 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "observe/resolution_list.py": {
-        "all {found} records looked at are there: it was applied; --accept it": (
+        "all {found} records checked are in the account: the batch was applied; use --accept": (
             "deciding::what_is_seen_to_be_there_is_accepted"
         ),
-        "decide with --accept, --discard or --resend and the id (or its beginning), or all": (
+        "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all": (
             "deciding::a_batch_that_never_arrived_is_decided_either_way"
         ),
-        "nothing could be read back that tells anything: look it up in the account": (
+        "nothing that was read back is evidence: look up the batch in the account": (
             "deciding::what_cannot_be_read_back_is_looked_up_in_the_account"
         ),
         (
-            "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up"
+            "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
         ): "deciding::what_arrived_in_part_is_completed",
     },
     "observe/plan_table.py": {
@@ -775,12 +773,12 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "observe/templates/report.html": {
-        "records or items are not accounted for. Keep the state directory, and report this.": (
+        "some records or items have no result. Keep the state directory, and report this.": (
             "deciding::figures_that_do_not_close_are_reported"
         ),
     },
     "observe/verification_table.py": {
-        "  hint: masivo-stream verify looks at them again, and at more": "deciding::what_is_missing_is_looked_up",
+        "  hint: masivo-stream verify checks these records again, and more": "deciding::what_is_missing_is_looked_up",
     },
     "sandbox/app.py": {
         "this sandbox answers to the names of its own machine only (--allow-remote)": (

@@ -8,6 +8,8 @@ import anyio.lowlevel
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.pacing.pace import Pacer
 from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.rules import Rules
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
@@ -238,7 +240,7 @@ class PipelineUnderTest:
         to_read = KindSources(
             to_read=sources,
             extent=Extent(sources),
-            decoder=Decoder(kind, max_line_bytes=1 << 20, remember_ids=10_000),
+            decoder=Decoder(Rules(kind=kind, max_line_bytes=1 << 20), KnownIds(capacity=10_000)),
         )
         options = KindOptions(
             uploaders=uploaders + noting,

@@ -473,7 +473,7 @@ RUNS = (
     Mutation(
         "an odd line of a worker's shifts the columns",
         "core/reading/remote.py",
-        "self._plain + len(run.bodies) - len(verdicts)\n",
+        "self._plain + len(run.bodies) - len(odd_results)\n",
         "self._plain + len(run.bodies)\n",
         "Events are noted and held back under the id of another customer.",
         ("core/test_remote.py::test_an_odd_line_before_others_moves_nothing",),

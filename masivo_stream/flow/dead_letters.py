@@ -20,7 +20,7 @@ from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, dead_lett
 from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
-from masivo_stream.flow.dry_run.kind_dry_run import DryRunLetters, OpenLetters, OpenSkips
+from masivo_stream.flow.dry_run.kind_dry_run import DryRunDeadLetters, OpenDeadLetters, OpenSkipped
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.model.contract import Kind
@@ -32,8 +32,8 @@ from masivo_stream.model.progress import DeadRow, KnownSource
 class DryRunFiles(Struct, frozen=True):
     """Where a dry run's dead letters go, and the lists of what it skips."""
 
-    letters: OpenLetters
-    skips: OpenSkips
+    letters: OpenDeadLetters
+    skips: OpenSkipped
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
                 hint="name another directory with --state-dir for the dead letters of this look; it sends nothing",
             )
 
-        def open_letters(kind: Kind, files: ExitStack) -> DryRunLetters:
+        def open_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:
             letters = DeadLetterFile(state, kind, SystemClock().wall)
             files.callback(letters.close)
             return letters

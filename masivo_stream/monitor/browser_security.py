@@ -1,9 +1,10 @@
-"""Who may ask, and what a browser may do with the answer.
+"""Which `Host` names the monitor answers to, and what a browser may do with its answers.
 
-What other machines cannot reach, their pages in a browser here may: a name they own can be made to point at us, also
-at the near end of a tunnel (DNS rebinding). Such a request carries that name in its `Host`. So on loopback only
-loopback's own names are answered. Elsewhere, as well: addresses, which nobody can make point elsewhere; names of one
-label, which nobody owns; and the name that the monitor was told to listen on.
+A foreign web page in a browser on this machine can reach the monitor even if other machines cannot (DNS rebinding): the
+page's owner lets a name of their own resolve to this machine, or to the near end of a tunnel. Such a request has that
+name in its `Host` header. So on loopback the monitor answers only to the names of loopback. On other addresses it also
+answers to addresses, which no DNS entry can redirect; to names of one label, which have no public owner; and to the
+name that it listens on.
 """
 
 import ipaddress
@@ -23,11 +24,11 @@ HEADERS = {
 """On every answer."""
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
-"""The content security policy of all that is no page."""
+"""The content security policy of every answer that is not a page."""
 
 
 def page_policy(script: str, style: str) -> str:
-    """Return the page's policy: this script, this style (as `sha256-…`), questions to ourselves, and nothing else."""
+    """Return the page's policy: this script, this style (as `sha256-…`), requests to this server, and nothing else."""
     return (
         f"default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -35,7 +36,7 @@ def page_policy(script: str, style: str) -> str:
 
 
 def is_own_name(host: str | None, listening: Address) -> bool:
-    """Tell whether a `Host` header names who listens there."""
+    """Return whether a `Host` header names the server that listens on `listening`."""
     name = _name(host or "")
     if is_literal(name):
         return not listening.loopback or ipaddress.ip_address(name).is_loopback

@@ -1,7 +1,7 @@
-"""What the monitor answers to each address. It reads the picture and changes nothing.
+"""What the monitor answers at each path. It reads the snapshot and changes nothing.
 
-`/status.json?wait=S` is answered after S seconds, or as soon as the run ends: so whoever looks sees how it ended,
-although the monitor goes with the run.
+`/status.json?wait=S` is answered after S seconds, or as soon as the run ends. So a waiting page learns how the run
+ended, although the monitor ends with it.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from masivo_stream.monitor.prometheus import MetricsPage
 from masivo_stream.monitor.request_metrics import RequestMetrics
 
 LONGEST_WAIT = 10.0
-"""Seconds that `wait` may ask for."""
+"""The largest number of seconds that `wait` may have."""
 
 _PLAIN = "text/plain; charset=utf-8"
 
 
 class SnapshotSource(Protocol):
-    """Who knows how the run stands."""
+    """Gives snapshots of the run."""
 
     def snapshot(self) -> RunSnapshot:
-        """Return how it stands now. Must not wait."""
+        """Return the snapshot of this moment. Must not wait."""
         ...
 
 
@@ -44,9 +44,9 @@ class _Answer(Struct, frozen=True, kw_only=True):
     allow: str = ""
 
 
-_MISDIRECTED = _Answer(status=421, body=b"this address is not ours: see Host\n")
+_MISDIRECTED = _Answer(status=421, body=b"this server does not answer to that name: see the Host header\n")
 _READ_ONLY = _Answer(status=405, body=b"GET and HEAD only\n", allow="GET, HEAD")
-_UNKNOWN = _Answer(status=404, body=b"there are: / /status.json /metrics /healthz /readyz\n")
+_UNKNOWN = _Answer(status=404, body=b"the paths are: / /status.json /metrics /healthz /readyz\n")
 _FAILED = _Answer(status=500, body=b"this answer failed; the run goes on\n")
 
 
@@ -56,7 +56,7 @@ class Endpoints:
     def __init__(
         self, source: SnapshotSource, requests: RequestMetrics, observer: Observer, listening: Address
     ) -> None:
-        """Tell what `source` knows to who asks for `listening` by one of its names."""
+        """Answer with what `source` gives, to requests that name `listening` by one of its names."""
         self._source, self._observer, self._listening = source, observer, listening
         self._metrics = MetricsPage(source.snapshot, requests)
         self._ended = asyncio.Event()
@@ -70,22 +70,22 @@ class Endpoints:
         }
 
     def end(self) -> None:
-        """Let nobody wait any more: the run has ended."""
+        """Answer every waiting request now: the run has ended."""
         self._ended.set()
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request; what fails is told to the observer, and ends nothing."""
+        """Answer one request. A failure is reported to the observer and does not end the run."""
         try:
-            said = await self._say(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the migration goes on
-            self._tell(request.path, error)
-            said = _FAILED
-        headers = {**HEADERS, "Content-Security-Policy": said.policy, "Content-Type": said.content_type}
-        if said.allow:
-            headers["Allow"] = said.allow
-        return web.Response(status=said.status, body=said.body, headers=headers)
+            answer = await self._find_answer(request)
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the migration goes on
+            self._report(request.path, error)
+            answer = _FAILED
+        headers = {**HEADERS, "Content-Security-Policy": answer.policy, "Content-Type": answer.content_type}
+        if answer.allow:
+            headers["Allow"] = answer.allow
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
 
-    async def _say(self, request: web.BaseRequest) -> _Answer:
+    async def _find_answer(self, request: web.BaseRequest) -> _Answer:
         if not is_own_name(request.headers.get("Host"), self._listening):
             return _MISDIRECTED
         if request.method not in ("GET", "HEAD"):
@@ -93,8 +93,8 @@ class Endpoints:
         place = self._places.get(request.path)
         return _UNKNOWN if place is None else await place(request)
 
-    def _tell(self, path: str, error: Exception) -> None:
-        """Tell of a failure, once: a page asks every second. Not its text: who knows what that quotes."""
+    def _report(self, path: str, error: Exception) -> None:
+        """Report each failure once, since a page asks every second; and without its text, which may quote a record."""
         failure = (path if path in self._places else "", type(error).__name__)
         if failure not in self._failures:
             self._failures.add(failure)
@@ -121,12 +121,12 @@ class Endpoints:
 
     async def _readiness(self, _request: web.BaseRequest) -> _Answer:
         if is_working(self._source.snapshot()):
-            return _Answer(body=b"at work\n")
+            return _Answer(body=b"working\n")
         return _Answer(status=503, body=b"not begun, or stopping\n")
 
 
 def is_working(snapshot: RunSnapshot) -> bool:
-    """Tell whether the run has opened its state and begun, and neither stops nor has ended."""
+    """Return whether the run has opened its state and begun, and is neither stopping nor ended."""
     return bool(snapshot.phases) and not snapshot.outcome and snapshot.wait.what not in ("drain", "done")
 
 

@@ -1,7 +1,7 @@
-"""Serve the monitor in the run's own event loop: what it answers shows that the loop is alive.
+"""Serve the monitor in the run's own event loop, so that an answer shows that the loop is alive.
 
-Connections are few, and a new one closes the oldest: whoever holds many open takes neither the migration's file
-descriptors nor a probe's answer.
+The number of connections is limited, and a new one closes the oldest. So a client that holds many open can use up
+neither the file descriptors of the migration nor the answers to health probes.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from masivo_stream.monitor.endpoints import Endpoints, SnapshotSource
 from masivo_stream.monitor.request_metrics import RequestMetrics
 
 MOST_CONNECTIONS = 32
-LAST_WORDS = 1.0
-"""Seconds for answers under way when the run ends."""
+SHUTDOWN_SECONDS = 1.0
+"""Time for answers under way when the run ends."""
 
-_UNHEARD = logging.Logger(__name__)  # noqa: LOG001 - registered nowhere, so that nobody hears it
-"""For aiohttp's words on malformed requests: they quote them."""
-_UNHEARD.addHandler(logging.NullHandler())
+_DISCARDED = logging.Logger(__name__)  # noqa: LOG001 - not registered, so no handler of the program gets it
+"""Takes aiohttp's messages about malformed requests, which quote the request."""
+_DISCARDED.addHandler(logging.NullHandler())
 
 
 async def run_monitored(
@@ -38,27 +38,27 @@ async def run_monitored(
     source: SnapshotSource,
     observers: list[Observer],
 ) -> Summary:
-    """Do `work`, and answer at `address` as long as it lasts. The observers are told what happens.
+    """Do `work`, and answer at `address` until it ends. The observers get the notices of both.
 
     Raises:
-        ConfigurationError: the address cannot be listened on; `work` has not begun.
+        ConfigurationError: the server cannot listen on the address; `work` has not begun.
     """
     requests = RequestMetrics()
-    told = Observers([*observers, requests])
-    answers = Endpoints(source, requests, told, address)
+    everyone = Observers([*observers, requests])
+    answers = Endpoints(source, requests, everyone, address)
     async with serving(address, answers) as listening:
-        told.notify(MonitorListens(url=f"http://{listening}/", exposed=not address.loopback))
-        return await work(told)
+        everyone.notify(MonitorListens(url=f"http://{listening}/", exposed=not address.loopback))
+        return await work(everyone)
 
 
 @asynccontextmanager
 async def serving(address: Address, answers: Endpoints) -> AsyncIterator[Address]:
-    """Serve while the context lasts; gives the address with the port that was taken.
+    """Serve while the context lasts; yield the address with the port that is used.
 
     Raises:
-        ConfigurationError: the address cannot be listened on.
+        ConfigurationError: the server cannot listen on the address.
     """
-    server = web.Server(answers.answer, access_log=None, logger=_UNHEARD)
+    server = web.Server(answers.answer, access_log=None, logger=_DISCARDED)
     try:
         loop = asyncio.get_running_loop()
         listener = await loop.create_server(partial(_admit, server), address.host, address.port)
@@ -75,7 +75,7 @@ async def serving(address: Address, answers: Endpoints) -> AsyncIterator[Address
         with anyio.CancelScope(shield=True):
             listener.close()
             answers.end()
-            await server.shutdown(LAST_WORDS)
+            await server.shutdown(SHUTDOWN_SECONDS)
 
 
 def _admit(server: web.Server) -> RequestHandler:

@@ -1,7 +1,8 @@
-"""The picture of a run as Prometheus metrics: read when it is asked for, nothing kept, no registry of the process's.
+"""The snapshot of a run as Prometheus metrics, made for each scrape. Nothing is kept between scrapes.
 
-Names follow https://prometheus.io/docs/practices/naming/: base units, `_total` for what only grows. What can fall is a
-gauge, also where it mostly grows: a dead letter that was mended is none any more.
+They have a registry of their own, not the default one of the process. Names follow
+https://prometheus.io/docs/practices/naming/: base units, `_total` for a number that only grows. A number that can fall
+is a gauge, even if it mostly grows: a dead letter that was sent by a retry counts no more.
 """
 
 import platform
@@ -25,10 +26,10 @@ Labelled = Iterable[tuple[list[str], float]]
 
 
 class MetricsPage:
-    """All there is to scrape."""
+    """The page of all metrics."""
 
     def __init__(self, snapshot: Callable[[], RunSnapshot], requests: RequestMetrics) -> None:
-        """Tell of what `picture` returns at that moment, and of `requests`."""
+        """Show what `snapshot` returns at the moment of the scrape, and `requests`."""
         self._registry = CollectorRegistry()
         self._registry.register(_RunCollector(snapshot, requests))
         ProcessCollector(registry=self._registry)
@@ -44,11 +45,11 @@ class _RunCollector(Collector):
         self._snapshot, self._requests = snapshot, requests
 
     def describe(self) -> Iterable[Metric]:
-        """Name nothing ahead: the names are ours alone in this registry."""
+        """Return nothing: no other collector is in this registry, so no name can clash."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric; the picture is taken once, so that the figures fit each other."""
+        """Yield every metric, all of one snapshot, so that the figures agree."""
         snapshot = self._snapshot()
         yield from _run(snapshot)
         yield from _phases(snapshot.phases)
@@ -61,25 +62,25 @@ def _run(snapshot: RunSnapshot) -> Iterator[Metric]:
     yield _gauge("masivo_build_info", "What runs here; always 1.", ["version", "python"], [(about, 1)])
     yield _gauge("masivo_run_started_timestamp_seconds", "When the run began.", [], [([], snapshot.began)])
     ends: Labelled = [([], snapshot.ends_at)] if snapshot.ends_at is not None else []
-    yield _gauge("masivo_run_ends_timestamp_seconds", "When the last request leaves, where that is known.", [], ends)
+    yield _gauge("masivo_run_ends_timestamp_seconds", "When the last request leaves, if that is known.", [], ends)
     waits = [([word], float(snapshot.wait.what == word)) for word in get_args(Waiting)]
-    yield _gauge("masivo_waiting", "What the run waits for: 1 for that, 0 for all else.", ["for"], waits)
+    yield _gauge("masivo_waiting", "What the run waits for: 1 for that, 0 for the others.", ["for"], waits)
     yield _gauge("masivo_requests_in_flight", "Requests sent and not answered yet.", [], [([], snapshot.in_flight)])
     yield _counter("masivo_throttled", "Requests answered 429 in this run.", [], [([], snapshot.throttled)])
-    stall = "Longest time the event loop was not free."
+    stall = "Longest time for which one task kept the event loop busy."
     yield _gauge("masivo_event_loop_longest_stall_seconds", stall, [], [([], snapshot.stall)])
 
 
 def _phases(phases: Iterable[KindSnapshot]) -> Iterator[Metric]:
     figures = [(phase.kind.value, phase.figures) for phase in phases]
     states = [([phase.kind, word], float(phase.state == word)) for phase in phases for word in get_args(KindState)]
-    yield _gauge("masivo_phase", "Where a kind stands: 1 for that state, 0 for the others.", ["kind", "state"], states)
+    yield _gauge("masivo_phase", "State of a kind: 1 for that state, 0 for the others.", ["kind", "state"], states)
     read, of_kind = "Bytes read of a kind's exports.", ["kind"]
     yield _counter("masivo_read_bytes", read, of_kind, [([phase.kind], phase.bytes_read) for phase in phases])
     sizes: Labelled = [([phase.kind], phase.size) for phase in phases if phase.size]
-    yield _gauge("masivo_export_bytes", "Bytes in a kind's exports, where that is known.", of_kind, sizes)
+    yield _gauge("masivo_export_bytes", "Bytes in a kind's exports, if that is known.", of_kind, sizes)
     needed: Labelled = [([phase.kind], phase.requests_needed) for phase in phases if phase.requests_needed is not None]
-    yield _gauge("masivo_requests_needed", "Requests a kind takes, reckoned from what was read.", of_kind, needed)
+    yield _gauge("masivo_requests_needed", "Requests that a kind takes, estimated from what was read.", of_kind, needed)
     yield from _of_records(figures)
 
 
@@ -92,9 +93,9 @@ def _of_records(figures: list[tuple[str, KindSummary]]) -> Iterator[Metric]:
     accepted = [([kind], found.items_accepted) for kind, found in figures]
     yield _counter("masivo_items_accepted", "Items accepted, over all starts of the run.", of_kind, accepted)
     fates = [([kind, fate], getattr(found, fate)) for kind, found in figures for fate in (*FATES, "blank")]
-    yield _gauge("masivo_records", "Records by fate; their sum is what was read.", by_fate, fates)
+    yield _gauge("masivo_records", "Records by outcome; their sum is the number read.", by_fate, fates)
     fates = [([kind, fate], getattr(found, f"items_{fate}")) for kind, found in figures for fate in FATES]
-    yield _gauge("masivo_items", "Items by fate.", by_fate, fates)
+    yield _gauge("masivo_items", "Items by outcome.", by_fate, fates)
     reasons = [([kind, reason], count) for kind, found in figures for reason, count in found.reasons.items()]
     yield _gauge("masivo_dead_letters", "Dead letters by reason.", ["kind", "reason"], reasons)
     sent = [([kind], found.bytes_sent) for kind, found in figures]

@@ -1,4 +1,4 @@
-"""What the picture does not hold: the requests of this process by outcome, how long they took, how full they were."""
+"""Count the requests of this process by outcome, duration and number of items, which the snapshot does not hold."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -24,14 +24,14 @@ OUTCOMES = (
     "in_doubt",
     "stop",
 )
-"""What an attempt can come to. Each is told from the start, as zero: a rate needs a point before the first event."""
+"""Outcomes of an attempt. Each is shown as zero from the start: a rate needs a value before the first event."""
 
 
 class Histogram:
-    """Numbers counted by size, as Prometheus wants them."""
+    """Numbers counted by size, as Prometheus expects them."""
 
     def __init__(self, bounds: Iterable[float]) -> None:
-        """Count by ascending upper bounds; what is above the last one counts under `+Inf`."""
+        """Count by ascending upper bounds; numbers above the last bound count under `+Inf`."""
         self._bounds = tuple(bounds)
         self._counts = [0] * (len(self._bounds) + 1)
         self.total = 0.0
@@ -43,7 +43,7 @@ class Histogram:
 
     @property
     def buckets(self) -> list[tuple[str, int]]:
-        """How many were at most as large as each bound."""
+        """For each bound, how many numbers were not above it."""
         names = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
         return list(zip(names, accumulate(self._counts), strict=True))
 
@@ -52,15 +52,15 @@ class RequestMetrics:
     """Count requests; an observer."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin with all counts at zero."""
         self.outcomes: Counter[tuple[Kind, str]] = Counter({(kind, word): 0 for kind in Kind for word in OUTCOMES})
         self.seconds = {kind: Histogram(DURATIONS) for kind in Kind}
         self.items = {kind: Histogram(FILLINGS) for kind in Kind}
 
     def notify(self, notice: Notice) -> None:
-        """Take notice of a request."""
+        """Count a request when its outcome is known."""
         if isinstance(notice, BatchSent):
-            word = notice.outcome.partition(" (")[0].replace(" ", "_")  # `refused (422)`: statuses are for the log
+            word = notice.outcome.partition(" (")[0].replace(" ", "_")  # not the status in `refused (422)`
             self.outcomes[notice.kind, word] += 1
             self.seconds[notice.kind].add(notice.seconds)
             self.items[notice.kind].add(notice.items)

@@ -1,4 +1,4 @@
-"""What a run waits for, as the notices told last: of several things the one that comes first in `Waits.wait`."""
+"""What a run waits for, by the latest notices. Of several waits, the first case in `CurrentWait.wait` counts."""
 
 from masivo_stream.model.notices import (
     BatchWaits,
@@ -18,10 +18,10 @@ from masivo_stream.model.snapshot import Wait
 
 
 class CurrentWait:
-    """Feed it notices; ask what is awaited. Moments are seconds of a clock that does not go back."""
+    """Feed it notices, and ask what the run waits for. Moments are seconds of the monotonic clock."""
 
     def __init__(self) -> None:
-        """Wait for nothing."""
+        """Begin without any wait."""
         self._done = False
         self._drain: tuple[float, str] | None = None
         self._visible: tuple[float, str] | None = None
@@ -29,23 +29,23 @@ class CurrentWait:
         self._slot = 0.0
         self._retry = (0.0, "")
         self._read_backs: dict[int, float] = {}
-        """Until when, by their numbers."""
+        """By its number, until when each refused request waits to be read back."""
 
     @property
     def stopping(self) -> bool:
-        """Whether the run is over, or about to be."""
+        """Whether the run has ended or is stopping."""
         return self._done or self._drain is not None
 
     def feed(self, notice: Notice, now: float) -> None:  # noqa: C901 - one case a notice
-        """Take notice."""
+        """Take in a notice that comes at `now`."""
         match notice:
-            case SlotAwaited(seconds=seconds):  # until then: a departure told meanwhile is another uploader's
+            case SlotAwaited(seconds=seconds):  # kept until then: a departure in the meantime is another uploader's
                 self._slot = now + seconds
             case BatchWaits(kind=kind, why=why, seconds=seconds):
                 self._retry = (now + seconds, f"{kind}: {why}, next try")
             case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
-                said = f"{seen} of {probes} probes seen, next probe" if probes else "settling time ends"
-                self._visible = (now + pause, f"{kind} becoming visible: {said}")
+                progress = f"{seen} of {probes} probes seen, next probe" if probes else "settling time ends"
+                self._visible = (now + pause, f"{kind} becoming visible: {progress}")
             case ReadBackAwaited(number=number, seconds=seconds):
                 self._read_backs[number] = now + seconds
             case ReadBack(number=number):
@@ -54,11 +54,11 @@ class CurrentWait:
                 self._visible = None
             case Stopping(why=why, in_flight=flying, drain_time=longest):
                 requests = f"{flying} request{'s' if flying != 1 else ''} in flight"
-                awaited = f"waiting for {requests}, at most" if flying else "writing down what came of it, at most"
+                awaited = f"waiting for {requests}, at most" if flying else "writing the results, at most"
                 self._drain = (now + longest, f"stopping ({why}): {awaited}")
             case CustomersAsked(asked=asked, of=of, gone=gone, wait=wait):
-                about = f"{asked:,} of {of:,} asked for, {gone:,} are gone"
-                what = "the revert to show" if wait else f"customers read back after a revert, {about}"
+                about = f"{asked:,} of {of:,} read, {gone:,} no longer in the account"
+                what = "the revert becomes visible" if wait else f"reading customers back after a revert: {about}"
                 self._asking = (now + wait if wait else None, what) if asked < of else None
             case RunStarted():
                 self._asking = None
@@ -68,7 +68,7 @@ class CurrentWait:
                 pass
 
     def wait(self, now: float, shift: float) -> Wait:
-        """Return what is awaited at `now`; moments are moved by `shift`."""
+        """Return what the run waits for at `now`; `shift` is added to moments."""
         if self._done:
             return Wait(what="done", text="done")
         if self._drain is not None:
@@ -89,4 +89,4 @@ class CurrentWait:
     def _read_back_text(self) -> str:
         waiting = len(self._read_backs)
         requests = f"{waiting} refused request{'s' if waiting != 1 else ''}"
-        return f"customers of {requests} may be there all the same: read back, at the latest"
+        return f"customers of {requests} may be in the account anyway: reading them back, at the latest"

@@ -1,4 +1,7 @@
-"""Notices as log events: one line a batch, one an anomaly, none a record. The event names are constant (see README)."""
+"""Write notices as log events: one line per batch and per anomaly, none per record.
+
+The event names and their keys are a format that does not change (README, "Log").
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol, assert_never
@@ -80,18 +83,18 @@ SAMPLE_EVENT = "sample_read_back"
 
 
 class LogSink(Protocol):
-    """Where lines go: structlog's loggers, for one."""
+    """Where lines go, such as one of structlog's loggers."""
 
     def debug(self, event: str, **fields: object) -> object:
-        """Write what is read only when something is looked for."""
+        """Write what is read only in search of a cause."""
         ...
 
     def info(self, event: str, **fields: object) -> object:
-        """Write what is as it should be."""
+        """Write that something went as it should."""
         ...
 
     def warning(self, event: str, **fields: object) -> object:
-        """Write what somebody should know."""
+        """Write what a person should know of."""
         ...
 
 
@@ -99,11 +102,11 @@ class LogObserver:
     """Write notices to a logger."""
 
     def __init__(self, logger: LogSink, snapshot: Callable[[], RunSnapshot] | None = None) -> None:
-        """Write to `logger`; once a minute what `picture` shows."""
+        """Write to `logger`; once a minute, write what `snapshot` returns."""
         self._log, self._snapshot = logger, snapshot
 
     def notify(self, notice: Notice) -> None:  # noqa: C901, PLR0912, PLR0915 - one case a notice
-        """Write one line, or none."""
+        """Write one line for the notice, or none."""
         match notice:
             case RunStarted(kinds=kinds, target=target, account=account):
                 to = {"target": target, "account": account} if target else {}
@@ -140,10 +143,10 @@ class LogObserver:
                     "read_back", kind=kind, number=number, records=records, found=found, seconds=round(seconds, 3)
                 )
             case Progressed():
-                pass  # once a second is too often to be read; see MinutePassed
+                pass  # once a second is too often to read; see MinutePassed
             case MinutePassed():
                 if self._snapshot is not None:
-                    self._log.info("progress", **_standing(self._snapshot()))
+                    self._log.info("progress", **_progress(self._snapshot()))
             case KindEnded(kind=kind, figures=figures):
                 self._log.info("phase_ended", kind=kind, **_figures(figures))
             case Stopping(why=why, in_flight=in_flight, drain_time=longest):
@@ -214,8 +217,8 @@ def _windows(use: ScopeUse) -> Iterator[str]:
         yield f"{use.scope} {sum(age < window.seconds for age in use.ages)} of {window}"
 
 
-def _standing(snapshot: RunSnapshot) -> dict[str, object]:
-    """Return the whole run's figures, what it waits for, and when it is over."""
+def _progress(snapshot: RunSnapshot) -> dict[str, object]:
+    """Return the figures of the whole run, what it waits for, and how long it will take."""
     figures = [phase.figures for phase in snapshot.phases]
     needed = [phase.requests_needed for phase in snapshot.phases]
     known = [requests for requests in needed if requests is not None]

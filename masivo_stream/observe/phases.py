@@ -1,4 +1,4 @@
-"""How the kinds of a run stand, as the notices told last."""
+"""Keep the latest state and figures of each kind, from the notices."""
 
 from collections.abc import Mapping
 
@@ -21,31 +21,31 @@ from masivo_stream.model.summary import KindSummary
 
 
 class Phases:
-    """Feed it notices; ask for the pictures."""
+    """The kinds of a run. Feed it notices, and read their snapshots."""
 
     def __init__(self) -> None:
-        """Know of no kind yet."""
+        """Begin without any kind."""
         self._phases: dict[Kind, KindSnapshot] = {}
 
     @property
     def snapshots(self) -> tuple[KindSnapshot, ...]:
-        """All of them, in the run's order."""
+        """All kinds, in the run's order."""
         return tuple(self._phases.values())
 
     @property
     def present(self) -> KindSnapshot | None:
-        """The kind at work, or whose effects are awaited."""
+        """The kind that is being sent, or for whose effects the run waits; None if there is none."""
         return next((phase for phase in self._phases.values() if phase.state in {"working", "visible"}), None)
 
     @property
     def left(self) -> int | None:
-        """Requests still to be sent for all kinds; None where that is not known."""
+        """Requests still to be sent for all kinds; None if that is not known."""
         left = [requests_left(phase) for phase in self._phases.values()]
         known = [requests for requests in left if requests is not None]
         return sum(known) if known and len(known) == len(left) else None
 
     def feed(self, notice: Notice) -> None:
-        """Take notice."""
+        """Take in a notice."""
         match notice:
             case RunStarted(kinds=kinds):
                 self._phases = {}
@@ -80,7 +80,7 @@ class Phases:
 
 
 def requests_left(phase: KindSnapshot) -> int | None:
-    """Return the requests still to be sent for a kind; None where that is not known."""
+    """Return the requests still to be sent for a kind; None if that is not known."""
     return None if phase.requests_needed is None else max(0, phase.requests_needed - phase.figures.requests)
 
 

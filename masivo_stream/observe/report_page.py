@@ -1,7 +1,7 @@
-"""The report as a page: one file that needs nothing else. No script, no image, no font from anywhere; it prints.
+"""The report as a page: one HTML file that needs no other file, script, image or font, and that can be printed.
 
-Its policy allows its own style, by hash, and nothing besides: even a name that got past escaping could load and run
-nothing.
+Its content security policy allows its own style, by hash, and nothing else. So even if a name got past the escaping, it
+could not load or run anything.
 """
 
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ def draw_report(report: Report) -> str:
     moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
     return _template().render(
         report=report,
-        title="At work" if report.owner else _TITLES[report.outcome],
+        title="Run under way" if report.owner else _TITLES[report.outcome],
         lamp="working" if report.owner else _LAMPS[report.outcome],
         total=_total(kinds),
         equations={name: (equation([each]), equation([each], of_items=True)) for name, each in kinds.items()},
@@ -46,7 +46,7 @@ def draw_report(report: Report) -> str:
         charts=_charts(report),
         verified=None if isinstance(report.verified, UnsetType) else report.verified,
         most_letters=max((found.letters for found in report.examples), default=1),
-        style=Markup(style),  # noqa: S704 - a file of ours, named by its hash
+        style=Markup(style),  # noqa: S704 - a file of this package, named by its hash
         policy=f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'",
     )
 
@@ -72,7 +72,7 @@ def _total(kinds: dict[str, KindSummary]) -> dict[str, float]:
 
 
 def _size(count: float) -> str:
-    """Write bytes for people."""
+    """Write a number of bytes for people."""
     if count < _KILO:
         return f"{count:,.0f} bytes"
     for unit in ("kB", "MB", "GB"):
@@ -83,7 +83,7 @@ def _size(count: float) -> str:
 
 
 def _when(moment: str | datetime) -> str:
-    """Write a moment for people, or an ISO 8601 text of one."""
+    """Write a moment, or its ISO 8601 text, for people."""
     found = moment if isinstance(moment, datetime) else _moment(moment)
     return found.strftime("%Y-%m-%d %H:%M:%S UTC")
 

@@ -1,4 +1,4 @@
-"""What is in doubt, for people: batch by batch, with what reading back tells and what may follow."""
+"""Print the batches in doubt: for each one where its records are, what reading back shows, and what to do."""
 
 from rich.console import Console
 from rich.text import Text
@@ -6,17 +6,17 @@ from rich.text import Text
 from masivo_stream.core.redact import printable
 from masivo_stream.model.resolution import Evidence, InDoubtBatch, Resolution, Verdict
 
-_SAYINGS = {
-    Verdict.PRESENT: "all {found} records looked at are there: it was applied; --accept it",
-    Verdict.PARTLY: "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up",
-    Verdict.LIKELY: "metrics of {found} of {looked_at} customers were recalculated since, by these events or by others",
-    Verdict.ABSENT: "nothing shows of {looked_at} records looked at: no proof, but hours later a hint",
-    Verdict.UNKNOWN: "nothing could be read back that tells anything: look it up in the account",
+_EVIDENCE = {
+    Verdict.PRESENT: "all {found} records checked are in the account: the batch was applied; use --accept",
+    Verdict.PARTLY: "{found} of {looked_at} records checked are in the account: wait and check again, or look up all",
+    Verdict.LIKELY: "since then, these or other events changed the metrics of {found} of {looked_at} customers",
+    Verdict.ABSENT: "none of {looked_at} records checked is in the account: after hours, a sign that none was applied",
+    Verdict.UNKNOWN: "nothing that was read back is evidence: look up the batch in the account",
 }
 
 
 def print_resolution(console: Console, found: Resolution) -> None:
-    """Print what was decided, and what is in doubt still."""
+    """Print what was decided, and what is still in doubt."""
     for what, batches in (
         ("accepted", found.accepted),
         ("discarded", found.discarded),
@@ -29,7 +29,7 @@ def print_resolution(console: Console, found: Resolution) -> None:
     if not found.in_doubt:
         console.print(Text("nothing is in doubt"))
         return
-    console.print(Text("decide with --accept, --discard or --resend and the id (or its beginning), or all"))
+    console.print(Text("decide with --accept, --discard or --resend and a batch's id (or its beginning), or all"))
 
 
 def _print_doubt(console: Console, doubt: InDoubtBatch) -> None:
@@ -39,8 +39,8 @@ def _print_doubt(console: Console, doubt: InDoubtBatch) -> None:
     console.print(Text(f"  why: {printable(doubt.why)}"))
     for file, first, last in doubt.places:
         console.print(Text(f"  {printable(file)}, lines {first} to {last}"))
-    console.print(Text(f"  evidence: {_say(doubt.evidence)}"))
+    console.print(Text(f"  evidence: {_explain(doubt.evidence)}"))
 
 
-def _say(evidence: Evidence) -> str:
-    return _SAYINGS[evidence.verdict].format(found=evidence.found, looked_at=evidence.looked_at)
+def _explain(evidence: Evidence) -> str:
+    return _EVIDENCE[evidence.verdict].format(found=evidence.found, looked_at=evidence.looked_at)

@@ -1,8 +1,8 @@
-"""Sketch the picture of a run under way from the notices about it. Progress and monitor read nothing else.
+"""Build the snapshot of a run under way from its notices. The progress display and the monitor read nothing else.
 
-A notice costs microseconds: it is folded into a few figures, and a `Picture` is made only for who asks. Moments are
-kept by the clock that does not go back and told by the one on the wall, which may be set meanwhile. Who asks may be
-another thread: a lock stands between the two.
+A notice costs microseconds: it only changes a few figures. A `RunSnapshot` is made when it is requested. Moments are
+kept in the time of the monotonic clock, and converted to the wall clock in each snapshot, since the wall clock may be
+set meanwhile. A snapshot may be requested from another thread, so a lock protects the figures.
 """
 
 from collections import deque
@@ -23,17 +23,17 @@ from masivo_stream.observe.phases import Phases, requests_left
 from masivo_stream.observe.quota_windows import QuotaWindows
 
 MOST_ANOMALIES = 50
-"""Anomalies remembered: what somebody reads who has just come."""
+"""Anomalies kept, for a person who opens the monitor later."""
 
 _STALE = 1.0
-"""Seconds for which a forecast is good while nothing it rests on has changed."""
+"""Seconds for which a forecast is used again, if nothing that it depends on has changed."""
 
 
 class SnapshotBuilder:
-    """Notify it of what happens; ask for a picture at any time."""
+    """An observer that gives a snapshot of the run at any time."""
 
     def __init__(self, clock: Clock | None = None, *, resident: Callable[[], int] = resident_bytes) -> None:
-        """Begin now, by `clock`; `resident` tells this process's memory in bytes."""
+        """Begin now, by `clock`; `resident` returns this process's memory in bytes."""
         self._clock, self._resident = clock or SystemClock(), resident
         self._began = self._clock.now()
         self._phases, self._waits, self._windows = Phases(), CurrentWait(), QuotaWindows()
@@ -43,15 +43,15 @@ class SnapshotBuilder:
         self._stall = 0.0
         self._outcome = self._target = self._account = ""
         self._lock = Lock()
-        self._foretold: tuple[object, float, tuple[float | None, float | None]] = (None, 0.0, (None, None))
-        """What the forecast rests on, when it was made, and the ends: of the kind at work, of the run."""
+        self._forecast_made: tuple[object, float, tuple[float | None, float | None]] = (None, 0.0, (None, None))
+        """What the forecast depends on, when it was made, and the ends: of the kind at work, and of the run."""
 
     def notify(self, notice: Notice) -> None:
-        """Fold a notice in."""
+        """Take in a notice."""
         with self._lock:
-            self._fold(notice)
+            self._take_in(notice)
 
-    def _fold(self, notice: Notice) -> None:
+    def _take_in(self, notice: Notice) -> None:
         now = self._clock.now()
         self._phases.feed(notice)
         self._waits.feed(notice, now)
@@ -77,14 +77,14 @@ class SnapshotBuilder:
                 pass
 
     def snapshot(self) -> RunSnapshot:
-        """Return how the run stands."""
+        """Return the snapshot of the run at this moment."""
         with self._lock:
             return self._snapshot()
 
     def _snapshot(self) -> RunSnapshot:
         now = self._clock.now()
         shift = self._clock.wall().timestamp() - now
-        phase_ends, run_ends = self._foretell(now)
+        phase_ends, run_ends = self._forecast(now)
         present = self._phases.present
         phases = [
             replace(phase, ends_at=_moved(phase_ends, shift)) if phase is present else phase
@@ -109,20 +109,20 @@ class SnapshotBuilder:
             account=self._account,
         )
 
-    def _foretell(self, now: float) -> tuple[float | None, float | None]:
-        """Return when the last request of the kind at work and of the run leaves, as far as that can be foretold."""
+    def _forecast(self, now: float) -> tuple[float | None, float | None]:
+        """Return when the last request leaves, of the kind at work and of the run; None if it cannot be forecast."""
         present, left = self._phases.present, self._phases.left
         if present is None or not self._windows.known or self._waits.stopping:
             return None, None
         own = requests_left(present)
-        rests_on = (present.kind, own, left, self._windows.version)
-        was, made, ends = self._foretold
-        if was != rests_on or now - made > _STALE:
+        depends_on = (present.kind, own, left, self._windows.version)
+        was, made, ends = self._forecast_made
+        if was != depends_on or now - made > _STALE:
             ends = (
                 self._windows.last_departure(present.kind, own, now) if own else None,
                 self._windows.last_departure(present.kind, left, now) if left else None,
             )
-            self._foretold = (rests_on, now, ends)
+            self._forecast_made = (depends_on, now, ends)
         return ends
 
 

@@ -1,7 +1,7 @@
-"""Progress on a terminal: a line a kind, then what the run waits for, and when it will be over.
+"""Show progress on a terminal: a line per kind, then what the run waits for, and when it will end.
 
-Drawn a few times a second by a thread, from the picture: it goes on where the event loop is busy, and costs a batch
-nothing.
+A thread draws it a few times a second, from the snapshot. So it goes on while the event loop is busy, and costs no
+batch any time.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,50 +19,50 @@ from masivo_stream.model.moments import utc
 from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
 
 REFRESHES = 4
-"""A second, at most."""
+"""The most per second."""
 
 _WIDE = 100
-"""Columns from which on there is room for all figures."""
+"""From this number of columns on there is room for all figures."""
 
 _BAR = 16
-"""Columns of a bar where there is little room, as many as its longest word takes."""
+"""Columns of a bar on a narrow terminal: as many as its longest word needs."""
 
 _LONG_BAR = 22
 
 _LONG = 4 * 3600.0
-"""Seconds left from which on nobody wants to know the minute's second."""
+"""If more seconds than these are left, the end is shown without its seconds."""
 
 _STOPPING = (
-    "Ctrl-C again leaves at once: what is in flight would then be in doubt.",
-    "Either way the same command goes on from here.",
+    "Ctrl-C again ends at once: requests in flight are then in doubt.",
+    "In both cases the same command continues from here.",
 )
 
 _RECENT = 60.0
-"""Seconds of which the rate is told, at least."""
+"""The rate is calculated over at least this number of seconds."""
 
 _STATES = {
-    "ahead": "ahead",
+    "ahead": "not begun",
     "visible": "becoming visible",
     "done": "done",
-    "left": "left",
+    "left": "stopped",
 }
 
 
 class TerminalProgress:
-    """Show pictures on `console`. A context manager: what it shows goes when it ends."""
+    """Show snapshots on `console`. A context manager: the display is removed when it ends."""
 
     def __init__(self, console: Console, snapshot: Callable[[], RunSnapshot]) -> None:
-        """Write to `console`, a terminal; `picture` is called in another thread."""
+        """Write to `console`, a terminal; `snapshot` is called in another thread."""
         self._console, self._snapshot = console, snapshot
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=REFRESHES, transient=True)
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start the display."""
         self._live.start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        """Clear what is shown."""
+        """Stop and remove the display."""
         self._live.stop()
 
     def _draw(self) -> RenderableType:
@@ -70,7 +70,7 @@ class TerminalProgress:
 
 
 def draw(snapshot: RunSnapshot, *, width: int) -> RenderableType:
-    """Return what is shown of `picture` in `width` columns."""
+    """Return what is shown of `snapshot` in `width` columns."""
     if not snapshot.phases:
         return Text("starting")
     lines = [line for line in (waiting_line(snapshot), *ending_lines(snapshot), rate_line(snapshot)) if line]
@@ -121,7 +121,7 @@ def _bar(phase: KindSnapshot) -> RenderableType:
 
 
 def waiting_line(snapshot: RunSnapshot) -> str:
-    """Say what the run waits for, and how long."""
+    """Return what the run waits for, and how long."""
     wait = snapshot.wait
     if wait.what == "nothing":
         flying = snapshot.in_flight
@@ -134,7 +134,7 @@ def waiting_line(snapshot: RunSnapshot) -> str:
 
 
 def ending_lines(snapshot: RunSnapshot) -> tuple[str, ...]:
-    """Say when it will be over, or while it stops what that means."""
+    """Return when the run will end; while it stops, what a second Ctrl-C does."""
     if snapshot.wait.what == "drain":
         return _STOPPING
     if snapshot.ends_at is not None:
@@ -142,20 +142,20 @@ def ending_lines(snapshot: RunSnapshot) -> tuple[str, ...]:
     for phase in snapshot.phases:
         if phase.ends_at is not None:
             until = f"until {_moment(snapshot, phase.ends_at)}"
-            return (f"{phase.kind}: {_left(snapshot, phase.ends_at)} left, {until}; what follows is not read yet",)
+            return (f"{phase.kind}: {_left(snapshot, phase.ends_at)} left, {until}; the next kinds are not read yet",)
     return ()
 
 
 def rate_line(snapshot: RunSnapshot) -> str:
-    """Say how fast it goes, by the last minute or more."""
+    """Return the rate over the last minute or more."""
     since = snapshot.now - _RECENT
     recent = [point for point in snapshot.time_line if point.at + point.seconds > since]
     if not recent:
         return ""
     minutes = max(snapshot.now - recent[0].at, recent[0].seconds) / 60
     requests, items = sum(point.requests for point in recent), sum(point.items for point in recent)
-    throttled = f", {snapshot.throttled:,} throttled in all" if snapshot.throttled else ""
-    return f"{requests / minutes:,.1f} requests and {items / minutes:,.0f} items a minute{throttled}"
+    throttled = f", {snapshot.throttled:,} throttled in total" if snapshot.throttled else ""
+    return f"{requests / minutes:,.1f} requests and {items / minutes:,.0f} items per minute{throttled}"
 
 
 def _left(snapshot: RunSnapshot, moment: float) -> str:
@@ -163,14 +163,14 @@ def _left(snapshot: RunSnapshot, moment: float) -> str:
 
 
 def _moment(snapshot: RunSnapshot, moment: float) -> str:
-    """Write a moment in local time; with its day where that is another one, without seconds where it is far."""
+    """Write a moment in local time: with its day if that is not today, without seconds if it is hours away."""
     then, now = _local(moment), _local(snapshot.now)
     day = "" if then.date() == now.date() else f"{then:%a %d %b} "
     return f"{day}{then:%H:%M}" if moment - snapshot.now > _LONG else f"{day}{then:%H:%M:%S}"
 
 
 def _local(moment: float) -> datetime:
-    """Return a moment in local time; in UTC where no local date is so far away."""
+    """Return a moment in local time; in UTC if it is too far away for a local date."""
     date = utc(moment)
     try:
         return date.astimezone()

@@ -1,4 +1,4 @@
-"""What reading back tells, for people: a table of counts, and the places to look after."""
+"""Print what reading back shows: a table of counts, and the places to check."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,20 +10,20 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.verification import Finding, KindVerified, Seen, Verification, Verified
 
 MOST_PLACES = 20
-"""Places shown; `--json` has more."""
+"""Places shown; `--json` gives more."""
 
 _WORDS = {
-    Seen.CONFIRMED: "confirmed",
-    Seen.MISSING: "missing",
-    Seen.DIFFERENT: "different",
-    Seen.NOT_YET: "does not show yet",
+    Seen.CONFIRMED: "is confirmed",
+    Seen.MISSING: "is missing",
+    Seen.DIFFERENT: "is different",
+    Seen.NOT_YET: "is not visible yet",
     Seen.UNREAD: "could not be read",
-    Seen.UNTOLD: "cannot be told",
+    Seen.UNTOLD: "cannot be checked by reading back",
 }
 
 
 def print_verification(console: Console, found: Verification) -> None:
-    """Print what is seen of what was accepted."""
+    """Print what reading back shows of the accepted records."""
     console.print(_table(found.kinds))
     _print_places(console, found.findings[:MOST_PLACES])
     more = len(found.findings) - MOST_PLACES + found.findings_left_out
@@ -31,16 +31,18 @@ def print_verification(console: Console, found: Verification) -> None:
         console.print(Text(f"and {more:,} more places"))
     for kind, counted in found.kinds.items():
         if counted.untold:
-            console.print(Text(f"{kind}: {counted.untold:,} of which reading back can tell nothing"))
+            console.print(Text(f"{kind}: {counted.untold:,} cannot be checked by reading back"))
     for name in found.left_out:
-        console.print(Text(f"{printable(name)} came from a pipe and cannot be read again: nothing of it was looked at"))
+        console.print(
+            Text(f"{printable(name)} came from a pipe and cannot be read again: its records were not checked")
+        )
     console.print(Text(_conclusion(found)))
     if found.hint:
         console.print(Text(f"  hint: {printable(found.hint)}"))
 
 
 def print_sample(console: Console, seen: Verified) -> None:
-    """Print what was seen of a few records at the end of a run: a line, and the places to look after."""
+    """Print what was seen of a few records at the end of a run: a line, and the places to check."""
     requests = sum(counted.requests for counted in seen.kinds.values())
     ended = f"; ended early: {printable(seen.message)}" if seen.message else ""
     console.print(
@@ -48,7 +50,7 @@ def print_sample(console: Console, seen: Verified) -> None:
     )
     _print_places(console, seen.findings)
     if seen.findings:
-        console.print(Text("  hint: masivo-stream verify looks at them again, and at more"))
+        console.print(Text("  hint: masivo-stream verify checks these records again, and more"))
 
 
 def _print_places(console: Console, places: Iterable[Finding]) -> None:
@@ -60,7 +62,7 @@ def _print_places(console: Console, places: Iterable[Finding]) -> None:
 def _table(kinds: Mapping[str, KindVerified]) -> Table:
     table = Table(title="read back", title_justify="left", show_edge=False, pad_edge=False)
     table.add_column("kind", no_wrap=True)
-    for name in ("looked at", "confirmed", "missing", "different", "not yet", "unread"):
+    for name in ("checked", "confirmed", "missing", "different", "not yet", "unread"):
         table.add_column(name, justify="right")
     for kind, counted in kinds.items():
         seen = (counted.confirmed, counted.missing, counted.different, counted.not_yet, counted.unread)
@@ -75,7 +77,7 @@ def _conclusion(found: Verification) -> str:
     confirmed = sum(counted.confirmed for counted in found.kinds.values())
     requests = sum(counted.requests for counted in found.kinds.values())
     if not looked_at:
-        return "nothing to look at: nothing accepted that reading back can tell of"
+        return "nothing to check: no accepted record can be checked by reading back"
     if confirmed == looked_at:
-        return f"confirmed: all of the {looked_at:,} records looked at, in {requests:,} requests"
-    return f"NOT all confirmed: {confirmed:,} of the {looked_at:,} records looked at, in {requests:,} requests"
+        return f"confirmed: all {looked_at:,} records checked, in {requests:,} requests"
+    return f"NOT all confirmed: {confirmed:,} of the {looked_at:,} records checked, in {requests:,} requests"

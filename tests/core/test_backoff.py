@@ -7,7 +7,7 @@ from masivo_stream.core.sending.backoff import (
     MOST_FOREIGN_ANSWERS,
     MOST_UNCLEAR_ANSWERS,
     AttemptHistory,
-    DecisionNote,
+    Decision,
     Halt,
     Health,
     Hold,
@@ -57,7 +57,7 @@ def after(
     repeatable: bool = False,
     now: float = 0.0,
     chance: float = 0.0,
-) -> DecisionNote:
+) -> Decision:
     known = (history or AttemptHistory(), health or Health())
     return decide(outcome, *known, POLICY, repeatable=repeatable, now=now, chance=chance)
 
@@ -117,7 +117,7 @@ def test_what_may_be_sent_again(outcome, chance):
                 assert isinstance(decision, Retry | Halt)
 
 
-def outages(step: float, outcome: Outcome, *, repeatable: bool) -> tuple[float, DecisionNote]:
+def outages(step: float, outcome: Outcome, *, repeatable: bool) -> tuple[float, Decision]:
     """Fail every so many seconds; return when it ended, and how."""
     history, now = AttemptHistory(), 1000.0
     while isinstance(decision := after(outcome, history, repeatable=repeatable, now=now), Retry):

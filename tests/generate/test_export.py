@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.rules import Rules
 from masivo_stream.generate.catalogue import CATALOGUE
 from masivo_stream.generate.export import BLOCK_BYTES, MOST_MIXED_IN, faulty, write
 from masivo_stream.generate.good_records import records
@@ -31,7 +33,7 @@ def export(**arguments):
 
 
 def validated(kind, lines):
-    decoder = Decoder(kind, max_line_bytes=10**7, remember_ids=10**5)
+    decoder = Decoder(Rules(kind=kind, max_line_bytes=10**7), KnownIds(capacity=10**5))
     return [
         decoder.validate(Line(number, 0, body, len(body)), "export.ndjson")
         for number, body in enumerate(lines, start=1)

@@ -37,7 +37,7 @@ def test_an_address_is_read(text, host, port, loopback):
 )
 def test_what_is_none_is_refused_with_an_example(text):
     """The error names the flag and shows what an address looks like."""
-    with pytest.raises(ConfigurationError, match="no HOST:PORT") as caught:
+    with pytest.raises(ConfigurationError, match="not HOST:PORT") as caught:
         parse_address(text)
     assert caught.value.place == "--monitor"
     assert "127.0.0.1:8080" in caught.value.hint

@@ -229,4 +229,4 @@ async def test_two_questions_travel_on_one_connection():
         last = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         _, _, body = await say(address, question + last)
     assert body.count(b"HTTP/1.1 200") == 1
-    assert body.endswith(b"at work\n")
+    assert body.endswith(b"working\n")

@@ -40,14 +40,14 @@ def test_it_says_how_to_read_it():
     assert "a null sink" in shown(made(), width=500)
     assert "to http://127.0.0.1:1." in shown(made(target="http://127.0.0.1:1"), width=500)
     once = shown(made((run(2.0),)))
-    assert "Each measured once." in once
+    assert "Each case was measured once." in once
     assert ["validate", "2.5", "10,000", "1.00", "50"] in rows(once)
 
 
 def test_a_busy_sink_is_told():
     """Where the sink had no time left, the figures may be its own."""
     assert "The sink" not in shown(made())
-    assert "at work for 90% of the time" in shown(made((run(1.0, sink_cpu_seconds=0.9),)), width=500)
+    assert "busy for 90% of the time" in shown(made((run(1.0, sink_cpu_seconds=0.9),)), width=500)
 
 
 def test_no_foreign_word_reaches_the_terminal():

@@ -97,8 +97,8 @@ def test_a_picture_tells_what_it_shows():
     point = sent(0, requests=3, accepted=1_500, items=1, refused=1)
     records, requests, latency = drawn({"events": (point,)})
     assert [snapshot.get("aria-label") for snapshot in (records, requests, latency)] == [
-        "Records accepted a second, over time",
-        "Requests in a second, over time",
+        "Records accepted per second, over time",
+        "Requests per second, over time",
         "Answer times seconds, over time",
     ]
     for snapshot in (records, requests, latency):

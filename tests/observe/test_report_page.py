@@ -111,7 +111,7 @@ def test_figures_that_do_not_close_are_told_loudly():
 def test_a_run_at_work_is_no_interrupted_one():
     """Who is at work is named."""
     text = parsed(made_report(outcome="interrupted", owner="process 7 on host")).text
-    assert "At work" in text
+    assert "Run under way" in text
     assert "process 7 on host" in text
 
 

@@ -79,11 +79,11 @@ def test_reasons_come_with_their_remedies():
     counts = {reason.value: count for count, reason in enumerate(list(Reason)[: MOST_REASONS + 2], start=1)}
     figures = KindSummary(reasons=counts, skip_reasons={"deleted_customer": 1234})
     text = shown(print_summary, summary(kinds={"events": figures}), width=200)
-    told = [line for line in text.splitlines() if " dead by " in line]
+    told = [line for line in text.splitlines() if " dead letters (" in line]
     most = sorted(counts, key=counts.__getitem__, reverse=True)[:MOST_REASONS]
-    assert told == [f"events: {counts[name]} dead by {name}: {REMEDIES[Reason(name)]}" for name in most]
+    assert told == [f"events: {counts[name]} dead letters ({name}): {REMEDIES[Reason(name)]}" for name in most]
     assert "events: and 2 more reasons, see the dead-letter file" in text
-    assert "events: 1,234 skipped as deleted_customer" in text
+    assert "events: 1,234 skipped (deleted_customer)" in text
 
 
 def test_every_reason_has_a_remedy():
@@ -145,10 +145,10 @@ def test_a_reason_comes_with_a_place():
     figures = KindSummary(reasons={"missing_field": 2, "refused": 1})
     example = Example(kind="events", reason="missing_field", letters=2, file="e.ndjson", line=7, remedy="add the field")
     whole = msgspec.structs.replace(example, offset=4_211, field="events[0].type")
-    assert "such as e.ndjson:7\n" in shown(print_summary, summary(kinds={"events": figures}, examples=(example,)))
+    assert "for example e.ndjson:7\n" in shown(print_summary, summary(kinds={"events": figures}, examples=(example,)))
     text = shown(print_summary, summary(kinds={"events": figures}, examples=(whole,)))
-    assert "such as e.ndjson:7, byte 4,211, events[0].type\n" in text
-    assert text.count("such as") == 1
+    assert "for example e.ndjson:7, byte 4,211, events[0].type\n" in text
+    assert text.count("for example") == 1
 
 
 def test_the_next_command_stands_on_one_line():

@@ -76,7 +76,7 @@ def test_stopping_says_what_a_second_signal_does():
     """And that the same command goes on; it fits the smallest terminal."""
     stopping = snapshot(wait=Wait(what="drain", until=NOW + 30, text="x"), ends_at=NOW + 200)
     told = " ".join(ending_lines(stopping))
-    assert "again leaves at once" in told
+    assert "again ends at once" in told
     assert "same command" in told
     assert not any("…" in line for line in drawn(stopping, 80))
 
@@ -87,4 +87,4 @@ def test_the_rate_is_that_of_the_last_minute():
         Point(at=NOW - 600, seconds=60, requests=600, items=600_000),
         Point(at=NOW - 60, seconds=60, requests=12, items=12_000),
     )
-    assert rate_line(snapshot(time_line=line)) == "12.0 requests and 12,000 items a minute"
+    assert rate_line(snapshot(time_line=line)) == "12.0 requests and 12,000 items per minute"

@@ -26,21 +26,21 @@ def test_what_is_not_confirmed_is_told_with_its_place():
     said = shown(
         Verification(exit_code=3, kinds={"customers": counted}, findings=places, findings_left_out=25, left_out=("-",))
     )
-    assert "customers: c.ndjson:1 different: wallet, email\n" in said
-    assert said.count("missing\n") == MOST_PLACES - 1
+    assert "customers: c.ndjson:1 is different: wallet, email\n" in said
+    assert said.count("is missing\n") == MOST_PLACES - 1
     assert "and 30 more places\n" in said
-    assert "customers: 7 of which reading back can tell nothing\n" in said
+    assert "customers: 7 cannot be checked by reading back\n" in said
     assert "- came from a pipe" in said
-    assert "NOT all confirmed: 1,000 of the 1,050 records looked at, in 1,060 requests\n" in said
+    assert "NOT all confirmed: 1,000 of the 1,050 records checked, in 1,060 requests\n" in said
 
 
 @pytest.mark.parametrize(
     ("found", "says"),
     [
-        (Verification(exit_code=0, kinds={}), "nothing to look at"),
+        (Verification(exit_code=0, kinds={}), "nothing to check"),
         (
             Verification(exit_code=0, kinds={"events": KindVerified(looked_at=2, confirmed=2, requests=3)}),
-            "all of the 2",
+            "all 2 records",
         ),
         (Verification(exit_code=7, kinds={}, message="no", hint="look"), "ended early: no\n  hint: look\n"),
     ],
@@ -70,5 +70,5 @@ def test_a_sample_is_told_in_a_line():
     print_sample(console, Verified(kinds=counted, findings=(finding(8),), message="late"))
     said = output.getvalue().splitlines()[1:]
     assert said[0] == "read back: 2 of 3 records confirmed, in 9 requests; ended early: late"
-    assert said[1] == "customers: c.ndjson:8 missing"
+    assert said[1] == "customers: c.ndjson:8 is missing"
     assert "masivo-stream verify" in said[2]

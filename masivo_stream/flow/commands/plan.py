@@ -16,7 +16,7 @@ from masivo_stream.edges.quota import QuotaUse, read_quota
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.commands.validate import DryRun, discard_letters, discard_skips, dry_run
 from masivo_stream.flow.dry_run.advice import advise
-from masivo_stream.flow.dry_run.kind_dry_run import OpenLetters, OpenSkips
+from masivo_stream.flow.dry_run.kind_dry_run import OpenDeadLetters, OpenSkipped
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import foretell
 from masivo_stream.flow.limiters import find_account, quota_path
@@ -41,8 +41,8 @@ async def plan(
     customers: Iterable[str] = (),
     events: Iterable[str] = (),
     transactions: Iterable[str] = (),
-    dead_letters: OpenLetters = discard_letters,
-    skipped: OpenSkips = discard_skips,
+    dead_letters: OpenDeadLetters = discard_letters,
+    skipped: OpenSkipped = discard_skips,
     clock: Clock | None = None,
 ) -> Plan:
     """Judge and pack everything, send nothing, and tell what sending would take.

@@ -9,12 +9,12 @@ from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.dry_run.kind_dry_run import (
-    DryRunLetters,
-    DuplicateCounts,
+    DryRunDeadLetters,
+    DuplicatePurchases,
     KindDryRun,
     KindDryRunResult,
-    OpenLetters,
-    OpenSkips,
+    OpenDeadLetters,
+    OpenSkipped,
 )
 from masivo_stream.flow.identity.inspect_exports import look_at_exports
 from masivo_stream.flow.outcome import conclude
@@ -42,7 +42,7 @@ def discard_skips(_kind: Kind, _files: ExitStack) -> SkippedSink:
     return UnchangedSkipped(0, 0)
 
 
-def discard_letters(_kind: Kind, _files: ExitStack) -> DryRunLetters:
+def discard_letters(_kind: Kind, _files: ExitStack) -> DryRunDeadLetters:
     """Count dead letters, and keep none."""
     return _Nowhere()
 
@@ -53,8 +53,8 @@ async def validate(
     customers: Iterable[str] = (),
     events: Iterable[str] = (),
     transactions: Iterable[str] = (),
-    dead_letters: OpenLetters = discard_letters,
-    skipped: OpenSkips = discard_skips,
+    dead_letters: OpenDeadLetters = discard_letters,
+    skipped: OpenSkipped = discard_skips,
     clock: Clock | None = None,
 ) -> Summary:
     """Judge every line, send nothing. Records that would be sent stand under `pending`.
@@ -77,23 +77,23 @@ async def dry_run(
     settings: Settings,
     patterns: Mapping[Kind, Iterable[str]],
     *,
-    dead_letters: OpenLetters,
-    skipped: OpenSkips = discard_skips,
+    dead_letters: OpenDeadLetters,
+    skipped: OpenSkipped = discard_skips,
     clock: Clock,
 ) -> DryRun:
     """Validate and pack everything; see `validate` and `plan`. A damaged export does not keep the others from it."""
     inputs = {kind: found for kind, names in patterns.items() if (found := find_inputs(names))}
     check_inputs(inputs)
     await look_at_exports(inputs)
-    roster = ExpectedCustomers(remember=settings.validation.remember_ids) if Kind.CUSTOMERS in inputs else None
+    expected = ExpectedCustomers(remember=settings.validation.remember_ids) if Kind.CUSTOMERS in inputs else None
     kinds: dict[str, KindDryRunResult] = {}
     failure: InputError | None = None
     for kind, found in inputs.items():
-        rehearsal = KindDryRun(kind, settings, clock, roster)
+        of_kind = KindDryRun(kind, settings, clock, expected)
         with ExitStack() as files:
-            failure = await rehearsal.run(found, dead_letters(kind, files), skipped(kind, files)) or failure
-        kinds[kind] = rehearsal.found()
-    figures = {kind: rehearsed.figures for kind, rehearsed in kinds.items()}
+            failure = await of_kind.run(found, dead_letters(kind, files), skipped(kind, files)) or failure
+        kinds[kind] = of_kind.result()
+    figures = {kind: each.figures for kind, each in kinds.items()}
     closes = all(each.closes for each in figures.values())
     summary = conclude(figures, failure, closes=closes)
     if summary.outcome == "dead_letters":  # a run's hint is to retry; here is no run yet
@@ -103,12 +103,12 @@ async def dry_run(
         summary,
         examples=tuple(examples),
         skipped_examples=tuple(example for each in kinds.values() for example in each.skipped),
-        warnings=tuple(tell_repeated(each.repeated) for each in kinds.values() if each.repeated is not None),
+        warnings=tuple(tell_repeated(each.duplicates) for each in kinds.values() if each.duplicates is not None),
     )
     return DryRun(summary=summary, kinds=kinds)
 
 
-def tell_repeated(repeated: DuplicateCounts) -> str:
+def tell_repeated(repeated: DuplicatePurchases) -> str:
     """Say of how many events the purchase came before, and what to do."""
     return (
         f"{tell_places(repeated.events, repeated.places)}: each would be sent and counted; where it is one purchase,"

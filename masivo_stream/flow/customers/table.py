@@ -1,13 +1,57 @@
-"""A table of customers by salted hash, and of what is known about each: 9 bytes a customer, however many there are.
+"""A set and a table of customers, by salted hash: 8 bytes a customer and one for what is known, however many there are.
 
-Two customers with one hash share a row: what is found out about the first one counts for both. How rare that is,
+Two customers with one hash count as one: what is found out about the first one counts for both. How rare that is,
 `core.accounting.missing` says.
 """
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable
 
 from masivo_stream.core.accounting.missing import hash_customer
+
+
+class CustomerSet:
+    """Add customers, close the set, then ask whether a customer is in it."""
+
+    def __init__(self, salt: bytes = b"") -> None:
+        """Hash under `salt`; hashes that leave the process need one."""
+        self._salt = salt
+        self._parts = [array("q") for _ in range(256)]  # apart by the highest byte: sorting takes memory
+        self.added = 0
+        """How many customers were added, duplicates among them."""
+
+    def add(self, customers: Iterable[str]) -> None:
+        """Add customers; adding one twice is the same as once."""
+        for customer in customers:
+            hashed = hash_customer(customer, self._salt)
+            self._parts[hashed >> 56].append(hashed)  # from -128 to 127: each is an index of a list of 256
+            self.added += 1
+
+    def close(self) -> None:
+        """End the adding."""
+        for number, part in enumerate(self._parts):
+            self._parts[number] = array("q", sorted(set(part)))
+
+    @property
+    def part_sizes(self) -> list[int]:
+        """How many customers each part holds, when it is closed."""
+        return [len(part) for part in self._parts]
+
+    def __len__(self) -> int:
+        """Return how many customers there are."""
+        return sum(map(len, self._parts))
+
+    def __contains__(self, customer: str) -> bool:
+        """Return whether a customer was added."""
+        return self.find(customer) is not None
+
+    def find(self, customer: str) -> tuple[int, int] | None:
+        """Return the part and the index in it of a customer, None if the customer was not added."""
+        hashed = hash_customer(customer, self._salt)
+        part = self._parts[hashed >> 56]
+        index = bisect_left(part, hashed)
+        return (hashed >> 56, index) if index < len(part) and part[index] == hashed else None
 
 
 class CustomerTable:
@@ -15,31 +59,29 @@ class CustomerTable:
 
     def __init__(self, salt: bytes) -> None:
         """Hash under `salt`."""
-        self._salt = salt
-        self._hashes = [array("q") for _ in range(256)]  # apart by the highest byte: sorting takes memory
+        self._customers = CustomerSet(salt)
         self._known: list[bytearray] = []
 
     def add(self, customer: str) -> None:
         """Add a customer; adding one twice is the same as once."""
-        hashed = hash_customer(customer, self._salt)
-        self._hashes[hashed >> 56].append(hashed)  # from -128 to 127: each is an index of a list of 256
+        self._customers.add((customer,))
 
     def close(self) -> None:
         """End the adding."""
-        self._hashes = [array("q", sorted(set(part))) for part in self._hashes]
-        self._known = [bytearray(len(part)) for part in self._hashes]
+        self._customers.close()
+        self._known = [bytearray(size) for size in self._customers.part_sizes]
 
     def __len__(self) -> int:
         """Return how many customers there are."""
-        return sum(map(len, self._hashes))
+        return len(self._customers)
 
     def __contains__(self, customer: str) -> bool:
         """Return whether a customer was added."""
-        return self._find(customer) is not None
+        return customer in self._customers
 
     def __getitem__(self, customer: str) -> int:
         """Return what is known about a customer, 0 if the customer was not added."""
-        found = self._find(customer)
+        found = self._customers.find(customer)
         return 0 if found is None else self._known[found[0]][found[1]]
 
     def __setitem__(self, customer: str, known: int) -> None:
@@ -48,7 +90,7 @@ class CustomerTable:
         Raises:
             KeyError: the customer was not added.
         """
-        found = self._find(customer)
+        found = self._customers.find(customer)
         if found is None:
             raise KeyError
         self._known[found[0]][found[1]] = known
@@ -61,10 +103,3 @@ class CustomerTable:
     def count(self, known: int) -> int:
         """Return about how many customers this is known."""
         return sum(part.count(known) for part in self._known)
-
-    def _find(self, customer: str) -> tuple[int, int] | None:
-        """Return the part and the index in it of a customer, None if the customer was not added."""
-        hashed = hash_customer(customer, self._salt)
-        part = self._hashes[hashed >> 56]
-        index = bisect_left(part, hashed)
-        return (hashed >> 56, index) if index < len(part) and part[index] == hashed else None

@@ -13,11 +13,13 @@ from msgspec import Struct
 from masivo_stream.core.dead_letters import validate_dead_letters
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.decompress import Truncated
+from masivo_stream.core.reading.duplicates import KnownIds
 from masivo_stream.core.reading.fingerprint import Prefix
 from masivo_stream.core.reading.formats import Compression
 from masivo_stream.core.reading.lines import LineSplitter, blank_out, is_complete, portions
 from masivo_stream.core.reading.purchases import Purchases
 from masivo_stream.core.reading.remote import AnswerReader, ask
+from masivo_stream.core.reading.rules import Rules
 from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
 from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, open_workers
 from masivo_stream.flow.identity.known_exports import FROM_A_PIPE
@@ -182,16 +184,16 @@ def make_decoder(kind: Kind, settings: Settings, *, thorough: bool = False, sett
     """Return the decoder that the settings ask for; `Rules` explains `thorough`, `Purchases` explains `settled`."""
     validation = settings.validation
     looks = kind is Kind.EVENTS and validation.duplicate_purchase != "allow"
-    return Decoder(
-        kind,
+    rules = Rules(
+        kind=kind,
         max_line_bytes=validation.max_line_bytes,
-        remember_ids=validation.remember_ids,
         reject_unknown_fields=validation.unknown_fields == "reject",
         discounted_value_optional=validation.discounted_value == "optional",
-        purchases=Purchases(capacity=validation.remember_ids, settled=settled) if looks else None,
         guide_types_only=validation.transaction_types == "guide",
         thorough=thorough,
     )
+    purchases = Purchases(capacity=validation.remember_ids, settled=settled) if looks else None
+    return Decoder(rules, KnownIds(capacity=validation.remember_ids), purchases)
 
 
 async def validate_sources(

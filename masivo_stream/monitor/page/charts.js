@@ -1,4 +1,4 @@
-// Two small charts, drawn anew when there is something new. Points become stretches wide enough to hold several requests.
+// Two small charts, drawn again with each snapshot. Points are joined to stretches that hold several requests each.
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
 const MOST_STRETCHES = 72;
@@ -8,7 +8,7 @@ function stepFor(seconds) {
   return STEPS.find((step) => step >= seconds) ?? STEPS.at(-1);
 }
 
-/** The time line in even stretches; the last one only when most of it has passed. */
+/** The time line in stretches of equal length; the last one is shown only after half of it has passed. */
 function stretches(snapshot) {
   const line = snapshot.time_line;
   if (!line.length) return [];
@@ -43,7 +43,7 @@ function stretches(snapshot) {
   return all;
 }
 
-/** Upper end and step of an axis from 0: three or four round numbers. */
+/** Upper end and step of an axis from 0, with three or four round numbers. */
 function axis(most) {
   if (!(most > 0)) return [1, 0.5];
   const size = 10 ** Math.floor(Math.log10(most / 3));
@@ -76,7 +76,7 @@ function chart(holder, all, { value, extra, area, tell, summary }) {
   image.replaceChildren(...parts);
   const read = (place) => {
     const one = all[place] ?? all.at(-1);
-    say(reading, one ? tell(one) : "nothing yet");
+    setText(reading, one ? tell(one) : "nothing yet");
     const middle = one ? x(one.at + one.seconds / 2) : 0;
     mark.setAttribute("x1", middle);
     mark.setAttribute("x2", middle);
@@ -108,13 +108,13 @@ function timeMarks(from, until, x, width, any) {
 
 const spot = (across, down) => `${across.toFixed(1)},${down.toFixed(1)}`;
 
-/** A line of steps: what is counted holds for its whole stretch. */
+/** A line of steps: a count is the same over its whole stretch. */
 function stepPath(all, value, x, y) {
   const steps = all.map((one) => `${spot(x(one.at), y(value(one)))}L${spot(x(one.at + one.seconds), y(value(one)))}`);
   return steps.length ? `M${steps.join("L")}` : "";
 }
 
-/** A line over the middles; where nothing was measured there is a gap, and a lone point is a dot. */
+/** A line through the middles of the stretches. A stretch without a value is a gap; a single point is a dot. */
 function linePath(all, value, x, y) {
   let path = "", gap = true;
   for (const one of all) {
