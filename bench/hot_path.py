@@ -26,7 +26,7 @@ from masivo_stream.core.reading.duplicates import KnownIds
 from masivo_stream.core.reading.leniency import may_be_lenient
 from masivo_stream.core.reading.lines import LineSplitter, lines_of
 from masivo_stream.core.reading.rules import Rules
-from masivo_stream.edges.journal.statements import send
+from masivo_stream.edges.journal.write import send_statements
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import EventsRecord, Order
 from masivo_stream.model.settings import Settings
@@ -74,7 +74,7 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         ],
         "pack": pack,
         "of that, SHA-256": lambda: [hashlib.sha256(batch.body).digest() for batch in batches],
-        "note the places of batches": lambda: [send(batch, "") for batch in batches],
+        "note the places of batches": lambda: [send_statements(batch, "") for batch in batches],
     }
 
 

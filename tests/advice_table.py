@@ -260,24 +260,22 @@ TABLE: dict[str, dict[str, str]] = {
             " as a further file beside it"
         ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
     },
-    "edges/journal/commit.py": {
-        "free space or mend the permissions of the state directory, then start again": (
+    "edges/journal/query.py": {
+        "never begin afresh over it: restore it from a copy, or ask what the account has": (
+            "stopping::a_journal_is_restored"
+        ),
+        "free space in the state directory, or correct its permissions, then start again": (
             "stopping::a_full_disk_is_freed"
         ),
     },
     "edges/journal/open.py": {
-        "mend the permissions of the state directory and of what is in it, then start again": (
+        "correct the permissions of the state directory and of what is in it, then start again": (
             "between::a_journal_that_cannot_be_written_is_mended"
         ),
         "never begin afresh over it: restore it, or use the version of the program that wrote it": (
             "stopping::a_journal_is_restored"
         ),
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
-    },
-    "edges/journal/read.py": {
-        "never begin afresh over it: restore it from a copy, or ask what the account has": (
-            "stopping::a_journal_is_restored"
-        ),
     },
     "edges/quota.py": {
         (

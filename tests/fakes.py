@@ -142,9 +142,13 @@ class RecordingJournal:
         self.bodies[batch.id] = batch.body
         self.log.append(("send", batch.body))
 
-    async def settle(self, kind, batch, state, progress, sync, *, why="", again=False):
-        await self._note(state or "unsent", progress, sync)
-        self.log.append((state or "unsent", self.bodies[batch]))
+    async def settle(self, kind, batch, outcome, progress, sync):
+        await self._note(outcome.state, progress, sync)
+        self.log.append((outcome.state, self.bodies[batch]))
+
+    async def remove(self, kind, batch, progress, sync):
+        await self._note("unsent", progress, sync)
+        self.log.append(("unsent", self.bodies[batch]))
 
     async def find(self, batch, progress, sync, *, why):
         await self._note("found", progress, sync)

@@ -197,9 +197,9 @@ class World:
         if process.also is not None:
             kind, path = process.also
             inputs[kind] = find_inputs([*map(str, self.named[kind]), str(path)])
-        matched = {kind: await recognise_exports(journal, kind, found) for kind, found in inputs.items()}
+        matched = {kind: await recognise_exports(journal.read, kind, found) for kind, found in inputs.items()}
         sources = {
-            kind: await lay_out(journal, kind, known, new, state_dir=state.path)
+            kind: await lay_out(journal.read, kind, known, new, state_dir=state.path)
             for kind, (known, new) in matched.items()
         }
         with open_send_once(settings, journal, belonging, state.path, observer, clock) as once:

@@ -41,7 +41,7 @@ WORD = (
     Mutation(
         "sending again is not noted as a decision",
         "flow/commands/resolve.py",
-        '        await kind.take_note("resend", doubt.batch, why)\n',
+        "        await kind.take_note(note)\n",
         "",
         "Nobody can tell who had a batch sent again.",
         (RESOLVE + "a_batch_is_sent_again_as_it_was",),
@@ -66,7 +66,7 @@ WORD = (
     Mutation(
         "a revert is not noted",
         "flow/commands/revert.py",
-        "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n",
+        "        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))\n",
         "",
         "After a kill the run goes on over what was taken back.",
         (REVERT + "a_revert_is_noted_before_its_first_byte",),
@@ -74,10 +74,10 @@ WORD = (
     Mutation(
         "a revert is noted too late",
         "flow/commands/revert.py",
-        "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n"
+        "        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))\n"
         "        reply = await sender.revert(start, end)\n",
         "        reply = await sender.revert(start, end)\n"
-        "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n",
+        "        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))\n",
         "After a kill the run goes on over what was taken back.",
         (REVERT + "a_revert_is_noted_before_its_first_byte",),
     ),

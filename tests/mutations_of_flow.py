@@ -358,7 +358,7 @@ DOUBT = (
     Mutation(
         "customers without an answer are forgotten",
         "flow/pipeline/recorder.py",
-        "            state = UNANSWERED\n",
+        "            outcome = BatchOutcome(BatchState.UNANSWERED, refused.status, refused.why, again=not doubtful)\n",
         "            pass\n",
         "Customers who arrived by a lost answer become dead letters after a restart.",
         (PHASE + "a_refusal_after_a_lost_answer_is_read_back",),
@@ -429,8 +429,8 @@ DOUBT = (
     ),
     Mutation(
         "a later answer moves the attempt without one",
-        "edges/journal/statements.py",
-        "    if again:\n",
+        "edges/journal/write.py",
+        "    if outcome.again:\n",
         "    if False:\n",
         "After every restart the settling time passes once more.",
         ("edges/test_journal.py::test_when_an_attempt_went_without_an_answer_is_kept",),

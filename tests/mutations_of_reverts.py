@@ -52,8 +52,8 @@ MUTATIONS = (
     Mutation(
         "who could not be read back is forgotten",
         "flow/only_missing.py",
-        "        what = MADE_UP_IN_PART if self.unread else MADE_UP\n",
-        "        what = MADE_UP\n",
+        "        what = NoteKind.MADE_UP_IN_PART if self.unread else NoteKind.MADE_UP\n",
+        "        what = NoteKind.MADE_UP\n",
         "A customer whom nobody could ask for is missing for ever.",
         (ONLY + "who_cannot_be_read_back_is_not_touched",),
     ),
@@ -108,8 +108,8 @@ MUTATIONS = (
     Mutation(
         "what was taken back counts twice",
         "edges/journal/read.py",
-        "            found[ACCEPTED] = found.get(ACCEPTED, 0) - items\n",
-        "            found[ACCEPTED] = found.get(ACCEPTED, 0)\n",
+        "            found[BatchState.ACCEPTED] = found.get(BatchState.ACCEPTED, 0) - items\n",
+        "            found[BatchState.ACCEPTED] = found.get(BatchState.ACCEPTED, 0)\n",
         "A run that was made whole again ends as a bug of ours.",
         (ONLY + "what_was_taken_back_is_sent_once_more",),
     ),

@@ -78,8 +78,8 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
     taken: list[tuple[Kind, KnownSource | None, set[int]]] = []
     notices: list[DeadLettersTaken] = []
     for kind in Kind:
-        length, crc = journal.letters(kind)
-        known = journal.sources(kind)
+        length, crc = journal.read.letters(kind)
+        known = journal.read.sources(kind)
         name = f"retry-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
         copy = _Copy(kind, journal)
         letters, as_left = dead_letter_name(kind), state.checksum(dead_letter_name(kind), length) == (length, crc)
@@ -113,9 +113,9 @@ class _Copy:
     """Turns the lines of a dead-letter file into those of a retry's copy."""
 
     def __init__(self, kind: Kind, journal: Journal) -> None:
-        self._kind, self._journal, self._salt = kind, journal, journal.salt()
+        self._kind, self._journal, self._salt = kind, journal, journal.read.salt()
         self._numbers: dict[str, list[int]] = {}  # an export that has grown is several inputs
-        for source in journal.sources(kind):
+        for source in journal.read.sources(kind):
             self._numbers.setdefault(source.name, []).append(source.number)
         self.taken: set[int] = set()
         """Rows of the journal."""
@@ -168,7 +168,7 @@ class _Copy:
         rows = [
             row
             for number in self._numbers.get(letter.file, [])
-            for row in self._journal.dead_at(self._kind, number, letter.line)
+            for row in self._journal.read.dead_at(self._kind, number, letter.line)
             if row.row not in self.taken
         ]
         if len(rows) > 1:  # parts of one record

@@ -30,7 +30,7 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outside import Outside
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
 from masivo_stream.flow.readback.whereabouts import Whereabouts, WhereaboutsCheck, is_odd
-from masivo_stream.flow.revert_state import LEFT, MADE_UP, Left, Standing, only_missing, revert_since
+from masivo_stream.flow.revert_state import Left, Standing, only_missing, revert_since
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
@@ -40,9 +40,7 @@ from masivo_stream.model.progress import Figures, KnownSource
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
-
-MADE_UP_IN_PART = "made up in part"
-"""Of some customers it is not known whether they were taken back."""
+from masivo_stream.model.states import Note, NoteKind
 
 ONLY_MISSING, OTHERS_STAYED = "--only-missing", "--others-stayed"
 """The flags of `migrate`."""
@@ -75,7 +73,7 @@ class TakenBackFinder:
         self._clock, self._observer = clock, observer
         self.stop = StopControl(clock, drain_time=0)
         self._inquiry = WhereaboutsCheck(reader, settings, self.stop, observer)
-        self._salt = journal.salt()
+        self._salt = journal.read.salt()
         self._own, self._asked, self._migrated_elsewhere = (CustomerTable(self._salt) for _ in range(3))
         """Customers whom the run migrated; those of them who may have been taken back; those whom it did not."""
         self._accepted: dict[Kind, AcceptedRecords] = {}
@@ -110,9 +108,9 @@ class TakenBackFinder:
             OutageError: customers cannot be read back. Nothing has changed then, as with every other error.
             StorageError: the copies cannot be written.
         """
-        check_no_pipe(self._journal)
+        check_no_pipe(self._journal.read)
         for kind in Kind:
-            found = await open_accepted_records(self._journal, kind, self._settings, self._state.path)
+            found = await open_accepted_records(self._journal.read, kind, self._settings, self._state.path)
             if found is not None:
                 self._accepted[kind] = found
         await self._enlist()
@@ -130,7 +128,7 @@ class TakenBackFinder:
         await self._take()
 
     async def _enlist(self) -> None:
-        outside = Outside(self._journal, self._standing.done, self._settings.visible.visible_timeout)
+        outside = Outside(self._journal.read, self._standing.done, self._settings.visible.visible_timeout)
         count = 0
         async for part in self._parts(Kind.CUSTOMERS):
             count += 1
@@ -143,7 +141,7 @@ class TakenBackFinder:
 
     async def _settle(self) -> None:
         """Wait until what was sent before the revert, and the revert itself, have had time to show."""
-        accepted = filter(None, map(self._journal.accepted_between, Kind))
+        accepted = filter(None, map(self._journal.read.accepted_between, Kind))
         moments = [last for _, last in accepted] + [datetime.fromisoformat(each.at) for each in self._standing.done]
         longest = self._settings.visible.events_settle
         left = min(longest, longest - (self._clock.wall() - max(moments)).total_seconds())
@@ -270,7 +268,7 @@ class TakenBackFinder:
     @property
     def _young(self) -> float:
         """Seconds until customers that were accepted last must show; 0 if they have been seen to."""
-        reached, sent = self._journal.reached(Kind.CUSTOMERS), self._journal.accepted_between(Kind.CUSTOMERS)
+        reached, sent = self._journal.read.reached(Kind.CUSTOMERS), self._journal.read.accepted_between(Kind.CUSTOMERS)
         if reached is None or sent is None or reached[1]:
             return 0.0
         age = (self._clock.wall() - sent[1]).total_seconds()
@@ -299,17 +297,17 @@ class TakenBackFinder:
         )
         if self.unreadable:
             left = Left(customers=self.unreadable, first=self._first_left)
-            await self._journal.take_note(LEFT, msgspec.json.encode(left).decode())
-        what = MADE_UP_IN_PART if self.unread else MADE_UP
+            await self._journal.take_note(Note(NoteKind.NOT_KNOWN, msgspec.json.encode(left).decode()))
+        what = NoteKind.MADE_UP_IN_PART if self.unread else NoteKind.MADE_UP
         with anyio.CancelScope(shield=True):
-            await self._journal.take_back(copies, what, detail)
+            await self._journal.take_back(copies, Note(what, detail))
         for kind, _, _, records, items in copies:
             self._observer.notify(TakenBack(kind=kind, records=records, items=items))
 
     async def _copy(self, kind: Kind) -> list[tuple[Kind, KnownSource, Figures, int, int]]:
         """Copy what was taken back of a kind; nothing if that is nothing."""
-        known = self._journal.sources(kind)
-        tally = Tally(CONTRACTS[kind], self._journal.figures(kind))
+        known = self._journal.read.sources(kind)
+        tally = Tally(CONTRACTS[kind], self._journal.read.figures(kind))
         name = f"taken-back-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
         at = self._clock.wall().isoformat(timespec="milliseconds")
         accepted = records = items = 0
@@ -338,7 +336,7 @@ class TakenBackFinder:
         Raises:
             InputError: it was not, so something of it might be passed over.
         """
-        figures = self._journal.figures(kind)
+        figures = self._journal.read.figures(kind)
         accepted = 0 if figures is None else figures.items.get(RecordOutcome.ACCEPTED.name, 0)
         if items != accepted:
             raise InputError(

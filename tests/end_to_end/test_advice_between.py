@@ -310,7 +310,7 @@ def test_a_journal_that_cannot_be_written_is_mended(served, tmp_path):
     journal.symlink_to("moved.db")
     done = migrate(served, tmp_path)
     assert done.returncode == 2, done.stderr
-    told(done, "mend the permissions of the state directory and of what is in it, then start again")
+    told(done, "correct the permissions of the state directory and of what is in it, then start again")
     journal.unlink()
     (tmp_path / "state" / "moved.db").rename(journal)
     assert migrate(served, tmp_path).returncode == 0

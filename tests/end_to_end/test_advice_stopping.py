@@ -211,7 +211,7 @@ def test_a_full_disk_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
         done = run_on_a_small_disk(16, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space or mend the permissions of the state directory, then start again")
+        told(done, "free space in the state directory, or correct its permissions, then start again")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 
@@ -280,6 +280,11 @@ ALTER TABLE progress DROP COLUMN skipped_crc;
 ALTER TABLE batches DROP COLUMN spans;
 DROP TABLE skipped;
 DROP TABLE taken_back;
+ALTER TABLE progress RENAME COLUMN read_position TO frontier;
+ALTER TABLE dead RENAME COLUMN validated TO judged;
+ALTER TABLE batches DROP COLUMN settled_by;
+ALTER TABLE batches DROP COLUMN status;
+ALTER TABLE notes DROP COLUMN person;
 PRAGMA user_version = 2;
 """
 

@@ -27,7 +27,7 @@ def revert(served, directory, period, *arguments):
 
 def notes(directory):
     with closing(sqlite3.connect(directory / "state" / "journal.db")) as journal:
-        return journal.execute("SELECT what, batch, detail FROM notes ORDER BY rowid").fetchall()
+        return journal.execute("SELECT what, batch, person || ': ' || detail FROM notes ORDER BY rowid").fetchall()
 
 
 def doubtful(tmp_path, export, *, kind, applied, records=30):

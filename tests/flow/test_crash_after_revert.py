@@ -44,7 +44,7 @@ async def take_some_back(world, customers, *, tells):
     """Revert a period in which the run's first batch of customers lies, and more of it may."""
     clock = FakeClock()
     with closing(open_journal(world.state / "journal.db", clock.wall, writable=False)) as journal:
-        moments = [sent for kind, sent, _, _ in journal.sent() if kind == Kind.CUSTOMERS]
+        moments = [sent for kind, sent, _, _ in journal.read.sent() if kind == Kind.CUSTOMERS]
     start, end = min(moments) - timedelta(hours=1), min(moments) + timedelta(seconds=0.5)
     where, period = StateDir(world.state), (start.isoformat(), end.isoformat())
     server = Server(world, customers, tells=tells)
@@ -110,7 +110,7 @@ def test_a_death_at_every_operation(tmp_path, part):
         copytree(first.state, world.state)
         died = world.live(Life(dies_at), making_up(world)) is None
         with closing(open_journal(world.state / "journal.db", FakeClock().wall, writable=False)) as journal:
-            made_up = not stands(journal).done
+            made_up = not stands(journal.read).done
         world.check(world.live(Life(), None if made_up else making_up(world)), valid, dead)
         dies_at += 6
     assert dies_at > 30
@@ -133,5 +133,5 @@ def test_the_copy_is_durable_before_the_commit(tmp_path):
 
     assert world.live(Life(), work).closes
     with closing(open_journal(world.state / "journal.db", FakeClock().wall, writable=False)) as journal:
-        copies = [source.name for kind in Kind for source in journal.sources(kind) if source.letters]
+        copies = [source.name for kind in Kind for source in journal.read.sources(kind) if source.letters]
     assert synced == copies == [f"taken-back-1.{kind}.ndjson" for kind in Kind]

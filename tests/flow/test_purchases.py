@@ -50,7 +50,7 @@ def letters(world):
 
 def warnings(world):
     journal = open_journal(world.state / "journal.db", FakeClock().wall, writable=False)
-    found = list(warn_of_repeats(journal))
+    found = list(warn_of_repeats(journal.read))
     journal.close()
     return found
 

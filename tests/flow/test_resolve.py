@@ -15,6 +15,7 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.resolve import Decisions, resolve
+from masivo_stream.flow.identity.account_binding import name_person
 from masivo_stream.model.errors import ConfigurationError, ExitCode, InputError
 
 RESEND = Decisions(resend=("all",), reason="seen nowhere")
@@ -271,4 +272,5 @@ async def test_a_decision_costs_no_request_and_is_noted(api, run, decisions, sta
     assert (found.closes, found.in_doubt, len(api.bodies)) == (True, (), 1)
     assert api.ask("SELECT state FROM batches") == [state]
     assert api.ask("SELECT what FROM notes") == [note]
-    assert api.ask("SELECT detail FROM notes")[0].endswith(": the dashboard shows it")
+    assert api.ask("SELECT detail FROM notes") == ["the dashboard shows it"]
+    assert api.ask("SELECT person FROM notes") == [name_person()]

@@ -20,6 +20,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
 from masivo_stream.model.progress import Figures, Progress
 from masivo_stream.model.results import Entry, Position
+from masivo_stream.model.states import BatchOutcome, BatchState
 
 KEY = "9d7e3d8f-0000-4000-8000-000000000000"
 YES, NO, LOST = Answer(status=200), Answer(status=403), Failure(cause=Cause.TIMEOUT, sent=True)
@@ -73,7 +74,7 @@ async def state(tmp_path, clock):
                     read_position=place, checkpoint=place, figures=Figures(), consumed=(), letters_bytes=0, dead=[]
                 )
                 await journal.send(batch, made, lambda: None)
-                await journal.settle(Kind.CUSTOMERS, batch.id, "accepted", made, lambda: None)
+                await journal.settle(Kind.CUSTOMERS, batch.id, BatchOutcome(BatchState.ACCEPTED), made, lambda: None)
                 clock.moment += timedelta(days=1)
         yield opened
 

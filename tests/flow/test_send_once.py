@@ -25,6 +25,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ConfigurationError, OutageError
 from masivo_stream.model.progress import START, Figures, Progress
+from masivo_stream.model.states import NoteKind
 from masivo_stream.sandbox import SandboxOptions, running
 
 pytestmark = pytest.mark.slow
@@ -81,7 +82,7 @@ async def test_how_far_was_read_is_noted_at_the_end(run, tmp_path):
     await run.migrate()
     for kind, _, trail in sent_by(tmp_path):
         with closing(open_journal(tmp_path / "state/journal.db", lambda: None, writable=False)) as journal:
-            ((length, crc, _),) = journal.consumed(Kind(kind)).values()
+            ((length, crc, _),) = journal.read.consumed(Kind(kind)).values()
         assert length == (tmp_path / f"{kind}.ndjson").stat().st_size
         assert trail.endswith(_packed((length, crc)))
 
@@ -95,7 +96,7 @@ def requests_noted(folder):
     with closing(sqlite3.connect(folder / "shared/sent.db")) as memory:
         noted = [sends for (sends,) in memory.execute("SELECT sends FROM runs")]
     with closing(open_journal(folder / "state/journal.db", lambda: None, writable=False)) as journal:
-        return sum(noted), journal.sends()
+        return sum(noted), journal.read.sends()
 
 
 async def test_never_more_requests_are_noted_than_the_journal_knows(run, tmp_path):
@@ -191,7 +192,7 @@ async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried
     assert (await retry(retried.settings, credentials=retried.credentials)).exit_code == 0
     assert await counted(retried) == [1, 2]
     with closing(open_journal(retried.folder / "state/journal.db", lambda: None, writable=False)) as journal:
-        assert len(journal.notes("again")) == 1
+        assert len(journal.read.notes(NoteKind.AGAIN)) == 1
 
 
 async def test_what_a_version_that_counted_no_requests_has_noted_is_held_against_a_directory(run, tmp_path):
@@ -222,7 +223,7 @@ async def test_the_same_export_from_elsewhere_is_refused(run):
     assert summary.kinds["events"].accepted == 40
     assert await counted(run) == [2]
     with closing(open_journal(run.folder / "second/journal.db", lambda: None, writable=False)) as journal:
-        assert len(journal.notes("again")) == 1
+        assert len(journal.read.notes(NoteKind.AGAIN)) == 1
 
 
 async def test_a_run_of_a_version_that_noted_nothing_is_noted_when_it_goes_on(run):
@@ -283,8 +284,8 @@ async def test_another_key_or_address_is_another_account(run, tmp_path):
     assert (await migrate(run.settings, credentials=other, **named, **said)).exit_code == 0
     assert run.sandbox.ledger().requests == before
     with closing(open_journal(tmp_path / "state/journal.db", lambda: None, writable=False)) as journal:
-        ((_, _, words),) = journal.notes("same account")
-    assert f"127.0.0.1:{run.sandbox.url.split(':')[2].split('/')[0]}" in words
+        (note,) = journal.read.notes(NoteKind.SAME_ACCOUNT)
+    assert f"127.0.0.1:{run.sandbox.url.split(':')[2].split('/')[0]}" in note.words
 
 
 async def test_the_account_is_told_in_summary_report_and_log(run):
@@ -348,7 +349,7 @@ async def test_a_key_is_proven_by_its_first_token(journal):
     again = belonging_of(api_key="k")
     again.enter(journal)
     await again.prove(Tokens(None, again))
-    assert len(journal.accounts()) == 1
+    assert len(journal.read.accounts()) == 1
 
 
 @pytest.mark.parametrize("answer", [token(account_id="8"), token(iat=5), "opaque"])
@@ -370,7 +371,7 @@ async def test_without_a_token_nothing_is_proven(journal):
     said = belonging_of(api_key="k", said=Confirmations(same_account=True))
     said.enter(journal)
     await said.prove(Tokens(None, said))
-    assert len(journal.accounts()) == 2
+    assert len(journal.read.accounts()) == 2
 
 
 async def test_a_token_of_another_account_in_the_middle_of_a_run_is_refused(journal):
@@ -389,5 +390,5 @@ async def test_until_something_was_sent_the_account_may_change(journal):
     for key in ("wrong", "right"):
         belonging = belonging_of(api_key=key)
         belonging.enter(journal)
-    assert [account.keys for account in journal.accounts()] == [(belonging.account.owner,)]
+    assert [account.keys for account in journal.read.accounts()] == [(belonging.account.owner,)]
     assert receivers_of(belonging.account).name == receivers_of(belonging.account).owner

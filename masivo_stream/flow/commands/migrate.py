@@ -101,7 +101,7 @@ async def migrate(
         full, words = settings.source.check_export == "full", read_moved(moved)
         if inputs:
             matched = {
-                kind: await recognise_exports(journal, kind, inputs.get(kind, []), moved=words, full=full)
+                kind: await recognise_exports(journal.read, kind, inputs.get(kind, []), moved=words, full=full)
                 for kind in Kind
             }
         else:
@@ -127,7 +127,7 @@ async def migrate(
             invocation = msgspec.structs.replace(reporting.invocation, again=again)
             reporting = msgspec.structs.replace(reporting, invocation=invocation)
         sources = {
-            kind: await lay_out(journal, kind, known, new, state_dir=state.path, full=full)
+            kind: await lay_out(journal.read, kind, known, new, state_dir=state.path, full=full)
             for kind, (known, new) in matched.items()
         }
         return await _go(
@@ -212,7 +212,7 @@ async def retry(
         await take_dead_letters(state, journal, told)
         full = settings.source.check_export == "full"
         sources = {
-            kind: await lay_out(journal, kind, known, state_dir=state.path, full=full)
+            kind: await lay_out(journal.read, kind, known, state_dir=state.path, full=full)
             for kind, known in exports.items()
         }
         return await _go(
@@ -234,13 +234,13 @@ async def retry(
 async def _find(settings: Settings, state: StateDir, journal: Journal, moved: Moved) -> dict[Kind, RecognisedExports]:
     """Find the exports that a run knows, without them being named."""
     full = settings.source.check_export == "full"
-    return {kind: await find_exports(journal, kind, state_dir=state.path, moved=moved, full=full) for kind in Kind}
+    return {kind: await find_exports(journal.read, kind, state_dir=state.path, moved=moved, full=full) for kind in Kind}
 
 
 async def _note_places(journal: Journal, state: StateDir, exports: dict[Kind, RecognisedExports]) -> None:
     """Note where the exports lie that the run knows: what is done next finds them by that."""
     known = {
-        kind: (await lay_out(journal, kind, found, state_dir=state.path, grown=False), found)
+        kind: (await lay_out(journal.read, kind, found, state_dir=state.path, grown=False), found)
         for kind, found in exports.items()
     }
     await note_sources(journal, known, state.path)
@@ -290,7 +290,7 @@ async def _go(
                 seen = await read_back_samples(
                     samples,
                     settings=settings,
-                    journal=journal,
+                    journal=journal.read,
                     reader=PacedReader(sender, limiters.general),
                     clock=clock,
                     observer=told,

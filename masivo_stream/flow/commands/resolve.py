@@ -41,6 +41,7 @@ from masivo_stream.model.progress import Doubt
 from masivo_stream.model.resolution import InDoubtBatch, Resolution, Verdict
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Note, NoteKind
 from masivo_stream.model.summary import KindSummary
 
 ALL = "all"
@@ -87,7 +88,7 @@ async def resolve(
     with ExitStack() as files:
         belonging = AccountBinding(settings, credentials, clock, said)
         state, journal = files.enter_context(open_known_run(settings, clock, _OPERATION, belonging))
-        report = read_report(state, stand(journal))
+        report = read_report(state, stand(journal.read))
         once = files.enter_context(open_send_once(settings, journal, belonging, state.path, told, clock))
         if decisions is not None and (decisions.accept or decisions.discard or decisions.resend):
             await once.check_place(by_hand=True)
@@ -117,8 +118,8 @@ async def resolve(
 
 
 def _conclude(journal: Journal, work: "ResolveWork", chosen: "Chosen") -> Resolution:
-    kinds = stand(journal)
-    closes = all(figures.closes and agrees(journal, Kind(kind), figures) for kind, figures in kinds.items())
+    kinds = stand(journal.read)
+    closes = all(figures.closes and agrees(journal.read, Kind(kind), figures) for kind, figures in kinds.items())
     return Resolution(
         exit_code=_exit_code(kinds, in_doubt=bool(work.left), closes=closes),
         accepted=tuple(doubt.batch for doubt in chosen.accept),
@@ -135,7 +136,7 @@ async def open_in_doubt(session: Session, files: ExitStack, moved: Moved = NOT_M
     return [
         await open_in_doubt_kind(session, kind, files, moved=moved)
         for kind in Kind
-        if not CONTRACTS[kind].repeatable and session.journal.figures(kind) is not None
+        if not CONTRACTS[kind].repeatable and session.journal.read.figures(kind) is not None
     ]
 
 
@@ -205,17 +206,19 @@ class ResolveWork:
     async def go(self, chosen: Chosen) -> None:
         """Make sure that all of it may be done, carry out what was chosen, then look at what is left."""
         await self._make_sure(chosen)
-        why = f"{name_person()}: {chosen.reason or 'no reason given'}"
+        decision = Note(NoteKind.RESEND, chosen.reason or "no reason given", name_person())
         for doubt in chosen.accept:
             kind = self._kinds[doubt.kind]
             entries = await kind.batches.read_as_far_as_known(doubt.batch)
-            await kind.recorder.decide(doubt.batch, entries, arrived=True, what="accept", why=why)
+            accept = msgspec.structs.replace(decision, kind=NoteKind.ACCEPT, batch=doubt.batch)
+            await kind.recorder.decide(entries, accept, arrived=True)
         for doubt in chosen.discard:
             kind = self._kinds[doubt.kind]
             entries = await kind.batches.read(doubt.batch)
-            await kind.recorder.decide(doubt.batch, entries, arrived=False, what="discard", why=why)
+            discard = msgspec.structs.replace(decision, kind=NoteKind.DISCARD, batch=doubt.batch)
+            await kind.recorder.decide(entries, discard, arrived=False)
         for doubt in chosen.resend:
-            await self._resend(doubt, why)
+            await self._resend(doubt, msgspec.structs.replace(decision, batch=doubt.batch))
         for kind in self._kinds.values():
             self.left.extend([await self._look(doubt) for doubt in kind.doubts()])
 
@@ -248,7 +251,7 @@ class ResolveWork:
                 " not there (one space more will do), and masivo-stream retry",
             )
 
-    async def _resend(self, doubt: Doubt, why: str) -> None:
+    async def _resend(self, doubt: Doubt, note: Note) -> None:
         """Send a batch again that was not seen to be there.
 
         Raises:
@@ -257,11 +260,11 @@ class ResolveWork:
         """
         kind = self._kinds[doubt.kind]
         batch = await kind.again(doubt.batch)
-        await kind.take_note("resend", doubt.batch, why)
+        await kind.take_note(note)
         delivery = Delivery(
             self._session.client,
             self._session.limiters.kinds[doubt.kind],
-            Resend(kind.recorder, batch.entries, why),
+            Resend(kind.recorder, batch.entries, note),
             backoff=self._backoff,
             stop=self.stop,
             observer=self._session.observer,

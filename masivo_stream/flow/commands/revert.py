@@ -21,7 +21,7 @@ from masivo_stream.core.sending.classify import classify
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
-from masivo_stream.edges.journal import JournalHistory, JournalReader, open_journal
+from masivo_stream.edges.journal import Journal, JournalReader, open_journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.client import open_client
 from masivo_stream.flow.commands.status import conclude_again
@@ -33,9 +33,6 @@ from masivo_stream.flow.observer import Observers
 from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report
 from masivo_stream.flow.revert_state import (
-    BEGUN,
-    DONE,
-    FAILED,
     RevertPeriod,
     Standing,
     leave_reverted,
@@ -58,6 +55,7 @@ from masivo_stream.model.outcome import (
     Unreachable,
 )
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Note, NoteKind
 
 _OPERATION = "revert a migration"
 
@@ -117,13 +115,13 @@ def _is_gone(found: Survey | None, customers: int | None) -> bool:
     return found is not None and found.whole and customers == found.within.get(Kind.CUSTOMERS)
 
 
-def _survey(journal: JournalHistory, start: str, end: str, slack: float, state_dir: str) -> Survey:
+def _survey(journal: Journal, start: str, end: str, slack: float, state_dir: str) -> Survey:
     """Compare what was sent with a period, and with those that were taken back before."""
-    periods = [_period(start, end), *(_period(done.start, done.end) for done in stands(journal).done)]
+    periods = [_period(start, end), *(_period(done.start, done.end) for done in stands(journal.read).done)]
     around = timedelta(seconds=slack)
     customers: Counter[str] = Counter()
     others: Counter[str] = Counter()
-    sent = journal.sent()
+    sent = journal.read.sent()
     for kind, first, last, records in sent:
         if kind != Kind.CUSTOMERS:
             others[kind] += records
@@ -210,12 +208,12 @@ async def _revert_run(
     slack, clock = settings.visible.visible_timeout, belonging.clock
     with closing(open_journal(state.journal, clock.wall)) as journal:
         found = _survey(journal, start, end, slack, settings.state.state_dir)
-        foreign = await has_sent_for_other_runs(journal, settings, state.path) if found.whole else True
+        foreign = await has_sent_for_other_runs(journal.read, settings, state.path) if found.whole else True
     standing = await take_back(state, start, end, api, clock, belonging=belonging, slack=slack, foreign=foreign)
     with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
         summary = conclude_again(state, journal)
         leave_report(journal, state, summary, reporting, clock)
-        told = msgspec.json.decode(journal.reverts()[-1][2], type=RevertPeriod).customers
+        told = msgspec.json.decode(journal.read.reverts()[-1].detail, type=RevertPeriod).customers
     if standing.counted:
         leave_reverted(state, clock, lambda run: withdraw(settings, run))
     return Reverted(customers=told, hint=summary.hint if standing.done and not standing.counted else "")
@@ -254,9 +252,9 @@ async def take_back(
     with closing(open_journal(state.journal, clock.wall)) as journal:
         belonging.enter(journal)
         await belonging.prove(sender)
-        before, found = stands(journal), _survey(journal, start, end, slack, str(state.path))
+        before, found = stands(journal.read), _survey(journal, start, end, slack, str(state.path))
         period = RevertPeriod(start=start, end=end, whole=found.whole and not foreign, holds=found.holds)
-        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())
+        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))
         reply = await sender.revert(start, end)
         failed = _judge(reply.attempt)
         if failed is None:
@@ -264,13 +262,13 @@ async def take_back(
             told = None if before.begun else _count(reply)
             if told == 0 and found.must_hold:  # an earlier revert took them, by another directory: no number tells
                 told = None
-            period = _told(period, before, told, _accepted(journal))
+            period = _told(period, before, told, _accepted(journal.read))
             if foreign is None:
                 period = msgspec.structs.replace(period, counted=False)
-            await journal.take_note(DONE, msgspec.json.encode(period).decode())
+            await journal.take_note(Note(NoteKind.REVERTED, msgspec.json.encode(period).decode()))
         elif not failed.in_doubt:
-            await journal.take_note(FAILED, msgspec.json.encode(period).decode())
-        standing = stands(journal)
+            await journal.take_note(Note(NoteKind.NOT_REVERTED, msgspec.json.encode(period).decode()))
+        standing = stands(journal.read)
     if failed is not None:
         raise failed.error
     return standing

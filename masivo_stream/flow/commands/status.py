@@ -8,13 +8,14 @@ import msgspec
 
 from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
-from masivo_stream.edges.journal import SENDING, Journal, JournalHistory, open_journal
+from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.outcome import conclude, stand
 from masivo_stream.flow.reporting.run_report import PAGE, explain, look_back, read_report
 from masivo_stream.flow.revert_state import Standing, all_but_counted, blocked, stands
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.report import Report
+from masivo_stream.model.states import BatchState
 from masivo_stream.model.summary import Status, Summary
 
 
@@ -52,7 +53,7 @@ def _opened(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, Journal]]:
         yield StateDir(directory), journal
 
 
-def _look(state: StateDir, journal: JournalHistory) -> tuple[str, Summary]:
+def _look(state: StateDir, journal: Journal) -> tuple[str, Summary]:
     """Return who is at work, and the summary."""
     owner = is_owned(state.path) or ""  # first: who ends in between has noted everything
     last = conclude_again(state, journal, owner=owner)
@@ -64,13 +65,13 @@ def _look(state: StateDir, journal: JournalHistory) -> tuple[str, Summary]:
     return owner, said
 
 
-def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "") -> Summary:
+def conclude_again(state: StateDir, journal: Journal, *, owner: str = "") -> Summary:
     """Return the summary of a run as its state directory has it; `owner` is who is at work."""
-    kinds = stand(journal)
+    kinds = stand(journal.read)
     closes = all(figures.closes for figures in kinds.values())
     if owner:
         return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
-    standing = stands(journal)
+    standing = stands(journal.read)
     if (said := _tell_revert(standing, journal, str(state.path))) is not None:
         message, hint = said
         return Summary(
@@ -83,10 +84,14 @@ def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "")
         )
     if (last := read_report(state, kinds)) is not None:
         return last
-    ended = all(journal.read_all(Kind(kind)) for kind in kinds) and not any(each.pending for each in kinds.values())
+    ended = all(journal.read.read_all(Kind(kind)) for kind in kinds) and not any(
+        each.pending for each in kinds.values()
+    )
     if ended and kinds:
         return conclude(kinds, None, closes=closes)
-    flying = sum(journal.recount(kind).get(SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable)
+    flying = sum(
+        journal.read.recount(kind).get(BatchState.SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable
+    )
     lost = f"; {flying:,} items were on the wire, and will be in doubt" if flying else ""
     return Summary(
         outcome="interrupted",
@@ -98,7 +103,7 @@ def conclude_again(state: StateDir, journal: JournalHistory, *, owner: str = "")
     )
 
 
-def _tell_revert(standing: Standing, journal: JournalHistory, place: str) -> tuple[str, str] | None:
+def _tell_revert(standing: Standing, journal: Journal, place: str) -> tuple[str, str] | None:
     """Return what a revert has left, and what to do about it; None where the run goes on as if there had been none."""
     if (error := blocked(standing, journal, place)) is not None:
         return str(error), error.hint

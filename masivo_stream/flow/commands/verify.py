@@ -89,10 +89,12 @@ async def verify(
         ) as sender:
             await belonging.prove(sender)
             reader = PacedReader(sender, limiters.general)
-            work = VerifyWork(settings, journal, state.path, reader, clock, _drawing(sample, seed), read_moved(moved))
+            work = VerifyWork(
+                settings, journal.read, state.path, reader, clock, _drawing(sample, seed), read_moved(moved)
+            )
             await work_under(work.stop, work.go, observer=told, handle_signals=handle_signals)
         proxies.explain(work.stop.cause)
-        return work.findings.conclude(work.stop.cause, left_out=_pipes(journal))
+        return work.findings.conclude(work.stop.cause, left_out=_pipes(journal.read))
 
 
 def _drawing(sample: int | None, seed: int) -> Callable[[Kind], Sampling[Entry]] | None:

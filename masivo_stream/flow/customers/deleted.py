@@ -22,15 +22,15 @@ async def confirm_deleted(journal: Journal, settings: Settings, state_dir: Path)
         InputError: a customers export cannot be read again.
         StorageError: it cannot be noted.
     """
-    if not journal.is_unsure():
+    if not journal.read.is_unsure():
         return
-    salt = journal.salt()
-    hashes = journal.gone_customers()
-    if any(decode_identity(source.identity).stream for source in journal.sources(Kind.CUSTOMERS)):
+    salt = journal.read.salt()
+    hashes = journal.read.gone_customers()
+    if any(decode_identity(source.identity).stream for source in journal.read.sources(Kind.CUSTOMERS)):
         await journal.find_alive(hashes)  # what came from a pipe cannot be read again: nobody is called gone
         return
     gone, alive = MissingCustomers(gone=hashes, salt=salt), set[int]()
-    accepted = await open_accepted_records(journal, Kind.CUSTOMERS, settings, state_dir)
+    accepted = await open_accepted_records(journal.read, Kind.CUSTOMERS, settings, state_dir)
     if accepted is not None:
         async with aclosing(accepted.blocks()) as blocks:
             async for entries in blocks:

@@ -24,8 +24,8 @@ from masivo_stream.model.account import Account, NotedAccount, is_one_origin, no
 from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.errors import ConfigurationError, OutageError
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Note, NoteKind
 
-SAME_ACCOUNT = "same account"
 """What the journal calls a person's word that two are one."""
 
 _OPERATION = "open the run"
@@ -68,13 +68,13 @@ class AccountBinding:
     @property
     def noted(self) -> NotedAccount:
         """The account as the journal names it, or as it would."""
-        accounts = [] if self._journal is None else self._journal.accounts()
+        accounts = [] if self._journal is None else self._journal.read.accounts()
         return accounts[-1] if accounts else note(self.account, "")
 
     @property
     def said_to_be_one(self) -> list[NotedAccount]:
         """The accounts that a person says are one; none where nobody had to say so."""
-        accounts = [] if self._journal is None else self._journal.accounts()
+        accounts = [] if self._journal is None else self._journal.read.accounts()
         return accounts if len(accounts) > 1 else []
 
     def enter(self, journal: Journal) -> None:
@@ -85,7 +85,7 @@ class AccountBinding:
             StorageError: the journal cannot be written.
         """
         self._journal = journal
-        accounts, sent_at = journal.accounts(), journal.first_sent()
+        accounts, sent_at = journal.read.accounts(), journal.read.first_sent()
         if not sent_at:
             accounts = []
         mine = [known for known in accounts if known.is_for(self.account)]
@@ -95,8 +95,11 @@ class AccountBinding:
         if not mine and sent_at:
             if not self.said.same_account:
                 raise self._refusal(journal, accounts, sent_at)
-            words = f"{name_person()}: {self.account} is {_told(journal, accounts)}"
-            journal.note_accounts([*accounts, note(self.account, self._now())], word=(SAME_ACCOUNT, words))
+            words = f"{self.account} is {_told(journal, accounts)}"
+            journal.note_accounts(
+                [*accounts, note(self.account, self._now())],
+                word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
+            )
         else:
             # The one that is used stands last.
             known = mine[-1].with_names_of(self.account) if mine else note(self.account, self._now())
@@ -133,14 +136,17 @@ class AccountBinding:
         told = Account(origin=self.account.origin, owner=self.account.owner, subject=subject)
         journal = self._journal
         if journal is not None:
-            accounts = journal.accounts()
+            accounts = journal.read.accounts()
             mine = [known for known in accounts if known.is_for(told)]
             if not mine:
                 if self.said.same_account:
-                    words = f"{name_person()}: {told} is {_told(journal, accounts)}"
-                    await journal.learn_accounts([*accounts, note(told, self._now())], word=(SAME_ACCOUNT, words))
+                    words = f"{told} is {_told(journal, accounts)}"
+                    await journal.learn_accounts(
+                        [*accounts, note(told, self._now())],
+                        word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
+                    )
                 else:
-                    raise self._refusal(journal, accounts, journal.first_sent(), told)
+                    raise self._refusal(journal, accounts, journal.read.first_sent(), told)
             elif (known := mine[-1].with_names_of(told)) != mine[-1] or accounts[-1] != mine[-1]:
                 await journal.learn_accounts([*(each for each in accounts if each != mine[-1]), known])
         self.account, self._proven = told, True
@@ -182,9 +188,9 @@ def _told(journal: Journal, accounts: list[NotedAccount]) -> str:
     if accounts:
         return str(accounts[-1])
     try:
-        return origin_of(journal.facts().settings["api.base_url"])
+        return origin_of(journal.read.facts().settings["api.base_url"])
     except (KeyError, ValueError):  # a journal of before there were facts, or a URL that was masked
-        return journal.target() or "an account"
+        return journal.read.target() or "an account"
 
 
 def name_person() -> str:

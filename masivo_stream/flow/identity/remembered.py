@@ -94,7 +94,7 @@ def id_of_journal(state_dir: str) -> str:
         return ""
     try:
         with closing(open_journal(path, _no_clock, writable=False)) as journal:
-            return journal.id()
+            return journal.read.id()
     except (ConfigurationError, StorageError):
         return ""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from masivo_stream.core.accounting.missing import MissingCustomers
-from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, RESENDING, SENDING, UNANSWERED, JournalReader
+from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
 from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
 from masivo_stream.flow.pipeline.resume import begin_at, find_exports, lay_out
@@ -25,8 +25,15 @@ from masivo_stream.model.progress import Covered, Resume
 from masivo_stream.model.results import Blank, Entry, Position, Retried
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.slicing import take_part
+from masivo_stream.model.states import BatchState
 
-_ELSEWHERE = (IN_DOUBT, SENDING, RESENDING, UNANSWERED, REFUSED)
+_ELSEWHERE = (
+    BatchState.IN_DOUBT,
+    BatchState.SENDING,
+    BatchState.RESENDING,
+    BatchState.UNANSWERED,
+    BatchState.REFUSED,
+)
 """States of batches whose records are not known to have been accepted."""
 
 
@@ -37,7 +44,7 @@ class KnownOutcomes:
         """Ask `journal`; every line before `checkpoint` has a fate."""
         self._journal, self._kind, self._checkpoint = journal, kind, checkpoint
         self._read = {number: size for number, (size, _, _) in journal.consumed(kind).items()}
-        self._accepted = journal.placed(kind, ACCEPTED)
+        self._accepted = journal.placed(kind, BatchState.ACCEPTED)
         self._elsewhere = journal.placed(kind, *_ELSEWHERE)
         gone = () if kind is Kind.CUSTOMERS else journal.gone_customers()
         self._skipped = MissingCustomers(gone=gone, salt=journal.salt())

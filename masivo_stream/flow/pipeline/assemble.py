@@ -139,7 +139,7 @@ async def open_kind(
         StorageError: a file or the journal cannot be written.
     """
     settings, limited = session.settings, session.limiters.limited
-    batches = BatchReader(session.journal, kind, sources, settings.source.block_bytes)
+    batches = BatchReader(session.journal.read, kind, sources, settings.source.block_bytes)
     with ExitStack() as files:
         missing = await _find_missing(session, kind)
         recorder = await open_recorder(session, kind, resume, missing, batches.read, files)
@@ -178,7 +178,7 @@ async def open_recorder(
 
     `read_batch` returns the entries of a batch by its id.
     """
-    state, journal = session.state, session.journal
+    state, journal = session.state, session.journal.read
     letters = DeadLetterFile(state, kind, session.clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
     files.callback(letters.close)
     known = [doubt.batch for doubt in journal.in_doubt(kind)]
@@ -205,10 +205,10 @@ async def open_recorder(
 
 async def _find_missing(session: Session, kind: Kind) -> MissingCustomers:
     """Return the customers that have not arrived before a kind begins."""
-    journal = session.journal
+    journal = session.journal.read
     if kind is Kind.CUSTOMERS:
         return MissingCustomers(salt=journal.salt(), awaited=bool(journal.missing_customers()))
-    await confirm_deleted(journal, session.settings, session.state.path)
+    await confirm_deleted(session.journal, session.settings, session.state.path)
     return MissingCustomers(journal.missing_customers(kind), journal.salt(), gone=journal.gone_customers())
 
 

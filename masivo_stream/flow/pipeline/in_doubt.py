@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+import msgspec
+
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
@@ -17,6 +19,7 @@ from masivo_stream.model.errors import InputError
 from masivo_stream.model.outcome import Accepted, Refused, TooLarge
 from masivo_stream.model.progress import Doubt
 from masivo_stream.model.results import Entry
+from masivo_stream.model.states import Note, NoteKind
 
 
 class InDoubtKind:
@@ -29,7 +32,7 @@ class InDoubtKind:
 
     def doubts(self) -> list[Doubt]:
         """Return the batches in doubt."""
-        return self._journal.in_doubt(self.kind)
+        return self._journal.read.in_doubt(self.kind)
 
     async def again(self, batch: str) -> Batch:
         """Compose a batch once more.
@@ -47,9 +50,9 @@ class InDoubtKind:
             )
         return made
 
-    async def take_note(self, what: str, batch: str, why: str) -> None:
+    async def take_note(self, note: Note) -> None:
         """Note a decision before it is carried out."""
-        await self._journal.take_note(what, why, batch=batch)
+        await self._journal.take_note(note)
 
 
 async def open_in_doubt_kind(
@@ -63,22 +66,24 @@ async def open_in_doubt_kind(
         InputError: an export is not found, or not what it was.
         StorageError: the state directory cannot be written.
     """
-    journal, settings, state_dir = session.journal, session.settings, session.state.path
+    journal, settings, state_dir = session.journal.read, session.settings, session.state.path
     full = settings.source.check_export == "full"
     exports = await find_exports(journal, kind, state_dir=state_dir, moved=moved, full=full)
     sources = await lay_out(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
     batches = BatchReader(journal, kind, sources, settings.source.block_bytes)
     missing = MissingCustomers(salt=journal.salt())  # nothing is read, so nothing is held back
-    recorder = await open_recorder(session, kind, journal.resume(kind), missing, batches.read_as_far_as_known, files)
+    recorder = await open_recorder(
+        session, kind, session.journal.resume(kind), missing, batches.read_as_far_as_known, files
+    )
     return InDoubtKind(session, recorder, sources, batches)
 
 
 class Resend:
     """Records a batch in doubt that is sent again; an `AttemptRecorder` of `flow.pipeline.ports`."""
 
-    def __init__(self, recorder: Recorder, entries: Sequence[Entry], why: str) -> None:
-        """Record by `recorder` that a person wants it, and `why`."""
-        self._recorder, self._entries, self._why = recorder, list(entries), why
+    def __init__(self, recorder: Recorder, entries: Sequence[Entry], decision: Note) -> None:
+        """Send the batch again that `decision` names; record by `recorder`."""
+        self._recorder, self._entries, self._decision = recorder, list(entries), decision
 
     async def begin(self, batch: Batch) -> None:
         """Note that the next thing that happens is the batch's first byte."""
@@ -88,7 +93,8 @@ class Resend:
         """Note the outcome: only an acceptance settles a doubt."""
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self._recorder.remark(decision.outcome.remark)
-            await self._recorder.decide(batch.id, self._entries, arrived=True, what="resent", why=self._why)
+            resent = msgspec.structs.replace(self._decision, kind=NoteKind.RESENT)
+            await self._recorder.decide(self._entries, resent, arrived=True)
             return
         await self._recorder.stay_in_doubt(batch.id, f"sent again: {_word(decision)}")
 

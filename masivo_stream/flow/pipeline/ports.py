@@ -12,6 +12,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import Progress
 from masivo_stream.model.results import Entry, Rejected
 from masivo_stream.model.skipped import SkippedPlace
+from masivo_stream.model.states import BatchOutcome, BatchState, Note
 
 
 class Sender(Protocol):
@@ -162,20 +163,13 @@ class JournalPort(Protocol):
         ...
 
     async def settle(
-        self,
-        kind: Kind,
-        batch: str,
-        state: str | None,
-        progress: Progress,
-        sync: Callable[[], None],
-        *,
-        why: str = "",
-        again: bool = False,
+        self, kind: Kind, batch: str, outcome: BatchOutcome, progress: Progress, sync: Callable[[], None]
     ) -> None:
-        """Note the outcome of an attempt; None if it was certainly not applied and may be sent again.
+        """Note the outcome of an attempt."""
+        ...
 
-        `again`: an earlier attempt may have applied it, and this one has not.
-        """
+    async def remove(self, kind: Kind, batch: str, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note that a batch was certainly not applied, and may be sent again."""
         ...
 
     async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
@@ -187,9 +181,9 @@ class JournalPort(Protocol):
         ...
 
     async def decide(
-        self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str
+        self, kind: Kind, state: BatchState, note: Note, progress: Progress, sync: Callable[[], None]
     ) -> None:
-        """Note what a person decided about a batch in doubt."""
+        """Note what a person decided about the batch in doubt that `note` names."""
         ...
 
     async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:

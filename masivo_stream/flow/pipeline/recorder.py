@@ -12,7 +12,6 @@ from email.utils import parsedate_to_datetime
 from masivo_stream.core.accounting.ledger import Ledger
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Retry, Settle
 from masivo_stream.edges.clock import Clock
-from masivo_stream.edges.journal.statements import ACCEPTED, DISCARDED, IN_DOUBT, REFUSED, UNANSWERED
 from masivo_stream.flow.pipeline.ports import JournalPort, KindFiles
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS
@@ -21,6 +20,7 @@ from masivo_stream.model.outcome import Accepted, Refused
 from masivo_stream.model.progress import Progress
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Rejected, reject_entry
+from masivo_stream.model.states import BatchOutcome, BatchState, Note
 from masivo_stream.model.summary import KindSummary
 
 
@@ -91,31 +91,35 @@ class Recorder:
     async def conclude(self, batch: Batch, decision: Decision) -> None:
         """Count the outcome of an attempt, and note it."""
         ledger = self.ledger
-        state, why, doubtful = None, "", False
+        outcome: BatchOutcome | None = None  # the batch was certainly not applied, and may be sent again
+        doubtful = False
         match decision:
             case Settle(Accepted(remark, at)):
-                state = ACCEPTED
+                outcome = BatchOutcome(BatchState.ACCEPTED)
                 self.remark(remark)
                 self._accept(batch, at)
             case Settle(Refused(foreign=True)):
                 pass  # a firewall or proxy refused it: that need not hold for another process
             case Settle(Refused(status=status)):
-                state, why = REFUSED, str(status)  # read again to find the batches that still hold a bad record
+                outcome = BatchOutcome(BatchState.REFUSED, status)
             case Settle():
-                state, why = REFUSED, "too large"
+                outcome = BatchOutcome(BatchState.REFUSED, why="too large")
             case Hold(why) | Halt(why=why, in_doubt=True) if not CONTRACTS[self.kind].repeatable:
-                state = IN_DOUBT
+                outcome = BatchOutcome(BatchState.IN_DOUBT, why=why)
                 ledger.doubt(batch)
             case Retry(doubtful=True) | Halt(in_doubt=True):
                 doubtful = True
                 ledger.unanswered.add(batch, self._clock.now())
             case _:
                 pass
-        if state in {None, REFUSED} and batch.id in ledger.unanswered:
-            state = UNANSWERED
-        again = state == UNANSWERED and not doubtful
-        await self._journal.settle(self.kind, batch.id, state, self._progress(), self._sync, why=why, again=again)
-        if state == IN_DOUBT:
+        if (outcome is None or outcome.state is BatchState.REFUSED) and batch.id in ledger.unanswered:
+            refused = outcome or BatchOutcome(BatchState.REFUSED)
+            outcome = BatchOutcome(BatchState.UNANSWERED, refused.status, refused.why, again=not doubtful)
+        if outcome is None:
+            await self._journal.remove(self.kind, batch.id, self._progress(), self._sync)
+        else:
+            await self._journal.settle(self.kind, batch.id, outcome, self._progress(), self._sync)
+        if outcome is not None and outcome.state is BatchState.IN_DOUBT:
             self._in_doubt.add(batch.id, batch.entries)
 
     def remark(self, remark: str) -> None:
@@ -140,20 +144,20 @@ class Recorder:
     async def doubt(self, batch: str, entries: list[Entry]) -> None:
         """Note that a process ended while `batch` was in flight, and may have arrived. Call it before `start`."""
         self.ledger.doubt_left_behind(entries)
-        why = "the process ended while it was in flight"
-        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._sync, why=why)
+        outcome = BatchOutcome(BatchState.IN_DOUBT, why="the process ended while it was in flight")
+        await self._journal.settle(self.kind, batch, outcome, self._progress(), self._sync)
         self._in_doubt.add(batch, entries)
 
-    async def decide(self, batch: str, entries: list[Entry], *, arrived: bool, what: str, why: str) -> None:
-        """Note what a person decided about a batch in doubt: that it `arrived`, or that its records are discarded."""
+    async def decide(self, entries: list[Entry], note: Note, *, arrived: bool) -> None:
+        """Note what a person decided about the batch that `note` names: it `arrived`, or its records are discarded."""
         letters = None
         if not arrived:
-            letters = [reject_entry(entry, Reason.DISCARDED, why, batch=batch) for entry in entries]
+            letters = [reject_entry(entry, Reason.DISCARDED, note.words, batch=note.batch) for entry in entries]
             self._dead_letters.append(letters)
         self.ledger.decide(entries, letters)
-        state = ACCEPTED if arrived else DISCARDED
-        await self._journal.decide(self.kind, batch, state, self._progress(), self._sync, what=what, why=why)
-        self._in_doubt.remove(batch)
+        state = BatchState.ACCEPTED if arrived else BatchState.DISCARDED
+        await self._journal.decide(self.kind, state, note, self._progress(), self._sync)
+        self._in_doubt.remove(note.batch)
 
     async def send_again(self, batch: str) -> None:
         """Note that the next thing that happens is the first byte of a batch that is in doubt."""
@@ -161,7 +165,8 @@ class Recorder:
 
     async def stay_in_doubt(self, batch: str, why: str) -> None:
         """Note that an attempt has not settled a batch in doubt."""
-        await self._journal.settle(self.kind, batch, IN_DOUBT, self._progress(), self._sync, why=why)
+        outcome = BatchOutcome(BatchState.IN_DOUBT, why=why)
+        await self._journal.settle(self.kind, batch, outcome, self._progress(), self._sync)
 
     def _accept(self, batch: Batch, at: str | None) -> None:
         self.accepted_at = _moment(at) or self._clock.wall()

@@ -48,8 +48,8 @@ async def match_sources(
         InputError: the consumed part of an export changed.
         StorageError: the journal cannot be written.
     """
-    exports, new = await recognise_exports(journal, kind, inputs, full=full)
-    sources = await lay_out(journal, kind, exports, new, state_dir=state_dir, full=full)
+    exports, new = await recognise_exports(journal.read, kind, inputs, full=full)
+    sources = await lay_out(journal.read, kind, exports, new, state_dir=state_dir, full=full)
     await note_sources(journal, {kind: (sources, exports)}, state_dir)
     return sources
 
@@ -204,12 +204,12 @@ def check_rereadable(journal: Journal, kind: Kind) -> None:
     Raises:
         InputError: something is.
     """
-    streams = [source for source in journal.sources(kind) if decode_identity(source.identity).stream]
-    figures = journal.figures(kind)
+    streams = [source for source in journal.read.sources(kind) if decode_identity(source.identity).stream]
+    figures = journal.read.figures(kind)
     if not streams or figures is None:
         return
     pending, _ = Tally(CONTRACTS[kind], figures).outstanding
-    if pending or not journal.read_all(kind):
+    if pending or not journal.read.read_all(kind):
         raise changed(
             streams[0].name,
             "what came from a pipe cannot be read again, and was not dealt with to its end",

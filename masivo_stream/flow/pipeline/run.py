@@ -18,6 +18,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError
 from masivo_stream.model.notices import Ahead, RunStarted
 from masivo_stream.model.results import Entry
+from masivo_stream.model.states import Visibility
 from masivo_stream.model.summary import KindSummary, Summary
 
 
@@ -39,7 +40,7 @@ class Run:
 
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
-        self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal)))
+        self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
             resume = self._journal.resume(kind)
             opening = open_kind(
@@ -54,9 +55,9 @@ class Run:
                 await self._wait_until_visible(pipeline)
 
     def _ahead(self) -> Iterator[Ahead]:
-        known_figures = stand(self._journal)
+        known_figures = stand(self._journal.read)
         for kind, sources in self._sources.items():
-            known, extent = self._journal.consumed(kind), Extent(sources)
+            known, extent = self._journal.read.consumed(kind), Extent(sources)
             yield Ahead(
                 kind=kind,
                 files=len(sources),
@@ -73,7 +74,7 @@ class Run:
         accepted, accepted_at = candidates.last, pipeline.recorder.accepted_at
         confirmed = False
         probes = self._settings.visible.visible_probes
-        if not accepted and probes and (last := self._journal.last_accepted(kind)) is not None:
+        if not accepted and probes and (last := self._journal.read.last_accepted(kind)) is not None:
             references, accepted_at = last
             accepted = await reread(self._sources[kind], kind, references, self._settings.source.block_bytes)
         if accepted or not probes:
@@ -85,7 +86,7 @@ class Run:
                 settings=self._settings.visible,
                 observer=self._observer,
             )
-        await self._journal.mark_visible(kind, seen=confirmed)
+        await self._journal.mark_visible(kind, Visibility.SEEN if confirmed else Visibility.AWAITED)
 
     @property
     def cause(self) -> MasivoStreamError | None:
@@ -102,9 +103,11 @@ class Run:
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:
         """Return what became of every record read; `failure` is what went wrong after the work."""
         own: dict[str, KindSummary] = {kind.value: recorder.figures() for kind, recorder in self._recorders.items()}
-        known = stand(self._journal) | own  # kinds that this process has not reached have the figures of an earlier one
+        known = (
+            stand(self._journal.read) | own
+        )  # kinds that this process has not reached have the figures of an earlier one
         kinds: dict[str, KindSummary] = {kind.value: known[kind.value] for kind in Kind if kind.value in known}
         closes = all(figures.closes for figures in kinds.values())
         if not isinstance(self._stop.cause, StorageError):  # a journal that could not be written is behind
-            closes = closes and all(agrees(self._journal, Kind(kind), figures) for kind, figures in kinds.items())
+            closes = closes and all(agrees(self._journal.read, Kind(kind), figures) for kind, figures in kinds.items())
         return conclude(kinds, self._stop.cause or failure, closes=closes)
