@@ -566,12 +566,14 @@ TABLE: dict[str, dict[str, str]] = {
             "reverting::a_run_is_read_with_the_settings_it_was_started_with"
         ),
     },
-    "flow/session.py": {
+    "flow/exports.py": {
         "name exports with --customers, --events or --transactions": (
             "commands::a_wrong_command_is_right_as_it_is_told"
         ),
-        "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "only one export can come that way": "commands::a_wrong_command_is_right_as_it_is_told",
+    },
+    "flow/session.py": {
+        "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "set the account's own key": "secrets::another_account_wants_its_own_key",
     },
     "flow/proxies.py": {
@@ -620,9 +622,11 @@ TABLE: dict[str, dict[str, str]] = {
             "reverting::a_revert_of_unknown_end_is_run_again"
         ),
         "start again later": "reverting::a_revert_that_never_left_is_started_again",
+        "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
+    },
+    "flow/revert_survey.py": {
         "such as 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
         "swap them": "commands::a_period_that_is_none_is_told_how_to_write_one",
-        "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
     },
     "flow/revert_state.py": {
         "name its exports, and leave --only-missing out: it goes on with what is pending": (
@@ -647,17 +651,17 @@ TABLE: dict[str, dict[str, str]] = {
             " this sends only what is not: {…}"
         ): "reverting::a_run_that_was_taken_back_without_a_number",
     },
-    "flow/commands/status.py": {
+    "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "start again with the same command: it goes on from here": "stopping::a_run_that_was_killed_goes_on",
         "the command it was started with migrates afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
     "flow/customers/migrated_elsewhere.py": {
-        "take back the rest as well, then migrate all of it from a file": (
+        "take back the rest as well, then migrate all records from a file": (
             "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file"
         ),
     },
-    "flow/commands/validate.py": {
+    "flow/dry_run/all_kinds.py": {
         (
             "mend these lines in the export before migrating; or migrate, mend its dead letters,"
             " and masivo-stream retry"
@@ -816,7 +820,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         "cpio -i --to-stdout --quiet": "part of a command that is told as a whole",
         "xz -dc --format=lzma": "part of a command that is told as a whole",
     },
-    "flow/commands/revert.py": {
+    "flow/revert_survey.py": {
         "the period is empty: --from is not before --to": "the message above a hint",
     },
     "monitor/page/sections.js": {

@@ -16,7 +16,8 @@ MUTATIONS = (
     Mutation(
         "another account is not refused",
         "flow/identity/account_binding.py",
-        "            if not self.said.same_account:\n                raise self._refusal(journal, accounts, sent_at)\n",
+        "            if not self.confirmations.same_account:\n"
+        "                raise self._refusal(journal, accounts, sent_at)\n",
         "",
         "The rest of a run goes to another account, or a finished one is called complete there.",
         (ONCE + "another_key_or_address_is_another_account",),

@@ -41,7 +41,7 @@ WORD = (
     Mutation(
         "sending again is not noted as a decision",
         "flow/commands/resolve.py",
-        "        await kind.take_note(note)\n",
+        "        await of_kind.take_note(note)\n",
         "",
         "Nobody can tell who had a batch sent again.",
         (RESOLVE + "a_batch_is_sent_again_as_it_was",),

@@ -404,12 +404,12 @@ DOUBT = (
         (READ_BACKS + "others_are_sent_meanwhile",),
     ),
     Mutation(
-        "ids that need escaping speak as others do",
+        "ids that need escaping are read back like others",
         "flow/pipeline/wait_visible.py",
         "    plain = tuple(customer for customer in customers if is_plain(customer))[:most]\n",
         "    plain = tuple(customers)[:most]\n",
         "Behind a gateway that refuses such paths a run ends for ever before its second kind.",
-        ("flow/test_wait_visible.py::test_where_there_are_only_odd_ids_the_run_goes_on",),
+        ("flow/test_wait_visible.py::test_with_only_odd_ids_the_run_goes_on",),
     ),
     Mutation(
         "a gateway's 404 is the server's",
@@ -418,6 +418,14 @@ DOUBT = (
         "        return seen\n",
         "Customers who arrived are called missing, and somebody sends them again.",
         ("flow/test_check.py::test_what_a_gateway_refuses_is_not_missing",),
+    ),
+    Mutation(
+        "an illegible answer is evidence of absence",
+        "flow/readback/evidence.py",
+        "    if there is None:\n        return None\n",
+        "    if there is None:\n        return False\n",
+        "Somebody sends transactions again that the account has.",
+        ("flow/test_evidence.py::test_an_illegible_answer_is_no_evidence_of_absence",),
     ),
     Mutation(
         "years are asked for that there are not",

@@ -3,10 +3,11 @@
 from fakes import Remembering
 
 from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.flow.connection import ApiConnection
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.limiters import make_limiters
 from masivo_stream.flow.runtime import Runtime
-from masivo_stream.flow.session import Connection, Session
+from masivo_stream.flow.session import Session
 
 
 def make_session(settings, state, journal, api, clock, *, limiters=None, observer=None):
@@ -14,5 +15,5 @@ def make_session(settings, state, journal, api, clock, *, limiters=None, observe
     binding = AccountBinding(settings, Credentials(api_key=Secret("key")), clock)
     runtime = Runtime(clock=clock, chance=lambda: 0.0)
     session = Session(settings, state, journal, binding=binding, observer=observer or Remembering(), runtime=runtime)
-    session.connection = Connection(api, limiters or make_limiters(settings, clock))
+    session.connection = ApiConnection(api, limiters or make_limiters(settings, clock))
     return session

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import anyio
 import msgspec
@@ -23,6 +23,7 @@ from masivo_stream.edges.export.source import Input, find_inputs, read_blocks
 from masivo_stream.edges.secret import Credentials, Secret, load_credentials
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
 from masivo_stream.model.bench import Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
@@ -57,12 +58,6 @@ class WorkDone(Struct, frozen=True, kw_only=True):
     items: int = 0
     bytes: int = 0
     requests: int = 0
-
-
-class _Exports(TypedDict):
-    customers: tuple[str, ...]
-    events: tuple[str, ...]
-    transactions: tuple[str, ...]
 
 
 class Stopwatch:
@@ -180,14 +175,14 @@ async def _validate(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
 
 async def _pack(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone | Failed:
     with watch.running():
-        found = await plan(settings, **_exports(job))
+        found = await plan(settings, _exports(job))
     return _ended(found.summary, WorkDone(records=found.records, items=found.items))
 
 
 async def _send(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone | Failed:
     credentials = _credentials(job.api_key_file)
     with watch.running():
-        summary = await migrate(settings, credentials=credentials, **_exports(job))
+        summary = await migrate(settings, credentials, _exports(job))
     sent = summary.kinds[job.case.kind]
     done = WorkDone(records=sent.accepted, items=sent.items_accepted, bytes=sent.bytes_sent, requests=sent.requests)
     return _ended(summary, done)
@@ -196,14 +191,9 @@ async def _send(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone | Fa
 _STAGES = {Stage.DECODE: _decode, Stage.VALIDATE: _validate, Stage.PACK: _pack, Stage.SEND: _send}
 
 
-def _exports(job: Job) -> _Exports:
+def _exports(job: Job) -> Exports:
     """Name the job's exports, and none of another kind: a migration of one kind waits for nothing."""
-    kind, paths = job.case.kind, job.paths
-    return _Exports(
-        customers=paths if kind is Kind.CUSTOMERS else (),
-        events=paths if kind is Kind.EVENTS else (),
-        transactions=paths if kind is Kind.TRANSACTIONS else (),
-    )
+    return Exports(**{job.case.kind.value: job.paths})
 
 
 def _credentials(api_key_file: str) -> Credentials:

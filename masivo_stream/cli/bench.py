@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,20 +27,63 @@ _MOST_UPLOADERS = 256
 Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative="")]
 
 
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class DataFlags:
+    """What is measured with, if no export is named."""
+
+    records: int = 5000
+    "Records to generate of each kind, where no export is named."
+    seed: int = 1
+    "The same seed generates the same records."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class RoundFlags:
+    """What is compared, and how often."""
+
+    rounds: int = 3
+    "How often each is measured."
+    uploaders: Numbers = None
+    "Requests in flight to compare. Default: 1 4 16."
+    workers: Numbers = None
+    "Processes to compare, such as 1 2: all but one judge lines. Default: 1. Exports below 16 MiB start no more."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class TargetFlags:
+    """A server to send to instead of the null sink."""
+
+    target: str = ""
+    "URL of a server of your own to send to instead. Never the vendor's."
+    api_key_file: str = ""
+    "File (mode 0600) that holds the target's API key; no key of the environment is sent."
+    yes: Annotated[bool, Switch] = False
+    "Do not ask whether to send to a target that is not this machine."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class ResultFlags:
+    """Where files and results go."""
+
+    directory: str | None = None
+    "Where generated exports and journals lie meanwhile: their disk counts. Default: the temporary directory."
+    svg: str | None = None
+    "File to draw a picture into."
+    json: Annotated[bool, Switch] = False
+    "One JSON document on standard output, nothing else there."
+
+
 def bench(
     *,
     exports: ExportFlags | None = None,
-    records: int = 5000,
-    seed: int = 1,
-    rounds: int = 3,
-    uploaders: Numbers = None,
-    workers: Numbers = None,
-    target: str = "",
-    api_key_file: str = "",
-    yes: Annotated[bool, Switch] = False,
-    directory: str | None = None,
-    svg: str | None = None,
-    json: Annotated[bool, Switch] = False,
+    data: DataFlags | None = None,
+    rounds: RoundFlags | None = None,
+    target: TargetFlags | None = None,
+    results: ResultFlags | None = None,
 ) -> int:
     """Tell how fast this machine judges, packs and sends: against a null sink of its own, with data of its own.
 
@@ -47,52 +91,28 @@ def bench(
     its own, all of them in turn, several times. Settings are the defaults. Nothing is left behind.
 
     Example: `masivo-stream bench --records 20000 --uploaders 1 4 --svg bench.svg`
-
-    Parameters
-    ----------
-    records
-        Records to generate of each kind, where no export is named.
-    seed
-        The same seed generates the same records.
-    rounds
-        How often each is measured.
-    uploaders
-        Requests in flight to compare. Default: 1 4 16.
-    workers
-        Processes to compare, such as 1 2: all but one judge lines. Default: 1. Exports below 16 MiB start no more.
-    target
-        URL of a server of your own to send to instead. Never the vendor's.
-    api_key_file
-        File (mode 0600) that holds the target's API key; no key of the environment is sent.
-    yes
-        Do not ask whether to send to a target that is not this machine.
-    directory
-        Where generated exports and journals lie meanwhile: their disk counts. Default: the temporary directory.
-    svg
-        File to draw a picture into.
-    json
-        One JSON document on standard output, nothing else there.
     """
     from masivo_stream.bench.rounds import bench as run
     from masivo_stream.cli.output import print_json, show_bench
 
-    chosen = uploaders or list(_UPLOADERS)
-    _check_numbers(records, rounds, [*chosen, *(workers or ())])
+    data, rounds, results = data or DataFlags(), rounds or RoundFlags(), results or ResultFlags()
+    chosen = rounds.uploaders or list(_UPLOADERS)
+    _check_numbers(data.records, rounds.rounds, [*chosen, *(rounds.workers or ())])
     known = _find_exports(exports or ExportFlags())
-    aim = _aim(target, api_key_file, yes=yes, own_data=bool(known))
-    _check_picture(svg)
-    with _workplace(directory) as place, _telling() as told:
+    aim = _aim(target or TargetFlags(), own_data=bool(known))
+    _check_picture(results.svg)
+    with _workplace(results.directory) as place, _telling() as told:
         found = run(
-            known or _generate(place, records=records, seed=seed),
-            settings={"uploaders": chosen, **({"workers": workers} if workers else {})},
-            rounds=rounds,
+            known or _generate(place, records=data.records, seed=data.seed),
+            settings={"uploaders": chosen, **({"workers": rounds.workers} if rounds.workers else {})},
+            rounds=rounds.rounds,
             directory=str(place),
             target=aim,
             told=told,
         )
-    if svg is not None:
-        _draw(found, svg)
-    return print_json(found, question=True) if json else show_bench(found)
+    if results.svg is not None:
+        _draw(found, results.svg)
+    return print_json(found, question=True) if results.json else show_bench(found)
 
 
 def _check_numbers(records: int, rounds: int, others: list[int]) -> None:
@@ -110,16 +130,15 @@ def _find_exports(exports: ExportFlags) -> "dict[Kind, list[str]]":
         ConfigurationError: standard input, which can be read only once.
         InputError: an export does not exist.
     """
-    from masivo_stream.edges.export.source import STDIN, find_inputs
-    from masivo_stream.model.contract import Kind
+    from masivo_stream.edges.export.source import STDIN
 
-    found = {Kind(kind): [source.path for source in find_inputs(names)] for kind, names in exports.patterns().items()}
+    found = {kind: [source.path for source in inputs] for kind, inputs in exports.named().find().items()}
     if any(STDIN in paths for paths in found.values()):
         raise _wrong("standard input cannot be read again and again", "write it to a file first")
-    return {kind: paths for kind, paths in found.items() if paths}
+    return found
 
 
-def _aim(url: str, api_key_file: str, *, yes: bool, own_data: bool) -> "BenchTarget | None":
+def _aim(target: TargetFlags, *, own_data: bool) -> "BenchTarget | None":
     """Return whom to send to: nobody's server but the user's own.
 
     Raises:
@@ -128,14 +147,15 @@ def _aim(url: str, api_key_file: str, *, yes: bool, own_data: bool) -> "BenchTar
     from masivo_stream.bench.rounds import BenchTarget
     from masivo_stream.edges.config import is_loopback, is_vendor, load_settings
 
+    url = target.target
     if not url:
         return None
     load_settings(flags={"base_url": url})  # which says what is wrong with a URL
     if is_vendor(url):
         raise _wrong("the vendor's servers are not for measuring", "name a server of your own, or leave --target out")
-    if not (is_loopback(url) or yes or _agreed(url, own_data=own_data)):
+    if not (is_loopback(url) or target.yes or _agreed(url, own_data=own_data)):
         raise _wrong("not agreed: nothing was sent", "answer yes, or give --yes")
-    return BenchTarget(url=url, api_key_file=api_key_file)
+    return BenchTarget(url=url, api_key_file=target.api_key_file)
 
 
 def _agreed(url: str, *, own_data: bool) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from masivo_stream.edges.secret import Credentials
+    from masivo_stream.flow.exports import Exports
     from masivo_stream.model.plan import Plan
     from masivo_stream.model.settings import Settings
     from masivo_stream.model.summary import Summary
@@ -69,7 +70,6 @@ async def _demo(console: "Console", place: Path, *, records: int, seed: int, inv
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret
     from masivo_stream.flow.commands.plan import plan
-    from masivo_stream.model.contract import Kind
     from masivo_stream.sandbox import SandboxOptions, parse_limits, running
 
     exports = _generate(console, place, records=records, seed=seed, invalid=invalid)
@@ -86,12 +86,7 @@ async def _demo(console: "Console", place: Path, *, records: int, seed: int, inv
             }
         )
         console.print(f"sandbox: {sandbox.url}, taking {_LIMITS}", markup=False)
-        planned = await plan(
-            settings,
-            customers=[exports[Kind.CUSTOMERS]],
-            events=[exports[Kind.EVENTS]],
-            transactions=[exports[Kind.TRANSACTIONS]],
-        )
+        planned = await plan(settings, exports)
         _tell_plan(console, planned)
         credentials = Credentials(api_key=Secret(sandbox.api_key))
         summary = await _migrate(settings, credentials, exports)
@@ -107,20 +102,21 @@ def _free_state(place: Path) -> Path:
     return state
 
 
-def _generate(console: "Console", place: Path, *, records: int, seed: int, invalid: float) -> dict[str, str]:
+def _generate(console: "Console", place: Path, *, records: int, seed: int, invalid: float) -> "Exports":
+    from masivo_stream.flow.exports import Exports
     from masivo_stream.generate.export import write
     from masivo_stream.model.contract import Kind
 
     place.mkdir(parents=True, exist_ok=True)
-    exports: dict[str, str] = {}
+    paths: dict[str, tuple[str]] = {}
     for kind in Kind:
         path = place / f"{kind}.ndjson"
         with path.open("wb") as stream, (place / f"{kind}.ndjson.faults.ndjson").open("wb") as faults:
             written = write(stream, faults, kind=kind, count=records, seed=seed, rate=invalid)
         faulty = f", {written.faulty} faulty lines" if written.faulty else ""
         console.print(f"export: {written.records:,} records of {kind}, {written.items:,} items{faulty}", markup=False)
-        exports[kind] = str(path)
-    return exports
+        paths[kind] = (str(path),)
+    return Exports(**paths)
 
 
 def _tell_plan(console: "Console", planned: "Plan") -> None:
@@ -135,23 +131,21 @@ def _tell_plan(console: "Console", planned: "Plan") -> None:
     )
 
 
-async def _migrate(settings: "Settings", credentials: "Credentials", exports: dict[str, str]) -> "Summary":
+async def _migrate(settings: "Settings", credentials: "Credentials", exports: "Exports") -> "Summary":
     from masivo_stream.cli.output import watching
     from masivo_stream.cli.reporting import draw
     from masivo_stream.flow.commands.migrate import migrate
     from masivo_stream.flow.reporting.run_report import Reporting
-    from masivo_stream.model.contract import Kind
+    from masivo_stream.flow.runtime import Runtime
 
     with watching(settings.log, quiet=False, warnings_only=True) as observer:
         return await migrate(
             settings,
-            credentials=credentials,
-            customers=[exports[Kind.CUSTOMERS]],
-            events=[exports[Kind.EVENTS]],
-            transactions=[exports[Kind.TRANSACTIONS]],
+            credentials,
+            exports,
             observer=observer,
             handle_signals=True,
-            reporting=Reporting(draw=draw),
+            runtime=Runtime(reporting=Reporting(draw=draw)),
         )
 
 

@@ -10,6 +10,7 @@ from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from masivo_stream.edges.secret import Credentials
+    from masivo_stream.flow.exports import Exports
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.model.settings import Settings
 
@@ -29,22 +30,15 @@ class ExportFlags:
     transactions: Paths = None
     "Transactions exports, likewise."
 
-    def patterns(self) -> dict[str, list[str]]:
-        """Return what was named, by kind."""
-        return {
-            "customers": [_stdin(path) for path in self.customers or []],
-            "events": [_stdin(path) for path in self.events or []],
-            "transactions": [_stdin(path) for path in self.transactions or []],
-        }
+    def named(self) -> "Exports":
+        """Return what was named."""
+        from masivo_stream.flow.exports import Exports
 
-
-@Parameter(name="*")
-@dataclass(kw_only=True)
-class RelocationFlags:
-    """Where exports are now."""
-
-    moved: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None
-    "OLD=NEW: an export that the run knows as OLD lies at NEW now, repeatable. Only where its content does not tell."
+        return Exports(
+            customers=tuple(map(_stdin, self.customers or ())),
+            events=tuple(map(_stdin, self.events or ())),
+            transactions=tuple(map(_stdin, self.transactions or ())),
+        )
 
 
 @Parameter(name="*")
@@ -145,34 +139,40 @@ class AccountFlags:
     same_account: Annotated[bool, Switch] = False
     "The account that is named now is the one that this run has sent to: its key or its address is new."
 
-    def said(self, *, again: bool = False) -> "Confirmations":
-        """Return what is said."""
+    def confirmed(self) -> "Confirmations":
+        """Return what is confirmed."""
         from masivo_stream.flow.identity.account_binding import Confirmations
 
-        return Confirmations(same_account=self.same_account, again=again)
+        return Confirmations(same_account=self.same_account)
 
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class MonitorFlags:
-    """Where a run can be watched."""
+class ConfirmationFlags(AccountFlags):
+    """What nobody but you can know of accounts and exports."""
 
+    moved: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None
+    "OLD=NEW: an export that the run knows as OLD lies at NEW now, repeatable. Only where its content does not tell."
+
+    def confirmed(self) -> "Confirmations":
+        """Return what is confirmed."""
+        from masivo_stream.flow.identity.account_binding import Confirmations
+
+        return Confirmations(same_account=self.same_account, moved=tuple(self.moved or ()))
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class RunFlags:
+    """How a run is watched, and what is done when all is sent."""
+
+    no_verify: Annotated[bool, Switch] = False
+    "Read nothing back at the end. Default: 3 records of each kind, which costs some 10 requests."
     monitor: str | None = None
     "HOST:PORT, or a port of this machine (0: a free one), for a page, metrics and probes. Default: none."
 
 
-@Parameter(name="*")
-@dataclass(kw_only=True)
-class EndFlags:
-    """What is done when all is sent."""
-
-    no_verify: Annotated[bool, Switch] = False
-    "Read nothing back at the end. Default: 3 records of each kind, which costs some 10 requests."
-
-
-def settings_from(
-    common: CommonFlags, *groups: ValidationFlags | SendingFlags | MonitorFlags | EndFlags | None
-) -> "Settings":
+def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | None) -> "Settings":
     """Load the settings these flags, the environment and the file make."""
     from masivo_stream.edges.config import load_settings
 

@@ -8,7 +8,7 @@ from masivo_stream.cli.options import CommonFlags, ExportFlags, SendingFlags, Va
 def plan(
     *,
     exports: ExportFlags | None = None,
-    judging: ValidationFlags | None = None,
+    validation: ValidationFlags | None = None,
     sending: SendingFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
@@ -22,23 +22,13 @@ def plan(
     import anyio
 
     from masivo_stream.cli.output import print_json, show_plan
-    from masivo_stream.flow.commands.plan import plan as run
+    from masivo_stream.flow.commands import plan as command
     from masivo_stream.flow.dead_letters import writing_dead_letters
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
-    settings = settings_from(common, judging, sending)
-    patterns = (exports or ExportFlags()).patterns()
-    with writing_dead_letters(settings.state.state_dir) as lists:
-        found = anyio.run(
-            partial(
-                run,
-                settings,
-                credentials=sending.credentials_if_any(),
-                customers=patterns["customers"],
-                events=patterns["events"],
-                transactions=patterns["transactions"],
-                dead_letters=lists.letters,
-                skipped=lists.skips,
-            )
-        )
+    settings = settings_from(common, validation, sending)
+    named = (exports or ExportFlags()).named()
+    with writing_dead_letters(settings.state.state_dir) as files:
+        work = partial(command.plan, settings, named, credentials=sending.credentials_if_any(), files=files)
+        found = anyio.run(work)
     return print_json(found, found.summary.exit_code, question=True) if common.json else show_plan(found)

@@ -15,7 +15,7 @@ _STANDARD_OUTPUT = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 def report(
     *,
     output: Annotated[str | None, Parameter(name=("--output", "-o"))] = None,
-    judging: ValidationFlags | None = None,
+    validation: ValidationFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
     """Make the report of a run from its journal, also of one that was killed, or is at work.
@@ -32,11 +32,11 @@ def report(
         Where the page goes; report.html in the state directory without it. /dev/stdout is standard output.
     """
     from masivo_stream.cli.output import answer, print_json
-    from masivo_stream.flow.commands.status import report as look
+    from masivo_stream.flow.commands import report as command
 
     common = common or CommonFlags()
-    state_dir = settings_from(common, judging).state.state_dir
-    found = look(state_dir)
+    state_dir = settings_from(common, validation).state.state_dir
+    found = command.report(state_dir)
     if common.json:
         if output is not None:
             raise ConfigurationError(

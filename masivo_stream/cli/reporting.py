@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from masivo_stream.cli.options import CommonFlags, EndFlags, ExportFlags, MonitorFlags, SendingFlags, ValidationFlags
+from masivo_stream.cli.options import CommonFlags, ExportFlags, RunFlags, SendingFlags, ValidationFlags
 
 if TYPE_CHECKING:
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.report import Report
 
-Flags = CommonFlags | EndFlags | ExportFlags | ValidationFlags | MonitorFlags | SendingFlags
+Flags = CommonFlags | ExportFlags | RunFlags | SendingFlags | ValidationFlags
 
 _ONCE = frozenset({"json", "quiet", "verbose"})
 """How a command prints, which is not the run's."""

@@ -3,11 +3,9 @@
 from functools import partial
 
 from masivo_stream.cli.options import (
-    AccountFlags,
     CommonFlags,
-    EndFlags,
-    MonitorFlags,
-    RelocationFlags,
+    ConfirmationFlags,
+    RunFlags,
     SendingFlags,
     ValidationFlags,
     settings_from,
@@ -16,12 +14,10 @@ from masivo_stream.cli.options import (
 
 def retry(
     *,
-    judging: ValidationFlags | None = None,
+    confirmations: ConfirmationFlags | None = None,
+    validation: ValidationFlags | None = None,
     sending: SendingFlags | None = None,
-    accounts: AccountFlags | None = None,
-    monitoring: MonitorFlags | None = None,
-    ending: EndFlags | None = None,
-    relocation: RelocationFlags | None = None,
+    run: RunFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
     """Send the dead letters again: mended in place in dead-letter.KIND.ndjson, or because the cause is gone.
@@ -34,19 +30,18 @@ def retry(
     from masivo_stream.cli.output import show_summary
     from masivo_stream.cli.reporting import reporting
     from masivo_stream.cli.watched import run_watched
-    from masivo_stream.flow.commands.migrate import retry as run
+    from masivo_stream.flow.commands import retry as command
+    from masivo_stream.flow.runtime import Runtime
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
-    settings = settings_from(common, judging, sending, monitoring, ending)
-    told = reporting("retry", (judging, sending, common), (ending, monitoring))
+    settings = settings_from(common, validation, sending, run)
     work = partial(
-        run,
+        command.retry,
         settings,
-        credentials=sending.credentials(),
-        moved=(relocation or RelocationFlags()).moved or (),
+        sending.credentials(),
+        confirmations=(confirmations or ConfirmationFlags()).confirmed(),
         handle_signals=True,
-        reporting=told,
-        said=(accounts or AccountFlags()).said(),
+        runtime=Runtime(reporting=reporting("retry", (validation, sending, common), (run,))),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     return show_summary(summary, json=common.json)

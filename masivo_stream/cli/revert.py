@@ -11,7 +11,7 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from masivo_stream.flow.commands.revert import Survey
+    from masivo_stream.flow.revert_survey import Survey
 
 
 def revert(
@@ -19,7 +19,7 @@ def revert(
     start: Annotated[str, Parameter(name="--from")],
     end: Annotated[str, Parameter(name="--to")],
     yes: Annotated[bool, Switch] = False,
-    judging: ValidationFlags | None = None,
+    validation: ValidationFlags | None = None,
     sending: SendingFlags | None = None,
     accounts: AccountFlags | None = None,
     common: CommonFlags | None = None,
@@ -45,11 +45,12 @@ def revert(
 
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.cli.reporting import reporting
-    from masivo_stream.flow.commands.revert import revert as run
-    from masivo_stream.flow.commands.revert import survey
+    from masivo_stream.flow.commands import revert as command
+    from masivo_stream.flow.revert_survey import survey
+    from masivo_stream.flow.runtime import Runtime
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
-    settings = settings_from(common, judging, sending)
+    settings = settings_from(common, validation, sending)
     credentials = sending.credentials()
     found = survey(settings.state.state_dir, start, end, slack=settings.visible.visible_timeout)
     sys.stderr.write(_tell(found, settings.state.state_dir))
@@ -59,9 +60,16 @@ def revert(
             operation="revert a migration",
             hint="answer yes, or give --yes",
         )
-    told = reporting("revert", (judging, sending, common))
-    said = (accounts or AccountFlags()).said()
-    done = anyio.run(partial(run, settings, credentials=credentials, start=start, end=end, reporting=told, said=said))
+    work = partial(
+        command.revert,
+        settings,
+        credentials,
+        start=start,
+        end=end,
+        confirmations=(accounts or AccountFlags()).confirmed(),
+        runtime=Runtime(reporting=reporting("revert", (validation, sending, common))),
+    )
+    done = anyio.run(work)
     if common.json:
         reverted = {"from": start, "to": end, "customers": done.customers}
         return print_json({"schema": 1, "reverted": reverted, "hint": done.hint})

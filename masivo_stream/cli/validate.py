@@ -6,7 +6,10 @@ from masivo_stream.cli.options import CommonFlags, ExportFlags, ValidationFlags,
 
 
 def validate(
-    *, exports: ExportFlags | None = None, judging: ValidationFlags | None = None, common: CommonFlags | None = None
+    *,
+    exports: ExportFlags | None = None,
+    validation: ValidationFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Judge every line of an export; send nothing.
 
@@ -17,22 +20,12 @@ def validate(
     import anyio
 
     from masivo_stream.cli.output import show_summary
-    from masivo_stream.flow.commands.validate import validate as run
+    from masivo_stream.flow.commands import validate as command
     from masivo_stream.flow.dead_letters import writing_dead_letters
 
     common = common or CommonFlags()
-    settings = settings_from(common, judging)
-    patterns = (exports or ExportFlags()).patterns()
-    with writing_dead_letters(settings.state.state_dir) as lists:
-        summary = anyio.run(
-            partial(
-                run,
-                settings,
-                customers=patterns["customers"],
-                events=patterns["events"],
-                transactions=patterns["transactions"],
-                dead_letters=lists.letters,
-                skipped=lists.skips,
-            )
-        )
+    settings = settings_from(common, validation)
+    named = (exports or ExportFlags()).named()
+    with writing_dead_letters(settings.state.state_dir) as files:
+        summary = anyio.run(partial(command.validate, settings, named, files=files))
     return show_summary(summary, json=common.json, question=True)

@@ -1,14 +1,14 @@
 """`masivo-stream verify`."""
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from masivo_stream.cli.options import (
-    AccountFlags,
     CommonFlags,
-    RelocationFlags,
+    ConfirmationFlags,
     SendingFlags,
     Switch,
     ValidationFlags,
@@ -16,16 +16,43 @@ from masivo_stream.cli.options import (
 )
 from masivo_stream.model.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from masivo_stream.flow.commands.verify import Sample
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class SampleFlags:
+    """Which records are read back."""
+
+    sample: int | None = None
+    "Records of each kind to look at, each as likely as any other. Default: 20."
+    everything: Annotated[bool, Switch, Parameter(name="--all")] = False
+    "Look at every accepted record."
+    seed: int = 1
+    "The same seed looks at the same records."
+
+    def drawn(self) -> "Sample | None":
+        """Return the sample; None for all records.
+
+        Raises:
+            ConfigurationError: the flags contradict each other, or the number is none.
+        """
+        from masivo_stream.flow.commands.verify import SMALL_SAMPLE, Sample
+
+        if self.sample is not None and (self.everything or self.sample < 1):
+            raise ConfigurationError(
+                "there is no such sample", operation="read the command", hint="--sample 1 or more, or --all"
+            )
+        return None if self.everything else Sample(records=self.sample or SMALL_SAMPLE.records, seed=self.seed)
+
 
 def verify(
     *,
-    sample: int | None = None,
-    everything: Annotated[bool, Switch, Parameter(name="--all")] = False,
-    seed: int = 1,
-    judging: ValidationFlags | None = None,
+    sample: SampleFlags | None = None,
+    confirmations: ConfirmationFlags | None = None,
+    validation: ValidationFlags | None = None,
     sending: SendingFlags | None = None,
-    accounts: AccountFlags | None = None,
-    relocation: RelocationFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
     """Read back what was accepted, and say what of it is confirmed, missing, or different.
@@ -37,40 +64,24 @@ def verify(
     does not show yet or could not be read.
 
     Example: `masivo-stream verify --sample 100 --state-dir masivo-state`
-
-    Parameters
-    ----------
-    sample
-        Records of each kind to look at, each as likely as any other. Default: 20.
-    everything
-        Look at every accepted record.
-    seed
-        The same seed looks at the same records.
     """
     import anyio
 
     from masivo_stream.cli.output import show_verification, watching
-    from masivo_stream.flow.commands.verify import SAMPLE
-    from masivo_stream.flow.commands.verify import verify as run
+    from masivo_stream.flow.commands import verify as command
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
-    if (sample is not None and everything) or (sample is not None and sample < 1):
-        raise ConfigurationError(
-            "there is no such sample", operation="read the command", hint="--sample 1 or more, or --all"
-        )
-    settings = settings_from(common, judging, sending)
+    drawn = (sample or SampleFlags()).drawn()
+    settings = settings_from(common, validation, sending)
     with watching(settings.log, quiet=common.quiet, warnings_only=True) as observer:
-        found = anyio.run(
-            partial(
-                run,
-                settings,
-                credentials=sending.credentials(),
-                sample=None if everything else sample or SAMPLE,
-                seed=seed,
-                moved=(relocation or RelocationFlags()).moved or (),
-                observer=observer,
-                handle_signals=True,
-                said=(accounts or AccountFlags()).said(),
-            )
+        work = partial(
+            command.verify,
+            settings,
+            sending.credentials(),
+            sample=drawn,
+            confirmations=(confirmations or ConfirmationFlags()).confirmed(),
+            observer=observer,
+            handle_signals=True,
         )
+        found = anyio.run(work)
     return show_verification(found, json=common.json)

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 
-from msgspec import Struct
-
 from masivo_stream.core.accounting.missing import hash_bytes
 from masivo_stream.core.dead_letters import DeadLetter, read_dead_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
@@ -20,20 +18,14 @@ from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, dead_lett
 from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
-from masivo_stream.flow.dry_run.kind_dry_run import DryRunDeadLetters, OpenDeadLetters, OpenSkipped
+from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
+from masivo_stream.flow.dry_run.kind_dry_run import DryRunDeadLetters
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import DeadLettersTaken
 from masivo_stream.model.progress import DeadRow, KnownSource
-
-
-class DryRunFiles(Struct, frozen=True):
-    """Where a dry run's dead letters go, and the lists of what it skips."""
-
-    letters: OpenDeadLetters
-    skips: OpenSkipped
 
 
 @contextmanager

@@ -20,22 +20,19 @@ import msgspec
 from masivo_stream.core.accounting.missing import hash_customer
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.dead_letters import write_taken_back
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.files.state_dir import StateDir
-from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.customers.migrated_elsewhere import OTHERS, check_no_pipe
 from masivo_stream.flow.customers.table import CustomerTable
-from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outside import Outside
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
 from masivo_stream.flow.readback.whereabouts import Whereabouts, WhereaboutsCheck, is_odd
 from masivo_stream.flow.revert_state import Left, Standing, only_missing, revert_since
+from masivo_stream.flow.session import Session
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
 from masivo_stream.model.notices import CustomersAsked, TakenBack
-from masivo_stream.model.ports import CustomerReader
 from masivo_stream.model.progress import Figures, KnownSource
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry
@@ -51,29 +48,18 @@ _OPERATION = "send what was taken back"
 class TakenBackFinder:
     """Finds what was taken back of a run, under the brake, and makes it an input again."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        state: StateDir,
-        journal: Journal,
-        standing: Standing,
-        reader: CustomerReader,
-        clock: Clock,
-        observer: Observer,
-        *,
-        others_stayed: bool = False,
-    ) -> None:
-        """Look for what the reverts of `standing` took back; customers are read back by `reader`.
+    def __init__(self, session: Session, standing: Standing, *, others_stayed: bool = False) -> None:
+        """Find what the reverts of `standing` took back; customers are read back through the session.
 
-        `others_stayed`: a person says that of the customers whom another run migrated those who are there were not
-        taken back.
+        `others_stayed`: a person confirms that, of the customers that another run migrated, those that are there were
+        not taken back.
         """
         self._others_stayed = others_stayed
-        self._settings, self._state, self._journal, self._standing = settings, state, journal, standing
-        self._clock, self._observer = clock, observer
-        self.stop = StopControl(clock, drain_time=0)
-        self._inquiry = WhereaboutsCheck(reader, settings, self.stop, observer)
-        self._salt = journal.read.salt()
+        self._settings, self._state, self._journal = session.settings, session.state, session.journal
+        self._clock, self._observer, self._standing = session.clock, session.observer, standing
+        self.stop = StopControl(session.clock, drain_time=0)
+        self._inquiry = WhereaboutsCheck(session.reader, session.settings, self.stop, session.observer)
+        self._salt = session.journal.read.salt()
         self._own, self._asked, self._migrated_elsewhere = (CustomerTable(self._salt) for _ in range(3))
         """Customers whom the run migrated; those of them who may have been taken back; those whom it did not."""
         self._accepted: dict[Kind, AcceptedRecords] = {}

@@ -6,44 +6,31 @@ exports, opens the rate limiters and the client, and proves the account; `guard_
 machine has sent. All of it closes when `open_session` ends, the last opened first.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
-
-from msgspec import Struct
 
 from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.config import is_loopback
-from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.flow.client import Client, open_client
+from masivo_stream.flow.client import Client
+from masivo_stream.flow.connection import ApiConnection, open_connection
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
+from masivo_stream.flow.identity.known_exports import read_moved
 from masivo_stream.flow.identity.remembered import withdraw
 from masivo_stream.flow.identity.send_once import SendOnce, open_send_once
-from masivo_stream.flow.limiters import RateLimiters, open_limiters
+from masivo_stream.flow.limiters import RateLimiters
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.pipeline.ports import JournalPort
 from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.readback.paced_reader import PacedReader
 from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.flow.runtime import Runtime
-from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
+from masivo_stream.model.contract import SANDBOX_API_KEY
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import Settings
-
-
-class Connection(Struct, frozen=True):
-    """The way to the API: a client, and the limiters through which its requests leave."""
-
-    client: Client
-    limiters: RateLimiters
-
-    @property
-    def reader(self) -> PacedReader:
-        """Reads customers and transactions back."""
-        return PacedReader(self.client, self.limiters.general)
 
 
 class Session:
@@ -66,7 +53,8 @@ class Session:
         self.settings, self.state, self.journal, self.binding = settings, state, journal, binding
         self.observer, self.runtime = observer, runtime
         self.proxies = Proxies(settings.api, observer)
-        self.connection: Connection | None = None
+        self.moved = read_moved(binding.confirmations.moved)
+        self.connection: ApiConnection | None = None
         self.send_once: SendOnce | None = None
         self._opened = AsyncExitStack()
 
@@ -91,7 +79,7 @@ class Session:
         return self._connected.reader
 
     @property
-    def _connected(self) -> Connection:
+    def _connected(self) -> ApiConnection:
         if self.connection is None:
             raise RuntimeError("connect first")
         return self.connection
@@ -113,22 +101,18 @@ class Session:
     async def connect(self, exports: Iterable[str] = ()) -> None:
         """Claim the exports at these paths, open the limiters and the client, and prove that the account is the run's.
 
+        A second call does nothing.
+
         Raises:
             ConfigurationError: another run sends one of the exports, or the run belongs to another account.
             OutageError: no token came, and only a token can prove the account.
         """
-        limits = open_limiters(self.settings, self.binding.credentials, exports, self.observer, self.clock)
-        limiters = self._opened.enter_context(limits)
-        opening = open_client(
-            self.settings.api,
-            self.binding.credentials,
-            self.clock,
-            limiters,
-            admit=self.binding.admit,
-            note=self.proxies.note,
-        )
-        self.connection = Connection(await self._opened.enter_async_context(opening), limiters)
-        await self.binding.prove(self.connection.client)
+        if self.connection is None:
+            opening = open_connection(
+                self.settings, self.binding, exports, observer=self.observer, note=self.proxies.note
+            )
+            self.connection = await self._opened.enter_async_context(opening)
+            await self.binding.prove(self.connection.client)
 
     async def aclose(self) -> None:
         """Close what was opened on the way, the last first."""
@@ -168,50 +152,21 @@ async def open_session(
     binding = AccountBinding(settings, credentials, runtime.clock, confirmations)
     if known_to:
         _check_known(settings, known_to)
-    with open_run(settings, runtime.clock, binding, reverted=reverted) as (state, journal):
-        session = Session(settings, state, journal, binding=binding, observer=observers, runtime=runtime)
-        try:
-            yield session
-        finally:
-            await session.aclose()
-
-
-@contextmanager
-def open_run(
-    settings: Settings, clock: Clock, belonging: AccountBinding, *, reverted: bool = False
-) -> Iterator[tuple[StateDir, Journal]]:
-    """Lock the state directory and open its journal; a run that was taken back is put aside first.
-
-    `reverted`: it stays, for the command that sends what was taken back.
-
-    Raises:
-        ConfigurationError: it cannot be used, belongs to another account, or a revert of it was begun and has not
-            ended.
-        StorageError: it cannot be written.
-    """
     with own_state_dir(settings.state.state_dir) as state:
         state.check_journal()
         if not reverted:
-            leave_reverted(state, clock, lambda journal: withdraw(settings, journal))
-        journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
-        with closing(journal):
-            belonging.enter(journal)
-            yield state, journal
+            leave_reverted(state, runtime.clock, lambda journal: withdraw(settings, journal))
+        with closing(_open_journal(settings, state, runtime.clock)) as journal:
+            binding.enter(journal)
+            session = Session(settings, state, journal, binding=binding, observer=observers, runtime=runtime)
+            try:
+                yield session
+            finally:
+                await session.aclose()
 
 
-@contextmanager
-def open_known_run(
-    settings: Settings, clock: Clock, operation: str, belonging: AccountBinding
-) -> Iterator[tuple[StateDir, Journal]]:
-    """Open a run that is there already.
-
-    Raises:
-        ConfigurationError: there is none, or as `open_run` says.
-        StorageError: it cannot be written.
-    """
-    _check_known(settings, operation)
-    with open_run(settings, clock, belonging) as opened:
-        yield opened
+def _open_journal(settings: Settings, state: StateDir, clock: Clock) -> Journal:
+    return open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
 
 
 def _check_known(settings: Settings, operation: str) -> None:
@@ -237,22 +192,4 @@ def check_key(settings: Settings, credentials: Credentials) -> None:
             operation="read the secrets",
             place="MASIVO_API_KEY",
             hint="set the account's own key",
-        )
-
-
-def check_inputs(inputs: Mapping[Kind, list[Input]]) -> None:
-    """Check that there is something to read, and standard input at most once.
-
-    Raises:
-        ConfigurationError: it is not so.
-    """
-    if not inputs:
-        raise ConfigurationError(
-            "there is nothing to read",
-            operation="read the command",
-            hint="name exports with --customers, --events or --transactions",
-        )
-    if sum(source.path == STDIN for found in inputs.values() for source in found) > 1:
-        raise ConfigurationError(
-            "standard input is named twice", operation="read the command", hint="only one export can come that way"
         )

@@ -3,7 +3,7 @@
 import pytest
 
 from masivo_stream.cli.main import build_app
-from masivo_stream.cli.options import CommonFlags, EndFlags, ExportFlags, MonitorFlags, SendingFlags, ValidationFlags
+from masivo_stream.cli.options import CommonFlags, ExportFlags, RunFlags, SendingFlags, ValidationFlags
 from masivo_stream.cli.reporting import reporting, spell_flags
 
 EXPORTS = ExportFlags(customers=["c.ndjson"], events=["e 1.ndjson", "e2.ndjson"])
@@ -14,15 +14,13 @@ def test_flags_are_spelt_as_they_are_typed():
     """What stands at its default is left out, and so is how a command prints."""
     assert spell_flags(EXPORTS) == ["--customers", "c.ndjson", "--events", "e 1.ndjson", "e2.ndjson"]
     assert spell_flags(CommonFlags(config="c.toml", json=True, quiet=True, verbose=True)) == ["--config", "c.toml"]
-    assert spell_flags(EndFlags(no_verify=True)) == ["--no-verify"]
+    assert spell_flags(RunFlags(no_verify=True)) == ["--no-verify"]
     assert spell_flags(ValidationFlags()) == []
 
 
 def test_the_command_that_goes_on_has_all_flags_others_the_shared_ones():
     """Exports and a monitor are the command's own."""
-    told = reporting(
-        "migrate", (ValidationFlags(state_dir="s"), SENDING, None), (EXPORTS, MonitorFlags(monitor="8080"), None)
-    )
+    told = reporting("migrate", (ValidationFlags(state_dir="s"), SENDING, None), (EXPORTS, RunFlags(monitor="8080")))
     again, options = told.invocation.again, told.invocation.options
     assert again[:2] == ("masivo-stream", "migrate")
     assert "--monitor" in again
@@ -39,6 +37,6 @@ def test_the_parser_reads_back_what_was_given(command):
     words = reporting(command, shared, own).invocation.again[1:]
     _, bound, _ = build_app(command).parse_args(list(words), exit_on_error=False, print_error=False)
     assert bound.arguments["sending"] == SENDING
-    assert bound.arguments["judging"] == ValidationFlags(state_dir="my state")
+    assert bound.arguments["validation"] == ValidationFlags(state_dir="my state")
     assert bound.arguments["common"] == CommonFlags(config="c.toml")
     assert bound.arguments.get("exports", None) == (EXPORTS if own else None)

@@ -12,9 +12,11 @@ from end_to_end_tools import expected_ledger
 from flow.migration import Migration
 from yarl import URL
 
-from masivo_stream.flow.commands.migrate import migrate, retry
+from masivo_stream.flow.commands.migrate import migrate
+from masivo_stream.flow.commands.retry import retry
 from masivo_stream.flow.commands.revert import revert
 from masivo_stream.flow.commands.status import status
+from masivo_stream.flow.exports import Exports, OnlyMissing
 from masivo_stream.model.contract import Kind
 
 LONG_AGO, FAR = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
@@ -59,16 +61,16 @@ class TakenBack(Migration):
         return summary
 
     async def revert(self, start, end):
-        return await revert(self.settings, credentials=self.credentials, start=start, end=end)
+        return await revert(self.settings, self.credentials, start=start, end=end)
 
     async def only_missing(self, *, named=True, others_stayed=False, **flags):
         exports = {kind.value: [str(self.path(kind))] for kind in Kind if self.path(kind).exists()} if named else {}
         settings = self.settings_with(**flags)
-        words = {"only_missing": True, "others_stayed": others_stayed}
-        return await migrate(settings, credentials=self.credentials, observer=self, **words, **exports)
+        missing = OnlyMissing(exports=Exports(**exports), others_stayed=others_stayed)
+        return await migrate(settings, self.credentials, missing, observer=self)
 
     async def retry(self, **flags):
-        return await retry(self.settings_with(**flags), credentials=self.credentials)
+        return await retry(self.settings_with(**flags), self.credentials)
 
     def status(self):
         return status(str(self.state))

@@ -6,6 +6,8 @@ from fakes import record, write_export
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.exports import Exports
+from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import Kind
 
 
@@ -16,7 +18,7 @@ def warnings(tmp_path):
     async def warnings(flags=None, **kinds):
         exports = {kind: [write_export(tmp_path / kind, records)] for kind, records in kinds.items()}
         settings = load_settings(flags={"shared_dir": str(tmp_path / "shared"), **(flags or {})})
-        return (await plan(settings, **exports, clock=FakeClock())).warnings
+        return (await plan(settings, Exports(**exports), runtime=Runtime(clock=FakeClock()))).warnings
 
     return warnings
 
@@ -125,7 +127,7 @@ async def test_many_skipped_records_are_warned_of(tmp_path, skipped, warned):
     """More than a tenth of a kind: the marks are probably not what they seem."""
     marks = [{"deleted_at": "2024-01-01"}] * skipped + [{}] * (12 - skipped)
     records = [record(Kind.CUSTOMERS, number, **mark) for number, mark in enumerate(marks)]
-    planned = await plan(load_settings(), customers=[write_export(tmp_path / "customers.ndjson", records)])
+    planned = await plan(load_settings(), Exports(customers=[write_export(tmp_path / "customers.ndjson", records)]))
     found = [warning for warning in planned.warnings if "would be skipped" in warning]
     assert bool(found) == warned
     assert all("customers.ndjson:1:" in warning for warning in found)

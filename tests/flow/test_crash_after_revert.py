@@ -11,12 +11,13 @@ from fakes import Remembering
 from flow.test_crash import make_world
 from flow.test_reverts import KEY, account_of
 from mortal import Life, MortalState
+from sessions import make_session
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.flow.commands.revert import take_back
+from masivo_stream.flow.commands.revert import RevertRequest, take_back
 from masivo_stream.flow.only_missing import TakenBackFinder
 from masivo_stream.flow.revert_state import check_taken_back, stands
 from masivo_stream.flow.signals import work_under
@@ -48,7 +49,7 @@ async def take_some_back(world, customers, *, tells):
     start, end = min(moments) - timedelta(hours=1), min(moments) + timedelta(seconds=0.5)
     where, period = StateDir(world.state), (start.isoformat(), end.isoformat())
     server = Server(world, customers, tells=tells)
-    await take_back(where, *period, server, clock, belonging=account_of(clock, KEY), slack=900.0)
+    await take_back(where, RevertRequest(*period, slack=900.0), server, account_of(clock, KEY))
 
 
 def making_up(world):
@@ -58,8 +59,8 @@ def making_up(world):
         standing = check_taken_back(journal, str(state.path))
         if not standing.done:
             return
-        reader = world.api(clock, life, None)
-        missing = TakenBackFinder(settled, state, journal, standing, reader, clock, Remembering())
+        session = make_session(settled, state, journal, world.api(clock, life, None), clock)
+        missing = TakenBackFinder(session, standing)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(clock.run)
             await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)

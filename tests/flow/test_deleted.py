@@ -11,7 +11,8 @@ from mortal_world import World, taking_letters
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
-from masivo_stream.flow.commands.validate import dry_run
+from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
+from masivo_stream.flow.exports import Exports
 from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 
@@ -362,13 +363,10 @@ def test_a_dry_run_foretells_what_a_run_skips(lines, cut, tmp_path_factory):
 def rehearse(world):
     import anyio
 
-    patterns = {kind: [name] for kind, name in world.exports.items()}
-    plan = load_settings()
+    exports = Exports(**{kind.value: [name] for kind, name in world.exports.items()})
 
     async def go():
-        from masivo_stream.flow.commands.validate import discard_letters
-
-        return await dry_run(plan, patterns, dead_letters=discard_letters, clock=FakeClock())
+        return await dry_run(load_settings(), exports, DryRunFiles(), FakeClock())
 
     return anyio.run(go).summary
 

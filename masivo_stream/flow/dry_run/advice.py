@@ -6,7 +6,7 @@ A healthy plan of a large export has one warning, that it needs a production acc
 from collections.abc import Iterator, Mapping
 
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
-from masivo_stream.flow.commands.validate import DryRun
+from masivo_stream.flow.dry_run.all_kinds import DryRun
 from masivo_stream.flow.dry_run.kind_dry_run import KindDryRunResult
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind

@@ -12,6 +12,7 @@ known at once. Whose account a token opens is known when it has come, and that i
 
 import getpass
 import os
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -36,12 +37,14 @@ _HINT = (
 
 
 class Confirmations(Struct, frozen=True, kw_only=True):
-    """What a person says explicitly, since nobody else can know."""
+    """What a person confirms because the program cannot know it."""
 
     same_account: bool = False
-    """The account that is named now is the one that the run has sent to."""
+    """The account that is named now is the account that the run has sent to: its key or its address is new."""
     again: bool = False
-    """An export is to be sent although the account has got it."""
+    """An export is to be sent although the account already has it: its events and transactions then count twice."""
+    moved: Sequence[str] = ()
+    """Exports that have another path now, each as `OLD=NEW`; needed only if their content does not show it."""
 
 
 class TokenSource(Protocol):
@@ -56,11 +59,11 @@ class AccountBinding:
     """The account of one command, held against the one that a journal notes."""
 
     def __init__(
-        self, settings: Settings, credentials: Credentials, clock: Clock, said: Confirmations | None = None
+        self, settings: Settings, credentials: Credentials, clock: Clock, confirmations: Confirmations | None = None
     ) -> None:
         """Identify the account that these settings and secrets lead to."""
         self.account, self.credentials = identify_account(settings, credentials), credentials
-        self.said = said or Confirmations()
+        self.confirmations = confirmations or Confirmations()
         self.clock, self._state_dir = clock, settings.state.state_dir
         self._journal: Journal | None = None
         self._proven = True
@@ -89,11 +92,11 @@ class AccountBinding:
         if not sent_at:
             accounts = []
         mine = [known for known in accounts if known.is_for(self.account)]
-        if not mine and not self.said.same_account and accounts and accounts[-1].may_be_for(self.account):
+        if not mine and not self.confirmations.same_account and accounts and accounts[-1].may_be_for(self.account):
             self._proven = False
             return
         if not mine and sent_at:
-            if not self.said.same_account:
+            if not self.confirmations.same_account:
                 raise self._refusal(journal, accounts, sent_at)
             words = f"{self.account} is {_told(journal, accounts)}"
             journal.note_accounts(
@@ -139,7 +142,7 @@ class AccountBinding:
             accounts = journal.read.accounts()
             mine = [known for known in accounts if known.is_for(told)]
             if not mine:
-                if self.said.same_account:
+                if self.confirmations.same_account:
                     words = f"{told} is {_told(journal, accounts)}"
                     await journal.learn_accounts(
                         [*accounts, note(told, self._now())],

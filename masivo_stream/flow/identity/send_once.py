@@ -167,7 +167,7 @@ class SendOnce:
                 continue
             if agreement.verdict == "overlapping":
                 self._warn(kind, begun.source.input, found, lines=agreement.lines, reach=reach)
-            elif self._belonging.said.again:
+            elif self._belonging.confirmations.again:
                 words = f"{begun.source.name}, which {found.state_dir} sent on {found.at}"
                 await self._journal.take_note(Note(NoteKind.AGAIN, words, person=name_person()))
             else:
@@ -181,7 +181,7 @@ class SendOnce:
             self._check_copy(run.state_dir)
             file.move(journal, self._state_dir)
         for what in [*self._lines_missed(known)] or [*_sends_missed(run, sends)]:
-            if not self._belonging.said.again:
+            if not self._belonging.confirmations.again:
                 raise ConfigurationError(
                     f"this state directory is older than what was sent from it: {what}",
                     operation=_OPERATION,

@@ -7,7 +7,6 @@ import msgspec
 
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
-from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
 from masivo_stream.flow.pipeline.assemble import open_recorder
 from masivo_stream.flow.pipeline.read import Source
 from masivo_stream.flow.pipeline.recorder import Recorder
@@ -55,12 +54,8 @@ class InDoubtKind:
         await self._journal.take_note(note)
 
 
-async def open_in_doubt_kind(
-    session: Session, kind: Kind, files: ExitStack, *, moved: Moved = NOT_MOVED
-) -> InDoubtKind:
+async def open_in_doubt_kind(session: Session, kind: Kind, files: ExitStack) -> InDoubtKind:
     """Open a kind, whose files `files` closes; what an earlier process left on the wire is in doubt from now on.
-
-    `moved`: what a person says of exports that have another path now.
 
     Raises:
         InputError: an export is not found, or not what it was.
@@ -68,13 +63,12 @@ async def open_in_doubt_kind(
     """
     journal, settings, state_dir = session.journal.read, session.settings, session.state.path
     full = settings.source.check_export == "full"
-    exports = await find_exports(journal, kind, state_dir=state_dir, moved=moved, full=full)
+    exports = await find_exports(journal, kind, state_dir=state_dir, moved=session.moved, full=full)
     sources = await lay_out(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
     batches = BatchReader(journal, kind, sources, settings.source.block_bytes)
     missing = MissingCustomers(salt=journal.salt())  # nothing is read, so nothing is held back
-    recorder = await open_recorder(
-        session, kind, session.journal.resume(kind), missing, batches.read_as_far_as_known, files
-    )
+    resume, read_batch = session.journal.resume(kind), batches.read_as_far_as_known
+    recorder = await open_recorder(session, kind, resume, missing, read_batch, files)
     return InDoubtKind(session, recorder, sources, batches)
 
 

@@ -103,9 +103,7 @@ class Run:
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:
         """Return what became of every record read; `failure` is what went wrong after the work."""
         own: dict[str, KindSummary] = {kind.value: recorder.figures() for kind, recorder in self._recorders.items()}
-        known = (
-            stand(self._journal.read) | own
-        )  # kinds that this process has not reached have the figures of an earlier one
+        known = stand(self._journal.read) | own  # an earlier process has reached kinds that this one has not
         kinds: dict[str, KindSummary] = {kind.value: known[kind.value] for kind in Kind if kind.value in known}
         closes = all(figures.closes for figures in kinds.values())
         if not isinstance(self._stop.cause, StorageError):  # a journal that could not be written is behind
