@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from masivo_stream.edges.clock import Clock, FakeClock, SystemClock
+    from masivo_stream.edges.clock import FakeClock, SystemClock
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret, load_credentials
     from masivo_stream.flow.commands.migrate import migrate
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from masivo_stream.model.plan import Plan
+    from masivo_stream.model.ports import Clock
     from masivo_stream.model.reason import Reason, SkipReason
     from masivo_stream.model.report import Report
     from masivo_stream.model.resolution import Resolution
@@ -116,7 +117,7 @@ __all__ = [
 
 _HOMES = {
     "Batch": "model.batch",
-    "Clock": "edges.clock",
+    "Clock": "model.ports",
     "ConfigurationError": "model.errors",
     "Confirmations": "flow.identity.account_binding",
     "Credentials": "edges.secret",

@@ -125,7 +125,8 @@ ENGLISH = (
         "which, that (who is for persons)",
     ),
     Word(
-        r"(?:(?:one|two|\d+)(?: \w+)?|an? \w+|bytes|KB|MB|requests?|lines|files|object)"
+        r"(?:(?:one|two|\d+)(?: (?!of|in|inside|or|and|for|from|to|with|on|at|by|as|is|after|before)\w+)?"
+        r"|an? \w+|bytes|KB|MB|requests?|lines|files|object)"
         r" an? (?:batch|kind|customer|record|run|process|line|request|file|account|export|module|probe)",
         "per",
     ),
@@ -160,10 +161,10 @@ def _bounded(pattern: str) -> str:
 
 
 _STATEMENT_AS_QUESTION = re.compile(
-    r"^(?:(?:Were|Had|Should) [a-z`].*|(?:Is|Are|Was|Has|Have|Does|Do|Did|Can|May) [a-z`][^,]*, .*)[^?]$", re.DOTALL
+    r"^(?:(?:Were|Had|Should) [a-z`].*|(?:Is|Are|Was|Has|Does|Did|Can|May) [a-z`][^,]*, .*)[^?]$", re.DOTALL
 )
 _WHO_AS_IF = re.compile(r"^(?:Who|Whom) .*[.;:]$", re.DOTALL)
-_WHERE_AS_IF = re.compile(r"^Where [^,?]+, .*[.;:]$", re.DOTALL)
+_WHERE_AS_IF = re.compile(r"^Where [^,?]+, (?!such as|or |and ).*[.;:]$", re.DOTALL)
 _DOCSTRING_START = re.compile(r"(?:Tells?|Says?|Asks?|Foretells?) ")
 _SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\n\s*\n|\n\s*(?:[*-]|\d+\.) ")
 _CODE = re.compile(r"`[^`\n]*`")

@@ -1,4 +1,4 @@
-"""What the README and the example configuration say is so."""
+"""What the README, the pages and the example configuration say is true."""
 
 import os
 import re
@@ -73,7 +73,7 @@ def test_the_example_configuration_is_the_defaults():
 
 
 def test_every_setting_has_its_reason():
-    """In the example configuration a comment stands above every setting, or above its neighbour's group."""
+    """In the example configuration every setting, or its group, has a comment above it."""
     above = ""
     for line in EXAMPLE.read_text().splitlines():
         if re.match(r"\w+ = ", line):
@@ -82,7 +82,7 @@ def test_every_setting_has_its_reason():
 
 
 def test_the_readme_records_are_valid(tmp_path):
-    """The example lines of the README are taken by `validate`."""
+    """`validate` accepts the example lines of the README."""
     examples = [line.strip() for line in README.splitlines() if line.strip().startswith('{"id": "c-1"')]
     assert len(examples) == 3
     for kind, example in zip(KINDS, examples, strict=True):
@@ -93,7 +93,7 @@ def test_the_readme_records_are_valid(tmp_path):
 
 @pytest.mark.slow
 def test_the_readme_python_runs(served, export, tmp_path):
-    """The README's Python example runs as it stands, with its capitals filled in."""
+    """The README's Python example runs unchanged, with its capitals filled in."""
     directory = export(20, kinds=("customers",))
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
     values = {

@@ -16,14 +16,13 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 from msgspec import Struct
 
 from masivo_stream.model.errors import StorageError
+from masivo_stream.model.ports import Clock
 
 KEPT_SECONDS = 2 * 86_400.0
 """Older departures are in no window that an account has."""
@@ -54,18 +53,6 @@ ON CONFLICT (scope) DO UPDATE SET mono = excluded.mono, wall = excluded.wall, se
 WHERE excluded.mono > mono
 """
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-class Clock(Protocol):
-    """What the file knows of time."""
-
-    def now(self) -> float:
-        """Return seconds of a clock that never goes back."""
-        ...
-
-    def wall(self) -> datetime:
-        """Return the date and time."""
-        ...
 
 
 class Lane(Struct, frozen=True):

@@ -13,7 +13,6 @@ from msgspec import Struct
 from masivo_stream.core.pacing.pace import Pacer
 from masivo_stream.edges.account import name_quota
 from masivo_stream.edges.claims import claim
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.source import STDIN
 from masivo_stream.edges.quota import QuotaFile, open_quota
 from masivo_stream.edges.secret import Credentials
@@ -24,6 +23,7 @@ from masivo_stream.flow.rate_limit import LimitScope, QuotaClient, QuotaPort, Ra
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.notices import AccountShared, AccountUnguarded
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 
 

@@ -15,12 +15,12 @@ import anyio
 
 from masivo_stream.core.pacing.pace import UNSEEN, Correction, Pacer
 from masivo_stream.core.pacing.rate_headers import read_rate_headers
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.quota import Lane, News
 from masivo_stream.flow.observer import Observer
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import OutageError, StorageError
 from masivo_stream.model.notices import QuotaUsed, ScopeUse, SlotAwaited
+from masivo_stream.model.ports import Clock
 
 _SIDE_BY_SIDE = 1024
 """Requests that may ask at once where there is no window: there is no order to keep then."""

@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.next_steps import quote, revert_command, same_command
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader, open_journal
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import VisibleSettings
 from masivo_stream.model.states import NoteKind
 

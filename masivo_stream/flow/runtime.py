@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.flow.reporting.run_report import Reporting
+from masivo_stream.model.ports import Clock
 
 
 class Runtime(Struct, frozen=True, kw_only=True):

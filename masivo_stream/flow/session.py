@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.config import is_loopback
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal, open_journal
@@ -30,6 +29,7 @@ from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import SANDBOX_API_KEY
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 
 

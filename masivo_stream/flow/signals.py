@@ -8,11 +8,12 @@ from contextlib import contextmanager
 import anyio
 from anyio.abc import TaskStatus
 
-from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.errors import ExitCode, Interrupted, MasivoStreamError
 from masivo_stream.model.notices import LoopStalled, MinutePassed, Stopping
+from masivo_stream.model.ports import Clock
 
 _OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

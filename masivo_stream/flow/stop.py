@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import anyio
 
-from masivo_stream.edges.clock import Clock
 from masivo_stream.model.errors import MasivoStreamError
+from masivo_stream.model.ports import Clock
 
 
 class StopControl:

@@ -1,8 +1,28 @@
-"""Ports: what the inner floors expect of the world outside, so that any implementation fits."""
+"""Ports: what the inner floors expect of the world outside, so that any implementation fits.
 
+A protocol belongs here if two rooms that must not import each other both need it.
+"""
+
+from datetime import datetime
 from typing import Protocol
 
 from masivo_stream.model.attempt import Attempt
+
+
+class Clock(Protocol):
+    """Time, passed in as an argument. `edges.clock` has the machine's clock, and a fake one for tests."""
+
+    def now(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        ...
+
+    def wall(self) -> datetime:
+        """Return the date and time in UTC, for people."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; can be cancelled."""
+        ...
 
 
 class ReadAnswer(Protocol):

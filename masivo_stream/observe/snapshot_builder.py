@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from masivo_stream import __version__
 from masivo_stream.core.accounting.time_line import Sent, TimeLine
-from masivo_stream.edges.clock import Clock, SystemClock
+from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.memory import resident_bytes
 from masivo_stream.model.notices import BatchDeparted, BatchSent, LoopStalled, Notice, QuotaUsed, RunEnded, RunStarted
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.snapshot import Anomaly, RunSnapshot
 from masivo_stream.observe.anomalies import anomaly
 from masivo_stream.observe.current_wait import CurrentWait

@@ -35,6 +35,11 @@ class Oversized(Struct, frozen=True):
     items: tuple[int, ...] | None
     max_body_bytes: int
 
+    @property
+    def message(self) -> str:
+        """What its dead letter says."""
+        return f"does not fit a request of {self.max_body_bytes} bytes"
+
 
 class Packed(Struct, frozen=True):
     """What one call to the packer completed."""

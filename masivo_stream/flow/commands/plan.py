@@ -10,7 +10,6 @@ from itertools import accumulate
 
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.core.packing.pack import lower_bound
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.quota import QuotaUse, read_quota
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.dry_run.advice import advise
@@ -25,6 +24,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.moments import after
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft, WindowLeft
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import LimitSettings, Settings
 from masivo_stream.model.window import Window, parse_window
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 from msgspec import Struct, structs
 
-from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.dry_run.kind_dry_run import (
     DryRunDeadLetters,
@@ -25,6 +24,7 @@ from masivo_stream.flow.pipeline.ports import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.examples import dry_run_examples, tell_places
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.results import Rejected
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary

@@ -33,12 +33,12 @@ class ExpectedCustomers:
         if self._coming.added <= self._most:
             self._coming.add(customers)
 
-    def to_dead_letter(self, letters: Iterable[Rejected]) -> None:
+    def to_dead_letter(self, dead_letters: Iterable[Rejected]) -> None:
         """Take customers who would be dead letters. For a duplicate, the other record is sent."""
         self._dead.add(
-            letter.customer
-            for letter in letters
-            if letter.customer is not None and letter.reason is not Reason.DUPLICATE_ID
+            dead_letter.customer
+            for dead_letter in dead_letters
+            if dead_letter.customer is not None and dead_letter.reason is not Reason.DUPLICATE_ID
         )
 
     def skip(self, found: Iterable[LineResults]) -> None:

@@ -10,7 +10,6 @@ from msgspec import Struct
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
@@ -21,6 +20,7 @@ from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.plan import DeadReason
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.results import Entry, Rejected, reject_entry
 from masivo_stream.model.settings import Settings
@@ -31,7 +31,7 @@ from masivo_stream.model.summary import KindSummary
 class DryRunDeadLetters(Protocol):
     """Where a dry run's dead letters go."""
 
-    def append(self, letters: Iterable[Rejected]) -> None:
+    def append(self, dead_letters: Iterable[Rejected]) -> None:
         """Write dead letters."""
         ...
 
@@ -99,7 +99,9 @@ class KindDryRun:
         self._first_skipped: dict[str, SkippedPlace] = {}
         self._unlisted: UnlistedCustomers | None = None
 
-    async def run(self, inputs: list[Input], letters: DryRunDeadLetters, skipped: SkippedSink) -> InputError | None:
+    async def run(
+        self, inputs: list[Input], dead_letters: DryRunDeadLetters, skipped: SkippedSink
+    ) -> InputError | None:
         """Read the inputs to their end; return the error that ended the reading early, if there was one."""
         failure = None
         sources = [Source(source) for source in inputs]
@@ -113,7 +115,7 @@ class KindDryRun:
         try:
             async with aclosing(blocks) as validated_blocks:
                 async for validated in validated_blocks:
-                    self._sort(validated.found, letters, skipped)
+                    self._sort(validated.found, dead_letters, skipped)
         except InputError as error:
             failure = error
         self._requests.add(self._packer.flush(), last=True)
@@ -139,26 +141,26 @@ class KindDryRun:
             duplicates=DuplicatePurchases(counted.alike, counted.alike_at) if counted.alike else None,
         )
 
-    def _sort(self, found: Sequence[LineResults], letters: DryRunDeadLetters, skipped: SkippedSink) -> None:
+    def _sort(self, found: Sequence[LineResults], dead_letters: DryRunDeadLetters, skipped: SkippedSink) -> None:
         """Sort a block's lines: list the skipped ones, write the dead letters, count all of them, pack the others."""
         lines = self._sorter.sort(found, self._expected.why if self._expected is not None else None)
         skipped.append(lines.skipped)
         skipped.count()
         for place in lines.skipped:
             self._first_skipped.setdefault(place.reason, place)
-        self._to_dead_letter([letter for letter, _ in lines.dead_letters], letters)
+        self._to_dead_letter([dead_letter for dead_letter, _ in lines.dead_letters], dead_letters)
         for result in lines.found:
             self._tally.validated(result)
         self._tally.repeated(lines.duplicates)
-        parts = [(letter, part) for letter, part in lines.dead_letters if part is not None]
+        parts = [(dead_letter, part) for dead_letter, part in lines.dead_letters if part is not None]
         self._in_part += len({part.place for _, part in parts})
-        for letter, part in parts:
-            self._tally.settled([part], RecordOutcome.DEAD, letter.reason)
+        for dead_letter, part in parts:
+            self._tally.settled([part], RecordOutcome.DEAD, dead_letter.reason)
         if self._expected is not None:
             self._count_unlisted(lines.to_pack, self._expected)
         if self._to_fill is not None:
             self._to_fill.skip(lines.found)
-        self._pack(lines.to_pack, letters)
+        self._pack(lines.to_pack, dead_letters)
 
     def _count_unlisted(self, entries: Iterable[Packable], expected: ExpectedCustomers) -> None:
         for each in opened(entries, expected.is_unlisted):
@@ -166,25 +168,24 @@ class KindDryRun:
                 known = self._unlisted or UnlistedCustomers(0, each.file, each.line)
                 self._unlisted = UnlistedCustomers(known.records + 1, known.file, known.line)
 
-    def _to_dead_letter(self, rejected: list[Rejected], letters: DryRunDeadLetters) -> None:
+    def _to_dead_letter(self, rejected: list[Rejected], dead_letters: DryRunDeadLetters) -> None:
         if not rejected:
             return
-        letters.append(rejected)
-        for letter in rejected:
-            self._first_dead.setdefault(letter.reason, letter)
+        dead_letters.append(rejected)
+        for dead_letter in rejected:
+            self._first_dead.setdefault(dead_letter.reason, dead_letter)
         if self._to_fill is not None:
             self._to_fill.to_dead_letter(rejected)
 
-    def _pack(self, entries: Sequence[Packable], letters: DryRunDeadLetters) -> None:
+    def _pack(self, entries: Sequence[Packable], dead_letters: DryRunDeadLetters) -> None:
         packed = self._packer.feed(entries)
         self._requests.add(packed.batches)
         too_large = []
         for large in packed.oversized:
-            message = f"does not fit a request of {large.max_body_bytes} bytes"
-            letter = reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items)
-            self._tally.settled([large.entry], RecordOutcome.DEAD, letter.reason)
-            too_large.append(letter)
-        self._to_dead_letter(too_large, letters)
+            dead_letter = reject_entry(large.entry, Reason.TOO_LARGE, large.message, items=large.items)
+            self._tally.settled([large.entry], RecordOutcome.DEAD, dead_letter.reason)
+            too_large.append(dead_letter)
+        self._to_dead_letter(too_large, dead_letters)
         if packed.oversized:
             dead = {large.entry.place for large in packed.oversized}
             entries = [entry for entry in one_by_one(entries) if entry.place not in dead]

@@ -20,7 +20,6 @@ from msgspec import Struct
 from masivo_stream.core.reading.heads import ExportHead, Step, add_step, compare, describe_overlap
 from masivo_stream.core.redact import named
 from masivo_stream.edges.account import name_receiver
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.sent_exports import NAME, SentExport, SentExportsFile, SentRun, open_sent
@@ -36,6 +35,7 @@ from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.notices import AccountUnguarded, ExportOverlaps
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import Note, NoteKind
 

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.sending.path_ids import UNREADABLE_IDS, is_plain
-from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.customers.unknown import UnknownCustomers
 from masivo_stream.flow.observer import Observer, Observers
 from masivo_stream.flow.pipeline.ports import Finder
@@ -20,7 +19,7 @@ from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.notices import ReadBack, ReadBackAwaited
-from masivo_stream.model.ports import CustomerReader
+from masivo_stream.model.ports import Clock, CustomerReader
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Rejected
 from masivo_stream.model.settings import VisibleSettings

@@ -17,14 +17,13 @@ from msgspec import Struct
 
 from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.sending.path_ids import UNREADABLE_IDS, is_plain
-from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.readback.account_data import count_purchases, is_recalculated, read_customer_answer
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import OutageError
 from masivo_stream.model.notices import IdsUnreadable, Visible, WaitingVisible
-from masivo_stream.model.ports import CustomerReader
+from masivo_stream.model.ports import Clock, CustomerReader
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import VisibleSettings
 

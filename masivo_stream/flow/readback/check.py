@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.sending.path_ids import oddities
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.readback.account_data import (
     BookedTransaction,
@@ -40,7 +39,7 @@ from masivo_stream.flow.readback.compare import (
 from masivo_stream.model.attempt import Answer, Cause
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.moments import moment_of, years_between
-from masivo_stream.model.ports import ReadAnswer, TransactionReader
+from masivo_stream.model.ports import Clock, ReadAnswer, TransactionReader
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import VisibleSettings
 from masivo_stream.model.verification import Seen

@@ -15,7 +15,6 @@ from datetime import datetime
 from functools import partial
 
 from masivo_stream.core.sending.path_ids import is_plain
-from masivo_stream.edges.clock import Clock
 from masivo_stream.flow.readback.account_data import (
     BookedTransaction,
     is_recalculated,
@@ -26,7 +25,7 @@ from masivo_stream.flow.readback.account_data import (
 from masivo_stream.flow.readback.compare import is_comparable
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.ports import CustomerReader, ReadAnswer, TransactionReader
+from masivo_stream.model.ports import Clock, CustomerReader, ReadAnswer, TransactionReader
 from masivo_stream.model.resolution import Evidence, Verdict
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import VisibleSettings

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import anyio
 
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.readback.check import ReadBackCheck, find_span
@@ -17,7 +16,7 @@ from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, OutageError
-from masivo_stream.model.ports import TransactionReader
+from masivo_stream.model.ports import Clock, TransactionReader
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.verification import Verified

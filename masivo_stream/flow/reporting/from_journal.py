@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.flow.outcome import conclude, stand
@@ -17,6 +16,7 @@ from masivo_stream.flow.reporting.run_report import PAGE, explain, read_report
 from masivo_stream.flow.revert_state import Standing, all_but_counted, blocked, stands
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.states import BatchState
 from masivo_stream.model.summary import Summary
 

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from masivo_stream.core.next_steps import next_steps
 from masivo_stream.core.redact import named
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
@@ -21,6 +20,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.moments import utc
 from masivo_stream.model.next_step import Invocation
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.report import DecisionNote, DoubtPlace, InputFacts, Report
 from masivo_stream.model.states import NoteKind
 from masivo_stream.model.summary import KindSummary, Summary
