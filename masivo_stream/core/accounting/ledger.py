@@ -190,7 +190,7 @@ class Ledger:
 
     def take_up(self, block: ValidatedBlock, lines: SortedLines) -> None:
         """Count the lines of a block, and keep the entries that are to be sent."""
-        self._count(lines.found)
+        self._count(lines.results)
         self.tally.repeated(lines.duplicates)
         self._to_pack.extend(lines.to_pack)
         source = block.place.source
@@ -198,7 +198,7 @@ class Ledger:
             if part is not None:
                 self.tally.settled([part], RecordOutcome.DEAD, letter.reason)
             self._note_dead(letter, source, part)
-        self._presence.look(lines.found, source)
+        self._presence.look(lines.results, source)
         if block.place > self._read_position:
             self._read_position = block.place
             self._consumed[source] = (block.place.offset, block.crc, block.place.line)
