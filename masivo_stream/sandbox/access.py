@@ -1,8 +1,8 @@
-"""Judge a request before anybody reads it: who asks, and how often.
+"""Check a request before its body is read: its key or token, and the rate limits.
 
-Who has no right to ask is turned away first and uses up nothing of the account's quota (decision). The general
-windows count every call, the migration windows those that migrate or revert; a request that one of them refuses
-counts in neither.
+A request without a valid key or token is refused first, and does not count in the account's quota (decision). The
+general windows count every call, the migration windows those that migrate or revert. If one of them refuses a request,
+it counts in neither.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ _LIMITED = MIGRATE | {CallTarget.REVERT}
 
 
 class AccessDecision(Struct, frozen=True, kw_only=True):
-    """The door's verdict: an answer for who is turned away, and what any answer's head has to tell."""
+    """The result of the check: the answer if the request is refused, and headers for any answer."""
 
     refused: SandboxAnswer | None = None
     headers: dict[str, str] = {}
 
 
 class AccessControl:
-    """The door of one account. Times come in: `arrived` monotonic, `now` wall seconds."""
+    """Access to one account. Times are passed in: `arrived` in monotonic, `now` in wall seconds."""
 
     def __init__(self, *, api_key: str, secret: bytes, limits: SandboxLimits) -> None:
         self._api_key = api_key
@@ -36,7 +36,7 @@ class AccessControl:
         self._migration = Limiter(limits.migration)
 
     def check(self, target: CallTarget, headers: Mapping[str, str], *, arrived: float, now: float) -> AccessDecision:
-        """Judge one request by its target and its head."""
+        """Check one request by its target and its headers."""
         denied = self._deny(target, headers, now)
         if denied is not None:
             return AccessDecision(refused=denied)
@@ -45,13 +45,13 @@ class AccessControl:
             return _over_limit(general)
         if target not in _LIMITED:
             return AccessDecision(headers=_quota_headers(general.quota))
-        verdict = self._migration.arrive(arrived)
-        match verdict:
+        result = self._migration.arrive(arrived)
+        match result:
             case OverLimit():
                 self._general.take_back()
-                return _over_limit(verdict)
+                return _over_limit(result)
             case Passed():
-                quotas = [quota for quota in (verdict.quota, general.quota) if quota is not None]
+                quotas = [quota for quota in (result.quota, general.quota) if quota is not None]
                 return AccessDecision(
                     headers=_quota_headers(min(quotas, key=lambda quota: quota.remaining, default=None))
                 )
@@ -67,9 +67,9 @@ class AccessControl:
         return refusal(401, "the bearer token is missing, wrong or has expired", {"WWW-Authenticate": "Bearer"})
 
 
-def _over_limit(verdict: OverLimit) -> AccessDecision:
-    details = f"more requests than the account may send; try again in {verdict.retry_after} s"
-    headers = {contract.RETRY_AFTER_HEADER: str(verdict.retry_after), **_quota_headers(verdict.quota)}
+def _over_limit(result: OverLimit) -> AccessDecision:
+    details = f"more requests than the account may send; try again in {result.retry_after} s"
+    headers = {contract.RETRY_AFTER_HEADER: str(result.retry_after), **_quota_headers(result.quota)}
     return AccessDecision(refused=refusal(429, details), headers=headers)
 
 

@@ -1,13 +1,14 @@
-"""Judge a batch against what the account holds: the rules that one request alone cannot break.
+"""Check a batch against what the account holds: the rules that a request cannot break by itself.
 
-Pure over the `Account` it is shown. Source: guides/migrate-customers; decisions where it is silent:
+These functions are pure; they see the account through `AccountView`. Source: guides/migrate-customers. Decisions for
+what it does not say:
 
-* A customer who is there already, applied or still queued, may come again with the same content (a repeat
-  changes nothing but the ledger); the same id with other content, or the same email under another id, is refused.
-* Emails are compared as they stand, letter by letter.
-* Events and transactions need a customer who is *visible*: one still in the queue is not known yet.
+* A customer of the account, applied or still queued, may come again with the same content, which changes only the
+  ledger. The same id with other content, or the same email with another id, is refused.
+* Emails are compared exactly, character by character.
+* Events and transactions need a customer who is *visible*; a customer in the queue is not known yet.
 * A customer without a balance has zero of every reward.
-* A customer's transactions are refused while earlier ones count, those in the queue included.
+* A customer's transactions are refused if earlier ones exist, applied or queued.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,26 +31,26 @@ from masivo_stream.sandbox.parsed_batch import (
 )
 
 _EXACT = Context(prec=800)
-"""Digits enough to add the largest and the smallest double (1e308, 5e-324) without rounding."""
+"""Enough digits to add the largest and the smallest double (1e308, 5e-324) without rounding."""
 
 
 class AccountView(Protocol):
-    """What the rules ask of an account, at one moment."""
+    """What the rules read of an account, at one moment."""
 
     def body_of(self, customer: str) -> bytes | None:
-        """Return the record of a customer who is there or queued."""
+        """Return the record of a customer who is applied or queued."""
         ...
 
     def owner_of(self, email: str) -> str | None:
-        """Return the id of the customer, there or queued, whose email this is."""
+        """Return the id of the customer, applied or queued, who has this email."""
         ...
 
     def visible_body_of(self, customer: str) -> bytes | None:
-        """Return the record of a customer who is there."""
+        """Return the record of a customer who is applied."""
         ...
 
     def has_transactions(self, customer: str, *, queued: bool) -> bool:
-        """Tell whether migrated transactions of this customer count, those still `queued` included or not."""
+        """Return whether this customer has migrated transactions; `queued` includes those in the queue."""
         ...
 
 
@@ -63,9 +64,9 @@ class _WalletBalance(Struct):
 
 
 def check_against_account(batch: Batch, account: AccountView, *, look_into_queue: bool = True) -> Refusal | None:
-    """Return why the account refuses `batch`, None if it does not.
+    """Return why the account refuses `batch`, or None if it accepts it.
 
-    `look_into_queue=False` overlooks a customer's transactions that are accepted but not applied yet.
+    `look_into_queue=False` ignores a customer's transactions that are accepted but not applied yet.
     """
     match batch:
         case Customers(customers):

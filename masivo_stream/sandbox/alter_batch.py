@@ -1,6 +1,6 @@
-"""What can happen to a batch between its 201 and its effect: a part of it is lost, or arrives changed.
+"""Change a batch between its 201 and its effect: a part of it is lost, or is applied with other amounts.
 
-No page of the vendor's says that it does; that is what reading back is for.
+No page of the vendor says that this happens. Reading back exists to find it if it does.
 """
 
 from decimal import Decimal
@@ -29,12 +29,12 @@ class _BalanceBody(Struct):
 
 
 def first_half(batch: Batch) -> Batch:
-    """Return the first half of the batch's entries, the larger one of an odd number."""
+    """Return the first half of the batch's entries, rounded up."""
     return _cut(batch, slice(-(-len(batch.entries) // 2)))
 
 
 def without_first(batch: Batch, count: int) -> Batch:
-    """Return the batch's entries but the first `count`."""
+    """Return the batch without its first `count` entries."""
     return _cut(batch, slice(count, None))
 
 

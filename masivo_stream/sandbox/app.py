@@ -1,8 +1,8 @@
-"""The aiohttp application: turns requests into calls of the service and answers into bytes.
+"""The aiohttp application: turns requests into calls of the service, and its answers into bytes.
 
-The order of an exchange: host, faults on arrival, arrival stamp, token, limits, body, rules, effect, faults on the
-answer. No CORS headers, so that no web page can read from it; no other name than this machine's in `Host`, so
-that no web page can rename itself into it (DNS rebinding).
+The order of an exchange: host, faults on arrival, time of arrival, token, limits, body, rules, effect, faults on the
+answer. There are no CORS headers, so no web page can read an answer. Only names of this machine are accepted in `Host`,
+so no web page can reach the sandbox under its own name (DNS rebinding).
 """
 
 import urllib.parse
@@ -27,7 +27,7 @@ from masivo_stream.sandbox.sandbox_options import SandboxOptions, is_loopback
 from masivo_stream.sandbox.service import Service
 
 BASE_PATH = urllib.parse.urlsplit(contract.BASE_URL).path
-"""Where the API lives on its host; the sandbox keeps the path."""
+"""The path of the API on its host; the sandbox has the same."""
 
 SERVICE = web.AppKey("service", Service)
 """The account behind an application."""
@@ -43,7 +43,7 @@ class Call(Struct, frozen=True, kw_only=True):
     target: CallTarget
     method: str
     path: str
-    """Under the base path; `{id}` stands for a customer's id."""
+    """Below the base path; `{id}` is a customer's id."""
     handle: Handle
 
 
@@ -53,7 +53,7 @@ def build_app(options: SandboxOptions, clock: SandboxClock | None = None) -> web
     Raises:
         ConfigurationError: the store cannot be used.
     """
-    # One byte more than we allow: some versions of aiohttp refuse what reaches the size, some what exceeds it.
+    # One byte more than the limit: some versions of aiohttp refuse a body of this size, others only a larger one.
     app = web.Application(middlewares=[_in_json, _this_machine_only], client_max_size=options.max_body_bytes + 1)
     app[SERVICE] = Service(options, clock or SandboxSystemClock())
     for call in _CALLS:
@@ -70,7 +70,7 @@ def build_app(options: SandboxOptions, clock: SandboxClock | None = None) -> web
 
 
 def _any_id(path: str) -> str:
-    """Let an id be any text in a segment: what aiohttp matches by itself has no braces."""
+    """Let an id be any text without a slash: by default, aiohttp does not match braces."""
     return path.replace("{id}", "{id:[^/]+}")
 
 
@@ -80,7 +80,7 @@ async def _close(app: web.Application) -> None:
 
 @web.middleware
 async def _in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer what aiohttp refuses (unknown path, wrong method, too large) in the API's form."""
+    """Give aiohttp's own refusals (unknown path, wrong method, too large) the API's form."""
     try:
         return await handler(request)
     except web.HTTPError as error:
@@ -119,7 +119,7 @@ def _exchange(call: Call) -> Handler:
             faults, given = _NO_FAULTS, access.refused
         else:
             faults = service.injector.draw_for_exchange(call.target)
-            given = await _on_the_way(request, faults) or await _perform(call, service, request, faults)
+            given = await _answer_of_gateway(request, faults) or await _perform(call, service, request, faults)
         given = msgspec.structs.replace(given, headers={**given.headers, **access.headers})
         _note(service, call, request, wire.outcome_word(given, faults.ending), arrived)
         if faults.delay:
@@ -129,8 +129,8 @@ def _exchange(call: Call) -> Handler:
     return handle
 
 
-async def _on_the_way(request: web.Request, faults: ExchangeFaults) -> SandboxAnswer | None:
-    """Return what a gateway or firewall answers in the API's place, None where it lets the request pass."""
+async def _answer_of_gateway(request: web.Request, faults: ExchangeFaults) -> SandboxAnswer | None:
+    """Return the answer of a gateway or firewall in front of the API, or None if the request reaches the API."""
     if faults.no_slash is not None and "%2f" in request.raw_path.lower():
         return fill(faults.no_slash.body, 404, "there is no such path")
     if faults.firewalls:
@@ -149,7 +149,7 @@ def _note(service: Service, call: Call, request: web.Request, outcome: str, arri
 
 
 async def _perform(call: Call, service: Service, request: web.Request, faults: ExchangeFaults) -> SandboxAnswer:
-    """Do what the call asks for, or read the request and do nothing where the fault is that nothing is done."""
+    """Perform the call. If a fault says that the request takes no effect, only read it."""
     try:
         if faults.applies:
             return await call.handle(service, request, faults)
@@ -163,13 +163,13 @@ async def _body(request: web.Request) -> bytes:
     """Read a JSON body.
 
     Raises:
-        HTTPException: 415 or 413; 400 where the transfer is broken.
+        HTTPException: 415 or 413; 400 if the transfer is broken.
     """
     if request.content_type != JSON:
         raise web.HTTPUnsupportedMediaType(reason="expected a body of type application/json")
     most = request.app[SERVICE].options.max_body_bytes
     size = request.content_length or 0
-    if size <= most:  # what is announced too large is not even read
+    if size <= most:  # a body that is announced as too large is not read
         body = await _bytes(request)
         size = len(body)
     if size > most:
@@ -180,7 +180,10 @@ async def _body(request: web.Request) -> bytes:
 async def _bytes(request: web.Request) -> bytes:
     try:
         return await request.read()
-    except (web.RequestPayloadError, OSError) as error:  # not as announced, or the client went away
+    except (
+        web.RequestPayloadError,
+        OSError,
+    ) as error:  # wrong length, or the client has disconnected
         raise web.HTTPBadRequest(reason="the body does not arrive as announced") from error
 
 

@@ -1,11 +1,11 @@
-"""Judge the body of a migration request by itself: shape, limits, schema, what must not be migrated.
+"""Validate the body of a migration request by itself: shape, limits, schema, records that must not be migrated.
 
-Pure: bytes in, a batch or a refusal out. What depends on the account stands in `admission`.
+Pure: bytes in, a batch or a refusal out. Rules that depend on the account are in `account_rules`.
 
-Sources: the schemas of `model.schemas`, the limits of `model.contract`, and guides/migrate-customers for
-deleted customers and reversed events. Decisions: a body that is no JSON is refused with 422 like any other; the
-first fault is named and no other; within one request no customer may stand twice, but for events, which the
-guide lets come in several goes; nor may an email.
+Sources: the schemas of `model.schemas`, the limits of `model.contract`, and guides/migrate-customers for deleted
+customers and reversed events. Decisions: a body that is not JSON is refused with 422 like any other bad body. Only the
+first fault is named. Within one request no customer and no email may come twice, except for events, which the guide
+allows in several parts.
 """
 
 from collections.abc import Iterable
@@ -46,12 +46,12 @@ Discount = Literal["required", "optional"]
 """Whether an order must have a `discounted_value`: the vendor's pages disagree."""
 
 VAGUE = "Invalid customer entry"
-"""All that a refusal says where the vendor's page promises no more."""
+"""The text of a refusal if the vendor's page promises no more."""
 
 _LONGEST_DETAILS = 1024
 _TOO_DEEP = "nested too deeply"
 _DEEPEST = 500
-"""Half of what the decoder takes: what is accepted here must be decodable again from anywhere in the program."""
+"""Half of what the decoder accepts, so that an accepted record can be decoded anywhere in the program."""
 
 
 class _Envelope(Struct):
@@ -59,7 +59,7 @@ class _Envelope(Struct):
 
 
 class _CustomerPart(Struct):
-    """The members of a customer that the account's rules read. The schema was judged before."""
+    """The members of a customer that the account's rules read. The record is validated before."""
 
     id: str
     email: str
@@ -100,8 +100,8 @@ class _TransactionsPart(Struct):
     transactions: list[Raw]
 
 
-# Made here and not at their first use: bodies are judged in threads, and two that use a type for the first time at once
-# find it half made, and crash in msgspec (seen with 0.22).
+# Made here and not at their first use: bodies are validated in threads. If two threads use a type for the first time at
+# the same moment, msgspec crashes (seen with 0.22).
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _CUSTOMER = msgspec.json.Decoder(_CustomerPart)
 _EVENTS = msgspec.json.Decoder(_EventsPart)
@@ -110,14 +110,14 @@ _TRANSACTIONS = msgspec.json.Decoder(_TransactionsPart)
 
 
 class _RecordCheck:
-    """One schema, and how to hold a record against it quickly."""
+    """One schema, and a quick check of a record against it."""
 
     def __init__(self, schema: type) -> None:
         self.schema = schema
         self._decoder: msgspec.json.Decoder[object] = msgspec.json.Decoder(schema)
         self._dates = date_check(schema)
 
-    def holds(self, raw: Raw) -> bool:
+    def accepts(self, raw: Raw) -> bool:
         try:
             self._decoder.decode(cut_last_moment(bytes(raw)))
             value = msgspec.json.decode(raw)
@@ -135,14 +135,14 @@ _LOOSE = _STRICT | {Kind.EVENTS: _RecordCheck(EventsRecord[LooseOrder])}
 
 
 def validate(kind: Kind, body: bytes, *, discounted_value: Discount = "required") -> Batch | Refusal:
-    """Judge the body of one request of `kind`: everything but what the account knows."""
+    """Validate the body of one request of `kind`, except for the rules about the account."""
     raws = _entries(CONTRACTS[kind], body)
     if isinstance(raws, Refusal):
         return raws
-    law = (_STRICT if discounted_value == "required" else _LOOSE)[kind]
+    check = (_STRICT if discounted_value == "required" else _LOOSE)[kind]
     for index, raw in enumerate(raws):
-        if not law.holds(raw):
-            return _explain(law.schema, index, raw)
+        if not check.accepts(raw):
+            return _explain(check.schema, index, raw)
     match kind:
         case Kind.CUSTOMERS:
             return _customers(raws)
@@ -153,7 +153,7 @@ def validate(kind: Kind, body: bytes, *, discounted_value: Discount = "required"
 
 
 def validate_transaction(body: bytes) -> Transaction | Refusal:
-    """Judge one transaction that a customer makes after the migration."""
+    """Validate one transaction that a customer makes after the migration."""
     try:
         found = problems(AnyTransaction, msgspec.json.decode(body))
     except (ValueError, RecursionError):
@@ -216,7 +216,7 @@ def _explain(schema: object, index: int, raw: Raw) -> Refusal:
         return refuse(here, "not valid JSON")
     if not found and _too_deep(raw, value):
         return refuse(here, _TOO_DEEP)
-    if not found:  # the fast judge refused what the exact one passes: refuse, and promise nothing
+    if not found:  # the quick check refused what the exact one accepts: refuse without a reason
         return Refusal(VAGUE)
     return refuse((*here, *found[0].path), found[0].message)
 
@@ -299,8 +299,8 @@ def _refuse_twice(field: str, values: Iterable[str]) -> Refusal | None:
 
 
 def date_seconds(text: str) -> float:
-    """Return the wall seconds of a date-time that was judged to be one, whatever its year."""
+    """Return the wall seconds of a date-time of any year that is already validated."""
     moment = read_moment(text)
     if moment is None:
-        raise ValueError("judged to be a date-time before")
+        raise ValueError("the date-time was not validated")
     return moment / SECOND

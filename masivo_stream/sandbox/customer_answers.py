@@ -1,7 +1,7 @@
-"""What reading back shows: the shapes of `customers/[id]/get` and `customers/[id]/transactions/get`.
+"""The answers to reads: the shapes of `customers/[id]/get` and `customers/[id]/transactions/get`.
 
-Pure: stored records in, values out. Profile fields come back as they were sent; metrics and tier are the migrated
-ones until PURCHASE events recalculate them; the wallet is the migrated balance and what happened since.
+Pure: stored records in, values out. Profile fields are returned as they were sent. Metrics and tier are the migrated
+ones until PURCHASE events recalculate them. The wallet is the migrated balance plus later transactions.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ _TRANSACTION_IDS = uuid.UUID("71e40000-0000-4000-8000-0000000000ff")
 
 
 class ProfileView(Struct, kw_only=True):
-    """What a customer is told and tells back unchanged."""
+    """The fields of a customer that are returned as they were sent."""
 
     id: str
     name: str
@@ -140,7 +140,7 @@ def make_customer_answer(
     native: Iterable[StoredTransaction],
     now: float,
 ) -> CustomerAnswer:
-    """Show a customer as migrated in `body`, with what `purchases` and `native` transactions made of them."""
+    """Return a customer as migrated in `body`, changed by `purchases` and `native` transactions."""
     stored = msgspec.json.decode(body, type=_MigratedCustomer)
     metrics = recalculate(purchases, registered=stored.registration_date, now=now) or stored.metrics
     tier = None
@@ -176,24 +176,24 @@ def _wallet(lines: list[_BalanceLine], issued: str) -> WalletView:
 
 
 def make_transactions_answer(entries: Iterable[StoredTransaction]) -> TransactionsAnswer:
-    """Show transactions in the order given."""
+    """Return transactions in the order given."""
     return TransactionsAnswer([_transaction_view(entry) for entry in entries])
 
 
 def _transaction_view(entry: StoredTransaction) -> TransactionView:
-    came = msgspec.json.decode(entry.body, type=_MigratedTransaction)
+    migrated = msgspec.json.decode(entry.body, type=_MigratedTransaction)
     return TransactionView(
         id=str(uuid.uuid5(_TRANSACTION_IDS, str(entry.seq))),
         created_at=date_text(entry.applied_at),
-        **msgspec.structs.asdict(came),
+        **msgspec.structs.asdict(migrated),
     )
 
 
 def recent_span(now: float) -> tuple[float, float]:
-    """Return the last three calendar months up to `now` (UTC, wall seconds), and all that is dated later."""
+    """Return the span from three calendar months before `now` (UTC, wall seconds), without an end."""
     moment = dt.datetime.fromtimestamp(now, dt.UTC)
     months = moment.year * 12 + moment.month - 1 - RECENT_MONTHS
     first = moment.replace(year=months // 12, month=months % 12 + 1, day=1)
-    # The 31st three months before a shorter month's end is that month's last day.
+    # If the earlier month has no such day, the span begins on its last day.
     last = (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
     return first.replace(day=min(moment.day, last.day)).timestamp(), float("inf")

@@ -1,7 +1,7 @@
 """Recalculate a customer's metrics and tier from purchases, as the API does after events.
 
-Source: guides/migrate-customers (after events, from those of type PURCHASE only). Which tier a spend earns is the
-account's own programme; *decision:* the three below, with ids that never change.
+Source: guides/migrate-customers (after events, from those of type PURCHASE only). Each account defines its own tiers;
+*decision:* the sandbox has the three below, with ids that never change.
 """
 
 import calendar
@@ -19,11 +19,11 @@ TIERS: tuple[tuple[Decimal, str], ...] = (
     (Decimal(1_000), "71e40000-0000-4000-8000-000000000002"),
     (Decimal(10_000), "71e40000-0000-4000-8000-000000000003"),
 )
-"""Lifetime spend from which a tier is held, and its id; ascending."""
+"""Lifetime spend from which a customer has a tier, and the tier's id; ascending."""
 
 
 class Purchase(Struct, frozen=True, kw_only=True):
-    """One applied PURCHASE event. Times in wall seconds; `issued` is the date as it came."""
+    """One applied PURCHASE event. Times in wall seconds; `issued` is the date as received."""
 
     spend: Decimal
     issued: str
@@ -59,10 +59,10 @@ class AppliedMetrics(Struct, frozen=True, kw_only=True):
 
 
 def recalculate(purchases: Iterable[Purchase], *, registered: str, now: float) -> AppliedMetrics | None:
-    """Return the metrics that `purchases` make, None where there are none.
+    """Return the metrics of `purchases`, or None if there are no purchases.
 
-    `lifetime` reaches from the registration to the recalculation, `this_year` over the calendar year (UTC) of
-    `now`. The other periods are not emulated.
+    `lifetime` goes from the registration to the recalculation, `this_year` is the calendar year (UTC) of `now`. The
+    other periods are not emulated.
     """
     counted = sorted(purchases, key=lambda purchase: purchase.issued_at)
     if not counted:
@@ -80,21 +80,22 @@ def recalculate(purchases: Iterable[Purchase], *, registered: str, now: float) -
 
 
 def tier_of(spend: Decimal) -> str:
-    """Return the id of the tier that a lifetime's `spend` earns; the first one for a negative spend."""
+    """Return the id of the tier for a lifetime's `spend`; the first tier for a negative spend."""
     return next((tier for threshold, tier in reversed(TIERS) if spend >= threshold), TIERS[0][1])
 
 
 def year_span(year: int) -> tuple[float, float]:
     """Return where a calendar year (UTC, 1 to 9999) begins and ends, in wall seconds."""
     begin = dt.datetime(year, 1, 1, tzinfo=dt.UTC)
-    days = 366 if calendar.isleap(year) else 365  # the year 10000 is no datetime, but a number of seconds
+    days = 366 if calendar.isleap(year) else 365  # `datetime` has no year 10000, so the end is calculated in seconds
     return begin.timestamp(), begin.timestamp() + days * 86_400.0
 
 
 def issued_span(year: int) -> tuple[float, float]:
-    """Return where the transactions begin and end that are listed for a year.
+    """Return the span of the transactions that are listed for a year.
 
-    *Decision:* what its zone puts before the year 1 or after 9999 in UTC is listed with the first or the last year.
+    *Decision:* a transaction that its zone moves before the year 1 or after 9999 in UTC is listed with the first or the
+    last year.
     """
     begin, end = year_span(year)
     return begin if year > FIRST_YEAR else -math.inf, end if year < LAST_YEAR else math.inf
@@ -106,7 +107,7 @@ def date_text(seconds: float) -> str:
 
 
 def json_number(amount: Decimal) -> float:
-    """Return the double nearest to `amount`; JSON has no infinity, so the largest one stands for more."""
+    """Return the double nearest to `amount`. JSON has no infinity, so larger amounts become the largest double."""
     largest = Decimal("1.7976931348623157e308")
     return float(max(-largest, min(largest, amount)))
 

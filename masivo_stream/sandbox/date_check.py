@@ -1,8 +1,8 @@
-"""Hold the text of every date-time in a decoded value against RFC 3339, quickly.
+"""Check quickly that every date-time in a decoded value is written as RFC 3339 requires.
 
-The typed decoder refuses dates that do not exist, but takes neighbouring spellings (`+0000`, a space for
-the `T`). This walk visits only the fields of a schema that lead to a date, so that a thousand records cost
-milliseconds. It says yes or no; `core.reading.schema_faults` says what and where, at ten times the price.
+The typed decoder refuses dates that do not exist, but accepts similar spellings (`+0000`, a space for the `T`). This
+check visits only the fields of a schema that lead to a date, so that a thousand records cost milliseconds. It only
+returns whether the dates are valid; `core.reading.schema_faults` finds the field and the fault, in ten times the time.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def date_check(schema: object) -> Check:
 
 
 def _check(kind: inspect.Type) -> Check | None:
-    """Return the check for values of `kind`, None where no date can be inside."""
+    """Return the check for values of `kind`, or None if they cannot hold a date."""
     match kind:
         case inspect.DateTimeType():
             return lambda value: isinstance(value, str) and is_rfc3339(value)
@@ -55,7 +55,7 @@ def _object_check(kind: inspect.StructType) -> Check | None:
 
 
 def _union_check(kind: inspect.UnionType) -> Check | None:
-    """Judge by every member: the tagged structs of a union share the names and types of their dates."""
+    """Check by every member: the tagged structs of a union have the same names and types of dates."""
     checks = [check for check in map(_check, kind.types) if check is not None]
     if not checks:
         return None

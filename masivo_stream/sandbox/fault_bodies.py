@@ -1,6 +1,6 @@
-"""Bodies of other shapes than the API's: what gateways, frameworks and firewalls answer in its place.
+"""Bodies of other shapes than the API's: answers of gateways, frameworks and firewalls in front of it.
 
-None of them holds a value of a record but the customer's id, where a fault asks for that.
+Of a record they hold at most the customer's id, if the fault asks for it.
 """
 
 import codecs
@@ -50,7 +50,7 @@ class Content(enum.StrEnum):
 
 
 class NamedBy(enum.StrEnum):
-    """How a refusal names its culprit."""
+    """How a refusal names the bad entry."""
 
     PATH = "path"
     INDEX = "index"
@@ -64,20 +64,20 @@ class BodyCompression(enum.StrEnum):
     GZIP = "gzip"
     DEFLATE = "deflate"
     BARE = "bare"
-    """Deflate without the two bytes that the RFC wants."""
+    """Deflate without the two bytes of the zlib header (RFC 1950)."""
     ZSTD = "zstd"
     TWICE = "twice"
     BROTLI = "br"
-    """Bytes that are said to be brotli."""
+    """Bytes labelled as brotli."""
     FALSE = "false"
-    """Said to be gzip, and not packed."""
+    """Labelled as gzip, but not compressed."""
     CUT = "cut"
     BOMB = "bomb"
     """64 MiB of spaces before the body."""
 
 
 class EntryPlace(Struct, frozen=True):
-    """Where a culprit stands in a request, as far as a refusal says."""
+    """The place of a bad entry in a request, if a refusal gives it."""
 
     path: str = ""
     index: int | None = None
@@ -85,7 +85,7 @@ class EntryPlace(Struct, frozen=True):
 
 
 def find_bad_entry(details: str, body: bytes) -> EntryPlace:
-    """Return the culprit that a refusal's `details` name by its path."""
+    """Return the place of the entry that a refusal's `details` name by its path."""
     found = _PATH.search(details)
     if found is None:
         return EntryPlace()
@@ -100,14 +100,14 @@ def find_bad_entry(details: str, body: bytes) -> EntryPlace:
 def fill(
     content: Content, status: int, words: str, *, where: EntryPlace | None = None, by: NamedBy = NamedBy.NONE
 ) -> SandboxAnswer:
-    """Return an answer of that content that says `words`; a culprit is named as `by` says."""
+    """Return an answer of that content with the message `words`; `by` decides how the bad entry is named."""
     where = where or EntryPlace()
     names: dict[NamedBy, object] = {NamedBy.PATH: where.path, NamedBy.INDEX: where.index, NamedBy.ID: where.id}
     name = names.get(by)
-    said = {by.value: name} if name not in (None, "") else {}
-    plainly = _PATH.sub("it", words)
-    sentence = plainly if not said else f"{plainly}, at {by} {name}"
-    entry = {**said, "message": plainly}
+    named = {by.value: name} if name not in (None, "") else {}
+    message = _PATH.sub("it", words)
+    sentence = message if not named else f"{message}, at {by} {name}"
+    entry = {**named, "message": message}
     values: dict[Content, object] = {
         Content.REFUSAL: ErrorAnswer("Not taken", sentence),
         Content.BOM: ErrorAnswer("Not taken", sentence),
@@ -116,7 +116,7 @@ def fill(
         Content.ERRORS: {"errors": [entry]},
         Content.RESULTS: {"results": [{**entry, "status": status}]},
         Content.DETAILS: {"error": "Not taken", "details": [entry]},
-        Content.MEMBERS: {"error": "Not taken", "details": {str(name) if said else "body": [plainly]}},
+        Content.MEMBERS: {"error": "Not taken", "details": {str(name) if named else "body": [message]}},
         Content.MESSAGE: {"message": sentence},
         Content.DETAIL: {"detail": [entry]},
         Content.PROBLEM: {"title": "Not taken", "status": status, "detail": sentence, "errors": [entry]},
@@ -138,13 +138,13 @@ def fill(
 
 
 def results_of(body: bytes, refused: int) -> SandboxAnswer:
-    """Return a 207: the first `refused` customers of a request are refused, the others are not."""
+    """Return a 207 in which the first `refused` customers of a request are refused, and the others accepted."""
     customers = msgspec.json.decode(body)["customers"]
-    told = [
+    results = [
         {"index": index, "status": 422, "error": "not taken"} if index < refused else {"index": index, "status": 201}
         for index in range(len(customers))
     ]
-    return SandboxAnswer(status=207, body=msgspec.json.encode({"results": told}))
+    return SandboxAnswer(status=207, body=msgspec.json.encode({"results": results}))
 
 
 def pack(answer: SandboxAnswer, packing: BodyCompression) -> SandboxAnswer:

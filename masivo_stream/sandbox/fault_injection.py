@@ -1,7 +1,7 @@
-"""Decide which faults strike which request, and what they add up to.
+"""Decide which faults a request gets, and combine them.
 
-No I/O: chance comes in as a `random.Random`, so one seed gives one story. Each fault counts for itself the
-requests that match it; faults are asked in the order they were given.
+No I/O. Chance comes from a `random.Random`, so the same seed gives the same faults. Each fault counts the requests that
+match it. The faults are drawn in the order in which they were given.
 """
 
 import random
@@ -41,31 +41,31 @@ from masivo_stream.sandbox.fault_types import (
 )
 
 Ending = StatusFault | Reset | Hang | Drip | Garbage | Html | Redirect | Empty
-"""Behaviours that decide how an exchange ends; of several the first given wins."""
+"""Behaviours that decide how an exchange ends; of several, the first one given counts."""
 
 
 class ArrivalFaults(Struct, frozen=True, kw_only=True):
-    """What happens to a request before anybody looks at it."""
+    """What happens to a request before it is read."""
 
     delay: float = 0.0
     cut: bool = False
 
 
 class ExchangeFaults(Struct, frozen=True, kw_only=True):
-    """What happens to a request that was let in."""
+    """What happens to a request that passed token and limits."""
 
     applies: bool = True
     late: float = 0.0
-    """Seconds its effect comes later than usual."""
+    """Seconds by which its effect is later than usual."""
     lost: int = 0
-    """Of how many customers' entries nothing takes effect."""
+    """The number of customers, from the first, whose entries take no effect."""
     spoilt: int = 0
-    """Of how many customers' entries amounts are off by one."""
+    """The number of customers, from the first, whose amounts are off by one."""
     vague: bool = False
     shape: Shape | None = None
     """How a refusal is written."""
     refused: int | None = None
-    """Of how many customers' entries a 207 says that they are refused; None for no 207."""
+    """The number of customers, from the first, whom a 207 refuses; None for no 207."""
     packings: tuple[BodyCompression, ...] = ()
     no_slash: NoSlash | None = None
     firewalls: tuple[Firewall, ...] = ()
@@ -84,14 +84,14 @@ class _Count:
 
 
 class FaultInjector:
-    """All faults of one sandbox and how often each has struck."""
+    """All faults of one sandbox, and how often each one was injected."""
 
     def __init__(self, faults: Iterable[Fault], chance: random.Random) -> None:
         self._faults = [(fault, _Count()) for fault in faults]
         self._chance = chance
 
     def draw_on_arrival(self, target: CallTarget) -> ArrivalFaults:
-        """Draw what befalls a request of `target` on its arrival."""
+        """Draw the faults of a request to `target` when it arrives."""
         delay, cut = 0.0, False
         for behaviour in self._draw(target, early=True):
             match behaviour:
@@ -102,7 +102,7 @@ class FaultInjector:
         return ArrivalFaults(delay=delay, cut=cut)
 
     def draw_for_exchange(self, target: CallTarget) -> ExchangeFaults:
-        """Draw what befalls a request of `target` that passed token and limits."""
+        """Draw the faults of a request to `target` that passed token and limits."""
         hits = self._draw(target, early=False)
         ending = next((hit for hit in hits if isinstance(hit, Ending)), None)
         return ExchangeFaults(
@@ -127,10 +127,10 @@ class FaultInjector:
         return [
             fault.behaviour
             for fault, count in self._faults
-            if target in fault.on and _is_early(fault.behaviour) == early and self._strikes(fault, count)
+            if target in fault.on and _is_early(fault.behaviour) == early and self._hits(fault, count)
         ]
 
-    def _strikes(self, fault: Fault, count: _Count) -> bool:
+    def _hits(self, fault: Fault, count: _Count) -> bool:
         count.matching += 1
         if fault.at is not None and count.matching != fault.at:
             return False
@@ -159,5 +159,5 @@ def _applies(ending: Ending | None) -> bool:
             return applied
         case Html(applied=applied) | Redirect(applied=applied):
             return applied
-        case _:  # the others spoil the answer alone
+        case _:  # the others change only the answer
             return True

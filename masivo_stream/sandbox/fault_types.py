@@ -1,7 +1,7 @@
-"""The faults a sandbox can be told to commit, as values.
+"""The faults that a sandbox can inject, as values.
 
-`fault_language` reads them from text, `chaos` throws them. Each stands for something that real networks, gateways and
-servers do to a client.
+`fault_language` reads them from text, `fault_injection` applies them. Each one imitates something that real networks,
+gateways and servers do.
 """
 
 import enum
@@ -13,7 +13,7 @@ from masivo_stream.sandbox.fault_bodies import BodyCompression, Content, NamedBy
 
 
 class CallTarget(enum.StrEnum):
-    """Which calls a request belongs to."""
+    """The group of calls that a request belongs to."""
 
     CUSTOMERS = "customers"
     EVENTS = "events"
@@ -28,7 +28,7 @@ MIGRATE = frozenset(CallTarget(kind.value) for kind in Kind)
 
 
 class CutPoint(enum.StrEnum):
-    """When a connection is cut: RST before the body is read or after the effect, FIN in body or status line."""
+    """When a connection is cut: RST before the body is read or after the effect, FIN in the body or status line."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -37,7 +37,7 @@ class CutPoint(enum.StrEnum):
 
 
 class DelayPlace(enum.StrEnum):
-    """Where a delay sits: before the request is seen, or between its effect and its answer."""
+    """Where a delay is: before the request is read, or between its effect and its answer."""
 
     ARRIVAL = "arrival"
     ANSWER = "answer"
@@ -46,7 +46,7 @@ class DelayPlace(enum.StrEnum):
 class StatusFault(Struct, frozen=True, kw_only=True):
     """Answer `code`; `retry_after` is the header's text, None for no header.
 
-    `type`: the body's type, None for the right one, empty for none. `server` and `ray`: who pretends to answer.
+    `type`: the body's type, None for the right one, empty for none. `server` and `ray`: headers of the claimed sender.
     """
 
     code: int
@@ -65,14 +65,14 @@ class Reset(Struct, frozen=True, kw_only=True):
 
 
 class Hang(Struct, frozen=True, kw_only=True):
-    """Say nothing for `seconds`, then cut the connection."""
+    """Send nothing for `seconds`, then cut the connection."""
 
     seconds: float
     applied: bool = False
 
 
 class Delay(Struct, frozen=True, kw_only=True):
-    """Be `seconds` late, and up to `jitter` seconds more."""
+    """Delay by `seconds`, and by up to `jitter` seconds more."""
 
     seconds: float
     jitter: float = 0.0
@@ -86,7 +86,7 @@ class Drip(Struct, frozen=True, kw_only=True):
 
 
 class Garbage(Struct, frozen=True, kw_only=True):
-    """Answer bytes that are no HTTP."""
+    """Answer with bytes that are not HTTP."""
 
     applied: bool = False
 
@@ -118,7 +118,7 @@ class Vague(Struct, frozen=True):
 
 
 class Shape(Struct, frozen=True, kw_only=True):
-    """Refuse in another shape, and name the culprit as told."""
+    """Refuse in another shape, and name the bad entry in the way of `by`."""
 
     content: Content
     by: NamedBy = NamedBy.PATH
@@ -131,20 +131,20 @@ class Multistatus(Struct, frozen=True, kw_only=True):
 
 
 class Pack(Struct, frozen=True, kw_only=True):
-    """Compress the answer's body, whatever it is."""
+    """Compress the body of any answer."""
 
     packing: BodyCompression
 
 
 class Firewall(Struct, frozen=True, kw_only=True):
-    """Answer `page` to a request that holds `text`, in path or body: nothing of it reaches the API."""
+    """Answer `page` to a request that holds `text` in path or body; the request does not reach the API."""
 
     text: str
     page: StatusFault
 
 
 class NoSlash(Struct, frozen=True, kw_only=True):
-    """Answer 404 to a path that holds `%2F`, as gateways do."""
+    """Answer 404 to a path that holds `%2F`, like some gateways."""
 
     body: Content = Content.PAGE
 
@@ -172,7 +172,7 @@ class Spoil(Struct, frozen=True, kw_only=True):
 
 
 class LateDuplicate(Struct, frozen=True):
-    """Do not look into the queue for a customer's earlier transactions."""
+    """Ignore a customer's earlier transactions in the queue."""
 
 
 class BadToken(Struct, frozen=True):
@@ -205,7 +205,7 @@ Behaviour = (
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """A behaviour and the requests it strikes."""
+    """A behaviour and the requests that get it."""
 
     behaviour: Behaviour
     on: frozenset[CallTarget] = MIGRATE

@@ -1,4 +1,4 @@
-"""What the sandbox answers, as values; `wire` puts them on the network."""
+"""The sandbox's HTTP answers as values; `wire` sends them."""
 
 import http
 

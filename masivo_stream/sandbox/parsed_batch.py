@@ -1,4 +1,4 @@
-"""What a request asks for once its body was read: small values between the rules and the store."""
+"""The batch of a request after its body is parsed: values that the rules pass to the store."""
 
 from decimal import Decimal
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Customer(Struct, frozen=True, kw_only=True):
-    """One customer to migrate; `body` is the record as it came."""
+    """One customer to migrate; `body` is the record as received."""
 
     id: str
     email: str
@@ -14,12 +14,12 @@ class Customer(Struct, frozen=True, kw_only=True):
 
 
 class EventEntry(Struct, frozen=True, kw_only=True):
-    """What the account keeps of one event. `issued` is the date as it came, `issued_at` the same in seconds."""
+    """What the account keeps of one event. `issued` is the date as received, `issued_at` the same in seconds."""
 
     type: str
     purchase_id: str
     spend: Decimal
-    """What the order cost: `discounted_value`, or `value` where that is absent."""
+    """What the order cost: `discounted_value`, or `value` if that is absent."""
     issued: str
     issued_at: float
 
@@ -32,7 +32,7 @@ class CustomerEvents(Struct, frozen=True, kw_only=True):
 
 
 class Transaction(Struct, frozen=True, kw_only=True):
-    """What the account keeps of one transaction; `body` is the transaction as it came."""
+    """What the account keeps of one transaction; `body` is the transaction as received."""
 
     reward_id: str
     brand_id: str | None

@@ -1,7 +1,7 @@
-"""The sandbox's sense of time, as a seam: tests bring their own, so nothing waits for real.
+"""The sandbox's clock. Tests pass one of their own, so that they need not wait.
 
-Two times, since they answer two questions. `monotonic` measures spans (rate windows) and never steps back;
-`wall` dates what outlives the process (queue, tokens, stored effects) and what people read.
+There are two times for two purposes. `monotonic` never goes back and measures spans (rate windows). `wall` gives the
+date of everything that outlives the process (queue, tokens, stored effects) and of everything that people read.
 """
 
 import time
@@ -11,10 +11,10 @@ import anyio
 
 
 class SandboxClock(Protocol):
-    """Where the time comes from. All values in seconds."""
+    """The source of time. All values are in seconds."""
 
     def monotonic(self) -> float:
-        """Return seconds since some fixed moment; never steps back."""
+        """Return seconds since a fixed moment; never goes back."""
         ...
 
     def wall(self) -> float:
@@ -34,7 +34,7 @@ class SandboxSystemClock:
         return time.monotonic()
 
     def wall(self) -> float:
-        """Return the machine's idea of the date."""
+        """Return the machine's date."""
         return time.time()
 
     async def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What a sandbox can be told: numbers of our own, each with its reason. The API's stand in `contract`."""
+"""The options of a sandbox, each with its reason. The numbers of the API are in `model.contract`."""
 
 import ipaddress
 from typing import Literal
@@ -11,43 +11,43 @@ from masivo_stream.sandbox.fault_types import Fault
 
 
 class SandboxLimits(Struct, frozen=True, kw_only=True):
-    """The rate windows of the emulated account; empty tuples for none."""
+    """The rate windows of the emulated account; an empty tuple means no limit."""
 
     migration: tuple[Window, ...] = ()
-    """Over the migration calls together, the revert included (resources/resource-limits)."""
+    """Over all migration calls together, including the revert (resources/resource-limits)."""
     general: tuple[Window, ...] = ()
-    """Over every call, tokens and reads included (resources/resource-limits)."""
+    """Over every call, including tokens and reads (resources/resource-limits)."""
 
 
 class SandboxOptions(Struct, frozen=True, kw_only=True):
-    """Everything that shapes one sandbox.
+    """The options of one sandbox.
 
     Raises:
-        ValueError: the host is not this machine's own and `allow_remote` is not set.
+        ValueError: the host is not loopback and `allow_remote` is not set.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
-    """0 takes a free one."""
+    """0 takes a free port."""
     port_file: str = ""
-    """Where `serve` writes the port once it listens; empty for nowhere."""
+    """The file into which `serve` writes the port once it listens; empty for none."""
     store: str = ":memory:"
-    """A file outlives the process, effects, ledger and tokens with it; rate windows start empty again."""
+    """A file keeps effects, ledger and tokens when the process ends; rate windows start empty again."""
     limits: SandboxLimits = SandboxLimits()
     visible_after: float = 2.0
-    """Seconds from the 201 to the effect. The guide speaks of minutes at worst; who tries it out wants seconds."""
+    """Seconds from the 201 to the effect. The guide says minutes at worst; for a trial, seconds are enough."""
     token_lifetime: float = contract.TOKEN_LIFETIME_SECONDS
     discounted_value: Literal["required", "optional"] = "required"
     """Whether an order without `discounted_value` is refused: the vendor's pages disagree."""
     faults: tuple[Fault, ...] = ()
     seed: int = 0
-    """Of the chance that faults with a rate or a jitter draw from."""
+    """Seed of the random numbers for faults with a rate or a jitter."""
     api_key: str = contract.SANDBOX_API_KEY
     allow_remote: bool = False
-    """Whether other machines may reach it: another address than loopback, another name in `Host`."""
+    """Whether other machines may reach it: by an address other than loopback, and by other names in `Host`."""
     max_body_bytes: int = contract.MAX_BODY_BYTES
     keepalive_timeout: float = 5.0
-    """Seconds an idle connection stays open: the default of Node's HTTP server, so that its races show here."""
+    """Seconds for which an idle connection stays open: the default of Node's HTTP server, to reproduce its races."""
     request_log: int = 1000
     """Summaries of requests kept for `/__sandbox/requests`."""
 
@@ -63,7 +63,7 @@ def parse_limits(text: str) -> SandboxLimits:
     """Read `none`, `dev` or `prod` (the published limits), or windows for the migration calls: `1/5s,1000/h`.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the text is none of these.
     """
     match text.strip().lower():
         case "dev":
@@ -78,7 +78,7 @@ def parse_limits(text: str) -> SandboxLimits:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host`, a name or an address without port, can only mean this machine."""
+    """Return whether `host`, a name or an address without port, can only mean this machine."""
     name = host.removeprefix("[").removesuffix("]").rstrip(".").lower()
     if name == "localhost":
         return True

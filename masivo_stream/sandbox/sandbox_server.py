@@ -18,7 +18,7 @@ from masivo_stream.sandbox.sandbox_clock import SandboxClock, SandboxSystemClock
 from masivo_stream.sandbox.sandbox_options import SandboxOptions
 from masivo_stream.sandbox.service import Service
 
-_LAST_WORDS_SECONDS = 0.5  # for answers under way when it stops; a fault that hangs would wait forever
+_SHUTDOWN_SECONDS = 0.5  # for answers under way when it stops; a fault that hangs would last for an hour
 
 
 class Sandbox:
@@ -36,21 +36,21 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The API's base URL, to be used as `base_url`."""
+        """The base URL of the API, for `base_url`."""
         return self.origin + BASE_PATH
 
     @property
     def api_key(self) -> str:
-        """The key the token call takes."""
+        """The key that the token call accepts."""
         return self._service.options.api_key
 
     def ledger(self) -> SandboxLedger:
-        """Return what took effect how often up to now."""
+        """Return how often each record took effect up to now."""
         return self._service.store.ledger.read(self._service.clock.wall())
 
 
-def _discreet(record: logging.LogRecord) -> bool:
-    """Keep what a client did wrong out of the log: it would quote the request, and a request holds people."""
+def _is_no_client_error(record: logging.LogRecord) -> bool:
+    """Keep errors of clients out of the log: they quote the request, which holds personal data."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, web.RequestPayloadError | HttpProcessingError | OSError)
 
@@ -60,17 +60,17 @@ async def running(options: SandboxOptions, clock: SandboxClock | None = None) ->
     """Serve a sandbox while the context lasts; `clock` replaces the machine's.
 
     Raises:
-        ConfigurationError: the store cannot be used, or the address cannot be listened on.
+        ConfigurationError: the store cannot be used, or the server cannot listen on the address.
     """
     app = build_app(options, clock or SandboxSystemClock())
     logger = logging.getLogger(__name__)
-    logger.addFilter(_discreet)
+    logger.addFilter(_is_no_client_error)
     runner = web.AppRunner(
         app,
         logger=logger,
         access_log=None,  # paths hold customer ids
         keepalive_timeout=options.keepalive_timeout,
-        shutdown_timeout=_LAST_WORDS_SECONDS,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
     )
     await runner.setup()
     try:
@@ -101,12 +101,12 @@ async def serve(options: SandboxOptions, ready: Callable[[Sandbox], None] = lamb
     """
     async with running(options) as sandbox:
         if options.port_file:
-            _tell_port(Path(options.port_file), sandbox.port)
+            _publish_port(Path(options.port_file), sandbox.port)
         ready(sandbox)
         await anyio.sleep_forever()
 
 
-def _tell_port(path: Path, port: int) -> None:
+def _publish_port(path: Path, port: int) -> None:
     try:
         _write_port(path, port)
     except OSError as error:
@@ -119,7 +119,7 @@ def _tell_port(path: Path, port: int) -> None:
 
 
 def _write_port(path: Path, port: int) -> None:
-    """Write the file at once: whoever waits for it never reads half a number."""
+    """Write the file in one step, so that a process that waits for it never reads half a number."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -1,8 +1,8 @@
-"""The emulated account behind the calls: joins rules, store, limits, tokens and faults.
+"""The emulated account behind the calls: combines rules, store, limits, tokens and faults.
 
-It knows no HTTP beyond status codes and headers. Requests take effect one after the other, since every step that
-touches the store is free of awaits; the judging of large bodies runs in a thread, so that nobody's arrival is
-stamped late meanwhile.
+Of HTTP it knows only status codes and headers. Requests take effect one after the other, since no step that uses the
+store awaits anything. Large bodies are validated in a thread, so that the arrival times of other requests are noted in
+time.
 """
 
 import random
@@ -42,16 +42,16 @@ from masivo_stream.sandbox.sandbox_options import SandboxOptions
 from masivo_stream.sandbox.store import Store
 
 _YEAR = re.compile(r"\A0*[1-9][0-9]{0,3}\Z", re.ASCII)
-_VALIDATED_ON_THE_LOOP = 32 * 1024  # bytes; below, the hop to a thread costs more than the judging
+_VALIDATED_ON_THE_LOOP = 32 * 1024  # bytes; for smaller bodies, the change to a thread costs more than the validation
 _REVERTED_AT_ONCE = 200  # customers; some ten milliseconds
 
 
 class Noted(Struct, frozen=True, kw_only=True):
-    """One request as `/__sandbox/requests` tells it: no id, no body, no header."""
+    """One request as `/__sandbox/requests` shows it: without id, body and headers."""
 
     method: str
     path: str
-    """The call's path, with `{id}` where an id stood."""
+    """The call's path, with `{id}` in place of an id."""
     outcome: str
     arrival: float
     """Seconds since the sandbox started."""
@@ -65,7 +65,7 @@ class _Period(Struct):
 
 
 class AccountAt:
-    """The account as the rules see it at one moment (`admission.Account`)."""
+    """The account at one moment, as the rules see it (`account_rules.AccountView`)."""
 
     def __init__(self, store: Store, now: float) -> None:
         self._store = store
@@ -74,12 +74,12 @@ class AccountAt:
         self.owner_of = store.owner_of
 
     def visible_body_of(self, customer: str) -> bytes | None:
-        """Return the record of a customer whose effect has come."""
+        """Return the record of a customer who is visible."""
         found = self._store.visible(customer, self._now)
         return None if found is None else found[0]
 
     def has_transactions(self, customer: str, *, queued: bool) -> bool:
-        """Tell whether migrated transactions count, those of the future included or not."""
+        """Return whether the customer has migrated transactions; `queued` includes those in the queue."""
         return self._store.has_transactions(customer, float("inf") if queued else self._now)
 
 
@@ -109,15 +109,15 @@ class Service:
         return answer(200, TokenAnswer(token))
 
     async def migrate(self, kind: Kind, body: bytes, faults: ExchangeFaults) -> SandboxAnswer:
-        """Judge a body and take it in."""
-        verdict = await self._validate(kind, body)
-        if isinstance(verdict, Refusal):
-            return _refused(verdict, faults, body)
+        """Validate a body and put its batch into the queue."""
+        batch = await self._validate(kind, body)
+        if isinstance(batch, Refusal):
+            return _refused(batch, faults, body)
         now = self.clock.wall()
-        against = check_against_account(verdict, AccountAt(self.store, now), look_into_queue=not faults.late_duplicate)
-        if against is not None:
-            return _refused(against, faults, body)
-        applied = without_first(spoil_first(verdict, faults.spoilt), faults.lost + (faults.refused or 0))
+        refused = check_against_account(batch, AccountAt(self.store, now), look_into_queue=not faults.late_duplicate)
+        if refused is not None:
+            return _refused(refused, faults, body)
+        applied = without_first(spoil_first(batch, faults.spoilt), faults.lost + (faults.refused or 0))
         self.store.enqueue(
             first_half(applied) if faults.partial else applied, now + self.options.visible_after + faults.late
         )
@@ -132,7 +132,7 @@ class Service:
         return await anyio.to_thread.run_sync(lambda: validate(kind, body, discounted_value=discounted))
 
     async def revert(self, body: bytes) -> SandboxAnswer:
-        """Take back the customers applied in a period, some at a time: others are served in between."""
+        """Take back the customers applied in a period, in groups, so that other requests are served in between."""
         found = _period(body)
         if isinstance(found, Refusal):
             return refusal(422, found.details)
@@ -171,7 +171,7 @@ class Service:
         )
         return answer(200, make_transactions_answer(entries))
 
-    # Beside the API
+    # Not part of the API
 
     def add_native(self, customer: str, body: bytes) -> SandboxAnswer:
         """Let a customer make a transaction after the migration."""
@@ -187,15 +187,15 @@ class Service:
     def note(
         self, target: CallTarget, method: str, path: str, outcome: str, *, arrived: float, length: int | None
     ) -> None:
-        """Remember one request for the ledger and the list of requests."""
+        """Note one request for the ledger and the list of requests."""
         self.store.count(target.value, outcome)
         self.noted.append(
             Noted(method=method, path=path, outcome=outcome, arrival=arrived - self._started, bytes=length)
         )
 
 
-def _refused(verdict: Refusal, faults: ExchangeFaults, body: bytes) -> SandboxAnswer:
-    words = VAGUE if faults.vague else verdict.details
+def _refused(why: Refusal, faults: ExchangeFaults, body: bytes) -> SandboxAnswer:
+    words = VAGUE if faults.vague else why.details
     if faults.shape is None:
         return refusal(422, words)
     return fill(faults.shape.content, 422, words, where=find_bad_entry(words, body), by=faults.shape.by)

@@ -1,4 +1,4 @@
-"""Put an answer on the network, or what a broken network makes of it."""
+"""Send an answer, or what a broken network makes of it."""
 
 import socket
 import struct
@@ -17,11 +17,11 @@ from masivo_stream.sandbox.sandbox_clock import SandboxClock
 _DRIPS = 50
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST
 _NOTHING = SandboxAnswer(status=200)
-_NO_HTTP = b"\x15\x03\x01\x00\x02\x02\x50\r\n\r\n"  # a TLS alert, as a confused proxy sends
+_NO_HTTP = b"\x15\x03\x01\x00\x02\x02\x50\r\n\r\n"  # a TLS alert, such as a misconfigured proxy sends
 
 
 def make_response(answer: SandboxAnswer) -> web.Response:
-    """Return the answer as it is meant."""
+    """Return the answer without any fault."""
     headers = {"Content-Type": answer.content_type} if answer.content_type else {}
     found = web.Response(status=answer.status, body=answer.body, headers={**headers, **answer.headers})
     if not answer.content_type:
@@ -30,7 +30,7 @@ def make_response(answer: SandboxAnswer) -> web.Response:
 
 
 def reset_connection(request: web.Request) -> web.Response:
-    """Reset the connection: the peer sees RST. What is returned goes nowhere."""
+    """Reset the connection: the peer sees RST. The returned response is never sent."""
     if request.transport is not None:
         peer: socket.socket = request.transport.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -39,7 +39,7 @@ def reset_connection(request: web.Request) -> web.Response:
 
 
 def outcome_word(answer: SandboxAnswer, ending: Ending | None) -> str:
-    """Name what the client gets to see, for the ledger: a status, or the fault in its place."""
+    """Return what the client sees, for the ledger: a status, or the name of the fault in its place."""
     match ending:
         case StatusFault(code=code) | Redirect(code=code):
             return str(code)
@@ -50,14 +50,14 @@ def outcome_word(answer: SandboxAnswer, ending: Ending | None) -> str:
 
 
 def replace_answer(answer: SandboxAnswer, ending: Ending | None, target: str) -> SandboxAnswer:
-    """Return what is answered in place of `answer`; `target` is the request's path and query."""
+    """Return the answer that the fault puts in place of `answer`; `target` is the request's path and query."""
     match ending:
         case StatusFault():
             return fault_answer(ending, answer)
         case Redirect(code=code, to=origin):
             return refusal(code, "elsewhere", {"Location": origin + target})
         case Html(code=code):
-            return _signed(fill(Content.PAGE, code, ""), ending)
+            return _with_sender(fill(Content.PAGE, code, ""), ending)
         case Empty():
             return SandboxAnswer(status=answer.status, headers=answer.headers)
         case _:
@@ -65,16 +65,16 @@ def replace_answer(answer: SandboxAnswer, ending: Ending | None, target: str) ->
 
 
 def fault_answer(ending: StatusFault, answer: SandboxAnswer = _NOTHING) -> SandboxAnswer:
-    """Return what a fault says in place of `answer`."""
+    """Return the answer of a status fault in place of `answer`."""
     words = "the sandbox was told to"
     refused = ending.body is Content.REFUSAL
     given = refusal(ending.code, words) if refused else fill(ending.body, ending.code, words)
     wait = {} if ending.retry_after is None else {RETRY_AFTER_HEADER: ending.retry_after}
-    return _signed(msgspec.structs.replace(given, headers={**answer.headers, **wait}), ending)
+    return _with_sender(msgspec.structs.replace(given, headers={**answer.headers, **wait}), ending)
 
 
-def _signed(answer: SandboxAnswer, ending: StatusFault | Html) -> SandboxAnswer:
-    """Return an answer by whom the fault says."""
+def _with_sender(answer: SandboxAnswer, ending: StatusFault | Html) -> SandboxAnswer:
+    """Return the answer with the type and the headers that the fault asks for."""
     names = {name: text for name, text in (("Server", ending.server), ("CF-Ray", ending.ray)) if text}
     kind = answer.content_type if ending.type is None else ending.type
     return msgspec.structs.replace(answer, content_type=kind, headers={**answer.headers, **names})
@@ -83,7 +83,7 @@ def _signed(answer: SandboxAnswer, ending: StatusFault | Html) -> SandboxAnswer:
 async def send(
     request: web.Request, answer: SandboxAnswer, faults: ExchangeFaults, clock: SandboxClock
 ) -> web.Response:
-    """Answer the request, through a network as `course` has it."""
+    """Answer the request, with `faults`."""
     ending = faults.ending
     for packing in faults.packings:
         answer = pack(replace_answer(answer, ending, request.path_qs), packing)
@@ -108,7 +108,7 @@ async def send(
 
 
 def _write_raw(request: web.Request, raw: bytes) -> web.Response:
-    """Write bytes past the HTTP machinery and close the connection after them."""
+    """Write bytes directly to the transport, and close the connection after them."""
     if request.transport is not None:
         request.transport.write(raw)
         request.transport.close()
@@ -137,6 +137,6 @@ def _bytes_of(answer: SandboxAnswer) -> bytes:
         "Connection": "close",
         **answer.headers,
     }
-    lines = [f"HTTP/1.1 {answer.status} Sandbox"]  # the phrase means nothing to anybody
+    lines = [f"HTTP/1.1 {answer.status} Sandbox"]  # clients ignore the phrase
     lines += [f"{name}: {value}" for name, value in head.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + answer.body

@@ -116,6 +116,6 @@ def test_people_get_tables(export):
     text = done.stdout.decode()
     assert done.returncode == 3
     assert "configured: 1/5s, 250/h" in text
-    assert "quota: no key is given" in text
+    assert "quota: no API key is given" in text
     assert "validated, nothing sent: 900 records are ready to send" in text
     assert max(map(len, text.splitlines())) <= 80
