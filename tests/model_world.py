@@ -11,6 +11,7 @@ from fakes import Remembering
 from model_exports import Exports
 from model_server import Server, ServerApi
 from mortal import Life, MortalCommit, MortalQuota, MortalSent, MortalState
+from sessions import make_session
 from virtual_time import LoopClock, aside, run_virtually
 
 from masivo_stream.edges.config import load_settings
@@ -207,9 +208,9 @@ class World:
             laid_out = {kind: (found, matched[kind][0]) for kind, found in sources.items()}
             await note_sources(journal, laid_out, state.path)
             limiters = make_limiters(settings, clock, quota)
-            run = Run(
-                settings, sources, state, journal, api, limiters, observer, clock, lambda: 0.0, noting=once.noting
-            )
+            session = make_session(settings, state, journal, api, clock, limiters=limiters, observer=observer)
+            session.send_once = once
+            run = Run(session, sources)
             async with anyio.create_task_group() as tasks:
                 if process.stops_after is not None:
                     tasks.start_soon(_stop, run, clock, process.stops_after)

@@ -49,7 +49,7 @@ MUTATIONS = (
     Mutation(
         "what others begin meanwhile is not looked at",
         "flow/identity/send_once.py",
-        '                if agreement.verdict in {"same", "open"} and not',
+        '                if agreement.relation in {"same", "open"} and not',
         "                if False and not",
         "Two runs that begin together send a copy each.",
         (ONCE + "what_two_runs_begin_at_once_is_sent_by_the_first",),

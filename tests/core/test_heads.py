@@ -33,7 +33,7 @@ def test_the_same_lines_have_the_same_head(lines, one, other):
     """A byte order mark, the ends of lines and the last line feed do not count."""
     heads = [take_head(written(lines, **form), ended=True) for form in (one, other)]
     assert heads[0].digests == heads[1].digests
-    assert compare(*heads).verdict == "same"
+    assert compare(*heads).relation == "same"
 
 
 @given(LINES, LINES, LINES)
@@ -43,10 +43,10 @@ def test_heads_agree_as_far_as_their_lines_do(common, one, other):
     expected = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
     found = compare(new, known)
     if expected is None:
-        assert (found.verdict, found.longer) == ("same", len(one) > len(other))
+        assert (found.relation, found.longer) == ("same", len(one) > len(other))
     else:
-        assert (found.verdict, found.lines) == ("overlapping", len(common) + expected)
-    assert compare(take_head(b"other\n", ended=True), known).verdict == "different"
+        assert (found.relation, found.lines) == ("overlapping", len(common) + expected)
+    assert compare(take_head(b"other\n", ended=True), known).relation == "different"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n\r\n", BOM, BOM + b"\n  \n", b" \t "])
@@ -54,22 +54,22 @@ def test_an_empty_export_agrees_with_nothing(content):
     """Nothing of it could be sent twice."""
     empty = take_head(content, ended=True)
     assert empty.digests == ()
-    assert compare(empty, empty).verdict == "different"
+    assert compare(empty, empty).relation == "different"
 
 
 def test_what_follows_a_head_decides_where_neither_ends():
     """The heads alone do not tell."""
     head = take_head(b"a\nb\nc", ended=False)
     assert len(head.digests) == 2
-    assert compare(head, head).verdict == "open"
-    assert compare(take_head(b"a\nb\n", ended=True), head).verdict == "same"
+    assert compare(head, head).relation == "open"
+    assert compare(take_head(b"a\nb\n", ended=True), head).relation == "same"
 
 
 def test_a_line_longer_than_a_head_stands_for_itself():
     """It has no end to be known by."""
     one, other = (take_head(b"x" * 100 + tail, ended=False) for tail in (b"a", b"b"))
-    assert compare(one, one).verdict == "open"
-    assert compare(one, other).verdict == "different"
+    assert compare(one, one).relation == "open"
+    assert compare(one, other).relation == "different"
 
 
 @given(LINES, FORMS, FORMS, st.lists(st.integers(1, 7)), st.data())

@@ -1,8 +1,12 @@
-"""What of the lines read is left out after all: its customer does not arrive, or its purchase came before.
+"""Sort validated lines into entries to pack, dead letters and skipped records.
 
-One rule for runs and dry runs. What belongs to a customer who may still arrive is a dead letter, and waits for that
-customer; what belongs to one who was skipped as deleted is skipped, whatever else is wrong with it. An event that came
-before is a dead letter by itself: the rest of its record is sent, as where reversed events are left behind.
+A valid record is left out after all if its customer does not arrive, or if its purchase came before. Runs and dry runs
+share these rules:
+
+1. If the customer may still arrive (a dead letter, or unknown to the account), the record is a dead letter and waits.
+2. If the customer was skipped as deleted, the record is skipped, whatever else is wrong with it.
+3. An event whose purchase came before is a dead letter by itself. The rest of its record is sent, as with reversed
+   events.
 """
 
 import enum
@@ -24,46 +28,48 @@ _ITEMS = "events"
 
 
 class Absence(enum.Enum):
-    """Why a customer does not arrive."""
+    """Why a customer does not arrive (yet)."""
 
     DEAD = enum.auto()
-    """A dead letter, or unknown to the account."""
+    """The customer is a dead letter, or unknown to the account."""
     GONE = enum.auto()
-    """Skipped as deleted."""
+    """The customer was skipped as deleted."""
 
 
 class SortedLines(Struct, frozen=True):
-    """What becomes of a block's lines."""
+    """The lines of a block, sorted."""
 
-    found: Sequence[LineResults]
-    """As they are to be counted; an entry of which only a part is sent stands here as a whole."""
+    results: Sequence[LineResults]
+    """The results as they are counted. An entry that is divided is one whole entry here."""
     dead_letters: list[tuple[Rejected, Entry | None]] = []
-    """Dead letters, in the order of the lines; each with the part of such an entry that it is."""
+    """Dead letters in the order of the lines, each with the part of a divided entry that it is, None otherwise."""
     to_pack: list[Packable] = []
     skipped: list[SkippedPlace] = []
     duplicates: list[tuple[str, int]] = []
-    """File and line of each event that is sent although its purchase came before."""
+    """File and line of each event that is sent although its purchase came before, once per event."""
 
 
 class LineSorter:
-    """Sort blocks of lines of one kind."""
+    """Sort the lines of one kind, block by block."""
 
     def __init__(self, duplicate_purchase: str = "auto") -> None:
-        """Go by the setting of that name."""
+        """Treat events whose purchase came before as the setting `duplicate_purchase` says."""
         self._looks = duplicate_purchase != "allow"
         self._rejects_same = duplicate_purchase in {"auto", "reject"}
         self._rejects_alike = duplicate_purchase == "reject"
 
-    def sort(self, found: Sequence[LineResults], why: Callable[[str], Absence | None] | None) -> SortedLines:
-        """Sort lines; `why` tells for what a customer does not arrive, None where all do."""
+    def sort(self, results: Sequence[LineResults], why: Callable[[str], Absence | None] | None) -> SortedLines:
+        """Sort the lines of a block. `why` returns the reason why a customer does not arrive; None: all arrive."""
         if why is not None:
-            found = [_hold_back(each, why) for each in opened(found, lambda customer: why(customer) is not None)]
+            results = [
+                _unless_absent(each, why) for each in opened(results, lambda customer: why(customer) is not None)
+            ]
         into = SortedLines([])
-        counted = [self._place(each, into) for each in found]
-        return msgspec.structs.replace(into, found=counted, skipped=list(skipped_places(counted)))
+        counted = [self._place(each, into) for each in results]
+        return msgspec.structs.replace(into, results=counted, skipped=list(skipped_places(counted)))
 
     def _place(self, each: LineResults, into: SortedLines) -> LineResults:
-        """Put a line where it belongs; return it as it is to be counted."""
+        """Add a result to the group it belongs to; return it as it is counted."""
         if self._looks and isinstance(each, Entry) and (each.same or each.alike):
             return self._divide(each, into)
         if isinstance(each, Rejected):
@@ -73,6 +79,7 @@ class LineSorter:
         return each
 
     def _divide(self, entry: Entry, into: SortedLines) -> LineResults:
+        """Place an entry of which some events came before: as a whole, or in parts."""
         own = entry.indexes or tuple(range(entry.items))
         dead = [
             (items, message)
@@ -82,11 +89,11 @@ class LineSorter:
             )
             if items and rejects
         ]
-        for items, message in dead:
+        for items, message in dead:  # all of the entry is one dead letter
             if len(items) == len(own):
-                letter = _reject(entry, items, message)
-                into.dead_letters.append((letter, None))
-                return letter
+                rejected = _reject(entry, items, message)
+                into.dead_letters.append((rejected, None))
+                return rejected
         for items, message in dead:
             part = take_part(entry, items, _ITEMS)
             into.dead_letters.append((_reject(part, items, message), part))
@@ -101,41 +108,41 @@ class LineSorter:
 
 
 def _reject(entry: Entry, items: Iterable[int], message: str) -> Rejected:
-    letter = reject_entry(entry, Reason.DUPLICATE_EVENT, message)
-    return msgspec.structs.replace(letter, field=f"{_ITEMS}[{min(items)}].order.purchase_id")
+    rejected = reject_entry(entry, Reason.DUPLICATE_EVENT, message)
+    return msgspec.structs.replace(rejected, field=f"{_ITEMS}[{min(items)}].order.purchase_id")
 
 
-def _hold_back(found: LineResults, why: Callable[[str], Absence | None]) -> LineResults:
-    """Return what becomes of a line whose customer does not arrive."""
-    if isinstance(found, Entry):
-        match why(found.customer):
+def _unless_absent(result: LineResults, why: Callable[[str], Absence | None]) -> LineResults:
+    """Return the result of a line, changed if its customer does not arrive."""
+    if isinstance(result, Entry):
+        match why(result.customer):
             case Absence.DEAD:
-                return reject_entry(found, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
+                return reject_entry(result, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
             case Absence.GONE:
-                return _skip(found, found.items)
+                return _skip(result, result.items)
             case None:
-                return found
-    if isinstance(found, Rejected):
-        customer = found.customer or find_customer(found.raw)
+                return result
+    if isinstance(result, Rejected):
+        customer = result.customer or find_customer(result.raw)
         if customer is not None and why(customer) is Absence.GONE:
-            return _skip(found, found.item_count)
-    return found
+            return _skip(result, result.item_count)
+    return result
 
 
-def _skip(found: Entry | Rejected, items: int) -> Skipped:
+def _skip(result: Entry | Rejected, items: int) -> Skipped:
     return Skipped(
-        file=found.file,
-        line=found.line,
-        offset=found.offset,
+        file=result.file,
+        line=result.line,
+        offset=result.offset,
         reason=SkipReason.CUSTOMER_DELETED,
-        items=items + found.skipped_items,
-        retried=found.retried,
+        items=items + result.skipped_items,
+        retried=result.retried,
     )
 
 
-def skipped_places(found: Iterable[LineResults]) -> Iterator[SkippedPlace]:
-    """Yield what is skipped, in order; a line of a retry's copy stands for its record in the export."""
-    for each in found:
+def skipped_places(results: Iterable[LineResults]) -> Iterator[SkippedPlace]:
+    """Yield the places of skipped records and items, in order; for a retried dead letter, its place in the export."""
+    for each in results:
         match each:
             case Skipped(reason=reason, retried=old):
                 yield _place(each, reason, None if old is None else old.items)

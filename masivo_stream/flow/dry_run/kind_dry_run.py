@@ -149,7 +149,7 @@ class KindDryRun:
         for place in lines.skipped:
             self._first_skipped.setdefault(place.reason, place)
         self._to_dead_letter([dead_letter for dead_letter, _ in lines.dead_letters], dead_letters)
-        for result in lines.found:
+        for result in lines.results:
             self._tally.validated(result)
         self._tally.repeated(lines.duplicates)
         parts = [(dead_letter, part) for dead_letter, part in lines.dead_letters if part is not None]
@@ -159,7 +159,7 @@ class KindDryRun:
         if self._expected is not None:
             self._count_unlisted(lines.to_pack, self._expected)
         if self._to_fill is not None:
-            self._to_fill.skip(lines.found)
+            self._to_fill.skip(lines.results)
         self._pack(lines.to_pack, dead_letters)
 
     def _count_unlisted(self, entries: Iterable[Packable], expected: ExpectedCustomers) -> None:

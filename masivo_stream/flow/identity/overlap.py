@@ -49,7 +49,7 @@ async def look_at_head(source: Input) -> tuple[Input, ExportHead | None]:
 async def pursue(source: Input, head: ExportHead, found: SentExport) -> tuple[Agreement, int]:
     """Return what an export has in common with one that was sent, and up to which byte at least."""
     agreement = compare(head, found.head)
-    if agreement.verdict != "open" or source.path == STDIN:
+    if agreement.relation != "open" or source.path == STDIN:
         return agreement, 0
     pursuit, known = TrailFollower(found.trail, found.head), found.trail[-1][0] if found.trail else 0
     try:

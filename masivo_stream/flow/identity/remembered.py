@@ -44,11 +44,11 @@ async def _foretell(file: SentExportsFile, account: Account, kind: Kind, source:
         return
     for found in file.find(receivers_of(account), kind, head):
         agreement, reach = await pursue(source, head, found)
-        if agreement.verdict == "same":
+        if agreement.relation == "same":
             said = tell_sent(account.subject or account.owner, found, own="")
             yield f"{named(source.path)}: {said}; migrate refuses it: {advise(found, own='', longer=agreement.longer)}"
             return
-        if agreement.verdict == "overlapping":
+        if agreement.relation == "overlapping":
             yield describe_overlap(source.name, named(found.path), lines=agreement.lines, size=reach)
 
 

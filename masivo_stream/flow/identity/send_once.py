@@ -163,9 +163,9 @@ class SendOnce:
     async def _look_at(self, file: SentExportsFile, kind: Kind, begun: _Begun) -> None:
         for found in self._find(file, kind, begun):
             agreement, reach = await pursue(begun.source.input, begun.head, found)
-            if agreement.verdict == "different":
+            if agreement.relation == "different":
                 continue
-            if agreement.verdict == "overlapping":
+            if agreement.relation == "overlapping":
                 self._warn(kind, begun.source.input, found, lines=agreement.lines, reach=reach)
             elif self._belonging.confirmations.again:
                 words = f"{begun.source.name}, which {found.state_dir} sent on {found.at}"
@@ -262,7 +262,7 @@ class SendOnce:
                 if other.journal == export.journal or (other.journal, other.kind, other.source) in self._allowed:
                     continue
                 agreement = compare(export.head, other.head)
-                if agreement.verdict in {"same", "open"} and not self._journal.read.has_sent_from(kind, export.source):
+                if agreement.relation in {"same", "open"} and not self._journal.read.has_sent_from(kind, export.source):
                     raise self._refusal(begun[export.source].source.input, other, longer=agreement.longer)
 
         file.note(sent, receivers, check)
