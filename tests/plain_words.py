@@ -34,6 +34,7 @@ PAGES = (
     "deploy/*.yaml",
     "docs/*.md",
     "Dockerfile",
+    "pyproject.toml",
 )
 PACKAGE_FILES = ("**/*.py", "**/*.html", "**/*.js")
 
