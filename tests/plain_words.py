@@ -99,7 +99,6 @@ VOCABULARY = (
     Word(r"frontiers?", "read position, checkpoint", names=True),
     Word(r"accus(?:e|es|ed|ing|ations?)", "name (a bad record)", names=True),
     Word(r"crews?", "worker pool", names=True),
-    Word(r"culprits?", "bad record", names=True),
     Word(r"(?:a|no|each|every|as) repeats?", "duplicate (of an id), second attempt (of a request)"),
     Word(r"repeats? of", "duplicate of"),
 )
