@@ -34,6 +34,7 @@ PAGES = (
     "deploy/*.yaml",
     "docs/*.md",
     "Dockerfile",
+    "pyproject.toml",
 )
 PACKAGE_FILES = ("**/*.py", "**/*.html", "**/*.js")
 
@@ -98,7 +99,6 @@ VOCABULARY = (
     Word(r"frontiers?", "read position, checkpoint", names=True),
     Word(r"accus(?:e|es|ed|ing|ations?)", "name (a bad record)", names=True),
     Word(r"crews?", "worker pool", names=True),
-    Word(r"culprits?", "bad record", names=True),
     Word(r"(?:a|no|each|every|as) repeats?", "duplicate (of an id), second attempt (of a request)"),
     Word(r"repeats? of", "duplicate of"),
 )
@@ -110,9 +110,10 @@ ENGLISH = (
     Word(r"so (?:many|few)", "that many, as many as, the number"),
     Word(r"such an?", "a … like this"),
     Word(r"stands?(?! (?:for|in for|alone)\b)|stood|standing", "is, is written, appears, remains"),
-    Word(r"lies|lie|lying", "is, is kept"),
+    Word(r"(?:lies|lie|lying)(?! between\b)", "is, is kept"),
     Word(r"that which", "what, the one that"),
-    Word(r"in order", "to (purpose), in an orderly way (a stop), in the same order (a sequence)"),
+    Word(r"in order to", "to"),
+    Word(r"(?:stop|end)(?:s|ped|ping|ed|ing)? (?:\w+ )?in order|an? ordered (?:stop|end)", "stops in an orderly way"),
     Word(r"all the same", "still, anyway, equal"),
     Word(r"(?:is|are|was|were)(?: \w+){1,3} still(?=[.,;:)])", "is still …"),
     Word(r"as far as", "if, up to where"),
@@ -132,7 +133,7 @@ ENGLISH = (
     ),
     Word(r"but for", "except, apart from"),
     Word(
-        r"(?:came|comes?|become|became|becomes) of (?:it|them|each|every|what|that|the)",
+        r"(?:came|comes?|become|became|becomes) of (?:it|them|each|every|what|that)",
         "the outcome, what happened to",
     ),
     Word(r"anew", "again"),
