@@ -19,7 +19,8 @@ from masivo_stream.core.accounting.tally import RecordOutcome
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.core.sending.refusal_limits import Refusals
-from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, InDoubtFile
+from masivo_stream.edges.files.dead_letter_file import DeadLetterFile
+from masivo_stream.edges.files.in_doubt_file import InDoubtFile
 from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.customers.deleted import confirm_deleted
