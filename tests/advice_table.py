@@ -35,8 +35,8 @@ TABLE: dict[str, dict[str, str]] = {
         "give --faults FILE": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/main.py": {
-        "mend that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
-        "please report the traceback above; look first whether its last line quotes a record": (
+        "fix that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
+        "please report the traceback above; first check whether its last line quotes a record": (
             "commands::a_bug_can_be_reported"
         ),
     },
@@ -44,17 +44,17 @@ TABLE: dict[str, dict[str, str]] = {
         "name one of them": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/output.py": {
-        "its work is done and noted: masivo-stream status tells what it came to": (
+        "the work is done and noted: masivo-stream status shows the outcome": (
             "commands::what_a_run_came_to_is_told_by_its_status"
         ),
-        "mend that, then start the same command again: it only asks": (
+        "fix that, then start the same command again: it changes nothing": (
             "commands::an_answer_that_was_lost_is_asked_for_again"
         ),
     },
     "cli/overview.py": {
-        "Show this, or what a command takes: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
+        "Show this, or the flags of a command: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
         (
-            "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
+            "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
         ): "commands::the_first_look_needs_nothing",
     },
     "cli/report.py": {
@@ -76,11 +76,11 @@ TABLE: dict[str, dict[str, str]] = {
         "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_how_it_is_written",
     },
     "cli/usage.py": {
-        "did you mean {…}? ({…} --help lists what there is)": "commands::a_wrong_command_is_right_as_it_is_told",
+        "did you mean {…}? ({…} --help lists them all)": "commands::a_wrong_command_is_right_as_it_is_told",
         (
             "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file"
         ): "commands::a_key_on_the_command_line_goes_elsewhere",
-        "{…} --help lists what there is": "commands::help_is_where_it_is_said_to_be",
+        "{…} --help lists them all": "commands::help_is_where_it_is_said_to_be",
     },
     "cli/verify.py": {
         "--sample 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
@@ -807,8 +807,8 @@ TABLE: dict[str, dict[str, str]] = {
 
 NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/generate.py": {
-        "--invalid on standard output needs a place for the list of faults": "the message above a hint",
-        "--records is a count": "the message above a hint",
+        "--invalid on standard output needs a file for the list of faults": "the message above a hint",
+        "--records must not be negative": "the message above a hint",
     },
     "cli/options.py": {
         "--quiet and --verbose contradict each other": "the message above a hint",
