@@ -217,11 +217,11 @@ TABLE: dict[str, dict[str, str]] = {
     "edges/api.py": {
         "it holds certificates in PEM form": "settings::certificates_are_those_of_authorities",
     },
-    "edges/claims.py": {
+    "edges/shared_dir/claims.py": {
         "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir": (
             "between::a_user_without_a_home_names_one"
         ),
-        "two runs would send every record twice: wait for it, or stop it and go on there": (
+        "two runs would send every record twice: wait for that run, or stop it and go on there": (
             "between::a_run_that_is_at_work_is_left_alone"
         ),
     },
@@ -277,10 +277,10 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
     },
-    "edges/quota.py": {
+    "edges/shared_dir/quota.py": {
         (
-            "free space or mend the permissions of shared_dir; of its files, those of the quota"
-            " (*.quota.db*) may be deleted when no run is at work, no other"
+            "free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*)"
+            " may be deleted, while no run is at work"
         ): "stopping::a_quota_file_that_cannot_be_used_may_be_deleted",
     },
     "edges/secret.py": {
@@ -296,8 +296,8 @@ TABLE: dict[str, dict[str, str]] = {
             " sandbox` need no account"
         ): "secrets::a_key_is_given_in_each_of_the_ways_that_are_told",
     },
-    "edges/sent_exports.py": {
-        "free space or mend the permissions of shared_dir; the run goes on without this guard": (
+    "edges/shared_dir/sent_exports.py": {
+        "free space for shared_dir, or correct its permissions; the run goes on without this guard": (
             "between::a_run_goes_on_without_what_cannot_be_remembered"
         ),
     },
@@ -321,19 +321,19 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/files/state_dir.py": {
         "choose a local disk": "between::a_disk_without_locks_is_not_used",
-        "free space or mend the permissions, then start again": (
+        "free space, or correct the permissions, then start again": (
             "between::a_full_disk_under_the_state_directory_is_freed"
         ),
-        "mend its permissions; or name the directory that was meant with --state-dir": (
+        "correct its permissions; or name the directory that you meant with --state-dir": (
             "between::a_state_directory_that_cannot_be_one_is_put_right"
         ),
-        "mend the permissions of that file, then start again": (
+        "correct the permissions of that file, then start again": (
             "between::a_file_of_the_state_directory_that_cannot_be_written_is_mended"
         ),
         (
             "name a directory that holds nothing else with --state-dir; a new one is made as it should be"
         ): "between::a_state_directory_holds_nothing_else",
-        "name the directory that was meant with --state-dir": "between::a_state_directory_is_named_as_it_is",
+        "name the directory that you meant with --state-dir": "between::a_state_directory_is_named_as_it_is",
         "put journal.db back from a copy of the directory: nothing else knows what was sent": (
             "between::a_journal_that_is_missing_is_put_back"
         ),
