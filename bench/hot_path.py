@@ -1,10 +1,11 @@
-"""What a byte of an events export costs, stage by stage, and how far ahead of a script with pydantic one can get.
+"""Measure the cost of a byte of an events export, stage by stage, and compare it with a script with pydantic.
 
     python bench/hot_path.py [--records 20000] [--rounds 7]
 
-Data: `masivo-stream generate events --records N --seed 1`, kept in --cache. First each stage alone, in this process, on
-what the stage before it made: the stages in turn, CPU time, the fastest of all rounds. Then three processes in turn,
-their starts included: a loop of msgspec's typed decoder over the lines, the script with pydantic, and ours.
+Data: `masivo-stream generate events --records N --seed 1`, kept in --cache. First each stage runs alone, in this
+process, on the output of the stage before it: the stages in turn, CPU time, the fastest of all rounds. Then three
+processes run in turn, including their starts: a loop of msgspec's typed decoder over the lines, the script with
+pydantic, and ours.
 """
 
 import argparse
@@ -43,7 +44,7 @@ CONTRACT = CONTRACTS[Kind.EVENTS]
 
 
 def stages(export: Path) -> dict[str, Callable[[], object]]:
-    """Return what is done by each stage."""
+    """Return the work of each stage."""
     text, size = export.read_bytes(), SETTINGS.source.block_bytes
     blocks = [text[start : start + size] for start in range(0, len(text), size)]
     most = SETTINGS.validation.max_line_bytes
@@ -79,7 +80,7 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
 
 
 def fastest(stages: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the least CPU time of each."""
+    """Return the least CPU time of each stage."""
     best = dict.fromkeys(stages, float("inf"))
     for _ in range(rounds):
         for name, work in stages.items():
@@ -101,7 +102,7 @@ def processes(export: Path) -> list[str]:
 
 def main() -> None:
     """Measure both, print two tables."""
-    parser = argparse.ArgumentParser(description="What a byte costs.")
+    parser = argparse.ArgumentParser(description="The cost of a byte.")
     parser.add_argument("--records", type=int, default=20_000, help="customers in the export")
     parser.add_argument("--rounds", type=int, default=7, help="of each stage")
     parser.add_argument("--cache", type=Path, default=measure.CACHE, help="where exports are kept")

@@ -11,13 +11,14 @@ from fakes import Remembering
 from model_exports import Exports
 from model_server import Server, ServerApi
 from mortal import Life, MortalCommit, MortalQuota, MortalSent, MortalState
+from sessions import make_session
 from virtual_time import LoopClock, aside, run_virtually
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import Journal, open_journal
-from masivo_stream.edges.quota import open_quota
 from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.identity.send_once import open_send_once
 from masivo_stream.flow.limiters import make_limiters
@@ -207,9 +208,9 @@ class World:
             laid_out = {kind: (found, matched[kind][0]) for kind, found in sources.items()}
             await note_sources(journal, laid_out, state.path)
             limiters = make_limiters(settings, clock, quota)
-            run = Run(
-                settings, sources, state, journal, api, limiters, observer, clock, lambda: 0.0, noting=once.noting
-            )
+            session = make_session(settings, state, journal, api, clock, limiters=limiters, observer=observer)
+            session.send_once = once
+            run = Run(session, sources)
             async with anyio.create_task_group() as tasks:
                 if process.stops_after is not None:
                     tasks.start_soon(_stop, run, clock, process.stops_after)

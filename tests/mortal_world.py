@@ -12,6 +12,7 @@ from functools import partial
 import anyio
 from fakes import FakeApi, Remembering, write_export
 from mortal import MortalCommit, MortalState
+from sessions import make_session
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
@@ -19,7 +20,6 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.dead_letters import take_dead_letters
-from masivo_stream.flow.limiters import make_limiters
 from masivo_stream.flow.pipeline.resume import match_sources
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.model.attempt import Answer, Body
@@ -65,17 +65,7 @@ class World:
                     kind: await match_sources(journal, kind, found, state_dir=self.state)
                     for kind, found in inputs.items()
                 }
-                run = Run(
-                    settled,
-                    sources,
-                    state,
-                    journal,
-                    api,
-                    make_limiters(settled, clock),
-                    Remembering(),
-                    clock,
-                    lambda: 0.0,
-                )
+                run = Run(make_session(settled, state, journal, api, clock), sources)
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(clock.run)
                     await run.go(handle_signals=False)

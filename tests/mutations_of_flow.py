@@ -11,7 +11,7 @@ ORDER = (
     Mutation(
         "no note before the wire",
         "flow/pipeline/deliver.py",
-        "                await keeper.begin(batch)\n",
+        "                await self._recorder.begin(batch)\n",
         "",
         "After a kill nobody knows that the batch left, and it is sent again.",
         (PHASE + "the_journal_knows_before_the_wire",),
@@ -19,7 +19,7 @@ ORDER = (
     Mutation(
         "no note of the outcome",
         "flow/pipeline/deliver.py",
-        "            await keeper.conclude(batch, decision)\n",
+        "            await self._recorder.conclude(batch, decision)\n",
         "",
         "What was accepted is in doubt after every restart.",
         (NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",),
@@ -27,12 +27,12 @@ ORDER = (
     Mutation(
         "the note comes after the wire",
         "flow/pipeline/deliver.py",
-        "                await keeper.begin(batch)\n"
+        "                await self._recorder.begin(batch)\n"
         "                began = self._clock.now()\n"
         "                outcome = classify(await self._fly(batch, token, departure))\n",
         "                began = self._clock.now()\n"
         "                outcome = classify(await self._fly(batch, token, departure))\n"
-        "                await keeper.begin(batch)\n",
+        "                await self._recorder.begin(batch)\n",
         "After a kill nobody knows that the batch left, and it is sent again.",
         (PHASE + "the_journal_knows_before_the_wire",),
     ),
@@ -66,33 +66,33 @@ ORDER = (
     Mutation(
         "the note of what was found is cut",
         "flow/pipeline/refused.py",
-        "        with anyio.CancelScope(shield=True):\n            await self._account.find(found)\n",
-        "        with anyio.CancelScope(shield=False):\n            await self._account.find(found)\n",
+        "        with anyio.CancelScope(shield=True):\n            await self._recorder.find(found)\n",
+        "        with anyio.CancelScope(shield=False):\n            await self._recorder.find(found)\n",
         "Customers count as accepted, and the journal does not know.",
         (NOTES + "a_stop_does_not_lose_what_was_found",),
     ),
     Mutation(
         "the note of one that was found late is cut",
         "flow/pipeline/refused.py",
-        "            with anyio.CancelScope(shield=True):\n                await self._account.find([entry])\n",
-        "            with anyio.CancelScope(shield=False):\n                await self._account.find([entry])\n",
+        "            with anyio.CancelScope(shield=True):\n                await self._recorder.find([entry])\n",
+        "            with anyio.CancelScope(shield=False):\n                await self._recorder.find([entry])\n",
         "A customer counts as accepted, and the journal does not know.",
         (NOTES + "a_stop_does_not_lose_one_that_was_found_late",),
     ),
     Mutation(
         "the last note of a phase is cut",
         "flow/pipeline/kind.py",
-        "        with anyio.CancelScope(shield=True):\n            try:\n                await self.account.note()\n",
-        "        with anyio.CancelScope(shield=False):\n            try:\n                await self.account.note()\n",
+        "        with anyio.CancelScope(shield=True):\n            try:\n                await self.recorder.note()\n",
+        "        with anyio.CancelScope(shield=False):\n            try:\n                await self.recorder.note()\n",
         "Figures and dead letters after the last batch are lost with a stop.",
         (NOTES + "a_stop_ends_with_a_note",),
     ),
     Mutation(
         "dead letters are counted before they are written",
         "flow/pipeline/recorder.py",
-        "        self._dead_letters.append([letter])\n        self.release([entry])\n"
-        "        self._tally.settled([entry], RecordOutcome.DEAD, letter.reason)\n",
-        "        self.release([entry])\n        self._tally.settled([entry], RecordOutcome.DEAD, letter.reason)\n"
+        "        self._dead_letters.append([letter])\n"
+        "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n",
+        "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n"
         "        self._dead_letters.append([letter])\n",
         "Where a letter cannot be written, its record is told to be dead and stands nowhere.",
         (PHASE + "a_letter_that_cannot_be_written_is_not_counted",),
@@ -102,9 +102,9 @@ ORDER = (
 CHECKPOINT = (
     Mutation(
         "the checkpoint is the highest place",
-        "flow/pipeline/recorder.py",
-        "        return min(places)\n",
-        "        return max(places)\n",
+        "core/accounting/ledger.py",
+        "        return min(positions)\n",
+        "        return max(positions)\n",
         "A restart reads on behind records that were never sent.",
         (
             NOTES + "no_checkpoint_is_beyond_a_record_without_a_fate",
@@ -113,15 +113,15 @@ CHECKPOINT = (
     ),
     Mutation(
         "batches do not hold the checkpoint",
-        "flow/pipeline/recorder.py",
-        "        places = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
-        "        places = [self._read_position, *(entry.place for entry in self._to_pack)]\n",
+        "core/accounting/ledger.py",
+        "        positions = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
+        "        positions = [self._read_position, *(entry.place for entry in self._to_pack)]\n",
         "A restart reads on behind a batch that waits for its turn.",
         (NOTES + "no_checkpoint_is_beyond_a_record_without_a_fate",),
     ),
     Mutation(
         "a batch's last record holds the checkpoint",
-        "flow/pipeline/recorder.py",
+        "core/accounting/ledger.py",
         "            self._lows[batch.id] = batch.entries.low\n",
         "            self._lows[batch.id] = max(each.place for each in batch.entries)\n",
         "A restart reads on behind the first records of a batch.",
@@ -129,42 +129,41 @@ CHECKPOINT = (
     ),
     Mutation(
         "the packer does not hold the checkpoint",
-        "flow/pipeline/recorder.py",
-        "        if (low := self._packer.low()) is not None:\n            places.append(low)\n",
+        "core/accounting/ledger.py",
+        "        if (low := self._packer.low()) is not None:\n            positions.append(low)\n",
         "",
         "A restart reads on behind records that wait for a batch to fill.",
         (NOTES + "a_record_that_waits_for_its_batch_to_fill_holds_the_checkpoint",),
     ),
     Mutation(
         "what comes back does not hold the checkpoint",
-        "flow/pipeline/recorder.py",
-        "        places = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
-        "        places = [self._read_position, *self._lows.values()]\n",
+        "core/accounting/ledger.py",
+        "        positions = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
+        "        positions = [self._read_position, *self._lows.values()]\n",
         "A restart reads on behind what is left over of a refused batch.",
         (NOTES + "what_is_left_over_of_a_refused_batch_holds_the_checkpoint",),
     ),
     Mutation(
         "reading again does not hold the checkpoint",
-        "flow/pipeline/recorder.py",
-        "        if self._catching_up:\n            places.append(self._read_to)\n        return",
+        "core/accounting/ledger.py",
+        "        if self._catching_up:\n            positions.append(self._caught_up_to)\n        return",
         "        return",
         "Killed while it catches up, a second restart reads on behind what the first one had still to send.",
         (HISTORIES + "a_second_death_while_catching_up",),
     ),
     Mutation(
         "doubts of a dead process are not taken up",
-        "flow/pipeline/run.py",
-        "        for batch in resume.doubtful:\n"
-        "            await account.doubt(batch, await self._entries_of(kind, batch))\n",
+        "flow/pipeline/assemble.py",
+        "    for batch in resume.doubtful:\n        await recorder.doubt(batch, await read_batch(batch))\n",
         "",
         "Events of a process that was killed are in no figure and on no list.",
         (HISTORIES + "a_death_at_every_operation_of_a_small_run",),
     ),
     Mutation(
         "doubts are not listed after a death",
-        "flow/pipeline/run.py",
-        "            if doubt.batch not in doubts.listed:  # the process before died between the note and the list\n",
-        "            if False:\n",
+        "flow/pipeline/assemble.py",
+        "        if batch not in in_doubt.listed:  # the process before ended between the note and the list\n",
+        "        if False:\n",
         "Records in doubt are told in figures, and nobody can tell which they are.",
         (HISTORIES + "a_death_at_every_operation_of_a_small_run",),
     ),
@@ -301,7 +300,7 @@ DOUBT = (
     ),
     Mutation(
         "a firewall's word makes dead letters",
-        "flow/pipeline/isolate_refused.py",
+        "flow/pipeline/isolate.py",
         "            if refused.foreign:\n                held.answered",
         "            if False:\n                held.answered",
         "While a firewall bans us, good records become dead letters.",
@@ -309,7 +308,7 @@ DOUBT = (
     ),
     Mutation(
         "whoever a firewall holds is judged at once",
-        "flow/pipeline/isolate_refused.py",
+        "flow/pipeline/isolate.py",
         "self._refusals.answered == held.answered:  # nothing got through since",
         "False:",
         "While a firewall bans us, good records become dead letters.",
@@ -367,15 +366,15 @@ DOUBT = (
     Mutation(
         "customers without an answer are not looked for",
         "flow/pipeline/recorder.py",
-        "                self.unanswered.add(batch, self._clock.now())\n",
+        "                ledger.unanswered.add(batch, self._clock.now())\n",
         "                pass\n",
         "Customers who arrived by a lost answer become dead letters.",
         (PHASE + "a_refusal_after_a_lost_answer_is_read_back",),
     ),
     Mutation(
         "a further doubt is not looked into",
-        "flow/pipeline/unanswered.py",
-        "        self._looked -= places\n",
+        "core/accounting/unanswered.py",
+        "        self._looked -= lines\n",
         "",
         "Customers who arrived by the second lost answer are not waited for.",
         ("flow/test_unanswered.py::test_what_was_on_the_wire_is_known_by_its_place",),
@@ -398,10 +397,9 @@ DOUBT = (
     ),
     Mutation(
         "a read-back holds up an uploader",
-        "flow/pipeline/kind.py",
-        "                if not refused.foreign and self._burial.must_wait(batch.entries):\n"
-        "                    return self._isolator.put_off(batch, refused)\n",
-        "                await self._burial.clear_up(batch.entries)\n",
+        "flow/pipeline/isolate.py",
+        "        if self._must_read_back(batch, refused):\n            return self._put_off(batch, refused)\n",
+        "        await self._entries.clear_up(batch.entries)\n",
         "All others wait until what one attempt has applied must show.",
         (READ_BACKS + "others_are_sent_meanwhile",),
     ),
@@ -447,7 +445,7 @@ DOUBT = (
     ),
     Mutation(
         "one customer speaks for its batch",
-        "flow/pipeline/unanswered.py",
+        "flow/pipeline/refused.py",
         "        found = [entry for entry in readable if await self._shows(entry)] if there else []\n",
         "        found = readable if there else []\n",
         "Customers who never arrived count as accepted.",

@@ -24,7 +24,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "an earlier line of another process does not count",
-        "flow/customers/presence.py",
+        "core/accounting/presence.py",
         "                self._unsure = self._unsure or self._tally.sendable > self._known_of\n",
         "                self._unsure = False\n",
         "After a restart, the events of a customer who arrived are skipped without a word.",
@@ -40,7 +40,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "the deleted come before the dead",
-        "flow/customers/missing.py",
+        "core/accounting/missing.py",
         "        if wanted in self._late or _holds(self._dead, wanted):",
         "        if wanted in self._late or (_holds(self._dead, wanted) and not _holds(self._gone, wanted)):",
         "What belongs to a customer whose dead letter is mended afterwards is lost.",
@@ -103,7 +103,7 @@ LIST = (
     Mutation(
         "the list is not synced",
         "flow/pipeline/recorder.py",
-        "        self._skips.sync()\n",
+        "        self._skipped.sync()\n",
         "        pass\n",
         "After a power cut the journal counts lines that are not there.",
         (DELETED + "the_list_is_durable_before_its_commit",),

@@ -1,10 +1,10 @@
-"""One child a job: reads jobs from standard input, a line of JSON each, and answers on standard output likewise.
+"""Measure each job in a child process: read jobs from standard input, a line of JSON each, and answer likewise.
 
     python -m masivo_stream.bench.fork_server
 
-Each job is worked on in a child forked from this process, which has imported everything and done nothing else. So its
-peak of memory is its own, nothing is warm that would be cold in a command, and its start costs next to nothing. No
-thread and no event loop runs here, so forking is safe. It ends with its input.
+Each child is forked from this process, which has imported everything and done nothing else. So the peak memory of a
+child is its own, no cache is warm that is cold in a command, and the child starts in almost no time. This process has
+no thread and no event loop, so forking is safe. It ends when its input ends.
 """
 
 import os
@@ -43,12 +43,12 @@ def _in_a_child(job: Job) -> Measured | Failed:
 
 
 def _work_and_end(job: Job, writing: int) -> None:
-    """Never return: the code that comes after the fork is the parent's."""
+    """Do the job and end the process: only the parent may run the code after the fork."""
     code = ExitCode.BUG
     try:
         os.write(writing, msgspec.json.encode(work(job)))
         code = ExitCode.COMPLETE
-    except BaseException:  # noqa: BLE001 - told here: who waits sees the exit code only
+    except BaseException:  # noqa: BLE001 - printed here: the parent sees only the exit code
         sys.excepthook(*sys.exc_info())
     finally:
         sys.stderr.flush()

@@ -1,6 +1,7 @@
-"""The bench's two helpers as seen from here: the sink, and the process whose children measure.
+"""Start the two helper processes of the bench: the sink, and the process whose children measure.
 
-Both run in a session of their own, for Ctrl-C is ours to hear, and both end with their input: also if we are killed.
+Both run in a session of their own, so that Ctrl-C reaches only this process. Both end when their input ends, also if
+this process is killed.
 """
 
 import json
@@ -26,7 +27,7 @@ _PATIENCE = 30.0
 
 
 class Counts(Struct, frozen=True):
-    """What the sink counted; `cpu` is all it has used since its start, in seconds."""
+    """The sink's counts; `cpu` is its CPU time since its start, in seconds."""
 
     bodies: int
     bytes: int
@@ -34,16 +35,16 @@ class Counts(Struct, frozen=True):
 
 
 class ServedSink:
-    """A sink that runs."""
+    """A running sink."""
 
     def __init__(self, port: int) -> None:
-        """Know it by its port."""
+        """Connect to the sink at `port`."""
         self._port = port
         self.url = f"http://{_HOST}:{port}"
 
     def reset(self) -> Counts:
-        """Return what it has counted, and let it begin anew."""
-        connection = HTTPConnection(_HOST, self._port, timeout=_PATIENCE)  # asks no proxy of the environment
+        """Return its counts, and reset them."""
+        connection = HTTPConnection(_HOST, self._port, timeout=_PATIENCE)  # ignores the proxy of the environment
         try:
             connection.request("GET", "/reset")
             return msgspec.convert(json.load(connection.getresponse()), Counts)
@@ -53,9 +54,9 @@ class ServedSink:
 
 @contextmanager
 def running_sink() -> Iterator[ServedSink]:
-    """Serve a sink while the context lasts.
+    """Run a sink while the context lasts.
 
-    The socket listens before the process is there, so nothing has to wait for its start.
+    The socket listens before the process starts, so no code has to wait for it.
     """
     with socket.create_server((_HOST, 0), backlog=BACKLOG) as listener:
         port = listener.getsockname()[1]
@@ -69,7 +70,7 @@ class Measurer:
     """Measures jobs, one after the other, each in a process of its own."""
 
     def __init__(self, jobs: IO[bytes], answers: IO[bytes]) -> None:
-        """Write jobs to the one stream, read what came of them from the other."""
+        """Write jobs to `jobs`, and read their results from `answers`."""
         self._jobs, self._answers = jobs, answers
 
     def measure(self, job: Job) -> Measured | Failed:
@@ -78,7 +79,7 @@ class Measurer:
         Raises:
             BugError: there was no answer.
         """
-        with suppress(BrokenPipeError):  # then there is no answer either
+        with suppress(BrokenPipeError):  # then there is no answer either, see below
             self._jobs.write(msgspec.json.encode(job) + b"\n")
         answer = self._answers.readline()
         if not answer:
@@ -88,10 +89,10 @@ class Measurer:
 
 @contextmanager
 def running_measurer() -> Iterator[Measurer]:
-    """Have a measurer while the context lasts."""
+    """Run a measurer while the context lasts."""
     process = _start("fork_server", [], stdout=subprocess.PIPE)
     if process.stdin is None or process.stdout is None:
-        raise TypeError("both are pipes")
+        raise TypeError("both must be pipes")
     with _ending(process):
         yield Measurer(process.stdin, process.stdout)
 
@@ -111,7 +112,7 @@ def _start(
 
 @contextmanager
 def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End a process with the context: by its input; where we leave early, with all of its session and at once."""
+    """End a process with the context: by closing its input, or after an exception by killing its session."""
     with process:  # closes its pipes, then waits for it
         try:
             yield
@@ -119,5 +120,5 @@ def _ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
             with suppress(ProcessLookupError, PermissionError):  # it has ended already
                 os.killpg(process.pid, signal.SIGKILL)
             if process.stdout is not None:
-                process.stdout.read()  # ends with the last of its children: then their files can be removed
+                process.stdout.read()  # until its last child has ended, so that their files can be removed
             raise

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 
+from masivo_stream.core.accounting.missing import hash_bytes
 from masivo_stream.core.dead_letters import DeadLetter, read_dead_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
@@ -17,7 +18,6 @@ from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, dead_lett
 from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
-from masivo_stream.flow.customers.missing import hash_bytes
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
 from masivo_stream.flow.dry_run.kind_dry_run import DryRunDeadLetters
 from masivo_stream.flow.observer import Observer

@@ -102,18 +102,7 @@ async def send_pending(
     sources = await once.check({kind: found for kind, found in laid_out.items() if found}, session.client)
     # Only now: a start that is refused leaves a directory that does not ask for these exports the next time.
     await note_sources(journal, {kind: (found, matched[kind].known) for kind, found in laid_out.items()}, path)
-    run = Run(
-        session.settings,
-        sources,
-        session.state,
-        journal,
-        session.client,
-        session.limiters,
-        session.observer,
-        session.clock,
-        session.runtime.chance,
-        noting=once.noting,
-    )
+    run = Run(session, sources)
     await run.go(handle_signals=handle_signals)
     session.proxies.explain(run.cause)
     summary = await _read_samples_back(session, run, run.summary(left), handle_signals=handle_signals)

@@ -17,12 +17,12 @@ from pathlib import Path
 import anyio
 import msgspec
 
+from masivo_stream.core.accounting.missing import hash_customer
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.dead_letters import write_taken_back
 from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.flow.customers.migrated_elsewhere import OTHERS, check_no_pipe
-from masivo_stream.flow.customers.missing import hash_customer
 from masivo_stream.flow.customers.table import CustomerTable
 from masivo_stream.flow.outside import Outside
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records

@@ -1,17 +1,17 @@
-"""A customer's life in the programme, from which all three kinds of record are written, so that they agree.
+"""A customer's history in the programme. All three kinds of record are written from it, so that they are consistent.
 
-It follows from the seed and the customer's number alone. What holds for every history:
+It depends only on the seed and the customer's number. Every history has these properties:
 
-* there is a purchase; each purchase earns points, some earn cashback too, nothing else earns;
-* what is redeemed was earned before, so that no wallet is ever below zero;
-* the balance is what was earned less what was redeemed, in whole points and whole cents.
+* there is at least one purchase; each purchase earns points, some also earn cashback, and nothing else earns;
+* a customer redeems only what was earned before, so that no balance is ever negative;
+* the balance is the sum earned minus the sum redeemed, in whole points and whole cents.
 """
 
 from msgspec import Struct
 
 from masivo_stream.generate.export_dates import DAY, REFERENCE, START, ZONES, Zone
 from masivo_stream.generate.programme import PRODUCTS, SOCIAL_EVENTS, SoldProduct
-from masivo_stream.generate.seeded_random import Draw, DrawStream, pick, run
+from masivo_stream.generate.seeded_random import Draw, DrawStream, pick, run_length
 
 PURCHASE = "PURCHASE"
 
@@ -32,7 +32,7 @@ _REDEEMS_CASHBACK = 0.1
 _LETTERS = {DrawStream.CUSTOMER: "C", DrawStream.DELETED: "D", DrawStream.FAULTY: "F"}
 _ODD_ID = 0.01
 _ODD_IDS = ("{}/2", "tienda {}", "{}+ventas@example.com", "ñ:{}", "50%{}", "{}?a=b&c#d")
-"""Ids as other systems made them: a path segment carries them only when it is percent-encoded."""
+"""Ids as other systems make them: they must be percent-encoded in a path segment."""
 
 
 class Bought(Struct, frozen=True, gc=False):
@@ -43,7 +43,7 @@ class Bought(Struct, frozen=True, gc=False):
 
 
 class Visit(Struct, frozen=True, gc=False, kw_only=True):
-    """What happened once: an event, and for a purchase, what it did to the wallet. Money is in cents."""
+    """One event, and for a purchase its effect on the balance. Money is in cents."""
 
     type: str
     moment: int
@@ -57,11 +57,11 @@ class Visit(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class CustomerHistory(Struct, frozen=True, gc=False, kw_only=True):
-    """One customer. `visits` stand in the order they happened."""
+    """One customer. `visits` are in the order in which they happened."""
 
     id: str
     tag: str
-    """Unique like the id, and short and plain: for what is named after the customer."""
+    """Unique like the id, but short and plain: for emails, purchases and tokens of the customer."""
     zone: Zone
     registered: int
     visits: tuple[Visit, ...]
@@ -70,7 +70,7 @@ class CustomerHistory(Struct, frozen=True, gc=False, kw_only=True):
 
 
 def make_history(draw: Draw, stream: DrawStream, number: int) -> CustomerHistory:
-    """Return customer `number` of a stream; `draw` is what `draws` gives for both, unused so far."""
+    """Return customer `number` of a stream; `draw` is what `draws` returns for both, not used before."""
     tag = f"{_LETTERS[stream]}{number:08}"
     id_ = pick(draw, _ODD_IDS).format(tag) if draw() < _ODD_ID else tag
     registered = START + int(draw() * draw() * (REFERENCE - START - DAY))
@@ -98,10 +98,13 @@ def make_history(draw: Draw, stream: DrawStream, number: int) -> CustomerHistory
 
 
 def _visit_count(draw: Draw) -> int:
-    """Most have a few, some many: doubling with a chance makes a tail as long as those of real programmes."""
+    """Return a number of visits: most customers have a few, some have many.
+
+    Repeated doubling gives a tail as long as in real programmes.
+    """
     if draw() >= _REGULAR_CUSTOMERS:
-        return 1 + run(draw, _ONE_MORE_VISIT)
-    return min(MOST_VISITS, int((8 + 8 * draw()) * 2 ** min(run(draw, _TWICE_AS_MANY_VISITS), 10)))
+        return 1 + run_length(draw, _ONE_MORE_VISIT)
+    return min(MOST_VISITS, int((8 + 8 * draw()) * 2 ** min(run_length(draw, _TWICE_AS_MANY_VISITS), 10)))
 
 
 def _social(draw: Draw, moment: int) -> Visit:
@@ -116,7 +119,7 @@ def _social(draw: Draw, moment: int) -> Visit:
 
 
 def _purchase(draw: Draw, moment: int, points: int, cashback: int) -> Visit:
-    """Return a purchase by a customer whose wallet holds so many points and cents of cashback."""
+    """Return a purchase by a customer who has `points` points and `cashback` cents of cashback."""
     basket = [Bought(pick(draw, PRODUCTS), 1 + int(3 * draw() * draw()))]
     while draw() < _ONE_MORE_PRODUCT:
         basket.append(Bought(pick(draw, PRODUCTS), 1))

@@ -1,4 +1,4 @@
-"""Dates of the synthetic exports: seconds since 1970, as RFC 3339 in the zones and spellings exports have."""
+"""Dates of the synthetic exports: seconds since 1970, as RFC 3339 in the zones and spellings of real exports."""
 
 from datetime import date, timedelta
 
@@ -7,21 +7,21 @@ from msgspec import Struct
 DAY = 86_400
 
 REFERENCE = 1_751_328_000
-"""2025-07-01T00:00:00Z, the day of the export. Fixed, so that the same seed gives the same bytes tomorrow."""
+"""2025-07-01T00:00:00Z, the day of the export. It is fixed, so that the same seed gives the same bytes on every day."""
 
 START = REFERENCE - 730 * DAY
-"""The exports tell about the two years before `REFERENCE`."""
+"""The exports cover the two years before `REFERENCE`."""
 
 _EPOCH = date(1970, 1, 1)
 _FIRST_DAY = START // DAY - 2
 _DAYS = tuple((_EPOCH + timedelta(days=_FIRST_DAY + day)).isoformat() for day in range(2 * 730))
-"""Every date an export can name: looked up, since making each anew costs most of a record's time."""
+"""Every date that an export can have, in a table, since formatting each date takes most of the time of a record."""
 
 _SIXTY = tuple(f"{number:02}" for number in range(60))
 
 
 class Zone(Struct, frozen=True, gc=False):
-    """How far a customer's clock is from UTC, and what is written behind its time."""
+    """The offset of a customer's clock from UTC, and the text after its time."""
 
     seconds: int
     suffix: str
@@ -39,7 +39,7 @@ ZONES = (
 
 
 def rfc3339(moment: int, zone: Zone) -> str:
-    """Write a moment as a customer's clock showed it. It lies within about two years around `REFERENCE`."""
+    """Return a moment as the customer's clock showed it. It must be within two years of `REFERENCE`."""
     day, second = divmod(moment + zone.seconds, DAY)
     hour, rest = divmod(second, 3600)
     minute, second = divmod(rest, 60)

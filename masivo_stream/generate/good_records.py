@@ -1,7 +1,7 @@
-"""The good records of an export. Record k of every kind is customer k's, whichever kind is generated first.
+"""The good records of an export. In each kind, record k belongs to customer k, in whatever order kinds are generated.
 
-So the kinds agree: the same ids, each customer's balance is the sum of the transactions, each accumulation
-belongs to a purchase among the events.
+So the kinds are consistent: the ids are the same, each customer's balance is the sum of the transactions, and each
+accumulation belongs to a purchase among the events.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from masivo_stream.model.contract import Kind
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One record and what it holds: items that are to be migrated, and things that are not."""
+    """One record, the number of its items to migrate, and of what is to be skipped."""
 
     body: bytes
     items: int
@@ -51,7 +51,7 @@ def record(
 
 
 def deleted_customer(*, seed: int, number: int) -> Record:
-    """Return a customer no other kind knows, marked as deleted in one of the ways exports do."""
+    """Return a customer who is in no other kind, marked as deleted in one of the ways of real exports."""
     draw = draws(DrawStream.DELETED, seed, number)
     past = make_history(draw, DrawStream.DELETED, number)
     marks = (',"deleted":true', ',"status":"DELETED"', f',"deleted_at":"{rfc3339(REFERENCE, past.zone)}"')

@@ -1,7 +1,7 @@
-"""Lines that must not be migrated, each with exactly one fault, and what a judge has to say about it.
+"""Lines that must not be migrated, each with exactly one fault, and the reason that validation must report for it.
 
-A fault is a recipe: a good record, one place in it, one change there. The catalogue lists them as data.
-Records are `dict[str, Any]` in here and nowhere else: a faulty record is what no schema describes.
+A fault is made by a recipe: a good record, one place in it, and one change there. The catalogue lists the recipes as
+data. Records are `dict[str, Any]` only in this module, since no schema describes a faulty record.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ Node = dict[str, Any]
 
 
 class PlantedFault(Struct, frozen=True, kw_only=True):
-    """One line of the manifest: where the fault is and what is to be said about it."""
+    """One line of the list of faults: the place of the fault, and the expected dead letter."""
 
     line: int
     """1-based."""
     kind: Kind
     what: Reason
-    """The dead-letter reason to expect."""
+    """The expected dead-letter reason."""
     field: str
     """Path such as `events[0].order.value`; empty for the whole line."""
     description: str
@@ -35,7 +35,7 @@ class Remove(Struct, frozen=True):
 
 
 class Put(Struct, frozen=True):
-    """Set a field. A `msgspec.Raw` puts bytes that are no JSON as well."""
+    """Set a field. A `msgspec.Raw` can also hold bytes that are not JSON."""
 
     value: object
 
@@ -66,7 +66,7 @@ Change = Remove | Put | Repeat | Rewrite | Duplicate | Borrow
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """How one fault is made. In `path`, `[]` stands for any entry of a list."""
+    """How one fault is made. In `path`, `[]` means any entry of a list."""
 
     kind: Kind
     what: Reason
@@ -74,18 +74,18 @@ class Recipe(Struct, frozen=True, kw_only=True):
     change: Change
     description: str
     field: str | None = None
-    """What to report where that is not `path`: a place below it (`.value`, `[0].id`), another, or none."""
+    """The field to report, if it is not `path`: a place below it (`.value`, `[0].id`), another field, or none."""
 
     @property
     def needs_earlier(self) -> bool:
-        """Whether the fault can only follow a good line."""
+        """Whether the fault needs an earlier good line."""
         return isinstance(self.change, Duplicate | Borrow)
 
 
 def spoil(recipe: Recipe, good: bytes, earlier: bytes, draw: Draw) -> tuple[bytes, str]:
     """Return the line `good` with the fault in it, and the path of the field concerned.
 
-    `earlier` is a good line further up, where the recipe needs one.
+    `earlier` is a good line before it, if the recipe needs one.
     """
     if isinstance(recipe.change, Rewrite):
         return recipe.change.change(good), recipe.field or ""
@@ -106,7 +106,7 @@ def spoil(recipe: Recipe, good: bytes, earlier: bytes, draw: Draw) -> tuple[byte
 
 
 def _walk(record: Node, path: str, draw: Draw) -> tuple[Node, str, str]:
-    """Return the object that holds the field at `path`, its name, and the path with entries chosen."""
+    """Return the object that holds the field at `path`, the name of the field, and the path with the chosen entries."""
     *steps, name = path.split(".")
     node, place = record, ""
     for step in steps:

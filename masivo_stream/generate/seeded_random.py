@@ -1,7 +1,7 @@
-"""Chance that repeats: a draw follows from a seed and from what is drawn for, not from what others drew.
+"""Reproducible random numbers: they depend on a seed and their purpose, not on other draws.
 
-Only `random()` is drawn from, since it is the one sequence Python promises to keep over its versions (docs of
-`random`, "Notes on Reproducibility"): the same seed gives the same bytes on each of them.
+Only `random()` is used, since it is the one sequence that Python promises to keep over its versions (docs of `random`,
+"Notes on Reproducibility"). So the same seed gives the same bytes on every version.
 """
 
 import enum
@@ -12,14 +12,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 Draw = Callable[[], float]
-"""Gives the next number from 0 up to, but not including, 1."""
+"""Returns the next number from 0 up to, but not including, 1."""
 
 _WORD = 64
 _MASK = (1 << _WORD) - 1
 
 
 class DrawStream(enum.IntEnum):
-    """What is drawn for. The streams of one seed are independent of each other."""
+    """The purpose of random numbers. The streams of one seed are independent of each other."""
 
     CUSTOMER = 1
     DELETED = 2
@@ -29,18 +29,18 @@ class DrawStream(enum.IntEnum):
 
 
 def draws(stream: DrawStream, seed: int, number: int) -> Draw:
-    """Return the draws that belong to one number of one stream. Of `seed` the lower 64 bits count."""
+    """Return the random numbers of one item (`number`) of one stream. Of `seed` the lower 64 bits count."""
     key = (int(stream) << 2 * _WORD) | ((seed & _MASK) << _WORD) | (number & _MASK)
     return Random(key).random  # noqa: S311 - synthetic data, not secrets
 
 
 def pick(draw: Draw, among: Sequence[T]) -> T:
-    """Return one of a sequence, each as likely as the other."""
+    """Return one element of a sequence; all are equally likely."""
     return among[int(draw() * len(among))]
 
 
-def run(draw: Draw, chance: float) -> int:
-    """Return how many draws in a row fall under `chance`: what goes in before the next of the others."""
+def run_length(draw: Draw, chance: float) -> int:
+    """Return how many draws in a row are below `chance`: a geometric distribution."""
     length = 0
     while draw() < chance:
         length += 1

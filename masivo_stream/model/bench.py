@@ -1,6 +1,6 @@
-"""What the bench measures, and what it found. The JSON form of `Bench` is what `bench --json` prints.
+"""The cases and results of the bench. The JSON form of `Bench` is what `bench --json` prints.
 
-Times are seconds, sizes bytes; a megabyte is a million bytes of plain export, whatever stage they are in.
+Times are seconds, sizes bytes. A megabyte is a million bytes of the uncompressed export, at every stage.
 """
 
 import enum
@@ -19,7 +19,7 @@ class Stage(enum.StrEnum):
     """How far the records go. Each stage does all of the one before it."""
 
     DECODE = "decode"
-    """msgspec's typed decoder over the same lines, and nothing else: the yardstick."""
+    """msgspec's typed decoder over the same lines, and nothing else, for comparison."""
     VALIDATE = "judge"
     """Read, cut into lines, decode, and validate: the first part of every command that reads an export.
 

@@ -307,7 +307,7 @@ def test_a_journal_of_an_earlier_version_is_upgraded(served, tmp_path):
 def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
     """The run warns, and goes on without it; deleted, it is made anew, and the next one shares its quota again."""
     from masivo_stream.edges.clock import SystemClock
-    from masivo_stream.edges.quota import open_quota
+    from masivo_stream.edges.shared_dir.quota import open_quota
     from masivo_stream.model.errors import StorageError
 
     make_exports(tmp_path, kinds=["customers"])
@@ -320,8 +320,8 @@ def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
     with pytest.raises(StorageError) as caught:
         open_quota(quota, SystemClock())
     hint = (
-        "free space or mend the permissions of shared_dir; of its files, those of the quota (*.quota.db*) may be"
-        " deleted when no run is at work, no other"
+        "free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*) may be deleted,"
+        " while no run is at work"
     )
     assert caught.value.hint == hint
     again = migrate(served, tmp_path, limit="100/1s", **environment)

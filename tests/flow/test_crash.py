@@ -197,9 +197,9 @@ def test_a_retry_may_die_anywhere(tmp_path):
 async def deciding(what, world, settled, state, journal, clock, files, life):
     """Decide all that is in doubt, as `resolve` does; whatever is sent again is accepted."""
     session = make_session(settled, state, journal, world.api(clock, life, None), clock)
-    desks = await open_in_doubt(session, files)
-    work = ResolveWork(session, desks)
-    doubts = [doubt for desk in desks for doubt in desk.doubts()]
+    kinds = await open_in_doubt(session, files)
+    work = ResolveWork(session, kinds)
+    doubts = [doubt for kind in kinds for doubt in kind.doubts()]
     chosen = work.choose(Decisions(**{what: ("all",)}) if doubts else Decisions())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)

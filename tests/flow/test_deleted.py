@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fakes import REFUSED, Bench, event, record, write_export
+from fakes import REFUSED, PipelineUnderTest, event, record, write_export
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
@@ -273,12 +273,12 @@ async def test_the_list_is_durable_before_its_commit(tmp_path):
 
     skips = Skips()
     path = write_export(tmp_path / "in", [gone(number) for number in range(3)] + [customer(4)])
-    bench = Bench(CUSTOMERS, [path], skips=skips)
+    pipeline = PipelineUnderTest(CUSTOMERS, [path], skips=skips)
     noted = []
-    bench.journal.watch = lambda _what, progress: noted.append(progress.skipped_bytes)
-    await bench.run()
+    pipeline.journal.watch = lambda _what, progress: noted.append(progress.skipped_bytes)
+    await pipeline.run()
     assert noted[-1] == skips.durable == 3
-    assert bench.journal.progress.skipped_bytes == 3
+    assert pipeline.journal.progress.skipped_bytes == 3
 
 
 def long_world(path):

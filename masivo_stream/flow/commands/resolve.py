@@ -13,16 +13,14 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.accounting.tally import RecordOutcome
-from masivo_stream.core.sending.backoff import Halt, Health, Settle
+from masivo_stream.core.sending.backoff import Halt, Settle
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.identity.account_binding import Confirmations, name_person
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outcome import agrees, stand
-from masivo_stream.flow.pipeline.deliver import Delivery, halt_error
-from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend
-from masivo_stream.flow.pipeline.run import make_policy
+from masivo_stream.flow.pipeline.deliver import Delivery, halt_error, make_backoff
+from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend, open_in_doubt_kind
 from masivo_stream.flow.readback.evidence import find_evidence
 from masivo_stream.flow.reporting.run_report import leave_report, read_report, revise
 from masivo_stream.flow.runtime import Runtime
@@ -133,18 +131,9 @@ def _conclude(journal: Journal, work: "ResolveWork", chosen: "Chosen") -> Resolu
 
 
 async def open_in_doubt(session: Session, files: ExitStack) -> list[InDoubtKind]:
-    """Open every kind that can be in doubt; `files` close what is opened."""
+    """Open every kind that can be in doubt; `files` closes what is opened."""
     return [
-        await InDoubtKind.open(
-            kind,
-            session.settings,
-            session.state,
-            session.journal,
-            session.clock,
-            files,
-            session.moved,
-            noting=lambda _: session.sending_journal,
-        )
+        await open_in_doubt_kind(session, kind, files)
         for kind in Kind
         if not CONTRACTS[kind].repeatable and session.journal.read.figures(kind) is not None
     ]
@@ -176,7 +165,7 @@ class ResolveWork:
         self._session, self._kinds = session, {each.kind: each for each in kinds}
         self._settings = session.settings
         self.stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
-        self._health = Health()
+        self._backoff = make_backoff(session.settings, session.runtime.chance)
         self.arrived: list[str] = []
         self.left: list[InDoubtBatch] = []
 
@@ -218,16 +207,16 @@ class ResolveWork:
         """Make sure that all of it may be done, carry out what was chosen, then look at what is left."""
         await self._make_sure(chosen)
         decision = Note(NoteKind.RESEND, chosen.reason or "no reason given", name_person())
-        for what, doubts, fate in (
-            (NoteKind.ACCEPT, chosen.accept, RecordOutcome.ACCEPTED),
-            (NoteKind.DISCARD, chosen.discard, RecordOutcome.DEAD),
-        ):
-            for doubt in doubts:
-                of_kind = self._kinds[doubt.kind]
-                known = of_kind.entries if fate is RecordOutcome.DEAD else of_kind.entries_as_far_as_known
-                entries = await known(doubt.batch)
-                note = msgspec.structs.replace(decision, kind=what, batch=doubt.batch)
-                await of_kind.account.decide(entries, fate, note)
+        for doubt in chosen.accept:
+            of_kind = self._kinds[doubt.kind]
+            entries = await of_kind.batches.read_as_far_as_known(doubt.batch)
+            accept = msgspec.structs.replace(decision, kind=NoteKind.ACCEPT, batch=doubt.batch)
+            await of_kind.recorder.decide(entries, accept, arrived=True)
+        for doubt in chosen.discard:
+            of_kind = self._kinds[doubt.kind]
+            entries = await of_kind.batches.read(doubt.batch)
+            discard = msgspec.structs.replace(decision, kind=NoteKind.DISCARD, batch=doubt.batch)
+            await of_kind.recorder.decide(entries, discard, arrived=False)
         for doubt in chosen.resend:
             await self._resend(doubt, msgspec.structs.replace(decision, batch=doubt.batch))
         for of_kind in self._kinds.values():
@@ -241,7 +230,7 @@ class ResolveWork:
             InputError: the bytes of one cannot be had again.
         """
         for doubt in chosen.discard:
-            await self._kinds[doubt.kind].entries(doubt.batch)
+            await self._kinds[doubt.kind].batches.read(doubt.batch)
         for doubt in chosen.resend:
             await self._kinds[doubt.kind].again(doubt.batch)  # composed anew when it is sent: there may be many
             await self._refuse_what_is_there(doubt)
@@ -273,26 +262,22 @@ class ResolveWork:
         batch = await of_kind.again(doubt.batch)
         await of_kind.take_note(note)
         delivery = Delivery(
-            doubt.kind,
-            sender=self._session.client,
-            limiter=self._session.limiters.kinds[doubt.kind],
-            policy=make_policy(self._settings),
+            self._session.client,
+            self._session.limiters.kinds[doubt.kind],
+            Resend(of_kind.recorder, batch.entries, note),
+            backoff=self._backoff,
             stop=self.stop,
-            clock=self._session.clock,
-            chance=self._session.runtime.chance,
-            health=self._health,
-            tally=of_kind.tally,
             observer=self._session.observer,
             in_flight=1,
         )
-        decision = await delivery.deliver(batch, Resend(of_kind.account, batch.entries, note))
+        decision = await delivery.deliver(batch)
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self.arrived.append(doubt.batch)
         if isinstance(decision, Halt):
             raise halt_error(decision, f"batch {doubt.batch} of {doubt.kind}")
 
     async def _look(self, doubt: Doubt) -> InDoubtBatch:
-        entries = await self._kinds[doubt.kind].entries_as_far_as_known(doubt.batch)
+        entries = await self._kinds[doubt.kind].batches.read_as_far_as_known(doubt.batch)
         evidence = await find_evidence(
             doubt.kind,
             entries,

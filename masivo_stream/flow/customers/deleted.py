@@ -8,9 +8,9 @@ speed of `validate`.
 from contextlib import aclosing
 from pathlib import Path
 
+from masivo_stream.core.accounting.missing import MissingCustomers, hash_customer
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.journal import Journal
-from masivo_stream.flow.customers.missing import MissingCustomers, hash_customer
 from masivo_stream.flow.pipeline.accepted import open_accepted_records
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.settings import Settings

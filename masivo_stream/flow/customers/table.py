@@ -1,14 +1,14 @@
 """A set and a table of customers, by salted hash: 8 bytes a customer and one for what is known, however many there are.
 
 Two customers with one hash count as one: what is found out about the first one counts for both. How rare that is,
-`flow.customers.missing` says.
+`core.accounting.missing` says.
 """
 
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from masivo_stream.flow.customers.missing import hash_customer
+from masivo_stream.core.accounting.missing import hash_customer
 
 
 class CustomerSet:

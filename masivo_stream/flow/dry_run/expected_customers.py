@@ -1,6 +1,6 @@
 """Which customers an export would bring to the account, before anything is sent.
 
-A run learns from its journal whose records to hold back (`flow.customers.missing`); a dry run predicts it. A customer
+A run learns from its journal whose records to hold back (`core.accounting.missing`); a dry run predicts it. A customer
 with one good record arrives, whatever other lines with the same id are. A customer whose records are all dead letters,
 or deleted, does not arrive. A customer in no line of the export is unlisted: the account may have that customer
 already, or refuse a batch because of them.

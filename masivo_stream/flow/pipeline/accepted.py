@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.edges.journal import JournalReader
-from masivo_stream.flow.customers.missing import MissingCustomers
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
 from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
 from masivo_stream.flow.pipeline.resume import begin_at, find_exports, lay_out

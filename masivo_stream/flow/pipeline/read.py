@@ -24,7 +24,7 @@ from masivo_stream.edges.export.source import Input, compression_at, is_file, is
 from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, open_workers
 from masivo_stream.flow.identity.known_exports import FROM_A_PIPE
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.entries import LineResults
+from masivo_stream.model.entries import LineResults, ValidatedBlock
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import START, Covered
 from masivo_stream.model.results import Line, LineRun, Position
@@ -50,17 +50,6 @@ _MOST_LINES_TOGETHER = 1024
 turn of the event loop on both sides."""
 
 
-class ValidatedBlock(Struct, frozen=True):
-    """What became of the lines of one block."""
-
-    found: Sequence[LineResults]
-    bytes_read: int
-    place: Position
-    """The place after them."""
-    crc: int
-    """CRC-32 of the source's plain bytes before that place."""
-
-
 class Source(Struct, frozen=True):
     """An input and where to begin in it."""
 
@@ -82,6 +71,35 @@ class Source(Struct, frozen=True):
     def name(self) -> str:
         """What its entries call it: a copy in the state directory by its bare name, however that was spelled."""
         return self.input.name.rpartition("/")[2] if self.letters else self.input.name
+
+
+class Extent:
+    """How much text the sources of a kind hold, including those that are done with."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        """Measure the files; what a file has grown by is a source of its own, and counts once."""
+        self._sources = sources
+        self._known = all(is_plain_file(source.input) for source in sources)
+
+    @property
+    def size(self) -> int:
+        """Bytes of text in all of them; 0 if that is not known."""
+        return sum(map(self._length, self._sources)) if self._known else 0
+
+    def before(self, place: Position) -> int:
+        """Return the bytes of text before a place, as far as they are known."""
+        known = sum(self._length(source) for source in self._sources if source.number < place.source)
+        return known + sum(
+            max(0, place.offset - source.begin.offset) for source in self._sources if source.number == place.source
+        )
+
+    def _length(self, source: Source) -> int:
+        grown = [
+            other.begin.offset
+            for other in self._sources
+            if other.number > source.number and other.input.path == source.input.path
+        ]
+        return max(0, min([source.input.size, *grown]) - source.begin.offset)
 
 
 class LineBlock(Struct, frozen=True):

@@ -322,3 +322,35 @@ def bare(references: Iterable[Reference], names: dict[int, str]) -> list[Entry]:
         )
         for reference in references
     ]
+
+
+class BatchReader:
+    """Reads the entries of one kind's batches once more, from the exports."""
+
+    def __init__(self, journal: JournalReader, kind: Kind, sources: Sequence[Source], block_bytes: int) -> None:
+        """Ask `journal` which entries a batch has; read `sources` in blocks of `block_bytes`."""
+        self._journal, self._kind, self._sources, self._block_bytes = journal, kind, sources, block_bytes
+
+    async def read(self, batch: str) -> list[Entry]:
+        """Read the entries of a batch.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+        return await self.reread(self._journal.references(batch))
+
+    async def reread(self, references: Iterable[Reference]) -> list[Entry]:
+        """Read the entries that references speak of, in the references' order.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+        return await reread(self._sources, self._kind, references, self._block_bytes)
+
+    async def read_as_far_as_known(self, batch: str) -> list[Entry]:
+        """Read the entries of a batch; those that came from a pipe have no bytes."""
+        try:
+            return await self.read(batch)
+        except InputError:
+            names = {source.number: source.name for source in self._journal.sources(self._kind)}
+            return bare(self._journal.references(batch), names)

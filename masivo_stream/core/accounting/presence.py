@@ -8,8 +8,8 @@ another process, the note says so, and all records are looked at again before th
 
 from collections.abc import Iterable
 
+from masivo_stream.core.accounting.missing import hash_customer
 from masivo_stream.core.accounting.tally import Tally
-from masivo_stream.flow.customers.missing import hash_customer
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults, Packable
 from masivo_stream.model.progress import Presence
