@@ -329,9 +329,9 @@ class Ledger:
 class Unsettled:
     """The entries in batches that have no outcome.
 
-    Entries are distinguished by identity: two parts of one record may be equal. Almost always a batch is settled whole, so
-    it is taken up and removed whole, which costs the same however many entries it has. Entries are kept track of one by
-    one only while a batch is isolated.
+    Entries are distinguished by identity: two parts of one record may be equal. Almost always a batch is settled whole,
+    so it is taken up and removed whole, which costs the same however many entries it has. Entries are kept track of one
+    by one only while a batch is isolated.
     """
 
     def __init__(self) -> None:
