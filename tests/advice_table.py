@@ -35,8 +35,8 @@ TABLE: dict[str, dict[str, str]] = {
         "give --faults FILE": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/main.py": {
-        "mend that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
-        "please report the traceback above; look first whether its last line quotes a record": (
+        "fix that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
+        "please report the traceback above; first check whether its last line quotes a record": (
             "commands::a_bug_can_be_reported"
         ),
     },
@@ -44,17 +44,17 @@ TABLE: dict[str, dict[str, str]] = {
         "name one of them": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/output.py": {
-        "its work is done and noted: masivo-stream status tells what it came to": (
+        "the work is done and noted: masivo-stream status shows the outcome": (
             "commands::what_a_run_came_to_is_told_by_its_status"
         ),
-        "mend that, then start the same command again: it only asks": (
+        "fix that, then start the same command again: it changes nothing": (
             "commands::an_answer_that_was_lost_is_asked_for_again"
         ),
     },
     "cli/overview.py": {
-        "Show this, or what a command takes: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
+        "Show this, or the flags of a command: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
         (
-            "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
+            "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
         ): "commands::the_first_look_needs_nothing",
     },
     "cli/report.py": {
@@ -76,11 +76,11 @@ TABLE: dict[str, dict[str, str]] = {
         "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_how_it_is_written",
     },
     "cli/usage.py": {
-        "did you mean {…}? ({…} --help lists what there is)": "commands::a_wrong_command_is_right_as_it_is_told",
+        "did you mean {…}? ({…} --help lists them all)": "commands::a_wrong_command_is_right_as_it_is_told",
         (
             "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file"
         ): "commands::a_key_on_the_command_line_goes_elsewhere",
-        "{…} --help lists what there is": "commands::help_is_where_it_is_said_to_be",
+        "{…} --help lists them all": "commands::help_is_where_it_is_said_to_be",
     },
     "cli/verify.py": {
         "--sample 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
@@ -89,7 +89,7 @@ TABLE: dict[str, dict[str, str]] = {
         "check base_url, or name the authority's certificate with ca_file": (
             "sending::a_certificate_is_trusted_by_its_authority"
         ),
-        "check base_url: it ends in /api/storefront/v1 at the vendor's": (
+        "check base_url: the vendor's ends in /api/storefront/v1": (
             "sending::an_address_that_takes_no_migrations_is_checked"
         ),
         "check network, proxy and base_url, then the API key's permissions": (
@@ -97,7 +97,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "check the API key's permissions and that it belongs to this account": "sending::a_status_is_looked_up",
         (
-            "look the status up; it speaks of the account, the address or the request, not of the export"
+            "look up the status: it is about the account, the address or the request, not about the export"
         ): "sending::a_status_is_looked_up",
         "please report this; nothing was sent twice": "sending::a_status_is_looked_up",
         "put them into the proxy setting's URL": "sending::a_proxy_gets_its_credentials",
@@ -163,18 +163,18 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_compressed_export_is_copied_again"
         ),
         (
-            "put right what the message names, then start the same command again: it goes on from here"
+            "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::what_the_api_says_no_to_is_put_right",
-        "read a sample back, if you like: accepted means enqueued, and this shows what arrived": (
+        "optional: read a sample back; accepted means enqueued, and this shows what arrived": (
             "deciding::a_complete_run_is_looked_at"
         ),
-        "see what is known of the batches in doubt, and decide": "deciding::what_is_seen_to_be_there_is_accepted",
-        "start the same command again when the cause is gone: it goes on from here": (
+        "see what is known about the batches in doubt, then decide": "deciding::what_is_seen_to_be_there_is_accepted",
+        "start the same command again when the cause is gone: it continues from here": (
             "stopping::an_outage_is_waited_for"
         ),
-        "start the same command again: it goes on from here": "stopping::a_run_that_was_stopped_goes_on",
+        "start the same command again: it continues from here": "stopping::a_run_that_was_stopped_goes_on",
         (
-            "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
+            "write what came from the pipe to a file, then start the same command with the file in its place"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
     "core/sending/refusal_limits.py": {
@@ -194,7 +194,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "core/sending/backoff.py": {
         (
-            "ask the vendor what this answer means; started again, customers are sent again, and"
+            "ask the vendor what this answer means; if you start again, customers are sent again, and"
             " what is in doubt waits for masivo-stream resolve"
         ): "answers::the_vendor_is_asked_what_an_answer_means",
         "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
@@ -217,11 +217,11 @@ TABLE: dict[str, dict[str, str]] = {
     "edges/api.py": {
         "it holds certificates in PEM form": "settings::certificates_are_those_of_authorities",
     },
-    "edges/claims.py": {
+    "edges/shared_dir/claims.py": {
         "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir": (
             "between::a_user_without_a_home_names_one"
         ),
-        "two runs would send every record twice: wait for it, or stop it and go on there": (
+        "two runs would send every record twice: wait for that run, or stop it and go on there": (
             "between::a_run_that_is_at_work_is_left_alone"
         ),
     },
@@ -277,10 +277,10 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
     },
-    "edges/quota.py": {
+    "edges/shared_dir/quota.py": {
         (
-            "free space or mend the permissions of shared_dir; of its files, those of the quota"
-            " (*.quota.db*) may be deleted when no run is at work, no other"
+            "free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*)"
+            " may be deleted, while no run is at work"
         ): "stopping::a_quota_file_that_cannot_be_used_may_be_deleted",
     },
     "edges/secret.py": {
@@ -296,8 +296,8 @@ TABLE: dict[str, dict[str, str]] = {
             " sandbox` need no account"
         ): "secrets::a_key_is_given_in_each_of_the_ways_that_are_told",
     },
-    "edges/sent_exports.py": {
-        "free space or mend the permissions of shared_dir; the run goes on without this guard": (
+    "edges/shared_dir/sent_exports.py": {
+        "free space for shared_dir, or correct its permissions; the run goes on without this guard": (
             "between::a_run_goes_on_without_what_cannot_be_remembered"
         ),
     },
@@ -321,19 +321,19 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/files/state_dir.py": {
         "choose a local disk": "between::a_disk_without_locks_is_not_used",
-        "free space or mend the permissions, then start again": (
+        "free space, or correct the permissions, then start again": (
             "between::a_full_disk_under_the_state_directory_is_freed"
         ),
-        "mend its permissions; or name the directory that was meant with --state-dir": (
+        "correct its permissions; or name the directory that you meant with --state-dir": (
             "between::a_state_directory_that_cannot_be_one_is_put_right"
         ),
-        "mend the permissions of that file, then start again": (
+        "correct the permissions of that file, then start again": (
             "between::a_file_of_the_state_directory_that_cannot_be_written_is_mended"
         ),
         (
             "name a directory that holds nothing else with --state-dir; a new one is made as it should be"
         ): "between::a_state_directory_holds_nothing_else",
-        "name the directory that was meant with --state-dir": "between::a_state_directory_is_named_as_it_is",
+        "name the directory that you meant with --state-dir": "between::a_state_directory_is_named_as_it_is",
         "put journal.db back from a copy of the directory: nothing else knows what was sent": (
             "between::a_journal_that_is_missing_is_put_back"
         ),
@@ -653,7 +653,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
-        "start again with the same command: it goes on from here": "stopping::a_run_that_was_killed_goes_on",
+        "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
         "the command it was started with migrates afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
     "flow/customers/migrated_elsewhere.py": {
@@ -807,8 +807,8 @@ TABLE: dict[str, dict[str, str]] = {
 
 NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/generate.py": {
-        "--invalid on standard output needs a place for the list of faults": "the message above a hint",
-        "--records is a count": "the message above a hint",
+        "--invalid on standard output needs a file for the list of faults": "the message above a hint",
+        "--records must not be negative": "the message above a hint",
     },
     "cli/options.py": {
         "--quiet and --verbose contradict each other": "the message above a hint",

@@ -17,8 +17,8 @@ from virtual_time import LoopClock, aside, run_virtually
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import Journal, open_journal
-from masivo_stream.edges.quota import open_quota
 from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.identity.send_once import open_send_once
 from masivo_stream.flow.limiters import make_limiters

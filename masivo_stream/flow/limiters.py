@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from masivo_stream.core.pacing.pace import Pacer
 from masivo_stream.edges.account import name_quota
-from masivo_stream.edges.claims import claim
 from masivo_stream.edges.export.source import STDIN
-from masivo_stream.edges.quota import QuotaFile, open_quota
 from masivo_stream.edges.secret import Credentials
+from masivo_stream.edges.shared_dir.claims import claim
+from masivo_stream.edges.shared_dir.quota import QuotaFile, open_quota
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import find_shared_dir
 from masivo_stream.flow.observer import Observer

@@ -15,7 +15,7 @@ import anyio
 
 from masivo_stream.core.pacing.pace import UNSEEN, Correction, Pacer
 from masivo_stream.core.pacing.rate_headers import read_rate_headers
-from masivo_stream.edges.quota import Lane, News
+from masivo_stream.edges.shared_dir.quota import Lane, News
 from masivo_stream.flow.observer import Observer
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import OutageError, StorageError

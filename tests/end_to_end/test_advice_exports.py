@@ -304,9 +304,7 @@ def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
         "its complete lines have been dealt with; write the export to a file and name that in the place of {}: what was"
         " read of it is recognised",
     )
-    told(
-        done, "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
-    )
+    told(done, "write what came from the pipe to a file, then start the same command with the file in its place")
     if command == "migrate":
         done = migrate(served, work, "--customers", "-", stdin=text)
         says = "write the export to a file and name that in the place of {}: what was read of it is recognised"

@@ -9,8 +9,8 @@ from fakes import record, write_export
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
-from masivo_stream.edges.quota import Lane, open_quota
 from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.edges.shared_dir.quota import Lane, open_quota
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.limiters import find_account, quota_path

@@ -14,7 +14,7 @@ from virtual_time import LoopClock, run_virtually
 from masivo_stream.core.pacing.pace import ENOUGH, MARGIN, UNSEEN
 from masivo_stream.core.sending.backoff import RetryPolicy
 from masivo_stream.edges.config import load_settings
-from masivo_stream.edges.quota import open_quota
+from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.limiters import make_limiters
 from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
 from masivo_stream.flow.stop import StopControl

@@ -10,8 +10,8 @@ from itertools import accumulate
 
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.core.packing.pack import lower_bound
-from masivo_stream.edges.quota import QuotaUse, read_quota
 from masivo_stream.edges.secret import Credentials
+from masivo_stream.edges.shared_dir.quota import QuotaUse, read_quota
 from masivo_stream.flow.dry_run.advice import advise
 from masivo_stream.flow.dry_run.all_kinds import DryRun, DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports

@@ -13,7 +13,7 @@ from masivo_stream.core.reading.heads import (
     take_head,
 )
 from masivo_stream.edges.export.source import STDIN, Input, begin_stream, is_file, plain_head, read_blocks
-from masivo_stream.edges.sent_exports import SentExport
+from masivo_stream.edges.shared_dir.sent_exports import SentExport
 from masivo_stream.model.errors import InputError
 
 _BLOCK = 1 << 20

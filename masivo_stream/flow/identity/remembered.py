@@ -10,11 +10,11 @@ from pathlib import Path
 from masivo_stream.core.reading.heads import describe_overlap
 from masivo_stream.core.redact import named
 from masivo_stream.edges.account import name_receiver
-from masivo_stream.edges.claims import default_shared_dir
 from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.edges.files.state_dir import JOURNAL
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.edges.sent_exports import NAME, Receivers, SentExport, SentExportsFile, open_sent
+from masivo_stream.edges.shared_dir.claims import default_shared_dir
+from masivo_stream.edges.shared_dir.sent_exports import NAME, Receivers, SentExport, SentExportsFile, open_sent
 from masivo_stream.flow.identity.overlap import look_at_head, pursue
 from masivo_stream.model.account import SHOWN, Account
 from masivo_stream.model.contract import Kind

@@ -22,7 +22,7 @@ from masivo_stream.core.redact import named
 from masivo_stream.edges.account import name_receiver
 from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.sent_exports import NAME, SentExport, SentExportsFile, SentRun, open_sent
+from masivo_stream.edges.shared_dir.sent_exports import NAME, SentExport, SentExportsFile, SentRun, open_sent
 from masivo_stream.flow.identity.account_binding import AccountBinding, TokenSource, name_person
 from masivo_stream.flow.identity.noting_journal import NotingJournal
 from masivo_stream.flow.identity.overlap import look_at_head, pursue

@@ -34,7 +34,7 @@ from masivo_stream.model.results import Entry, reject_entry
 _WORDS_LOST = "refused, in a process that ended before it could note the words"
 
 
-class RefusedBatch(Struct, frozen=True, kw_only=True):
+class BatchToIsolate(Struct, frozen=True, kw_only=True):
     """Entries with a bad record among them, to be isolated after a read-back, or left by an earlier process."""
 
     of: str
@@ -53,7 +53,7 @@ class TooLargeBatch(Struct, frozen=True):
     message: str
 
 
-ToReadBack = RefusedBatch | TooLargeBatch
+ToReadBack = BatchToIsolate | TooLargeBatch
 """What is to be read back before it becomes dead letters."""
 
 
@@ -142,7 +142,7 @@ class RefusedIsolator:
         self._count(refused, batch)
         return await self._work(batch.entries, refused, batch.id)
 
-    async def go_on(self, suspected: RefusedBatch) -> ToReadBack | None:
+    async def go_on(self, suspected: BatchToIsolate) -> ToReadBack | None:
         """Go on where an earlier process ended, or after a read-back; as `isolate`.
 
         If its body is larger than the server takes by now, all of it is packed again instead.
@@ -159,10 +159,10 @@ class RefusedIsolator:
     def _must_read_back(self, batch: Batch, refused: Refused) -> bool:
         return not refused.foreign and self._entries.must_wait(batch.entries)
 
-    def _put_off(self, batch: Batch, refused: Refused, *, of: str = "") -> RefusedBatch:
+    def _put_off(self, batch: Batch, refused: Refused, *, of: str = "") -> BatchToIsolate:
         """Return a refused batch as one to be isolated after a read-back; the refusal counts now."""
         self._count(refused, batch)
-        return RefusedBatch(of=of or batch.id, status=refused.status, batch=batch, refused=refused)
+        return BatchToIsolate(of=of or batch.id, status=refused.status, batch=batch, refused=refused)
 
     async def _work(
         self, entries: Sequence[Entry], refused: Refused, of: str, held: ForeignRefusals | None = None

@@ -21,7 +21,7 @@ from masivo_stream.core.accounting.ledger import HandedOver
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.sending.backoff import Settle
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.isolate import RefusedBatch, RefusedIsolator, TooLargeBatch, ToReadBack
+from masivo_stream.flow.pipeline.isolate import BatchToIsolate, RefusedIsolator, TooLargeBatch, ToReadBack
 from masivo_stream.flow.pipeline.read import Extent, Source, validate_sources
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.stop import StopControl
@@ -39,7 +39,7 @@ MOST_BESIDE = 16
 """Batches that are read back at the same time, beyond those the uploaders have at hand: at one request in 5 s no more
 than six are refused after an attempt without an answer in `events_settle`."""
 
-ToDeliver = Batch | RefusedBatch
+ToDeliver = Batch | BatchToIsolate
 """What is handed to an uploader."""
 
 
@@ -50,7 +50,7 @@ class KindSources(Struct, frozen=True, kw_only=True):
     extent: Extent
     """The extent of all sources, including those that are done with."""
     decoder: Decoder
-    refused: Sequence[RefusedBatch] = ()
+    refused: Sequence[BatchToIsolate] = ()
     """What an earlier process was isolating."""
 
 
@@ -190,7 +190,7 @@ class KindPipeline:
     ) -> None:
         async for each in batches:
             try:
-                if isinstance(each, RefusedBatch):
+                if isinstance(each, BatchToIsolate):
                     batch, left = each.batch, await self._isolator.go_on(each)
                 else:
                     batch, left = each, await self._deliver(each)

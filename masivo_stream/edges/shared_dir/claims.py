@@ -1,9 +1,9 @@
-"""Claims: runs on this machine do not send the same export to the same account side by side.
+"""Claims: two runs on this machine do not send the same export to the same account at the same time.
 
-A state directory's lock keeps two runs apart that share it. Two runs with a state directory each know nothing of each
-other, and would send every record twice. So they meet in a directory of the user's (`shared_dir`): a lock an export and
-account, named by hashes, held by `flock` for the life of the process. Files in it are empty of secrets and of personal
-data, and may be deleted when no run is at work.
+The lock of a state directory keeps apart two runs that share it. Two runs with a state directory each know nothing of
+each other, and would send every record twice. So they meet in a directory of the user (`shared_dir`): one lock per
+export and account, named by hashes, held by `flock` for the life of the process. The lock files hold no secret and no
+personal data, and may be deleted while no run is at work.
 """
 
 import fcntl
@@ -30,12 +30,12 @@ def default_shared_dir(environment: Mapping[str, str]) -> Path:
     if state.startswith("/"):
         return Path(state) / "masivo-stream"
     home = environment.get("HOME") or ""
-    if not home.startswith("/"):  # relative to whatever directory, it would be another place each time
+    if not home.startswith("/"):  # a relative path would be another place each time
         try:
             home = pwd.getpwuid(os.getuid()).pw_dir
         except KeyError:
             raise ConfigurationError(
-                "there is no home directory in which runs on this machine could meet",
+                "there is no home directory in which the runs on this machine can meet",
                 operation="find the shared directory",
                 place="HOME",
                 hint="set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir",
@@ -45,7 +45,7 @@ def default_shared_dir(environment: Mapping[str, str]) -> Path:
 
 @contextmanager
 def claim(directory: Path, account: str, exports: Iterable[str], *, state_dir: str) -> Iterator[bool]:
-    """Hold the account's exports while inside; tells whether other runs are at work on the account.
+    """Hold the account's exports while inside; yields whether other runs are at work on the account.
 
     Raises:
         ConfigurationError: another run is sending one of them to this account.
@@ -61,7 +61,7 @@ def claim(directory: Path, account: str, exports: Iterable[str], *, state_dir: s
                     f"the export is being sent to this account by {error}",
                     operation="claim the export",
                     place=path,
-                    hint="two runs would send every record twice: wait for it, or stop it and go on there",
+                    hint="two runs would send every record twice: wait for that run, or stop it and go on there",
                 ) from None
             who = f"process {os.getpid()} on {socket.gethostname()} (state directory {Path(state_dir).absolute()})"
             os.pwrite(lock, who.encode("utf-8", "replace"), 0)
@@ -73,11 +73,11 @@ def _look_at(exports: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
 
 
 class _OwnedError(Exception):
-    """Another process has the lock; says which."""
+    """Another process has the lock; the message names it."""
 
 
 def _own(path: Path, files: ExitStack) -> int:
-    """Take a lock file of its own, that goes when the lock does."""
+    """Take a lock file that is removed together with the lock."""
     while True:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -93,11 +93,11 @@ def _own(path: Path, files: ExitStack) -> int:
         except BaseException:
             os.close(lock)
             raise
-        os.close(lock)  # its owner has just removed it: what stands there now is another file
+        os.close(lock)  # its owner has just removed it: what is there now is another file
 
 
 def _is(file: int, path: Path) -> bool:
-    """Tell whether `file` is what stands at `path` now."""
+    """Return whether `file` is what is at `path` now."""
     try:
         there = path.stat()
     except FileNotFoundError:
@@ -112,14 +112,14 @@ def _open(path: Path, files: ExitStack) -> int:
 
 
 def _share(lock: int) -> bool:
-    """Join those who hold the lock; tell whether there are others."""
+    """Join the processes that hold the lock; return whether there are others."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         others = True
     else:
         others = False
-    for _ in range(_GLANCES):  # who holds it alone does so for a moment, to ask the same question
+    for _ in range(_GLANCES):  # a process that holds it alone asks the same question, and holds it for a moment only
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

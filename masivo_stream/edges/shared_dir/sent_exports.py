@@ -1,14 +1,13 @@
-"""What accounts have got from this machine: every export of which a batch was sent, by what stands in it.
+"""What accounts have received from this machine: every export of which a batch was sent, recognised by its content.
 
 A state directory knows what it has sent; another one cannot. So it is noted beside the quota, in one SQLite file for
-all accounts, durably before the first batch of an export leaves (`synchronous=FULL`). It holds digests, paths and
-moments: no secret, no personal data. Whoever deletes it loses the guard, and nothing else.
+all accounts, durably before the first batch of an export leaves (`synchronous=FULL`). The file holds digests, paths and
+times: no secret, no personal data. Without it this guard is lost, and nothing else.
 
-How many requests a run has sent is noted as well, never more than its journal knows durably: a journal that knows fewer
-is an older copy.
+The number of requests that a run has sent is noted as well, never more than its journal knows durably: a journal that
+knows fewer is an older copy.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.reading.heads import ExportHead, Step, add_step
+from masivo_stream.edges.shared_dir.database import open_database, transaction
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 
@@ -52,7 +52,7 @@ _read_trail = msgspec.msgpack.Decoder(tuple[Step, ...]).decode
 
 
 class SentExport(Struct, frozen=True, kw_only=True):
-    """An export that an account has got, or a part of it."""
+    """An export that an account has received, or a part of it."""
 
     journal: str
     """The id of the journal of the run that sent it."""
@@ -62,7 +62,7 @@ class SentExport(Struct, frozen=True, kw_only=True):
     """The account, as `edges.account.name_receiver` names it."""
     head: ExportHead
     path: str
-    """Where it stood then."""
+    """Where the export was then."""
     at: str
     """When its first batch was about to leave, ISO 8601."""
     trail: tuple[Step, ...] = ()
@@ -70,20 +70,20 @@ class SentExport(Struct, frozen=True, kw_only=True):
     lines: int = 0
     """Lines read of it."""
     state_dir: str = ""
-    """Where that run stood when it was last seen."""
+    """Where the state directory of that run was when it was last seen."""
 
 
 class SentRun(Struct, frozen=True, kw_only=True):
     """A run that has sent something."""
 
     state_dir: str
-    """Where it stood when it was last seen."""
+    """Where the state directory was when it was last seen."""
     sends: int = 0
-    """How many requests its journal knew, durably, when that was noted last."""
+    """How many requests its journal knew durably when that was last noted."""
 
 
 class Receivers(Struct, frozen=True, kw_only=True):
-    """Names of one account: of its key or ready token, and of what its tokens name, where that is known."""
+    """Names of one account: of its key or ready token, and of what its tokens name, if that is known."""
 
     owner: str
     subject: str = ""
@@ -95,7 +95,7 @@ class Receivers(Struct, frozen=True, kw_only=True):
 
 
 class SentExportsFile:
-    """The open file. Get it from `open_sent`."""
+    """The open file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Use `open_sent`."""
@@ -106,9 +106,9 @@ class SentExportsFile:
         self._connection.close()
 
     def find(self, receivers: Receivers, kind: str, head: ExportHead) -> list[SentExport]:
-        """Return what the account may have got that begins with the same line, oldest first.
+        """Return what the account may have received that begins with the same line, oldest first.
 
-        Where no token has named the account yet, that is what any account got that the key has opened.
+        If no token has named the account yet, that is what any account received that the key has opened.
 
         Raises:
             StorageError: the file cannot be read.
@@ -127,7 +127,7 @@ class SentExportsFile:
         return [_export(row) for row in rows]
 
     def run(self, journal: str) -> SentRun | None:
-        """Return where a run stood and how much it had sent; None where nothing is noted of it.
+        """Return where a run was and how much it had sent; None if nothing is noted of it.
 
         Raises:
             StorageError: the file cannot be read.
@@ -137,7 +137,7 @@ class SentExportsFile:
         return None if row is None else SentRun(state_dir=row[0], sends=row[1])
 
     def count(self, journal: str, run: SentRun) -> None:
-        """Note where a run stands, and how many requests its journal knows durably.
+        """Note where a run is, and how many requests its journal knows durably.
 
         Raises:
             StorageError: the file cannot be written.
@@ -150,7 +150,7 @@ class SentExportsFile:
             )
 
     def runs_of(self, receivers: Receivers) -> list[tuple[str, str]]:
-        """Return the runs that have sent something to an account: id of the journal, and where it stood last.
+        """Return the runs that have sent something to an account: id of the journal, and where the run was last.
 
         Raises:
             StorageError: the file cannot be read.
@@ -169,13 +169,13 @@ class SentExportsFile:
     ) -> None:
         """Note durably that batches of exports are about to leave.
 
-        `check` is given each of them with what begins with the same line and was noted before; if it raises, nothing is
-        noted. Nobody else notes anything in between.
+        `check` gets each of them with what begins with the same line and was noted before; if it raises, nothing is
+        noted. No other process notes anything in between.
 
         Raises:
             StorageError: the file cannot be written.
         """
-        with _translated(), self._writing():
+        with _translated(), transaction(self._connection):
             self._connection.execute("INSERT OR IGNORE INTO owners VALUES (?, ?)", (receivers.owner, receivers.name))
             for export in exports:
                 check(export, self._find(receivers, export.kind, export.head))
@@ -201,7 +201,7 @@ class SentExportsFile:
         Raises:
             StorageError: the file cannot be written.
         """
-        with _translated(), self._writing():
+        with _translated(), transaction(self._connection):
             for (kind, source), (steps, line) in walked.items():
                 at = (journal, kind, source)
                 row = self._connection.execute(
@@ -217,7 +217,7 @@ class SentExportsFile:
                     )
 
     def move(self, journal: str, state_dir: str) -> None:
-        """Note where a run stands now.
+        """Note where a run is now.
 
         Raises:
             StorageError: the file cannot be written.
@@ -231,7 +231,7 @@ class SentExportsFile:
         Raises:
             StorageError: the file cannot be written.
         """
-        with _translated(), self._writing():
+        with _translated(), transaction(self._connection):
             known = sorted({one for name in receivers for one in self._one_with(name)})
             self._connection.executemany(
                 "INSERT OR REPLACE INTO same VALUES (?, ?)", [(name, known[0]) for name in known]
@@ -243,7 +243,7 @@ class SentExportsFile:
         Raises:
             StorageError: the file cannot be written.
         """
-        with _translated(), self._writing():
+        with _translated(), transaction(self._connection):
             self._connection.execute("DELETE FROM exports WHERE journal = ?", (journal,))
             self._connection.execute("DELETE FROM runs WHERE journal = ?", (journal,))
 
@@ -272,17 +272,6 @@ class SentExportsFile:
         )
         return {receiver, *(row[0] for row in rows)}
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-
 
 def open_sent(directory: Path) -> SentExportsFile:
     """Open the file in `directory`, or create it.
@@ -291,24 +280,12 @@ def open_sent(directory: Path) -> SentExportsFile:
         StorageError: it cannot be used.
         OSError: its directory cannot be used.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = directory / NAME
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     with _translated():
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            _make_tables(connection)
-        except BaseException:
-            connection.close()
-            raise
-    return SentExportsFile(connection)
+        return SentExportsFile(open_database(directory / NAME, _make_tables, synchronous="FULL"))
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
-    """Make what is missing, or what an earlier version did not, in one step: two runs may be the first ones."""
-    connection.execute("BEGIN IMMEDIATE")
+    """Make what is missing, also in a file of an earlier version."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > _VERSION:
         raise sqlite3.DatabaseError("a later version of the program wrote it")
@@ -316,7 +293,6 @@ def _make_tables(connection: sqlite3.Connection) -> None:
         for statement in _UPGRADE if version else _SCHEMA:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {_VERSION}")
-    connection.execute("COMMIT")
 
 
 @contextmanager
@@ -325,10 +301,10 @@ def _translated() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StorageError(
-            f"what accounts have got cannot be noted: {error}",
+            f"what accounts have received cannot be noted: {error}",
             operation="keep exports from being sent twice",
             place=NAME,
-            hint="free space or mend the permissions of shared_dir; the run goes on without this guard",
+            hint="free space for shared_dir, or correct its permissions; the run goes on without this guard",
         ) from error
 
 

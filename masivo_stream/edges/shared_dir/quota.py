@@ -1,17 +1,17 @@
-"""The quota file: what of an account's rate windows is used, whoever used it. One SQLite file an account and machine.
+"""The quota file: how much of an account's rate windows all its processes have used. One file per account and machine.
 
-A departure is written down before it leaves, so a restart does not begin with a burst, and two runs on one account
-together stay inside its windows. When its answer came is noted, too: by then it had arrived. What the server asked to
-wait (429) outlives the process. Each departure is told once: asking costs no more, however many there are.
+A request is noted before it departs, so that a restart does not begin with a burst, and two runs on one account
+together stay inside its windows. The time of its answer is noted, too: by then the request had arrived. A wait that the
+server asked for (429) outlives the process. Each departure is reported once: however many there are, asking costs no
+more.
 
-Moments are kept by the monotonic clock, which all processes since the machine's start share, and by the wall clock,
-which outlives the machine's. The latter can be set: a moment that seems to lie in the future was just now.
+Times are kept by the monotonic clock, which all processes since the machine's start share, and by the wall clock, which
+outlives a restart of the machine. A person may set the wall clock: a time that seems to be in the future counts as now.
 
 `synchronous=NORMAL`: a killed process loses nothing; a power cut may lose the last departures, and takes longer than
 the windows that would matter (SQLite docs, PRAGMA synchronous). So a note costs no wait for the disk, and no thread.
 """
 
-import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,17 +21,18 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from masivo_stream.edges.shared_dir.database import open_database, transaction
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.ports import Clock
 
 KEPT_SECONDS = 2 * 86_400.0
-"""Older departures are in no window that an account has."""
+"""Seconds after which a departure is forgotten: no account has a longer window."""
 
 FOLLOWED_SECONDS = 120.0
-"""So long an answer to another process's request is waited for: longer than requests take."""
+"""Seconds for which another process's request is followed until its answer: longer than requests take."""
 
 _VERSION = 2
-# A number is never given twice (AUTOINCREMENT): what lies beyond the last one seen is new.
+# A number is never used twice (AUTOINCREMENT): what is beyond the last number seen is new.
 _DEPARTURES = """
 CREATE TABLE IF NOT EXISTS departures (
   id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT, owner TEXT, boot TEXT, mono REAL, wall REAL, answered REAL
@@ -69,23 +70,23 @@ class Other(Struct, frozen=True):
     number: int
     departed: float
     answered: float | None
-    """None where its answer has not been noted."""
+    """None if its answer has not been noted."""
 
 
 class News(Struct, frozen=True):
-    """What happened in a lane since it was last asked about."""
+    """What happened in a lane since the last question."""
 
     departed: list[Other]
     """In the order of their departure."""
     answered: list[Other]
-    """Departures told of before; an answer that is None will not be waited for any longer."""
+    """Departures reported before; one whose answer is None is not followed any longer."""
     withdrawn: list[int]
-    """Numbers of departures told of before that were none."""
+    """Numbers of departures reported before that did not take place."""
     held_until: float
 
 
 class _Followed:
-    """How far one lane's news has been told."""
+    """How far one lane's news has been reported."""
 
     def __init__(self) -> None:
         self.last = 0
@@ -101,21 +102,21 @@ class QuotaFile:
         self._connection, self._clock, self._boot = connection, clock, boot
         self._owner = uuid4().hex
         self._followed: defaultdict[str, _Followed] = defaultdict(_Followed)
-        with _translated(), self._writing():
+        with _translated(), transaction(connection):
             self._take_over()
 
     def reserve(self, lanes: Sequence[Lane], decide: Callable[[Sequence[News]], float]) -> list[int] | float:
-        """Ask whether a request may depart that counts in all of `lanes`; if so, note it.
+        """Note the departure of a request that counts in all of `lanes`, if it may leave now.
 
-        `decide` is given each lane's news and returns the seconds to wait. It is told everything once: it remembers.
+        `decide` gets each lane's news and returns the seconds to wait. It gets every event once, and remembers it.
 
         Returns:
-            The departure's numbers, one a lane, where it may leave now; else the seconds to wait, a float.
+            The departure's numbers, one per lane, if it may leave now; else the seconds to wait, a float.
 
         Raises:
             StorageError: the file cannot be used.
         """
-        with _translated(), self._writing():
+        with _translated(), transaction(self._connection):
             now = self._clock.now()
             wait = decide([self._news(lane, now) for lane in lanes])
             if wait > 0:
@@ -136,7 +137,7 @@ class QuotaFile:
                 self._connection.execute("UPDATE departures SET answered = ? WHERE id = ?", (now, number))
 
     def withdraw(self, numbers: Iterable[int]) -> None:
-        """Take departures back: nothing of them left.
+        """Take departures back: no byte of them left.
 
         Raises:
             StorageError: the file cannot be written.
@@ -146,7 +147,7 @@ class QuotaFile:
                 self._connection.execute("DELETE FROM departures WHERE id = ?", (number,))
 
     def hold(self, scope: str, seconds: float) -> None:
-        """Let nothing depart for a while, whoever it is.
+        """Let no process send anything for a while.
 
         Raises:
             StorageError: the file cannot be written.
@@ -175,7 +176,7 @@ class QuotaFile:
         return News(others, answered, withdrawn, self._held_until(lane.scope))
 
     def _follow_up(self, told: _Followed, now: float) -> tuple[list[Other], list[int]]:
-        """Return what has become of departures that had no answer when they were told."""
+        """Return what became of departures that had no answer when they were reported."""
         answered, withdrawn = [], []
         for number, departed in list(told.unanswered.items()):
             row = self._connection.execute("SELECT answered FROM departures WHERE id = ?", (number,)).fetchone()
@@ -191,16 +192,6 @@ class QuotaFile:
     def _held_until(self, scope: str) -> float:
         row = self._connection.execute("SELECT mono FROM holds WHERE scope = ?", (scope,)).fetchone()
         return 0.0 if row is None else float(row[0])
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
 
     def _take_over(self) -> None:
         """Translate what was noted before the machine's last start into its present clock, and forget the old."""
@@ -226,8 +217,8 @@ def _translated() -> Iterator[None]:
         raise StorageError(
             f"the quota file cannot be used: {error}",
             operation="keep to the quota",
-            hint="free space or mend the permissions of shared_dir; of its files, those of the quota (*.quota.db*) may"
-            " be deleted when no run is at work, no other",
+            hint="free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*) may be"
+            " deleted, while no run is at work",
         ) from error
 
 
@@ -238,14 +229,9 @@ def open_quota(path: Path, clock: Clock, *, boot: str | None = None) -> QuotaFil
         StorageError: it cannot be used.
         OSError: its directory cannot be used.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     with _translated():
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        connection = open_database(path, _make_tables, synchronous="NORMAL")
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            _make_tables(connection)
             return QuotaFile(connection, clock, read_boot_id() if boot is None else boot)
         except BaseException:
             connection.close()
@@ -253,16 +239,14 @@ def open_quota(path: Path, clock: Clock, *, boot: str | None = None) -> QuotaFil
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
-    """Make what is missing, in one step: two runs may be the first ones. An older file forgets an hour or so."""
-    connection.execute("BEGIN IMMEDIATE")
+    """Make what is missing. A file of an earlier version loses what it knows, which is an hour or so."""
     older = connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION
     for statement in (*_FORGET_OLDER * older, *_SCHEMA):
         connection.execute(statement)
-    connection.execute("COMMIT")
 
 
 class QuotaUse(Struct, frozen=True, kw_only=True):
-    """What of an account's quota is used, by scope. Moments by this machine's monotonic clock."""
+    """What is used of an account's quota, by scope. Times are of this machine's monotonic clock."""
 
     departures: dict[str, tuple[float, ...]] = {}
     """Ascending, none later than now."""
@@ -270,20 +254,20 @@ class QuotaUse(Struct, frozen=True, kw_only=True):
 
 
 def read_quota(path: Path, clock: Clock, *, boot: str | None = None) -> QuotaUse | None:
-    """Look at an account's quota file, and leave it and its directory as they are. None where there is none.
+    """Read an account's quota file without changing it or its directory. Returns None if there is no such file.
 
     Raises:
         StorageError: it cannot be read.
-        OSError: its directory cannot be.
+        OSError: its directory cannot be read.
     """
     if not path.exists():
         return None
-    # Where no log lies beside it nobody has it open, so it is read without locks: they would need files of their own.
+    # Without a log beside it, no process has it open: it is read without locks, which would need files of their own.
     shared = path.with_name(f"{path.name}-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro{'' if shared else '&immutable=1'}"
     with _translated(), closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)) as connection:
         if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-            return QuotaUse()  # the next run begins it anew
+            return QuotaUse()  # the next run makes it anew
         departures = connection.execute("SELECT scope, boot, mono, wall FROM departures").fetchall()
         holds = connection.execute("SELECT scope, boot, mono, wall, seconds FROM holds").fetchall()
     now, wall, boot = clock.now(), clock.wall().timestamp(), read_boot_id() if boot is None else boot
@@ -301,7 +285,7 @@ def read_quota(path: Path, clock: Clock, *, boot: str | None = None) -> QuotaUse
 
 
 def read_boot_id() -> str:
-    """Return a name for the machine's present start; where it has none, the wall clock must do."""
+    """Return a name for the machine's present start; if it has none, a new one each time: the wall clock must do."""
     with suppress(OSError):
         return _BOOT_ID.read_text().strip()
     return uuid4().hex
