@@ -268,7 +268,7 @@ class Storm:
     # What happens between two processes.
 
     def _arrived(self):
-        """Return whether the account has received something of the first export: before that, no other run is refused."""
+        """Return whether the account has received part of the first export: before that, no run is refused."""
         return bool(self._served.get("/__sandbox/ledger")["customers"])
 
     def _another_key(self):
