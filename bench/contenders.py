@@ -1,8 +1,8 @@
-"""Who is measured, how each is started, and what it needs.
+"""The programs that are compared: how each is started, and what it needs.
 
-The anchors are what people would use otherwise (`anchors/`, each a small program of its own), the bare bones of our
-design, and some that look into nothing: they say how much the machine has to give. What cannot be had here is skipped,
-with a line that says so.
+The anchors (`anchors/`, each a small program of its own) are what people would use otherwise, the core of our design
+without its guarantees, and some that do not parse anything, which show the limit of the machine. A program that is not
+available is skipped, with a line that names the reason.
 """
 
 import importlib.util
@@ -18,9 +18,9 @@ import measure
 ANCHORS = measure.HERE / "anchors"
 NODE_PACKAGES = ("ajv@8", "ajv-formats@3", "undici@6")
 WHOLE_LINES = "1000"
-"""Lines a request where nobody counts events: more than the API takes, which is kind to them."""
+"""Lines per request for programs that do not count events: more than the API allows, which is to their advantage."""
 COPY_LINES = "300"
-"""About a thousand events, so that the floor has as many requests as ours."""
+"""About a thousand events, so that the copy in C sends as many requests as masivo-stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +29,14 @@ class Contender:
 
     name: str
     argv: Callable[[Path, str, Path], list[str]]
-    """From export, URL of the sink, and an empty directory."""
+    """Makes the command line from the export, the URL of the sink, and an empty directory."""
     missing: str = ""
     """Why it cannot run here."""
     sends: bool = True
 
 
 def ours(flags: str = "") -> Contender:
-    """Our command, with further flags such as `--uploaders 4`."""
+    """Return our command, with further flags such as `--uploaders 4`."""
     name = f"masivo-stream migrate {flags}".strip()
     return Contender(
         name=name, argv=lambda path, url, state: measure.migrate_argv(str(path), url, str(state), *flags.split())
@@ -44,7 +44,7 @@ def ours(flags: str = "") -> Contender:
 
 
 def validating() -> Contender:
-    """Our command that judges every line and sends nothing."""
+    """Return our command that validates every line and sends nothing."""
 
     def argv(path: Path, _url: str, state: Path) -> list[str]:
         return [measure.command(), "validate", "--events", str(path), "--state-dir", str(state), "--json", "--quiet"]
@@ -53,7 +53,7 @@ def validating() -> Contender:
 
 
 def scripts() -> list[Contender]:
-    """The Python anchors."""
+    """Return the anchors in Python."""
     needs = {
         "aiohttp_pydantic": "pydantic",
         "aiofiles_pydantic": "pydantic",
@@ -65,7 +65,7 @@ def scripts() -> list[Contender]:
 
 
 def programs(cache: Path) -> list[Contender]:
-    """Return the anchors of other languages and tools and the floor. Node's packages are fetched if need be."""
+    """Return the anchors of other languages and tools, and the copy in C. Node's packages are installed if missing."""
     return [_split_curl(), _node(cache), _syslog_ng(), copying(cache)]
 
 
@@ -90,7 +90,7 @@ def _node(cache: Path) -> Contender:
     missing = _absent("node", "npm")
     if not missing and not (home / "node_modules" / "undici").exists():
         missing = _install(home)
-    script = home / "node_ajv.cjs"  # beside its packages: that is where Node looks for them
+    script = home / "node_ajv.cjs"  # beside its packages, where Node looks for them
     if not missing:
         shutil.copy(ANCHORS / script.name, script)
     return Contender(
@@ -114,7 +114,7 @@ def _syslog_ng() -> Contender:
 
 
 def copying(cache: Path) -> Contender:
-    """Return the floor: a C program that looks into nothing."""
+    """Return the lower limit: a C program that does not parse anything."""
     program = cache / "copy"
     missing = _absent("gcc")
     if not missing:

@@ -1,4 +1,4 @@
-"""Lines without end for memory.py, on standard output, made as they are written.
+"""Write any number of lines to standard output, for memory.py.
 
 python bench/flood.py customers|garbage|long LINES
 """
@@ -13,7 +13,7 @@ CUSTOMER = b'{"id":"%d","name":"A","email":"%d@a.co","registration_date":"2020-0
 
 
 def main() -> None:
-    """Write so many lines of one sort."""
+    """Write the number of lines asked for, all of one sort."""
     parser = argparse.ArgumentParser(description="Write lines.")
     parser.add_argument("sort", choices=["customers", "garbage", "long"])
     parser.add_argument("lines", type=int)
@@ -32,5 +32,5 @@ def main() -> None:
 try:
     main()
     sys.stdout.flush()
-except BrokenPipeError:  # the reader has enough
+except BrokenPipeError:  # the reader has closed the pipe
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,10 +1,11 @@
-"""What a byte of an events export costs, stage by stage, and how far ahead of a script with pydantic one can get.
+"""Measure the cost of a byte of an events export, stage by stage, and compare it with a script with pydantic.
 
     python bench/hot_path.py [--records 20000] [--rounds 7]
 
-Data: `masivo-stream generate events --records N --seed 1`, kept in --cache. First each stage alone, in this process, on
-what the stage before it made: the stages in turn, CPU time, the fastest of all rounds. Then three processes in turn,
-their starts included: a loop of msgspec's typed decoder over the lines, the script with pydantic, and ours.
+Data: `masivo-stream generate events --records N --seed 1`, kept in --cache. First each stage runs alone, in this
+process, on the output of the stage before it: the stages in turn, CPU time, the fastest of all rounds. Then three
+processes run in turn, including their starts: a loop of msgspec's typed decoder over the lines, the script with
+pydantic, and ours.
 """
 
 import argparse
@@ -22,9 +23,11 @@ import msgspec
 
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.leniency import may_be_lenient
 from masivo_stream.core.reading.lines import LineSplitter, lines_of
-from masivo_stream.core.reading.schema_faults import may_be_lenient
-from masivo_stream.edges.journal.statements import send
+from masivo_stream.core.reading.rules import Rules
+from masivo_stream.edges.journal.write import send_statements
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import EventsRecord, Order
 from masivo_stream.model.settings import Settings
@@ -41,11 +44,11 @@ CONTRACT = CONTRACTS[Kind.EVENTS]
 
 
 def stages(export: Path) -> dict[str, Callable[[], object]]:
-    """Return what is done by each stage."""
+    """Return the work of each stage."""
     text, size = export.read_bytes(), SETTINGS.source.block_bytes
     blocks = [text[start : start + size] for start in range(0, len(text), size)]
     most = SETTINGS.validation.max_line_bytes
-    decoder = Decoder(Kind.EVENTS, max_line_bytes=most, remember_ids=SETTINGS.validation.remember_ids)
+    decoder = Decoder(Rules(kind=Kind.EVENTS, max_line_bytes=most), KnownIds(capacity=SETTINGS.validation.remember_ids))
 
     def split() -> list[list]:
         lines = LineSplitter(max_line_bytes=most)
@@ -67,17 +70,17 @@ def stages(export: Path) -> dict[str, Callable[[], object]]:
         "CRC-32": lambda: [zlib.crc32(block) for block in blocks],
         "decode, and nothing else": lambda: [decode(body) and None for body in bodies],
         "look for lenient dates": lambda: [may_be_lenient(block) for block in blocks],
-        "judge (both of these, and the rest)": lambda: [
+        "validate (both of these, and the rest)": lambda: [
             decoder.validate_all(cut, export.name) and None for cut in cuts
         ],
         "pack": pack,
         "of that, SHA-256": lambda: [hashlib.sha256(batch.body).digest() for batch in batches],
-        "note the places of batches": lambda: [send(batch, "") for batch in batches],
+        "note the places of batches": lambda: [send_statements(batch, "") for batch in batches],
     }
 
 
 def fastest(stages: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the least CPU time of each."""
+    """Return the least CPU time of each stage."""
     best = dict.fromkeys(stages, float("inf"))
     for _ in range(rounds):
         for name, work in stages.items():
@@ -99,7 +102,7 @@ def processes(export: Path) -> list[str]:
 
 def main() -> None:
     """Measure both, print two tables."""
-    parser = argparse.ArgumentParser(description="What a byte costs.")
+    parser = argparse.ArgumentParser(description="The cost of a byte.")
     parser.add_argument("--records", type=int, default=20_000, help="customers in the export")
     parser.add_argument("--rounds", type=int, default=7, help="of each stage")
     parser.add_argument("--cache", type=Path, default=measure.CACHE, help="where exports are kept")

@@ -1,17 +1,18 @@
-"""What culprits cost: requests beyond ⌈items / 1000⌉, by how many of a thousand customers the server refuses.
+"""Count what bad records cost: requests beyond ⌈items / 1000⌉, by how many of a thousand customers are refused.
 
-Data: made here. A stream of 3000 customers of one item, packed into batches of 1000 in order, rests first; the culprits
-are among the first thousand (the column "last": among the only thousand, so that every rest travels by itself). The
-server refuses whole what holds a culprit, and says nothing; or names the first one it meets ("named").
+Data: made here. 3000 customers of one item are packed into batches of 1000, in order, with the rests of isolation
+first. The bad records ("culprits", d) are among the first thousand. In the column "last" there is only one thousand, so
+that each rest is sent by itself. The server refuses a whole request if it holds a bad record, and names none; or it
+names the first one ("named").
 
-    mean, last    over random placements, this machine
-    worst         the most seen, adversarial placements included (blocks, ends, even spacing, doubling distances)
+    mean, last    over random placements, with this program
+    worst         the most seen, including adversarial placements (blocks, ends, even spacing, doubling distances)
     bound         11 d + 1, which is proven (`core.isolation.isolate`)
-    Hwang         d (log2(1000 / d) + 1.5), what generalised binary splitting takes where d is known beforehand
-    one by one    mean where each culprit sends the rest back to the packer, as was done before
-    named         the most seen where the server names one culprit at a time
+    Hwang         d (log2(1000 / d) + 1.5), the cost of generalised binary splitting if d is known beforehand
+    one by one    mean if each bad record sends the rest back to the packer, as an earlier version did
+    named         the most seen if the server names one bad record at a time
 
-Machine: any; nothing here is a matter of speed. Command: python bench/isolating.py [--seeds N]
+Machine: any, since nothing is timed. Command: python bench/isolating.py [--seeds N]
 """
 
 import argparse
@@ -30,7 +31,7 @@ STREAM = 3 * REQUEST
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """What `culprits` of a thousand cost."""
+    """The cost of `culprits` bad records among a thousand."""
 
     culprits: int
     mean: float
@@ -63,18 +64,18 @@ def cost(culprits: set[int], count: int, *, named: bool = False) -> int:
         while not isolation.done:
             part = [entry.line for entry in isolation.part]
             requests += 1
-            isolation.settle(accepted=culprits.isdisjoint(part), accused=_names(part, culprits, named))
+            isolation.settle(accepted=culprits.isdisjoint(part), named=_names(part, culprits, named))
         credit = isolation.credit
         waiting = [entry.line for entry in isolation.rest] + waiting
     return requests - math.ceil(count / REQUEST)
 
 
-def _names(lines: list[int], culprits: set[int], named: bool) -> list[Entry]:  # noqa: FBT001 - a setting handed on
+def _names(lines: list[int], culprits: set[int], named: bool) -> list[Entry]:  # noqa: FBT001 - a setting that is passed on
     return [_ENTRIES[line] for line in lines if named and line in culprits][:1]
 
 
 def cost_one_by_one(culprits: set[int], count: int) -> int:
-    """Return the same for a search that stops at each culprit."""
+    """Return the same for a search that stops at each bad record."""
     waiting, requests = list(range(count)), 0
     while waiting:
         batch, waiting = waiting[:REQUEST], waiting[REQUEST:]
@@ -90,13 +91,13 @@ def cost_one_by_one(culprits: set[int], count: int) -> int:
                 suspects = others
             else:
                 suspects, rest = part, others + rest
-        requests += not rest  # the last one was never among those refused: alone once
+        requests += not rest  # the last one was in no refused part: it is sent alone once
         waiting = rest + waiting
     return requests - math.ceil(count / REQUEST)
 
 
 def adversarial(count: int) -> Iterator[set[int]]:
-    """Yield placements of `count` culprits among a thousand, made to mislead an estimate of their distance."""
+    """Yield placements of `count` bad records among a thousand that mislead an estimate of their distance."""
     last = REQUEST - 1
     yield set(range(count))
     yield {last - number for number in range(count)}
@@ -109,7 +110,7 @@ def adversarial(count: int) -> Iterator[set[int]]:
 
 
 def rows(seeds: int) -> Iterator[Row]:
-    """Yield a row for each count of culprits, over so many random placements."""
+    """Yield a row for each count of bad records, over `seeds` random placements."""
     for count in COUNTS:
         chance = random.Random(count)  # noqa: S311 - made-up placements
         placements = [set(chance.sample(range(REQUEST), count)) for _ in range(seeds if count < REQUEST else 1)]

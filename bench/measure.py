@@ -1,8 +1,8 @@
-"""What the benchmark scripts share: data, the sink, a process timed from outside, tables.
+"""Shared by the benchmark scripts: data, the sink, the measurement of a process, tables.
 
-A measurement is a process: wall time, CPU of it and of what it waited for (`wait4`), peak memory. `ru_maxrss` of a
-child begins at the size of who started it (Linux, `exec` keeps the high-water mark), so these scripts stay small
-themselves: values below some 20 MB mean "not more than that".
+A measurement is a process: wall time, CPU time of it and of the children it waited for (`wait4`), peak memory.
+`ru_maxrss` of a child begins at the size of its parent (on Linux `exec` keeps the high-water mark), so these scripts
+use little memory themselves; a value below about 20 MB means "not more than that".
 """
 
 import importlib.metadata
@@ -36,13 +36,13 @@ ENDED_IN_ORDER = (0, 3)  # 3: complete, with dead letters
 
 
 def command() -> str:
-    """Return our installed command: the one beside this Python."""
+    """Return the path of our installed command, beside this Python."""
     return str(Path(sys.executable).parent / "masivo-stream")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one process took, and what of it arrived."""
+    """What one process took, and what the sink received."""
 
     wall: float
     cpu: float
@@ -50,9 +50,9 @@ class Run:
     """Bytes; of the largest process of the tree."""
     code: int
     stats: dict[str, Any] = field(default_factory=dict)
-    """The sink's counts at the end; empty where nothing was sent."""
+    """The sink's counts at the end; empty if nothing was sent."""
     started: float = 0.0
-    """Monotonic, as the sink's `first_at`."""
+    """Monotonic, like the sink's `first_at`."""
 
 
 def environment() -> dict[str, str]:
@@ -65,28 +65,28 @@ def environment() -> dict[str, str]:
 
 
 def time_process(argv: Sequence[str]) -> Run:
-    """Run a command to its end. Its output goes nowhere, its errors come through."""
+    """Run a command to its end. Its output is discarded, its errors are shown."""
     started = time.monotonic()
     return finish(start(argv), started)
 
 
 def start(argv: Sequence[str], stdin: IO[bytes] | int | None = None) -> subprocess.Popen[bytes]:
-    """Start a command; without `stdin` there is nothing to read."""
+    """Start a command; without `stdin` its input is empty."""
     source = subprocess.DEVNULL if stdin is None else stdin
     return subprocess.Popen(argv, stdin=source, stdout=subprocess.DEVNULL, env=environment())
 
 
 def finish(process: subprocess.Popen[bytes], started: float) -> Run:
-    """Wait for a process and say what it took."""
+    """Wait for a process and return what it took."""
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)  # it is reaped: Popen must not wait again
+    process.returncode = os.waitstatus_to_exitcode(status)  # `wait4` has reaped it: Popen must not wait again
     cpu = usage.ru_utime + usage.ru_stime
     return Run(wall=wall, cpu=cpu, rss=usage.ru_maxrss * KIBI, code=process.returncode, started=started)
 
 
 def with_stats(run: Run, stats: dict[str, Any]) -> Run:
-    """Return the run with what the sink counted of it."""
+    """Return the run with the sink's counts."""
     return replace(run, stats=stats)
 
 
@@ -97,11 +97,11 @@ class Sink:
         self.url = f"http://127.0.0.1:{port}"
 
     def stats(self) -> dict[str, Any]:
-        """Return what it has counted."""
+        """Return its counts."""
         return self._get("stats")
 
     def reset(self) -> dict[str, Any]:
-        """Return what it has counted, and let it begin anew."""
+        """Return its counts, and reset them."""
         return self._get("reset")
 
     def _get(self, what: str) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Sink:
 
 @contextmanager
 def sink(*flags: str) -> Iterator[Sink]:
-    """Serve a fresh sink, so that the CPU it tells is one run's."""
+    """Serve a new sink, so that its CPU time is that of one run."""
     with tempfile.TemporaryDirectory() as folder:
         port = Path(folder) / "port"
         process = subprocess.Popen([*SINK, "--port-file", str(port), *flags])
@@ -124,7 +124,7 @@ def sink(*flags: str) -> Iterator[Sink]:
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> bool:
-    """Look every few milliseconds whether `condition` holds; tell whether it did in time."""
+    """Check `condition` every few milliseconds; return whether it came true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -134,7 +134,7 @@ def wait_until(condition: Callable[[], object], seconds: float) -> bool:
 
 
 def migrate_argv(events: str, url: str, state: str, *flags: str, kind: str = "events") -> list[str]:
-    """Return our command as the benchmarks run it: no rate limit, the journal on as always."""
+    """Return our command as the benchmarks run it: without rate limit, with the journal."""
     where = ["--base-url", url, "--state-dir", state]
     return [
         command(),
@@ -152,7 +152,7 @@ def migrate_argv(events: str, url: str, state: str, *flags: str, kind: str = "ev
 
 
 def export(records: int, *, kind: str = "events", seed: int = 1, cache: Path = CACHE) -> Path:
-    """Return an export of so many customers, made once and kept."""
+    """Return an export of this number of customers, made once and kept."""
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"{kind}-{records}-seed{seed}.ndjson"
     if not path.exists():
@@ -164,7 +164,7 @@ def export(records: int, *, kind: str = "events", seed: int = 1, cache: Path = C
 
 
 def with_metadata(export: Path) -> Path:
-    """Return an export of events whose orders tell what a till adds to them, 200 bytes each; made once and kept."""
+    """Return an export of events whose orders have 200 bytes of metadata, as tills add it; made once and kept."""
     path = export.with_name(f"{export.stem}-metadata.ndjson")
     if not path.exists():
         partial = path.with_suffix(".partial")
@@ -176,7 +176,7 @@ def with_metadata(export: Path) -> Path:
 
 
 def count_events(path: Path) -> int:
-    """Count an export's events: each has `issued_at` once, and nothing else of an event's does."""
+    """Count an export's events by `issued_at`, which each event has exactly once."""
     with path.open("rb") as lines:
         return sum(line.count(b'"issued_at":') for line in lines)
 

@@ -1,10 +1,10 @@
-"""How much memory a run takes, whatever it reads: one table.
+"""Measure the memory of a run for exports of several kinds and sizes: one table.
 
     python bench/memory.py [--scale 1] [--only NAME] [--flags="--uploaders 4"] [--long]
 
-Each case is a process of ours; its high-water mark (`VmHWM` of /proc/PID/status, Linux) is read every 20 ms, and so are
-those of its children: "all" is their sum. What is said to be read "from a pipe" is never on the disk as a whole.
-`--scale 0.01` takes a hundredth of the lines; `--long` takes 40 GB where else it is four times the export.
+Each case is a process of our command. Its high-water mark (`VmHWM` of /proc/PID/status, Linux) is read every 20 ms, and
+those of its children as well: "all" is their sum. An export that is read "from a pipe" is never on the disk as a whole.
+`--scale 0.01` takes a hundredth of the lines; `--long` takes 40 GB in the case that is otherwise four times the export.
 """
 
 import argparse
@@ -29,19 +29,19 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One run: what is written into its standard input, and what it does with that."""
+    """One run: the source of its standard input, and its command line."""
 
     name: str
     feed: list[str]
     argv: Callable[[str, str], list[str]]
-    """From the sink's URL and a state directory."""
+    """Makes the command line from the sink's URL and a state directory."""
     sink: tuple[str, ...] = ()
     seconds: float | None = None
-    """When it is stopped; None where it ends by itself."""
+    """When it is stopped; None if it ends by itself."""
 
 
 class Watch(threading.Thread):
-    """Reads the high-water marks of a process and its children until it is gone."""
+    """Reads the high-water marks of a process and its children until it has ended."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -49,7 +49,7 @@ class Watch(threading.Thread):
         self.marks: dict[int, int] = {}
 
     def run(self) -> None:
-        """Look until it has ended."""
+        """Read them until the process has ended."""
         while self._look(self.pid):
             time.sleep(LOOK)
 
@@ -61,7 +61,7 @@ class Watch(threading.Thread):
         except OSError:
             return False
         found = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-        if not found:  # it has ended, and waits to be reaped
+        if not found:  # it has ended and is not reaped yet
             return False
         self.marks[pid] = int(found[0].split()[1]) * measure.KIBI
         for child in children:
@@ -74,7 +74,7 @@ def _children(task: Path) -> list[str]:
 
 
 def cases(flags: argparse.Namespace) -> list[Case]:
-    """Return what is measured."""
+    """Return the cases that are measured."""
     export = measure.export(max(1, int(RECORDS * flags.scale)), cache=flags.cache)
     times = int(LONG_BYTES / export.stat().st_size) if flags.long else TIMES
     lines = int(MILLION * flags.scale)
@@ -118,7 +118,7 @@ def measured(case: Case) -> list[object]:
         feed = subprocess.Popen(case.feed, stdout=subprocess.PIPE)
         started = time.monotonic()
         process = measure.start(case.argv(sink.url, state), stdin=feed.stdout)
-        feed.stdout.close()  # the command alone holds the pipe now
+        feed.stdout.close()  # now only the command has the pipe open
         watch = Watch(process.pid)
         watch.start()
         timer = threading.Timer(case.seconds or threading.TIMEOUT_MAX, process.terminate)

@@ -1,11 +1,11 @@
-"""How near packing comes to the fewest requests, and what it costs.
+"""Compare packing with the fewest possible requests, and measure its cost.
 
-Data: a million items a row, records of the sizes that the row's first column names (seeds fixed), bodies of a few
-bytes, limits of the contract. Each is packed by this program's packer with several `look_ahead`, and for comparison
-by next fit and by best fit over 16 open batches. `bound` is ⌈items / 1000⌉, which no packing beats; `ffd` is first fit
-decreasing, which sees the whole file before it begins (offline; records that may be split do not need it).
-`peak` is what the packer holds at most, by tracemalloc over the first tenth; `seconds` is processor time for
-the whole million, batches composed and hashed.
+Data: a million items per row, in records of the sizes that the first column names (fixed seeds), with bodies of a few
+bytes and the limits of the contract. Each is packed by our packer with several values of `look_ahead`, and for
+comparison by next fit and by best fit over 16 open batches. `bound` is ⌈items / 1000⌉, the fewest requests of any
+packing; `ffd` is first fit decreasing, which reads the whole file before it begins (offline; records that may be split
+do not need it). `peak` is the most memory that the packer holds, by tracemalloc over the first tenth; `seconds` is CPU
+time for the whole million, including composing and hashing the batches.
 
 Machine: prints its own. Command: `python bench/packing.py [items]`.
 """
@@ -34,14 +34,14 @@ Packing = Callable[[Kind, Iterable[Entry]], int]
 
 
 class Data(NamedTuple):
-    """What is packed."""
+    """One kind of data."""
 
     name: str
     kind: Kind
     draw: Draw
-    """Draw the size of a record."""
+    """Draws the size of a record."""
     run: int = 1
-    """Lines in a row that are one customer's."""
+    """How many adjacent lines belong to one customer."""
 
 
 class Row(NamedTuple):
@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
 
 def geometric(mean: int) -> Draw:
-    """Draw sizes from 1 on, each further item as likely as the last."""
+    """Draw sizes from 1 on; each further item has the same probability."""
 
     def draw(chance: random.Random) -> int:
         size = 1
@@ -74,7 +74,7 @@ def geometric(mean: int) -> Draw:
 
 
 def log_normal(median: float, sigma: float, least: int, most: int) -> Draw:
-    """Draw sizes with a heavy tail, those between `least` and `most`."""
+    """Draw sizes between `least` and `most` with a heavy tail."""
 
     def draw(chance: random.Random) -> int:
         while not least <= (size := round(median * 2.718281828 ** chance.gauss(0, sigma))) <= most:
@@ -105,7 +105,7 @@ DATA = (
 
 
 def ours(look_ahead: int) -> Packing:
-    """Pack as a migration does."""
+    """Pack like a migration."""
 
     def pack(kind: Kind, entries: Iterable[Entry]) -> int:
         packer = Packer(CONTRACTS[kind], max_body_bytes=MAX_BODY_BYTES, look_ahead=look_ahead)
@@ -118,7 +118,7 @@ def ours(look_ahead: int) -> Packing:
 
 
 def best_fit(open_batches: int) -> Packing:
-    """Pack each entry where it leaves the least room; if it fits nowhere, the fullest batch leaves."""
+    """Put each entry where it leaves the least room; if it fits nowhere, close the fullest batch."""
 
     def pack(kind: Kind, entries: Iterable[Entry]) -> int:
         batches: list[tuple[int, list[Entry]]] = []
@@ -148,7 +148,7 @@ PACKINGS: dict[str, Packing] = {
 
 
 def first_fit_decreasing(sizes: Iterable[int]) -> int:
-    """Return the batches that first fit takes if the largest come first; equal ones are placed together."""
+    """Return how many batches first fit needs if the largest come first; equal sizes are placed together."""
     rooms: list[int] = []
     for size, count in sorted(Counter(sizes).items(), reverse=True):
         left = count
@@ -164,7 +164,7 @@ def first_fit_decreasing(sizes: Iterable[int]) -> int:
 
 
 def draw_sizes(data: Data, items: int) -> list[int]:
-    """Draw sizes until they are about so many items."""
+    """Draw sizes until their sum is about `items`."""
     chance = random.Random(data.name)  # noqa: S311 - made-up data, not a secret
     sizes: list[int] = []
     while items > 0:
@@ -208,7 +208,7 @@ def measure(data: Data, packing: str, sizes: list[int], offline: int) -> Row:
 
 
 def rows(items: int = ITEMS) -> Iterator[Row]:
-    """Measure each kind of data in each way; those that may be split, or count one, in ours alone."""
+    """Measure each kind of data in each way; data that may be split, or has one item per record, only in ours."""
     for data in DATA:
         sizes = draw_sizes(data, items)
         whole = data.kind is Kind.TRANSACTIONS

@@ -1,9 +1,9 @@
-"""Requests: how near packing comes to the lower bound, and what culprits in a refused batch cost.
+"""Print both tables about requests: packing against the lower bound, and the cost of bad records in a refused batch.
 
-Two tables, counted, not timed (but for the packer's speed). What each column is: `packing.py` and `isolating.py`, whose
-tables these are.
+The figures are counted, not timed (except for the packer's speed). `packing.py` and `isolating.py` make the tables and
+explain the columns.
 
-Data: made there, seeds fixed. Machine: any. Command: python bench/requests.py
+Data: made there, with fixed seeds. Machine: any. Command: python bench/requests.py
 """
 
 import sys
@@ -16,7 +16,7 @@ def main() -> None:
     """Print both tables."""
     print("Packing: requests against the lower bound, and against an offline packing that sees the whole file first.\n")
     packing.main()
-    print("\nIsolation: requests beyond the lower bound, by culprits among a thousand.\n")
+    print("\nIsolation: requests beyond the lower bound, by bad records among a thousand.\n")
     sys.argv = sys.argv[:1]
     isolating.main()
 

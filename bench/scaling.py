@@ -1,11 +1,11 @@
-"""Whether time grows as the number of records does, and the journal with it.
+"""Measure whether time and journal grow linearly with the number of records.
 
     python bench/scaling.py [--up-to 1000000] [--rounds 3] [--kind events] [--tiny] [--flags="--uploaders 4"] [--short]
 
 Data: exports of 10,000, 30,000, 100,000, … customers, made once, kept in --cache; null sink on loopback, journal on.
-What one record takes is the start, and is taken off before the exponent is fitted (least squares of the logarithms):
-1 is linear. Rounds are interleaved, figures are medians. `--short` is one round, up to 30,000; for `--up-to 10000000`
---cache needs 20 GB (events). `--tiny` are customers of one short line, from a pipe, made as they are read.
+The time for one record is the start; it is subtracted before the exponent is fitted (least squares of the logarithms):
+1 is linear. Rounds are interleaved, figures are medians. `--short` is one round, up to 30,000. For `--up-to 10000000`
+--cache needs 20 GB (events). `--tiny` means customers of one short line, from a pipe, made while they are read.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def sizes(up_to: int) -> list[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """What migrating an export of one size took, each time."""
+    """The runs with an export of one size."""
 
     runs: list[Run]
     journal: int
@@ -61,12 +61,12 @@ class Size:
 
 
 def migrated(feed: Sequence[str], kind: str, more: Sequence[str]) -> tuple[Run, int]:
-    """Migrate what a command writes; return the run and the journal's bytes."""
+    """Migrate the output of a command; return the run and the size of the journal."""
     with measure.sink() as sink, tempfile.TemporaryDirectory() as state:
         feeding = subprocess.Popen(feed, stdout=subprocess.PIPE)
         started = time.monotonic()
         process = measure.start(measure.migrate_argv("-", sink.url, state, *more, kind=kind), stdin=feeding.stdout)
-        feeding.stdout.close()  # the command alone holds the pipe now
+        feeding.stdout.close()  # now only the command has the pipe open
         run = measure.finish(process, started)
         feeding.wait()
         journal = sum(path.stat().st_size for path in Path(state).glob("journal.db*"))
@@ -82,7 +82,7 @@ def exponent(counts: Sequence[int], seconds: Sequence[float]) -> float:
 
 
 def report(found: dict[int, Size]) -> str:
-    """Return the table and the exponents; `found` has the size of 1 first, which is the start."""
+    """Return the table and the exponents; the first of `found` has the size 1, which is the start."""
     (_, start), *sizes = found.items()
     counts = [count for count, _ in sizes]
     walls = [size.wall - start.wall for _, size in sizes]
@@ -108,7 +108,7 @@ def report(found: dict[int, Size]) -> str:
         "s a million",
         "CPU s a million",
         "batches",
-        "journal bytes a batch",
+        "journal bytes per batch",
     ]
     return (
         f"{measure.table(heads, rows)}\n\nstart (1 record): {start.wall:.2f} s, CPU {start.cpu:.2f} s\n"

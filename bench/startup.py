@@ -1,10 +1,11 @@
-"""How soon it is there: help, version, the first request, and the first request after a kill -9 at 90 %.
+"""Measure start times: help, version, the first request, and the first request after a kill -9 at 90 %.
 
     python bench/startup.py [--runs 10] [--records 20000] [--imports] [--flags="--uploaders 4"]
 
-Interleaved; medians and ranges, and each median in the unit of `python -c pass`. The first request is the moment the
-sink has the head of the first body, from the moment the command was started. `--imports` lists the 15 most expensive
-imports of each path as well (`-X importtime`: self time, which tracing makes larger).
+Runs are interleaved. The table has medians and ranges, and each median as a multiple of `python -c pass`. The time to
+the first request goes from the start of the command to the moment at which the sink has the head of the first body.
+`--imports` also lists the 15 most expensive imports of each path (`-X importtime`: self time, which tracing makes
+larger).
 """
 
 import argparse
@@ -26,12 +27,12 @@ MILLI = 1000
 
 
 def wall_of(*argv: str) -> float:
-    """Return how long a command takes."""
+    """Return the duration of a command."""
     return measure.time_process(argv).wall
 
 
 def first_request(argv: list[str], sink: Sink) -> float:
-    """Return the time from a command's start to its first request; let it end."""
+    """Return the time from a command's start to its first request, after it has ended."""
     sink.reset()
     run = measure.time_process(argv)
     at = sink.stats()["first_at"]
@@ -47,7 +48,7 @@ def first_of_fresh(export: Path, sink: Sink, more: list[str]) -> float:
 
 
 def kill_at(share: float, argv: list[str], sink: Sink, state: Path) -> None:
-    """Run a command once to count its requests, then afresh, and kill -9 it at that share of them."""
+    """Run a command to count its requests, then run it again and kill -9 it at that share of them."""
     measure.time_process(argv)
     shutil.rmtree(state)
     whole = sink.reset()["bodies"]
@@ -58,7 +59,7 @@ def kill_at(share: float, argv: list[str], sink: Sink, state: Path) -> None:
 
 
 def resumed(argv: list[str], sink: Sink, killed: Path, state: Path) -> float:
-    """Return the time to the first request of a run taken up; `killed` is kept for the next time."""
+    """Return the time to the first request of a resumed run; `killed` is copied, and kept for the next time."""
     shutil.rmtree(state, ignore_errors=True)
     shutil.copytree(killed, state)
     return first_request(argv, sink)
@@ -80,7 +81,7 @@ def imports(*argv: str) -> str:
 
 
 def main() -> None:
-    """Measure, print."""
+    """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description="Times to start.")
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--records", type=int, default=20_000, help="customers in the export that is resumed")

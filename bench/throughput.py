@@ -1,17 +1,17 @@
-"""How fast an events export goes out: ours beside what people would use otherwise.
+"""Compare how fast masivo-stream and other programs send an events export.
 
     python bench/throughput.py [--records 200000] [--rounds 5] [--ours="--uploaders 4"] [--metadata] [--short]
 
 Data: `masivo-stream generate events --records N --seed 1`, made once, kept in --cache; with `--metadata` each order has
-200 bytes more of what the schema leaves free. A null sink on loopback, one
-per run, answers at once. Runs are interleaved (A B C, A B C, …), since a shared machine changes its speed for
-seconds at a time: what means something is the ratio of two runs of one round. Wall and CPU are the whole process',
-its start included; CPU counts its children's, memory is its largest process'. A run that delivered less than the
-export ends the benchmark.
+200 bytes more in a free-form field. A null sink on loopback, one per run, answers
+at once. Runs are interleaved (A B C, A B C, …), since the speed of a shared machine changes for seconds at a time; only
+the ratio of two runs of one round is meaningful. Wall and CPU time are those of the whole process, including its start;
+CPU time includes its children, memory is that of its largest process. A run that delivers less than the export ends the
+benchmark.
 
-`--short` is for CI: 20,000 customers, two rounds, Python's anchors and the copy in C, nothing fetched. It ends with 1
-only if ours was absurdly slow: in every round more than twice as long as the script with pydantic, or the one with
-requests and json. `--at-least 1` asks for more: that ours is no slower.
+`--short` is for CI: 20,000 customers, two rounds, the anchors in Python and the copy in C, no downloads. It ends with 1
+only if ours is much too slow: in every round more than twice as long as the script with pydantic, or the one with
+requests and json. `--at-least 1` is stricter: ours must not be slower.
 """
 
 import argparse
@@ -29,11 +29,11 @@ from measure import Run
 WHOLE = 200_000
 SHORT = 20_000
 SANE = 0.5
-JUDGED = ("aiohttp + pydantic", "requests + json")
+COMPARED = ("aiohttp + pydantic", "requests + json")
 
 
 def main() -> int:
-    """Measure, print, judge."""
+    """Measure, print the table, and compare."""
     flags = read_flags()
     export = measure.export(flags.records, cache=flags.cache)
     if flags.metadata:
@@ -48,11 +48,11 @@ def main() -> int:
             runs[who.name].append(measured(who, export))
             print(f"round {number + 1}: {who.name}: {runs[who.name][-1].wall:.2f} s", file=sys.stderr)
     print(report(runs, events=events, size=size))
-    return validate(runs, at_least=flags.at_least) if flags.short else 0
+    return compare(runs, at_least=flags.at_least) if flags.short else 0
 
 
 def read_flags() -> argparse.Namespace:
-    """Return the flags, the short form's defaults filled in."""
+    """Return the flags, with the defaults of the short form."""
     parser = argparse.ArgumentParser(description="Throughput, ours and others'.")
     parser.add_argument("--records", type=int, help="customers in the export")
     parser.add_argument("--rounds", type=int, help="runs of each")
@@ -73,7 +73,7 @@ def read_flags() -> argparse.Namespace:
 
 
 def line_up(flags: argparse.Namespace) -> list[Contender]:
-    """Return who runs, ours first; say who does not."""
+    """Return the programs that run, ours first; print which are skipped."""
     field = [contenders.ours(), *map(contenders.ours, flags.ours), contenders.validating(), *contenders.scripts()]
     field += [contenders.copying(flags.cache)] if flags.short else contenders.programs(flags.cache)
     if flags.only:
@@ -85,7 +85,7 @@ def line_up(flags: argparse.Namespace) -> list[Contender]:
 
 
 def measured(who: Contender, export: Path) -> Run:
-    """Run one against a fresh sink and make sure that everything arrived."""
+    """Run one program against a new sink, and check that everything arrived."""
     with measure.sink() as sink, tempfile.TemporaryDirectory() as state:
         before = sink.stats()["cpu"]
         run = measure.time_process(who.argv(export, sink.url, Path(state)))
@@ -120,12 +120,12 @@ def report(runs: Mapping[str, Sequence[Run]], *, events: int, size: int) -> str:
     return measure.table(heads, rows)
 
 
-def validate(runs: Mapping[str, Sequence[Run]], *, at_least: float) -> int:
-    """Return 1 if a script was so far ahead of ours in every round."""
+def compare(runs: Mapping[str, Sequence[Run]], *, at_least: float) -> int:
+    """Return 1 if a script took less than `at_least` of our time in every round."""
     first = next(iter(runs.values()))
     ahead = [
         name
-        for name in JUDGED
+        for name in COMPARED
         if name in runs and all(run.wall / own.wall < at_least for run, own in zip(runs[name], first, strict=True))
     ]
     for name in ahead:

@@ -1,36 +1,35 @@
 """Stream customers, events and transactions into Masivo: nothing lost, nothing doubled, not one request wasted.
 
-The library is what the command line stands on:
+The command line uses nothing but this library:
 
     settings = masivo_stream.load_settings("config.toml", environment=os.environ)
     credentials = masivo_stream.load_credentials(os.environ)
-    summary = await masivo_stream.migrate(settings, credentials=credentials, customers=["customers.ndjson"])
+    exports = masivo_stream.Exports(customers=["customers.ndjson"])
+    summary = await masivo_stream.migrate(settings, credentials, exports)
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from masivo_stream.core.accounting.tally import Tally
-    from masivo_stream.core.isolation.isolate import Isolation
-    from masivo_stream.core.pacing.pace import Pacer
-    from masivo_stream.core.packing.pack import Packer
-    from masivo_stream.core.reading.decode import Decoder
-    from masivo_stream.core.reading.lines import LineSplitter
-    from masivo_stream.core.sending.backoff import RetryPolicy, decide
-    from masivo_stream.core.sending.classify import classify
-    from masivo_stream.edges.clock import Clock, FakeClock, SystemClock
+    from masivo_stream.edges.clock import FakeClock, SystemClock
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret, load_credentials
-    from masivo_stream.flow.commands.migrate import migrate, retry
+    from masivo_stream.flow.commands.migrate import migrate
     from masivo_stream.flow.commands.plan import plan
+    from masivo_stream.flow.commands.report import report
     from masivo_stream.flow.commands.resolve import Decisions, resolve
-    from masivo_stream.flow.commands.status import report
+    from masivo_stream.flow.commands.retry import retry
+    from masivo_stream.flow.commands.revert import Reverted, revert
+    from masivo_stream.flow.commands.status import status
     from masivo_stream.flow.commands.validate import validate
-    from masivo_stream.flow.commands.verify import verify
+    from masivo_stream.flow.commands.verify import Sample, verify
+    from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
+    from masivo_stream.flow.exports import Exports, OnlyMissing
     from masivo_stream.flow.identity.account_binding import Confirmations
     from masivo_stream.flow.observer import Observer
     from masivo_stream.flow.reporting.run_report import Reporting
+    from masivo_stream.flow.runtime import Runtime
     from masivo_stream.model.batch import Batch
     from masivo_stream.model.contract import Kind
     from masivo_stream.model.errors import (
@@ -44,12 +43,13 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from masivo_stream.model.plan import Plan
+    from masivo_stream.model.ports import Clock
     from masivo_stream.model.reason import Reason, SkipReason
     from masivo_stream.model.report import Report
     from masivo_stream.model.resolution import Resolution
     from masivo_stream.model.results import Entry, Line, Rejected, Skipped
     from masivo_stream.model.settings import Settings
-    from masivo_stream.model.summary import KindSummary, Summary
+    from masivo_stream.model.summary import KindSummary, Status, Summary
     from masivo_stream.model.verification import Verification
     from masivo_stream.model.window import Window
     from masivo_stream.observe.report_page import draw_report
@@ -57,7 +57,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    # journeys
+    # commands, and what they need
+    "draw_report",
     "load_credentials",
     "load_settings",
     "migrate",
@@ -65,46 +66,44 @@ __all__ = [
     "report",
     "resolve",
     "retry",
+    "revert",
+    "status",
     "validate",
     "verify",
     # values
     "Batch",
+    "Confirmations",
     "Credentials",
     "Decisions",
     "Entry",
     "ExitCode",
+    "Exports",
     "Kind",
     "KindSummary",
     "Line",
+    "OnlyMissing",
     "Plan",
     "Reason",
     "Rejected",
     "Report",
     "Resolution",
-    "Confirmations",
+    "Reverted",
+    "Sample",
     "Secret",
     "Settings",
     "SkipReason",
     "Skipped",
+    "Status",
     "Summary",
     "Verification",
     "Window",
-    # machines
-    "Decoder",
-    "Isolation",
-    "LineSplitter",
-    "Pacer",
-    "Packer",
-    "RetryPolicy",
-    "Tally",
-    "classify",
-    "decide",
-    "draw_report",
-    # seams
+    # what tests and embedding programs replace
     "Clock",
+    "DryRunFiles",
     "FakeClock",
     "Observer",
     "Reporting",
+    "Runtime",
     "SystemClock",
     # errors
     "ConfigurationError",
@@ -118,55 +117,55 @@ __all__ = [
 
 _HOMES = {
     "Batch": "model.batch",
-    "Clock": "edges.clock",
+    "Clock": "model.ports",
     "ConfigurationError": "model.errors",
+    "Confirmations": "flow.identity.account_binding",
     "Credentials": "edges.secret",
-    "Decoder": "core.reading.decode",
     "Decisions": "flow.commands.resolve",
     "DeniedError": "model.errors",
+    "DryRunFiles": "flow.dry_run.all_kinds",
     "Entry": "model.results",
     "ExitCode": "model.errors",
+    "Exports": "flow.exports",
     "FakeClock": "edges.clock",
     "InputError": "model.errors",
-    "Isolation": "core.isolation.isolate",
     "Kind": "model.contract",
     "KindSummary": "model.summary",
     "Line": "model.results",
-    "LineSplitter": "core.reading.lines",
     "MasivoStreamError": "model.errors",
     "Observer": "flow.observer",
+    "OnlyMissing": "flow.exports",
     "OutageError": "model.errors",
-    "Pacer": "core.pacing.pace",
-    "Packer": "core.packing.pack",
     "Plan": "model.plan",
     "Reason": "model.reason",
     "Rejected": "model.results",
     "Report": "model.report",
     "Reporting": "flow.reporting.run_report",
     "Resolution": "model.resolution",
-    "RetryPolicy": "core.sending.backoff",
-    "Confirmations": "flow.identity.account_binding",
+    "Reverted": "flow.commands.revert",
+    "Runtime": "flow.runtime",
+    "Sample": "flow.commands.verify",
     "Secret": "edges.secret",
     "Settings": "model.settings",
     "SkipReason": "model.reason",
     "Skipped": "model.results",
+    "Status": "model.summary",
     "StorageError": "model.errors",
     "Summary": "model.summary",
     "SystemClock": "edges.clock",
-    "Tally": "core.accounting.tally",
     "Verification": "model.verification",
     "Window": "model.window",
     "WorkerError": "model.errors",
-    "classify": "core.sending.classify",
-    "decide": "core.sending.backoff",
     "draw_report": "observe.report_page",
     "load_credentials": "edges.secret",
     "load_settings": "edges.config",
     "migrate": "flow.commands.migrate",
     "plan": "flow.commands.plan",
-    "report": "flow.commands.status",
+    "report": "flow.commands.report",
     "resolve": "flow.commands.resolve",
-    "retry": "flow.commands.migrate",
+    "retry": "flow.commands.retry",
+    "revert": "flow.commands.revert",
+    "status": "flow.commands.status",
     "validate": "flow.commands.validate",
     "verify": "flow.commands.verify",
 }

@@ -29,9 +29,9 @@ READS_LIKE_ADVICE = re.compile(
     r"|(?:^|[ (`])--[a-z]{2,}"  # a flag to give
     r"|MASIVO_[A-Z]+ (?:to|in|=)|=\{…\} masivo-stream"
     r"|\bhint: \S"
-    r"|\bagain\b.*\b(?:command|later|when)\b|\b(?:start|try|run|look|export|copy) (?:it )?again\b|\btry later\b"
+    r"|\bagain\b.*\b(?:command|later|when)\b|\b(?:start|try|run|look|check|export|copy) (?:it )?again\b|\btry later\b"
     r"|\b(?:choose|name|pick) an?other\b|\bdid you mean\b|\bplease\b|^see |\bsee (?:config|the |docs)"
-    r"|\b(?:free|restore|mend|delete|remove|keep) the\b|\breport this\b|\blook it up\b|\bput it back\b",
+    r"|\b(?:free|restore|mend|delete|remove|keep) the\b|\breport this\b|\blook (?:it )?up\b|\bput it back\b",
     re.IGNORECASE,
 )
 _IS_A_FLAG = re.compile(r"--[a-z-]+\Z")

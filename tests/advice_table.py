@@ -35,8 +35,8 @@ TABLE: dict[str, dict[str, str]] = {
         "give --faults FILE": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/main.py": {
-        "mend that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
-        "please report the traceback above; look first whether its last line quotes a record": (
+        "fix that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
+        "please report the traceback above; first check whether its last line quotes a record": (
             "commands::a_bug_can_be_reported"
         ),
     },
@@ -44,17 +44,17 @@ TABLE: dict[str, dict[str, str]] = {
         "name one of them": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/output.py": {
-        "its work is done and noted: masivo-stream status tells what it came to": (
+        "the work is done and noted: masivo-stream status shows the outcome": (
             "commands::what_a_run_came_to_is_told_by_its_status"
         ),
-        "mend that, then start the same command again: it only asks": (
+        "fix that, then start the same command again: it changes nothing": (
             "commands::an_answer_that_was_lost_is_asked_for_again"
         ),
     },
     "cli/overview.py": {
-        "Show this, or what a command takes: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
+        "Show this, or the flags of a command: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
         (
-            "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
+            "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
         ): "commands::the_first_look_needs_nothing",
     },
     "cli/report.py": {
@@ -76,11 +76,11 @@ TABLE: dict[str, dict[str, str]] = {
         "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_how_it_is_written",
     },
     "cli/usage.py": {
-        "did you mean {…}? ({…} --help lists what there is)": "commands::a_wrong_command_is_right_as_it_is_told",
+        "did you mean {…}? ({…} --help lists them all)": "commands::a_wrong_command_is_right_as_it_is_told",
         (
             "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file"
         ): "commands::a_key_on_the_command_line_goes_elsewhere",
-        "{…} --help lists what there is": "commands::help_is_where_it_is_said_to_be",
+        "{…} --help lists them all": "commands::help_is_where_it_is_said_to_be",
     },
     "cli/verify.py": {
         "--sample 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
@@ -89,7 +89,7 @@ TABLE: dict[str, dict[str, str]] = {
         "check base_url, or name the authority's certificate with ca_file": (
             "sending::a_certificate_is_trusted_by_its_authority"
         ),
-        "check base_url: it ends in /api/storefront/v1 at the vendor's": (
+        "check base_url: the vendor's ends in /api/storefront/v1": (
             "sending::an_address_that_takes_no_migrations_is_checked"
         ),
         "check network, proxy and base_url, then the API key's permissions": (
@@ -97,7 +97,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "check the API key's permissions and that it belongs to this account": "sending::a_status_is_looked_up",
         (
-            "look the status up; it speaks of the account, the address or the request, not of the export"
+            "look up the status: it is about the account, the address or the request, not about the export"
         ): "sending::a_status_is_looked_up",
         "please report this; nothing was sent twice": "sending::a_status_is_looked_up",
         "put them into the proxy setting's URL": "sending::a_proxy_gets_its_credentials",
@@ -163,18 +163,18 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_compressed_export_is_copied_again"
         ),
         (
-            "put right what the message names, then start the same command again: it goes on from here"
+            "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::what_the_api_says_no_to_is_put_right",
-        "read a sample back, if you like: accepted means enqueued, and this shows what arrived": (
+        "optional: read a sample back; accepted means enqueued, and this shows what arrived": (
             "deciding::a_complete_run_is_looked_at"
         ),
-        "see what is known of the batches in doubt, and decide": "deciding::what_is_seen_to_be_there_is_accepted",
-        "start the same command again when the cause is gone: it goes on from here": (
+        "see what is known about the batches in doubt, then decide": "deciding::what_is_seen_to_be_there_is_accepted",
+        "start the same command again when the cause is gone: it continues from here": (
             "stopping::an_outage_is_waited_for"
         ),
-        "start the same command again: it goes on from here": "stopping::a_run_that_was_stopped_goes_on",
+        "start the same command again: it continues from here": "stopping::a_run_that_was_stopped_goes_on",
         (
-            "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
+            "write what came from the pipe to a file, then start the same command with the file in its place"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
     "core/sending/refusal_limits.py": {
@@ -194,7 +194,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "core/sending/backoff.py": {
         (
-            "ask the vendor what this answer means; started again, customers are sent again, and"
+            "ask the vendor what this answer means; if you start again, customers are sent again, and"
             " what is in doubt waits for masivo-stream resolve"
         ): "answers::the_vendor_is_asked_what_an_answer_means",
         "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
@@ -217,11 +217,11 @@ TABLE: dict[str, dict[str, str]] = {
     "edges/api.py": {
         "it holds certificates in PEM form": "settings::certificates_are_those_of_authorities",
     },
-    "edges/claims.py": {
+    "edges/shared_dir/claims.py": {
         "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir": (
             "between::a_user_without_a_home_names_one"
         ),
-        "two runs would send every record twice: wait for it, or stop it and go on there": (
+        "two runs would send every record twice: wait for that run, or stop it and go on there": (
             "between::a_run_that_is_at_work_is_left_alone"
         ),
     },
@@ -260,13 +260,16 @@ TABLE: dict[str, dict[str, str]] = {
             " as a further file beside it"
         ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
     },
-    "edges/journal/commit.py": {
-        "free space or mend the permissions of the state directory, then start again": (
+    "edges/journal/query.py": {
+        "never begin afresh over it: restore it from a copy, or ask what the account has": (
+            "stopping::a_journal_is_restored"
+        ),
+        "free space in the state directory, or correct its permissions, then start again": (
             "stopping::a_full_disk_is_freed"
         ),
     },
     "edges/journal/open.py": {
-        "mend the permissions of the state directory and of what is in it, then start again": (
+        "correct the permissions of the state directory and of what is in it, then start again": (
             "between::a_journal_that_cannot_be_written_is_mended"
         ),
         "never begin afresh over it: restore it, or use the version of the program that wrote it": (
@@ -274,15 +277,10 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
     },
-    "edges/journal/read.py": {
-        "never begin afresh over it: restore it from a copy, or ask what the account has": (
-            "stopping::a_journal_is_restored"
-        ),
-    },
-    "edges/quota.py": {
+    "edges/shared_dir/quota.py": {
         (
-            "free space or mend the permissions of shared_dir; of its files, those of the quota"
-            " (*.quota.db*) may be deleted when no run is at work, no other"
+            "free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*)"
+            " may be deleted, while no run is at work"
         ): "stopping::a_quota_file_that_cannot_be_used_may_be_deleted",
     },
     "edges/secret.py": {
@@ -298,8 +296,8 @@ TABLE: dict[str, dict[str, str]] = {
             " sandbox` need no account"
         ): "secrets::a_key_is_given_in_each_of_the_ways_that_are_told",
     },
-    "edges/sent_exports.py": {
-        "free space or mend the permissions of shared_dir; the run goes on without this guard": (
+    "edges/shared_dir/sent_exports.py": {
+        "free space for shared_dir, or correct its permissions; the run goes on without this guard": (
             "between::a_run_goes_on_without_what_cannot_be_remembered"
         ),
     },
@@ -323,19 +321,19 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/files/state_dir.py": {
         "choose a local disk": "between::a_disk_without_locks_is_not_used",
-        "free space or mend the permissions, then start again": (
+        "free space, or correct the permissions, then start again": (
             "between::a_full_disk_under_the_state_directory_is_freed"
         ),
-        "mend its permissions; or name the directory that was meant with --state-dir": (
+        "correct its permissions; or name the directory that you meant with --state-dir": (
             "between::a_state_directory_that_cannot_be_one_is_put_right"
         ),
-        "mend the permissions of that file, then start again": (
+        "correct the permissions of that file, then start again": (
             "between::a_file_of_the_state_directory_that_cannot_be_written_is_mended"
         ),
         (
             "name a directory that holds nothing else with --state-dir; a new one is made as it should be"
         ): "between::a_state_directory_holds_nothing_else",
-        "name the directory that was meant with --state-dir": "between::a_state_directory_is_named_as_it_is",
+        "name the directory that you meant with --state-dir": "between::a_state_directory_is_named_as_it_is",
         "put journal.db back from a copy of the directory: nothing else knows what was sent": (
             "between::a_journal_that_is_missing_is_put_back"
         ),
@@ -365,65 +363,63 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/dry_run/advice.py": {
         (
-            "more than {…} {…}: repeats further apart than that are not noticed here, and each"
-            " costs some ten requests to isolate; raise remember_ids to their number"
+            "more than {…} {…}: duplicates further apart than that are not noticed before they are sent, and each"
+            " costs about ten requests to isolate; raise remember_ids to the number of records"
         ): "plan::as_many_ids_are_remembered_as_there_are",
         (
-            "no limit is configured: every request leaves at once, and an account with limits"
-            " answers 429; name its own, such as --limit 1/5s --limit 1000/h"
+            "no limit is configured: every request leaves at once, and an account with limits answers 429; name the"
+            " account's limits, such as --limit 1/5s --limit 1000/h"
         ): "plan::an_account_with_limits_names_them",
         "nothing would be sent: name exports that hold records to migrate": (
             "plan::an_empty_export_is_named_with_its_records"
         ),
         (
-            "the account's quota is taken to be unused ({…}): mend shared_dir, or the first"
-            " requests may be answered by 429"
+            "the plan takes the account's quota to be unused, since it cannot be read ({…}): repair shared_dir, or"
+            " the first requests may be answered 429"
         ): "plan::a_quota_that_cannot_be_read_is_mended",
         (
-            "the server has asked to wait {…} more, longer than longest_hold: a migration begun"
-            " now stops at once (exit 6); begin it later"
+            "the server asks to wait {…} more, which is longer than longest_hold: a migration that starts now stops"
+            " at once (exit 6); start it later"
         ): "plan::a_migration_is_begun_when_the_server_lets_it",
         (
-            "{…} of {…} of customers that the customers export has not, the first at {…}:{…}:"
-            " unless the account has them, each costs some ten requests to isolate; leave them"
-            " out, or add the customers"
+            "{…} of {…} of customers that are not in the customers export, the first at {…}:{…}: unless the account"
+            " has these customers, each costs about ten requests to isolate; leave the records out, or add the"
+            " customers"
         ): "plan::unknown_customers_are_left_out_or_added",
         (
-            "{…} of {…} of {…} would be limited by bytes, not by count, {…} more than the fewest"
-            " possible: --max-body-bytes {…} would fill them, if the target takes such bodies"
+            "{…} of {…} of {…} would be limited by bytes, not by count, which makes {…} more requests than the fewest"
+            " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
         ): "plan::bodies_are_as_large_as_is_proposed",
         (
-            "{…} of {…} records of {…} would be dead letters, most by {…}: that is the export's"
-            " fault rather than theirs; look at {…} and export again"
+            "{…} of {…} records of {…} would be dead letters, most because of {…}: the export as a whole is probably"
+            " wrong; look at {…} and export again"
         ): "plan::an_export_that_is_wrong_as_a_whole_is_made_again",
         (
-            "{…} of {…} records of {…} would be skipped, the first at {…}: if these are alive,"
-            " export the marks `deleted`, `deleted_at`, `status` and `reversed_at` without a"
-            " value, or leave them out"
+            "{…} of {…} records of {…} would be skipped, the first at {…}: if these are not deleted, export the"
+            " fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields out"
         ): "plan::marks_of_who_is_alive_are_left_out",
         (
-            "{…} of {…} too large for any request, the first at {…}: shorten them, or raise"
-            " max_body_bytes if the target takes larger bodies"
+            "{…} of {…} too large for any request, the first at {…}: shorten these records, or raise max_body_bytes"
+            " if the target takes larger bodies"
         ): "plan::records_too_large_are_shortened_or_the_limit_is_raised",
         (
-            "{…} of {…} where {…} are the fewest possible: customers travel whole, and these do"
-            " not fit together; where small ones stand far behind large ones, a larger"
-            " look_ahead helps (now {…})"
+            "{…} of {…}, and the fewest possible are {…}: a customer's record is not split, and these do not fit"
+            " together; if small records come far behind large ones, a larger look_ahead helps (now {…})"
         ): "plan::customers_that_fit_together_find_each_other",
         (
-            "{…} over all calls decides: {…} requests take {…} instead of {…}, and each"
-            " read-back takes one more; a Production account has no such limit"
+            "the limit of {…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes"
+            " one more; a Production account has no such limit"
         ): "plan::a_limit_over_all_calls_that_decides_is_that_of_a_development_account",
         (
-            "{…} records want a Production account (guides/migrate-customers): have the vendor set one up before{…}"
+            "{…} records need a Production account (guides/migrate-customers): ask the vendor to set one up first{…}"
         ): "plan::many_records_want_a_production_account",
         (
-            "{…} with more than {…} {…}, who may not be split over requests: none of them would"
-            " be sent, the first at {…}; merge the oldest of each"
+            "{…} with more than {…} {…}, which may not be split over requests: none of these would be sent, the first"
+            " at {…}; merge the oldest ones of each customer"
         ): "plan::the_oldest_transactions_of_a_customer_are_merged",
         (
-            "{…} without customers: every customer must be in the account already, an unknown"
-            " one refuses a batch of 1000; name the customers export, too, if they are not"
+            "{…} without a customers export: every customer must be in the account already, since one unknown"
+            " customer makes the API refuse a batch of 1000; name the customers export too if they are not"
         ): "plan::what_comes_without_customers_is_named_with_them",
     },
     "flow/identity/account_binding.py": {
@@ -468,16 +464,15 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "flow/readback/findings.py": {
-        "look again later: the API answers before it has done what it was asked for": (
+        "verify again later: the API answers before it applies what was sent": (
             "deciding::what_does_not_show_yet_is_looked_at_later"
         ),
         "look these records up in the account's dashboard; positions are those of the export": (
             "deciding::what_is_missing_is_looked_up"
         ),
         (
-            "records of which nothing can be told have ids that need escaping in a URL, and"
-            " something on the way to the API may refuse those: look them up in the account's"
-            " dashboard"
+            "the ids of some records need escaping in a URL, and something on the way to the API"
+            " may refuse such URLs: look these records up in the account's dashboard"
         ): "deciding::ids_that_nobody_can_ask_for_are_looked_up",
     },
     "flow/rate_limit.py": {
@@ -501,15 +496,15 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | gzip >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | gzip >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | zstd >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | zstd >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
     },
     "flow/identity/known_exports.py": {
@@ -571,12 +566,14 @@ TABLE: dict[str, dict[str, str]] = {
             "reverting::a_run_is_read_with_the_settings_it_was_started_with"
         ),
     },
-    "flow/session.py": {
+    "flow/exports.py": {
         "name exports with --customers, --events or --transactions": (
             "commands::a_wrong_command_is_right_as_it_is_told"
         ),
-        "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "only one export can come that way": "commands::a_wrong_command_is_right_as_it_is_told",
+    },
+    "flow/session.py": {
+        "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "set the account's own key": "secrets::another_account_wants_its_own_key",
     },
     "flow/proxies.py": {
@@ -625,9 +622,11 @@ TABLE: dict[str, dict[str, str]] = {
             "reverting::a_revert_of_unknown_end_is_run_again"
         ),
         "start again later": "reverting::a_revert_that_never_left_is_started_again",
+        "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
+    },
+    "flow/revert_survey.py": {
         "such as 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
         "swap them": "commands::a_period_that_is_none_is_told_how_to_write_one",
-        "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
     },
     "flow/revert_state.py": {
         "name its exports, and leave --only-missing out: it goes on with what is pending": (
@@ -652,17 +651,17 @@ TABLE: dict[str, dict[str, str]] = {
             " this sends only what is not: {…}"
         ): "reverting::a_run_that_was_taken_back_without_a_number",
     },
-    "flow/commands/status.py": {
+    "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
-        "start again with the same command: it goes on from here": "stopping::a_run_that_was_killed_goes_on",
+        "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
         "the command it was started with migrates afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
     "flow/customers/migrated_elsewhere.py": {
-        "take back the rest as well, then migrate all of it from a file": (
+        "take back the rest as well, then migrate all records from a file": (
             "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file"
         ),
     },
-    "flow/commands/validate.py": {
+    "flow/dry_run/all_kinds.py": {
         (
             "mend these lines in the export before migrating; or migrate, mend its dead letters,"
             " and masivo-stream retry"
@@ -741,7 +740,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "What is known of them: masivo-stream resolve": "deciding::the_page_of_a_run_names_the_commands_that_follow",
     },
-    "monitor/serve.py": {
+    "monitor/monitor_server.py": {
         (
             "another program may have that port: choose another, 0 takes a free one; nothing was begun"
         ): "tools::the_monitor_takes_another_port",
@@ -751,18 +750,18 @@ TABLE: dict[str, dict[str, str]] = {
             "sending::a_proxy_of_the_environment_is_named"
         ),
     },
-    "observe/doubts.py": {
-        "all {found} records looked at are there: it was applied; --accept it": (
+    "observe/resolution_list.py": {
+        "all {found} records checked are in the account: the batch was applied; use --accept": (
             "deciding::what_is_seen_to_be_there_is_accepted"
         ),
-        "decide with --accept, --discard or --resend and the id (or its beginning), or all": (
+        "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all": (
             "deciding::a_batch_that_never_arrived_is_decided_either_way"
         ),
-        "nothing could be read back that tells anything: look it up in the account": (
+        "nothing that was read back is evidence: look up the batch in the account": (
             "deciding::what_cannot_be_read_back_is_looked_up_in_the_account"
         ),
         (
-            "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up"
+            "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
         ): "deciding::what_arrived_in_part_is_completed",
     },
     "observe/plan_table.py": {
@@ -770,18 +769,18 @@ TABLE: dict[str, dict[str, str]] = {
             "mending::more_reasons_than_are_shown_stand_in_the_file"
         ),
     },
-    "observe/tables.py": {
+    "observe/summary_table.py": {
         "{…}: and {…} more reason{…}, see the dead-letter file": (
             "mending::more_reasons_than_are_shown_stand_in_the_file"
         ),
     },
     "observe/templates/report.html": {
-        "records or items are not accounted for. Keep the state directory, and report this.": (
+        "some records or items have no result. Keep the state directory, and report this.": (
             "deciding::figures_that_do_not_close_are_reported"
         ),
     },
-    "observe/verified.py": {
-        "  hint: masivo-stream verify looks at them again, and at more": "deciding::what_is_missing_is_looked_up",
+    "observe/verification_table.py": {
+        "  hint: masivo-stream verify checks these records again, and more": "deciding::what_is_missing_is_looked_up",
     },
     "sandbox/app.py": {
         "this sandbox answers to the names of its own machine only (--allow-remote)": (
@@ -791,13 +790,13 @@ TABLE: dict[str, dict[str, str]] = {
     "sandbox/fault_language.py": {
         '; did you mean "{…}"?': "tools::a_fault_is_meant_by_the_name_that_is_told",
     },
-    "sandbox/options.py": {
+    "sandbox/sandbox_options.py": {
         (
             "the sandbox listens on this machine only, not on {…}: it takes anybody's data for a"
             " public key; --allow-remote says you mean it"
         ): "tools::other_machines_are_let_in_by_a_flag",
     },
-    "sandbox/serve.py": {
+    "sandbox/sandbox_server.py": {
         "choose another --port; 0 takes a free one": "tools::the_sandbox_takes_another_port",
         "name a file in a directory that exists and is yours": "tools::the_port_is_written_where_it_can_be",
     },
@@ -808,8 +807,8 @@ TABLE: dict[str, dict[str, str]] = {
 
 NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/generate.py": {
-        "--invalid on standard output needs a place for the list of faults": "the message above a hint",
-        "--records is a count": "the message above a hint",
+        "--invalid on standard output needs a file for the list of faults": "the message above a hint",
+        "--records must not be negative": "the message above a hint",
     },
     "cli/options.py": {
         "--quiet and --verbose contradict each other": "the message above a hint",
@@ -821,22 +820,22 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         "cpio -i --to-stdout --quiet": "part of a command that is told as a whole",
         "xz -dc --format=lzma": "part of a command that is told as a whole",
     },
-    "flow/commands/revert.py": {
+    "flow/revert_survey.py": {
         "the period is empty: --from is not before --to": "the message above a hint",
     },
     "monitor/page/sections.js": {
         "Waiting to try again": "what the run does",
     },
-    "monitor/serve.py": {
+    "monitor/monitor_server.py": {
         "--monitor {…}": "the place of an error",
     },
     "observe/bench_table.py": {
         "{…}; masivo-stream {…}": "the version",
     },
-    "observe/verified.py": {
+    "observe/verification_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
     },
-    "sandbox/door.py": {
+    "sandbox/access.py": {
         "more requests than the account may send; try again in {…} s": "the server's words, which the client waits out",
     },
     "sandbox/ledger.py": {

@@ -21,8 +21,8 @@ ROOM = 2 << 30
 LONGEST = ("end_to_end/test_storm.py", "flow/test_model.py")
 """They begin first. At the end, one worker would be at them while the others had nothing to do."""
 
-# The time of an example depends on the machine and its load. So there is no deadline, and Hypothesis calls a strategy too
-# slow only if it takes 30 seconds for a few examples.
+# The time of an example depends on the machine and its load. So there is no deadline, and Hypothesis calls a strategy
+# too slow only if it takes 30 seconds for a few examples.
 for profile in ("default", "ci"):
     settings.register_profile(profile, settings.get_profile(profile), deadline=None)
 settings.load_profile(settings.get_current_profile_name())
@@ -30,9 +30,7 @@ settings.load_profile(settings.get_current_profile_name())
 
 def pytest_addoption(parser):
     """Add the flag for the whole suite."""
-    parser.addoption(
-        "--all", action="store_true", help="run the slow tests too: storms, histories, browsers, tutorials"
-    )
+    parser.addoption("--all", action="store_true", help="run the slow tests too: storms, histories, browsers")
 
 
 def pytest_configure(config):

@@ -1,12 +1,12 @@
-"""Run what a page of the documentation says, in order, as a reader would.
+"""Run what a page of the documentation says, from top to bottom, as a reader would.
 
-* `sh`: commands that are to succeed.
-* `console`: commands after `$ ` (`> ` goes on with them) and what they print on standard output. `…` within a line
-  stands for anything, alone in a line for any lines. Exit codes are shown by `$ echo $?`.
+* `sh`: commands that must succeed.
+* `console`: commands after `$ ` (`> ` continues a command) and what they print on standard output. `…` within a line
+  stands for anything, alone on a line for any lines. Exit codes are shown by `$ echo $?`.
 * `python`: a program, kept as `example.py` for the console to run.
-* With the word `unrun` behind it, as in `sh unrun`, a block is only to be read: it needs what is not here.
+* A block with the word `unrun` after its language, as in `sh unrun`, is not run: it needs what is not here.
 
-All of a page is one shell, so variables and background jobs live on; these end with it.
+A whole page is one shell, so variables and background jobs stay; the jobs end with the shell.
 """
 
 import os
@@ -26,14 +26,14 @@ _BEGIN, _END = "\x1e", "\x1f"
 
 
 class Step(NamedTuple):
-    """One command, and what it is to print; None where it is only to succeed."""
+    """One command, and what it must print; None if it only has to succeed."""
 
     command: str
     output: str | None
 
 
 def blocks(page):
-    """Yield the words behind the fence and the text of each block of a page."""
+    """Yield the words after the fence and the text of each block of a page."""
     for match in _BLOCK.finditer(page):
         yield match[1].split(), match[2]
 
@@ -82,7 +82,7 @@ def run_page(page, directory):
 
 
 def looks_like(expected, printed):
-    """Tell whether what was printed is what a page shows."""
+    """Return whether what was printed is what a page shows."""
     pattern = "".join(
         r"(?:.*\n)*" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", ".*") + r"\n"
         for line in expected.splitlines()

@@ -6,21 +6,20 @@ import anyio
 import anyio.lowlevel
 from virtual_time import without_threads
 
-from masivo_stream.core.accounting.tally import Tally
+from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.pacing.pace import Pacer
-from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.decode import Decoder
-from masivo_stream.core.sending.backoff import Health, RetryPolicy
-from masivo_stream.core.sending.refusal_limits import Refusals
+from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.rules import Rules
 from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.flow.customers.missing import MissingCustomers
-from masivo_stream.flow.pipeline.deliver import Delivery
-from masivo_stream.flow.pipeline.isolate_refused import RefusedIsolator
-from masivo_stream.flow.pipeline.kind import KindPipeline
-from masivo_stream.flow.pipeline.read import Source
+from masivo_stream.flow.pipeline.assemble import SendingPorts, assemble, make_ledger
+from masivo_stream.flow.pipeline.deliver import make_backoff
+from masivo_stream.flow.pipeline.kind import KindOptions, KindSources
+from masivo_stream.flow.pipeline.ports import KindFiles, UnchangedSkipped
+from masivo_stream.flow.pipeline.read import Extent, Source
 from masivo_stream.flow.pipeline.recorder import Recorder
-from masivo_stream.flow.pipeline.refused import RefusedEntries
 from masivo_stream.flow.rate_limit import LimitScope, RateLimiter
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.attempt import Answer, Cause, Failure
@@ -28,7 +27,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.window import Window
 
-NOBODY = MissingCustomers()
+NOBODY = MissingCustomers(salt=b"salt")
 ACCEPTED = Answer(status=201)
 REFUSED = Answer(status=422, error="Invalid customer entry", details="no")
 LOST = Failure(cause=Cause.RESET, sent=True)
@@ -144,9 +143,13 @@ class RecordingJournal:
         self.bodies[batch.id] = batch.body
         self.log.append(("send", batch.body))
 
-    async def settle(self, kind, batch, state, progress, sync, *, why="", again=False):
-        await self._note(state or "unsent", progress, sync)
-        self.log.append((state or "unsent", self.bodies[batch]))
+    async def settle(self, kind, batch, outcome, progress, sync):
+        await self._note(outcome.state, progress, sync)
+        self.log.append((outcome.state, self.bodies[batch]))
+
+    async def remove(self, kind, batch, progress, sync):
+        await self._note("unsent", progress, sync)
+        self.log.append(("unsent", self.bodies[batch]))
 
     async def find(self, batch, progress, sync, *, why):
         await self._note("found", progress, sync)
@@ -187,8 +190,8 @@ class Remembering:
         self.notices.append(notice)
 
 
-class Bench:
-    """One phase over an in-memory API, in virtual time."""
+class PipelineUnderTest:
+    """One kind's pipeline over an in-memory API, in virtual time."""
 
     def __init__(
         self,
@@ -209,69 +212,56 @@ class Bench:
         isolation_budget=1000,
         skips=None,
     ):
+        settings = load_settings(
+            flags={
+                "max_body_bytes": max_body_bytes,
+                "look_ahead": 8,
+                "visible_probes": 3,
+                "outage_limit": outage_limit,
+                "first_delay": 1.0,
+                "longest_delay": 60.0,
+                "longest_hold": 3660.0,
+            }
+        )
         self.kind = kind
         self.clock = FakeClock()
         self.api = FakeApi(self.clock, answer=answer, latency=latency)
         self.memory = Remembering()
         self.stop = StopControl(self.clock, drain_time=drain_time)
         self.journal = RecordingJournal(self.api.log)
-        tally = Tally(CONTRACTS[kind])
         self.limiter = RateLimiter([LimitScope("migration", Pacer(windows))], self.clock)
-        self.delivery = Delivery(
-            kind,
+        self.ledger = make_ledger(kind, Resume(), missing, settings)
+        files = KindFiles(self.memory, self.memory, skips or UnchangedSkipped(0, 0))
+        self.recorder = Recorder(self.ledger, self.journal, files, self.clock)
+        ports = SendingPorts(
             sender=self.api,
             limiter=self.limiter,
-            policy=RetryPolicy(first_delay=1, longest_delay=60, outage_limit=outage_limit, longest_hold=3660),
+            finder=self,
             stop=self.stop,
-            clock=self.clock,
-            chance=lambda: 0.0,
-            health=Health(),
-            tally=tally,
+            backoff=make_backoff(settings, lambda: 0.0),
             observer=self.memory,
-            in_flight=uploaders,
         )
-        packer = Packer(CONTRACTS[kind], max_body_bytes=max_body_bytes, look_ahead=8)
-        self.account = Recorder(
-            kind,
-            resume=Resume(),
-            missing=missing,
-            salt=b"salt",
-            journal=self.journal,
-            packer=packer,
-            tally=tally,
-            dead_letters=self.memory,
-            doubts=self.memory,
-            clock=self.clock,
-            remember_accepted=3,
-            skips=skips,
+        sources = [Source(found, number) for number, found in enumerate(find_inputs(paths))]
+        to_read = KindSources(
+            to_read=sources,
+            extent=Extent(sources),
+            decoder=Decoder(Rules(kind=kind, max_line_bytes=1 << 20), KnownIds(capacity=10_000)),
         )
-        burial, refusals = RefusedEntries(self.account, self), Refusals(isolation_budget, uploaders=uploaders)
-        self.phase = KindPipeline(
-            [Source(found, number) for number, found in enumerate(find_inputs(paths))],
-            account=self.account,
-            decoder=Decoder(kind, max_line_bytes=1 << 20, remember_ids=10_000),
-            packer=packer,
-            delivery=self.delivery,
-            burial=burial,
-            isolator=RefusedIsolator(
-                delivery=self.delivery, account=self.account, burial=burial, refusals=refusals, observer=self.memory
-            ),
-            refusals=refusals,
-            suspected=(),
-            stop=self.stop,
-            clock=self.clock,
-            observer=self.memory,
+        options = KindOptions(
             uploaders=uploaders + noting,
+            in_flight=uploaders,
             hand_off=hand_off,
+            isolation_budget=isolation_budget,
             block_bytes=block_bytes,
             max_line_bytes=1 << 20,
         )
+        self.kind_pipeline = assemble(self.recorder, ports, to_read, options)
 
     async def find(self, entries, *, since):
         return [entry for entry in entries if entry.customer in self.api.applied_customers]
 
     async def run(self, *beside):
-        """Run the phase as a migration does; `beside` are coroutine functions that run next to it."""
+        """Run the pipeline as a migration does; `beside` are coroutine functions that run next to it."""
         with without_threads():
             return await self._run(beside)
 
@@ -282,9 +272,9 @@ class Bench:
             for task in beside:
                 tasks.start_soon(task)
             with self.stop.work:
-                await self.phase.run()
+                await self.kind_pipeline.run()
             tasks.cancel_scope.cancel()
-        return self.account.figures()
+        return self.recorder.figures()
 
 
 def one_every(seconds):

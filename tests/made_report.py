@@ -1,9 +1,9 @@
-"""A report with something of everything in it, for tests of what is made of reports."""
+"""A report with an example of everything, for tests of its output."""
 
 from masivo_stream.model.example import Example
 from masivo_stream.model.next_step import Invocation, NextStep
-from masivo_stream.model.picture import Point
-from masivo_stream.model.report import Decision, DoubtPlace, Facts, InputFacts, KindTimes, Report
+from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, KindTimes, Report
+from masivo_stream.model.snapshot import Point
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.model.verification import Finding, KindVerified, Seen, Verified
 
@@ -53,7 +53,7 @@ def made_report(word="events.ndjson", **changes):
         why=word,
         places=((word, 3, 14),),
     )
-    decision = Decision(at="2026-01-01T00:01:00+00:00", what="accept", batch="77c0", detail=word)
+    decision = DecisionNote(at="2026-01-01T00:01:00+00:00", what="accept", batch="77c0", detail=word)
     source = InputFacts(
         kind="events", name=word, size=999, bytes_read=998, crc32="00c0ffee", line=12, modified_at="2026-01-01T00:00:00"
     )

@@ -35,7 +35,8 @@ class Audit:
         self.letters, self.doubts = world.files(kind)
         with closing(sqlite3.connect(world.state / "journal.db")) as journal:
             row = journal.execute(
-                "SELECT frontier, checkpoint, figures, consumed, letters_bytes FROM progress WHERE kind = ?", (kind,)
+                "SELECT read_position, checkpoint, figures, consumed, letters_bytes FROM progress WHERE kind = ?",
+                (kind,),
             ).fetchone()
             self.states = dict(journal.execute("SELECT id, state FROM batches WHERE kind = ?", (kind,)).fetchall())
             dead = journal.execute("SELECT source, line, indexes, reason FROM dead WHERE kind = ?", (kind,)).fetchall()

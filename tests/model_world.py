@@ -11,22 +11,23 @@ from fakes import Remembering
 from model_exports import Exports
 from model_server import Server, ServerApi
 from mortal import Life, MortalCommit, MortalQuota, MortalSent, MortalState
+from sessions import make_session
 from virtual_time import LoopClock, aside, run_virtually
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import Journal, open_journal
-from masivo_stream.edges.quota import open_quota
 from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.identity.send_once import open_send_once
+from masivo_stream.flow.limiters import make_limiters
 from masivo_stream.flow.pipeline.resume import lay_out, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
-from masivo_stream.flow.session import make_limiters
 from masivo_stream.model.attempt import Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted
-from masivo_stream.model.notices import BatchSent, PhaseStarted
+from masivo_stream.model.notices import BatchSent, KindStarted
 from masivo_stream.model.summary import Summary
 
 
@@ -173,7 +174,7 @@ class World:
             finally:
                 self.now = clock.now()
                 self.told.update(_accepted(observer.notices))
-                self.begun = {notice.kind for notice in observer.notices if isinstance(notice, PhaseStarted)}
+                self.begun = {notice.kind for notice in observer.notices if isinstance(notice, KindStarted)}
 
     async def _migrate(self, process, life, clock, state, journal, quota, observer):
         settings = load_settings(
@@ -196,9 +197,9 @@ class World:
         if process.also is not None:
             kind, path = process.also
             inputs[kind] = find_inputs([*map(str, self.named[kind]), str(path)])
-        matched = {kind: await recognise_exports(journal, kind, found) for kind, found in inputs.items()}
+        matched = {kind: await recognise_exports(journal.read, kind, found) for kind, found in inputs.items()}
         sources = {
-            kind: await lay_out(journal, kind, known, new, state_dir=state.path)
+            kind: await lay_out(journal.read, kind, known, new, state_dir=state.path)
             for kind, (known, new) in matched.items()
         }
         with open_send_once(settings, journal, belonging, state.path, observer, clock) as once:
@@ -207,9 +208,9 @@ class World:
             laid_out = {kind: (found, matched[kind][0]) for kind, found in sources.items()}
             await note_sources(journal, laid_out, state.path)
             limiters = make_limiters(settings, clock, quota)
-            run = Run(
-                settings, sources, state, journal, api, limiters, observer, clock, lambda: 0.0, noting=once.noting
-            )
+            session = make_session(settings, state, journal, api, clock, limiters=limiters, observer=observer)
+            session.send_once = once
+            run = Run(session, sources)
             async with anyio.create_task_group() as tasks:
                 if process.stops_after is not None:
                     tasks.start_soon(_stop, run, clock, process.stops_after)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal.commit import GroupCommit
-from masivo_stream.edges.quota import QuotaFile
-from masivo_stream.edges.sent_exports import SentExportsFile
+from masivo_stream.edges.shared_dir.quota import QuotaFile
+from masivo_stream.edges.shared_dir.sent_exports import SentExportsFile
 
 
 class Dead(BaseException):

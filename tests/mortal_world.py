@@ -11,6 +11,7 @@ from functools import partial
 
 from fakes import FakeApi, Remembering, write_export
 from mortal import MortalCommit, MortalState
+from sessions import make_session
 from virtual_time import LoopClock, aside, run_virtually
 
 from masivo_stream.edges.api import Reply
@@ -20,7 +21,6 @@ from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.dead_letters import take_dead_letters
 from masivo_stream.flow.pipeline.resume import match_sources
 from masivo_stream.flow.pipeline.run import Run
-from masivo_stream.flow.session import make_limiters
 from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 
@@ -64,17 +64,7 @@ class World:
                     kind: await match_sources(journal, kind, found, state_dir=self.state)
                     for kind, found in inputs.items()
                 }
-                run = Run(
-                    settled,
-                    sources,
-                    state,
-                    journal,
-                    api,
-                    make_limiters(settled, clock),
-                    Remembering(),
-                    clock,
-                    lambda: 0.0,
-                )
+                run = Run(make_session(settled, state, journal, api, clock), sources)
                 await run.go(handle_signals=False)
                 return run.summary()
             except BaseException:

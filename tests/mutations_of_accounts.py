@@ -16,7 +16,8 @@ MUTATIONS = (
     Mutation(
         "another account is not refused",
         "flow/identity/account_binding.py",
-        "            if not self.said.same_account:\n                raise self._refusal(journal, accounts, sent_at)\n",
+        "            if not self.confirmations.same_account:\n"
+        "                raise self._refusal(journal, accounts, sent_at)\n",
         "",
         "The rest of a run goes to another account, or a finished one is called complete there.",
         (ONCE + "another_key_or_address_is_another_account",),
@@ -24,7 +25,7 @@ MUTATIONS = (
     Mutation(
         "a token's account is not looked at",
         "flow/identity/account_binding.py",
-        "                    raise self._refusal(journal, accounts, journal.first_sent(), told)\n",
+        "                    raise self._refusal(journal, accounts, journal.read.first_sent(), told)\n",
         "                    pass\n",
         "A key that opens another account by now goes on with this one's run.",
         (ONCE + "a_token_of_another_account_in_the_middle_of_a_run_is_refused",),
@@ -48,7 +49,7 @@ MUTATIONS = (
     Mutation(
         "what others begin meanwhile is not looked at",
         "flow/identity/send_once.py",
-        '                if agreement.verdict in {"same", "open"} and not',
+        '                if agreement.relation in {"same", "open"} and not',
         "                if False and not",
         "Two runs that begin together send a copy each.",
         (ONCE + "what_two_runs_begin_at_once_is_sent_by_the_first",),

@@ -33,7 +33,7 @@ WORD = (
     Mutation(
         "batches are decided before all can be read",
         "flow/commands/resolve.py",
-        "            await self._desks[doubt.kind].entries(doubt.batch)\n",
+        "            await self._kinds[doubt.kind].batches.read(doubt.batch)\n",
         "            pass\n",
         "A command that fails has decided some of its batches and does not say which.",
         ("end_to_end/test_resolve.py::test_all_is_read_again_before_anything_is_given_up",),
@@ -41,7 +41,7 @@ WORD = (
     Mutation(
         "sending again is not noted as a decision",
         "flow/commands/resolve.py",
-        '        await desk.take_note("resend", doubt.batch, why)\n',
+        "        await of_kind.take_note(note)\n",
         "",
         "Nobody can tell who had a batch sent again.",
         (RESOLVE + "a_batch_is_sent_again_as_it_was",),
@@ -49,7 +49,7 @@ WORD = (
     Mutation(
         "sending again is not noted before the wire",
         "flow/pipeline/in_doubt.py",
-        "        await self._account.send_again(batch.id)\n",
+        "        await self._recorder.send_again(batch.id)\n",
         "        pass\n",
         "After a kill nobody knows that a batch in doubt left a second time.",
         (RESOLVE + "a_batch_is_sent_again_as_it_was",),
@@ -58,7 +58,7 @@ WORD = (
         "a refusal settles a doubt",
         "flow/pipeline/in_doubt.py",
         "        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):\n"
-        "            self._account.remark(decision.outcome.remark)\n",
+        "            self._recorder.remark(decision.outcome.remark)\n",
         "        if isinstance(decision, Settle):\n",
         "Refused, a batch counts as accepted.",
         (RESOLVE + "only_an_acceptance_settles_a_doubt",),
@@ -66,7 +66,7 @@ WORD = (
     Mutation(
         "a revert is not noted",
         "flow/commands/revert.py",
-        "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n",
+        "        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))\n",
         "",
         "After a kill the run goes on over what was taken back.",
         (REVERT + "a_revert_is_noted_before_its_first_byte",),
@@ -74,10 +74,10 @@ WORD = (
     Mutation(
         "a revert is noted too late",
         "flow/commands/revert.py",
-        "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n"
+        "        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))\n"
         "        reply = await sender.revert(start, end)\n",
         "        reply = await sender.revert(start, end)\n"
-        "        await journal.take_note(BEGUN, msgspec.json.encode(period).decode())\n",
+        "        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))\n",
         "After a kill the run goes on over what was taken back.",
         (REVERT + "a_revert_is_noted_before_its_first_byte",),
     ),

@@ -145,7 +145,7 @@ LOCKS = (
     ),
     Mutation(
         "an export is sent by many runs",
-        "edges/claims.py",
+        "edges/shared_dir/claims.py",
         "            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)\n            if _is(lock, path):\n",
         "            if _is(lock, path):\n",
         "Two runs with a state directory each send every record twice.",
@@ -153,7 +153,7 @@ LOCKS = (
     ),
     Mutation(
         "an export is claimed by its name",
-        "edges/claims.py",
+        "edges/shared_dir/claims.py",
         'f"{account}-{status.st_dev}-{status.st_ino}.lock"',
         'f"{account}-{status.st_dev}-{hash(path)}.lock"',
         "Under another name of one file a second run sends every record once more.",
@@ -161,7 +161,7 @@ LOCKS = (
     ),
     Mutation(
         "runs on one account do not see each other",
-        "edges/claims.py",
+        "edges/shared_dir/claims.py",
         "        others = True\n",
         "        others = False\n",
         "Two runs use up one quota, and nobody says so.",

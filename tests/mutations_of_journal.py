@@ -33,7 +33,7 @@ COMMITS = (
         "dead letters are synced after the commit",
         "edges/journal/commit.py",
         "        for sync in {note.sync for note in notes if note.sync is not None}:\n"
-        "            sync()  # what the commit speaks of stands on the disk before it\n"
+        "            sync()  # what the commit counts is on the disk before it\n"
         "        execute = self._connection.execute\n",
         "        execute = self._connection.execute\n"
         '        execute("BEGIN IMMEDIATE")\n'
@@ -125,7 +125,7 @@ RESTART = (
     Mutation(
         "what was on the wire is forgotten",
         "edges/journal/write.py",
-        "        return tuple(row[0] for row in rows)\n",
+        "        return tuple(row[0] for row in execute(interrupted, (kind, BatchState.SENDING)))\n",
         "        return ()\n",
         "Events of a process that was killed are in no figure, and nobody hears that they are in doubt.",
         (
@@ -136,8 +136,8 @@ RESTART = (
     Mutation(
         "what was on the wire is sent again",
         "edges/journal/read.py",
-        "            (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),\n",
-        "            (kind, ACCEPTED, IN_DOUBT, ACCEPTED, source, line),\n",
+        "            *(kind, BatchState.ACCEPTED, BatchState.IN_DOUBT, BatchState.SENDING),\n",
+        "            *(kind, BatchState.ACCEPTED, BatchState.IN_DOUBT, BatchState.ACCEPTED),\n",
         "Events of a process that was killed are applied twice.",
         (
             JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",
@@ -147,15 +147,15 @@ RESTART = (
     Mutation(
         "what is in doubt is sent again",
         "edges/journal/read.py",
-        "            (kind, ACCEPTED, IN_DOUBT, SENDING, source, line),\n",
-        "            (kind, ACCEPTED, ACCEPTED, SENDING, source, line),\n",
+        "            *(kind, BatchState.ACCEPTED, BatchState.IN_DOUBT, BatchState.SENDING),\n",
+        "            *(kind, BatchState.ACCEPTED, BatchState.ACCEPTED, BatchState.SENDING),\n",
         "Events whose answer was lost are applied twice, by the next process.",
         (JOURNAL + "settled_records_are_covered",),
     ),
     Mutation(
         "what is dead is judged again",
         "edges/journal/read.py",
-        "            ((source, line, say.read_indexes(blob)) for source, line, blob in dead),\n",
+        "            ((source, line, read_indexes(blob)) for source, line, blob in dead),\n",
         "            (),\n",
         "A restart makes dead letters, or sends them, a second time.",
         (JOURNAL + "dead_letters_are_covered_and_their_customers_missing",),
@@ -163,31 +163,33 @@ RESTART = (
     Mutation(
         "customers on the wire are forgotten",
         "edges/journal/write.py",
-        'state = ?", (UNANSWERED, kind, SENDING))\n',
-        'state = ?", (UNANSWERED, kind, ""))\n',
+        "            execute(change, (BatchState.UNANSWERED, kind, BatchState.SENDING))\n",
+        '            execute(change, (BatchState.UNANSWERED, kind, ""))\n',
         "Customers who arrived before a kill become dead letters, for they are refused as being there.",
         (JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",),
     ),
     Mutation(
         "unanswered customers are forgotten",
-        "edges/journal/statements.py",
-        "    if state is None:\n        return",
-        "    if state in (None, UNANSWERED):\n        return",
+        "edges/journal/write.py",
+        "    if outcome.again:\n",
+        "    if outcome.state is BatchState.UNANSWERED:\n"
+        '        return ("DELETE FROM batches WHERE id = ?", (batch,))\n'
+        "    if outcome.again:\n",
         "Customers who arrived by a lost answer become dead letters after a restart.",
         (JOURNAL + "what_may_have_been_applied_is_known_until_it_is_accepted",),
     ),
     Mutation(
         "what is sent is visible at once",
-        "edges/journal/statements.py",
-        '    hidden = "UPDATE progress SET visible = 0 WHERE kind = ?"\n',
-        '    hidden = "UPDATE progress SET visible = visible WHERE kind = ?"\n',
+        "edges/journal/write.py",
+        "        (_VISIBLE, (Visibility.UNKNOWN, batch.kind)),\n",
+        "        (_VISIBLE, (Visibility.SEEN, batch.kind)),\n",
         "After a restart events leave before their customers are there.",
         (JOURNAL + "what_a_batch_brings_is_not_visible_yet",),
     ),
     Mutation(
         "what was sent again is forgotten by a death",
         "edges/journal/write.py",
-        '        execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (IN_DOUBT, kind, RESENDING))\n',
+        "        execute(change, (BatchState.IN_DOUBT, kind, BatchState.RESENDING))\n",
         "",
         "A batch that a person had sent again is read and sent a third time.",
         (JOURNAL + "what_is_sent_again_stays_in_doubt_until_it_is_accepted",),
@@ -195,8 +197,8 @@ RESTART = (
     Mutation(
         "what is sent again is not in doubt",
         "edges/journal/read.py",
-        "            (kind, IN_DOUBT, RESENDING),\n",
-        "            (kind, IN_DOUBT, IN_DOUBT),\n",
+        "            kind,\n            BatchState.IN_DOUBT,\n            BatchState.RESENDING,\n",
+        "            kind,\n            BatchState.IN_DOUBT,\n            BatchState.IN_DOUBT,\n",
         "Killed while a doubt is decided, it is on no list.",
         (JOURNAL + "what_is_sent_again_stays_in_doubt_until_it_is_accepted",),
     ),
@@ -218,16 +220,16 @@ RESTART = (
     ),
     Mutation(
         "letters are not marked as taken",
-        "edges/journal/statements.py",
-        '    taken = "UPDATE dead SET taken = 1 WHERE id = ?"\n',
-        '    taken = "UPDATE dead SET taken = NULL WHERE id = ?"\n',
+        "edges/journal/write.py",
+        "((taken, (IN_A_RETRY, row)) for row in rows)",
+        "((taken, (None, row)) for row in rows)",
         "A letter that a retry has taken is taken by the next one, too.",
         (JOURNAL + "a_retry_is_one_commit",),
     ),
     *(
         Mutation(
             f"a retry's {what} stays",
-            "edges/journal/statements.py",
+            "edges/journal/write.py",
             "SET letters_bytes = 0, letters_crc = 0 WHERE",
             f"SET {kept} WHERE",
             breaks,
@@ -241,17 +243,17 @@ RESTART = (
     Mutation(
         "a retry is several commits",
         "edges/journal/write.py",
-        '        await self._write([*noted, say.take_note("retry", "", detail, self._now())])\n',
-        "        for told in noted:\n            await self._write([told])\n"
-        '        await self._write([say.take_note("retry", "", detail, self._now())])\n',
+        "        await self._write([*noted, _note(Note(NoteKind.RETRY, detail), self._now())])\n",
+        "        for statement in noted:\n            await self._write([statement])\n"
+        "        await self._write([_note(Note(NoteKind.RETRY, detail), self._now())])\n",
         "Killed in the middle, letters stand in two places, or in none.",
         (JOURNAL + "a_retry_is_one_commit",),
     ),
     Mutation(
         "a decision is not noted",
         "edges/journal/write.py",
-        "        own = [say.settle(batch, state, now, why), say.take_note(what, batch, why, now)]\n",
-        "        own = [say.settle(batch, state, now, why)]\n",
+        "        own = [_settle(note.batch, decided, now, SettledBy.PERSON), _note(note, now)]\n",
+        "        own = [_settle(note.batch, decided, now, SettledBy.PERSON)]\n",
         "Nobody can tell who gave records up, or why they count as arrived.",
         (
             JOURNAL + "decisions_are_noted_with_time_and_reason",

@@ -8,7 +8,7 @@ FOUND, LISTED = "core/test_purchases.py::test_", "edges/test_skipped_file.py::te
 CUSTOMERS = (
     Mutation(
         "who is deleted is not noted",
-        "edges/journal/statements.py",
+        "edges/journal/write_progress.py",
         "        yield (_GONE, (_as_json(made.gone),))\n",
         "        yield (_GONE, (_as_json([]),))\n",
         "The events of deleted customers refuse every batch.",
@@ -16,7 +16,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "a later line does not bring a customer back",
-        "edges/journal/statements.py",
+        "edges/journal/write_progress.py",
         "        yield (_ALIVE, (_as_json(made.alive),))\n",
         "        yield (_ALIVE, (_as_json([]),))\n",
         "The events of a customer who arrived are skipped without a word.",
@@ -24,7 +24,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "an earlier line of another process does not count",
-        "flow/customers/presence.py",
+        "core/accounting/presence.py",
         "                self._unsure = self._unsure or self._tally.sendable > self._known_of\n",
         "                self._unsure = False\n",
         "After a restart, the events of a customer who arrived are skipped without a word.",
@@ -40,7 +40,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "the deleted come before the dead",
-        "flow/customers/missing.py",
+        "core/accounting/missing.py",
         "        if wanted in self._late or _holds(self._dead, wanted):",
         "        if wanted in self._late or (_holds(self._dead, wanted) and not _holds(self._gone, wanted)):",
         "What belongs to a customer whose dead letter is mended afterwards is lost.",
@@ -48,7 +48,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "skipped records are taken up again",
-        "edges/journal/statements.py",
+        "edges/journal/write_progress.py",
         "for place in made.presence.held if place >= passed)",
         "for place in made.presence.held if place < passed)",
         "Counted as skipped, a record is sent after a restart if its customer has arrived meanwhile.",
@@ -67,7 +67,7 @@ CUSTOMERS = (
 EVENTS = (
     Mutation(
         "the same event is sent",
-        "core/reading/held_back.py",
+        "core/reading/sort_lines.py",
         '        self._rejects_same = duplicate_purchase in {"auto", "reject"}\n',
         '        self._rejects_same = duplicate_purchase == "reject"\n',
         "An event on two lines counts twice.",
@@ -103,7 +103,7 @@ LIST = (
     Mutation(
         "the list is not synced",
         "flow/pipeline/recorder.py",
-        "        self._skips.sync()\n",
+        "        self._skipped.sync()\n",
         "        pass\n",
         "After a power cut the journal counts lines that are not there.",
         (DELETED + "the_list_is_durable_before_its_commit",),

@@ -2,7 +2,7 @@
 
 from mutation import Mutation
 
-ONLY, REVERT, INQUIRY = (
+ONLY, REVERT, WHEREABOUTS = (
     "flow/test_only_missing.py::test_",
     "flow/test_revert.py::test_",
     "flow/test_whereabouts.py::test_",
@@ -52,8 +52,8 @@ MUTATIONS = (
     Mutation(
         "who could not be read back is forgotten",
         "flow/only_missing.py",
-        "        what = MADE_UP_IN_PART if self.unread else MADE_UP\n",
-        "        what = MADE_UP\n",
+        "        what = NoteKind.MADE_UP_IN_PART if self.unread else NoteKind.MADE_UP\n",
+        "        what = NoteKind.MADE_UP\n",
         "A customer whom nobody could ask for is missing for ever.",
         (ONLY + "who_cannot_be_read_back_is_not_touched",),
     ),
@@ -71,7 +71,7 @@ MUTATIONS = (
         "                case Answer(status=status) as answer if status == _NOT_FOUND and not is_foreign(answer):\n",
         "                case Answer(status=status) if status == _NOT_FOUND:\n",
         "The events of a customer who is there are doubled.",
-        (INQUIRY + "only_the_apis_own_word_counts",),
+        (WHEREABOUTS + "only_the_apis_own_answer_counts",),
     ),
     Mutation(
         "a gateway's 404 says who is gone",
@@ -79,7 +79,7 @@ MUTATIONS = (
         "                    return Whereabouts.REFUSED if is_odd(customer) else Whereabouts.GONE\n",
         "                    return Whereabouts.GONE\n",
         "The events of a customer who is there are doubled.",
-        (INQUIRY + "a_404_of_an_odd_id_counts_where_another_one_came_through",),
+        (WHEREABOUTS + "a_404_to_an_odd_id_counts_if_another_one_came_through",),
     ),
     Mutation(
         "a smaller number counts as all",
@@ -108,8 +108,8 @@ MUTATIONS = (
     Mutation(
         "what was taken back counts twice",
         "edges/journal/read.py",
-        "            found[ACCEPTED] = found.get(ACCEPTED, 0) - items\n",
-        "            found[ACCEPTED] = found.get(ACCEPTED, 0)\n",
+        "            found[BatchState.ACCEPTED] = found.get(BatchState.ACCEPTED, 0) - items\n",
+        "            found[BatchState.ACCEPTED] = found.get(BatchState.ACCEPTED, 0)\n",
         "A run that was made whole again ends as a bug of ours.",
         (ONLY + "what_was_taken_back_is_sent_once_more",),
     ),

@@ -1,4 +1,4 @@
-"""What the README and the example configuration say is so."""
+"""What the README, the pages and the example configuration say is true."""
 
 import os
 import re
@@ -15,8 +15,8 @@ from masivo_stream.edges.config import leaves, load_settings
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.settings import Settings
-from masivo_stream.observe.log import EVENTS
-from masivo_stream.observe.sample_log import EVENT as SAMPLE_READ_BACK
+from masivo_stream.observe.log_observer import EVENTS
+from masivo_stream.observe.log_observer import SAMPLE_EVENT as SAMPLE_READ_BACK
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -73,7 +73,7 @@ def test_the_example_configuration_is_the_defaults():
 
 
 def test_every_setting_has_its_reason():
-    """In the example configuration a comment stands above every setting, or above its neighbour's group."""
+    """In the example configuration every setting, or its group, has a comment above it."""
     above = ""
     for line in EXAMPLE.read_text().splitlines():
         if re.match(r"\w+ = ", line):
@@ -82,7 +82,7 @@ def test_every_setting_has_its_reason():
 
 
 def test_the_readme_records_are_valid(tmp_path):
-    """The example lines of the README are taken by `validate`."""
+    """`validate` accepts the example lines of the README."""
     examples = [line.strip() for line in README.splitlines() if line.strip().startswith('{"id": "c-1"')]
     assert len(examples) == 3
     for kind, example in zip(KINDS, examples, strict=True):
@@ -93,7 +93,7 @@ def test_the_readme_records_are_valid(tmp_path):
 
 @pytest.mark.slow
 def test_the_readme_python_runs(served, export, tmp_path):
-    """The README's Python example runs as it stands, with its capitals filled in."""
+    """The README's Python example runs unchanged, with its capitals filled in."""
     directory = export(20, kinds=("customers",))
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
     values = {
@@ -114,6 +114,29 @@ def test_the_first_commands_are_single_lines():
         assert block.count("\n") == 1
         assert block.startswith("python3 -m venv .venv && ")
     assert (ROOT / "constraints.txt").is_file()
+
+
+PLACE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*(?:/|(?:\.py|\.toml|\.md|\.yaml)))`")
+"""What a page names as a place in the repository: a folder with a slash behind it, or a file."""
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_place_named_exists(page):
+    """Each file and folder that a page names is in the repository, or in the package."""
+    for name in PLACE.findall((ROOT / page).read_text()):
+        tried = (ROOT / name, ROOT / "masivo_stream" / name, (ROOT / page).parent / name)
+        written_by_a_run = name in {"config.toml", "example.py"}
+        known = written_by_a_run or any(path.exists() for path in tried) or any(ROOT.glob(f"masivo_stream/**/{name}"))
+        assert known, f"{page} names `{name}`, which does not exist: name what has taken its place"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/design.md"])
+@pytest.mark.parametrize("floor", ["core", "edges", "flow"])
+def test_every_room_is_on_the_plan(page, floor):
+    """The table of floors names each room of `core`, `edges` and `flow`, and no other."""
+    row = re.search(rf"^\| `{floor}` \|.*\|(.*)\|$", (ROOT / page).read_text(), re.MULTILINE)[1]
+    rooms = {path.parent.name for path in (ROOT / "masivo_stream" / floor).glob("*/__init__.py")}
+    assert set(re.findall(r"`(\w+)`", row)) == rooms
 
 
 def test_the_project_speaks_of_itself_alone():

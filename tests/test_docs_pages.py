@@ -1,4 +1,4 @@
-"""What the pages under docs/ say can be done, and comes out as they show it."""
+"""The commands of the pages under docs/ run, and print what the pages show."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ from masivo_stream.sandbox import FAULT_NAMES
 PAGES = {path.name: path.read_text() for path in sorted(DOCS.glob("*.md"))}
 README = (DOCS.parent / "README.md").read_text()
 ELSEWHERE = {"containers.md", "monitoring.md"}
-"""Pages whose commands need Docker, a cluster, or a browser; tests of their own look after them."""
+"""Pages whose commands need Docker, a cluster, or a browser; other tests check them."""
 
 RUN = [name for name, page in PAGES.items() if name not in ELSEWHERE and any(steps(page))]
 
@@ -23,7 +23,7 @@ RUN = [name for name, page in PAGES.items() if name not in ELSEWHERE and any(ste
 @pytest.mark.skipif(shutil.which("jq") is None, reason="the pages mend with jq")
 @pytest.mark.parametrize("name", RUN)
 def test_what_a_page_says_comes_out(name, tmp_path):
-    """Each command succeeds, or prints what stands below it."""
+    """Each command succeeds, or prints what is shown below it."""
     for step, code, printed, complaints in run_page(PAGES[name], tmp_path):
         if step.output is None:
             assert code == 0, (step.command, printed, complaints)
@@ -60,7 +60,7 @@ def test_every_link_leads_somewhere(name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_block_says_what_it_is(name):
-    """A language, and `unrun` where it is only to be read."""
+    """A language, and `unrun` if it is not run."""
     for words, _ in blocks(PAGES[name]):
         language, *more = words or [""]
         assert language in LANGUAGES | {"yaml", "dockerfile"}, language
@@ -91,7 +91,7 @@ def test_every_fault_is_explained():
 
 
 def test_a_page_is_taken_apart():
-    """Into commands with what they print; what is not run is left out."""
+    """Into commands with what they print, without those that are not run."""
     page = "```console\n$ a |\n>   b\none\n$ c\n```\n```sh unrun\nd\n```\n```sh\ne\nf\n```\n"
     assert list(steps(page)) == [Step("a |\n  b", "one"), Step("c", ""), Step("e\nf\n", None)]
 

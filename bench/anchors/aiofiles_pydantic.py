@@ -1,7 +1,7 @@
-"""The same afternoon as tutorials have it: aiofiles line by line, pydantic models, `model_dump`, `json=`.
+"""The same script as tutorials show it: aiofiles line by line, pydantic models, `model_dump`, `json=`.
 
-What it sends is written anew from the models, which costs as much as reading them; where a field is absent or null
-it depends on `exclude_unset` whether the API gets what the export said.
+The records are serialized again from the models, which costs as much as parsing. Whether an absent or null field
+reaches the API as in the export depends on `exclude_unset`.
 """
 
 import argparse

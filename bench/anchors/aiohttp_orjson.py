@@ -1,6 +1,6 @@
-"""The afternoon script that trusts its export: asyncio, aiohttp, orjson, no schema.
+"""A simple script that trusts its export: asyncio, aiohttp, orjson, no schema.
 
-Each line is parsed, to count its events; the lines are forwarded as they came.
+Each line is parsed to count its events; the lines are sent unchanged.
 """
 
 import argparse

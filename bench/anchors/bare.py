@@ -1,8 +1,9 @@
-"""Our design's bare bones: what is left of it if all it promises beyond speed is left out.
+"""The core of masivo-stream's design without any of its guarantees.
 
-Blocks, lines, msgspec's typed decoder, full batches by whole records, two durable notes a batch, aiohttp. No place of a
-fault, no second look at dates and UTF-8, no checksum, no dead letters, no figures that close, no resume, no report, and
-nothing is split: the first faulty line ends it. One process; what ours takes longer is the price of the rest.
+Blocks, lines, msgspec's typed decoder, full batches of whole records, two durable notes per batch, aiohttp. There is no
+place of a fault, no exact check of dates and UTF-8, no checksum, no dead letters, no figures that close, no resume, no
+report, and no record is split: the first faulty line ends it. It is one process. The difference to masivo-stream is the
+price of the guarantees.
 """
 
 import argparse

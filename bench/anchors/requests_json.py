@@ -1,4 +1,4 @@
-"""The first script anyone writes: requests, json, one request after the other, no schema."""
+"""The simplest script: requests, json, one request after the other, no schema."""
 
 import argparse
 import json

@@ -1,7 +1,7 @@
-"""syslog-ng as a forwarder: file source, `http()` destination, 1000 lines a request, no look inside.
+"""syslog-ng as a forwarder: file source, `http()` destination, 1000 lines per request, without parsing.
 
-It never ends by itself, so this ends it when the sink has everything. That is exact: of n lines in b requests, each
-line loses its newline, n - b commas come in, and each request has `{"customers":[` and `]}` around it.
+syslog-ng never ends by itself, so this script ends it when the sink has every byte. The number of bytes is exact: n
+lines in b requests lose n newlines, get n - b commas, and each request has `{"customers":[` and `]}` around it.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python docs/pictures/make.py
 
-writes `demo-80.svg` and `demo-120.svg` beside this file: the moment at which the last kind is being sent. The demo's
-directory and port change from run to run, and with them the pictures; nothing else does. Needs the `dev` extra.
+writes `demo-80.svg` and `demo-120.svg` beside this file: the moment at which the last kind is being sent. The
+demo's directory and port change from run to run, so the pictures change too; nothing else does. Needs the `dev` extra.
 """
 
 import fcntl
@@ -32,13 +32,13 @@ WIDTHS = (80, 120)
 _FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
     "Fira Code, monospace", "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 )
-"""Rich's, but for the fonts it would load from another host."""
+"""Rich's, without the fonts that it would load from another host."""
 
 
 def frames(command: Sequence[str], *, columns: int, lines: int = LINES, step: int = 1 << 16) -> Iterator[pyte.Screen]:
     """Run `command` on a terminal and yield its screen whenever it has changed; the same object each time.
 
-    At most `step` bytes are taken at once: many, and what is yielded is seldom half drawn; few, and nothing is missed.
+    At most `step` bytes are read at once. If they are many, a screen is seldom half drawn; if few, no screen is missed.
     """
     screen = pyte.Screen(columns, lines)
     stream = pyte.ByteStream(screen)
@@ -51,7 +51,7 @@ def frames(command: Sequence[str], *, columns: int, lines: int = LINES, step: in
             select.select([terminal], [], [])
             try:
                 found = os.read(terminal, step)
-            except OSError:  # Linux: nobody is at the other end any more
+            except OSError:  # Linux: the other end is closed
                 break
             if not found:
                 break
@@ -101,7 +101,7 @@ def sending_last(columns: int) -> Text:
 
 
 def main() -> None:
-    """Make all pictures. On a busy machine a run may be throttled: then another one is looked at."""
+    """Make all pictures. On a busy machine a run may be throttled; then another run is pictured."""
     for columns in WIDTHS:
         while "throttled" in (shown := sending_last(columns)).plain:
             pass

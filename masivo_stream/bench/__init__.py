@@ -1,4 +1,4 @@
-"""The bench: how fast this machine judges, packs and sends.
+"""The bench: it measures how fast this machine validates, packs and sends.
 
-Each measurement is a process of its own, and the sink is another; this room joins them, as `flow` joins a migration.
+Each measurement is a process of its own, and the sink is another one.
 """

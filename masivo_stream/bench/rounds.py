@@ -1,7 +1,7 @@
-"""The rounds: every case once, then every case once more, as often as wanted.
+"""Measure in rounds: every case once, then every case again.
 
-Machines change their speed: they get warm, and others work on them. Measured A A A B B B, such a change looks like a
-difference between A and B; measured A B A B A B, it is seen as what it is, a spread within each of them.
+The speed of a machine changes: it gets warm, and other processes work on it. In the order A A A B B B such a change
+looks like a difference between A and B. In the order A B A B A B it shows as a spread within each of them.
 """
 
 import os
@@ -16,9 +16,8 @@ from typing import assert_never
 from msgspec import Struct, structs
 
 from masivo_stream import __version__
-from masivo_stream.bench.jobs import Job
-from masivo_stream.bench.serving import Measurer, ServedSink, serving_measurer, serving_sink
-from masivo_stream.model.bench import Bench, BenchedExport, Case, Failed, Machine, Measured, Stage, summarize
+from masivo_stream.bench.helper_processes import Measurer, ServedSink, running_measurer, running_sink
+from masivo_stream.model.bench import Bench, BenchedExport, Case, Failed, Job, Machine, Measured, Stage, summarize
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import (
     BugError,
@@ -40,14 +39,14 @@ _ERRORS: dict[int, type[MasivoStreamError]] = {
 
 
 class BenchTarget(Struct, frozen=True, kw_only=True):
-    """Whom to send to instead of the bench's own sink."""
+    """The server to send to instead of the bench's own sink."""
 
     url: str
     api_key_file: str = ""
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """What is measured next."""
+    """The measurement that comes next."""
 
     number: int
     of: int
@@ -57,15 +56,15 @@ class Step(Struct, frozen=True, kw_only=True):
 
 _VARIES: dict[Stage, tuple[str, ...]] = {
     Stage.DECODE: (),
-    Stage.JUDGE: ("workers",),
+    Stage.VALIDATE: ("workers",),
     Stage.PACK: ("workers",),
     Stage.SEND: ("workers", "uploaders"),
 }
-"""The settings that make a difference to a stage."""
+"""The settings that matter to a stage."""
 
 
 def find_cases(kinds: Iterable[Kind], settings: Mapping[str, Sequence[int]]) -> list[Case]:
-    """Return what is to be measured: each kind at each stage, with the values of each setting that matters to it.
+    """Return the cases to measure: each kind at each stage, with the values of each setting that matters to it.
 
     `settings` maps names of settings to values; of several settings, every combination is measured.
     """
@@ -90,24 +89,24 @@ def bench(
     target: BenchTarget | None = None,
     told: Callable[[Step], None] = lambda _: None,
 ) -> Bench:
-    """Measure every case, `rounds` times, and tell what they took.
+    """Measure every case `rounds` times.
 
     Args:
         exports: paths by kind.
         settings: what to compare: `{"uploaders": [1, 4], "workers": [1, 2]}`.
         rounds: how often.
-        directory: where journals are kept meanwhile; its disk is part of what is measured.
-        target: whom to send to; without it, a null sink on loopback, in a process of its own.
-        told: hears of each step before it is taken.
+        directory: where journals are kept during the measurement; the speed of its disk counts.
+        target: the server to send to; without it, a null sink on loopback, in a process of its own.
+        told: called with each step before it is measured.
 
     Raises:
-        MasivoStreamError: a case did not come to its end; the kind of error is the one it ended with.
+        MasivoStreamError: a case failed; the type of the error is that of the failure.
     """
     runs: dict[int, list[Measured]] = {}
     cases = find_cases(exports, settings)
     with ExitStack() as helpers:
-        measurer = helpers.enter_context(serving_measurer())
-        sink = None if target else helpers.enter_context(serving_sink())
+        measurer = helpers.enter_context(running_measurer())
+        sink = None if target else helpers.enter_context(running_sink())
         for number in range(rounds * len(cases)):
             place = number % len(cases)
             case = cases[place]
@@ -124,7 +123,7 @@ def bench(
 
 
 def _measure(job: Job, measurer: Measurer, sink: ServedSink | None) -> Measured:
-    """Measure one case once; what left must have arrived."""
+    """Measure one case once, and check that every request arrived."""
     before = sink.reset() if sink else None
     match measurer.measure(job):
         case Failed() as failed:
@@ -137,7 +136,7 @@ def _measure(job: Job, measurer: Measurer, sink: ServedSink | None) -> Measured:
     counts = sink.reset()
     if counts.bodies != measured.requests or counts.bytes < measured.bytes * (job.case.stage is Stage.SEND):
         raise BugError(
-            f"{measured.requests} requests left, and {counts.bodies} arrived",
+            f"{measured.requests} requests were sent, but {counts.bodies} arrived",
             operation=f"measure {job.case.kind}: {job.case.label}",
         )
     return structs.replace(measured, sink_cpu_seconds=counts.cpu - before.cpu)
@@ -154,7 +153,7 @@ def _make_bench(
     exports = {
         case.kind: BenchedExport(records=found[0].records, items=found[0].items, bytes=found[0].bytes)
         for case, found in zip(cases, runs, strict=True)
-        if case.stage is Stage.JUDGE  # which sees all of it
+        if case.stage is Stage.VALIDATE  # the first stage that counts the whole export
     }
     return Bench(
         at=datetime.now(UTC),
@@ -167,7 +166,7 @@ def _make_bench(
 
 
 def describe_machine() -> Machine:
-    """Describe where this runs."""
+    """Describe the machine on which this runs."""
     return Machine(
         cpu=_processor(),
         cores=os.cpu_count() or 1,
@@ -178,7 +177,7 @@ def describe_machine() -> Machine:
 
 
 def _processor() -> str:
-    """Name the processor; Linux tells its model in `/proc/cpuinfo` only."""
+    """Return the name of the processor; on Linux only `/proc/cpuinfo` has it."""
     try:
         rows = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,14 +1,14 @@
-"""A null sink: takes POSTs, answers 201, counts; as cheap as one Python process can be.
+"""A null sink: accepts POSTs, answers 201, and counts, as cheaply as one Python process can.
 
-Of a request it reads the head, and of that only Content-Length, Connection and Expect; bodies are received over and
-over into the same megabyte of memory. One thread, one selector, no parsing library. A process of its own, so that it
-shares no time with who sends:
+Of a request it reads only the head, and of that only Content-Length, Connection and Expect. All bodies are received
+into the same megabyte of memory. It has one thread, one selector and no parsing library. It is a process of its own, so
+that it does not share the time of the sender:
 
     python -m masivo_stream.bench.sink --port-file PORT [--latency SECONDS] [--stall-after BODIES]
 
-`GET /stats` tells what it has counted, as JSON; `GET /reset` does too, and begins to count anew. Times are of the
-machine's monotonic clock, the same in every process. Any other GET is answered 404: nothing can be read back here.
-It ends with SIGTERM, or with its standard input (`--end-with-stdin`): a pipe ends with whoever holds the other end.
+`GET /stats` returns the counts as JSON; `GET /reset` returns and resets them. Times are of the machine's monotonic
+clock, which is the same in every process. Any other GET is answered 404: no record can be read back. It ends with
+SIGTERM, or when its standard input ends (`--end-with-stdin`): a pipe ends when the process at its other end does.
 """
 
 import argparse
@@ -29,7 +29,7 @@ BACKLOG = 256
 
 
 class Connection:
-    """What is known of one client: the head that is coming in, how much body is still to come."""
+    """One client: the head as far as received, and how much of the body is still to come."""
 
     def __init__(self, client: socket.socket) -> None:
         self.client = client
@@ -56,11 +56,11 @@ class Sink:
         self.selector.register(listener, selectors.EVENT_READ)
 
     def end_with(self, pipe: int) -> None:
-        """End when this file descriptor can be read: when nobody holds its other end any more."""
+        """End when this file descriptor becomes readable: when no process has its other end open."""
         self.selector.register(pipe, selectors.EVENT_READ)
 
     def serve(self) -> None:
-        """Serve until the end that was asked for, else for ever."""
+        """Serve until the pipe of `end_with` ends, otherwise forever."""
         while True:
             timeout = max(0.0, self.due[0][0] - time.monotonic()) if self.due else None
             for key, _ in self.selector.select(timeout):
@@ -91,7 +91,7 @@ class Sink:
             self._feed(connection, bytes(self.block[connection.left : count]), ended=connection.left > 0)
 
     def _feed(self, connection: Connection, rest: bytes, *, ended: bool) -> None:
-        """Take what follows a body, or is part of a head: several requests may come in one block."""
+        """Handle the bytes after a body, or of a head: several requests may come in one block."""
         connection.left = 0
         if ended:
             self._arrived(connection)
@@ -130,7 +130,7 @@ class Sink:
         self.bytes += connection.body
         self.last_at = time.monotonic()
         if self.stall_after and self.bodies > self.stall_after:
-            return  # for ever: the client waits for an answer that does not come
+            return  # the client waits forever for an answer
         if self.latency:
             self.order += 1
             heapq.heappush(self.due, (self.last_at + self.latency, self.order, connection))
@@ -165,14 +165,14 @@ class Sink:
 
 
 def main() -> None:
-    """Serve as the flags say."""
+    """Serve with the options of the command line."""
     parser = argparse.ArgumentParser(description="A null sink for benchmarks.")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one")
+    parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--port-file", type=Path, help="the port is written there once it is open")
     parser.add_argument("--listener", type=int, help="file descriptor of a socket that listens already")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds from a body's end to its answer")
-    parser.add_argument("--stall-after", type=int, default=0, help="never answer again after so many bodies")
-    parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input does")
+    parser.add_argument("--stall-after", type=int, default=0, help="never answer again after this number of bodies")
+    parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input ends")
     flags = parser.parse_args()
     if flags.listener is None:
         listener = socket.create_server(("127.0.0.1", flags.port), backlog=BACKLOG)

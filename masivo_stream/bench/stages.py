@@ -1,6 +1,6 @@
-"""One case in the process it has to itself: each stage does its work, and says how much that was and what it took.
+"""Measure one case in a process of its own: do the work of the stage, and return its amount and time.
 
-What is timed is the work: not the interpreter's start, nor its imports.
+Only the work is timed, without the start of the interpreter and the imports.
 """
 
 import resource
@@ -11,21 +11,21 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import anyio
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.bench.jobs import Job
 from masivo_stream.core.reading.lines import LineSplitter
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import Input, find_inputs, read_blocks
 from masivo_stream.edges.secret import Credentials, Secret, load_credentials
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
-from masivo_stream.model.bench import Failed, Measured, Stage
+from masivo_stream.model.bench import Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries, Packable, count_lines
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
@@ -41,8 +41,8 @@ _SCHEMAS: dict[Kind, Any] = {  # a generic alias is no `type` to mypy
 }
 _MADE_UP_TOKEN = "bench"  # noqa: S105 - opens nothing
 _PATIENCE = 15.0
-"""Seconds for a target that does not answer, or asks to wait."""
-_ENDED_IN_ORDER = (ExitCode.COMPLETE, ExitCode.DEAD_LETTERS)
+"""Seconds after which a target that does not answer, or asks to wait, ends the measurement."""
+_ENDED_WELL = (ExitCode.COMPLETE, ExitCode.DEAD_LETTERS)
 _DENIED = (
     "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with one number of "
     "--uploaders if it remembers what it has taken"
@@ -52,7 +52,7 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class WorkDone(Struct, frozen=True, kw_only=True):
-    """How much there was to do."""
+    """The amount of work."""
 
     records: int = 0
     items: int = 0
@@ -60,17 +60,11 @@ class WorkDone(Struct, frozen=True, kw_only=True):
     requests: int = 0
 
 
-class _Exports(TypedDict):
-    customers: tuple[str, ...]
-    events: tuple[str, ...]
-    transactions: tuple[str, ...]
-
-
 class Stopwatch:
-    """Add up the time of some stretches: on the wall, and of the CPU, with that of children that have ended."""
+    """Adds up wall time and CPU time of blocks of code, including the CPU time of children that have ended."""
 
     def __init__(self) -> None:
-        """Begin at nothing."""
+        """Begin at zero."""
         self.seconds = 0.0
         self.cpu_seconds = 0.0
 
@@ -86,7 +80,7 @@ class Stopwatch:
 
 
 def work(job: Job) -> Measured | Failed:
-    """Do what the case says. Called once in a process of its own: a peak of memory is a process' for good."""
+    """Do the job. Called once per process, since the peak memory of a process cannot be reset."""
     watch = Stopwatch()
     with tempfile.TemporaryDirectory(dir=job.directory) as state:
         try:
@@ -113,9 +107,9 @@ def work(job: Job) -> Measured | Failed:
 
 
 def settings_of(job: Job, state: str) -> Settings:
-    """Return the settings: the defaults, but for what the case varies and what must not wait for hours.
+    """Return the settings: the defaults, except for those that the case varies and those that would wait for hours.
 
-    Nothing of the environment, and nothing that other runs share.
+    Nothing comes from the environment, and nothing is shared with other runs.
     """
     return load_settings(
         flags={
@@ -123,8 +117,8 @@ def settings_of(job: Job, state: str) -> Settings:
             "limit": "none",
             "outage_limit": _PATIENCE,
             "longest_hold": _PATIENCE,
-            "isolation_budget": 1,  # a refused batch ends it: then it would be isolation that is measured
-            "sample": 0,  # nothing can be read back from a sink
+            "isolation_budget": 1,  # a refused batch ends the run: otherwise isolation would be measured
+            "sample": 0,  # no record can be read back from a sink
             "state_dir": str(Path(state, "state")),
             "shared_dir": str(Path(state, "shared")),
             "workers": 1,
@@ -134,7 +128,7 @@ def settings_of(job: Job, state: str) -> Settings:
 
 
 async def _decode(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
-    """Decode every line, and keep nothing; the time of reading and cutting does not count."""
+    """Decode every line; the time of reading and splitting does not count."""
     decode = msgspec.json.Decoder(_SCHEMAS[job.case.kind]).decode
     for source in find_inputs(job.paths):
         lines = LineSplitter(max_line_bytes=settings.validation.max_line_bytes)
@@ -146,7 +140,7 @@ async def _decode(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
                         try:
                             decode(body)
                         except (ValueError, RecursionError):
-                            continue  # a faulty line costs what it costs
+                            continue  # a faulty line counts as well
     return WorkDone()
 
 
@@ -159,7 +153,7 @@ async def _pieces(source: Input, lines: LineSplitter, block_bytes: int) -> Async
         yield piece
 
 
-async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
+async def _validate(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
     records = items = size = 0
     sources = [Source(found) for found in find_inputs(job.paths)]
     decoder = make_decoder(job.case.kind, settings)
@@ -171,8 +165,8 @@ async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
             max_line_bytes=settings.validation.max_line_bytes,
             workers=settings.upload.workers,
         )
-        async with aclosing(blocks) as judged_blocks:
-            async for validated in judged_blocks:
+        async with aclosing(blocks) as validated_blocks:
+            async for validated in validated_blocks:
                 records += count_lines(validated.found)
                 items += Entries(each for each in validated.found if isinstance(each, Packable)).items
                 size += validated.bytes_read
@@ -181,42 +175,37 @@ async def _judge(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone:
 
 async def _pack(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone | Failed:
     with watch.running():
-        found = await plan(settings, **_exports(job))
+        found = await plan(settings, _exports(job))
     return _ended(found.summary, WorkDone(records=found.records, items=found.items))
 
 
 async def _send(job: Job, settings: Settings, watch: Stopwatch) -> WorkDone | Failed:
     credentials = _credentials(job.api_key_file)
     with watch.running():
-        summary = await migrate(settings, credentials=credentials, **_exports(job))
+        summary = await migrate(settings, credentials, _exports(job))
     sent = summary.kinds[job.case.kind]
     done = WorkDone(records=sent.accepted, items=sent.items_accepted, bytes=sent.bytes_sent, requests=sent.requests)
     return _ended(summary, done)
 
 
-_STAGES = {Stage.DECODE: _decode, Stage.JUDGE: _judge, Stage.PACK: _pack, Stage.SEND: _send}
+_STAGES = {Stage.DECODE: _decode, Stage.VALIDATE: _validate, Stage.PACK: _pack, Stage.SEND: _send}
 
 
-def _exports(job: Job) -> _Exports:
-    """Name the job's exports, and none of another kind: a migration of one kind waits for nothing."""
-    kind, paths = job.case.kind, job.paths
-    return _Exports(
-        customers=paths if kind is Kind.CUSTOMERS else (),
-        events=paths if kind is Kind.EVENTS else (),
-        transactions=paths if kind is Kind.TRANSACTIONS else (),
-    )
+def _exports(job: Job) -> Exports:
+    """Return the job's exports, of one kind only: a migration of one kind does not wait for effects of another."""
+    return Exports(**{job.case.kind.value: job.paths})
 
 
 def _credentials(api_key_file: str) -> Credentials:
-    """Return the target's key if it has one. The environment's is of an account, and goes nowhere from here."""
+    """Return the target's key, if given. A key in the environment belongs to an account, and is never sent here."""
     if api_key_file:
         return load_credentials({}, api_key_file=api_key_file)
     return Credentials(token=Secret(_MADE_UP_TOKEN))
 
 
 def _ended(summary: Summary, done: WorkDone) -> WorkDone | Failed:
-    """Return what was done, unless the run was stopped: what half a run takes is no measure of anything."""
-    if summary.exit_code in _ENDED_IN_ORDER:
+    """Return the amount of work, or a failure if the run was stopped: the time of half a run is meaningless."""
+    if summary.exit_code in _ENDED_WELL:
         return done
     return Failed(
         message=summary.message or f"the run ended as {summary.outcome}",

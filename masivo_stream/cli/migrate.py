@@ -1,77 +1,89 @@
 """`masivo-stream migrate`."""
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from cyclopts import Parameter
 
 from masivo_stream.cli.options import (
-    Accounts,
-    Common,
-    Ending,
-    Exports,
-    Judging,
-    Monitoring,
-    Relocation,
-    Sending,
+    CommonFlags,
+    ConfirmationFlags,
+    ExportFlags,
+    RunFlags,
+    SendingFlags,
     Switch,
+    ValidationFlags,
     settings_from,
 )
+
+if TYPE_CHECKING:
+    from masivo_stream.flow.identity.account_binding import Confirmations
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class MissingFlags:
+    """What is sent again after a revert."""
+
+    only_missing: Annotated[bool, Switch] = False
+    "After a partial revert: read back which customers are gone, and send exactly what is theirs again."
+    others_stayed: Annotated[bool, Switch] = False
+    "With --only-missing: customers that another run migrated and that are in the account now were never taken back."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class MigrateConfirmationFlags(ConfirmationFlags):
+    """What only you can know before exports are sent."""
+
+    again: Annotated[bool, Switch] = False
+    "Send exports that the account already has from this machine: their events and transactions then count twice."
+
+    def confirmed(self) -> "Confirmations":
+        """Return what is confirmed."""
+        return msgspec.structs.replace(super().confirmed(), again=self.again)
 
 
 def migrate(
     *,
-    exports: Exports | None = None,
-    only_missing: Annotated[bool, Switch] = False,
-    others_stayed: Annotated[bool, Switch] = False,
-    again: Annotated[bool, Switch] = False,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    monitoring: Monitoring | None = None,
-    ending: Ending | None = None,
-    relocation: Relocation | None = None,
-    common: Common | None = None,
+    exports: ExportFlags | None = None,
+    missing: MissingFlags | None = None,
+    confirmations: MigrateConfirmationFlags | None = None,
+    validation: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    run: RunFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Migrate an export: customers, then events, then transactions.
 
-    Ctrl-C stops in order: no new request, those in flight get the drain time. A second one leaves at once.
+    Ctrl-C stops cleanly: no new requests; those in flight may finish within the drain time. A second Ctrl-C exits at
+    once.
 
     Example: `masivo-stream migrate --customers customers.ndjson --events "events-*.ndjson.gz"`
-
-    Parameters
-    ----------
-    only_missing
-        After a revert that took back a part of the run: read back who is gone, and send exactly that once more.
-    others_stayed
-        With --only-missing: customers whom another run migrated, and who are there, were not taken back in between.
-    again
-        Send exports although the account has got them from this machine: events and transactions then count twice.
     """
     from masivo_stream.cli.output import show_summary
     from masivo_stream.cli.reporting import reporting
     from masivo_stream.cli.watched import run_watched
-    from masivo_stream.edges.export.source import find_inputs
-    from masivo_stream.flow.commands.migrate import migrate as run
-    from masivo_stream.flow.session import check_inputs
-    from masivo_stream.model.contract import Kind
+    from masivo_stream.flow.commands import migrate as command
+    from masivo_stream.flow.exports import OnlyMissing, check_inputs
+    from masivo_stream.flow.runtime import Runtime
 
-    common, sending = common or Common(), sending or Sending()
-    settings = settings_from(common, judging, sending, monitoring, ending)
-    patterns = (exports or Exports()).patterns()
-    if any(patterns.values()) or not only_missing:
-        check_inputs({Kind(kind): find_inputs(names) for kind, names in patterns.items() if names})
+    common, sending, missing = common or CommonFlags(), sending or SendingFlags(), missing or MissingFlags()
+    settings = settings_from(common, validation, sending, run)
+    named = (exports or ExportFlags()).named()
+    inputs = named.find()
+    if inputs or not missing.only_missing:
+        check_inputs(inputs)
     work = partial(
-        run,
+        command.migrate,
         settings,
-        credentials=sending.credentials(),
-        customers=patterns["customers"],
-        events=patterns["events"],
-        transactions=patterns["transactions"],
-        only_missing=only_missing,
-        others_stayed=others_stayed,
-        moved=(relocation or Relocation()).moved or (),
+        sending.credentials(),
+        OnlyMissing(exports=named, others_stayed=missing.others_stayed) if missing.only_missing else named,
+        confirmations=(confirmations or MigrateConfirmationFlags()).confirmed(),
         handle_signals=True,
-        reporting=reporting("migrate", (judging, sending, common), (exports, ending, monitoring)),
-        said=(accounts or Accounts()).said(again=again),
+        runtime=Runtime(reporting=reporting("migrate", (validation, sending, common), (exports, run))),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     return show_summary(summary, json=common.json)

@@ -2,43 +2,33 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Common, Exports, Judging, Sending, settings_from
+from masivo_stream.cli.options import CommonFlags, ExportFlags, SendingFlags, ValidationFlags, settings_from
 
 
 def plan(
     *,
-    exports: Exports | None = None,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    common: Common | None = None,
+    exports: ExportFlags | None = None,
+    validation: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
-    """Tell how many requests a migration takes, how long, and what would be refused; send nothing.
+    """Show how many requests a migration takes, how long, and what would be rejected; send nothing.
 
     Ends with 0, or with 3 if some records would be dead letters. The API key is not needed: it only names the account,
-    so that what this machine has used of its quota counts.
+    so that the plan counts what this machine has used of its quota.
 
     Example: `masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h`
     """
     import anyio
 
     from masivo_stream.cli.output import print_json, show_plan
-    from masivo_stream.flow.commands.plan import plan as run
+    from masivo_stream.flow.commands import plan as command
     from masivo_stream.flow.dead_letters import writing_dead_letters
 
-    common, sending = common or Common(), sending or Sending()
-    settings = settings_from(common, judging, sending)
-    patterns = (exports or Exports()).patterns()
-    with writing_dead_letters(settings.state.state_dir) as lists:
-        found = anyio.run(
-            partial(
-                run,
-                settings,
-                credentials=sending.credentials_if_any(),
-                customers=patterns["customers"],
-                events=patterns["events"],
-                transactions=patterns["transactions"],
-                dead_letters=lists.letters,
-                skipped=lists.skips,
-            )
-        )
+    common, sending = common or CommonFlags(), sending or SendingFlags()
+    settings = settings_from(common, validation, sending)
+    named = (exports or ExportFlags()).named()
+    with writing_dead_letters(settings.state.state_dir) as files:
+        work = partial(command.plan, settings, named, credentials=sending.credentials_if_any(), files=files)
+        found = anyio.run(work)
     return print_json(found, found.summary.exit_code, question=True) if common.json else show_plan(found)

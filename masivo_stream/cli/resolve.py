@@ -1,85 +1,107 @@
 """`masivo-stream resolve`."""
 
 import sys
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Accounts, Common, Judging, Relocation, Sending, Switch, settings_from
+from masivo_stream.cli.options import (
+    CommonFlags,
+    ConfirmationFlags,
+    SendingFlags,
+    Switch,
+    ValidationFlags,
+    settings_from,
+)
 from masivo_stream.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from masivo_stream.flow.commands.resolve import Decisions
 
 Batches = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
 
 
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class DecisionFlags:
+    """Decisions about batches in doubt."""
+
+    accept: Batches = None
+    "Batches that arrived: ids, beginnings of ids, or all."
+    discard: Batches = None
+    "Batches to give up. Their records become dead letters."
+    resend: Batches = None
+    "Batches to send again, byte for byte. On a terminal it asks first. Refused if their records are in the account."
+    reason: str = ""
+    "Why you decide so. It is journalled with the time and your name."
+    yes: Annotated[bool, Switch] = False
+    "Do not ask."
+
+    def decided(self) -> "Decisions":
+        """Return the decisions.
+
+        Raises:
+            ConfigurationError: a person was asked whether to send again, and did not agree.
+        """
+        from masivo_stream.flow.commands.resolve import Decisions
+
+        if self.resend and not self.yes and not _agreed(self.resend):
+            raise ConfigurationError(
+                "not agreed: nothing was sent", operation="send a batch again", hint="answer yes, or give --yes"
+            )
+        return Decisions(
+            accept=tuple(self.accept or ()),
+            discard=tuple(self.discard or ()),
+            resend=tuple(self.resend or ()),
+            reason=self.reason,
+        )
+
+
 def resolve(
     *,
-    accept: Batches = None,
-    discard: Batches = None,
-    resend: Batches = None,
-    reason: str = "",
-    yes: Annotated[bool, Switch] = False,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    relocation: Relocation | None = None,
-    common: Common | None = None,
+    decisions: DecisionFlags | None = None,
+    confirmations: ConfirmationFlags | None = None,
+    validation: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
-    """Show what is known of the batches in doubt, or decide what becomes of them.
+    """Show what is known of the batches in doubt, or decide about them.
 
-    Ends with 4 while something is in doubt, with 3 if there are dead letters, else with 0.
+    Ends with 4 if a batch is in doubt, with 3 if there are dead letters, else with 0.
 
     Example: `masivo-stream resolve --accept 3f2a --reason "seen in the dashboard"`
-
-    Parameters
-    ----------
-    accept
-        Batches that arrived: ids, beginnings of ids, or all.
-    discard
-        Batches to give up: their records become dead letters.
-    resend
-        Batches to send again, byte for byte. On a terminal it asks first. Refused where they are seen to be there.
-    reason
-        Why; it is journalled with the time and your name.
-    yes
-        Do not ask.
     """
     import anyio
 
     from masivo_stream.cli.output import print_json, show_resolution, watching
     from masivo_stream.cli.reporting import reporting
-    from masivo_stream.flow.commands.resolve import Decisions
-    from masivo_stream.flow.commands.resolve import resolve as run
+    from masivo_stream.flow.commands import resolve as command
+    from masivo_stream.flow.runtime import Runtime
 
-    common, sending = common or Common(), sending or Sending()
-    settings = settings_from(common, judging, sending)
-    if resend and not yes and not _agreed(resend):
-        raise ConfigurationError(
-            "not agreed: nothing was sent", operation="send a batch again", hint="answer yes, or give --yes"
-        )
-    decisions = Decisions(
-        accept=tuple(accept or ()), discard=tuple(discard or ()), resend=tuple(resend or ()), reason=reason
-    )
+    common, sending = common or CommonFlags(), sending or SendingFlags()
+    settings = settings_from(common, validation, sending)
+    decided = (decisions or DecisionFlags()).decided()
     with watching(settings.log, quiet=common.quiet, warnings_only=True) as observer:
         work = partial(
-            run,
+            command.resolve,
             settings,
-            credentials=sending.credentials(),
-            decisions=decisions,
-            moved=(relocation or Relocation()).moved or (),
+            sending.credentials(),
+            decided,
+            confirmations=(confirmations or ConfirmationFlags()).confirmed(),
             observer=observer,
             handle_signals=True,
-            reporting=reporting("resolve", (judging, sending, common)),
-            said=(accounts or Accounts()).said(),
+            runtime=Runtime(reporting=reporting("resolve", (validation, sending, common))),
         )
         found = anyio.run(work)
     return print_json(found, found.exit_code) if common.json else show_resolution(found)
 
 
 def _agreed(batches: list[str]) -> bool:
-    """Ask, where somebody is there to answer; a script that names batches has decided."""
+    """Return whether a person agrees. A script that names batches has decided already."""
     if sys.stdin is None or not sys.stdin.isatty():
         return True
-    sys.stderr.write(f"Send {', '.join(batches)} again? What was applied already is then doubled. Type yes: ")
+    sys.stderr.write(f"Send {', '.join(batches)} again? What was applied already then counts twice. Type yes: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() == "yes"

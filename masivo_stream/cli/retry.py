@@ -2,42 +2,46 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Accounts, Common, Ending, Judging, Monitoring, Relocation, Sending, settings_from
+from masivo_stream.cli.options import (
+    CommonFlags,
+    ConfirmationFlags,
+    RunFlags,
+    SendingFlags,
+    ValidationFlags,
+    settings_from,
+)
 
 
 def retry(
     *,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    monitoring: Monitoring | None = None,
-    ending: Ending | None = None,
-    relocation: Relocation | None = None,
-    common: Common | None = None,
+    confirmations: ConfirmationFlags | None = None,
+    validation: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    run: RunFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
-    """Send the dead letters again: mended in place in dead-letter.KIND.ndjson, or because the cause is gone.
+    """Send the dead letters again: corrected in place in dead-letter.KIND.ndjson, or because the cause is gone.
 
-    Only `raw` is to be changed (or `raw_base64` replaced by `raw`). What arrives leaves the file, what dies again is
-    written there with its history; then the run goes on with whatever else is pending. Ends as migrate does.
+    Change only `raw` (or replace `raw_base64` by `raw`). A record that arrives leaves the file; one that is rejected
+    again is written there with its history. Then the run continues with whatever else is pending. Ends as migrate does.
 
     Example: `masivo-stream retry --state-dir masivo-state`
     """
     from masivo_stream.cli.output import show_summary
     from masivo_stream.cli.reporting import reporting
     from masivo_stream.cli.watched import run_watched
-    from masivo_stream.flow.commands.migrate import retry as run
+    from masivo_stream.flow.commands import retry as command
+    from masivo_stream.flow.runtime import Runtime
 
-    common, sending = common or Common(), sending or Sending()
-    settings = settings_from(common, judging, sending, monitoring, ending)
-    told = reporting("retry", (judging, sending, common), (ending, monitoring))
+    common, sending = common or CommonFlags(), sending or SendingFlags()
+    settings = settings_from(common, validation, sending, run)
     work = partial(
-        run,
+        command.retry,
         settings,
-        credentials=sending.credentials(),
-        moved=(relocation or Relocation()).moved or (),
+        sending.credentials(),
+        confirmations=(confirmations or ConfirmationFlags()).confirmed(),
         handle_signals=True,
-        reporting=told,
-        said=(accounts or Accounts()).said(),
+        runtime=Runtime(reporting=reporting("retry", (validation, sending, common), (run,))),
     )
     summary = run_watched(settings, lambda observer: work(observer=observer), quiet=common.quiet)
     return show_summary(summary, json=common.json)

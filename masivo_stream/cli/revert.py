@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Accounts, Common, Judging, Sending, Switch, settings_from
+from masivo_stream.cli.options import AccountFlags, CommonFlags, SendingFlags, Switch, ValidationFlags, settings_from
 from masivo_stream.core.redact import printable
 from masivo_stream.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from masivo_stream.flow.commands.revert import Survey
+    from masivo_stream.flow.revert_survey import Survey
 
 
 def revert(
@@ -19,16 +19,16 @@ def revert(
     start: Annotated[str, Parameter(name="--from")],
     end: Annotated[str, Parameter(name="--to")],
     yes: Annotated[bool, Switch] = False,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    common: Common | None = None,
+    validation: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    accounts: AccountFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
     """Take back what was migrated in a period: whole customers, with their events and transactions.
 
-    The API takes back only customers that have made no transaction of their own since. Says what the run in the state
-    directory sent in that time, and asks. If that is all of it, the directory begins afresh afterwards; if it is a
-    part, `migrate --only-missing` sends that part once more.
+    The API takes back only customers that have made no transaction of their own since. The command shows what the run
+    in the state directory sent in that period, and asks. If that is all of the run, its state directory starts afresh
+    afterwards; if it is a part, `migrate --only-missing` sends that part again.
 
     Example: `masivo-stream revert --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z`
 
@@ -45,23 +45,31 @@ def revert(
 
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.cli.reporting import reporting
-    from masivo_stream.flow.commands.revert import revert as run
-    from masivo_stream.flow.commands.revert import survey
+    from masivo_stream.flow.commands import revert as command
+    from masivo_stream.flow.revert_survey import survey
+    from masivo_stream.flow.runtime import Runtime
 
-    common, sending = common or Common(), sending or Sending()
-    settings = settings_from(common, judging, sending)
+    common, sending = common or CommonFlags(), sending or SendingFlags()
+    settings = settings_from(common, validation, sending)
     credentials = sending.credentials()
     found = survey(settings.state.state_dir, start, end, slack=settings.visible.visible_timeout)
-    sys.stderr.write(_tell(found, settings.state.state_dir))
+    sys.stderr.write(_describe(found, settings.state.state_dir))
     if not yes and not _agreed(start, end, settings.api.base_url):
         raise ConfigurationError(
             "not agreed: nothing was taken back",
             operation="revert a migration",
             hint="answer yes, or give --yes",
         )
-    told = reporting("revert", (judging, sending, common))
-    said = (accounts or Accounts()).said()
-    done = anyio.run(partial(run, settings, credentials=credentials, start=start, end=end, reporting=told, said=said))
+    work = partial(
+        command.revert,
+        settings,
+        credentials,
+        start=start,
+        end=end,
+        confirmations=(accounts or AccountFlags()).confirmed(),
+        runtime=Runtime(reporting=reporting("revert", (validation, sending, common))),
+    )
+    done = anyio.run(work)
     if common.json:
         reverted = {"from": start, "to": end, "customers": done.customers}
         return print_json({"schema": 1, "reverted": reverted, "hint": done.hint})
@@ -73,24 +81,24 @@ def revert(
     return answer(lambda: print("\n".join(lines)))  # noqa: T201 - the answer
 
 
-def _tell(found: "Survey | None", state_dir: str) -> str:
-    """Say what a period covers, by the journal."""
+def _describe(found: "Survey | None", state_dir: str) -> str:
+    """Return what a period covers; the journal knows it."""
     if found is None:
-        return f"no run stands in {state_dir}: nothing is known of what that period holds\n"
+        return f"there is no run in {state_dir}: what that period covers is not known\n"
     counts = ", ".join(f"{count:,} records of {kind}" for kind, count in found.within.items())
-    lines = [f"of the run in {state_dir}, this period holds {counts or 'no customers'}"]
+    lines = [f"of the run in {state_dir}, this period covers {counts or 'no customers'}"]
     if found.near:
-        lines.append(f"  and perhaps some of {found.near:,} customers who were sent near its begin or end")
+        lines.append(f"  and perhaps some of {found.near:,} customers that were sent near its start or end")
     if found.beyond:
         lines.append(
-            f"  and NOT {found.beyond:,} customers: the run was at work from {found.first} to {found.last}, by this"
-            " machine's clock"
+            f"  and NOT {found.beyond:,} customers: the run was at work from {found.first} to {found.last}, by the"
+            " clock of this machine"
         )
     if found.others and not found.whole:
         others = ", ".join(f"{count:,} records of {kind}" for kind, count in found.others.items())
-        lines.append(f"  of {others} it takes back what belongs to its customers, whenever that was sent")
+        lines.append(f"  of {others} it takes back those of its customers, whenever they were sent")
     if found.holds and not found.whole:
-        lines.append(f"  afterwards this sends once more what was taken back: {found.command}")
+        lines.append(f"  afterwards this command sends again what was taken back: {found.command}")
     return "\n".join(map(printable, lines)) + "\n"
 
 

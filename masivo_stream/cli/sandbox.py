@@ -1,6 +1,7 @@
 """`masivo-stream sandbox`."""
 
 import sys
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,58 +14,72 @@ from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+_LAST_PORT = 65535
+"""TCP's last port."""
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class ListenFlags:
+    """Where the sandbox listens."""
+
+    host: str = "127.0.0.1"
+    "Address to listen on."
+    port: int = 0
+    "Port to listen on; 0 means any free port."
+    port_file: str = ""
+    "File to write the port to, once it listens."
+    allow_remote: Annotated[bool, Switch] = False
+    "Allow an address other than loopback, for other machines."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class SandboxAccountFlags:
+    """The account that the sandbox emulates."""
+
+    store: str = ":memory:"
+    "SQLite file that keeps the account. Default: in memory."
+    limits: str = "prod"
+    'none, dev, prod, or windows such as "1/5s,1000/h".'
+    visible_after: float = 2.0
+    "Seconds from the 201 until its records can be read back."
+    token_lifetime: float = TOKEN_LIFETIME_SECONDS
+    "Seconds a token lives."
+    discounted_value: Literal["required", "optional"] = "required"
+    "Whether every order must have discounted_value: required or optional."
+    api_key: str = SANDBOX_API_KEY
+    "The key that the sandbox accepts; change it to try what a new key does."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class FaultFlags:
+    """The faults that the sandbox injects."""
+
+    fault: Annotated[list[str] | None, Parameter(negative="")] = None
+    'Fault to inject, repeatable, such as "status=503,applied=yes,rate=0.1,on=events".'
+    seed: int = 0
+    "Seed for the chance of faults."
+
 
 def sandbox(
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    port_file: str = "",
-    store: str = ":memory:",
-    limits: str = "prod",
-    visible_after: float = 2.0,
-    token_lifetime: float = TOKEN_LIFETIME_SECONDS,
-    fault: Annotated[list[str] | None, Parameter(negative="")] = None,
-    seed: int = 0,
-    discounted_value: Literal["required", "optional"] = "required",
-    api_key: str = SANDBOX_API_KEY,
-    allow_remote: Annotated[bool, Switch] = False,
+    listen: ListenFlags | None = None,
+    account: SandboxAccountFlags | None = None,
+    faults: FaultFlags | None = None,
 ) -> int:
     """Serve an emulation of the API on this machine, until Ctrl-C.
 
-    GET /__sandbox/ledger tells how often each id was applied, /__sandbox/openapi.json describes all calls.
+    GET /__sandbox/ledger shows how often each id was applied; /__sandbox/openapi.json describes all calls.
 
     Example: `masivo-stream sandbox --port 8080 --limits none`
-
-    Parameters
-    ----------
-    host
-        Address to listen on.
-    port
-        Port to listen on; 0 takes a free one.
-    port_file
-        File to write the port to, once it listens.
-    store
-        SQLite file that keeps the account; in memory without it.
-    limits
-        none, dev, prod, or windows such as "1/5s,1000/h".
-    visible_after
-        Seconds from the 201 to the effect.
-    token_lifetime
-        Seconds a token lives.
-    fault
-        Fault to commit, repeatable, such as "status=503,applied=yes,rate=0.1,on=events".
-    seed
-        Seed of the faults' chance.
-    discounted_value
-        Whether an order must have it: required or optional.
-    api_key
-        The key it takes, another one to try what a new key does; it opens nothing else.
-    allow_remote
-        Listen on another address than loopback, for other machines.
     """
     import anyio
 
     from masivo_stream.sandbox import Sandbox, SandboxOptions, parse_faults, parse_limits, serve
+
+    listen, account, faults = listen or ListenFlags(), account or SandboxAccountFlags(), faults or FaultFlags()
 
     def ready(served: Sandbox) -> None:
         sys.stderr.write(
@@ -73,26 +88,26 @@ def sandbox(
         )
         sys.stderr.flush()
 
-    if not 0 <= port <= 65535 or visible_after < 0 or token_lifetime <= 0:  # noqa: PLR2004 - TCP's ports
+    if not 0 <= listen.port <= _LAST_PORT or account.visible_after < 0 or account.token_lifetime <= 0:
         raise ConfigurationError(
-            "a number does not fit",
+            "a number is out of range",
             operation="start the sandbox",
             hint="--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0",
         )
     try:
         options = SandboxOptions(
-            host=host,
-            port=port,
-            port_file=port_file,
-            store=store,
-            limits=parse_limits(limits),
-            visible_after=visible_after,
-            token_lifetime=token_lifetime,
-            discounted_value=discounted_value,
-            faults=parse_faults(fault or []),
-            seed=seed,
-            api_key=api_key,
-            allow_remote=allow_remote,
+            host=listen.host,
+            port=listen.port,
+            port_file=listen.port_file,
+            store=account.store,
+            limits=parse_limits(account.limits),
+            visible_after=account.visible_after,
+            token_lifetime=account.token_lifetime,
+            discounted_value=account.discounted_value,
+            faults=parse_faults(faults.fault or []),
+            seed=faults.seed,
+            api_key=account.api_key,
+            allow_remote=listen.allow_remote,
         )
         anyio.run(partial(_until_signal, partial(serve, options, ready)))
     except ValueError as error:
@@ -103,7 +118,7 @@ def sandbox(
 
 
 async def _until_signal(serve: "Callable[[], Awaitable[None]]") -> None:
-    """Serve until SIGINT or SIGTERM; both are the usual end of a server.
+    """Serve until SIGINT or SIGTERM: both are the usual end of a server.
 
     Raises:
         MasivoStreamError: the sandbox could not be started.
@@ -117,7 +132,7 @@ async def _until_signal(serve: "Callable[[], Awaitable[None]]") -> None:
     async def work() -> None:
         try:
             await serve()
-        except MasivoStreamError as error:  # kept, for a task group would wrap it
+        except MasivoStreamError as error:  # kept, because a task group would wrap it
             failures.append(error)
         tasks.cancel_scope.cancel()
 

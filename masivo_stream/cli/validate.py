@@ -2,35 +2,31 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import Common, Exports, Judging, settings_from
+from masivo_stream.cli.options import CommonFlags, ExportFlags, ValidationFlags, settings_from
 
 
-def validate(*, exports: Exports | None = None, judging: Judging | None = None, common: Common | None = None) -> int:
-    """Judge every line of an export; send nothing.
+def validate(
+    *,
+    exports: ExportFlags | None = None,
+    validation: ValidationFlags | None = None,
+    common: CommonFlags | None = None,
+) -> int:
+    """Validate every line of an export; send nothing.
 
-    Writes the dead letters a migration would write into the state directory, and ends with 0 if there are none, else 3.
+    Writes the dead letters that a migration would write into the state directory. Ends with 3 if there are any, else
+    with 0.
 
     Example: `masivo-stream validate --customers customers.ndjson --events events.ndjson`
     """
     import anyio
 
     from masivo_stream.cli.output import show_summary
-    from masivo_stream.flow.commands.validate import validate as run
+    from masivo_stream.flow.commands import validate as command
     from masivo_stream.flow.dead_letters import writing_dead_letters
 
-    common = common or Common()
-    settings = settings_from(common, judging)
-    patterns = (exports or Exports()).patterns()
-    with writing_dead_letters(settings.state.state_dir) as lists:
-        summary = anyio.run(
-            partial(
-                run,
-                settings,
-                customers=patterns["customers"],
-                events=patterns["events"],
-                transactions=patterns["transactions"],
-                dead_letters=lists.letters,
-                skipped=lists.skips,
-            )
-        )
+    common = common or CommonFlags()
+    settings = settings_from(common, validation)
+    named = (exports or ExportFlags()).named()
+    with writing_dead_letters(settings.state.state_dir) as files:
+        summary = anyio.run(partial(command.validate, settings, named, files=files))
     return show_summary(summary, json=common.json, question=True)

@@ -1,68 +1,87 @@
 """`masivo-stream verify`."""
 
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from masivo_stream.cli.options import Accounts, Common, Judging, Relocation, Sending, Switch, settings_from
+from masivo_stream.cli.options import (
+    CommonFlags,
+    ConfirmationFlags,
+    SendingFlags,
+    Switch,
+    ValidationFlags,
+    settings_from,
+)
 from masivo_stream.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from masivo_stream.flow.commands.verify import Sample
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class SampleFlags:
+    """Which records are read back."""
+
+    sample: int | None = None
+    "Records of each kind to read back, chosen at random. Default: 20."
+    everything: Annotated[bool, Switch, Parameter(name="--all")] = False
+    "Read back every accepted record."
+    seed: int = 1
+    "The same seed chooses the same records."
+
+    def drawn(self) -> "Sample | None":
+        """Return the sample; None for all records.
+
+        Raises:
+            ConfigurationError: the flags contradict each other, or the number is below 1.
+        """
+        from masivo_stream.flow.commands.verify import SMALL_SAMPLE, Sample
+
+        if self.sample is not None and (self.everything or self.sample < 1):
+            raise ConfigurationError(
+                "this sample is not possible", operation="read the command", hint="--sample 1 or more, or --all"
+            )
+        return None if self.everything else Sample(records=self.sample or SMALL_SAMPLE.records, seed=self.seed)
 
 
 def verify(
     *,
-    sample: int | None = None,
-    everything: Annotated[bool, Switch, Parameter(name="--all")] = False,
-    seed: int = 1,
-    judging: Judging | None = None,
-    sending: Sending | None = None,
-    accounts: Accounts | None = None,
-    relocation: Relocation | None = None,
-    common: Common | None = None,
+    sample: SampleFlags | None = None,
+    confirmations: ConfirmationFlags | None = None,
+    validation: ValidationFlags | None = None,
+    sending: SendingFlags | None = None,
+    common: CommonFlags | None = None,
 ) -> int:
-    """Read back what was accepted, and say what of it is confirmed, missing, or different.
+    """Read back what was accepted, and report what is confirmed, missing, or different.
 
-    Customers by their wallet, email, date of registration and metrics; events by the metrics they recalculate;
-    transactions one by one. Costs one request a record, one a year for transactions, under --general-limit.
+    Customers are compared by wallet, email, date of registration and metrics; events by the metrics they recalculate;
+    transactions one by one. Costs one request per record, for transactions one per year, under --general-limit.
 
-    Ends with 0 if all that was looked at is confirmed, with 3 if something is missing or different, with 6 if something
-    does not show yet or could not be read.
+    Ends with 0 if everything that was read back is confirmed, with 3 if something is missing or different, with 6 if
+    something does not show yet or could not be read.
 
     Example: `masivo-stream verify --sample 100 --state-dir masivo-state`
-
-    Parameters
-    ----------
-    sample
-        Records of each kind to look at, each as likely as any other. Default: 20.
-    everything
-        Look at every accepted record.
-    seed
-        The same seed looks at the same records.
     """
     import anyio
 
     from masivo_stream.cli.output import show_verification, watching
-    from masivo_stream.flow.commands.verify import SAMPLE
-    from masivo_stream.flow.commands.verify import verify as run
+    from masivo_stream.flow.commands import verify as command
 
-    common, sending = common or Common(), sending or Sending()
-    if (sample is not None and everything) or (sample is not None and sample < 1):
-        raise ConfigurationError(
-            "there is no such sample", operation="read the command", hint="--sample 1 or more, or --all"
-        )
-    settings = settings_from(common, judging, sending)
+    common, sending = common or CommonFlags(), sending or SendingFlags()
+    drawn = (sample or SampleFlags()).drawn()
+    settings = settings_from(common, validation, sending)
     with watching(settings.log, quiet=common.quiet, warnings_only=True) as observer:
-        found = anyio.run(
-            partial(
-                run,
-                settings,
-                credentials=sending.credentials(),
-                sample=None if everything else sample or SAMPLE,
-                seed=seed,
-                moved=(relocation or Relocation()).moved or (),
-                observer=observer,
-                handle_signals=True,
-                said=(accounts or Accounts()).said(),
-            )
+        work = partial(
+            command.verify,
+            settings,
+            sending.credentials(),
+            sample=drawn,
+            confirmations=(confirmations or ConfirmationFlags()).confirmed(),
+            observer=observer,
+            handle_signals=True,
         )
+        found = anyio.run(work)
     return show_verification(found, json=common.json)

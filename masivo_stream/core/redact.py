@@ -1,6 +1,12 @@
-"""The last line of defence: what looks like a secret or an address is masked in what is written down.
+"""What may be shown: the one place through which foreign text goes before a person, a log or a file gets it.
 
-Nothing of the kind is put there on purpose; but words of a server, a proxy or a library may hold some.
+Three dangers, three groups of functions:
+
+1. Secrets and personal data (`mask`, `is_secret`). None are written on purpose, but the words of a server, a proxy or a
+   library may hold some: what looks like a token, a key or an email address is masked.
+2. Names of fields (`public_field`). A path into a record may hold names that a person chose, so only paths made of the
+   API's own names are shown.
+3. Characters that a terminal or an encoder does not take as text (`printable`, `named`).
 """
 
 import re
@@ -11,6 +17,7 @@ from msgspec import Struct
 from masivo_stream.model import schemas as records
 
 MASK = "***"
+"""Written in place of what is masked."""
 
 _SECRET_KEYS = frozenset(
     {"authorization", "proxy_authorization", "x_api_key", "api_key", "apikey", "token", "secret", "password", "cookie"}
@@ -25,42 +32,42 @@ _SECRETS = re.compile(
     """
 )
 
+_PATH = re.compile(r"[A-Za-z_]+(\[\d{1,6}\])*(\.[A-Za-z_]+(\[\d{1,6}\])*)*")
+_NAME = re.compile(r"[A-Za-z_]+")
+
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters (C0, C1), line separators, marks that change the direction of text (Unicode TR 36, section 2.5),
+and lone surrogates."""
+
 
 def mask(text: str) -> str:
-    """Return `text` with everything masked that looks like a token, a key or an email address."""
+    """Return `text` with everything masked that looks like a token, a key, a URL's credentials or an email address."""
     return _SECRETS.sub(lambda match: (match["before"] or "") + MASK, text)
 
 
 def is_secret(key: str) -> bool:
-    """Tell whether a field of this name holds a secret, whatever it looks like."""
+    """Return whether a field or header of this name holds a secret, whatever its value looks like."""
     return key.lower().replace("-", "_") in _SECRET_KEYS
 
 
-# C0 and C1 controls, line separators, and marks that change the direction of text (Unicode TR 36, section 2.5).
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def named(text: str) -> str:
-    """Return `text` with bytes of a file's name that are no UTF-8 escaped (they are surrogates, PEP 383)."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def printable(text: str) -> str:
-    """Return `text` on one line, with everything a terminal might obey escaped."""
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-_PATH = re.compile(r"[A-Za-z_]+(\[\d{1,6}\])*(\.[A-Za-z_]+(\[\d{1,6}\])*)*")
-_NAME = re.compile(r"[A-Za-z_]+")
-
-
 def public_field(path: str) -> str:
-    """Return `path` if it is made of the API's names alone, else nothing."""
-    return path if _PATH.fullmatch(path) and _names().issuperset(_NAME.findall(path)) else ""
+    """Return the path of a field if it is made of the API's own names and indexes, otherwise the empty text."""
+    return path if _PATH.fullmatch(path) and _api_names().issuperset(_NAME.findall(path)) else ""
 
 
 @cache
-def _names() -> frozenset[str]:
+def _api_names() -> frozenset[str]:
+    """Return the names of all fields in the schemas."""
     schemas = [value for value in vars(records).values() if isinstance(value, type) and issubclass(value, Struct)]
     fields = {name for schema in schemas for name in schema.__struct_encode_fields__}
     return frozenset(fields | {schema.__struct_config__.tag_field or "type" for schema in schemas})
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, with every character escaped that a terminal might obey."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def named(text: str) -> str:
+    """Return a file's name with the bytes escaped that are not UTF-8; Python holds them as surrogates (PEP 383)."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,28 +1,11 @@
-"""The clock: time is a dependency, passed in. The fake one stands here too, so that users can test with it."""
+"""The machine's clock, and a fake one. The fake one is part of the package, so that users can test with it."""
 
 import heapq
 import time
 from datetime import UTC, datetime
-from typing import Protocol
 
 import anyio
 import anyio.lowlevel
-
-
-class Clock(Protocol):
-    """What the flow knows of time."""
-
-    def now(self) -> float:
-        """Return seconds of a clock that never goes back."""
-        ...
-
-    def wall(self) -> datetime:
-        """Return the date and time in UTC, for people."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait; can be cancelled."""
-        ...
 
 
 class SystemClock:
@@ -42,11 +25,11 @@ class SystemClock:
 
 
 _TURNS = 30
-"""Turns of the event loop before it is asked whether all wait: where some do not, asking costs a tenth of a second."""
+"""Turns of the event loop before asking whether all tasks wait: if some do not, asking costs a tenth of a second."""
 
 
 class FakeClock:
-    """A clock that stands still until `advance`, or that jumps to the next sleeper while `run` is at work."""
+    """A clock that does not move until `advance`, or that jumps to the next sleeper while `run` is at work."""
 
     def __init__(self, start: float = 1000.0) -> None:
         """Begin at `start` seconds; the wall clock begins at a fixed date."""
@@ -74,14 +57,14 @@ class FakeClock:
         heapq.heappush(self._sleepers, sleeper)
         try:
             await woken.wait()
-        except BaseException:  # cancelled: time must not jump to where nobody waits any more
+        except BaseException:  # cancelled: time must not jump to a moment for which no task waits any more
             if sleeper in self._sleepers:
                 self._sleepers.remove(sleeper)
                 heapq.heapify(self._sleepers)
             raise
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, waking who slept until then."""
+        """Let time pass, and wake the tasks that slept until then."""
         target = self._now + seconds
         while self._sleepers and self._sleepers[0][0] <= target:
             self._wake_next()

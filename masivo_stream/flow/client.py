@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from masivo_stream.edges.api import ApiClient, Reply, open_api
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.token import Tokens
+from masivo_stream.flow.limiters import RateLimiters
 from masivo_stream.flow.rate_limit import RateLimiter
-from masivo_stream.flow.session import RateLimiters
 from masivo_stream.model.attempt import Answer, Attempt
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import ApiSettings
 
 _UNAUTHORIZED = 401

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 
-from msgspec import Struct
-
+from masivo_stream.core.accounting.missing import hash_bytes
 from masivo_stream.core.dead_letters import DeadLetter, read_dead_letter, write_retry
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
@@ -19,21 +18,14 @@ from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, dead_lett
 from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal
-from masivo_stream.flow.customers.missing import hash_bytes
-from masivo_stream.flow.dry_run.kind_dry_run import DryRunLetters, OpenLetters, OpenSkips
+from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
+from masivo_stream.flow.dry_run.kind_dry_run import DryRunDeadLetters
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
-from masivo_stream.model.notices import LettersTaken
+from masivo_stream.model.notices import DeadLettersTaken
 from masivo_stream.model.progress import DeadRow, KnownSource
-
-
-class DryRunFiles(Struct, frozen=True):
-    """Where a dry run's dead letters go, and the lists of what it skips."""
-
-    letters: OpenLetters
-    skips: OpenSkips
 
 
 @contextmanager
@@ -52,7 +44,7 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
                 hint="name another directory with --state-dir for the dead letters of this look; it sends nothing",
             )
 
-        def open_letters(kind: Kind, files: ExitStack) -> DryRunLetters:
+        def open_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:
             letters = DeadLetterFile(state, kind, SystemClock().wall)
             files.callback(letters.close)
             return letters
@@ -76,10 +68,10 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         StorageError: the copy cannot be written.
     """
     taken: list[tuple[Kind, KnownSource | None, set[int]]] = []
-    notices: list[LettersTaken] = []
+    notices: list[DeadLettersTaken] = []
     for kind in Kind:
-        length, crc = journal.letters(kind)
-        known = journal.sources(kind)
+        length, crc = journal.read.letters(kind)
+        known = journal.read.sources(kind)
         name = f"retry-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
         copy = _Copy(kind, journal)
         letters, as_left = dead_letter_name(kind), state.checksum(dead_letter_name(kind), length) == (length, crc)
@@ -94,7 +86,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
         if strange:
             state.create(strange, copy.strange)
-        notices.append(LettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
+        notices.append(DeadLettersTaken(kind=kind, letters=len(copy.taken), mended=copy.mended, ignored=strange))
         source = None
         if copy.taken:
             path = state.path / name
@@ -113,9 +105,9 @@ class _Copy:
     """Turns the lines of a dead-letter file into those of a retry's copy."""
 
     def __init__(self, kind: Kind, journal: Journal) -> None:
-        self._kind, self._journal, self._salt = kind, journal, journal.salt()
+        self._kind, self._journal, self._salt = kind, journal, journal.read.salt()
         self._numbers: dict[str, list[int]] = {}  # an export that has grown is several inputs
-        for source in journal.sources(kind):
+        for source in journal.read.sources(kind):
             self._numbers.setdefault(source.name, []).append(source.number)
         self.taken: set[int] = set()
         """Rows of the journal."""
@@ -168,7 +160,7 @@ class _Copy:
         rows = [
             row
             for number in self._numbers.get(letter.file, [])
-            for row in self._journal.dead_at(self._kind, number, letter.line)
+            for row in self._journal.read.dead_at(self._kind, number, letter.line)
             if row.row not in self.taken
         ]
         if len(rows) > 1:  # parts of one record

@@ -17,21 +17,18 @@ from pathlib import Path
 import anyio
 import msgspec
 
+from masivo_stream.core.accounting.missing import hash_customer
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.dead_letters import write_taken_back
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.files.state_dir import StateDir
-from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.customers.migrated_elsewhere import OTHERS, check_no_pipe
-from masivo_stream.flow.customers.missing import hash_customer
 from masivo_stream.flow.customers.table import CustomerTable
-from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outside import Outside
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
-from masivo_stream.flow.pipeline.wait_visible import CustomerReader
 from masivo_stream.flow.readback.whereabouts import Whereabouts, WhereaboutsCheck, is_odd
-from masivo_stream.flow.revert_state import LEFT, MADE_UP, Left, Standing, only_missing, revert_since
+from masivo_stream.flow.revert_state import Left, Standing, only_missing, revert_since
+from masivo_stream.flow.session import Session
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
@@ -40,9 +37,7 @@ from masivo_stream.model.progress import Figures, KnownSource
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
-
-MADE_UP_IN_PART = "made up in part"
-"""Of some customers it is not known whether they were taken back."""
+from masivo_stream.model.states import Note, NoteKind
 
 ONLY_MISSING, OTHERS_STAYED = "--only-missing", "--others-stayed"
 """The flags of `migrate`."""
@@ -50,32 +45,21 @@ ONLY_MISSING, OTHERS_STAYED = "--only-missing", "--others-stayed"
 _OPERATION = "send what was taken back"
 
 
-class OnlyMissing:
+class TakenBackFinder:
     """Finds what was taken back of a run, under the brake, and makes it an input again."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        state: StateDir,
-        journal: Journal,
-        standing: Standing,
-        reader: CustomerReader,
-        clock: Clock,
-        observer: Observer,
-        *,
-        others_stayed: bool = False,
-    ) -> None:
-        """Look for what the reverts of `standing` took back; customers are read back by `reader`.
+    def __init__(self, session: Session, standing: Standing, *, others_stayed: bool = False) -> None:
+        """Find what the reverts of `standing` took back; customers are read back through the session.
 
-        `others_stayed`: a person says that of the customers whom another run migrated those who are there were not
-        taken back.
+        `others_stayed`: a person confirms that, of the customers that another run migrated, those that are there were
+        not taken back.
         """
         self._others_stayed = others_stayed
-        self._settings, self._state, self._journal, self._standing = settings, state, journal, standing
-        self._clock, self._observer = clock, observer
-        self.stop = StopControl(clock, drain_time=0)
-        self._inquiry = WhereaboutsCheck(reader, settings, self.stop, observer)
-        self._salt = journal.salt()
+        self._settings, self._state, self._journal = session.settings, session.state, session.journal
+        self._clock, self._observer, self._standing = session.clock, session.observer, standing
+        self.stop = StopControl(session.clock, drain_time=0)
+        self._inquiry = WhereaboutsCheck(session.reader, session.settings, self.stop, session.observer)
+        self._salt = session.journal.read.salt()
         self._own, self._asked, self._migrated_elsewhere = (CustomerTable(self._salt) for _ in range(3))
         """Customers whom the run migrated; those of them who may have been taken back; those whom it did not."""
         self._accepted: dict[Kind, AcceptedRecords] = {}
@@ -110,9 +94,9 @@ class OnlyMissing:
             OutageError: customers cannot be read back. Nothing has changed then, as with every other error.
             StorageError: the copies cannot be written.
         """
-        check_no_pipe(self._journal)
+        check_no_pipe(self._journal.read)
         for kind in Kind:
-            found = await open_accepted_records(self._journal, kind, self._settings, self._state.path)
+            found = await open_accepted_records(self._journal.read, kind, self._settings, self._state.path)
             if found is not None:
                 self._accepted[kind] = found
         await self._enlist()
@@ -130,20 +114,20 @@ class OnlyMissing:
         await self._take()
 
     async def _enlist(self) -> None:
-        outside = Outside(self._journal, self._standing.done, self._settings.visible.visible_timeout)
+        outside = Outside(self._journal.read, self._standing.done, self._settings.visible.visible_timeout)
         count = 0
         async for part in self._parts(Kind.CUSTOMERS):
             count += 1
-            self._own.enlist(part.customer)
+            self._own.add(part.customer)
             if (part.source, part.line) not in outside:
-                self._asked.enlist(part.customer)
-        for census in (self._own, self._asked):
-            census.close()
+                self._asked.add(part.customer)
+        for table in (self._own, self._asked):
+            table.close()
         self._check(Kind.CUSTOMERS, count)
 
     async def _settle(self) -> None:
         """Wait until what was sent before the revert, and the revert itself, have had time to show."""
-        accepted = filter(None, map(self._journal.accepted_between, Kind))
+        accepted = filter(None, map(self._journal.read.accepted_between, Kind))
         moments = [last for _, last in accepted] + [datetime.fromisoformat(each.at) for each in self._standing.done]
         longest = self._settings.visible.events_settle
         left = min(longest, longest - (self._clock.wall() - max(moments)).total_seconds())
@@ -154,19 +138,19 @@ class OnlyMissing:
     async def _ask_own(self) -> None:
         told, candidates = self._standing.customers, len(self._asked)
         if told == candidates and await self._a_few_are_gone():
-            self._asked.turn(Whereabouts.UNASKED, Whereabouts.GONE)
-            self._asked.turn(Whereabouts.REFUSED, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.UNASKED, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.REFUSED, Whereabouts.GONE)
             return
         await self._ask(self._asked, [Kind.CUSTOMERS])
         if self._young and self._gone != told:  # what is not there yet is not gone
-            self._asked.turn(Whereabouts.GONE, Whereabouts.UNASKED)
-            self._asked.turn(Whereabouts.REFUSED, Whereabouts.UNASKED)
+            self._asked.replace(Whereabouts.GONE, Whereabouts.UNASKED)
+            self._asked.replace(Whereabouts.REFUSED, Whereabouts.UNASKED)
             self._observer.notify(CustomersAsked(asked=0, of=candidates, gone=0, wait=self._young))
             await self._clock.sleep(self._young)
             await self._ask(self._asked, [Kind.CUSTOMERS])
         if told == candidates and not self._asked.count(Whereabouts.THERE):
-            self._asked.turn(Whereabouts.UNREAD, Whereabouts.GONE)
-            self._asked.turn(Whereabouts.UNREADABLE, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.UNREAD, Whereabouts.GONE)
+            self._asked.replace(Whereabouts.UNREADABLE, Whereabouts.GONE)
         if told is not None and self._gone < told:  # clocks may differ by more than we think
             self._asked, asked = self._own, self._asked
             async for customer in self._customers([Kind.CUSTOMERS], asked):
@@ -175,7 +159,7 @@ class OnlyMissing:
         if self._asked.count(Whereabouts.REFUSED) and self._gone != told:
             others = self._asked  # such an id that was not taken back shows whether it is let through
             await self._ask(self._own, [Kind.CUSTOMERS], lambda each: is_odd(each) and each not in others, self._probes)
-        self._inquiry.judge_refused(self._asked, known_gone=self._gone == told)
+        self._inquiry.settle_refused(self._asked, known_gone=self._gone == told)
 
     async def _a_few_are_gone(self) -> bool:
         """Tell whether some of those who may have been taken back are gone, if there are any."""
@@ -196,10 +180,10 @@ class OnlyMissing:
         if told is None or self._gone < told:
             async for part in self._parts(*OTHERS):
                 if part.customer not in self._own:
-                    self._migrated_elsewhere.enlist(part.customer)
+                    self._migrated_elsewhere.add(part.customer)
         self._migrated_elsewhere.close()
         await self._ask(self._migrated_elsewhere, OTHERS)
-        self._inquiry.judge_refused(self._migrated_elsewhere, known_gone=self._gone == told)
+        self._inquiry.settle_refused(self._migrated_elsewhere, known_gone=self._gone == told)
 
     async def _check_migrated_elsewhere(self) -> None:
         """Check that those who are there were not taken back: the other run may have migrated them again since.
@@ -226,27 +210,27 @@ class OnlyMissing:
 
     async def _ask(
         self,
-        census: CustomerTable,
+        table: CustomerTable,
         kinds: Iterable[Kind],
         wanted: Callable[[str], bool] = lambda _: True,
         most: int | None = None,
     ) -> None:
-        left = census.count(Whereabouts.UNASKED)
+        left = table.count(Whereabouts.UNASKED)
         left = left if most is None else min(left, most)
         if left:
-            await self._inquiry.ask(self._customers(kinds, census, wanted, left), census, of=left)
+            await self._inquiry.ask(self._customers(kinds, table, wanted, left), table, of=left)
 
     async def _customers(
         self,
         kinds: Iterable[Kind],
-        census: CustomerTable,
+        table: CustomerTable,
         wanted: Callable[[str], bool] = lambda _: True,
         most: int = -1,
     ) -> AsyncIterator[str]:
         """Yield customers whom a census holds, from the exports; some more than once."""
         async for part in self._parts(*kinds):
-            if most and part.customer in census and wanted(part.customer):
-                most -= census[part.customer] == Whereabouts.UNASKED
+            if most and part.customer in table and wanted(part.customer):
+                most -= table[part.customer] == Whereabouts.UNASKED
                 yield part.customer
 
     async def _parts(self, *kinds: Kind) -> AsyncGenerator[Entry, None]:
@@ -270,18 +254,18 @@ class OnlyMissing:
     @property
     def _young(self) -> float:
         """Seconds until customers that were accepted last must show; 0 if they have been seen to."""
-        reached, sent = self._journal.reached(Kind.CUSTOMERS), self._journal.accepted_between(Kind.CUSTOMERS)
+        reached, sent = self._journal.read.reached(Kind.CUSTOMERS), self._journal.read.accepted_between(Kind.CUSTOMERS)
         if reached is None or sent is None or reached[1]:
             return 0.0
         age = (self._clock.wall() - sent[1]).total_seconds()
         longest = self._settings.visible.visible_timeout
         return max(0.0, min(longest, longest - age))
 
-    async def _place_of(self, census: CustomerTable, wanted: set[Whereabouts]) -> str:
+    async def _place_of(self, table: CustomerTable, wanted: set[Whereabouts]) -> str:
         """Return file and line of the first record of whom this is known."""
         async with aclosing(self._parts(*Kind)) as parts:
             async for part in parts:
-                if census[part.customer] in wanted:
+                if table[part.customer] in wanted:
                     return "{}:{}".format(*part.record)
         return ""
 
@@ -299,17 +283,17 @@ class OnlyMissing:
         )
         if self.unreadable:
             left = Left(customers=self.unreadable, first=self._first_left)
-            await self._journal.take_note(LEFT, msgspec.json.encode(left).decode())
-        what = MADE_UP_IN_PART if self.unread else MADE_UP
+            await self._journal.take_note(Note(NoteKind.NOT_KNOWN, msgspec.json.encode(left).decode()))
+        what = NoteKind.MADE_UP_IN_PART if self.unread else NoteKind.MADE_UP
         with anyio.CancelScope(shield=True):
-            await self._journal.take_back(copies, what, detail)
+            await self._journal.take_back(copies, Note(what, detail))
         for kind, _, _, records, items in copies:
             self._observer.notify(TakenBack(kind=kind, records=records, items=items))
 
     async def _copy(self, kind: Kind) -> list[tuple[Kind, KnownSource, Figures, int, int]]:
         """Copy what was taken back of a kind; nothing if that is nothing."""
-        known = self._journal.sources(kind)
-        tally = Tally(CONTRACTS[kind], self._journal.figures(kind))
+        known = self._journal.read.sources(kind)
+        tally = Tally(CONTRACTS[kind], self._journal.read.figures(kind))
         name = f"taken-back-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
         at = self._clock.wall().isoformat(timespec="milliseconds")
         accepted = records = items = 0
@@ -338,7 +322,7 @@ class OnlyMissing:
         Raises:
             InputError: it was not, so something of it might be passed over.
         """
-        figures = self._journal.figures(kind)
+        figures = self._journal.read.figures(kind)
         accepted = 0 if figures is None else figures.items.get(RecordOutcome.ACCEPTED.name, 0)
         if items != accepted:
             raise InputError(

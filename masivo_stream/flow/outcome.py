@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.edges.journal import JournalReader
-from masivo_stream.edges.journal.statements import ACCEPTED, IN_DOUBT
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ExitCode, InputError, Interrupted, MasivoStreamError
+from masivo_stream.model.states import BatchState
 from masivo_stream.model.summary import KindSummary, OutcomeName, Summary
 
 
 def agrees(journal: JournalReader, kind: Kind, figures: KindSummary) -> bool:
     """Tell whether the journal's batches, counted anew, say the same as the figures."""
     counted = journal.recount(kind)
-    return (counted.get(ACCEPTED, 0), counted.get(IN_DOUBT, 0)) == (
+    return (counted.get(BatchState.ACCEPTED, 0), counted.get(BatchState.IN_DOUBT, 0)) == (
         figures.items_accepted,
         figures.items_in_doubt,
     )

@@ -1,4 +1,7 @@
-"""Proxies of the environment: other programs use them unasked, this one does not, and says so where nothing answers."""
+"""Proxies named by environment variables: this program does not use them, and says so if the API cannot be reached.
+
+Other programs use such proxies without being asked, so a person may miss that this one does not.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -15,36 +18,36 @@ from masivo_stream.model.settings import ApiSettings
 _UNREACHED = frozenset(
     {Cause.REFUSED, Cause.RESOLVE, Cause.UNROUTABLE, Cause.CONNECT_TIMEOUT, Cause.CERTIFICATE, Cause.TLS, Cause.RESET}
 )
-"""What a network answers that lets nothing through but by its proxy."""
+"""Failures in a network that lets requests through only by its proxy."""
 
 
 class Proxies:
-    """Told of every attempt, it knows whether an unused proxy may be what is missing."""
+    """Follows the attempts, and explains a failure if an unused proxy may be the reason."""
 
     def __init__(self, api: ApiSettings, observer: Observer, environment: Mapping[str, str] = os.environ) -> None:
-        """Look for a proxy that other programs would use for the API."""
+        """Look for a proxy that other programs would use for the API; none if `--proxy` names one."""
         self._found = None if api.proxy else unused_proxy(api.base_url, environment)
         self._observer = observer
-        self._unreached = self._told = False
+        self._unreached = self._notified = False
 
     def note(self, attempt: Attempt) -> None:
-        """Learn what came of an attempt; the first one that reached nobody is told of."""
+        """Follow an attempt; notify the observer of the first one that did not reach the API."""
         if isinstance(attempt, Answer):
             self._unreached = False
         elif isinstance(attempt, Failure) and not attempt.sent and attempt.cause in _UNREACHED:
             self._unreached = True
-            if self._found is not None and not self._told:
-                self._told = True
+            if self._found is not None and not self._notified:
+                self._notified = True
                 self._observer.notify(ProxyUnused(variable=self._found[0], proxy=self._found[1]))
 
     def explain(self, error: MasivoStreamError | None) -> None:
-        """Add to an error's hint that there is a proxy, where nothing could be reached."""
+        """Add the unused proxy to an error's hint, if the last attempts did not reach the API."""
         if error is not None and self._found is not None and self._unreached:
-            error.hint = f"{error.hint}; {tell_unused(*self._found)}" if error.hint else tell_unused(*self._found)
+            error.hint = f"{error.hint}; {explain_unused(*self._found)}" if error.hint else explain_unused(*self._found)
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
-        """Explain what is raised."""
+        """Explain the error that is raised inside, if one is."""
         try:
             yield
         except MasivoStreamError as error:
@@ -53,7 +56,7 @@ class Proxies:
 
 
 def unused_proxy(url: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the variable that names a proxy for a URL, and the proxy without its secrets; None for none."""
+    """Return the variable that names a proxy for a URL, and the proxy without its secrets; None if no variable does."""
     parts = urlsplit(url)
     if _is_exempt(parts.hostname or "", environment.get("no_proxy") or environment.get("NO_PROXY") or ""):
         return None
@@ -64,8 +67,8 @@ def unused_proxy(url: str, environment: Mapping[str, str]) -> tuple[str, str] | 
     return None
 
 
-def tell_unused(variable: str, proxy: str) -> str:
-    """Say that a proxy is not used, and how to use it."""
+def explain_unused(variable: str, proxy: str) -> str:
+    """Return a sentence: the proxy is not used, and how to use it."""
     return f"{variable} names a proxy ({proxy}), which is used only if --proxy names it"
 
 

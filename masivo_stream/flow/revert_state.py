@@ -13,19 +13,13 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.core.next_steps import quote, revert_command, same_command
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.files.state_dir import StateDir
-from masivo_stream.edges.journal import Journal, JournalHistory, JournalReader, open_journal
+from masivo_stream.edges.journal import Journal, JournalReader, open_journal
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import VisibleSettings
-
-BEGUN, DONE, FAILED = "revert begun", "reverted", "not reverted"
-MADE_UP = "made up for the revert"
-"""All that was taken back is an input of the run again."""
-
-LEFT = "not known after the revert"
-"""Of some customers it cannot be known whether they were taken back."""
+from masivo_stream.model.states import NoteKind
 
 _OPERATION = "open the run"
 _AROUND = timedelta(seconds=VisibleSettings().visible_timeout)
@@ -94,18 +88,18 @@ class Standing(Struct, frozen=True):
 def stands(journal: JournalReader) -> Standing:
     """Return what of a run was taken back, by all its reverts. One that was refused leaves things as they were."""
     standing = before = Standing()
-    for at, what, detail in journal.reverts():
-        if what == LEFT:
+    for note in journal.reverts():
+        if note.kind is NoteKind.NOT_KNOWN:
             continue
-        if what == MADE_UP:
+        if note.kind is NoteKind.MADE_UP:
             standing = before = Standing(made_up=True)
             continue
-        period = msgspec.json.decode(detail, type=RevertPeriod)
-        if what == BEGUN:
+        period = msgspec.json.decode(note.detail, type=RevertPeriod)
+        if note.kind is NoteKind.REVERT_BEGUN:
             before, standing = standing, msgspec.structs.replace(standing, begun=(*standing.begun, period))
-        elif what == DONE:
+        elif note.kind is NoteKind.REVERTED:
             left = tuple(each for each in before.begun if not period.covers(each))
-            done = (*before.done, msgspec.structs.replace(period, at=at)) if period.holds else before.done
+            done = (*before.done, msgspec.structs.replace(period, at=note.at)) if period.holds else before.done
             standing = Standing(done, left, before.made_up)
         else:
             standing = before
@@ -114,18 +108,18 @@ def stands(journal: JournalReader) -> Standing:
 
 def warn_of_left(journal: JournalReader) -> Iterator[str]:
     """Yield a warning where it cannot be known of some customers whether a revert took them back."""
-    for _, what, detail in journal.reverts():
-        if what == LEFT:
-            left = msgspec.json.decode(detail, type=Left)
+    for note in journal.reverts():
+        if note.kind is NoteKind.NOT_KNOWN:
+            left = msgspec.json.decode(note.detail, type=Left)
             yield (
                 f"{left.customers:,} customers could not be read back after a revert, the first at {left.first}:"
                 " whether they were taken back is not known, and nothing of theirs was sent since"
             )
 
 
-def blocked(standing: Standing, journal: JournalHistory, place: str) -> ConfigurationError | None:
+def blocked(standing: Standing, journal: Journal, place: str) -> ConfigurationError | None:
     """Return why a run cannot go on, None if it can, or can begin afresh."""
-    invocation = journal.facts().invocation
+    invocation = journal.read.facts().invocation
     if standing.open is not None:
         period = standing.open
         again = quote(revert_command(invocation, place, period.start, period.end))
@@ -146,9 +140,9 @@ def blocked(standing: Standing, journal: JournalHistory, place: str) -> Configur
     return None
 
 
-def _both_ways(journal: JournalHistory, place: str) -> str:
+def _both_ways(journal: Journal, place: str) -> str:
     hint = f"this sends what was taken back once more: {only_missing(journal, place)}"
-    times = journal.times().get(Kind.CUSTOMERS)
+    times = journal.history.times().get(Kind.CUSTOMERS)
     if times is None:
         return hint
     begin = datetime.fromisoformat(times.first_at) - _AROUND
@@ -156,19 +150,19 @@ def _both_ways(journal: JournalHistory, place: str) -> str:
     return f"{hint}; or take back the rest of it as well, then the same command migrates afresh: {rest}"
 
 
-def revert_since(journal: JournalHistory, standing: Standing, place: str, now: datetime) -> str:
+def revert_since(journal: Journal, standing: Standing, place: str, now: datetime) -> str:
     """Return the command that takes back who was migrated since the first revert of a run."""
     return _revert(journal, place, min(datetime.fromisoformat(period.at) for period in standing.done), now)
 
 
-def _revert(journal: JournalHistory, place: str, begin: datetime, sent: datetime) -> str:
+def _revert(journal: Journal, place: str, begin: datetime, sent: datetime) -> str:
     """Return the command that takes back who was migrated from a moment on and was sent up to another one."""
     moments = (moment.astimezone(UTC).isoformat(timespec="milliseconds") for moment in (begin, sent + _AROUND))
     period = (moment.replace("+00:00", "Z") for moment in moments)
-    return quote(revert_command(journal.facts().invocation, place, *period))
+    return quote(revert_command(journal.read.facts().invocation, place, *period))
 
 
-def all_but_counted(journal: JournalHistory, place: str) -> str:
+def all_but_counted(journal: Journal, place: str) -> str:
     """Return what to do where all of a run was taken back by its times, and the API did not say how many customers."""
     return (
         "where no customer can have made a transaction of their own since, the command it was started with migrates"
@@ -177,9 +171,9 @@ def all_but_counted(journal: JournalHistory, place: str) -> str:
     )
 
 
-def only_missing(journal: JournalHistory, place: str) -> str:
+def only_missing(journal: Journal, place: str) -> str:
     """Return the command that sends what was taken back; in words where it cannot be shown as it is."""
-    invocation = journal.facts().invocation
+    invocation = journal.read.facts().invocation
     for words in (invocation, msgspec.structs.replace(invocation, again=())):  # a short one names no exports
         if command := quote((*same_command(words, place), "--only-missing")):
             return command
@@ -198,7 +192,7 @@ def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None
     if not state.journal.exists():
         return
     with closing(open_journal(state.journal, clock.wall)) as journal:
-        standing, name = stands(journal), journal.id()
+        standing, name = stands(journal.read), journal.read.id()
         error = blocked(standing, journal, str(state.path))
         journal.rest()
     if error is not None:
@@ -214,7 +208,7 @@ def check_taken_back(journal: Journal, place: str) -> Standing:
     Raises:
         ConfigurationError: nothing was, or nobody knows whether.
     """
-    standing = stands(journal)
+    standing = stands(journal.read)
     if standing.open is not None and (error := blocked(standing, journal, place)) is not None:
         raise error
     if not standing.done and not standing.made_up:

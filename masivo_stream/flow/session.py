@@ -1,64 +1,175 @@
-"""Open what a run stands on: its state directory, its journal, its claim on exports and account."""
+"""What every command over a state directory opens and checks first, once: the session.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+`open_session` checks the key, locks the state directory, opens the journal and checks that its run belongs to the
+account. Two more things are opened when a command needs them, because not every command does: `connect` claims the
+exports, opens the rate limiters and the client, and proves the account; `guard_sends` opens the memory of what this
+machine has sent. All of it closes when `open_session` ends, the last opened first.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
-from msgspec import Struct
-
-from masivo_stream.core.pacing.pace import Pacer
-from masivo_stream.edges.account import name_quota
-from masivo_stream.edges.claims import claim
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.config import is_loopback
-from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal, open_journal
-from masivo_stream.edges.quota import QuotaFile, open_quota
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.flow.identity.account_binding import AccountBinding, identify_account
-from masivo_stream.flow.identity.remembered import find_shared_dir, withdraw
-from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.rate_limit import LimitScope, QuotaClient, QuotaPort, RateLimiter
+from masivo_stream.flow.client import Client
+from masivo_stream.flow.connection import ApiConnection, open_connection
+from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
+from masivo_stream.flow.identity.known_exports import read_moved
+from masivo_stream.flow.identity.remembered import withdraw
+from masivo_stream.flow.identity.send_once import SendOnce, open_send_once
+from masivo_stream.flow.limiters import RateLimiters
+from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.flow.pipeline.ports import JournalPort
+from masivo_stream.flow.proxies import Proxies
+from masivo_stream.flow.readback.paced_reader import PacedReader
 from masivo_stream.flow.revert_state import leave_reverted
-from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
-from masivo_stream.model.errors import ConfigurationError, StorageError
-from masivo_stream.model.notices import AccountShared, AccountUnguarded
+from masivo_stream.flow.runtime import Runtime
+from masivo_stream.model.contract import SANDBOX_API_KEY
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 
 
-@contextmanager
-def open_run(
-    settings: Settings, clock: Clock, belonging: AccountBinding, *, reverted: bool = False
-) -> Iterator[tuple[StateDir, Journal]]:
-    """Own the state directory and open its journal; a run that was taken back is put aside first.
+class Session:
+    """What one command works with while it has a state directory. Get it from `open_session`.
 
-    `reverted`: it stays, for who sends what was taken back.
+    `client`, `limiters` and `reader` are there after `connect`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: StateDir,
+        journal: Journal,
+        *,
+        binding: AccountBinding,
+        observer: Observer,
+        runtime: Runtime,
+    ) -> None:
+        """Work on an open state directory and its journal; `binding` has checked the journal's account."""
+        self.settings, self.state, self.journal, self.binding = settings, state, journal, binding
+        self.observer, self.runtime = observer, runtime
+        self.proxies = Proxies(settings.api, observer)
+        self.moved = read_moved(binding.confirmations.moved)
+        self.connection: ApiConnection | None = None
+        self.send_once: SendOnce | None = None
+        self._opened = AsyncExitStack()
+
+    @property
+    def clock(self) -> Clock:
+        """Tells the time and sleeps."""
+        return self.runtime.clock
+
+    @property
+    def client(self) -> Client:
+        """Sends requests."""
+        return self._connected.client
+
+    @property
+    def limiters(self) -> RateLimiters:
+        """Let requests leave in the account's time."""
+        return self._connected.limiters
+
+    @property
+    def reader(self) -> PacedReader:
+        """Reads customers and transactions back, through the general limiter."""
+        return self._connected.reader
+
+    @property
+    def _connected(self) -> ApiConnection:
+        if self.connection is None:
+            raise RuntimeError("connect first")
+        return self.connection
+
+    @property
+    def sending_journal(self) -> JournalPort:
+        """The journal for whoever sends batches: after `guard_sends` it also notes what the account has got."""
+        return self.journal if self.send_once is None else self.send_once.noting(self.journal)
+
+    def guard_sends(self) -> SendOnce:
+        """Open what this machine remembers of sent exports; the same guard at every call."""
+        if self.send_once is None:
+            guard = open_send_once(
+                self.settings, self.journal, self.binding, self.state.path, self.observer, self.clock
+            )
+            self.send_once = self._opened.enter_context(guard)
+        return self.send_once
+
+    async def connect(self, exports: Iterable[str] = ()) -> None:
+        """Claim the exports at these paths, open the limiters and the client, and prove that the account is the run's.
+
+        A second call does nothing.
+
+        Raises:
+            ConfigurationError: another run sends one of the exports, or the run belongs to another account.
+            OutageError: no token came, and only a token can prove the account.
+        """
+        if self.connection is None:
+            opening = open_connection(
+                self.settings, self.binding, exports, observer=self.observer, note=self.proxies.note
+            )
+            self.connection = await self._opened.enter_async_context(opening)
+            await self.binding.prove(self.connection.client)
+
+    async def aclose(self) -> None:
+        """Close what was opened on the way, the last first."""
+        await self._opened.aclose()
+
+
+@asynccontextmanager
+async def open_session(
+    settings: Settings,
+    credentials: Credentials,
+    *,
+    known_to: str = "",
+    reverted: bool = False,
+    confirmations: Confirmations | None = None,
+    observer: Observer | None = None,
+    runtime: Runtime | None = None,
+) -> AsyncIterator[Session]:
+    """Lock the state directory and open its run, for one command.
+
+    Args:
+        settings: see `load_settings`.
+        credentials: see `load_credentials`.
+        known_to: the operation that needs a run to be there already; empty if one may begin.
+        reverted: keep a run that a revert took back, for the command that sends it again. Otherwise such a run is put
+            aside, and the state directory begins afresh.
+        confirmations: what a person has confirmed about accounts and exports.
+        observer: receives notices.
+        runtime: where time and chance come from.
 
     Raises:
-        ConfigurationError: it cannot be used, belongs to another account, or a revert of it was begun and not ended.
-        StorageError: it cannot be written.
+        ConfigurationError: the state directory cannot be used, belongs to another account, holds no run although
+            `known_to` needs one, or holds one of which a revert was begun and has not ended.
+        StorageError: the state directory cannot be written.
     """
+    check_key(settings, credentials)
+    runtime, observers = runtime or Runtime(), Observers([observer] if observer else [])
+    binding = AccountBinding(settings, credentials, runtime.clock, confirmations)
+    if known_to:
+        _check_known(settings, known_to)
     with own_state_dir(settings.state.state_dir) as state:
         state.check_journal()
         if not reverted:
-            leave_reverted(state, clock, lambda journal: withdraw(settings, journal))
-        journal = open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
-        with closing(journal):
-            belonging.enter(journal)
-            yield state, journal
+            leave_reverted(state, runtime.clock, lambda journal: withdraw(settings, journal))
+        with closing(_open_journal(settings, state, runtime.clock)) as journal:
+            binding.enter(journal)
+            session = Session(settings, state, journal, binding=binding, observer=observers, runtime=runtime)
+            try:
+                yield session
+            finally:
+                await session.aclose()
 
 
-@contextmanager
-def open_known_run(
-    settings: Settings, clock: Clock, operation: str, belonging: AccountBinding
-) -> Iterator[tuple[StateDir, Journal]]:
-    """Open a run that is there already.
+def _open_journal(settings: Settings, state: StateDir, clock: Clock) -> Journal:
+    return open_journal(state.journal, clock.wall, sleep=clock.sleep, patience=settings.upload.drain_time)
 
-    Raises:
-        ConfigurationError: there is none, or as `open_run` says.
-        StorageError: it cannot be written.
-    """
+
+def _check_known(settings: Settings, operation: str) -> None:
     if not (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
         raise ConfigurationError(
             "no run stands here",
@@ -66,85 +177,6 @@ def open_known_run(
             place=settings.state.state_dir,
             hint="name the migration's --state-dir",
         )
-    with open_run(settings, clock, belonging) as opened:
-        yield opened
-
-
-class RateLimiters(Struct, frozen=True):
-    """Through which all requests of a run leave."""
-
-    kinds: dict[Kind, RateLimiter]
-    """For batches."""
-    revert: RateLimiter
-    """For taking a migration back."""
-    general: RateLimiter
-    """For all other calls: tokens, reading back."""
-
-    @property
-    def limited(self) -> bool:
-        """Whether batches have to wait for slots."""
-        return any(scope.pacer.limited for limiter in self.kinds.values() for scope in limiter.scopes)
-
-
-def find_account(settings: Settings, credentials: Credentials) -> tuple[Path, str]:
-    """Return where runs on this machine meet, and what they call the account there."""
-    return find_shared_dir(settings), name_quota(identify_account(settings, credentials))
-
-
-def quota_path(shared: Path, account: str) -> Path:
-    """Return where an account's quota is kept."""
-    return shared / f"{account}.quota.db"
-
-
-@contextmanager
-def open_limiters(
-    settings: Settings, credentials: Credentials, exports: Iterable[str], observer: Observer, clock: Clock
-) -> Iterator[RateLimiters]:
-    """Keep other runs on this machine from sending the same exports to the same account; share its quota with them.
-
-    Raises:
-        ConfigurationError: another run is at it.
-    """
-    shared, account = find_account(settings, credentials)
-    files = [path for path in exports if path != STDIN]
-    quota: QuotaFile | None = None
-
-    def lost(error: OSError | StorageError) -> None:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        observer.notify(AccountUnguarded(shared_dir=str(shared), why=why or str(error)))
-
-    with ExitStack() as claims:
-        try:
-            others = claims.enter_context(claim(shared, account, files, state_dir=settings.state.state_dir))
-            quota = open_quota(quota_path(shared, account), clock)
-            claims.callback(quota.close)
-        except (OSError, StorageError) as error:
-            lost(error)
-        else:
-            if others:
-                observer.notify(AccountShared())
-        yield make_limiters(settings, clock, quota, lost, observer)
-
-
-def make_limiters(
-    settings: Settings,
-    clock: Clock,
-    quota: QuotaPort | None = None,
-    lost: Callable[[StorageError], None] = lambda _: None,
-    observer: Observer | None = None,
-) -> RateLimiters:
-    """Return the gates the settings ask for; `lost` is told when `quota` fails, `observer` what happens at them."""
-    limits, ledger = settings.limits, QuotaClient(quota, lost)
-    general = LimitScope("general", Pacer(limits.general_limit))
-
-    def limiter(*scopes: LimitScope) -> RateLimiter:
-        return RateLimiter((*scopes, general), clock, ledger, longest_hold=limits.longest_hold, observer=observer)
-
-    if limits.scope == "account":
-        migration = limiter(LimitScope("migration", Pacer(limits.limit)))
-        return RateLimiters(dict.fromkeys(Kind, migration), migration, limiter())
-    of_kind = {kind: limiter(LimitScope(f"migration/{kind}", Pacer(limits.limit))) for kind in Kind}
-    return RateLimiters(of_kind, limiter(LimitScope("migration/revert", Pacer(limits.limit))), limiter())
 
 
 def check_key(settings: Settings, credentials: Credentials) -> None:
@@ -160,22 +192,4 @@ def check_key(settings: Settings, credentials: Credentials) -> None:
             operation="read the secrets",
             place="MASIVO_API_KEY",
             hint="set the account's own key",
-        )
-
-
-def check_inputs(inputs: Mapping[Kind, list[Input]]) -> None:
-    """Check that there is something to read, and standard input at most once.
-
-    Raises:
-        ConfigurationError: it is not so.
-    """
-    if not inputs:
-        raise ConfigurationError(
-            "there is nothing to read",
-            operation="read the command",
-            hint="name exports with --customers, --events or --transactions",
-        )
-    if sum(source.path == STDIN for found in inputs.values() for source in found) > 1:
-        raise ConfigurationError(
-            "standard input is named twice", operation="read the command", hint="only one export can come that way"
         )

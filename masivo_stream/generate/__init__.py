@@ -1,4 +1,4 @@
-"""Synthetic exports: realistic customers, events and transactions that agree, the same for the same seed.
+"""Synthetic exports: realistic customers, events and transactions that are consistent; a seed gives the same bytes.
 
-Nothing here is about anybody: the programme is invented, emails stand in the domains RFC 2606 reserves.
+No data is about a real person: the programme is invented, and the email domains are those that RFC 2606 reserves.
 """

@@ -1,8 +1,8 @@
-"""The catalogue of faults: what goes wrong in real exports, and near misses a lenient judge lets pass."""
+"""The catalogue of faults: typical errors of real exports, and small ones that a lenient validator accepts."""
 
 from msgspec import Raw
 
-from masivo_stream.generate.faults import Borrow, Duplicate, Put, Recipe, Remove, Repeat, Rewrite
+from masivo_stream.generate.planted_faults import Borrow, Duplicate, Put, Recipe, Remove, Repeat, Rewrite
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason
 
@@ -25,7 +25,7 @@ _NUMBERS = (
     (Reason.WRONG_TYPE, "12.50", "a number written as a string"),
     (Reason.WRONG_TYPE, True, "true for a number"),
     (Reason.WRONG_TYPE, None, "null for a number"),
-    (Reason.INVALID_VALUE, _HUGE, "a number no double can hold"),
+    (Reason.INVALID_VALUE, _HUGE, "a number too large for a double"),
 )
 _NO_UUIDS = (
     ("5f0c2d1e8a434b6f9d270a1b3c5d7e90", "a UUID without hyphens"),
@@ -34,24 +34,24 @@ _NO_UUIDS = (
 
 
 def _cut(line: bytes) -> bytes:
-    """Cut in the middle, though not inside a character: that would be another fault."""
+    """Cut a line in the middle, but not inside a character, which would be another fault."""
     return line[: len(line) // 2].decode(errors="ignore").encode()
 
 
 def _of_line(kind: Kind) -> tuple[Recipe, ...]:
-    """Return what can be wrong with a line whatever it tells."""
+    """Return the faults of a line that do not depend on its content."""
 
     def rewrite(change: Rewrite, what: Reason, description: str) -> Recipe:
         return Recipe(kind=kind, what=what, path="", change=change, description=description)
 
     return (
         rewrite(Rewrite(_cut), Reason.INVALID_JSON, "a line cut in the middle"),
-        rewrite(Rewrite(lambda line: line + b"}"), Reason.INVALID_JSON, "something after the object"),
+        rewrite(Rewrite(lambda line: line + b"}"), Reason.INVALID_JSON, "text after the object"),
         rewrite(Rewrite(lambda line: line + b"," + line), Reason.INVALID_JSON, "two records on one line"),
-        rewrite(Rewrite(lambda line: b"'" + line[1:]), Reason.INVALID_JSON, "no JSON from the first byte on"),
+        rewrite(Rewrite(lambda line: b"'" + line[1:]), Reason.INVALID_JSON, "not JSON from the first byte on"),
         rewrite(Rewrite(lambda line: b"[" + line + b"]"), Reason.WRONG_TYPE, "a list for an object"),
         rewrite(Rewrite(lambda _: b"null"), Reason.WRONG_TYPE, "null for an object"),
-        _put(kind, "x_legacy_note", _NOT_UTF8, Reason.INVALID_UTF8, "Latin-1 in a field nobody reads", field=""),
+        _put(kind, "x_legacy_note", _NOT_UTF8, Reason.INVALID_UTF8, "Latin-1 in a field that is not read", field=""),
         _put(
             kind,
             _ITEM[kind] + _AMOUNT[kind],
@@ -71,7 +71,7 @@ def _put(kind: Kind, path: str, value: object, what: Reason, description: str, *
 
 
 def _common(kind: Kind, required: tuple[str, ...]) -> tuple[Recipe, ...]:
-    """Return the faults each kind has: of the line, of dates, of numbers, and required fields left out."""
+    """Return the faults that every kind has: of the line, of dates, of numbers, and missing required fields."""
     item = _ITEM[kind]
     return (
         *_of_line(kind),
@@ -101,7 +101,7 @@ _CUSTOMERS = (
         what=Reason.DUPLICATE_ID,
         path="name",
         change=Duplicate("Doble Doblado"),
-        description="an earlier customer once more, under another name",
+        description="an earlier customer again, with another name",
         field="id",
     ),
     Recipe(
@@ -113,7 +113,7 @@ _CUSTOMERS = (
     ),
     _put(Kind.CUSTOMERS, "name", None, Reason.WRONG_TYPE, "null for a name"),
     _put(Kind.CUSTOMERS, "email", ["a@example.com"], Reason.WRONG_TYPE, "a list for an email"),
-    _put(Kind.CUSTOMERS, "gender", "F", Reason.INVALID_VALUE, "a word the list of genders does not have"),
+    _put(Kind.CUSTOMERS, "gender", "F", Reason.INVALID_VALUE, "a gender that is not in the list"),
     _put(Kind.CUSTOMERS, "gender", None, Reason.WRONG_TYPE, "null for a gender, which may only be absent"),
     _put(Kind.CUSTOMERS, "dob", "1990-05-06", Reason.INVALID_VALUE, "a day of birth without time"),
     _put(Kind.CUSTOMERS, "document_number", 79_123_456, Reason.WRONG_TYPE, "a number for a document number"),
@@ -134,7 +134,7 @@ _CUSTOMERS = (
         "devices",
         [{"device_token": "t-1", "device_info": {"platform": "symbian"}}],
         Reason.INVALID_VALUE,
-        "a platform the list does not have",
+        "a platform that is not in the list",
         field="[0].device_info.platform",
     ),
     _put(
@@ -230,7 +230,7 @@ _TRANSACTIONS = (
         what=Reason.DUPLICATE_ID,
         path="x_page",
         change=Duplicate(2),
-        description="a second record of a customer, whose transactions cannot be migrated again",
+        description="a second record of a customer, whose transactions cannot be migrated twice",
         field="id",
     ),
     _put(Kind.TRANSACTIONS, "transactions", [], Reason.NO_ITEMS, "a customer without transactions"),
@@ -240,20 +240,20 @@ _TRANSACTIONS = (
         what=Reason.TOO_MANY_ITEMS,
         path="transactions",
         change=Repeat(CONTRACTS[Kind.TRANSACTIONS].max_items + 1),
-        description="one transaction more than one request takes",
+        description="one transaction more than a request may have",
     ),
     _put(Kind.TRANSACTIONS, "transactions[].type", "BONUS", Reason.INVALID_VALUE, "an unknown type"),
     _put(Kind.TRANSACTIONS, "transactions[].type", "accumulation", Reason.INVALID_VALUE, "a type in lower case"),
     _put(Kind.TRANSACTIONS, "transactions[].type", 1, Reason.WRONG_TYPE, "a number for a type"),
-    _put(Kind.TRANSACTIONS, "transactions[].amount", 0, Reason.INVALID_VALUE, "an amount of nothing"),
-    # A history begins with a purchase, and that with points: the first transaction is an accumulation.
-    _put(Kind.TRANSACTIONS, "transactions[0].amount", -5, Reason.INVALID_VALUE, "an accumulation that takes"),
+    _put(Kind.TRANSACTIONS, "transactions[].amount", 0, Reason.INVALID_VALUE, "an amount of zero"),
+    # A history begins with a purchase that earns points, so the first transaction is an accumulation.
+    _put(Kind.TRANSACTIONS, "transactions[0].amount", -5, Reason.INVALID_VALUE, "a negative accumulation"),
     _put(
         Kind.TRANSACTIONS,
         "transactions[0].type",
         "REDEMPTION",
         Reason.INVALID_VALUE,
-        "a redemption that gives",
+        "a positive redemption",
         field="transactions[0].amount",
     ),
     *(
@@ -270,4 +270,4 @@ CATALOGUE: dict[Kind, tuple[Recipe, ...]] = {
     Kind.EVENTS: _EVENTS,
     Kind.TRANSACTIONS: _TRANSACTIONS,
 }
-"""Every fault there is, by the kind it is a fault of."""
+"""Every fault, by kind."""

@@ -2,9 +2,8 @@
 
 import unicodedata
 
-from masivo_stream.generate.chance import Draw, pick
-from masivo_stream.generate.dates import DAY, REFERENCE, START, rfc3339
-from masivo_stream.generate.history import PURCHASE, CustomerHistory
+from masivo_stream.generate.customer_history import PURCHASE, CustomerHistory
+from masivo_stream.generate.export_dates import DAY, REFERENCE, START, rfc3339
 from masivo_stream.generate.programme import (
     BRANDS,
     CASHBACK,
@@ -22,6 +21,7 @@ from masivo_stream.generate.programme import (
     quoted,
     tier_of,
 )
+from masivo_stream.generate.seeded_random import Draw, pick
 
 _YEAR = 365 * DAY
 
@@ -49,7 +49,7 @@ _DEVICE_MODELS = (',"model":"Pixel 8"', ',"model":"Redmi Note 13","osVersion":"1
 
 
 def _plain(name: str) -> str:
-    """Spell a name as an email address does: without accents; what has no Latin letters becomes `user`."""
+    """Return a name as in an email address: without accents; a name without Latin letters becomes `user`."""
     letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return "".join(letter for letter in letters if letter.isalnum()) or "user"
 
@@ -59,7 +59,7 @@ _LAST_NAMES = tuple((name, _plain(name)) for name in LAST_NAMES)
 
 
 def customer_json(past: CustomerHistory, draw: Draw, *, mark: str = "") -> str:
-    """Return the customer as one JSON object; `mark` are members to add, each with a comma before it."""
+    """Return the customer as one JSON object; `mark` holds members to add, each after a comma."""
     parts = [_identity(past, draw), f',"registration_date":"{rfc3339(past.registered, past.zone)}"']
     if draw() < _PERSONAL:
         parts.append(_person(draw))
@@ -93,7 +93,7 @@ def _person(draw: Draw) -> str:
 
 
 def _metrics(past: CustomerHistory, draw: Draw) -> str:
-    """Return what the customer spent, as the history has it: in all, and for some in the last year."""
+    """Return the metrics that follow from the history: lifetime, and for some customers the last year."""
     periods = f'"lifetime":{_period(past, START)}'
     if draw() < _LAST_YEAR:
         periods += f',"last_year":{_period(past, REFERENCE - _YEAR)}'
@@ -112,7 +112,7 @@ def _period(past: CustomerHistory, since: int) -> str:
 
 
 def _balance(past: CustomerHistory, draw: Draw) -> str:
-    """Return the wallet: one line a reward that ever was earned, or two that expire at different times."""
+    """Return the balance: for each reward that was earned one line, or two that expire at different times."""
     lines = _balance_lines(past, draw, POINTS, past.points, 1)
     if any(visit.cashback for visit in past.visits):
         lines += _balance_lines(past, draw, CASHBACK, past.cashback, 100)

@@ -1,8 +1,7 @@
-"""Write a customer's history as a line of an events export: one event a visit."""
+"""Write a customer's history as a line of an events export: one event per visit."""
 
-from masivo_stream.generate.chance import Draw, Stream, draws, pick, run
-from masivo_stream.generate.dates import rfc3339
-from masivo_stream.generate.history import PURCHASE, Bought, CustomerHistory, Visit
+from masivo_stream.generate.customer_history import PURCHASE, Bought, CustomerHistory, Visit
+from masivo_stream.generate.export_dates import rfc3339
 from masivo_stream.generate.programme import (
     CASHBACK,
     PAYMENT_METHODS,
@@ -13,9 +12,10 @@ from masivo_stream.generate.programme import (
     money,
     quoted,
 )
+from masivo_stream.generate.seeded_random import Draw, DrawStream, draws, pick, run_length
 
 _UNFULFILLED_SOCIAL = 0.2
-"""Of the events that earn nothing; a purchase is always fulfilled, or it would not have earned."""
+"""Share of the events that earn nothing. A purchase is always fulfilled, since otherwise it earns nothing."""
 
 _EXTRAS = 0.3
 
@@ -30,7 +30,7 @@ _ORDER_EXTRAS = (
 
 
 def _product_texts(product: SoldProduct) -> tuple[str, ...]:
-    """Return the ways to write a product, all but its amount: with and without what may be absent."""
+    """Return the ways to write a product without its amount: with and without optional members."""
     head = f'"sku":{quoted(product.sku)},"value":{money(product.cents)}'
     return (
         f"{head}}}",
@@ -44,18 +44,18 @@ _PRODUCTS = {product.sku: _product_texts(product) for product in PRODUCTS}
 
 
 def events_json(past: CustomerHistory, draw: Draw) -> str:
-    """Return all the customer's events as one record."""
+    """Return all events of the customer as one record."""
     return _record(past, [_event(past, index, visit, draw) for index, visit in enumerate(past.visits)])
 
 
 def events_json_with_reversed(
     past: CustomerHistory, draw: Draw, *, seed: int, number: int, share: float
 ) -> tuple[str, int]:
-    """Return the record of `events_json` with reversed events between the others, and how many those are."""
-    chance = draws(Stream.REVERSED, seed, number)
+    """Return the record of `events_json` with reversed events between the others, and the number of these."""
+    chance = draws(DrawStream.REVERSED, seed, number)
     events: list[str] = []
     for index, visit in enumerate(past.visits):
-        events.extend(_reversed_event(past, visit, chance) for _ in range(run(chance, share)))
+        events.extend(_reversed_event(past, visit, chance) for _ in range(run_length(chance, share)))
         events.append(_event(past, index, visit, draw))
     return _record(past, events), len(events) - len(past.visits)
 
@@ -65,7 +65,7 @@ def _record(past: CustomerHistory, events: list[str]) -> str:
 
 
 def _reversed_event(past: CustomerHistory, visit: Visit, draw: Draw) -> str:
-    """Return an order that was taken back before it earned anything, marked in one of the ways exports do."""
+    """Return an order that was reversed before it earned anything, marked in one of the ways of real exports."""
     marks = (',"status":"REVERSED"', f',"reversed_at":"{rfc3339(visit.moment + 60, past.zone)}"')
     return f"{_event(past, int(1e6 + draw() * 1e6), visit, draw)[:-1]}{pick(draw, marks)}}}"
 

@@ -1,29 +1,30 @@
-"""Whole exports: good records, and mixed in, where wanted, faulty lines and what is not to be migrated.
+"""Write whole exports: good records, and on demand faulty lines and records to skip between them.
 
-The good lines are the same whatever is mixed in: each chance has draws of its own.
+The good lines are the same with and without the others, since each purpose has random numbers of its own.
 """
 
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
 
 from masivo_stream.generate.catalogue import CATALOGUE
-from masivo_stream.generate.chance import Draw, Stream, draws, pick, run, shuffled
-from masivo_stream.generate.faults import PlantedFault, Recipe, spoil
-from masivo_stream.generate.records import Record, deleted_customer, record
+from masivo_stream.generate.good_records import Record, deleted_customer, record
+from masivo_stream.generate.planted_faults import PlantedFault, Recipe, spoil
+from masivo_stream.generate.seeded_random import Draw, DrawStream, draws, pick, run_length, shuffled
 from masivo_stream.model.contract import Kind
 
 MOST_MIXED_IN = 0.9
-"""Largest share of faulty lines, or of skipped ones: beyond it, hardly anything would be good."""
+"""Largest share of faulty or of skipped lines, so that some lines are good."""
 
 BLOCK_BYTES = 1 << 18
-"""Written at a time: large enough that the number of writes does not matter."""
+"""Bytes written at once: enough that the number of writes does not matter."""
 
 _EARLIER_LINES = 32
-"""A repeated customer is one of so many latest, so that less than a thousand lines lie between."""
+"""A duplicate customer is one of this number of latest ones, so that less than a thousand lines are between them."""
 
 _KINDS = tuple(Kind)
 
@@ -32,7 +33,7 @@ class Generated(Struct, frozen=True, kw_only=True):
     """What was written."""
 
     records: int
-    """Good records: what was asked for."""
+    """Good records, as many as requested."""
     items: int
     """Items in the good records that are to be migrated."""
     faulty: int
@@ -43,7 +44,7 @@ class Generated(Struct, frozen=True, kw_only=True):
 
 
 def faulty(kind: Kind, *, count: int, seed: int, rate: float) -> Iterator[tuple[bytes, PlantedFault | None]]:
-    """Yield `count` good lines of an export and the faulty ones among them, each of these with its fault.
+    """Yield `count` good lines of an export and the faulty lines among them, each of these with its fault.
 
     About `rate` of all lines are faulty.
 
@@ -65,10 +66,10 @@ def write(
     rate: float = 0.0,
     skipped: float = 0.0,
 ) -> Generated:
-    """Write an export, and to `faults_stream` one line of JSON a fault: the manifest.
+    """Write an export, and to `faults_stream` the list of faults: one line of JSON per fault.
 
-    `rate` is the share of lines to be faulty. `skipped` is the share of lines to be deleted customers,
-    or, in an events export, the share of events to be reversed; a transactions export has nothing to skip.
+    `rate` is the share of faulty lines. `skipped` is the share of lines that are deleted customers, or in an events
+    export the share of reversed events; a transactions export has nothing to skip.
 
     Raises:
         ValueError: a share is below 0 or above `MOST_MIXED_IN`.
@@ -94,37 +95,52 @@ def write(
     return Generated(records=count, items=items, faulty=faults, skipped=gone, bytes=total + len(block))
 
 
+def write_exports(directory: Path, *, records: int, seed: int) -> dict[Kind, list[str]]:
+    """Write an export of each kind, of `records` records, into a directory; return their paths by kind.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    paths = {}
+    for kind in Kind:
+        path = directory / f"{kind}.ndjson"
+        with path.open("wb") as stream:
+            write(stream, None, kind=kind, count=records, seed=seed)
+        paths[kind] = [str(path)]
+    return paths
+
+
 def _check_share(share: float) -> None:
     if not 0 <= share <= MOST_MIXED_IN:
-        raise ValueError(f"a share of lines is from 0 to {MOST_MIXED_IN}, not {share}")
+        raise ValueError(f"a share of lines must be from 0 to {MOST_MIXED_IN}, not {share}")
 
 
 def _lines(
     kind: Kind, *, count: int, seed: int, rate: float, skipped: float
 ) -> Iterator[tuple[Record, PlantedFault | None]]:
-    """Yield all lines. Before each good one, and after the last, chance has a run of others."""
+    """Yield all lines. Before each good line, and after the last, there is a random number of others."""
     number = 2 * _KINDS.index(kind)
-    fault_draw, gone_draw = draws(Stream.MIX, seed, number), draws(Stream.MIX, seed, number + 1)
-    spoiler = _Spoiler(kind, count=count, seed=seed, draw=fault_draw)
+    fault_draw, gone_draw = draws(DrawStream.MIX, seed, number), draws(DrawStream.MIX, seed, number + 1)
+    faulty_lines = _FaultyLines(kind, count=count, seed=seed, draw=fault_draw)
     deleted_share = skipped if kind is Kind.CUSTOMERS else 0.0
     written = deleted = 0
     for index in range(count + 1):
-        for _ in range(run(fault_draw, rate)):
+        for _ in range(run_length(fault_draw, rate)):
             written += 1
-            yield spoiler.spoiled(written)
-        for _ in range(run(gone_draw, deleted_share)):
+            yield faulty_lines.make(written)
+        for _ in range(run_length(gone_draw, deleted_share)):
             written += 1
             yield deleted_customer(seed=seed, number=deleted), None
             deleted += 1
         if index < count:
             written += 1
             good = record(kind, seed=seed, number=index, reversed_share=skipped)
-            spoiler.remember(good.body)
+            faulty_lines.remember(good.body)
             yield good, None
 
 
-class _Spoiler:
-    """Make the faulty lines of an export: the catalogue in random order, then again in another order."""
+class _FaultyLines:
+    """Makes the faulty lines of an export: the catalogue in random order, then again in another order."""
 
     def __init__(self, kind: Kind, *, count: int, seed: int, draw: Draw) -> None:
         self._kind = kind
@@ -136,11 +152,11 @@ class _Spoiler:
         self._earlier: deque[bytes] = deque(maxlen=_EARLIER_LINES)
 
     def remember(self, good: bytes) -> None:
-        """Take note of a good line: a later one may repeat it."""
+        """Keep a good line, which a later faulty line may duplicate."""
         self._earlier.append(good)
 
-    def spoiled(self, line: int) -> tuple[Record, PlantedFault]:
-        """Return the next fault, which stands in line number `line`."""
+    def make(self, line: int) -> tuple[Record, PlantedFault]:
+        """Return the next faulty line, which is number `line` of the export."""
         recipe = self._next()
         earlier = pick(self._draw, self._earlier) if recipe.needs_earlier else b""
         body, field = spoil(recipe, self._good(), earlier, self._draw)
@@ -155,9 +171,9 @@ class _Spoiler:
         return self._next()
 
     def _good(self) -> bytes:
-        """Return the record to spoil: a customer's further events, or else somebody nobody else knows."""
+        """Return the record for the next fault: more events of a customer, or else a customer of no other line."""
         if self._kind is Kind.EVENTS and self._count:
             return record(self._kind, seed=self._seed, number=int(self._draw() * self._count)).body
         number = self._made * len(_KINDS) + _KINDS.index(self._kind)  # no two kinds share a number
         self._made += 1
-        return record(self._kind, seed=self._seed, number=number, stream=Stream.FAULTY).body
+        return record(self._kind, seed=self._seed, number=number, stream=DrawStream.FAULTY).body

@@ -1,6 +1,6 @@
-"""The loyalty programme of the synthetic customers: what it sells, where, and what it gives. All invented.
+"""The loyalty programme of the synthetic customers: products, places and rewards. All of it is invented.
 
-Texts are plain; who writes them into JSON quotes them with `quoted`, once, when the module is loaded.
+The texts are not quoted. The modules that write them into JSON quote them with `quoted` once, when they are loaded.
 """
 
 import msgspec
@@ -29,7 +29,7 @@ TIERS = (
 
 
 class SoldProduct(Struct, frozen=True, gc=False):
-    """Something on sale."""
+    """A product of the programme."""
 
     sku: str
     category: str
@@ -73,10 +73,10 @@ LAST_NAMES = (
     *("Müller", "Kowalczyk", "Åkesson", "佐藤", "王", "김", "Соколова", "حداد"),
 )
 NICKNAMES = ('"Pepe"', "🌟", "👩🏽\u200d🚀", "(VIP)", "e\u0301lite")
-"""What some people put into the field for their name: quotes, emoji, a joined emoji, a combining accent."""
+"""Texts that people put into name fields: quotes, emoji, a joined emoji, a combining accent."""
 
 EMAIL_DOMAINS = ("example.com", "example.org", "example.net")
-"""Reserved for examples by RFC 2606, section 3: no mail arrives."""
+"""Reserved for examples by RFC 2606, section 3: no mail is delivered."""
 
 COUNTRIES = ("CO", "EC", "PE", "MX", "CL", "ES", "JP")
 DOCUMENT_TYPES = ("CC", "CE", "DNI", "PASSPORT")
@@ -91,7 +91,7 @@ NOTES = (
     "☕ + 🥐 = 💛",
     "a\u2028b",
 )
-"""Free text as people type it: quotes, line breaks, back-slashes, and U+2028, no line end in NDJSON."""
+"""Free text as people type it: quotes, line breaks, backslashes, and U+2028, which is not a line end in NDJSON."""
 
 
 def quoted(text: str) -> str:
@@ -100,13 +100,13 @@ def quoted(text: str) -> str:
 
 
 def money(cents: int) -> str:
-    """Write an amount that is not negative as a JSON number: exact, decimals only where there are cents."""
+    """Write an amount that is not negative as a JSON number: exact, with decimals only if there are cents."""
     whole, rest = divmod(cents, 100)
     return f"{whole}.{rest:02}" if rest else str(whole)
 
 
 def _places() -> tuple[str, ...]:
-    """Where something happened, as members of a JSON object: of the three only `brand_id` is always there."""
+    """Return places of events, as members of a JSON object: of the three, only `brand_id` is always present."""
     brands = (*(quoted(brand) for brand in BRANDS), "null")
     channels = ("", ',"channel_id":null', *(f',"channel_id":{quoted(channel)}' for channel in CHANNELS))
     stores = ("", ',"store_id":null', *(f',"store_id":{quoted(store)}' for store in STORES))
@@ -117,5 +117,5 @@ PLACES = _places()
 
 
 def tier_of(spent_cents: int) -> Tier:
-    """Return the highest tier that so much spending reaches."""
+    """Return the highest tier for this spending."""
     return next(tier for tier in reversed(TIERS) if spent_cents >= tier.from_cents)

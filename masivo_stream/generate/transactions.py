@@ -1,15 +1,15 @@
-"""Write a customer's history as a line of a transactions export: what each purchase added and took."""
+"""Write a customer's history as a line of a transactions export: what each purchase earned and redeemed."""
 
-from masivo_stream.generate.chance import Draw, pick
-from masivo_stream.generate.dates import rfc3339
-from masivo_stream.generate.history import CustomerHistory, Visit
+from masivo_stream.generate.customer_history import CustomerHistory, Visit
+from masivo_stream.generate.export_dates import rfc3339
 from masivo_stream.generate.programme import CASHBACK, PLACES, POINTS, money, quoted
+from masivo_stream.generate.seeded_random import Draw, pick
 
 _PLACED = 0.6
 _EXTRAS = 0.4
 
 _REDEEMED_AFTER_SECONDS = 300
-"""A redemption follows the purchase that may have earned it."""
+"""A redemption is later than the purchase that may have earned it."""
 
 _EXTRA_MEMBERS = (
     ',"resolved_at":null',
@@ -25,7 +25,7 @@ _EXTRA_MEMBERS = (
 
 
 def transactions_json(past: CustomerHistory, draw: Draw) -> tuple[str, int]:
-    """Return all the customer's transactions as one record, and how many they are."""
+    """Return all transactions of the customer as one record, and their number."""
     transactions: list[str] = []
     for visit in past.visits:
         if visit.points:

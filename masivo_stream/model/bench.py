@@ -1,6 +1,6 @@
-"""What the bench measures, and what it found. The JSON form of `Bench` is what `bench --json` prints.
+"""The cases and results of the bench. The JSON form of `Bench` is what `bench --json` prints.
 
-Times are seconds, sizes bytes; a megabyte is a million bytes of plain export, whatever stage they are in.
+Times are seconds, sizes bytes. A megabyte is a million bytes of the uncompressed export, at every stage.
 """
 
 import enum
@@ -19,9 +19,11 @@ class Stage(enum.StrEnum):
     """How far the records go. Each stage does all of the one before it."""
 
     DECODE = "decode"
-    """msgspec's typed decoder over the same lines, and nothing else: the yardstick."""
-    JUDGE = "judge"
-    """Read, cut into lines, decode, and judge: what every command that reads an export begins with."""
+    """msgspec's typed decoder over the same lines, and nothing else, for comparison."""
+    VALIDATE = "judge"
+    """Read, cut into lines, decode, and validate: the first part of every command that reads an export.
+
+    The value keeps the stage's first name, which programs read in the JSON form; people are shown `validate`."""
     PACK = "pack"
     """Fill batches as well, and send none: what `validate` and `plan` do."""
     SEND = "send"
@@ -40,7 +42,20 @@ class Case(Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """What people call it beside its kind: `send, 4 uploaders`."""
         named = (f"{value} {name if value != 1 else name.removesuffix('s')}" for name, value in self.settings.items())
-        return ", ".join([self.stage, *named])
+        return ", ".join([self.stage.name.lower(), *named])
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A case, and what the process that measures it needs."""
+
+    case: Case
+    paths: tuple[str, ...]
+    """Exports of its kind."""
+    url: str
+    directory: str
+    """Where the process may keep its journal."""
+    api_key_file: str = ""
+    """The target's key; if it is empty, a made-up token is used."""
 
 
 class Measured(Struct, frozen=True, kw_only=True, tag=True):

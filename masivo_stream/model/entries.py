@@ -77,6 +77,17 @@ LineResults = LineResult | EntryRun
 """What became of a line, or of many that follow one another."""
 
 
+class ValidatedBlock(Struct, frozen=True):
+    """The results of the lines of one block."""
+
+    found: Sequence[LineResults]
+    bytes_read: int
+    place: Position
+    """The position after them."""
+    crc: int
+    """CRC-32 of the source's plain bytes before that position."""
+
+
 def lay_out(
     run: LineRun, odd: Mapping[int, LineResult], customers: list[str], items: list[int], *, file: str, source: int
 ) -> Iterator[LineResults]:

@@ -7,7 +7,7 @@ customer, no secret. What persons wrote beside their decisions stands in it as t
 from msgspec import Struct, field
 
 from masivo_stream.model.next_step import Invocation
-from masivo_stream.model.picture import Point
+from masivo_stream.model.snapshot import Point
 from masivo_stream.model.summary import Summary
 
 
@@ -63,7 +63,7 @@ class DoubtPlace(Struct, frozen=True, kw_only=True):
     places: tuple[tuple[str, int, int], ...]
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class DecisionNote(Struct, frozen=True, kw_only=True):
     """What a person decided, and what was noted beside it."""
 
     at: str
@@ -89,6 +89,6 @@ class Report(Summary, frozen=True, kw_only=True):
     """
     doubts: tuple[DoubtPlace, ...] = ()
     doubts_left_out: int = 0
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[DecisionNote, ...] = ()
     """The last ones, oldest first."""
     decisions_left_out: int = 0

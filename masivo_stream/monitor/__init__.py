@@ -1,1 +1,1 @@
-"""The monitor: a small web server beside a run that tells people and machines how it stands. It changes nothing."""
+"""The monitor: a small web server in a run's process. It shows the run to people and programs, and changes nothing."""

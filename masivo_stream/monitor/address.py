@@ -1,4 +1,7 @@
-"""Where the monitor listens: `8080`, `127.0.0.1:8080`, `[::1]:8080`. A bare port is on this machine only."""
+"""The address on which the monitor listens: `8080`, `127.0.0.1:8080`, `[::1]:8080`.
+
+A port alone means loopback: only this machine can reach the monitor.
+"""
 
 import ipaddress
 
@@ -11,7 +14,7 @@ _MOST = 65535
 
 
 class Address(Struct, frozen=True):
-    """A host and a port; port 0 takes a free one."""
+    """A host and a port; port 0 stands for any free one."""
 
     host: str
     port: int
@@ -26,10 +29,12 @@ class Address(Struct, frozen=True):
 
 
 def parse_address(text: str) -> Address:
-    """Read an address. Brackets may stand around IPv4 as well, for who puts an address in without knowing which it is.
+    """Read an address.
+
+    Brackets are allowed around an IPv4 address as well: a script may insert an address without knowing its version.
 
     Raises:
-        ConfigurationError: it is none.
+        ConfigurationError: the text is not an address.
     """
     host, colon, port = text.strip().rpartition(":")
     if not port.isascii() or not port.isdigit() or int(port) > _MOST or (colon and not host):
@@ -38,15 +43,15 @@ def parse_address(text: str) -> Address:
         host = host[1:-1]
         if not is_literal(host):
             raise _wrong(text)
-    elif ":" in host:  # `::1:8080` is an address, too: what is meant cannot be known
+    elif ":" in host:  # ambiguous: `::1:8080` is an IPv6 address by itself, too
         raise _wrong(text)
-    if host.lower() in ("", "localhost"):  # a name might stand for two addresses, and with port 0 for two ports
+    if host.lower() in ("", "localhost"):  # the name may mean two addresses (IPv4 and IPv6), and with port 0 two ports
         host = LOOPBACK
     return Address(host, int(port))
 
 
 def is_literal(host: str) -> bool:
-    """Tell whether a host is an IP address, not a name."""
+    """Return whether a host is an IP address, not a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -56,7 +61,7 @@ def is_literal(host: str) -> bool:
 
 def _wrong(text: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the monitor cannot listen on {text!r}: that is no HOST:PORT",
+        f"the monitor cannot listen on {text!r}: this is not HOST:PORT",
         operation="start the monitor",
         place="--monitor",
         hint="such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port",

@@ -1,7 +1,7 @@
-"""`python -m masivo_stream.monitor.health`: ask the monitor of this container whether it is alive. For HEALTHCHECK.
+"""`python -m masivo_stream.monitor.health`: check that this container's monitor answers. For Docker's HEALTHCHECK.
 
-It finds the monitor by `MASIVO_MONITOR`, as the run does that has no flag. Where process 1 is a command that has none,
-nothing can be ill. It imports nothing that takes long: it runs every few seconds.
+It finds the monitor by `MASIVO_MONITOR`, like a run without the flag. If process 1 is a command without a monitor, the
+result is always good. It runs every few seconds, so it imports nothing that loads slowly.
 """
 
 import http.client
@@ -16,12 +16,12 @@ MONITORED = ("migrate", "retry")
 
 TIMEOUT = 3.0
 _OK = 200
-_NEAR = {"": "127.0.0.1", "localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is asked there
+_NEAR = {"": "127.0.0.1", "localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to connect for it
 _FIRST_PROCESS = Path("/proc/1/cmdline")
 
 
 def check(environment: Mapping[str, str], command: Iterable[str]) -> str:
-    """Return what is wrong, nothing where all is well; `command` is the container's."""
+    """Return what is wrong, or an empty text; `command` is the command line of the container."""
     text = environment.get("MASIVO_MONITOR", "").strip()
     if not text or not set(MONITORED).intersection(command):
         return ""

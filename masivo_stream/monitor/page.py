@@ -1,7 +1,7 @@
-"""The page: one document with its script and style inside, so that it needs nothing from anywhere else.
+"""The monitor's page: one document with its script and style inside, so that it needs no other file.
 
-Script and style are the same for everybody and are named to the browser by their hashes. What is said of the run is
-fetched by the script, and set as text. Where scripts do not run, a table stands there instead (jinja2, autoescaped).
+Script and style never change while the program runs; the page's policy names them by their hashes. The script fetches
+the run's figures and sets them as text. Without scripts, the page shows a table (jinja2, autoescaped) instead.
 """
 
 from functools import cache
@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from masivo_stream.core.redact import printable
 from masivo_stream.model.moments import utc
-from masivo_stream.model.picture import Picture
 from masivo_stream.model.reason import REMEDIES
-from masivo_stream.monitor.visitors import page_policy
-from masivo_stream.observe.page_style import policy_hash, read_style
+from masivo_stream.model.snapshot import RunSnapshot
+from masivo_stream.monitor.browser_security import page_policy
+from masivo_stream.observe.templating import policy_hash, read_style
 
 _PARTS = Path(__file__).with_name("page")
 _SCRIPTS = ("words.js", "elements.js", "charts.js", "sections.js", "main.js")
@@ -36,21 +36,21 @@ class Page:
         self.policy = page_policy(policy_hash(self._script), policy_hash(self._style))
         """Its content security policy."""
 
-    def render(self, picture: Picture) -> bytes:
-        """Return the document; the picture is for readers without scripts."""
+    def render(self, snapshot: RunSnapshot) -> bytes:
+        """Return the document; the snapshot is shown to readers without scripts."""
         return self._template.render(
-            picture=picture,
-            told_at=utc(picture.now).strftime("%Y-%m-%d %H:%M:%S UTC"),
-            ends_at=_clock_time(picture.ends_at),
+            snapshot=snapshot,
+            made_at=utc(snapshot.now).strftime("%Y-%m-%d %H:%M:%S UTC"),
+            ends_at=_clock_time(snapshot.ends_at),
             remedies={reason.value: remedy for reason, remedy in REMEDIES.items()},
-            script=Markup(self._script),  # noqa: S704 - a file of ours, named by its hash
+            script=Markup(self._script),  # noqa: S704 - a file of this package, named by its hash
             style=Markup(self._style),  # noqa: S704 - the same
         ).encode()
 
 
 @cache
 def load_page() -> Page:
-    """Return the page."""
+    """Return the page, which is read once."""
     return Page()
 
 

@@ -1,1 +1,1 @@
-"""What people see: log lines, progress, tables. Reads notices and summaries, nothing else."""
+"""What people see: log lines, progress, tables, pages. This package reads notices and results, and nothing else."""

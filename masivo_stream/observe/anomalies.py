@@ -1,6 +1,6 @@
-"""What of the notices somebody should know, in a sentence each, under the name the log has for it."""
+"""The notices that a person should know of: one sentence for each, with the name of its log event."""
 
-from masivo_stream.core.reading.heads import tell_overlap
+from masivo_stream.core.reading.heads import describe_overlap
 from masivo_stream.core.redact import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.notices import (
@@ -8,9 +8,9 @@ from masivo_stream.model.notices import (
     AccountUnguarded,
     BatchSent,
     BatchWaits,
+    DeadLettersTaken,
     ExportOverlaps,
     IdsUnreadable,
-    LettersTaken,
     LimitLearned,
     LoopStalled,
     Notice,
@@ -22,12 +22,12 @@ from masivo_stream.model.notices import (
 
 
 def anomaly(notice: Notice) -> tuple[str, str] | None:
-    """Return event and text of what is not as it should be; None for all else."""
-    found = _tell(notice)
+    """Return the log event and the sentence for a notice that a person should know of; None for any other notice."""
+    found = _describe(notice)
     return (found[0], printable(found[1])) if found else None
 
 
-def _tell(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 - one case a notice
+def _describe(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 - one case a notice
     match notice:
         case BatchSent(outcome="accepted", remark=""):
             return None
@@ -38,28 +38,28 @@ def _tell(notice: Notice) -> tuple[str, str] | None:  # noqa: C901, PLR0912 - on
         case RecordIsolated(kind=kind, file=file, line=line, status=status):
             return "record_isolated", f"{kind}: refused ({status}) for {file}, line {line}"
         case LimitLearned(kind=kind, max_body_bytes=most):
-            return "limit_learned", f"{kind}: the server takes no more than {most:,} bytes a request"
+            return "limit_learned", f"{kind}: the server takes at most {most:,} bytes per request"
         case QuotaCorrected(seconds=seconds, foreign=foreign):
-            others = f", and counts {foreign:,} requests of others" if foreign else ""
-            return "quota_corrected", f"the server lets nothing through for {duration(seconds)}{others}"
+            others = f", and counts {foreign:,} requests that this machine did not send" if foreign else ""
+            return "quota_corrected", f"the server accepts no request for {duration(seconds)}{others}"
         case IdsUnreadable(kind=kind, seconds=seconds):
             return "ids_unreadable", (
-                f"{kind}: the ids of those accepted last all need escaping in a URL, and none of them can be read back:"
-                f" the run goes on after {duration(seconds)}"
+                f"{kind}: the ids accepted last all need escaping in a URL, and none of them can be read back;"
+                f" the run continues after {duration(seconds)}"
             )
         case Stopping(why=why):
-            return "stopping", f"stopping in order: {why}"
+            return "stopping", f"stopping cleanly: {why}"
         case AccountShared():
             return "account_shared", "another run on this machine shares the account's quota"
         case AccountUnguarded(shared_dir=shared, why=why):
-            return "account_unguarded", f"runs cannot meet in {shared}: {why}"
+            return "account_unguarded", f"runs cannot share the quota through {shared}: {why}"
         case ExportOverlaps(file=file, other=other, lines=lines, bytes=size):
-            return "export_overlaps", tell_overlap(file, other, lines=lines, size=size)
+            return "export_overlaps", describe_overlap(file, other, lines=lines, size=size)
         case ProxyUnused(variable=variable, proxy=proxy):
             return "proxy_unused", f"{variable} names a proxy ({proxy}), which is used only if --proxy names it"
-        case LettersTaken(kind=kind, ignored=ignored) if ignored:
-            return "letters_taken", f"{kind}: lines that are no letters of this run are in {ignored}"
+        case DeadLettersTaken(kind=kind, ignored=ignored) if ignored:
+            return "letters_taken", f"{kind}: lines that are not dead letters of this run are in {ignored}"
         case LoopStalled(seconds=seconds):
-            return "loop_stalled", f"this process was busy with one thing for {duration(seconds)}"
+            return "loop_stalled", f"one task kept this process busy for {duration(seconds)}"
         case _:
             return None

@@ -1,8 +1,8 @@
-"""What the bench found, as a picture: an SVG file of its own, without scripts, for light and dark.
+"""Draw what the bench measured: one SVG file, without scripts, for light and dark.
 
-Horizontal bars of MB/s, one panel a kind, all of one scale, so that panels compare; on each bar a line from the least
-to the most of all rounds. Colour only tells apart what is written beside it. What stands where is reckoned here; the
-template `bench.svg` draws it.
+The bars are horizontal and show MB/s. There is one panel per kind, and all panels have the same scale, so that they can
+be compared. A line on each bar goes from the slowest round to the fastest. Colours carry no information of their own:
+each bar has its label. Positions are calculated here; the template `bench.svg` draws them.
 """
 
 from functools import cache
@@ -14,9 +14,9 @@ from masivo_stream.model.bench import MEGA, Bench, BenchedExport, BenchResult
 from masivo_stream.observe.templating import make_environment
 
 _LEFT = 200
-"""Where bars begin: labels stand before them."""
+"""x where the bars begin; their labels are to the left."""
 _BAR_ROOM = 400
-"""Width of the longest; its figure stands behind it."""
+"""Width of the longest bar; its figures are to the right."""
 _HEAD = 66
 _ROW = 24
 _PANEL_HEAD = 34
@@ -25,15 +25,15 @@ _FOOT = 46
 
 
 class BenchBar(Struct, frozen=True, kw_only=True):
-    """One result: as long as its median, its line from the slowest round to the fastest."""
+    """One result: a bar as long as its median, and a line from the slowest round to the fastest."""
 
     y: int
     width: float
     least: float
     most: float
-    """Both are x, as the picture has it."""
+    """Both are x coordinates of the image."""
     varies: bool
-    """Whether there is a line: rounds that took the same have none."""
+    """Whether there is a line: if all rounds took the same time there is none."""
     style: str
     label: str
     figures: str
@@ -50,7 +50,7 @@ class Panel(Struct, frozen=True, kw_only=True):
 
 
 def draw_bench(found: Bench) -> str:
-    """Return the picture as the text of an SVG file."""
+    """Return the chart as the text of an SVG file."""
     most = max((result.mb_per_second.most for result in found.results), default=0.0) or 1.0
     panels: list[Panel] = []
     foot = _HEAD
@@ -58,8 +58,8 @@ def draw_bench(found: Bench) -> str:
         results = [result for result in found.results if result.kind == kind]
         panels.append(_panel(foot, kind, export, results, _BAR_ROOM / most))
         foot = panels[-1].end + _PANEL_GAP
-    picture = _template().render(found=found, panels=panels, left=_LEFT, foot=foot, height=foot + _FOOT)
-    return f"{picture}\n"
+    image = _template().render(found=found, panels=panels, left=_LEFT, foot=foot, height=foot + _FOOT)
+    return f"{image}\n"
 
 
 @cache
@@ -86,7 +86,7 @@ def _bar(y: int, result: BenchResult, scale: float) -> BenchBar:
         least=_round(_LEFT + speed.least * scale),
         most=_round(_LEFT + speed.most * scale),
         varies=speed.most > speed.least,
-        style=result.stage.value,
+        style=result.stage.name.lower(),
         label=result.label,
         figures=f"{speed.median:,.1f} MB/s, {result.items_per_second.median:,.0f} items/s",
     )

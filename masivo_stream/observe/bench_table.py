@@ -1,4 +1,4 @@
-"""What the bench found, for people: a table a kind, and how to read it."""
+"""Print what the bench measured: one table per kind, and how to read it."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.bench import MEGA, Bench, BenchFigures, BenchResult, Stage
 
 MOST_BUSY = 0.5
-"""A sink that is at work for more of the time than this may be what was measured."""
+"""If the sink is busy for a larger share of the time than this, the sink may be the bottleneck."""
 
 
 def print_bench(console: Console, found: Bench) -> None:
-    """Print all of it."""
+    """Print the tables and the explanation."""
     for kind, export in found.exports.items():
         title = f"{kind}: {export.records:,} records, {export.items:,} items, {export.bytes / MEGA:,.1f} MB"
         console.print(_table(title, [result for result in found.results if result.kind == kind]))
@@ -57,16 +57,16 @@ def _explain(found: Bench) -> Iterator[str]:
     system = f"{machine.cpu}, {machine.cores} cores; {machine.system}; Python {machine.python}"
     yield f"{system}; masivo-stream {machine.version}"
     yield (
-        f"Each measured {times}. A machine changes its speed meanwhile: compare within one run, and where others work "
-        "on it, by CPU."
+        f"Each case was measured {times}. The speed of a machine changes: compare figures of one run only, and "
+        "on a shared machine compare CPU time."
     )
     yield (
-        "decode: msgspec's typed decoder on the same lines, the yardstick. judge: read, cut, decode, judge. pack: fill "
-        "batches as well, as plan and validate do. send: all of migrate, with its journal, without a limit, to "
+        "decode: msgspec's typed decoder on the same lines, for comparison. validate: read, split into lines, decode, "
+        "validate. pack: also fill batches, as plan does. send: all of migrate, with its journal, without a limit, to "
         f"{found.target or 'a null sink on this machine'}."
     )
     if any("workers" in result.settings for result in found.results):
-        yield "workers: processes, all but one judge lines; an export of less than 16 MiB is not worth starting them."
+        yield "workers: processes; all but one validate lines. For an export of less than 16 MiB no more are started."
     busiest = max((result.sink_busy for result in found.results), default=0.0)
     if busiest > MOST_BUSY:
-        yield f"The sink was at work for {busiest:.0%} of the time: it may be the sink that was measured."
+        yield f"The sink was busy for {busiest:.0%} of the time: it may be the bottleneck."

@@ -1,4 +1,4 @@
-"""How the kinds of a run stand, as the notices told last."""
+"""Keep the latest state and figures of each kind, from the notices."""
 
 from collections.abc import Mapping
 
@@ -7,55 +7,55 @@ from msgspec.structs import replace
 from masivo_stream.core.packing.forecast import requests_needed
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.notices import (
+    KindEnded,
+    KindStarted,
     Notice,
-    PhaseEnded,
-    PhaseStarted,
     Progressed,
     RunEnded,
     RunStarted,
     Visible,
     WaitingVisible,
 )
-from masivo_stream.model.picture import PhasePicture
+from masivo_stream.model.snapshot import KindSnapshot
 from masivo_stream.model.summary import KindSummary
 
 
 class Phases:
-    """Feed it notices; ask for the pictures."""
+    """The kinds of a run. Feed it notices, and read their snapshots."""
 
     def __init__(self) -> None:
-        """Know of no kind yet."""
-        self._phases: dict[Kind, PhasePicture] = {}
+        """Begin without any kind."""
+        self._phases: dict[Kind, KindSnapshot] = {}
 
     @property
-    def pictures(self) -> tuple[PhasePicture, ...]:
-        """All of them, in the run's order."""
+    def snapshots(self) -> tuple[KindSnapshot, ...]:
+        """All kinds, in the run's order."""
         return tuple(self._phases.values())
 
     @property
-    def present(self) -> PhasePicture | None:
-        """The kind at work, or whose effects are awaited."""
+    def present(self) -> KindSnapshot | None:
+        """The kind that is being sent, or for whose effects the run waits; None if there is none."""
         return next((phase for phase in self._phases.values() if phase.state in {"working", "visible"}), None)
 
     @property
     def left(self) -> int | None:
-        """Requests still to be sent for all kinds; None where that is not known."""
+        """Requests still to be sent for all kinds; None if that is not known."""
         left = [requests_left(phase) for phase in self._phases.values()]
         known = [requests for requests in left if requests is not None]
         return sum(known) if known and len(known) == len(left) else None
 
     def feed(self, notice: Notice) -> None:
-        """Take notice."""
+        """Take in a notice."""
         match notice:
             case RunStarted(kinds=kinds):
                 self._phases = {}
                 for ahead in kinds:
                     self._set(ahead.kind, size=ahead.size, bytes_read=ahead.bytes_read, figures=ahead.figures)
-            case PhaseStarted(kind=kind):
+            case KindStarted(kind=kind):
                 self._set(kind, state="working")
             case Progressed(kind=kind, figures=figures, bytes_read=read):
                 self._set(kind, figures=figures, bytes_read=read)
-            case PhaseEnded(kind=kind, figures=figures, bytes_read=read):
+            case KindEnded(kind=kind, figures=figures, bytes_read=read):
                 self._set(kind, state="left" if figures.pending else "done", figures=figures, bytes_read=read)
             case WaitingVisible(kind=kind, seen=seen, probes=probes):
                 self._set(kind, state="visible", probes=(seen, probes))
@@ -75,16 +75,16 @@ class Phases:
                 self._set(phase.kind, state="left", probes=None)
 
     def _set(self, kind: Kind, **changes: object) -> None:
-        phase = replace(self._phases.get(kind) or PhasePicture(kind=kind), **changes)
+        phase = replace(self._phases.get(kind) or KindSnapshot(kind=kind), **changes)
         self._phases[kind] = replace(phase, requests_needed=_needed(phase))
 
 
-def requests_left(phase: PhasePicture) -> int | None:
-    """Return the requests still to be sent for a kind; None where that is not known."""
+def requests_left(phase: KindSnapshot) -> int | None:
+    """Return the requests still to be sent for a kind; None if that is not known."""
     return None if phase.requests_needed is None else max(0, phase.requests_needed - phase.figures.requests)
 
 
-def _needed(phase: PhasePicture) -> int | None:
+def _needed(phase: KindSnapshot) -> int | None:
     if phase.state == "done":
         return phase.figures.requests
     return requests_needed(CONTRACTS[phase.kind], phase.figures, bytes_read=phase.bytes_read, size=phase.size)

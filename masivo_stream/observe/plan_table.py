@@ -1,4 +1,4 @@
-"""The plan for people: what would be sent, how long that takes, what would be refused, and what to know before."""
+"""Print the plan: what a migration sends, how long it takes, what it cannot send, and what to know before."""
 
 from rich.console import Console
 from rich.table import Table
@@ -8,13 +8,13 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.duration import duration
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.tables import MOST_REASONS, print_end, tell_skipped
+from masivo_stream.observe.summary_table import MOST_REASONS, count_dead_letters, describe_skipped, print_end
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
 
 
 def print_plan(console: Console, plan: Plan) -> None:
-    """Print all of it, in the order in which it is asked about."""
+    """Print the whole plan, in the order in which people ask about it."""
     console.print(_records(plan))
     console.print()
     console.print(_requests(plan))
@@ -22,7 +22,7 @@ def print_plan(console: Console, plan: Plan) -> None:
         console.print(Text(f"{name}: {', '.join(plan.windows[account]) or 'no limit'}"))
     console.print(Text(_quota(plan.quota)))
     if plan.requests:
-        console.print(Text(f"first request: {plan.starts_at:%Y-%m-%d %H:%M} UTC, if begun now"))
+        console.print(Text(f"first request: {plan.starts_at:%Y-%m-%d %H:%M} UTC, if the migration starts now"))
         console.print(Text(f"last request: {plan.finished_at:%Y-%m-%d %H:%M} UTC, at the earliest"))
     console.print()
     for name, kind in plan.kinds.items():
@@ -76,25 +76,27 @@ def _table(title: str, *columns: str) -> Table:
 
 def _quota(quota: QuotaLeft) -> str:
     if not quota.known:
-        why = "it cannot be read" if quota.unreadable else "no key is given"
-        return f"quota: {why}, taken to be unused"
-    used = [f"{left.used:,} of {left.window}{' all' if left.scope == 'general' else ''}" for left in quota.windows]
-    held = [f"the server has asked to wait {duration(quota.held_seconds)}"] if quota.held_seconds else []
-    return f"quota used, as this machine knows it: {', '.join([*used, *held]) or 'none'}"
+        why = "it cannot be read" if quota.unreadable else "no API key is given"
+        return f"quota: {why}, assumed to be unused"
+    used = [
+        f"{left.used:,} of {left.window}{' (all calls)' if left.scope == 'general' else ''}" for left in quota.windows
+    ]
+    held = [f"the server asked us to wait {duration(quota.held_seconds)}"] if quota.held_seconds else []
+    return f"quota used, as far as this machine knows: {', '.join([*used, *held]) or 'none'}"
 
 
 def _print_left_out(console: Console, kind: str, figures: KindSummary, plan: KindPlan) -> None:
-    for line in tell_skipped(kind, figures.skip_reasons, plan.skipped):
+    for line in describe_skipped(kind, figures.skip_reasons, plan.skipped):
         console.print(Text(line))
     if figures.blank:
-        console.print(Text(f"{kind}: {figures.blank:,} blank"))
+        console.print(Text(f"{kind}: {figures.blank:,} blank line{'s' if figures.blank != 1 else ''}"))
 
 
 def _print_dead_letters(console: Console, kind: str, plan: KindPlan) -> None:
     for dead in plan.dead_letters[:MOST_REASONS]:
         what = f"{dead.field}: {dead.message}" if dead.field else dead.message
         place = printable(f"{dead.file}:{dead.line}")
-        console.print(Text(f"{kind}: {dead.records:,} dead by {dead.reason}, first at {place}"))
+        console.print(Text(f"{kind}: {count_dead_letters(dead.records, dead.reason)}, first at {place}"))
         console.print(Text(f"  {printable(what)}; {dead.remedy}"))
     if len(plan.dead_letters) > MOST_REASONS:
         more = len(plan.dead_letters) - MOST_REASONS

@@ -1,8 +1,8 @@
-"""The report's charts: how a run went over time. Here is reckoned what stands where; the page's template draws it.
+"""The report's charts: how a run went over time. Positions are calculated here; the page's template draws them.
 
-It draws SVG that stretches to any width, and what stretches must not hold text: axes are labelled in HTML beside it.
-A stretch of time is one unit wide, the scale is 100 high. Bars of kinds stand on one another; each tells its figures
-when pointed at.
+The template draws SVG that is scaled to any width. Text in it would be distorted, so the labels of the axes are HTML
+beside it. A stretch of time is one unit wide, the scale is 100 units high. The bars of the kinds are stacked; each
+shows its figures when the pointer is on it.
 """
 
 import math
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 
 from masivo_stream.model.moments import utc
-from masivo_stream.model.picture import Point
+from masivo_stream.model.snapshot import Point
 
 _HIGH = 100
 _GAP = 0.06
@@ -23,7 +23,7 @@ TimeLine = dict[str, tuple[Point, ...]]
 
 
 class ChartBar(Struct, frozen=True, kw_only=True):
-    """A rectangle, and what it tells when pointed at."""
+    """A rectangle, and the text that it shows when the pointer is on it."""
 
     x: float
     y: float
@@ -34,31 +34,31 @@ class ChartBar(Struct, frozen=True, kw_only=True):
 
 
 class StepLine(Struct, frozen=True):
-    """A path: level over each stretch, joined where stretches follow one another."""
+    """A path: level over each stretch, connected if the stretches are adjacent."""
 
     style: str
     d: str
 
 
 class Chart(Struct, frozen=True, kw_only=True):
-    """One chart: so many `stretches` wide; `ys` from top to bottom, `xs` from left to right."""
+    """One chart, `stretches` units wide; `ys` are labels from top to bottom, `xs` from left to right."""
 
     title: str
     unit: str
     stretches: int
     height: int = _HIGH
     grid: tuple[float, ...] = (0, _HIGH / 2)
-    """Where level lines lie; the axis closes the chart below."""
+    """y of the level lines; the axis is the lower edge of the chart."""
     bars: tuple[ChartBar, ...] = ()
     lines: tuple[StepLine, ...] = ()
     ys: tuple[str, ...]
     xs: tuple[str, ...]
     legend: tuple[tuple[str, str], ...]
-    """Class and words."""
+    """CSS class and words."""
 
 
 class Axis(Struct, frozen=True):
-    """The time axis: where it begins, how long a stretch is, and how many there are."""
+    """The time axis: where it begins, how long a stretch is, and the number of stretches."""
 
     first: float
     length: float
@@ -68,13 +68,13 @@ class Axis(Struct, frozen=True):
         """Return the number of a point's stretch."""
         return round((point.at - self.first) / self.length)
 
-    def tell(self, number: int) -> str:
-        """Say when a stretch is."""
+    def describe(self, number: int) -> str:
+        """Return when a stretch begins and ends."""
         begin = self.first + number * self.length
         return f"{self._clock(begin)} to {self._clock(begin + self.length)}"
 
     def marks(self) -> tuple[str, ...]:
-        """Return the beginning, the middle and the end."""
+        """Return the times at the beginning, the middle and the end."""
         return tuple(self._clock(self.first + part * self.count * self.length) for part in (0.0, 0.5, 1.0))
 
     def _clock(self, at: float) -> str:
@@ -87,7 +87,7 @@ class Axis(Struct, frozen=True):
 
 
 def make_axis(time_line: TimeLine) -> Axis | None:
-    """Return the axis that all charts share; None where nothing was sent."""
+    """Return the axis that all charts share; None if nothing was sent."""
     points = [point for kind in time_line.values() for point in kind]
     if not points:
         return None
@@ -96,19 +96,19 @@ def make_axis(time_line: TimeLine) -> Axis | None:
 
 
 def draw_records(time_line: TimeLine, axis: Axis) -> Chart:
-    """Draw records accepted a second, kind upon kind."""
+    """Draw the records accepted per second, the kinds stacked."""
 
-    def tell(point: Point, kind: str) -> str:
+    def describe(point: Point, kind: str) -> str:
         return f"{_count(point.accepted, 'record')} of {kind} accepted, {_count(point.items, 'item')}"
 
     layers = [(kind, kind, points, lambda point: point.accepted / point.seconds) for kind, points in time_line.items()]
-    return _bars("Records accepted", "a second", axis, layers, tell, [(kind, kind) for kind in time_line])
+    return _bars("Records accepted", "per second", axis, layers, describe, [(kind, kind) for kind in time_line])
 
 
 def draw_requests(time_line: TimeLine, axis: Axis) -> Chart:
-    """Draw requests a stretch; those refused stand on the others."""
+    """Draw the requests of each stretch; the refused ones are on top."""
 
-    def tell(point: Point, kind: str) -> str:
+    def describe(point: Point, kind: str) -> str:
         refused = f", {point.refused:,} refused" if point.refused else ""
         return f"{_count(point.requests, 'request')} of {kind}{refused}"
 
@@ -119,11 +119,11 @@ def draw_requests(time_line: TimeLine, axis: Axis) -> Chart:
     if any(point.refused for points in time_line.values() for point in points):
         layers += [("refused", kind, points, lambda point: point.refused) for kind, points in time_line.items()]
         legend.append(("refused", "refused"))
-    return _bars("Requests", f"in {_say_length(axis.length)}", axis, layers, tell, legend)
+    return _bars("Requests", f"per {_length(axis.length)}", axis, layers, describe, legend)
 
 
 def draw_latency(time_line: TimeLine, axis: Axis) -> Chart:
-    """Draw how long answers took: the mean and the slowest of each stretch."""
+    """Draw the answer times: the mean and the slowest of each stretch."""
     means: dict[int, tuple[float, int]] = {}
     slowest: dict[int, float] = {}
     for points in time_line.values():
@@ -141,7 +141,7 @@ def draw_latency(time_line: TimeLine, axis: Axis) -> Chart:
 
 
 _Layer = tuple[str, str, Sequence[Point], Callable[[Point], float]]
-"""Class, kind, points, height of a bar."""
+"""CSS class, kind, points, and the function that gives the height of a bar."""
 
 
 def _bars(
@@ -149,7 +149,7 @@ def _bars(
     unit: str,
     axis: Axis,
     layers: Sequence[_Layer],
-    tell: Callable[[Point, str], str],
+    describe: Callable[[Point, str], str],
     legend: Sequence[tuple[str, str]],
 ) -> Chart:
     heights: dict[int, float] = {}
@@ -160,7 +160,7 @@ def _bars(
                 place = axis.place(point)
                 below = heights.get(place, 0.0)
                 heights[place] = below + value
-                stacked.append((style, f"{axis.tell(place)}: {tell(point, kind)}", place, below, value))
+                stacked.append((style, f"{axis.describe(place)}: {describe(point, kind)}", place, below, value))
     top = nice_top(max(heights.values(), default=0.0))
     bars = tuple(
         ChartBar(
@@ -200,7 +200,7 @@ def _chart(
 
 
 def nice_top(value: float) -> float:
-    """Return a round number not below `value`, above 0: what a scale ends with."""
+    """Return the upper end of a scale: a round number above 0 that is not below `value`."""
     if value < _LEAST:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -208,7 +208,7 @@ def nice_top(value: float) -> float:
 
 
 def _steps(values: dict[int, float], top: float) -> Iterator[str]:
-    """Move to the beginning of what is joined, and draw a level line over each stretch."""
+    """Move to the beginning of each connected part, and draw a level line over each stretch."""
     last = None
     for place in sorted(values):
         y = _y(values[place], top)
@@ -224,11 +224,11 @@ def _count(number: int, name: str) -> str:
     return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
-def _say_length(seconds: float) -> str:
+def _length(seconds: float) -> str:
     for size, name in ((_DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds >= size and seconds % size == 0:
             count = int(seconds // size)
-            return f"a {name}" if count == 1 and name != "hour" else f"an {name}" if count == 1 else f"{count} {name}s"
+            return name if count == 1 else f"{count} {name}s"
     return f"{seconds:g} s"
 
 

@@ -1,7 +1,7 @@
-"""The report as a page: one file that needs nothing else. No script, no image, no font from anywhere; it prints.
+"""The report as a page: one HTML file that needs no other file, script, image or font, and that can be printed.
 
-Its policy allows its own style, by hash, and nothing besides: even a name that got past escaping could load and run
-nothing.
+Its content security policy allows its own style, by hash, and nothing else. So even if a name got past the escaping, it
+could not load or run anything.
 """
 
 from datetime import UTC, datetime
@@ -14,10 +14,9 @@ from msgspec import UnsetType
 from masivo_stream.model.duration import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
-from masivo_stream.observe.page_style import policy_hash, read_style
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
-from masivo_stream.observe.tables import FATES, equation
-from masivo_stream.observe.templating import TEMPLATES, make_environment
+from masivo_stream.observe.summary_table import FATES, equation
+from masivo_stream.observe.templating import TEMPLATES, make_environment, policy_hash, read_style
 
 _LAMPS = {"complete": "good", "dead_letters": "warn", "in_doubt": "warn", "interrupted": "warn", "stopped": "bad"}
 _TITLES = {
@@ -37,7 +36,7 @@ def draw_report(report: Report) -> str:
     moments = [_moment(each) for times in report.times.values() for each in (times.first_at, times.last_at)]
     return _template().render(
         report=report,
-        title="At work" if report.owner else _TITLES[report.outcome],
+        title="Run under way" if report.owner else _TITLES[report.outcome],
         lamp="working" if report.owner else _LAMPS[report.outcome],
         total=_total(kinds),
         equations={name: (equation([each]), equation([each], of_items=True)) for name, each in kinds.items()},
@@ -47,7 +46,7 @@ def draw_report(report: Report) -> str:
         charts=_charts(report),
         verified=None if isinstance(report.verified, UnsetType) else report.verified,
         most_letters=max((found.letters for found in report.examples), default=1),
-        style=Markup(style),  # noqa: S704 - a file of ours, named by its hash
+        style=Markup(style),  # noqa: S704 - a file of this package, named by its hash
         policy=f"default-src 'none'; style-src '{policy_hash(style)}'; base-uri 'none'; form-action 'none'",
     )
 
@@ -73,7 +72,7 @@ def _total(kinds: dict[str, KindSummary]) -> dict[str, float]:
 
 
 def _size(count: float) -> str:
-    """Write bytes for people."""
+    """Write a number of bytes for people."""
     if count < _KILO:
         return f"{count:,.0f} bytes"
     for unit in ("kB", "MB", "GB"):
@@ -84,7 +83,7 @@ def _size(count: float) -> str:
 
 
 def _when(moment: str | datetime) -> str:
-    """Write a moment for people, or an ISO 8601 text of one."""
+    """Write a moment, or its ISO 8601 text, for people."""
     found = moment if isinstance(moment, datetime) else _moment(moment)
     return found.strftime("%Y-%m-%d %H:%M:%S UTC")
 

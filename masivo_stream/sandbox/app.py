@@ -1,8 +1,8 @@
-"""The aiohttp application: turns requests into calls of the service and answers into bytes.
+"""The aiohttp application: turns requests into calls of the service, and its answers into bytes.
 
-The order of an exchange: host, faults on arrival, arrival stamp, token, limits, body, rules, effect, faults on the
-answer. No CORS headers, so that no web page can read from it; no other name than this machine's in `Host`, so
-that no web page can rename itself into it (DNS rebinding).
+The order of an exchange: host, faults on arrival, time of arrival, token, limits, body, rules, effect, faults on the
+answer. There are no CORS headers, so no web page can read an answer. Only names of this machine are accepted in `Host`,
+so no web page can reach the sandbox under its own name (DNS rebinding).
 """
 
 import urllib.parse
@@ -17,24 +17,24 @@ from msgspec import Struct
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.sandbox import wire
-from masivo_stream.sandbox.answers import JSON, SandboxAnswer, answer, refusal
-from masivo_stream.sandbox.chaos import Course
-from masivo_stream.sandbox.clock import SandboxClock, SandboxSystemClock
-from masivo_stream.sandbox.contents import fill
-from masivo_stream.sandbox.faults import CallTarget
+from masivo_stream.sandbox.fault_bodies import fill
+from masivo_stream.sandbox.fault_injection import ExchangeFaults
+from masivo_stream.sandbox.fault_types import CallTarget
+from masivo_stream.sandbox.http_answers import JSON, SandboxAnswer, answer, refusal
 from masivo_stream.sandbox.openapi import document
-from masivo_stream.sandbox.options import SandboxOptions, is_loopback
+from masivo_stream.sandbox.sandbox_clock import SandboxClock, SandboxSystemClock
+from masivo_stream.sandbox.sandbox_options import SandboxOptions, is_loopback
 from masivo_stream.sandbox.service import Service
 
 BASE_PATH = urllib.parse.urlsplit(contract.BASE_URL).path
-"""Where the API lives on its host; the sandbox keeps the path."""
+"""The path of the API on its host; the sandbox has the same."""
 
 SERVICE = web.AppKey("service", Service)
 """The account behind an application."""
 
-_NO_COURSE = Course()
+_NO_FAULTS = ExchangeFaults()
 
-Handle = Callable[[Service, web.Request, Course], Awaitable[SandboxAnswer]]
+Handle = Callable[[Service, web.Request, ExchangeFaults], Awaitable[SandboxAnswer]]
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class Call(Struct, frozen=True, kw_only=True):
     target: CallTarget
     method: str
     path: str
-    """Under the base path; `{id}` stands for a customer's id."""
+    """Below the base path; `{id}` is a customer's id."""
     handle: Handle
 
 
@@ -53,7 +53,7 @@ def build_app(options: SandboxOptions, clock: SandboxClock | None = None) -> web
     Raises:
         ConfigurationError: the store cannot be used.
     """
-    # One byte more than we allow: some versions of aiohttp refuse what reaches the size, some what exceeds it.
+    # One byte more than the limit: some versions of aiohttp refuse a body of this size, others only a larger one.
     app = web.Application(middlewares=[_in_json, _this_machine_only], client_max_size=options.max_body_bytes + 1)
     app[SERVICE] = Service(options, clock or SandboxSystemClock())
     for call in _CALLS:
@@ -70,7 +70,7 @@ def build_app(options: SandboxOptions, clock: SandboxClock | None = None) -> web
 
 
 def _any_id(path: str) -> str:
-    """Let an id be any text in a segment: what aiohttp matches by itself has no braces."""
+    """Let an id be any text without a slash: by default, aiohttp does not match braces."""
     return path.replace("{id}", "{id:[^/]+}")
 
 
@@ -80,19 +80,21 @@ async def _close(app: web.Application) -> None:
 
 @web.middleware
 async def _in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer what aiohttp refuses (unknown path, wrong method, too large) in the API's form."""
+    """Give aiohttp's own refusals (unknown path, wrong method, too large) the API's form."""
     try:
         return await handler(request)
     except web.HTTPError as error:
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
-        return wire.plain(refusal(error.status, error.reason, headers))
+        return wire.make_response(refusal(error.status, error.reason, headers))
 
 
 @web.middleware
 async def _this_machine_only(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.app[SERVICE].options.allow_remote or is_loopback(_host_name(request)):
         return await handler(request)
-    return wire.plain(refusal(403, "this sandbox answers to the names of its own machine only (--allow-remote)"))
+    return wire.make_response(
+        refusal(403, "this sandbox answers to the names of its own machine only (--allow-remote)")
+    )
 
 
 def _host_name(request: web.Request) -> str:
@@ -105,40 +107,40 @@ def _host_name(request: web.Request) -> str:
 def _exchange(call: Call) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         service = request.app[SERVICE]
-        entrance = service.chaos.entrance(call.target)
-        if entrance.delay:
-            await service.clock.sleep(entrance.delay)
+        draw_on_arrival = service.injector.draw_on_arrival(call.target)
+        if draw_on_arrival.delay:
+            await service.clock.sleep(draw_on_arrival.delay)
         arrived = service.clock.monotonic()
-        if entrance.cut:
+        if draw_on_arrival.cut:
             _note(service, call, request, "reset", arrived)
-            return wire.cut(request)
-        door = service.door.judge(call.target, request.headers, arrived=arrived, now=service.clock.wall())
-        if door.turned_away is not None:
-            course, given = _NO_COURSE, door.turned_away
+            return wire.reset_connection(request)
+        access = service.access.check(call.target, request.headers, arrived=arrived, now=service.clock.wall())
+        if access.refused is not None:
+            faults, given = _NO_FAULTS, access.refused
         else:
-            course = service.chaos.course(call.target)
-            given = await _on_the_way(request, course) or await _perform(call, service, request, course)
-        given = msgspec.structs.replace(given, headers={**given.headers, **door.headers})
-        _note(service, call, request, wire.outcome(given, course.ending), arrived)
-        if course.delay:
-            await service.clock.sleep(course.delay)
-        return await wire.send(request, given, course, service.clock)
+            faults = service.injector.draw_for_exchange(call.target)
+            given = await _answer_of_gateway(request, faults) or await _perform(call, service, request, faults)
+        given = msgspec.structs.replace(given, headers={**given.headers, **access.headers})
+        _note(service, call, request, wire.outcome_word(given, faults.ending), arrived)
+        if faults.delay:
+            await service.clock.sleep(faults.delay)
+        return await wire.send(request, given, faults, service.clock)
 
     return handle
 
 
-async def _on_the_way(request: web.Request, course: Course) -> SandboxAnswer | None:
-    """Return what a gateway or firewall answers in the API's place, None where it lets the request pass."""
-    if course.no_slash is not None and "%2f" in request.raw_path.lower():
-        return fill(course.no_slash.body, 404, "there is no such path")
-    if course.firewalls:
+async def _answer_of_gateway(request: web.Request, faults: ExchangeFaults) -> SandboxAnswer | None:
+    """Return the answer of a gateway or firewall in front of the API, or None if the request reaches the API."""
+    if faults.no_slash is not None and "%2f" in request.raw_path.lower():
+        return fill(faults.no_slash.body, 404, "there is no such path")
+    if faults.firewalls:
         try:
             seen = request.raw_path.encode() + await _bytes(request)
         except web.HTTPException as error:
             return refusal(error.status, error.reason)
-        for firewall in course.firewalls:
+        for firewall in faults.firewalls:
             if firewall.text.encode() in seen:
-                return wire.told(firewall.page)
+                return wire.fault_answer(firewall.page)
     return None
 
 
@@ -146,11 +148,11 @@ def _note(service: Service, call: Call, request: web.Request, outcome: str, arri
     service.note(call.target, call.method, call.path, outcome, arrived=arrived, length=request.content_length)
 
 
-async def _perform(call: Call, service: Service, request: web.Request, course: Course) -> SandboxAnswer:
-    """Do what the call asks for, or read the request and do nothing where the fault is that nothing is done."""
+async def _perform(call: Call, service: Service, request: web.Request, faults: ExchangeFaults) -> SandboxAnswer:
+    """Perform the call. If a fault says that the request takes no effect, only read it."""
     try:
-        if course.applies:
-            return await call.handle(service, request, course)
+        if faults.applies:
+            return await call.handle(service, request, faults)
         await _bytes(request)
     except web.HTTPException as error:
         return refusal(error.status, error.reason)
@@ -161,13 +163,13 @@ async def _body(request: web.Request) -> bytes:
     """Read a JSON body.
 
     Raises:
-        HTTPException: 415 or 413; 400 where the transfer is broken.
+        HTTPException: 415 or 413; 400 if the transfer is broken.
     """
     if request.content_type != JSON:
         raise web.HTTPUnsupportedMediaType(reason="expected a body of type application/json")
     most = request.app[SERVICE].options.max_body_bytes
     size = request.content_length or 0
-    if size <= most:  # what is announced too large is not even read
+    if size <= most:  # a body that is announced as too large is not read
         body = await _bytes(request)
         size = len(body)
     if size > most:
@@ -178,29 +180,32 @@ async def _body(request: web.Request) -> bytes:
 async def _bytes(request: web.Request) -> bytes:
     try:
         return await request.read()
-    except (web.RequestPayloadError, OSError) as error:  # not as announced, or the client went away
+    except (
+        web.RequestPayloadError,
+        OSError,
+    ) as error:  # wrong length, or the client has disconnected
         raise web.HTTPBadRequest(reason="the body does not arrive as announced") from error
 
 
-async def _authorize(service: Service, _: web.Request, course: Course) -> SandboxAnswer:
-    return service.authorize(course)
+async def _authorize(service: Service, _: web.Request, faults: ExchangeFaults) -> SandboxAnswer:
+    return service.authorize(faults)
 
 
-async def _revert(service: Service, request: web.Request, _: Course) -> SandboxAnswer:
+async def _revert(service: Service, request: web.Request, _: ExchangeFaults) -> SandboxAnswer:
     return await service.revert(await _body(request))
 
 
-async def _customer(service: Service, request: web.Request, _: Course) -> SandboxAnswer:
+async def _customer(service: Service, request: web.Request, _: ExchangeFaults) -> SandboxAnswer:
     return service.customer(request.match_info["id"])
 
 
-async def _transactions(service: Service, request: web.Request, _: Course) -> SandboxAnswer:
+async def _transactions(service: Service, request: web.Request, _: ExchangeFaults) -> SandboxAnswer:
     return service.transactions(request.match_info["id"], request.query)
 
 
 def _migrate(kind: Kind) -> Call:
-    async def handle(service: Service, request: web.Request, course: Course) -> SandboxAnswer:
-        return await service.migrate(kind, await _body(request), course)
+    async def handle(service: Service, request: web.Request, faults: ExchangeFaults) -> SandboxAnswer:
+        return await service.migrate(kind, await _body(request), faults)
 
     return Call(target=CallTarget(kind.value), method="POST", path=CONTRACTS[kind].path, handle=handle)
 
@@ -229,7 +234,7 @@ async def _health(_: web.Request) -> web.StreamResponse:
 
 
 async def _requests(request: web.Request) -> web.StreamResponse:
-    return wire.plain(answer(200, {"requests": list(request.app[SERVICE].noted)}))
+    return wire.make_response(answer(200, {"requests": list(request.app[SERVICE].noted)}))
 
 
 async def _ledger(request: web.Request) -> web.StreamResponse:
@@ -238,7 +243,7 @@ async def _ledger(request: web.Request) -> web.StreamResponse:
     try:
         kinds = tuple(map(Kind, request.query.getall("kind", [])))
     except ValueError:
-        return wire.plain(refusal(422, f"kind: expected one of {', '.join(Kind)}"))
+        return wire.make_response(refusal(422, f"kind: expected one of {', '.join(Kind)}"))
     response = web.StreamResponse()
     response.content_type = JSON
     await response.prepare(request)
@@ -250,4 +255,4 @@ async def _ledger(request: web.Request) -> web.StreamResponse:
 
 
 async def _native_transaction(request: web.Request) -> web.StreamResponse:
-    return wire.plain(request.app[SERVICE].add_native(request.match_info["id"], await _body(request)))
+    return wire.make_response(request.app[SERVICE].add_native(request.match_info["id"], await _body(request)))

@@ -1,4 +1,4 @@
-"""The little language that names faults: what `--fault` takes.
+"""Parse the small language of `--fault`.
 
     SPEC    = NAME ["=" VALUE] { "," OPTION "=" VALUE }
 
@@ -6,38 +6,38 @@
                          [body=CONTENT] [type=TEXT] [server=TEXT] [ray=TEXT]: see below
     throttle             answers 429                [retry_after=TEXT, default abc; or a date, -1, 1e9]
     reset                cuts the connection        when=before|after|mid|status (default after)
-    hang[=SECONDS]       says nothing for so long, then cuts; 3600 by default   [applied=yes|no]
+    hang[=SECONDS]       sends nothing for SECONDS, then cuts; 3600 by default   [applied=yes|no]
     delay=SECONDS        is late                    [jitter=SECONDS] [where=arrival|answer]
-    drip[=SECONDS]       spreads the answer's bytes over so long; 30 by default
-    garbage              answers something that is not HTTP         [applied=yes|no]
-    html[=CODE]          answers CODE (200) with a page, as a portal or a firewall does
+    drip[=SECONDS]       spreads the answer's bytes over SECONDS; 30 by default
+    garbage              answers with bytes that are not HTTP        [applied=yes|no]
+    html[=CODE]          answers CODE (200) with a page, like a portal or a firewall
                          [applied=yes|no] [type=TEXT] [server=TEXT] [ray=TEXT]
     redirect=CODE        answers CODE               to=ORIGIN       [applied=yes|no]
     empty                answers with the right status and no body
-    vague                refuses without saying what or where
-    shape=CONTENT        refuses in another shape   by=path|index|id|none: how the culprit is named (default path)
+    vague                refuses without naming the fault or its place
+    shape=CONTENT        refuses in another shape   by=path|index|id|none: how the bad entry is named (default path)
     multistatus[=N]      answers 207: the first N customers of the request are refused, the others take effect
-    compress=PACKING     compresses the answer's body: gzip, deflate, bare (deflate without its mark), zstd, twice,
-                         br (not unpacked by the client), false (not packed at all), cut, bomb
-    firewall=TEXT        answers a page to requests that hold TEXT, in path or body: none of them reaches the API
+    compress=PACKING     compresses the answer's body: gzip, deflate, bare (deflate without its header), zstd, twice,
+                         br (not supported by the client), false (not compressed at all), cut, bomb
+    firewall=TEXT        answers a page to requests that hold TEXT, in path or body; they do not reach the API
                          [code=CODE, default 403] [body=CONTENT, default page] [type=TEXT] [server=TEXT] [ray=TEXT]
-    no-slash             answers 404 to a path that holds %2F, as gateways do       [body=CONTENT, default page]
+    no-slash             answers 404 to a path that holds %2F, like gateways      [body=CONTENT, default page]
     partial              answers 422, although the first half took effect
-    late=SECONDS         takes effect so much later than usual
+    late=SECONDS         takes effect SECONDS later than usual
     lose[=N]             accepts, but the first N customers of the request never take effect; 1 by default
     spoil[=N]            accepts, but amounts of the first N customers are off by one; 1 by default
     late-duplicate       accepts a customer's transactions again while the first are still in the queue
     badtoken             answers the token call without a token
 
-CONTENT is what the body is: refusal (as the API writes it), empty, object, error, errors, results, details, members,
-message, detail, problem (RFC 9457), nested, list, null, bom (a refusal behind a byte order mark), text, page. `type` is
-the Content-Type (`type=` for none), `server` and `ray` are the headers Server and CF-Ray.
+CONTENT is the form of the body: refusal (as the API writes it), empty, object, error, errors, results, details,
+members, message, detail, problem (RFC 9457), nested, list, null, bom (a refusal after a byte order mark), text,
+page. `type` is the Content-Type (`type=` for none), `server` and `ray` are the headers Server and CF-Ray.
 
 Every fault takes `on=TARGET` (customers, events, transactions, auth, read, revert, migrate, all; default
 migrate, for badtoken auth, for no-slash read), `rate=0..1` (chance per matching request), `times=N` (at most N hits)
-and `at=K` (only the K-th matching request, from 1). `applied` says whether the request took effect before its answer
-went wrong; no unless told. Requests refused with 401 or 429 by the rules do not count as matching, except for `delay`
-on arrival and `reset,when=before`, which strike before anybody looked. A value cannot hold a comma.
+and `at=K` (only the K-th matching request, from 1). `applied` is whether the request takes effect although its answer
+is faulty; by default no. Requests that the rules refuse with 401 or 429 do not count as matching, except for `delay` on
+arrival and `reset,when=before`, which come before the request is read. A value cannot hold a comma.
 """
 
 import difflib
@@ -46,8 +46,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from masivo_stream.sandbox.contents import BodyCompression, By, Content
-from masivo_stream.sandbox.faults import (
+from masivo_stream.sandbox.fault_bodies import BodyCompression, Content, NamedBy
+from masivo_stream.sandbox.fault_types import (
     MIGRATE,
     BadToken,
     Behaviour,
@@ -106,13 +106,13 @@ def parse_fault(spec: str) -> Fault:
     """Read one spec, such as `status=503,applied=yes,rate=0.1,on=events`.
 
     Raises:
-        ValueError: a name, an option or a value is unknown; the message names what comes nearest.
+        ValueError: a name, an option or a value is unknown; the message names the most similar one.
     """
     first, *rest = spec.split(",")
     name, equals, value = first.partition("=")
     name = name.strip()
     if name not in _FAULTS:
-        raise ValueError(f'"{name}" is no fault{_nearest(name, _FAULTS)}; there are {", ".join(_FAULTS)}')
+        raise ValueError(f'"{name}" is not a fault{_nearest(name, _FAULTS)}; the faults are {", ".join(_FAULTS)}')
     options = _Options(name, value.strip() if equals else None, rest)
     behaviour = _FAULTS[name](options)
     usual = {BadToken: "auth", NoSlash: "read"}.get(type(behaviour), "migrate")
@@ -128,7 +128,7 @@ def parse_fault(spec: str) -> Fault:
 
 
 class _Options:
-    """The parts of one spec, each to be read once; what nobody asked for is unknown."""
+    """The parts of one spec. Each is read once; a part that is never read is an unknown option."""
 
     def __init__(self, name: str, value: str | None, parts: Iterable[str]) -> None:
         self._name = name
@@ -145,7 +145,7 @@ class _Options:
         return self._given.pop(option, None)
 
     def required(self, option: str, example: str, *, keep: bool = False) -> str:
-        """Return what was given; `keep` it to be read once more."""
+        """Return the text of an option that must be given; with `keep` it can be read once more."""
         text = self.maybe(option)
         if not text:
             raise ValueError(f"fault {self._name} needs {option}={example}")
@@ -159,20 +159,20 @@ class _Options:
             return default
         if text is None or not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+", text, re.ASCII) or float(text) > most:
             bound = "" if most == math.inf else f" up to {most:g}"
-            raise ValueError(f"fault {self._name}: {option} wants a number{bound}, such as {option}=0.5")
+            raise ValueError(f"fault {self._name}: {option} must be a number{bound}, such as {option}=0.5")
         return float(text)
 
     def count(self, option: str) -> int | None:
         text = self.maybe(option)
         if text is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", text, re.ASCII):
-            raise ValueError(f"fault {self._name}: {option} wants a whole number from 1")
+            raise ValueError(f"fault {self._name}: {option} must be a whole number from 1")
         return None if text is None else int(text)
 
     def choice(self, option: str, among: Mapping[str, T], default: str) -> T:
         text = self.maybe(option)
         chosen = default if text is None else text
         if chosen not in among:
-            raise ValueError(f"fault {self._name}: {option} is one of {', '.join(among)}{_nearest(chosen, among)}")
+            raise ValueError(f"fault {self._name}: {option} must be one of {', '.join(among)}{_nearest(chosen, among)}")
         return among[chosen]
 
     def applied(self) -> bool:
@@ -184,13 +184,13 @@ class _Options:
             return default
         text = self.required(self._name, "CODE")
         if not re.fullmatch(r"[2-5][0-9]{2}", text, re.ASCII):
-            raise ValueError(f"fault {self._name}: an HTTP status from 200 to 599, such as {self._name}=503")
+            raise ValueError(f"fault {self._name}: expected an HTTP status from 200 to 599, such as {self._name}=503")
         return int(text)
 
     def close(self) -> None:
         for option in self._given:
             near = _nearest(option, self._asked)
-            raise ValueError(f'fault {self._name}: "{option}" is no option of it{near}')
+            raise ValueError(f'fault {self._name}: "{option}" is not one of its options{near}')
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -237,7 +237,7 @@ def _shape(options: _Options) -> Behaviour:
     options.required("shape", "CONTENT", keep=True)
     return Shape(
         content=options.choice("shape", _CONTENTS, Content.REFUSAL),
-        by=options.choice("by", {by.value: by for by in By}, By.PATH),
+        by=options.choice("by", {by.value: by for by in NamedBy}, NamedBy.PATH),
     )
 
 

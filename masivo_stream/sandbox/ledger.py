@@ -1,8 +1,8 @@
-"""Tell what took effect how often: the evidence that nothing was lost or doubled.
+"""The ledger: how often each record took effect, as evidence that none is lost or sent twice.
 
-The counts are of *applications*: a request that is still queued does not show, an event that was sent twice counts
-two. A revert does not lessen them; what it took back stands under `reverted`, so the account's present state is the
-difference. Read in pages, so that a million ids neither stall the server nor fill its memory.
+The counts are of effects: a request in the queue does not count, an event that was sent twice counts two. A revert does
+not lower them; what it took back is counted under `reverted`, so the present state of the account is the difference.
+The ledger is read in pages, so that a million ids neither block the server nor fill its memory.
 """
 
 import sqlite3
@@ -36,7 +36,7 @@ Row = tuple[str, str, int]
 
 
 class Applied(Struct, frozen=True, kw_only=True):
-    """How often each thing took effect; a kind that was not asked for is empty."""
+    """How often each record took effect. A kind that was not requested is empty."""
 
     customers: dict[str, int] = {}
     """By customer id."""
@@ -50,25 +50,25 @@ class SandboxLedger(Applied, frozen=True, kw_only=True):
     """The ledger at one moment."""
 
     reverted: Applied = Applied()
-    """Of these, what a revert took back."""
+    """The part of these that a revert took back."""
     requests: dict[str, dict[str, int]] = {}
-    """By target and outcome: an HTTP status, or the fault that took its place."""
+    """By target and outcome: an HTTP status, or the fault in its place."""
     queue: int = 0
-    """Requests accepted, but not yet applied."""
+    """Requests accepted but not applied yet."""
 
 
 class LedgerPages:
-    """Reads the ledger from a store's connection."""
+    """Reads the ledger through a store's connection."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
     def read(self, now: float, kinds: Iterable[Kind] = Kind) -> SandboxLedger:
-        """Return the whole ledger at `now` (wall seconds), as far as `kinds` go."""
+        """Return the ledger of `kinds` at `now` (wall seconds)."""
         return msgspec.json.decode(b"".join(self.pieces(now, kinds)), type=SandboxLedger)
 
     def pieces(self, now: float, kinds: Iterable[Kind] = Kind) -> Iterator[bytes]:
-        """Yield the ledger's JSON in pieces, a page of rows at most in each."""
+        """Yield the ledger's JSON in pieces of at most a page of rows."""
         chosen = tuple(kinds)
         queue = self._db.execute("SELECT count(*) FROM batches WHERE visible_at > ?", (now,)).fetchone()[0]
         yield b'{"queue":%d,"requests":%b' % (queue, msgspec.json.encode(self._requests()))
@@ -84,7 +84,7 @@ class LedgerPages:
     def _applied(self, now: float, kinds: tuple[Kind, ...], lead: bytes, *, reverted: bool) -> Iterator[bytes]:
         rows = "reverted_at IS NOT NULL AND " if reverted else ""
         for kind in kinds:
-            # Left alone, SQLite walks the larger index: one step over everything where nothing was reverted.
+            # Without the hint SQLite walks the larger index, and reads every row even if nothing was reverted.
             hint = f"INDEXED BY {kind}_reverted" if reverted else ""
             yield b'%b"%b":{' % (lead, kind.value.encode())
             pages = self._pages(_QUERIES[kind].format(hint=hint, rows=rows), now)
@@ -111,7 +111,7 @@ def _flat(pages: Iterator[list[Row]]) -> Iterator[bytes]:
 
 
 def _nested(pages: Iterator[list[Row]]) -> Iterator[bytes]:
-    """Write rows sorted by customer as objects in an object; a customer's may go on over a page's end."""
+    """Write rows, sorted by customer, as objects in an object. A customer's rows may continue on the next page."""
     current: str | None = None
     for page in pages:
         piece = bytearray()

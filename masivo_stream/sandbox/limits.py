@@ -1,11 +1,11 @@
-"""Judge arrivals against sliding rate windows: the machine behind `X-RateLimit-*` and 429.
+"""Check arrivals against sliding rate windows, which give `X-RateLimit-*` and 429.
 
-A window of `limit` requests in `seconds` counts the arrivals of the last `seconds`; an arrival exactly that
-long after another no longer sees it. A refused arrival does not count (decision: the page on resource limits does
-not say; counting it would starve a client that asks too early).
+A window of `limit` requests in `seconds` counts the arrivals of the last `seconds`. An arrival exactly that long ago
+no longer counts. A refused arrival does not count. (Decision: the page on resource limits does not say. If it counted,
+a client that asks too early would never get through.)
 
-Invariants: no span of `seconds` ever holds more than `limit` accepted arrivals, and an arrival `retry_after`
-seconds after a refusal finds room, provided nobody else came in between. Memory is bounded by the sum of the limits.
+Invariants: no span of `seconds` holds more than `limit` accepted arrivals. An arrival `retry_after` seconds after a
+refusal is accepted if no other request came in between. Memory is bounded by the sum of the limits.
 """
 
 import math
@@ -18,7 +18,7 @@ from masivo_stream.model.window import Window
 
 
 class TightestWindow(Struct, frozen=True, kw_only=True):
-    """How the tightest window stands after an arrival: what the `X-RateLimit-*` headers tell."""
+    """The tightest window after an arrival: the content of the `X-RateLimit-*` headers."""
 
     limit: int
     remaining: int
@@ -27,30 +27,30 @@ class TightestWindow(Struct, frozen=True, kw_only=True):
 
 
 class Passed(Struct, frozen=True, kw_only=True):
-    """The arrival is admitted. `quota` is None where no window applies."""
+    """The arrival is accepted. `quota` is None if there is no window."""
 
     quota: TightestWindow | None
 
 
 class OverLimit(Struct, frozen=True, kw_only=True):
-    """The arrival is refused; after `retry_after` whole seconds there is room again."""
+    """The arrival is refused; after `retry_after` whole seconds another one is accepted."""
 
     quota: TightestWindow
     retry_after: int
 
 
 class Limiter:
-    """The windows of one account, over whichever calls the owner feeds it."""
+    """The rate windows of one account, over the calls that the caller passes to `arrive`."""
 
     def __init__(self, windows: Iterable[Window]) -> None:
         self._logs = [(window, deque[float]()) for window in windows]
 
     def arrive(self, now: float) -> Passed | OverLimit:
-        """Judge an arrival at `now` (monotonic seconds) and count it if it passes."""
+        """Check an arrival at `now` (monotonic seconds), and count it if it is accepted."""
         self._forget(now)
         full = [(window, log) for window, log in self._logs if len(log) >= window.limit]
         if full:
-            # The longest wait rules: until then at least one window stays full.
+            # The longest wait counts: before it ends, at least one window is full.
             waits = [_whole_wait(log[0] + window.seconds, now) for window, log in full]
             longest = max(waits)
             window = full[waits.index(longest)][0]
@@ -60,7 +60,7 @@ class Limiter:
         return Passed(quota=self._tightest(now))
 
     def take_back(self) -> None:
-        """Uncount the last admitted arrival: another limiter refused the same request."""
+        """Remove the last accepted arrival, because another limiter refused the same request."""
         for _, log in self._logs:
             log.pop()
 
@@ -82,5 +82,5 @@ class Limiter:
 
 
 def _whole_wait(until: float, now: float) -> int:
-    # Both are positive, so that the rounded sum of `now` and this never falls short of `until`.
+    # Both are positive, so the sum of `now` and this result is never less than `until`.
     return math.ceil(until - now)

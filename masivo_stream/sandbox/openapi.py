@@ -1,8 +1,7 @@
-"""The OpenAPI 3.1 document of what the sandbox serves: schemas from the types that judge, paths from the contract.
+"""The OpenAPI 3.1 document of the sandbox: schemas from the types that validate, paths from the contract.
 
-It promises nothing that is not kept: every status a call can answer is listed, and a schema is as strict as the
-rules are, as far as JSON Schema can say it. Rules over the account (who is known, balances) it cannot say; they
-are answered by 422 as well.
+It lists every status that a call can answer, and its schemas are as strict as the rules, if JSON Schema can express
+them. It cannot express rules about the account (known customers, balances); these are answered with 422 as well.
 """
 
 import urllib.parse
@@ -12,9 +11,9 @@ import msgspec
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import CustomerRecord, EventsRecord, LooseOrder, Order, TransactionsRecord
-from masivo_stream.sandbox.answers import JSON, EnqueuedAnswer, ErrorAnswer, RevertedAnswer, TokenAnswer
-from masivo_stream.sandbox.rules import Discount
-from masivo_stream.sandbox.views import CustomerAnswer, TransactionsAnswer
+from masivo_stream.sandbox.body_rules import Discount
+from masivo_stream.sandbox.customer_answers import CustomerAnswer, TransactionsAnswer
+from masivo_stream.sandbox.http_answers import JSON, EnqueuedAnswer, ErrorAnswer, RevertedAnswer, TokenAnswer
 
 Node = dict[str, object]
 """A JSON object; its shape is OpenAPI's own."""
@@ -31,7 +30,7 @@ _REFUSALS = {
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "The request is refused as a whole.",
-    429: "The account's limit is used up; Retry-After tells for how many seconds.",
+    429: "The account's limit is used up; Retry-After gives the seconds to wait.",
 }
 _OF_BODIES = (400, 401, 413, 415, 422, 429)
 
@@ -69,15 +68,15 @@ def _paths(records: dict[Kind, type], schemas: dict[type, Node]) -> Node:
     token = _operation("Get a token", 200, schemas[TokenAnswer], (401, 429), schemas[ErrorAnswer])
     add(contract.AUTHORIZE_PATH, "get", {**token, "security": [{"key": []}]})
     for kind, record in records.items():
-        law = CONTRACTS[kind]
+        contract_of_kind = CONTRACTS[kind]
         migrate = _operation(f"Migrate {kind}", 201, schemas[EnqueuedAnswer], _OF_BODIES, schemas[ErrorAnswer])
         entries: Node = {
             "type": "array",
             "items": schemas[record],
             "minItems": 1,
-            "maxItems": law.max_records,
+            "maxItems": contract_of_kind.max_records,
         }
-        add(law.path, "post", {**migrate, "requestBody": _body({"customers": entries})})
+        add(contract_of_kind.path, "post", {**migrate, "requestBody": _body({"customers": entries})})
     revert = _operation("Revert a migration", 200, schemas[RevertedAnswer], _OF_BODIES, schemas[ErrorAnswer])
     period: Node = {"start_date": _date(), "end_date": _date()}
     add(contract.REVERT_PATH, "delete", {**revert, "requestBody": _body(period)})
@@ -120,9 +119,10 @@ def _date() -> Node:
 
 
 def _portable(value: object) -> object:
-    r"""Say in JSON Schema's own dialect what msgspec says in Python's.
+    r"""Convert a schema of msgspec to the dialect of JSON Schema.
 
-    Regular expressions there are ECMA's, without `\A` and `\Z`; date-times have the one spelling the rules take.
+    Regular expressions in JSON Schema are those of ECMAScript, without `\A` and `\Z`. Date-times get the one spelling
+    that the rules accept.
     """
     match value:
         case {"format": "date-time"}:

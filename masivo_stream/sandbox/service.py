@@ -1,8 +1,8 @@
-"""The emulated account behind the calls: joins rules, store, limits, tokens and faults.
+"""The emulated account behind the calls: combines rules, store, limits, tokens and faults.
 
-It knows no HTTP beyond status codes and headers. Requests take effect one after the other, since every step that
-touches the store is free of awaits; the judging of large bodies runs in a thread, so that nobody's arrival is
-stamped late meanwhile.
+Of HTTP it knows only status codes and headers. Requests take effect one after the other, since no step that uses the
+store awaits anything. Large bodies are validated in a thread, so that the arrival times of other requests are noted in
+time.
 """
 
 import random
@@ -19,32 +19,39 @@ from masivo_stream.core.reading.schema_faults import problems
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.schemas import Timestamp
 from masivo_stream.sandbox import tokens
-from masivo_stream.sandbox.admission import admit
-from masivo_stream.sandbox.answers import EnqueuedAnswer, RevertedAnswer, SandboxAnswer, TokenAnswer, answer, refusal
-from masivo_stream.sandbox.chaos import Chaos, Course
-from masivo_stream.sandbox.clock import SandboxClock
-from masivo_stream.sandbox.contents import fill, find_culprit, results_of
-from masivo_stream.sandbox.door import Door
-from masivo_stream.sandbox.entries import Batch, Refusal
-from masivo_stream.sandbox.faults import CallTarget
-from masivo_stream.sandbox.metrics import issued_span
-from masivo_stream.sandbox.mishaps import first_half, spoil_first, without_first
-from masivo_stream.sandbox.options import SandboxOptions
-from masivo_stream.sandbox.rules import VAGUE, date_seconds, judge_transaction, refuse, validate
+from masivo_stream.sandbox.access import AccessControl
+from masivo_stream.sandbox.account_rules import check_against_account
+from masivo_stream.sandbox.alter_batch import first_half, spoil_first, without_first
+from masivo_stream.sandbox.body_rules import VAGUE, date_seconds, refuse, validate, validate_transaction
+from masivo_stream.sandbox.customer_answers import make_customer_answer, make_transactions_answer, recent_span
+from masivo_stream.sandbox.customer_metrics import issued_span
+from masivo_stream.sandbox.fault_bodies import fill, find_bad_entry, results_of
+from masivo_stream.sandbox.fault_injection import ExchangeFaults, FaultInjector
+from masivo_stream.sandbox.fault_types import CallTarget
+from masivo_stream.sandbox.http_answers import (
+    EnqueuedAnswer,
+    RevertedAnswer,
+    SandboxAnswer,
+    TokenAnswer,
+    answer,
+    refusal,
+)
+from masivo_stream.sandbox.parsed_batch import Batch, Refusal
+from masivo_stream.sandbox.sandbox_clock import SandboxClock
+from masivo_stream.sandbox.sandbox_options import SandboxOptions
 from masivo_stream.sandbox.store import Store
-from masivo_stream.sandbox.views import customer_view, recent_span, transactions_view
 
 _YEAR = re.compile(r"\A0*[1-9][0-9]{0,3}\Z", re.ASCII)
-_VALIDATED_ON_THE_LOOP = 32 * 1024  # bytes; below, the hop to a thread costs more than the judging
+_VALIDATED_ON_THE_LOOP = 32 * 1024  # bytes; for smaller bodies, the change to a thread costs more than the validation
 _REVERTED_AT_ONCE = 200  # customers; some ten milliseconds
 
 
 class Noted(Struct, frozen=True, kw_only=True):
-    """One request as `/__sandbox/requests` tells it: no id, no body, no header."""
+    """One request as `/__sandbox/requests` shows it: without id, body and headers."""
 
     method: str
     path: str
-    """The call's path, with `{id}` where an id stood."""
+    """The call's path, with `{id}` in place of an id."""
     outcome: str
     arrival: float
     """Seconds since the sandbox started."""
@@ -57,8 +64,8 @@ class _Period(Struct):
     end_date: Timestamp
 
 
-class Moment:
-    """The account as the rules see it at one moment (`admission.Account`)."""
+class AccountAt:
+    """The account at one moment, as the rules see it (`account_rules.AccountView`)."""
 
     def __init__(self, store: Store, now: float) -> None:
         self._store = store
@@ -67,12 +74,12 @@ class Moment:
         self.owner_of = store.owner_of
 
     def visible_body_of(self, customer: str) -> bytes | None:
-        """Return the record of a customer whose effect has come."""
+        """Return the record of a customer who is visible."""
         found = self._store.visible(customer, self._now)
         return None if found is None else found[0]
 
     def has_transactions(self, customer: str, *, queued: bool) -> bool:
-        """Tell whether migrated transactions count, those of the future included or not."""
+        """Return whether the customer has migrated transactions; `queued` includes those in the queue."""
         return self._store.has_transactions(customer, float("inf") if queued else self._now)
 
 
@@ -88,44 +95,44 @@ class Service:
         self.options = options
         self.clock = clock
         self.store = Store(options.store)
-        self.chaos = Chaos(options.faults, random.Random(options.seed))  # noqa: S311 - chance for faults, no secret
+        self.injector = FaultInjector(options.faults, random.Random(options.seed))  # noqa: S311 - chance for faults, no secret
         self.noted: deque[Noted] = deque(maxlen=options.request_log)
         self._secret = self.store.secret()
-        self.door = Door(api_key=options.api_key, secret=self._secret, limits=options.limits)
+        self.access = AccessControl(api_key=options.api_key, secret=self._secret, limits=options.limits)
         self._started = clock.monotonic()
 
-    def authorize(self, course: Course) -> SandboxAnswer:
+    def authorize(self, faults: ExchangeFaults) -> SandboxAnswer:
         """Issue a token."""
-        if course.bad_token:
+        if faults.bad_token:
             return SandboxAnswer(status=200, body=b"{}")
         token = tokens.issue(self._secret, self.clock.wall(), self.options.token_lifetime)
         return answer(200, TokenAnswer(token))
 
-    async def migrate(self, kind: Kind, body: bytes, course: Course) -> SandboxAnswer:
-        """Judge a body and take it in."""
-        verdict = await self._judge(kind, body)
-        if isinstance(verdict, Refusal):
-            return _refused(verdict, course, body)
+    async def migrate(self, kind: Kind, body: bytes, faults: ExchangeFaults) -> SandboxAnswer:
+        """Validate a body and put its batch into the queue."""
+        batch = await self._validate(kind, body)
+        if isinstance(batch, Refusal):
+            return _refused(batch, faults, body)
         now = self.clock.wall()
-        against = admit(verdict, Moment(self.store, now), look_into_queue=not course.late_duplicate)
-        if against is not None:
-            return _refused(against, course, body)
-        applied = without_first(spoil_first(verdict, course.spoilt), course.lost + (course.refused or 0))
+        refused = check_against_account(batch, AccountAt(self.store, now), look_into_queue=not faults.late_duplicate)
+        if refused is not None:
+            return _refused(refused, faults, body)
+        applied = without_first(spoil_first(batch, faults.spoilt), faults.lost + (faults.refused or 0))
         self.store.enqueue(
-            first_half(applied) if course.partial else applied, now + self.options.visible_after + course.late
+            first_half(applied) if faults.partial else applied, now + self.options.visible_after + faults.late
         )
-        if course.refused is not None:
-            return results_of(body, course.refused)
-        return refusal(422, VAGUE) if course.partial else answer(201, EnqueuedAnswer())
+        if faults.refused is not None:
+            return results_of(body, faults.refused)
+        return refusal(422, VAGUE) if faults.partial else answer(201, EnqueuedAnswer())
 
-    async def _judge(self, kind: Kind, body: bytes) -> Batch | Refusal:
+    async def _validate(self, kind: Kind, body: bytes) -> Batch | Refusal:
         discounted = self.options.discounted_value
         if len(body) <= _VALIDATED_ON_THE_LOOP:
             return validate(kind, body, discounted_value=discounted)
         return await anyio.to_thread.run_sync(lambda: validate(kind, body, discounted_value=discounted))
 
     async def revert(self, body: bytes) -> SandboxAnswer:
-        """Take back the customers applied in a period, some at a time: others are served in between."""
+        """Take back the customers applied in a period, in groups, so that other requests are served in between."""
         found = _period(body)
         if isinstance(found, Refusal):
             return refusal(422, found.details)
@@ -143,7 +150,7 @@ class Service:
         if found is None:
             return refusal(404, "no such customer")
         native = [entry for entry in self.store.transactions(customer, now) if entry.native]
-        view = customer_view(*found, self.store.purchases(customer, now), native, now)
+        view = make_customer_answer(*found, self.store.purchases(customer, now), native, now)
         return answer(200, view)
 
     def transactions(self, customer: str, query: Mapping[str, str]) -> SandboxAnswer:
@@ -162,16 +169,16 @@ class Service:
             reward_id=query.get("reward_id"),
             type_=query.get("type"),
         )
-        return answer(200, transactions_view(entries))
+        return answer(200, make_transactions_answer(entries))
 
-    # Beside the API
+    # Not part of the API
 
     def add_native(self, customer: str, body: bytes) -> SandboxAnswer:
         """Let a customer make a transaction after the migration."""
         now = self.clock.wall()
         if self.store.visible(customer, now) is None:
             return refusal(404, "no such customer")
-        entry = judge_transaction(body)
+        entry = validate_transaction(body)
         if isinstance(entry, Refusal):
             return refusal(422, entry.details)
         self.store.add_native(customer, entry, now)
@@ -180,18 +187,18 @@ class Service:
     def note(
         self, target: CallTarget, method: str, path: str, outcome: str, *, arrived: float, length: int | None
     ) -> None:
-        """Remember one request for the ledger and the list of requests."""
+        """Note one request for the ledger and the list of requests."""
         self.store.count(target.value, outcome)
         self.noted.append(
             Noted(method=method, path=path, outcome=outcome, arrival=arrived - self._started, bytes=length)
         )
 
 
-def _refused(verdict: Refusal, course: Course, body: bytes) -> SandboxAnswer:
-    words = VAGUE if course.vague else verdict.details
-    if course.shape is None:
+def _refused(why: Refusal, faults: ExchangeFaults, body: bytes) -> SandboxAnswer:
+    words = VAGUE if faults.vague else why.details
+    if faults.shape is None:
         return refusal(422, words)
-    return fill(course.shape.content, 422, words, where=find_culprit(words, body), by=course.shape.by)
+    return fill(faults.shape.content, 422, words, where=find_bad_entry(words, body), by=faults.shape.by)
 
 
 def _period(body: bytes) -> tuple[float, float] | Refusal:

@@ -1,11 +1,11 @@
-"""What the account holds, in SQLite: in memory, or in one file of mode 0600 that outlives the process.
+"""What the account holds, in SQLite: in memory, or in one file of mode 0600 that remains when the process ends.
 
-The queue is not a place but a time: every row carries `visible_at`, and counts as applied once that has come. So
-nothing has to be moved, effects appear in the order of their times, and no step grows with the queue. A revert
-stamps `reverted_at` instead of deleting, so that the ledger keeps the history.
+The queue is not a table: every row has a time `visible_at`, and counts as applied from then on. So no row has to be
+moved, effects appear in the order of their times, and no step gets slower with a longer queue. A revert sets
+`reverted_at` and deletes no applied row, so that the ledger keeps the history.
 
-Times are wall seconds and come in as arguments. One connection, one thread, no awaits inside: each method is one
-transaction, so requests take effect one after the other.
+Times are wall seconds and are passed as arguments. There is one connection, in one thread, and no method awaits
+anything: each method is one transaction, so requests take effect one after the other.
 """
 
 import sqlite3
@@ -17,14 +17,14 @@ from msgspec import Struct
 
 from masivo_stream.model.contract import PURCHASE
 from masivo_stream.model.errors import ConfigurationError
-from masivo_stream.sandbox.entries import Batch, Customers, Events, Transaction, Transactions
+from masivo_stream.sandbox.customer_metrics import Purchase
 from masivo_stream.sandbox.ledger import LedgerPages
-from masivo_stream.sandbox.metrics import Purchase
+from masivo_stream.sandbox.parsed_batch import Batch, Customers, Events, Transaction, Transactions
 from masivo_stream.sandbox.store_file import open_store
 
 
 class StoredTransaction(Struct, frozen=True, kw_only=True):
-    """One applied transaction. `body` is what came, `applied_at` wall seconds."""
+    """One applied transaction. `body` is the transaction as received, `applied_at` wall seconds."""
 
     seq: int
     native: bool
@@ -36,13 +36,13 @@ class StoredTransaction(Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """One account's memory. Close it in the thread that opened it."""
+    """The data of one account. Close it in the thread that opened it."""
 
     def __init__(self, path: str) -> None:
-        """Open or create the store at `path`; `:memory:` for none.
+        """Open or create the store at `path`; `:memory:` for a store without a file.
 
         Raises:
-            ConfigurationError: the file is no store of ours, or somebody else's, or in use.
+            ConfigurationError: the file is not a store of a sandbox, belongs to another user, or is in use.
         """
         try:
             self._db = open_store(path)
@@ -58,11 +58,11 @@ class Store:
         self.ledger = LedgerPages(self._db)
 
     def close(self) -> None:
-        """Write out what is left and let go of the file."""
+        """Write everything and close the file."""
         self._db.close()
 
     def secret(self) -> bytes:
-        """Return the key that signs tokens: as old as the store, so that a restart keeps them valid."""
+        """Return the key that signs tokens. It is made with the store, so tokens stay valid after a restart."""
         (value,) = self._db.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()
         return bytes(value)
 
@@ -76,10 +76,10 @@ class Store:
             raise
         self._db.execute("COMMIT")
 
-    # Taking in
+    # Writing
 
     def enqueue(self, batch: Batch, visible_at: float) -> None:
-        """Take in a batch that the rules admitted; its effects count from `visible_at` on."""
+        """Add a batch that the rules accepted; its effects count from `visible_at` on."""
         with self._transaction():
             self._db.execute("INSERT INTO batches (visible_at) VALUES (?)", (visible_at,))
             match batch:
@@ -141,7 +141,7 @@ class Store:
         )
 
     def add_native(self, customer: str, transaction: Transaction, now: float) -> None:
-        """Record a transaction the customer made after the migration: from now on no revert takes them back."""
+        """Record a transaction that the customer made after the migration: no revert takes them back any more."""
         with self._transaction():
             self._insert_transaction(customer, transaction, now, native=True)
 
@@ -157,8 +157,8 @@ class Store:
     ) -> list[tuple[float, int]]:
         """Take back up to `most` customers applied from `begin` to `end` without a native transaction.
 
-        Their events and transactions go with them; what is still queued for them is dropped. Returns the places of
-        the customers taken back: call again with the last one as `after` until the list is empty.
+        Their events and transactions are taken back as well; what is queued for them is deleted. Returns the places
+        of the customers taken back: call again with the last one as `after` until the list is empty.
         """
         with self._transaction():
             rows = self._db.execute(
@@ -182,24 +182,24 @@ class Store:
         self._db.execute("UPDATE events SET reverted_at = ? WHERE customer = ? AND reverted_at IS NULL", stamp)
         self._db.execute("UPDATE transactions SET reverted_at = ? WHERE customer = ? AND reverted_at IS NULL", stamp)
 
-    # Looking up
+    # Reading
 
     def body_of(self, customer: str) -> bytes | None:
-        """Return the record of a customer who is there or queued."""
+        """Return the record of a customer who is applied or queued."""
         row = self._db.execute(
             "SELECT body FROM customers WHERE id = ? AND repeat = 0 AND reverted_at IS NULL", (customer,)
         ).fetchone()
         return None if row is None else bytes(row[0])
 
     def owner_of(self, email: str) -> str | None:
-        """Return the id of the customer, there or queued, whose email this is."""
+        """Return the id of the customer, applied or queued, who has this email."""
         row = self._db.execute(
             "SELECT id FROM customers WHERE email = ? AND repeat = 0 AND reverted_at IS NULL", (email,)
         ).fetchone()
         return None if row is None else str(row[0])
 
     def visible(self, customer: str, now: float) -> tuple[bytes, float] | None:
-        """Return the record of a customer who is there, and since when."""
+        """Return the record of a customer who is applied, and since when."""
         row = self._db.execute(
             "SELECT body, visible_at FROM customers"
             " WHERE id = ? AND repeat = 0 AND reverted_at IS NULL AND visible_at <= ?",
@@ -208,7 +208,7 @@ class Store:
         return None if row is None else (bytes(row[0]), float(row[1]))
 
     def has_transactions(self, customer: str, until: float) -> bool:
-        """Tell whether migrated transactions of this customer are, or will be, applied at `until`."""
+        """Return whether this customer has migrated transactions that are applied by `until`."""
         row = self._db.execute(
             "SELECT 1 FROM transactions WHERE customer = ? AND native = 0 AND reverted_at IS NULL AND visible_at <= ?",
             (customer, until),

@@ -1,4 +1,4 @@
-"""Open the file a sandbox keeps its account in: mode 0600, ours alone, one process at a time."""
+"""Open the file in which a sandbox keeps its account: mode 0600, of this user, for one process at a time."""
 
 import os
 import secrets
@@ -7,7 +7,7 @@ import stat
 
 IN_MEMORY = ":memory:"
 
-_APPLICATION_ID = 0x4D53_5458  # "MSTX": tells our files from others'
+_APPLICATION_ID = 0x4D53_5458  # "MSTX": marks the files of this program
 _VERSION = 1
 
 _SCHEMA = """
@@ -46,8 +46,8 @@ def open_store(path: str) -> sqlite3.Connection:
     """Open or create the store at `path`; `:memory:` for one without a file.
 
     Raises:
-        OSError: the path cannot be opened, is a link, or belongs to somebody else.
-        sqlite3.Error: it holds something else, another version, or another process has it open.
+        OSError: the path cannot be opened, is a link, or belongs to another user.
+        sqlite3.Error: the file is something else or of another version, or another process has it open.
     """
     if path != IN_MEMORY:
         _own(path)
@@ -61,26 +61,26 @@ def open_store(path: str) -> sqlite3.Connection:
 
 
 def _own(path: str) -> None:
-    """Create the file before SQLite does, with the mode we want; SQLite gives its side files the same."""
+    """Create the file before SQLite does, with mode 0600, which SQLite also gives to the files beside it."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid():
-            raise PermissionError("not a plain file of ours")
+            raise PermissionError("not a plain file of this user")
         os.fchmod(handle, 0o600)
     finally:
         os.close(handle)
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    """Make sure the file is ours before anything in it is changed."""
+    """Check that the file is a sandbox's store before anything in it is changed."""
     db.execute("PRAGMA locking_mode = EXCLUSIVE")
     db.execute("BEGIN IMMEDIATE")
     ours = (_APPLICATION_ID, _VERSION)
     found = tuple(db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     empty = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if found != ours and not empty:
-        raise sqlite3.DatabaseError("it is no store of this version of the sandbox")
+        raise sqlite3.DatabaseError("it is not a store of this version of the sandbox")
     if empty:
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
@@ -88,6 +88,6 @@ def _prepare(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {_VERSION}")
     db.execute("COMMIT")
-    # A killed sandbox loses nothing under WAL without syncing; one without power may, and then nobody minds.
+    # With WAL and without syncing, a killed sandbox loses nothing. After a power failure it may; that is acceptable.
     db.execute("PRAGMA synchronous = OFF")
     db.execute("PRAGMA journal_mode = WAL")

@@ -1,7 +1,7 @@
 """Issue and check the bearer tokens of the sandbox: JWTs (RFC 7519) signed with HS256.
 
-The vendor's guide (guides/integrate-with-masivo) shows `{"data": "<JWT>"}` whose `exp` ends it an hour later.
-Only what this module itself issued is accepted, so the header is compared, never interpreted.
+The vendor's guide (guides/integrate-with-masivo) shows `{"data": "<JWT>"}` whose `exp` is an hour later. Only tokens
+that this module issued are accepted, so the header is compared and never interpreted.
 """
 
 import base64
@@ -17,18 +17,18 @@ _HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 
 
 class Claims(Struct, frozen=True, kw_only=True):
-    """What a token says about itself: seconds since 1970."""
+    """The claims of a token. Times are seconds since 1970."""
 
     iat: int
     exp: float
     sub: str = "sandbox"
     account_id: str = ""
-    """Which account the token opens. *Decision:* no page of the vendor's lists a token's claims."""
+    """The account that the token belongs to. *Decision:* no page of the vendor lists a token's claims."""
 
 
 def issue(secret: bytes, now: float, lifetime: float) -> str:
-    """Return a token issued at `now` (wall seconds) that ends `lifetime` seconds later."""
-    issued = math.floor(now)  # as the usual libraries do: whole seconds
+    """Return a token issued at `now` (wall seconds) that expires `lifetime` seconds later."""
+    issued = math.floor(now)  # whole seconds, like the usual libraries
     ends = issued + lifetime
     claims = Claims(iat=issued, exp=int(ends) if float(ends).is_integer() else ends, account_id=name_account(secret))
     signed = _HEADER + b"." + base64.urlsafe_b64encode(msgspec.json.encode(claims)).rstrip(b"=")
@@ -36,12 +36,12 @@ def issue(secret: bytes, now: float, lifetime: float) -> str:
 
 
 def name_account(secret: bytes) -> str:
-    """Return the id of the account whose tokens `secret` signs: a sandbox with a new store is another account."""
+    """Return the id of the account whose tokens `secret` signs. A sandbox with a new store is another account."""
     return hashlib.blake2b(secret, digest_size=8, person=b"account").hexdigest()
 
 
 def is_valid(secret: bytes, token: str, now: float) -> bool:
-    """Tell whether `token` is ours and has not ended at `now` (wall seconds)."""
+    """Return whether this sandbox issued `token`, and it has not expired at `now` (wall seconds)."""
     signed, _, signature = token.encode("utf-8", "surrogatepass").rpartition(b".")
     if not hmac.compare_digest(signature, _signature(secret, signed)):
         return False
@@ -54,7 +54,7 @@ def is_valid(secret: bytes, token: str, now: float) -> bool:
 
 
 def same_key(given: str, wanted: str) -> bool:
-    """Compare two keys in a time that does not tell how much of them agrees."""
+    """Compare two keys in constant time, so that the time does not reveal how much of them is equal."""
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
 
 

@@ -1,4 +1,4 @@
-"""Put an answer on the network, or what a broken network makes of it."""
+"""Send an answer, or what a broken network makes of it."""
 
 import socket
 import struct
@@ -8,20 +8,20 @@ import msgspec
 from aiohttp import web
 
 from masivo_stream.model.contract import RETRY_AFTER_HEADER
-from masivo_stream.sandbox.answers import SandboxAnswer, refusal
-from masivo_stream.sandbox.chaos import Course, Ending
-from masivo_stream.sandbox.clock import SandboxClock
-from masivo_stream.sandbox.contents import Content, fill, pack
-from masivo_stream.sandbox.faults import CutPoint, Drip, Empty, Garbage, Hang, Html, Redirect, Reset, StatusFault
+from masivo_stream.sandbox.fault_bodies import Content, fill, pack
+from masivo_stream.sandbox.fault_injection import Ending, ExchangeFaults
+from masivo_stream.sandbox.fault_types import CutPoint, Drip, Empty, Garbage, Hang, Html, Redirect, Reset, StatusFault
+from masivo_stream.sandbox.http_answers import SandboxAnswer, refusal
+from masivo_stream.sandbox.sandbox_clock import SandboxClock
 
 _DRIPS = 50
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of zero seconds: close sends RST
 _NOTHING = SandboxAnswer(status=200)
-_NO_HTTP = b"\x15\x03\x01\x00\x02\x02\x50\r\n\r\n"  # a TLS alert, as a confused proxy sends
+_NO_HTTP = b"\x15\x03\x01\x00\x02\x02\x50\r\n\r\n"  # a TLS alert, such as a misconfigured proxy sends
 
 
-def plain(answer: SandboxAnswer) -> web.Response:
-    """Return the answer as it is meant."""
+def make_response(answer: SandboxAnswer) -> web.Response:
+    """Return the answer without any fault."""
     headers = {"Content-Type": answer.content_type} if answer.content_type else {}
     found = web.Response(status=answer.status, body=answer.body, headers={**headers, **answer.headers})
     if not answer.content_type:
@@ -29,8 +29,8 @@ def plain(answer: SandboxAnswer) -> web.Response:
     return found
 
 
-def cut(request: web.Request) -> web.Response:
-    """Reset the connection: the peer sees RST. What is returned goes nowhere."""
+def reset_connection(request: web.Request) -> web.Response:
+    """Reset the connection: the peer sees RST. The returned response is never sent."""
     if request.transport is not None:
         peer: socket.socket = request.transport.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
@@ -38,8 +38,8 @@ def cut(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def outcome(answer: SandboxAnswer, ending: Ending | None) -> str:
-    """Name what the client gets to see, for the ledger: a status, or the fault in its place."""
+def outcome_word(answer: SandboxAnswer, ending: Ending | None) -> str:
+    """Return what the client sees, for the ledger: a status, or the name of the fault in its place."""
     match ending:
         case StatusFault(code=code) | Redirect(code=code):
             return str(code)
@@ -49,64 +49,66 @@ def outcome(answer: SandboxAnswer, ending: Ending | None) -> str:
             return str(answer.status)
 
 
-def spoil(answer: SandboxAnswer, ending: Ending | None, target: str) -> SandboxAnswer:
-    """Return what is answered in place of `answer`; `target` is the request's path and query."""
+def replace_answer(answer: SandboxAnswer, ending: Ending | None, target: str) -> SandboxAnswer:
+    """Return the answer that the fault puts in place of `answer`; `target` is the request's path and query."""
     match ending:
         case StatusFault():
-            return told(ending, answer)
+            return fault_answer(ending, answer)
         case Redirect(code=code, to=origin):
             return refusal(code, "elsewhere", {"Location": origin + target})
         case Html(code=code):
-            return _signed(fill(Content.PAGE, code, ""), ending)
+            return _with_sender(fill(Content.PAGE, code, ""), ending)
         case Empty():
             return SandboxAnswer(status=answer.status, headers=answer.headers)
         case _:
             return answer
 
 
-def told(ending: StatusFault, answer: SandboxAnswer = _NOTHING) -> SandboxAnswer:
-    """Return what a fault says in place of `answer`."""
+def fault_answer(ending: StatusFault, answer: SandboxAnswer = _NOTHING) -> SandboxAnswer:
+    """Return the answer of a status fault in place of `answer`."""
     words = "the sandbox was told to"
     refused = ending.body is Content.REFUSAL
     given = refusal(ending.code, words) if refused else fill(ending.body, ending.code, words)
     wait = {} if ending.retry_after is None else {RETRY_AFTER_HEADER: ending.retry_after}
-    return _signed(msgspec.structs.replace(given, headers={**answer.headers, **wait}), ending)
+    return _with_sender(msgspec.structs.replace(given, headers={**answer.headers, **wait}), ending)
 
 
-def _signed(answer: SandboxAnswer, ending: StatusFault | Html) -> SandboxAnswer:
-    """Return an answer by whom the fault says."""
+def _with_sender(answer: SandboxAnswer, ending: StatusFault | Html) -> SandboxAnswer:
+    """Return the answer with the type and the headers that the fault asks for."""
     names = {name: text for name, text in (("Server", ending.server), ("CF-Ray", ending.ray)) if text}
     kind = answer.content_type if ending.type is None else ending.type
     return msgspec.structs.replace(answer, content_type=kind, headers={**answer.headers, **names})
 
 
-async def send(request: web.Request, answer: SandboxAnswer, course: Course, clock: SandboxClock) -> web.Response:
-    """Answer the request, through a network as `course` has it."""
-    ending = course.ending
-    for packing in course.packings:
-        answer = pack(spoil(answer, ending, request.path_qs), packing)
+async def send(
+    request: web.Request, answer: SandboxAnswer, faults: ExchangeFaults, clock: SandboxClock
+) -> web.Response:
+    """Answer the request, with `faults`."""
+    ending = faults.ending
+    for packing in faults.packings:
+        answer = pack(replace_answer(answer, ending, request.path_qs), packing)
         if isinstance(ending, StatusFault | Html | Redirect | Empty):
             ending = None
     match ending:
         case Reset(when=CutPoint.MID):
-            return _say(request, _bytes_of(answer)[: -(len(answer.body) // 2 + 1)])
+            return _write_raw(request, _bytes_of(answer)[: -(len(answer.body) // 2 + 1)])
         case Reset(when=CutPoint.STATUS):
-            return _say(request, b"HTTP/1.1 20")
+            return _write_raw(request, b"HTTP/1.1 20")
         case Reset():
-            return cut(request)
+            return reset_connection(request)
         case Hang(seconds=seconds):
             await clock.sleep(seconds)
-            return cut(request)
+            return reset_connection(request)
         case Garbage():
-            return _say(request, _NO_HTTP)
+            return _write_raw(request, _NO_HTTP)
         case Drip(seconds=seconds):
             return await _drip(request, _bytes_of(answer), seconds, clock)
         case _:
-            return plain(spoil(answer, ending, request.path_qs))
+            return make_response(replace_answer(answer, ending, request.path_qs))
 
 
-def _say(request: web.Request, raw: bytes) -> web.Response:
-    """Write bytes past the HTTP machinery and close the connection after them."""
+def _write_raw(request: web.Request, raw: bytes) -> web.Response:
+    """Write bytes directly to the transport, and close the connection after them."""
     if request.transport is not None:
         request.transport.write(raw)
         request.transport.close()
@@ -119,7 +121,7 @@ async def _drip(request: web.Request, raw: bytes, seconds: float, clock: Sandbox
             break
         request.transport.write(piece)
         await clock.sleep(seconds / _DRIPS)
-    return _say(request, b"")
+    return _write_raw(request, b"")
 
 
 def _pieces(raw: bytes) -> Iterator[bytes]:
@@ -135,6 +137,6 @@ def _bytes_of(answer: SandboxAnswer) -> bytes:
         "Connection": "close",
         **answer.headers,
     }
-    lines = [f"HTTP/1.1 {answer.status} Sandbox"]  # the phrase means nothing to anybody
+    lines = [f"HTTP/1.1 {answer.status} Sandbox"]  # clients ignore the phrase
     lines += [f"{name}: {value}" for name, value in head.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + answer.body

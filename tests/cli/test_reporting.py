@@ -3,24 +3,24 @@
 import pytest
 
 from masivo_stream.cli.main import build_app
-from masivo_stream.cli.options import Common, Ending, Exports, Judging, Monitoring, Sending
+from masivo_stream.cli.options import CommonFlags, ExportFlags, RunFlags, SendingFlags, ValidationFlags
 from masivo_stream.cli.reporting import reporting, spell_flags
 
-EXPORTS = Exports(customers=["c.ndjson"], events=["e 1.ndjson", "e2.ndjson"])
-SENDING = Sending(base_url="http://127.0.0.1:1", limit=["1/5s", "250/h"], uploaders=3, api_key_file="key")
+EXPORTS = ExportFlags(customers=["c.ndjson"], events=["e 1.ndjson", "e2.ndjson"])
+SENDING = SendingFlags(base_url="http://127.0.0.1:1", limit=["1/5s", "250/h"], uploaders=3, api_key_file="key")
 
 
 def test_flags_are_spelt_as_they_are_typed():
     """What stands at its default is left out, and so is how a command prints."""
     assert spell_flags(EXPORTS) == ["--customers", "c.ndjson", "--events", "e 1.ndjson", "e2.ndjson"]
-    assert spell_flags(Common(config="c.toml", json=True, quiet=True, verbose=True)) == ["--config", "c.toml"]
-    assert spell_flags(Ending(no_verify=True)) == ["--no-verify"]
-    assert spell_flags(Judging()) == []
+    assert spell_flags(CommonFlags(config="c.toml", json=True, quiet=True, verbose=True)) == ["--config", "c.toml"]
+    assert spell_flags(RunFlags(no_verify=True)) == ["--no-verify"]
+    assert spell_flags(ValidationFlags()) == []
 
 
 def test_the_command_that_goes_on_has_all_flags_others_the_shared_ones():
     """Exports and a monitor are the command's own."""
-    told = reporting("migrate", (Judging(state_dir="s"), SENDING, None), (EXPORTS, Monitoring(monitor="8080"), None))
+    told = reporting("migrate", (ValidationFlags(state_dir="s"), SENDING, None), (EXPORTS, RunFlags(monitor="8080")))
     again, options = told.invocation.again, told.invocation.options
     assert again[:2] == ("masivo-stream", "migrate")
     assert "--monitor" in again
@@ -33,10 +33,10 @@ def test_the_command_that_goes_on_has_all_flags_others_the_shared_ones():
 def test_the_parser_reads_back_what_was_given(command):
     """The words make the flags they came from, for every command that may be named."""
     own = (EXPORTS,) if command == "migrate" else ()
-    shared = (Judging(state_dir="my state"), SENDING, Common(config="c.toml"))
+    shared = (ValidationFlags(state_dir="my state"), SENDING, CommonFlags(config="c.toml"))
     words = reporting(command, shared, own).invocation.again[1:]
     _, bound, _ = build_app(command).parse_args(list(words), exit_on_error=False, print_error=False)
     assert bound.arguments["sending"] == SENDING
-    assert bound.arguments["judging"] == Judging(state_dir="my state")
-    assert bound.arguments["common"] == Common(config="c.toml")
+    assert bound.arguments["validation"] == ValidationFlags(state_dir="my state")
+    assert bound.arguments["common"] == CommonFlags(config="c.toml")
     assert bound.arguments.get("exports", None) == (EXPORTS if own else None)

@@ -6,6 +6,9 @@ from itertools import groupby
 from typing import Any
 
 from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.purchases import EventMemory
+from masivo_stream.core.reading.rules import Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults
 from masivo_stream.model.results import Entry, Line, LineResult
@@ -56,8 +59,9 @@ def as_bytes(record: Any) -> bytes:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def decoder(kind: Kind, **settings: Any) -> Decoder:
-    return Decoder(kind, **({"max_line_bytes": 1 << 24, "remember_ids": 1000, "thorough": True} | settings))
+def decoder(kind: Kind, *, remember_ids: int = 1000, purchases: EventMemory | None = None, **rules: Any) -> Decoder:
+    made = Rules(kind=kind, **({"max_line_bytes": 1 << 24, "thorough": True} | rules))
+    return Decoder(made, KnownIds(capacity=remember_ids), purchases)
 
 
 def validate(kind: Kind, body: bytes, **settings: Any) -> LineResult:

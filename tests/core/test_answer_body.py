@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from masivo_stream.core.isolation.named import accused
+from masivo_stream.core.isolation.named import find_named
 from masivo_stream.core.sending.answer_body import kind_of, plain, words_in
 from masivo_stream.model.attempt import Body
 
@@ -156,8 +156,8 @@ def test_a_refusal_in_any_shape_names_its_culprit(value, error, details):
     words = words_in(json.dumps(value).encode())
     assert error is None or words.error == error
     assert details is None or words.details == details
-    found = accused(words.details, BATCH)
-    found = found if found.entries else accused(words.error, BATCH)
+    found = find_named(words.details, BATCH)
+    found = found if found.entries else find_named(words.error, BATCH)
     assert [each.line for each in found.entries] == [17], words
 
 
@@ -165,4 +165,4 @@ def test_words_without_a_culprit_accuse_nobody():
     """Times, codes, and identifiers of a request are no names."""
     value = {"timestamp": "2026-01-17T17:00:17Z", "status": 17, "path": "/v1/customers/migrate", "requestId": "17"}
     words = words_in(json.dumps({**value, "error": "Unprocessable Entity"}).encode())
-    assert accused(words.details, BATCH).entries == []
+    assert find_named(words.details, BATCH).entries == []

@@ -6,7 +6,7 @@ from core.made import entry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.packing.bin_packing import MOST_BODIES, OLDEST, LookAhead
+from masivo_stream.core.packing.bin_packing import MOST_BODIES, OLDEST, BinPacker
 from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
@@ -26,7 +26,7 @@ def sized(sizes: list[int]) -> list[Entry]:
     return [msgspec.structs.replace(MODEL, line=line, items=size) for line, size in enumerate(sizes, start=1)]
 
 
-def feed(buffer: LookAhead, entries: list[Entry]) -> list[Batch]:
+def feed(buffer: BinPacker, entries: list[Entry]) -> list[Batch]:
     batches: list[Batch] = []
     for each in entries:
         buffer.feed(each, batches)
@@ -60,7 +60,7 @@ def draw(kind: str, count: int) -> list[int]:
 
 def test_the_heaviest_goes_with_those_that_fill_the_rest():
     """One batch leaves when the buffer is over its bound: 9 and 1 before 5 and 5 before the rest."""
-    buffer = LookAhead(terms(), target_bytes=ROOMY, look_ahead=2)
+    buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=2)
     assert shapes(feed(buffer, sized([5, 1, 4, 9]))) == []
     assert shapes(feed(buffer, sized([5]))) == [[1, 9]]
     assert shapes(buffer.flush()) == [[5, 5], [4]]
@@ -70,7 +70,7 @@ def test_the_heaviest_goes_with_those_that_fill_the_rest():
 @given(st.lists(st.integers(1, 10), max_size=60), st.integers(1, 3), st.integers(1, 12))
 def test_nothing_waits_for_ever(sizes, look_ahead, max_records):
     """However the sizes come, no entry is left behind by more than the stated batches."""
-    buffer = LookAhead(terms(max_records=max_records), target_bytes=ROOMY, look_ahead=look_ahead)
+    buffer = BinPacker(terms(max_records=max_records), target_bytes=ROOMY, look_ahead=look_ahead)
     came: dict[int, int] = {}
     batches: list[Batch] = []
     for each in sized([1, *[9, 10] * 60, *sizes, *[10] * 60]):
@@ -82,7 +82,7 @@ def test_nothing_waits_for_ever(sizes, look_ahead, max_records):
 
 def test_a_light_one_travels_when_it_has_waited_long_enough():
     """It would fill no batch that the heavy ones begin, and begins one itself."""
-    buffer = LookAhead(terms(), target_bytes=ROOMY, look_ahead=1)
+    buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=1)
     batches = feed(buffer, sized([1, *[10] * 8]))
     assert [1] in shapes(batches)
     assert buffer.low() == buffer.pending()[0].place
@@ -90,7 +90,7 @@ def test_a_light_one_travels_when_it_has_waited_long_enough():
 
 def test_what_comes_back_is_the_lowest_again():
     """An entry of a line that was passed long ago holds the checkpoint, and leaves in its turn."""
-    buffer = LookAhead(terms(), target_bytes=ROOMY, look_ahead=1)
+    buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=1)
     fed = sized([3, 3, 4])
     assert feed(buffer, [fed[2], fed[0], fed[1]]) == []
     assert (buffer.low(), buffer.pending()) == (fed[0].place, fed)
@@ -101,7 +101,7 @@ def test_what_comes_back_is_the_lowest_again():
 def test_where_bytes_bind_they_are_what_weighs():
     """Few items, large bodies: each batch is as full as a body may be."""
     fed = [entry(Kind.TRANSACTIONS, line=line, pads=(length,)) for line, length in enumerate([600, 300, 350, 50] * 9)]
-    batches = feed(buffer := LookAhead(TERMS, target_bytes=1600, look_ahead=9), fed)
+    batches = feed(buffer := BinPacker(TERMS, target_bytes=1600, look_ahead=9), fed)
     batches += buffer.flush()
     total = sum(len(each.body) + 1 for each in fed)
     assert len(batches) == -(-total // 1600)
@@ -112,14 +112,14 @@ def test_room_left_by_rounding_is_filled():
     """Bytes are weighed in whole units, rounded up; what fits to the last byte still travels together."""
     fed = [entry(Kind.TRANSACTIONS, line=line) for line in range(100, 107)]
     size = sum(len(each.body) + 1 for each in fed) - 1
-    buffer = LookAhead(terms(max_items=7), target_bytes=size + len(b'{"customers":[]}'), look_ahead=1)
+    buffer = BinPacker(terms(max_items=7), target_bytes=size + len(b'{"customers":[]}'), look_ahead=1)
     assert feed(buffer, fed) == []
     assert [len(batch.entries) for batch in buffer.flush()] == [7]
 
 
 def test_few_bytes_wait_however_many_items_may():
     """The buffer holds four bodies' worth of bytes at most."""
-    buffer = LookAhead(TERMS, target_bytes=400, look_ahead=99)
+    buffer = BinPacker(TERMS, target_bytes=400, look_ahead=99)
     for line in range(100):
         buffer.feed(entry(Kind.TRANSACTIONS, line=line, pads=(100,)), [])
         assert sum(len(each.body) for each in buffer.pending()) <= MOST_BODIES * 400
@@ -127,7 +127,7 @@ def test_few_bytes_wait_however_many_items_may():
 
 def test_the_bytes_of_what_left_are_not_kept():
     """Heavy ones pass a light one that waits; nothing of them stays here."""
-    buffer = LookAhead(terms(), target_bytes=ROOMY, look_ahead=4)
+    buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=4)
     feed(buffer, sized([1, *[10] * 12]))
     assert all(not hasattr(waiting, "entry") for waiting in buffer._in_order if waiting.taken)
     assert len(buffer._in_order) <= 2 * len(buffer.pending())
@@ -138,7 +138,7 @@ def test_the_bytes_of_what_left_are_not_kept():
 def test_requests_stay_near_what_is_possible(kind, count, over):
     """Many small records reach the lower bound; heavy ones stay by first fit decreasing, which sees the whole file."""
     sizes = draw(kind, count)
-    buffer = LookAhead(TERMS, target_bytes=ROOMY, look_ahead=16)
+    buffer = BinPacker(TERMS, target_bytes=ROOMY, look_ahead=16)
     requests = len([*feed(buffer, sized(sizes)), *buffer.flush()])
     bound = lower_bound(TERMS, records=count, items=sum(sizes))
     assert requests <= over * (bound if kind == "geometric" else first_fit_decreasing(sizes))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.reading.heads import MOST_STEPS, Pursuit, Twins, add_step, compare, take_head
+from masivo_stream.core.reading.heads import MOST_STEPS, ExportComparison, TrailFollower, add_step, compare, take_head
 
 BOM = b"\xef\xbb\xbf"
 LINES = st.lists(st.binary(min_size=1, max_size=9).map(lambda line: b"x" + line.translate(None, b"\r\n")), min_size=1)
@@ -33,7 +33,7 @@ def test_the_same_lines_have_the_same_head(lines, one, other):
     """A byte order mark, the ends of lines and the last line feed do not count."""
     heads = [take_head(written(lines, **form), ended=True) for form in (one, other)]
     assert heads[0].digests == heads[1].digests
-    assert compare(*heads).verdict == "same"
+    assert compare(*heads).relation == "same"
 
 
 @given(LINES, LINES, LINES)
@@ -43,10 +43,10 @@ def test_heads_agree_as_far_as_their_lines_do(common, one, other):
     expected = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
     found = compare(new, known)
     if expected is None:
-        assert (found.verdict, found.longer) == ("same", len(one) > len(other))
+        assert (found.relation, found.longer) == ("same", len(one) > len(other))
     else:
-        assert (found.verdict, found.lines) == ("overlapping", len(common) + expected)
-    assert compare(take_head(b"other\n", ended=True), known).verdict == "different"
+        assert (found.relation, found.lines) == ("overlapping", len(common) + expected)
+    assert compare(take_head(b"other\n", ended=True), known).relation == "different"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n\r\n", BOM, BOM + b"\n  \n", b" \t "])
@@ -54,22 +54,22 @@ def test_an_empty_export_agrees_with_nothing(content):
     """Nothing of it could be sent twice."""
     empty = take_head(content, ended=True)
     assert empty.digests == ()
-    assert compare(empty, empty).verdict == "different"
+    assert compare(empty, empty).relation == "different"
 
 
 def test_what_follows_a_head_decides_where_neither_ends():
     """The heads alone do not tell."""
     head = take_head(b"a\nb\nc", ended=False)
     assert len(head.digests) == 2
-    assert compare(head, head).verdict == "open"
-    assert compare(take_head(b"a\nb\n", ended=True), head).verdict == "same"
+    assert compare(head, head).relation == "open"
+    assert compare(take_head(b"a\nb\n", ended=True), head).relation == "same"
 
 
 def test_a_line_longer_than_a_head_stands_for_itself():
     """It has no end to be known by."""
     one, other = (take_head(b"x" * 100 + tail, ended=False) for tail in (b"a", b"b"))
-    assert compare(one, one).verdict == "open"
-    assert compare(one, other).verdict == "different"
+    assert compare(one, one).relation == "open"
+    assert compare(one, other).relation == "different"
 
 
 @given(LINES, FORMS, FORMS, st.lists(st.integers(1, 7)), st.data())
@@ -81,13 +81,13 @@ def test_a_trail_is_followed_through_another_form(lines, one, other, sizes, data
     head = take_head(known, ended=True)
     if head.ends == "mixed":
         return
-    pursuit = Pursuit(trail, head)
+    pursuit = TrailFollower(trail, head)
     for block in blocks(content, sizes):
         pursuit.feed(block)
     assert (pursuit.same, pursuit.done, pursuit.agreed) == (True, True, len(known))
     at = data.draw(st.integers(0, len(lines) - 1))
     changed = [*lines[:at], lines[at] + b"!", *lines[at + 1 :]]
-    pursuit = Pursuit(trail, head)
+    pursuit = TrailFollower(trail, head)
     pursuit.feed(written(changed, **other | {"last": True}))
     assert not pursuit.same
     assert pursuit.agreed == (ends[at - 1] if at else 0)
@@ -110,7 +110,7 @@ def test_a_trail_stays_short_and_keeps_its_end(lengths):
 def test_twins_differ_where_their_lines_do(lines, one, other, sizes, others, tail):
     """Held against each other block by block."""
     contents = [written(lines, **one | {"last": True}) + tail, written(lines, **other | {"last": True})]
-    twins, pieces = Twins(), [iter(blocks(contents[0], sizes)), iter(blocks(contents[1], others))]
+    twins, pieces = ExportComparison(), [iter(blocks(contents[0], sizes)), iter(blocks(contents[1], others))]
     for _ in range(10_000):
         which = twins.lags
         block = next(pieces[which], None)
@@ -118,7 +118,7 @@ def test_twins_differ_where_their_lines_do(lines, one, other, sizes, others, tai
             break
         twins.feed(which, block)
     assert not twins.differ
-    twins = Twins()
+    twins = ExportComparison()
     twins.feed(0, b"aaXa")
     twins.feed(1, b"aaYa")
     assert (twins.differ, twins.agreed) == (True, 2)

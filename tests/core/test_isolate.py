@@ -63,7 +63,7 @@ def isolate(oracle: Oracle, batch: list[Entry], credit: int) -> tuple[Isolation,
             isolation.settle(accepted=True)
         else:
             assert not oracle.refuses_again(part), "sent again although it must be bad"
-            isolation.settle(accepted=False, accused=oracle.names(part))
+            isolation.settle(accepted=False, named=oracle.names(part))
         found += [each.line for each in isolation.take_culprits()]
     assert isolation.part == []
     return isolation, found, oracle.requests - before
@@ -207,7 +207,7 @@ def test_any_answers_lead_to_an_end_with_every_entry_in_one_place(count, data):
     while not isolation.done:
         part, accepted = isolation.part, data.draw(st.booleans())
         settled += part if accepted else []
-        isolation.settle(accepted=accepted, accused=data.draw(st.lists(st.sampled_from(batch), max_size=4)))
+        isolation.settle(accepted=accepted, named=data.draw(st.lists(st.sampled_from(batch), max_size=4)))
         settled += isolation.take_culprits()
         assert sorted(each.line for each in (*settled, *isolation.part, *isolation.left)) == list(range(count))
         assert all(one.line < other.line for one, other in pairwise(isolation.left))
@@ -291,6 +291,6 @@ def test_a_distant_culprit_is_not_looked_for():
 
 def test_names_from_elsewhere_are_nobody():
     """An entry that is not in the part cannot be accused, nor can all of it."""
-    for accused in ([ENTRIES[40]], ENTRIES[:6]):
-        isolation = Isolation(ENTRIES[:6], accused)
+    for named in ([ENTRIES[40]], ENTRIES[:6]):
+        isolation = Isolation(ENTRIES[:6], named)
         assert isolation.part == ENTRIES[: first_part(6)]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.reading.lines import KEPT_OF_LONG_LINES, LineSplitter, is_whole, lines_of, portions
+from masivo_stream.core.reading.lines import KEPT_OF_LONG_LINES, LineSplitter, is_complete, lines_of, portions
 from masivo_stream.model.results import Line, LineRun
 
 BOM = b"\xef\xbb\xbf"
@@ -144,7 +144,7 @@ def test_a_mark_of_byte_order_at_the_beginning_of_a_line_is_dropped():
 def test_a_value_that_is_there_to_its_end_is_whole(body):
     """Whatever else is wrong with it; blank is whole, too."""
     (line,) = split([body]) or [Line(1, 0, b"", 0)]
-    assert is_whole(line)
+    assert is_complete(line)
 
 
 @pytest.mark.parametrize(
@@ -165,13 +165,13 @@ def test_a_value_that_is_there_to_its_end_is_whole(body):
 def test_a_value_of_which_something_is_missing_is_not_whole(body):
     """Cut anywhere, also within a character."""
     (line,) = split([body])
-    assert not is_whole(line)
+    assert not is_complete(line)
 
 
 def test_of_a_line_beyond_the_cap_nobody_knows_whether_it_is_whole():
     """Only its beginning is kept."""
     (line,) = split([b'{"id":"a"}'], cap=5)
-    assert not is_whole(line)
+    assert not is_complete(line)
 
 
 def test_a_file_shorter_than_a_mark_of_byte_order_is_a_line():

@@ -9,22 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from masivo_stream.core.isolation.named import LONGEST_DETAILS, accused
+from masivo_stream.core.isolation.named import LONGEST_DETAILS, find_named
 from masivo_stream.model.contract import Kind
-from masivo_stream.sandbox.entries import Refusal
-from masivo_stream.sandbox.rules import validate
+from masivo_stream.sandbox.body_rules import validate
+from masivo_stream.sandbox.parsed_batch import Refusal
 
 BATCH = [[entry(line=number)] for number in range(40)]
 
 
 def lines(details, groups=BATCH):
-    return [each.line for each in accused(details, groups).entries]
+    return [each.line for each in find_named(details, groups).entries]
 
 
 def named(details, *ids):
     """Return which of `ids`, each an entry's customer, the complaint names."""
     groups = [[replace(entry(line=number), customer=name)] for number, name in enumerate(ids)]
-    return [each.customer for each in accused(details, groups).entries]
+    return [each.customer for each in find_named(details, groups).entries]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_hostile_text_is_read_in_no_time(unit):
     chance = random.Random(3)
     ids = ["".join(chance.choice("ac1.") for _ in range(chance.randrange(1, 9))) for _ in range(1000)]
     groups = [[replace(BATCH[0][0], customer=name)] for name in ids]
-    accused(unit * (1_000_000 // len(unit)), groups)
+    find_named(unit * (1_000_000 // len(unit)), groups)
 
 
 @given(st.text(max_size=1200))
@@ -184,5 +184,5 @@ def test_no_text_makes_it_fail(details):
 def test_a_mere_index_may_be_one_inside_a_record(details, surely):
     """So those who are named by one are to be tested, each alone."""
     groups = [[replace(entry(line=number), customer=f"x-{number}")] for number in range(2)]
-    found = accused(details, groups)
+    found = find_named(details, groups)
     assert (len(found.entries), found.surely) == (1, surely)

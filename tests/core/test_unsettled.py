@@ -3,7 +3,7 @@ from core.made import in_runs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.accounting.unsettled import Unsettled
+from masivo_stream.core.accounting.ledger import Unsettled
 from masivo_stream.model.entries import Entries, one_by_one
 from masivo_stream.model.results import Entry
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.core.dead_letters import read_dead_letter, write_dead_letter
-from masivo_stream.edges.files.dead_letter_file import DeadLetterFile, InDoubtFile
+from masivo_stream.edges.files.dead_letter_file import DeadLetterFile
+from masivo_stream.edges.files.in_doubt_file import InDoubtFile
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.reason import Reason

@@ -9,12 +9,21 @@ from hypothesis import strategies as st
 
 from masivo_stream.core.accounting.time_line import MOST_STRETCHES
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.edges.journal.statements import ACCEPTED, IN_DOUBT, REFUSED, SENDING, pack
+from masivo_stream.edges.journal.schema import pack
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.progress import Reference
 from masivo_stream.model.report import Facts
+from masivo_stream.model.states import BatchState, Note, NoteKind, SettledBy
 
+ACCEPTED, IN_DOUBT, REFUSED, SENDING = (
+    BatchState.ACCEPTED,
+    BatchState.IN_DOUBT,
+    BatchState.REFUSED,
+    BatchState.SENDING,
+)
+
+SETTLED_BY = {ACCEPTED: SettledBy.ANSWER, REFUSED: SettledBy.ANSWER}
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -30,12 +39,12 @@ def journal(tmp_path):
 
 
 def fill(journal, rows):
-    """Let the journal have these batches and no others: kind, state, sent, settled, attempts, why."""
+    """Let the journal have these batches and no others: kind, state, sent, settled, attempts, settled by what."""
     connection = journal._connection
     connection.execute("BEGIN")
     connection.execute("DELETE FROM batches")
     connection.executemany(
-        "INSERT INTO batches (id, kind, state, records, items, bytes, sent_at, settled_at, attempts, why)"
+        "INSERT INTO batches (id, kind, state, records, items, bytes, sent_at, settled_at, attempts, settled_by)"
         " VALUES (?, ?, ?, 10, 20, 300, ?, ?, ?, ?)",
         [(str(n), kind, state, stamp(sent), stamp(settled), *rest) for n, (kind, state, sent, settled, *rest) in rows],
     )
@@ -44,7 +53,7 @@ def fill(journal, rows):
 
 def told(journal, rows):
     fill(journal, list(enumerate(rows)))
-    return journal.time_line()
+    return journal.history.time_line()
 
 
 batches = st.tuples(
@@ -58,7 +67,7 @@ batches = st.tuples(
 @given(st.lists(batches, max_size=30))
 def test_every_batch_is_told_once(journal, made):
     """Whatever the length of the run: sums are kept, stretches are few, aligned, and in order."""
-    rows = [(kind, state, sent, sent + 0.5, 1, "422" if state == REFUSED else "") for kind, state, sent in made]
+    rows = [(kind, state, sent, sent + 0.5, 1, SETTLED_BY.get(state)) for kind, state, sent in made]
     found = told(journal, rows)
     assert {kind: sum(point.requests for point in points) for kind, points in found.items()} == {
         kind: sum(row[0] == kind for row in rows) for kind in Kind if any(row[0] == kind for row in rows)
@@ -76,7 +85,7 @@ def test_every_batch_is_told_once(journal, made):
 
 def test_many_batches_make_few_points(journal):
     """What is told of ten thousand is no more than of some hundred."""
-    found = told(journal, [("events", ACCEPTED, 5.0 * n, 5.0 * n + 0.25, 1, "") for n in range(10_000)])
+    found = told(journal, [("events", ACCEPTED, 5.0 * n, 5.0 * n + 0.25, 1, SettledBy.ANSWER) for n in range(10_000)])
     (points,) = found.values()
     assert len(points) <= MOST_STRETCHES
     assert sum(point.requests for point in points) == 10_000
@@ -88,11 +97,11 @@ def test_only_a_first_answer_tells_how_long_answers_take(journal):
     found = told(
         journal,
         [
-            ("events", ACCEPTED, 0, 0.5, 1, ""),
-            ("events", REFUSED, 0, 1.5, 1, "422"),
-            ("events", ACCEPTED, 0, 900, 2, ""),
-            ("events", ACCEPTED, 0, 5000, 1, "maria: seen in the dashboard"),
-            ("events", IN_DOUBT, 0, 60, 1, "timeout"),
+            ("events", ACCEPTED, 0, 0.5, 1, SettledBy.ANSWER),
+            ("events", REFUSED, 0, 1.5, 1, SettledBy.ANSWER),
+            ("events", ACCEPTED, 0, 900, 2, SettledBy.ANSWER),
+            ("events", ACCEPTED, 0, 5000, 1, SettledBy.PERSON),
+            ("events", IN_DOUBT, 0, 60, 1, None),
             ("events", SENDING, 0, None, 1, None),
         ],
     )
@@ -102,26 +111,25 @@ def test_only_a_first_answer_tells_how_long_answers_take(journal):
 
 def test_what_was_found_there_was_no_request(journal):
     """Customers that were read back are accepted, in no request of their own."""
-    (point,) = told(journal, [("customers", ACCEPTED, 3, 3, 1, "applied by an attempt whose answer was lost")])[
-        "customers"
-    ]
+    (point,) = told(journal, [("customers", ACCEPTED, 3, 3, 1, SettledBy.READ_BACK)])["customers"]
     assert (point.requests, point.accepted, point.bytes_sent, point.latency) == (0, 10, 0, None)
 
 
 def test_a_run_ends_with_its_last_answer(journal):
     """Not with what a person decided days later."""
-    fill(journal, [(1, ("events", ACCEPTED, 5, 6, 1, "")), (2, ("events", ACCEPTED, 7, 90_000, 1, "maria: there"))])
-    times = journal.times()["events"]
+    rows = [("events", ACCEPTED, 5, 6, 1, SettledBy.ANSWER), ("events", ACCEPTED, 7, 90_000, 1, SettledBy.PERSON)]
+    fill(journal, list(enumerate(rows)))
+    times = journal.history.times()["events"]
     assert (times.first_at, times.last_at, times.batches, times.refused) == (stamp(5), stamp(7), 2, 0)
 
 
 def test_doubts_are_told_with_their_lines(journal):
     """As many as asked for, and how many there are."""
-    rows = [(n, ("events", IN_DOUBT, n, n + 1, 1, "timeout")) for n in range(5)]
+    rows = [(n, ("events", IN_DOUBT, n, n + 1, 1, None)) for n in range(5)]
     fill(journal, rows)
     places = [Reference(0, line, 0, 1, 1, 1, None) for line in (17, 4, 9)] + [Reference(2, 1, 0, 1, 1, 1, None)]
-    journal._connection.execute("UPDATE batches SET refs = ?", (pack(places),))
-    found, count = journal.doubts(3)
+    journal._connection.execute("UPDATE batches SET why = 'timeout', refs = ?", (pack(places),))
+    found, count = journal.history.doubts(3)
     assert (len(found), count) == (3, 5)
     doubt, spans = found[0]
     assert (doubt.batch, doubt.why, spans) == ("0", "timeout", [(0, 4, 17), (2, 1, 1)])
@@ -130,16 +138,16 @@ def test_doubts_are_told_with_their_lines(journal):
 def test_decisions_are_told_oldest_first(journal):
     """The last ones, where there are too many."""
     for number in range(4):
-        anyio.run(journal.take_note, "accept", f"reason {number}")
-    found, count = journal.decisions(2)
-    assert ([decision.detail for decision in found], count) == (["reason 2", "reason 3"], 4)
+        anyio.run(journal.take_note, Note(NoteKind.ACCEPT, f"reason {number}", person="ana"))
+    found, count = journal.history.decisions(2)
+    assert ([decision.detail for decision in found], count) == (["ana: reason 2", "ana: reason 3"], 4)
 
 
 def test_facts_are_the_last_processes(journal):
     """Nothing is known where none was noted, or not legibly: by another version."""
-    assert journal.facts() == Facts()
+    assert journal.read.facts() == Facts()
     for number in range(2):
         journal.describe(Facts(invocation=Invocation(again=(str(number),))))
-    assert journal.facts().invocation.again == ("1",)
+    assert journal.read.facts().invocation.again == ("1",)
     journal._connection.execute("UPDATE meta SET value = '[1' WHERE name = 'facts'")
-    assert journal.facts() == Facts()
+    assert journal.read.facts() == Facts()

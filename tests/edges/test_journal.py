@@ -10,13 +10,19 @@ import anyio.lowlevel
 import pytest
 from msgspec import structs
 
-from masivo_stream.edges.journal import ACCEPTED, IN_DOUBT, REFUSED, UNANSWERED, open_journal
+from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.journal.commit import GroupCommit
+from masivo_stream.edges.journal.schema import UPGRADES, pack
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress, Resume
 from masivo_stream.model.results import Entry, Position
+from masivo_stream.model.states import BatchOutcome, BatchState, Note, NoteKind
+
+ACCEPTED, REFUSED, IN_DOUBT, UNANSWERED = map(
+    BatchOutcome, (BatchState.ACCEPTED, BatchState.REFUSED, BatchState.IN_DOUBT, BatchState.UNANSWERED)
+)
 
 
 def wall():
@@ -103,7 +109,7 @@ def test_a_commit_is_on_the_disk_when_it_returns(journal):
 def test_a_new_kind_begins_at_its_start(journal):
     """Nothing noted, nothing to take up."""
     assert journal.resume(Kind.EVENTS) == Resume()
-    assert journal.figures(Kind.EVENTS) is None
+    assert journal.read.figures(Kind.EVENTS) is None
 
 
 async def test_progress_is_taken_up(journal, path, reopened):
@@ -132,7 +138,10 @@ async def test_settled_records_are_covered(journal, path, state, covered, reopen
     """What was accepted or is in doubt is not taken up again; what was refused as a batch, or never applied, is."""
     batch = make_batch(Kind.EVENTS, [entry(3), entry(5, items=2, of=4, indexes=(1, 3))])
     await journal.send(batch, progress(), nothing)
-    await journal.settle(Kind.EVENTS, batch.id, state, progress(), nothing)
+    if state is None:
+        await journal.remove(Kind.EVENTS, batch.id, progress(), nothing)
+    else:
+        await journal.settle(Kind.EVENTS, batch.id, state, progress(), nothing)
     found = reopened(path).resume(Kind.EVENTS)
     assert found.covered == ({(0, 3): None, (0, 5): frozenset({1, 3})} if covered else {})
     assert found.doubtful == ()
@@ -164,7 +173,7 @@ async def test_dead_letters_are_covered_and_their_customers_missing(journal, pat
     await journal.note(Kind.CUSTOMERS, progress(dead=dead), nothing)
     found = reopened(path)
     assert found.resume(Kind.CUSTOMERS).covered == {(0, 6): None, (0, 7): frozenset({1}), (0, 8): None}
-    assert list(found.missing_customers()) == [-7, 42]
+    assert list(found.read.missing_customers()) == [-7, 42]
 
 
 async def test_places_are_forgotten_when_nobody_will_need_them(journal, path):
@@ -174,9 +183,9 @@ async def test_places_are_forgotten_when_nobody_will_need_them(journal, path):
         await journal.send(batch, progress(checkpoint=line), nothing)
         await journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(checkpoint=line + 1), nothing)
     assert ask(path, "SELECT COUNT(refs), COUNT(*), SUM(items) FROM batches") == [(1, 3, 3)]
-    references, _ = journal.last_accepted(Kind.EVENTS)
+    references, _ = journal.read.last_accepted(Kind.EVENTS)
     assert [reference.line for reference in references] == [3]
-    assert journal.recount(Kind.EVENTS) == {ACCEPTED: 3}
+    assert journal.read.recount(Kind.EVENTS) == {BatchState.ACCEPTED: 3}
 
 
 async def test_a_second_attempt_counts_as_one(journal, path):
@@ -211,7 +220,7 @@ async def test_notes_that_come_together_are_one_commit(path):
         async with anyio.create_task_group() as tasks:
             for line in range(1, 41):
                 tasks.start_soon(send, journal, make_batch(Kind.EVENTS, [entry(line)]))
-        assert journal.recount(Kind.EVENTS) == {"sending": 40}
+        assert journal.read.recount(Kind.EVENTS) == {"sending": 40}
     assert sum(commits) == 40
     assert len(commits) <= 4
 
@@ -278,7 +287,7 @@ async def test_after_a_failure_only_outcomes_are_written(journal):
             tasks.start_soon(note)
     with pytest.raises(StorageError):
         await journal.send(make_batch(Kind.EVENTS, [entry(1)]), progress(), nothing)
-    assert journal.figures(Kind.EVENTS) is None
+    assert journal.read.figures(Kind.EVENTS) is None
 
 
 async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, reopened):
@@ -290,8 +299,8 @@ async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, 
     await journal.settle(Kind.EVENTS, flying.id, ACCEPTED, progress(read_position=12), nothing)
     found = reopened(path)
     assert found.resume(Kind.EVENTS).covered == {(0, 1): None, (0, 5): None}
-    assert found.recount(Kind.EVENTS) == {ACCEPTED: 1}  # and the one that never left is not there
-    assert found.figures(Kind.EVENTS).read == 12
+    assert found.read.recount(Kind.EVENTS) == {BatchState.ACCEPTED: 1}  # and the one that never left is not there
+    assert found.read.figures(Kind.EVENTS).read == 12
 
 
 async def test_what_is_owed_keeps_its_order(path, reopened):
@@ -324,13 +333,13 @@ async def test_what_is_owed_keeps_its_order(path, reopened):
             )
             await anyio.lowlevel.checkpoint()
             tasks.start_soon(begin)
-        assert reopened(path).figures(Kind.EVENTS).read == 30
+        assert reopened(path).read.figures(Kind.EVENTS).read == 30
         await journal.settle(Kind.EVENTS, third.id, ACCEPTED, progress(read_position=50), nothing)
     found = reopened(path)
     assert gone
-    assert found.recount(Kind.EVENTS)[ACCEPTED] == 2
+    assert found.read.recount(Kind.EVENTS)[BatchState.ACCEPTED] == 2
     assert (0, 7) in found.resume(Kind.EVENTS).covered
-    assert found.figures(Kind.EVENTS).read == 50
+    assert found.read.figures(Kind.EVENTS).read == 50
 
 
 async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(path):
@@ -359,9 +368,9 @@ async def test_an_outcome_given_up_is_made_up_for(path, reopened):
             await journal.note(Kind.EVENTS, progress(dead=[DeadRow(0, 5, None, "refused", None)]), nothing)
         await journal.settle(Kind.EVENTS, second.id, ACCEPTED, progress(), nothing)
     found = reopened(path)
-    assert found.recount(Kind.EVENTS) == {ACCEPTED: 2}
+    assert found.read.recount(Kind.EVENTS) == {BatchState.ACCEPTED: 2}
     assert found.resume(Kind.EVENTS).doubtful == ()
-    assert len(found.dead_at(Kind.EVENTS, 0, 5)) == 1
+    assert len(found.read.dead_at(Kind.EVENTS, 0, 5)) == 1
 
 
 async def test_who_waits_behind_a_failure_is_told_of_it(path):
@@ -388,7 +397,7 @@ async def test_who_waits_behind_a_failure_is_told_of_it(path):
             await anyio.wait_all_tasks_blocked()
             limiter.set()
         assert sorted(told) == [1, 2]
-        assert journal.recount(Kind.EVENTS) == {}
+        assert journal.read.recount(Kind.EVENTS) == {}
 
 
 async def test_a_bug_in_a_commit_stops_everything(path):
@@ -415,7 +424,7 @@ async def test_the_first_moment_at_which_a_batch_may_have_arrived_is_kept(path):
         now[0] += timedelta(hours=5)
         await journal.send(batch, progress(), nothing)
         await journal.settle(Kind.CUSTOMERS, batch.id, ACCEPTED, progress(), nothing)
-        assert journal.sent() == [("customers", wall(), now[0], 1)]
+        assert journal.read.sent() == [("customers", wall(), now[0], 1)]
 
 
 async def test_when_an_attempt_went_without_an_answer_is_kept(path):
@@ -432,7 +441,8 @@ async def test_when_an_attempt_went_without_an_answer_is_kept(path):
         await journal.settle(Kind.CUSTOMERS, lost.id, UNANSWERED, progress(), nothing)
         now[0] += later
         await journal.send(lost, progress(), nothing)
-        await journal.settle(Kind.CUSTOMERS, lost.id, UNANSWERED, progress(), nothing, why="422", again=True)
+        refused = BatchOutcome(BatchState.UNANSWERED, 422, again=True)
+        await journal.settle(Kind.CUSTOMERS, lost.id, refused, progress(), nothing)
         await journal.send(dead, progress(), nothing)
         await journal.settle(Kind.CUSTOMERS, dead.id, UNANSWERED, progress(), nothing)
         await journal.send(dead, progress(), nothing)
@@ -441,7 +451,7 @@ async def test_when_an_attempt_went_without_an_answer_is_kept(path):
         found = journal.resume(Kind.CUSTOMERS).unanswered_at
         moments = {lost.id: wall() + later, dead.id: wall() + 3 * later, died.id: wall() + 2 * later}
         assert {batch: datetime.fromisoformat(at) for batch, at in found.items()} == moments
-        assert next((first, last) for _, first, last, _ in journal.sent()) == (wall(), wall() + later)
+        assert next((first, last) for _, first, last, _ in journal.read.sent()) == (wall(), wall() + later)
 
 
 async def test_the_batch_accepted_last_is_kept_for_reading_back(journal):
@@ -453,7 +463,7 @@ async def test_the_batch_accepted_last_is_kept_for_reading_back(journal):
     await journal.settle(Kind.CUSTOMERS, refused.id, REFUSED, progress(checkpoint=9), nothing)
     await journal.send(make_batch(Kind.EVENTS, [entry(1)]), progress(), nothing)
     await journal.note(Kind.CUSTOMERS, progress(checkpoint=9), nothing)
-    references, _ = journal.last_accepted(Kind.CUSTOMERS)
+    references, _ = journal.read.last_accepted(Kind.CUSTOMERS)
     assert [reference.line for reference in references] == [1]
 
 
@@ -461,12 +471,12 @@ async def test_a_letter_tried_again_covers_its_line_until_that_is_passed(journal
     """While the checkpoint lies below it, a restart reads the line again: it is not to be sent beside the letter."""
     dead = DeadRow(0, 6, None, "refused", 42)
     await journal.note(Kind.EVENTS, progress(checkpoint=3, dead=[dead]), nothing)
-    (row,) = journal.dead_at(Kind.EVENTS, 0, 6)
+    (row,) = journal.read.dead_at(Kind.EVENTS, 0, 6)
     taken = structs.replace(progress(checkpoint=3), retried=[row.row])
     await journal.note(Kind.EVENTS, taken, nothing)
-    assert journal.dead_at(Kind.EVENTS, 0, 6) == []
+    assert journal.read.dead_at(Kind.EVENTS, 0, 6) == []
     assert reopened(path).resume(Kind.EVENTS).covered == {(0, 6): None}
-    assert not journal.missing_customers()
+    assert not journal.read.missing_customers()
     await journal.note(Kind.EVENTS, progress(checkpoint=8), nothing)
     assert ask(path, "SELECT COUNT(*) FROM dead") == [(0,)]
 
@@ -494,7 +504,7 @@ async def test_an_outcome_waits_for_space(path):
         batch = make_batch(Kind.EVENTS, [entry(1)])
         await journal.send(batch, progress(), nothing)
         await journal.settle(Kind.EVENTS, batch.id, ACCEPTED, progress(), full_at_first)
-        assert journal.recount(Kind.EVENTS) == {ACCEPTED: 1}
+        assert journal.read.recount(Kind.EVENTS) == {BatchState.ACCEPTED: 1}
     assert pauses == [0.5] * 3
 
 
@@ -520,13 +530,13 @@ async def test_what_is_sent_again_stays_in_doubt_until_it_is_accepted(journal, p
     """On the wire by a person's word, it counts as in doubt, also for the process after a death."""
     batch = make_batch(Kind.EVENTS, [entry(3)])
     await journal.send(batch, progress(), nothing)
-    await journal.settle(Kind.EVENTS, batch.id, IN_DOUBT, progress(), nothing, why="lost")
+    await journal.settle(Kind.EVENTS, batch.id, structs.replace(IN_DOUBT, why="lost"), progress(), nothing)
     await journal.send_again(batch.id)
-    assert journal.recount(Kind.EVENTS) == {IN_DOUBT: 1}
-    assert [doubt.batch for doubt in journal.in_doubt(Kind.EVENTS)] == [batch.id]
+    assert journal.read.recount(Kind.EVENTS) == {BatchState.IN_DOUBT: 1}
+    assert [doubt.batch for doubt in journal.read.in_doubt(Kind.EVENTS)] == [batch.id]
     found = reopened(path).resume(Kind.EVENTS)
     assert (found.doubtful, found.covered) == ((), {(0, 3): None})
-    assert [(doubt.batch, doubt.attempts, doubt.why) for doubt in journal.in_doubt(Kind.EVENTS)] == [
+    assert [(doubt.batch, doubt.attempts, doubt.why) for doubt in journal.read.in_doubt(Kind.EVENTS)] == [
         (batch.id, 2, "lost")
     ]
 
@@ -535,13 +545,10 @@ async def test_decisions_are_noted_with_time_and_reason(journal):
     """In the transaction that carries them out."""
     batch = make_batch(Kind.EVENTS, [entry(3)])
     await journal.send(batch, progress(), nothing)
-    await journal.decide(
-        Kind.EVENTS, batch.id, ACCEPTED, progress(), nothing, what="accept", why="ana: seen in the dashboard"
-    )
-    assert journal.notes("accept") == [
-        ("2026-01-01T00:00:00.000+00:00", batch.id, "ana: seen in the dashboard"),
-    ]
-    assert journal.recount(Kind.EVENTS) == {ACCEPTED: 1}
+    note = Note(NoteKind.ACCEPT, "seen in the dashboard", person="ana", batch=batch.id)
+    await journal.decide(Kind.EVENTS, BatchState.ACCEPTED, note, progress(), nothing)
+    assert journal.read.notes(NoteKind.ACCEPT) == [structs.replace(note, at="2026-01-01T00:00:00.000+00:00")]
+    assert journal.read.recount(Kind.EVENTS) == {BatchState.ACCEPTED: 1}
 
 
 async def test_a_retry_is_one_commit(path):
@@ -552,13 +559,13 @@ async def test_a_retry_is_one_commit(path):
     left = structs.replace(progress(letters_bytes=77, dead=rows), letters_crc=5)
     with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
         await journal.note(Kind.EVENTS, left, nothing)
-        (dead,) = journal.dead_at(Kind.EVENTS, 0, 6)
+        (dead,) = journal.read.dead_at(Kind.EVENTS, 0, 6)
         copy = KnownSource(1, "retry-1.events.ndjson", 5, b"", letters=True)
         commits.clear()
         await journal.begin_retry([(Kind.EVENTS, copy, {dead.row})], "again")
         assert commits == [1]
-        assert journal.dead_at(Kind.EVENTS, 0, 6) == []
-        assert journal.sources(Kind.EVENTS) == [copy]
+        assert journal.read.dead_at(Kind.EVENTS, 0, 6) == []
+        assert journal.read.sources(Kind.EVENTS) == [copy]
         found = journal.resume(Kind.EVENTS)
         assert (found.letters_bytes, found.letters_crc) == (0, 0)
 
@@ -570,14 +577,14 @@ async def test_a_dead_letter_is_found_by_its_place_in_the_export(journal):
         DeadRow(1, 1, None, "refused", None, of=(0, 6, (1, 2)), whole=False, items=2, validated=False),
     ]
     await journal.note(Kind.EVENTS, progress(dead=dead), nothing)
-    found = journal.dead_at(Kind.EVENTS, 0, 6)
+    found = journal.read.dead_at(Kind.EVENTS, 0, 6)
     assert [(row.record, row.items, row.whole, row.validated, row.digest) for row in found] == [
         ((0, 6, None), 1, True, True, 9),
         ((0, 6, (1, 2)), 2, False, False, 0),
     ]
     again = structs.replace(progress(), retried=[found[1].row])
     await journal.note(Kind.EVENTS, again, nothing)
-    assert len(journal.dead_at(Kind.EVENTS, 0, 6)) == 1
+    assert len(journal.read.dead_at(Kind.EVENTS, 0, 6)) == 1
 
 
 async def test_what_a_batch_brings_is_not_visible_yet(journal):
@@ -593,7 +600,7 @@ async def test_a_note_is_finished_even_when_its_caller_is_cancelled(journal):
     """Half a note would be worse than none."""
     with anyio.move_on_after(0):
         await journal.note(Kind.EVENTS, progress(read_position=3), nothing)
-    assert journal.figures(Kind.EVENTS).read == 3
+    assert journal.read.figures(Kind.EVENTS).read == 3
 
 
 def test_a_journal_of_another_version_is_refused(journal, path, reopened):
@@ -617,35 +624,150 @@ CREATE TABLE batches (
   seq INTEGER PRIMARY KEY, id TEXT, kind TEXT, state TEXT, records INTEGER, items INTEGER, bytes INTEGER,
   attempts INTEGER, refs BLOB, high_source INTEGER, high_line INTEGER, sent_at TEXT, settled_at TEXT, why TEXT
 );
+CREATE UNIQUE INDEX batches_id ON batches (id);
+CREATE INDEX batches_refs ON batches (kind, state) WHERE refs IS NOT NULL;
+CREATE INDEX batches_state ON batches (kind, state);
 CREATE TABLE dead (
   id INTEGER PRIMARY KEY, kind TEXT, source INTEGER, line INTEGER, indexes BLOB, reason TEXT, customer INTEGER,
   items INTEGER, whole INTEGER, judged INTEGER, digest INTEGER, of_source INTEGER, of_line INTEGER, of_items BLOB,
   taken INTEGER
 );
+CREATE INDEX dead_place ON dead (kind, source, line);
+CREATE INDEX dead_record ON dead (kind, of_source, of_line);
+CREATE INDEX dead_customer ON dead (customer) WHERE customer IS NOT NULL;
 CREATE TABLE notes (at TEXT, what TEXT, batch TEXT, detail TEXT);
-INSERT INTO dead (kind, customer) VALUES ('customers', 1), ('events', 2);
-INSERT INTO meta VALUES ('salt', x'00');
-INSERT INTO sources VALUES ('events', 0, 'f', 1, x'6964', 0, 1, 0);
 PRAGMA user_version = 2;
 """
-"""The tables as version 0.1.0 of the program made them, as far as an upgrade changes them."""
+"""The tables as version 0.1.0 of the program made them."""
+
+_VERSION_3 = """
+ALTER TABLE sources ADD COLUMN path TEXT;
+ALTER TABLE progress ADD COLUMN skipped_bytes INTEGER DEFAULT 0;
+ALTER TABLE progress ADD COLUMN skipped_crc INTEGER DEFAULT 0;
+ALTER TABLE batches ADD COLUMN spans BLOB;
+CREATE TABLE skipped (customer INTEGER PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE taken_back (kind TEXT PRIMARY KEY, records INTEGER, items INTEGER) WITHOUT ROWID;
+PRAGMA user_version = 3;
+"""
+"""What version 3 had more."""
+
+_SENT, _SETTLED = "2026-01-01T00:00:00.000+00:00", "2026-01-01T00:00:01.000+00:00"
 
 
-def test_a_journal_of_version_2_is_upgraded(tmp_path):
-    """A run that version 0.1.0 began goes on: the tables are those of a new journal, and what they held is there."""
+def write_old(path, *scripts):
+    """Write a journal of an earlier version: batches of all states, and notes of all kinds."""
+    batches = [
+        ("answered", "customers", "accepted", _SETTLED, ""),
+        ("found", "customers", "accepted", _SENT, "applied by an attempt whose answer was lost"),
+        ("decided", "events", "accepted", _SETTLED, "ana: seen: in the dashboard"),
+        ("refused", "events", "refused", _SETTLED, "422"),
+        ("large", "events", "refused", _SETTLED, "too large"),
+        ("repeated", "customers", "unanswered", _SETTLED, "409"),
+        ("doubt", "events", "in_doubt", _SETTLED, "timeout"),
+        ("given up", "events", "discarded", _SETTLED, "ana: no reason given"),
+        ("wire", "events", "sending", None, None),
+    ]
+    notes = [
+        ("accept", "decided", "ana: seen: in the dashboard"),
+        ("same account", "", "ana: the account of tokens x is y"),
+        ("retry", "", "retry-1.events.ndjson"),
+        ("revert begun", "", '{"start":"a","end":"b","whole":true}'),
+        ("not reverted", "", '{"start":"a","end":"b","whole":true}'),
+        ("made up in part", "", "10 records of events"),
+    ]
+    place = Position(0, 3, 30)
+    reference = [0, 3, 30, 5, 1, 1, None]
+    with closing(sqlite3.connect(path)) as connection:
+        for script in scripts:
+            connection.executescript(script)
+        connection.execute("INSERT INTO meta VALUES ('salt', x'00')")
+        connection.execute(
+            "INSERT INTO sources (kind, number, name, size, identity, letters, line, offset)"
+            " VALUES ('events', 0, 'f', 1, x'6964', 0, 1, 0)"
+        )
+        connection.execute(
+            "INSERT INTO progress (kind, frontier, checkpoint, figures, consumed, letters_bytes, letters_crc, read_all,"
+            " visible) VALUES ('events', ?, ?, ?, ?, 7, 8, 0, 1)",
+            (pack(place), pack(place), pack(Figures(read=3)), pack([])),
+        )
+        connection.executemany(
+            "INSERT INTO batches (id, kind, state, settled_at, why, sent_at, refs, records, items, bytes, attempts,"
+            " high_source, high_line) VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1, 9, 1, 0, 3)",
+            [(*row, _SENT, pack([reference])) for row in batches],
+        )
+        insert = "INSERT INTO notes (what, batch, detail, at) VALUES (?, ?, ?, ?)"
+        connection.executemany(insert, [(*note, _SENT) for note in notes])
+        connection.execute(
+            "INSERT INTO dead (kind, source, line, customer, items, whole, judged, digest)"
+            " VALUES ('customers', 0, 1, 1, 1, 1, 1, 0)"
+        )
+        connection.commit()
+
+
+def tables(path):
+    """Return the names of all columns and indexes by table."""
+    names = sorted(name for (name,) in ask(path, "SELECT name FROM sqlite_master WHERE type = 'table'"))
+    columns = {name: sorted(row[1] for row in ask(path, f"PRAGMA table_info({name})")) for name in names}
+    return columns, sorted(ask(path, "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"))
+
+
+@pytest.mark.parametrize("scripts", [(_VERSION_2,), (_VERSION_2, _VERSION_3)])
+def test_a_journal_of_an_earlier_version_is_upgraded(tmp_path, scripts):
+    """A run that an earlier version began goes on: the tables are those of a new journal, with what they held."""
     old, new = tmp_path / "old.db", tmp_path / "new.db"
-    with closing(sqlite3.connect(old)) as connection:
-        connection.executescript(_VERSION_2)
-    with pytest.raises(ConfigurationError, match=r"version 0\.1\.0"):
+    write_old(old, *scripts)
+    with pytest.raises(ConfigurationError, match="earlier version") as refused:
         open_journal(old, wall, writable=False)
+    assert refused.value.hint == "start `migrate` once: it upgrades the journal"
     with closing(open_journal(old, wall)) as upgraded:
-        assert upgraded.sources(Kind.EVENTS) == [KnownSource(0, "f", 1, b"id")]
-        assert list(upgraded.missing_customers()) == [1]  # of an event that was refused it said nothing then
+        assert upgraded.read.sources(Kind.EVENTS) == [KnownSource(0, "f", 1, b"id")]
+        assert list(upgraded.read.missing_customers()) == [1]
+        assert [doubt.why for doubt in upgraded.read.in_doubt(Kind.EVENTS)] == ["timeout"]
+        assert [found for *_, found in upgraded.read.customers_sent()] == [False, True]
+        resumed = upgraded.resume(Kind.EVENTS)
+        assert (resumed.start, resumed.letters_bytes, resumed.doubtful) == (Position(0, 3, 30), 7, ("wire",))
+        assert upgraded.read.recount(Kind.EVENTS)[BatchState.REFUSED] == 2
     open_journal(new, wall).close()
-    for table in ("sources", "progress", "batches", "skipped", "taken_back"):
-        columns = f"SELECT name FROM pragma_table_info('{table}') ORDER BY name"  # noqa: S608 - names of ours
-        assert ask(old, columns) == ask(new, columns)
+    assert tables(old) == tables(new)
+    assert ask(old, "PRAGMA user_version") == ask(new, "PRAGMA user_version")
     open_journal(old, wall, writable=False).close()
+
+
+def test_an_upgrade_gives_every_fact_its_column(tmp_path):
+    """In version 3 one text was a status, a sentence, or a person's words, and a person's name was part of these."""
+    path = tmp_path / "journal.db"
+    write_old(path, _VERSION_2, _VERSION_3)
+    with closing(open_journal(path, wall)) as upgraded:
+        reverts, (same,) = upgraded.read.reverts(), upgraded.read.notes(NoteKind.SAME_ACCOUNT)
+        decisions, _ = upgraded.history.decisions(10)
+    assert {name: facts for name, *facts in ask(path, "SELECT id, settled_by, status, why FROM batches")} == {
+        "answered": ["answer", None, ""],
+        "found": ["read_back", None, "applied by an attempt whose answer was lost"],
+        "decided": ["person", None, "seen: in the dashboard"],
+        "refused": ["answer", 422, ""],
+        "large": ["answer", None, "too large"],
+        "repeated": [None, 409, ""],
+        "doubt": [None, None, "timeout"],
+        "given up": ["person", None, "no reason given"],
+        "wire": [None, None, None],
+    }
+    assert [note.kind for note in reverts] == [NoteKind.REVERT_BEGUN, NoteKind.NOT_REVERTED]
+    assert (same.person, same.detail) == ("ana", "the account of tokens x is y")
+    assert decisions[0].detail == "ana: seen: in the dashboard"
+
+
+def test_an_upgrade_that_is_cut_leaves_the_old_journal(tmp_path, monkeypatch):
+    """All steps are one transaction: a process that dies in it has changed nothing."""
+    path = tmp_path / "journal.db"
+    write_old(path, _VERSION_2)
+    before = tables(path)
+    steps = {2: UPGRADES[2], 3: (*UPGRADES[3], "DROP TABLE no_table_of_this_name")}
+    monkeypatch.setattr("masivo_stream.edges.journal.open.UPGRADES", steps)
+    with pytest.raises(StorageError):
+        open_journal(path, wall)
+    monkeypatch.undo()
+    assert (tables(path), ask(path, "PRAGMA user_version")) == (before, [(2,)])
+    open_journal(path, wall).close()
 
 
 @pytest.mark.parametrize("content", [b"rubbish " * 1000, b"SQLite format 3\0" + b"x" * 5000])
@@ -669,7 +791,7 @@ def test_it_can_be_looked_at_while_a_run_is_at_work(journal, path, reopened):
     """A second reader sees what is committed."""
     anyio.run(journal.add_sources, Kind.EVENTS, [KnownSource(0, "f", 1, b"id")])
     looking = reopened(path, writable=False)
-    assert looking.sources(Kind.EVENTS) == [KnownSource(0, "f", 1, b"id")]
+    assert looking.read.sources(Kind.EVENTS) == [KnownSource(0, "f", 1, b"id")]
     with pytest.raises(sqlite3.OperationalError):
         looking._connection.execute("DELETE FROM sources")
 
@@ -691,7 +813,7 @@ async def test_no_question_walks_through_what_is_done(journal):
 
 async def steps_of_a_restart(journal, *, settled):
     """Return how many of its own steps SQLite takes to resume and to note progress, after so many more batches."""
-    rows = ((f"{settled}-{number}", Kind.EVENTS, ACCEPTED) for number in range(settled))
+    rows = ((f"{settled}-{number}", Kind.EVENTS, BatchState.ACCEPTED) for number in range(settled))
     journal._connection.executemany(
         "INSERT INTO batches (id, kind, state, items, high_source, high_line) VALUES (?, ?, ?, 1, 0, 1)", rows
     )
@@ -700,6 +822,6 @@ async def steps_of_a_restart(journal, *, settled):
     journal._connection.set_progress_handler(lambda: steps.append(1), 1)
     await journal.note(Kind.EVENTS, progress(read_position=9, checkpoint=4), nothing)
     journal.resume(Kind.EVENTS)
-    journal.last_accepted(Kind.EVENTS)
+    journal.read.last_accepted(Kind.EVENTS)
     journal._connection.set_progress_handler(None, 1)
     return len(steps)

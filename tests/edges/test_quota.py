@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from masivo_stream.edges.quota import FOLLOWED_SECONDS, Lane, Other, QuotaUse, open_quota, read_quota
+from masivo_stream.edges.shared_dir.quota import FOLLOWED_SECONDS, Lane, Other, QuotaUse, open_quota, read_quota
 from masivo_stream.model.errors import StorageError
 
 

@@ -24,7 +24,7 @@ from advice_tools import (
 from end_to_end_tools import COMMAND, clean_environment, run, serving
 from fakes import write_export
 
-from masivo_stream.edges.sent_exports import open_sent
+from masivo_stream.edges.shared_dir.sent_exports import open_sent
 from masivo_stream.model.errors import StorageError
 
 pytestmark = pytest.mark.slow
@@ -216,7 +216,7 @@ def start(served, directory, state):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ("other", "two runs would send every record twice: wait for it, or stop it and go on there"),
+        ("other", "two runs would send every record twice: wait for that run, or stop it and go on there"),
         (
             "state",
             (
@@ -254,7 +254,7 @@ def test_a_state_directory_is_named_as_it_is(served, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "state")
     done = begin(served, tmp_path, key=served.key, state="link")
     assert done.returncode == 2
-    told(done, "name the directory that was meant with --state-dir")
+    told(done, "name the directory that you meant with --state-dir")
     assert begin(served, tmp_path, key=served.key).returncode == 0
     arrived(served, tmp_path)
 
@@ -265,10 +265,10 @@ def test_a_state_directory_that_cannot_be_one_is_put_right(served, tmp_path):
     (tmp_path / "state").write_bytes(b"")
     done = migrate(served, tmp_path)
     assert done.returncode == 2
-    told(done, "name the directory that was meant with --state-dir")
+    told(done, "name the directory that you meant with --state-dir")
     done = begin(served, tmp_path, key=served.key, state="x" * 300)
     assert done.returncode == 2
-    told(done, "mend its permissions; or name the directory that was meant with --state-dir")
+    told(done, "correct its permissions; or name the directory that you meant with --state-dir")
     assert begin(served, tmp_path, key=served.key, state="meant").returncode == 0
     arrived(served, tmp_path)
 
@@ -294,7 +294,7 @@ def test_a_file_of_the_state_directory_that_cannot_be_written_is_mended(served, 
     (tmp_path / "state" / "dead-letter.customers.ndjson").mkdir()
     done = migrate(served, tmp_path)
     assert done.returncode == 2, done.stderr
-    told(done, "mend the permissions of that file, then start again")
+    told(done, "correct the permissions of that file, then start again")
     assert served.ledger()["customers"] == {}
     (tmp_path / "state" / "dead-letter.customers.ndjson").rmdir()
     assert migrate(served, tmp_path).returncode == 0
@@ -310,7 +310,7 @@ def test_a_journal_that_cannot_be_written_is_mended(served, tmp_path):
     journal.symlink_to("moved.db")
     done = migrate(served, tmp_path)
     assert done.returncode == 2, done.stderr
-    told(done, "mend the permissions of the state directory and of what is in it, then start again")
+    told(done, "correct the permissions of the state directory and of what is in it, then start again")
     journal.unlink()
     (tmp_path / "state" / "moved.db").rename(journal)
     assert migrate(served, tmp_path).returncode == 0
@@ -339,7 +339,7 @@ def test_a_full_disk_under_the_state_directory_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json"]
         done = run_on_a_small_disk(0, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space or mend the permissions, then start again")
+        told(done, "free space, or correct the permissions, then start again")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 
@@ -410,7 +410,7 @@ def test_a_run_goes_on_without_what_cannot_be_remembered(served, tmp_path):
         path.write_bytes(b"rubbish " * 1000)
     with pytest.raises(StorageError) as caught:
         open_sent(shared)
-    hint = "free space or mend the permissions of shared_dir; the run goes on without this guard"
+    hint = "free space for shared_dir, or correct its permissions; the run goes on without this guard"
     assert caught.value.hint == hint
     done = migrate(served, tmp_path, **environment)
     assert (done.returncode, b"account_unguarded" in done.stderr) == (0, True)

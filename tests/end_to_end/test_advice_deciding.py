@@ -62,11 +62,11 @@ def test_what_is_seen_to_be_there_is_accepted(tmp_path):
         done = migrate(served, tmp_path)
         assert done.returncode == 4, done.stderr
         told(done, "masivo-stream resolve shows what is known of them, and takes your decision")
-        step = "see what is known of the batches in doubt, and decide"
+        step = "see what is known about the batches in doubt, then decide"
         done = paste(next_command(done, step), key=served.key, COLUMNS="400")
         assert done.returncode == 4
-        told(done, "all {found} records looked at are there: it was applied; --accept it")
-        told(done, "decide with --accept, --discard or --resend and the id (or its beginning), or all")
+        told(done, "all {found} records checked are in the account: the batch was applied; use --accept")
+        told(done, "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all")
         assert show(served, tmp_path, "--accept", done.stdout[:8].decode()).returncode == 0
         assert migrate(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
@@ -79,7 +79,7 @@ def test_a_batch_that_never_arrived_is_decided_either_way(way, tmp_path):
     with serving(tmp_path, *lost("transactions", "no")) as served:
         assert migrate(served, tmp_path).returncode == 4
         done = show(served, tmp_path)
-        told(done, "decide with --accept, --discard or --resend and the id (or its beginning), or all")
+        told(done, "decide with --accept, --discard or --resend and a batch's id (or its beginning), or all")
         done = show(served, tmp_path, way, "all")
         assert done.returncode == (3 if way == "--discard" else 0), done.stderr
         wanted = expected_ledger(tmp_path)
@@ -117,7 +117,7 @@ def test_what_arrived_in_part_is_completed(tmp_path):
         for _ in range(2):  # waited, and looked at again
             done = show(served, tmp_path)
             told(
-                done, "{found} of {looked_at} records looked at are there: wait and look again, or look all of them up"
+                done, "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
             )
         there = served.ledger()["transactions"]  # all of them looked up
         assert there == {"c1": 1}
@@ -164,7 +164,7 @@ def test_what_cannot_be_read_back_is_looked_up_in_the_account(applied, tmp_path)
     )
     with serving(tmp_path, *lost("events", applied)) as served:
         assert migrate(served, tmp_path).returncode == 4
-        told(show(served, tmp_path), "nothing could be read back that tells anything: look it up in the account")
+        told(show(served, tmp_path), "nothing that was read back is evidence: look up the batch in the account")
         there = bool(served.ledger()["events"])
         assert there == (applied == "yes")
         assert show(served, tmp_path, "--accept" if there else "--resend", "all").returncode == 0
@@ -263,7 +263,7 @@ def test_a_complete_run_is_looked_at(served, tmp_path):
     """The next step's command, pasted, confirms a sample."""
     make_exports(tmp_path)
     done = migrate(served, tmp_path)
-    step = "read a sample back, if you like: accepted means enqueued, and this shows what arrived"
+    step = "optional: read a sample back; accepted means enqueued, and this shows what arrived"
     assert any(matches(step, said) for said in read_advice(done))
     done = paste(next_command(done, step), key=served.key)
     assert done.returncode == 0, done.stdout
@@ -279,7 +279,7 @@ def test_what_is_missing_is_looked_up(tmp_path):
             **{**QUICK, "MASIVO_SAMPLE": "5", "MASIVO_VISIBLE_TIMEOUT": "0.1"},
         )  # fmt: skip
         assert done.returncode == 0
-        told(done, "  hint: masivo-stream verify looks at them again, and at more")
+        told(done, "  hint: masivo-stream verify checks these records again, and more")
         flags = ["--all", "--visible-timeout", "0.1"]
         done = go("verify", served, tmp_path, *flags)
         ledger = served.ledger()
@@ -302,8 +302,8 @@ def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
         assert done.returncode == 0, done.stdout
         told(
             done,
-            "records of which nothing can be told have ids that need escaping in a URL, and something on the way to the"
-            " API may refuse those: look them up in the account's dashboard",
+            "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs:"
+            " look these records up in the account's dashboard",
         )
         arrived(served, tmp_path)
 
@@ -316,7 +316,7 @@ def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
         assert migrate(served, tmp_path).returncode == 0
         done = go("verify", served, tmp_path)
         assert done.returncode == 6, done.stdout
-        told(done, "look again later: the API answers before it has done what it was asked for")
+        told(done, "verify again later: the API answers before it applies what was sent")
     with closing(sqlite3.connect(store)) as account:
         account.execute("UPDATE customers SET visible_at = visible_at - 600")
         account.execute("UPDATE batches SET visible_at = visible_at - 600")
@@ -342,7 +342,7 @@ def test_figures_that_do_not_close_are_reported(served, tmp_path):
     told(done, "the figures do not close: please report this, and keep the state directory")
     told(done, "keep the state directory as it is, and report this: the figures must close")
     page = " ".join((tmp_path / "state" / "report.html").read_text().split())
-    assert "records or items are not accounted for. Keep the state directory, and report this." in page
+    assert "some records or items have no result. Keep the state directory, and report this." in page
     assert journal.exists()
     arrived(served, tmp_path)
 

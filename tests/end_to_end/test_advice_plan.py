@@ -36,8 +36,8 @@ def test_an_account_with_limits_names_them(tmp_path):
     """The flags that are told, pasted: the plan knows them, and no request is answered 429."""
     make_exports(tmp_path)
     text = (
-        "no limit is configured: every request leaves at once, and an account with limits answers 429; name its own,"
-        " such as --limit 1/5s --limit 1000/h"
+        "no limit is configured: every request leaves at once, and an account with limits answers 429; name the"
+        " account's limits, such as --limit 1/5s --limit 1000/h"
     )
     here = ("--base-url", "http://127.0.0.1:1/v1")
     told(plan(tmp_path, *here, "--limit", "none"), text)
@@ -55,7 +55,7 @@ def test_many_records_want_a_production_account(tmp_path):
     make_exports(tmp_path, 5001, kinds=["customers"])
     write_export(tmp_path / "transactions.ndjson", [make_record("transactions", number, 51) for number in range(5001)])
     done = plan(tmp_path, "--max-body-bytes", "1000000000")
-    text = "{…} records want a Production account (guides/migrate-customers): have the vendor set one up before{…}"
+    text = "{…} records need a Production account (guides/migrate-customers): ask the vendor to set one up first{…}"
     records, times = told(done, text)
     assert records == "10,002"
     seconds = json.loads(done.stdout)["seconds"]
@@ -64,15 +64,15 @@ def test_many_records_want_a_production_account(tmp_path):
         for limits in (["--limit", "1/5s", "--limit", "250/h"], LIMITED)
     )
     assert (seconds["dev"], seconds["prod"]) == (dev, prod)
-    assert ("since a development account takes" in times) == (dev > prod)
+    assert ("a development account takes" in times) == (dev > prod)
 
 
 def test_a_limit_over_all_calls_that_decides_is_that_of_a_development_account(tmp_path):
     """Without it, as a production account has none, the plan takes the time that was told."""
     make_exports(tmp_path, 2001, kinds=["customers"])
     text = (
-        "{…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes one more; a"
-        " Production account has no such limit"
+        "the limit of {…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes one"
+        " more; a Production account has no such limit"
     )
     told(plan(tmp_path, *LIMITED, "--general-limit", "2/d"), text)
     done = plan(tmp_path, *LIMITED)
@@ -91,7 +91,8 @@ def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
         file.rename(file.with_name(f"kept-{file.name}"))
         file.write_bytes(b"rubbish " * 1000)
     text = (
-        "the account's quota is taken to be unused ({…}): mend shared_dir, or the first requests may be answered by 429"
+        "the plan takes the account's quota to be unused, since it cannot be read ({…}): repair shared_dir, or"
+        " the first requests may be answered 429"
     )
     flags = [*here, "--state-dir", "dry"]
     told(plan(tmp_path, *flags, **environment), text)
@@ -108,8 +109,8 @@ def test_a_migration_is_begun_when_the_server_lets_it(tmp_path):
     make_exports(tmp_path, kinds=["customers"])
     environment = {"MASIVO_SHARED_DIR": str(tmp_path / "shared"), "MASIVO_LONGEST_HOLD": "1"}
     text = (
-        "the server has asked to wait {…} more, longer than longest_hold: a migration begun now stops at once (exit 6);"
-        " begin it later"
+        "the server asks to wait {…} more, which is longer than longest_hold: a migration that starts now stops at"
+        " once (exit 6); start it later"
     )
     fault = "throttle,retry_after=600,times=1"
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
@@ -127,8 +128,8 @@ def test_the_oldest_transactions_of_a_customer_are_merged(served, tmp_path):
     """Then the customer fits, and arrives."""
     make_exports(tmp_path, 2, items=1001)
     text = (
-        "{…} with more than {…} {…}, who may not be split over requests: none of them would be sent, the first at {…};"
-        " merge the oldest of each"
+        "{…} with more than {…} {…}, which may not be split over requests: none of these would be sent, the first at"
+        " {…}; merge the oldest ones of each customer"
     )
     kinds = ("customers", "transactions")
     told(plan(tmp_path, kinds=kinds), text)
@@ -149,8 +150,8 @@ def test_records_too_large_are_shortened_or_the_limit_is_raised(way, served, tmp
     records = [make_record("customers", number, name="x" * 3000) for number in range(2)]
     write_export(tmp_path / "customers.ndjson", records)
     text = (
-        "{…} of {…} too large for any request, the first at {…}: shorten them, or raise max_body_bytes if the target"
-        " takes larger bodies"
+        "{…} of {…} too large for any request, the first at {…}: shorten these records, or raise max_body_bytes if"
+        " the target takes larger bodies"
     )
     small = {"MASIVO_MAX_BODY_BYTES": "2000"}
     told(plan(tmp_path, **small), text)
@@ -169,8 +170,8 @@ def test_an_export_that_is_wrong_as_a_whole_is_made_again(served, tmp_path):
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write(b'{"name": "Ana"}\n' * 2)
     text = (
-        "{…} of {…} records of {…} would be dead letters, most by {…}: that is the export's fault rather than theirs;"
-        " look at {…} and export again"
+        "{…} of {…} records of {…} would be dead letters, most because of {…}: the export as a whole is probably"
+        " wrong; look at {…} and export again"
     )
     *_, reason, place = told(plan(tmp_path), text)
     assert (reason, place) == ("missing_field", f"{tmp_path / 'customers.ndjson'}:2")
@@ -184,8 +185,8 @@ def test_bodies_are_as_large_as_is_proposed(served, tmp_path):
     """The flag that is told, pasted: the requests are the fewest possible, and everything arrives."""
     make_exports(tmp_path, 900, kinds=["customers"])
     text = (
-        "{…} of {…} of {…} would be limited by bytes, not by count, {…} more than the fewest possible:"
-        " --max-body-bytes {…} would fill them, if the target takes such bodies"
+        "{…} of {…} of {…} would be limited by bytes, not by count, which makes {…} more requests than the fewest"
+        " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
     )
     *_, size = told(plan(tmp_path, "--max-body-bytes", "60000"), text)
     done = plan(tmp_path, "--max-body-bytes", size)
@@ -202,8 +203,8 @@ def test_customers_that_fit_together_find_each_other(tmp_path):
     write_export(tmp_path / "transactions.ndjson", records)
     make_exports(tmp_path, 24, kinds=["customers"])
     text = (
-        "{…} of {…} where {…} are the fewest possible: customers travel whole, and these do not fit together; where"
-        " small ones stand far behind large ones, a larger look_ahead helps (now {…})"
+        "{…} of {…}, and the fewest possible are {…}: a customer's record is not split, and these do not fit"
+        " together; if small records come far behind large ones, a larger look_ahead helps (now {…})"
     )
     kinds = ("customers", "transactions")
     *_, now = told(plan(tmp_path, kinds=kinds, MASIVO_LOOK_AHEAD="2"), text)
@@ -217,8 +218,8 @@ def test_what_comes_without_customers_is_named_with_them(served, tmp_path):
     """Then there is nothing to warn of, and everything arrives."""
     make_exports(tmp_path)
     text = (
-        "{…} without customers: every customer must be in the account already, an unknown one refuses a batch of 1000;"
-        " name the customers export, too, if they are not"
+        "{…} without a customers export: every customer must be in the account already, since one unknown customer"
+        " makes the API refuse a batch of 1000; name the customers export too if they are not"
     )
     (which,) = told(plan(tmp_path, kinds=("events", "transactions")), text)
     assert which == "events and transactions"
@@ -234,8 +235,8 @@ def test_unknown_customers_are_left_out_or_added(way, served, tmp_path):
     customers = (tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)
     (tmp_path / "customers.ndjson").write_bytes(b"".join(customers[:3]))
     text = (
-        "{…} of {…} of customers that the customers export has not, the first at {…}:{…}: unless the account has them,"
-        " each costs some ten requests to isolate; leave them out, or add the customers"
+        "{…} of {…} of customers that are not in the customers export, the first at {…}:{…}: unless the account has"
+        " these customers, each costs about ten requests to isolate; leave the records out, or add the customers"
     )
     found = told(plan(tmp_path), text)
     assert found[-1] == "4"
@@ -255,8 +256,8 @@ def test_as_many_ids_are_remembered_as_there_are(tmp_path):
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write((tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)[0])
     text = (
-        "more than {…} {…}: repeats further apart than that are not noticed here, and each costs some ten requests to"
-        " isolate; raise remember_ids to their number"
+        "more than {…} {…}: duplicates further apart than that are not noticed before they are sent, and each costs"
+        " about ten requests to isolate; raise remember_ids to the number of records"
     )
     told(plan(tmp_path, MASIVO_REMEMBER_IDS="5"), text)
     done = plan(tmp_path, MASIVO_REMEMBER_IDS="7")
@@ -270,8 +271,8 @@ def test_marks_of_who_is_alive_are_left_out(way, served, tmp_path):
     records = [make_record("customers", number, deleted_at="2024-01-01T00:00:00Z") for number in range(3)]
     write_export(tmp_path / "customers.ndjson", records)
     text = (
-        "{…} of {…} records of {…} would be skipped, the first at {…}: if these are alive, export the marks `deleted`,"
-        " `deleted_at`, `status` and `reversed_at` without a value, or leave them out"
+        "{…} of {…} records of {…} would be skipped, the first at {…}: if these are not deleted, export the fields"
+        " `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields out"
     )
     told(plan(tmp_path), text)
     fields = {"deleted_at": None} if way == "without a value" else {}

@@ -344,7 +344,7 @@ def test_what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file(served, tm
     assert len(sent) > 1
     _, command = told(revert(served, tmp_path, (ALWAYS[0], sent[-1][0])), BOTH)
     done = run("migrate", *sending(served, tmp_path), "--only-missing", "--json", key=served.key, **QUICK)
-    told(done, "take back the rest as well, then migrate all of it from a file")
+    told(done, "take back the rest as well, then migrate all records from a file")
     assert done.returncode == 5
     assert paste(f"{command} --yes", key=served.key).returncode == 0
     assert account(served)["customers"] == {}

@@ -63,7 +63,7 @@ def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 128 + sent
         told(done, "start again with the same command")
-        step = "start the same command again: it goes on from here"
+        step = "start the same command again: it continues from here"
         command = next_command(done, step).replace("--limit 1/0.2s", "--limit none")
         assert paste(command, key=served.key).returncode == 0
         arrived(served, tmp_path)
@@ -79,8 +79,8 @@ def test_a_run_that_was_killed_goes_on(tmp_path):
         process.communicate(timeout=60)
         done = run("status", "--state-dir", tmp_path / "state", "--json")
         assert done.returncode == 6
-        told(done, "start again with the same command: it goes on from here")
-        command = next_command(done, "start the same command again: it goes on from here")
+        told(done, "start again with the same command: it continues from here")
+        command = next_command(done, "start the same command again: it continues from here")
         assert paste(command.replace("1/0.2s", "none"), key=served.key, **SMALL).returncode == 0
         assert served.ledger()["customers"].keys() == expected_ledger(tmp_path)["customers"].keys()
 
@@ -126,7 +126,7 @@ def test_an_outage_is_waited_for(tmp_path):
     done = migrate(served, tmp_path, "--outage-limit", "0.1", MASIVO_FIRST_DELAY="0.05")
     assert done.returncode == 6, done.stderr
     told(done, "start again when the API can be reached")
-    command = next_command(done, "start the same command again when the cause is gone: it goes on from here")
+    command = next_command(done, "start the same command again when the cause is gone: it continues from here")
     with serving(tmp_path, "--limits", "none", "--port", port) as served:
         assert paste(command, key=served.key).returncode == 0
         arrived(served, tmp_path)
@@ -140,7 +140,7 @@ def test_what_is_in_doubt_stays_listed(tmp_path):
         done = migrate(served, tmp_path, **SMALL, MASIVO_FIRST_DELAY="0.05", MASIVO_UPLOADERS="1")
         assert done.returncode == 6, done.stderr
         told(done, "start again when the API answers; what is in doubt stays listed")
-        command = next_command(done, "start the same command again when the cause is gone: it goes on from here")
+        command = next_command(done, "start the same command again when the cause is gone: it continues from here")
         listed = lines(tmp_path / "state" / "in-doubt.transactions.ndjson")
         assert paste(command, key=served.key, **SMALL).returncode == 4
         assert lines(tmp_path / "state" / "in-doubt.transactions.ndjson") == listed
@@ -196,7 +196,7 @@ def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
         assert done.returncode == 7, done.stderr
         if says:
             told(done, says)
-        step = "put right what the message names, then start the same command again: it goes on from here"
+        step = "correct what the message names, then start the same command again: it continues from here"
         assert paste(next_command(done, step), key=served.key).returncode == 0
         arrived(served, tmp_path)
 
@@ -211,7 +211,7 @@ def test_a_full_disk_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
         done = run_on_a_small_disk(16, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space or mend the permissions of the state directory, then start again")
+        told(done, "free space in the state directory, or correct its permissions, then start again")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 
@@ -280,6 +280,11 @@ ALTER TABLE progress DROP COLUMN skipped_crc;
 ALTER TABLE batches DROP COLUMN spans;
 DROP TABLE skipped;
 DROP TABLE taken_back;
+ALTER TABLE progress RENAME COLUMN read_position TO frontier;
+ALTER TABLE dead RENAME COLUMN validated TO judged;
+ALTER TABLE batches DROP COLUMN settled_by;
+ALTER TABLE batches DROP COLUMN status;
+ALTER TABLE notes DROP COLUMN person;
 PRAGMA user_version = 2;
 """
 
@@ -302,7 +307,7 @@ def test_a_journal_of_an_earlier_version_is_upgraded(served, tmp_path):
 def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
     """The run warns, and goes on without it; deleted, it is made anew, and the next one shares its quota again."""
     from masivo_stream.edges.clock import SystemClock
-    from masivo_stream.edges.quota import open_quota
+    from masivo_stream.edges.shared_dir.quota import open_quota
     from masivo_stream.model.errors import StorageError
 
     make_exports(tmp_path, kinds=["customers"])
@@ -315,8 +320,8 @@ def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
     with pytest.raises(StorageError) as caught:
         open_quota(quota, SystemClock())
     hint = (
-        "free space or mend the permissions of shared_dir; of its files, those of the quota (*.quota.db*) may be"
-        " deleted when no run is at work, no other"
+        "free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*) may be deleted,"
+        " while no run is at work"
     )
     assert caught.value.hint == hint
     again = migrate(served, tmp_path, limit="100/1s", **environment)

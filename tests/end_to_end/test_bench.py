@@ -11,7 +11,7 @@ from end_to_end_tools import COMMAND, KINDS, clean_environment, run
 pytestmark = pytest.mark.slow
 
 LITTLE = ("--records", "20", "--rounds", "2", "--uploaders", "1", "3")
-STAGES = ["decode", "judge", "pack", "send, 1 uploader", "send, 3 uploaders"]
+STAGES = ["decode", "validate", "pack", "send, 1 uploader", "send, 3 uploaders"]
 
 
 @pytest.fixture

@@ -102,4 +102,4 @@ def test_a_port_in_use_ends_the_command_before_it_begins(tmp_path):
 def test_a_retry_can_be_watched(tmp_path):
     """The same flag, from the environment here; what is no address is refused before anything else."""
     done = run("retry", "--state-dir", tmp_path, key="k", MASIVO_MONITOR="somewhere")
-    assert (done.returncode, b"no HOST:PORT" in done.stderr) == (2, True)
+    assert (done.returncode, b"not HOST:PORT" in done.stderr) == (2, True)

@@ -64,7 +64,7 @@ def test_what_dead_customers_hold_back_is_foretold(served, export):
     for kind in ("events", "transactions"):
         held = planned["kinds"][kind]["dead_letters"]
         assert [(found["reason"], found["records"]) for found in held] == [("customer_not_migrated", dead)]
-    assert not [warning for warning in planned["warnings"] if "customers export has not" in warning]
+    assert not [warning for warning in planned["warnings"] if "not in the customers export" in warning]
 
 
 def test_a_packed_export_is_planned_as_a_plain_one(served, export):
@@ -116,6 +116,6 @@ def test_people_get_tables(export):
     text = done.stdout.decode()
     assert done.returncode == 3
     assert "configured: 1/5s, 250/h" in text
-    assert "quota: no key is given" in text
-    assert "judged, nothing sent: 900 records would be" in text
+    assert "quota: no API key is given" in text
+    assert "validated, nothing sent: 900 records are ready to send" in text
     assert max(map(len, text.splitlines())) <= 80

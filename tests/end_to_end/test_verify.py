@@ -38,7 +38,7 @@ def test_what_did_not_arrive_is_told_with_its_place(tmp_path, export):
     export_path = directory / "customers.ndjson"
     assert f"customers: {export_path}:1 missing" in shown.replace("\n", "")
     assert f"customers: {export_path}:2 different: wallet" in shown.replace("\n", "")
-    assert "NOT all confirmed: 38 of the 40 records looked at" in shown
+    assert "NOT all confirmed: 38 of the 40 records checked" in shown
 
 
 @pytest.mark.parametrize("more", [b'{"id": "half', b'{"id": 5}\n'])

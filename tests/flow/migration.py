@@ -3,7 +3,8 @@
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.flow.commands.migrate import migrate
-from masivo_stream.flow.commands.verify import verify
+from masivo_stream.flow.commands.verify import Sample, verify
+from masivo_stream.flow.exports import Exports
 from masivo_stream.generate.export import write
 from masivo_stream.model.contract import Kind
 
@@ -40,11 +41,12 @@ class Migration:
         exports = {kind.value: [str(self.path(kind))] for kind in Kind if self.path(kind).exists()}
         return await migrate(
             self.settings_with(**flags),
-            credentials=self.credentials,
+            self.credentials,
+            Exports(**exports),
             observer=observer,
             handle_signals=handle_signals,
-            **exports,
         )
 
-    async def verify(self, sample=None, **more):
-        return await verify(self.settings, credentials=self.credentials, sample=sample, **more)
+    async def verify(self, records=None, **more):
+        sample = None if records is None else Sample(records=records)
+        return await verify(self.settings, self.credentials, sample=sample, **more)

@@ -1,4 +1,4 @@
-"""A run that is taken back in part: exports that were migrated in several goes, and what the account holds of them."""
+"""A run that is reverted in part: exports migrated in several steps, and what the account has of them."""
 
 import asyncio
 import json
@@ -12,16 +12,18 @@ from end_to_end_tools import expected_ledger
 from flow.migration import Migration
 from yarl import URL
 
-from masivo_stream.flow.commands.migrate import migrate, retry
+from masivo_stream.flow.commands.migrate import migrate
+from masivo_stream.flow.commands.retry import retry
 from masivo_stream.flow.commands.revert import revert
 from masivo_stream.flow.commands.status import status
+from masivo_stream.flow.exports import Exports, OnlyMissing
 from masivo_stream.model.contract import Kind
 
 LONG_AGO, FAR = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 
 
 class TakenBack(Migration):
-    """Exports in a folder, and a sandbox; `moments` lie between the goes."""
+    """Exports in a folder, and a sandbox; `moments` are between the steps."""
 
     def __init__(self, folder, sandbox, **flags):
         self.flags = {"max_body_bytes": 20_000, **flags}
@@ -40,7 +42,7 @@ class TakenBack(Migration):
         return [json.loads(line)["id"] for line in self.path(Kind.CUSTOMERS).read_bytes().splitlines()]
 
     async def migrate_in_goes(self, *shares, **flags):
-        """Migrate so many customers at a time, each time with all that is theirs."""
+        """Migrate these numbers of customers one after the other, each time with all their records."""
         whole = {
             kind: self.path(kind).read_bytes().splitlines(keepends=True) for kind in Kind if self.path(kind).exists()
         }
@@ -59,22 +61,22 @@ class TakenBack(Migration):
         return summary
 
     async def revert(self, start, end):
-        return await revert(self.settings, credentials=self.credentials, start=start, end=end)
+        return await revert(self.settings, self.credentials, start=start, end=end)
 
     async def only_missing(self, *, named=True, others_stayed=False, **flags):
         exports = {kind.value: [str(self.path(kind))] for kind in Kind if self.path(kind).exists()} if named else {}
         settings = self.settings_with(**flags)
-        words = {"only_missing": True, "others_stayed": others_stayed}
-        return await migrate(settings, credentials=self.credentials, observer=self, **words, **exports)
+        missing = OnlyMissing(exports=Exports(**exports), others_stayed=others_stayed)
+        return await migrate(settings, self.credentials, missing, observer=self)
 
     async def retry(self, **flags):
-        return await retry(self.settings_with(**flags), credentials=self.credentials)
+        return await retry(self.settings_with(**flags), self.credentials)
 
     def status(self):
         return status(str(self.state))
 
     async def buy(self, customer):
-        """Let a customer make a transaction of their own."""
+        """Make a native transaction of a customer."""
         booked = {
             "reward_id": "ec9a5bfb-c2f1-4cf0-b509-247e47b96b65",
             "type": "ACCUMULATION",
@@ -86,13 +88,13 @@ class TakenBack(Migration):
             assert answered.status == 201
 
     async def settled(self):
-        """Return the ledger when nothing is queued any more."""
-        while (ledger := self.sandbox.ledger()).queue:  # noqa: ASYNC110 - its queue is a time, and tells nobody
+        """Return the ledger when the queue is empty."""
+        while (ledger := self.sandbox.ledger()).queue:  # noqa: ASYNC110 - its queue is a time, and has no event
             await asyncio.sleep(0.05)
         return ledger
 
     async def account(self):
-        """Return what the account holds: what was applied, less what was taken back."""
+        """Return what the account has: what was applied, less what was taken back."""
         ledger = await self.settled()
         back = ledger.reverted
         events = {
@@ -107,7 +109,7 @@ class TakenBack(Migration):
         }
 
     def wanted(self, without=()):
-        """Return what the account holds where all of the exports arrived once, but of some customers."""
+        """Return what the account has if all of the exports arrived once, except for the customers in `without`."""
         ledger = expected_ledger(self.folder)
         return {kind: {each: n for each, n in found.items() if each not in without} for kind, found in ledger.items()}
 
@@ -125,7 +127,7 @@ class TakenBack(Migration):
             return found
 
     def forget_number(self, **changes):
-        """Let the journal be that of an API that does not say how many customers it took back."""
+        """Change the journal as if the API had not reported how many customers it took back."""
         for row, detail in self.journal("SELECT rowid, detail FROM notes WHERE what = 'reverted'"):
             told = json.loads(detail) | {"customers": None, "counted": False} | changes
             self.journal("UPDATE notes SET detail = ? WHERE rowid = ?", json.dumps(told), row)

@@ -6,6 +6,8 @@ from fakes import record, write_export
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.exports import Exports
+from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import Kind
 
 
@@ -16,7 +18,7 @@ def warnings(tmp_path):
     async def warnings(flags=None, **kinds):
         exports = {kind: [write_export(tmp_path / kind, records)] for kind, records in kinds.items()}
         settings = load_settings(flags={"shared_dir": str(tmp_path / "shared"), **(flags or {})})
-        return (await plan(settings, **exports, clock=FakeClock())).warnings
+        return (await plan(settings, Exports(**exports), runtime=Runtime(clock=FakeClock()))).warnings
 
     return warnings
 
@@ -34,7 +36,7 @@ async def test_a_healthy_plan_has_none(warnings):
 async def test_a_large_one_wants_a_production_account(warnings):
     """And says how long it would take without, where that is longer."""
     (warning,) = await warnings(customers=many(Kind.CUSTOMERS, 5001))
-    assert warning.startswith("5,001 records want a Production account")
+    assert warning.startswith("5,001 records need a Production account")
     assert "instead of" not in warning
 
 
@@ -50,7 +52,7 @@ async def test_a_general_limit_that_decides_is_told(warnings):
     """With both times; one that does not decide is not."""
     customers = many(Kind.CUSTOMERS, 2001)
     (warning,) = await warnings({"general_limit": "2/d"}, customers=customers)
-    assert warning.startswith("2/d over all calls decides: 3 requests take 1 day 0 h instead of 10.00 s")
+    assert warning.startswith("the limit of 2/d over all calls decides: 3 requests take 1 day 0 h instead of 10.00 s")
     assert await warnings({"general_limit": "1000/d"}, customers=customers) == []
 
 
@@ -84,21 +86,21 @@ async def test_customers_that_do_not_fit_together_are_told(warnings):
     """600 and 600 are two requests, whatever the bound says."""
     records = many(Kind.TRANSACTIONS, 20, items=600)
     (warning,) = await warnings(transactions=records, customers=many(Kind.CUSTOMERS, 20))
-    assert warning.startswith("20 requests of transactions where 12 are the fewest possible")
+    assert warning.startswith("20 requests of transactions, and the fewest possible are 12")
 
 
 async def test_what_comes_without_customers_is_told(warnings):
     """Their customers must be there already."""
     (warning,) = await warnings(events=many(Kind.EVENTS, 2), transactions=many(Kind.TRANSACTIONS, 2))
-    assert warning.startswith("events and transactions without customers")
+    assert warning.startswith("events and transactions without a customers export")
 
 
-async def test_strangers_are_told(warnings):
-    """A customer in no line of the customers export; one in a deleted one is skipped, and needs no warning."""
+async def test_unlisted_customers_are_warned_of(warnings):
+    """A customer in no line of the customers export. One on a deleted line is skipped, and needs no warning."""
     customers = [record(Kind.CUSTOMERS, 0), record(Kind.CUSTOMERS, 1, deleted=True)]
     told = await warnings(customers=customers, events=many(Kind.EVENTS, 3))
     (warning,) = [each for each in told if "skipped" not in each]
-    assert warning.startswith("1 record of events of customers that the customers export has not,")
+    assert warning.startswith("1 record of events of customers that are not in the customers export,")
     assert "events:3" in warning
 
 
@@ -106,7 +108,7 @@ async def test_an_export_that_is_wrong_as_a_whole_is_told(warnings):
     """More than half of it dead: the first place to look at."""
     records = [{"name": "x"}] * 3 + many(Kind.CUSTOMERS, 2)
     (warning,) = await warnings(customers=records)
-    assert warning.startswith("3 of 5 records of customers would be dead letters, most by missing_field")
+    assert warning.startswith("3 of 5 records of customers would be dead letters, most because of missing_field")
 
 
 async def test_more_customers_than_are_remembered_are_told(warnings):
@@ -125,7 +127,7 @@ async def test_many_skipped_records_are_warned_of(tmp_path, skipped, warned):
     """More than a tenth of a kind: the marks are probably not what they seem."""
     marks = [{"deleted_at": "2024-01-01"}] * skipped + [{}] * (12 - skipped)
     records = [record(Kind.CUSTOMERS, number, **mark) for number, mark in enumerate(marks)]
-    planned = await plan(load_settings(), customers=[write_export(tmp_path / "customers.ndjson", records)])
+    planned = await plan(load_settings(), Exports(customers=[write_export(tmp_path / "customers.ndjson", records)]))
     found = [warning for warning in planned.warnings if "would be skipped" in warning]
     assert bool(found) == warned
     assert all("customers.ndjson:1:" in warning for warning in found)

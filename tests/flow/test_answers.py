@@ -7,7 +7,7 @@ import anyio
 import pytest
 from flow.migration import Migration
 
-from masivo_stream.flow.commands.migrate import retry
+from masivo_stream.flow.commands.retry import retry
 from masivo_stream.flow.commands.revert import revert
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, MasivoStreamError, OutageError
@@ -166,7 +166,7 @@ async def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(migration, k
     assert (letter["line"], letter["reason"], letter["message"]) == (18, "refused", f"{page[5:8]} {WHO}")
     assert b"sign in" not in written
     async with migration() as run:
-        summary = await retry(run.settings, credentials=run.credentials)
+        summary = await retry(run.settings, run.credentials)
         assert summary.outcome == "complete", summary.message
         for each in Kind:
             found = await arrived(run, each)
@@ -247,7 +247,7 @@ async def test_compressed_answers_are_read(migration, packing):
         summary = await run.migrate()
         assert summary.warnings == ()
         assert summary.kinds["customers"].reasons.get("duplicate_email") == 1
-        assert (await run.verify(sample=3)).kinds["customers"].confirmed == 3
+        assert (await run.verify(records=3)).kinds["customers"].confirmed == 3
 
 
 @pytest.mark.parametrize("packing", ["br", "cut", "bomb"])
@@ -314,7 +314,7 @@ async def test_what_is_read_back_by_another_is_not_missing(migration, fault):
         assert (await run.migrate()).outcome == "complete"
         await arrived(run, Kind.TRANSACTIONS)
     async with migration(f"{fault},on=read") as run:
-        found = await run.verify(sample=2)
+        found = await run.verify(records=2)
         assert found.exit_code == 6
         for figures in found.kinds.values():
             assert (figures.missing, figures.different, figures.confirmed) == (0, 0, 0)
@@ -355,9 +355,7 @@ async def test_a_revert_is_judged_by_who_has_answered(migration, fault, error, w
         await arrived(run, Kind.CUSTOMERS)
         came = None
         try:
-            await revert(
-                run.settings, credentials=run.credentials, start="2020-01-01T00:00:00Z", end="2100-01-01T00:00:00Z"
-            )
+            await revert(run.settings, run.credentials, start="2020-01-01T00:00:00Z", end="2100-01-01T00:00:00Z")
         except MasivoStreamError as raised:
             came = raised
     assert type(came) is (error or type(None)), came

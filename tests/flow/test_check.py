@@ -20,7 +20,7 @@ NEVER = float("inf")
 
 
 class Account:
-    """Shows a customer and a transaction from a moment on; `illegible` answers come first."""
+    """Shows a customer and a transaction from a moment on; the first `illegible` answers are failures."""
 
     def __init__(self, clock, *, since=0.0, illegible=0, status=200):
         self.clock, self.since, self.illegible, self.status = clock, clock.now() + since, illegible, status
@@ -50,17 +50,17 @@ def entry(kind, *more, customer="c"):
     return Entry(**where, body=body, customer=customer, items=1, record_items=1)
 
 
-async def look(kind, account, clock, *, ago=0.0, shown=False, thorough=True, more=()):
-    """Return what is seen, after how many seconds, and what was asked."""
+async def check_one(kind, account, clock, *, ago=0.0, shown=False, thorough=True, more=()):
+    """Return what is seen, after how many seconds, and how many requests were made."""
     began, wall = clock.now(), clock.wall()
     until = wall - timedelta(seconds=ago)
     span = Span(since=until - timedelta(hours=1), until=until, shown=shown)
-    witness = ReadBackCheck(kind, span, reader=account, clock=clock, settings=VisibleSettings(), thorough=thorough)
+    check = ReadBackCheck(kind, span, reader=account, clock=clock, settings=VisibleSettings(), thorough=thorough)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
-        found = await witness.look(entry(kind, *more))
+        found = await check.check(entry(kind, *more))
         tasks.cancel_scope.cancel()
-    assert witness.requests == len(account.asked)
+    assert check.requests == len(account.asked)
     return found.seen, round(clock.now() - began), len(account.asked)
 
 
@@ -68,14 +68,14 @@ async def look(kind, account, clock, *, ago=0.0, shown=False, thorough=True, mor
 async def test_what_shows_is_confirmed_at_once(kind):
     """One request."""
     clock = FakeClock()
-    assert await look(kind, Account(clock), clock) == (Seen.CONFIRMED, 0, 1)
+    assert await check_one(kind, Account(clock), clock) == (Seen.CONFIRMED, 0, 1)
 
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
 async def test_what_is_in_the_queue_is_waited_for(kind):
-    """Ever more rarely, until it shows."""
+    """With growing pauses, until it shows."""
     clock = FakeClock()
-    seen, seconds, asked = await look(kind, Account(clock, since=25), clock)
+    seen, seconds, asked = await check_one(kind, Account(clock, since=25), clock)
     assert (seen, seconds, asked) == (Seen.CONFIRMED, 30, 5)  # after 2, 6, 14 and 30 seconds
 
 
@@ -83,31 +83,35 @@ async def test_what_is_in_the_queue_is_waited_for(kind):
     ("ago", "seen", "seconds"),
     [(0, Seen.NOT_YET, 60), (50, Seen.NOT_YET, 10), (899, Seen.NOT_YET, 0), (900, Seen.MISSING, 0)],
 )
-async def test_what_may_still_come_is_told_from_what_is_missing(ago, seen, seconds):
-    """It is waited for while it is a minute old, and not called missing before it had a quarter of an hour."""
+async def test_what_may_still_come_is_not_called_missing(ago, seen, seconds):
+    """The wait ends a minute after the acceptance; a record is missing only after a quarter of an hour."""
     clock = FakeClock()
-    assert (await look(Kind.TRANSACTIONS, Account(clock, since=NEVER), clock, ago=ago))[:2] == (seen, seconds)
+    assert (await check_one(Kind.TRANSACTIONS, Account(clock, since=NEVER), clock, ago=ago))[:2] == (seen, seconds)
 
 
-async def test_customers_whose_like_have_shown_are_missing_at_once():
-    """The next kind waited for the ones accepted last, and queues work in order."""
+async def test_customers_are_missing_at_once_if_later_ones_have_shown():
+    """The next kind waited for the customers accepted last, and queues work in order."""
     clock = FakeClock()
-    assert await look(Kind.CUSTOMERS, Account(clock, since=NEVER), clock, shown=True) == (Seen.MISSING, 0, 1)
+    assert await check_one(Kind.CUSTOMERS, Account(clock, since=NEVER), clock, shown=True) == (Seen.MISSING, 0, 1)
 
 
-async def test_what_cannot_be_read_is_asked_for_again():
-    """Three times in all; then it is called unread, and nothing else."""
+async def test_what_cannot_be_read_is_read_again():
+    """Three times in all; then it is unread."""
     clock = FakeClock()
-    assert await look(Kind.CUSTOMERS, Account(clock, illegible=2), clock) == (Seen.CONFIRMED, 6, 3)
-    assert (await look(Kind.TRANSACTIONS, Account(clock, status=500), clock))[0] is Seen.UNREAD
-    assert (await look(Kind.CUSTOMERS, Account(clock, illegible=99), clock))[::2] == (Seen.UNREAD, 3)
+    assert await check_one(Kind.CUSTOMERS, Account(clock, illegible=2), clock) == (Seen.CONFIRMED, 6, 3)
+    assert (await check_one(Kind.TRANSACTIONS, Account(clock, status=500), clock))[0] is Seen.UNREAD
+    assert (await check_one(Kind.CUSTOMERS, Account(clock, illegible=99), clock))[::2] == (Seen.UNREAD, 3)
 
 
 async def test_every_year_is_asked_for_or_the_last_one():
-    """A small look costs one request a customer."""
+    """A sample costs one request a customer."""
     clock, older = FakeClock(), {**transaction(1), "issued_at": "2022-06-01T00:00:00Z"}
-    assert await look(Kind.TRANSACTIONS, Account(clock), clock, thorough=False, more=[older]) == (Seen.CONFIRMED, 0, 1)
-    assert await look(Kind.TRANSACTIONS, Account(clock), clock, ago=900, more=[older]) == (Seen.DIFFERENT, 0, 2)
+    assert await check_one(Kind.TRANSACTIONS, Account(clock), clock, thorough=False, more=[older]) == (
+        Seen.CONFIRMED,
+        0,
+        1,
+    )
+    assert await check_one(Kind.TRANSACTIONS, Account(clock), clock, ago=900, more=[older]) == (Seen.DIFFERENT, 0, 2)
 
 
 FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999-12:00"
@@ -125,7 +129,7 @@ FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999-12:00"
     ],
 )
 async def test_the_first_and_the_last_dates_are_found(sent, told, year):
-    """Only years are asked for that there are; the server may tell the moment in UTC, beyond all dates of ours."""
+    """Only years from 1 to 9999 are asked for. The server may write a moment in UTC, beyond the dates of Python."""
 
     class Ends(Account):
         async def read_transactions(self, customer, asked):
@@ -135,7 +139,7 @@ async def test_the_first_and_the_last_dates_are_found(sent, told, year):
 
     for thorough in (True, False):
         clock = FakeClock()
-        witness = ReadBackCheck(
+        check = ReadBackCheck(
             Kind.TRANSACTIONS,
             Span(since=clock.wall(), until=clock.wall()),
             reader=Ends(clock),
@@ -144,8 +148,8 @@ async def test_the_first_and_the_last_dates_are_found(sent, told, year):
             thorough=thorough,
         )
         body = json.dumps({"id": "c", "transactions": [{**transaction(1), "issued_at": sent}]}).encode()
-        found = await witness.look(msgspec.structs.replace(entry(Kind.TRANSACTIONS), body=body))
-        assert (found.seen, witness.requests) == (Seen.CONFIRMED, 1)
+        found = await check.check(msgspec.structs.replace(entry(Kind.TRANSACTIONS), body=body))
+        assert (found.seen, check.requests) == (Seen.CONFIRMED, 1)
 
 
 class Gateway(Account):
@@ -166,17 +170,17 @@ class Gateway(Account):
 
 
 async def verified(kind, customers, account, clock):
-    """Return what is counted of these customers, and the verification."""
+    """Return the counts of these customers, and the verification."""
     hour_ago = clock.wall() - timedelta(hours=1)
     span = Span(since=hour_ago, until=hour_ago)
-    witness = ReadBackCheck(kind, span, reader=account, clock=clock, settings=VisibleSettings())
+    check = ReadBackCheck(kind, span, reader=account, clock=clock, settings=VisibleSettings())
     findings = Findings()
-    findings.begin(witness)
+    findings.begin(check)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
         for customer in customers:
             made = entry(kind, customer=customer)
-            findings.note(witness, made, await witness.look(made))
+            findings.note(check, made, await check.check(made))
         tasks.cancel_scope.cancel()
     return findings.kinds[kind.value], findings.conclude(None)
 
@@ -184,7 +188,7 @@ async def verified(kind, customers, account, clock):
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
 @pytest.mark.parametrize("refusal", [301, 400, 403, 404, 405, 414])
 async def test_what_a_gateway_refuses_is_not_missing(kind, refusal):
-    """Nothing can be told of ids with a slash; the others are confirmed, also such as need other escapes."""
+    """Nothing is known about ids with a slash. The others are confirmed, also those that need other escapes."""
     clock = FakeClock()
     counted, found = await verified(kind, ["c1", "a/b", "a b", "x/y z"], Gateway(clock, refusal), clock)
     assert (counted.looked_at, counted.confirmed, counted.untold, counted.missing) == (2, 2, 2, 0)
@@ -196,7 +200,7 @@ async def test_what_a_gateway_refuses_is_not_missing(kind, refusal):
 
 
 async def test_a_page_in_place_of_an_answer_is_a_gateways():
-    """The reader calls it foreign, whatever its status: nothing can be told of the id."""
+    """The reader calls it foreign, whatever its status: nothing is known about the id."""
 
     class Paged(Gateway):
         def _reply(self, said, status):
@@ -209,8 +213,8 @@ async def test_a_page_in_place_of_an_answer_is_a_gateways():
     assert (counted.confirmed, counted.untold, counted.unread, found.exit_code) == (1, 1, 0, 0)
 
 
-async def test_an_odd_id_is_missing_where_its_like_can_be_read_back():
-    """Whichever of them was asked for first."""
+async def test_an_odd_id_is_missing_if_similar_ones_can_be_read_back():
+    """Whichever of them was read first."""
     clock = FakeClock()
     for order in (["a b", "d e"], ["d e", "a b"]):
         counted, found = await verified(Kind.CUSTOMERS, order, Gateway(clock, 404, never=("d e",)), clock)
@@ -218,7 +222,7 @@ async def test_an_odd_id_is_missing_where_its_like_can_be_read_back():
 
 
 async def test_a_server_that_does_not_answer_is_no_gateway():
-    """An odd id that could not be read is looked at again later, like any other."""
+    """An odd id that could not be read counts as unread, like any other."""
     clock = FakeClock()
     counted, found = await verified(Kind.CUSTOMERS, ["a/b"], Gateway(clock, 503), clock)
     assert (counted.unread, found.exit_code) == (1, 6)

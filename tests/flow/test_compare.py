@@ -7,7 +7,11 @@ from fakes import event, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.flow.readback.account_data import booked_in, read_booked, read_held
+from masivo_stream.flow.readback.account_data import (
+    read_customer_answer,
+    read_exported_transactions,
+    read_transactions_answer,
+)
 from masivo_stream.flow.readback.compare import compare_customer, compare_events, compare_transactions, gained_since
 from masivo_stream.model.verification import Seen
 
@@ -24,7 +28,9 @@ def customer(**fields):
 def held(totals=(), **fields):
     about = {"email": "ana@example.com", "registration_date": "2020-01-01T00:00:00.000Z"}
     wallet = {"totals": [{"total": total, "reward_id": reward} for reward, total in totals]}
-    return read_held(json.dumps({"data": {"customer": {**about, **fields}, "wallet": wallet}}, default=float).encode())
+    return read_customer_answer(
+        json.dumps({"data": {"customer": {**about, **fields}, "wallet": wallet}}, default=float).encode()
+    )
 
 
 def what_differs(body, read, gained=None):
@@ -37,7 +43,7 @@ def line(amount, reward=POINTS, **fields):
 
 @given(amounts=st.lists(AMOUNTS, max_size=6), off=AMOUNTS)
 def test_a_wallet_is_the_sum_of_the_balance(amounts, off):
-    """In whatever lines it came; what is off by more than a millionth is different."""
+    """However it is split into lines; a difference of more than a millionth counts."""
     body, total = customer(balance=[line(amount) for amount in amounts]), float(sum(amounts))
     assert what_differs(body, held([(POINTS.upper(), total)])) == ()
     if amounts and abs(off) * 2 > max(1, abs(sum(amounts))) * 2 / 1_000_000:
@@ -45,7 +51,7 @@ def test_a_wallet_is_the_sum_of_the_balance(amounts, off):
 
 
 def test_what_the_export_does_not_name_is_not_compared():
-    """Other rewards are the account's business; a reward named and not told has a total of nothing."""
+    """Other rewards do not count. A reward in the export that the answer does not hold has a total of 0."""
     assert what_differs(customer(balance=[line(3)]), held([(POINTS, 3), (CASH, 9)])) == ()
     assert what_differs(customer(balance=[line(3)]), held([(CASH, 9)])) == ("wallet",)
     assert what_differs(customer(balance=[line(0)]), held()) == ()
@@ -53,14 +59,14 @@ def test_what_the_export_does_not_name_is_not_compared():
 
 
 def test_what_has_expired_counts_or_not():
-    """No page says when the account takes it away."""
+    """No page says when the account takes expired amounts away."""
     body = customer(balance=[line(3), line(4, expiration_date="2026-05-01T00:00:00Z")])
     assert [what_differs(body, held([(POINTS, total)])) for total in (7, 3, 4)] == [(), (), ("wallet",)]
 
 
 def test_what_was_gained_since_is_no_difference():
-    """Transactions since the migration began are added; those before are in the balance."""
-    booked = read_booked(
+    """Transactions since the migration began are added; earlier ones are in the balance."""
+    booked = read_transactions_answer(
         json.dumps(
             {"data": [{**transaction(5), "issued_at": "2026-05-31T00:00:00Z"}, {**transaction(7), "type": "OTHER"}]}
         ).encode()
@@ -82,12 +88,12 @@ def test_what_was_gained_since_is_no_difference():
     ],
 )
 def test_the_profile(told, what):
-    """The same in other words is the same; what is not told is not compared."""
+    """The same value written in another way is the same; a missing one is not compared."""
     assert what_differs(customer(), held(**told)) == what
 
 
 def test_metrics_are_compared_while_they_are_the_exported_ones():
-    """A tier in them as well; recalculated ones are the account's own."""
+    """And so is a tier in them. Recalculated ones follow the account's own rules."""
     own = {
         "lifetime": {"tier_id": POINTS, "spend_total": 5.5, "number_of_purchases": 2},
         "updated_at": "2026-01-01T00:00:00Z",
@@ -114,19 +120,21 @@ def test_metrics_are_compared_while_they_are_the_exported_ones():
     ],
 )
 def test_purchases_show_in_metrics(metrics, seen, less):
-    """Recalculated since they were sent, over at least as many."""
+    """Recalculated since they were sent, over at least as many purchases."""
     body = json.dumps({"id": "c", "events": [event("a"), event("b"), event("d", type="VISIT")]}).encode()
     found = compare_events(body, held(metrics=metrics), since=NOW)
     assert (found.seen, found.less) == (seen, less)
 
 
 def booked(amounts):
-    return booked_in(json.dumps({"transactions": [transaction(amount) for amount in amounts]}).encode())
+    return read_exported_transactions(
+        json.dumps({"transactions": [transaction(amount) for amount in amounts]}).encode()
+    )
 
 
 @given(sent=st.lists(st.integers(1, 4), min_size=1), foreign=st.lists(st.integers(5, 9)), data=st.data())
 def test_transactions_are_there_once(sent, foreign, data):
-    """In any order, among others: all of them confirm, fewer are less, none are missing, one too many is twice."""
+    """In any order, among others: all are confirmed, some are less, none is missing, one too many is twice."""
     there = data.draw(st.permutations([*sent, *foreign]))
     assert compare_transactions(booked(sent), booked(there)).seen is Seen.CONFIRMED
     twice = compare_transactions(booked(sent), booked([*there, data.draw(st.sampled_from(sent))]))
@@ -140,9 +148,9 @@ def test_transactions_are_there_once(sent, foreign, data):
     st.one_of(st.binary(), st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=9).map(json.dumps))
 )
 def test_any_answer_is_read_or_not(body):
-    """Reading what is told never fails otherwise."""
-    read_held(body)
-    read_booked(body)
+    """No answer makes the reading fail."""
+    read_customer_answer(body)
+    read_transactions_answer(body)
 
 
 @pytest.mark.parametrize(
@@ -157,9 +165,9 @@ def test_any_answer_is_read_or_not(body):
     ],
 )
 def test_years_to_ask_for(moment, years):
-    """Around the turn of one there are two."""
+    """Around the turn of a year there are two."""
     one = {**transaction(), "issued_at": f"{moment}T12:00:00+14:00"}
-    (found,) = booked_in(json.dumps({"transactions": [one]}).encode())
+    (found,) = read_exported_transactions(json.dumps({"transactions": [one]}).encode())
     assert found.years == years
 
 
@@ -170,17 +178,17 @@ def test_years_to_ask_for(moment, years):
         ("9999-12-31T23:59:59-12:00", "+010000-01-01T11:59:59.000Z", ()),
         ("9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.999Z", ()),
         ("0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z", ("registration_date",)),
-        ("0001-01-01T00:00:00Z", "0001-01-01 00:00:00", ()),  # without a zone, so nobody knows
+        ("0001-01-01T00:00:00Z", "0001-01-01 00:00:00", ()),  # without a zone, so the moment is not known
         ("0001-01-01T00:00:00Z", "-62135596800000", ()),  # no date at all
     ],
 )
 def test_registration_at_the_ends_of_the_calendar(sent, told, what):
-    """A server may tell it in UTC, where a zone puts it beyond all dates."""
+    """A server may write it in UTC, where its zone puts it outside of the calendar."""
     assert what_differs(customer(registration_date=sent), held(registration_date=told)) == what
 
 
-def test_a_balance_that_ends_with_the_calendar_lives():
-    """And one that ended when it began has not."""
+def test_a_balance_that_expires_with_the_calendar_is_valid():
+    """And one that expired when the calendar began is not."""
     body = customer(
         balance=[
             line(3, expiration_date="9999-12-31T23:59:59.999-12:00"),
@@ -194,7 +202,7 @@ def test_a_balance_that_ends_with_the_calendar_lives():
     "updated", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "+010000-01-01T00:00:00Z"]
 )
 def test_metrics_updated_at_the_ends_of_the_calendar_are_compared(updated):
-    """They are the exported ones, and show no purchase."""
+    """They are the exported ones, and prove no purchase."""
     own = {"lifetime": {"spend_total": 5.5}, "updated_at": updated}
     if updated[0] != "+":
         assert what_differs(customer(metrics=own), held(metrics=own)) == ()

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life, MortalCommit
 from mortal_world import PACED, UPLOADERS, World, taking_letters
+from sessions import make_session
 
 from masivo_stream.flow.commands.resolve import Decisions, ResolveWork, open_in_doubt
-from masivo_stream.flow.session import make_limiters
 from masivo_stream.flow.signals import work_under
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
@@ -195,10 +195,10 @@ def test_a_retry_may_die_anywhere(tmp_path):
 
 async def deciding(what, world, settled, state, journal, clock, files, life):
     """Decide all that is in doubt, as `resolve` does; whatever is sent again is accepted."""
-    desks = await open_in_doubt(settled, state, journal, clock, files)
-    api = world.api(clock, life, None)
-    work = ResolveWork(settled, desks, api, make_limiters(settled, clock), Remembering(), clock, lambda: 0.0)
-    doubts = [doubt for desk in desks for doubt in desk.doubts()]
+    session = make_session(settled, state, journal, world.api(clock, life, None), clock)
+    kinds = await open_in_doubt(session, files)
+    work = ResolveWork(session, kinds)
+    doubts = [doubt for kind in kinds for doubt in kind.doubts()]
     chosen = work.choose(Decisions(**{what: ("all",)}) if doubts else Decisions())
     await work_under(work.stop, lambda: work.go(chosen), observer=Remembering(), handle_signals=False)
 

@@ -11,13 +11,14 @@ from fakes import Remembering
 from flow.test_crash import make_world
 from flow.test_reverts import KEY, account_of
 from mortal import Life, MortalState
+from sessions import make_session
 
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.flow.commands.revert import take_back
-from masivo_stream.flow.only_missing import OnlyMissing
+from masivo_stream.flow.commands.revert import RevertRequest, take_back
+from masivo_stream.flow.only_missing import TakenBackFinder
 from masivo_stream.flow.revert_state import check_taken_back, stands
 from masivo_stream.flow.signals import work_under
 from masivo_stream.model.attempt import Answer
@@ -44,11 +45,11 @@ async def take_some_back(world, customers, *, tells):
     """Revert a period in which the run's first batch of customers lies, and more of it may."""
     clock = FakeClock()
     with closing(open_journal(world.state / "journal.db", clock.wall, writable=False)) as journal:
-        moments = [sent for kind, sent, _, _ in journal.sent() if kind == Kind.CUSTOMERS]
+        moments = [sent for kind, sent, _, _ in journal.read.sent() if kind == Kind.CUSTOMERS]
     start, end = min(moments) - timedelta(hours=1), min(moments) + timedelta(seconds=0.5)
     where, period = StateDir(world.state), (start.isoformat(), end.isoformat())
     server = Server(world, customers, tells=tells)
-    await take_back(where, *period, server, clock, belonging=account_of(clock, KEY), slack=900.0)
+    await take_back(where, RevertRequest(*period, slack=900.0), server, account_of(clock, KEY))
 
 
 def making_up(world):
@@ -58,8 +59,8 @@ def making_up(world):
         standing = check_taken_back(journal, str(state.path))
         if not standing.done:
             return
-        reader = world.api(clock, life, None)
-        missing = OnlyMissing(settled, state, journal, standing, reader, clock, Remembering())
+        session = make_session(settled, state, journal, world.api(clock, life, None), clock)
+        missing = TakenBackFinder(session, standing)
         await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)
         if missing.stop.cause is not None:
             raise missing.stop.cause
@@ -107,7 +108,7 @@ def test_a_death_at_every_operation(tmp_path, part):
         copytree(first.state, world.state)
         died = world.live(Life(dies_at), making_up(world)) is None
         with closing(open_journal(world.state / "journal.db", FakeClock().wall, writable=False)) as journal:
-            made_up = not stands(journal).done
+            made_up = not stands(journal.read).done
         world.check(world.live(Life(), None if made_up else making_up(world)), valid, dead)
         dies_at += 6
     assert dies_at > 30
@@ -130,5 +131,5 @@ def test_the_copy_is_durable_before_the_commit(tmp_path):
 
     assert world.live(Life(), work).closes
     with closing(open_journal(world.state / "journal.db", FakeClock().wall, writable=False)) as journal:
-        copies = [source.name for kind in Kind for source in journal.sources(kind) if source.letters]
+        copies = [source.name for kind in Kind for source in journal.read.sources(kind) if source.letters]
     assert synced == copies == [f"taken-back-1.{kind}.ndjson" for kind in Kind]

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fakes import REFUSED, Bench, event, record, write_export
+from fakes import REFUSED, PipelineUnderTest, event, record, write_export
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mortal import Life
@@ -11,7 +11,8 @@ from mortal_world import World, taking_letters
 
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
-from masivo_stream.flow.commands.validate import dry_run
+from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
+from masivo_stream.flow.exports import Exports
 from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 
@@ -272,12 +273,12 @@ async def test_the_list_is_durable_before_its_commit(tmp_path):
 
     skips = Skips()
     path = write_export(tmp_path / "in", [gone(number) for number in range(3)] + [customer(4)])
-    bench = Bench(CUSTOMERS, [path], skips=skips)
+    pipeline = PipelineUnderTest(CUSTOMERS, [path], skips=skips)
     noted = []
-    bench.journal.watch = lambda _what, progress: noted.append(progress.skipped_bytes)
-    await bench.run()
+    pipeline.journal.watch = lambda _what, progress: noted.append(progress.skipped_bytes)
+    await pipeline.run()
     assert noted[-1] == skips.durable == 3
-    assert bench.journal.progress.skipped_bytes == 3
+    assert pipeline.journal.progress.skipped_bytes == 3
 
 
 def long_world(path):
@@ -362,13 +363,10 @@ def test_a_dry_run_foretells_what_a_run_skips(lines, cut, tmp_path_factory):
 def rehearse(world):
     import anyio
 
-    patterns = {kind: [name] for kind, name in world.exports.items()}
-    plan = load_settings()
+    exports = Exports(**{kind.value: [name] for kind, name in world.exports.items()})
 
     async def go():
-        from masivo_stream.flow.commands.validate import discard_letters
-
-        return await dry_run(plan, patterns, dead_letters=discard_letters, clock=FakeClock())
+        return await dry_run(load_settings(), exports, DryRunFiles(), FakeClock())
 
     return anyio.run(go).summary
 

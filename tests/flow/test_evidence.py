@@ -8,11 +8,12 @@ import pytest
 from fakes import event, transaction
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.readback.evidence import look
+from masivo_stream.flow.readback.evidence import find_evidence
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.resolution import Verdict
 from masivo_stream.model.results import Entry
+from masivo_stream.model.settings import VisibleSettings
 
 
 def entry(kind, line, **changes):
@@ -27,7 +28,7 @@ FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"
 
 
 class Account:
-    """What reading back gives: transactions by customer, or when metrics were recalculated."""
+    """An account to read back: transactions by customer and year, or when metrics were recalculated."""
 
     def __init__(self, clock, there=None, metrics=None, *, since=0.0, answers=True):
         self.clock, self.there, self.metrics = clock, there or {}, metrics or {}
@@ -47,11 +48,13 @@ class Account:
         return SimpleNamespace(attempt=Answer(status=200), body=json.dumps(said).encode())
 
 
-async def evidence(kind, entries, account, clock, *, ago=3600, probes=10):
+async def evidence(kind, entries, account, clock, *, ago=3600):
     sent_at = clock.wall() - timedelta(seconds=ago)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
-        found = await look(kind, entries, sent_at=sent_at, probes=probes, reader=account, clock=clock, settle=60)
+        found = await find_evidence(
+            kind, entries, sent_at=sent_at, reader=account, clock=clock, settings=VisibleSettings()
+        )
         tasks.cancel_scope.cancel()
     return found.verdict, found.looked_at, found.found
 
@@ -64,7 +67,7 @@ def there(*lines, **changes):
     ("lines", "verdict"), [((1, 2, 3), Verdict.PRESENT), ((2,), Verdict.PARTLY), ((), Verdict.ABSENT)]
 )
 async def test_transactions_prove_themselves(lines, verdict):
-    """All of them there, some, or none."""
+    """All of them are there, some, or none."""
     clock = FakeClock()
     entries = [entry(Kind.TRANSACTIONS, line) for line in (1, 2, 3)]
     assert await evidence(Kind.TRANSACTIONS, entries, Account(clock, there(*lines)), clock) == (verdict, 3, len(lines))
@@ -73,7 +76,7 @@ async def test_transactions_prove_themselves(lines, verdict):
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [
-        ({"amount": 1.0, "issued_at": "2024-01-30T12:50:19-05:00"}, Verdict.PRESENT),  # said in another way
+        ({"amount": 1.0, "issued_at": "2024-01-30T12:50:19-05:00"}, Verdict.PRESENT),  # written in another way
         ({"reward_id": "EC9A5BFB-C2F1-4CF0-B509-247E47B96B65"}, Verdict.PRESENT),
         ({"amount": 2}, Verdict.ABSENT),
         ({"type": "REDEMPTION"}, Verdict.ABSENT),
@@ -82,14 +85,14 @@ async def test_transactions_prove_themselves(lines, verdict):
     ],
 )
 async def test_only_the_transaction_itself_is_evidence(changes, verdict):
-    """A customer may have made others since."""
+    """A customer may have made other transactions since."""
     clock = FakeClock()
     account = Account(clock, there(1, **changes))
     assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is verdict
 
 
-async def test_what_may_still_be_queued_is_looked_at_again():
-    """Sent ten seconds ago, it is given fifty more; sent long ago, it is not waited for."""
+async def test_what_may_still_be_queued_is_read_again():
+    """A batch sent ten seconds ago gets fifty more; for one sent long ago there is no wait."""
     clock = FakeClock()
     began = clock.now()
     account = Account(clock, there(1), since=began + 30)
@@ -102,7 +105,7 @@ async def test_what_may_still_be_queued_is_looked_at_again():
 
 
 async def test_recalculated_metrics_make_events_likely():
-    """Younger than the batch; older ones, and events that recalculate nothing, tell nothing."""
+    """Metrics younger than the batch. Older ones, and events that recalculate nothing, prove nothing."""
     clock = FakeClock()
     entries = [entry(Kind.EVENTS, 1), entry(Kind.EVENTS, 2)]
     young, old = (clock.wall() - timedelta(seconds=ago) for ago in (1800, 7200))
@@ -119,14 +122,35 @@ async def test_recalculated_metrics_make_events_likely():
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
 async def test_no_answer_is_no_evidence(kind):
-    """Not even of absence."""
+    """Not even evidence of absence."""
     clock = FakeClock()
     account = Account(clock, answers=False)
     assert (await evidence(kind, [entry(kind, 1)], account, clock, ago=0))[0] is Verdict.UNKNOWN
 
 
-async def test_a_large_batch_is_looked_at_here_and_there():
-    """The first record, the last one, and some between."""
+@pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
+async def test_an_illegible_answer_is_no_evidence_of_absence(kind):
+    """It is not known what the answer holds."""
+    clock = FakeClock()
+
+    class Illegible(Account):
+        def _reply(self, customer, said):
+            return SimpleNamespace(attempt=Answer(status=200), body=b"{}")
+
+    assert await evidence(kind, [entry(kind, 1)], Illegible(clock), clock) == (Verdict.UNKNOWN, 1, 0)
+
+
+async def test_an_illegible_date_of_another_transaction_hides_only_absence():
+    """A match proves the batch. Without one, the illegible transaction may be the one that is wanted."""
+    clock = FakeClock()
+    illegible = {**transaction(1), "issued_at": "last Tuesday"}
+    for found, verdict in (([illegible, transaction(1)], Verdict.PRESENT), ([illegible], Verdict.UNKNOWN)):
+        account = Account(clock, {("c1", 2024): found})
+        assert (await evidence(Kind.TRANSACTIONS, [entry(Kind.TRANSACTIONS, 1)], account, clock))[0] is verdict
+
+
+async def test_a_large_batch_is_sampled():
+    """The first record, the last one, and some in between."""
     clock = FakeClock()
     account = Account(clock, there(*range(1, 1001)))
     entries = [entry(Kind.TRANSACTIONS, line) for line in range(1, 1001)]
@@ -144,7 +168,7 @@ async def test_a_large_batch_is_looked_at_here_and_there():
     ],
 )
 async def test_the_first_and_the_last_dates_are_evidence(sent, told, year):
-    """Years are asked for that there are."""
+    """Only years from 1 to 9999 are asked for."""
     clock = FakeClock()
     body = json.dumps({"id": "c1", "transactions": [{**transaction(1), "issued_at": sent}]}).encode()
     made = msgspec.structs.replace(entry(Kind.TRANSACTIONS, 1), body=body)
@@ -163,8 +187,8 @@ class Gateway(Account):
 
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
-async def test_a_gateways_word_is_no_evidence(kind):
-    """Ids that need no escaping are looked at alone; where there are none, nothing is known."""
+async def test_a_gateways_answer_is_no_evidence(kind):
+    """Only ids that need no escaping are read back; if there are none, nothing is known."""
     clock = FakeClock()
     young = (clock.wall() - timedelta(seconds=60)).isoformat()
     account = Gateway(clock, there(1), {"c1": young})

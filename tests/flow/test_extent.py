@@ -3,8 +3,7 @@
 import gzip
 
 from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.flow.pipeline.extent import Extent
-from masivo_stream.flow.pipeline.read import Source
+from masivo_stream.flow.pipeline.read import Extent, Source
 from masivo_stream.model.results import Position
 
 

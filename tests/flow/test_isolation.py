@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fakes import LOST, REFUSED, Bench, record, write_export
+from fakes import LOST, REFUSED, PipelineUnderTest, record, write_export
 from mortal import Life
 from mortal_world import World, taking_letters
 
@@ -32,11 +32,11 @@ def refusing(bad, name="customers[{}] is not taken"):
 async def test_a_culprit_that_is_named_costs_one_request(kind, name, tmp_path):
     """It is left out, and what is left proves that it was the one; its words stand in its dead letter."""
     path = write_export(tmp_path / "in", [record(kind, f"-{number:04}x") for number in range(3000)])
-    bench = Bench(kind, [path], answer=refusing({"c-0700x", "c-2100x"}, name))
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(kind, [path], answer=refusing({"c-0700x", "c-2100x"}, name))
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead, figures.requests) == (2998, 2, figures.requests_lower_bound + 2)
-    assert sorted(json.loads(letter.raw)["id"] for letter in bench.memory.letters) == ["c-0700x", "c-2100x"]
-    assert all(letter.message.endswith(refusal_of(letter, name)) for letter in bench.memory.letters)
+    assert sorted(json.loads(letter.raw)["id"] for letter in pipeline.memory.letters) == ["c-0700x", "c-2100x"]
+    assert all(letter.message.endswith(refusal_of(letter, name)) for letter in pipeline.memory.letters)
 
 
 def refusal_of(letter, name):
@@ -47,10 +47,10 @@ async def test_several_that_are_named_one_after_the_other_cost_one_request_each(
     """Each is named when the one before is left out; each letter has the words that were about it."""
     bad = {f"c{number}" for number in (10, 20, 30, 990)}
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(1000)])
-    bench = Bench(Kind.CUSTOMERS, [path], answer=refusing(bad, "customer {1} is not taken"))
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=refusing(bad, "customer {1} is not taken"))
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead, figures.requests) == (996, 4, 5)
-    for letter in bench.memory.letters:
+    for letter in pipeline.memory.letters:
         assert f"customer {json.loads(letter.raw)['id']} " in letter.message
 
 
@@ -58,16 +58,16 @@ async def test_a_whole_export_that_is_refused_stops_at_the_budget(tmp_path):
     """Culprit after culprit, with good ones in between: at some point it is the export."""
     records = [record(Kind.CUSTOMERS, number) for number in range(400)]
     path = write_export(tmp_path / "in", records)
-    bench = Bench(
+    pipeline = PipelineUnderTest(
         Kind.CUSTOMERS,
         [path],
         answer=refusing({f"c{number}" for number in range(0, 400, 4)}, ""),
         isolation_budget=60,
     )
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, DeniedError)
-    assert "isolation_budget" in str(bench.stop.cause)
-    assert sum(status == 422 for *_, status in bench.api.requests) == 60
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, DeniedError)
+    assert "isolation_budget" in str(pipeline.stop.cause)
+    assert sum(status == 422 for *_, status in pipeline.api.requests) == 60
     assert figures.closes
 
 
@@ -78,9 +78,9 @@ async def test_refusals_that_say_different_things_take_longer_to_stop_a_run(tmp_
     def answer(_kind, _entries, _body, number):
         return Answer(status=422, error=f"no {number}", details="")
 
-    bench = Bench(Kind.CUSTOMERS, [path], answer=answer)
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, DeniedError)
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=answer)
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, DeniedError)
     most = max(IN_A_ROW, 4 * SYSTEMATIC)
     assert most <= figures.requests <= most + 1
 
@@ -93,13 +93,13 @@ async def test_a_limit_in_bytes_is_learned_with_few_requests(tmp_path):
     def answer(_kind, _entries, body, _number):
         return Answer(status=413) if len(body) > largest else None
 
-    bench = Bench(Kind.CUSTOMERS, [path], answer=answer)
-    figures = await bench.run()
-    learned = [notice.max_body_bytes for notice in bench.memory.notices if isinstance(notice, LimitLearned)]
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=answer)
+    figures = await pipeline.run()
+    learned = [notice.max_body_bytes for notice in pipeline.memory.notices if isinstance(notice, LimitLearned)]
     assert figures.accepted == 4000
-    assert sum(status == 413 for *_, status in bench.api.requests) <= 4
+    assert sum(status == 413 for *_, status in pipeline.api.requests) <= 4
     assert learned[-1] <= largest
-    assert bench.journal.learned == learned[-1]
+    assert pipeline.journal.learned == learned[-1]
 
 
 RECORDS = 64
@@ -212,13 +212,13 @@ def disliking(bad, page=PAGE):
 async def test_a_record_that_a_firewall_dislikes_is_found(kind, bad, uploaders, tmp_path):
     """Wherever it stands: all others arrive, once, and its letter says whose word it was."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(1500)])
-    bench = Bench(kind, [path], answer=disliking({f"c{number}" for number in bad}), uploaders=uploaders)
-    figures = await bench.run()
-    assert bench.stop.cause is None
+    pipeline = PipelineUnderTest(kind, [path], answer=disliking({f"c{number}" for number in bad}), uploaders=uploaders)
+    figures = await pipeline.run()
+    assert pipeline.stop.cause is None
     assert (figures.accepted, figures.dead, figures.closes) == (1500 - len(bad), len(bad), True)
-    assert {letter.line - 1 for letter in bench.memory.letters} == bad
-    assert {(letter.message, letter.status) for letter in bench.memory.letters} == {(WHO, 403)}
-    assert set(bench.api.applied.values()) == {1}
+    assert {letter.line - 1 for letter in pipeline.memory.letters} == bad
+    assert {(letter.message, letter.status) for letter in pipeline.memory.letters} == {(WHO, 403)}
+    assert set(pipeline.api.applied.values()) == {1}
     assert figures.requests <= figures.requests_lower_bound + 13 * len(bad) + 2
 
 
@@ -227,13 +227,13 @@ async def test_a_record_that_a_firewall_dislikes_is_found(kind, bad, uploaders, 
 async def test_a_firewall_that_lets_nothing_pass_makes_no_dead_letter(kind, records, tmp_path):
     """It stops the run, soon; nothing is in doubt, and everything can be sent when it does."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(records)])
-    bench = Bench(kind, [path], answer=lambda *_: PAGE)
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, DeniedError)
-    assert WHO in str(bench.stop.cause)
-    assert "firewall" in bench.stop.cause.hint
+    pipeline = PipelineUnderTest(kind, [path], answer=lambda *_: PAGE)
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, DeniedError)
+    assert WHO in str(pipeline.stop.cause)
+    assert "firewall" in pipeline.stop.cause.hint
     assert (figures.dead, figures.in_doubt, figures.closes) == (0, 0, True)
-    assert bench.memory.letters == []
+    assert pipeline.memory.letters == []
     assert figures.requests <= 2 * 2 * SYSTEMATIC
 
 
@@ -246,10 +246,10 @@ async def test_a_firewall_that_bans_for_a_while_makes_no_dead_letter(begins, las
     def answer(_kind, _entries, _body, number):
         return PAGE if begins <= number < begins + lasts else None
 
-    bench = Bench(Kind.EVENTS, [path], answer=answer, uploaders=1)
-    figures = await bench.run()
-    assert (bench.stop.cause, figures.accepted, figures.dead) == (None, 6000, 0)
-    assert set(bench.api.applied.values()) == {1}
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=answer, uploaders=1)
+    figures = await pipeline.run()
+    assert (pipeline.stop.cause, figures.accepted, figures.dead) == (None, 6000, 0)
+    assert set(pipeline.api.applied.values()) == {1}
 
 
 def test_a_firewalls_word_does_not_hold_for_the_next_process(tmp_path):
@@ -274,10 +274,10 @@ async def test_a_firewall_and_the_api_may_dislike_different_records(tmp_path):
             REFUSED if any(entry["id"] in {"c5", "c900"} for entry in entries) else None
         )
 
-    bench = Bench(Kind.EVENTS, [path], answer=answer)
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=answer)
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead) == (1995, 5)
-    told = {letter.line - 1: letter.message == WHO for letter in bench.memory.letters}
+    told = {letter.line - 1: letter.message == WHO for letter in pipeline.memory.letters}
     assert told == {3: True, 4: True, 1700: True, 5: False, 900: False}
 
 
@@ -291,6 +291,6 @@ async def test_a_culprit_may_be_named_in_either_part_of_the_words(shape, tmp_pat
         words = [part.format(*places, "c-0700x") for part in shape] if places else []
         return Answer(status=422, error=words[0], details=words[1]) if places else None
 
-    bench = Bench(Kind.CUSTOMERS, [path], answer=answer)
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=answer)
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead, figures.requests) == (999, 1, 2)

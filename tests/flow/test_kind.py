@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from fakes import ACCEPTED, LOST, NO_CONNECTION, REFUSED, Bench, event, one_every, record, write_export
+from fakes import ACCEPTED, LOST, NO_CONNECTION, REFUSED, PipelineUnderTest, event, one_every, record, write_export
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,12 +32,12 @@ def refusing(*customers):
 async def test_everything_arrives_once(kind, tmp_path):
     """Every item of a clean export is applied exactly once, in as few requests as the limit allows."""
     records = [record(kind, number, items=1 + number % 3) for number in range(2500)]
-    bench = Bench(kind, [write_export(tmp_path / "in", records)])
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(kind, [write_export(tmp_path / "in", records)])
+    figures = await pipeline.run()
     assert (figures.read, figures.accepted, figures.closes) == (2500, 2500, True)
-    assert set(bench.api.applied.values()) == {1}
-    assert len(bench.api.applied) == figures.items_accepted == figures.items_read
-    assert figures.requests == figures.requests_lower_bound == len(bench.api.requests)
+    assert set(pipeline.api.applied.values()) == {1}
+    assert len(pipeline.api.applied) == figures.items_accepted == figures.items_read
+    assert figures.requests == figures.requests_lower_bound == len(pipeline.api.requests)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -47,20 +47,20 @@ async def test_records_travel_byte_identical(kind, tmp_path):
     odd = odd.replace("  : 10", "  : 1e1").replace("  : 1 ", "  : 1.000 ")
     path = tmp_path / "in"
     path.write_bytes(odd.encode() + b"\r\n")
-    bench = Bench(kind, [str(path)])
-    await bench.run()
-    assert [body for what, body in bench.api.log if what == "wire"] == [b'{"customers":[' + odd.encode() + b"]}"]
+    pipeline = PipelineUnderTest(kind, [str(path)])
+    await pipeline.run()
+    assert [body for what, body in pipeline.api.log if what == "wire"] == [b'{"customers":[' + odd.encode() + b"]}"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_journal_knows_before_the_wire(kind, tmp_path):
     """For each batch the journal notes the attempt before the first byte, and the outcome after."""
-    bench = Bench(kind, [write_export(tmp_path / "in", [record(kind, n) for n in range(3200)])])
-    await bench.run()
-    bodies = {body for _, body in bench.api.log}
+    pipeline = PipelineUnderTest(kind, [write_export(tmp_path / "in", [record(kind, n) for n in range(3200)])])
+    await pipeline.run()
+    bodies = {body for _, body in pipeline.api.log}
     assert len(bodies) == 4
     for wanted in bodies:
-        assert [what for what, body in bench.api.log if body == wanted] == ["send", "wire", "accepted"]
+        assert [what for what, body in pipeline.api.log if body == wanted] == ["send", "wire", "accepted"]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -68,22 +68,22 @@ async def test_the_journal_knows_before_the_wire(kind, tmp_path):
 async def test_exactly_the_culprits_are_found(culprits, kind, tmp_path):
     """Whatever records the server refuses, they and no others become dead letters; the rest arrives once."""
     path = write_export(tmp_path / "in", [record(kind, number, items=2) for number in range(60)])
-    bench = Bench(kind, [path], answer=refusing(*(f"c{number}" for number in culprits)))
-    figures = await bench.run()
-    assert {letter.line - 1 for letter in bench.memory.letters} == culprits
-    assert all(letter.reason is Reason.REFUSED and letter.status == 422 for letter in bench.memory.letters)
-    assert bench.api.applied_customers == {f"c{number}" for number in range(60)} - {f"c{n}" for n in culprits}
-    assert set(bench.api.applied.values()) <= {1}
+    pipeline = PipelineUnderTest(kind, [path], answer=refusing(*(f"c{number}" for number in culprits)))
+    figures = await pipeline.run()
+    assert {letter.line - 1 for letter in pipeline.memory.letters} == culprits
+    assert all(letter.reason is Reason.REFUSED and letter.status == 422 for letter in pipeline.memory.letters)
+    assert pipeline.api.applied_customers == {f"c{number}" for number in range(60)} - {f"c{n}" for n in culprits}
+    assert set(pipeline.api.applied.values()) <= {1}
     assert figures.closes
     assert figures.dead == len(culprits)
-    assert len(bench.memory.letters) == sum(isinstance(n, RecordIsolated) for n in bench.memory.notices)
+    assert len(pipeline.memory.letters) == sum(isinstance(n, RecordIsolated) for n in pipeline.memory.notices)
 
 
 async def test_isolation_is_economical(tmp_path):
     """One culprit in a thousand costs eleven requests beside the refused one at most."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(1000)])
-    bench = Bench(Kind.CUSTOMERS, [path], answer=refusing("c617"))
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=refusing("c617"))
+    figures = await pipeline.run()
     assert figures.accepted == 999
     assert figures.requests <= 1 + 11
 
@@ -91,11 +91,11 @@ async def test_isolation_is_economical(tmp_path):
 async def test_a_split_record_is_accepted_when_all_parts_are(tmp_path):
     """A record of more events than a request may hold travels in parts, and counts once."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1, items=2500), record(Kind.EVENTS, 2, items=3)])
-    bench = Bench(Kind.EVENTS, [path])
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path])
+    figures = await pipeline.run()
     assert (figures.accepted, figures.items_accepted, figures.requests) == (2, 2503, 3)
-    assert set(bench.api.applied.values()) == {1}
-    sizes = [sum(len(c["events"]) for c in customers) for _, _, customers, _ in bench.api.requests]
+    assert set(pipeline.api.applied.values()) == {1}
+    sizes = [sum(len(c["events"]) for c in customers) for _, _, customers, _ in pipeline.api.requests]
     assert sorted(sizes) == [503, 1000, 1000]
 
 
@@ -106,9 +106,9 @@ async def test_a_refused_part_names_its_items(tmp_path):
         return REFUSED if any(e["order"]["purchase_id"] == "c1-1700" for c in entries for e in c["events"]) else None
 
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1, items=2500)])
-    bench = Bench(Kind.EVENTS, [path], answer=answer)
-    figures = await bench.run()
-    assert [letter.items for letter in bench.memory.letters] == [tuple(range(1000, 2000))]
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=answer)
+    figures = await pipeline.run()
+    assert [letter.items for letter in pipeline.memory.letters] == [tuple(range(1000, 2000))]
     assert (figures.dead, figures.accepted, figures.items_dead, figures.items_accepted) == (1, 0, 1000, 1500)
     assert figures.closes
 
@@ -119,9 +119,11 @@ async def test_reversed_events_stay_behind(tmp_path):
     mixed["events"][1]["reversed_at"] = "2024-02-01T00:00:00Z"
     gone = record(Kind.EVENTS, 2, items=1)
     gone["events"][0]["status"] = "REVERSED"
-    bench = Bench(Kind.EVENTS, [write_export(tmp_path / "in", [mixed, gone])])
-    figures = await bench.run()
-    sent = [e["order"]["purchase_id"] for _, _, entries, _ in bench.api.requests for c in entries for e in c["events"]]
+    pipeline = PipelineUnderTest(Kind.EVENTS, [write_export(tmp_path / "in", [mixed, gone])])
+    figures = await pipeline.run()
+    sent = [
+        e["order"]["purchase_id"] for _, _, entries, _ in pipeline.api.requests for c in entries for e in c["events"]
+    ]
     assert sent == ["c1-0", "c1-2"]
     assert (figures.accepted, figures.skipped, figures.items_skipped, figures.closes) == (1, 1, 2, True)
 
@@ -137,41 +139,43 @@ async def test_a_too_large_body_teaches_a_limit(kind, tmp_path):
     big = {"name": "x" * (most + 10)} if kind is Kind.CUSTOMERS else {"comment": "x" * (most + 10)}
     records = [record(kind, number) for number in range(900)]
     records[450] |= big
-    bench = Bench(kind, [write_export(tmp_path / "in", records)], answer=answer)
-    figures = await bench.run()
-    assert [(letter.line, letter.reason) for letter in bench.memory.letters] == [(451, Reason.TOO_LARGE)]
+    pipeline = PipelineUnderTest(kind, [write_export(tmp_path / "in", records)], answer=answer)
+    figures = await pipeline.run()
+    assert [(letter.line, letter.reason) for letter in pipeline.memory.letters] == [(451, Reason.TOO_LARGE)]
     assert (figures.accepted, figures.dead, figures.closes) == (899, 1, True)
-    assert set(bench.api.applied.values()) == {1}
-    assert any(isinstance(notice, LimitLearned) for notice in bench.memory.notices)
+    assert set(pipeline.api.applied.values()) == {1}
+    assert any(isinstance(notice, LimitLearned) for notice in pipeline.memory.notices)
 
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
 async def test_a_lost_answer_leaves_events_and_transactions_in_doubt(kind, tmp_path):
     """A batch of unknown outcome is never sent again where a repeat could count twice."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(2100)])
-    bench = Bench(kind, [path], answer=lambda _k, _c, _b, number: LOST if number == 1 else None)
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(kind, [path], answer=lambda _k, _c, _b, number: LOST if number == 1 else None)
+    figures = await pipeline.run()
     assert (figures.in_doubt, figures.accepted, figures.requests, figures.closes) == (1000, 1100, 3, True)
-    assert set(bench.api.applied.values()) == {1}
-    assert len({batch for batch, _ in bench.memory.doubts}) == 1
-    assert len(bench.memory.doubts) == 1000
+    assert set(pipeline.api.applied.values()) == {1}
+    assert len({batch for batch, _ in pipeline.memory.doubts}) == 1
+    assert len(pipeline.memory.doubts) == 1000
 
 
 async def test_a_lost_answer_repeats_customers(tmp_path):
     """Customers of unknown outcome are sent again, byte for byte."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(10)])
-    bench = Bench(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: LOST if number < 2 else None)
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: LOST if number < 2 else None)
+    figures = await pipeline.run()
     assert (figures.accepted, figures.in_doubt, figures.requests) == (10, 0, 3)
-    assert len({body for what, body in bench.api.log if what == "wire"}) == 1
+    assert len({body for what, body in pipeline.api.log if what == "wire"}) == 1
 
 
 async def test_no_connection_is_tried_again(tmp_path):
     """What certainly did not leave is sent again, later and later."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])
-    bench = Bench(Kind.EVENTS, [path], answer=lambda _k, _c, _b, n: NO_CONNECTION if n < 4 else None, latency=0)
-    figures = await bench.run()
-    times = [round(moment) for moment, *_ in bench.api.requests]
+    pipeline = PipelineUnderTest(
+        Kind.EVENTS, [path], answer=lambda _k, _c, _b, n: NO_CONNECTION if n < 4 else None, latency=0
+    )
+    figures = await pipeline.run()
+    times = [round(moment) for moment, *_ in pipeline.api.requests]
     assert (figures.accepted, figures.requests) == (1, 5)
     assert [later - earlier for earlier, later in pairwise(times)] == [1, 2, 4, 8]
 
@@ -179,9 +183,9 @@ async def test_no_connection_is_tried_again(tmp_path):
 async def test_an_outage_stops_the_run(tmp_path):
     """An API that cannot be reached for the outage limit stops the run; everything stays pending."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(5000)])
-    bench = Bench(Kind.EVENTS, [path], answer=lambda *_: NO_CONNECTION, outage_limit=100)
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, OutageError)
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: NO_CONNECTION, outage_limit=100)
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, OutageError)
     assert figures.accepted == 0
     assert figures.pending == figures.read > 0
     assert figures.closes
@@ -194,30 +198,32 @@ async def test_a_throttled_run_waits_as_asked(tmp_path):
         return Answer(status=429, retry_after="30") if number == 1 else None
 
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(5000)])
-    bench = Bench(Kind.CUSTOMERS, [path], answer=answer, windows=one_every(1.0), latency=0.01)
-    figures = await bench.run()
-    moments = [moment for moment, *_ in bench.api.requests]
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=answer, windows=one_every(1.0), latency=0.01)
+    figures = await pipeline.run()
+    moments = [moment for moment, *_ in pipeline.api.requests]
     assert (figures.accepted, figures.throttled, figures.requests) == (5000, 1, 6)
     assert min(moment for moment in moments if moment > moments[1]) >= moments[1] + 30
-    assert set(bench.api.applied.values()) == {1}
+    assert set(pipeline.api.applied.values()) == {1}
 
 
 async def test_one_expired_token_is_renewed(tmp_path):
     """A 401 leads to one fresh token and the same batch again."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])
-    bench = Bench(Kind.EVENTS, [path], answer=lambda _k, _c, _b, n: Answer(status=401) if n == 0 else None)
-    figures = await bench.run()
-    assert (figures.accepted, bench.api.renewed, figures.requests) == (1, 1, 2)
+    pipeline = PipelineUnderTest(
+        Kind.EVENTS, [path], answer=lambda _k, _c, _b, n: Answer(status=401) if n == 0 else None
+    )
+    figures = await pipeline.run()
+    assert (figures.accepted, pipeline.api.renewed, figures.requests) == (1, 1, 2)
 
 
 @pytest.mark.parametrize("renewable", [True, False])
 async def test_a_token_that_is_never_taken_stops_the_run(tmp_path, renewable):
     """A second 401 in a row stops the run; so does a ready token that is not taken."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])
-    bench = Bench(Kind.EVENTS, [path], answer=lambda *_: Answer(status=401))
-    bench.api.renewable = renewable
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, DeniedError)
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: Answer(status=401))
+    pipeline.api.renewable = renewable
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, DeniedError)
     assert (figures.pending, figures.requests, figures.closes) == (1, 2 if renewable else 1, True)
 
 
@@ -225,10 +231,10 @@ async def test_a_token_that_is_never_taken_stops_the_run(tmp_path, renewable):
 async def test_a_wrong_address_stops_the_run(status, tmp_path):
     """Redirects, 403, 404 and 405 stop at once; only what may have been applied is in doubt."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(3000)])
-    bench = Bench(Kind.EVENTS, [path], answer=lambda *_: Answer(status=status), uploaders=1)
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, DeniedError)
-    assert bench.stop.cause.hint
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: Answer(status=status), uploaders=1)
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, DeniedError)
+    assert pipeline.stop.cause.hint
     assert figures.requests == 1
     assert figures.in_doubt == (1000 if status == 303 else 0)
     assert figures.closes
@@ -237,9 +243,9 @@ async def test_a_wrong_address_stops_the_run(status, tmp_path):
 async def test_a_portal_stops_the_run(tmp_path):
     """Web pages in place of answers stop the run at the third; they never count as delivered."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(5000)])
-    bench = Bench(Kind.EVENTS, [path], answer=lambda *_: Answer(status=200, body=Body.PAGE), uploaders=1)
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, DeniedError)
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: Answer(status=200, body=Body.PAGE), uploaders=1)
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, DeniedError)
     assert (figures.accepted, figures.requests, figures.in_doubt) == (0, 3, 3000)
 
 
@@ -247,34 +253,34 @@ async def test_a_portal_stops_the_run(tmp_path):
 async def test_what_stops_the_run_lets_nothing_else_leave(uploaders, tmp_path):
     """While the last outcome is noted, others wait for its place on the wire: they come into no doubt."""
     export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(40)])
-    bench = Bench(Kind.EVENTS, [export], answer=lambda *_: LOST, uploaders=uploaders, noting=uploaders)
-    await bench.run()
-    doubts = {batch for batch, _ in bench.memory.doubts}
+    pipeline = PipelineUnderTest(Kind.EVENTS, [export], answer=lambda *_: LOST, uploaders=uploaders, noting=uploaders)
+    await pipeline.run()
+    doubts = {batch for batch, _ in pipeline.memory.doubts}
     assert MOST_DOUBTS <= len(doubts) <= MOST_DOUBTS + uploaders - 1  # what was on the wire with the last one
-    assert isinstance(bench.stop.cause, OutageError)
-    assert bench.stop.cause.place.split()[1] in doubts  # and not one that was never sent
+    assert isinstance(pipeline.stop.cause, OutageError)
+    assert pipeline.stop.cause.place.split()[1] in doubts  # and not one that was never sent
 
 
 async def test_no_more_are_in_flight_than_may_be(tmp_path):
     export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(20)])
     whole = 1 << 24  # one read: while a thread reads, virtual time passes, and what flies lands
-    bench = Bench(Kind.EVENTS, [export], uploaders=3, noting=3, block_bytes=whole)
-    await bench.run()
-    assert max(notice.in_flight for notice in bench.memory.notices if isinstance(notice, BatchDeparted)) == 3
+    pipeline = PipelineUnderTest(Kind.EVENTS, [export], uploaders=3, noting=3, block_bytes=whole)
+    await pipeline.run()
+    assert max(notice.in_flight for notice in pipeline.memory.notices if isinstance(notice, BatchDeparted)) == 3
 
 
 async def test_reading_stops_when_sending_stalls(tmp_path):
     """While the server does not answer, no more is read than the hand-off and the uploaders hold."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(60_000)])
-    bench = Bench(Kind.CUSTOMERS, [path], latency=10_000, uploaders=2, hand_off=2, block_bytes=65536)
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], latency=10_000, uploaders=2, hand_off=2, block_bytes=65536)
     read = []
 
     async def look():
-        await bench.clock.sleep(5000)
-        read.append(bench.account.figures().read)
-        bench.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        await pipeline.clock.sleep(5000)
+        read.append(pipeline.recorder.figures().read)
+        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
-    await bench.run(look)
+    await pipeline.run(look)
     assert read[0] <= (2 + 2 + 1 + 1) * 1000 + 1000
 
 
@@ -284,40 +290,42 @@ async def test_reading_stops_when_sending_stalls(tmp_path):
 async def test_a_stop_at_any_moment_closes(kind, requests, moment, tmp_path):
     """Stopped at any moment, nothing departs afterwards, what was in flight lands, and the figures close."""
     records = [record(kind, number) for number in range(7000)] + [{"id": 5}]
-    bench = Bench(kind, [write_export(tmp_path / "in", records)], windows=one_every(1.0), answer=refusing("c1500"))
+    pipeline = PipelineUnderTest(
+        kind, [write_export(tmp_path / "in", records)], windows=one_every(1.0), answer=refusing("c1500")
+    )
 
     async def stop():
-        while len(bench.api.arrivals) < requests:
-            await bench.clock.sleep(0.01)
-        await bench.clock.sleep(moment)
-        bench.stopped_at = bench.clock.now()
-        bench.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        while len(pipeline.api.arrivals) < requests:
+            await pipeline.clock.sleep(0.01)
+        await pipeline.clock.sleep(moment)
+        pipeline.stopped_at = pipeline.clock.now()
+        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
-    figures = await bench.run(stop)
+    figures = await pipeline.run(stop)
     assert figures.closes, figures
     assert figures.in_doubt == 0
-    assert all(when <= bench.stopped_at for when, *_ in bench.api.requests)
-    assert set(bench.api.applied.values()) <= {1}
-    assert figures.items_accepted == len(bench.api.applied)
+    assert all(when <= pipeline.stopped_at for when, *_ in pipeline.api.requests)
+    assert set(pipeline.api.applied.values()) <= {1}
+    assert figures.items_accepted == len(pipeline.api.applied)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_request_that_outlasts_the_drain_time(kind, tmp_path):
     """What is still in flight after the drain time is in doubt, or pending where it may be repeated."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(3000)])
-    bench = Bench(kind, [path], latency=100, drain_time=5, uploaders=1)
+    pipeline = PipelineUnderTest(kind, [path], latency=100, drain_time=5, uploaders=1)
 
     async def stop():
-        while not bench.api.arrivals:
-            await bench.clock.sleep(0.01)
-        await bench.clock.sleep(1)
-        bench.stopped_at = bench.clock.now()
-        bench.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        while not pipeline.api.arrivals:
+            await pipeline.clock.sleep(0.01)
+        await pipeline.clock.sleep(1)
+        pipeline.stopped_at = pipeline.clock.now()
+        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
-    figures = await bench.run(stop)
+    figures = await pipeline.run(stop)
     doubtful = 0 if kind is Kind.CUSTOMERS else 1000
     assert (figures.in_doubt, figures.requests, figures.closes) == (doubtful, 1, True)
-    assert bench.clock.now() - bench.stopped_at == pytest.approx(5)
+    assert pipeline.clock.now() - pipeline.stopped_at == pytest.approx(5)
 
 
 async def test_a_truncated_export_gives_its_complete_lines(tmp_path):
@@ -327,11 +335,11 @@ async def test_a_truncated_export_gives_its_complete_lines(tmp_path):
     whole = gzip.compress(b"".join(json.dumps(record(Kind.EVENTS, n)).encode() + b"\n" for n in range(3000)))
     path = tmp_path / "in.gz"
     path.write_bytes(whole[: len(whole) // 2])
-    bench = Bench(Kind.EVENTS, [str(path)])
-    figures = await bench.run()
-    assert bench.phase.input_error is not None
+    pipeline = PipelineUnderTest(Kind.EVENTS, [str(path)])
+    figures = await pipeline.run()
+    assert pipeline.kind_pipeline.input_error is not None
     assert figures.accepted == figures.read > 1000
-    assert bench.memory.letters == []
+    assert pipeline.memory.letters == []
     assert figures.closes
 
 
@@ -350,38 +358,40 @@ class Full:
 async def test_a_disk_that_is_full_stops_the_run(tmp_path):
     """Dead letters that cannot be written stop the run: nothing may be lost silently."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1), {"id": 5}])
-    bench = Bench(Kind.EVENTS, [path])
-    bench.account._dead_letters = Full()
-    await bench.run()
-    assert isinstance(bench.stop.cause, StorageError)
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path])
+    pipeline.recorder._dead_letters = Full()
+    await pipeline.run()
+    assert isinstance(pipeline.stop.cause, StorageError)
 
 
 async def test_a_letter_that_cannot_be_written_is_not_counted(tmp_path):
     """A refused record is pending then, not dead."""
-    bench = Bench(Kind.EVENTS, [write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])], answer=lambda *_: REFUSED)
-    bench.account._dead_letters = Full()
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, StorageError)
+    pipeline = PipelineUnderTest(
+        Kind.EVENTS, [write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])], answer=lambda *_: REFUSED
+    )
+    pipeline.recorder._dead_letters = Full()
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, StorageError)
     assert (figures.dead, figures.pending, figures.closes) == (0, 1, True)
 
 
 async def test_two_parts_of_one_customer_may_meet(tmp_path):
     """Two events records of one customer both arrive, in one batch or in two."""
     records = [record(Kind.EVENTS, 1), {"id": "c1", "events": [event("other")]}]
-    bench = Bench(Kind.EVENTS, [write_export(tmp_path / "in", records)])
-    figures = await bench.run()
-    assert (figures.accepted, len(bench.api.applied)) == (2, 2)
-    assert bench.api.requests[0][3] == ACCEPTED.status
+    pipeline = PipelineUnderTest(Kind.EVENTS, [write_export(tmp_path / "in", records)])
+    figures = await pipeline.run()
+    assert (figures.accepted, len(pipeline.api.applied)) == (2, 2)
+    assert pipeline.api.requests[0][3] == ACCEPTED.status
 
 
 async def test_where_everything_is_refused_the_run_stops(tmp_path):
     """An account rule nobody knows is not about records: it must not cost a request a record, nor bury them all."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(3000)])
-    bench = Bench(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, DeniedError)
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, DeniedError)
     assert figures.requests <= 2 * SYSTEMATIC + 1
-    assert REFUSED.error in str(bench.stop.cause)
+    assert REFUSED.error in str(pipeline.stop.cause)
     assert figures.dead < 10
     assert figures.closes
 
@@ -389,19 +399,19 @@ async def test_where_everything_is_refused_the_run_stops(tmp_path):
 async def test_ten_bad_records_alone_are_ten_dead_letters(tmp_path):
     """A small export without one good record is judged to its end."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(10)])
-    bench = Bench(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
-    figures = await bench.run()
-    assert (figures.dead, figures.closes, bench.stop.cause) == (10, True, None)
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
+    figures = await pipeline.run()
+    assert (figures.dead, figures.closes, pipeline.stop.cause) == (10, True, None)
 
 
 async def test_a_refusal_after_a_lost_answer_is_read_back(tmp_path):
     """Customers that are refused as already there, after an answer was lost, were accepted the first time."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(40)])
     exists = Answer(status=409, details="exists")
-    bench = Bench(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: exists if number else LOST)
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: exists if number else LOST)
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead, figures.requests, figures.closes) == (40, 0, 2, True)
-    assert [what for what, _ in bench.api.log if what != "wire"] == [
+    assert [what for what, _ in pipeline.api.log if what != "wire"] == [
         "send",
         "unanswered",
         "send",
@@ -417,30 +427,30 @@ async def test_a_refusal_after_a_doubt_that_came_to_nothing_is_isolated(tmp_path
     def answer(_kind, entries, _body, number):
         return Answer(status=500) if number == 0 else REFUSED if "c3" in {entry["id"] for entry in entries} else None
 
-    bench = Bench(Kind.CUSTOMERS, [path], answer=answer)
-    figures = await bench.run()
-    assert (figures.accepted, [letter.line for letter in bench.memory.letters]) == (7, [4])
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=answer)
+    figures = await pipeline.run()
+    assert (figures.accepted, [letter.line for letter in pipeline.memory.letters]) == (7, [4])
 
 
 async def test_an_outage_does_not_put_the_export_in_doubt(tmp_path):
     """Gateway errors in a row: ever longer pauses, then a stop, with all the rest pending."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(9000)])
-    bench = Bench(Kind.EVENTS, [path], answer=lambda *_: Answer(status=503), uploaders=1, latency=0)
-    figures = await bench.run()
-    assert isinstance(bench.stop.cause, OutageError)
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: Answer(status=503), uploaders=1, latency=0)
+    figures = await pipeline.run()
+    assert isinstance(pipeline.stop.cause, OutageError)
     assert (figures.in_doubt, figures.requests, figures.closes) == (MOST_DOUBTS * 1000, MOST_DOUBTS, True)
-    times = [round(moment) for moment, *_ in bench.api.requests]
+    times = [round(moment) for moment, *_ in pipeline.api.requests]
     assert [later - earlier for earlier, later in pairwise(times)] == [1, 2, 4, 8]
 
 
 async def test_an_export_cut_while_it_is_read_is_told(tmp_path):
     """Its complete lines are delivered; that it ended too early is the run's error, not silence."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(3000)])
-    bench = Bench(Kind.EVENTS, [path])
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path])
     with open(path, "r+b") as export:  # noqa: ASYNC230, PTH123 - a moment, in a test
         export.truncate(300_000)
-    figures = await bench.run()
-    assert bench.phase.input_error is not None
-    assert "at the start" in str(bench.phase.input_error)
+    figures = await pipeline.run()
+    assert pipeline.kind_pipeline.input_error is not None
+    assert "at the start" in str(pipeline.kind_pipeline.input_error)
     assert figures.accepted == figures.read - figures.dead > 500
     assert figures.closes

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.flow.customers.missing import MissingCustomers, hash_customer
+from masivo_stream.core.accounting.missing import MissingCustomers, hash_customer
 
 ids = st.text(max_size=20)
 

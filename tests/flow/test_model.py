@@ -305,9 +305,13 @@ class Belated(ModelJournal):
     held = ()
     settling = False
 
-    async def settle(self, *what, **why):
+    async def settle(self, *what):
         self.settling = True
-        await super().settle(*what, **why)
+        await super().settle(*what)
+
+    async def remove(self, *what):
+        self.settling = True
+        await super().remove(*what)
 
     async def _write(self, own, progress=None, sync=None, *, outcome_of=""):
         statements, held, self.held = [*own, *(progress or [])], list(self.held), []

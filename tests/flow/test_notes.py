@@ -1,7 +1,7 @@
 """What the journal is told, and when: before the wire and after it, whole, and whatever is cancelled meanwhile."""
 
 import pytest
-from fakes import LOST, NO_CONNECTION, REFUSED, Bench, record, write_export
+from fakes import LOST, NO_CONNECTION, REFUSED, PipelineUnderTest, record, write_export
 
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
@@ -10,18 +10,18 @@ from masivo_stream.model.errors import ExitCode, Interrupted
 THERE = Answer(status=409, details="exists")
 
 
-def stop_at(bench, wanted):
+def stop_at(pipeline, wanted):
     """Stop the run in the middle of a note."""
 
     def stop(what, _progress):
         if what == wanted:
-            bench.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+            pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
-    bench.journal.watch = stop
+    pipeline.journal.watch = stop
 
 
-def notes(bench):
-    return [what for what, _ in bench.api.log]
+def notes(pipeline):
+    return [what for what, _ in pipeline.api.log]
 
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.EVENTS])
@@ -30,46 +30,46 @@ def notes(bench):
 )
 async def test_a_stop_finds_no_attempt_half_noted(kind, moment, noted, accepted, tmp_path):
     """From the note of the attempt to the note of its outcome nothing can cancel, and after a stop nothing departs."""
-    bench = Bench(kind, [write_export(tmp_path / "in", [record(kind, 1)])])
-    stop_at(bench, moment)
-    figures = await bench.run()
-    assert notes(bench) == noted
+    pipeline = PipelineUnderTest(kind, [write_export(tmp_path / "in", [record(kind, 1)])])
+    stop_at(pipeline, moment)
+    figures = await pipeline.run()
+    assert notes(pipeline) == noted
     assert (figures.accepted, figures.pending, figures.closes) == (accepted, 1 - accepted, True)
 
 
 async def test_a_stop_does_not_lose_what_was_found(tmp_path):
     """Customers that arrived by an attempt whose answer was lost: counted and noted, or neither."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(40)])
-    bench = Bench(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: THERE if number else LOST)
-    stop_at(bench, "found")
-    figures = await bench.run()
-    assert notes(bench)[-1] == "found"
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: THERE if number else LOST)
+    stop_at(pipeline, "found")
+    figures = await pipeline.run()
+    assert notes(pipeline)[-1] == "found"
     assert (figures.accepted, figures.closes) == (40, True)
 
 
 async def test_a_stop_does_not_lose_one_that_was_found_late(tmp_path):
     """Looked for in vain at first, then found to be there when it was to be a dead letter."""
 
-    class Late(Bench):
+    class Late(PipelineUnderTest):
         async def find(self, entries, *, since):
             return await super().find(entries, since=since) if len(entries) == 1 else []
 
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(2)])
-    bench = Late(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: THERE if number else LOST)
-    stop_at(bench, "found")
-    figures = await bench.run()
-    assert notes(bench)[-1] == "found"
+    pipeline = Late(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: THERE if number else LOST)
+    stop_at(pipeline, "found")
+    figures = await pipeline.run()
+    assert notes(pipeline)[-1] == "found"
     assert (figures.accepted, figures.pending, figures.dead, figures.closes) == (1, 1, 0, True)
 
 
 async def test_a_stop_ends_with_a_note(tmp_path):
     """What was read and not sent yet is known to the next process."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(3000)])
-    bench = Bench(Kind.EVENTS, [path])
-    stop_at(bench, "send")
-    figures = await bench.run()
-    assert bench.journal.noted == 1
-    assert bench.journal.progress.figures.read == figures.read
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path])
+    stop_at(pipeline, "send")
+    figures = await pipeline.run()
+    assert pipeline.journal.noted == 1
+    assert pipeline.journal.progress.figures.read == figures.read
 
 
 async def test_no_checkpoint_is_beyond_a_record_without_a_fate(tmp_path):
@@ -81,9 +81,9 @@ async def test_no_checkpoint_is_beyond_a_record_without_a_fate(tmp_path):
             return NO_CONNECTION  # the first batch waits, later ones go on
         return REFUSED if "c1500" in {entry["id"] for entry in entries} else None
 
-    bench = Bench(Kind.EVENTS, [path], answer=answer)
-    checkpoints = watch_checkpoints(bench)
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=answer)
+    checkpoints = watch_checkpoints(pipeline)
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead) == (5199, 1)
     assert checkpoints == sorted(checkpoints)
     assert checkpoints[-1] == 5201
@@ -92,9 +92,9 @@ async def test_no_checkpoint_is_beyond_a_record_without_a_fate(tmp_path):
 async def test_a_record_that_waits_for_its_batch_to_fill_holds_the_checkpoint(tmp_path):
     """However many of those behind it have left: none of them fits beside it."""
     made = [record(Kind.TRANSACTIONS, number, items=600 + number if number else 500) for number in range(40)]
-    bench = Bench(Kind.TRANSACTIONS, [write_export(tmp_path / "in", made)])
-    checkpoints = watch_checkpoints(bench)
-    assert (await bench.run()).accepted == 40
+    pipeline = PipelineUnderTest(Kind.TRANSACTIONS, [write_export(tmp_path / "in", made)])
+    checkpoints = watch_checkpoints(pipeline)
+    assert (await pipeline.run()).accepted == 40
     assert checkpoints[-1] == 41
 
 
@@ -105,22 +105,22 @@ async def test_what_is_left_over_of_a_refused_batch_holds_the_checkpoint(tmp_pat
     def answer(_kind, entries, _body, _number):
         return REFUSED if "c5" in {entry["id"] for entry in entries} else None
 
-    bench = Bench(Kind.EVENTS, [path], answer=answer, max_body_bytes=20_000)
-    checkpoints = watch_checkpoints(bench)
-    figures = await bench.run()
+    pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=answer, max_body_bytes=20_000)
+    checkpoints = watch_checkpoints(pipeline)
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead, checkpoints[-1]) == (999, 1, 1001)
 
 
-def watch_checkpoints(bench):
+def watch_checkpoints(pipeline):
     """Hold each checkpoint against what the server has and the dead letters; returns the lines as they come."""
     checkpoints = []
 
     def look(_what, progress):
         line = progress.checkpoint.line
         checkpoints.append(line)
-        fated = {int(customer[1:]) + 1 for customer in bench.api.applied_customers}
-        fated |= {letter.line for letter in bench.memory.letters}
+        fated = {int(customer[1:]) + 1 for customer in pipeline.api.applied_customers}
+        fated |= {letter.line for letter in pipeline.memory.letters}
         assert set(range(1, line)) <= fated
 
-    bench.journal.watch = look
+    pipeline.journal.watch = look
     return checkpoints

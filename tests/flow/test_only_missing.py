@@ -199,7 +199,7 @@ async def test_in_between_nothing_else_goes_on(run):
     run.generate(20)
     await run.migrate_in_goes(10, 10)
     await run.revert(LONG_AGO, run.moments[0])
-    for work in (run.migrate, run.retry, lambda: resolve(run.settings, credentials=run.credentials)):
+    for work in (run.migrate, run.retry, lambda: resolve(run.settings, run.credentials)):
         with pytest.raises(ConfigurationError) as error:
             await work()
         assert f"masivo-stream migrate --state-dir {run.state} --only-missing" in error.value.hint
@@ -349,7 +349,7 @@ async def test_what_is_in_doubt_stays_so(tmp_path):
         await run.revert(LONG_AGO, FAR)
         summary = await run.only_missing()
         assert (summary.exit_code, summary.kinds["transactions"].in_doubt, summary.closes) == (4, doubtful, True)
-        decided = await resolve(run.settings, credentials=run.credentials, decisions=Decisions(resend=("all",)))
+        decided = await resolve(run.settings, run.credentials, Decisions(resend=("all",)))
         assert decided.exit_code == 0
         assert await run.account() == run.wanted()
 
@@ -707,7 +707,7 @@ async def test_what_came_from_a_pipe_is_not_guessed(run):
     ((identity,),) = run.journal("SELECT identity FROM sources WHERE number = 0")
     stream = encode_identity(msgspec.structs.replace(decode_identity(identity), stream=True))
     run.journal("UPDATE sources SET identity = ? WHERE number = 0", stream)
-    with pytest.raises(InputError, match="what came from a pipe") as error:
+    with pytest.raises(InputError, match="records from a pipe") as error:
         await run.only_missing(named=False)
     assert "take back the rest as well" in error.value.hint
 

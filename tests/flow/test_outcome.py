@@ -8,13 +8,15 @@ from msgspec import structs
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.progress import Figures
+from masivo_stream.model.states import BatchOutcome, BatchState
 
 
 class NotesAnother(ModelJournal):
     """Its batches are not what the figures say."""
 
-    async def settle(self, kind, batch, state, *what, **why):
-        await super().settle(kind, batch, "refused" if state == "accepted" else state, *what, **why)
+    async def settle(self, kind, batch, outcome, *what):
+        accepted = outcome.state is BatchState.ACCEPTED
+        await super().settle(kind, batch, BatchOutcome(BatchState.REFUSED) if accepted else outcome, *what)
 
 
 class CountsOneMore(ModelJournal):

@@ -9,10 +9,12 @@ from fakes import record, write_export
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
-from masivo_stream.edges.quota import Lane, open_quota
 from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.edges.shared_dir.quota import Lane, open_quota
 from masivo_stream.flow.commands.plan import plan
-from masivo_stream.flow.session import find_account, quota_path
+from masivo_stream.flow.exports import Exports
+from masivo_stream.flow.limiters import find_account, quota_path
+from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.window import parse_windows
@@ -32,9 +34,13 @@ def three_kinds(tmp_path, records=1100):
     }
 
 
+async def planned(flags, kinds, *, clock=None, credentials=None):
+    return await plan(flags, Exports(**kinds), credentials=credentials, runtime=Runtime(clock=clock or FakeClock()))
+
+
 async def test_the_kinds_add_up(tmp_path):
     """Records, items, requests and seconds of a plan are the sums of its kinds'."""
-    found = await plan(settings(tmp_path), **three_kinds(tmp_path), clock=FakeClock())
+    found = await planned(settings(tmp_path), three_kinds(tmp_path))
     kinds = found.kinds.values()
     assert [kind.requests for kind in kinds] == [2, 3, 3]
     assert (found.records, found.items, found.requests, found.requests_lower_bound) == (3300, 5500, 8, 8)
@@ -47,7 +53,7 @@ async def test_the_kinds_add_up(tmp_path):
 async def test_all_windows_of_an_account_count(tmp_path):
     """A development account's day over all calls, and the configured windows of both kinds together."""
     exports = three_kinds(tmp_path)
-    found = await plan(settings(tmp_path, limit="1/s", general_limit="5/m"), **exports, clock=FakeClock())
+    found = await planned(settings(tmp_path, limit="1/s", general_limit="5/m"), exports)
     both = [ScheduledScope(parse_windows("1/s")), ScheduledScope(parse_windows("5/m"))]
     assert found.seconds["configured"] == last_departure(8, both) == 62
     assert found.windows["configured"] == ["1/s", "5/m all"]
@@ -76,7 +82,7 @@ async def test_what_is_used_of_the_quota_comes_first(used, tmp_path):
     depart("migration", 10)
     clock.advance(600)
     limits = settings(tmp_path, limit="12/h")
-    found = await plan(limits, credentials=KEY, **three_kinds(tmp_path), clock=clock)
+    found = await planned(limits, three_kinds(tmp_path), credentials=KEY, clock=clock)
     assert found.quota.known
     assert [(left.scope, left.window, left.used) for left in found.quota.windows] == [("migration", "12/h", 10)]
     assert found.starts_at == clock.wall()
@@ -89,8 +95,8 @@ async def test_calls_of_all_kinds_count_in_the_general_limit(used, tmp_path):
     """Reads that went before, for example."""
     clock, depart = used
     depart("general", 20)
-    found = await plan(
-        settings(tmp_path, limit="1/s", general_limit="24/h"), credentials=KEY, **three_kinds(tmp_path), clock=clock
+    found = await planned(
+        settings(tmp_path, limit="1/s", general_limit="24/h"), three_kinds(tmp_path), credentials=KEY, clock=clock
     )
     assert found.finished_at == clock.wall() + timedelta(seconds=3600 + 3)
     assert [left.used for left in found.quota.windows] == [0, 20]
@@ -100,7 +106,7 @@ async def test_a_hold_is_waited_for(used, tmp_path):
     """What a 429 asked for outlives the process that was told; too long a hold stops a run at once."""
     clock, depart = used
     depart("migration", 1, hold=7200.0)
-    found = await plan(settings(tmp_path), credentials=KEY, **three_kinds(tmp_path), clock=clock)
+    found = await planned(settings(tmp_path), three_kinds(tmp_path), credentials=KEY, clock=clock)
     assert found.quota.held_seconds == 7200
     assert found.starts_at == clock.wall() + timedelta(seconds=7200)
     assert any("longest_hold" in warning for warning in found.warnings)
@@ -110,7 +116,7 @@ async def test_nothing_is_made_and_no_key_is_needed(tmp_path):
     """Neither quota nor directory; without a key the quota is taken to be unused."""
     exports = three_kinds(tmp_path, records=3)
     for credentials in (None, KEY):
-        found = await plan(settings(tmp_path), credentials=credentials, **exports, clock=FakeClock())
+        found = await planned(settings(tmp_path), exports, credentials=credentials)
         assert (found.requests, found.quota.known) == (3, credentials is not None)
         assert found.warnings == []
     assert not (tmp_path / "shared").exists()
@@ -121,7 +127,7 @@ async def test_a_quota_that_cannot_be_read_is_told(tmp_path):
     path = quota_path(*find_account(settings(tmp_path), KEY))
     path.parent.mkdir()
     path.write_bytes(b"rubbish " * 1000)
-    found = await plan(settings(tmp_path), credentials=KEY, **three_kinds(tmp_path, records=3), clock=FakeClock())
+    found = await planned(settings(tmp_path), three_kinds(tmp_path, records=3), credentials=KEY)
     assert not found.quota.known
     assert [warning for warning in found.warnings if "shared_dir" in warning]
 
@@ -130,7 +136,7 @@ async def test_what_would_be_dead_is_told_by_reason(tmp_path):
     """How many, where the first stands, what is wrong with it and what helps; the most frequent reason first."""
     bad = [{**record(Kind.CUSTOMERS, number), "name": 5} for number in range(3)]
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, 9), {"id": "c8"}, *bad])
-    found = await plan(settings(tmp_path), customers=[path], clock=FakeClock())
+    found = await planned(settings(tmp_path), {"customers": [path]})
     first, second = found.kinds["customers"].dead_letters
     assert (first.reason, first.records, first.file, first.line, first.field) == ("wrong_type", 3, path, 3, "name")
     assert (second.reason, second.records, second.line) == ("missing_field", 1, 2)
@@ -149,7 +155,7 @@ async def test_what_a_dead_customer_holds_back_is_foretold(tmp_path):
         "events": [write_export(tmp_path / "events", [record(Kind.EVENTS, number) for number in range(6)])],
         "transactions": [write_export(tmp_path / "transactions", [record(Kind.TRANSACTIONS, 2)])],
     }
-    found = await plan(settings(tmp_path), **exports, clock=FakeClock())
+    found = await planned(settings(tmp_path), exports)
     assert [kind.records for kind in found.kinds.values()] == [5, 5, 0]
     for kind in ("events", "transactions"):
         held = found.kinds[kind].dead_letters

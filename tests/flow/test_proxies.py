@@ -1,4 +1,4 @@
-"""Proxies of the environment are not used, and are told of where nothing answers."""
+"""Proxies named by environment variables are not used, and an error says so if nothing answers."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from masivo_stream.model.notices import ProxyUnused
 URL = "https://api.example.test/v1"
 
 
-class Told:
+class Notices:
     def __init__(self):
         self.notices = []
 
@@ -56,8 +56,8 @@ def test_the_proxy_that_others_would_use_is_found(environment, found):
     ],
 )
 def test_an_error_is_explained_where_nothing_was_reached(attempts, told):
-    """What was answered needs no proxy; the notice comes once, with the first attempt that reached nobody."""
-    observer, error = Told(), OutageError("no answer", operation="send", hint="start again")
+    """An answer needs no proxy. The notice comes once, with the first attempt that did not reach the API."""
+    observer, error = Notices(), OutageError("no answer", operation="send", hint="start again")
     settings = load_settings(flags={"base_url": URL})
     proxies = Proxies(settings.api, observer, {"HTTPS_PROXY": "http://p:1"})
     for attempt in [*attempts, *attempts]:
@@ -71,7 +71,7 @@ def test_an_error_is_explained_where_nothing_was_reached(attempts, told):
 
 def test_a_proxy_that_is_used_explains_nothing():
     """It was named already."""
-    observer, error = Told(), OutageError("no answer", operation="send", hint="start again")
+    observer, error = Notices(), OutageError("no answer", operation="send", hint="start again")
     settings = load_settings(flags={"base_url": URL, "proxy": "http://q:1"})
     proxies = Proxies(settings.api, observer, {"HTTPS_PROXY": "http://p:1"})
     proxies.note(Failure(cause=Cause.REFUSED, sent=False))

@@ -15,8 +15,10 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.pipeline.read import Source, make_decoder, validate_sources
 from masivo_stream.flow.reporting.examples import warn_of_repeats
+from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one
 
@@ -50,7 +52,7 @@ def letters(world):
 
 def warnings(world):
     journal = open_journal(world.state / "journal.db", FakeClock().wall, writable=False)
-    found = list(warn_of_repeats(journal))
+    found = list(warn_of_repeats(journal.read))
     journal.close()
     return found
 
@@ -58,7 +60,7 @@ def warnings(world):
 def foretold(world):
     flags = {**world.flags, "state_dir": "nowhere", "shared_dir": str(world.path / "shared")}
     exports = {kind.value: [path] for kind, path in world.exports.items()}
-    return anyio.run(lambda: plan(load_settings(flags=flags), **exports, clock=FakeClock()))
+    return anyio.run(lambda: plan(load_settings(flags=flags), Exports(**exports), runtime=Runtime(clock=FakeClock())))
 
 
 def test_the_same_event_on_two_lines(tmp_path):

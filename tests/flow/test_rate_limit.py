@@ -9,7 +9,7 @@ from fakes import Remembering
 
 from masivo_stream.core.pacing.pace import Pacer
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.edges.quota import open_quota
+from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.rate_limit import LimitScope, QuotaClient, RateLimiter
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import OutageError, StorageError

@@ -4,13 +4,13 @@ import random
 from types import SimpleNamespace
 
 import pytest
-from fakes import REFUSED, Bench, one_every, record, write_export
+from fakes import REFUSED, PipelineUnderTest, one_every, record, write_export
 
 from masivo_stream.flow.pipeline.kind import MOST_BESIDE
-from masivo_stream.flow.pipeline.unanswered import CustomerFinder
+from masivo_stream.flow.pipeline.refused import CustomerFinder
 from masivo_stream.model.attempt import Answer, Cause, Failure
-from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ExitCode, Interrupted
 from masivo_stream.model.notices import BatchSent, ReadBack, ReadBackAwaited
 from masivo_stream.model.reason import Reason
@@ -53,8 +53,8 @@ class Server:
         return SimpleNamespace(attempt=Answer(status=200 if shows else 404), body=b"{}")
 
 
-class Reading(Bench):
-    """A bench whose customers are read back; the export is read at once, for time passes while a thread reads."""
+class Reading(PipelineUnderTest):
+    """A pipeline whose customers are read back; the export is read at once, for time passes while a thread reads."""
 
     def __init__(self, path, server, **settings):
         super().__init__(Kind.CUSTOMERS, [path], answer=server, block_bytes=1 << 24, **settings)
@@ -94,18 +94,18 @@ async def test_ten_thousand_customers_under_faults_use_the_windows(seconds, lost
     culprits = ids(chance.sample(range(10_000), bad))
     fates = ["applied", "dropped", *[None] * (2 * lost - 2)]
     server = Server(culprits, lambda _number: chance.choice(fates))
-    bench = Reading(export(tmp_path, 10_000), server, windows=one_every(seconds), isolation_budget=0)
-    began = bench.clock.now()
-    figures = await bench.run()
+    pipeline = Reading(export(tmp_path, 10_000), server, windows=one_every(seconds), isolation_budget=0)
+    began = pipeline.clock.now()
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead, figures.closes) == (10_000 - bad, bad, True)
-    assert {letter.customer for letter in bench.memory.letters} == culprits
+    assert {letter.customer for letter in pipeline.memory.letters} == culprits
     assert server.there.keys() == ids(range(10_000)) - culprits
-    moments = [moment - began for moment, *_ in bench.api.requests]
+    moments = [moment - began for moment, *_ in pipeline.api.requests]
     assert sum(moment < enough for moment in moments) >= 0.95 * enough / seconds
-    assert len(moments) >= used * (bench.clock.now() - began) / seconds
-    attempts = sum(notice.outcome == "in doubt" for notice in bench.told(BatchSent))
-    asked = bench.told(ReadBackAwaited)
-    assert len(asked) <= attempts + sum(notice.found > 0 for notice in bench.told(ReadBack))
+    assert len(moments) >= used * (pipeline.clock.now() - began) / seconds
+    attempts = sum(notice.outcome == "in doubt" for notice in pipeline.told(BatchSent))
+    asked = pipeline.told(ReadBackAwaited)
+    assert len(asked) <= attempts + sum(notice.found > 0 for notice in pipeline.told(ReadBack))
     assert len(server.reads) <= 20 * len(asked) + sum(notice.records for notice in asked) + bad
 
 
@@ -113,43 +113,43 @@ async def test_the_settling_time_passes_once_for_all_culprits(tmp_path):
     """Ten customers whom the API refuses, after an attempt without an answer: one wait, counted from that attempt."""
     bad = ids([5, 90, 91, 200, 333, 334, 335, 600, 801, 999])
     server = Server(bad, lambda number: "dropped" if number == 0 else None)
-    bench = Reading(export(tmp_path, 1000), server)
-    began = bench.clock.now()
-    figures = await bench.run()
+    pipeline = Reading(export(tmp_path, 1000), server)
+    began = pipeline.clock.now()
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead) == (990, 10)
-    assert len(bench.told(ReadBackAwaited)) == 1
-    assert SETTLE <= bench.clock.now() - began <= SETTLE + 15
+    assert len(pipeline.told(ReadBackAwaited)) == 1
+    assert SETTLE <= pipeline.clock.now() - began <= SETTLE + 15
     assert len(server.reads) <= 5 + 10 + 10
 
 
 async def test_others_are_sent_meanwhile(tmp_path):
     """One uploader, and a batch that is read back: all the others arrive before that is over."""
     server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
-    bench = Reading(export(tmp_path, 9000), server, uploaders=1)
-    began = bench.clock.now()
-    figures = await bench.run()
+    pipeline = Reading(export(tmp_path, 9000), server, uploaders=1)
+    began = pipeline.clock.now()
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead) == (8999, 1)
-    times = [moment - began for moment, _, entries, _ in bench.api.requests if entries[0]["id"] != "c0"]
+    times = [moment - began for moment, _, entries, _ in pipeline.api.requests if entries[0]["id"] != "c0"]
     assert sum(moment < 10 for moment in times) >= 8
-    assert bench.told(ReadBackAwaited)[0].seconds <= SETTLE
+    assert pipeline.told(ReadBackAwaited)[0].seconds <= SETTLE
 
 
 async def test_a_stop_ends_the_wait_at_once(tmp_path):
     """What waits to be read back is pending then; the figures close at any moment."""
     server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
-    bench = Reading(export(tmp_path, 3000), server, drain_time=0.0)  # nothing is in flight then
+    pipeline = Reading(export(tmp_path, 3000), server, drain_time=0.0)  # nothing is in flight then
     seen = []
 
     async def stop():
-        while bench.account.figures().accepted < 2000 or not bench.told(ReadBackAwaited):
-            await bench.clock.sleep(0.1)
-            seen.append(bench.account.figures())
-        await bench.clock.sleep(3)
-        bench.stopped_at = bench.clock.now()
-        bench.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        while pipeline.recorder.figures().accepted < 2000 or not pipeline.told(ReadBackAwaited):
+            await pipeline.clock.sleep(0.1)
+            seen.append(pipeline.recorder.figures())
+        await pipeline.clock.sleep(3)
+        pipeline.stopped_at = pipeline.clock.now()
+        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
-    figures = await bench.run(stop)
-    assert bench.clock.now() == pytest.approx(bench.stopped_at)
+    figures = await pipeline.run(stop)
+    assert pipeline.clock.now() == pytest.approx(pipeline.stopped_at)
     assert all(each.closes for each in seen)
     assert (figures.accepted, figures.pending, figures.dead, figures.closes) == (2000, 1000, 0, True)
 
@@ -158,16 +158,16 @@ async def test_no_more_wait_than_memory_holds(tmp_path):
     """Beyond that no further batch is handed off: reading stops until one of them is read back."""
     count = 3 * MOST_BESIDE
     server = Server(ids(range(0, count * 100, 100)), lambda number: "dropped" if number % 2 == 0 else None)
-    bench = Reading(export(tmp_path, count * 100), server, uploaders=1, max_body_bytes=12_000, isolation_budget=0)
+    pipeline = Reading(export(tmp_path, count * 100), server, uploaders=1, max_body_bytes=12_000, isolation_budget=0)
     most = 0
 
     async def watch():
         nonlocal most
         while True:
-            most = max(most, bench.phase._beside)
-            await bench.clock.sleep(0.5)
+            most = max(most, pipeline.kind_pipeline._beside)
+            await pipeline.clock.sleep(0.5)
 
-    figures = await bench.run(watch)
+    figures = await pipeline.run(watch)
     assert (figures.dead, figures.closes) == (count, True)
     assert MOST_BESIDE - 2 <= most <= MOST_BESIDE + 2 + 2
 
@@ -175,12 +175,12 @@ async def test_no_more_wait_than_memory_holds(tmp_path):
 async def test_who_arrived_is_found_before_the_time_is_over(tmp_path):
     """All that was applied shows after five seconds: nothing is left to wait for."""
     server = Server((), lambda number: "applied" if number == 0 else None)
-    bench = Reading(export(tmp_path, 50), server)
-    began = bench.clock.now()
-    figures = await bench.run()
+    pipeline = Reading(export(tmp_path, 50), server)
+    began = pipeline.clock.now()
+    figures = await pipeline.run()
     assert (figures.accepted, figures.dead, figures.requests) == (50, 0, 2)
-    assert bench.clock.now() - began < 15
-    assert [(notice.records, notice.found) for notice in bench.told(ReadBack)] == [(50, 50)]
+    assert pipeline.clock.now() - began < 15
+    assert [(notice.records, notice.found) for notice in pipeline.told(ReadBack)] == [(50, 50)]
 
 
 async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
@@ -192,10 +192,10 @@ async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
             return super().__call__(kind, entries, body, number) if number == 0 else large
 
     for lost, outcome in (("applied", (1, 0)), ("dropped", (0, 1))):
-        bench = Reading(export(tmp_path, 1), Small((), lambda _number, lost=lost: lost))
-        figures = await bench.run()
+        pipeline = Reading(export(tmp_path, 1), Small((), lambda _number, lost=lost: lost))
+        figures = await pipeline.run()
         assert (figures.accepted, figures.dead, figures.closes) == (*outcome, True)
-    assert [letter.reason for letter in bench.memory.letters] == [Reason.TOO_LARGE]
+    assert [letter.reason for letter in pipeline.memory.letters] == [Reason.TOO_LARGE]
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
 )
 async def test_those_who_can_be_read_back_are_remembered(batches, last, unsure, tmp_path):
     """Of each batch those whose ids need no escaping; what came after them as well, where a batch has no others."""
-    bench = Bench(Kind.CUSTOMERS, [export(tmp_path, 0)])
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [export(tmp_path, 0)])
     for names in batches:
         where = {"file": "f", "offset": 0, "length": 2, "items": 1, "record_items": 1}
         entries = [Entry(line=line, body=b"{}", customer=name, **where) for line, name in enumerate(names, 1)]
-        bench.account._remember(make_batch(Kind.CUSTOMERS, entries))
-    assert [entry.customer for entry in bench.account.last_accepted] == last
-    assert [entry.customer for entry in bench.account.unsure_accepted] == unsure
+        pipeline.ledger.candidates.accept(Entries(entries))
+    assert [entry.customer for entry in pipeline.ledger.candidates.last] == last
+    assert [entry.customer for entry in pipeline.ledger.candidates.unsure] == unsure

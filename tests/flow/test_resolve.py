@@ -15,6 +15,8 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.resolve import Decisions, resolve
+from masivo_stream.flow.exports import Exports
+from masivo_stream.flow.identity.account_binding import name_person
 from masivo_stream.model.errors import ConfigurationError, ExitCode, InputError
 
 RESEND = Decisions(resend=("all",), reason="seen nowhere")
@@ -71,7 +73,7 @@ class Doubtful:
 
     async def migrate(self, count=3):
         path = write_export(self.export, made(count))
-        return await migrate(self.settings, credentials=self.credentials, transactions=[path])
+        return await migrate(self.settings, self.credentials, Exports(transactions=[path]))
 
     async def migrate_two_kinds(self, count):
         """Leave a batch of events and one of transactions in doubt."""
@@ -80,10 +82,10 @@ class Doubtful:
             "events": [write_export(self.folder / "events.ndjson", events)],
             "transactions": [write_export(self.export, made(count))],
         }
-        return await migrate(self.settings, credentials=self.credentials, **named)
+        return await migrate(self.settings, self.credentials, Exports(**named))
 
     async def resolve(self, decisions=RESEND):
-        return await resolve(self.settings, credentials=self.credentials, decisions=decisions)
+        return await resolve(self.settings, self.credentials, decisions)
 
 
 @pytest.fixture
@@ -141,13 +143,13 @@ async def test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again(api,
         await run.resolve()
     assert caught.value.hint.startswith("put the newest copy of the state directory back")
     with pytest.raises(ConfigurationError, match="older than what was sent from it"):
-        await migrate(run.settings, credentials=run.credentials, transactions=[str(run.export)])
+        await migrate(run.settings, run.credentials, Exports(transactions=[str(run.export)]))
     assert len(api.bodies) == 2
     shutil.rmtree(tmp_path / "state")
     (tmp_path / "newest").rename(tmp_path / "state")
     found = await run.resolve() if not answered else await run.resolve(None)
     assert (found.exit_code, found.in_doubt) == (ExitCode.COMPLETE, ())
-    assert (await migrate(run.settings, credentials=run.credentials, transactions=[str(run.export)])).exit_code == 0
+    assert (await migrate(run.settings, run.credentials, Exports(transactions=[str(run.export)]))).exit_code == 0
 
 
 async def test_each_of_several_batches_is_noted_before_it_leaves(api, run):
@@ -271,4 +273,5 @@ async def test_a_decision_costs_no_request_and_is_noted(api, run, decisions, sta
     assert (found.closes, found.in_doubt, len(api.bodies)) == (True, (), 1)
     assert api.ask("SELECT state FROM batches") == [state]
     assert api.ask("SELECT what FROM notes") == [note]
-    assert api.ask("SELECT detail FROM notes")[0].endswith(": the dashboard shows it")
+    assert api.ask("SELECT detail FROM notes") == ["the dashboard shows it"]
+    assert api.ask("SELECT person FROM notes") == [name_person()]

@@ -13,6 +13,7 @@ from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.revert import revert
 from masivo_stream.flow.commands.status import status
+from masivo_stream.flow.exports import Exports
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, DeniedError, OutageError
 
@@ -50,10 +51,10 @@ class Migrated:
         self.export = write_export(self.folder / "in", [record(Kind.CUSTOMERS, 1)])
 
     async def migrate(self):
-        return await migrate(self.settings, credentials=self.credentials, customers=[self.export])
+        return await migrate(self.settings, self.credentials, Exports(customers=[self.export]))
 
     async def revert(self, period):
-        await revert(self.settings, credentials=self.credentials, **period)
+        await revert(self.settings, self.credentials, **period)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.files.state_dir import own_state_dir
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.flow.commands.revert import take_back
+from masivo_stream.flow.commands.revert import RevertRequest, take_back
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.model.attempt import Answer, Cause, Failure
@@ -20,6 +20,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, MasivoStreamError
 from masivo_stream.model.progress import Figures, Progress
 from masivo_stream.model.results import Entry, Position
+from masivo_stream.model.states import BatchOutcome, BatchState
 
 KEY = "9d7e3d8f-0000-4000-8000-000000000000"
 YES, NO, LOST = Answer(status=200), Answer(status=403), Failure(cause=Cause.TIMEOUT, sent=True)
@@ -73,13 +74,13 @@ async def state(tmp_path, clock):
                     read_position=place, checkpoint=place, figures=Figures(), consumed=(), letters_bytes=0, dead=[]
                 )
                 await journal.send(batch, made, lambda: None)
-                await journal.settle(Kind.CUSTOMERS, batch.id, "accepted", made, lambda: None)
+                await journal.settle(Kind.CUSTOMERS, batch.id, BatchOutcome(BatchState.ACCEPTED), made, lambda: None)
                 clock.moment += timedelta(days=1)
         yield opened
 
 
 async def revert(state, clock, period, answer):
-    work = take_back(state, *period, Server(answer), clock, belonging=account_of(clock, KEY))
+    work = take_back(state, RevertRequest(*period), Server(answer), account_of(clock, KEY))
     if answer is YES:
         await work
     else:
@@ -132,7 +133,7 @@ async def test_another_accounts_revert_is_none_of_this_run(state, clock):
     """Nothing is sent, nothing noted."""
     await revert(state, clock, FIRST_DAY, NO)
     with pytest.raises(ConfigurationError, match=r"sends to http://127.0.0.1:1 .* not to http://127.0.0.1:1 "):
-        await take_back(state, *BOTH_DAYS, Server(YES), clock, belonging=account_of(clock, "another"))
+        await take_back(state, RevertRequest(*BOTH_DAYS), Server(YES), account_of(clock, "another"))
     assert may_go_on(state, clock) == "goes on"
 
 

@@ -1,4 +1,4 @@
-"""The small look at the end of a migration: it tells, and changes nothing."""
+"""The sample at the end of a migration: it reports, and changes nothing."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def sandbox(*faults, visible_after=0.05):
 
 
 async def test_a_few_of_each_kind_are_read_back(tmp_path):
-    """As many as the setting says; the summary, its notice and the report tell it."""
+    """As many as the setting says; the summary, its notice and the report hold the result."""
     async with sandbox() as served:
         run = Migration(tmp_path, served)
         run.generate(20)
@@ -40,7 +40,7 @@ async def test_a_few_of_each_kind_are_read_back(tmp_path):
 
 
 async def test_nothing_is_read_back_unasked(tmp_path):
-    """Then the summary does not speak of it."""
+    """With `sample = 0` the summary does not mention it."""
     async with sandbox() as served:
         run = Migration(tmp_path, served)
         run.generate(3, kinds=[Kind.CUSTOMERS])
@@ -49,7 +49,7 @@ async def test_nothing_is_read_back_unasked(tmp_path):
 
 
 async def test_what_does_not_show_yet_is_no_failure(tmp_path):
-    """The run is complete all the same, and says what it did not see."""
+    """The run is complete, and reports what it did not see."""
     async with sandbox(visible_after=60) as served:
         run = Migration(tmp_path, served)
         run.generate(20, kinds=[Kind.CUSTOMERS])
@@ -68,13 +68,13 @@ async def test_what_does_not_show_yet_is_no_failure(tmp_path):
         ("hang=9,on=read", KindVerified(), "not all could be read back within 1 s"),
     ],
 )
-async def test_what_is_wrong_is_told_and_the_outcome_stays(tmp_path, fault, seen, says):
-    """What became of the records is known: they were accepted."""
+async def test_what_is_wrong_is_reported_and_the_outcome_stays(tmp_path, fault, seen, says):
+    """The records were accepted, whatever the sample shows."""
     async with sandbox(fault) as served:
         run = Migration(tmp_path, served)
         run.generate(20, kinds=[Kind.CUSTOMERS])
         told = []
-        summary = await run.migrate(sample=2, request_timeout=0.5 if "hang" in fault else 20, observer=Told(told))
+        summary = await run.migrate(sample=2, request_timeout=0.5 if "hang" in fault else 20, observer=Endings(told))
         found = msgspec.structs.replace(summary.verified.kinds["customers"], requests=0)
         assert (summary.outcome, summary.exit_code, summary.closes) == ("complete", 0, True)
         assert found == seen
@@ -83,14 +83,14 @@ async def test_what_is_wrong_is_told_and_the_outcome_stays(tmp_path, fault, seen
         assert told == [RunEnded(summary=summary)]
 
 
-async def test_a_signal_ends_only_the_look(tmp_path):
-    """The migration is over: it is complete, and ends at once."""
+async def test_a_signal_ends_only_the_sample(tmp_path):
+    """The migration is complete, and the command ends at once."""
     async with sandbox(visible_after=600) as served:
         run = Migration(tmp_path, served)
         run.generate(20, kinds=[Kind.CUSTOMERS])
 
         async def interrupt():
-            while "read" not in served.ledger().requests:  # noqa: ASYNC110 - the sandbox tells no event for that
+            while "read" not in served.ledger().requests:  # noqa: ASYNC110 - the sandbox has no event for that
                 await anyio.sleep(0.01)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -101,7 +101,7 @@ async def test_a_signal_ends_only_the_look(tmp_path):
         assert summary.verified.message == "stopped by SIGINT"
 
 
-class Told:
+class Endings:
     """Remembers how the run ended."""
 
     def __init__(self, told):

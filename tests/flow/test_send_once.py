@@ -15,8 +15,10 @@ from flow.migration import Migration
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.flow.commands.migrate import migrate, retry
+from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
+from masivo_stream.flow.commands.retry import retry
+from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
 from masivo_stream.flow.identity.noting_journal import NotingJournal
 from masivo_stream.flow.identity.remembered import receivers_of
@@ -25,6 +27,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ConfigurationError, OutageError
 from masivo_stream.model.progress import START, Figures, Progress
+from masivo_stream.model.states import NoteKind
 from masivo_stream.sandbox import SandboxOptions, running
 
 pytestmark = pytest.mark.slow
@@ -50,13 +53,15 @@ def sent_by(folder):
         return memory.execute("SELECT kind, source, trail FROM exports ORDER BY kind").fetchall()
 
 
-async def again(run, *, state, said=None, customers=True, events=None):
+async def again(run, *, state, confirmations=None, customers=True, events=None):
     return await migrate(
         run.settings_with(state_dir=str(run.folder / state)),
-        credentials=run.credentials,
-        customers=[str(run.path(Kind.CUSTOMERS))] if customers else [],
-        events=[str(events or run.path(Kind.EVENTS))],
-        said=said,
+        run.credentials,
+        Exports(
+            customers=[str(run.path(Kind.CUSTOMERS))] if customers else [],
+            events=[str(events or run.path(Kind.EVENTS))],
+        ),
+        confirmations=confirmations,
     )
 
 
@@ -81,7 +86,7 @@ async def test_how_far_was_read_is_noted_at_the_end(run, tmp_path):
     await run.migrate()
     for kind, _, trail in sent_by(tmp_path):
         with closing(open_journal(tmp_path / "state/journal.db", lambda: None, writable=False)) as journal:
-            ((length, crc, _),) = journal.consumed(Kind(kind)).values()
+            ((length, crc, _),) = journal.read.consumed(Kind(kind)).values()
         assert length == (tmp_path / f"{kind}.ndjson").stat().st_size
         assert trail.endswith(_packed((length, crc)))
 
@@ -95,7 +100,7 @@ def requests_noted(folder):
     with closing(sqlite3.connect(folder / "shared/sent.db")) as memory:
         noted = [sends for (sends,) in memory.execute("SELECT sends FROM runs")]
     with closing(open_journal(folder / "state/journal.db", lambda: None, writable=False)) as journal:
-        return sum(noted), journal.sends()
+        return sum(noted), journal.read.sends()
 
 
 async def test_never_more_requests_are_noted_than_the_journal_knows(run, tmp_path):
@@ -157,7 +162,7 @@ async def retried(run):
     assert (await run.migrate()).exit_code == 3
     mend(run.folder / "state", Kind.EVENTS, right)
     shutil.copytree(run.folder / "state", run.folder / "old")
-    assert (await retry(run.settings, credentials=run.credentials)).exit_code == 0
+    assert (await retry(run.settings, run.credentials)).exit_code == 0
     assert await counted(run) == [1]
     return run
 
@@ -171,14 +176,14 @@ async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
     """It would send the mended letters again; the newest one goes on."""
     put_back(retried)
     with pytest.raises(ConfigurationError, match="older than what was sent from it: it knows 2 of 3 requests"):
-        await retry(retried.settings, credentials=retried.credentials)
+        await retry(retried.settings, retried.credentials)
     assert (retried.folder / "state/dead-letter.events.ndjson").read_bytes()  # it has taken none of them
     with pytest.raises(ConfigurationError, match="older than what was sent from it"):
         await retried.migrate()
     assert await counted(retried) == [1]
     shutil.rmtree(retried.folder / "state")
     (retried.folder / "newest").rename(retried.folder / "state")
-    assert (await retry(retried.settings, credentials=retried.credentials)).exit_code == 0
+    assert (await retry(retried.settings, retried.credentials)).exit_code == 0
     assert (await retried.migrate()).exit_code == 0
     assert await counted(retried) == [1]
 
@@ -186,12 +191,12 @@ async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
 async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried):
     """The word is noted once, and needed once: what it sends then is doubled."""
     put_back(retried)
-    stopped = await again(retried, state="state", said=Confirmations(again=True))
+    stopped = await again(retried, state="state", confirmations=Confirmations(again=True))
     assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are mended
-    assert (await retry(retried.settings, credentials=retried.credentials)).exit_code == 0
+    assert (await retry(retried.settings, retried.credentials)).exit_code == 0
     assert await counted(retried) == [1, 2]
     with closing(open_journal(retried.folder / "state/journal.db", lambda: None, writable=False)) as journal:
-        assert len(journal.notes("again")) == 1
+        assert len(journal.read.notes(NoteKind.AGAIN)) == 1
 
 
 async def test_what_a_version_that_counted_no_requests_has_noted_is_held_against_a_directory(run, tmp_path):
@@ -218,11 +223,11 @@ async def test_the_same_export_from_elsewhere_is_refused(run):
         await again(run, state="second")
     assert str(run.folder / "state") in caught.value.hint
     assert await counted(run) == [1]
-    summary = await again(run, state="second", said=Confirmations(again=True), customers=False)
+    summary = await again(run, state="second", confirmations=Confirmations(again=True), customers=False)
     assert summary.kinds["events"].accepted == 40
     assert await counted(run) == [2]
     with closing(open_journal(run.folder / "second/journal.db", lambda: None, writable=False)) as journal:
-        assert len(journal.notes("again")) == 1
+        assert len(journal.read.notes(NoteKind.AGAIN)) == 1
 
 
 async def test_a_run_of_a_version_that_noted_nothing_is_noted_when_it_goes_on(run):
@@ -243,8 +248,8 @@ async def test_what_two_runs_begin_at_once_is_sent_by_the_first(run):
     async def start(name, state):
         ended[state] = await migrate(
             run.settings_with(state_dir=str(run.folder / state), limit="1/0.2s"),
-            credentials=run.credentials,
-            customers=[str(run.folder / name)],
+            run.credentials,
+            Exports(customers=[str(run.folder / name)]),
         )
 
     async with anyio.create_task_group() as tasks:
@@ -260,9 +265,9 @@ async def test_a_plan_tells_what_a_migration_would_refuse(run):
     """With the key that names the account."""
     await run.migrate()
     named = {"customers": [str(run.path(Kind.CUSTOMERS))], "events": [str(run.path(Kind.EVENTS))]}
-    known = (await plan(run.settings, credentials=run.credentials, **named)).warnings
+    known = (await plan(run.settings, Exports(**named), credentials=run.credentials)).warnings
     assert sum("migrate refuses it" in warning for warning in known) == 2
-    assert not any("refuses" in warning for warning in (await plan(run.settings, **named)).warnings)
+    assert not any("refuses" in warning for warning in (await plan(run.settings, Exports(**named))).warnings)
 
 
 async def test_another_key_or_address_is_another_account(run, tmp_path):
@@ -275,16 +280,16 @@ async def test_another_key_or_address_is_another_account(run, tmp_path):
         (run.settings_with(base_url="http://localhost:1/v1"), run.credentials),
     ):
         with pytest.raises(ConfigurationError, match="the run in this state directory sends to") as caught:
-            await migrate(settings, credentials=credentials, customers=[str(run.path("customers"))])
+            await migrate(settings, credentials, Exports(customers=[str(run.path("customers"))]))
         assert "--same-account" in caught.value.hint
     assert run.sandbox.ledger().requests == before
-    said = {"said": Confirmations(same_account=True)}
+    confirmed = Confirmations(same_account=True)
     named = {kind: [str(run.path(kind))] for kind in ("customers", "events")}
-    assert (await migrate(run.settings, credentials=other, **named, **said)).exit_code == 0
+    assert (await migrate(run.settings, other, Exports(**named), confirmations=confirmed)).exit_code == 0
     assert run.sandbox.ledger().requests == before
     with closing(open_journal(tmp_path / "state/journal.db", lambda: None, writable=False)) as journal:
-        ((_, _, words),) = journal.notes("same account")
-    assert f"127.0.0.1:{run.sandbox.url.split(':')[2].split('/')[0]}" in words
+        (note,) = journal.read.notes(NoteKind.SAME_ACCOUNT)
+    assert f"127.0.0.1:{run.sandbox.url.split(':')[2].split('/')[0]}" in note.words
 
 
 async def test_the_account_is_told_in_summary_report_and_log(run):
@@ -320,10 +325,10 @@ class Tokens:
         return self.answer
 
 
-def belonging_of(said=None, **secret):
+def belonging_of(confirmations=None, **secret):
     settings = load_settings(flags={"base_url": "http://127.0.0.1:1/v1"})
     credentials = Credentials(**{name: Secret(text) for name, text in secret.items()})
-    return AccountBinding(settings, credentials, Clock(), said)
+    return AccountBinding(settings, credentials, Clock(), confirmations)
 
 
 def token(**claims):
@@ -348,7 +353,7 @@ async def test_a_key_is_proven_by_its_first_token(journal):
     again = belonging_of(api_key="k")
     again.enter(journal)
     await again.prove(Tokens(None, again))
-    assert len(journal.accounts()) == 1
+    assert len(journal.read.accounts()) == 1
 
 
 @pytest.mark.parametrize("answer", [token(account_id="8"), token(iat=5), "opaque"])
@@ -367,10 +372,10 @@ async def test_without_a_token_nothing_is_proven(journal):
     with pytest.raises(OutageError) as caught:
         await belonging.prove(Tokens(object(), belonging))
     assert "--same-account" in caught.value.hint
-    said = belonging_of(api_key="k", said=Confirmations(same_account=True))
+    said = belonging_of(api_key="k", confirmations=Confirmations(same_account=True))
     said.enter(journal)
     await said.prove(Tokens(None, said))
-    assert len(journal.accounts()) == 2
+    assert len(journal.read.accounts()) == 2
 
 
 async def test_a_token_of_another_account_in_the_middle_of_a_run_is_refused(journal):
@@ -389,5 +394,5 @@ async def test_until_something_was_sent_the_account_may_change(journal):
     for key in ("wrong", "right"):
         belonging = belonging_of(api_key=key)
         belonging.enter(journal)
-    assert [account.keys for account in journal.accounts()] == [(belonging.account.owner,)]
+    assert [account.keys for account in journal.read.accounts()] == [(belonging.account.owner,)]
     assert receivers_of(belonging.account).name == receivers_of(belonging.account).owner

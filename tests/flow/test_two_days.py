@@ -11,18 +11,17 @@ import anyio
 import pytest
 from virtual_time import LoopClock, run_virtually
 
-from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.core.pacing.pace import ENOUGH, MARGIN, UNSEEN
-from masivo_stream.core.sending.backoff import Health, RetryPolicy
+from masivo_stream.core.sending.backoff import RetryPolicy
 from masivo_stream.edges.config import load_settings
-from masivo_stream.edges.quota import open_quota
-from masivo_stream.flow.pipeline.deliver import Delivery
-from masivo_stream.flow.session import make_limiters
+from masivo_stream.edges.shared_dir.quota import open_quota
+from masivo_stream.flow.limiters import make_limiters
+from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.batch import Batch
-from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.window import parse_window
 from masivo_stream.sandbox.limits import Limiter, Passed
 
@@ -85,13 +84,19 @@ class Client:
         return answered[0]
 
 
-class Keeper:
-    """Keeps account of nothing."""
+class Silent:
+    """Records nothing."""
 
     async def begin(self, batch):
         pass
 
-    async def conclude(self, batch, decision):
+    async def settle(self, batch, decision):
+        pass
+
+    def count_request(self, size):
+        pass
+
+    def count_throttled(self):
         pass
 
     def notify(self, notice):
@@ -109,23 +114,19 @@ async def live(tmp_path, account, windows, *, ends_after):
                 settings = load_settings(flags={"limit": ",".join(windows)})
                 limiter = make_limiters(settings, clock, quota).kinds[Kind.EVENTS]
                 delivery = Delivery(
-                    Kind.EVENTS,
-                    sender=Client(account, clock, road),
-                    limiter=limiter,
-                    policy=POLICY,
+                    Client(account, clock, road),
+                    limiter,
+                    Silent(),
+                    backoff=Backoff(POLICY, lambda: 0.5),
                     stop=StopControl(clock, drain_time=0),
-                    clock=clock,
-                    chance=lambda: 0.5,
-                    health=Health(),
-                    tally=Tally(CONTRACTS[Kind.EVENTS]),
-                    observer=Keeper(),
+                    observer=Silent(),
                     in_flight=1000,
                 )
 
                 async def upload(delivery=delivery):
                     for number in queue:
                         batch = Batch(id=str(number), kind=Kind.EVENTS, entries=(), items=0, body=b"%d" % number)
-                        await delivery.deliver(batch, Keeper())
+                        await delivery.deliver(batch)
 
                 left = DAYS * 86_400 - clock.now()
                 with anyio.move_on_after(min(left, ends_after() if ends_after else left)):

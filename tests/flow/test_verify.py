@@ -11,7 +11,7 @@ import pytest
 from flow.migration import Migration
 from yarl import URL
 
-from masivo_stream.flow.commands.migrate import retry
+from masivo_stream.flow.commands.retry import retry
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.verification import KindVerified
 from masivo_stream.sandbox import SandboxOptions, parse_faults, running
@@ -47,9 +47,9 @@ async def test_what_was_accepted_is_confirmed(migration):
         summary = await run.migrate(max_body_bytes=20_000)
         assert summary.outcome == "dead_letters"
         all_confirmed(summary, await run.verify())
-        found = await run.verify(sample=7)
+        found = await run.verify(records=7)
         assert {kind: counted.looked_at for kind, counted in found.kinds.items()} == dict.fromkeys(Kind, 7)
-        assert found == await run.verify(sample=7)
+        assert found == await run.verify(records=7)
 
 
 async def test_what_a_retry_sent_is_looked_at_as_it_was_sent(migration):
@@ -68,7 +68,7 @@ async def test_what_a_retry_sent_is_looked_at_as_it_was_sent(migration):
             raw = json.loads(first["raw"])
             first["raw"] = json.dumps({**raw, "name": "Ana", "email": f"mended-{left}@example.com"})
             letters.write_text("".join(json.dumps(letter) + "\n" for letter in (first, *others)))
-            summary = await retry(run.settings, credentials=run.credentials)
+            summary = await retry(run.settings, run.credentials)
             assert summary.kinds["customers"].dead == left
             all_confirmed(summary, await run.verify())
 

@@ -11,7 +11,7 @@ from fakes import Remembering, record
 from masivo_stream.core.sending.path_ids import is_plain
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.pipeline.wait_visible import wait_until_visible
+from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_visible
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import OutageError
@@ -29,7 +29,7 @@ def entry(kind, number, **fields):
 
 
 class Reads:
-    """Customers that show at a moment of the clock; `body` is what a reading then gives."""
+    """Customers that show from a moment of the clock on; `body` is then the answer's body."""
 
     def __init__(self, clock, shows_at, body=b"{}"):
         self.clock, self.shows_at, self.body, self.asked = clock, shows_at, body, []
@@ -52,13 +52,11 @@ async def wait(kind, entries, reads, clock, *, unsure=(), **settings):
         try:
             await wait_until_visible(
                 kind,
-                entries,
-                accepted_at=ACCEPTED_AT,
+                AcceptedLast(entries=entries, at=ACCEPTED_AT, unsure=unsure),
                 reader=reads,
                 clock=clock,
                 settings=Settings(**settings),
                 observer=memory,
-                unsure=unsure,
             )
         finally:
             tasks.cancel_scope.cancel()
@@ -66,7 +64,7 @@ async def wait(kind, entries, reads, clock, *, unsure=(), **settings):
 
 
 async def test_customers_are_awaited_with_few_reads():
-    """The wait ends when the customers accepted last can be read back, asking ever more rarely."""
+    """The wait ends when the customers accepted last can be read back; pauses between reads grow."""
     clock = FakeClock()
     reads = Reads(clock, shows_at=1100)
     notices = await wait(Kind.CUSTOMERS, [entry(Kind.CUSTOMERS, n) for n in range(10)], reads, clock)
@@ -78,7 +76,7 @@ async def test_customers_are_awaited_with_few_reads():
 
 
 async def test_customers_that_never_show_stop_the_run():
-    """Customers that do not show within the limit are an outage, told as such."""
+    """Customers that do not show within the limit are reported as an outage."""
     clock = FakeClock()
     with pytest.raises(ExceptionGroup) as caught:
         await wait(Kind.CUSTOMERS, [entry(Kind.CUSTOMERS, 1)], Reads(clock, 1e9), clock, visible_timeout=60)
@@ -87,7 +85,7 @@ async def test_customers_that_never_show_stop_the_run():
 
 
 async def test_a_failed_read_proves_nothing():
-    """Errors while reading back are no evidence either way."""
+    """An error while reading back is evidence neither for nor against."""
     clock = FakeClock()
 
     class Broken(Reads):
@@ -111,7 +109,7 @@ async def test_recalculated_metrics_show_events():
 
 @pytest.mark.parametrize("body", [metrics("2025-12-31T00:00:00Z"), metrics(None), b"{}", b"rubbish", b"[" * 100_000])
 async def test_older_metrics_are_no_evidence(body):
-    """Where metrics do not tell, the settling time has to do, and the wait says so."""
+    """If metrics prove nothing, the settling time passes, and the notice is not `confirmed`."""
     clock = FakeClock()
     notices = await wait(Kind.EVENTS, [entry(Kind.EVENTS, 1)], Reads(clock, 0, body), clock, events_settle=30)
     assert not notices[-1].confirmed
@@ -119,7 +117,7 @@ async def test_older_metrics_are_no_evidence(body):
 
 
 async def test_events_without_purchases_settle():
-    """Events that recalculate nothing are given the settling time, without a single read."""
+    """Events that recalculate nothing get the settling time, without a read."""
     clock = FakeClock()
     other = entry(Kind.EVENTS, 1)
     other = Entry(
@@ -132,7 +130,7 @@ async def test_events_without_purchases_settle():
 
 
 async def test_ids_that_are_no_path_segment_are_not_probed():
-    """`.` and `..` mean something else in a path: others are read back instead."""
+    """`.` and `..` mean something else in a path, so other customers are read back."""
     clock = FakeClock()
     odd = [
         entry(Kind.CUSTOMERS, 1),
@@ -197,7 +195,7 @@ ODD = [
 
 @pytest.mark.parametrize("customer", ODD)
 async def test_one_plain_id_that_shows_is_enough(customer):
-    """A gateway's answer to ids that need escaping holds nothing up, wherever the plain one stands."""
+    """A gateway's answer to ids that need escaping delays nothing, in whatever order they were accepted."""
     for entries in (odd(customer, "c1", customer), odd("c1", customer), odd(customer, "c1")):
         clock = FakeClock()
         reads = Gateway(clock)
@@ -207,8 +205,8 @@ async def test_one_plain_id_that_shows_is_enough(customer):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 500])
-async def test_where_there_are_only_odd_ids_the_run_goes_on(status):
-    """After the settling time, and it is said: nobody knows whether they are there."""
+async def test_with_only_odd_ids_the_run_goes_on(status):
+    """After the settling time, with a notice: it is not known whether the customers are there."""
     clock = FakeClock()
     notices = await wait(Kind.CUSTOMERS, odd(*ODD, ".."), Gateway(clock, status=status), clock)
     assert clock.now() == 1060
@@ -217,7 +215,7 @@ async def test_where_there_are_only_odd_ids_the_run_goes_on(status):
 
 
 async def test_odd_ids_that_show_are_evidence():
-    """Where no gateway stands in the way they are read back like any other."""
+    """Without a gateway they are read back like any others."""
     clock = FakeClock()
     notices = await wait(Kind.CUSTOMERS, odd("a/b", "a b"), Reads(clock, 1005), clock)
     assert notices[-1].confirmed
@@ -226,7 +224,7 @@ async def test_odd_ids_that_show_are_evidence():
 
 @pytest.mark.parametrize("customers", [["."], ["..", "."], [""]])
 async def test_ids_that_cannot_be_asked_for_are_given_time(customers):
-    """No request, no wait without an end."""
+    """No request, and a wait that ends."""
     clock = FakeClock()
     reads = Reads(clock, 0)
     notices = await wait(Kind.CUSTOMERS, odd(*customers), reads, clock, events_settle=20)
@@ -235,7 +233,7 @@ async def test_ids_that_cannot_be_asked_for_are_given_time(customers):
 
 
 async def test_customers_that_do_not_show_stop_the_run_beside_odd_ones():
-    """A plain id that never shows is the server's word."""
+    """A plain id that never shows is the server's own answer."""
     clock = FakeClock()
     with pytest.raises(ExceptionGroup) as caught:
         await wait(Kind.CUSTOMERS, odd("a/b", "c1"), Gateway(clock, 1e9), clock, visible_timeout=60)
@@ -243,8 +241,8 @@ async def test_customers_that_do_not_show_stop_the_run_beside_odd_ones():
 
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.EVENTS])
-async def test_without_probes_nothing_is_waited_for(kind):
-    """Nor asked."""
+async def test_without_probes_there_is_no_wait(kind):
+    """And no read."""
     clock = FakeClock()
     reads = Reads(clock, 1e9)
     notices = await wait(kind, [entry(kind, 1)], reads, clock, visible_probes=0)
@@ -252,7 +250,7 @@ async def test_without_probes_nothing_is_waited_for(kind):
 
 
 async def test_odd_ones_accepted_after_the_last_plain_one_are_given_time():
-    """The plain one may show long before them."""
+    """The plain one may show long before they do."""
     clock = FakeClock()
     reads = Gateway(clock)
     notices = await wait(Kind.CUSTOMERS, odd("c1"), reads, clock, unsure=odd("a/b"), visible_timeout=900)
@@ -261,8 +259,8 @@ async def test_odd_ones_accepted_after_the_last_plain_one_are_given_time():
     assert reads.asked[0] == (1000, "c1")
 
 
-async def test_a_customer_with_a_plain_id_tells_of_events():
-    """Before all others, whoever was last."""
+async def test_a_customer_with_a_plain_id_is_read_back_for_events():
+    """Instead of customers accepted later whose ids need escaping."""
     clock = FakeClock()
     reads = Gateway(clock, 0, metrics(ACCEPTED_AT.isoformat()))
     made = [entry(Kind.EVENTS, 1), msgspec.structs.replace(entry(Kind.EVENTS, 2), customer="a/b")]
@@ -274,7 +272,7 @@ async def test_a_customer_with_a_plain_id_tells_of_events():
     "updated", ["9999-12-31T23:59:59-12:00", "+010000-01-01T11:59:59.000Z", "9999-12-31T00:00:00Z"]
 )
 async def test_exported_metrics_of_the_last_year_are_no_recalculation(updated):
-    """They come back as they were sent."""
+    """Exported dates come back as they were sent."""
     clock = FakeClock()
     notices = await wait(Kind.EVENTS, [entry(Kind.EVENTS, 1)], Reads(clock, 0, metrics(updated)), clock)
     assert not notices[-1].confirmed

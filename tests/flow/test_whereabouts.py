@@ -1,4 +1,4 @@
-"""Who is there and who is not: only what the API itself says counts."""
+"""Which customers are there and which are not: only the API's own answers count."""
 
 import anyio
 import pytest
@@ -23,7 +23,7 @@ PAGE, NO_PAGE = (
 
 
 class Account:
-    """Answers for each customer, one after the other; the last one stays."""
+    """Gives each customer's answers one after the other, then the last one again and again."""
 
     def __init__(self, answers):
         self.answers = {customer: list(given) for customer, given in answers.items()}
@@ -35,14 +35,14 @@ class Account:
         return given.pop(0) if len(given) > 1 else given[0]
 
 
-async def inquire(answers, *, known_gone=False):
-    """Ask for customers; return what is known of each, the error that stopped it, and who was read."""
-    account, clock, census, memory = Account(answers), FakeClock(), CustomerTable(b"salt"), Remembering()
+async def find_out(answers, *, known_gone=False):
+    """Read customers back; return what is known about each, the error that ended it, and which were read."""
+    account, clock, table, memory = Account(answers), FakeClock(), CustomerTable(b"salt"), Remembering()
     for customer in answers:
-        census.enlist(customer)
-    census.close()
+        table.add(customer)
+    table.close()
     stop = StopControl(clock, drain_time=0)
-    inquiry = WhereaboutsCheck(account, load_settings(flags={"uploaders": 2}), stop, memory)
+    check = WhereaboutsCheck(account, load_settings(flags={"uploaders": 2}), stop, memory)
 
     async def names():
         for customer in [*answers, *answers]:
@@ -51,10 +51,10 @@ async def inquire(answers, *, known_gone=False):
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
         with stop.work:
-            await inquiry.ask(names(), census, of=len(answers))
-            inquiry.judge_refused(census, known_gone=known_gone)
+            await check.ask(names(), table, of=len(answers))
+            check.settle_refused(table, known_gone=known_gone)
         tasks.cancel_scope.cancel()
-    return {customer: Whereabouts(census[customer]) for customer in answers}, stop.cause, account.reads
+    return {customer: Whereabouts(table[customer]) for customer in answers}, stop.cause, account.reads
 
 
 @pytest.mark.parametrize(
@@ -73,35 +73,35 @@ async def inquire(answers, *, known_gone=False):
         ([Reply(Answer(status=204))], Whereabouts.UNREAD, 3),
     ],
 )
-async def test_only_the_apis_own_word_counts(given, known, reads):
-    """Anything else is asked for again, and then left open; each customer is asked for once."""
-    found, error, read = await inquire({"c": given})
+async def test_only_the_apis_own_answer_counts(given, known, reads):
+    """Otherwise the customer is read again, and then left open. Each customer is checked once."""
+    found, error, read = await find_out({"c": given})
     assert (found, error, len(read)) == ({"c": known}, None, reads)
 
 
 @pytest.mark.parametrize("customer", [".", ".."])
 async def test_ids_that_mean_another_path_are_not_asked_for(customer):
-    """Whatever lies between would read something else."""
-    found, _, read = await inquire({customer: [FOUND]})
+    """A gateway would read another path."""
+    found, _, read = await find_out({customer: [FOUND]})
     assert (found, read) == ({customer: Whereabouts.UNREADABLE}, [])
 
 
 @pytest.mark.parametrize("customer", ["a/b", "a\\b", "a%2Fb"])
-async def test_a_404_of_an_odd_id_counts_where_another_one_came_through(customer):
-    """Or where it is known otherwise; else a gateway may have said it."""
-    assert (await inquire({customer: [MISSING]}))[0] == {customer: Whereabouts.UNREADABLE}
-    assert (await inquire({customer: [MISSING], "c": [FOUND]}))[0][customer] == Whereabouts.UNREADABLE
-    assert (await inquire({customer: [MISSING]}, known_gone=True))[0] == {customer: Whereabouts.GONE}
-    found, _, _ = await inquire({customer: [MISSING], "other/one": [FOUND]})
+async def test_a_404_to_an_odd_id_counts_if_another_one_came_through(customer):
+    """Or if it is known otherwise. In other cases a gateway may have answered."""
+    assert (await find_out({customer: [MISSING]}))[0] == {customer: Whereabouts.UNREADABLE}
+    assert (await find_out({customer: [MISSING], "c": [FOUND]}))[0][customer] == Whereabouts.UNREADABLE
+    assert (await find_out({customer: [MISSING]}, known_gone=True))[0] == {customer: Whereabouts.GONE}
+    found, _, _ = await find_out({customer: [MISSING], "other/one": [FOUND]})
     assert found == {customer: Whereabouts.GONE, "other/one": Whereabouts.THERE}
 
 
 async def test_an_outage_ends_it():
-    """Ten in a row without a legible answer: no more are asked for. One that answers in between begins anew."""
-    _, error, read = await inquire({f"c{number}": [BROKEN] for number in range(50)})
+    """After ten in a row without a legible answer no more are read. An answer in between resets the count."""
+    _, error, read = await find_out({f"c{number}": [BROKEN] for number in range(50)})
     assert isinstance(error, OutageError)
     assert len(set(read)) <= 12
     answers = {f"c{number}": [BROKEN] if number % 8 else [MISSING] for number in range(50)}
-    found, error, _ = await inquire(answers)
+    found, error, _ = await find_out(answers)
     assert error is None
     assert list(found.values()).count(Whereabouts.GONE) == 7

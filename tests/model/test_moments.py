@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.model.moments import HOUR, SECOND, after, moment_of, read_moment, utc, year_of, years_around
+from masivo_stream.model.moments import (
+    HOUR,
+    SECOND,
+    after,
+    moment_of,
+    read_moment,
+    utc,
+    year_of,
+    years_around,
+    years_between,
+)
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(
     lambda minutes: f"{'-' if minutes < 0 else '+'}{divmod(abs(minutes), 60)[0]:02}:{abs(minutes) % 60:02}"
@@ -29,6 +39,13 @@ def test_years_to_ask_for_are_years(date):
     years = years_around(moment)
     assert date.year in years
     assert years <= {year for year in (date.year - 1, date.year, date.year + 1) if 1 <= year <= 9999}
+
+
+def test_years_between_two_moments():
+    """All of them, and their neighbours if a time zone may put an end of the period there."""
+    first, last = (read_moment(text) for text in ("2022-01-01T02:00:00Z", "2024-06-01T00:00:00Z"))
+    assert years_between(first, last) == {2021, 2022, 2023, 2024}
+    assert years_between(last, last) == {2024}
 
 
 @pytest.mark.parametrize(

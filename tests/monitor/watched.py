@@ -1,32 +1,32 @@
-"""A monitor on loopback over a made-up picture, and questions to it as they go over the wire."""
+"""A monitor on loopback over a made-up snapshot, and requests to it over the network."""
 
 import asyncio
 from contextlib import asynccontextmanager
 
-import made_pictures
+import made_snapshots
 
 from masivo_stream.monitor.address import Address
-from masivo_stream.monitor.answers import Answers
-from masivo_stream.monitor.requests import Requests
-from masivo_stream.monitor.serve import serving
+from masivo_stream.monitor.endpoints import Endpoints
+from masivo_stream.monitor.monitor_server import serving
+from masivo_stream.monitor.request_metrics import RequestMetrics
 
 LOOPBACK = Address("127.0.0.1", 0)
 
 
 class Painted:
-    """A painter that shows what it is given; None: one that fails."""
+    """A source that gives one snapshot; with None it fails."""
 
-    def __init__(self, picture=made_pictures.WORKING):
-        self.shown = picture
+    def __init__(self, snapshot=made_snapshots.WORKING):
+        self.shown = snapshot
 
-    def picture(self):
+    def snapshot(self):
         if self.shown is None:
             raise RuntimeError("a text that may hold anything")
         return self.shown
 
 
 class Told:
-    """An observer that remembers."""
+    """An observer that remembers its notices."""
 
     def __init__(self):
         self.notices = []
@@ -37,8 +37,8 @@ class Told:
 
 @asynccontextmanager
 async def watched(painted=None, told=None, *, listening=LOOPBACK):
-    """Serve while the context lasts; gives address and answers."""
-    answers = Answers(painted or Painted(), Requests(), told or Told(), listening)
+    """Serve while the context lasts; yield address and endpoints."""
+    answers = Endpoints(painted or Painted(), RequestMetrics(), told or Told(), listening)
     async with serving(LOOPBACK, answers) as address:
         yield address
 

@@ -1,4 +1,4 @@
-"""The plan for people: its figures, its times, its warnings, and no foreign word that a terminal would obey."""
+"""The plan for people: its figures, its times, its warnings, and no text from outside that a terminal would obey."""
 
 import io
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from rich.console import Console
 from masivo_stream.model.plan import DeadReason, KindPlan, Plan, QuotaLeft, WindowLeft
 from masivo_stream.model.summary import KindSummary, Summary
 from masivo_stream.observe.plan_table import print_plan
-from masivo_stream.observe.tables import MOST_REASONS
+from masivo_stream.observe.summary_table import MOST_REASONS
 
 HOSTILE = "x\n[bold]no markup[/bold] \x1b[31m\x1b]8;;http://evil\x07 \x9b1m \u202e\u2066 \x08 \r"
 SECONDS = {"configured": 60.0, "prod": 49_995.0, "dev": 143_980.0}
@@ -59,27 +59,27 @@ def rows(text):
 
 
 def test_it_tells_records_requests_and_times():
-    """Per kind, at three accounts, and when it would be done."""
+    """Per kind, for three accounts, and when the migration would end."""
     text = shown(plan())
     assert ["events", "1,300", "5", "60", "1,234", "10,000,000"] in rows(text)
     assert ["events", "10,000", "9,999", *TIMES] in rows(text)
     assert "development: 1/5s, 250/h, 1000/d all" in text
-    assert "first request: 2024-05-01 12:30 UTC, if begun now" in text
+    assert "first request: 2024-05-01 12:30 UTC, if the migration starts now" in text
     assert "last request: 2024-05-02 12:30 UTC, at the earliest" in text
-    assert "judged, nothing sent: 1,234 records would be" in text
+    assert "validated, nothing sent: 1,234 records are ready to send" in text
     assert "total" not in text
     assert "warning" not in text
 
 
 def test_several_kinds_are_summed_up():
-    """In a line of their own."""
+    """The total has a line of its own."""
     text = shown(plan({"events": kind(), "transactions": kind()}))
     assert ["total", "2,600", "10", "120", "2,468", "20,000,000"] in rows(text)
     assert ["total", "20,000", "19,998", *TIMES] in rows(text)
 
 
 def test_the_largest_figures_fit_a_small_terminal():
-    """Nothing is cut or wrapped in 80 columns."""
+    """No figure is cut or wrapped in 80 columns."""
     figures = KindSummary(read=12_345_678, dead=12_345_678, pending=12_345_678)
     large = kind(records=12_345_678, items=12_345_678, requests=100_000, requests_lower_bound=100_000)
     summary = Summary(outcome="complete", exit_code=0, kinds={"transactions": figures}, closes=True)
@@ -91,9 +91,9 @@ def test_the_largest_figures_fit_a_small_terminal():
 @pytest.mark.parametrize(
     ("quota", "words"),
     [
-        (QuotaLeft(known=False), "quota: no key is given, taken to be unused"),
-        (QuotaLeft(known=False, unreadable="it is torn"), "quota: it cannot be read, taken to be unused"),
-        (QuotaLeft(known=True), "quota used, as this machine knows it: none"),
+        (QuotaLeft(known=False), "quota: no API key is given, assumed to be unused"),
+        (QuotaLeft(known=False, unreadable="it is torn"), "quota: it cannot be read, assumed to be unused"),
+        (QuotaLeft(known=True), "quota used, as far as this machine knows: none"),
         (
             QuotaLeft(
                 known=True,
@@ -103,35 +103,37 @@ def test_the_largest_figures_fit_a_small_terminal():
                 ],
                 held_seconds=90.0,
             ),
-            "12 of 1000/h, 1,000 of 1000/d all, the server has asked to wait 1 min 30 s",
+            "12 of 1000/h, 1,000 of 1000/d (all calls), the server asked us to wait 1 min 30 s",
         ),
     ],
 )
 def test_what_is_known_of_the_quota_is_told(quota, words):
-    """And where nothing is, that too."""
-    assert words in shown(plan(quota=quota))
+    """Also if nothing is known."""
+    assert words in " ".join(shown(plan(quota=quota)).split())
 
 
 def test_what_is_left_out_is_told():
     """Skipped by reason, and blank lines."""
     figures = KindSummary(read=5, blank=2, skipped=3, skip_reasons={"deleted_customer": 3})
     text = shown(plan(summary=Summary(outcome="complete", exit_code=0, kinds={"events": figures}, closes=True)))
-    assert "events: 3 skipped as deleted_customer\nevents: 2 blank\n" in text
+    assert "events: 3 skipped (deleted_customer)\nevents: 2 blank lines\n" in text
 
 
 def test_what_would_be_dead_is_told_with_its_first_place():
-    """And a remedy; a few reasons, and how many more."""
+    """With a remedy; a few reasons are shown, and the number of the others."""
     letters = [dead(), dead(reason="invalid_json", field="", message="no JSON", remedy="export again")]
     text = shown(plan({"events": kind(dead_letters=letters)}))
-    assert "events: 7 dead by missing_field, first at events.ndjson:17\n  events[3].type: required; add the" in text
-    assert "events: 7 dead by invalid_json, first at events.ndjson:17\n  no JSON; export again" in text
+    assert (
+        "events: 7 dead letters (missing_field), first at events.ndjson:17\n  events[3].type: required; add the" in text
+    )
+    assert "events: 7 dead letters (invalid_json), first at events.ndjson:17\n  no JSON; export again" in text
     many = [dead()] * (MOST_REASONS + 1)
     assert "events: and 1 more reason, see the dead-letter file" in shown(plan({"events": kind(dead_letters=many)}))
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_foreign_words_cannot_reach_the_terminal(terminal):
-    """Whatever a warning, a file's name or a field quotes."""
+    """Whatever a warning, a file name or a field quotes."""
     letters = [dead(file=HOSTILE, field=HOSTILE)]
     text = shown(
         plan({"events": kind(dead_letters=letters)}, warnings=[HOSTILE, "second"]), terminal=terminal, width=400

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.sandbox import FAULT_NAMES, fault_language, parse_fault
-from masivo_stream.sandbox.faults import (
+from masivo_stream.sandbox.fault_types import (
     MIGRATE,
     BadToken,
     CallTarget,
@@ -54,35 +54,35 @@ def test_a_spec_becomes_a_value(spec, fault):
     ("spec", "says"),
     [
         ("statsu=503", 'did you mean "status"'),
-        ("", "there are status"),
+        ("", "the faults are status"),
         ("status=503,aplied=yes", 'did you mean "applied"'),
-        ("vague,applied=yes", '"applied" is no option'),
-        ("empty=5", '"empty" is no option'),
+        ("vague,applied=yes", '"applied" is not one of its options'),
+        ("empty=5", '"empty" is not one of its options'),
         ("status=503,on=event", 'did you mean "events"'),
-        ("status=503,applied=maybe", "applied is one of yes, no"),
+        ("status=503,applied=maybe", "applied must be one of yes, no"),
         ("status", "needs status=CODE"),
         ("status=99", "200 to 599"),
         ("status=abc", "200 to 599"),
         ("redirect=302", "needs to="),
-        ("delay=-1", "wants a number"),
-        ("delay", "wants a number"),
-        ("late=soon", "wants a number"),
+        ("delay=-1", "must be a number"),
+        ("delay", "must be a number"),
+        ("late=soon", "must be a number"),
         ("reset,rate=2", "up to 1"),
-        ("reset,rate=nan", "wants a number"),
+        ("reset,rate=nan", "must be a number"),
         ("reset,times=0", "whole number from 1"),
         ("reset,at=1,at=2", "second of its name"),
         ("reset,when", "not an OPTION=VALUE"),
     ],
 )
 def test_a_wrong_spec_says_what_would_be_right(spec, says):
-    """An unknown name, option or value is refused, and the nearest right one named."""
+    """An unknown name, option or value is refused, and the most similar right one is named."""
     with pytest.raises(ValueError, match=says):
         parse_fault(spec)
 
 
 @given(st.lists(st.one_of(st.sampled_from([*FAULT_NAMES, "on=all", "rate=0.5", "=", ""]), st.text()), max_size=4))
 def test_any_text_is_a_fault_or_a_value_error(parts):
-    """The parser never fails in another way."""
+    """The parser raises no other error."""
     with contextlib.suppress(ValueError):
         parse_fault(",".join(parts))
 

@@ -212,29 +212,29 @@ class Pacer:
         """Let nothing depart before `until` (the server asked for it)."""
         self._held_until = max(self._held_until, until)
 
-    def correct(self, ticket: int, allowance: RateHeaders, now: float) -> Correction:
+    def correct(self, ticket: int, headers: RateHeaders, now: float) -> Correction:
         """Learn what the server says of its windows in the answer to `ticket`, which has just `arrived`."""
-        foreign, until = self._count_foreign(ticket, allowance), 0.0
-        if self._windows and allowance.remaining == 0 and allowance.reset:
+        foreign, until = self._count_foreign(ticket, headers), 0.0
+        if self._windows and headers.remaining == 0 and headers.reset:
             tolerance = ROUNDING + (self._latencies[-1] if self._latencies else 0.0)
-            if now + allowance.reset > self.earliest(now) + tolerance:
-                until = now + allowance.reset
+            if now + headers.reset > self.earliest(now) + tolerance:
+                until = now + headers.reset
                 self.hold(until)
         return Correction(held_until=until, foreign=foreign)
 
-    def _count_foreign(self, ticket: int, allowance: RateHeaders) -> int:
+    def _count_foreign(self, ticket: int, headers: RateHeaders) -> int:
         """Compare the server's count in the window it describes with ours of all that may still be in it."""
-        if allowance.limit is None or allowance.remaining is None:
+        if headers.limit is None or headers.remaining is None:
             return 0
-        shortest = 0.0 if allowance.reset is None else allowance.reset - ROUNDING
-        described = [w for w in self._windows if w.limit == allowance.limit and w.seconds >= shortest]
+        shortest = 0.0 if headers.reset is None else headers.reset - ROUNDING
+        described = [w for w in self._windows if w.limit == headers.limit and w.seconds >= shortest]
         if not described:
             return 0
         window = min(described, key=lambda window: window.seconds)
         beyond = bisect_right(self._flights, ticket, key=lambda flight: flight.number)
         opens = (self._flights[beyond - 1].departed if beyond else 0.0) - window.seconds
         known = beyond - bisect_right(self._flights, opens, key=lambda flight: flight.arrived)
-        self._foreign[window] = max(0, allowance.limit - allowance.remaining - known)
+        self._foreign[window] = max(0, headers.limit - headers.remaining - known)
         return self._foreign[window]
 
     def moments(self, since: float) -> list[float]:

@@ -77,7 +77,7 @@ class _Room:
         self.weight -= waiting.weight
 
 
-class LookAhead:
+class BinPacker:
     """Feed entries that fit a batch alone, get the batches that are composed; `flush` gives the rest."""
 
     def __init__(self, contract: Contract, *, target_bytes: int, look_ahead: int) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from masivo_stream.core.packing.bin_packing import LookAhead
+from masivo_stream.core.packing.bin_packing import BinPacker
 from masivo_stream.core.packing.fill import Filler, Sums
 from masivo_stream.model.batch import ENVELOPE_BYTES, Batch, make_batch
 from masivo_stream.model.contract import Contract
@@ -35,6 +35,11 @@ class Oversized(Struct, frozen=True):
     items: tuple[int, ...] | None
     max_body_bytes: int
 
+    @property
+    def message(self) -> str:
+        """What its dead letter says."""
+        return f"does not fit a request of {self.max_body_bytes} bytes"
+
 
 class Packed(Struct, frozen=True):
     """What one call to the packer completed."""
@@ -51,11 +56,11 @@ class Packer:
         self._contract = contract
         self._most_bytes = max_body_bytes
         self._target_bytes = max_body_bytes
-        self._waiting: Filler | LookAhead
+        self._waiting: Filler | BinPacker
         if contract.splittable or contract.item_field is None:
             self._waiting = Filler(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
         else:
-            self._waiting = LookAhead(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
+            self._waiting = BinPacker(contract, target_bytes=max_body_bytes, look_ahead=look_ahead)
 
     @property
     def target_bytes(self) -> int:

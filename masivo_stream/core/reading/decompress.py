@@ -1,6 +1,6 @@
 """Unpack stored blocks: plain bytes, gzip, zstandard.
 
-Bounded: a small file that unpacks to gigabytes comes out in pieces like any other.
+The pieces are bounded: a small file that unpacks to gigabytes needs no more memory than any other.
 """
 
 import zlib
@@ -12,10 +12,10 @@ import zstandard
 from masivo_stream.core.reading.formats import Compression
 
 Damage = (zlib.error, zstandard.ZstdError)
-"""What an unpacker raises where the stored bytes make no sense."""
+"""The errors that an unpacker raises if the stored bytes are damaged."""
 
 
-class Truncated(Exception):  # noqa: N818 - a turn in the flow, caught by our own reader, not an error of the tree
+class Truncated(Exception):  # noqa: N818 - control flow that the reader catches, not an error of the error tree
     """A compressed file ended in the middle; the blocks before were complete."""
 
 
@@ -27,10 +27,10 @@ class Unpacker(Protocol):
         ...
 
     def finish(self) -> None:
-        """Check that the end is an end.
+        """Check that the stored bytes end where a member or frame ends.
 
         Raises:
-            Truncated: it is not.
+            Truncated: they do not.
         """
         ...
 
@@ -62,7 +62,7 @@ class _Gzip:
         self._member = zlib.decompressobj(wbits=31)
 
     def feed(self, block: bytes) -> Iterable[bytes]:
-        full = False  # of output: the member may hold more of it back, although it has taken the whole block
+        full = False  # the output was full: zlib may hold more of it, although it has taken the whole block
         while block or full:
             if self._member.eof:
                 block = block.lstrip(b"\0")  # padding between or after members, as gzip itself allows
@@ -84,8 +84,8 @@ class _Zstandard:
     """RFC 8878: any number of frames, one after the other."""
 
     _STEP = 256
-    """Stored bytes unpacked at once. The library has no cap on what they become; a block of 128 KiB may take three
-    bytes (RFC 8878 3.1.1.2), so this is at most about 11 MiB, and costs nothing measurable on ordinary files."""
+    """Stored bytes unpacked at once. The library does not limit the output of one call. Three stored bytes may become a
+    block of 128 KiB (RFC 8878 3.1.1.2), so 256 become about 11 MiB at most. Small steps cost nothing measurable."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -1,80 +1,82 @@
-r"""Find a field that stands twice in one object of a record.
+r"""Find a field that occurs twice in one object of a record.
 
 RFC 8259 (section 4) leaves open which of two equal names counts, and parsers differ: most take the last one, some the
-first one, some refuse. A record with two ids might be applied to another customer than the one that we note.
-Only fields of the schema count: what the API does not know passes as it is, and a free-form object is its own business.
+first one, some refuse the object. A record with two ids might be applied to another customer than the one noted here.
+Only fields of the schema are checked: unknown fields pass as they are, and the members of a free-form object belong to
+the export.
 
-To be certain costs several times what decoding costs. Where time is not short (`thorough`) every line is looked at, and
-every field of every object is found. Else a line is suspected first: by the customer's id, which says whose record it
-is (one that is there twice and is the same both times does no harm), and by names with escaped characters, which the
-judge looks at anyway (`core.reading.schema_faults`). Whether a line is suspected
-depends on the line alone, so judging in parts, or in other processes, finds the same.
+A certain answer costs several times what decoding costs. If time is not short (`Rules.thorough`), every line is checked
+in every object. Otherwise only suspicious lines are: lines that may have the customer's id twice, since the id decides
+whose record it is (two equal ids do no harm), and lines with escaped names, which are decoded strictly in any case
+(`core.reading.leniency`). Whether a line is suspicious depends on the line alone, so validation in parts or in other
+processes finds the same.
 """
 
 import json
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 from msgspec import inspect
 
+from masivo_stream.core.reading.schema_faults import Path, describe
 from masivo_stream.model.contract import Kind
-
-Path = tuple[str | int, ...]
 
 
 class _Object(dict[str, Any]):
-    """A JSON object, and the names that stand in it more than once."""
+    """A JSON object, and the names that occur in it more than once."""
 
     __slots__ = ("twice",)
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        self.twice = () if len(pairs) == len(self) else tuple(_repeated(name for name, _ in pairs))
+        self.twice = () if len(pairs) == len(self) else tuple(_duplicates(name for name, _ in pairs))
 
 
 class _TwiceError(Exception):
     """Some object has a name twice."""
 
 
-def _look(pairs: list[tuple[str, Any]]) -> None:
+def _raise_if_twice(pairs: list[tuple[str, Any]]) -> None:
     if len(dict(pairs)) != len(pairs):
         raise _TwiceError
 
 
-_look_through = json.JSONDecoder(object_pairs_hook=_look, parse_int=float).decode
-"""Takes a fifth of the time of taking apart, which only lines are worth that have some name twice."""
+_search = json.JSONDecoder(object_pairs_hook=_raise_if_twice, parse_int=float).decode
+"""Only finds out whether any object has a name twice: a fifth of the time that `_decode` takes."""
 _decode = json.JSONDecoder(object_pairs_hook=_Object, parse_int=float).decode
 
 
 def find_doubled(body: bytes, schema: object) -> Path | None:
-    """Return the path of the first field of `schema` that stands twice in its object, None where there is none.
+    """Return the path of the first field of `schema` that occurs twice in its object, None if there is no such field.
 
-    `body` is a valid record; where the standard library cannot take it apart (it is nested too deeply), None as well.
+    `body` is a valid record. Also None if the standard library cannot decode it because it is nested too deeply.
     """
     try:
         text = body.decode()
         try:
-            _look_through(text)
+            _search(text)
         except _TwiceError:
-            return next(_doubled(_describe(schema), _decode(text), ()), None)
+            return next(_doubled(describe(schema), _decode(text), ()), None)
     except (ValueError, RecursionError):
         pass
     return None
 
 
 def suspicion(kind: Kind) -> Callable[[bytes], bool]:
-    """Return what tells whether a line may have its customer's id twice. A name in escapes is suspected elsewhere."""
+    """Return a quick check of whether a line of `kind` may have its customer's id twice.
+
+    It does not see escaped names; `leniency.is_lenient` does.
+    """
     return _suspect_events if kind is Kind.EVENTS else _suspect
 
 
 def begins_with_id(body: bytes, customer: str) -> bool:
-    """Tell whether a record begins with the id that it was decoded to have: a quick way to clear it of suspicion.
+    """Return whether a record begins with the id that it was decoded to: a quick way to clear it of suspicion.
 
-    The decoder takes the last one of several (msgspec, as most do); where the first one is the same, programs agree.
+    The decoder takes the last of several ids (msgspec, like most); if the first one is the same, all programs agree.
 
     Raises:
-        UnicodeEncodeError: it was decoded to what is no text.
+        UnicodeEncodeError: the id holds a lone surrogate, so it is not text.
     """
     return body.startswith(b'{"id":"%b"' % customer.encode())
 
@@ -84,7 +86,7 @@ def _suspect(body: bytes) -> bool:
 
 
 def _suspect_events(body: bytes) -> bool:
-    # A redemption has an id as well, within the list of events: what matters stands before and behind it.
+    # Redemptions inside the list of events have ids, too. Only what comes before and after that list matters.
     begin, end = body.find(b'"events"'), body.rfind(b"]")
     return body.count(b'"id"', 0, begin) + body.count(b'"id"', end) != 1
 
@@ -107,7 +109,7 @@ def _doubled(kind: inspect.Type, value: object, path: Path) -> Iterator[Path]:
 
 
 def _member(kind: inspect.UnionType, value: _Object) -> inspect.Type:
-    """Return the object's own type of those that it may have, by its tag where there are several."""
+    """Return the type that an object has among those of a union: the one with its tag, otherwise the first struct."""
     structs: list[inspect.Type] = []
     for member in kind.types:
         if isinstance(member, inspect.StructType):
@@ -117,14 +119,9 @@ def _member(kind: inspect.UnionType, value: _Object) -> inspect.Type:
     return structs[0] if structs else inspect.AnyType()
 
 
-def _repeated(names: Iterator[str]) -> Iterator[str]:
+def _duplicates(names: Iterator[str]) -> Iterator[str]:
     seen: set[str] = set()
     for name in names:
         if name in seen:
             yield name
         seen.add(name)
-
-
-@cache
-def _describe(schema: object) -> inspect.Type:
-    return inspect.type_info(schema)

@@ -1,17 +1,17 @@
-"""Notice what was seen before, in bounded memory.
+"""Notice values that were seen before, in bounded memory.
 
-Digests of 64 bits, each stamped with its age, in many short sorted arrays. When room is needed, the digests beyond the
-window go. So a repeat is caught
+`Duplicates` keeps 64-bit digests, each with a stamp of its age, in many short sorted arrays. When it needs room, it
+drops the digests older than a window. So a duplicate is noticed
 
-* always, while no more than the capacity of distinct values were seen;
-* beyond that, always where it follows within a capacity's worth of distinct values.
+* always, while no more distinct values than the capacity were seen;
+* beyond that, always if at most a capacity's worth of distinct values lies between the two.
 
-Two different values share a digest with a probability of 2^-64 a pair: over ten million values against a million
-remembered ones, less than one chance in a million that an innocent record is called a repeat.
+Two different values share a digest with a probability of 2^-64 a pair. Over ten million values compared with a million
+remembered ones, the chance that any good record is taken for a duplicate is less than one in a million.
 
-A sorted array has no empty slots, so a value costs little more than its eight bytes, and searching one is C's work
-(`bisect`). It is short, so that taking a value in moves a kilobyte or two at most. Its number is the digest's lowest
-bits: they need not be kept, and the age stands in their place.
+A sorted array has no empty slots, so a value costs little more than its eight bytes, and `bisect` searches it in C. It
+is short, so an insertion moves a kilobyte or two at most. The lowest bits of a digest are the number of its array: they
+need not be stored, and the age takes their place.
 """
 
 import hashlib
@@ -20,23 +20,24 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from itertools import compress
+from typing import Protocol
 
 from masivo_stream.model.reason import Reason
 
 _BITS = (1 << 64) - 1
 _BUCKET = 256
-"""Digests in a bucket when the capacity is reached, on average, at most; half of that at least. Not less: arrays up to
-512 bytes come from another pool than longer ones, which is not used again when they have grown out of it."""
+"""Digests in a bucket on average when the capacity is reached: at most this, at least half of it. Not fewer: Python
+allocates arrays up to 512 bytes from a pool whose memory is not reused once the arrays have outgrown it."""
 _AGE_BITS = 8
 _AGES = 1 << _AGE_BITS
 _STAMP = array("Q", [1]).tobytes().index(1)
-"""Where in a digest's bytes its age stands."""
+"""Index of the age among the eight bytes of a digest, by the machine's byte order."""
 _SPANS = 64
-"""The window is so many ages long; what is older by one may be forgotten."""
+"""Length of the window in ages; digests that are older may be forgotten."""
 
 
 class Duplicates:
-    """Remember at least the last `capacity` distinct values, in some 13 bytes each, all told."""
+    """Remember at least the last `capacity` distinct values, in about 13 bytes each altogether."""
 
     def __init__(self, *, capacity: int) -> None:
         """Start empty."""
@@ -44,22 +45,23 @@ class Duplicates:
         self._mask = (1 << self._bits) - 1
         self._buckets: defaultdict[int, array[int]] = defaultdict(lambda: array("Q"))  # thousands: made when needed
         self._limits = array("Q", bytes(8 << self._bits))
-        """The length at which a bucket is looked through for what may be forgotten."""
+        """The length beyond which a bucket is cleared of old digests."""
         self._span = -(-capacity // _SPANS)
-        """So many new values make an age."""
+        """New values in an age."""
         self._window = -(-capacity // self._span)
         self._age, self._left = 0, self._span
         fresh = bytes(-past % _AGES <= self._window for past in range(_AGES))
         self._fresh = fresh + fresh
-        """Whether a stamp is in the window, by what it is more than the present age's; twice, to begin anywhere."""
+        """Whether a stamp is in the window, by its distance from the present age. Written twice, so that any slice of
+        `_AGES` bytes is the table for some present age."""
 
     def seen(self, value: str) -> bool:
-        """Tell whether `value` was asked about before, and remember it."""
+        """Return whether `value` was given before, and remember it."""
         digest = _digest(value)
         bucket, low = self._buckets[digest & self._mask], digest >> self._bits << _AGE_BITS
         place = bisect_left(bucket, low)
         stamped = low | self._age & _AGES - 1
-        if place < len(bucket) and bucket[place] ^ low < _AGES:
+        if place < len(bucket) and bucket[place] ^ low < _AGES:  # equal but for the age in the lowest bits
             bucket[place] = stamped
             return True
         bucket.insert(place, stamped)
@@ -71,14 +73,17 @@ class Duplicates:
         return False
 
     def __contains__(self, value: str) -> bool:
-        """Tell whether `value` was asked about before."""
+        """Return whether `value` was given before."""
         digest = _digest(value)
         bucket, low = self._buckets[digest & self._mask], digest >> self._bits << _AGE_BITS
         place = bisect_left(bucket, low)
         return place < len(bucket) and bucket[place] ^ low < _AGES
 
     def _forget(self, number: int) -> None:
-        """Forget what is beyond the window. An age that has come round since is taken for a young one: no harm."""
+        """Drop what is beyond the window. An age that has wrapped around is taken for a young one, which does no harm.
+
+        One `translate` turns the stamps of a bucket into flags, and `compress` keeps the digests that are flagged.
+        """
         bucket, zero = self._buckets[number], -self._age % _AGES
         stamps = bucket.tobytes()[_STAMP :: bucket.itemsize]
         fresh = stamps.translate(self._fresh[zero : zero + _AGES])
@@ -86,16 +91,28 @@ class Duplicates:
         self._limits[number] = len(kept) + len(kept) // 8
 
 
+class CustomerMemory(Protocol):
+    """The customers of an export that came before."""
+
+    def note(self, customer: str, email: str | None = None) -> Reason | None:
+        """Remember a record that would be sent; return why it may not be, if an earlier one has its id or email."""
+        ...
+
+    def __contains__(self, customer: str) -> bool:
+        """Return whether a record of `customer` that would be sent came before."""
+        ...
+
+
 class KnownIds:
-    """The customers and emails of an export that came before."""
+    """The customers and emails of an export that came before, in bounded memory: a `CustomerMemory`."""
 
     def __init__(self, *, capacity: int) -> None:
-        """Remember at least the last `capacity` of either."""
+        """Remember at least the last `capacity` customers and as many emails."""
         self._customers = Duplicates(capacity=capacity)
         self._emails = Duplicates(capacity=capacity)
 
-    def repeated(self, customer: str, email: str | None = None) -> Reason | None:
-        """Tell what of a record that would be sent came before, and remember it."""
+    def note(self, customer: str, email: str | None = None) -> Reason | None:
+        """Remember a record that would be sent; return why it may not be, if an earlier one has its id or email."""
         if self._customers.seen(customer):
             return Reason.DUPLICATE_ID
         if email is not None and self._emails.seen(email):
@@ -103,18 +120,18 @@ class KnownIds:
         return None
 
     def __contains__(self, customer: str) -> bool:
-        """Tell whether a record of `customer` that would be sent came before."""
+        """Return whether a record of `customer` that would be sent came before."""
         return customer in self._customers
 
 
 def _hashed(value: str) -> int:
-    """Return 64 bits by Python's own hash: SipHash under a key of this process (PEP 456)."""
+    """Return 64 bits of Python's own hash: SipHash with a key of this process (PEP 456)."""
     return hash(value) & _BITS
 
 
 def _digested(value: str) -> int:
-    """Do the same where that hash has fewer bits."""
+    """Return 64 bits of a digest, for platforms whose own hash is shorter."""
     return int.from_bytes(hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-_digest = _hashed if struct.calcsize("n") * 8 == _BITS.bit_length() else _digested  # a hash is as long as a size
+_digest = _hashed if struct.calcsize("n") * 8 == _BITS.bit_length() else _digested  # a hash has the width of a size

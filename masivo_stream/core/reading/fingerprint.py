@@ -1,7 +1,7 @@
-"""The fingerprint of an export's text: the same for the same lines, whatever its byte order mark and its line ends.
+"""The fingerprint of an export's text: equal for equal lines, whatever the byte order mark and the line ends.
 
-Law: however the bytes come in blocks, length and digest are the same; and a text that another one begins with has the
-fingerprint that the other one has at its length.
+Laws: length and digest do not depend on how the bytes are cut into blocks; if one text begins with another one, its
+digest at the other's length is the other's fingerprint.
 """
 
 import hashlib
@@ -12,18 +12,18 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Normaliser:
-    """Feed plain bytes, get them without a byte order mark at the start, CR LF as LF, without newlines at the end."""
+    """Feed plain bytes; get them without a leading byte order mark, with LF for CR LF, without newlines at the end."""
 
     def __init__(self) -> None:
         """Begin a text."""
         self._head: bytes | None = b""
         self._return = False
-        """The last byte was a carriage return: it may belong to a newline."""
+        """The last byte was a carriage return, which may be the first half of a CR LF."""
         self._newlines = 0
-        """Held back: they may be the last bytes."""
+        """Newlines not returned yet, since they may be the end of the text."""
 
     def feed(self, block: bytes) -> bytes:
-        """Return what is certain of the text after `block`."""
+        """Return the part of the text that is certain after `block`."""
         if self._head is not None:
             block = self._head + block
             if len(block) < len(_BOM) and _BOM.startswith(block):
@@ -45,7 +45,7 @@ class Normaliser:
         return text
 
     def finish(self) -> bytes:
-        """Return what is left at the end."""
+        """Return the rest of the text at the end."""
         rest, self._head = self._head or b"", None
         if self._return:
             rest, self._return = b"\n" * self._newlines + b"\r", False
@@ -53,7 +53,7 @@ class Normaliser:
 
 
 class Fingerprint:
-    """Feed normalised text; `marks` are its digests at the lengths that were asked for, as far as it has them."""
+    """Feed normalised text. `marks` holds its digests at the requested lengths, as soon as the text is that long."""
 
     def __init__(self, lengths: Iterable[int] = ()) -> None:
         """Note the digest at each of `lengths`."""
@@ -79,10 +79,10 @@ class Fingerprint:
 
 
 class Prefix:
-    """Feed the plain bytes of a source in order; `offset` and `crc` speak of its complete lines."""
+    """Feed the plain bytes of a source in order; `offset` and `crc` are the length and CRC-32 of its complete lines."""
 
     def __init__(self, *, offset: int = 0, crc: int = 0) -> None:
-        """Go on where `offset` bytes have the CRC `crc`; bytes before it that are fed again do not count twice."""
+        """Continue after `offset` bytes with the CRC-32 `crc`. Bytes before it may be fed again, and are ignored."""
         self.offset, self.crc = offset, crc
         self._end, self._end_crc = offset, crc
 

@@ -1,11 +1,11 @@
-"""Tell from the first bytes of a file what it is: an export as it stands, a compressed one, or something else.
+"""Recognise from the first bytes of a file what it is: a plain export, a compressed one, or something else.
 
-Names lie: what counts is the content. gzip and zstandard are unpacked, whatever the file is called. Everything else
-that another program may have left in an export's place is refused before a run, with its true name and a way out.
+The content decides, not the name. gzip and zstandard are unpacked, whatever the file is called. Everything else that
+another program may have left in an export's place is refused before a run, with its true name and a way out.
 
-Conservative: a bad line among good ones is a dead letter, not a foreign file. So binary formats are told by their
-signatures, and forms of text (an array over the whole file, objects over several lines, CSV) only where the head of the
-file holds no record, or its structure leaves no doubt.
+The checks are conservative, because a bad line among good ones is a dead letter and no reason to refuse a file. So
+binary formats are recognised by their signatures; forms of text (one array over the whole file, objects over several
+lines, CSV) only if the head of the file holds no record, or if its structure leaves no doubt.
 """
 
 import csv
@@ -26,7 +26,7 @@ _ROWS = 20
 _SAMPLE = 64
 _BEGINNING = 512
 _RECORDS = frozenset({b"{", b"\x1e", b""})
-"""What an export begins with; the second one is of RFC 7464, JSON text sequences."""
+"""The first bytes of an export; the second is the record separator of JSON text sequences (RFC 7464)."""
 
 
 class Compression(enum.StrEnum):
@@ -38,23 +38,24 @@ class Compression(enum.StrEnum):
 
 
 class Foreign(Struct, frozen=True):
-    """Something that is no export."""
+    """A file that is not an export, and how to make one of it."""
 
     what: str
+    """What it is, for a sentence: `a zip archive`."""
     filter: str = ""
-    """A command that makes an export of it, from standard input to standard output."""
+    """A command that turns it into an export, from standard input to standard output."""
     command: str = ""
-    """A command that writes an export to standard output, where the file has to be named as `{file}`."""
+    """A command that writes an export to standard output; `{file}` is the file's name."""
     hint: str = ""
-    """What to do where no command can tell."""
+    """What to do if there is no such command."""
 
 
 def compression_of(head: bytes, name: str) -> Compression:
-    """Return how a file is packed whose first stored bytes are `head`.
+    """Return how a file is compressed whose first stored bytes are `head`.
 
     Signatures: RFC 1952 2.3.1 (gzip), RFC 8878 3.1.1 and 3.1.2 (zstandard, and its skippable frames). The name counts
-    only where the content does not tell: an empty file that is called `.gz` was cut off, and one of bytes that are
-    neither text nor anything known is damaged.
+    only if the content says nothing: an empty file called `.gz` was cut off, and one whose bytes are neither text nor a
+    known format is damaged.
     """
     if head[:2] == b"\x1f\x8b":
         return Compression.GZIP
@@ -74,7 +75,7 @@ def compression_of(head: bytes, name: str) -> Compression:
 _EXPORT_AGAIN = "export again, as one JSON object a line"
 _DOCS = "turn its rows into one JSON object a line: docs/migrating.md, Export, shows how with DuckDB"
 
-# Signatures: the formats' own specifications, as collected in file(1)'s magic.
+# Signatures from the formats' own specifications, as collected in the magic files of file(1).
 _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
     (b"\xfd7zXZ\x00", Foreign("compressed with xz", filter="xz -dc")),
     (b"\x5d\x00\x00", Foreign("compressed with lzma", filter="xz -dc --format=lzma")),
@@ -110,26 +111,26 @@ _TWICE = {Compression.GZIP: "gzip -dc", Compression.ZSTANDARD: "zstd -dc"}
 
 
 def foreign(head: bytes, *, ended: bool, packing: Compression = Compression.PLAIN) -> Foreign | None:
-    """Return what is in an export's place; None where its text may be an export's.
+    """Return what a file is if it is not an export; None if it may be one.
 
     Args:
-        head: the first bytes of its text, unpacked by `packing`; as many as can be had, up to a megabyte.
-        ended: nothing follows them.
-        packing: how they were stored.
+        head: the first bytes of its text, already unpacked: as many as there are, up to a megabyte.
+        ended: no bytes follow them.
+        packing: how the file is compressed.
     """
     found = _twice(head) if packing is not Compression.PLAIN else None
     return found or _binary(head, ended=ended) or _wide(head) or _text(head, ended=ended) or _no_text(head)
 
 
 def begins_with_record(head: bytes) -> bool:
-    """Return whether the first line that is not blank is a JSON object: then it is an export, without a closer look."""
+    """Return whether the first line that is not blank is a JSON object: then the file is an export for certain."""
     line, newline, _ = head.removeprefix(_BOM).lstrip().partition(b"\n")
     return bool(newline) and _is_object(line)
 
 
 def way_out(found: Foreign, path: str, packing: Compression) -> str:
-    """Return what a person can do about it: a command for a POSIX shell where there is one."""
-    path = f"./{path}" if path.startswith("-") else path  # else it would be taken for a flag
+    """Return what a person can do: a command for a POSIX shell if there is one, otherwise a hint."""
+    path = f"./{path}" if path.startswith("-") else path  # otherwise the command takes it for a flag
     file, new = shlex.quote(path), shlex.quote(f"{path}.ndjson")
     unpack = f"{_TWICE[packing]} < {file}" if packing is not Compression.PLAIN else ""
     if found.filter:
@@ -141,7 +142,7 @@ def way_out(found: Foreign, path: str, packing: Compression) -> str:
     return f"{command}; then name {new} in its place"
 
 
-# Bytes that are no text.
+# Bytes that are not text.
 
 
 def _twice(head: bytes) -> Foreign | None:
@@ -167,7 +168,7 @@ def _binary(head: bytes, *, ended: bool) -> Foreign | None:
 
 
 def _no_text(head: bytes) -> Foreign | None:
-    """Return that it is no text where that is all that can be told: control characters, and no record anywhere."""
+    """Return that the file is binary if nothing more can be said: control characters, and no record anywhere."""
     some = head[:_BEGINNING]
     if _is_printable(some) or some.lstrip()[:1] in _RECORDS or any(map(_is_object, head.split(b"\n"))):
         return None
@@ -179,7 +180,10 @@ def _is_printable(some: bytes) -> bool:
 
 
 def _is_tar(head: bytes) -> bool:
-    """Return whether a header's checksum is right (POSIX pax, "ustar Interchange Format"): also of the oldest ones."""
+    """Return whether the checksum of a tar header is right (POSIX pax, "ustar Interchange Format").
+
+    The oldest tar files have no signature, but this checksum.
+    """
     header = head[:_TAR_BLOCK]
     if len(header) < _TAR_BLOCK or not header.strip(b"\0"):
         return False
@@ -190,7 +194,7 @@ def _is_tar(head: bytes) -> bool:
 
 
 def _wide(head: bytes) -> Foreign | None:
-    """Return what it is if its characters have two or four bytes each, with a byte order mark or without."""
+    """Return the encoding if characters have two or four bytes each, with or without a byte order mark; or EBCDIC."""
     for mark, name in (
         (b"\xff\xfe\x00\x00", "UTF-32"),
         (b"\x00\x00\xfe\xff", "UTF-32"),
@@ -199,6 +203,8 @@ def _wide(head: bytes) -> Foreign | None:
     ):
         if head.startswith(mark):
             return _converted(name, name)
+    # ASCII in a wide encoding leaves all bytes of a character zero but one. So without a mark: in each column of bytes
+    # but the characters' own, three quarters are zero, and in their own column none is.
     some = head[: len(head[:_SAMPLE]) // 4 * 4]
     for width, name in ((4, "UTF-32"), (2, "UTF-16")):
         units = len(some) // width
@@ -216,7 +222,7 @@ def _converted(name: str, encoding: str) -> Foreign:
     return Foreign(f"encoded in {name}, not in UTF-8", filter=f"iconv -f {encoding} -t UTF-8")
 
 
-# Text that is no lines of records.
+# Text that is not lines of records.
 
 
 def _text(head: bytes, *, ended: bool) -> Foreign | None:
@@ -254,7 +260,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _array(start: bytes, *, ended: bool, records: bool) -> Foreign | None:
-    """Return that it is one array, if it is not merely a line that happens to be one, or a bad one."""
+    """Return that the file is one array, unless only a single line of it is an array, or looks like one."""
     text = start.decode("utf-8", "replace")
     at, elements = _skip(text, 1), 0
     while text[at : at + 1] not in {"]", ""}:
@@ -262,7 +268,7 @@ def _array(start: bytes, *, ended: bool, records: bool) -> Foreign | None:
             _, at = _next_value(text, at)
         except RecursionError:
             return None
-        except ValueError:  # torn, or no array at all
+        except ValueError:  # cut off by the end of the head, or not an array
             return _ARRAY if not ended and not records and text[_skip(text, 1) :][:1] in {"{", "["} else None
         elements += 1
         at = _skip(text, at)
@@ -272,14 +278,14 @@ def _array(start: bytes, *, ended: bool, records: bool) -> Foreign | None:
                 break
         elif text[at : at + 1] not in {"]", ""}:
             return None
-    if at == len(text):  # its end is not in sight, or missing
+    if at == len(text):  # its end is beyond the head, or missing
         return _ARRAY if elements and not (records and elements == 1) else None
     over_lines = "\n" in text[:at]
     return _ARRAY if over_lines or (ended and _skip(text, at + 1) == len(text)) else None
 
 
 def _spread(start: bytes, *, ended: bool, records: bool) -> Foreign | None:
-    """Return that objects stand over several lines, if most of them do."""
+    """Return that objects are spread over several lines, if most of them are."""
     first, newline, _ = start.partition(b"\n")
     if not newline or _is_object(first):
         return None
@@ -297,18 +303,18 @@ def _spread(start: bytes, *, ended: bool, records: bool) -> Foreign | None:
         at = _skip(text, end)
     if over_lines > on_one:
         return (_wrapped(text) if over_lines == 1 and not on_one else None) or _SPREAD
-    beyond = not ended and not records and at == 0  # the first of them is larger than what is known of it
+    beyond = not ended and not records and at == 0  # the first object is longer than the head
     return _SPREAD if beyond and first.rstrip().endswith((b"{", b",", b"[")) else None
 
 
 def _wrapped(text: str) -> Foreign | None:
-    """Return that it is one object that holds all records in a list."""
+    """Return that the file is one object that holds all records in a list, if it is."""
     try:
         fields = msgspec.json.decode(text)
     except (ValueError, RecursionError):
         return None
     lists = [name for name, value in fields.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    if len(lists) != 1 or "id" in fields:  # a record of events has a list, too
+    if len(lists) != 1 or "id" in fields:  # with an id it is a record of events or transactions
         return None
     return Foreign(
         "one JSON object that holds the records in a list",
@@ -327,7 +333,7 @@ def _markup(start: bytes) -> Foreign | None:
 
 
 def _other_lines(start: bytes) -> Foreign | None:
-    """Return what ends the lines, if it is not the newline; or that they are those of a dump."""
+    """Return what ends the lines if that is not a newline; or that they belong to an SQL dump."""
     if start[:1] == b"\x1e" and _is_object(start[1:].partition(b"\n")[0]):
         return Foreign("a JSON text sequence (RFC 7464)", filter=r"tr -d '\036'")
     for end, name, escape in ((b"\r", "a carriage return", r"\r"), (b"\0", "a zero byte", r"\000")):
@@ -345,7 +351,7 @@ def _other_lines(start: bytes) -> Foreign | None:
 
 
 def _framed(lines: list[bytes]) -> Foreign | None:
-    """Return what each record is framed in: a JSON string, or a field of server-sent events (HTML standard 9.2)."""
+    """Return what wraps each record: a JSON string, or a field of server-sent events (HTML standard 9.2)."""
     some = lines[:_ROWS]
     if some and all(line.lstrip()[:1] == b'"' and _is_object(_text_of(line)) for line in some):
         return Foreign("JSON objects written as JSON strings", filter="jq -c fromjson")
@@ -367,7 +373,7 @@ def _is_event_field(line: bytes) -> bool:
 
 
 def _rows(lines: list[bytes]) -> Foreign | None:
-    """Return that it is a table, if its first lines have the same number of fields, at least two."""
+    """Return that the file is a table if its first lines have the same number of fields, at least two."""
     some = [line.decode("utf-8", "replace") for line in islice(lines, _ROWS)]
     if len(some) < 2 or any(line.lstrip()[:1] in {"{", "["} for line in some):  # noqa: PLR2004 - a header and a row
         return None

@@ -1,12 +1,11 @@
-"""How an export is recognised by what stands in it: cheaply by its first lines, with certainty by a trail of checksums.
+"""Recognise an export by its content: cheaply by its first lines, with certainty by a trail of checksums.
 
-What another program does to a file without changing a record does not count: a byte order mark at the beginning, CRLF
-or LF at the ends of lines, the last line feed; nor do empty lines within a head. Names, places and compression are not
-looked at here.
+Changes that leave every record as it is do not count: a byte order mark at the beginning, CRLF or LF at the ends of
+lines, the last line feed, and empty lines within a head. Names, places and compression do not matter here.
 
-A head is the digests of what begins an export, up to the end of each of its first lines. A trail is what a run notes
-while it reads: the CRC-32 of an export's first bytes, at several lengths. `Pursuit` follows a trail through another
-export's bytes.
+A *head* is a list of digests: of an export's text up to the end of each of its first lines. A *trail* is what a run
+notes while it reads: the CRC-32 of an export's first bytes, at several lengths. `TrailFollower` compares a trail with
+the bytes of another export.
 """
 
 import hashlib
@@ -18,24 +17,24 @@ from typing import Literal
 from msgspec import Struct
 
 HEAD_BYTES = 64 * 1024
-"""So much of an export is its head: as much as a pipe holds, and read in a moment."""
+"""Bytes of an export that its head covers: as much as a pipe holds, and read in a moment."""
 
 MOST_STEPS = 256
-"""Steps of a trail; beyond it every second one is forgotten."""
+"""Steps of a trail; beyond that number every second step is dropped."""
 
 _BOM = b"\xef\xbb\xbf"
 _DIGEST_BYTES = 8
 
 Ends = Literal["lf", "crlf", "mixed"]
 Step = tuple[int, int]
-"""A length in bytes, and the CRC-32 of so many bytes."""
+"""A length in bytes, and the CRC-32 of an export's first bytes of that length."""
 
 
 class ExportHead(Struct, frozen=True, kw_only=True):
     """The beginning of an export."""
 
     digests: tuple[bytes, ...]
-    """Of everything up to the end of each line that is not empty."""
+    """One for each line that is not empty: of all text up to the line's end."""
     whole: bool
     """Whether the export ends within its head."""
     bom: bool = False
@@ -46,21 +45,22 @@ class Agreement(Struct, frozen=True):
     """What two heads have in common."""
 
     lines: int
-    verdict: Literal["different", "overlapping", "same", "open"]
-    """`same`: one export is the other's beginning. `open`: what follows the heads decides."""
+    """How many lines they begin with that are equal."""
+    relation: Literal["different", "overlapping", "same", "open"]
+    """`same`: one export is the other's beginning. `open`: the text after the heads decides."""
     longer: bool = False
-    """Whether the new one goes on where the known one ends."""
+    """Whether the new export continues where the known one's head ends."""
 
 
 def take_head(content: bytes, *, ended: bool) -> ExportHead:
-    """Return the head of an export whose plain bytes begin with `content`; `ended` if that is all of them."""
+    """Return the head of an export whose plain bytes begin with `content`; `ended`: there are no further bytes."""
     bom = content.startswith(_BOM)
     text = content[len(_BOM) :] if bom else content
     feeds, returns = text.count(b"\n"), text.count(b"\r\n")
     ends: Ends = "lf" if not returns else "crlf" if returns == feeds else "mixed"
     lines = text.replace(b"\r\n", b"\n").split(b"\n")
     if not ended:
-        lines = lines[:-1] or [text]  # a line longer than a head stands for itself
+        lines = lines[:-1] or [text]  # one line that is longer than a head counts as far as it goes
     digest, digests = hashlib.blake2b(digest_size=_DIGEST_BYTES), []
     for line in lines:
         if line.strip():
@@ -70,7 +70,7 @@ def take_head(content: bytes, *, ended: bool) -> ExportHead:
 
 
 def compare(new: ExportHead, known: ExportHead) -> Agreement:
-    """Return what two heads have in common."""
+    """Return what the heads of two exports have in common."""
     shorter = min(len(new.digests), len(known.digests))
     lines = next((at for at in range(shorter) if new.digests[at] != known.digests[at]), shorter)
     if not lines:
@@ -82,24 +82,24 @@ def compare(new: ExportHead, known: ExportHead) -> Agreement:
 
 
 def add_step(trail: Sequence[Step], step: Step) -> tuple[Step, ...]:
-    """Return a trail with a further step, never with more than `MOST_STEPS`."""
+    """Return a trail with one more step, thinned out so that it never has more than `MOST_STEPS`."""
     if trail and trail[-1][0] >= step[0]:
         return tuple(trail)
     longer = (*trail, step)
     return longer if len(longer) <= MOST_STEPS else (*longer[1::2], *(longer[-1:] if len(longer) % 2 else ()))
 
 
-class Plain:
-    """Take out of an export's plain bytes what does not count: feed them in order, and get them with LF alone."""
+class LineEndNormaliser:
+    """Feed an export's plain bytes in order; get them without a byte order mark and with LF for CR LF."""
 
     def __init__(self) -> None:
         self._first, self._held = True, b""
 
     def feed(self, block: bytes) -> bytes:
-        """Return a block without byte order mark and carriage returns before line feeds."""
+        """Return the normalised bytes that are certain after `block`."""
         block, self._held = self._held + block, b""
         if self._first:
-            if _BOM.startswith(block) and block != _BOM:  # it may be the beginning of a mark
+            if _BOM.startswith(block) and block != _BOM:  # it may be the first half of a mark
                 self._held = block
                 return b""
             self._first, block = False, block.removeprefix(_BOM)
@@ -108,23 +108,23 @@ class Plain:
         return block.replace(b"\r\n", b"\n")
 
 
-class Twins:
-    """Hold two exports against each other, whatever the blocks they come in: feed whichever `lags`."""
+class ExportComparison:
+    """Compare two exports, however they are cut into blocks: always feed the one that `lags`."""
 
     def __init__(self) -> None:
-        self._plain = (Plain(), Plain())
+        self._plain = (LineEndNormaliser(), LineEndNormaliser())
         self._rest = [b"", b""]
         self.differ = False
         self.agreed = 0
-        """Bytes that are the same."""
+        """Bytes at the beginning that are equal, normalised."""
 
     @property
     def lags(self) -> int:
-        """Which one has less left to be compared: 0 or 1."""
+        """Which of the two has fewer bytes waiting to be compared: 0 or 1."""
         return int(len(self._rest[1]) < len(self._rest[0]))
 
     def feed(self, which: int, block: bytes) -> None:
-        """Take a block of one of them."""
+        """Take the next block of export `which`, 0 or 1."""
         self._rest[which] += self._plain[which].feed(block)
         length = min(map(len, self._rest))
         one, other = (rest[:length] for rest in self._rest)
@@ -135,42 +135,44 @@ class Twins:
 
 
 def _common(one: bytes, other: bytes) -> int:
-    """Return how many bytes two pieces of one length begin with that are the same."""
+    """Return how many bytes at the beginning of two pieces of equal length are equal."""
+    # Binary search over the lengths: comparing slices runs in C, a loop over bytes would not.
     return bisect_left(range(len(one)), 1, key=lambda end: one[: end + 1] != other[: end + 1])
 
 
-class Pursuit:
-    """Follow a trail through an export: feed its plain bytes in order, until `done`."""
+class TrailFollower:
+    """Compare a trail with an export: feed the export's plain bytes in order, until `done`."""
 
     def __init__(self, trail: Iterable[Step], known: ExportHead) -> None:
         """Follow the trail of an export whose head is `known`."""
         steps = list(trail)
-        self._known, self._plain = known, Plain()
+        self._known, self._plain = known, LineEndNormaliser()
         self._begun = False
         self.length = 0
         """Bytes fed."""
-        # As the bytes come, and as they would be in the other export's form.
+        # The trail's CRCs are of bytes as they were, so two forms are tried: the bytes as they come, and the bytes with
+        # the mark and line ends of the export that the trail is of.
         self._walks = [_Walk(steps), _Walk(steps)]
 
     @property
     def done(self) -> bool:
-        """Whether nothing that follows could change the answer."""
+        """Whether further bytes cannot change the answer."""
         return any(walk.done and not walk.lost for walk in self._walks) or all(walk.lost for walk in self._walks)
 
     @property
     def agreed(self) -> int:
-        """The length up to which the two agree, as far as there are steps."""
+        """The length up to which the two agree, by the last step that was compared."""
         return max(walk.agreed for walk in self._walks)
 
     @property
     def same(self) -> bool:
-        """Whether no step that was come to disagrees."""
-        # A form in which no step was come to says nothing where another one did.
+        """Whether no step that was compared disagrees."""
+        # A form in which no step was compared says nothing, if there is a form in which one was.
         walked = [walk for walk in self._walks if walk.walked]
         return any(not walk.lost for walk in walked) or not walked
 
     def feed(self, block: bytes) -> None:
-        """Take a block."""
+        """Take the next block."""
         self.length += len(block)
         self._walks[0].feed(block)
         plain = self._plain.feed(block)
@@ -181,7 +183,7 @@ class Pursuit:
 
 
 class _Walk:
-    """A trail followed in one form."""
+    """A trail compared with the bytes in one form."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps, self._next = steps, 0
@@ -208,10 +210,13 @@ class _Walk:
                 self._next += 1
 
 
-def tell_overlap(file: str, other: str, *, lines: int, size: int) -> str:
-    """Say that an export begins as another one does that the account has got."""
-    common = f"first {size:,} bytes" if size else f"first {lines:,} lines" if lines > 1 else "first line"
+def describe_overlap(file: str, other: str, *, lines: int, size: int) -> str:
+    """Return the warning that an export begins like another one that was sent to the account."""
+    if size:
+        common = f"first {size:,} bytes of {file} are"
+    else:
+        common = f"first {lines:,} lines of {file} are" if lines > 1 else f"first line of {file} is"
     return (
-        f"the {common} of {file} are those of {other}, which the account has got: events and transactions in"
-        " both count twice"
+        f"the {common} also in {other}, which was sent to this account before: events and transactions that are in both"
+        " count twice"
     )

@@ -1,12 +1,12 @@
 r"""Split a stream of blocks into lines at byte 0x0A, and nowhere else.
 
-Not `bytes.splitlines` and not text mode: those also split at `\r`, and text mode at U+2028 and others, which are
+`bytes.splitlines` and text mode will not do: both also split at `\r`, and text mode at U+2028 and others, which are
 legal inside a JSON string (RFC 8259, section 7). One carriage return before the newline belongs to the terminator.
 
-A byte order mark at the beginning of a line belongs to no record, also within a file: joined exports have them there.
+A byte order mark at the beginning of any line belongs to no record: files that were joined have one inside.
 
-Law: however the same bytes are cut into blocks, the lines and their positions are the same; started at any returned
-position, the machine gives the tail.
+Laws: the lines and their positions do not depend on how the bytes are cut into blocks; a splitter that starts at a
+returned position returns the rest of the lines.
 """
 
 import re
@@ -19,19 +19,20 @@ import msgspec
 from masivo_stream.model.results import Line, LineRun
 
 _BOM = b"\xef\xbb\xbf"
-"""What some programs put before a text in UTF-8; no part of the text (RFC 8259, section 8.1)."""
+"""The byte order mark that some programs write before UTF-8; no part of the text (RFC 8259, section 8.1)."""
 
 KEPT_OF_LONG_LINES = 1024
-"""Bytes kept of a line beyond the cap: enough to recognise it, bounded whatever its length."""
+"""Bytes kept of a line beyond the cap: enough to recognise the line, whatever its length."""
 
 
 class LineSplitter:
-    """Feed blocks, get the lines they complete. `flush` gives the last one where the final newline is missing."""
+    """Feed blocks, get the lines they complete. `flush` returns the last line if it has no newline."""
 
     def __init__(self, *, max_line_bytes: int, number: int = 1, offset: int = 0, unfinished: bool = False) -> None:
-        """Start at line `number`, byte `offset`: 1 and 0, or the position of a line got earlier.
+        """Start at line `number` and byte `offset`: 1 and 0, or the position of a line returned earlier.
 
-        `unfinished`: the line before was the last one and had no newline; one that follows now belongs to it.
+        `unfinished`: the line before was the last one and had no newline. If the file has grown since, the newline that
+        comes first belongs to that line.
         """
         self._unfinished = unfinished
         self._cap = max_line_bytes
@@ -56,7 +57,7 @@ class LineSplitter:
         return list(lines_of(self.cut(block)))
 
     def cut(self, block: bytes) -> list[LineRun | Line]:
-        """Return the lines that end in `block`, those within the cap that follow one another together."""
+        """Return the lines that end in `block`; consecutive lines within the cap come as one run."""
         if self._unfinished and block:
             block = self._without_terminator(block)
         parts = block.split(b"\n")
@@ -66,6 +67,7 @@ class LineSplitter:
             pieces.append(self._finish(parts.pop(0)))
         if parts:
             offsets = list(accumulate([len(part) + 1 for part in parts], initial=self._offset))
+            # The usual block has no carriage returns, no marks and no line beyond the cap: one run, nothing to look at.
             if b"\r" not in block and not _has_mark(block) and len(block) <= self._cap:
                 pieces.append(LineRun(self._number, parts, offsets[:-1], block))
             else:
@@ -76,7 +78,7 @@ class LineSplitter:
         return pieces
 
     def _look_at_each(self, parts: Iterable[bytes], offsets: Iterable[int], block: bytes) -> Iterator[LineRun | Line]:
-        """Yield lines of which some end in a carriage return, begin with a byte order mark, or are beyond the cap."""
+        """Yield lines some of which end in a carriage return, begin with a byte order mark, or are beyond the cap."""
         run = LineRun(self._number, [], [], block)
         for number, (part, offset) in enumerate(zip(parts, offsets, strict=False), self._number):
             body, begin = _without_marks(part.removesuffix(b"\r"), offset)
@@ -92,7 +94,7 @@ class LineSplitter:
             yield run
 
     def flush(self) -> list[Line]:
-        """Return the line that has no newline at the end of the source, if there is one."""
+        """Return the last line of the source if it has no newline, otherwise nothing."""
         if not self._tail_length:
             return []
         line = self._finish(b"")
@@ -100,17 +102,17 @@ class LineSplitter:
         return [line]
 
     def _without_terminator(self, block: bytes) -> bytes:
-        """Drop the newline that was missing before the first line."""
+        """Drop the newline that was missing when the line before was read."""
         self._unfinished = False
         terminator = next((end for end in (b"\n", b"\r\n") if block.startswith(end)), b"")
         self._offset += len(terminator)
         return block[len(terminator) :]
 
     def _keep(self, rest: bytes) -> None:
-        """Hold the unfinished line back; beyond the cap only its beginning and its last byte (a carriage return?)."""
+        """Keep the unfinished line; beyond the cap only its beginning and its last byte (is it a carriage return?)."""
         if not rest:
             return
-        begins = self._tail_length < len(_BOM)  # a mark may be cut over blocks
+        begins = self._tail_length < len(_BOM)  # the end of a block may cut a mark in two
         self._tail.append(rest)
         self._tail_length += len(rest)
         if begins:
@@ -134,22 +136,22 @@ class LineSplitter:
 
 
 def _has_mark(block: bytes) -> bool:
-    # Most texts do not even have its first byte, and one byte is looked for ten times faster than three.
+    # Most texts do not even have the mark's first byte, and a search for one byte is ten times faster than for three.
     return _BOM[:1] in block and _BOM in block
 
 
 def _without_marks(body: bytes, offset: int) -> tuple[bytes, int]:
-    """Return a line without the byte order marks it begins with, and where it begins then."""
+    """Return a line without the byte order marks it begins with, and the offset where it begins then."""
     while body.startswith(_BOM):
         body, offset = body[len(_BOM) :], offset + len(_BOM)
     return body, offset
 
 
-def is_whole(line: Line) -> bool:
-    """Return whether a line that has no newline is there to its end: one JSON value, or blank.
+def is_complete(line: Line) -> bool:
+    """Return whether a line without a newline is complete, not cut in the middle: one JSON value, or blank.
 
-    Bytes that are no UTF-8 do not count: they stand within a string, whose end is there. Of a line beyond the cap
-    nobody knows.
+    Bytes that are not UTF-8 do not matter: they are inside a string, and the string has its end. A line beyond the cap
+    counts as incomplete, since its end is not kept.
     """
     if line.length > len(line.body):
         return False
@@ -158,7 +160,7 @@ def is_whole(line: Line) -> bool:
         return True
     try:
         msgspec.json.decode(text, type=Any)
-    except RecursionError:  # too deep to look at: its brackets decide
+    except RecursionError:  # too deep to decode: count the brackets outside of strings
         bare = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", text)
         opened, closed = bare.count(b"{") + bare.count(b"["), bare.count(b"}") + bare.count(b"]")
         return opened == closed and b'"' not in bare
@@ -168,7 +170,7 @@ def is_whole(line: Line) -> bool:
 
 
 def portions(pieces: Iterable[LineRun | Line], most: int) -> Iterator[list[LineRun | Line]]:
-    """Yield the lines in portions, each but the last of `most` of them."""
+    """Yield the lines in portions of `most` lines each; the last one may have fewer."""
     portion: list[LineRun | Line] = []
     room = most
     for piece in pieces:
@@ -183,15 +185,15 @@ def portions(pieces: Iterable[LineRun | Line], most: int) -> Iterator[list[LineR
 
 
 def _parts(run: LineRun, first: int, most: int) -> Iterator[LineRun]:
-    """Yield a run in parts of at most `most` lines, the first one of `first`. All have the same text, uncut."""
+    """Yield a run in parts of at most `most` lines, the first one of `first`. All parts share the whole text."""
     start, end = 0, first
     while start < len(run.bodies):
         yield LineRun(run.number + start, run.bodies[start:end], run.offsets[start:end], run.text)
         start, end = end, end + most
 
 
-def emptied(pieces: Iterable[LineRun | Line], numbers: Container[int]) -> Iterator[LineRun | Line]:
-    """Yield the same, but without the text of the lines of these numbers: who judges them finds them blank."""
+def blank_out(pieces: Iterable[LineRun | Line], numbers: Container[int]) -> Iterator[LineRun | Line]:
+    """Yield the same lines, but those with these numbers without their bytes, so that validation finds them blank."""
     for piece in pieces:
         if isinstance(piece, LineRun):
             bodies = [b"" if number in numbers else body for number, body in enumerate(piece.bodies, piece.number)]
@@ -201,7 +203,7 @@ def emptied(pieces: Iterable[LineRun | Line], numbers: Container[int]) -> Iterat
 
 
 def lines_of(pieces: Iterable[LineRun | Line]) -> Iterator[Line]:
-    """Yield the lines one by one."""
+    """Yield the lines of all pieces one by one."""
     for piece in pieces:
         if isinstance(piece, LineRun):
             yield from piece

@@ -1,24 +1,31 @@
 r"""Read the marks by which an export says that a customer is deleted, or an event reversed.
 
-A mark answers yes, no, or neither. What is neither must not be guessed: to skip a live customer loses a person, to
-send a deleted one counts points that nobody has. *Decision:* the vendor's pages name the rule
-(guides/migrate-customers), not the fields, so these are the spellings that exports of shops and databases use:
+Marked customers and events are not migrated. A mark means yes, no, or neither. A mark that means neither is a fault and
+is not guessed: to skip a live customer loses a person, to send a deleted one counts points that belong to no person.
+*Decision:* the vendor's pages name the rule (guides/migrate-customers) but not the fields, so these are the spellings
+that exports of shops and databases use:
 
 * yes: true, 1, a date, and the words `DELETED`, `REVERSED`, `true`, `yes`, `y`, `t`, `1`, in any case;
 * no: absent, null, false, 0, a date of zeros (`0000-00-00`, as MySQL writes "never"), the empty text, and the words
   `ACTIVE`, `false`, `no`, `n`, `f`, `0`, in any case;
-* neither: everything else. The years 0001 and 9999 are among it: some programs mean "never" by them.
+* neither: everything else, dates in the years 0001 and 9999 included: some programs mean "never" by them.
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
 from masivo_stream.model.schemas import Timestamp
 
+CUSTOMER_MARKS = ("deleted_at", "deleted", "status")
+EVENT_MARKS = ("reversed_at", "status")
+"""The fields of a customer and of an event that are marks. They belong to the export, not to the API."""
+
 EXPECTED = 'true, false, null, a date, or one of the words "DELETED", "REVERSED" and "ACTIVE"'
-"""What a mark may be, for messages."""
+"""The values that a mark may have, for messages."""
 
 _YES = frozenset({"deleted", "reversed", "true", "yes", "y", "t", "1"})
 _NO = frozenset({"", "active", "false", "no", "n", "f", "0"})
@@ -46,13 +53,32 @@ def read_mark(value: object) -> bool | None:
             return None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # an export repeats the same few marks on most of its lines
 def read_raw_mark(raw: bytes) -> bool | None:
-    """Return what the JSON text of a mark says, as `read_mark` does. Most marks of an export are the same few."""
+    """Return what the JSON text of a mark says, as `read_mark` does."""
     try:
         return read_mark(msgspec.json.decode(raw))
     except (ValueError, RecursionError):
         return None
+
+
+def is_deleted(customer: dict[str, Any]) -> bool:
+    """Return whether the export marks a customer as deleted."""
+    return any(read_mark(customer.get(name)) for name in CUSTOMER_MARKS)
+
+
+def reversed_indexes(events: Iterable[object]) -> tuple[int, ...]:
+    """Return the indexes of the events that the export marks as reversed."""
+    return tuple(index for index, event in enumerate(events) if isinstance(event, dict) and _is_reversed(event))
+
+
+def unclear_marks(value: dict[str, Any], names: Iterable[str]) -> list[str]:
+    """Return which of the marks `names` of a customer or an event mean neither yes nor no."""
+    return [name for name in names if read_mark(value.get(name)) is None]
+
+
+def _is_reversed(event: dict[str, Any]) -> bool:
+    return any(read_mark(event.get(name)) for name in EVENT_MARKS)
 
 
 def _read_text(text: str) -> bool | None:
@@ -66,7 +92,7 @@ def _read_text(text: str) -> bool | None:
 
 
 def _exists(day: str, time: str) -> bool:
-    """Tell whether there is such a day and time, and whether it is one at which something can have happened."""
+    """Return whether a day and time exist, in a year in which something can have happened."""
     if day.startswith(_NEVER):
         return False
     try:

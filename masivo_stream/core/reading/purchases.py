@@ -1,21 +1,23 @@
 """Notice a purchase that came before: the same customer and `purchase_id`, in the same event or in another one.
 
-An event counts each time it is sent (no page of the vendor's says that a repeat is recognised), so an event that stands
-in an export twice counts twice. Two events of one purchase are the same event if type, value, discounted value, the
-number of products and the time, to the second, are the same. How a number or a date is spelled, the order of the
-fields, metadata and tags are no difference.
+An event counts each time it is sent: no page of the vendor's says that the API recognises duplicates. So an event that
+is in an export twice would count twice. Two events of one purchase are *the same* event if type, value, discounted
+value, the number of products, and the time to the second are equal; otherwise they are *alike*. The spelling of numbers
+and dates, the order of fields, metadata and tags make no difference.
 
-`Purchases` keeps eight bytes an event, in a table with twice as many places as are to be remembered: 40 bits of a hash
-of customer and purchase, and 24 bits of what makes it the same event. The entry's place in the table tells more of the
-hash. A full table becomes the older one of two, and the one that was older is forgotten. So a repeat is noticed
+`Purchases` is a hash table with open addressing and linear probing. An event takes eight bytes: 40 bits of a hash of
+customer and purchase, and 24 bits of a hash of what makes it the same event. The table has twice as many places as
+events to remember, and the place of an event gives further bits of its hash. A full table becomes the older of two
+tables, and the one that was older is dropped. So a duplicate is noticed
 
-* always, while no more than the capacity of events were seen;
-* beyond that, always where it follows within a capacity's worth of events.
+* always, while no more events than the capacity were seen;
+* beyond that, always if at most a capacity's worth of events lies between the two.
 
-An event that comes for the first time is compared with one or two others. It is mistaken for another purchase of them
-with a probability of 2^-40, and for the same event with one of 2^-64: over ten million events that is less than one
-chance in thirty thousand that one of them is warned of without a reason, and less than one in 10^11 that one is called
-the same event. A purchase that did come before, in another event, is called the same event with a probability of 2^-24.
+An event that comes for the first time is compared with one or two others. It is taken for the same purchase with a
+probability of 2^-40, and for the same event with a probability of 2^-64. Over ten million events, the chance that any
+event is warned of without a reason is less than one in thirty thousand; the chance that any is called the same event is
+less than one in 10^11. A purchase that did come before in another event is called the same event with a probability of
+2^-24.
 """
 
 import hashlib
@@ -38,47 +40,49 @@ from masivo_stream.model.schemas import Event, EventsRecord, OrderFields
 _CONTENT = (1 << 24) - 1
 _PLACES_AN_EVENT = 2
 _MOST_TYPES = 1000
-"""Types of events whose numbers are kept; an account may have 50 of its own."""
+"""Types of events whose checksums are kept; an account may have 50 types of its own."""
 
 
 class Signs(Struct, frozen=True, array_like=True):
-    """What is known of events, in their order: the purchase, and a number of what makes it the same event."""
+    """What identifies events, column by column, in their order."""
 
     purchases: list[str] = []
+    """The `purchase_id` of each."""
     contents: list[int] = []
+    """24 bits of a hash of what makes two events of one purchase the same."""
 
 
 class EventMemory(Protocol):
-    """What of an export came before."""
+    """The events of an export that came before."""
 
-    def mark(self, found: list[LineResults], signs: Signs) -> list[LineResults]:
-        """Return the same, where the entries with items that came before say so; remember all items of all entries.
+    def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
+        """Return the results, with `same` and `alike` set in entries whose items came before; remember all items.
 
-        `signs` are those of all entries' items, in order.
+        `signs` are the signs of all entries' items, in order.
         """
         ...
 
 
 class Signer:
-    """Collect the signs of events. Any two processes give an event the same ones."""
+    """Collect the signs of events. Every process gives an event the same signs, so they can be sent to another one."""
 
     def __init__(self) -> None:
-        """Nothing is collected."""
+        """Start with nothing collected."""
         self.signs = Signs([], [])
         self._types: dict[str, int] = {}
 
     def take(self) -> Signs:
-        """Return what was collected since the last time."""
+        """Return the signs collected since the last call."""
         signs, self.signs = self.signs, Signs([], [])
         return signs
 
     def sign(self, events: Iterable[Event[OrderFields]]) -> None:
-        """Collect those of a record's events."""
+        """Collect the signs of a record's events."""
         purchases, contents, types = self.signs.purchases, self.signs.contents, self._types
         for event in events:
             order, time = event.order, event.issued_at
             if offset := time.utcoffset():
-                with suppress(OverflowError):  # in the years 1 and 9999 there may be no such moment in UTC
+                with suppress(OverflowError):  # in the years 1 and 9999 the moment may not exist in UTC
                     time -= offset
             purchases.append(order.purchase_id)
             content = (
@@ -91,13 +95,17 @@ class Signer:
                 time.minute,
                 time.second,
             )
-            contents.append(hash(content) & _CONTENT)  # of numbers only: texts have another hash in each process
+            contents.append(hash(content) & _CONTENT)  # numbers only: a text has another hash in each process
 
     def sign_entry(self, entry: Entry, decode: Callable[[bytes], EventsRecord[OrderFields]]) -> None:
-        """Collect those of an entry that was judged slowly, or leaves items behind; `decode` is the fast judge's."""
+        """Collect the signs of an entry that the strict decoder accepted, or that leaves items behind.
+
+        `decode` is the fast decoder's.
+        """
         try:
             self.sign(decode(entry.body).events)
-        except (ValueError, RecursionError):  # it takes not all that the slow judge does: only the same bytes are known
+        except (ValueError, RecursionError):
+            # The fast decoder refuses some records that the strict one accepts. Then only equal bytes are the same.
             digest = hashlib.blake2b(entry.body, digest_size=16).hexdigest()
             self.signs.purchases.extend(f"\0{digest} {number}" for number in range(entry.items))
             self.signs.contents.extend([0] * entry.items)
@@ -110,32 +118,34 @@ class Signer:
 
 
 Hits = dict[int, bool]
-"""Items that came before, by their numbers among all those asked about: whether in the same event."""
+"""Items that came before, by their index among all items given: whether in the same event."""
 
 
 class Purchases:
-    """Remember at least the last `capacity` events, in 16 bytes each; in 32 where more than that were seen."""
+    """Remember at least the last `capacity` events, in 16 bytes each, or 32 once more than that were seen."""
 
     def __init__(self, *, capacity: int, settled: Covered | None = None) -> None:
-        """Start empty; what is `settled` is not to be remembered: it is read once more, and is not sent."""
+        """Start empty. `settled` items are read once more but not sent, so they are not remembered."""
         self._capacity, self._places = capacity, _PLACES_AN_EVENT * capacity + 1
         self._settled: Covered = settled or {}
         self._young: array[int] | None = None
-        """Made when it is needed: most decoders judge no events, or few."""
+        """Created when it is needed: most decoders validate no events, or few."""
         self._old: array[int] | None = None
         self._left = capacity
 
-    def mark(self, found: list[LineResults], signs: Signs) -> list[LineResults]:
-        """Return the same, marked; see `EventMemory`."""
-        purchases = list(_apart(found, signs.purchases, self._settled)) if self._settled else signs.purchases
-        hits = self._note(map(_hash, zip(_owners(found), purchases, strict=True)), signs.contents)
-        return list(_say(found, hits)) if hits else found
+    def mark(self, results: list[LineResults], signs: Signs) -> list[LineResults]:
+        """Return the results with duplicates marked; see `EventMemory`."""
+        purchases = list(_set_apart(results, signs.purchases, self._settled)) if self._settled else signs.purchases
+        hits = self._note(map(_hash, zip(_owners(results), purchases, strict=True)), signs.contents)
+        return list(_mark(results, hits)) if hits else results
 
     def _note(self, keys: Iterable[int], contents: Iterable[int]) -> Hits:
-        """Remember events; return those that came before."""
+        """Remember events by their hashes and contents; return those that came before."""
         hits: Hits = {}
         young, old, places, left = self._young or self._begin(), self._old, self._places, self._left
         for number, (key, content) in enumerate(zip(keys, contents, strict=True)):
+            # An entry is the key with its 24 low bits mixed with the content, so that the same event is an equal entry
+            # and another event of the purchase differs in these bits only.
             place = key % places
             if young[place] or old is not None:
                 before = None if old is None else _find(old, place, key ^ content)[1]
@@ -152,13 +162,16 @@ class Purchases:
         return hits
 
     def _begin(self) -> "array[int]":
-        """Begin a table; the one before is the older one from now on."""
+        """Begin a table; the one before becomes the older one."""
         self._old, self._young = self._young, array("q", bytes(8 * self._places))
         return self._young
 
 
 def _find(table: "array[int]", place: int, entry: int) -> tuple[int, bool | None]:
-    """Look for an entry from a place on; return its own place, or the next empty one."""
+    """Search for an entry from `place` on; return its place, or the next empty one, and what was found.
+
+    True: the same event. False: another event of the purchase. None: neither.
+    """
     seen: bool | None = None
     while there := table[place]:
         if there == entry:
@@ -169,19 +182,19 @@ def _find(table: "array[int]", place: int, entry: int) -> tuple[int, bool | None
     return place, seen
 
 
-def _owners(found: Iterable[LineResults]) -> Iterator[str]:
+def _owners(results: Iterable[LineResults]) -> Iterator[str]:
     """Yield the customer of each item of each entry."""
-    for each in found:
+    for each in results:
         if isinstance(each, EntryRun):
             yield from chain.from_iterable(map(repeat, each.customers, each.items))
         elif isinstance(each, Entry):
             yield from repeat(each.customer, each.items)
 
 
-def _apart(found: Iterable[LineResults], purchases: Iterable[str], settled: Covered) -> Iterator[str]:
-    """Yield the purchase of each item; one of its own in the place of each that is settled."""
+def _set_apart(results: Iterable[LineResults], purchases: Iterable[str], settled: Covered) -> Iterator[str]:
+    """Yield the purchase of each item, but a unique one for each settled item, so that it matches no other."""
     named = iter(purchases)
-    for entry in one_by_one(found):
+    for entry in one_by_one(results):
         if not isinstance(entry, Entry):
             continue
         items = settled.get((entry.source, entry.line), frozenset())
@@ -190,14 +203,14 @@ def _apart(found: Iterable[LineResults], purchases: Iterable[str], settled: Cove
             yield f"\0{entry.source} {entry.line} {index}" if apart else purchase
 
 
-def _say(found: Iterable[LineResults], hits: Hits) -> Iterator[LineResults]:
-    """Yield the same; where items of an entry came before, it says so."""
+def _mark(results: Iterable[LineResults], hits: Hits) -> Iterator[LineResults]:
+    """Yield the results, with `same` and `alike` set in entries whose items came before."""
     number = 0
-    for each in found:
+    for each in results:
         items = sum(each.items) if isinstance(each, EntryRun) else each.items if isinstance(each, Entry) else 0
         own = hits.keys() & range(number, number + items)
         if isinstance(each, EntryRun) and own:
-            yield from _say(each, {hit - number: hits[hit] for hit in own})
+            yield from _mark(each, {hit - number: hits[hit] for hit in own})
         elif isinstance(each, Entry) and own:
             indexes = range(items) if each.indexes is None else each.indexes
             same = tuple(indexes[hit - number] for hit in sorted(own) if hits[hit])
@@ -209,10 +222,10 @@ def _say(found: Iterable[LineResults], hits: Hits) -> Iterator[LineResults]:
 
 
 def _digested(pair: tuple[str, str]) -> int:
-    """Return 64 bits, signed."""
+    """Return a signed hash of 64 bits, for platforms whose own hash is shorter."""
     text = f"{len(pair[0])} {pair[0]} {pair[1]}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
 
 
-# Python's own hash is SipHash under a key of this process (PEP 456), where it has 64 bits.
+# Python's own hash is SipHash with a key of this process (PEP 456). It is used if it has 64 bits.
 _hash: Callable[[tuple[str, str]], int] = hash if struct.calcsize("n") == struct.calcsize("q") else _digested

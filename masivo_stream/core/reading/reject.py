@@ -1,49 +1,55 @@
-"""Say no to a line, with its place and its bytes; or pass it over."""
+"""Build the results of lines that are not sent: rejections with their place and bytes, and skipped records."""
+
+from msgspec import Struct
 
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Line, Rejected, Skipped
 
 
-def reject_line(
-    line: Line,
-    file: str,
-    reason: Reason,
-    message: str,
-    *,
-    field: str = "",
-    items: tuple[int, ...] | None = None,
-    item_count: int = 0,
-    customer: str | None = None,
-) -> Rejected:
-    """Reject a line for `reason`; the other arguments are the rejection's own."""
+class LineFault(Struct, frozen=True, gc=False, array_like=True, tag=True):
+    """Why a line is rejected, and what of its record the fault concerns. `message` quotes nothing of the record."""
+
+    reason: Reason
+    message: str
+    field: str = ""
+    """Path of the field, such as `events[3].order.value`; empty for the whole line."""
+    items: tuple[int, ...] | None = None
+    """Indexes of the items that are concerned; None for all of them, or if that is not known."""
+    item_count: int = 0
+    """How many items the record holds; 0 if that is not known."""
+    customer: str | None = None
+    """The customer's id, if this customer does not arrive because of the fault; see `Rejected.customer`."""
+
+
+TOO_DEEP = LineFault(Reason.TOO_DEEP, "objects and lists are nested too deeply")
+
+
+def reject_line(line: Line, file: str, fault: LineFault) -> Rejected:
+    """Return the rejection of a line of `file`."""
     return Rejected(
         file=file,
         line=line.number,
         offset=line.offset,
         length=line.length,
-        reason=reason,
-        field=field,
-        message=message,
+        reason=fault.reason,
+        field=fault.field,
+        message=fault.message,
         raw=line.body,
-        items=items,
-        item_count=item_count,
-        customer=customer,
+        items=fault.items,
+        item_count=fault.item_count,
+        customer=fault.customer,
     )
 
 
-def reject_deep(line: Line, file: str) -> Rejected:
-    """Reject a line that cannot be decoded, or not be taken apart, for its depth."""
-    return reject_line(line, file, Reason.TOO_DEEP, "objects and lists are nested too deeply")
-
-
-def reject_repeat(line: Line, file: str, reason: Reason, *, items: int, customer: str) -> Rejected:
-    """Reject a valid record because its customer or its email came before."""
-    if reason is Reason.DUPLICATE_ID:  # no customer of its own: the earlier record's stands or falls without it
-        return reject_line(line, file, reason, "an earlier line has this customer", field="id", item_count=items)
+def reject_duplicate(line: Line, file: str, reason: Reason, *, items: int, customer: str) -> Rejected:
+    """Return the rejection of a valid record whose customer or email an earlier record has."""
+    if reason is Reason.DUPLICATE_ID:
+        # No `customer`: the earlier record has the same one, so the customer can still arrive.
+        return reject_line(line, file, LineFault(reason, "an earlier line has this customer", "id", item_count=items))
     message = "an earlier customer has this email"
-    return reject_line(line, file, reason, message, field="email", item_count=items, customer=customer)
+    return reject_line(line, file, LineFault(reason, message, "email", item_count=items, customer=customer))
 
 
 def skip_line(line: Line, file: str, reason: SkipReason, *, items: int = 1, customer: str | None = None) -> Skipped:
-    """Skip a line for `reason`; the other arguments are the value's own."""
+    """Return the result of a line of `file` that is not to be migrated; `customer` is a deleted customer's id."""
     return Skipped(file=file, line=line.number, offset=line.offset, reason=reason, items=items, customer=customer)

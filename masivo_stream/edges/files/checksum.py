@@ -1,6 +1,6 @@
-"""A file that lines are appended to, of which so many bytes count, by their length and CRC-32: the journal keeps both.
+"""A file that lines are appended to. The journal keeps the length and the CRC-32 of the bytes that count.
 
-What stands behind them was written by a process that died before it was counted, and is cut off. Writes are
+What follows these bytes was written by a process that died before it was counted, and is cut off. Writes are
 synchronous: cancelling an aiofiles write does not stop it, and a torn line here would be a lost record.
 """
 
@@ -14,7 +14,7 @@ from masivo_stream.model.errors import StorageError
 
 _BLOCK = 1 << 20
 _AT_ONCE = 1000
-"""Lines put into one write, of which some thousand may come together."""
+"""Lines in one write: a thousand and more may come together."""
 
 
 def checksum(file: int, length: int) -> tuple[int, int]:
@@ -26,10 +26,10 @@ def checksum(file: int, length: int) -> tuple[int, int]:
 
 
 class CountedFile:
-    """Append lines to an open file. A list of records is one that makes the lines."""
+    """Append lines to an open file; a subclass makes the lines of its records."""
 
     def __init__(self, file: int, length: int, crc: int, failure: StorageError) -> None:
-        """Go on after the first `length` bytes; `failure` is told, with the cause, where a write fails."""
+        """Go on after the first `length` bytes. If a write fails, `failure` is raised, with the cause."""
         self._file, self._failure = file, failure
         if os.fstat(file).st_size > length:
             os.ftruncate(file, length)
@@ -38,10 +38,10 @@ class CountedFile:
         self._synced = length
 
     def write(self, lines: Iterable[bytes]) -> None:
-        """Write lines; they are not counted before `count` says so.
+        """Write lines; they are counted once `count` is called.
 
         Raises:
-            StorageError: not all of them could be written; then nothing that was not counted is there any more.
+            StorageError: not all of them could be written; then all that was not counted is removed.
         """
         left = iter(lines)
         try:

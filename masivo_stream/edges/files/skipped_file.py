@@ -1,30 +1,22 @@
-"""The list of what is skipped: one JSON line for each record that is not to be migrated, or of which items are not.
+"""The list of what is skipped: one JSON line for each record that is not to be migrated, as a whole or in part.
 
-It holds places, and nothing of a record. A person may want it, a run does not need it: a list that was edited, or
-deleted, is gone on with.
+It holds positions, and nothing of a record. It is for people; a run does not need it, and goes on with a list that was
+edited or deleted.
 """
 
 import os
 from collections.abc import Iterable
-from typing import Protocol
 
 import msgspec
 from msgspec.structs import asdict
 
 from masivo_stream.edges.files.checksum import CountedFile, checksum
+from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.skipped import SkippedPlace
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Directory(Protocol):
-    """Where the file stands."""
-
-    def open_append(self, name: str) -> int:
-        """Open a file for reading and appending."""
-        ...
 
 
 def skipped_name(kind: Kind) -> str:
@@ -35,10 +27,10 @@ def skipped_name(kind: Kind) -> str:
 class SkippedFile(CountedFile):
     """Append skipped records of one kind."""
 
-    def __init__(self, directory: Directory, kind: Kind, *, length: int = 0, crc: int = 0) -> None:
-        """Go on after the first `length` bytes, whose CRC-32 is `crc`: what stands behind them was never counted.
+    def __init__(self, directory: StateDir, kind: Kind, *, length: int = 0, crc: int = 0) -> None:
+        """Go on after the first `length` bytes, whose CRC-32 is `crc`; what follows them was never counted.
 
-        Where these bytes are not there any more, go on after what is there.
+        If these bytes are not there any more, go on after what is there.
 
         Raises:
             StorageError: the file cannot be opened.
@@ -60,10 +52,10 @@ class SkippedFile(CountedFile):
         )
 
     def append(self, places: Iterable[SkippedPlace]) -> None:
-        """Write the records' lines; they are not counted in `length` and `crc` before `count` says so.
+        """Write the records' lines; they are counted in `length` and `crc` once `count` is called.
 
         Raises:
-            StorageError: not all of them could be written; then none counts.
+            StorageError: not all of them could be written; then none of them counts.
         """
         self.write(_encode({"kind": self._kind, **asdict(place)}) + b"\n" for place in places)
 

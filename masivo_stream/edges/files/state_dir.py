@@ -1,7 +1,7 @@
-"""The state directory: one owner at a time, readable by nobody else.
+"""The state directory: one owner at a time, not readable by other users.
 
-The owner holds an OS lock (`flock`) that the kernel takes back when the process dies, however it dies: no pid file can
-go stale. Files are created with their mode, not by the umask, and never through a symbolic link.
+The owner holds an OS lock (`flock`) that the kernel releases when the process dies, however it dies: there is no pid
+file that can go stale. Files are created with their mode, not by the umask, and never through a symbolic link.
 """
 
 import errno
@@ -11,23 +11,22 @@ import socket
 import stat
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from masivo_stream.edges.files.checksum import checksum
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
 _LOCK = "lock"
 JOURNAL = "journal.db"
 _OF_A_RUN = ("in-doubt.", "retry-", "taken-back-", "report.")
 _OURS = (JOURNAL, "dead-letter.", "skipped.", "in-doubt.", "retry-", "taken-back-", "report.")
-_BLOCK = 1 << 20
-_MEND = "mend the permissions of that file, then start again"
-_NAME_ONE = "name the directory that was meant with --state-dir"
+_CORRECT = "correct the permissions of that file, then start again"
+_NAME_ONE = "name the directory that you meant with --state-dir"
 
 DISK_FAILS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""What a disk or a machine that is short of something answers; all else is how a directory is set up."""
+"""The errors of a disk or a machine that is short of something; any other error is about how a directory is set up."""
 
 _GLANCES, _GLANCE = 4, 0.025
 _OPERATION = "open the state directory"
@@ -45,11 +44,11 @@ class StateDir:
 
     @property
     def journal(self) -> Path:
-        """Where the journal stands."""
+        """The path of the journal."""
         return self.path / JOURNAL
 
     def read(self, name: str) -> bytes:
-        """Return a file's bytes, none where there is none.
+        """Return a file's bytes; empty if there is no such file.
 
         Raises:
             StorageError: it cannot be read.
@@ -62,7 +61,7 @@ class StateDir:
             raise _storage(self.path / name, error) from error
 
     def write(self, name: str, content: bytes) -> None:
-        """Replace a file so that after a crash either the old or the new content stands there, never a torn one.
+        """Replace a file; after a crash it holds either the old or the new content, never a torn one.
 
         Raises:
             StorageError: it cannot be written.
@@ -90,7 +89,7 @@ class StateDir:
         """Move the files of the run into a directory `name-N` of their own, the journal last.
 
         Raises:
-            StorageError: they cannot be moved; called again, the rest of them is.
+            StorageError: they cannot be moved; called again, it moves the rest.
         """
         number = 1
         while (self.path / f"{name}-{number}" / JOURNAL).exists():
@@ -112,16 +111,13 @@ class StateDir:
         Raises:
             StorageError: it cannot be read.
         """
-        done, crc = 0, 0
         try:
-            with (self.path / name).open("rb") as file:
-                while block := file.read(min(_BLOCK, length - done)):
-                    done, crc = done + len(block), zlib.crc32(block, crc)
+            with (self.path / name).open("rb", buffering=0) as file:
+                return checksum(file.fileno(), length)
         except FileNotFoundError:
             return 0, 0
         except OSError as error:
             raise _storage(self.path / name, error) from error
-        return done, crc
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -141,7 +137,7 @@ class StateDir:
             raise _storage(self.path / name, error) from error
 
     def lines(self, name: str, length: int | None = None, *, begin: int = 0) -> Iterator[bytes]:
-        """Yield the lines of a file from a byte on, or of `length` bytes, newlines included; none where there is none.
+        """Yield the lines of a file, with newlines, from a byte on, or of `length` bytes; none if there is no file.
 
         Raises:
             StorageError: it cannot be read.
@@ -169,7 +165,7 @@ class StateDir:
 
     @contextmanager
     def creating(self, name: str) -> Iterator[Callable[[Iterable[bytes]], None]]:
-        """Give a function that writes lines to a new file, which is durable when the context ends.
+        """Yield a function that writes lines to a new file, which is durable when the context ends.
 
         Raises:
             StorageError: it cannot be written.
@@ -185,7 +181,7 @@ class StateDir:
             _sync_directory(self.path, self._fsync)
         except OSError as error:
             raise _storage(path, error) from error
-        except BaseException:  # a line that cannot be had: half a file is none
+        except BaseException:  # a line could not be had: half a file is worse than no file
             path.unlink(missing_ok=True)
             raise
 
@@ -202,16 +198,16 @@ class StateDir:
             if error.errno in DISK_FAILS:
                 raise _storage(self.path / name, error) from error
             raise _unusable(
-                self.path / name, f"holds a file that cannot be written: {error.strerror}", _MEND
+                self.path / name, f"holds a file that cannot be written: {error.strerror}", _CORRECT
             ) from error
 
 
 @contextmanager
 def own_state_dir(name: str) -> Iterator[StateDir]:
-    """Create the directory if need be, check that it can be trusted and written, and hold its lock.
+    """Create the directory if it is not there, check that it can be trusted and written, and hold its lock.
 
     Raises:
-        ConfigurationError: it is a link, somebody else's, not writable, or owned by another process.
+        ConfigurationError: it is a link, another user's, not writable, or owned by another process.
         StorageError: the disk is full, or fails.
     """
     path = Path(name)
@@ -232,7 +228,7 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
         if isinstance(error, FileExistsError | NotADirectoryError):
             raise _unusable(path, f"is no directory: {error.strerror}", _NAME_ONE) from error
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a directory name"
-        raise _unusable(path, f"cannot be used: {why}", f"mend its permissions; or {_NAME_ONE}") from error
+        raise _unusable(path, f"cannot be used: {why}", f"correct its permissions; or {_NAME_ONE}") from error
     try:
         _take(lock, path)
         yield StateDir(path)
@@ -241,7 +237,7 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
 
 
 def is_owned(path: Path) -> str | None:
-    """Return who owns a state directory at this moment, None if nobody does."""
+    """Return which process owns a state directory at this moment, None if no process does."""
     try:
         lock = os.open(path / _LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -305,7 +301,7 @@ def _take(lock: int, path: Path) -> None:
 
 
 def _lock(lock: int) -> None:
-    """Take the lock; who only looks whether it is taken (`is_owned`) holds it for a moment, and is waited for."""
+    """Take the lock. A process that only looks (`is_owned`) holds it for a moment: wait for it."""
     for _ in range(_GLANCES):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -329,5 +325,5 @@ def _storage(path: Path, error: OSError) -> StorageError:
         f"cannot write: {error.strerror}",
         operation="write the state",
         place=str(path),
-        hint="free space or mend the permissions, then start again",
+        hint="free space, or correct the permissions, then start again",
     )

@@ -1,35 +1,41 @@
-"""Group commit: notes that come together become one transaction, in a thread, durable before any of them returns."""
+"""Group commit: notes that come together become one transaction, in a thread, durable before any of them returns.
+
+1. The first writer of a round leads it; who comes before the commit begins joins it, who comes later begins the next.
+2. An outcome (of a batch that was on the wire) that cannot be written is tried again for a while, for it happened.
+3. When that fails, the journal takes no notes but outcomes any more, so that no batch leaves that it does not know.
+4. What could not be written is owed: the next commit begins with it, in its order.
+"""
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from masivo_stream.edges.journal.statements import Statement
+from masivo_stream.edges.journal.query import storage_error
+from masivo_stream.edges.journal.schema import Statement
 from masivo_stream.model.errors import StorageError
 
 PAUSE = 0.5
-"""Seconds between two tries to write down an outcome."""
+"""Seconds between two tries to write an outcome."""
 
 _TURNS = 4
-"""Turns of the event loop an outcome waits for company: who waited for its answer comes two turns later."""
+"""Turns of the event loop that an outcome waits for company: the batch that waited for it is noted two turns later."""
 
 
-class Note:
+class PendingNote:
     """What waits to be committed, and what came of it."""
 
     def __init__(
         self, own: list[Statement], progress: list[Statement], sync: Callable[[], None] | None, outcome_of: str
     ) -> None:
-        """Note `own` and `progress`, after `sync`; `outcome_of` names the batch whose outcome this is, if it is one."""
+        """Commit `own` and `progress`, after `sync`; `outcome_of` names the batch if this is a batch's outcome."""
         self.own, self.progress, self.sync, self.outcome_of = own, progress, sync, outcome_of
         self.failure: StorageError | None = None
 
     def refuse(self, failure: StorageError) -> None:
-        """Tell who waits; what is left is what a later commit makes up for: what happened, not what was meant to.
+        """Report the failure to the writer; keep for a later commit what happened, not what was meant to happen.
 
         That commit brings its own `sync`, of the same file.
         """
@@ -42,7 +48,7 @@ class _Round:
     """Notes that are committed together."""
 
     def __init__(self) -> None:
-        self.notes: list[Note] = []
+        self.notes: list[PendingNote] = []
         self.done = anyio.Event()
 
 
@@ -65,8 +71,8 @@ class GroupCommit:
         self._connection = connection
         self._sleep, self._patience = sleep, patience
         self._round: _Round | None = None
-        """The one that is open to who comes."""
-        self._owed: list[Note] = []
+        """The one that new notes join."""
+        self._owed: list[PendingNote] = []
         """Could not be written: the next commit makes up for it."""
         self._failure: StorageError | None = None
         self._disk = anyio.Lock(fast_acquire=True)
@@ -84,7 +90,7 @@ class GroupCommit:
         Raises:
             StorageError: it could not be made durable. After that only outcomes are written.
         """
-        note = Note(own, progress or [], sync, outcome_of)
+        note = PendingNote(own, progress or [], sync, outcome_of)
         if self._failure is not None and not outcome_of:
             note.refuse(self._failure)
             (self._owed if self._round is None else self._round.notes).append(note)
@@ -103,16 +109,16 @@ class GroupCommit:
             raise note.failure
 
     async def _lead(self, mine: _Round) -> None:
-        """Commit a round, for all who came to it: each leads its own, so that nobody works for the others for ever."""
+        """Commit a round, for all that joined it. Each leads its own round: no caller works for others for ever."""
         try:
             for _ in range(_TURNS):  # let the batch that waited for this outcome be noted in the same round
                 if not all(note.outcome_of for note in mine.notes):
                     break
                 await anyio.lowlevel.cancel_shielded_checkpoint()
             async with self._disk:
-                self._round = None  # who comes now waits for the next one
+                self._round = None  # later notes wait for the next one
                 await self._commit_round(mine)
-        except BaseException as error:  # a bug: nobody goes on, and nobody waits for ever
+        except BaseException as error:  # a bug: no writer goes on, and none waits for ever
             self._fail(mine.notes, storage_error(error), len(self._owed))
             raise
         finally:
@@ -121,7 +127,7 @@ class GroupCommit:
             mine.done.set()
 
     async def _commit_round(self, current: _Round) -> None:
-        """Commit; where an outcome is among the notes, try for a while."""
+        """Commit; if an outcome is among the notes, try for a while."""
         notes, owed, left = current.notes, len(self._owed), 0.0
         outcomes = [note.outcome_of for note in notes if note.outcome_of]
         if self._failure is not None:
@@ -146,17 +152,17 @@ class GroupCommit:
                 del self._owed[:owed]  # and not what has been refused meanwhile
                 return
 
-    def _fail(self, notes: list[Note], failure: StorageError, place: int) -> None:
-        """Refuse notes, from now on all that are no outcomes; they are owed from `place` on."""
+    def _fail(self, notes: list[PendingNote], failure: StorageError, place: int) -> None:
+        """Refuse notes, and from now on all that are no outcomes; they are owed from `place` on."""
         self._failure = self._failure or failure
         for note in notes:
             note.refuse(failure)
         self._owed[place:place] = notes
 
-    def commit(self, notes: list[Note]) -> None:
+    def commit(self, notes: list[PendingNote]) -> None:
         """Make notes durable; called in a thread."""
         for sync in {note.sync for note in notes if note.sync is not None}:
-            sync()  # what the commit speaks of stands on the disk before it
+            sync()  # what the commit counts is on the disk before it
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
@@ -168,38 +174,3 @@ class GroupCommit:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             raise
-
-
-_SHORT = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM})
-_PRIMARY = 0xFF
-"""The bits of a result code of SQLite that are not its details (SQLite docs, "Result and Error Codes")."""
-
-
-def primary(error: sqlite3.Error) -> int:
-    """Return SQLite's result code without details; 0 where the error is not of its making."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY
-
-
-def is_short(error: sqlite3.Error) -> bool:
-    """Return whether the disk is full or fails: no word on what stands in the file."""
-    return primary(error) in _SHORT
-
-
-def storage_error(error: BaseException, outcomes: Iterable[str] = ()) -> StorageError:
-    """Return what to say when the journal cannot be written."""
-    lost = ", ".join(outcomes)
-    why = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return StorageError(
-        f"the journal cannot be written: {why}{f'; not noted is what became of {lost}' if lost else ''}",
-        operation="write the journal",
-        hint="free space or mend the permissions of the state directory, then start again",
-    )
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Tell what SQLite cannot write as an error of ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise storage_error(error) from error

@@ -1,4 +1,4 @@
-"""Open the journal's file, or create it."""
+"""Open the journal's file, or create it, or upgrade one of an earlier version."""
 
 import errno
 import os
@@ -9,13 +9,11 @@ from pathlib import Path
 
 import anyio
 
-from masivo_stream.edges.journal import statements as say
-from masivo_stream.edges.journal.commit import GroupCommit, is_short, primary, storage_error
+from masivo_stream.edges.journal.commit import GroupCommit
+from masivo_stream.edges.journal.query import is_short, primary, storage_error
+from masivo_stream.edges.journal.schema import TABLES, UPGRADES, VERSION
 from masivo_stream.edges.journal.write import Journal
 from masivo_stream.model.errors import ConfigurationError, StorageError
-
-_UPGRADED = 2
-"""The version of the journal that version 0.1.0 of the program wrote: it is upgraded where it stands."""
 
 
 def open_journal(
@@ -29,10 +27,11 @@ def open_journal(
 ) -> Journal:
     """Open or create the journal at `path`; `writable=False` only reads, also while a run is at work.
 
-    An outcome that cannot be written down is tried for `patience` seconds, with `sleep` in between.
+    A journal of an earlier version is upgraded, if it is opened for writing. An outcome that cannot be written is tried
+    for `patience` seconds, with `sleep` in between.
 
     Raises:
-        ConfigurationError: it is damaged, from another version, there is none to read, or it may not be written.
+        ConfigurationError: it is damaged, is of another version, may not be written, or there is none to read.
         StorageError: the disk is full, or fails.
     """
     try:
@@ -41,7 +40,7 @@ def open_journal(
         raise _translate(path, error, writable=writable) from error
     except OSError as error:
         if error.errno in _REFUSED:
-            raise _unusable(path, f"cannot be opened: {error.strerror}", _MEND) from error
+            raise _unusable(path, f"cannot be opened: {error.strerror}", _CORRECT) from error
         raise storage_error(error) from error
     return Journal(connection, wall, commit_by(connection, sleep=sleep, patience=patience))
 
@@ -61,7 +60,7 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
         log = path.with_name(f"{path.name}-wal")
         if log.exists() and log.stat().st_size:
             raise
-        # Nobody has it open, and all of it is in the one file: it is read without locks, which need no file.
+        # No process has it open, and all of it is in the one file: it is read without locks, which need no file.
         return _prepared(sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None), path, writable=False)
 
 
@@ -75,22 +74,22 @@ def _prepared(connection: sqlite3.Connection, path: Path, *, writable: bool) -> 
 
 
 def _translate(path: Path, error: sqlite3.DatabaseError, *, writable: bool) -> ConfigurationError | StorageError:
-    """Return what to say: the disk is short of something, the file may not be written, or it is damaged."""
+    """Return the error to raise: the disk is short of something, the file may not be written, or it is damaged."""
     if is_short(error) or primary(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return storage_error(error)
     if primary(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
-        # SQLite does not tell why a file cannot be made; to make one does.
+        # SQLite does not report why a file cannot be made; an attempt to make one does.
         if (why := _cannot_make(path)) is not None and why.errno not in _REFUSED:
             return storage_error(why)
         if writable:
-            return _unusable(path, f"cannot be opened: {error if why is None else why.strerror}", _MEND)
+            return _unusable(path, f"cannot be opened: {error if why is None else why.strerror}", _CORRECT)
     if isinstance(error, sqlite3.OperationalError) and writable:
         return storage_error(error)
     return _unusable(path, "cannot be read")
 
 
 def _cannot_make(path: Path) -> OSError | None:
-    """Return why no file can be made beside `path`; None where one can."""
+    """Return why no file can be made beside `path`, None if one can."""
     probe = path.with_name(f".{path.name}.probe")
     try:
         probe.unlink(missing_ok=True)
@@ -109,32 +108,43 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> N
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     empty = connection.execute("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
     if version == 0 and empty and writable:
-        _change(connection, say.SCHEMA, ("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(16),)))
-    elif version == _UPGRADED:
+        _create(connection)
+    elif version in UPGRADES:
         if not writable:
             raise _unusable(
-                path, "is one of version 0.1.0 of the program", "start `migrate` once: it upgrades the journal"
+                path,
+                f"has version {version}, of an earlier version of the program",
+                "start `migrate` once: it upgrades the journal",
             )
-        _change(connection, say.UPGRADE)
-    elif version != say.VERSION:
-        raise _unusable(path, f"has version {version}, this program reads {say.VERSION}")
+        _upgrade(connection, version)
+    elif version != VERSION:
+        raise _unusable(path, f"has version {version}, this program reads {VERSION}")
 
 
-def _change(connection: sqlite3.Connection, script: str, *others: tuple[str, tuple[bytes]]) -> None:
-    """Change the tables in one transaction, and note the version they have then."""
+def _create(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    for statement in filter(str.strip, script.split(";")):
+    for statement in TABLES:
         connection.execute(statement)
-    for sql, parameters in others:
-        connection.execute(sql, parameters)
-    connection.execute(f"PRAGMA user_version = {say.VERSION}")
+    connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(16),))
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the tables to this version, step by step, in one transaction: a process that dies leaves the old ones."""
+    connection.execute("BEGIN IMMEDIATE")
+    for step in range(version, VERSION):
+        for statement in UPGRADES[step]:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 
 
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOENT})
-"""What is answered where a file may not be written, whatever room there is."""
+"""The errors for a file that may not be written, however much room there is."""
 
-_MEND = "mend the permissions of the state directory and of what is in it, then start again"
+_CORRECT = "correct the permissions of the state directory and of what is in it, then start again"
+_MIGRATE = "start `migrate` once: it upgrades the journal"
 _RESTORE = "never begin afresh over it: restore it, or use the version of the program that wrote it"
 
 

@@ -1,88 +1,235 @@
-"""What the journal is told. Coroutines return when it is durable."""
+"""The open journal. Its coroutines return when what they note is durable."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 
 import msgspec
 
-from masivo_stream.edges.journal import statements as say
-from masivo_stream.edges.journal.commit import GroupCommit, translated
+from masivo_stream.core.accounting.spans import write_spans
+from masivo_stream.edges.journal.commit import GroupCommit
 from masivo_stream.edges.journal.history import JournalHistory
-from masivo_stream.edges.journal.statements import (
-    ACCEPTED,
-    AWAITED,
-    IN_DOUBT,
-    RESENDING,
-    SEEN,
-    SENDING,
-    UNANSWERED,
-    Statement,
-)
+from masivo_stream.edges.journal.query import Query, writing
+from masivo_stream.edges.journal.read import JournalReader
+from masivo_stream.edges.journal.schema import IN_A_RETRY, Statement, pack, read_figures, read_position, write_path
+from masivo_stream.edges.journal.write_progress import alive_statements, progress_statements
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.progress import Figures, KnownSource, Progress, Resume
+from masivo_stream.model.progress import Figures, KnownSource, Progress, Resume, refer
 from masivo_stream.model.report import Facts
+from masivo_stream.model.states import BatchOutcome, BatchState, Note, NoteKind, SettledBy, Visibility
+
+_SEND = """
+INSERT INTO batches (id, kind, state, records, items, bytes, attempts, refs, high_source, high_line, sent_at, spans)
+VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = attempts + 1
+"""
+_VISIBLE = "UPDATE progress SET visible = ? WHERE kind = ?"
+_COUNT_SEND = "INSERT INTO meta VALUES ('sends', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+"""One more request with a batch. It is never taken back, whatever comes of it: an older copy of the journal, put back
+in the place of this one, is recognised by the smaller number."""
+
+_SETTLE = "UPDATE batches SET state = ?, settled_at = ?, settled_by = ?, status = ?, why = ? WHERE id = ?"
+_SETTLE_AGAIN = "UPDATE batches SET state = ?, settled_by = NULL, status = ?, why = ? WHERE id = ?"
+_SOURCE = """
+INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters, line, offset, path)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_TAKEN_BACK = """
+INSERT INTO taken_back (kind, records, items) VALUES (?, ?, ?)
+ON CONFLICT (kind) DO UPDATE SET records = records + excluded.records, items = items + excluded.items
+"""
 
 
-class Journal(JournalHistory):
-    """An open journal, and its only writer."""
+class Journal:
+    """An open journal, and its only writer; `read` and `history` answer questions to it."""
 
     def __init__(self, connection: sqlite3.Connection, wall: Callable[[], datetime], commit: GroupCommit) -> None:
         """Use `open_journal`."""
-        super().__init__(connection)
+        self._connection = connection
+        self._query = Query(connection)
+        self.read, self.history = JournalReader(self._query), JournalHistory(self._query)
         self._wall = wall
         self._commit = commit
 
+    # Before and after the work of a run.
+
     def resume(self, kind: Kind) -> Resume:
-        """Return where `kind` stands. What a dead process left on the wire is named as `doubtful`: settle it first.
+        """Return where `kind` is. What a dead process left on the wire is named as `doubtful`: settle it first.
 
         Raises:
+            ConfigurationError: the file is damaged.
             StorageError: the journal cannot be written.
         """
-        row = self._connection.execute(
-            "SELECT frontier, checkpoint, figures, letters_bytes, letters_crc, visible, skipped_bytes, skipped_crc"
+        row = self._query.first(
+            "SELECT read_position, checkpoint, figures, letters_bytes, letters_crc, visible, skipped_bytes, skipped_crc"
             " FROM progress WHERE kind = ?",
-            (kind,),
-        ).fetchone()
+            kind,
+        )
         if row is None:
             return Resume()
-        checkpoint = say.read_place(row[1])
-        with translated():
+        checkpoint = read_position(row[1])
+        with writing():
             doubtful = self._interrupted(kind)
-        suspects = self.suspects(kind, self.covered(kind, checkpoint.source, checkpoint.line), checkpoint)
+        read, line = self.read, (checkpoint.source, checkpoint.line)
+        suspects = read.suspects(kind, read.covered(kind, *line), checkpoint)
         held = [reference for found in suspects for reference in found.references]
         return Resume(
             start=checkpoint,
-            read_position=say.read_place(row[0]),
-            figures=say.read_figures(row[2]),
-            covered=self.covered(kind, checkpoint.source, checkpoint.line, also=held),
-            consumed=self.consumed(kind),
+            read_position=read_position(row[0]),
+            figures=read_figures(row[2]),
+            covered=read.covered(kind, *line, also=held),
+            consumed=read.consumed(kind),
             letters_bytes=row[3],
             letters_crc=row[4],
             skipped_bytes=row[6],
             skipped_crc=row[7],
             visible=bool(row[5]),
-            read_all=self.read_all(kind),
+            read_all=read.read_all(kind),
             doubtful=doubtful,
-            unanswered=self.unanswered(kind),
-            unanswered_at=self.unanswered_at(kind),
+            unanswered=read.unanswered(kind),
+            unanswered_at=read.unanswered_at(kind),
             suspects=tuple(suspects),
         )
 
     def _interrupted(self, kind: Kind) -> tuple[str, ...]:
-        """Return the batches a dead process left on the wire; where a repeat is harmless they are unanswered."""
+        """Return the batches a dead process left on the wire; if a repeat is harmless, they become unanswered."""
         execute = self._connection.execute
-        execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (IN_DOUBT, kind, RESENDING))
+        change = "UPDATE batches SET state = ? WHERE kind = ? AND state = ?"
+        execute(change, (BatchState.IN_DOUBT, kind, BatchState.RESENDING))
         if CONTRACTS[kind].repeatable:
-            # When the last of several attempts was sent, nobody noted: no later than now.
+            # When the last of several attempts was sent is not noted: no later than now.
             later = "UPDATE batches SET settled_at = ? WHERE kind = ? AND state = ? AND attempts > 1"
-            execute(later, (self._now(), kind, SENDING))
-            execute("UPDATE batches SET state = ? WHERE kind = ? AND state = ?", (UNANSWERED, kind, SENDING))
+            execute(later, (self._now(), kind, BatchState.SENDING))
+            execute(change, (BatchState.UNANSWERED, kind, BatchState.SENDING))
             return ()
-        rows = execute("SELECT id FROM batches WHERE kind = ? AND state = ? ORDER BY seq", (kind, SENDING))
-        return tuple(row[0] for row in rows)
+        interrupted = "SELECT id FROM batches WHERE kind = ? AND state = ? ORDER BY seq"
+        return tuple(row[0] for row in execute(interrupted, (kind, BatchState.SENDING)))
+
+    def describe(self, facts: Facts) -> None:
+        """Note what this process was started with, in the place of the facts of the one before.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with writing():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('facts', ?)", (msgspec.json.encode(facts),))
+
+    def rest(self) -> None:
+        """Bring everything into the one file, which may be moved then."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the file; what is noted is durable already."""
+        self._connection.close()
+
+    # A batch: `send` before its first byte, then one of the others, in the commit that counts its records.
+
+    async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note that the next thing that happens is the batch's first byte."""
+        own = [*send_statements(batch, self._now()), (_COUNT_SEND, ())]
+        await self._write(own, progress_statements(batch.kind, progress), sync)
+
+    async def settle(
+        self, kind: Kind, batch: str, outcome: BatchOutcome, progress: Progress, sync: Callable[[], None]
+    ) -> None:
+        """Note what came of an attempt."""
+        own = _settle(batch, outcome, self._now())
+        await self._write([own], progress_statements(kind, progress), sync, outcome_of=batch)
+
+    async def remove(self, kind: Kind, batch: str, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note that a batch was certainly not applied, and may be sent again: nothing of it is kept."""
+        own = ("DELETE FROM batches WHERE id = ?", (batch,))
+        await self._write([own], progress_statements(kind, progress), sync, outcome_of=batch)
+
+    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+        """Note that records were found in the account, as a batch of their own that was accepted."""
+        now = self._now()
+        accepted = BatchOutcome(BatchState.ACCEPTED, why=why)
+        own = [*send_statements(batch, now), _settle(batch.id, accepted, now, SettledBy.READ_BACK)]
+        await self._write(own, progress_statements(batch.kind, progress), sync, outcome_of=batch.id)
+
+    async def send_again(self, batch: str) -> None:
+        """Note that the next thing that happens is the first byte of a batch that is in doubt."""
+        again = "UPDATE batches SET state = ?, attempts = attempts + 1 WHERE id = ?"  # `sent_at` stays the first one's
+        await self._write([(again, (BatchState.RESENDING, batch)), (_COUNT_SEND, ())])
+
+    async def decide(
+        self, kind: Kind, state: BatchState, note: Note, progress: Progress, sync: Callable[[], None]
+    ) -> None:
+        """Note what a person decided about the batch in doubt that `note` names."""
+        now = self._now()
+        decided = BatchOutcome(state, why=note.detail)
+        own = [_settle(note.batch, decided, now, SettledBy.PERSON), _note(note, now)]
+        await self._write(own, progress_statements(kind, progress), sync, outcome_of=note.batch)
+
+    # How far a kind has come.
+
+    async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note how far a kind has come."""
+        await self._write([], progress_statements(kind, progress), sync)
+
+    async def mark_visible(self, kind: Kind, visible: Visibility = Visibility.SEEN) -> None:
+        """Note whether the effects of what a kind has sent show."""
+        await self._write([(_VISIBLE, (visible, kind))])
+
+    async def find_alive(self, customers: Sequence[int]) -> None:
+        """Note which of the customers that were skipped as deleted (hashes) are not deleted, after all were read."""
+        await self._write(alive_statements(customers))
+
+    async def learn_limit(self, max_body_bytes: int) -> None:
+        """Note that the server takes no larger bodies."""
+        await self._write([("INSERT OR REPLACE INTO meta VALUES ('max_body_bytes', ?)", (max_body_bytes,))])
+
+    # Inputs.
+
+    async def add_sources(self, kind: Kind, sources: Iterable[KnownSource]) -> None:
+        """Note the inputs of a kind, or what they have become (an export that was appended to)."""
+        await self._write([_source(kind, source) for source in sources])
+
+    async def find_sources(self, state_dir: str, sources: Iterable[tuple[Kind, KnownSource]]) -> None:
+        """Note the inputs of all kinds, what they have become, and where they and the state directory are now."""
+        place = ("INSERT OR REPLACE INTO meta VALUES ('state_dir', ?)", (write_path(state_dir),))
+        await self._write([place, *(_source(kind, source) for kind, source in sources)])
+
+    async def begin_retry(self, copies: Iterable[tuple[Kind, KnownSource | None, Iterable[int]]], detail: str) -> None:
+        """Note that dead letters (rows), copied to inputs, are to be read again, and their files are empty."""
+        noted = [statement for kind, source, rows in copies for statement in _begin_retry(kind, source, rows)]
+        await self._write([*noted, _note(Note(NoteKind.RETRY, detail), self._now())])
+
+    async def take_back(self, copies: Iterable[tuple[Kind, KnownSource, Figures, int, int]], note: Note) -> None:
+        """Note that accepted records were taken back and are to be read again, as inputs; `note` is noted beside it.
+
+        Each copy: its kind, its input, the kind's figures without the records, how many records, how many items.
+        """
+        noted = [statement for copy in copies for statement in _take_back(*copy)]
+        await self._write([*noted, _note(note, self._now())])
+
+    # Notes, and the accounts they speak of.
+
+    async def take_note(self, note: Note) -> None:
+        """Note what a person decided, or a step of a revert."""
+        await self._write([_note(note, self._now())])
+
+    def note_accounts(self, accounts: Sequence[NotedAccount], *, word: Note | None = None) -> None:
+        """Note which accounts the run belongs to, and the `word` of the person who says that they are one.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with writing():
+            for sql, parameters in self._accounts(accounts, word):
+                self._connection.execute(sql, parameters)
+
+    async def learn_accounts(self, accounts: Sequence[NotedAccount], *, word: Note | None = None) -> None:
+        """Note the same while the run is at work."""
+        await self._write(self._accounts(accounts, word))
+
+    def _accounts(self, accounts: Sequence[NotedAccount], word: Note | None) -> list[Statement]:
+        noted = [] if word is None else [_note(word, self._now())]
+        return [*noted, ("INSERT OR REPLACE INTO meta VALUES ('accounts', ?)", (msgspec.json.encode(accounts),))]
 
     async def _write(
         self,
@@ -94,120 +241,53 @@ class Journal(JournalHistory):
     ) -> None:
         await self._commit.write(own, progress, sync, outcome_of=outcome_of)
 
-    async def add_sources(self, kind: Kind, sources: Iterable[KnownSource]) -> None:
-        """Note the inputs of a kind, or what they have become (an export that was appended to)."""
-        await self._write([say.know_source(kind, source) for source in sources])
-
-    async def find_sources(self, state_dir: str, sources: Iterable[tuple[Kind, KnownSource]]) -> None:
-        """Note the inputs of all kinds, what they have become, and where they and the state directory are now."""
-        await self._write([say.stand_in(state_dir), *(say.know_source(kind, source) for kind, source in sources)])
-
-    async def begin_retry(self, copies: Iterable[tuple[Kind, KnownSource | None, Iterable[int]]], detail: str) -> None:
-        """Note that dead letters (rows), copied to inputs, are to be read again, and their files are empty."""
-        noted = [told for kind, source, rows in copies for told in say.begin_retry(kind, source, rows)]
-        await self._write([*noted, say.take_note("retry", "", detail, self._now())])
-
-    async def take_back(
-        self, copies: Iterable[tuple[Kind, KnownSource, Figures, int, int]], what: str, detail: str
-    ) -> None:
-        """Note that accepted records (so many, and their items) were taken back and are to be read again, as inputs.
-
-        `figures` are those of the kind without them; `what` and `detail` are noted beside it.
-        """
-        noted = [told for copy in copies for told in say.take_back(*copy)]
-        await self._write([*noted, say.take_note(what, "", detail, self._now())])
-
-    def note_accounts(self, accounts: Sequence[NotedAccount], *, word: tuple[str, str] | None = None) -> None:
-        """Note which accounts the run belongs to, and the `word` of the person who says that they are one.
-
-        Raises:
-            StorageError: it cannot be written.
-        """
-        with translated():
-            for sql, parameters in self._accounts(accounts, word):
-                self._connection.execute(sql, parameters)
-
-    async def learn_accounts(self, accounts: Sequence[NotedAccount], *, word: tuple[str, str] | None = None) -> None:
-        """Note the same while the run is at work."""
-        await self._write(self._accounts(accounts, word))
-
-    def _accounts(self, accounts: Sequence[NotedAccount], word: tuple[str, str] | None) -> list[Statement]:
-        noted = [] if word is None else [say.take_note(word[0], "", word[1], self._now())]
-        return [*noted, ("INSERT OR REPLACE INTO meta VALUES ('accounts', ?)", (msgspec.json.encode(accounts),))]
-
-    def describe(self, facts: Facts) -> None:
-        """Note what this process was started with, in the place of the one before.
-
-        Raises:
-            StorageError: it cannot be written.
-        """
-        with translated():
-            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('facts', ?)", (msgspec.json.encode(facts),))
-
-    def rest(self) -> None:
-        """Bring everything into the one file, which may be moved then."""
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    async def find_alive(self, customers: Sequence[int]) -> None:
-        """Note which of the customers who are gone (hashes) are not: nobody is unsure any more."""
-        await self._write(say.find_alive(customers))
-
-    async def learn_limit(self, max_body_bytes: int) -> None:
-        """Note that the server takes no larger bodies."""
-        await self._write([("INSERT OR REPLACE INTO meta VALUES ('max_body_bytes', ?)", (max_body_bytes,))])
-
-    async def take_note(self, what: str, detail: str, *, batch: str = "") -> None:
-        """Note what a person decided."""
-        await self._write([say.take_note(what, batch, detail, self._now())])
-
-    async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
-        """Note that the next thing that happens is the batch's first byte."""
-        own = [*say.send(batch, self._now()), (say.COUNT_SEND, ())]
-        await self._write(own, say.progress(batch.kind, progress), sync)
-
-    async def send_again(self, batch: str) -> None:
-        """Note that the next thing that happens is the first byte of a batch that is in doubt."""
-        await self._write([say.send_again(batch), (say.COUNT_SEND, ())])
-
-    async def settle(
-        self,
-        kind: Kind,
-        batch: str,
-        state: str | None,
-        progress: Progress,
-        sync: Callable[[], None],
-        *,
-        why: str = "",
-        again: bool = False,
-    ) -> None:
-        """Note what came of an attempt; None where the batch certainly was not applied and may be sent again.
-
-        `again`: an earlier attempt may have applied it, and this one has not.
-        """
-        own = say.settle(batch, state, self._now(), why, again=again)
-        await self._write([own], say.progress(kind, progress), sync, outcome_of=batch)
-
-    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
-        """Note that records are there, as a batch of their own that was accepted."""
-        now = self._now()
-        own = [*say.send(batch, now), say.settle(batch.id, ACCEPTED, now, why)]
-        await self._write(own, say.progress(batch.kind, progress), sync, outcome_of=batch.id)
-
-    async def decide(
-        self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str
-    ) -> None:
-        """Note what a person decided about a batch in doubt: `what`, and `why`."""
-        now = self._now()
-        own = [say.settle(batch, state, now, why), say.take_note(what, batch, why, now)]
-        await self._write(own, say.progress(kind, progress), sync, outcome_of=batch)
-
-    async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
-        """Note how far a kind has come."""
-        await self._write([], say.progress(kind, progress), sync)
-
-    async def mark_visible(self, kind: Kind, *, visible: bool = True, seen: bool = True) -> None:
-        """Note that its effects show, or that they do not yet; not `seen`: they were only given the time to."""
-        await self._write([(say.MARK_VISIBLE, (visible * (SEEN if seen else AWAITED), kind))])
-
     def _now(self) -> str:
         return self._wall().isoformat(timespec="milliseconds")
+
+
+def send_statements(batch: Batch, at: str) -> list[Statement]:
+    """Note that the next thing that happens is the batch's first byte; what it brings is not visible yet."""
+    references = [*chain.from_iterable(map(refer, batch.entries.parts))]
+    facts = (batch.id, batch.kind, BatchState.SENDING, len(references), batch.items, len(batch.body))
+    # A revert takes back customers by the time of their batch: so the lines of customers are never forgotten.
+    spans = write_spans(batch.entries.parts) if batch.kind is Kind.CUSTOMERS else None
+    return [
+        (_SEND, (*facts, pack(references), *batch.entries.high, at, spans)),
+        (_VISIBLE, (Visibility.UNKNOWN, batch.kind)),
+    ]
+
+
+_FINAL_BY_ANSWER = frozenset({BatchState.ACCEPTED, BatchState.REFUSED})
+
+
+def _settle(batch: str, outcome: BatchOutcome, at: str, by: SettledBy = SettledBy.ANSWER) -> Statement:
+    if outcome.again:
+        return (_SETTLE_AGAIN, (outcome.state, outcome.status, outcome.why, batch))
+    settled_by = None if by is SettledBy.ANSWER and outcome.state not in _FINAL_BY_ANSWER else by
+    return (_SETTLE, (outcome.state, at, settled_by, outcome.status, outcome.why, batch))
+
+
+def _source(kind: Kind, source: KnownSource) -> Statement:
+    facts = (source.number, source.name, source.size, source.identity, source.letters, source.line, source.offset)
+    return (_SOURCE, (kind, *facts, write_path(source.path)))
+
+
+def _begin_retry(kind: Kind, source: KnownSource | None, rows: Iterable[int]) -> list[Statement]:
+    """Note that these dead letters of a kind are an input now (None if there are none), and their file is empty."""
+    empty = "UPDATE progress SET letters_bytes = 0, letters_crc = 0 WHERE kind = ?"
+    taken = "UPDATE dead SET taken = ? WHERE id = ?"
+    known = [] if source is None else [_source(kind, source)]
+    return [*known, (empty, (kind,)), *((taken, (IN_A_RETRY, row)) for row in rows)]
+
+
+def _take_back(kind: Kind, source: KnownSource, figures: Figures, records: int, items: int) -> list[Statement]:
+    return [
+        _source(kind, source),
+        ("UPDATE progress SET figures = ?, read_all = 0 WHERE kind = ?", (pack(figures), kind)),
+        (_TAKEN_BACK, (kind, records, items)),
+    ]
+
+
+def _note(note: Note, at: str) -> Statement:
+    insert = "INSERT INTO notes (at, what, batch, person, detail) VALUES (?, ?, ?, ?, ?)"
+    return (insert, (at, note.kind, note.batch, note.person, note.detail))

@@ -10,21 +10,21 @@ from itertools import accumulate
 
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.core.packing.pack import lower_bound
-from masivo_stream.edges.clock import Clock, SystemClock
-from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.edges.quota import QuotaUse, read_quota
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.flow.commands.validate import DryRun, discard_letters, discard_skips, dry_run
+from masivo_stream.edges.shared_dir.quota import QuotaUse, read_quota
 from masivo_stream.flow.dry_run.advice import advise
-from masivo_stream.flow.dry_run.kind_dry_run import OpenLetters, OpenSkips
+from masivo_stream.flow.dry_run.all_kinds import DryRun, DryRunFiles, dry_run
+from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import foretell
-from masivo_stream.flow.session import find_account, quota_path
+from masivo_stream.flow.limiters import find_account, quota_path
+from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.moments import after
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft, WindowLeft
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import LimitSettings, Settings
 from masivo_stream.model.window import Window, parse_window
 
@@ -36,32 +36,32 @@ SCOPES = ("migration", "general")
 
 async def plan(
     settings: Settings,
+    exports: Exports,
     *,
     credentials: Credentials | None = None,
-    customers: Iterable[str] = (),
-    events: Iterable[str] = (),
-    transactions: Iterable[str] = (),
-    dead_letters: OpenLetters = discard_letters,
-    skipped: OpenSkips = discard_skips,
-    clock: Clock | None = None,
+    files: DryRunFiles | None = None,
+    runtime: Runtime | None = None,
 ) -> Plan:
-    """Judge and pack everything, send nothing, and tell what sending would take.
+    """Validate and pack everything, send nothing, and return what sending would take.
 
-    `credentials` only name the account, so that what this machine has used of its quota counts, and what it has sent
-    there already is told; without them the quota is taken to be unused.
+    Args:
+        settings: see `load_settings`.
+        exports: what to read.
+        credentials: only name the account, so that the plan counts what this machine has used of its quota, and warns
+            of exports that it has sent there already. Without them the quota is taken to be unused.
+        files: where dead letters and lists of what is skipped are written; nowhere without it.
+        runtime: the clock; the default is right for a program.
 
     Raises:
         ConfigurationError: no export is named.
         InputError: an export does not exist.
     """
-    clock = clock or SystemClock()
-    named = {Kind.CUSTOMERS: [*customers], Kind.EVENTS: [*events], Kind.TRANSACTIONS: [*transactions]}
-    dry = await dry_run(settings, named, dead_letters=dead_letters, skipped=skipped, clock=clock)
+    clock = (runtime or Runtime()).clock
+    dry = await dry_run(settings, exports, files or DryRunFiles(), clock)
     use, unreadable = _look_at_quota(settings, credentials, clock)
     known: list[str] = []
     if credentials is not None:
-        inputs = {kind: find_inputs(names) for kind, names in named.items()}
-        known = await foretell(settings, identify_account(settings, credentials), inputs)
+        known = await foretell(settings, identify_account(settings, credentials), exports.find())
     return _make_plan(settings, dry, use, unreadable, clock, known)
 
 

@@ -1,40 +1,30 @@
-"""Resolve: what is known of the batches in doubt, and a person's decision about each.
+"""Resolve: show what is known of the batches in doubt, and carry out a person's decision about each.
 
-Accepted: it arrived, by evidence. Discarded: it is given up, its records become dead letters. Sent again: the same
-bytes in the same request; refused, or in doubt once more, it stays in doubt. All that is to be sent again is looked at
-before anything is decided or sent: where one batch must not be, none is. Every decision is journalled with time, person
-and reason. Nothing here is done without being asked for, batch by batch.
+Accepted: the batch arrived, by evidence. Discarded: it is given up, and its records become dead letters. Sent again:
+the same bytes in the same request; if that is refused, or in doubt once more, the batch stays in doubt. Every batch
+that is to be sent again is read back before anything is decided or sent: if one must not be sent, none is. Every
+decision is journalled with time, person and reason. Nothing is done here that was not asked for, batch by batch.
 """
 
-import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.accounting.tally import RecordOutcome
-from masivo_stream.core.sending.backoff import Halt, Health, Settle
-from masivo_stream.edges.clock import Clock, SystemClock
-from masivo_stream.edges.files.state_dir import StateDir
+from masivo_stream.core.sending.backoff import Halt, Settle
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.flow.client import Client, open_client
-from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, name_person
-from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved, read_moved
-from masivo_stream.flow.identity.send_once import open_send_once
-from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.flow.identity.account_binding import Confirmations, name_person
+from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.outcome import agrees, stand
-from masivo_stream.flow.pipeline.deliver import Delivery, halt_error
-from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend
-from masivo_stream.flow.pipeline.ports import JournalPort as Books
-from masivo_stream.flow.pipeline.run import make_policy
-from masivo_stream.flow.proxies import Proxies
-from masivo_stream.flow.readback.evidence import look
-from masivo_stream.flow.readback.paced_reader import PacedReader
-from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report, revise
-from masivo_stream.flow.session import RateLimiters, check_key, open_known_run, open_limiters
+from masivo_stream.flow.pipeline.deliver import Delivery, halt_error, make_backoff
+from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend, open_in_doubt_kind
+from masivo_stream.flow.readback.evidence import find_evidence
+from masivo_stream.flow.reporting.run_report import leave_report, read_report, revise
+from masivo_stream.flow.runtime import Runtime
+from masivo_stream.flow.session import Session, open_session
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -44,7 +34,8 @@ from masivo_stream.model.progress import Doubt
 from masivo_stream.model.resolution import InDoubtBatch, Resolution, Verdict
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.states import Note, NoteKind
+from masivo_stream.model.summary import KindSummary, Summary
 
 ALL = "all"
 SHORTEST_ID = 4
@@ -64,60 +55,70 @@ class Decisions(Struct, frozen=True, kw_only=True):
 
 async def resolve(
     settings: Settings,
-    *,
     credentials: Credentials,
     decisions: Decisions | None = None,
-    moved: Iterable[str] = (),
+    *,
+    confirmations: Confirmations | None = None,
     observer: Observer | None = None,
     handle_signals: bool = False,
-    clock: Clock | None = None,
-    chance: Callable[[], float] = random.random,
-    reporting: Reporting | None = None,
-    said: Confirmations | None = None,
+    runtime: Runtime | None = None,
 ) -> Resolution:
-    """Carry out decisions, then look at what is in doubt still.
+    """Carry out decisions, then read back evidence of what is still in doubt.
 
-    `moved`: exports that lie elsewhere now, each as `OLD=NEW`.
+    Args:
+        settings: see `load_settings`.
+        credentials: see `load_credentials`.
+        decisions: what becomes of which batches; nothing is decided without them.
+        confirmations: what a person confirms: that two accounts are one, or where an export lies now.
+        observer: receives a notice of everything that happens.
+        handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
+        runtime: the clock, chance and reporting; the defaults are right for a program.
 
     Raises:
-        ConfigurationError: there is no run, or it is to be decided about in a copy of the state directory, or in one
-            that is older than what was sent from it; a batch is not in doubt, or one to be sent again is there already.
-        InputError: an export is not there, or not what it was.
+        ConfigurationError: there is no run; the state directory is a copy, or older than what was sent from it; a
+            batch is not in doubt; or a batch that is to be sent again is in the account already.
+        InputError: an export is missing, or is not what it was.
         StorageError: the state directory cannot be written.
     """
-    check_key(settings, credentials)
-    clock, told = clock or SystemClock(), Observers([observer] if observer else [])
-    with ExitStack() as files:
-        belonging = AccountBinding(settings, credentials, clock, said)
-        state, journal = files.enter_context(open_known_run(settings, clock, _OPERATION, belonging))
-        report = read_report(state, stand(journal))
-        once = files.enter_context(open_send_once(settings, journal, belonging, state.path, told, clock))
-        if decisions is not None and (decisions.accept or decisions.discard or decisions.resend):
-            await once.check_place(by_hand=True)
-        desks = await open_in_doubt(settings, state, journal, clock, files, read_moved(moved), noting=once.noting)
-        exports = [source.input.path for desk in desks for source in desk.sources if not source.letters]
-        proxies = Proxies(settings.api, told)
-        limiters = files.enter_context(open_limiters(settings, credentials, exports, told, clock))
-        async with open_client(
-            settings.api, credentials, clock, limiters, admit=belonging.admit, note=proxies.note
-        ) as sender:
-            await belonging.prove(sender)
-            work = ResolveWork(settings, desks, sender, limiters, told, clock, chance)
-            chosen = work.choose(decisions or Decisions())
-            await work_under(work.stop, lambda: work.go(chosen), observer=told, handle_signals=handle_signals)
-        found = _conclude(journal, work, chosen)
-        revised = revise(report, found.kinds, closes=found.closes)
-        if revised is not None:
-            leave_report(journal, state, revised, reporting or Reporting(), clock)
+    decisions = decisions or Decisions()
+    async with open_session(
+        settings,
+        credentials,
+        known_to=_OPERATION,
+        confirmations=confirmations,
+        observer=observer,
+        runtime=runtime,
+    ) as session:
+        with ExitStack() as files:
+            before = read_report(session.state, stand(session.journal.read))
+            once = session.guard_sends()
+            if decisions.accept or decisions.discard or decisions.resend:
+                await once.check_place(by_hand=True)
+            kinds = await open_in_doubt(session, files)
+            await session.connect(source.input.path for kind in kinds for source in kind.sources if not source.letters)
+            work = ResolveWork(session, kinds)
+            chosen = work.choose(decisions)
+            await work_under(
+                work.stop, lambda: work.go(chosen), observer=session.observer, handle_signals=handle_signals
+            )
+            found = _conclude(session.journal, work, chosen)
+            _revise_report(session, before, found)
         if work.stop.cause is not None:
-            proxies.explain(work.stop.cause)
+            session.proxies.explain(work.stop.cause)
             raise work.stop.cause
     return found
 
 
+def _revise_report(session: Session, before: Summary | None, found: Resolution) -> None:
+    """Write the run's report again with the figures that the decisions have changed."""
+    revised = revise(before, found.kinds, closes=found.closes)
+    if revised is not None:
+        leave_report(session.journal, session.state, revised, session.runtime.reporting, session.clock)
+
+
 def _conclude(journal: Journal, work: "ResolveWork", chosen: "Chosen") -> Resolution:
-    kinds = stand(journal)
-    closes = all(figures.closes and agrees(journal, Kind(kind), figures) for kind, figures in kinds.items())
+    kinds = stand(journal.read)
+    closes = all(figures.closes and agrees(journal.read, Kind(kind), figures) for kind, figures in kinds.items())
     return Resolution(
         exit_code=_exit_code(kinds, in_doubt=bool(work.left), closes=closes),
         accepted=tuple(doubt.batch for doubt in chosen.accept),
@@ -129,21 +130,12 @@ def _conclude(journal: Journal, work: "ResolveWork", chosen: "Chosen") -> Resolu
     )
 
 
-async def open_in_doubt(
-    settings: Settings,
-    state: StateDir,
-    journal: Journal,
-    clock: Clock,
-    files: ExitStack,
-    moved: Moved = NOT_MOVED,
-    *,
-    noting: Callable[[Books], Books] = lambda journal: journal,
-) -> list[InDoubtKind]:
-    """Open the books of every kind that can be in doubt; `noting` returns a journal that accounts are kept in."""
+async def open_in_doubt(session: Session, files: ExitStack) -> list[InDoubtKind]:
+    """Open every kind that can be in doubt; `files` closes what is opened."""
     return [
-        await InDoubtKind.open(kind, settings, state, journal, clock, files, moved, noting=noting)
+        await open_in_doubt_kind(session, kind, files)
         for kind in Kind
-        if not CONTRACTS[kind].repeatable and journal.figures(kind) is not None
+        if not CONTRACTS[kind].repeatable and session.journal.read.figures(kind) is not None
     ]
 
 
@@ -166,24 +158,14 @@ class Chosen(Struct, frozen=True, kw_only=True):
 
 
 class ResolveWork:
-    """The decisions carried out, under the brake."""
+    """The decisions of one command, carried out until they are done or stopped."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        desks: list[InDoubtKind],
-        sender: Client,
-        limiters: RateLimiters,
-        observer: Observer,
-        clock: Clock,
-        chance: Callable[[], float],
-    ) -> None:
-        self._settings, self._desks, self._sender = settings, {desk.kind: desk for desk in desks}, sender
-        self._observer, self._clock, self._chance = observer, clock, chance
-        self.stop = StopControl(clock, drain_time=settings.upload.drain_time)
-        self._limiters = limiters
-        self._reader = PacedReader(sender, limiters.general)
-        self._health = Health()
+    def __init__(self, session: Session, kinds: Iterable[InDoubtKind]) -> None:
+        """Decide about batches of these kinds."""
+        self._session, self._kinds = session, {each.kind: each for each in kinds}
+        self._settings = session.settings
+        self.stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
+        self._backoff = make_backoff(session.settings, session.runtime.chance)
         self.arrived: list[str] = []
         self.left: list[InDoubtBatch] = []
 
@@ -207,7 +189,7 @@ class ResolveWork:
         return chosen
 
     def _find(self, names: Iterable[str]) -> Iterable[Doubt]:
-        doubts = [doubt for desk in self._desks.values() for doubt in desk.doubts()]
+        doubts = [doubt for of_kind in self._kinds.values() for doubt in of_kind.doubts()]
         chosen: dict[str, Doubt] = {}
         for name in names:
             found = [doubt for doubt in doubts if name == ALL or _names(name, doubt.batch)]
@@ -224,20 +206,21 @@ class ResolveWork:
     async def go(self, chosen: Chosen) -> None:
         """Make sure that all of it may be done, carry out what was chosen, then look at what is left."""
         await self._make_sure(chosen)
-        why = f"{name_person()}: {chosen.reason or 'no reason given'}"
-        for what, doubts, fate in (
-            ("accept", chosen.accept, RecordOutcome.ACCEPTED),
-            ("discard", chosen.discard, RecordOutcome.DEAD),
-        ):
-            for doubt in doubts:
-                desk = self._desks[doubt.kind]
-                known = desk.entries if fate is RecordOutcome.DEAD else desk.entries_as_far_as_known
-                entries = await known(doubt.batch)
-                await desk.account.decide(doubt.batch, entries, fate, what=what, why=why)
+        decision = Note(NoteKind.RESEND, chosen.reason or "no reason given", name_person())
+        for doubt in chosen.accept:
+            of_kind = self._kinds[doubt.kind]
+            entries = await of_kind.batches.read_as_far_as_known(doubt.batch)
+            accept = msgspec.structs.replace(decision, kind=NoteKind.ACCEPT, batch=doubt.batch)
+            await of_kind.recorder.decide(entries, accept, arrived=True)
+        for doubt in chosen.discard:
+            of_kind = self._kinds[doubt.kind]
+            entries = await of_kind.batches.read(doubt.batch)
+            discard = msgspec.structs.replace(decision, kind=NoteKind.DISCARD, batch=doubt.batch)
+            await of_kind.recorder.decide(entries, discard, arrived=False)
         for doubt in chosen.resend:
-            await self._resend(doubt, why)
-        for desk in self._desks.values():
-            self.left.extend([await self._look(doubt) for doubt in desk.doubts()])
+            await self._resend(doubt, msgspec.structs.replace(decision, batch=doubt.batch))
+        for of_kind in self._kinds.values():
+            self.left.extend([await self._look(doubt) for doubt in of_kind.doubts()])
 
     async def _make_sure(self, chosen: Chosen) -> None:
         """Look at every batch before the first one is decided: a refusal leaves all of them as they were.
@@ -247,9 +230,9 @@ class ResolveWork:
             InputError: the bytes of one cannot be had again.
         """
         for doubt in chosen.discard:
-            await self._desks[doubt.kind].entries(doubt.batch)
+            await self._kinds[doubt.kind].batches.read(doubt.batch)
         for doubt in chosen.resend:
-            await self._desks[doubt.kind].again(doubt.batch)  # composed anew when it is sent: there may be many
+            await self._kinds[doubt.kind].again(doubt.batch)  # composed anew when it is sent: there may be many
             await self._refuse_what_is_there(doubt)
 
     async def _refuse_what_is_there(self, doubt: Doubt) -> None:
@@ -268,45 +251,40 @@ class ResolveWork:
                 " not there (one space more will do), and masivo-stream retry",
             )
 
-    async def _resend(self, doubt: Doubt, why: str) -> None:
+    async def _resend(self, doubt: Doubt, note: Note) -> None:
         """Send a batch again that was not seen to be there.
 
         Raises:
             InputError: its bytes cannot be had again.
             MasivoStreamError: the API says no, or does not answer: nothing else is sent.
         """
-        desk = self._desks[doubt.kind]
-        batch = await desk.again(doubt.batch)
-        await desk.take_note("resend", doubt.batch, why)
+        of_kind = self._kinds[doubt.kind]
+        batch = await of_kind.again(doubt.batch)
+        await of_kind.take_note(note)
         delivery = Delivery(
-            doubt.kind,
-            sender=self._sender,
-            limiter=self._limiters.kinds[doubt.kind],
-            policy=make_policy(self._settings),
+            self._session.client,
+            self._session.limiters.kinds[doubt.kind],
+            Resend(of_kind.recorder, batch.entries, note),
+            backoff=self._backoff,
             stop=self.stop,
-            clock=self._clock,
-            chance=self._chance,
-            health=self._health,
-            tally=desk.tally,
-            observer=self._observer,
+            observer=self._session.observer,
             in_flight=1,
         )
-        decision = await delivery.deliver(batch, Resend(desk.account, batch.entries, why))
+        decision = await delivery.deliver(batch)
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self.arrived.append(doubt.batch)
         if isinstance(decision, Halt):
             raise halt_error(decision, f"batch {doubt.batch} of {doubt.kind}")
 
     async def _look(self, doubt: Doubt) -> InDoubtBatch:
-        entries = await self._desks[doubt.kind].entries_as_far_as_known(doubt.batch)
-        evidence = await look(
+        entries = await self._kinds[doubt.kind].batches.read_as_far_as_known(doubt.batch)
+        evidence = await find_evidence(
             doubt.kind,
             entries,
             sent_at=datetime.fromisoformat(doubt.sent_at),
-            probes=self._settings.visible.evidence_probes,
-            reader=self._reader,
-            clock=self._clock,
-            settle=self._settings.visible.events_settle,
+            reader=self._session.reader,
+            clock=self._session.clock,
+            settings=self._settings.visible,
         )
         return InDoubtBatch(**msgspec.structs.asdict(doubt), evidence=evidence, places=_places(entries))
 

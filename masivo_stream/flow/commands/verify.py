@@ -1,37 +1,32 @@
-"""Verify: read back what was accepted, a sample or all of it, and say what is confirmed, missing, or different.
+"""Verify: read back what was accepted, a sample or all of it, and report what is confirmed, missing, or different.
 
-Nothing is sent but questions, under the account's general limit, and nothing of the run is changed. The exports are
-read once more, at the speed of `validate`; memory stays flat, whatever their size.
+Only reading calls are sent, under the account's general limit, and nothing of the run is changed. The exports are read
+once more, at the speed of `validate`; memory does not grow with their size.
 
-Exit codes: 0 where all that was looked at is confirmed. What is missing or different is for a person to look after, as
-dead letters are: 3. What does not show yet, or could not be read, can be looked at again later: 6.
+Exit codes: 0 if all that was read back is confirmed. Missing or different records are for a person to look at, as dead
+letters are: 3. Records that do not show yet or could not be read can be looked at again later: 6.
 """
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from pathlib import Path
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
+from msgspec import Struct
 
 from masivo_stream.core.accounting.sampling import Sampling
-from masivo_stream.edges.clock import Clock, SystemClock
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.flow.client import open_client
-from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
-from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved, read_moved
-from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.flow.identity.account_binding import Confirmations
+from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
-from masivo_stream.flow.proxies import Proxies
 from masivo_stream.flow.readback.check import ReadBackCheck, find_span
-from masivo_stream.flow.readback.compare import can_be_told
-from masivo_stream.flow.readback.evidence import TransactionReader
+from masivo_stream.flow.readback.compare import is_comparable
 from masivo_stream.flow.readback.findings import Findings
-from masivo_stream.flow.readback.paced_reader import PacedReader
-from masivo_stream.flow.session import check_key, open_known_run, open_limiters
+from masivo_stream.flow.runtime import Runtime
+from masivo_stream.flow.session import Session, open_session
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import Kind
@@ -40,64 +35,65 @@ from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.verification import Verification
 
-SAMPLE = 20
-"""Records of a kind that are looked at unless more are asked for: one wrong in ten is found with 88 %."""
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """Which records to read back."""
+
+    records: int = 20
+    """Records of each kind, each as likely as any other. One wrong record in ten is found with a chance of 88 %."""
+    seed: int = 1
+    """The same seed draws the same records."""
+
+
+SMALL_SAMPLE = Sample()
 
 
 async def verify(
     settings: Settings,
-    *,
     credentials: Credentials,
-    sample: int | None = SAMPLE,
-    seed: int = 1,
-    moved: Iterable[str] = (),
+    *,
+    sample: Sample | None = SMALL_SAMPLE,
+    confirmations: Confirmations | None = None,
     observer: Observer | None = None,
     handle_signals: bool = False,
-    clock: Clock | None = None,
-    said: Confirmations | None = None,
+    runtime: Runtime | None = None,
 ) -> Verification:
-    """Read back what the run of a state directory has sent, and tell what is seen of it.
+    """Read back what a run has sent, and return what is confirmed, missing, or different.
 
     Args:
-        settings: see `load_settings`; the exports are found where the run knows them, or beside the state directory
-            where that was moved with them.
+        settings: see `load_settings`; the exports are found at the paths that the run knows, or beside the state
+            directory if that was moved with them.
         credentials: see `load_credentials`.
-        sample: records of each kind to look at, each as likely as any other; None for all of them.
-        seed: the same seed looks at the same records.
-        moved: exports that lie elsewhere now, each as `OLD=NEW`.
-        observer: is told what happens.
+        sample: which records to read back; None for all of them.
+        confirmations: what a person confirms: that two accounts are one, or where an export lies now.
+        observer: receives a notice of everything that happens.
         handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
-        clock: where time comes from.
-        said: what a person says explicitly: that two accounts are one.
+        runtime: the clock; the default is right for a program.
 
     Returns:
-        What is seen; where it ended early (an export is not what it was, the API does not let us read), why.
+        What was seen. If it ended early (an export is not what it was, the API does not let us read), `message` says
+        why.
 
     Raises:
         ConfigurationError: there is no run, or its state directory cannot be used.
     """
-    check_key(settings, credentials)
-    clock, told = clock or SystemClock(), Observers([observer] if observer else [])
-    belonging, proxies = AccountBinding(settings, credentials, clock, said), Proxies(settings.api, told)
-    with (
-        open_known_run(settings, clock, "verify what was accepted", belonging) as (state, journal),
-        open_limiters(settings, credentials, [], told, clock) as limiters,
-    ):
-        async with open_client(
-            settings.api, credentials, clock, limiters, admit=belonging.admit, note=proxies.note
-        ) as sender:
-            await belonging.prove(sender)
-            reader = PacedReader(sender, limiters.general)
-            work = VerifyWork(settings, journal, state.path, reader, clock, _drawing(sample, seed), read_moved(moved))
-            await work_under(work.stop, work.go, observer=told, handle_signals=handle_signals)
-        proxies.explain(work.stop.cause)
-        return work.findings.conclude(work.stop.cause, left_out=_pipes(journal))
+    async with open_session(
+        settings,
+        credentials,
+        known_to="verify what was accepted",
+        confirmations=confirmations,
+        observer=observer,
+        runtime=runtime,
+    ) as session:
+        await session.connect()
+        work = VerifyWork(session, sample)
+        await work_under(work.stop, work.go, observer=session.observer, handle_signals=handle_signals)
+        session.proxies.explain(work.stop.cause)
+        return work.findings.conclude(work.stop.cause, left_out=_pipes(session.journal.read))
 
 
-def _drawing(sample: int | None, seed: int) -> Callable[[Kind], Sampling[Entry]] | None:
-    if sample is None:
-        return None
-    return lambda kind: Sampling(sample, random.Random(f"{seed} {kind}").random)  # noqa: S311 - a sample, no secret
+def _draw(sample: Sample, kind: Kind) -> Sampling[Entry]:
+    return Sampling(sample.records, random.Random(f"{sample.seed} {kind}").random)  # noqa: S311 - a sample, no secret
 
 
 def _pipes(journal: JournalReader) -> tuple[str, ...]:
@@ -111,42 +107,37 @@ def _pipes(journal: JournalReader) -> tuple[str, ...]:
 
 
 class VerifyWork:
-    """A look at one run, under the brake."""
+    """The reading back of one run, until it is done or stopped."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        journal: JournalReader,
-        state_dir: Path,
-        reader: TransactionReader,
-        clock: Clock,
-        drawing: Callable[[Kind], Sampling[Entry]] | None,
-        moved: Moved = NOT_MOVED,
-    ) -> None:
-        """Look at what `drawing` draws of each kind; at everything where it is None."""
-        self._moved = moved
-        self._settings, self._journal, self._state_dir = settings, journal, state_dir
-        self._reader, self._clock, self._drawing = reader, clock, drawing
-        self.stop = StopControl(clock, drain_time=0)
+    def __init__(self, session: Session, sample: Sample | None) -> None:
+        """Read back what `sample` draws of each kind; everything if it is None."""
+        self._session, self._sample = session, sample
+        self._settings = session.settings
+        self.stop = StopControl(session.clock, drain_time=0)
         self.findings = Findings()
 
     async def go(self) -> None:
-        """Look at every kind."""
+        """Read back every kind."""
+        session = self._session
         for kind in Kind:
-            accepted = await open_accepted_records(self._journal, kind, self._settings, self._state_dir, self._moved)
-            span = find_span(self._journal, kind)
+            accepted = await open_accepted_records(
+                session.journal.read, kind, self._settings, session.state.path, session.moved
+            )
+            span = find_span(session.journal.read, kind)
             if accepted is None or span is None:
                 continue
-            witness = ReadBackCheck(kind, span, reader=self._reader, clock=self._clock, settings=self._settings.visible)
-            chosen = self._all(accepted) if self._drawing is None else self._drawn(accepted, self._drawing(kind))
-            await self._look_at(witness, chosen)
+            check = ReadBackCheck(
+                kind, span, reader=session.reader, clock=session.clock, settings=self._settings.visible
+            )
+            chosen = self._all(accepted) if self._sample is None else self._drawn(accepted, _draw(self._sample, kind))
+            await self._read_back(check, chosen)
 
     async def _drawn(self, accepted: AcceptedRecords, draw: Sampling[Entry]) -> AsyncIterator[Entry]:
         async with aclosing(accepted.blocks()) as blocks:
             async for entries in blocks:
                 for index in draw.candidates(len(entries)):
                     part = accepted.part(entries[index])
-                    if part is not None and can_be_told(accepted.kind, part):
+                    if part is not None and is_comparable(accepted.kind, part):
                         draw.take(part)
         for entry in sorted(draw.drawn, key=lambda entry: entry.place):
             yield entry
@@ -155,29 +146,29 @@ class VerifyWork:
         async with aclosing(accepted.blocks()) as blocks:
             async for entries in blocks:
                 for part in filter(None, map(accepted.part, entries)):
-                    if can_be_told(accepted.kind, part):
+                    if is_comparable(accepted.kind, part):
                         yield part
                     else:
-                        self.findings.leave(accepted.kind)
+                        self.findings.note_incomparable(accepted.kind)
 
-    async def _look_at(self, witness: ReadBackCheck, chosen: AsyncIterator[Entry]) -> None:
-        """Look at entries, as many at a time as there are uploaders."""
+    async def _read_back(self, check: ReadBackCheck, chosen: AsyncIterator[Entry]) -> None:
+        """Read entries back, as many at a time as there are uploaders."""
         give, take = anyio.create_memory_object_stream[Entry](self._settings.upload.hand_off)
-        self.findings.begin(witness)
+        self.findings.begin(check)
         async with anyio.create_task_group() as tasks, give:
             with take:
                 for _ in range(self._settings.upload.uploaders):
-                    tasks.start_soon(self._work, witness, take.clone())
+                    tasks.start_soon(self._work, check, take.clone())
             try:
                 async for entry in chosen:
                     await give.send(entry)
             except MasivoStreamError as error:
                 self.stop.pull(error)
 
-    async def _work(self, witness: ReadBackCheck, entries: MemoryObjectReceiveStream[Entry]) -> None:
+    async def _work(self, check: ReadBackCheck, entries: MemoryObjectReceiveStream[Entry]) -> None:
         with entries:
             async for entry in entries:
                 try:
-                    self.findings.note(witness, entry, await witness.look(entry))
+                    self.findings.note(check, entry, await check.check(entry))
                 except MasivoStreamError as error:
                     self.stop.pull(error)

@@ -1,1 +1,1 @@
-"""What a run knows of customers: missing, deleted, unknown, migrated elsewhere."""
+"""What a run knows about customers: which ones are missing, deleted, unknown, or migrated by another run."""

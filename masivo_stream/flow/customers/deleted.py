@@ -1,36 +1,37 @@
-"""Customers who were skipped as deleted, and have a record that was accepted all the same: found before the next kind.
+"""Find customers that were skipped as deleted on one line, but accepted by another line, before the next kind begins.
 
-Asked only where an earlier record of theirs may be forgotten: after a restart within the customers, or where there are
-more than are remembered. Then their exports are read and judged once more, at the speed of `validate`.
+This is needed only if an earlier record of such a customer may be forgotten: after a restart within the customers, or
+if there are more customers than are remembered. Then the customers exports are read and validated once more, at the
+speed of `validate`.
 """
 
 from contextlib import aclosing
 from pathlib import Path
 
+from masivo_stream.core.accounting.missing import MissingCustomers, hash_customer
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.journal import Journal
-from masivo_stream.flow.customers.missing import MissingCustomers, hash_customer
 from masivo_stream.flow.pipeline.accepted import open_accepted_records
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.settings import Settings
 
 
 async def confirm_deleted(journal: Journal, settings: Settings, state_dir: Path) -> None:
-    """Note which customers are not gone after all, if that is not sure.
+    """Note which customers are not deleted after all, if that is not known for certain.
 
     Raises:
         InputError: a customers export cannot be read again.
-        StorageError: it cannot be noted.
+        StorageError: the journal cannot be written.
     """
-    if not journal.is_unsure():
+    if not journal.read.is_unsure():
         return
-    salt = journal.salt()
-    hashes = journal.gone_customers()
-    if any(decode_identity(source.identity).stream for source in journal.sources(Kind.CUSTOMERS)):
-        await journal.find_alive(hashes)  # what came from a pipe cannot be read again: nobody is called gone
+    salt = journal.read.salt()
+    hashes = journal.read.gone_customers()
+    if any(decode_identity(source.identity).stream for source in journal.read.sources(Kind.CUSTOMERS)):
+        await journal.find_alive(hashes)  # a pipe cannot be read again: no customer counts as deleted
         return
     gone, alive = MissingCustomers(gone=hashes, salt=salt), set[int]()
-    accepted = await open_accepted_records(journal, Kind.CUSTOMERS, settings, state_dir)
+    accepted = await open_accepted_records(journal.read, Kind.CUSTOMERS, settings, state_dir)
     if accepted is not None:
         async with aclosing(accepted.blocks()) as blocks:
             async for entries in blocks:

@@ -1,6 +1,7 @@
-"""Strangers: customers of whom a run has sent events or transactions, and whom another run migrated.
+"""Find out whether a run has sent events or transactions of customers that another run migrated.
 
-A revert takes back what is theirs together with them, by the time of their migration, which no journal here knows.
+A revert takes these records back together with the customers, by the time of the customers' migration. The journal of
+this run does not know that time.
 """
 
 from contextlib import aclosing
@@ -15,12 +16,13 @@ from masivo_stream.model.errors import InputError
 from masivo_stream.model.settings import Settings
 
 OTHERS = (Kind.EVENTS, Kind.TRANSACTIONS)
+"""The kinds whose records belong to customers."""
 
 
-async def has_migrated_elsewhere(journal: JournalReader, settings: Settings, state_dir: Path) -> bool | None:
-    """Tell whether a run has sent anything of customers whom it did not migrate; None where its exports do not tell.
+async def has_sent_for_other_runs(journal: JournalReader, settings: Settings, state_dir: Path) -> bool | None:
+    """Return whether a run has sent records of customers that it did not migrate; None if its exports cannot be read.
 
-    A revert of all its customers would leave that, or take it back with others.
+    A revert of all its customers would leave these records, or take them back with others.
     """
     own = CustomerTable(journal.salt())
     try:
@@ -28,7 +30,7 @@ async def has_migrated_elsewhere(journal: JournalReader, settings: Settings, sta
         customers = await open_accepted_records(journal, Kind.CUSTOMERS, settings, state_dir)
         if customers is not None:
             async for part in customers.parts():
-                own.enlist(part.customer)
+                own.add(part.customer)
         own.close()
         for kind in OTHERS:
             others = await open_accepted_records(journal, kind, settings, state_dir)
@@ -43,17 +45,17 @@ async def has_migrated_elsewhere(journal: JournalReader, settings: Settings, sta
 
 
 def check_no_pipe(journal: JournalReader) -> None:
-    """Check that nothing came from a pipe.
+    """Check that none of a run's records came from a pipe.
 
     Raises:
-        InputError: something did, and cannot be read again.
+        InputError: some did, and they cannot be read again.
     """
     for kind in Kind:
         for source in journal.sources(kind):
             if not source.letters and decode_identity(source.identity).stream:
                 raise InputError(
-                    "what came from a pipe cannot be read again, so what was taken back of it is not known",
+                    "records from a pipe cannot be read again, so it is not known which of them were taken back",
                     operation="send what was taken back",
                     place=source.name,
-                    hint="take back the rest as well, then migrate all of it from a file",
+                    hint="take back the rest as well, then migrate all records from a file",
                 )

@@ -1,69 +1,105 @@
-"""A census: customers by salted hash, and what is known of each, in 9 bytes a customer, however many there are.
+"""A set and a table of customers, by salted hash: 8 bytes a customer and one for what is known, however many there are.
 
-Of two customers with one hash the first is asked about for both; how rarely that happens, `flow.customers.missing`
-says.
+Two customers with one hash count as one: what is found out about the first one counts for both. How rare that is,
+`core.accounting.missing` says.
 """
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable
 
-from masivo_stream.flow.customers.missing import hash_customer
+from masivo_stream.core.accounting.missing import hash_customer
 
 
-class CustomerTable:
-    """Enlist customers, close it, then note what is found out of each: a number from 0 (nothing yet) to 255."""
+class CustomerSet:
+    """Add customers, close the set, then ask whether a customer is in it."""
 
-    def __init__(self, salt: bytes) -> None:
-        """Hash under `salt`."""
+    def __init__(self, salt: bytes = b"") -> None:
+        """Hash under `salt`; hashes that leave the process need one."""
         self._salt = salt
-        self._hashes = [array("q") for _ in range(256)]  # apart by the highest byte: sorting takes memory
-        self._known: list[bytearray] = []
+        self._parts = [array("q") for _ in range(256)]  # apart by the highest byte: sorting takes memory
+        self.added = 0
+        """How many customers were added, duplicates among them."""
 
-    def enlist(self, customer: str) -> None:
-        """Take a customer; twice is once."""
-        hashed = hash_customer(customer, self._salt)
-        self._hashes[hashed >> 56].append(hashed)  # from -128 to 127, all of them places in a list of 256
+    def add(self, customers: Iterable[str]) -> None:
+        """Add customers; adding one twice is the same as once."""
+        for customer in customers:
+            hashed = hash_customer(customer, self._salt)
+            self._parts[hashed >> 56].append(hashed)  # from -128 to 127: each is an index of a list of 256
+            self.added += 1
 
     def close(self) -> None:
-        """Take no more."""
-        self._hashes = [array("q", sorted(set(part))) for part in self._hashes]
-        self._known = [bytearray(len(part)) for part in self._hashes]
+        """End the adding."""
+        for number, part in enumerate(self._parts):
+            self._parts[number] = array("q", sorted(set(part)))
+
+    @property
+    def part_sizes(self) -> list[int]:
+        """How many customers each part holds, when it is closed."""
+        return [len(part) for part in self._parts]
 
     def __len__(self) -> int:
         """Return how many customers there are."""
-        return sum(map(len, self._hashes))
+        return sum(map(len, self._parts))
 
     def __contains__(self, customer: str) -> bool:
-        """Tell whether a customer was enlisted."""
-        return self._find(customer) is not None
+        """Return whether a customer was added."""
+        return self.find(customer) is not None
+
+    def find(self, customer: str) -> tuple[int, int] | None:
+        """Return the part and the index in it of a customer, None if the customer was not added."""
+        hashed = hash_customer(customer, self._salt)
+        part = self._parts[hashed >> 56]
+        index = bisect_left(part, hashed)
+        return (hashed >> 56, index) if index < len(part) and part[index] == hashed else None
+
+
+class CustomerTable:
+    """Add customers, close the table, then note what is found out about each: a number from 0 (nothing yet) to 255."""
+
+    def __init__(self, salt: bytes) -> None:
+        """Hash under `salt`."""
+        self._customers = CustomerSet(salt)
+        self._known: list[bytearray] = []
+
+    def add(self, customer: str) -> None:
+        """Add a customer; adding one twice is the same as once."""
+        self._customers.add((customer,))
+
+    def close(self) -> None:
+        """End the adding."""
+        self._customers.close()
+        self._known = [bytearray(size) for size in self._customers.part_sizes]
+
+    def __len__(self) -> int:
+        """Return how many customers there are."""
+        return len(self._customers)
+
+    def __contains__(self, customer: str) -> bool:
+        """Return whether a customer was added."""
+        return customer in self._customers
 
     def __getitem__(self, customer: str) -> int:
-        """Return what is known of a customer, 0 of one who was not enlisted."""
-        place = self._find(customer)
-        return 0 if place is None else self._known[place[0]][place[1]]
+        """Return what is known about a customer, 0 if the customer was not added."""
+        found = self._customers.find(customer)
+        return 0 if found is None else self._known[found[0]][found[1]]
 
     def __setitem__(self, customer: str, known: int) -> None:
-        """Note what is known of a customer.
+        """Note what is known about a customer.
 
         Raises:
-            KeyError: there is no such customer.
+            KeyError: the customer was not added.
         """
-        place = self._find(customer)
-        if place is None:
+        found = self._customers.find(customer)
+        if found is None:
             raise KeyError
-        self._known[place[0]][place[1]] = known
+        self._known[found[0]][found[1]] = known
 
-    def turn(self, before: int, after: int) -> None:
-        """Note `after` of all of whom `before` is known."""
+    def replace(self, before: int, after: int) -> None:
+        """Note `after` for all customers about whom `before` is known."""
         for known in self._known:
             known[:] = known.replace(bytes([before]), bytes([after]))
 
     def count(self, known: int) -> int:
-        """Return of how many this is known."""
+        """Return about how many customers this is known."""
         return sum(part.count(known) for part in self._known)
-
-    def _find(self, customer: str) -> tuple[int, int] | None:
-        hashed = hash_customer(customer, self._salt)
-        part = self._hashes[hashed >> 56]
-        index = bisect_left(part, hashed)
-        return (hashed >> 56, index) if index < len(part) and part[index] == hashed else None

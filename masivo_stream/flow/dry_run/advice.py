@@ -1,12 +1,12 @@
-"""Advice: what the person who plans should know before sending. A sentence each: how many, so what, and what to do.
+"""Advice: what a person should know before sending. One sentence each: how many, the consequence, and what to do.
 
-A healthy plan of a large export has one, that a production account is wanted; everything else is worth being woken for.
+A healthy plan of a large export has one warning, that it needs a production account. Every other one needs attention.
 """
 
 from collections.abc import Iterator, Mapping
 
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
-from masivo_stream.flow.commands.validate import DryRun
+from masivo_stream.flow.dry_run.all_kinds import DryRun
 from masivo_stream.flow.dry_run.kind_dry_run import KindDryRunResult
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -15,14 +15,14 @@ from masivo_stream.model.plan import DeadReason, KindPlan, QuotaLeft
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.settings import Settings
 
-WORTH_TELLING = 0.03
-"""Requests above the lower bound, as a share of it: bin packing by itself stays below."""
+WORTH_A_WARNING = 0.03
+"""Requests above the lower bound, as a share of it: bin packing alone stays below this."""
 
 MANY_SKIPPED = 0.1
-"""Skipped records, as a share of a kind's: beyond it the marks are probably not what they seem."""
+"""Skipped records, as a share of a kind's records. Above it, the fields that mark deleted ones are probably misread."""
 
 ROUND_BYTES = 100_000
-"""A proposed `max_body_bytes` is rounded up to a multiple."""
+"""A proposed `max_body_bytes` is rounded up to a multiple of this."""
 
 
 def advise(settings: Settings, dry: DryRun, kinds: Mapping[str, KindPlan], quota: QuotaLeft) -> Iterator[str]:
@@ -41,12 +41,10 @@ def _about_account(kinds: Mapping[str, KindPlan]) -> Iterator[str]:
         yield "nothing would be sent: name exports that hold records to migrate"
     if records > contract.PRODUCTION_ACCOUNT_RECORDS:
         prod, dev = (sum(kind.seconds[account] for kind in kinds.values()) for account in ("prod", "dev"))
-        slower = (
-            f", since a development account takes {duration(dev)} instead of {duration(prod)}" if dev > prod else ""
-        )
+        slower = f"; a development account takes {duration(dev)} instead of {duration(prod)}" if dev > prod else ""
         yield (
-            f"{records:,} records want a Production account (guides/migrate-customers): have the vendor set one up"
-            f" before{slower}"
+            f"{records:,} records need a Production account (guides/migrate-customers): ask the vendor to set one up"
+            f" first{slower}"
         )
 
 
@@ -54,26 +52,26 @@ def _about_limits(settings: Settings, requests: int, quota: QuotaLeft) -> Iterat
     limits = settings.limits
     if not limits.limit:
         yield (
-            "no limit is configured: every request leaves at once, and an account with limits answers 429; name its"
-            " own, such as --limit 1/5s --limit 1000/h"
+            "no limit is configured: every request leaves at once, and an account with limits answers 429; name the"
+            " account's limits, such as --limit 1/5s --limit 1000/h"
         )
     alone = last_departure(requests, [ScheduledScope(limits.limit)])
     together = last_departure(requests, [ScheduledScope(limits.limit), ScheduledScope(limits.general_limit)])
     if together > alone:
         windows = ", ".join(map(str, limits.general_limit))
         yield (
-            f"{windows} over all calls decides: {requests:,} requests take {duration(together)} instead of"
+            f"the limit of {windows} over all calls decides: {requests:,} requests take {duration(together)} instead of"
             f" {duration(alone)}, and each read-back takes one more; a Production account has no such limit"
         )
     if quota.unreadable:
         yield (
-            f"the account's quota is taken to be unused ({quota.unreadable}): mend shared_dir, or the first requests"
-            " may be answered by 429"
+            f"the plan takes the account's quota to be unused, since it cannot be read ({quota.unreadable}): repair"
+            " shared_dir, or the first requests may be answered 429"
         )
     if quota.held_seconds > limits.longest_hold:
         yield (
-            f"the server has asked to wait {duration(quota.held_seconds)} more, longer than longest_hold: a"
-            " migration begun now stops at once (exit 6); begin it later"
+            f"the server asks to wait {duration(quota.held_seconds)} more, which is longer than longest_hold: a"
+            " migration that starts now stops at once (exit 6); start it later"
         )
 
 
@@ -82,13 +80,13 @@ def _about_records(kind: str, found: KindDryRunResult) -> Iterator[str]:
     if large := reasons.get(Reason.TOO_MANY_ITEMS):
         most = CONTRACTS[Kind(kind)].max_items
         yield (
-            f"{_count(large.records, 'customer')} with more than {most} {kind}, who may not be split over requests:"
-            f" none of them would be sent, the first at {_place(large)}; merge the oldest of each"
+            f"{_count(large.records, 'customer')} with more than {most} {kind}, which may not be split over requests:"
+            f" none of these would be sent, the first at {_place(large)}; merge the oldest ones of each customer"
         )
     if large := reasons.get(Reason.TOO_LARGE):
         yield (
             f"{_count(large.records, 'record')} of {kind} too large for any request, the first at {_place(large)}:"
-            f" shorten them, or raise max_body_bytes if the target takes larger bodies"
+            f" shorten these records, or raise max_body_bytes if the target takes larger bodies"
         )
     figures = found.figures
     records = figures.read - figures.blank
@@ -96,14 +94,15 @@ def _about_records(kind: str, found: KindDryRunResult) -> Iterator[str]:
     if marked and figures.skipped > MANY_SKIPPED * records:
         yield (
             f"{figures.skipped:,} of {records:,} records of {kind} would be skipped, the first at"
-            f" {marked[0].place}: if these are alive, export the marks `deleted`, `deleted_at`, `status` and"
-            " `reversed_at` without a value, or leave them out"
+            f" {marked[0].place}: if these are not deleted, export the fields `deleted`, `deleted_at`, `status` and"
+            " `reversed_at` without a value, or leave the fields out"
         )
     if figures.dead * 2 > records:
         first = found.dead_letters[0]
         yield (
-            f"{figures.dead:,} of {figures.read - figures.blank:,} records of {kind} would be dead letters, most by"
-            f" {first.reason}: that is the export's fault rather than theirs; look at {_place(first)} and export again"
+            f"{figures.dead:,} of {figures.read - figures.blank:,} records of {kind} would be dead letters, most"
+            f" because of {first.reason}: the export as a whole is probably wrong; look at {_place(first)} and export"
+            " again"
         )
 
 
@@ -113,14 +112,14 @@ def _about_packing(settings: Settings, kind: str, found: KindDryRunResult, plann
         roomy = -(-found.roomy_body_bytes // ROUND_BYTES) * ROUND_BYTES
         yield (
             f"{found.limited_by_bytes:,} of {_count(requests, 'request')} of {kind} would be limited by bytes, not by"
-            f" count, {requests - bound:,} more than the fewest possible: --max-body-bytes {roomy} would fill them, if"
-            " the target takes such bodies"
+            f" count, which makes {requests - bound:,} more requests than the fewest possible: --max-body-bytes {roomy}"
+            " would fill them, if the target takes bodies of that size"
         )
-    elif requests - bound > max(1, WORTH_TELLING * bound):
+    elif requests - bound > max(1, WORTH_A_WARNING * bound):
         yield (
-            f"{_count(requests, 'request')} of {kind} where {bound:,} are the fewest possible: customers travel whole,"
-            " and these do not fit together; where small ones stand far behind large ones, a larger look_ahead helps"
-            f" (now {settings.upload.look_ahead})"
+            f"{_count(requests, 'request')} of {kind}, and the fewest possible are {bound:,}: a customer's record is"
+            " not split, and these do not fit together; if small records come far behind large ones, a larger"
+            f" look_ahead helps (now {settings.upload.look_ahead})"
         )
 
 
@@ -129,24 +128,24 @@ def _about_customers(settings: Settings, dry: DryRun) -> Iterator[str]:
     others = [name for name in sent if name != Kind.CUSTOMERS]
     if others and Kind.CUSTOMERS not in dry.kinds:
         yield (
-            f"{' and '.join(others)} without customers: every customer must be in the account already, an unknown one"
-            " refuses a batch of 1000; name the customers export, too, if they are not"
+            f"{' and '.join(others)} without a customers export: every customer must be in the account already, since"
+            " one unknown customer makes the API refuse a batch of 1000; name the customers export too if they are not"
         )
     for name in others:
-        strangers = sent[name].strangers
-        if strangers is not None:
+        unlisted = sent[name].unlisted
+        if unlisted is not None:
             yield (
-                f"{_count(strangers.records, 'record')} of {name} of customers that the customers export has not,"
-                f" the first at {strangers.file}:{strangers.line}: unless the account has them, each costs"
-                " some ten requests to isolate; leave them out, or add the customers"
+                f"{_count(unlisted.records, 'record')} of {name} of customers that are not in the customers export,"
+                f" the first at {unlisted.file}:{unlisted.line}: unless the account has these customers, each costs"
+                " about ten requests to isolate; leave the records out, or add the customers"
             )
     most = settings.validation.remember_ids
     yield from dry.summary.warnings
     many = [name for name in sent if name != Kind.EVENTS and sent[name].figures.pending > most]
     if many:
         yield (
-            f"more than {most:,} {' and '.join(many)}: repeats further apart than that are not noticed here, and each"
-            " costs some ten requests to isolate; raise remember_ids to their number"
+            f"more than {most:,} {' and '.join(many)}: duplicates further apart than that are not noticed before they"
+            " are sent, and each costs about ten requests to isolate; raise remember_ids to the number of records"
         )
 
 

@@ -1,49 +1,44 @@
-"""The roster: which customers an export would bring, and which it would not, before anything is sent.
+"""Which customers an export would bring to the account, before anything is sent.
 
-A run learns from its journal whose records to hold back (`flow.customers.missing`); a rehearsal foretells it. A
-customer with one good record arrives, whatever else bears the same id; one who has dead letters only does not, nor
-one who is deleted on every line. Who is in no line of the export is a stranger, who may be in the account already, or
-refuse a batch.
+A run learns from its journal whose records to hold back (`core.accounting.missing`); a dry run predicts it. A customer
+with one good record arrives, whatever other lines with the same id are. A customer whose records are all dead letters,
+or deleted, does not arrive. A customer in no line of the export is unlisted: the account may have that customer
+already, or refuse a batch because of them.
 
-Bounded as `Repeats` is: 8 bytes a customer, as long as there are no more than are to be remembered. Beyond that nobody
-is called a stranger any more, and whoever has a dead letter, or a line as deleted, is taken not to arrive.
+Memory is bounded as in `core.reading.duplicates`: 8 bytes a customer, if there are no more than `remember`. With more,
+no customer is called unlisted any more, and a customer with a dead letter or a deleted line is expected not to arrive.
 """
 
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterable
 
-from masivo_stream.core.reading.held_back import Absence
-from masivo_stream.flow.customers.missing import hash_customer
+from masivo_stream.core.reading.sort_lines import Absence
+from masivo_stream.flow.customers.table import CustomerSet
 from masivo_stream.model.entries import LineResults
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Rejected, Skipped
 
-_NO_SALT = b""
-"""The hashes go nowhere."""
-
 
 class ExpectedCustomers:
-    """Fill it with the fates of a customers export, close it, then ask about customers."""
+    """Fill it with the line results of a customers export, close it, then ask about customers."""
 
     def __init__(self, *, remember: int) -> None:
-        """Remember so many customers."""
+        """Remember up to this number of customers."""
         self._most = remember
-        self._coming, self._dead, self._gone = _Hashes(), _Hashes(), _Hashes()
+        self._coming, self._dead, self._gone = CustomerSet(), CustomerSet(), CustomerSet()
         self.complete = False
-        """Whether everyone who comes is known: the whole export was read, and remembered."""
+        """Whether every customer who arrives is known: the whole export was read, and remembered."""
 
     def send(self, customers: Iterable[str]) -> None:
         """Take customers who would be sent."""
-        if self._coming.count <= self._most:
+        if self._coming.added <= self._most:
             self._coming.add(customers)
 
-    def to_dead_letter(self, letters: Iterable[Rejected]) -> None:
-        """Take customers who would not be. Of a repeated one the other record is sent."""
+    def to_dead_letter(self, dead_letters: Iterable[Rejected]) -> None:
+        """Take customers who would be dead letters. For a duplicate, the other record is sent."""
         self._dead.add(
-            letter.customer
-            for letter in letters
-            if letter.customer is not None and letter.reason is not Reason.DUPLICATE_ID
+            dead_letter.customer
+            for dead_letter in dead_letters
+            if dead_letter.customer is not None and dead_letter.reason is not Reason.DUPLICATE_ID
         )
 
     def skip(self, found: Iterable[LineResults]) -> None:
@@ -51,54 +46,23 @@ class ExpectedCustomers:
         self._gone.add(each.customer for each in found if isinstance(each, Skipped) and each.customer is not None)
 
     def close(self, *, complete: bool) -> None:
-        """Take no more; `complete` if the export could be read to its end."""
-        known = self._coming.count <= self._most
+        """Take no more; `complete` if the export was read to its end."""
+        known = self._coming.added <= self._most
         self.complete = complete and known
         if not known:
-            self._coming = _Hashes()
-        self._coming.sort()
-        self._dead.sort()
-        self._gone.sort()
+            self._coming = CustomerSet()
+        self._coming.close()
+        self._dead.close()
+        self._gone.close()
 
     def why(self, customer: str) -> Absence | None:
-        """Tell why a customer would not arrive, None if it is not known that they would not."""
-        if not (self._dead.count or self._gone.count) or customer in self._coming:
+        """Return why a customer would not arrive, None if nothing is known against it."""
+        if not (self._dead.added or self._gone.added) or customer in self._coming:
             return None
-        if self._dead.count and customer in self._dead:
+        if self._dead.added and customer in self._dead:
             return Absence.DEAD
-        return Absence.GONE if self._gone.count and customer in self._gone else None
+        return Absence.GONE if self._gone.added and customer in self._gone else None
 
-    def is_migrated_elsewhere(self, customer: str) -> bool:
-        """Tell whether the export has nothing to say of a customer, as far as that is known."""
+    def is_unlisted(self, customer: str) -> bool:
+        """Return whether a customer is known to be in no line of the export."""
         return self.complete and customer not in self._coming and self.why(customer) is None
-
-    def objects_to(self, customer: str) -> bool:
-        """Tell whether a customer would not arrive, or is a stranger."""
-        return self.why(customer) is not None or self.is_migrated_elsewhere(customer)
-
-
-class _Hashes:
-    """Hashes of customers, apart by their highest byte: sorting takes memory, so parts are short. Sort, then ask."""
-
-    def __init__(self) -> None:
-        self._parts = [array("q") for _ in range(256)]
-        self.count = 0
-
-    def add(self, customers: Iterable[str]) -> None:
-        """Take customers."""
-        for customer in customers:
-            hashed = hash_customer(customer, _NO_SALT)
-            self._parts[hashed >> 56].append(hashed)  # from -128 to 127, all of them places in a list of 256
-            self.count += 1
-
-    def sort(self) -> None:
-        """Take no more."""
-        for number, part in enumerate(self._parts):
-            self._parts[number] = array("q", sorted(set(part)))
-
-    def __contains__(self, customer: str) -> bool:
-        """Tell whether a customer was taken."""
-        wanted = hash_customer(customer, _NO_SALT)
-        part = self._parts[wanted >> 56]
-        found = bisect_left(part, wanted)
-        return found < len(part) and part[found] == wanted

@@ -1,4 +1,4 @@
-"""A rehearsal: one kind, judged, held back and packed exactly as a run would on its first day, and nothing sent."""
+"""A dry run of one kind: its lines are validated, sorted and packed as on a run's first day, and nothing is sent."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, aclosing
@@ -9,18 +9,18 @@ from msgspec import Struct
 
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
-from masivo_stream.core.reading.held_back import LeftOut
-from masivo_stream.edges.clock import Clock
+from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.flow.pipeline.read import Source, is_much, make_decoder, validate_sources
 from masivo_stream.model.batch import Batch
-from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.plan import DeadReason
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.results import Entry, Rejected, reject_entry
 from masivo_stream.model.settings import Settings
@@ -28,30 +28,30 @@ from masivo_stream.model.skipped import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.summary import KindSummary
 
 
-class DryRunLetters(Protocol):
+class DryRunDeadLetters(Protocol):
     """Where a dry run's dead letters go."""
 
-    def append(self, letters: Iterable[Rejected]) -> None:
-        """Write them down."""
+    def append(self, dead_letters: Iterable[Rejected]) -> None:
+        """Write dead letters."""
         ...
 
 
-OpenLetters = Callable[[Kind, ExitStack], DryRunLetters]
-"""Open the place where one kind's dead letters go; what is to be closed afterwards goes onto the stack."""
+OpenDeadLetters = Callable[[Kind, ExitStack], DryRunDeadLetters]
+"""Opens the place for one kind's dead letters; what has to be closed afterwards goes onto the stack."""
 
-OpenSkips = Callable[[Kind, ExitStack], SkippedSink]
-"""Likewise the list of one kind's skipped records."""
+OpenSkipped = Callable[[Kind, ExitStack], SkippedSink]
+"""Opens the list of one kind's skipped records, in the same way."""
 
 
-class UnmigratedCustomers(Struct, frozen=True):
-    """Records whose customer is not in the customers export; where the first of them stands."""
+class UnlistedCustomers(Struct, frozen=True):
+    """Records of customers that are not in the customers export, and the position of the first record."""
 
     records: int
     file: str
     line: int
 
 
-class DuplicateCounts(Struct, frozen=True):
+class DuplicatePurchases(Struct, frozen=True):
     """Events that would be sent although their purchase came before; file and line of the first ones."""
 
     events: int
@@ -59,42 +59,50 @@ class DuplicateCounts(Struct, frozen=True):
 
 
 class KindDryRunResult(Struct, frozen=True, kw_only=True):
-    """What a rehearsal found."""
+    """What the dry run of a kind found."""
 
     figures: KindSummary
-    """Nothing accepted; what would be sent is pending."""
+    """Nothing is accepted; records that would be sent are pending."""
     requests: int
     limited_by_bytes: int
     """Requests that `max_body_bytes` keeps from being full."""
     roomy_body_bytes: int
-    """So large a body would let every request be full, as far as these records tell; 0 where all fit."""
+    """A body of this size would let every request be full, estimated from these records; 0 if all are full."""
     dead_letters: list[DeadReason]
-    strangers: UnmigratedCustomers | None
+    unlisted: UnlistedCustomers | None
     skipped: list[SkipExample]
-    repeated: DuplicateCounts | None
+    duplicates: DuplicatePurchases | None
 
 
 class KindDryRun:
-    """Run it once, then ask what it found."""
+    """Run it once, then take its result."""
 
-    def __init__(self, kind: Kind, settings: Settings, clock: Clock, roster: ExpectedCustomers | None) -> None:
-        """Fill `roster` with customers, or hold back what belongs to those it lacks; None where it is not known."""
-        self._contract, self._settings, self._clock, self._roster = CONTRACTS[kind], settings, clock, roster
-        self._most_bytes = settings.upload.max_body_bytes
-        self._packer = Packer(self._contract, max_body_bytes=self._most_bytes, look_ahead=settings.upload.look_ahead)
+    def __init__(self, kind: Kind, settings: Settings, clock: Clock, expected: ExpectedCustomers | None) -> None:
+        """Make a dry run of a kind.
+
+        `expected`: for customers, what to fill; for other kinds, whose records to hold back. None if no customers
+        export is named.
+        """
+        self._contract, self._settings, self._clock = CONTRACTS[kind], settings, clock
+        self._to_fill = expected if kind is Kind.CUSTOMERS else None
+        self._expected = None if kind is Kind.CUSTOMERS else expected
+        upload = settings.upload
+        self._packer = Packer(self._contract, max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
+        self._sorter = LineSorter(settings.validation.duplicate_purchase)
         self._tally = Tally(self._contract)
+        self._requests = _RequestCount(self._contract, upload.max_body_bytes)
         self._began = clock.now()
         self._records = self._items = 0
-        self._requests = self._limited_by_bytes = self._roomy_bytes = 0
-        self._first: dict[Reason, Rejected] = {}
-        self._migrated_elsewhere: UnmigratedCustomers | None = None
-        self._left_out = LeftOut(settings.validation.duplicate_purchase)
-        self._skipped: dict[str, SkippedPlace] = {}
         self._in_part = 0
         """Records of which a part would be a dead letter, and the rest sent."""
+        self._first_dead: dict[Reason, Rejected] = {}
+        self._first_skipped: dict[str, SkippedPlace] = {}
+        self._unlisted: UnlistedCustomers | None = None
 
-    async def run(self, inputs: list[Input], letters: DryRunLetters, skips: SkippedSink) -> InputError | None:
-        """Go through the inputs; returns what ended them early."""
+    async def run(
+        self, inputs: list[Input], dead_letters: DryRunDeadLetters, skipped: SkippedSink
+    ) -> InputError | None:
+        """Read the inputs to their end; return the error that ended the reading early, if there was one."""
         failure = None
         sources = [Source(source) for source in inputs]
         blocks = validate_sources(
@@ -105,104 +113,112 @@ class KindDryRun:
             workers=self._settings.upload.workers or cores(),
         )
         try:
-            async with aclosing(blocks) as judged_blocks:
-                async for validated in judged_blocks:
-                    self._sort(validated.found, letters, skips)
+            async with aclosing(blocks) as validated_blocks:
+                async for validated in validated_blocks:
+                    self._sort(validated.found, dead_letters, skipped)
         except InputError as error:
             failure = error
-        self._count(self._packer.flush(), last=True)
-        if self._roster is not None and self._contract.kind is Kind.CUSTOMERS:
-            self._roster.close(complete=failure is None)
+        self._requests.add(self._packer.flush(), last=True)
+        if self._to_fill is not None:
+            self._to_fill.close(complete=failure is None)
         return failure
 
-    def found(self) -> KindDryRunResult:
-        """Return what there was."""
+    def result(self) -> KindDryRunResult:
+        """Return what was found."""
         seconds = self._clock.now() - self._began
         whole = self._records - self._in_part
         figures = self._tally.summary_with_pending(records=whole, items=self._items, seconds=seconds)
         figures = msgspec.structs.replace(figures, dead=figures.dead + self._in_part)
-        noted = self._tally.figures(seconds=seconds)
+        counted = self._tally.figures(seconds=seconds)
         return KindDryRunResult(
             figures=figures,
-            requests=self._requests,
-            limited_by_bytes=self._limited_by_bytes,
-            roomy_body_bytes=self._roomy_bytes,
-            dead_letters=[_explain(self._first[Reason(name)], count) for name, count in figures.reasons.items()],
-            strangers=self._migrated_elsewhere,
-            skipped=skip_examples(self._contract.kind, figures.skip_reasons, self._skipped),
-            repeated=DuplicateCounts(noted.alike, noted.alike_at) if noted.alike else None,
+            requests=self._requests.requests,
+            limited_by_bytes=self._requests.limited_by_bytes,
+            roomy_body_bytes=self._requests.roomy_body_bytes,
+            dead_letters=[_explain(self._first_dead[Reason(name)], count) for name, count in figures.reasons.items()],
+            unlisted=self._unlisted,
+            skipped=skip_examples(self._contract.kind, figures.skip_reasons, self._first_skipped),
+            duplicates=DuplicatePurchases(counted.alike, counted.alike_at) if counted.alike else None,
         )
 
-    def _sort(self, found: Sequence[LineResults], letters: DryRunLetters, skips: SkippedSink) -> None:
-        """Count what becomes of a block, after what is rejected and skipped is written down."""
-        roster = self._roster
-        others = roster is not None and self._contract.kind is not Kind.CUSTOMERS
-        known = self._left_out.sort(found, roster.why if roster is not None and others else None)
-        skips.append(known.skipped)
-        skips.count()
-        for place in known.skipped:
-            self._skipped.setdefault(place.reason, place)
-        self._to_dead_letter([letter for letter, _ in known.letters], letters)
-        for fate in known.found:
-            self._tally.validated(fate)
-        self._tally.repeated(known.repeated)
-        self._in_part += len({part.place for _, part in known.letters if part is not None})
-        for letter, part in known.letters:
-            if part is not None:
-                self._tally.settled([part], RecordOutcome.DEAD, letter.reason)
-        if roster is not None and others:
-            self._count_migrated_elsewhere(known.to_pack, roster)
-        elif roster is not None:
-            roster.skip(known.found)
-        self._pack(known.to_pack, letters)
+    def _sort(self, found: Sequence[LineResults], dead_letters: DryRunDeadLetters, skipped: SkippedSink) -> None:
+        """Sort a block's lines: list the skipped ones, write the dead letters, count all of them, pack the others."""
+        lines = self._sorter.sort(found, self._expected.why if self._expected is not None else None)
+        skipped.append(lines.skipped)
+        skipped.count()
+        for place in lines.skipped:
+            self._first_skipped.setdefault(place.reason, place)
+        self._to_dead_letter([dead_letter for dead_letter, _ in lines.dead_letters], dead_letters)
+        for result in lines.results:
+            self._tally.validated(result)
+        self._tally.repeated(lines.duplicates)
+        parts = [(dead_letter, part) for dead_letter, part in lines.dead_letters if part is not None]
+        self._in_part += len({part.place for _, part in parts})
+        for dead_letter, part in parts:
+            self._tally.settled([part], RecordOutcome.DEAD, dead_letter.reason)
+        if self._expected is not None:
+            self._count_unlisted(lines.to_pack, self._expected)
+        if self._to_fill is not None:
+            self._to_fill.skip(lines.results)
+        self._pack(lines.to_pack, dead_letters)
 
-    def _count_migrated_elsewhere(self, entries: Iterable[Packable], roster: ExpectedCustomers) -> None:
-        for each in opened(entries, roster.is_migrated_elsewhere):
-            if isinstance(each, Entry) and roster.is_migrated_elsewhere(each.customer):
-                known = self._migrated_elsewhere or UnmigratedCustomers(0, each.file, each.line)
-                self._migrated_elsewhere = UnmigratedCustomers(known.records + 1, known.file, known.line)
+    def _count_unlisted(self, entries: Iterable[Packable], expected: ExpectedCustomers) -> None:
+        for each in opened(entries, expected.is_unlisted):
+            if isinstance(each, Entry) and expected.is_unlisted(each.customer):
+                known = self._unlisted or UnlistedCustomers(0, each.file, each.line)
+                self._unlisted = UnlistedCustomers(known.records + 1, known.file, known.line)
 
-    def _to_dead_letter(self, rejected: list[Rejected], letters: DryRunLetters) -> None:
+    def _to_dead_letter(self, rejected: list[Rejected], dead_letters: DryRunDeadLetters) -> None:
         if not rejected:
             return
-        letters.append(rejected)
-        for letter in rejected:
-            self._first.setdefault(letter.reason, letter)
-        if self._roster is not None and self._contract.kind is Kind.CUSTOMERS:
-            self._roster.to_dead_letter(rejected)
+        dead_letters.append(rejected)
+        for dead_letter in rejected:
+            self._first_dead.setdefault(dead_letter.reason, dead_letter)
+        if self._to_fill is not None:
+            self._to_fill.to_dead_letter(rejected)
 
-    def _pack(self, entries: Sequence[Packable], letters: DryRunLetters) -> None:
+    def _pack(self, entries: Sequence[Packable], dead_letters: DryRunDeadLetters) -> None:
         packed = self._packer.feed(entries)
-        self._count(packed.batches)
+        self._requests.add(packed.batches)
         too_large = []
         for large in packed.oversized:
-            message = f"does not fit a request of {large.max_body_bytes} bytes"
-            letter = reject_entry(large.entry, Reason.TOO_LARGE, message, items=large.items)
-            self._tally.settled([large.entry], RecordOutcome.DEAD, letter.reason)
-            too_large.append(letter)
-        self._to_dead_letter(too_large, letters)
+            dead_letter = reject_entry(large.entry, Reason.TOO_LARGE, large.message, items=large.items)
+            self._tally.settled([large.entry], RecordOutcome.DEAD, dead_letter.reason)
+            too_large.append(dead_letter)
+        self._to_dead_letter(too_large, dead_letters)
         if packed.oversized:
             dead = {large.entry.place for large in packed.oversized}
             entries = [entry for entry in one_by_one(entries) if entry.place not in dead]
         sent = Entries(entries)
         self._records += len(sent)
         self._items += sent.items
-        if self._roster is not None and self._contract.kind is Kind.CUSTOMERS:
-            self._roster.send(sent.customers)
+        if self._to_fill is not None:
+            self._to_fill.send(sent.customers)
 
-    def _count(self, batches: Iterable[Batch], *, last: bool = False) -> None:
+
+class _RequestCount:
+    """Counts the batches that would be sent, and those that `max_body_bytes` keeps from being full."""
+
+    def __init__(self, contract: Contract, max_body_bytes: int) -> None:
+        self._contract, self._most_bytes = contract, max_body_bytes
+        self.requests = self.limited_by_bytes = self.roomy_body_bytes = 0
+
+    def add(self, batches: Iterable[Batch], *, last: bool = False) -> None:
+        """Count batches; `last` if the packer has no more entries."""
         for batch in batches:
-            self._requests += 1
-            if self._short_of_bytes(batch, last=last):
-                self._limited_by_bytes += 1
+            self.requests += 1
+            if self._is_limited_by_bytes(batch, last=last):
+                self.limited_by_bytes += 1
                 full = len(batch.body) * self._contract.max_items // batch.items
-                self._roomy_bytes = max(self._roomy_bytes, full)
+                self.roomy_body_bytes = max(self.roomy_body_bytes, full)
 
-    def _short_of_bytes(self, batch: Batch, *, last: bool) -> bool:
-        """Tell whether it was for its bytes that a batch took no more.
+    def _is_limited_by_bytes(self, batch: Batch, *, last: bool) -> bool:
+        """Return whether a batch took no more entries because of its bytes.
 
-        Where entries can be split, or are one item each, only that or its end closes a batch before it is full. Where
-        they stay whole it may also be that none fitted; then one more of its own kind decides.
+        1. A full batch is not limited by bytes.
+        2. If entries can be split, or are one item each, only bytes or the end of the export close a batch early.
+        3. If entries stay whole, it may also be that no waiting entry fitted by its items. Then the batch is limited by
+           bytes if one more entry of its own average size would exceed them.
         """
         if batch.items >= self._contract.max_items or len(batch.entries) >= self._contract.max_records:
             return False

@@ -12,20 +12,21 @@ known at once. Whose account a token opens is known when it has come, and that i
 
 import getpass
 import os
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from masivo_stream.edges.account import identify, origin_of, subject_of
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.model.account import Account, NotedAccount, is_one_origin, note
 from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.errors import ConfigurationError, OutageError
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Note, NoteKind
 
-SAME_ACCOUNT = "same account"
 """What the journal calls a person's word that two are one."""
 
 _OPERATION = "open the run"
@@ -36,12 +37,14 @@ _HINT = (
 
 
 class Confirmations(Struct, frozen=True, kw_only=True):
-    """What a person says explicitly, since nobody else can know."""
+    """What a person confirms because the program cannot know it."""
 
     same_account: bool = False
-    """The account that is named now is the one that the run has sent to."""
+    """The account that is named now is the account that the run has sent to: its key or its address is new."""
     again: bool = False
-    """An export is to be sent although the account has got it."""
+    """An export is to be sent although the account already has it: its events and transactions then count twice."""
+    moved: Sequence[str] = ()
+    """Exports that have another path now, each as `OLD=NEW`; needed only if their content does not show it."""
 
 
 class TokenSource(Protocol):
@@ -56,11 +59,11 @@ class AccountBinding:
     """The account of one command, held against the one that a journal notes."""
 
     def __init__(
-        self, settings: Settings, credentials: Credentials, clock: Clock, said: Confirmations | None = None
+        self, settings: Settings, credentials: Credentials, clock: Clock, confirmations: Confirmations | None = None
     ) -> None:
         """Identify the account that these settings and secrets lead to."""
-        self.account = identify_account(settings, credentials)
-        self.said = said or Confirmations()
+        self.account, self.credentials = identify_account(settings, credentials), credentials
+        self.confirmations = confirmations or Confirmations()
         self.clock, self._state_dir = clock, settings.state.state_dir
         self._journal: Journal | None = None
         self._proven = True
@@ -68,13 +71,13 @@ class AccountBinding:
     @property
     def noted(self) -> NotedAccount:
         """The account as the journal names it, or as it would."""
-        accounts = [] if self._journal is None else self._journal.accounts()
+        accounts = [] if self._journal is None else self._journal.read.accounts()
         return accounts[-1] if accounts else note(self.account, "")
 
     @property
     def said_to_be_one(self) -> list[NotedAccount]:
         """The accounts that a person says are one; none where nobody had to say so."""
-        accounts = [] if self._journal is None else self._journal.accounts()
+        accounts = [] if self._journal is None else self._journal.read.accounts()
         return accounts if len(accounts) > 1 else []
 
     def enter(self, journal: Journal) -> None:
@@ -85,18 +88,21 @@ class AccountBinding:
             StorageError: the journal cannot be written.
         """
         self._journal = journal
-        accounts, sent_at = journal.accounts(), journal.first_sent()
+        accounts, sent_at = journal.read.accounts(), journal.read.first_sent()
         if not sent_at:
             accounts = []
         mine = [known for known in accounts if known.is_for(self.account)]
-        if not mine and not self.said.same_account and accounts and accounts[-1].may_be_for(self.account):
+        if not mine and not self.confirmations.same_account and accounts and accounts[-1].may_be_for(self.account):
             self._proven = False
             return
         if not mine and sent_at:
-            if not self.said.same_account:
+            if not self.confirmations.same_account:
                 raise self._refusal(journal, accounts, sent_at)
-            words = f"{name_person()}: {self.account} is {_told(journal, accounts)}"
-            journal.note_accounts([*accounts, note(self.account, self._now())], word=(SAME_ACCOUNT, words))
+            words = f"{self.account} is {_told(journal, accounts)}"
+            journal.note_accounts(
+                [*accounts, note(self.account, self._now())],
+                word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
+            )
         else:
             # The one that is used stands last.
             known = mine[-1].with_names_of(self.account) if mine else note(self.account, self._now())
@@ -133,14 +139,17 @@ class AccountBinding:
         told = Account(origin=self.account.origin, owner=self.account.owner, subject=subject)
         journal = self._journal
         if journal is not None:
-            accounts = journal.accounts()
+            accounts = journal.read.accounts()
             mine = [known for known in accounts if known.is_for(told)]
             if not mine:
-                if self.said.same_account:
-                    words = f"{name_person()}: {told} is {_told(journal, accounts)}"
-                    await journal.learn_accounts([*accounts, note(told, self._now())], word=(SAME_ACCOUNT, words))
+                if self.confirmations.same_account:
+                    words = f"{told} is {_told(journal, accounts)}"
+                    await journal.learn_accounts(
+                        [*accounts, note(told, self._now())],
+                        word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
+                    )
                 else:
-                    raise self._refusal(journal, accounts, journal.first_sent(), told)
+                    raise self._refusal(journal, accounts, journal.read.first_sent(), told)
             elif (known := mine[-1].with_names_of(told)) != mine[-1] or accounts[-1] != mine[-1]:
                 await journal.learn_accounts([*(each for each in accounts if each != mine[-1]), known])
         self.account, self._proven = told, True
@@ -182,9 +191,9 @@ def _told(journal: Journal, accounts: list[NotedAccount]) -> str:
     if accounts:
         return str(accounts[-1])
     try:
-        return origin_of(journal.facts().settings["api.base_url"])
+        return origin_of(journal.read.facts().settings["api.base_url"])
     except (KeyError, ValueError):  # a journal of before there were facts, or a URL that was masked
-        return journal.target() or "an account"
+        return journal.read.target() or "an account"
 
 
 def name_person() -> str:

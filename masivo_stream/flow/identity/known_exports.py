@@ -67,7 +67,7 @@ class Moved(Struct, frozen=True):
         return None
 
 
-Exports = Mapping[str, Recognised]
+RecognisedExports = Mapping[str, Recognised]
 """The exports of a kind that a run knows, by the names it gave them."""
 
 NOT_MOVED = Moved({})

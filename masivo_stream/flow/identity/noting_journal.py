@@ -6,6 +6,7 @@ from masivo_stream.flow.pipeline.ports import JournalPort
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import Progress
+from masivo_stream.model.states import BatchOutcome, BatchState, Note
 
 Consumed = tuple[tuple[int, int, int, int], ...]
 """Source, plain bytes read, their CRC-32, and the line after them."""
@@ -35,18 +36,15 @@ class NotingJournal:
         self._follow(batch.kind, progress.consumed)
 
     async def settle(
-        self,
-        kind: Kind,
-        batch: str,
-        state: str | None,
-        progress: Progress,
-        sync: Callable[[], None],
-        *,
-        why: str = "",
-        again: bool = False,
+        self, kind: Kind, batch: str, outcome: BatchOutcome, progress: Progress, sync: Callable[[], None]
     ) -> None:
         """Note what came of it."""
-        await self._journal.settle(kind, batch, state, progress, sync, why=why, again=again)
+        await self._journal.settle(kind, batch, outcome, progress, sync)
+        self._follow(kind, progress.consumed)
+
+    async def remove(self, kind: Kind, batch: str, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note that a batch was certainly not applied, and may be sent again."""
+        await self._journal.remove(kind, batch, progress, sync)
         self._follow(kind, progress.consumed)
 
     async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
@@ -59,10 +57,10 @@ class NotingJournal:
         self._count()
 
     async def decide(
-        self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str
+        self, kind: Kind, state: BatchState, note: Note, progress: Progress, sync: Callable[[], None]
     ) -> None:
-        """Note what a person decided about a batch in doubt."""
-        await self._journal.decide(kind, batch, state, progress, sync, what=what, why=why)
+        """Note what a person decided about the batch in doubt that `note` names."""
+        await self._journal.decide(kind, state, note, progress, sync)
 
     async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
         """Note how far the kind has come."""

@@ -3,9 +3,17 @@
 from contextlib import AsyncExitStack, aclosing
 
 from masivo_stream.core.reading.decompress import Truncated
-from masivo_stream.core.reading.heads import HEAD_BYTES, Agreement, ExportHead, Pursuit, Twins, compare, take_head
+from masivo_stream.core.reading.heads import (
+    HEAD_BYTES,
+    Agreement,
+    ExportComparison,
+    ExportHead,
+    TrailFollower,
+    compare,
+    take_head,
+)
 from masivo_stream.edges.export.source import STDIN, Input, begin_stream, is_file, plain_head, read_blocks
-from masivo_stream.edges.sent_exports import SentExport
+from masivo_stream.edges.shared_dir.sent_exports import SentExport
 from masivo_stream.model.errors import InputError
 
 _BLOCK = 1 << 20
@@ -41,9 +49,9 @@ async def look_at_head(source: Input) -> tuple[Input, ExportHead | None]:
 async def pursue(source: Input, head: ExportHead, found: SentExport) -> tuple[Agreement, int]:
     """Return what an export has in common with one that was sent, and up to which byte at least."""
     agreement = compare(head, found.head)
-    if agreement.verdict != "open" or source.path == STDIN:
+    if agreement.relation != "open" or source.path == STDIN:
         return agreement, 0
-    pursuit, known = Pursuit(found.trail, found.head), found.trail[-1][0] if found.trail else 0
+    pursuit, known = TrailFollower(found.trail, found.head), found.trail[-1][0] if found.trail else 0
     try:
         async with aclosing(read_blocks(source, block_bytes=_BLOCK)) as blocks:
             async for block in blocks:
@@ -63,7 +71,7 @@ async def differ_after(source: Input, known: str) -> int | None:
 
     It ends between two checksums, so only the other export itself can tell, if it is still there.
     """
-    twins = Twins()
+    twins = ExportComparison()
     try:
         async with AsyncExitStack() as files:
             pair = [

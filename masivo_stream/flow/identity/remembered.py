@@ -7,14 +7,14 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from masivo_stream.core.reading.heads import tell_overlap
+from masivo_stream.core.reading.heads import describe_overlap
 from masivo_stream.core.redact import named
 from masivo_stream.edges.account import name_receiver
-from masivo_stream.edges.claims import default_shared_dir
 from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.edges.files.state_dir import JOURNAL
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.edges.sent_exports import NAME, Receivers, SentExport, SentExportsFile, open_sent
+from masivo_stream.edges.shared_dir.claims import default_shared_dir
+from masivo_stream.edges.shared_dir.sent_exports import NAME, Receivers, SentExport, SentExportsFile, open_sent
 from masivo_stream.flow.identity.overlap import look_at_head, pursue
 from masivo_stream.model.account import SHOWN, Account
 from masivo_stream.model.contract import Kind
@@ -44,12 +44,12 @@ async def _foretell(file: SentExportsFile, account: Account, kind: Kind, source:
         return
     for found in file.find(receivers_of(account), kind, head):
         agreement, reach = await pursue(source, head, found)
-        if agreement.verdict == "same":
+        if agreement.relation == "same":
             said = tell_sent(account.subject or account.owner, found, own="")
             yield f"{named(source.path)}: {said}; migrate refuses it: {advise(found, own='', longer=agreement.longer)}"
             return
-        if agreement.verdict == "overlapping":
-            yield tell_overlap(source.name, named(found.path), lines=agreement.lines, size=reach)
+        if agreement.relation == "overlapping":
+            yield describe_overlap(source.name, named(found.path), lines=agreement.lines, size=reach)
 
 
 def withdraw(settings: Settings, journal: str) -> None:
@@ -94,7 +94,7 @@ def id_of_journal(state_dir: str) -> str:
         return ""
     try:
         with closing(open_journal(path, _no_clock, writable=False)) as journal:
-            return journal.id()
+            return journal.read.id()
     except (ConfigurationError, StorageError):
         return ""
 

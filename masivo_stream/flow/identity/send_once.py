@@ -17,13 +17,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.reading.heads import ExportHead, Step, add_step, compare, tell_overlap
+from masivo_stream.core.reading.heads import ExportHead, Step, add_step, compare, describe_overlap
 from masivo_stream.core.redact import named
 from masivo_stream.edges.account import name_receiver
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.sent_exports import NAME, SentExport, SentExportsFile, SentRun, open_sent
+from masivo_stream.edges.shared_dir.sent_exports import NAME, SentExport, SentExportsFile, SentRun, open_sent
 from masivo_stream.flow.identity.account_binding import AccountBinding, TokenSource, name_person
 from masivo_stream.flow.identity.noting_journal import NotingJournal
 from masivo_stream.flow.identity.overlap import look_at_head, pursue
@@ -36,9 +35,10 @@ from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.notices import AccountUnguarded, ExportOverlaps
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.states import Note, NoteKind
 
-AGAIN = "again"
 """What the journal calls a person's word that an export is to be sent once more."""
 
 FOLLOWED_EVERY = 5.0
@@ -116,13 +116,13 @@ class SendOnce:
         self._by_hand = by_hand
         if self._file is not None:
             try:
-                await self._check_place(self._file, self._file.of_journal(self._journal.id()))
+                await self._check_place(self._file, self._file.of_journal(self._journal.read.id()))
             except StorageError as error:
                 self._lose(error)
 
     async def _check(self, file: SentExportsFile, sources: Sources, tokens: TokenSource) -> dict[Kind, list[Source]]:
         self._join(file)
-        known = file.of_journal(self._journal.id())
+        known = file.of_journal(self._journal.read.id())
         await self._check_place(file, known)
         noted = {(found.kind, found.source) for found in known}
         looked_at: dict[Kind, list[Source]] = {}
@@ -135,7 +135,7 @@ class SendOnce:
         ):
             await tokens.prepare()  # who opens the account is told by its tokens, as far as they name it
         for (kind, number), begun in [*self._begun.items()]:
-            if self._journal.has_sent_from(kind, number):
+            if self._journal.read.has_sent_from(kind, number):
                 self._note(file, kind, [number])  # begun by a version that did not note it
             else:
                 await self._look_at(file, kind, begun)
@@ -163,25 +163,25 @@ class SendOnce:
     async def _look_at(self, file: SentExportsFile, kind: Kind, begun: _Begun) -> None:
         for found in self._find(file, kind, begun):
             agreement, reach = await pursue(begun.source.input, begun.head, found)
-            if agreement.verdict == "different":
+            if agreement.relation == "different":
                 continue
-            if agreement.verdict == "overlapping":
+            if agreement.relation == "overlapping":
                 self._warn(kind, begun.source.input, found, lines=agreement.lines, reach=reach)
-            elif self._belonging.said.again:
-                words = f"{name_person()}: {begun.source.name}, which {found.state_dir} sent on {found.at}"
-                await self._journal.take_note(AGAIN, words)
+            elif self._belonging.confirmations.again:
+                words = f"{begun.source.name}, which {found.state_dir} sent on {found.at}"
+                await self._journal.take_note(Note(NoteKind.AGAIN, words, person=name_person()))
             else:
                 raise self._refusal(begun.source.input, found, longer=agreement.longer)
             self._allowed.add((found.journal, found.kind, found.source))
 
     async def _check_place(self, file: SentExportsFile, known: list[SentExport]) -> None:
         """Check that this is the state directory that has sent what is noted, not a copy of it, nor an older one."""
-        journal, run, sends = self._journal.id(), file.run(self._journal.id()), self._journal.sends()
+        journal, run, sends = self._journal.read.id(), file.run(self._journal.read.id()), self._journal.read.sends()
         if run is not None and run.state_dir != self._state_dir:
             self._check_copy(run.state_dir)
             file.move(journal, self._state_dir)
         for what in [*self._lines_missed(known)] or [*_sends_missed(run, sends)]:
-            if not self._belonging.said.again:
+            if not self._belonging.confirmations.again:
                 raise ConfigurationError(
                     f"this state directory is older than what was sent from it: {what}",
                     operation=_OPERATION,
@@ -189,7 +189,7 @@ class SendOnce:
                     hint="put the newest copy of the state directory back; migrate --again would send once more"
                     " what lies between",
                 )
-            await self._journal.take_note(AGAIN, f"{name_person()}: {what}")
+            await self._journal.take_note(Note(NoteKind.AGAIN, what, person=name_person()))
         if run is not None and run.sends > sends:
             file.count(journal, SentRun(state_dir=self._state_dir, sends=sends))  # by the person's word
         self._sends = self._counted = sends
@@ -200,7 +200,7 @@ class SendOnce:
         Raises:
             ConfigurationError: it does.
         """
-        if id_of_journal(elsewhere) == self._journal.id() and not _is_one(elsewhere, self._state_dir):
+        if id_of_journal(elsewhere) == self._journal.read.id() and not _is_one(elsewhere, self._state_dir):
             raise ConfigurationError(
                 f"this state directory is a copy of {elsewhere}, which is still there",
                 operation=_OPERATION,
@@ -211,7 +211,7 @@ class SendOnce:
 
     def _lines_missed(self, known: list[SentExport]) -> Iterator[str]:
         """Yield what was read of exports that the journal does not know of, a sentence each."""
-        consumed = {kind: self._journal.consumed(Kind(kind)) for kind in {found.kind for found in known}}
+        consumed = {kind: self._journal.read.consumed(Kind(kind)) for kind in {found.kind for found in known}}
         for found in known:
             read = consumed[found.kind].get(found.source, (0, 0, 1))
             if found.trail and found.trail[-1][0] > read[0] and found.lines >= read[2]:
@@ -245,7 +245,7 @@ class SendOnce:
         begun = {number: self._begun[kind, number] for number in numbers}
         sent = [
             SentExport(
-                journal=self._journal.id(),
+                journal=self._journal.read.id(),
                 kind=kind,
                 source=number,
                 receiver=receivers.name,
@@ -262,7 +262,7 @@ class SendOnce:
                 if other.journal == export.journal or (other.journal, other.kind, other.source) in self._allowed:
                     continue
                 agreement = compare(export.head, other.head)
-                if agreement.verdict in {"same", "open"} and not self._journal.has_sent_from(kind, export.source):
+                if agreement.relation in {"same", "open"} and not self._journal.read.has_sent_from(kind, export.source):
                     raise self._refusal(begun[export.source].source.input, other, longer=agreement.longer)
 
         file.note(sent, receivers, check)
@@ -295,9 +295,9 @@ class SendOnce:
         self._followed_at = self._clock.now()
         if self._file is not None:
             try:
-                self._file.follow(self._journal.id(), self._walked)
+                self._file.follow(self._journal.read.id(), self._walked)
                 if self._sends is not None and self._sends > self._counted:
-                    self._file.count(self._journal.id(), SentRun(state_dir=self._state_dir, sends=self._sends))
+                    self._file.count(self._journal.read.id(), SentRun(state_dir=self._state_dir, sends=self._sends))
                     self._counted = self._sends
             except StorageError as error:
                 self._give_up(error)
@@ -318,14 +318,14 @@ class SendOnce:
         self._observer.notify(
             ExportOverlaps(kind=kind, file=source.name, other=named(found.path), lines=lines, bytes=reach)
         )
-        self.warnings.append(tell_overlap(source.name, named(found.path), lines=lines, size=reach))
+        self.warnings.append(describe_overlap(source.name, named(found.path), lines=lines, size=reach))
 
     def _refusal(self, source: Input, found: SentExport, *, longer: bool) -> ConfigurationError:
         return ConfigurationError(
-            tell_sent(self._belonging.noted.shown, found, own=self._journal.id()),
+            tell_sent(self._belonging.noted.shown, found, own=self._journal.read.id()),
             operation=_OPERATION,
             place=source.name,
-            hint=advise(found, own=self._journal.id(), longer=longer),
+            hint=advise(found, own=self._journal.read.id(), longer=longer),
         )
 
 

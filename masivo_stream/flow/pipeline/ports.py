@@ -1,17 +1,74 @@
-"""Whom an account tells: the journal, the dead letters, the list of what is in doubt."""
+"""The ports of the pipeline: what it needs from the journal, the files, the client and the reader."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
+from masivo_stream.core.sending.backoff import Decision
+from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import Progress
 from masivo_stream.model.results import Entry, Rejected
 from masivo_stream.model.skipped import SkippedPlace
+from masivo_stream.model.states import BatchOutcome, BatchState, Note
+
+
+class Sender(Protocol):
+    """Puts a batch on the wire: one attempt a call."""
+
+    async def prepare(self) -> str | Attempt:
+        """Return a token, or the attempt that failed to get one."""
+        ...
+
+    def fresh(self, token: str) -> bool:
+        """Return whether a token may still be used."""
+        ...
+
+    async def send(self, kind: Kind, body: bytes, token: str, departed: Callable[[], None]) -> Attempt:
+        """Send, calling `departed` when the first bytes have left."""
+        ...
+
+    def renew(self, token: str) -> bool:
+        """Drop a token that was not taken; return whether there can be a fresh one."""
+        ...
+
+
+class AttemptRecorder(Protocol):
+    """Counts attempts, and notes them durably before the flow goes on. Called where nothing can cancel."""
+
+    async def begin(self, batch: Batch) -> None:
+        """Note that the next thing that happens is the batch's first byte."""
+        ...
+
+    async def settle(self, batch: Batch, decision: Decision) -> None:
+        """Count the outcome of an attempt, and note it."""
+        ...
+
+    def count_request(self, size: int) -> None:
+        """Count a request that departed, of `size` bytes."""
+        ...
+
+    def count_throttled(self) -> None:
+        """Count a 429."""
+        ...
+
+
+class Finder(Protocol):
+    """Finds out which customers are there."""
+
+    async def find(self, entries: Sequence[Entry], *, since: float | None) -> list[Entry]:
+        """Return those of `entries` that can be read back.
+
+        `since` is when the last attempt that may have applied them ended, by the run's clock: the effects of that
+        attempt are given time to show. None: what does not show at once is not there.
+        """
+        ...
 
 
 class DeadLetterSink(Protocol):
-    """Where records go that are not sent."""
+    """The file of records that are not sent."""
 
     @property
     def length(self) -> int:
@@ -24,7 +81,7 @@ class DeadLetterSink(Protocol):
         ...
 
     def append(self, letters: Iterable[Rejected]) -> None:
-        """Write them down."""
+        """Write dead letters."""
         ...
 
     def sync(self) -> None:
@@ -33,7 +90,7 @@ class DeadLetterSink(Protocol):
 
 
 class SkippedSink(Protocol):
-    """Where records are listed that are not to be migrated."""
+    """The list of records that are not to be migrated."""
 
     @property
     def length(self) -> int:
@@ -46,7 +103,7 @@ class SkippedSink(Protocol):
         ...
 
     def append(self, places: Iterable[SkippedPlace]) -> None:
-        """Write them down, not yet counted."""
+        """Write places, not yet counted."""
         ...
 
     def count(self) -> None:
@@ -59,10 +116,10 @@ class SkippedSink(Protocol):
 
 
 class UnchangedSkipped:
-    """The list of a kind of which nothing is read: it stays as it is."""
+    """The list of skipped records of a kind that is not read: it stays as it is."""
 
     def __init__(self, length: int, crc: int) -> None:
-        """Take what is counted of it."""
+        """Take the bytes counted of it, and their CRC-32."""
         self.length, self.crc = length, crc
 
     def append(self, places: Iterable[SkippedPlace]) -> None:
@@ -76,39 +133,43 @@ class UnchangedSkipped:
 
 
 class InDoubtSink(Protocol):
-    """Where records are listed of which nobody knows whether they arrived."""
+    """The list of records that may or may not have arrived."""
 
     def add(self, batch: str, entries: Iterable[Entry]) -> None:
-        """Write them down."""
+        """Write the entries of a batch."""
         ...
 
     def remove(self, batch: str) -> None:
-        """Take them off the list."""
+        """Take a batch off the list."""
         ...
 
 
+class KindFiles(Struct, frozen=True):
+    """The files in which a person finds what was not accepted."""
+
+    dead_letters: DeadLetterSink
+    in_doubt: InDoubtSink
+    skipped: SkippedSink
+
+
 class JournalPort(Protocol):
-    """Who makes durable how batches stand, and how far reading has come."""
+    """Makes durable what becomes of batches, and how far reading has come.
+
+    `sync` makes the files durable of which `progress` speaks; the journal calls it before each commit.
+    """
 
     async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
         """Note that the next thing that happens is the batch's first byte."""
         ...
 
     async def settle(
-        self,
-        kind: Kind,
-        batch: str,
-        state: str | None,
-        progress: Progress,
-        sync: Callable[[], None],
-        *,
-        why: str = "",
-        again: bool = False,
+        self, kind: Kind, batch: str, outcome: BatchOutcome, progress: Progress, sync: Callable[[], None]
     ) -> None:
-        """Note what came of it; None where it was certainly not applied and may be sent again.
+        """Note the outcome of an attempt."""
+        ...
 
-        `again`: an earlier attempt may have applied it, and this one has not.
-        """
+    async def remove(self, kind: Kind, batch: str, progress: Progress, sync: Callable[[], None]) -> None:
+        """Note that a batch was certainly not applied, and may be sent again."""
         ...
 
     async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
@@ -120,9 +181,9 @@ class JournalPort(Protocol):
         ...
 
     async def decide(
-        self, kind: Kind, batch: str, state: str, progress: Progress, sync: Callable[[], None], *, what: str, why: str
+        self, kind: Kind, state: BatchState, note: Note, progress: Progress, sync: Callable[[], None]
     ) -> None:
-        """Note what a person decided about a batch in doubt."""
+        """Note what a person decided about the batch in doubt that `note` names."""
         ...
 
     async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:

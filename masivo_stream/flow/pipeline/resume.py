@@ -1,4 +1,4 @@
-"""Take up what an earlier process left: the same inputs, where reading goes on, and records read once more."""
+"""Go on from what an earlier process left: the same inputs, the positions to read from, and records read once more."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +15,10 @@ from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.identity.known_exports import (
     FROM_A_PIPE,
     NOT_MOVED,
-    Exports,
     KnownExport,
     Moved,
     Recognised,
+    RecognisedExports,
     known_exports,
     not_the_same,
     prove,
@@ -39,24 +39,24 @@ _NOTHING = (0, 0, 1)
 async def match_sources(
     journal: Journal, kind: Kind, inputs: Iterable[Input], *, state_dir: Path, full: bool = False
 ) -> list[Source]:
-    """Return the inputs in the order the journal knows them, new ones behind, after a look at whether they changed.
+    """Check and note the inputs as they are now, and return them in the journal's order, new ones last.
 
-    They are noted as they are now. `full`: look at every byte that was read.
+    `full`: check every byte that was read.
 
     Raises:
         ConfigurationError: a known export is not named, or two could be meant.
         InputError: the consumed part of an export changed.
         StorageError: the journal cannot be written.
     """
-    exports, new = await recognise_exports(journal, kind, inputs, full=full)
-    sources = await lay_out(journal, kind, exports, new, state_dir=state_dir, full=full)
+    exports, new = await recognise_exports(journal.read, kind, inputs, full=full)
+    sources = await lay_out(journal.read, kind, exports, new, state_dir=state_dir, full=full)
     await note_sources(journal, {kind: (sources, exports)}, state_dir)
     return sources
 
 
 async def recognise_exports(
     journal: JournalReader, kind: Kind, inputs: Iterable[Input], *, moved: Moved = NOT_MOVED, full: bool = False
-) -> tuple[Exports, list[Input]]:
+) -> tuple[RecognisedExports, list[Input]]:
     """Return which inputs are exports that the run knows, and which are new; nothing is noted.
 
     Raises:
@@ -77,7 +77,7 @@ async def recognise_exports(
 
 
 def _another_name(found: Input, names: set[str]) -> str:
-    """Return a name for a new export that lies where the run knew another one."""
+    """Return a name for a new export whose path was that of another one."""
     whole = msgspec.structs.replace(found, path=real_path(found.path)).lies_at
     return next(
         name for number in range(1, len(names) + 3) if (name := whole + f" ({number})" * (number > 1)) not in names
@@ -86,8 +86,8 @@ def _another_name(found: Input, names: set[str]) -> str:
 
 async def find_exports(
     journal: JournalReader, kind: Kind, *, state_dir: Path, moved: Moved = NOT_MOVED, full: bool = False
-) -> Exports:
-    """Find the exports that a run knows, without them being named; those from a pipe are left out.
+) -> RecognisedExports:
+    """Find the exports that a run knows, where a person names none; those from a pipe are left out.
 
     Raises:
         InputError: one is not found, or not what it was.
@@ -103,7 +103,7 @@ async def find_exports(
 async def lay_out(
     journal: JournalReader,
     kind: Kind,
-    exports: Exports,
+    exports: RecognisedExports,
     new: Iterable[Input] = (),
     *,
     state_dir: Path,
@@ -112,8 +112,8 @@ async def lay_out(
 ) -> list[Source]:
     """Return the inputs of a kind in reading order.
 
-    What an export has grown by since a later one was begun is an input of its own, unless `grown` is false. A retry's
-    copies, in `state_dir`, are known without being named.
+    What an export has grown by since a later one was begun is an input of its own, unless `grown` is false. The copies
+    of retries are found in `state_dir`.
 
     Raises:
         InputError: a retry's copy is not what it was.
@@ -142,7 +142,7 @@ async def lay_out(
 
 
 async def _copy(source: KnownSource, consumed: Consumed, state_dir: Path, *, full: bool) -> Input:
-    """Return a retry's copy, after a look at whether it changed."""
+    """Return a retry's copy, if it has not changed."""
     (found,) = find_inputs([str(state_dir / source.name)])
     read, crc, _ = consumed.get(source.number, _NOTHING)
     known = KnownExport(source.name, "", decode_identity(source.identity), read, crc)
@@ -151,7 +151,7 @@ async def _copy(source: KnownSource, consumed: Consumed, state_dir: Path, *, ful
     return found
 
 
-def _tails(sources: Sequence[Source], consumed: Consumed, exports: Exports) -> Iterable[Source]:
+def _tails(sources: Sequence[Source], consumed: Consumed, exports: RecognisedExports) -> Iterable[Source]:
     """Yield what exports have grown by since a later one was begun, as inputs of their own."""
     last = {source.input.name: source for source in sources if not source.letters}  # a file may have several tails
     begun = max(consumed, default=-1)
@@ -171,9 +171,9 @@ def _goes_on(found: Input, read: int, export: Recognised) -> bool:
 
 
 async def note_sources(
-    journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], Exports]], state_dir: Path
+    journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], RecognisedExports]], state_dir: Path
 ) -> None:
-    """Note the inputs as they are now, and where they lie.
+    """Note the inputs and their paths as they are now.
 
     Raises:
         StorageError: the journal cannot be written.
@@ -182,7 +182,7 @@ async def note_sources(
     await journal.find_sources(real_path(str(state_dir)), known)
 
 
-def _know(source: Source, exports: Exports) -> KnownSource:
+def _know(source: Source, exports: RecognisedExports) -> KnownSource:
     found = source.input
     known = None if source.letters else exports.get(source.name)
     identity = take_identity(found.path) if known is None else known.identity
@@ -199,17 +199,17 @@ def _know(source: Source, exports: Exports) -> KnownSource:
 
 
 def check_rereadable(journal: Journal, kind: Kind) -> None:
-    """Check that nothing is left to be read of what came from a pipe, where it would be lost without a word.
+    """Check that everything that came from a pipe has been dealt with: the rest would be lost without notice.
 
     Raises:
-        InputError: something is.
+        InputError: something is left.
     """
-    streams = [source for source in journal.sources(kind) if decode_identity(source.identity).stream]
-    figures = journal.figures(kind)
+    streams = [source for source in journal.read.sources(kind) if decode_identity(source.identity).stream]
+    figures = journal.read.figures(kind)
     if not streams or figures is None:
         return
     pending, _ = Tally(CONTRACTS[kind], figures).outstanding
-    if pending or not journal.read_all(kind):
+    if pending or not journal.read.read_all(kind):
         raise changed(
             streams[0].name,
             "what came from a pipe cannot be read again, and was not dealt with to its end",
@@ -218,7 +218,7 @@ def check_rereadable(journal: Journal, kind: Kind) -> None:
 
 
 def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
-    """Return the sources that are not done with, each with the place where reading goes on, and where it ends."""
+    """Return the sources that are not done with, each with the positions where reading goes on and ends."""
     left = [_begin_at(source, resume) for source in sources if source.number >= resume.start.source]
     whole: defaultdict[int, set[int]] = defaultdict(set)
     for (number, line), items in spoken_for(sources, resume).items():
@@ -231,16 +231,16 @@ def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
 
 
 def spoken_for(sources: Sequence[Source], resume: Resume) -> Covered:
-    """Return what has a fate, is read once more on the way to the rest, and may stand in a copy that is read, too.
+    """Return records with an outcome that are read once more on the way to others, if a retry's copy is read, too.
 
-    It is not to be remembered then: what stands in the copy would be taken for a repeat of itself.
+    The decoder must not remember them: a record in the copy would count as a duplicate of itself.
     """
     copies = any(source.letters and source.number >= resume.start.source for source in sources)
     return resume.covered if copies else {}
 
 
 def _end(source: Source, sources: Sequence[Source]) -> int | None:
-    """Return where an input ends whose file has grown since: what it has grown by is read as another one."""
+    """Return where an input ends if its file has grown since; what it has grown by is another input."""
     later = [each for each in sources if each.input.name == source.input.name and each.number > source.number]
     return min((each.begin.offset for each in later), default=None)
 
@@ -256,7 +256,7 @@ def _begin_at(source: Source, resume: Resume) -> Source:
 async def reread(
     sources: Sequence[Source], kind: Kind, references: Iterable[Reference], block_bytes: int
 ) -> list[Entry]:
-    """Read the entries that references speak of once more, in the references' order.
+    """Read the entries of references once more, in the order of the references.
 
     Raises:
         InputError: they cannot be read.
@@ -303,7 +303,7 @@ def _entry(kind: Kind, source: Source, reference: Reference, stored: bytes) -> E
 
 
 def bare(references: Iterable[Reference], names: dict[int, str]) -> list[Entry]:
-    """Return the entries that references speak of without their bytes: enough to count and to place them.
+    """Return the entries of references without their bytes: enough to count and to locate them.
 
     `names` are the inputs' by number.
     """
@@ -322,3 +322,35 @@ def bare(references: Iterable[Reference], names: dict[int, str]) -> list[Entry]:
         )
         for reference in references
     ]
+
+
+class BatchReader:
+    """Reads the entries of one kind's batches once more, from the exports."""
+
+    def __init__(self, journal: JournalReader, kind: Kind, sources: Sequence[Source], block_bytes: int) -> None:
+        """Ask `journal` which entries a batch has; read `sources` in blocks of `block_bytes`."""
+        self._journal, self._kind, self._sources, self._block_bytes = journal, kind, sources, block_bytes
+
+    async def read(self, batch: str) -> list[Entry]:
+        """Read the entries of a batch.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+        return await self.reread(self._journal.references(batch))
+
+    async def reread(self, references: Iterable[Reference]) -> list[Entry]:
+        """Read the entries of references, in the order of the references.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+        return await reread(self._sources, self._kind, references, self._block_bytes)
+
+    async def read_as_far_as_known(self, batch: str) -> list[Entry]:
+        """Read the entries of a batch; those that came from a pipe have no bytes."""
+        try:
+            return await self.read(batch)
+        except InputError:
+            names = {source.number: source.name for source in self._journal.sources(self._kind)}
+            return bare(self._journal.references(batch), names)

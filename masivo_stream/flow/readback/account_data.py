@@ -1,7 +1,8 @@
-"""What the API tells of customers and their transactions, and the same fields of what was exported.
+"""What the API answers about customers and their transactions, and the same fields of the exported records.
 
-Only what is compared is read (`flow.readback.compare`); everything may be absent. Shapes: customers/[id]/get and
-customers/[id]/transactions/get. Dates are kept as they were told: `model.moments` reads them, whatever their year.
+The shapes are those of the vendor's pages customers/[id]/get and customers/[id]/transactions/get. Only the fields that
+`flow.readback.compare` needs are read, and all of them may be absent. Dates are kept as they are written:
+`model.moments` reads them, whatever their year.
 """
 
 from datetime import datetime
@@ -11,14 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.model.contract import PURCHASE
-from masivo_stream.model.moments import DAY, Moment, moment_of, read_moment, year_of, years_around
+from masivo_stream.model.moments import DAY, MILLISECOND, Moment, moment_of, read_moment, year_of, years_around
 
-Told = str | float | None
-"""A date as it is told: RFC 3339, or seconds since 1970."""
+WrittenDate = str | float | None
+"""A date as it is written: RFC 3339, or seconds since 1970."""
 
 
 class ReadPeriod(Struct, kw_only=True):
-    """What is compared of one period's metrics."""
+    """The compared fields of one period's metrics."""
 
     tier_id: str | None = None
     spend_total: Decimal | None = None
@@ -37,32 +38,32 @@ class ReadMetrics(Struct, kw_only=True):
     this_quarter: ReadPeriod | None = None
     last_semester: ReadPeriod | None = None
     this_semester: ReadPeriod | None = None
-    updated_at: Told = None
+    updated_at: WrittenDate = None
 
 
 class ReadProfile(Struct, kw_only=True):
-    """What is compared of a customer."""
+    """The compared fields of a customer."""
 
     email: str | None = None
-    registration_date: Told = None
+    registration_date: WrittenDate = None
     metrics: ReadMetrics | None = None
 
 
-class Amount(Struct, kw_only=True):
+class ExportedAmount(Struct, kw_only=True):
     """One line of an exported balance."""
 
     reward_id: str
     amount: Decimal
-    expiration_date: Told = None
+    expiration_date: WrittenDate = None
 
 
-class Exported(ReadProfile, kw_only=True):
-    """A customer's record."""
+class ExportedCustomer(ReadProfile, kw_only=True):
+    """A customer's exported record."""
 
-    balance: list[Amount] = []
+    balance: list[ExportedAmount] = []
 
 
-class Total(Struct):
+class RewardTotal(Struct):
     """All amounts of one reward."""
 
     reward_id: str
@@ -72,7 +73,7 @@ class Total(Struct):
 class ReadWallet(Struct):
     """What a customer holds."""
 
-    totals: list[Total] | None = None
+    totals: list[RewardTotal] | None = None
 
 
 class CustomerHoldings(Struct, kw_only=True):
@@ -81,32 +82,41 @@ class CustomerHoldings(Struct, kw_only=True):
     customer: ReadProfile
     wallet: ReadWallet | None = None
 
+    @property
+    def updated_at(self) -> WrittenDate:
+        """When the metrics were recalculated; None if the answer does not say."""
+        return None if self.customer.metrics is None else self.customer.metrics.updated_at
 
-class _HeldAnswer(Struct):
+
+class _CustomerAnswer(Struct):
     data: CustomerHoldings
 
 
-class Booked(Struct, kw_only=True):
+class BookedTransaction(Struct, kw_only=True):
     """A transaction, exported or read back."""
 
     reward_id: str
     type: str
     amount: Decimal
-    issued_at: Told
+    issued_at: WrittenDate
 
     @property
     def moment(self) -> Moment | None:
-        """When it was issued, None where that is not told legibly, or without a zone."""
+        """When it was issued; None if that is missing, illegible, or without a time zone."""
         return read_moment(self.issued_at)
 
     @property
     def key(self) -> tuple[str, str, float]:
-        """What must be the same, but for the moment."""
+        """What two records of one transaction have in common, beside the moment. The server may hold doubles."""
         return self.reward_id.lower(), self.type, float(self.amount)
+
+    def is_same(self, other: "BookedTransaction") -> bool:
+        """Return whether both are one transaction: the same key at the same moment."""
+        return self.key == other.key and is_same_moment(self.moment, other.moment)
 
     @property
     def year(self) -> int:
-        """The year it was issued in, by UTC; 0 where that is not told."""
+        """The year it was issued in, by UTC; 0 if that is not known."""
         return 0 if self.moment is None else year_of(self.moment)
 
     @property
@@ -115,58 +125,62 @@ class Booked(Struct, kw_only=True):
         return set() if self.moment is None else years_around(self.moment)
 
 
-class _BookedEntry(Struct):
-    transactions: list[Booked]
+class _TransactionsRecord(Struct):
+    transactions: list[BookedTransaction]
 
 
-class _BookedAnswer(Struct):
-    data: list[Booked]
+class _TransactionsAnswer(Struct):
+    data: list[BookedTransaction]
 
 
-class _Event(Struct):
+class _EventType(Struct):
     type: str
 
 
-class _EventsEntry(Struct):
-    events: list[_Event]
+class _EventsRecord(Struct):
+    events: list[_EventType]
 
 
-def exported_in(body: bytes) -> Exported:
-    """Return what is compared of a customer's record."""
-    return msgspec.json.decode(body, type=Exported, strict=False)
+def read_exported_customer(body: bytes) -> ExportedCustomer:
+    """Return the compared fields of a customer's exported record."""
+    return msgspec.json.decode(body, type=ExportedCustomer, strict=False)
 
 
-def purchases_in(body: bytes) -> int:
-    """Count the events of a record that recalculate metrics."""
-    return sum(event.type == PURCHASE for event in msgspec.json.decode(body, type=_EventsEntry).events)
+def count_purchases(body: bytes) -> int:
+    """Return how many events of an exported record make the server recalculate metrics."""
+    return sum(event.type == PURCHASE for event in msgspec.json.decode(body, type=_EventsRecord).events)
 
 
-def booked_in(body: bytes) -> list[Booked]:
-    """Return a record's transactions."""
-    return msgspec.json.decode(body, type=_BookedEntry, strict=False).transactions
+def read_exported_transactions(body: bytes) -> list[BookedTransaction]:
+    """Return the transactions of an exported record."""
+    return msgspec.json.decode(body, type=_TransactionsRecord, strict=False).transactions
 
 
-def read_held(body: bytes) -> CustomerHoldings | None:
-    """Return what is told of a customer, None where that cannot be read."""
+def read_customer_answer(body: bytes) -> CustomerHoldings | None:
+    """Return the customer in an answer, None if the answer is illegible."""
     try:
-        return msgspec.json.decode(body, type=_HeldAnswer, strict=False).data
+        return msgspec.json.decode(body, type=_CustomerAnswer, strict=False).data
     except (ValueError, RecursionError):
         return None
 
 
-def read_booked(body: bytes) -> list[Booked] | None:
-    """Return the transactions that are told, None where that cannot be read."""
+def read_transactions_answer(body: bytes) -> list[BookedTransaction] | None:
+    """Return the transactions in an answer, None if it is illegible as a whole. Single moments may be illegible."""
     try:
-        found = msgspec.json.decode(body, type=_BookedAnswer, strict=False).data
+        return msgspec.json.decode(body, type=_TransactionsAnswer, strict=False).data
     except (ValueError, RecursionError):
         return None
-    return None if any(booked.moment is None for booked in found) else found
 
 
-def recalculated(updated_at: Told, *, since: datetime, now: datetime | None = None) -> bool:
+def is_same_moment(one: Moment | None, other: Moment | None) -> bool:
+    """Return whether two known moments are the same, to the millisecond that the server keeps."""
+    return one is not None and other is not None and abs(one - other) < MILLISECOND
+
+
+def is_recalculated(updated_at: WrittenDate, *, since: datetime, now: datetime | None = None) -> bool:
     """Return whether metrics were recalculated after `since`, by their `updated_at`.
 
-    An `updated_at` of more than a day after `now` is none of a recalculation: exports hold such dates.
+    An `updated_at` more than a day after `now` proves nothing: exports hold such dates, and they come back as sent.
     """
     updated, began = read_moment(updated_at), moment_of(since)
     if updated is None or updated < began:

@@ -1,8 +1,8 @@
-"""Read back, and keep to what the API answers.
+"""Read back within the limits, and take only the API's own answers at their word.
 
-What something else has answered in its place, or what cannot be read, is no answer here: it shows nothing, and it does
-not show that something is missing. What is answered about an id that needs escaping may be the word of a gateway that
-takes no such path: it ends nothing.
+An answer that something else gave in the API's place, or that is illegible, becomes a failure: it proves neither that a
+record is there nor that it is missing. An answer about an id that needs escaping may come from a gateway that refuses
+such paths, so it never ends the run.
 """
 
 from masivo_stream.core.sending.answered_by import is_foreign
@@ -20,10 +20,10 @@ _NOT_FOUND = 404
 
 
 class PacedReader:
-    """Read customers, and what is theirs."""
+    """Reads customers and their transactions back (`model.ports.TransactionReader`)."""
 
     def __init__(self, sender: Client, limiter: RateLimiter) -> None:
-        """Read through `sender`; what the API asks to wait holds `gate`, through which its reads leave."""
+        """Read through `sender`. A 429 holds `limiter`, through which the reads leave."""
         self._sender, self._limiter = sender, limiter
 
     async def read_customer(self, customer: str) -> Reply:
@@ -43,6 +43,7 @@ class PacedReader:
         return self._heed(customer, await self._sender.read_transactions(customer, year))
 
     def _heed(self, customer: str, reply: Reply) -> Reply:
+        """Return the reply, as a failure if it is not the API's; hold the limiter, or stop, if the API asks for it."""
         answer = reply.attempt
         if not isinstance(answer, Answer):
             return reply
@@ -60,7 +61,7 @@ class PacedReader:
 
 
 def _is_legible(answer: Answer) -> bool:
-    """Return whether an answer may be taken at its word: that a customer is there, or not, only the API says."""
+    """Return whether an answer is the API's own: only the API knows whether a customer is there."""
     if 200 <= answer.status < 300:
         return answer.body is Body.OBJECT
     return answer.status != _NOT_FOUND or not (is_foreign(answer) or answer.body is Body.UNREAD)

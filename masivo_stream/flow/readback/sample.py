@@ -1,29 +1,28 @@
-"""A small look at the end of a migration: some of the records it sent, read back.
+"""Read back a sample at the end of a migration: some of the records that it sent.
 
-It is a courtesy: it changes neither figures nor outcome, and it ends in time, whatever the server does. A record that
-does not show yet is no failure, and a signal ends only the look: the migration is over.
+The sample changes neither figures nor outcome, and it ends in time, whatever the server does. A record that does not
+show yet is no failure. A signal ends only the sample, since the migration is over.
 """
 
 from collections.abc import Mapping, Sequence
 
 import anyio
 
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.readback.check import ReadBackCheck, find_span
-from masivo_stream.flow.readback.evidence import TransactionReader
 from masivo_stream.flow.readback.findings import Findings
 from masivo_stream.flow.signals import work_under
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, OutageError
+from masivo_stream.model.ports import Clock, TransactionReader
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.verification import Verified
 
 
-async def look_at_samples(
+async def read_back_samples(
     samples: Mapping[Kind, Sequence[Entry]],
     *,
     settings: Settings,
@@ -33,29 +32,29 @@ async def look_at_samples(
     observer: Observer,
     handle_signals: bool,
 ) -> Verified:
-    """Read back what was drawn of each kind, for `events_settle` and the time of one request at most."""
+    """Read each kind's sample back, for at most `events_settle` and the time of one request."""
     stop, findings = StopControl(clock, drain_time=0), Findings()
 
-    async def look() -> None:
+    async def check_samples() -> None:
         for kind, entries in samples.items():
             span = find_span(journal, kind)
             if span is None:
                 continue
-            witness = ReadBackCheck(kind, span, reader=reader, clock=clock, settings=settings.visible, thorough=False)
-            findings.begin(witness)
+            check = ReadBackCheck(kind, span, reader=reader, clock=clock, settings=settings.visible, thorough=False)
+            findings.begin(check)
             for entry in sorted(entries, key=lambda entry: entry.place):
-                findings.note(witness, entry, await witness.look(entry))
+                findings.note(check, entry, await check.check(entry))
 
-    async def look_for_a_while() -> None:
+    async def check_for_a_while() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_give_up, stop, clock, settings.visible.events_settle + settings.api.request_timeout)
             try:
-                await look()
-            except MasivoStreamError as error:  # the API does not let us read, say
+                await check_samples()
+            except MasivoStreamError as error:  # such as: the API does not let us read
                 stop.pull(error)
             tasks.cancel_scope.cancel()
 
-    await work_under(stop, look_for_a_while, observer=observer, handle_signals=handle_signals)
+    await work_under(stop, check_for_a_while, observer=observer, handle_signals=handle_signals)
     return Verified(
         kinds=findings.kinds, findings=findings.places, message=str(stop.cause) if stop.cause is not None else ""
     )

@@ -14,7 +14,7 @@ from masivo_stream.core.redact import public_field
 from masivo_stream.edges.files.dead_letter_file import dead_letter_name
 from masivo_stream.edges.files.skipped_file import skipped_name
 from masivo_stream.edges.files.state_dir import StateDir
-from masivo_stream.edges.journal import JournalHistory, JournalReader
+from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
 from masivo_stream.model.example import Example
@@ -40,7 +40,7 @@ class _Letter(Struct, frozen=True):
 _T = TypeVar("_T", _Letter, SkippedPlace)
 
 
-def find_examples(journal: JournalHistory, state: StateDir, kinds: dict[str, KindSummary]) -> tuple[Example, ...]:
+def find_examples(journal: Journal, state: StateDir, kinds: dict[str, KindSummary]) -> tuple[Example, ...]:
     """Return an example for every reason of every kind, the most frequent reason of a kind first."""
     return tuple(chain.from_iterable(_of_kind(journal, state, Kind(kind), each) for kind, each in kinds.items()))
 
@@ -60,15 +60,15 @@ def dry_run_examples(kind: str, found: Iterable[DeadReason]) -> Iterator[Example
         )
 
 
-def find_skip_examples(
-    journal: JournalHistory, state: StateDir, kinds: dict[str, KindSummary]
-) -> tuple[SkipExample, ...]:
+def find_skip_examples(journal: Journal, state: StateDir, kinds: dict[str, KindSummary]) -> tuple[SkipExample, ...]:
     """Return the first place for each reason for which something was skipped, as far as the lists' heads hold them."""
     found = (
         skip_examples(
             kind,
             each.skip_reasons,
-            _first(state, skipped_name(Kind(kind)), journal.skipped(Kind(kind))[0], SkippedPlace, each.skip_reasons),
+            _first(
+                state, skipped_name(Kind(kind)), journal.read.skipped(Kind(kind))[0], SkippedPlace, each.skip_reasons
+            ),
         )
         for kind, each in kinds.items()
         if each.items_skipped
@@ -93,14 +93,14 @@ def tell_places(events: int, places: Iterable[tuple[str, int]]) -> str:
     return f"{events:,} {noun} whose purchase_id an earlier event of {whose} customer has, the first at {first}"
 
 
-def _of_kind(journal: JournalHistory, state: StateDir, kind: Kind, figures: KindSummary) -> Iterator[Example]:
+def _of_kind(journal: Journal, state: StateDir, kind: Kind, figures: KindSummary) -> Iterator[Example]:
     if not figures.reasons:
         return
-    names = {source.number: source.name for source in journal.sources(kind)}
-    letters = _first(state, dead_letter_name(kind), journal.letters(kind)[0], _Letter, figures.reasons)
+    names = {source.number: source.name for source in journal.read.sources(kind)}
+    letters = _first(state, dead_letter_name(kind), journal.read.letters(kind)[0], _Letter, figures.reasons)
     for reason, count in figures.reasons.items():
         letter = letters.get(reason)
-        if letter is None and (place := journal.dead_place(kind, reason)) is not None:
+        if letter is None and (place := journal.history.dead_place(kind, reason)) is not None:
             letter = _Letter(names.get(place[0], ""), place[1], -1, reason)
         yield Example(
             kind=kind,

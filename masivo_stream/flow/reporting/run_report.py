@@ -10,18 +10,19 @@ from msgspec import Struct
 
 from masivo_stream.core.next_steps import next_steps
 from masivo_stream.core.redact import named
-from masivo_stream.edges.clock import Clock
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.files.state_dir import StateDir
-from masivo_stream.edges.journal import JournalHistory, JournalReader
+from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.outcome import conclude, warn_of
 from masivo_stream.flow.reporting.examples import find_examples, find_skip_examples, warn_of_repeats
-from masivo_stream.flow.revert_state import BEGUN, DONE, FAILED, RevertPeriod, warn_of_left
+from masivo_stream.flow.revert_state import RevertPeriod, warn_of_left
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.moments import utc
 from masivo_stream.model.next_step import Invocation
-from masivo_stream.model.report import Decision, DoubtPlace, InputFacts, Report
+from masivo_stream.model.ports import Clock
+from masivo_stream.model.report import DecisionNote, DoubtPlace, InputFacts, Report
+from masivo_stream.model.states import NoteKind
 from masivo_stream.model.summary import KindSummary, Summary
 
 NAME = "report.json"
@@ -38,7 +39,7 @@ class Reporting(Struct, frozen=True, kw_only=True):
     """Make the page; None for no page."""
 
 
-def explain(journal: JournalHistory, state: StateDir, summary: Summary) -> Summary:
+def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
     """Add to a summary whom it was sent to, where dead letters stand, and what to do next.
 
     Raises:
@@ -48,14 +49,19 @@ def explain(journal: JournalHistory, state: StateDir, summary: Summary) -> Summa
         summary,
         examples=find_examples(journal, state, summary.kinds),
         skipped_examples=find_skip_examples(journal, state, summary.kinds),
-        next_steps=next_steps(summary, journal.facts().invocation, str(state.path)),
+        next_steps=next_steps(summary, journal.read.facts().invocation, str(state.path)),
         report="",
         warnings=tuple(
             dict.fromkeys(
-                (*summary.warnings, *warn_of(summary.kinds), *warn_of_repeats(journal), *warn_of_left(journal))
+                (
+                    *summary.warnings,
+                    *warn_of(summary.kinds),
+                    *warn_of_repeats(journal.read),
+                    *warn_of_left(journal.read),
+                )
             )
         ),
-        **name_account(journal),
+        **name_account(journal.read),
     )
 
 
@@ -67,9 +73,7 @@ def name_account(journal: JournalReader) -> dict[str, str]:
     return {"target": journal.target(), "account": ""}
 
 
-def leave_report(
-    journal: JournalHistory, state: StateDir, summary: Summary, reporting: Reporting, clock: Clock
-) -> Summary:
+def leave_report(journal: Journal, state: StateDir, summary: Summary, reporting: Reporting, clock: Clock) -> Summary:
     """Write the report of a run that is over; return its summary, with what a person wants to know beside figures."""
     try:
         told = explain(journal, state, summary)
@@ -141,24 +145,24 @@ MOST_DOUBTS = 100
 MOST_DECISIONS = 100
 
 
-def look_back(journal: JournalHistory, state: StateDir, summary: Summary, clock: Clock, *, owner: str = "") -> Report:
+def look_back(journal: Journal, state: StateDir, summary: Summary, clock: Clock, *, owner: str = "") -> Report:
     """Return the report of a run whose summary is known; of bounded size, but for its inputs.
 
     Raises:
         ConfigurationError: the journal is damaged.
     """
-    names = {kind: {source.number: source.name for source in journal.sources(kind)} for kind in Kind}
-    doubts, all_doubts = journal.doubts(MOST_DOUBTS)
-    decisions, all_decisions = journal.decisions(MOST_DECISIONS)
+    names = {kind: {source.number: source.name for source in journal.read.sources(kind)} for kind in Kind}
+    doubts, all_doubts = journal.history.doubts(MOST_DOUBTS)
+    decisions, all_decisions = journal.history.decisions(MOST_DECISIONS)
     return Report(
         **{name: getattr(summary, name) for name in Summary.__struct_fields__},
         told_at=clock.wall().isoformat(timespec="seconds"),
         owner=owner,
         state_dir=named(str(state.path)),
-        facts=journal.facts(),
+        facts=journal.read.facts(),
         inputs=tuple(found for kind in Kind for found in _inputs(journal, kind)),
-        times=journal.times(),
-        time_line=journal.time_line(),
+        times=journal.history.times(),
+        time_line=journal.history.time_line(),
         doubts=tuple(
             DoubtPlace(
                 **msgspec.structs.asdict(doubt),
@@ -172,9 +176,9 @@ def look_back(journal: JournalHistory, state: StateDir, summary: Summary, clock:
     )
 
 
-def _tell(decision: Decision) -> Decision:
+def _tell(decision: DecisionNote) -> DecisionNote:
     """Put what is noted of a revert into words."""
-    if decision.what not in {BEGUN, DONE, FAILED}:
+    if decision.what not in {NoteKind.REVERT_BEGUN, NoteKind.REVERTED, NoteKind.NOT_REVERTED}:
         return decision
     period = msgspec.json.decode(decision.detail, type=RevertPeriod)
     extent = "all of this run" if period.whole else "a part of this run" if period.holds else "nothing of this run"
@@ -182,10 +186,10 @@ def _tell(decision: Decision) -> Decision:
     return msgspec.structs.replace(decision, detail=f"{period.start} to {period.end}{told}: {extent}")
 
 
-def _inputs(journal: JournalHistory, kind: Kind) -> list[InputFacts]:
-    consumed = journal.consumed(kind)
+def _inputs(journal: Journal, kind: Kind) -> list[InputFacts]:
+    consumed = journal.read.consumed(kind)
     found = []
-    for source in journal.sources(kind):
+    for source in journal.read.sources(kind):
         read, crc, line = consumed.get(source.number, (0, 0, source.line))
         identity = decode_identity(source.identity)
         modified = utc(identity.mtime_ns // 1_000_000_000).isoformat()

@@ -1,4 +1,4 @@
-// Two small charts, drawn anew when there is something new. Points become stretches wide enough to hold several requests.
+// Two small charts, drawn again with each snapshot. Points are joined to stretches that hold several requests each.
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
 const MOST_STRETCHES = 72;
@@ -8,12 +8,12 @@ function stepFor(seconds) {
   return STEPS.find((step) => step >= seconds) ?? STEPS.at(-1);
 }
 
-/** The time line in even stretches; the last one only when most of it has passed. */
-function stretches(picture) {
-  const line = picture.time_line;
+/** The time line in stretches of equal length; the last one is shown only after half of it has passed. */
+function stretches(snapshot) {
+  const line = snapshot.time_line;
   if (!line.length) return [];
-  const from = line[0].at, until = Math.max(picture.now, line.at(-1).at + line.at(-1).seconds);
-  const pace = Math.max(0, ...picture.windows.filter((use) => use.limit <= 60).map((use) => use.seconds / use.limit));
+  const from = line[0].at, until = Math.max(snapshot.now, line.at(-1).at + line.at(-1).seconds);
+  const pace = Math.max(0, ...snapshot.windows.filter((use) => use.limit <= 60).map((use) => use.seconds / use.limit));
   const finest = Math.max(...line.map((point) => point.seconds), 2 * Math.min(pace, 60), (until - from) / MOST_STRETCHES);
   const width = stepFor(finest);
   const made = new Map();
@@ -43,7 +43,7 @@ function stretches(picture) {
   return all;
 }
 
-/** Upper end and step of an axis from 0: three or four round numbers. */
+/** Upper end and step of an axis from 0, with three or four round numbers. */
 function axis(most) {
   if (!(most > 0)) return [1, 0.5];
   const size = 10 ** Math.floor(Math.log10(most / 3));
@@ -53,7 +53,7 @@ function axis(most) {
 
 function chart(holder, all, { value, extra, area, tell, summary }) {
   if (!holder.firstChild) holder.append(draw("svg", { role: "img", height: HEIGHT }), make("p", "reading"));
-  const [picture, reading] = holder.children;
+  const [image, reading] = holder.children;
   const inner = getComputedStyle(holder);
   const width = Math.max(160, holder.clientWidth - parseFloat(inner.paddingLeft) - parseFloat(inner.paddingRight));
   const from = all[0]?.at ?? 0, until = all.length ? all.at(-1).at + all.at(-1).seconds : 1;
@@ -71,25 +71,25 @@ function chart(holder, all, { value, extra, area, tell, summary }) {
   parts.push(draw("path", { class: "mean", d: (area ? stepPath : linePath)(all, value, x, y) }));
   const mark = draw("line", { class: "mark", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" });
   parts.push(mark);
-  picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-  picture.setAttribute("aria-label", summary(all));
-  picture.replaceChildren(...parts);
+  image.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  image.setAttribute("aria-label", summary(all));
+  image.replaceChildren(...parts);
   const read = (place) => {
     const one = all[place] ?? all.at(-1);
-    say(reading, one ? tell(one) : "nothing yet");
+    setText(reading, one ? tell(one) : "nothing yet");
     const middle = one ? x(one.at + one.seconds / 2) : 0;
     mark.setAttribute("x1", middle);
     mark.setAttribute("x2", middle);
     mark.setAttribute("visibility", all[place] ? "visible" : "hidden");
   };
   const pointed = (event) => {
-    const at = (event.clientX - picture.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT) * (until - from) + from;
+    const at = (event.clientX - image.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT) * (until - from) + from;
     holder.dataset.pointed = at;
     read(all.findIndex((one) => at < one.at + one.seconds));
   };
-  picture.onpointermove = pointed;
-  picture.onpointerdown = pointed;
-  picture.onpointerleave = () => { delete holder.dataset.pointed; read(-1); };
+  image.onpointermove = pointed;
+  image.onpointerdown = pointed;
+  image.onpointerleave = () => { delete holder.dataset.pointed; read(-1); };
   const at = Number(holder.dataset.pointed);
   read(holder.dataset.pointed ? all.findIndex((one) => at >= one.at && at < one.at + one.seconds) : -1);
 }
@@ -108,13 +108,13 @@ function timeMarks(from, until, x, width, any) {
 
 const spot = (across, down) => `${across.toFixed(1)},${down.toFixed(1)}`;
 
-/** A line of steps: what is counted holds for its whole stretch. */
+/** A line of steps: a count is the same over its whole stretch. */
 function stepPath(all, value, x, y) {
   const steps = all.map((one) => `${spot(x(one.at), y(value(one)))}L${spot(x(one.at + one.seconds), y(value(one)))}`);
   return steps.length ? `M${steps.join("L")}` : "";
 }
 
-/** A line over the middles; where nothing was measured there is a gap, and a lone point is a dot. */
+/** A line through the middles of the stretches. A stretch without a value is a gap; a single point is a dot. */
 function linePath(all, value, x, y) {
   let path = "", gap = true;
   for (const one of all) {

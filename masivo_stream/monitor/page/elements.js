@@ -1,4 +1,5 @@
-// Making elements. Text is set as text, never as markup; widths are set on the element, never as a style attribute.
+// Functions that make and update elements. Text is set as text, never as markup; widths through the style object, since
+// the policy of the page forbids style attributes.
 
 const byId = (id) => document.getElementById(id);
 
@@ -18,13 +19,13 @@ function draw(name, attributes, ...inside) {
   return element;
 }
 
-/** Set text where it changed: what is being read or selected stays. */
-function say(element, text) {
+/** Set the text only if it has changed, so that a selection is kept. */
+function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Let `parent` have one child for each of `things`, known by its key, and keep those that were there. */
-function keep(parent, things, key, create, update) {
+/** Give `parent` one child for each of `things`. Children are found by their keys and kept. */
+function syncChildren(parent, things, key, create, update) {
   const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   things.forEach((thing, place) => {
     const name = key(thing);
@@ -56,6 +57,6 @@ function setBar(trough, part, whole, text) {
 
 /** A list of figures: name, text and class of each. */
 function figures(list, shown) {
-  keep(list, shown, ([name]) => name, ([name]) => make("div", "", make("dt", "", name), make("dd")),
-    (pair, [, text, kind = ""]) => { pair.className = kind; say(pair.lastChild, text); });
+  syncChildren(list, shown, ([name]) => name, ([name]) => make("div", "", make("dt", "", name), make("dd")),
+    (pair, [, text, kind = ""]) => { pair.className = kind; setText(pair.lastChild, text); });
 }

@@ -1,31 +1,31 @@
-// Ask, show, ask again. The server answers after a second, or at once when the run ends; then it is gone.
+// Fetch the status, show it, fetch it again. The server answers after a second, or at once when the run ends.
 
 const FIRST_PAUSE = 1, LONGEST_PAUSE = 60, TICK = 250, SPOKEN_EVERY = 60;
-let picture = null, received = 0, spoken = "", spokenAt = -Infinity;
+let snapshot = null, received = 0, spoken = "", spokenAt = -Infinity;
 
-/** The run's own clock: this machine's may stand elsewhere. */
-const runsNow = () => picture.now + (performance.now() - received) / 1000;
+/** The time of the run's clock: the clock of this machine may differ. */
+const runsNow = () => snapshot.now + (performance.now() - received) / 1000;
 
-function show(told) {
-  picture = told;
+function show(latest) {
+  snapshot = latest;
   received = performance.now();
   document.documentElement.classList.remove("gone");
   byId("app").hidden = false;
   byId("lost").hidden = true;
-  for (const part of [showHero, showPhases, showWindows, showLetters, showAnomalies, showFacts, showCharts]) part(told);
-  showMoving(told, told.now);
-  say(byId("fresh"), told.outcome ? "" : `as of ${clockTime(told.now, true)}`);
-  const phase = told.outcome ? undefined : present(told), far = phase ? percent(phase) : "";
-  document.title = `${far} ${headline(told)[0]} · masivo-stream`.trim();
-  speak(headline(told)[0], far);
+  for (const part of [showHero, showPhases, showWindows, showLetters, showAnomalies, showFacts, showCharts]) part(latest);
+  showMoving(latest, latest.now);
+  setText(byId("fresh"), latest.outcome ? "" : `as of ${clockTime(latest.now, true)}`);
+  const phase = latest.outcome ? undefined : present(latest), far = phase ? percent(phase) : "";
+  document.title = `${far} ${headline(latest)[0]} · masivo-stream`.trim();
+  speak(headline(latest)[0], far);
 }
 
-/** Say it to who cannot see it: when it changes, and how far it is once a minute. */
+/** Tell screen readers the headline when it changes, and the progress once a minute. */
 function speak(words, far) {
   const now = performance.now() / 1000;
   if (words === spoken && now - spokenAt < SPOKEN_EVERY) return;
   [spoken, spokenAt] = [words, now];
-  say(byId("spoken"), `${words}. ${far}`);
+  setText(byId("spoken"), `${words}. ${far}`);
 }
 
 function miss(pause) {
@@ -33,10 +33,10 @@ function miss(pause) {
   byId("app").hidden = false;
   lost.hidden = false;
   document.documentElement.classList.add("gone");
-  const since = picture ? ` This is how it stood at ${when(picture.now, picture.now)}.` : "";
-  say(lost, `The run does not answer: it has ended, or cannot be reached from here.${since} Asked again in ${duration(pause)}.`);
+  const since = snapshot ? ` These are its figures of ${when(snapshot.now, snapshot.now)}.` : "";
+  setText(lost, `The run does not answer: it has ended, or cannot be reached from here.${since} Next try in ${duration(pause)}.`);
   document.title = "No answer · masivo-stream";
-  say(byId("fresh"), "");
+  setText(byId("fresh"), "");
 }
 
 async function ask(wait) {
@@ -50,7 +50,7 @@ async function watch() {
   for (;;) {
     try {
       show(await ask(wait));
-      if (picture.outcome) return;
+      if (snapshot.outcome) return;
       [pause, wait] = [FIRST_PAUSE, document.hidden ? 10 : 1];
     } catch {
       miss(pause);
@@ -61,7 +61,7 @@ async function watch() {
 }
 
 setInterval(() => {
-  if (picture && !picture.outcome && byId("lost").hidden && !document.hidden) showMoving(picture, runsNow());
+  if (snapshot && !snapshot.outcome && byId("lost").hidden && !document.hidden) showMoving(snapshot, runsNow());
 }, TICK);
-addEventListener("resize", () => { if (picture) showCharts(picture); });
+addEventListener("resize", () => { if (snapshot) showCharts(snapshot); });
 watch();

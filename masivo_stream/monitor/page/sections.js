@@ -1,37 +1,37 @@
-// The page's sections, each from the picture alone.
+// The sections of the page. Each is drawn from the snapshot alone.
 
 const STATES = {
-  ahead: "not begun", working: "under way", visible: "waiting until it shows", done: "done", left: "left",
+  ahead: "not begun", working: "under way", visible: "becoming visible", done: "done", left: "stopped",
 };
 const ENDS = {
   complete: ["Complete", "good", "Every record was accepted or skipped."],
   dead_letters: ["Complete, with dead letters", "warn", "Mend them in the state directory, then: masivo-stream retry"],
   in_doubt: ["Ended, with batches in doubt", "warn", "What is known of them: masivo-stream resolve"],
-  interrupted: ["Interrupted", "warn", "The same command goes on."],
-  stopped: ["Stopped", "bad", "The log says why. When that is mended, the same command goes on."],
+  interrupted: ["Interrupted", "warn", "The same command continues."],
+  stopped: ["Stopped", "bad", "The log gives the reason. After that is fixed, the same command continues."],
 };
 const REMEDIES = JSON.parse(byId("remedies").textContent);
 
-/** The phase the run is at. */
-function present(picture) {
-  return picture.phases.find((phase) => phase.state === "working" || phase.state === "visible");
+/** The kind that the run is working on. */
+function present(snapshot) {
+  return snapshot.phases.find((phase) => phase.state === "working" || phase.state === "visible");
 }
 
-/** What it does now, in words, and the lamp's colour. */
-function headline(picture) {
-  if (picture.outcome) return ENDS[picture.outcome] ?? [printable(picture.outcome), "warn"];
-  const phase = present(picture);
-  switch (picture.wait.what) {
-    case "visible": return [`Waiting until ${phase?.kind ?? "records"} show`, "working"];
+/** What the run does now, in words, and the colour of the lamp. */
+function headline(snapshot) {
+  if (snapshot.outcome) return ENDS[snapshot.outcome] ?? [printable(snapshot.outcome), "warn"];
+  const phase = present(snapshot);
+  switch (snapshot.wait.what) {
+    case "visible": return [`Waiting until ${phase?.kind ?? "records"} are visible`, "working"];
     case "retry": return ["Waiting to try again", "warn"];
     case "read_back": return ["Waiting to read customers back", "warn"];
     case "drain": return ["Stopping", "warn"];
     default: if (phase) return [`Migrating ${phase.kind}`, "working"];
   }
-  return picture.phases.some((one) => one.state !== "ahead") ? ["Finishing", "working"] : ["Starting", "quiet"];
+  return snapshot.phases.some((one) => one.state !== "ahead") ? ["Finishing", "working"] : ["Starting", "quiet"];
 }
 
-/** How far a phase is: part and whole. By requests where they can be reckoned, for reading runs ahead of sending. */
+/** How far a kind is: part and whole. By requests if their number can be estimated, since reading is ahead of sending. */
 function reach(phase) {
   if (phase.state === "done" || phase.state === "visible") return [1, 1];
   if (phase.requests_needed) return [phase.figures.requests, phase.requests_needed];
@@ -46,44 +46,44 @@ function percent(phase) {
   return `${Math.min(most, Math.floor(100 * part / whole))} %`;
 }
 
-function showHero(picture) {
-  const [words, lamp] = headline(picture);
-  say(byId("headline"), words);
+function showHero(snapshot) {
+  const [words, lamp] = headline(snapshot);
+  setText(byId("headline"), words);
   byId("lamp").className = `lamp ${lamp}`;
-  const ended = Boolean(picture.outcome);
-  byId("finish").hidden = !ended && picture.ends_at === null;
-  say(byId("finish-label"), ended ? "ended" : "done about");
-  say(byId("finish-at"), when(ended ? picture.now : picture.ends_at ?? picture.now, picture.now));
+  const ended = Boolean(snapshot.outcome);
+  byId("finish").hidden = !ended && snapshot.ends_at === null;
+  setText(byId("finish-label"), ended ? "ended" : "done about");
+  setText(byId("finish-at"), when(ended ? snapshot.now : snapshot.ends_at ?? snapshot.now, snapshot.now));
 }
 
 /** The parts that move between two pictures; `now` is the run's clock. */
-function showMoving(picture, now) {
-  const ended = Boolean(picture.outcome);
-  const join = picture.wait.what === "drain" ? " " : " in "; // `…, at most 30 s`, `next slot in 3 s`
-  const until = picture.wait.until === null ? 0 : picture.wait.until - now;
+function showMoving(snapshot, now) {
+  const ended = Boolean(snapshot.outcome);
+  const join = snapshot.wait.what === "drain" ? " " : " in "; // `…, at most 30 s`, `next slot in 3 s`
+  const until = snapshot.wait.until === null ? 0 : snapshot.wait.until - now;
   const left = until > 0 ? join + countdown(until) : "";
-  const text = printable(picture.wait.text);
-  const next = ended ? ENDS[picture.outcome]?.[2] ?? "" : "";
-  say(byId("wait"), ended || !text ? next : text[0].toUpperCase() + text.slice(1) + left);
-  say(byId("finish-in"), ended ? `after ${duration(picture.now - picture.began)}` : `in ${duration((picture.ends_at ?? now) - now)}`);
+  const text = printable(snapshot.wait.text);
+  const next = ended ? ENDS[snapshot.outcome]?.[2] ?? "" : "";
+  setText(byId("wait"), ended || !text ? next : text[0].toUpperCase() + text.slice(1) + left);
+  setText(byId("finish-in"), ended ? `after ${duration(snapshot.now - snapshot.began)}` : `in ${duration((snapshot.ends_at ?? now) - now)}`);
   for (const row of byId("windows").children) if (row.moves) row.moves(now);
 }
 
-function showPhases(picture) {
+function showPhases(snapshot) {
   const create = (phase) => make("li", "",
     make("div", "kind", phase.kind, make("span", "state")),
     make("div", "", make("div", "reach", bar("progressbar", phase.kind), make("span", "percent")), make("dl", "figures")));
-  keep(byId("phases"), picture.phases, (phase) => phase.kind, create, (row, phase) => {
+  syncChildren(byId("phases"), snapshot.phases, (phase) => phase.kind, create, (row, phase) => {
     const [name, rest] = row.children, [line, list] = rest.children, [part, whole] = reach(phase);
     row.className = phase.state;
-    say(name.lastChild, phase.probes?.[1] && phase.state === "visible"
-      ? `${phase.probes[0]} of ${phase.probes[1]} probes show` : STATES[phase.state] ?? phase.state);
+    setText(name.lastChild, phase.probes?.[1] && phase.state === "visible"
+      ? `${phase.probes[0]} of ${phase.probes[1]} probes seen` : STATES[phase.state] ?? phase.state);
     setBar(line.firstChild, part, whole, percent(phase) || STATES[phase.state]);
-    say(line.lastChild, percent(phase));
+    setText(line.lastChild, percent(phase));
     list.hidden = phase.state === "ahead" && !phase.figures.read;
     figures(list, phaseFigures(phase));
   });
-  nothing(byId("phases"), "opening the exports and what is known of them");
+  nothing(byId("phases"), "opening the exports and the state directory");
 }
 
 function phaseFigures(phase) {
@@ -105,16 +105,16 @@ function phaseFigures(phase) {
 
 const FEW = 12;
 
-function showWindows(picture) {
+function showWindows(snapshot) {
   const list = byId("windows");
   const create = (use) => {
     const trough = bar("meter", `${scope(use)}, ${use.limit} per ${span(use.seconds)}`);
     return make("li", "", make("div", "line", make("span"), make("span", "note")), trough);
   };
   const key = (use) => `${use.scope} ${use.limit}/${use.seconds}`;
-  keep(list, picture.windows, key, create, (row, use) => {
+  syncChildren(list, snapshot.windows, key, create, (row, use) => {
     const [line, trough] = row.children;
-    say(line.firstChild, `${count(use.limit)} per ${span(use.seconds)}`);
+    setText(line.firstChild, `${count(use.limit)} per ${span(use.seconds)}`);
     trough.title = printable(use.scope);
     if (use.limit > 1 && use.limit <= FEW) slots(trough, use);
     row.moves = (now) => {
@@ -122,11 +122,11 @@ function showWindows(picture) {
       row.className = left > 0 && use.limit > 1 ? "full" : ""; // one in a few seconds: it is always full
       const text = `${count(use.used)} of ${count(use.limit)} used`;
       const next = left > 0 ? `next slot in ${countdown(left)}` : "a slot is free";
-      say(line.lastChild, `${scope(use)} · ${use.limit === 1 ? next : `${text}, ${next}`}`);
+      setText(line.lastChild, `${scope(use)} · ${use.limit === 1 ? next : `${text}, ${next}`}`);
       if (use.limit === 1) setBar(trough, left, use.seconds, next); // the one slot, as it comes back
       else if (use.limit > FEW) setBar(trough, use.used, use.limit, text);
     };
-    row.moves(picture.now);
+    row.moves(snapshot.now);
   });
   nothing(list, "no limits, or none known yet");
 }
@@ -142,9 +142,9 @@ function slots(trough, use) {
   trough.setAttribute("aria-valuenow", Math.min(use.used, use.limit));
 }
 
-function showLetters(picture) {
+function showLetters(snapshot) {
   const sums = new Map();
-  for (const phase of picture.phases) {
+  for (const phase of snapshot.phases) {
     for (const [reason, number] of Object.entries(phase.figures.reasons)) {
       const into = sums.get(reason) ?? { reason, number: 0, kinds: [] };
       into.number += number;
@@ -155,31 +155,31 @@ function showLetters(picture) {
   const all = [...sums.values()].sort((one, other) => other.number - one.number);
   const whole = all.reduce((sum, one) => sum + one.number, 0);
   const create = () => make("li", "letters", make("div", "line", make("span"), make("span")), bar("meter", "share"), make("div", "note"));
-  keep(byId("letters"), all, (one) => one.reason, create, (row, one) => {
+  syncChildren(byId("letters"), all, (one) => one.reason, create, (row, one) => {
     const [line, trough, note] = row.children;
-    say(line.firstChild, printable(one.reason.replaceAll("_", " ")));
-    say(line.lastChild, `${count(one.number)} · ${one.kinds.join(", ")}`);
+    setText(line.firstChild, printable(one.reason.replaceAll("_", " ")));
+    setText(line.lastChild, `${count(one.number)} · ${one.kinds.join(", ")}`);
     trough.setAttribute("aria-label", `share of ${printable(one.reason)}`);
     setBar(trough, one.number, whole, `${count(one.number)} of ${count(whole)}`);
-    say(note, Object.hasOwn(REMEDIES, one.reason) ? REMEDIES[one.reason] : "");
+    setText(note, Object.hasOwn(REMEDIES, one.reason) ? REMEDIES[one.reason] : "");
   });
-  say(byId("letters-sum"), whole ? count(whole) : "");
+  setText(byId("letters-sum"), whole ? count(whole) : "");
   nothing(byId("letters"), "none");
 }
 
 const MOST_ANOMALIES = 12; // the log has them all
 
-function showAnomalies(picture) {
-  const all = picture.anomalies.slice(-MOST_ANOMALIES).reverse();
+function showAnomalies(snapshot) {
+  const all = snapshot.anomalies.slice(-MOST_ANOMALIES).reverse();
   const create = () => make("li", "anomaly", make("time"), make("div", "", make("div"), make("div", "note")));
-  keep(byId("anomalies"), all, (one) => `${one.at} ${one.event} ${one.text}`, create, (row, one) => {
-    say(row.firstChild, clockTime(one.at, true));
+  syncChildren(byId("anomalies"), all, (one) => `${one.at} ${one.event} ${one.text}`, create, (row, one) => {
+    setText(row.firstChild, clockTime(one.at, true));
     row.firstChild.dateTime = new Date(one.at * 1000).toISOString();
     const text = printable(one.text), event = printable(one.event.replaceAll("_", " "));
-    say(row.lastChild.firstChild, text || event);
-    say(row.lastChild.lastChild, text ? event : "");
+    setText(row.lastChild.firstChild, text || event);
+    setText(row.lastChild.lastChild, text ? event : "");
   });
-  nothing(byId("anomalies"), "nothing up to now");
+  nothing(byId("anomalies"), "none");
 }
 
 function nothing(list, words) {
@@ -190,33 +190,33 @@ function nothing(list, words) {
   }
 }
 
-function showFacts(picture) {
+function showFacts(snapshot) {
   figures(byId("facts"), [
-    ...(picture.target ? [["to", printable(picture.target)]] : []),
-    ...(picture.account ? [["account", printable(picture.account)]] : []),
-    ["began", when(picture.began, picture.now)],
-    ["in flight", plural(picture.in_flight, "request")],
-    ["throttled", count(picture.throttled), picture.throttled ? "warn" : ""],
-    ["longest stall", `${brief(picture.stall)} s`, picture.stall > 0.5 ? "warn" : ""],
-    ["memory", bytes(picture.resident)],
-    ["version", printable(picture.version)],
+    ...(snapshot.target ? [["target", printable(snapshot.target)]] : []),
+    ...(snapshot.account ? [["account", printable(snapshot.account)]] : []),
+    ["started", when(snapshot.began, snapshot.now)],
+    ["in flight", plural(snapshot.in_flight, "request")],
+    ["throttled", count(snapshot.throttled), snapshot.throttled ? "warn" : ""],
+    ["longest stall", `${brief(snapshot.stall)} s`, snapshot.stall > 0.5 ? "warn" : ""],
+    ["memory", bytes(snapshot.resident)],
+    ["version", printable(snapshot.version)],
   ]);
 }
 
-function showCharts(picture) {
-  const all = stretches(picture);
+function showCharts(snapshot) {
+  const all = stretches(snapshot);
   const during = (one) => `${clockTime(one.at, one.seconds < 60)} to ${clockTime(one.at + one.seconds, one.seconds < 60)}`;
   chart(byId("throughput"), all, {
     area: true,
     value: (one) => one.rate ?? 0,
-    tell: (one) => `${during(one)}: ${brief(one.rate)} records a second, ${plural(one.requests, "request")}`,
-    summary: (shown) => `Throughput, at present ${brief(shown.at(-1)?.rate ?? 0)} records a second`,
+    tell: (one) => `${during(one)}: ${brief(one.rate)} records per second, ${plural(one.requests, "request")}`,
+    summary: (shown) => `Throughput now: ${brief(shown.at(-1)?.rate ?? 0)} records per second`,
   });
   chart(byId("latency"), all, {
     value: (one) => one.mean ?? null,
     extra: (one) => one.slowest ?? null,
     tell: (one) => one.mean === null ? `${during(one)}: no answer` :
       `${during(one)}: ${brief(one.mean)} s on average, slowest ${brief(one.slowest ?? one.mean)} s`,
-    summary: (shown) => `Latency, at present ${brief(shown.at(-1)?.mean ?? 0)} seconds`,
+    summary: (shown) => `Latency now: ${brief(shown.at(-1)?.mean ?? 0)} seconds`,
   });
 }

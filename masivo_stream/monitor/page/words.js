@@ -1,11 +1,11 @@
 "use strict";
-// Figures and moments as people read them. Times come as Unix seconds and are shown in the reader's own zone.
+// Numbers and times as people read them. Times come as Unix seconds and are shown in the reader's time zone.
 
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]/gu;
 
 const LONGEST = 240;
 
-/** Text from outside, of bounded length, nothing in it hidden or turned round (as `core.printable` does). */
+/** Text from outside: shortened, and without marks that hide or reverse text (like `core.redact.printable`). */
 function printable(text) {
   const short = text.length > LONGEST ? `${text.slice(0, LONGEST - 60)}…${text.slice(-59)}` : text;
   return short.replace(UNSAFE, (mark) => "\\u" + mark.codePointAt(0).toString(16).padStart(4, "0"));
@@ -15,7 +15,7 @@ function count(number) {
   return Math.round(number).toLocaleString("en");
 }
 
-/** A number with as many digits as say something. */
+/** A number with its significant digits. */
 function brief(number) {
   if (number >= 100 || Number.isInteger(number)) return count(number);
   return number >= 10 ? number.toFixed(1) : number >= 1 ? number.toFixed(2) : String(Number(number.toPrecision(2)));
@@ -41,7 +41,7 @@ function duration(seconds) {
   return `${whole} s`;
 }
 
-/** What is left of a wait: tenths while they can be seen to pass. */
+/** The rest of a wait; with tenths if it is less than a minute. */
 function countdown(seconds) {
   return seconds < 60 ? `${Math.max(0, seconds).toFixed(1)} s` : duration(seconds);
 }
@@ -61,7 +61,7 @@ function clockTime(moment, seconds = false) {
   return new Date(moment * 1000).toLocaleTimeString("en-GB", form);
 }
 
-/** A time of day, with its date where that is another day than `now`'s. */
+/** A time of day, with its date if that is not the day of `now`. */
 function when(moment, now) {
   const [day, today] = [new Date(moment * 1000), new Date(now * 1000)];
   if (day.toDateString() === today.toDateString()) return clockTime(moment);

@@ -1,0 +1,163 @@
+"""Sort validated lines into entries to pack, dead letters and skipped records.
+
+A valid record is left out after all if its customer does not arrive, or if its purchase came before. Runs and dry runs
+share these rules:
+
+1. If the customer may still arrive (a dead letter, or unknown to the account), the record is a dead letter and waits.
+2. If the customer was skipped as deleted, the record is skipped, whatever else is wrong with it.
+3. An event whose purchase came before is a dead letter by itself. The rest of its record is sent, as with reversed
+   events.
+"""
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.reading.untyped import find_customer
+from masivo_stream.model.entries import LineResults, Packable, opened
+from masivo_stream.model.reason import Reason, SkipReason
+from masivo_stream.model.results import Entry, Rejected, Retried, Skipped, reject_entry
+from masivo_stream.model.skipped import SkippedPlace
+from masivo_stream.model.slicing import take_part
+
+_SAME = "an earlier event of this customer is the same one: purchase_id, type, value and time"
+_ALIKE = "an earlier event of this customer has this purchase_id, and is another one"
+_ITEMS = "events"
+
+
+class Absence(enum.Enum):
+    """Why a customer does not arrive (yet)."""
+
+    DEAD = enum.auto()
+    """The customer is a dead letter, or unknown to the account."""
+    GONE = enum.auto()
+    """The customer was skipped as deleted."""
+
+
+class SortedLines(Struct, frozen=True):
+    """The lines of a block, sorted."""
+
+    results: Sequence[LineResults]
+    """The results as they are counted. An entry that is divided is one whole entry here."""
+    dead_letters: list[tuple[Rejected, Entry | None]] = []
+    """Dead letters in the order of the lines, each with the part of a divided entry that it is, None otherwise."""
+    to_pack: list[Packable] = []
+    skipped: list[SkippedPlace] = []
+    duplicates: list[tuple[str, int]] = []
+    """File and line of each event that is sent although its purchase came before, once per event."""
+
+
+class LineSorter:
+    """Sort the lines of one kind, block by block."""
+
+    def __init__(self, duplicate_purchase: str = "auto") -> None:
+        """Treat events whose purchase came before as the setting `duplicate_purchase` says."""
+        self._looks = duplicate_purchase != "allow"
+        self._rejects_same = duplicate_purchase in {"auto", "reject"}
+        self._rejects_alike = duplicate_purchase == "reject"
+
+    def sort(self, results: Sequence[LineResults], why: Callable[[str], Absence | None] | None) -> SortedLines:
+        """Sort the lines of a block. `why` returns the reason why a customer does not arrive; None: all arrive."""
+        if why is not None:
+            results = [
+                _unless_absent(each, why) for each in opened(results, lambda customer: why(customer) is not None)
+            ]
+        into = SortedLines([])
+        counted = [self._place(each, into) for each in results]
+        return msgspec.structs.replace(into, results=counted, skipped=list(skipped_places(counted)))
+
+    def _place(self, each: LineResults, into: SortedLines) -> LineResults:
+        """Add a result to the group it belongs to; return it as it is counted."""
+        if self._looks and isinstance(each, Entry) and (each.same or each.alike):
+            return self._divide(each, into)
+        if isinstance(each, Rejected):
+            into.dead_letters.append((each, None))
+        elif isinstance(each, Packable):
+            into.to_pack.append(each)
+        return each
+
+    def _divide(self, entry: Entry, into: SortedLines) -> LineResults:
+        """Place an entry of which some events came before: as a whole, or in parts."""
+        own = entry.indexes or tuple(range(entry.items))
+        dead = [
+            (items, message)
+            for items, message, rejects in (
+                (entry.same, _SAME, self._rejects_same),
+                (entry.alike, _ALIKE, self._rejects_alike),
+            )
+            if items and rejects
+        ]
+        for items, message in dead:  # all of the entry is one dead letter
+            if len(items) == len(own):
+                rejected = _reject(entry, items, message)
+                into.dead_letters.append((rejected, None))
+                return rejected
+        for items, message in dead:
+            part = take_part(entry, items, _ITEMS)
+            into.dead_letters.append((_reject(part, items, message), part))
+        gone = {index for items, _ in dead for index in items}
+        left = [index for index in own if index not in gone]
+        if len(left) == len(own):
+            into.to_pack.append(entry)
+        elif left:
+            into.to_pack.append(take_part(entry, left, _ITEMS))
+        into.duplicates.extend([entry.record] * sum(index not in gone for index in (*entry.same, *entry.alike)))
+        return entry
+
+
+def _reject(entry: Entry, items: Iterable[int], message: str) -> Rejected:
+    rejected = reject_entry(entry, Reason.DUPLICATE_EVENT, message)
+    return msgspec.structs.replace(rejected, field=f"{_ITEMS}[{min(items)}].order.purchase_id")
+
+
+def _unless_absent(result: LineResults, why: Callable[[str], Absence | None]) -> LineResults:
+    """Return the result of a line, changed if its customer does not arrive."""
+    if isinstance(result, Entry):
+        match why(result.customer):
+            case Absence.DEAD:
+                return reject_entry(result, Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
+            case Absence.GONE:
+                return _skip(result, result.items)
+            case None:
+                return result
+    if isinstance(result, Rejected):
+        customer = result.customer or find_customer(result.raw)
+        if customer is not None and why(customer) is Absence.GONE:
+            return _skip(result, result.item_count)
+    return result
+
+
+def _skip(result: Entry | Rejected, items: int) -> Skipped:
+    return Skipped(
+        file=result.file,
+        line=result.line,
+        offset=result.offset,
+        reason=SkipReason.CUSTOMER_DELETED,
+        items=items + result.skipped_items,
+        retried=result.retried,
+    )
+
+
+def skipped_places(results: Iterable[LineResults]) -> Iterator[SkippedPlace]:
+    """Yield the places of skipped records and items, in order; for a retried dead letter, its place in the export."""
+    for each in results:
+        match each:
+            case Skipped(reason=reason, retried=old):
+                yield _place(each, reason, None if old is None else old.items)
+            case Entry(skipped_items=count, indexes=kept) | Rejected(skipped_items=count, items=kept) if count:
+                others = set(kept or ())
+                gone = tuple(index for index in range(len(others) + count) if index not in others)
+                yield _place(each, SkipReason.REVERSED_EVENT, _in_record(gone, each.retried))
+            case _:
+                pass
+
+
+def _in_record(items: tuple[int, ...], old: Retried | None) -> tuple[int, ...]:
+    return items if old is None else old.name_items(items) or items
+
+
+def _place(at: Entry | Rejected | Skipped, reason: SkipReason, items: tuple[int, ...] | None) -> SkippedPlace:
+    shown = at if at.retried is None else at.retried
+    return SkippedPlace(file=shown.file, line=shown.line, offset=shown.offset, reason=reason, items=items)

@@ -1,0 +1,254 @@
+"""The strict decoder: it has the last word about lines that the fast decoder refuses, or that look suspicious.
+
+It decodes a line without a type, walks the schema (`schema_faults`), and says exactly what is wrong and where.
+
+Decisions:
+
+* A deleted customer or a reversed event is skipped whatever else is wrong with it: exports often anonymise deleted
+  customers, and skipped records are never sent.
+* A record of events is validated as a whole: one faulty event makes the record a dead letter that names the event.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from masivo_stream.core.reading.duplicate_fields import find_doubled
+from masivo_stream.core.reading.duplicates import CustomerMemory
+from masivo_stream.core.reading.marks import (
+    CUSTOMER_MARKS,
+    EVENT_MARKS,
+    EXPECTED,
+    is_deleted,
+    reversed_indexes,
+    unclear_marks,
+)
+from masivo_stream.core.reading.reject import TOO_DEEP, LineFault, reject_duplicate, reject_line, skip_line
+from masivo_stream.core.reading.rules import Rules
+from masivo_stream.core.reading.schema_faults import Path, Problem, problems, spell
+from masivo_stream.core.reading.untyped import decode_plain
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.reason import Reason, SkipReason
+from masivo_stream.model.results import Blank, Entry, Line, LineResult
+from masivo_stream.model.slicing import slice_record
+
+_BLANK = b" \t\r"
+_MOST_ITEMS_NAMED = 1000
+"""Faulty items that a dead letter names at most."""
+
+
+class Origin(Struct, frozen=True):
+    """The input that lines come from."""
+
+    file: str
+    source: int
+    """Its number in reading order, from 0."""
+
+
+class RecordFacts(Struct, gc=False):
+    """What is known of a valid record beyond its bytes."""
+
+    customer: str
+    items: int
+    duplicate: Reason | None = None
+    """Why an earlier record stands in its way, if one does."""
+    reversed: tuple[int, ...] = ()
+    """Indexes of the events that are marked as reversed."""
+    deleted: bool = False
+    """The customer is marked as deleted."""
+
+
+class StrictDecoder:
+    """Validate single lines of one kind; `memory` is the fast decoder's."""
+
+    def __init__(self, rules: Rules, memory: CustomerMemory) -> None:
+        """Validate by `rules`."""
+        self._memory = memory
+        self._schema, self._contract = rules.schema, CONTRACTS[rules.kind]
+        self._reject_unknown = rules.reject_unknown_fields
+
+    def validate(self, line: Line, origin: Origin, *, accepted: bool) -> LineResult:
+        """Return the result of a line. `accepted`: the fast decoder took it, and the line was only suspicious."""
+        file = origin.file
+        if not line.body.strip(_BLANK):
+            return Blank(line.number)
+        try:
+            value = decode_plain(line.body)
+        except UnicodeDecodeError as error:
+            message = f"byte {error.start} of the line is not UTF-8"
+            return reject_line(line, file, LineFault(Reason.INVALID_UTF8, message))
+        except RecursionError:
+            return reject_line(line, file, TOO_DEEP)
+        except msgspec.DecodeError as error:  # its message names the byte, and quotes nothing
+            return reject_line(line, file, LineFault(Reason.INVALID_JSON, str(error)))
+        if not isinstance(value, dict):
+            message = "expected one JSON object, found another JSON value"
+            return reject_line(line, file, LineFault(Reason.WRONG_TYPE, message))
+        return self._validate_object(line, origin, value, accepted=accepted)
+
+    def finish(self, line: Line, origin: Origin, facts: RecordFacts) -> LineResult:
+        """Return the result of a valid record with these facts."""
+        contract, count, customer = self._contract, facts.items, facts.customer
+        if facts.deleted:
+            skipped = self._unless_sent(customer)
+            return skip_line(line, origin.file, SkipReason.DELETED_CUSTOMER, customer=skipped)
+        if not contract.splittable and count > contract.max_items:
+            field = contract.item_field or ""
+            message = f"{count} {field}; one request carries at most {contract.max_items}, and they may not be split"
+            fault = LineFault(
+                Reason.TOO_MANY_ITEMS,
+                message,
+                field=field,
+                item_count=count,
+                customer=self._unless_sent(customer),
+            )
+            return reject_line(line, origin.file, fault)
+        if facts.duplicate is not None:
+            return reject_duplicate(line, origin.file, facts.duplicate, items=count, customer=customer)
+        if facts.reversed:
+            return self._without_reversed(line, origin, facts)
+        return Entry(
+            file=origin.file,
+            line=line.number,
+            offset=line.offset,
+            length=line.length,
+            body=line.body,
+            customer=customer,
+            items=count,
+            record_items=count,
+            source=origin.source,
+        )
+
+    def _validate_object(self, line: Line, origin: Origin, value: dict[str, Any], *, accepted: bool) -> LineResult:
+        """Return the result of a line that is a JSON object. The order of the checks is part of the decisions above."""
+        file, contract = origin.file, self._contract
+        # 1. A field that occurs twice makes everything else about the record uncertain.
+        if (doubled := find_doubled(line.body, self._schema)) is not None:
+            return reject_line(line, file, self._doubled(value, doubled))
+        # 2. What is marked as deleted or reversed is skipped, faulty or not.
+        if contract.kind is Kind.CUSTOMERS and is_deleted(value):
+            return skip_line(line, file, SkipReason.DELETED_CUSTOMER, customer=self._unless_sent(value.get("id")))
+        reverted = self._reversed_items(value)
+        items = value.get(contract.item_field) if contract.item_field else None
+        count = len(items) if isinstance(items, list) else 1
+        if reverted and len(reverted) == count:
+            return skip_line(line, file, SkipReason.REVERSED_EVENT, items=count)
+        # 3. The rest of the record is valid as a whole, or not at all.
+        faults = [*self._schema_faults(value, reverted), *self._mark_faults(value, reverted)]
+        if faults:
+            return reject_line(line, file, self._summarize(value, faults))
+        # 4. The fast decoder refused it, for a reason that is not found here. Never send what one of the two refuses.
+        if not accepted and not reverted:
+            message = "does not match the schema; does a field occur twice?"
+            return reject_line(line, file, LineFault(Reason.INVALID_VALUE, message))
+        return self.finish(line, origin, self._facts(value, count, reverted))
+
+    def _facts(self, value: dict[str, Any], items: int, reverted: tuple[int, ...]) -> RecordFacts:
+        """Return the facts of a valid record, and remember its customer."""
+        kind, customer, duplicate = self._contract.kind, value["id"], None
+        if kind is Kind.CUSTOMERS:
+            duplicate = self._memory.note(customer, value["email"])
+        elif kind is Kind.TRANSACTIONS and items <= self._contract.max_items:
+            duplicate = self._memory.note(customer)
+        return RecordFacts(customer, items, duplicate, reverted)
+
+    def _without_reversed(self, line: Line, origin: Origin, facts: RecordFacts) -> LineResult:
+        gone = set(facts.reversed)
+        kept = tuple(index for index in range(facts.items) if index not in gone)
+        if not kept:
+            return skip_line(line, origin.file, SkipReason.REVERSED_EVENT, items=len(gone))
+        try:
+            sliced = slice_record(line.body, self._contract.item_field or "")
+        except RecursionError:  # slicing is a few calls deeper than the decoding that succeeded
+            return reject_line(line, origin.file, TOO_DEEP)
+        return Entry(
+            file=origin.file,
+            line=line.number,
+            offset=line.offset,
+            length=line.length,
+            body=sliced.compose(kept),
+            customer=facts.customer,
+            items=len(kept),
+            record_items=len(kept),
+            indexes=kept,
+            skipped_items=len(gone),
+            source=origin.source,
+        )
+
+    def _reversed_items(self, value: dict[str, Any]) -> tuple[int, ...]:
+        events = value.get("events")
+        if self._contract.kind is not Kind.EVENTS or not isinstance(events, list):
+            return ()
+        return reversed_indexes(events)
+
+    # Faults.
+
+    def _doubled(self, value: dict[str, Any], path: Path) -> LineFault:
+        """Return the fault of a field that occurs twice. If that is the id, nobody can say whose record it is."""
+        field = self._contract.item_field
+        items = value.get(field) if field else None
+        return LineFault(
+            Reason.DUPLICATE_FIELD,
+            "the field occurs twice in its object, and programs differ on which one counts",
+            field=spell(path),
+            items=(int(path[1]),) if len(path) > 2 and path[0] == field else None,  # noqa: PLR2004 - list, index, field
+            item_count=len(items) if isinstance(items, list) else int(field is None),
+            customer=None if path == ("id",) else self._unless_sent(value.get("id")),
+        )
+
+    def _schema_faults(self, value: dict[str, Any], reverted: tuple[int, ...]) -> list[Problem]:
+        """Return what the schema says against a record, its reversed events left out."""
+        if not reverted:
+            return problems(self._schema, value, reject_unknown=self._reject_unknown)
+        gone = set(reverted)
+        kept = [index for index in range(len(value["events"])) if index not in gone]
+        remaining = value | {"events": [value["events"][index] for index in kept]}
+        return [
+            msgspec.structs.replace(fault, path=_in_record(fault.path, kept))
+            for fault in problems(self._schema, remaining, reject_unknown=self._reject_unknown)
+        ]
+
+    def _mark_faults(self, value: dict[str, Any], reverted: tuple[int, ...]) -> Iterator[Problem]:
+        """Yield a fault for each mark that means neither yes nor no."""
+
+        def fault(path: Path) -> Problem:
+            return Problem(path, Reason.INVALID_VALUE, f"neither yes nor no; expected {EXPECTED}")
+
+        events = value.get("events")
+        if self._contract.kind is Kind.CUSTOMERS:
+            yield from (fault((name,)) for name in unclear_marks(value, CUSTOMER_MARKS))
+        elif self._contract.kind is Kind.EVENTS and isinstance(events, list):
+            for index, event in enumerate(events):
+                if isinstance(event, dict) and index not in reverted:
+                    yield from (fault(("events", index, name)) for name in unclear_marks(event, EVENT_MARKS))
+
+    def _summarize(self, value: dict[str, Any], faults: list[Problem]) -> LineFault:
+        """Return the first fault as the line's, with the items that any of the faults concern."""
+        first, field = faults[0], self._contract.item_field
+        items = value.get(field) if field else None
+        empty = field is not None and first.path == (field,) and items == []
+        concerned = {path[1] for path in (fault.path for fault in faults) if len(path) > 1 and path[0] == field}
+        indexes = sorted(index for index in concerned if isinstance(index, int))
+        return LineFault(
+            Reason.NO_ITEMS if empty else first.reason,
+            first.message,
+            field=spell(first.path),
+            items=tuple(indexes[:_MOST_ITEMS_NAMED]) or None,
+            item_count=len(items) if isinstance(items, list) else int(field is None),
+            customer=self._unless_sent(value.get("id")),
+        )
+
+    def _unless_sent(self, customer: object) -> str | None:
+        """Return the id of a customer whose record is not sent; None if an earlier record of the same id was good."""
+        return customer if isinstance(customer, str) and customer not in self._memory else None
+
+
+def _in_record(path: Path, kept: list[int]) -> Path:
+    """Turn the index of an event among the kept ones into its index in the record."""
+    match path:
+        case ("events", int(index), *rest):
+            return ("events", kept[index], *rest)
+        case _:
+            return path

@@ -1,0 +1,104 @@
+"""A dry run over all exports: the validation and the packing of a migration, with nothing sent.
+
+`validate` and `plan` are views of it.
+"""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+from msgspec import Struct, structs
+
+from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
+from masivo_stream.flow.dry_run.kind_dry_run import (
+    DryRunDeadLetters,
+    DuplicatePurchases,
+    KindDryRun,
+    KindDryRunResult,
+    OpenDeadLetters,
+    OpenSkipped,
+)
+from masivo_stream.flow.exports import Exports, check_inputs
+from masivo_stream.flow.identity.inspect_exports import look_at_exports
+from masivo_stream.flow.outcome import conclude
+from masivo_stream.flow.pipeline.ports import SkippedSink, UnchangedSkipped
+from masivo_stream.flow.reporting.examples import dry_run_examples, tell_places
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import InputError
+from masivo_stream.model.ports import Clock
+from masivo_stream.model.results import Rejected
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import Summary
+
+_HINT = "mend these lines in the export before migrating; or migrate, mend its dead letters, and masivo-stream retry"
+
+
+class DryRun(Struct, frozen=True, kw_only=True):
+    """What a dry run found: the summary, and more by kind. Nothing is accepted; what is ready to send is pending."""
+
+    summary: Summary
+    kinds: dict[str, KindDryRunResult]
+
+
+def discard_skips(_kind: Kind, _files: ExitStack) -> SkippedSink:
+    """Count what is skipped, and list nothing."""
+    return UnchangedSkipped(0, 0)
+
+
+def discard_letters(_kind: Kind, _files: ExitStack) -> DryRunDeadLetters:
+    """Count dead letters, and keep none."""
+    return _Nowhere()
+
+
+class DryRunFiles(Struct, frozen=True):
+    """Where a dry run writes its dead letters, and its lists of what it skips. By default it writes neither."""
+
+    letters: OpenDeadLetters = discard_letters
+    skips: OpenSkipped = discard_skips
+
+
+async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, clock: Clock) -> DryRun:
+    """Validate and pack everything. A damaged export does not stop the others from being read.
+
+    Raises:
+        ConfigurationError: no export is named, or one is named twice.
+        InputError: an export does not exist, or is no export.
+    """
+    inputs = exports.find()
+    check_inputs(inputs)
+    await look_at_exports(inputs)
+    expected = ExpectedCustomers(remember=settings.validation.remember_ids) if Kind.CUSTOMERS in inputs else None
+    kinds: dict[str, KindDryRunResult] = {}
+    failure: InputError | None = None
+    for kind, found in inputs.items():
+        of_kind = KindDryRun(kind, settings, clock, expected)
+        with ExitStack() as opened:
+            failure = await of_kind.run(found, files.letters(kind, opened), files.skips(kind, opened)) or failure
+        kinds[kind] = of_kind.result()
+    return DryRun(summary=_conclude(kinds, failure), kinds=kinds)
+
+
+def _conclude(kinds: dict[str, KindDryRunResult], failure: InputError | None) -> Summary:
+    figures = {kind: each.figures for kind, each in kinds.items()}
+    summary = conclude(figures, failure, closes=all(each.closes for each in figures.values()))
+    if summary.outcome == "dead_letters":  # a run's hint is to retry, but there is no run yet
+        summary = structs.replace(summary, hint=_HINT)
+    examples = [found for kind, each in kinds.items() for found in dry_run_examples(kind, each.dead_letters)]
+    return structs.replace(
+        summary,
+        examples=tuple(examples),
+        skipped_examples=tuple(example for each in kinds.values() for example in each.skipped),
+        warnings=tuple(tell_repeated(each.duplicates) for each in kinds.values() if each.duplicates is not None),
+    )
+
+
+def tell_repeated(repeated: DuplicatePurchases) -> str:
+    """Return the warning about events whose purchase came before: how many they are, and what to do."""
+    return (
+        f"{tell_places(repeated.events, repeated.places)}: each would be sent and counted; where it is one purchase,"
+        " --duplicate-purchase reject makes a dead letter of it"
+    )
+
+
+class _Nowhere:
+    def append(self, letters: Iterable[Rejected]) -> None:
+        pass

@@ -1,0 +1,56 @@
+"""What a caller names to be read: exports by kind, or only what a revert took back of them."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from masivo_stream.edges.export.source import STDIN, Input, find_inputs
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError
+
+
+class Exports(Struct, frozen=True, kw_only=True):
+    """The exports to read, by kind: files (.ndjson, .gz, .zst), globs, or `-` for standard input."""
+
+    customers: Sequence[str] = ()
+    events: Sequence[str] = ()
+    transactions: Sequence[str] = ()
+
+    def find(self) -> dict[Kind, list[Input]]:
+        """Return the inputs of every kind that is named.
+
+        Raises:
+            InputError: an export does not exist.
+        """
+        named = {Kind.CUSTOMERS: self.customers, Kind.EVENTS: self.events, Kind.TRANSACTIONS: self.transactions}
+        return {kind: found for kind, names in named.items() if (found := find_inputs(names))}
+
+
+class OnlyMissing(Struct, frozen=True, kw_only=True):
+    """Send only what a revert took back of a run, with whatever else is pending.
+
+    The customers of the run are read back to find out what is missing.
+    """
+
+    exports: Exports = Exports()
+    """The run's exports; those it knows need no name."""
+    others_stayed: bool = False
+    """A person confirms: of the customers that another run migrated, those that are there were not taken back."""
+
+
+def check_inputs(inputs: Mapping[Kind, list[Input]]) -> None:
+    """Check that there is something to read, and that standard input is named at most once.
+
+    Raises:
+        ConfigurationError: there is nothing to read, or standard input is named twice.
+    """
+    if not inputs:
+        raise ConfigurationError(
+            "there is nothing to read",
+            operation="read the command",
+            hint="name exports with --customers, --events or --transactions",
+        )
+    if sum(source.path == STDIN for found in inputs.values() for source in found) > 1:
+        raise ConfigurationError(
+            "standard input is named twice", operation="read the command", hint="only one export can come that way"
+        )

@@ -1,0 +1,219 @@
+"""Assemble one kind: the only place that builds its objects and joins them.
+
+`assemble` joins what a migration of one kind needs, around ports and options; tests bring their own ports. `open_kind`
+opens the ports of a session first: it reads the journal, opens the kind's files, and takes up what an earlier process
+left. `open_recorder` is the part of it that `resolve` needs, which reads no export and sends no new batch.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from functools import partial
+
+from msgspec import Struct
+
+from masivo_stream.core.accounting.ledger import Ledger
+from masivo_stream.core.accounting.missing import MissingCustomers
+from masivo_stream.core.accounting.read_back_candidates import ReadBackCandidates
+from masivo_stream.core.accounting.sampling import Sampling
+from masivo_stream.core.accounting.tally import RecordOutcome
+from masivo_stream.core.packing.pack import Packer
+from masivo_stream.core.reading.sort_lines import LineSorter
+from masivo_stream.core.sending.refusal_limits import Refusals
+from masivo_stream.edges.files.dead_letter_file import DeadLetterFile
+from masivo_stream.edges.files.in_doubt_file import InDoubtFile
+from masivo_stream.edges.files.skipped_file import SkippedFile
+from masivo_stream.edges.workers.pool import cores
+from masivo_stream.flow.customers.deleted import confirm_deleted
+from masivo_stream.flow.customers.unknown import UnknownCustomers
+from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
+from masivo_stream.flow.pipeline.isolate import BatchToIsolate, RefusedIsolator
+from masivo_stream.flow.pipeline.kind import KindOptions, KindPipeline, KindSources
+from masivo_stream.flow.pipeline.ports import Finder, KindFiles, Sender
+from masivo_stream.flow.pipeline.read import Extent, Source, is_much, make_decoder
+from masivo_stream.flow.pipeline.recorder import Recorder
+from masivo_stream.flow.pipeline.refused import CustomerFinder, RefusedEntries
+from masivo_stream.flow.pipeline.resume import BatchReader, begin_at, spoken_for
+from masivo_stream.flow.rate_limit import RateLimiter
+from masivo_stream.flow.readback.compare import is_comparable
+from masivo_stream.flow.session import Session
+from masivo_stream.flow.stop import StopControl
+from masivo_stream.model.batch import make_batch
+from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.progress import Resume, Suspects
+from masivo_stream.model.results import Entry
+from masivo_stream.model.settings import Settings
+
+
+class SendingPorts(Struct, frozen=True, kw_only=True):
+    """What one kind sends by. `stop`, `backoff` and `observer` are the run's."""
+
+    sender: Sender
+    limiter: RateLimiter
+    finder: Finder
+    unknown: UnknownCustomers | None = None
+    stop: StopControl
+    backoff: Backoff
+    observer: Observer
+
+
+def assemble(
+    recorder: Recorder,
+    ports: SendingPorts,
+    sources: KindSources,
+    options: KindOptions,
+    *,
+    accepted_before: bool = False,
+) -> KindPipeline:
+    """Join the pipeline of one kind. `accepted_before`: an earlier process had something of it accepted."""
+    delivery = Delivery(
+        ports.sender,
+        ports.limiter,
+        recorder,
+        backoff=ports.backoff,
+        stop=ports.stop,
+        observer=ports.observer,
+        in_flight=options.in_flight,
+    )
+    isolator = RefusedIsolator(
+        recorder,
+        delivery,
+        entries=RefusedEntries(recorder, ports.finder, ports.unknown),
+        refusals=Refusals(options.isolation_budget, uploaders=options.uploaders, accepted_before=accepted_before),
+        observer=ports.observer,
+    )
+    return KindPipeline(recorder, isolator, sources, options, stop=ports.stop, observer=ports.observer)
+
+
+def make_ledger(
+    kind: Kind,
+    resume: Resume,
+    missing: MissingCustomers,
+    settings: Settings,
+    *,
+    max_body_bytes: int | None = None,
+    chance: Callable[[], float] = lambda: 0.0,
+) -> Ledger:
+    """Return the ledger of a kind; `max_body_bytes` is what a 413 has taught, `chance` draws the sample."""
+    upload = settings.upload
+    packer = Packer(CONTRACTS[kind], max_body_bytes=upload.max_body_bytes, look_ahead=upload.look_ahead)
+    if max_body_bytes is not None:
+        packer.shrink(max_body_bytes)
+    return Ledger(
+        kind,
+        resume,
+        packer,
+        missing,
+        sorter=LineSorter(settings.validation.duplicate_purchase),
+        candidates=ReadBackCandidates(
+            settings.visible.visible_probes, Sampling(settings.verify.sample, chance), partial(is_comparable, kind)
+        ),
+        remember_ids=settings.validation.remember_ids,
+    )
+
+
+def make_options(settings: Settings, *, limited: bool) -> KindOptions:
+    """Return the options of a kind; `limited`: rate limits pace its requests.
+
+    Without a limit, twice as many tasks deliver as batches may be on the wire: the others note outcomes meanwhile.
+    """
+    upload = settings.upload
+    return KindOptions(
+        uploaders=upload.uploaders if limited else 2 * upload.uploaders,
+        in_flight=upload.uploaders,
+        hand_off=upload.hand_off,
+        isolation_budget=upload.isolation_budget,
+        block_bytes=settings.source.block_bytes,
+        max_line_bytes=settings.validation.max_line_bytes,
+        workers=upload.workers or (1 if limited else cores()),
+    )
+
+
+@asynccontextmanager
+async def open_kind(
+    session: Session, kind: Kind, sources: Sequence[Source], resume: Resume, *, stop: StopControl, backoff: Backoff
+) -> AsyncIterator[KindPipeline]:
+    """Open the files of a kind, take up what an earlier process left, and yield its pipeline.
+
+    Raises:
+        InputError: an export cannot be read again.
+        StorageError: a file or the journal cannot be written.
+    """
+    settings, limited = session.settings, session.limiters.limited
+    batches = BatchReader(session.journal.read, kind, sources, settings.source.block_bytes)
+    with ExitStack() as files:
+        missing = await _find_missing(session, kind)
+        recorder = await open_recorder(session, kind, resume, missing, batches.read, files)
+        ports = SendingPorts(
+            sender=session.client,
+            limiter=session.limiters.kinds[kind],
+            finder=CustomerFinder(session.reader, session.clock, settings.visible, session.observer),
+            unknown=UnknownCustomers(session.reader) if kind is Kind.EVENTS else None,
+            stop=stop,
+            backoff=backoff,
+            observer=session.observer,
+        )
+        to_read = KindSources(
+            to_read=begin_at(sources, resume),
+            extent=Extent(sources),
+            # With a rate limit, or little to read, there is time to look at every line.
+            decoder=make_decoder(
+                kind, settings, thorough=limited or not is_much(sources), settled=spoken_for(sources, resume)
+            ),
+            refused=[await _read_refused(kind, batches, found) for found in resume.suspects],
+        )
+        accepted_before = resume.figures.items.get(RecordOutcome.ACCEPTED.name, 0) > 0
+        options = make_options(settings, limited=limited)
+        yield assemble(recorder, ports, to_read, options, accepted_before=accepted_before)
+
+
+async def open_recorder(
+    session: Session,
+    kind: Kind,
+    resume: Resume,
+    missing: MissingCustomers,
+    read_batch: Callable[[str], Awaitable[list[Entry]]],
+    files: ExitStack,
+) -> Recorder:
+    """Open the files of a kind, which `files` closes, and take up the batches that an earlier process left in doubt.
+
+    `read_batch` returns the entries of a batch by its id.
+    """
+    state, journal = session.state, session.journal.read
+    letters = DeadLetterFile(state, kind, session.clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
+    files.callback(letters.close)
+    known = [doubt.batch for doubt in journal.in_doubt(kind)]
+    in_doubt = InDoubtFile(state, kind, batches=known)
+    for batch in known:
+        if batch not in in_doubt.listed:  # the process before ended between the note and the list
+            in_doubt.add(batch, await read_batch(batch))
+    skipped = SkippedFile(state, kind, length=resume.skipped_bytes, crc=resume.skipped_crc)
+    files.callback(skipped.close)
+    ledger = make_ledger(
+        kind,
+        resume,
+        missing,
+        session.settings,
+        max_body_bytes=journal.max_body_bytes(),
+        chance=session.runtime.chance,
+    )
+    ledger.unanswered.resume(resume, now=session.clock.now(), wall=session.clock.wall())
+    recorder = Recorder(ledger, session.sending_journal, KindFiles(letters, in_doubt, skipped), session.clock)
+    for batch in resume.doubtful:
+        await recorder.doubt(batch, await read_batch(batch))
+    return recorder
+
+
+async def _find_missing(session: Session, kind: Kind) -> MissingCustomers:
+    """Return the customers that have not arrived before a kind begins."""
+    journal = session.journal.read
+    if kind is Kind.CUSTOMERS:
+        return MissingCustomers(salt=journal.salt(), awaited=bool(journal.missing_customers()))
+    await confirm_deleted(session.journal, session.settings, session.state.path)
+    return MissingCustomers(journal.missing_customers(kind), journal.salt(), gone=journal.gone_customers())
+
+
+async def _read_refused(kind: Kind, batches: BatchReader, found: Suspects) -> BatchToIsolate:
+    """Read entries that an earlier process was isolating."""
+    entries = await batches.reread(found.references)
+    return BatchToIsolate(of=found.batch, status=found.status, batch=make_batch(kind, entries))

@@ -1,0 +1,21 @@
+"""What a command takes from its surroundings, and what a test or an embedding program may replace."""
+
+import random
+from collections.abc import Callable
+
+from msgspec import Struct, field
+
+from masivo_stream.edges.clock import SystemClock
+from masivo_stream.flow.reporting.run_report import Reporting
+from masivo_stream.model.ports import Clock
+
+
+class Runtime(Struct, frozen=True, kw_only=True):
+    """Time, chance, and what a command writes into the reports of its run. The defaults are right for a program."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    """Tells the time and sleeps. `FakeClock` runs a migration in no time."""
+    chance: Callable[[], float] = random.random
+    """Returns numbers in [0, 1): for the jitter of retries and for samples."""
+    reporting: Reporting = Reporting()
+    """The commands that a report names as next steps, and the function that draws its page."""

@@ -1,0 +1,115 @@
+"""The snapshot of a run under way: everything that people and monitors are shown, in one value. Its JSON form is fixed.
+
+`observe.snapshot_builder` makes it from notices. It holds no value of a record, only counts, positions, moments and
+names of kinds and reasons. Moments are Unix seconds (float, UTC), durations seconds, sizes bytes.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.summary import KindSummary
+
+KindState = Literal["ahead", "working", "visible", "done", "left"]
+"""Not begun · reading and sending · accepted, waiting for its effects · done · left when the run was stopped."""
+
+Waiting = Literal["nothing", "slot", "visible", "retry", "read_back", "drain", "done"]
+"""What the run waits for at this moment: nothing (it works), the account's next slot, effects to become visible, a
+batch's next try, reading back customers of a refused batch, requests in flight before it stops; or it is done."""
+
+
+class WindowUse(Struct, frozen=True, kw_only=True):
+    """One rate window of one scope, and how much of it is used, by our own count."""
+
+    scope: str
+    """`migration`, `migration/<kind>` or `general`."""
+    limit: int
+    seconds: float
+    used: int
+    """Requests that count in it now."""
+    free_at: float | None = None
+    """When the next slot is free; None if a slot is free now."""
+
+
+class KindSnapshot(Struct, frozen=True, kw_only=True):
+    """One kind."""
+
+    kind: Kind
+    state: KindState = "ahead"
+    figures: KindSummary = KindSummary()
+    size: int = 0
+    """Bytes of text in its exports; 0 if that is not known (compressed, standard input)."""
+    bytes_read: int = 0
+    requests_needed: int | None = None
+    """Requests that the whole export will take, estimated from what was read of it; None if nothing is known yet."""
+    ends_at: float | None = None
+    """When the last of them leaves at the account's limits, for the kind at work; None if that is not known."""
+    probes: tuple[int, int] | None = None
+    """Probes seen and sent, while the run waits for effects."""
+
+
+class Wait(Struct, frozen=True, kw_only=True):
+    """What the run waits for."""
+
+    what: Waiting = "nothing"
+    until: float | None = None
+    text: str = ""
+    """The same for people, without the time left: `next slot`, which is shown as `next slot in 3.2 s`."""
+
+
+class Anomaly(Struct, frozen=True, kw_only=True):
+    """An event that a person should know of."""
+
+    at: float
+    event: str
+    """The name of its log event."""
+    text: str
+
+
+class Point(Struct, frozen=True, kw_only=True):
+    """A stretch of the run's time line."""
+
+    at: float
+    """When it began."""
+    seconds: float
+    requests: int = 0
+    accepted: int = 0
+    """Records."""
+    items: int = 0
+    bytes_sent: int = 0
+    refused: int = 0
+    throttled: int = 0
+    latency: float | None = None
+    """Mean seconds from departure to answer; None if nothing was answered."""
+    slowest: float | None = None
+
+
+class RunSnapshot(Struct, frozen=True, kw_only=True):
+    """The run."""
+
+    schema: int = 1
+    version: str
+    began: float
+    now: float
+    phases: tuple[KindSnapshot, ...]
+    wait: Wait = Wait()
+    windows: tuple[WindowUse, ...] = ()
+    in_flight: int = 0
+    ends_at: float | None = None
+    """When the last request leaves at the account's limits; None if that cannot be forecast."""
+    throttled: int = 0
+    stall: float = 0.0
+    """Longest time for which one task kept the event loop busy, in seconds."""
+    resident: int = 0
+    """Resident memory of this process."""
+    anomalies: tuple[Anomaly, ...] = ()
+    """The latest ones, oldest first."""
+    time_line: tuple[Point, ...] = ()
+    """Oldest first. The stretches get longer as the run does, so that their number stays bounded."""
+    outcome: str = ""
+    """How the run ended; empty while it works."""
+    target: str = ""
+    """Where the records go: scheme, host and port of the API."""
+    account: str = ""
+    """The beginning of the account's fingerprint."""

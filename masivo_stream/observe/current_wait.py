@@ -1,0 +1,92 @@
+"""What a run waits for, by the latest notices. Of several waits, the first case in `CurrentWait.wait` counts."""
+
+from masivo_stream.model.notices import (
+    BatchWaits,
+    CustomersAsked,
+    KindStarted,
+    Notice,
+    ReadBack,
+    ReadBackAwaited,
+    RunEnded,
+    RunStarted,
+    SlotAwaited,
+    Stopping,
+    Visible,
+    WaitingVisible,
+)
+from masivo_stream.model.snapshot import Wait
+
+
+class CurrentWait:
+    """Feed it notices, and ask what the run waits for. Moments are seconds of the monotonic clock."""
+
+    def __init__(self) -> None:
+        """Begin without any wait."""
+        self._done = False
+        self._drain: tuple[float, str] | None = None
+        self._visible: tuple[float, str] | None = None
+        self._asking: tuple[float | None, str] | None = None
+        self._slot = 0.0
+        self._retry = (0.0, "")
+        self._read_backs: dict[int, float] = {}
+        """By its number, until when each refused request waits to be read back."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run has ended or is stopping."""
+        return self._done or self._drain is not None
+
+    def feed(self, notice: Notice, now: float) -> None:  # noqa: C901 - one case a notice
+        """Take in a notice that comes at `now`."""
+        match notice:
+            case SlotAwaited(seconds=seconds):  # kept until then: a departure in the meantime is another uploader's
+                self._slot = now + seconds
+            case BatchWaits(kind=kind, why=why, seconds=seconds):
+                self._retry = (now + seconds, f"{kind}: {why}, next try")
+            case WaitingVisible(kind=kind, seen=seen, probes=probes, next_probe=pause):
+                progress = f"{seen} of {probes} probes seen, next probe" if probes else "settling time ends"
+                self._visible = (now + pause, f"{kind} becoming visible: {progress}")
+            case ReadBackAwaited(number=number, seconds=seconds):
+                self._read_backs[number] = now + seconds
+            case ReadBack(number=number):
+                self._read_backs.pop(number, None)
+            case Visible() | KindStarted():
+                self._visible = None
+            case Stopping(why=why, in_flight=flying, drain_time=longest):
+                requests = f"{flying} request{'s' if flying != 1 else ''} in flight"
+                awaited = f"waiting for {requests}, at most" if flying else "writing the results, at most"
+                self._drain = (now + longest, f"stopping ({why}): {awaited}")
+            case CustomersAsked(asked=asked, of=of, gone=gone, wait=wait):
+                about = f"{asked:,} of {of:,} read, {gone:,} no longer in the account"
+                what = "the revert becomes visible" if wait else f"reading customers back after a revert: {about}"
+                self._asking = (now + wait if wait else None, what) if asked < of else None
+            case RunStarted():
+                self._asking = None
+            case RunEnded():
+                self._done = True
+            case _:
+                pass
+
+    def wait(self, now: float, shift: float) -> Wait:
+        """Return what the run waits for at `now`; `shift` is added to moments."""
+        if self._done:
+            return Wait(what="done", text="done")
+        if self._drain is not None:
+            return Wait(what="drain", until=self._drain[0] + shift, text=self._drain[1])
+        if self._visible is not None:
+            return Wait(what="visible", until=self._visible[0] + shift, text=self._visible[1])
+        if self._asking is not None:
+            until, text = self._asking
+            return Wait(what="visible", until=None if until is None else until + shift, text=text)
+        if self._slot > now:
+            return Wait(what="slot", until=self._slot + shift, text="next slot")
+        if self._retry[0] > now:
+            return Wait(what="retry", until=self._retry[0] + shift, text=self._retry[1])
+        if self._read_backs:
+            return Wait(what="read_back", until=min(self._read_backs.values()) + shift, text=self._read_back_text())
+        return Wait()
+
+    def _read_back_text(self) -> str:
+        waiting = len(self._read_backs)
+        requests = f"{waiting} refused request{'s' if waiting != 1 else ''}"
+        return f"customers of {requests} may be in the account anyway: reading them back, at the latest"

@@ -1,0 +1,82 @@
+"""The account's rate windows by the latest notice, calculated for any later moment.
+
+All moments are seconds of the monotonic clock. Notices of departures come a few times a second at most, so the figures
+may be late by a part of a second.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
+
+from msgspec import Struct
+
+from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.notices import QuotaUsed, ScopeUse
+from masivo_stream.model.snapshot import WindowUse
+
+
+class _Reported(Struct, frozen=True):
+    at: float
+    use: ScopeUse
+    departures: tuple[float, ...]
+    """Ascending."""
+
+    @property
+    def held_until(self) -> float:
+        return self.at + self.use.held if self.use.held else 0.0
+
+
+class QuotaWindows:
+    """Feed it notices; read how much of each window is used, and when further requests can have left."""
+
+    def __init__(self) -> None:
+        """Begin without any window."""
+        self._reported: dict[str, _Reported] = {}
+        self.version = 0
+        """Grows with each notice."""
+
+    def feed(self, used: QuotaUsed, now: float) -> None:
+        """Take in a notice that comes at `now`."""
+        self.version += 1
+        for use in used.scopes:
+            self._reported[use.scope] = _Reported(now, use, tuple(now - age for age in use.ages))
+
+    @property
+    def known(self) -> bool:
+        """Whether any window is known."""
+        return bool(self._reported)
+
+    def uses(self, now: float, shift: float) -> tuple[WindowUse, ...]:
+        """Return the use of each window at `now`; `shift` is added to moments."""
+        return tuple(use for name in sorted(self._reported) for use in _uses(self._reported[name], now, shift))
+
+    def last_departure(self, kind: Kind, requests: int, now: float) -> float:
+        """Return when the last of `requests` further requests leaves, if each leaves as early as the windows allow."""
+        scopes = [
+            ScheduledScope(reported.use.windows, _past(reported.departures, now), reported.held_until)
+            for reported in self._of(kind)
+        ]
+        return last_departure(requests, scopes, now=now)
+
+    def _of(self, kind: Kind) -> Iterator[_Reported]:
+        for name in ("migration", f"migration/{kind}", "general"):
+            if name in self._reported:
+                yield self._reported[name]
+
+
+def _past(departures: Iterable[float], now: float) -> tuple[float, ...]:
+    return tuple(takewhile(lambda moment: moment <= now, departures))
+
+
+def _uses(reported: _Reported, now: float, shift: float) -> Iterator[WindowUse]:
+    for window, foreign in zip(reported.use.windows, reported.use.foreign, strict=True):
+        counting = [moment for moment in reported.departures if moment > now - window.seconds]
+        opens = counting[-window.limit] + window.seconds if len(counting) >= window.limit else 0.0
+        free_at = max(opens, reported.held_until)
+        yield WindowUse(
+            scope=reported.use.scope,
+            limit=window.limit,
+            seconds=window.seconds,
+            used=len(counting) + (foreign if now - reported.at < window.seconds else 0),
+            free_at=free_at + shift if free_at > now else None,
+        )

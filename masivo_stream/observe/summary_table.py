@@ -1,0 +1,179 @@
+"""Print the summary of a run. It fits 80 columns whatever the numbers: a column per kind, a row per figure."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from rich.box import Box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from masivo_stream.core.redact import printable
+from masivo_stream.model.duration import duration
+from masivo_stream.model.example import Example
+from masivo_stream.model.next_step import NextStep
+from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.skipped import SkipExample
+from masivo_stream.model.summary import KindSummary, Summary
+
+MOST_REASONS = 5
+"""Dead-letter reasons shown per kind, the most frequent first."""
+
+FATES = ("accepted", "dead", "skipped", "in_doubt", "pending", "blank")
+"""What can become of a record, in the order of the closing equation. An item cannot be blank."""
+
+_Figure = Callable[[KindSummary], float]
+_RULE = Box("    \n    \n ── \n    \n ── \n ── \n    \n    \n")
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """Print what became of the records, whether the figures close, and what to do next."""
+    if summary.target:
+        account = f" (account {printable(summary.account)})" if summary.account else ""
+        console.print(Text(f"to {printable(summary.target)}{account}"), soft_wrap=True)
+    if summary.kinds:
+        console.print(_ledger(summary.kinds))
+        console.print()
+        _print_closing(console, summary)
+    _print_left_out(console, summary)
+    print_end(console, summary)
+    for step in summary.next_steps:
+        _print_step(console, step)
+    for warning in summary.warnings:
+        console.print(Text(f"warning: {printable(warning)}"))
+    if summary.report:
+        console.print(Text(f"report: {printable(summary.report)}"), soft_wrap=True)
+
+
+def print_end(console: Console, summary: Summary) -> None:
+    """Print how the run ended, and what to do about it."""
+    console.print(Text(describe_end(summary), style="bold"))
+    if summary.hint and (summary.outcome == "stopped" or not summary.next_steps):
+        _print_hanging(console, printable(summary.hint), "  hint: ")
+
+
+def describe_end(summary: Summary) -> str:
+    """Return one sentence about how the run ended."""
+    words = {
+        "complete": "complete: every record is accepted or skipped",
+        "dead_letters": "complete, but some records are dead letters",
+        "in_doubt": "some batches are in doubt: they may or may not have arrived",
+        "interrupted": "interrupted",
+        "stopped": "stopped",
+    }
+    text = words[summary.outcome]
+    waiting = sum(figures.pending for figures in summary.kinds.values())
+    if waiting and summary.outcome in ("complete", "dead_letters"):  # validate and plan send nothing
+        ready = "record is" if waiting == 1 else "records are"
+        text = f"validated, nothing sent: {waiting:,} {ready} ready to send"
+    if (
+        summary.outcome == "interrupted" and summary.message and not summary.exit_code
+    ):  # the message names the process that is working
+        return printable(summary.message)
+    return f"{text}{f': {printable(summary.message)}' if summary.message else ''}"
+
+
+def equation(figures: Iterable[KindSummary], *, of_items: bool = False) -> str:
+    """Return the closing equation with its numbers."""
+    known = list(figures)
+    prefix, fates = ("items_", FATES[:-1]) if of_items else ("", FATES)
+    read = sum(getattr(each, f"{prefix}read") for each in known)
+    terms = (f"{sum(getattr(each, prefix + fate) for each in known):,} {_words(fate)}" for fate in fates)
+    return f"{read:,} {'items' if of_items else 'records'} read = {' + '.join(terms)}"
+
+
+def _ledger(kinds: dict[str, KindSummary]) -> Table:
+    """Return the table of figures, with the signs of the closing equation."""
+    columns = list(kinds.values())
+    total = len(columns) > 1
+    table = Table(box=_RULE, show_edge=False, pad_edge=False, padding=(0, 1))
+    table.add_column("", no_wrap=True)
+    for name in (*kinds, *(["total"] if total else [])):
+        table.add_column(name, justify="right", overflow="fold")  # a figure is never cut
+
+    def add(name: str, figure: _Figure, form: Callable[[float], str] = _number, *, alarming: bool = False) -> None:
+        values = [figure(each) for each in columns]
+        shown = [*values, *([sum(values)] if total else [])]
+        table.add_row(name, *(Text(form(value), style="bold red" if alarming and value else "") for value in shown))
+
+    for title, prefix, fates in (("records", "", FATES), ("items", "items_", FATES[:-1])):
+        add(f"{title} read", _named(f"{prefix}read"))
+        for sign, fate in zip("=+++++", fates, strict=False):
+            add(f"  {sign} {_words(fate)}", _named(prefix + fate), alarming=fate in {"dead", "in_doubt"})
+        table.add_section()
+    if any(figures.requests for figures in columns):
+        add("requests", _named("requests"))
+        add("  at least", _named("requests_lower_bound"))
+        add("  429s", _named("throttled"))
+        add("MB sent", lambda each: each.bytes_sent / 1e6, "{:,.1f}".format)
+        add("time", _named("seconds"), duration)
+    return table
+
+
+def _named(field: str) -> _Figure:
+    return lambda figures: getattr(figures, field)
+
+
+def _print_closing(console: Console, summary: Summary) -> None:
+    word, style = ("closes", "green") if summary.closes else ("DOES NOT CLOSE", "bold red")
+    figures = summary.kinds.values()
+    for prefix, text in ((f"{word}: ", equation(figures)), (" " * len(f"{word}: "), equation(figures, of_items=True))):
+        _print_hanging(console, text, prefix, style)
+
+
+def _print_left_out(console: Console, summary: Summary) -> None:
+    """Print what was not sent: by reason, with an example of each."""
+    for kind, figures in summary.kinds.items():
+        examples = {found.reason: found for found in summary.examples if found.kind == kind}
+        reasons = sorted(figures.reasons.items(), key=lambda item: -item[1])
+        if reasons or figures.skip_reasons:
+            console.print()
+        for reason, count in reasons[:MOST_REASONS]:
+            _print_hanging(console, f"{count_dead_letters(count, reason)}: {REMEDIES[Reason(reason)]}", f"{kind}: ")
+            if (found := examples.get(reason)) is not None and found.place:
+                _print_hanging(console, _describe_place(found), " " * len(f"{kind}: "))
+        if (more := len(reasons) - MOST_REASONS) > 0:
+            console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see the dead-letter file"))
+        for line in describe_skipped(kind, figures.skip_reasons, summary.skipped_examples):
+            console.print(Text(line))
+    console.print()
+
+
+def count_dead_letters(count: int, reason: str) -> str:
+    """Return a number of dead letters and their reason, such as `3 dead letters (missing_field)`."""
+    return f"{count:,} dead letter{'s' if count != 1 else ''} ({reason})"
+
+
+def describe_skipped(kind: str, reasons: Mapping[str, int], examples: Iterable[SkipExample]) -> Iterator[str]:
+    """Yield a line for each reason for which records were skipped, with the first place if it is known."""
+    places = {found.reason: found.place for found in examples if found.kind == kind}
+    for reason, count in reasons.items():
+        first = f", first at {printable(places[reason])}" if reason in places else ""
+        yield f"{kind}: {count:,} skipped ({reason}){first}"
+
+
+def _describe_place(found: Example) -> str:
+    offset = "" if found.offset is None else f", byte {found.offset:,}"
+    field = f", {found.field}" if found.field else ""
+    return f"for example {printable(found.place)}{offset}{field}"
+
+
+def _print_step(console: Console, step: NextStep) -> None:
+    _print_hanging(console, printable(step.text), "next: ")
+    if step.command:
+        console.print(Text(f"  {printable(step.command)}", style="bold"), soft_wrap=True)  # a person will paste it
+
+
+def _print_hanging(console: Console, text: str, prefix: str, style: str = "") -> None:
+    """Print a text after a prefix; further lines are indented to the beginning of the text."""
+    lines = Text(text).wrap(console, max(20, console.width - len(prefix)))
+    for number, line in enumerate(lines):
+        line.rstrip()
+        console.print(Text(prefix if number == 0 else " " * len(prefix), style=style) + line, style=style)
+
+
+def _words(fate: str) -> str:
+    return fate.replace("_", " ")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}"

@@ -1,0 +1,88 @@
+"""The options of a sandbox, each with its reason. The numbers of the API are in `model.contract`."""
+
+import ipaddress
+from typing import Literal
+
+from msgspec import Struct
+
+from masivo_stream.model import contract
+from masivo_stream.model.window import Window, parse_window, parse_windows
+from masivo_stream.sandbox.fault_types import Fault
+
+
+class SandboxLimits(Struct, frozen=True, kw_only=True):
+    """The rate windows of the emulated account; an empty tuple means no limit."""
+
+    migration: tuple[Window, ...] = ()
+    """Over all migration calls together, including the revert (resources/resource-limits)."""
+    general: tuple[Window, ...] = ()
+    """Over every call, including tokens and reads (resources/resource-limits)."""
+
+
+class SandboxOptions(Struct, frozen=True, kw_only=True):
+    """The options of one sandbox.
+
+    Raises:
+        ValueError: the host is not loopback and `allow_remote` is not set.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 takes a free port."""
+    port_file: str = ""
+    """The file into which `serve` writes the port once it listens; empty for none."""
+    store: str = ":memory:"
+    """A file keeps effects, ledger and tokens when the process ends; rate windows start empty again."""
+    limits: SandboxLimits = SandboxLimits()
+    visible_after: float = 2.0
+    """Seconds from the 201 to the effect. The guide says minutes at worst; for a trial, seconds are enough."""
+    token_lifetime: float = contract.TOKEN_LIFETIME_SECONDS
+    discounted_value: Literal["required", "optional"] = "required"
+    """Whether an order without `discounted_value` is refused: the vendor's pages disagree."""
+    faults: tuple[Fault, ...] = ()
+    seed: int = 0
+    """Seed of the random numbers for faults with a rate or a jitter."""
+    api_key: str = contract.SANDBOX_API_KEY
+    allow_remote: bool = False
+    """Whether other machines may reach it: by an address other than loopback, and by other names in `Host`."""
+    max_body_bytes: int = contract.MAX_BODY_BYTES
+    keepalive_timeout: float = 5.0
+    """Seconds for which an idle connection stays open: the default of Node's HTTP server, to reproduce its races."""
+    request_log: int = 1000
+    """Summaries of requests kept for `/__sandbox/requests`."""
+
+    def __post_init__(self) -> None:
+        if not (self.allow_remote or is_loopback(self.host)):
+            raise ValueError(
+                f"the sandbox listens on this machine only, not on {self.host}: "
+                "it takes anybody's data for a public key; --allow-remote says you mean it"
+            )
+
+
+def parse_limits(text: str) -> SandboxLimits:
+    """Read `none`, `dev` or `prod` (the published limits), or windows for the migration calls: `1/5s,1000/h`.
+
+    Raises:
+        ValueError: the text is none of these.
+    """
+    match text.strip().lower():
+        case "dev":
+            return SandboxLimits(
+                migration=tuple(map(parse_window, contract.MIGRATION_WINDOWS_DEV)),
+                general=tuple(map(parse_window, contract.GENERAL_WINDOWS_DEV)),
+            )
+        case "prod":
+            return SandboxLimits(migration=tuple(map(parse_window, contract.MIGRATION_WINDOWS_PROD)))
+        case windows:
+            return SandboxLimits(migration=parse_windows(windows))
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether `host`, a name or an address without port, can only mean this machine."""
+    name = host.removeprefix("[").removesuffix("]").rstrip(".").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,130 @@
+"""Run a sandbox: as a context for demos and tests, or until cancelled for the command."""
+
+import logging
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
+
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.sandbox.app import BASE_PATH, SERVICE, build_app
+from masivo_stream.sandbox.ledger import SandboxLedger
+from masivo_stream.sandbox.sandbox_clock import SandboxClock, SandboxSystemClock
+from masivo_stream.sandbox.sandbox_options import SandboxOptions
+from masivo_stream.sandbox.service import Service
+
+_SHUTDOWN_SECONDS = 0.5  # for answers under way when it stops; a fault that hangs would last for an hour
+
+
+class Sandbox:
+    """A sandbox that listens."""
+
+    def __init__(self, service: Service, host: str, port: int) -> None:
+        self._service = service
+        self.host = host
+        self.port = port
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The base URL of the API, for `base_url`."""
+        return self.origin + BASE_PATH
+
+    @property
+    def api_key(self) -> str:
+        """The key that the token call accepts."""
+        return self._service.options.api_key
+
+    def ledger(self) -> SandboxLedger:
+        """Return how often each record took effect up to now."""
+        return self._service.store.ledger.read(self._service.clock.wall())
+
+
+def _is_no_client_error(record: logging.LogRecord) -> bool:
+    """Keep errors of clients out of the log: they quote the request, which holds personal data."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, web.RequestPayloadError | HttpProcessingError | OSError)
+
+
+@asynccontextmanager
+async def running(options: SandboxOptions, clock: SandboxClock | None = None) -> AsyncIterator[Sandbox]:
+    """Serve a sandbox while the context lasts; `clock` replaces the machine's.
+
+    Raises:
+        ConfigurationError: the store cannot be used, or the server cannot listen on the address.
+    """
+    app = build_app(options, clock or SandboxSystemClock())
+    logger = logging.getLogger(__name__)
+    logger.addFilter(_is_no_client_error)
+    runner = web.AppRunner(
+        app,
+        logger=logger,
+        access_log=None,  # paths hold customer ids
+        keepalive_timeout=options.keepalive_timeout,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+    )
+    await runner.setup()
+    try:
+        yield Sandbox(app[SERVICE], options.host, await _listen(runner, options))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, options: SandboxOptions) -> int:
+    try:
+        await web.TCPSite(runner, options.host, options.port).start()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror or error}",
+            operation="start the sandbox",
+            place=f"{options.host}:{options.port}",
+            hint="choose another --port; 0 takes a free one",
+        ) from error
+    return int(runner.addresses[0][1])
+
+
+async def serve(options: SandboxOptions, ready: Callable[[Sandbox], None] = lambda _: None) -> None:
+    """Serve a sandbox until cancelled; `ready` is called once it listens and the port file is written.
+
+    Raises:
+        ConfigurationError: as `running`, or the port file cannot be written.
+    """
+    async with running(options) as sandbox:
+        if options.port_file:
+            _publish_port(Path(options.port_file), sandbox.port)
+        ready(sandbox)
+        await anyio.sleep_forever()
+
+
+def _publish_port(path: Path, port: int) -> None:
+    try:
+        _write_port(path, port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the port file cannot be written: {error.strerror or error}",
+            operation="start the sandbox",
+            place=str(path),
+            hint="name a file in a directory that exists and is yours",
+        ) from error
+
+
+def _write_port(path: Path, port: int) -> None:
+    """Write the file in one step, so that a process that waits for it never reads half a number."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(f"{port}\n")
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,65 @@
+"""Commands called in this process: their exit code, and what they write, without starting Python anew."""
+
+import gc
+from dataclasses import dataclass
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+from fakes import record, write_export
+
+from masivo_stream.cli.main import run
+from masivo_stream.model.contract import Kind
+from masivo_stream.sandbox import SandboxOptions, parse_limits, running
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    """Serve the API from another thread: a command has a loop of its own."""
+    options = SandboxOptions(limits=parse_limits("none"), visible_after=0.0)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running(options)) as served:
+        yield served
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    """Return a function that runs one command in an empty directory, with no setting from the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("CONFIG", "API_KEY", "TOKEN", "BASE_URL", "STATE_DIR"):
+        monkeypatch.delenv(f"MASIVO_{name}", raising=False)
+    monkeypatch.setenv("MASIVO_FIRST_PROBE", "0.02")
+    monkeypatch.setenv("MASIVO_EVENTS_SETTLE", "0.1")
+
+    def run_it(*arguments):
+        code = run(list(map(str, arguments)))
+        written = capsys.readouterr()
+        return Ended(int(code), written.out, written.err)
+
+    yield run_it
+    gc.unfreeze()  # `migrate` and `retry` freeze what is imported
+
+
+@pytest.fixture
+def online(command, sandbox, monkeypatch, request):
+    """The same, with the sandbox's address and key; the customers of one test are no other's."""
+    monkeypatch.setenv("MASIVO_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("MASIVO_BASE_URL", sandbox.url)
+    monkeypatch.setenv("MASIVO_LIMIT", "none")
+    return command
+
+
+@pytest.fixture
+def customers(request, tmp_path):
+    """An export of three customers, which no other test sends."""
+    records = [{**record(Kind.CUSTOMERS, number), "id": f"{request.node.name}-{number}"} for number in range(3)]
+    for each in records:
+        each["email"] = f"{each['id']}@example.com"
+    return write_export(tmp_path / "customers.ndjson", records)

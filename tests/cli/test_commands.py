@@ -1,0 +1,152 @@
+"""Every command as a function: its exit code, what goes to standard output, and what to standard error."""
+
+import json
+
+import pytest
+
+from masivo_stream.cli.overview import COMMANDS
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(command, name):
+    """It goes to standard output, and names the command."""
+    ended = command(name, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"masivo-stream {name}" in ended.out
+
+
+def test_validate_counts_and_writes_dead_letters(command, customers, tmp_path):
+    """0 if every line can be sent; 3, and a dead letter, if one cannot."""
+    assert command("validate", "--customers", customers).code == 0
+    with (tmp_path / "customers.ndjson").open("a") as export:
+        export.write("{}\n")
+    ended = command("validate", "--customers", customers, "--json", "--state-dir", "other")
+    assert ended.code == 3
+    assert json.loads(ended.out)["kinds"]["customers"]["dead"] == 1
+    assert len((tmp_path / "other/dead-letter.customers.ndjson").read_bytes().splitlines()) == 1
+
+
+def test_plan_needs_no_key(command, customers):
+    """One JSON document, with the number of requests."""
+    ended = command("plan", "--customers", customers, "--json")
+    assert (ended.code, json.loads(ended.out)["requests"]) == (0, 1)
+
+
+@pytest.mark.slow
+def test_a_run_from_its_start_to_its_report(online, customers, tmp_path):
+    """Migrate, read back, look at it, and make its page: each in its own words, on standard output."""
+    ended = online("migrate", "--customers", customers, "--json")
+    summary = json.loads(ended.out)
+    assert (ended.code, summary["outcome"], summary["kinds"]["customers"]["accepted"]) == (0, "complete", 3)
+    assert json.loads(online("verify", "--all", "--json").out)["kinds"]["customers"]["confirmed"] == 3
+    status = json.loads(online("status", "--json").out)
+    assert (status["outcome"], status["owner"]) == ("complete", "")
+    page = online("report", "-o", "page.html")
+    assert (page.code, page.out) == (0, "page.html\n")
+    assert (tmp_path / "page.html").read_text().startswith("<!DOCTYPE html>")
+    assert json.loads(online("report", "--json").out)["kinds"]["customers"]["accepted"] == 3
+    assert json.loads(online("resolve", "--json").out)["in_doubt"] == []
+
+
+def test_a_dead_letter_is_mended_and_sent(online, customers, tmp_path):
+    """3 after the migration, 0 after the retry."""
+    export = tmp_path / "customers.ndjson"
+    export.write_bytes(export.read_bytes().replace(b'"email"', b'"e-mail"', 1))
+    assert online("migrate", "--customers", customers).code == 3
+    letters = tmp_path / "masivo-state/dead-letter.customers.ndjson"
+    letter = json.loads(letters.read_bytes())
+    letters.write_text(json.dumps({**letter, "raw": letter["raw"].replace("e-mail", "email")}) + "\n")
+    ended = online("retry", "--json")
+    assert (ended.code, json.loads(ended.out)["kinds"]["customers"]["accepted"]) == (0, 3)
+
+
+def test_a_revert_is_made_only_if_a_person_agrees(online, customers):
+    """Standard input is no terminal here: without --yes nothing is taken back."""
+    assert online("migrate", "--customers", customers).code == 0
+    period = ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
+    ended = online("revert", *period)
+    assert (ended.code, ended.out) == (2, "")
+    assert "not agreed" in ended.err
+    ended = online("revert", *period, "--yes", "--json")
+    assert (ended.code, json.loads(ended.out)["reverted"]["from"]) == (0, period[1])
+    assert "of the run in masivo-state, this period covers 3 records of customers" in ended.err
+
+
+@pytest.mark.parametrize("name", ["retry", "resolve", "verify", "status", "report"])
+def test_without_a_run_there_is_nothing_to_do(online, name):
+    """2, nothing on standard output, and a hint on standard error."""
+    ended = online(name)
+    assert (ended.code, ended.out) == (2, "")
+    assert "hint: name the " in ended.err
+
+
+@pytest.mark.parametrize("name", ["migrate", "retry", "resolve", "verify", "revert"])
+def test_without_a_key_nothing_is_sent(command, customers, name):
+    """2, before any request."""
+    more = {
+        "migrate": ("--customers", customers),
+        "revert": ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"),
+    }
+    ended = command(name, *more.get(name, ()), "--base-url", "http://127.0.0.1:1/")
+    assert (ended.code, ended.out) == (2, "")
+    assert "MASIVO_API_KEY" in ended.err
+
+
+def test_generate_writes_the_same_bytes_for_the_same_seed(command, tmp_path):
+    """To a file, and says on standard error how much."""
+    for name in ("one", "two"):
+        ended = command("generate", "customers", "--records", 5, "--seed", 7, "-o", name)
+        assert (ended.code, ended.out) == (0, "")
+        assert ended.err.startswith("5 records, 5 items, 0 faulty lines")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.slow
+def test_the_demo_needs_nothing(command, tmp_path):
+    """It ends with 0, and what it accepted is what its sandbox applied."""
+    ended = command("demo", "--records", 5, "--directory", tmp_path / "demo", "--json")
+    assert (ended.code, json.loads(ended.out)["outcome"]) == (0, "complete")
+    assert "ledger: 5 customers applied, as accepted" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("sandbox", "--port", "70000"), "a number is out of range"),
+        (("sandbox", "--limits", "many"), "start the sandbox"),
+        (("demo", "--records", "0"), "leave nothing to show"),
+        (("generate", "customers", "--records", "-1"), "--records must not be negative"),
+        (("bench", "--rounds", "0"), "leave nothing to measure"),
+        (("bench", "--customers", "-"), "standard input can be read only once"),
+        (("bench", "--target", "https://app.masivo.ai/api"), "must not be measured"),
+        (("report", "--json", "-o", "page.html"), "no run stands here"),
+        (("migrate", "--customers", "missing.ndjson"), "missing.ndjson"),
+        (("migrate",), "nothing to read"),
+        (("validate", "--quiet", "--verbose"), "contradict"),
+        (("verify", "--sample", "0"), "this sample is not possible"),
+        (("verify", "--sample", "3", "--all"), "this sample is not possible"),
+        (("migrate", "--api-key", "secret"), "secrets are not accepted on the command line"),
+        (("migrat",), "did you mean migrate?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_wrong_command_is_refused(command, arguments, words):
+    """Its code is that of the table, standard output stays empty, and standard error says what is wrong."""
+    ended = command(*arguments)
+    assert ended.code in {2, 5}
+    assert ended.out == ""
+    assert words in ended.err
+    assert "secret" not in ended.err.replace("secrets are", "")
+
+
+def test_a_completion_goes_to_standard_output(command):
+    """So that a shell can read it."""
+    ended = command("completion", "bash")
+    assert (ended.code, ended.err) == (0, "")
+    assert "masivo" in ended.out
+
+
+def test_the_program_itself_answers(command):
+    """Its version, and the list of its commands."""
+    assert command("--version").out.count(".") == 2
+    assert all(f"\n  {name} " in command().out for name in COMMANDS)

@@ -1,0 +1,358 @@
+"""Notices as log events: which line, how often, at which level; text from outside stays in its field."""
+
+import io
+import json
+import typing
+
+import pytest
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.edges.log import configure_log
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.notices import (
+    AccountShared,
+    AccountUnguarded,
+    Ahead,
+    BatchDeparted,
+    BatchSent,
+    BatchWaits,
+    CustomersAsked,
+    DeadLettersTaken,
+    ExportOverlaps,
+    IdsUnreadable,
+    KindEnded,
+    KindStarted,
+    LimitLearned,
+    LoopStalled,
+    MinutePassed,
+    MonitorFailed,
+    MonitorListens,
+    Notice,
+    Progressed,
+    ProxyUnused,
+    QuotaCorrected,
+    QuotaUsed,
+    ReadBack,
+    ReadBackAwaited,
+    RecordIsolated,
+    RunEnded,
+    RunStarted,
+    ScopeUse,
+    SlotAwaited,
+    Stopping,
+    TakenBack,
+    Visible,
+    WaitingVisible,
+)
+from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.window import Window
+from masivo_stream.observe.log_observer import EVENTS, LogObserver
+from masivo_stream.observe.snapshot_builder import SnapshotBuilder
+
+EVENTS_KIND, CUSTOMERS_KIND = Kind.EVENTS, Kind.CUSTOMERS
+FIGURES = KindSummary(
+    read=10, blank=1, accepted=4, dead=1, skipped=1, in_doubt=1, pending=2, requests=3, throttled=1, seconds=61.23456
+)
+FIGURE_FIELDS = {
+    "read": 10,
+    "accepted": 4,
+    "dead": 1,
+    "skipped": 1,
+    "in_doubt": 1,
+    "pending": 2,
+    "blank": 1,
+    "requests": 3,
+    "throttled": 1,
+    "seconds": 61.235,
+}
+
+
+def sent(**changes):
+    fields = {
+        "kind": EVENTS_KIND,
+        "batch": "b1",
+        "records": 9,
+        "items": 1000,
+        "size": 12345,
+        "outcome": "accepted",
+        "seconds": 0.12345,
+    }
+    return BatchSent(**(fields | changes))
+
+
+def lines(*notices, form="json"):
+    stream = io.StringIO()
+    observer = LogObserver(configure_log(level="debug", form=form, stream=stream))
+    for notice in notices:
+        observer.notify(notice)
+    return stream.getvalue().splitlines()
+
+
+def logged(*notices):
+    found = [json.loads(line) for line in lines(*notices)]
+    for line in found:
+        del line["timestamp"]
+    return found
+
+
+CASES = [
+    (
+        RunStarted(kinds=(Ahead(kind=EVENTS_KIND, files=2, size=99),), target="https://a.test", account="3f9a2c1d"),
+        {
+            "event": "run_started",
+            "level": "info",
+            "kinds": ["events"],
+            "target": "https://a.test",
+            "account": "3f9a2c1d",
+        },
+    ),
+    (
+        KindStarted(kind=EVENTS_KIND, files=2, size=99),
+        {"event": "phase_started", "level": "info", "kind": "events", "files": 2, "bytes": 99},
+    ),
+    (SlotAwaited(seconds=3.20049), {"event": "slot_awaited", "level": "debug", "seconds": 3.2}),
+    (
+        QuotaUsed(
+            scopes=(
+                ScopeUse(
+                    scope="migration", windows=(Window(1, 5.0), Window(9, 3600.0)), ages=(7.0, 0.0), foreign=(0, 0)
+                ),
+            )
+        ),
+        {"event": "quota_used", "level": "debug", "windows": ["migration 1 of 1/5s", "migration 2 of 9/h"]},
+    ),
+    (
+        BatchDeparted(kind=EVENTS_KIND, batch="b1", in_flight=2),
+        {"event": "batch_departed", "level": "debug", "kind": "events", "batch": "b1", "in_flight": 2},
+    ),
+    (
+        sent(),
+        {
+            "event": "batch_sent",
+            "level": "info",
+            "kind": "events",
+            "batch": "b1",
+            "records": 9,
+            "items": 1000,
+            "bytes": 12345,
+            "outcome": "accepted",
+            "seconds": 0.123,
+        },
+    ),
+    (
+        BatchWaits(kind=EVENTS_KIND, batch="b1", why="throttled", seconds=5.00049),
+        {
+            "event": "batch_waits",
+            "level": "warning",
+            "kind": "events",
+            "batch": "b1",
+            "why": "throttled",
+            "seconds": 5.0,
+        },
+    ),
+    (
+        RecordIsolated(kind=EVENTS_KIND, batch="b1", file="e.ndjson", line=7, status=422),
+        {
+            "event": "record_isolated",
+            "level": "warning",
+            "kind": "events",
+            "batch": "b1",
+            "file": "e.ndjson",
+            "line": 7,
+            "status": 422,
+        },
+    ),
+    (
+        LimitLearned(kind=EVENTS_KIND, max_body_bytes=500),
+        {"event": "limit_learned", "level": "warning", "kind": "events", "max_body_bytes": 500},
+    ),
+    (
+        QuotaCorrected(seconds=600.04, foreign=7),
+        {"event": "quota_corrected", "level": "warning", "seconds": 600.0, "foreign": 7},
+    ),
+    (
+        WaitingVisible(kind=EVENTS_KIND, seen=1, probes=3, next_probe=4.04),
+        {"event": "waiting_visible", "level": "info", "kind": "events", "seen": 1, "probes": 3, "next_probe": 4.0},
+    ),
+    (
+        Visible(kind=EVENTS_KIND, seconds=9.87654, confirmed=True),
+        {"event": "visible", "level": "info", "kind": "events", "seconds": 9.877, "confirmed": True},
+    ),
+    (
+        IdsUnreadable(kind=CUSTOMERS_KIND, ids=3, seconds=60.0004),
+        {"event": "ids_unreadable", "level": "warning", "kind": "customers", "ids": 3, "seconds": 60.0},
+    ),
+    (
+        ReadBackAwaited(kind=CUSTOMERS_KIND, number=2, records=1000, seconds=54.32109),
+        {
+            "event": "read_back_awaited",
+            "level": "info",
+            "kind": "customers",
+            "number": 2,
+            "records": 1000,
+            "seconds": 54.321,
+        },
+    ),
+    (
+        ReadBack(kind=CUSTOMERS_KIND, number=2, records=1000, found=990, seconds=60.5),
+        {
+            "event": "read_back",
+            "level": "info",
+            "kind": "customers",
+            "number": 2,
+            "records": 1000,
+            "found": 990,
+            "seconds": 60.5,
+        },
+    ),
+    (
+        KindEnded(kind=EVENTS_KIND, figures=FIGURES),
+        {"event": "phase_ended", "level": "info", "kind": "events", **FIGURE_FIELDS},
+    ),
+    (
+        Stopping(why="stopped by SIGTERM", in_flight=2, drain_time=30.0),
+        {
+            "event": "stopping",
+            "level": "warning",
+            "why": "stopped by SIGTERM",
+            "in_flight": 2,
+            "drain_time": 30.0,
+        },
+    ),
+    (AccountShared(), {"event": "account_shared", "level": "warning"}),
+    (
+        AccountUnguarded(shared_dir="/x", why="Permission denied"),
+        {"event": "account_unguarded", "level": "warning", "shared_dir": "/x", "why": "Permission denied"},
+    ),
+    (
+        ExportOverlaps(kind=EVENTS_KIND, file="b", other="/x/a", lines=3, bytes=70),
+        {
+            "event": "export_overlaps",
+            "level": "warning",
+            "kind": "events",
+            "file": "b",
+            "other": "/x/a",
+            "lines": 3,
+            "bytes": 70,
+        },
+    ),
+    (
+        ProxyUnused(variable="HTTPS_PROXY", proxy="http://***@p:3128"),
+        {"event": "proxy_unused", "level": "warning", "variable": "HTTPS_PROXY", "proxy": "http://***@p:3128"},
+    ),
+    (
+        DeadLettersTaken(kind=EVENTS_KIND, letters=3, mended=1, ignored="x"),
+        {"event": "letters_taken", "level": "warning", "kind": "events", "letters": 3, "mended": 1, "ignored": "x"},
+    ),
+    (
+        CustomersAsked(asked=7, of=30, gone=5, wait=0.04),
+        {"event": "customers_asked", "level": "info", "asked": 7, "of": 30, "gone": 5, "wait_seconds": 0.0},
+    ),
+    (
+        TakenBack(kind=EVENTS_KIND, records=3, items=9),
+        {"event": "taken_back", "level": "info", "kind": "events", "records": 3, "items": 9},
+    ),
+    (LoopStalled(seconds=0.25049), {"event": "loop_stalled", "level": "info", "seconds": 0.25}),
+    (
+        RunEnded(summary=Summary(outcome="complete", exit_code=0, kinds={}, closes=True)),
+        {"event": "run_ended", "level": "info", "outcome": "complete", "exit_code": 0},
+    ),
+    (
+        MonitorListens(url="http://0.0.0.0:8080/", exposed=True),
+        {"event": "monitor_listens", "level": "warning", "url": "http://0.0.0.0:8080/", "exposed": True},
+    ),
+    (
+        MonitorFailed(path="/metrics", error="KeyError"),
+        {"event": "monitor_failed", "level": "warning", "path": "/metrics", "error": "KeyError"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("notice", "line"), CASES, ids=[line["event"] for _, line in CASES])
+def test_a_notice_is_one_line(notice, line):
+    """A constant name and its fields; seconds to the millisecond."""
+    assert logged(notice) == [line]
+
+
+def test_every_notice_and_every_event_has_its_case():
+    """The cases cover all notices and all events; progress has a test of its own."""
+    assert {type(notice) for notice, _ in CASES} == set(typing.get_args(Notice)) - {Progressed, MinutePassed}
+    assert [line["event"] for _, line in CASES] == [event for event in EVENTS if event != "progress"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "level"),
+    [
+        ({}, "info"),
+        ({"remark": "status 200 instead of 201"}, "warning"),
+        ({"outcome": "refused (422)"}, "warning"),
+        ({"outcome": "throttled"}, "warning"),
+        ({"outcome": "in doubt", "remark": "no answer in time"}, "warning"),
+        ({"outcome": "unreachable", "remark": "connection refused"}, "warning"),
+    ],
+)
+def test_what_is_not_plainly_accepted_is_a_warning(changes, level):
+    """Anomalies are found by their level; the remark gives the reason."""
+    (line,) = logged(sent(**changes))
+    assert (line["level"], line.get("remark", "")) == (level, changes.get("remark", ""))
+
+
+def test_progress_is_one_line_a_minute_with_what_is_waited_for():
+    """For the whole run: figures, requests used and needed, what it waits for, and the time left."""
+    clock = FakeClock()
+    builder = SnapshotBuilder(clock, resident=lambda: 1)
+    stream = io.StringIO()
+    log = LogObserver(configure_log(level="info", form="json", stream=stream), builder.snapshot)
+    figures = KindSummary(requests=2, accepted=2000, items_accepted=2000, pending=3000, items_pending=3000, dead=1)
+    windows = ScopeUse(scope="migration", windows=(Window(1, 5.0),), ages=(0.0,), foreign=(0,))
+    for notice in (
+        RunStarted(kinds=(Ahead(kind=EVENTS_KIND, files=1, size=9),)),
+        KindStarted(kind=EVENTS_KIND, files=1, size=9),
+        Progressed(kind=EVENTS_KIND, figures=figures, bytes_read=9),
+        QuotaUsed(scopes=(windows,)),
+        SlotAwaited(seconds=3.0),
+        MinutePassed(),
+    ):
+        builder.notify(notice)
+        log.notify(notice)
+    line = [json.loads(line) for line in stream.getvalue().splitlines()][-1]
+    del line["timestamp"]
+    assert line == {
+        "event": "progress",
+        "level": "info",
+        "states": {"events": "working"},
+        "accepted": 2000,
+        "dead": 1,
+        "in_doubt": 0,
+        "requests": 2,
+        "requests_needed": 5,
+        "throttled": 0,
+        "in_flight": 0,
+        "waits_for": "slot",
+        "wait_seconds": 3.0,
+        "seconds_left": 15,
+    }
+
+
+HOSTILE = "x\n{}\r\x1b[31m\x9b\u202e\u2028\ud800 outcome=accepted"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize(
+    "notice",
+    [
+        sent(outcome=HOSTILE, remark=HOSTILE, batch=HOSTILE),
+        BatchWaits(kind=EVENTS_KIND, batch="b", why=HOSTILE, seconds=1.0),
+        RecordIsolated(kind=EVENTS_KIND, batch="b", file=HOSTILE, line=1, status=422),
+        Stopping(why=HOSTILE, in_flight=0),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else value,
+)
+def test_foreign_words_cannot_forge_a_line(form, notice):
+    """The name of a file or the text of a server is one value of one line."""
+    (line,) = lines(notice, form=form)
+    assert line.isprintable()
+    if form == "json":
+        assert set(json.loads(line)) >= {"event", "level", "timestamp"}
+    else:
+        assert "'x\\\\u000a" in line  # in quotes

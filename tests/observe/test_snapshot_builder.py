@@ -1,0 +1,227 @@
+"""The snapshot: figures are the latest ones, moments are in wall time, and nothing grows without bound."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masivo_stream.edges.clock import FakeClock
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.notices import (
+    AccountShared,
+    Ahead,
+    BatchDeparted,
+    BatchSent,
+    BatchWaits,
+    CustomersAsked,
+    IdsUnreadable,
+    KindEnded,
+    KindStarted,
+    LoopStalled,
+    Progressed,
+    QuotaUsed,
+    ReadBack,
+    ReadBackAwaited,
+    RecordIsolated,
+    RunEnded,
+    RunStarted,
+    ScopeUse,
+    SlotAwaited,
+    Stopping,
+    Visible,
+    WaitingVisible,
+)
+from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.window import Window
+from masivo_stream.observe.snapshot_builder import MOST_ANOMALIES, SnapshotBuilder
+
+C, E = Kind.CUSTOMERS, Kind.EVENTS
+BEGAN = 1_700_000_000.0
+"""The wall time at which the fake clock begins."""
+PROD = (Window(1, 5.0), Window(1000, 3600.0))
+
+
+def builder(*notices, clock=None):
+    made = SnapshotBuilder(clock or FakeClock(), resident=lambda: 1)
+    for notice in notices:
+        made.notify(notice)
+    return made
+
+
+def started(**sizes):
+    return RunStarted(kinds=tuple(Ahead(kind=Kind(kind), files=1, size=size) for kind, size in sizes.items()))
+
+
+def sent(outcome="accepted", **fields):
+    figures = {"kind": C, "batch": "b", "records": 1000, "items": 1000, "size": 90, "seconds": 0.5, "in_flight": 0}
+    return BatchSent(outcome=outcome, **(figures | fields))
+
+
+def used(*ages, windows=PROD, scope="migration", **fields):
+    return QuotaUsed(scopes=(ScopeUse(scope=scope, windows=windows, ages=ages, foreign=(0,) * len(windows), **fields),))
+
+
+def figures(requests, accepted, pending):
+    return KindSummary(
+        requests=requests, accepted=accepted, items_accepted=accepted, pending=pending, items_pending=pending
+    )
+
+
+def test_kinds_stand_in_their_order_and_go_through_their_states():
+    """Not begun, working, waiting for effects, done; with the latest figures."""
+    made = builder(started(customers=10, events=20))
+
+    def states():
+        return [(phase.kind, phase.state) for phase in made.snapshot().phases]
+
+    assert states() == [(C, "ahead"), (E, "ahead")]
+    made.notify(KindStarted(kind=C, files=1, size=10))
+    made.notify(Progressed(kind=C, figures=figures(1, 1000, 500), bytes_read=5))
+    assert made.snapshot().phases[0].figures.accepted == 1000
+    assert states()[0] == (C, "working")
+    made.notify(KindEnded(kind=C, figures=figures(3, 3000, 0)))
+    made.notify(WaitingVisible(kind=C, seen=2, probes=5, next_probe=4.0))
+    phase, wait = made.snapshot().phases[0], made.snapshot().wait
+    assert (phase.state, phase.probes, wait.what, wait.until) == ("visible", (2, 5), "visible", BEGAN + 4.0)
+    made.notify(Visible(kind=C, seconds=4.0, confirmed=True))
+    made.notify(KindStarted(kind=E, files=1, size=20))
+    assert states() == [(C, "done"), (E, "working")]
+    made.notify(RunEnded(summary=Summary(outcome="stopped", exit_code=6, kinds={}, closes=True)))
+    assert states() == [(C, "done"), (E, "left")]
+    assert (made.snapshot().outcome, made.snapshot().wait.what) == ("stopped", "done")
+
+
+def test_read_backs_that_wait_are_told():
+    """Their number, and when the first one ends; other waits of the uploaders come first."""
+    clock = FakeClock()
+    made = builder(started(customers=10), KindStarted(kind=C, files=1, size=10), clock=clock)
+    for number, seconds in ((1, 60.0), (2, 40.0)):
+        made.notify(ReadBackAwaited(kind=C, number=number, records=1000, seconds=seconds))
+    wait = made.snapshot().wait
+    assert (wait.what, wait.until) == ("read_back", BEGAN + 40.0)
+    assert "2 refused requests" in wait.text
+    made.notify(SlotAwaited(seconds=3.0))
+    assert made.snapshot().wait.what == "slot"
+    clock.advance(5.0)
+    made.notify(ReadBack(kind=C, number=2, records=1000, found=0, seconds=5.0))
+    assert "1 refused request " in made.snapshot().wait.text
+    made.notify(ReadBack(kind=C, number=1, records=1000, found=1000, seconds=5.0))
+    assert made.snapshot().wait.what == "nothing"
+
+
+def test_a_wait_without_probes_is_the_settling_time():
+    """There is no probe to read."""
+    made = builder(started(customers=10), WaitingVisible(kind=C, seen=0, probes=0, next_probe=60.0))
+    assert made.snapshot().wait.text == "customers becoming visible: settling time ends"
+
+
+def test_customers_that_cannot_be_read_back_are_an_anomaly():
+    """A person should know that the next kind begins anyway."""
+    made = builder(started(customers=10), IdsUnreadable(kind=C, ids=3, seconds=60.0))
+    (anomaly,) = made.snapshot().anomalies
+    assert anomaly.event == "ids_unreadable"
+    assert "need escaping" in anomaly.text
+
+
+def test_a_kind_left_with_something_pending_is_not_done():
+    """The state shows that there is more to do."""
+    made = builder(started(customers=10), KindEnded(kind=C, figures=figures(1, 1000, 7)))
+    assert made.snapshot().phases[0].state == "left"
+
+
+def test_windows_empty_as_time_goes_by():
+    """Without a new notice, a departure leaves a window when it is old enough."""
+    clock = FakeClock()
+    made = builder(used(3599.0, 2.0, 0.0), clock=clock)
+
+    def windows():
+        return [(use.limit, use.used, use.free_at) for use in made.snapshot().windows]
+
+    assert windows() == [(1, 2, BEGAN + 5.0), (1000, 3, None)]
+    clock.advance(4.0)
+    assert windows() == [(1, 1, BEGAN + 5.0), (1000, 2, None)]
+    clock.advance(2.0)
+    assert windows() == [(1, 0, None), (1000, 2, None)]
+
+
+def test_a_hold_keeps_every_window_shut():
+    """The server asked for it, so no slot is free in any window."""
+    made = builder(used(held=60.0))
+    assert {use.free_at for use in made.snapshot().windows} == {BEGAN + 60.0}
+
+
+def test_it_ends_when_the_windows_have_let_the_rest_out():
+    """3 of 5 requests are still to come, the last one has just left: one every 5 s."""
+    made = builder(
+        started(customers=50),
+        KindStarted(kind=C, files=1, size=50),
+        Progressed(kind=C, figures=figures(2, 2000, 3000), bytes_read=50),
+        used(5.0, 0.0),
+    )
+    shown = made.snapshot()
+    assert (shown.phases[0].requests_needed, shown.phases[0].ends_at, shown.ends_at) == (5, BEGAN + 15, BEGAN + 15)
+
+
+def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
+    """The end of the kind at work can be forecast."""
+    made = builder(
+        started(customers=50, events=50),
+        KindStarted(kind=C, files=1, size=50),
+        Progressed(kind=C, figures=figures(2, 2000, 3000), bytes_read=50),
+        used(0.0),
+    )
+    shown = made.snapshot()
+    assert (shown.phases[0].ends_at, shown.ends_at) == (BEGAN + 15, None)
+
+
+@pytest.mark.parametrize(
+    ("notices", "what", "until"),
+    [
+        ([], "nothing", None),
+        ([SlotAwaited(seconds=3.2)], "slot", 3.2),
+        ([SlotAwaited(seconds=3.2), BatchDeparted(kind=C, batch="b", in_flight=1)], "slot", 3.2),
+        ([BatchWaits(kind=C, batch="b", why="unreachable", seconds=8.0)], "retry", 8.0),
+        ([CustomersAsked(asked=0, of=5, gone=0, wait=60.0)], "visible", 60.0),
+        ([CustomersAsked(asked=3, of=5, gone=2)], "visible", None),
+        ([CustomersAsked(asked=5, of=5, gone=2)], "nothing", None),
+        ([CustomersAsked(asked=3, of=5, gone=2), started(customers=5)], "nothing", None),
+        ([SlotAwaited(seconds=3.2), Stopping(why="SIGINT", in_flight=1, drain_time=30.0)], "drain", 30.0),
+    ],
+)
+def test_it_says_what_is_waited_for(notices, what, until):
+    """And until when, at most."""
+    wait = builder(*notices).snapshot().wait
+    assert (wait.what, wait.until) == (what, until and BEGAN + until)
+
+
+def test_a_slot_whose_time_has_come_is_not_waited_for():
+    """Even before the next notice comes."""
+    clock = FakeClock()
+    made = builder(SlotAwaited(seconds=3.2), clock=clock)
+    clock.advance(3.3)
+    assert made.snapshot().wait.what == "nothing"
+
+
+@given(st.lists(st.sampled_from(["accepted", "refused (422)", "throttled", "in doubt", "unreachable"]), max_size=200))
+def test_anomalies_are_bounded_and_the_last_ones(outcomes):
+    """The log has all of them."""
+    made = builder(*(sent(outcome, batch=str(n)) for n, outcome in enumerate(outcomes)))
+    shown = made.snapshot()
+    odd = [n for n, outcome in enumerate(outcomes) if outcome != "accepted"][-MOST_ANOMALIES:]
+    assert [anomaly.text.split()[2] for anomaly in shown.anomalies] == [str(n) for n in odd]
+    assert shown.throttled == outcomes.count("throttled")
+    assert sum(point.items for point in shown.time_line) == 1000 * outcomes.count("accepted")
+
+
+def test_foreign_words_stay_on_one_line():
+    """A file name or the text of a server cannot forge a line."""
+    isolated = RecordIsolated(kind=C, batch="b", file="a\n\x1b[31m.ndjson", line=1, status=422)
+    made = builder(isolated, sent("in doubt", remark="\u202e\r"), AccountShared())
+    assert all(anomaly.text.isprintable() for anomaly in made.snapshot().anomalies)
+
+
+def test_the_longest_stall_and_the_requests_in_flight_stand_in_it():
+    """The longest stall, and the latest number of requests."""
+    made = builder(LoopStalled(seconds=0.3), LoopStalled(seconds=0.2), BatchDeparted(kind=C, batch="b", in_flight=2))
+    assert (made.snapshot().stall, made.snapshot().in_flight) == (0.3, 2)
+    made.notify(sent(in_flight=1))
+    assert made.snapshot().in_flight == 1

@@ -1,0 +1,189 @@
+"""Tables for people: the important figures, and no text from outside that a terminal would obey."""
+
+import io
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from masivo_stream.model.example import Example
+from masivo_stream.model.next_step import NextStep
+from masivo_stream.model.reason import REMEDIES, Reason
+from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.observe.summary_table import MOST_REASONS, print_summary
+
+HOSTILE = "x\n[bold]no markup[/bold] \x1b[31m\x1b]8;;http://evil\x07 \x9b1m \u202e\u2066 \x08 \r"
+
+
+def summary(**changes):
+    fields = {"outcome": "complete", "exit_code": 0, "kinds": {"events": KindSummary()}, "closes": True}
+    return Summary(**(fields | changes))
+
+
+def shown(printer, value, *, terminal=False, width=120):
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, highlight=False, color_system=None)
+    printer(console, value)
+    return console.file.getvalue()
+
+
+def rows(text):
+    """Return the cells of each line."""
+    return [line.replace("│", " ").split() for line in text.splitlines()]
+
+
+def test_every_record_is_accounted_for():
+    """One line per figure, in the order of the closing equation."""
+    figures = KindSummary(read=1000, accepted=900, dead=40, skipped=30, in_doubt=20, pending=7, blank=3)
+    text = shown(print_summary, summary(kinds={"customers": figures, "events": KindSummary(read=5, accepted=5)}))
+    found = rows(text)
+    assert found[0] == ["customers", "events", "total"]
+    assert found[2:9] == [
+        ["records", "read", "1,000", "5", "1,005"],
+        ["=", "accepted", "900", "5", "905"],
+        ["+", "dead", "40", "0", "40"],
+        ["+", "skipped", "30", "0", "30"],
+        ["+", "in", "doubt", "20", "0", "20"],
+        ["+", "pending", "7", "0", "7"],
+        ["+", "blank", "3", "0", "3"],
+    ]
+    terms = "905 accepted + 40 dead + 30 skipped + 20 in doubt + 7 pending + 3 blank"
+    assert f"closes: 1,005 records read = {terms}" in shown(
+        print_summary, summary(kinds={"customers": figures, "events": KindSummary(read=5, accepted=5)}), width=200
+    )
+
+
+def test_figures_that_do_not_close_are_told_loudly():
+    """A person must never overlook this."""
+    assert "DOES NOT CLOSE: 0 records read" in shown(print_summary, summary(closes=False))
+
+
+def test_requests_are_told_where_there_were_any():
+    """With the least number that was needed."""
+    figures = KindSummary(
+        items_accepted=1_500, requests=3, requests_lower_bound=2, throttled=1, bytes_sent=2_340_000, seconds=65.0
+    )
+    found = rows(shown(print_summary, summary(kinds={"events": figures})))
+    for row in (
+        ["requests", "3"],
+        ["at", "least", "2"],
+        ["429s", "1"],
+        ["MB", "sent", "2.3"],
+        ["time", "1", "min", "5", "s"],
+    ):
+        assert row in found
+    assert "requests" not in shown(print_summary, summary())
+
+
+def test_reasons_come_with_their_remedies():
+    """The most frequent first; a few are shown, and the number of the others."""
+    counts = {reason.value: count for count, reason in enumerate(list(Reason)[: MOST_REASONS + 2], start=1)}
+    figures = KindSummary(reasons=counts, skip_reasons={"deleted_customer": 1234})
+    text = shown(print_summary, summary(kinds={"events": figures}), width=200)
+    told = [line for line in text.splitlines() if " dead letters (" in line]
+    most = sorted(counts, key=counts.__getitem__, reverse=True)[:MOST_REASONS]
+    assert told == [f"events: {counts[name]} dead letters ({name}): {REMEDIES[Reason(name)]}" for name in most]
+    assert "events: and 2 more reasons, see the dead-letter file" in text
+    assert "events: 1,234 skipped (deleted_customer)" in text
+
+
+def test_every_reason_has_a_remedy():
+    """Every reason can be shown in the summary."""
+    figures = KindSummary(reasons={reason.value: 1 for reason in Reason})
+    assert shown(print_summary, summary(kinds={"events": figures}))
+    assert set(REMEDIES) == set(Reason)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("complete", "complete: every record is accepted or skipped"),
+        ("dead_letters", "complete, but some records are dead letters"),
+        ("in_doubt", "some batches are in doubt: they may or may not have arrived"),
+        ("interrupted", "interrupted"),
+        ("stopped", "stopped: the API says no"),
+    ],
+)
+def test_the_end_is_told_in_words(outcome, words):
+    """With the message and the hint, if any."""
+    message = "the API says no" if outcome == "stopped" else ""
+    lines = shown(print_summary, summary(outcome=outcome, message=message, hint="ask again")).splitlines()
+    assert lines[-2:] == [words, "  hint: ask again"]
+    assert shown(print_summary, summary(outcome=outcome, message=message)).splitlines()[-1] == words
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_largest_figures_fit_the_width(width):
+    """No line is wider, no figure is cut, and no line ends with blanks."""
+    most = KindSummary(
+        read=987_654_321,
+        accepted=987_000_000,
+        dead=654_321,
+        requests=987_654,
+        seconds=1e6,
+        reasons={"missing_field": 9},
+    )
+    example = Example(
+        kind="transactions",
+        reason="missing_field",
+        letters=9,
+        file="exports/" + "x" * 70,
+        line=123_456_789,
+        offset=123_456_789_012,
+        field="transactions[999].issued_at",
+        remedy="add the field",
+    )
+    kinds = dict.fromkeys(("customers", "events", "transactions"), most)
+    text = shown(print_summary, summary(kinds=kinds, examples=(example,)), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.count("987,654,321") >= 3
+    assert "2,962,962,963" in text
+    assert all(line == line.rstrip() for line in text.splitlines() if not line.startswith(" " * 14))
+
+
+def test_a_reason_comes_with_a_place():
+    """File, line, byte and field, under the reason; unknown ones are left out."""
+    figures = KindSummary(reasons={"missing_field": 2, "refused": 1})
+    example = Example(kind="events", reason="missing_field", letters=2, file="e.ndjson", line=7, remedy="add the field")
+    whole = msgspec.structs.replace(example, offset=4_211, field="events[0].type")
+    assert "for example e.ndjson:7\n" in shown(print_summary, summary(kinds={"events": figures}, examples=(example,)))
+    text = shown(print_summary, summary(kinds={"events": figures}, examples=(whole,)))
+    assert "for example e.ndjson:7, byte 4,211, events[0].type\n" in text
+    assert text.count("for example") == 1
+
+
+def test_the_next_command_stands_on_one_line():
+    """On any width, since a person will paste it."""
+    command = f"masivo-stream retry --state-dir {'x' * 200}"
+    text = shown(
+        print_summary, summary(next_steps=(NextStep(text="go on", command=command),), report="r.html"), width=80
+    )
+    assert "next: go on\n" in text
+    assert f"\n  {command}\n" in text
+    assert text.endswith("\nreport: r.html\n")
+
+
+def test_a_warning_is_told():
+    """A problem beside the run."""
+    assert "warning: no report" in shown(print_summary, summary(warnings=("no report",)))
+
+
+def test_a_run_at_work_is_not_called_interrupted():
+    """`status` shows it like any other run."""
+    text = shown(print_summary, summary(outcome="interrupted", exit_code=0, message="at work: process 7 on host"))
+    assert text.splitlines()[-1] == "at work: process 7 on host"
+
+
+def harmless(text):
+    return all(line.isprintable() for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("field", ["message", "hint", "report"])
+def test_a_servers_words_cannot_reach_the_terminal(terminal, field):
+    """No markup, no escape, no second line; they are shown escaped."""
+    text = shown(print_summary, summary(outcome="stopped", **{field: HOSTILE}), terminal=terminal, width=400)
+    plain = shown(print_summary, summary(outcome="stopped", **{field: "x"}), terminal=terminal, width=400)
+    assert len(text.splitlines()) == len(plain.splitlines())
+    assert "x\\u000a[bold]no markup[/bold] \\u001b[31m" in text
+    assert text.count("\x1b") == plain.count("\x1b")
+    assert terminal or harmless(text)

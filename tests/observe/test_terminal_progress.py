@@ -1,0 +1,90 @@
+"""The progress display: the important figures at 80 columns, more at 120, and what a second Ctrl-C does."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.snapshot import KindSnapshot, Point, RunSnapshot, Wait
+from masivo_stream.model.summary import KindSummary
+from masivo_stream.observe.terminal_progress import draw, ending_lines, rate_line, waiting_line
+
+NOW = 1_700_000_000.0
+LARGE = KindSummary(requests=12_345, accepted=10_000_000, items_accepted=98_000_000, dead=12_345, in_doubt=10_000)
+PHASES = (
+    KindSnapshot(kind=Kind.CUSTOMERS, state="done", figures=LARGE, requests_needed=12_345),
+    KindSnapshot(kind=Kind.EVENTS, state="working", figures=LARGE, requests_needed=98_765),
+    KindSnapshot(kind=Kind.TRANSACTIONS),
+)
+
+
+def snapshot(**fields):
+    return RunSnapshot(**({"version": "1", "began": NOW - 600, "now": NOW, "phases": PHASES} | fields))
+
+
+def drawn(shown, width):
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(draw(shown, width=width))
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_a_line_a_kind_with_all_its_figures(width):
+    """Also the largest figures: nothing is cut, and no line is longer than the terminal."""
+    _, head, customers, events, transactions = drawn(snapshot(), width)[:5]
+    assert head.split()[0] == "kind"
+    assert ("items" in head) == (width >= 100)
+    assert [line.split()[0] for line in (customers, events, transactions)] == list(Kind)
+    for figure in ("12 %", "12,345 of 98,765", "10,000,000", "12,345", "10,000"):
+        assert figure in events
+    assert ("98,000,000" in events) == (width >= 100)
+    assert max(map(len, drawn(snapshot(), width))) <= width
+
+
+def test_before_anything_is_known_it_starts():
+    """There is no empty table."""
+    assert drawn(snapshot(phases=()), 80) == ["starting"]
+
+
+@pytest.mark.parametrize(
+    ("wait", "text"),
+    [
+        (Wait(what="slot", until=NOW + 3.24, text="next slot"), "next slot in 3.2 s"),
+        (Wait(what="slot", until=NOW + 3600, text="next slot"), "next slot in 1 h 0 min"),
+        (Wait(what="slot", until=NOW - 1, text="next slot"), "next slot in 0.0 s"),
+        (Wait(what="drain", until=NOW + 30, text="stopping: at most"), "stopping: at most 30.0 s"),
+        (Wait(), "2 requests in flight"),
+    ],
+)
+def test_what_it_waits_for(wait, text):
+    """With the time that this takes at most."""
+    assert waiting_line(snapshot(wait=wait, in_flight=2)) == text
+
+
+def test_when_it_ends():
+    """The end of the run if it is known, otherwise that of the kind at work."""
+    (line,) = ending_lines(snapshot(ends_at=NOW + 200))
+    assert line.startswith("3 min 20 s left, until ")
+    own = KindSnapshot(kind=Kind.EVENTS, state="working", ends_at=NOW + 200)
+    (line,) = ending_lines(snapshot(phases=(own,)))
+    assert line.startswith("events: 3 min 20 s left, until ")
+    assert ending_lines(snapshot()) == ()
+
+
+def test_stopping_says_what_a_second_signal_does():
+    """And that the same command continues; it fits the smallest terminal."""
+    stopping = snapshot(wait=Wait(what="drain", until=NOW + 30, text="x"), ends_at=NOW + 200)
+    told = " ".join(ending_lines(stopping))
+    assert "again ends at once" in told
+    assert "same command" in told
+    assert not any("…" in line for line in drawn(stopping, 80))
+
+
+def test_the_rate_is_that_of_the_last_minute():
+    """Older requests do not count."""
+    line = (
+        Point(at=NOW - 600, seconds=60, requests=600, items=600_000),
+        Point(at=NOW - 60, seconds=60, requests=12, items=12_000),
+    )
+    assert rate_line(snapshot(time_line=line)) == "12.0 requests and 12,000 items per minute"
