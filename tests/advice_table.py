@@ -35,8 +35,8 @@ TABLE: dict[str, dict[str, str]] = {
         "give --faults FILE": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/main.py": {
-        "mend that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
-        "please report the traceback above; look first whether its last line quotes a record": (
+        "fix that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
+        "please report the traceback above; first check whether its last line quotes a record": (
             "commands::a_bug_can_be_reported"
         ),
     },
@@ -44,17 +44,17 @@ TABLE: dict[str, dict[str, str]] = {
         "name one of them": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/output.py": {
-        "its work is done and noted: masivo-stream status tells what it came to": (
+        "the work is done and noted: masivo-stream status shows the outcome": (
             "commands::what_a_run_came_to_is_told_by_its_status"
         ),
-        "mend that, then start the same command again: it only asks": (
+        "fix that, then start the same command again: it changes nothing": (
             "commands::an_answer_that_was_lost_is_asked_for_again"
         ),
     },
     "cli/overview.py": {
-        "Show this, or what a command takes: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
+        "Show this, or the flags of a command: masivo-stream COMMAND --help": "commands::the_first_look_needs_nothing",
         (
-            "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
+            "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
         ): "commands::the_first_look_needs_nothing",
     },
     "cli/report.py": {
@@ -76,11 +76,11 @@ TABLE: dict[str, dict[str, str]] = {
         "see masivo-stream sandbox --help": "tools::the_help_of_the_sandbox_shows_how_it_is_written",
     },
     "cli/usage.py": {
-        "did you mean {…}? ({…} --help lists what there is)": "commands::a_wrong_command_is_right_as_it_is_told",
+        "did you mean {…}? ({…} --help lists them all)": "commands::a_wrong_command_is_right_as_it_is_told",
         (
             "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name that with --api-key-file"
         ): "commands::a_key_on_the_command_line_goes_elsewhere",
-        "{…} --help lists what there is": "commands::help_is_where_it_is_said_to_be",
+        "{…} --help lists them all": "commands::help_is_where_it_is_said_to_be",
     },
     "cli/verify.py": {
         "--sample 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
@@ -89,7 +89,7 @@ TABLE: dict[str, dict[str, str]] = {
         "check base_url, or name the authority's certificate with ca_file": (
             "sending::a_certificate_is_trusted_by_its_authority"
         ),
-        "check base_url: it ends in /api/storefront/v1 at the vendor's": (
+        "check base_url: the vendor's ends in /api/storefront/v1": (
             "sending::an_address_that_takes_no_migrations_is_checked"
         ),
         "check network, proxy and base_url, then the API key's permissions": (
@@ -97,7 +97,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "check the API key's permissions and that it belongs to this account": "sending::a_status_is_looked_up",
         (
-            "look the status up; it speaks of the account, the address or the request, not of the export"
+            "look up the status: it is about the account, the address or the request, not about the export"
         ): "sending::a_status_is_looked_up",
         "please report this; nothing was sent twice": "sending::a_status_is_looked_up",
         "put them into the proxy setting's URL": "sending::a_proxy_gets_its_credentials",
@@ -147,18 +147,18 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_compressed_export_is_copied_again"
         ),
         (
-            "put right what the message names, then start the same command again: it goes on from here"
+            "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::what_the_api_says_no_to_is_put_right",
-        "read a sample back, if you like: accepted means enqueued, and this shows what arrived": (
+        "optional: read a sample back; accepted means enqueued, and this shows what arrived": (
             "deciding::a_complete_run_is_looked_at"
         ),
-        "see what is known of the batches in doubt, and decide": "deciding::what_is_seen_to_be_there_is_accepted",
-        "start the same command again when the cause is gone: it goes on from here": (
+        "see what is known about the batches in doubt, then decide": "deciding::what_is_seen_to_be_there_is_accepted",
+        "start the same command again when the cause is gone: it continues from here": (
             "stopping::an_outage_is_waited_for"
         ),
-        "start the same command again: it goes on from here": "stopping::a_run_that_was_stopped_goes_on",
+        "start the same command again: it continues from here": "stopping::a_run_that_was_stopped_goes_on",
         (
-            "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
+            "write what came from the pipe to a file, then start the same command with the file in its place"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
     "core/sending/refusal_limits.py": {
@@ -178,7 +178,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "core/sending/backoff.py": {
         (
-            "ask the vendor what this answer means; started again, customers are sent again, and"
+            "ask the vendor what this answer means; if you start again, customers are sent again, and"
             " what is in doubt waits for masivo-stream resolve"
         ): "answers::the_vendor_is_asked_what_an_answer_means",
         "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
@@ -492,15 +492,15 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | gzip >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | gzip >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | zstd >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | zstd >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
     },
     "flow/identity/known_exports.py": {
@@ -649,7 +649,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
-        "start again with the same command: it goes on from here": "stopping::a_run_that_was_killed_goes_on",
+        "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
         "the command it was started with migrates afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
     "flow/customers/migrated_elsewhere.py": {
@@ -803,8 +803,8 @@ TABLE: dict[str, dict[str, str]] = {
 
 NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/generate.py": {
-        "--invalid on standard output needs a place for the list of faults": "the message above a hint",
-        "--records is a count": "the message above a hint",
+        "--invalid on standard output needs a file for the list of faults": "the message above a hint",
+        "--records must not be negative": "the message above a hint",
     },
     "cli/options.py": {
         "--quiet and --verbose contradict each other": "the message above a hint",

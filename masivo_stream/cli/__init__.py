@@ -1,5 +1,5 @@
-"""The command line: one command a module, each a thin door over the library.
+"""The command line: one command per module, each a thin layer over the library.
 
-Data goes to standard output, everything else to standard error. Heavy imports stand inside the commands, so that
+Data goes to standard output, everything else to standard error. Heavy imports are inside the commands, so that
 `--help` answers at once.
 """

@@ -1,4 +1,4 @@
-"""`masivo-stream bench`: how fast this machine judges, packs and sends."""
+"""`masivo-stream bench`: how fast this machine validates, packs and sends."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _OPERATION = "measure this machine"
 _UPLOADERS = (1, 4, 16)
 _MOST_UPLOADERS = 256
-"""As the setting's."""
+"""The limit of the setting `uploaders`."""
 
 Numbers = Annotated[list[int] | None, Parameter(consume_multiple=True, negative="")]
 
@@ -33,7 +33,7 @@ class DataFlags:
     """What is measured with, if no export is named."""
 
     records: int = 5000
-    "Records to generate of each kind, where no export is named."
+    "Records to generate of each kind, if no export is named."
     seed: int = 1
     "The same seed generates the same records."
 
@@ -44,11 +44,11 @@ class RoundFlags:
     """What is compared, and how often."""
 
     rounds: int = 3
-    "How often each is measured."
+    "How often each case is measured."
     uploaders: Numbers = None
     "Requests in flight to compare. Default: 1 4 16."
     workers: Numbers = None
-    "Processes to compare, such as 1 2: all but one judge lines. Default: 1. Exports below 16 MiB start no more."
+    "Processes to compare, such as 1 2: all but one validate lines. Default: 1. Exports below 16 MiB use one."
 
 
 @Parameter(name="*")
@@ -57,11 +57,11 @@ class TargetFlags:
     """A server to send to instead of the null sink."""
 
     target: str = ""
-    "URL of a server of your own to send to instead. Never the vendor's."
+    "URL of your own server to send to instead of the null sink. Never the vendor's."
     api_key_file: str = ""
-    "File (mode 0600) that holds the target's API key; no key of the environment is sent."
+    "File (mode 0600) that holds the target's API key; a key from the environment is never sent."
     yes: Annotated[bool, Switch] = False
-    "Do not ask whether to send to a target that is not this machine."
+    "Do not ask before sending to a target that is not this machine."
 
 
 @Parameter(name="*")
@@ -70,11 +70,11 @@ class ResultFlags:
     """Where files and results go."""
 
     directory: str | None = None
-    "Where generated exports and journals lie meanwhile: their disk counts. Default: the temporary directory."
+    "Directory for generated exports and journals; the speed of its disk counts. Default: the temporary directory."
     svg: str | None = None
-    "File to draw a picture into."
+    "File for a chart of the results."
     json: Annotated[bool, Switch] = False
-    "One JSON document on standard output, nothing else there."
+    "Print one JSON document on standard output, and nothing else there."
 
 
 def bench(
@@ -85,10 +85,10 @@ def bench(
     target: TargetFlags | None = None,
     results: ResultFlags | None = None,
 ) -> int:
-    """Tell how fast this machine judges, packs and sends: against a null sink of its own, with data of its own.
+    """Measure how fast this machine validates, packs and sends: generated data, sent to a null sink.
 
-    Each kind is decoded, judged, packed, and sent with its journal on and no rate limit; each of these in a process of
-    its own, all of them in turn, several times. Settings are the defaults. Nothing is left behind.
+    Each kind is decoded, validated, packed, and sent with its journal on and no rate limit. Each of these steps runs in
+    a process of its own, all of them in turn, several times. Settings are the defaults. Nothing is left behind.
 
     Example: `masivo-stream bench --records 20000 --uploaders 1 4 --svg bench.svg`
     """
@@ -101,14 +101,14 @@ def bench(
     known = _find_exports(exports or ExportFlags())
     aim = _aim(target or TargetFlags(), own_data=bool(known))
     _check_picture(results.svg)
-    with _workplace(results.directory) as place, _telling() as told:
+    with _workplace(results.directory) as place, _showing_steps() as show:
         found = run(
             known or _generate(place, records=data.records, seed=data.seed),
             settings={"uploaders": chosen, **({"workers": rounds.workers} if rounds.workers else {})},
             rounds=rounds.rounds,
             directory=str(place),
             target=aim,
-            told=told,
+            told=show,
         )
     if results.svg is not None:
         _draw(found, results.svg)
@@ -118,31 +118,31 @@ def bench(
 def _check_numbers(records: int, rounds: int, others: list[int]) -> None:
     if records < 1 or rounds < 1 or not all(1 <= number <= _MOST_UPLOADERS for number in others):
         raise _wrong(
-            "there is nothing to measure with these numbers",
+            "these numbers leave nothing to measure",
             f"--records and --rounds 1 or more, --uploaders and --workers 1 to {_MOST_UPLOADERS}",
         )
 
 
 def _find_exports(exports: ExportFlags) -> "dict[Kind, list[str]]":
-    """Return the paths of what was named, by kind.
+    """Return the paths of the named exports, by kind.
 
     Raises:
-        ConfigurationError: standard input, which can be read only once.
+        ConfigurationError: standard input is named, which can be read only once.
         InputError: an export does not exist.
     """
     from masivo_stream.edges.export.source import STDIN
 
     found = {kind: [source.path for source in inputs] for kind, inputs in exports.named().find().items()}
     if any(STDIN in paths for paths in found.values()):
-        raise _wrong("standard input cannot be read again and again", "write it to a file first")
+        raise _wrong("standard input can be read only once", "write it to a file first")
     return found
 
 
 def _aim(target: TargetFlags, *, own_data: bool) -> "BenchTarget | None":
-    """Return whom to send to: nobody's server but the user's own.
+    """Return the server to send to: only one that belongs to the user.
 
     Raises:
-        ConfigurationError: it is the vendor's; or is not this machine, and nobody agreed.
+        ConfigurationError: it is the vendor's server; or it is another machine, and the user did not agree.
     """
     from masivo_stream.bench.rounds import BenchTarget
     from masivo_stream.edges.config import is_loopback, is_vendor, load_settings
@@ -150,9 +150,9 @@ def _aim(target: TargetFlags, *, own_data: bool) -> "BenchTarget | None":
     url = target.target
     if not url:
         return None
-    load_settings(flags={"base_url": url})  # which says what is wrong with a URL
+    load_settings(flags={"base_url": url})  # raises if the URL is wrong
     if is_vendor(url):
-        raise _wrong("the vendor's servers are not for measuring", "name a server of your own, or leave --target out")
+        raise _wrong("the vendor's servers must not be measured", "name a server of your own, or leave --target out")
     if not (is_loopback(url) or target.yes or _agreed(url, own_data=own_data)):
         raise _wrong("not agreed: nothing was sent", "answer yes, or give --yes")
     return BenchTarget(url=url, api_key_file=target.api_key_file)
@@ -162,14 +162,14 @@ def _agreed(url: str, *, own_data: bool) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         return False
     what = "the records of your exports" if own_data else "made-up records"
-    sys.stderr.write(f"Send {what}, over and over and as fast as possible, to {url}? Type yes: ")
+    sys.stderr.write(f"Send {what} again and again, as fast as possible, to {url}? Type yes: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() == "yes"
 
 
 @contextmanager
 def _workplace(directory: str | None) -> Iterator[Path]:
-    """Have a directory that is gone afterwards."""
+    """Yield a directory that is removed afterwards."""
     try:
         place = tempfile.TemporaryDirectory(prefix="masivo-bench-", dir=directory)
     except OSError as error:
@@ -190,8 +190,8 @@ def _generate(place: Path, *, records: int, seed: int) -> "dict[Kind, list[str]]
 
 
 @contextmanager
-def _telling() -> "Iterator[Callable[[Step], None]]":
-    """Say on a terminal what is measured at the moment."""
+def _showing_steps() -> "Iterator[Callable[[Step], None]]":
+    """Yield a function that shows on a terminal what is being measured."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -203,9 +203,9 @@ def _telling() -> "Iterator[Callable[[Step], None]]":
 
 
 def _check_picture(name: str | None) -> None:
-    """Check beforehand: it would be late after all the measuring."""
+    """Check before measuring that the chart can be written: afterwards the results would be lost."""
     if name is not None and (Path(name).is_dir() or not os.access(Path(name).parent, os.W_OK)):
-        raise StorageError("cannot write here", operation="draw a picture", place=name, hint="choose another file")
+        raise StorageError("cannot write here", operation="draw a chart", place=name, hint="choose another file")
 
 
 def _draw(found: "Bench", name: str) -> None:
@@ -215,7 +215,7 @@ def _draw(found: "Bench", name: str) -> None:
         Path(name).write_text(draw_bench(found), encoding="utf-8")
     except OSError as error:
         raise StorageError(
-            f"cannot write: {error.strerror}", operation="draw a picture", place=name, hint="choose another file"
+            f"cannot write: {error.strerror}", operation="draw a chart", place=name, hint="choose another file"
         ) from error
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
-    """Print the script that lets a shell complete commands and flags; nothing is installed.
+    """Print the script with which a shell completes commands and flags. Nothing is installed.
 
     Example: `source <(masivo-stream completion bash)`
 

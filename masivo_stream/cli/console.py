@@ -1,15 +1,15 @@
-"""Standard output as something to draw tables on."""
+"""Standard output as a rich console, for tables."""
 
 from rich.console import Console
 
 
 class Output(Console):
-    """Standard output for tables. Gone (`| head`), it says so as any other stream does."""
+    """Standard output for tables. If its reader is gone (`| head`), it raises `BrokenPipeError` as other streams do."""
 
     def __init__(self) -> None:
         """Write to standard output."""
         super().__init__(highlight=False)
 
     def on_broken_pipe(self) -> None:
-        """Leave it to the caller."""
+        """Raise, and leave the decision to the caller."""
         raise BrokenPipeError

@@ -1,4 +1,4 @@
-"""`masivo-stream demo`: the whole road once, on this machine alone."""
+"""`masivo-stream demo`: a whole migration on this machine alone."""
 
 import tempfile
 from functools import partial
@@ -29,7 +29,7 @@ def demo(
     directory: str | None = None,
     json: Annotated[bool, Switch] = False,
 ) -> int:
-    """Migrate a generated export into a sandbox in this process: needs nothing, takes seconds.
+    """Migrate a generated export into a sandbox in this process. Needs nothing, takes seconds.
 
     Example: `masivo-stream demo --invalid 0.01`
 
@@ -40,11 +40,11 @@ def demo(
     seed
         The same seed gives the same export.
     invalid
-        Share of faulty lines to mix in; then it ends with 3, and the dead letters can be looked at.
+        Share of faulty lines to mix in; the demo then ends with 3 and leaves dead letters to look at.
     directory
-        Where export and state go; a new temporary directory without it.
+        Directory for the export and the state. Default: a new temporary directory.
     json
-        The summary as one JSON document on standard output.
+        Print the summary as one JSON document on standard output.
     """
     import anyio
     from msgspec import structs
@@ -54,14 +54,14 @@ def demo(
 
     if records < 1 or not 0 <= invalid <= 0.9:  # noqa: PLR2004 - what the generator can mix in
         raise ConfigurationError(
-            "there is nothing to show with these numbers",
+            "these numbers leave nothing to show",
             operation="demo",
             hint="--records 1 or more, --invalid 0 to 0.9",
         )
     place = Path(directory) if directory else Path(tempfile.mkdtemp(prefix="masivo-demo-"))
     console = Console(stderr=json, highlight=False, soft_wrap=True)
     summary = anyio.run(partial(_demo, console, place, records=records, seed=seed, invalid=invalid))
-    code = show_summary(structs.replace(summary, next_steps=()), json=json)  # the sandbox is gone: nothing can follow
+    code = show_summary(structs.replace(summary, next_steps=()), json=json)  # the sandbox is gone: no step can follow
     console.print(f"export and dead letters: {place}", markup=False)
     return code
 
@@ -85,17 +85,17 @@ async def _demo(console: "Console", place: Path, *, records: int, seed: int, inv
                 "first_probe": 0.2,
             }
         )
-        console.print(f"sandbox: {sandbox.url}, taking {_LIMITS}", markup=False)
+        console.print(f"sandbox: {sandbox.url}, limit {_LIMITS}", markup=False)
         planned = await plan(settings, exports)
-        _tell_plan(console, planned)
+        _show_plan(console, planned)
         credentials = Credentials(api_key=Secret(sandbox.api_key))
         summary = await _migrate(settings, credentials, exports)
-        await _hold_against_ledger(console, sandbox, summary)
+        await _compare_with_ledger(console, sandbox, summary)
     return summary
 
 
 def _free_state(place: Path) -> Path:
-    """Return a state directory that is not there yet: an earlier demo's belongs to a sandbox that is gone."""
+    """Return a state directory that does not exist yet: that of an earlier demo belongs to a sandbox that is gone."""
     number = 1
     while (state := place / ("state" if number == 1 else f"state-{number}")).exists():
         number += 1
@@ -119,7 +119,7 @@ def _generate(console: "Console", place: Path, *, records: int, seed: int, inval
     return Exports(**paths)
 
 
-def _tell_plan(console: "Console", planned: "Plan") -> None:
+def _show_plan(console: "Console", planned: "Plan") -> None:
     from masivo_stream.model.duration import duration
 
     requests = ", ".join(f"{kind.requests} for {name}" for name, kind in planned.kinds.items())
@@ -149,12 +149,12 @@ async def _migrate(settings: "Settings", credentials: "Credentials", exports: "E
         )
 
 
-async def _hold_against_ledger(console: "Console", sandbox: "Sandbox", summary: "Summary") -> None:
-    """Hold what the sandbox applied against what was accepted."""
+async def _compare_with_ledger(console: "Console", sandbox: "Sandbox", summary: "Summary") -> None:
+    """Compare what the sandbox applied with what was accepted."""
     import anyio
 
     with anyio.move_on_after(10):
-        while (ledger := sandbox.ledger()).queue:  # noqa: ASYNC110 - the sandbox tells no event for that
+        while (ledger := sandbox.ledger()).queue:  # noqa: ASYNC110 - the sandbox has no event for it
             await anyio.sleep(0.1)
     applied = {
         "customers": (sum(ledger.customers.values()), max(ledger.customers.values(), default=0)),
@@ -166,5 +166,5 @@ async def _hold_against_ledger(console: "Console", sandbox: "Sandbox", summary: 
     }
     for kind, (items, most) in applied.items():
         accepted = summary.kinds[kind].items_accepted if kind in summary.kinds else 0
-        verdict = "as accepted" if items == accepted and most <= 1 else f"but {accepted:,} were accepted"
-        console.print(f"ledger: {items:,} {kind} applied, {verdict}", markup=False)
+        comparison = "as accepted" if items == accepted and most <= 1 else f"but {accepted:,} were accepted"
+        console.print(f"ledger: {items:,} {kind} applied, {comparison}", markup=False)

@@ -21,7 +21,7 @@ def generate(
     faults: str | None = None,
     skipped: float = 0.0,
 ) -> int:
-    """Write a synthetic export. The kinds of one seed agree: same customers, balances that match the transactions.
+    """Write a synthetic export. Exports of one seed agree: same customers, balances that match the transactions.
 
     Example: `masivo-stream generate customers --records 100000 --seed 1 -o customers.ndjson`
 
@@ -30,15 +30,15 @@ def generate(
     kind
         What to generate.
     records
-        Good records. Record k of every kind belongs to customer k.
+        Number of valid records. Record k of every kind belongs to customer k.
     seed
         The same seed gives the same bytes.
     output
-        File to write; standard output without it.
+        File to write. Default: standard output.
     invalid
-        Share of faulty lines to mix in, 0 to 0.9; they come on top of the good records.
+        Share of faulty lines to add to the valid records, 0 to 0.9.
     faults
-        File that says which line is faulty, and how. Default: OUTPUT.faults.ndjson.
+        File that lists the faulty lines and their faults. Default: OUTPUT.faults.ndjson.
     skipped
         Share of deleted customers or reversed events to mix in.
     """
@@ -46,10 +46,10 @@ def generate(
     from masivo_stream.model.contract import Kind
 
     if records < 0:
-        raise _wrong("--records is a count", "0 or more")
+        raise _wrong("--records must not be negative", "0 or more")
     if invalid and faults is None:
         if output is None:
-            raise _wrong("--invalid on standard output needs a place for the list of faults", "give --faults FILE")
+            raise _wrong("--invalid on standard output needs a file for the list of faults", "give --faults FILE")
         faults = f"{output}.faults.ndjson"
     with ExitStack() as files:
         stream: BinaryIO = sys.stdout.buffer if output is None else _open(output, files)
@@ -66,7 +66,7 @@ def generate(
             )
             stream.flush()
         except ValueError as error:
-            raise _wrong(f"a share does not fit: {error}", "0 to 0.9") from error
+            raise _wrong(f"a share is out of range: {error}", "0 to 0.9") from error
     sys.stderr.write(
         f"{written.records} records, {written.items} items, {written.faulty} faulty lines, {written.skipped} to skip, "
         f"{written.bytes} bytes\n"

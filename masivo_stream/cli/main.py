@@ -1,4 +1,4 @@
-"""The program: finds the command, and turns every end into an exit code and a sentence that helps."""
+"""The program: finds the command, and turns every outcome into an exit code and a message with a hint."""
 
 import resource
 import signal
@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from masivo_stream import __version__
-from masivo_stream.cli.overview import ABOUT, COMMANDS, tell
+from masivo_stream.cli.overview import ABOUT, COMMANDS, answer
 from masivo_stream.cli.streams import settle_streams
 from masivo_stream.model.errors import ExitCode, MasivoStreamError
 
@@ -18,7 +18,7 @@ EXPORT_FLAGS = ("--customers", "--events", "--transactions")
 
 
 def build_app(command: str = "") -> "App":
-    """Return the parser; only `command` is imported, the others stand there by name."""
+    """Return the parser. Only `command` is imported; the other commands are listed by name."""
     from cyclopts import App
 
     app = App(name="masivo-stream", help=ABOUT, version=__version__, help_format="markdown")
@@ -31,10 +31,10 @@ def build_app(command: str = "") -> "App":
 
 
 def main() -> NoReturn:
-    """Run the command of `sys.argv`; always ends in an exit code of the table."""
+    """Run the command of `sys.argv`. Always ends with one of the documented exit codes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds personal data and tokens
     settle_streams()
-    signal.signal(signal.SIGTERM, _terminated)  # as PID 1 there is no other default than to ignore it
+    signal.signal(signal.SIGTERM, _terminated)  # as PID 1, the kernel ignores it without a handler
     sys.exit(run(sys.argv[1:]))
 
 
@@ -53,34 +53,36 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         _complain("interrupted", "", "")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # `generate | head`: who reads has seen enough
+    except BrokenPipeError:  # `generate | head`: the reader has seen enough
         from masivo_stream.cli.output import forget_output
 
         forget_output()
         return ExitCode.COMPLETE
-    except OSError as error:  # a full disk behind standard output, say
+    except OSError as error:  # for example a full disk behind standard output
         from masivo_stream.cli.output import release_output
 
         release_output()
-        _complain(f"cannot go on: {error.strerror or error}", str(error.filename or ""), "mend that, then start again")
+        _complain(
+            f"cannot continue: {error.strerror or error}", str(error.filename or ""), "fix that, then start again"
+        )
         return ExitCode.OUTAGE
-    except Exception:  # noqa: BLE001 - the last door: a bug becomes exit 1, with its traceback
+    except Exception:  # noqa: BLE001 - the last resort: a bug becomes exit code 1, with its traceback
         import traceback
 
         traceback.print_exc()
         _complain(
             "this is a bug of masivo-stream",
             "",
-            "please report the traceback above; look first whether its last line quotes a record",
+            "please report the traceback above; first check whether its last line quotes a record",
         )
         return ExitCode.BUG
     return code if isinstance(code, int) else ExitCode.COMPLETE
 
 
 def _answer(arguments: list[str]) -> object:
-    """Tell of the program, or run the command that is named; return what that returned."""
-    if (told := tell(arguments)) is not None:
-        print(told)  # noqa: T201 - this is the terminal's door
+    """Print help or version, or run the named command and return what it returned."""
+    if (text := answer(arguments)) is not None:
+        print(text)  # noqa: T201 - the program's own output
         return ExitCode.COMPLETE
 
     from cyclopts import CycloptsError
@@ -99,7 +101,7 @@ def _answer(arguments: list[str]) -> object:
 
 
 def _standard_input(arguments: list[str]) -> list[str]:
-    """Let `-` stand for standard input where exports are named: the parser would take it for an option."""
+    """Replace `-` after an export flag by /dev/stdin: the parser would take it for an option."""
     named, rewritten = False, []
     for argument in arguments:
         named = argument in EXPORT_FLAGS or (named and (argument == "-" or not argument.startswith("-")))
@@ -114,7 +116,7 @@ def _command(arguments: list[str]) -> str:
 def _complain(what: str, place: str, hint: str, operation: str = "") -> None:
     from masivo_stream.core.redact import mask, printable
 
-    print(f"error: {printable(mask(what))}", file=sys.stderr)  # noqa: T201 - this is the terminal's door
+    print(f"error: {printable(mask(what))}", file=sys.stderr)  # noqa: T201 - the program's own output
     for name, text in (("while", operation), ("where", place), ("hint", hint)):
         if text:
             print(f"  {name}: {printable(text)}", file=sys.stderr)  # noqa: T201 - the same

@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class MissingFlags:
-    """What is sent after a revert."""
+    """What is sent again after a revert."""
 
     only_missing: Annotated[bool, Switch] = False
-    "After a revert that took back a part of the run: read back who is gone, and send exactly that once more."
+    "After a partial revert: read back which customers are gone, and send exactly what is theirs again."
     others_stayed: Annotated[bool, Switch] = False
-    "With --only-missing: customers whom another run migrated, and who are there, were not taken back in between."
+    "With --only-missing: customers that another run migrated and that are in the account now were never taken back."
 
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class MigrateConfirmationFlags(ConfirmationFlags):
-    """What nobody but you can know before exports are sent."""
+    """What only you can know before exports are sent."""
 
     again: Annotated[bool, Switch] = False
-    "Send exports although the account has got them from this machine: events and transactions then count twice."
+    "Send exports that the account already has from this machine: their events and transactions then count twice."
 
     def confirmed(self) -> "Confirmations":
         """Return what is confirmed."""
@@ -58,7 +58,8 @@ def migrate(
 ) -> int:
     """Migrate an export: customers, then events, then transactions.
 
-    Ctrl-C stops in order: no new request, those in flight get the drain time. A second one leaves at once.
+    Ctrl-C stops cleanly: no new requests; those in flight may finish within the drain time. A second Ctrl-C exits at
+    once.
 
     Example: `masivo-stream migrate --customers customers.ndjson --events "events-*.ndjson.gz"`
     """

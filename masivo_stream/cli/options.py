@@ -1,4 +1,4 @@
-"""Flags that several commands share. A flag has the name of its setting; help texts say what the default is."""
+"""Flags that several commands share. A flag has the name of its setting; its help states the default."""
 
 import os
 from dataclasses import dataclass, fields
@@ -21,7 +21,7 @@ Paths = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=""
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class ExportFlags:
-    """What to read."""
+    """Which exports to read."""
 
     customers: Paths = None
     "Customers exports: files (.ndjson, .gz, .zst), globs, or - for standard input."
@@ -31,7 +31,7 @@ class ExportFlags:
     "Transactions exports, likewise."
 
     def named(self) -> "Exports":
-        """Return what was named."""
+        """Return the exports that were named."""
         from masivo_stream.flow.exports import Exports
 
         return Exports(
@@ -44,43 +44,43 @@ class ExportFlags:
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class CommonFlags:
-    """What every command takes."""
+    """What every command accepts."""
 
     config: str | None = None
-    "TOML file with settings; config.example.toml has them all. MASIVO_CONFIG names it as well."
+    "TOML file with settings; config.example.toml has them all. MASIVO_CONFIG can name it too."
     log_level: str | None = None
     "debug, info, warning or error."
     log_format: str | None = None
     "auto, json or console."
     json: Annotated[bool, Switch] = False
-    "One JSON document on standard output, nothing else there."
+    "Print one JSON document on standard output, and nothing else there."
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="", show_default=False)] = False
-    "Log errors only, show no progress."
+    "Log errors only, and show no progress."
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="", show_default=False)] = False
-    "Log a line a batch also on a terminal, and what is read only when something is looked for."
+    "Log one line per batch on a terminal too, and the details that help to find a problem."
 
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class ValidationFlags:
-    """How records are judged and packed."""
+    """How records are validated and packed."""
 
     state_dir: str | None = None
-    "Directory for dead letters and the run's state. Default: masivo-state."
+    "Directory for dead letters and the state of the run. Default: masivo-state."
     unknown_fields: str | None = None
-    "pass or reject fields the API does not know. Default: pass."
+    "pass or reject fields that the API does not know. Default: pass."
     discounted_value: str | None = None
-    "Whether an order must have it: required or optional. Default: required."
+    "Whether every order must have discounted_value: required or optional. Default: required."
     duplicate_purchase: str | None = None
-    "An event whose purchase_id an earlier one of the customer has: auto, reject, warn or allow. Default: auto."
+    "If an earlier event of the customer has the same purchase_id: auto, reject, warn or allow. Default: auto."
     transaction_types: str | None = None
-    "all six types of the vendor's page, or the guide's two: all or guide. Default: all."
+    "all (the six types of the API reference) or guide (the two of the migration guide). Default: all."
     max_line_bytes: int | None = None
     "Longer lines become dead letters."
     max_body_bytes: int | None = None
     "Largest request body."
     workers: int | None = None
-    "Processes that share the work. Default: one where a limit paces requests, else as many as there are cores."
+    "Processes that share the work. Default: one if a limit paces the requests, else one per core."
 
 
 @Parameter(name="*")
@@ -89,42 +89,42 @@ class SendingFlags:
     """How requests are sent."""
 
     base_url: str | None = None
-    "Where the API is."
+    "URL of the API."
     auth_url: str | None = None
-    "The token call's full URL. Default: /auth/authorize under the base URL."
+    "Full URL of the token call. Default: /auth/authorize under the base URL."
     api_key_file: str | None = None
-    "File (mode 0600) that holds the API key; else MASIVO_API_KEY or MASIVO_TOKEN."
+    "File (mode 0600) that holds the API key. Without it, MASIVO_API_KEY or MASIVO_TOKEN counts."
     limit: Annotated[list[str] | None, Parameter(negative="")] = None
     'Rate window such as "1/5s" or "250/h", repeatable; "none" for no limit. Default: 1/5s and 1000/h.'
     general_limit: Annotated[list[str] | None, Parameter(negative="")] = None
     "Rate window over all calls together, repeatable. Default: none."
     uploaders: int | None = None
-    "Requests in flight at most."
+    "Most requests in flight at once."
     request_timeout: float | None = None
-    "Seconds for one request."
+    "Timeout of one request, in seconds."
     connect_timeout: float | None = None
-    "Seconds for connecting."
+    "Timeout of a connection attempt, in seconds."
     drain_time: float | None = None
-    "Seconds that requests in flight may finish in after a stop signal."
+    "Seconds in which requests in flight may finish after a stop signal."
     outage_limit: float | None = None
     "Seconds without an answer after which the run stops."
     visible_timeout: float | None = None
-    "Seconds to wait at most until migrated customers can be read back."
+    "Longest time, in seconds, to wait until migrated customers can be read back."
     events_settle: float | None = None
-    "Seconds to wait for migrated events where nothing shows that they were applied."
+    "Seconds to wait for migrated events if nothing shows that they were applied."
     ca_file: str | None = None
     "PEM file of certificate authorities to trust."
     proxy: str | None = None
     "URL of an HTTP proxy."
 
     def credentials(self) -> "Credentials":
-        """Find the secret."""
+        """Return the API key or token."""
         from masivo_stream.edges.secret import load_credentials
 
         return load_credentials(os.environ, api_key_file=self.api_key_file)
 
     def credentials_if_any(self) -> "Credentials | None":
-        """Find the secret, where one is named at all."""
+        """Return the API key or token; None if neither is set."""
         from masivo_stream.edges.secret import API_KEY_VARIABLE, TOKEN_VARIABLE
 
         named = self.api_key_file or os.environ.get(API_KEY_VARIABLE) or os.environ.get(TOKEN_VARIABLE)
@@ -134,10 +134,10 @@ class SendingFlags:
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class AccountFlags:
-    """What nobody but you can know of accounts."""
+    """What only you can know about accounts."""
 
     same_account: Annotated[bool, Switch] = False
-    "The account that is named now is the one that this run has sent to: its key or its address is new."
+    "Confirm that this is the account that the run has sent to, with a new key or address."
 
     def confirmed(self) -> "Confirmations":
         """Return what is confirmed."""
@@ -149,10 +149,10 @@ class AccountFlags:
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class ConfirmationFlags(AccountFlags):
-    """What nobody but you can know of accounts and exports."""
+    """What only you can know about accounts and exports."""
 
     moved: Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)] = None
-    "OLD=NEW: an export that the run knows as OLD lies at NEW now, repeatable. Only where its content does not tell."
+    "OLD=NEW: the export that the run knows as OLD is at NEW now. Repeatable. Needed if its content does not show it."
 
     def confirmed(self) -> "Confirmations":
         """Return what is confirmed."""
@@ -164,16 +164,16 @@ class ConfirmationFlags(AccountFlags):
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class RunFlags:
-    """How a run is watched, and what is done when all is sent."""
+    """How a run is watched, and what it does when everything is sent."""
 
     no_verify: Annotated[bool, Switch] = False
-    "Read nothing back at the end. Default: 3 records of each kind, which costs some 10 requests."
+    "Read nothing back at the end. Default: 3 records of each kind, which costs about 10 requests."
     monitor: str | None = None
-    "HOST:PORT, or a port of this machine (0: a free one), for a page, metrics and probes. Default: none."
+    "HOST:PORT, or a port of this machine (0: any free port), for a status page, metrics and probes. Default: none."
 
 
 def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags | RunFlags | None) -> "Settings":
-    """Load the settings these flags, the environment and the file make."""
+    """Load the settings from these flags, the environment and the file."""
     from masivo_stream.edges.config import load_settings
 
     flags: dict[str, Any] = {"log_level": common.log_level, "log_format": common.log_format}

@@ -61,7 +61,7 @@ def show_plan(plan: Plan) -> int:
 
 
 def show_resolution(found: Resolution) -> int:
-    """Print what was decided, and what is in doubt still; return the exit code."""
+    """Print what was decided, and what is still in doubt; return the exit code."""
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.resolution_list import print_resolution
 
@@ -79,7 +79,7 @@ def show_verification(found: Verification, *, json: bool) -> int:
 
 
 def show_bench(found: Bench) -> int:
-    """Print for people how fast this machine is; return the exit code."""
+    """Print the results of a benchmark for people; return the exit code."""
     from masivo_stream.cli.console import Output
     from masivo_stream.observe.bench_table import print_bench
 
@@ -87,19 +87,19 @@ def show_bench(found: Bench) -> int:
 
 
 _OUTWEIGHED = frozenset({ExitCode.COMPLETE, ExitCode.DEAD_LETTERS})
-"""Ends at which nothing is left to be done that is worse than to ask again for an answer that was lost."""
+"""Exit codes that matter less than an answer that was lost."""
 
 
-_ASK_AGAIN = "mend that, then start the same command again: it only asks"
-_ASK_STATUS = "its work is done and noted: masivo-stream status tells what it came to"
+_ASK_AGAIN = "fix that, then start the same command again: it changes nothing"
+_ASK_STATUS = "the work is done and noted: masivo-stream status shows the outcome"
 
 
 def answer(write: Callable[[], object], code: int = ExitCode.COMPLETE, *, question: bool = False) -> int:
-    """Write what was asked for on standard output; the work is done by then. A `question` has changed nothing.
+    """Write the answer of a command on standard output; its work is done by then. A `question` has changed nothing.
 
     Returns:
-        `code`, also where nothing reads the output any more (`| head`). Where the output cannot be written, that of a
-        full disk, unless `code` says that something worse is to be seen to.
+        `code`, also if nothing reads the output any more (`| head`). If the output cannot be written, the code of a
+        full disk, unless `code` says that something worse needs attention.
     """
     try:
         write()
@@ -115,7 +115,7 @@ def answer(write: Callable[[], object], code: int = ExitCode.COMPLETE, *, questi
 
 
 def release_output() -> None:
-    """Write what is left for standard output, or lose it: the interpreter must not complain about it at its end."""
+    """Flush standard output, or drop what is left: the interpreter must not complain about it when it exits."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -123,31 +123,31 @@ def release_output() -> None:
 
 
 def forget_output() -> None:
-    """Let standard output lead nowhere, so that the interpreter does not complain about it at its end."""
+    """Redirect standard output to nowhere, so that the interpreter does not complain about it when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 class LateLog:
-    """A log that is opened for its first line: structlog brings rich along, and nobody waits for either in vain."""
+    """A log that is opened for its first line: structlog imports rich, and a run without a line needs neither."""
 
     def __init__(self, *, level: str, form: Literal["auto", "json", "console"]) -> None:
-        """Write what is of `level` or above; the arguments are those of `configure_log`."""
+        """Write lines of `level` or above; the arguments are those of `configure_log`."""
         self._level, self._form = level, form
 
     def debug(self, event: str, **fields: object) -> None:
-        """Write what is read only when something is looked for."""
+        """Write a detail that helps to find a problem."""
         if self._level == "debug":
             self._opened.debug(event, **fields)
 
     def info(self, event: str, **fields: object) -> None:
-        """Write what is as it should be."""
+        """Write that something happened as expected."""
         if self._level in {"debug", "info"}:
             self._opened.info(event, **fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Write what somebody should know."""
+        """Write what a person should know."""
         if self._level != "error":
             self._opened.warning(event, **fields)
 
@@ -162,7 +162,7 @@ class LateLog:
 def watching(
     log: LogSettings, *, quiet: bool, warnings_only: bool = False, builder: "SnapshotBuilder | None" = None
 ) -> Iterator[Observer]:
-    """Give an observer: progress on a terminal, log lines elsewhere (and warnings in both).
+    """Yield an observer that shows progress on a terminal, and writes log lines elsewhere (warnings in both).
 
     `builder` is notified as well, and its snapshot is what is shown; without it a new one is made.
     """
@@ -170,7 +170,7 @@ def watching(
 
     builder = builder or SnapshotBuilder()
     terminal = sys.stderr.isatty() and not quiet
-    # On a terminal a picture that changes tells more than a line a batch; warnings still come one by one.
+    # On a terminal the progress display replaces the line per batch; warnings still come one by one.
     level = "warning" if (terminal or warnings_only) and log.log_level == "info" else log.log_level
     late = LateLog(level=level, form=log.log_format)
     observers = Observers([builder, LogObserver(late, builder.snapshot), SampleLog(late)])

@@ -1,6 +1,6 @@
-"""What the program tells of itself at once: `--help` and `--version`, without the parser or anything that draws.
+"""`--help` and `--version`, answered at once, without the parser or anything that draws.
 
-Both are written by hand, for the parser and its renderer take several times as long to import as Python to start.
+Both are written by hand because the parser and its renderer take several times longer to import than Python to start.
 """
 
 from masivo_stream import __version__
@@ -9,30 +9,30 @@ ABOUT = "Stream customers, events and transactions into Masivo: nothing lost, no
 
 COMMANDS = {
     "demo": "Migrate a generated export into a sandbox: needs nothing, takes seconds.",
-    "validate": "Judge every line of an export; send nothing.",
-    "plan": "Tell how many requests a migration takes, and how long; send nothing.",
+    "validate": "Validate every line of an export; send nothing.",
+    "plan": "Show how many requests a migration takes, and how long; send nothing.",
     "migrate": "Migrate an export.",
-    "resolve": "Show what is in doubt, and decide what becomes of it.",
-    "retry": "Send dead letters again, mended or not.",
-    "status": "Tell where the run of a state directory stands.",
-    "verify": "Read back what was accepted, and say what is not as it was sent.",
-    "report": "Make the report of a run: one page, or JSON.",
+    "resolve": "Show which batches are in doubt, and decide about them.",
+    "retry": "Send dead letters again, corrected or not.",
+    "status": "Show the progress and outcome of a run.",
+    "verify": "Read back what was accepted, and report what differs from what was sent.",
+    "report": "Write the report of a run: one page, or JSON.",
     "revert": "Take back what was migrated in a period.",
     "sandbox": "Serve an emulation of the API on this machine.",
     "generate": "Write a synthetic export.",
-    "bench": "Tell how fast this machine judges, packs and sends.",
-    "completion": "Print the script that completes commands in a shell.",
+    "bench": "Measure how fast this machine validates, packs and sends.",
+    "completion": "Print the shell script that completes commands and flags.",
 }
-"""What each command does, in the order in which they are met."""
+"""What each command does, in the order in which a user needs them."""
 
 _OPTIONS = {
-    "--help": "Show this, or what a command takes: masivo-stream COMMAND --help",
+    "--help": "Show this, or the flags of a command: masivo-stream COMMAND --help",
     "--version": "Show the version.",
 }
 
 
-def tell(arguments: list[str]) -> str | None:
-    """Return what is to be printed, if the arguments ask for the program itself and for no command of it."""
+def answer(arguments: list[str]) -> str | None:
+    """Return help or version, if the arguments ask for them and name no command; else None."""
     match arguments:
         case [] | ["--help"] | ["-h"]:
             return overview()
@@ -50,5 +50,5 @@ def overview() -> str:
     )
     return (
         f"Usage: masivo-stream COMMAND\n\n{ABOUT}\n\n"
-        f"First look: masivo-stream demo\n\nCommands:\n{commands}\n\nOptions:\n{options}"
+        f"Try it: masivo-stream demo\n\nCommands:\n{commands}\n\nOptions:\n{options}"
     )

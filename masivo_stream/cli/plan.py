@@ -12,10 +12,10 @@ def plan(
     sending: SendingFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
-    """Tell how many requests a migration takes, how long, and what would be refused; send nothing.
+    """Show how many requests a migration takes, how long, and what would be rejected; send nothing.
 
     Ends with 0, or with 3 if some records would be dead letters. The API key is not needed: it only names the account,
-    so that what this machine has used of its quota counts.
+    so that the plan counts what this machine has used of its quota.
 
     Example: `masivo-stream plan --customers customers.ndjson --limit 1/5s --limit 250/h`
     """

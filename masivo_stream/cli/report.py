@@ -18,18 +18,18 @@ def report(
     validation: ValidationFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
-    """Make the report of a run from its journal, also of one that was killed, or is at work.
+    """Write the report of a run from its journal, also of one that was killed or is still at work.
 
-    One page that needs nothing else: what was migrated, how it went, what is left to do. It holds positions and counts,
-    no value of a record. Every run leaves one; without a flag it is made anew there. Ends with 0 where it could be
-    made, whatever became of the run: `status` tells that.
+    The report is one self-contained page: what was migrated, how it went, what is left to do. It holds positions and
+    counts, no value of a record. Every run leaves one in its state directory; this command writes it again. Ends with 0
+    if the report could be written, whatever the outcome of the run: `status` shows that.
 
     Example: `masivo-stream report --state-dir masivo-state -o migration.html`
 
     Parameters
     ----------
     output
-        Where the page goes; report.html in the state directory without it. /dev/stdout is standard output.
+        File for the page; /dev/stdout is standard output. Default: report.html in the state directory.
     """
     from masivo_stream.cli.output import answer, print_json
     from masivo_stream.flow.commands import report as command
@@ -40,7 +40,7 @@ def report(
     if common.json:
         if output is not None:
             raise ConfigurationError(
-                "the report goes to one place", operation="report", place="--output", hint="--json or --output"
+                "the report goes to one place only", operation="report", place="--output", hint="--json or --output"
             )
         return print_json(found, question=True)
 
@@ -50,7 +50,7 @@ def report(
     if output in _STANDARD_OUTPUT:
         return answer(lambda: sys.stdout.write(draw_report(found)), question=True)
     page, path = draw_report(found), Path(state_dir) / "report.html" if output is None else Path(output)
-    if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout: no file is put in its place
+    if path.is_symlink() or (path.exists() and not path.is_file()):  # a device or a link: not replaced by a file
         path.write_text(page, encoding="utf-8")
         return 0
     replace_file(path, page.encode())

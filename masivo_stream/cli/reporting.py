@@ -1,4 +1,4 @@
-"""What the flow is told for the reports of a run: the commands that may follow, and who draws the page."""
+"""What a command contributes to the reports of its run: the commands that may follow, and what draws the page."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 Flags = CommonFlags | ExportFlags | RunFlags | SendingFlags | ValidationFlags
 
 _ONCE = frozenset({"json", "quiet", "verbose"})
-"""How a command prints, which is not the run's."""
+"""How a command prints: no matter of the run."""
 
 
 def reporting(command: str, shared: Sequence[Flags | None], own: Sequence[Flags | None] = ()) -> "Reporting":
-    """Return what a command tells about itself: flags that other commands about its run want as well, and its own."""
+    """Return what a command contributes: the flags that other commands on its run need too, and its own flags."""
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.model.next_step import Invocation
 
@@ -30,7 +30,7 @@ def reporting(command: str, shared: Sequence[Flags | None], own: Sequence[Flags 
 
 
 def spell_flags(group: Flags) -> list[str]:
-    """Return the flags of a group as they would be typed, but for what stands at its default."""
+    """Return the flags of a group as a person would type them, except those at their default."""
     words: list[str] = []
     for field in fields(group):
         value, name = getattr(group, field.name), f"--{field.name.replace('_', '-')}"
@@ -48,7 +48,7 @@ def spell_flags(group: Flags) -> list[str]:
 
 
 def draw(report: "Report") -> str:
-    """Draw the page. What draws is imported now, for a migration has no use for it before its end."""
+    """Draw the page. The renderer is imported only now: a migration does not need it before it ends."""
     from masivo_stream.observe.report_page import draw_report
 
     return draw_report(report)

@@ -26,16 +26,16 @@ Batches = Annotated[list[str] | None, Parameter(consume_multiple=True, negative=
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class DecisionFlags:
-    """What becomes of batches in doubt."""
+    """Decisions about batches in doubt."""
 
     accept: Batches = None
     "Batches that arrived: ids, beginnings of ids, or all."
     discard: Batches = None
-    "Batches to give up: their records become dead letters."
+    "Batches to give up. Their records become dead letters."
     resend: Batches = None
-    "Batches to send again, byte for byte. On a terminal it asks first. Refused where they are seen to be there."
+    "Batches to send again, byte for byte. On a terminal it asks first. Refused if their records are in the account."
     reason: str = ""
-    "Why; it is journalled with the time and your name."
+    "Why you decide so. It is journalled with the time and your name."
     yes: Annotated[bool, Switch] = False
     "Do not ask."
 
@@ -67,9 +67,9 @@ def resolve(
     sending: SendingFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
-    """Show what is known of the batches in doubt, or decide what becomes of them.
+    """Show what is known of the batches in doubt, or decide about them.
 
-    Ends with 4 while something is in doubt, with 3 if there are dead letters, else with 0.
+    Ends with 4 if a batch is in doubt, with 3 if there are dead letters, else with 0.
 
     Example: `masivo-stream resolve --accept 3f2a --reason "seen in the dashboard"`
     """
@@ -99,9 +99,9 @@ def resolve(
 
 
 def _agreed(batches: list[str]) -> bool:
-    """Ask, where somebody is there to answer; a script that names batches has decided."""
+    """Return whether a person agrees. A script that names batches has decided already."""
     if sys.stdin is None or not sys.stdin.isatty():
         return True
-    sys.stderr.write(f"Send {', '.join(batches)} again? What was applied already is then doubled. Type yes: ")
+    sys.stderr.write(f"Send {', '.join(batches)} again? What was applied already then counts twice. Type yes: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() == "yes"

@@ -20,10 +20,10 @@ def retry(
     run: RunFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
-    """Send the dead letters again: mended in place in dead-letter.KIND.ndjson, or because the cause is gone.
+    """Send the dead letters again: corrected in place in dead-letter.KIND.ndjson, or because the cause is gone.
 
-    Only `raw` is to be changed (or `raw_base64` replaced by `raw`). What arrives leaves the file, what dies again is
-    written there with its history; then the run goes on with whatever else is pending. Ends as migrate does.
+    Change only `raw` (or replace `raw_base64` by `raw`). A record that arrives leaves the file; one that is rejected
+    again is written there with its history. Then the run continues with whatever else is pending. Ends as migrate does.
 
     Example: `masivo-stream retry --state-dir masivo-state`
     """

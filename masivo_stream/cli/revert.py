@@ -26,9 +26,9 @@ def revert(
 ) -> int:
     """Take back what was migrated in a period: whole customers, with their events and transactions.
 
-    The API takes back only customers that have made no transaction of their own since. Says what the run in the state
-    directory sent in that time, and asks. If that is all of it, the directory begins afresh afterwards; if it is a
-    part, `migrate --only-missing` sends that part once more.
+    The API takes back only customers that have made no transaction of their own since. The command shows what the run
+    in the state directory sent in that period, and asks. If that is all of the run, its state directory starts afresh
+    afterwards; if it is a part, `migrate --only-missing` sends that part again.
 
     Example: `masivo-stream revert --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z`
 
@@ -53,7 +53,7 @@ def revert(
     settings = settings_from(common, validation, sending)
     credentials = sending.credentials()
     found = survey(settings.state.state_dir, start, end, slack=settings.visible.visible_timeout)
-    sys.stderr.write(_tell(found, settings.state.state_dir))
+    sys.stderr.write(_describe(found, settings.state.state_dir))
     if not yes and not _agreed(start, end, settings.api.base_url):
         raise ConfigurationError(
             "not agreed: nothing was taken back",
@@ -81,24 +81,24 @@ def revert(
     return answer(lambda: print("\n".join(lines)))  # noqa: T201 - the answer
 
 
-def _tell(found: "Survey | None", state_dir: str) -> str:
-    """Say what a period covers, by the journal."""
+def _describe(found: "Survey | None", state_dir: str) -> str:
+    """Return what a period covers; the journal knows it."""
     if found is None:
-        return f"no run stands in {state_dir}: nothing is known of what that period holds\n"
+        return f"there is no run in {state_dir}: what that period covers is not known\n"
     counts = ", ".join(f"{count:,} records of {kind}" for kind, count in found.within.items())
-    lines = [f"of the run in {state_dir}, this period holds {counts or 'no customers'}"]
+    lines = [f"of the run in {state_dir}, this period covers {counts or 'no customers'}"]
     if found.near:
-        lines.append(f"  and perhaps some of {found.near:,} customers who were sent near its begin or end")
+        lines.append(f"  and perhaps some of {found.near:,} customers that were sent near its start or end")
     if found.beyond:
         lines.append(
-            f"  and NOT {found.beyond:,} customers: the run was at work from {found.first} to {found.last}, by this"
-            " machine's clock"
+            f"  and NOT {found.beyond:,} customers: the run was at work from {found.first} to {found.last}, by the"
+            " clock of this machine"
         )
     if found.others and not found.whole:
         others = ", ".join(f"{count:,} records of {kind}" for kind, count in found.others.items())
-        lines.append(f"  of {others} it takes back what belongs to its customers, whenever that was sent")
+        lines.append(f"  of {others} it takes back those of its customers, whenever they were sent")
     if found.holds and not found.whole:
-        lines.append(f"  afterwards this sends once more what was taken back: {found.command}")
+        lines.append(f"  afterwards this command sends again what was taken back: {found.command}")
     return "\n".join(map(printable, lines)) + "\n"
 
 

@@ -26,11 +26,11 @@ class ListenFlags:
     host: str = "127.0.0.1"
     "Address to listen on."
     port: int = 0
-    "Port to listen on; 0 takes a free one."
+    "Port to listen on; 0 means any free port."
     port_file: str = ""
     "File to write the port to, once it listens."
     allow_remote: Annotated[bool, Switch] = False
-    "Listen on another address than loopback, for other machines."
+    "Allow an address other than loopback, for other machines."
 
 
 @Parameter(name="*")
@@ -39,28 +39,28 @@ class SandboxAccountFlags:
     """The account that the sandbox emulates."""
 
     store: str = ":memory:"
-    "SQLite file that keeps the account; in memory without it."
+    "SQLite file that keeps the account. Default: in memory."
     limits: str = "prod"
     'none, dev, prod, or windows such as "1/5s,1000/h".'
     visible_after: float = 2.0
-    "Seconds from the 201 to the effect."
+    "Seconds from the 201 until its records can be read back."
     token_lifetime: float = TOKEN_LIFETIME_SECONDS
     "Seconds a token lives."
     discounted_value: Literal["required", "optional"] = "required"
-    "Whether an order must have it: required or optional."
+    "Whether every order must have discounted_value: required or optional."
     api_key: str = SANDBOX_API_KEY
-    "The key it takes, another one to try what a new key does; it opens nothing else."
+    "The key that the sandbox accepts; change it to try what a new key does."
 
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
 class FaultFlags:
-    """The faults that the sandbox commits."""
+    """The faults that the sandbox injects."""
 
     fault: Annotated[list[str] | None, Parameter(negative="")] = None
-    'Fault to commit, repeatable, such as "status=503,applied=yes,rate=0.1,on=events".'
+    'Fault to inject, repeatable, such as "status=503,applied=yes,rate=0.1,on=events".'
     seed: int = 0
-    "Seed of the faults' chance."
+    "Seed for the chance of faults."
 
 
 def sandbox(
@@ -71,7 +71,7 @@ def sandbox(
 ) -> int:
     """Serve an emulation of the API on this machine, until Ctrl-C.
 
-    GET /__sandbox/ledger tells how often each id was applied, /__sandbox/openapi.json describes all calls.
+    GET /__sandbox/ledger shows how often each id was applied; /__sandbox/openapi.json describes all calls.
 
     Example: `masivo-stream sandbox --port 8080 --limits none`
     """
@@ -90,7 +90,7 @@ def sandbox(
 
     if not 0 <= listen.port <= _LAST_PORT or account.visible_after < 0 or account.token_lifetime <= 0:
         raise ConfigurationError(
-            "a number does not fit",
+            "a number is out of range",
             operation="start the sandbox",
             hint="--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0",
         )
@@ -118,7 +118,7 @@ def sandbox(
 
 
 async def _until_signal(serve: "Callable[[], Awaitable[None]]") -> None:
-    """Serve until SIGINT or SIGTERM; both are the usual end of a server.
+    """Serve until SIGINT or SIGTERM: both are the usual end of a server.
 
     Raises:
         MasivoStreamError: the sandbox could not be started.
@@ -132,7 +132,7 @@ async def _until_signal(serve: "Callable[[], Awaitable[None]]") -> None:
     async def work() -> None:
         try:
             await serve()
-        except MasivoStreamError as error:  # kept, for a task group would wrap it
+        except MasivoStreamError as error:  # kept, because a task group would wrap it
             failures.append(error)
         tasks.cancel_scope.cancel()
 

@@ -4,9 +4,9 @@ from masivo_stream.cli.options import CommonFlags, ValidationFlags, settings_fro
 
 
 def status(*, validation: ValidationFlags | None = None, common: CommonFlags | None = None) -> int:
-    """Tell where the run of a state directory stands, also while it is at work.
+    """Show the progress and outcome of a run, also while it is at work.
 
-    Ends with the run's own exit code: 0 while it is at work, 6 where a process was killed and another can go on.
+    Ends with the exit code of the run: 0 while it is at work, 6 if its process was killed and another can continue.
 
     Example: `masivo-stream status --state-dir masivo-state`
     """

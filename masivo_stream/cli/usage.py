@@ -1,6 +1,6 @@
-"""What is wrong with a command line, in our words: what, and what to write instead.
+"""What is wrong with a command line, and what to write instead.
 
-No value is quoted that may be a secret: of what a flag nobody knows was given, only the flag's name is told.
+No value is quoted that may be a secret: of an unknown flag only the name is shown.
 """
 
 import difflib
@@ -14,20 +14,20 @@ _SECRETS = "set MASIVO_API_KEY, or put the key into a file (mode 0600) and name 
 
 
 def explain(error: CycloptsError, command: str, commands: Iterable[str]) -> tuple[str, str]:
-    """Return what is wrong and a hint."""
-    lists = f"{f'masivo-stream {command}'.strip()} --help lists what there is"
+    """Return what is wrong, and a hint."""
+    lists = f"{f'masivo-stream {command}'.strip()} --help lists them all"
     match error:
         case UnknownOptionError():
             flag = (error.token.keyword or "").partition("=")[0]
             if flag in _KEY_FLAGS:
-                return "no secret is taken from the command line, where others see it", _SECRETS
+                return "secrets are not accepted on the command line, where others can see them", _SECRETS
             known = [name for argument in error.argument_collection for name in argument.names]
             return f"{flag}: no such flag", _nearest(flag, known, lists)
         case UnknownCommandError() if error.unused_tokens:
             name = error.unused_tokens[0]
             return f"{name}: no such command", _nearest(name, commands, lists)
         case UnusedCliTokensError() if error.unused_tokens:
-            return f"{error.unused_tokens[0]}: it stands behind no flag", lists
+            return f"{error.unused_tokens[0]}: it belongs to no flag", lists
         case _:
             return str(error), lists
 

@@ -11,9 +11,10 @@ def validate(
     validation: ValidationFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
-    """Judge every line of an export; send nothing.
+    """Validate every line of an export; send nothing.
 
-    Writes the dead letters a migration would write into the state directory, and ends with 0 if there are none, else 3.
+    Writes the dead letters that a migration would write into the state directory. Ends with 3 if there are any, else
+    with 0.
 
     Example: `masivo-stream validate --customers customers.ndjson --events events.ndjson`
     """

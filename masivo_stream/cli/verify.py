@@ -26,23 +26,23 @@ class SampleFlags:
     """Which records are read back."""
 
     sample: int | None = None
-    "Records of each kind to look at, each as likely as any other. Default: 20."
+    "Records of each kind to read back, chosen at random. Default: 20."
     everything: Annotated[bool, Switch, Parameter(name="--all")] = False
-    "Look at every accepted record."
+    "Read back every accepted record."
     seed: int = 1
-    "The same seed looks at the same records."
+    "The same seed chooses the same records."
 
     def drawn(self) -> "Sample | None":
         """Return the sample; None for all records.
 
         Raises:
-            ConfigurationError: the flags contradict each other, or the number is none.
+            ConfigurationError: the flags contradict each other, or the number is below 1.
         """
         from masivo_stream.flow.commands.verify import SMALL_SAMPLE, Sample
 
         if self.sample is not None and (self.everything or self.sample < 1):
             raise ConfigurationError(
-                "there is no such sample", operation="read the command", hint="--sample 1 or more, or --all"
+                "this sample is not possible", operation="read the command", hint="--sample 1 or more, or --all"
             )
         return None if self.everything else Sample(records=self.sample or SMALL_SAMPLE.records, seed=self.seed)
 
@@ -55,13 +55,13 @@ def verify(
     sending: SendingFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
-    """Read back what was accepted, and say what of it is confirmed, missing, or different.
+    """Read back what was accepted, and report what is confirmed, missing, or different.
 
-    Customers by their wallet, email, date of registration and metrics; events by the metrics they recalculate;
-    transactions one by one. Costs one request a record, one a year for transactions, under --general-limit.
+    Customers are compared by wallet, email, date of registration and metrics; events by the metrics they recalculate;
+    transactions one by one. Costs one request per record, for transactions one per year, under --general-limit.
 
-    Ends with 0 if all that was looked at is confirmed, with 3 if something is missing or different, with 6 if something
-    does not show yet or could not be read.
+    Ends with 0 if everything that was read back is confirmed, with 3 if something is missing or different, with 6 if
+    something does not show yet or could not be read.
 
     Example: `masivo-stream verify --sample 100 --state-dir masivo-state`
     """

@@ -1,4 +1,4 @@
-"""Do the work of a run while it can be watched: in its log, as progress on a terminal, and by its monitor."""
+"""Run a command while it can be watched: in its log, as progress on a terminal, and in its monitor."""
 
 import gc
 import sys
@@ -21,7 +21,7 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
     """Run `work` to its end.
 
     Raises:
-        ConfigurationError: the monitor's address is none, or cannot be listened on; `work` has not begun.
+        ConfigurationError: the monitor cannot listen at its address; `work` has not begun.
     """
     import anyio
 
@@ -32,8 +32,8 @@ def run_watched(settings: Settings, work: Callable[[Observer], Awaitable[Summary
         from masivo_stream.monitor.address import parse_address
 
         work = partial(_beside_monitor, parse_address(text), work, builder, quiet)
-    # What was imported stays to the end: the collector need not walk through it again and again (Python docs,
-    # `gc.freeze`). At full speed that is a tenth of the time.
+    # Imported objects stay to the end: the collector need not visit them again and again (Python docs, `gc.freeze`).
+    # At full speed that saves a tenth of the time.
     gc.freeze()
     with watching(settings.log, quiet=quiet, builder=builder) as observer:
         return anyio.run(work, observer)
@@ -53,9 +53,9 @@ async def _beside_monitor(
 
 
 class _Pointer:
-    """Tell a person where the page is: on a terminal the log says warnings only."""
+    """Prints where the page is: on a terminal the log shows warnings only."""
 
     def notify(self, notice: Notice) -> None:
-        """Take notice of the monitor."""
+        """Print the address of the monitor."""
         if isinstance(notice, MonitorListens):
-            print(f"watch it at {notice.url}", file=sys.stderr)  # noqa: T201 - the terminal's own line
+            print(f"watch it at {notice.url}", file=sys.stderr)  # noqa: T201 - for a terminal

@@ -19,12 +19,12 @@ _ONCE = frozenset({"--only-missing", "--others-stayed"})
 """Flags of one start, not of those that follow."""
 _FIRST: dict[int, str] = {
     ExitCode.INPUT: "mend or restore the export, then start the same command again",
-    ExitCode.OUTAGE: "start the same command again when the cause is gone: it goes on from here",
-    ExitCode.DENIED: "put right what the message names, then start the same command again: it goes on from here",
+    ExitCode.OUTAGE: "start the same command again when the cause is gone: it continues from here",
+    ExitCode.DENIED: "correct what the message names, then start the same command again: it continues from here",
 }
-_GO_ON = "start the same command again: it goes on from here"
+_GO_ON = "start the same command again: it continues from here"
 _STDIN = frozenset({"-", "/dev/stdin"})
-_FROM_A_PIPE = "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
+_FROM_A_PIPE = "write what came from the pipe to a file, then start the same command with the file in its place"
 
 
 def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
@@ -47,7 +47,7 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         else:
             yield NextStep(text=_FROM_A_PIPE)
     if any(each.in_doubt for each in figures):
-        text = "see what is known of the batches in doubt, and decide"
+        text = "see what is known about the batches in doubt, then decide"
         yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
     if summary.outcome in {"in_doubt", "dead_letters"} and any(each.dead for each in figures):
         dead = [kind for kind, each in summary.kinds.items() if each.dead]
@@ -56,7 +56,7 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         yield NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
 
     if summary.outcome == "complete" and any(each.accepted for each in figures):
-        text = "read a sample back, if you like: accepted means enqueued, and this shows what arrived"
+        text = "optional: read a sample back; accepted means enqueued, and this shows what arrived"
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
 
 

@@ -1,8 +1,8 @@
-"""Moments as whole microseconds since 1970 in UTC, so that no date is too early or too late to be reckoned with.
+"""Moments as whole microseconds since 1970 in UTC, so that no date is too early or too late to calculate with.
 
-A `datetime` ends with the year 9999, and begins with the year 1: the first and the last of them cannot be moved to
-another time zone without an error. Exports hold both (.NET writes them for "none" and "for ever"), and a server may
-write them in UTC, in the years 0 and 10000 (ECMAScript 21.4.1.15.1, "Expanded Years": six digits and a sign).
+A `datetime` covers the years 1 to 9999, and converting the first or the last of them to another time zone is an error.
+Exports hold both (.NET writes them for "none" and "for ever"), and a server may write them in UTC, in the years 0 and
+10000 (ECMAScript 21.4.1.15.1, "Expanded Years": six digits and a sign).
 """
 
 import re
@@ -37,16 +37,16 @@ def moment_of(date: datetime) -> Moment:
     return (date - _EPOCH) // timedelta(microseconds=1)
 
 
-def read_moment(told: object) -> Moment | None:
-    """Return the moment that a server's answer tells: an RFC 3339 text, or seconds since 1970.
+def read_moment(written: object) -> Moment | None:
+    """Return the moment in a server's answer: an RFC 3339 text, or seconds since 1970.
 
-    Years may have six digits and a sign. None for what is no moment, or has no zone.
+    Years may have six digits and a sign. None for anything else, or for a text without a time zone.
     """
-    if isinstance(told, bool):
+    if isinstance(written, bool):
         return None
-    if isinstance(told, int | float):
-        return round(told * SECOND) if abs(told) < 1e15 else None  # noqa: PLR2004 - thirty million years; not infinite
-    found = _DATE_TIME.match(told) if isinstance(told, str) else None
+    if isinstance(written, int | float):
+        return round(written * SECOND) if abs(written) < 1e15 else None  # noqa: PLR2004 - thirty million years; not infinite
+    found = _DATE_TIME.match(written) if isinstance(written, str) else None
     if found is None:
         return None
     year, month, day, hour, minute, second = map(int, found.groups()[:6])
@@ -74,12 +74,12 @@ def years_between(first: Moment, last: Moment) -> set[int]:
 
 
 def year_of(moment: Moment) -> int:
-    """Return the year of a moment in UTC; the first or the last one for what lies beyond."""
+    """Return the year of a moment in UTC; the first or the last year for a moment outside of the calendar."""
     return min(max(_year(moment), FIRST_YEAR), LAST_YEAR)
 
 
 def utc(seconds: float) -> datetime:
-    """Return the date in UTC of so many seconds since 1970; the first or the last one for what lies beyond."""
+    """Return the date in UTC, `seconds` after 1970 began; the first or the last date for anything outside of them."""
     if seconds <= moment_of(_EARLIEST) / SECOND:
         return _EARLIEST
     if seconds >= moment_of(_LATEST) // SECOND:
@@ -88,16 +88,16 @@ def utc(seconds: float) -> datetime:
 
 
 def after(date: datetime, seconds: float) -> datetime:
-    """Return the date so many seconds after another one; the last one there is where it would lie beyond."""
+    """Return the date `seconds` after another one; the last date there is if it would be later."""
     return utc((date - _EPOCH).total_seconds() + seconds)
 
 
 def _days(year: int, month: int, day: int) -> int:
     """Count the days from 1970-01-01 to a date of any year (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 
-    The Gregorian calendar is taken to have been there for ever, as in RFC 3339 and ECMAScript.
+    The Gregorian calendar applies to all times, as in RFC 3339 and ECMAScript.
     """
-    year -= month <= 2  # noqa: PLR2004 - the year begins with March, so that its leap day is the last one
+    year -= month <= 2  # noqa: PLR2004 - the year begins with March, so that a leap day is its last day
     of_march = (month + 9) % 12
     in_year = (153 * of_march + 2) // 5 + day - 1
     return year * 365 + year // 4 - year // 100 + year // 400 + in_year - 719_468
@@ -107,6 +107,6 @@ def _year(moment: Moment) -> int:
     """Return the year of a moment in UTC."""
     days = moment // DAY
     year = 1970 + days // 366 if days >= 0 else 1970 + days // 365 - 1
-    while _days(year + 1, 1, 1) <= days:  # a few steps: the guess is less than seven years early in ten thousand
+    while _days(year + 1, 1, 1) <= days:  # a few steps: the estimate is less than seven years early in ten thousand
         year += 1
     return year

@@ -1,4 +1,4 @@
-"""The plan: what a migration would take. Its JSON form is what `plan --json` prints."""
+"""The plan: what a migration would take, and what would not be sent. Its JSON form is what `plan --json` prints."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from masivo_stream.model.summary import Summary
 
 
 class DeadReason(Struct, frozen=True, kw_only=True):
-    """Records that would become dead letters for one reason, and where the first of them stands."""
+    """Records that would become dead letters for one reason, and the position of the first one."""
 
     reason: str
     records: int
@@ -30,7 +30,7 @@ class KindPlan(Struct, frozen=True, kw_only=True):
     requests: int
     requests_lower_bound: int
     seconds: dict[str, float]
-    """What this kind adds, by account as in `Plan`: the kinds' seconds sum up to the plan's."""
+    """What this kind adds, by account as in `Plan`. The kinds' seconds add up to the plan's."""
     finished_at: datetime
     """When its last request leaves, at the earliest."""
     limited_by_bytes: int = 0
@@ -38,11 +38,11 @@ class KindPlan(Struct, frozen=True, kw_only=True):
     dead_letters: list[DeadReason] = []
     """The most frequent reason first."""
     skipped: list[SkipExample] = []
-    """By reason, each with the first place."""
+    """By reason, each with the position of the first record."""
 
 
 class WindowLeft(Struct, frozen=True, kw_only=True):
-    """How much of one configured window is used at the moment."""
+    """How much of one configured window is used now."""
 
     scope: str
     """`migration`, or `general` for all calls together."""
@@ -51,15 +51,15 @@ class WindowLeft(Struct, frozen=True, kw_only=True):
 
 
 class QuotaLeft(Struct, frozen=True, kw_only=True):
-    """What is known of the account's quota on this machine."""
+    """What is known about the account's quota on this machine."""
 
     known: bool
-    """Whether the account's quota could be looked at; if not, it is taken to be unused."""
+    """Whether the account's quota could be read. If not, the plan takes it to be unused."""
     unreadable: str = ""
-    """Why it could not, where a key was given."""
+    """Why it could not be read, if a key was given."""
     windows: list[WindowLeft] = []
     held_seconds: float = 0.0
-    """So long the server has asked to wait (429)."""
+    """How long the server asks to wait, from now (429)."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -75,10 +75,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     seconds: dict[str, float]
     """From the first request to the last, by account: `configured`, `prod`, `dev`. Each with its quota unused."""
     windows: dict[str, list[str]]
-    """The windows meant by that, those over all calls together with the word `all`."""
+    """The windows of these accounts; those over all calls together end with the word `all`."""
     quota: QuotaLeft
     starts_at: datetime
-    """When the first request may leave, if the migration began now."""
+    """When the first request may leave if the migration starts now."""
     finished_at: datetime
-    """When the last one leaves, at the configured limits and with what is left of the quota, at the earliest."""
+    """When the last one leaves at the earliest, at the configured limits and with what is left of the quota."""
     warnings: list[str]

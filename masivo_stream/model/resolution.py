@@ -1,4 +1,4 @@
-"""What `resolve` tells: batches in doubt, what is known of them, and what was decided."""
+"""The result of `resolve`: batches in doubt, what is known about them, and what was decided."""
 
 import enum
 
@@ -10,22 +10,22 @@ from masivo_stream.model.summary import KindSummary
 
 
 class Verdict(enum.StrEnum):
-    """What is known of a batch in doubt."""
+    """What is known about a batch in doubt."""
 
     PRESENT = "present"
-    """Every record looked at is there."""
+    """All records that were read back are there."""
     PARTLY = "partly"
     """Some of them are, others are not (yet)."""
     LIKELY = "likely"
-    """Something happened to its customers since: these events, or others of theirs."""
+    """Its customers' metrics changed since: because of these events, or of others."""
     ABSENT = "absent"
-    """Nothing shows. That proves nothing."""
+    """None of them shows. That proves nothing."""
     UNKNOWN = "unknown"
-    """Nothing could be read."""
+    """None of them could be read back."""
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
-    """How many of a batch's records were looked at, and what that says."""
+    """How many of a batch's records were read back, and what follows from that."""
 
     verdict: Verdict
     looked_at: int
@@ -47,14 +47,14 @@ class InDoubtBatch(Struct, frozen=True, kw_only=True):
 
 
 class Resolution(Struct, frozen=True, kw_only=True):
-    """What was decided, and what is in doubt still. Its JSON form is what `resolve --json` prints."""
+    """What was decided, and what is still in doubt. Its JSON form is what `resolve --json` prints."""
 
     schema: int = 1
     exit_code: ExitCode
     accepted: tuple[str, ...] = ()
     discarded: tuple[str, ...] = ()
     resent: tuple[str, ...] = ()
-    """Those of the ones sent again that are accepted now."""
+    """Batches that were sent again and are accepted now."""
     in_doubt: tuple[InDoubtBatch, ...] = ()
     kinds: dict[str, KindSummary] = {}
     closes: bool = True

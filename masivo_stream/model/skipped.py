@@ -1,4 +1,4 @@
-"""What is not to be migrated, one line a record: where it stands, and why. Nothing of the record is in it."""
+"""Records that are not to be migrated: their position, and why. No value of a record is in it."""
 
 from collections.abc import Mapping
 
@@ -13,16 +13,16 @@ class SkippedPlace(Struct, frozen=True, gc=False, kw_only=True):
     offset: int
     reason: str
     items: tuple[int, ...] | None
-    """Items of the record, where the rest of it is sent or is a dead letter; None for all of it."""
+    """Indexes of the skipped items if the rest of the record is sent or a dead letter; None for the whole record."""
 
 
 class SkipExample(Struct, frozen=True, kw_only=True):
-    """The records of a kind that were skipped for one reason, and where the first of them stands."""
+    """The records of a kind that were skipped for one reason, and the position of the first one."""
 
     kind: str
     reason: str
     records: int
-    """Records skipped as a whole; 0 where only items of records were."""
+    """Records skipped as a whole; 0 if only items of records were skipped."""
     file: str
     line: int
     offset: int
@@ -34,7 +34,7 @@ class SkipExample(Struct, frozen=True, kw_only=True):
 
 
 def skip_examples(kind: str, counts: Mapping[str, int], first: Mapping[str, SkippedPlace]) -> list[SkipExample]:
-    """Return an example for each reason of which a place is known; `counts` are the records skipped for each."""
+    """Return an example for each reason with a known position; `counts` are the records skipped for each reason."""
     return [
         SkipExample(
             kind=kind, reason=reason, records=counts.get(reason, 0), file=at.file, line=at.line, offset=at.offset

@@ -69,7 +69,7 @@ def test_a_revert_is_made_only_if_a_person_agrees(online, customers):
     assert "not agreed" in ended.err
     ended = online("revert", *period, "--yes", "--json")
     assert (ended.code, json.loads(ended.out)["reverted"]["from"]) == (0, period[1])
-    assert "of the run in masivo-state, this period holds 3 records of customers" in ended.err
+    assert "of the run in masivo-state, this period covers 3 records of customers" in ended.err
 
 
 @pytest.mark.parametrize("name", ["retry", "resolve", "verify", "status", "report"])
@@ -112,20 +112,20 @@ def test_the_demo_needs_nothing(command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("sandbox", "--port", "70000"), "a number does not fit"),
+        (("sandbox", "--port", "70000"), "a number is out of range"),
         (("sandbox", "--limits", "many"), "start the sandbox"),
-        (("demo", "--records", "0"), "nothing to show"),
-        (("generate", "customers", "--records", "-1"), "--records is a count"),
-        (("bench", "--rounds", "0"), "nothing to measure"),
-        (("bench", "--customers", "-"), "standard input cannot be read again"),
-        (("bench", "--target", "https://app.masivo.ai/api"), "not for measuring"),
+        (("demo", "--records", "0"), "leave nothing to show"),
+        (("generate", "customers", "--records", "-1"), "--records must not be negative"),
+        (("bench", "--rounds", "0"), "leave nothing to measure"),
+        (("bench", "--customers", "-"), "standard input can be read only once"),
+        (("bench", "--target", "https://app.masivo.ai/api"), "must not be measured"),
         (("report", "--json", "-o", "page.html"), "no run stands here"),
         (("migrate", "--customers", "missing.ndjson"), "missing.ndjson"),
         (("migrate",), "nothing to read"),
         (("validate", "--quiet", "--verbose"), "contradict"),
-        (("verify", "--sample", "0"), "no such sample"),
-        (("verify", "--sample", "3", "--all"), "no such sample"),
-        (("migrate", "--api-key", "secret"), "no secret is taken from the command line"),
+        (("verify", "--sample", "0"), "this sample is not possible"),
+        (("verify", "--sample", "3", "--all"), "this sample is not possible"),
+        (("migrate", "--api-key", "secret"), "secrets are not accepted on the command line"),
         (("migrat",), "did you mean migrate?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -136,7 +136,7 @@ def test_a_wrong_command_is_refused(command, arguments, words):
     assert ended.code in {2, 5}
     assert ended.out == ""
     assert words in ended.err
-    assert "secret" not in ended.err.replace("no secret", "")
+    assert "secret" not in ended.err.replace("secrets are", "")
 
 
 def test_a_completion_goes_to_standard_output(command):

@@ -1,4 +1,4 @@
-"""Reading exports: any compression gives the bytes that were packed, in bounded pieces; damage is told, never swallowed."""
+"""Reading exports: whatever the compression, the bytes that were packed come out; damage is reported, never ignored."""
 
 import asyncio
 import gzip

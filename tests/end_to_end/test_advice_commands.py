@@ -17,7 +17,7 @@ def work(tmp_path):
     return make_exports(tmp_path)
 
 
-DID_YOU_MEAN = "did you mean {…}? ({…} --help lists what there is)"
+DID_YOU_MEAN = "did you mean {…}? ({…} --help lists them all)"
 PLANNED = ["plan", "--customers", "customers.ndjson"]
 
 
@@ -58,7 +58,7 @@ def test_help_is_where_it_is_said_to_be(wrong, work):
     """Pasted, the line shows what there is."""
     done = run(*wrong, cwd=work)
     assert done.returncode == 2
-    (command,) = told(done, "{…} --help lists what there is")
+    (command,) = told(done, "{…} --help lists them all")
     shown = paste(f"{command} --help", cwd=work)
     assert (shown.returncode, shown.stderr) == (0, b"")
     assert (b"--customers" if wrong[0] == "plan" else b"generate") in shown.stdout
@@ -131,7 +131,7 @@ def test_output_that_cannot_be_written_is_begun_again(work):
     command = "masivo-stream generate customers --records 3000 --seed 5"
     done = paste(f"{command} > /dev/full", cwd=work)
     assert done.returncode == 6
-    told(done, "mend that, then start again")
+    told(done, "fix that, then start again")
     done = paste(f"{command} > export.ndjson", cwd=work)
     assert done.returncode == 0
     assert run("validate", "--customers", "export.ndjson", "--state-dir", "dry", cwd=work).returncode == 0
@@ -142,7 +142,7 @@ def test_an_answer_that_was_lost_is_asked_for_again(work):
     command = "masivo-stream plan --customers customers.ndjson"
     done = paste(f"{command} > /dev/full", cwd=work)
     assert done.returncode == 6
-    told(done, "mend that, then start the same command again: it only asks")
+    told(done, "fix that, then start the same command again: it changes nothing")
     assert b"at least" in paste(command, cwd=work).stdout
 
 
@@ -151,7 +151,7 @@ def test_what_a_run_came_to_is_told_by_its_status(served, work):
     flags = " ".join(map(str, [*named(work), *sending(served, work)]))
     done = paste(f"masivo-stream migrate {flags} > /dev/full", key=served.key)
     assert done.returncode == 6, done.stderr
-    told(done, "its work is done and noted: masivo-stream status tells what it came to")
+    told(done, "the work is done and noted: masivo-stream status shows the outcome")
     done = paste(f"masivo-stream status --state-dir {work / 'state'} --json")
     assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "complete")
     arrived(served, work)
@@ -160,13 +160,11 @@ def test_what_a_run_came_to_is_told_by_its_status(served, work):
 def test_the_first_look_needs_nothing(tmp_path):
     """The overview's two lines, pasted: the demo ends well, and a command explains itself."""
     done = run("--help", COLUMNS="200")
-    told(
-        done, "Usage: masivo-stream COMMAND\n\n{…}\n\nFirst look: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
-    )
+    told(done, "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}")
     shown = paste("masivo-stream demo", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.count(b"as accepted") == 3
-    told(done, "Show this, or what a command takes: masivo-stream COMMAND --help")
+    told(done, "Show this, or the flags of a command: masivo-stream COMMAND --help")
     assert b"--customers" in paste("masivo-stream plan --help").stdout
 
 
@@ -180,7 +178,7 @@ def test_a_bug_can_be_reported(tmp_path):
         [sys.executable, "-c", code], capture_output=True, cwd=tmp_path, check=False, env=clean_environment()
     )
     assert done.returncode == 1
-    told(done, "please report the traceback above; look first whether its last line quotes a record")
+    told(done, "please report the traceback above; first check whether its last line quotes a record")
     above = done.stderr.decode().partition("error: this is a bug")[0]
     assert above.startswith("Traceback")
     assert "ModuleNotFoundError" in above.splitlines()[-1]

@@ -201,7 +201,9 @@ def test_a_run_that_was_taken_back_begins_afresh(served, export):
     assert served.migrate(directory).returncode == 0
     done = revert(served, directory, ALWAYS, "--yes")
     assert done.returncode == 0, done.stderr
-    assert b"this period holds 60 records of customers, 60 records of events, 60 records of transactions" in done.stderr
+    assert (
+        b"this period covers 60 records of customers, 60 records of events, 60 records of transactions" in done.stderr
+    )
     assert (directory / "state" / "reverted-1" / "journal.db").exists()
     assert not (directory / "state" / "journal.db").exists()
     assert served.migrate(directory).returncode == 0
@@ -221,7 +223,7 @@ def test_what_was_sent_later_goes_with_its_customers(served, export):
     assert served.migrate(directory).returncode == 0
     done = revert(served, directory, (ALWAYS[0], now), "--yes")
     assert done.returncode == 0
-    assert b"this period holds 60 records of customers, " in done.stderr
+    assert b"this period covers 60 records of customers, " in done.stderr
     assert served.ledger()["reverted"]["events"].keys() == expected_ledger(directory)["events"].keys()
     assert served.migrate(directory).returncode == 0
 

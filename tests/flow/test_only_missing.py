@@ -707,7 +707,7 @@ async def test_what_came_from_a_pipe_is_not_guessed(run):
     ((identity,),) = run.journal("SELECT identity FROM sources WHERE number = 0")
     stream = encode_identity(msgspec.structs.replace(decode_identity(identity), stream=True))
     run.journal("UPDATE sources SET identity = ? WHERE number = 0", stream)
-    with pytest.raises(InputError, match="what came from a pipe") as error:
+    with pytest.raises(InputError, match="records from a pipe") as error:
         await run.only_missing(named=False)
     assert "take back the rest as well" in error.value.hint
 

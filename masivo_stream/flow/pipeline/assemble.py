@@ -27,7 +27,7 @@ from masivo_stream.flow.customers.deleted import confirm_deleted
 from masivo_stream.flow.customers.unknown import UnknownCustomers
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
-from masivo_stream.flow.pipeline.isolate import RefusedBatch, RefusedIsolator
+from masivo_stream.flow.pipeline.isolate import BatchToIsolate, RefusedIsolator
 from masivo_stream.flow.pipeline.kind import KindOptions, KindPipeline, KindSources
 from masivo_stream.flow.pipeline.ports import Finder, KindFiles, Sender
 from masivo_stream.flow.pipeline.read import Extent, Source, is_much, make_decoder
@@ -213,7 +213,7 @@ async def _find_missing(session: Session, kind: Kind) -> MissingCustomers:
     return MissingCustomers(journal.missing_customers(kind), journal.salt(), gone=journal.gone_customers())
 
 
-async def _read_refused(kind: Kind, batches: BatchReader, found: Suspects) -> RefusedBatch:
+async def _read_refused(kind: Kind, batches: BatchReader, found: Suspects) -> BatchToIsolate:
     """Read entries that an earlier process was isolating."""
     entries = await batches.reread(found.references)
-    return RefusedBatch(of=found.batch, status=found.status, batch=make_batch(kind, entries))
+    return BatchToIsolate(of=found.batch, status=found.status, batch=make_batch(kind, entries))

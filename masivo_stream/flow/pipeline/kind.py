@@ -4,7 +4,7 @@ The producer and the uploaders meet at one bounded hand-off: when sending stalls
 (the unsuspected part of a refused one, a body that the server finds too large) goes back to the packer and travels with
 others. The pipeline is done when everything read has an outcome. The ledger knows where each entry is.
 
-A refused batch that may have arrived all the same, by an attempt without an answer, is read back beside the uploaders:
+A refused batch that may have arrived, by an attempt without an answer, is read back beside the uploaders:
 that takes a while and sends nothing. What did not arrive comes back to the uploaders, to be isolated. While MOST_BESIDE
 batches are read back no further one is handed off, so their number is bounded.
 """
@@ -21,7 +21,7 @@ from masivo_stream.core.accounting.ledger import HandedOver
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.sending.backoff import Settle
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.isolate import RefusedBatch, RefusedIsolator, TooLargeBatch, ToReadBack
+from masivo_stream.flow.pipeline.isolate import BatchToIsolate, RefusedIsolator, TooLargeBatch, ToReadBack
 from masivo_stream.flow.pipeline.read import Extent, Source, validate_sources
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.stop import StopControl
@@ -39,7 +39,7 @@ MOST_BESIDE = 16
 """Batches that are read back at the same time, beyond those the uploaders have at hand: at one request in 5 s no more
 than six are refused after an attempt without an answer in `events_settle`."""
 
-ToDeliver = Batch | RefusedBatch
+ToDeliver = Batch | BatchToIsolate
 """What is handed to an uploader."""
 
 
@@ -50,12 +50,12 @@ class KindSources(Struct, frozen=True, kw_only=True):
     extent: Extent
     """The extent of all sources, including those that are done with."""
     decoder: Decoder
-    refused: Sequence[RefusedBatch] = ()
+    refused: Sequence[BatchToIsolate] = ()
     """What an earlier process was isolating."""
 
 
 class KindOptions(Struct, frozen=True, kw_only=True):
-    """The settings of the same names, but for `uploaders` and `in_flight`."""
+    """How a kind is read and sent: the settings of the same names, except `uploaders` and `in_flight`."""
 
     uploaders: int
     """Tasks that deliver."""
@@ -96,7 +96,7 @@ class KindPipeline:
     async def run(self) -> None:
         """Go through all sources until everything has an outcome, or the run is stopped."""
         self.recorder.start()
-        self.ledger.take_up_batches(refused.batch for refused in self._sources.refused)
+        self.ledger.take_up_batches(each.batch for each in self._sources.refused)
         size = sum(source.input.size for source in self._sources.to_read)
         self._observer.notify(KindStarted(kind=self.kind, files=len(self._sources.to_read), size=size))
         send, receive = anyio.create_memory_object_stream[ToDeliver](self._options.hand_off)
@@ -160,8 +160,7 @@ class KindPipeline:
 
     async def _hand_off(self, packed: HandedOver, batches: MemoryObjectSendStream[ToDeliver]) -> None:
         for large, batch in packed.too_large:
-            message = f"does not fit a request of {large.max_body_bytes} bytes"
-            await self._isolator.reject_too_large(large.entry, message, large.items)
+            await self._isolator.reject_too_large(large.entry, large.message, large.items)
             self.ledger.done_with(batch)
         for batch in packed.batches:
             while self._beside >= MOST_BESIDE:
@@ -190,7 +189,7 @@ class KindPipeline:
     ) -> None:
         async for each in batches:
             try:
-                if isinstance(each, RefusedBatch):
+                if isinstance(each, BatchToIsolate):
                     batch, left = each.batch, await self._isolator.go_on(each)
                 else:
                     batch, left = each, await self._deliver(each)
@@ -224,7 +223,7 @@ class KindPipeline:
         """Learn that a body was too large: its entries are packed again, into smaller ones.
 
         The new limit is the largest body that was taken, if that is more than half of this one, else half: each 413
-        costs a request.
+        costs one request.
         """
         batch = large.batch
         if not self._divisible(batch):
