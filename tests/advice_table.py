@@ -496,15 +496,15 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | gzip >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | gzip >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | zstd >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | zstd >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
     },
     "flow/identity/known_exports.py": {
