@@ -496,15 +496,15 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | gzip >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | gzip >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | zstd >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | zstd >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
     },
     "flow/identity/known_exports.py": {
@@ -838,7 +838,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "sandbox/access.py": {
         "more requests than the account may send; try again in {…} s": "the server's words, which the client waits out",
     },
-    "sandbox/ledger.py": {
+    "sandbox/sandbox_ledger.py": {
         "INDEXED BY {…}_reverted": "SQL",
     },
 }

@@ -245,22 +245,22 @@ PACKED = {
         (
             "plain",
             (
-                "start the same command again when the export is finished; a line that never will be is judged as it"
-                " stands once a newline ends it: printf '\\n' >> {}"
+                "start the same command again when the export is finished; a line that never will be is validated as it"
+                " is once a newline ends it: printf '\\n' >> {}"
             ),
         ),
         (
             "gzip",
             (
-                "start the same command again when the export is finished; a line that never will be is judged as it"
-                " stands once a newline ends it: printf '\\n' | gzip >> {}"
+                "start the same command again when the export is finished; a line that never will be is validated as it"
+                " is once a newline ends it: printf '\\n' | gzip >> {}"
             ),
         ),
         (
             "zstd",
             (
-                "start the same command again when the export is finished; a line that never will be is judged as it"
-                " stands once a newline ends it: printf '\\n' | zstd >> {}"
+                "start the same command again when the export is finished; a line that never will be is validated as it"
+                " is once a newline ends it: printf '\\n' | zstd >> {}"
             ),
         ),
     ],

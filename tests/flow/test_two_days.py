@@ -90,7 +90,7 @@ class Silent:
     async def begin(self, batch):
         pass
 
-    async def conclude(self, batch, decision):
+    async def settle(self, batch, decision):
         pass
 
     def count_request(self, size):
