@@ -834,7 +834,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "sandbox/access.py": {
         "more requests than the account may send; try again in {…} s": "the server's words, which the client waits out",
     },
-    "sandbox/ledger.py": {
+    "sandbox/sandbox_ledger.py": {
         "INDEXED BY {…}_reverted": "SQL",
     },
 }
