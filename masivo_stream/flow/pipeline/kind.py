@@ -160,8 +160,7 @@ class KindPipeline:
 
     async def _hand_off(self, packed: HandedOver, batches: MemoryObjectSendStream[ToDeliver]) -> None:
         for large, batch in packed.too_large:
-            message = f"does not fit a request of {large.max_body_bytes} bytes"
-            await self._isolator.reject_too_large(large.entry, message, large.items)
+            await self._isolator.reject_too_large(large.entry, large.message, large.items)
             self.ledger.done_with(batch)
         for batch in packed.batches:
             while self._beside >= MOST_BESIDE:
