@@ -10,8 +10,8 @@ from sandbox.fake_clock import START
 
 from masivo_stream.model.contract import PURCHASE
 from masivo_stream.sandbox import SandboxLedger
-from masivo_stream.sandbox.ledger import Applied, _flat, _nested
 from masivo_stream.sandbox.parsed_batch import CustomerEvents, EventEntry, Events
+from masivo_stream.sandbox.sandbox_ledger import Applied, _flat, _nested
 from masivo_stream.sandbox.store import Store
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3)
