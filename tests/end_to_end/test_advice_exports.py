@@ -221,7 +221,7 @@ def test_an_export_that_was_cut_while_it_was_read_is_restored(tmp_path):
         while not served.ledger()["customers"]:
             time.sleep(0.02)
         path.write_bytes(b"")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 5, err
         told(done, "somebody cut it while it was read: restore it, then start the same command again")

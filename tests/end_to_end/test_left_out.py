@@ -6,8 +6,6 @@ import re
 import pytest
 from end_to_end_tools import KINDS, lines, run
 
-pytestmark = pytest.mark.slow
-
 REWARD = "ec9a5bfb-c2f1-4cf0-b509-247e47b96b65"
 
 
