@@ -130,22 +130,6 @@ TABLE: dict[str, dict[str, str]] = {
         "{…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
         "{…} | {…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
     },
-    "core/foreign_config.py": {
-        "a comment begins with #, and text stands in quotes; see config.example.toml": (
-            "settings::a_file_of_another_tool_is_written_anew"
-        ),
-        "save it as UTF-8": "settings::a_file_of_another_tool_is_written_anew",
-        "save it with line feeds": "settings::a_file_of_another_tool_is_written_anew",
-        "see config.example.toml": "settings::a_wrong_setting_is_right_as_it_is_told",
-        (
-            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections"
-            " and values as in config.example.toml"
-        ): "settings::a_list_of_variables_is_read_by_a_shell_or_written_anew",
-        (
-            'text stands in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
-        ): "settings::a_file_of_another_tool_is_written_anew",
-        "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
-    },
     "core/dead_letters.py": {
         (
             "a revert took its customer back, whom another run migrated: revert the same period with that"
@@ -215,7 +199,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "sending::what_answers_in_the_place_of_the_api_is_got_rid_of",
     },
     "edges/api.py": {
-        "it holds certificates in PEM form": "settings::certificates_are_those_of_authorities",
+        "it must hold certificates in PEM form": "settings::certificates_are_those_of_authorities",
     },
     "edges/shared_dir/claims.py": {
         "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir": (
@@ -226,11 +210,23 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/config.py": {
+        "a comment begins with #, and text is put in quotes; see config.example.toml": (
+            "settings::a_file_of_another_tool_is_written_anew"
+        ),
+        "save it with line feeds": "settings::a_file_of_another_tool_is_written_anew",
+        (
+            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections"
+            " and values as in config.example.toml"
+        ): "settings::a_list_of_variables_is_read_by_a_shell_or_written_anew",
+        (
+            'text is put in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
+        ): "settings::a_file_of_another_tool_is_written_anew",
+        "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
         "a name of letters, digits and -, printable text": "settings::a_wrong_setting_is_right_as_it_is_told",
         "a proxy is named like http://proxy.example:3128": "settings::the_forms_of_the_hints_are_those_of_the_texts",
         "check the path given with --config": "settings::a_wrong_setting_is_right_as_it_is_told",
         "did you mean {…}?": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "it stands in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "it belongs in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
         "lower it": "settings::a_wrong_setting_is_right_as_it_is_told",
         "name a directory; the default is masivo-state": "settings::a_state_directory_without_a_name_is_named",
         "name the account's windows, such as 1/5s,1000/h": "settings::the_forms_of_the_hints_are_those_of_the_texts",
@@ -288,7 +284,7 @@ TABLE: dict[str, dict[str, str]] = {
             "secrets::a_file_that_holds_no_key_is_put_right"
         ),
         "chmod 600 {…}": "secrets::a_key_that_others_may_read_is_closed_to_them",
-        "it is one line of printable ASCII, alone or behind {…}=": "secrets::a_file_that_holds_no_key_is_put_right",
+        "it is one line of printable ASCII, alone or after {…}=": "secrets::a_file_that_holds_no_key_is_put_right",
         (
             "set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows"
             " (see docs.masivo.ai, guides/integrate-with-masivo), or put it into a file (mode"
@@ -315,7 +311,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "exports::a_compressed_export_is_copied_again",
         'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_it_is_told",
         "restore the export as it was": "exports::what_ends_before_a_record_that_was_read_is_restored",
-        "write it to a file and name that: then you are told what can be done": (
+        "write it to a file and name that file: then the message says what to do": (
             "exports::a_pipe_that_is_no_export_is_written_to_a_file"
         ),
     },
@@ -345,7 +341,7 @@ TABLE: dict[str, dict[str, str]] = {
     "edges/token.py": {
         "check MASIVO_API_KEY, and auth_url": "sending::a_key_that_is_not_taken_is_checked",
         (
-            "check auth_url, base_url, network and proxy: something else than the API answers the token call"
+            "check auth_url, base_url, network and proxy: something other than the API answers the token call"
         ): "answers::what_answers_the_token_call_is_checked",
         "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read": (
             "answers::what_answers_the_token_call_is_checked"

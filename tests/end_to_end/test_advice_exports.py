@@ -139,7 +139,7 @@ def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
     text = (work / "customers.ndjson").read_bytes().decode().encode("utf-16")
     done = migrate(served, work, "--customers", "-", stdin=text)
     assert done.returncode == 5
-    told(done, "write it to a file and name that: then you are told what can be done")
+    told(done, "write it to a file and name that file: then the message says what to do")
     (work / "e").write_bytes(text)
     done = migrate(served, work, "--customers", "e")
     assert (done.returncode, b"in its place" in done.stderr) == (5, True)
