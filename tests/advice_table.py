@@ -89,7 +89,7 @@ TABLE: dict[str, dict[str, str]] = {
         "check base_url, or name the authority's certificate with ca_file": (
             "sending::a_certificate_is_trusted_by_its_authority"
         ),
-        "check base_url: it ends in /api/storefront/v1 at the vendor's": (
+        "check base_url: the vendor's ends in /api/storefront/v1": (
             "sending::an_address_that_takes_no_migrations_is_checked"
         ),
         "check network, proxy and base_url, then the API key's permissions": (
@@ -97,7 +97,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "check the API key's permissions and that it belongs to this account": "sending::a_status_is_looked_up",
         (
-            "look the status up; it speaks of the account, the address or the request, not of the export"
+            "look up the status: it is about the account, the address or the request, not about the export"
         ): "sending::a_status_is_looked_up",
         "please report this; nothing was sent twice": "sending::a_status_is_looked_up",
         "put them into the proxy setting's URL": "sending::a_proxy_gets_its_credentials",
@@ -130,22 +130,6 @@ TABLE: dict[str, dict[str, str]] = {
         "{…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
         "{…} | {…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
     },
-    "core/foreign_config.py": {
-        "a comment begins with #, and text stands in quotes; see config.example.toml": (
-            "settings::a_file_of_another_tool_is_written_anew"
-        ),
-        "save it as UTF-8": "settings::a_file_of_another_tool_is_written_anew",
-        "save it with line feeds": "settings::a_file_of_another_tool_is_written_anew",
-        "see config.example.toml": "settings::a_wrong_setting_is_right_as_it_is_told",
-        (
-            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections"
-            " and values as in config.example.toml"
-        ): "settings::a_list_of_variables_is_read_by_a_shell_or_written_anew",
-        (
-            'text stands in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
-        ): "settings::a_file_of_another_tool_is_written_anew",
-        "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
-    },
     "core/dead_letters.py": {
         (
             "a revert took its customer back, whom another run migrated: revert the same period with that"
@@ -163,18 +147,18 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_compressed_export_is_copied_again"
         ),
         (
-            "put right what the message names, then start the same command again: it goes on from here"
+            "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::what_the_api_says_no_to_is_put_right",
-        "read a sample back, if you like: accepted means enqueued, and this shows what arrived": (
+        "optional: read a sample back; accepted means enqueued, and this shows what arrived": (
             "deciding::a_complete_run_is_looked_at"
         ),
-        "see what is known of the batches in doubt, and decide": "deciding::what_is_seen_to_be_there_is_accepted",
-        "start the same command again when the cause is gone: it goes on from here": (
+        "see what is known about the batches in doubt, then decide": "deciding::what_is_seen_to_be_there_is_accepted",
+        "start the same command again when the cause is gone: it continues from here": (
             "stopping::an_outage_is_waited_for"
         ),
-        "start the same command again: it goes on from here": "stopping::a_run_that_was_stopped_goes_on",
+        "start the same command again: it continues from here": "stopping::a_run_that_was_stopped_goes_on",
         (
-            "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
+            "write what came from the pipe to a file, then start the same command with the file in its place"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
     "core/sending/refusal_limits.py": {
@@ -194,7 +178,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "core/sending/backoff.py": {
         (
-            "ask the vendor what this answer means; started again, customers are sent again, and"
+            "ask the vendor what this answer means; if you start again, customers are sent again, and"
             " what is in doubt waits for masivo-stream resolve"
         ): "answers::the_vendor_is_asked_what_an_answer_means",
         "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
@@ -215,7 +199,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "sending::what_answers_in_the_place_of_the_api_is_got_rid_of",
     },
     "edges/api.py": {
-        "it holds certificates in PEM form": "settings::certificates_are_those_of_authorities",
+        "it must hold certificates in PEM form": "settings::certificates_are_those_of_authorities",
     },
     "edges/shared_dir/claims.py": {
         "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir": (
@@ -226,11 +210,23 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/config.py": {
+        "a comment begins with #, and text is put in quotes; see config.example.toml": (
+            "settings::a_file_of_another_tool_is_written_anew"
+        ),
+        "save it with line feeds": "settings::a_file_of_another_tool_is_written_anew",
+        (
+            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections"
+            " and values as in config.example.toml"
+        ): "settings::a_list_of_variables_is_read_by_a_shell_or_written_anew",
+        (
+            'text is put in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
+        ): "settings::a_file_of_another_tool_is_written_anew",
+        "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
         "a name of letters, digits and -, printable text": "settings::a_wrong_setting_is_right_as_it_is_told",
         "a proxy is named like http://proxy.example:3128": "settings::the_forms_of_the_hints_are_those_of_the_texts",
         "check the path given with --config": "settings::a_wrong_setting_is_right_as_it_is_told",
         "did you mean {…}?": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "it stands in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "it belongs in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
         "lower it": "settings::a_wrong_setting_is_right_as_it_is_told",
         "name a directory; the default is masivo-state": "settings::a_state_directory_without_a_name_is_named",
         "name the account's windows, such as 1/5s,1000/h": "settings::the_forms_of_the_hints_are_those_of_the_texts",
@@ -288,7 +284,7 @@ TABLE: dict[str, dict[str, str]] = {
             "secrets::a_file_that_holds_no_key_is_put_right"
         ),
         "chmod 600 {…}": "secrets::a_key_that_others_may_read_is_closed_to_them",
-        "it is one line of printable ASCII, alone or behind {…}=": "secrets::a_file_that_holds_no_key_is_put_right",
+        "it is one line of printable ASCII, alone or after {…}=": "secrets::a_file_that_holds_no_key_is_put_right",
         (
             "set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows"
             " (see docs.masivo.ai, guides/integrate-with-masivo), or put it into a file (mode"
@@ -315,7 +311,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "exports::a_compressed_export_is_copied_again",
         'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_it_is_told",
         "restore the export as it was": "exports::what_ends_before_a_record_that_was_read_is_restored",
-        "write it to a file and name that: then you are told what can be done": (
+        "write it to a file and name that file: then the message says what to do": (
             "exports::a_pipe_that_is_no_export_is_written_to_a_file"
         ),
     },
@@ -345,7 +341,7 @@ TABLE: dict[str, dict[str, str]] = {
     "edges/token.py": {
         "check MASIVO_API_KEY, and auth_url": "sending::a_key_that_is_not_taken_is_checked",
         (
-            "check auth_url, base_url, network and proxy: something else than the API answers the token call"
+            "check auth_url, base_url, network and proxy: something other than the API answers the token call"
         ): "answers::what_answers_the_token_call_is_checked",
         "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read": (
             "answers::what_answers_the_token_call_is_checked"
@@ -496,15 +492,15 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | gzip >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | gzip >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
             "start the same command again when the export is finished; a line that never will be"
-            " is judged as it stands once a newline ends it: printf '\\n' | zstd >> {}"
+            " is validated as it is once a newline ends it: printf '\\n' | zstd >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
     },
     "flow/identity/known_exports.py": {
@@ -650,7 +646,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
-        "start again with the same command: it goes on from here": "stopping::a_run_that_was_killed_goes_on",
+        "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
         "the command that started it migrates everything afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
     "flow/customers/migrated_elsewhere.py": {
@@ -835,7 +831,7 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "sandbox/access.py": {
         "more requests than the account may send; try again in {…} s": "the server's words, which the client waits out",
     },
-    "sandbox/ledger.py": {
+    "sandbox/sandbox_ledger.py": {
         "INDEXED BY {…}_reverted": "SQL",
     },
 }

@@ -1,4 +1,4 @@
-"""What a bench might have found."""
+"""Made-up results of a bench."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ THREE_RUNS = (run(1.0), run(2.0), run(4.0))
 
 
 def made(runs=THREE_RUNS, **changes):
-    """Return one kind's findings: each stage with the same runs."""
+    """Return one kind's results: each stage with the same runs."""
     cases = [Case(kind=Kind.EVENTS, stage=stage) for stage in (Stage.DECODE, Stage.VALIDATE, Stage.PACK)]
     cases += [Case(kind=Kind.EVENTS, stage=Stage.SEND, settings={"uploaders": number}) for number in (1, 16)]
     fields = {

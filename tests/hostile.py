@@ -1,4 +1,4 @@
-"""Text that would forge a line, hide itself, or command a terminal."""
+"""Texts that would forge a line, hide themselves, or control a terminal."""
 
 HOSTILE = [
     "a\nbatch_sent outcome=accepted",

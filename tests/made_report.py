@@ -1,4 +1,4 @@
-"""A report with something of everything in it, for tests of what is made of reports."""
+"""A report with an example of everything, for tests of its output."""
 
 from masivo_stream.model.example import Example
 from masivo_stream.model.next_step import Invocation, NextStep

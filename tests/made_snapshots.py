@@ -1,4 +1,4 @@
-"""Pictures of made-up runs, for the monitor's tests: early, at work, waiting, done; and one full of hostile text."""
+"""Made-up snapshots for the monitor's tests: early, working, waiting, done; and one full of hostile text."""
 
 import math
 
@@ -14,7 +14,7 @@ HOUR = 3600.0
 
 
 def figures(read, **fields):
-    """Return figures that close: what has no fate is accepted, two items a record."""
+    """Return figures that close: records without another outcome are accepted, with two items per record."""
     dead, skipped, in_doubt, pending = (fields.get(name, 0) for name in ("dead", "skipped", "in_doubt", "pending"))
     accepted = read - dead - skipped - in_doubt - pending
     fates = {"read": read, "accepted": accepted, "dead": dead, "skipped": skipped}
@@ -64,7 +64,7 @@ TRANSACTIONS = KindSnapshot(kind=Kind.TRANSACTIONS, size=610_000_000)
 
 
 def time_line(hours=3.15):
-    """Return a run at one request in five seconds, with an outage in it."""
+    """Return a run with one request in five seconds, with an outage in it."""
     began, width = NOW - hours * HOUR, max(1.0, hours * HOUR / 240)
     line = []
     for number in range(int(hours * HOUR / width)):
@@ -165,7 +165,7 @@ DONE = msgspec.structs.replace(
 FINISHING = msgspec.structs.replace(DONE, outcome="", wait=Wait())
 
 ATTACKS = (
-    *HOSTILE[:11],  # a lone surrogate is no JSON text, and the picture holds none
+    *HOSTILE[:11],  # a lone surrogate is not valid JSON, and no snapshot holds one
     "<img src=x onerror=alert(1)>",
     "</script><script>alert(2)</script>",
     "<svg onload=alert(3)>",

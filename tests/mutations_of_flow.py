@@ -19,7 +19,7 @@ ORDER = (
     Mutation(
         "no note of the outcome",
         "flow/pipeline/deliver.py",
-        "            await self._recorder.conclude(batch, decision)\n",
+        "            await self._recorder.settle(batch, decision)\n",
         "",
         "What was accepted is in doubt after every restart.",
         (NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",),

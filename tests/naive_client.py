@@ -1,8 +1,8 @@
-"""A migrator as it is often written: it repeats whatever failed, and keeps a checkpoint. The storm must convict it.
+"""A migrator as it is often written: it retries every failure, and keeps a checkpoint. The storm must find its errors.
 
-It takes care: tokens are renewed, a refused batch is halved until the culprit stands alone, answered batches are
-written down, a restart goes on after them. What it does not know is that a lost answer is not a lost request, and that
-it may be killed between an answer and its checkpoint.
+It is careful: it renews tokens, halves a refused batch until the bad record is alone, writes down every answered batch,
+and continues after it on a restart. But it does not know that a lost answer is not a lost request, and that it may be
+killed between an answer and its checkpoint.
 """
 
 import argparse
@@ -32,7 +32,7 @@ class Client:
         self.base_url, self.token = base_url, ""
 
     def post(self, kind, records):
-        """Send records; return the status of the answer that settled it, 201 or 422."""
+        """Send records; return the status of the final answer, 201 or 422."""
         body = json.dumps({"customers": records}).encode()
         while True:
             headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
@@ -78,10 +78,10 @@ class Migration:
             done.write_text(str(start + BATCH))
             time.sleep(PAUSE)
         sys.stderr.write(json.dumps({"event": "phase_ended", "kind": kind}) + "\n")
-        time.sleep(1)  # until they are there
+        time.sleep(1)  # until they are visible
 
     def readable(self, kind, rows, start):
-        """Return the records of a batch with their lines, but for those that are not to be sent."""
+        """Return the records of a batch with their lines, without those that must not be sent."""
         records = []
         for number, row in enumerate(rows[start : start + BATCH], start + 1):
             try:
@@ -96,7 +96,7 @@ class Migration:
         return records
 
     def send(self, kind, records):
-        """Send records; halve what is refused."""
+        """Send records; halve a refused batch."""
         if not records or self.client.post(kind, [record for _, record in records]) == 201:
             return
         if len(records) == 1:
@@ -124,7 +124,7 @@ def _is_reversed(event):
 
 
 def main():
-    """Migrate what the arguments name; those it does not know are another client's."""
+    """Migrate the exports that the arguments name; other options are meant for another client, and are ignored."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("base-url", "state-dir", *PATHS):
         parser.add_argument(f"--{name}")

@@ -1,13 +1,13 @@
-"""The storm: end a migration again and again, under faults, start it again, and hold what arrived against the laws.
+"""The storm: kill a migration again and again, under faults, start it again, and check what arrived against the laws.
 
     python tests/storm.py --kills 200 --seed 1
 
-Between two starts an export or the state directory may be moved, packed, or cut and restored, and now and then somebody
-starts the same command with another key, another state directory, or a copy of an export: that must be refused, and
-nothing may be asked or sent.
+Between two starts an export or the state directory may be moved, compressed, or cut and restored. Sometimes a person
+makes a mistake and starts the same command with another key, another state directory, or a copy of an export: this must
+be refused, without reading back or sending anything.
 
-Nothing in here knows the program from within: an installed command, files, a sandbox over HTTP, and signals. The seed
-draws exports, faults and how each process is to end; the machine's own timing makes every storm another one.
+The storm uses the program only from outside: an installed command, files, a sandbox over HTTP, and signals. The seed
+draws exports, faults and the end of each process; the timing of the machine makes every storm different.
 """
 
 import argparse
@@ -27,40 +27,40 @@ from contextlib import suppress
 from pathlib import Path
 
 from end_to_end_tools import COMMAND, KINDS, clean_environment, run, serving
-from storm_laws import Evidence, Finding, innocent_letters, validate
+from storm_laws import Evidence, Finding, find_broken_laws, innocent_letters
 from storm_report import WAYS, Report, count_deaths, render
 
 from masivo_stream.model.contract import SANDBOX_API_KEY
 
 RECORDS_PER_BATCH = {"customers": 9, "events": 4, "transactions": 8}
-"""About so many fit the bodies drawn below."""
+"""About this number fits the bodies that are drawn below."""
 BATCHES_PER_KILL = 11
-"""A process sends about as many before it is ended."""
+"""A process sends about this number before it is ended."""
 
 START_SHARE, WAIT_SHARE = 0.1, 0.05
-"""On top of those over the kinds, so many strike before the first kind has begun, and in the wait after one."""
+"""Besides those for the kinds, this number comes before the first kind has begun, and in the wait after a kind."""
 
 AT_ONCE = 0.25
-"""So many are ended within moments of their beginning: between the first lines read and the first commit."""
+"""This number is ended right after the beginning: between the first lines read and the first commit."""
 
 STOPPED = {6, 7}
-"""Exit codes of a run that faults have stopped: the same command goes on."""
+"""Exit codes of a run that faults have stopped: the same command continues."""
 ENDED = {0, 3, 4}
 MOVE_SHARE = 0.25
-"""After so many of the processes that were ended, something happens to the files, or somebody makes a mistake."""
+"""The share of ended processes after which the files are changed, or a person makes a mistake."""
 
 ANOTHER_KEY = "11111111-2222-4333-8444-555555555555"
 CUT_SECONDS = 3.0
-"""For so long a process works on an export that was cut."""
+"""Seconds for which a process works on an export that was cut."""
 
 MOST_ROUNDS = 80
-"""Starts after the last kill; a run that has not ended by then never will."""
+"""Starts after the last kill; a run that has not ended by then will never end."""
 PATIENCE = 60.0
-"""Seconds for a process that was told to stop, or that is left to end by itself."""
+"""Seconds for a process that was asked to stop, or that ends by itself."""
 
 ALWAYS = (
-    "late-duplicate,on=transactions",  # the server's own protection is blind for a moment
-    "delay=0.02,jitter=0.08,where=answer,rate=0.5",  # widens the moment between effect and answer
+    "late-duplicate,on=transactions",  # the server does not check for duplicates for a moment
+    "delay=0.02,jitter=0.08,where=answer,rate=0.5",  # makes the time between effect and answer longer
 )
 SOMETIMES = (
     "reset,when=after,rate=0.04",
@@ -99,11 +99,11 @@ SOMETIMES = (
     "status=500,on=read,rate=0.1",
     "reset,on=read,rate=0.1",
 )
-"""Of these a seed draws most. None breaks what the README rests on: a 422 (400, 409, 413, 429) applied nothing."""
+"""A seed draws most of these. None breaks an assumption of the README: a 422 (400, 409, 413, 429) applies nothing."""
 
 
-class Life:
-    """One process, and where it stands by its own log."""
+class RunningProcess:
+    """One process, and how far it is by its own log."""
 
     def __init__(self, command, block_bytes, **environment):
         settings = {"MASIVO_BLOCK_BYTES": str(block_bytes), **_HASTE, **environment}
@@ -140,13 +140,13 @@ class Life:
         return self.process.poll() is None
 
     def wait(self, seconds):
-        """Wait so long, or until it has ended; tell whether it has."""
+        """Wait for some seconds, or until the process has ended; return whether it has."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(max(0.0, seconds))
         return not self.alive
 
     def end(self, way, pause):
-        """End it; return where it was."""
+        """End the process; return how far it was."""
         where = self.where
         for number, name in enumerate(way.split()):
             if number:
@@ -155,7 +155,7 @@ class Life:
         return where
 
     def close(self):
-        """Wait for its end, by force if need be; return exit code, summary, and whether it had to be forced."""
+        """Wait for its end, and kill it if need be; return exit code, summary, and whether it was killed."""
         forced = not self.wait(PATIENCE)
         if forced:
             self.process.kill()
@@ -177,7 +177,7 @@ _HASTE = {
     "MASIVO_LONGEST_DELAY": "0.2",
     "MASIVO_OPEN_BATCHES": "4",
 }
-"""Settings without a flag that would make a storm long."""
+"""Settings without a flag, whose defaults would make a storm long."""
 
 
 class Storm:
@@ -186,7 +186,7 @@ class Storm:
     def __init__(self, directory, *, kills, seed, client="masivo-stream", faults=None):
         self.directory, self.state = Path(directory), Path(directory) / "state"
         self.exports = {kind: self.directory / "exports" / f"{kind}.ndjson" for kind in KINDS}
-        """Where the exports lie, of which `directory` keeps the originals."""
+        """Where the exports are now; `directory` keeps the originals."""
         self.kills, self.chance = kills, random.Random(seed)
         drawn = self.chance.sample(SOMETIMES, 26) if faults is None else []
         self.report = Report(seed=seed, client=client, faults=[*ALWAYS, *drawn, *(faults or ())])
@@ -195,14 +195,14 @@ class Storm:
         self._quota |= {f"after {kind}": math.ceil(kills * WAIT_SHARE) for kind in KINDS}
 
     def run(self):
-        """Run it; return the report."""
+        """Run the storm; return the report."""
         began = time.monotonic()
         self._generate()
         with serving(self.directory, *self._sandbox(), visible_after=0.3) as served:
             self._served, self._url = served, served.url
-            code, summary = self._rage()
+            code, summary = self._kill_repeatedly()
             if code not in ENDED:
-                code, summary = self._calm()
+                code, summary = self._finish()
             self._judge(served, code, summary)
         self.report.seconds = time.monotonic() - began
         return self.report
@@ -224,7 +224,7 @@ class Storm:
         return ["--limits", "none", "--store", store, "--token-lifetime", 2, "--seed", self.report.seed, *faults]
 
     def _start(self, limit, *, state=None, key=SANDBOX_API_KEY, also=None):
-        """Start a process. What may change between two starts does; `also` is an input more of each kind."""
+        """Start a process. Options that may change between two starts do; `also` adds an input to each kind."""
         draw = self.chance
         command = [COMMAND, "migrate"] if self.report.client == "masivo-stream" else [sys.executable, _NAIVE]
         more = also or {}
@@ -236,23 +236,27 @@ class Storm:
         }  # fmt: skip
         named = [part for name, value in flags.items() for part in (f"--{name}", value)]
         own = {"MASIVO_API_KEY": key, "MASIVO_SHARED_DIR": str(self.directory / "shared")}
-        return Life(list(map(str, [*command, *exports, *named, "--json"])), draw.choice((4096, 16384, 65536)), **own)
+        return RunningProcess(
+            list(map(str, [*command, *exports, *named, "--json"])), draw.choice((4096, 16384, 65536)), **own
+        )
 
     # The kills.
 
-    def _rage(self):
-        """Start and end processes until there were enough kills, or one has come to the end of the migration."""
+    def _kill_repeatedly(self):
+        """Start and end processes until there were enough kills, or one has finished the migration."""
         code, summary = None, None
         while not all(map(self._full, KINDS)) and code not in ENDED:
             way, first = self._way(), self.chance.random()
-            life = self._start(self.chance.choice(("none", "1/0.04s")))
+            running = self._start(self.chance.choice(("none", "1/0.04s")))
             moment = self.chance.uniform(0, 0.04 if self.chance.random() < AT_ONCE else 0.5)
             pause = self.chance.uniform(0, 0.05)
             if way == "left":
-                life.wait(1.5)
+                running.wait(1.5)
                 way = "KILL"
-            where = life.end(way, pause) if self._await(life, moment, early=first < START_SHARE) else None
-            code, summary = self._close(life, sent=way if where else "")
+            where = (
+                running.end(way, pause) if self._wait_for_moment(running, moment, early=first < START_SHARE) else None
+            )
+            code, summary = self._close(running, sent=way if where else "")
             if where and code not in (*ENDED, *STOPPED):
                 self.report.kills[where, way] += 1
             if self.report.client == "masivo-stream" and self.chance.random() < MOVE_SHARE and self._arrived():
@@ -264,7 +268,7 @@ class Storm:
     # What happens between two processes.
 
     def _arrived(self):
-        """Tell whether the account has got something of the first export: before that nobody is to be refused."""
+        """Return whether the account has received part of the first export: before that, no run is refused."""
         return bool(self._served.get("/__sandbox/ledger")["customers"])
 
     def _another_key(self):
@@ -283,17 +287,17 @@ class Storm:
     def _refused(self, move, **start):
         """Make a mistake: it must be refused, with 2, before anything is read back or sent.
 
-        A token may be asked for, where nothing else tells what account the key opens.
+        A token may be requested if nothing else shows which account the key belongs to.
         """
         before = self._settled_requests()
-        code, _, forced = (life := self._start("none", **start)).close()
+        code, _, forced = (running := self._start("none", **start)).close()
         if code != 2 or forced:
-            self._found("not refused", f"{move}: exit {code}, {life.told}")
+            self._found("not refused", f"{move}: exit {code}, {running.told}")
         if (after := self._requests()) != before:
             self._found("not refused", f"{move}: requests were made: {before} {after}")
 
     def _settled_requests(self):
-        """Return the same when what the process before had on the wire has been counted."""
+        """Return the same after the requests in flight of the process before have been counted."""
         found, still = self._requests(), 0
         while still < 5:
             time.sleep(0.1)
@@ -302,28 +306,28 @@ class Storm:
         return found
 
     def _requests(self):
-        """Return how many requests were made, by target and outcome, but those for tokens."""
+        """Return the number of requests by target and outcome, without those for tokens."""
         found = self._served.get("/__sandbox/ledger")["requests"]
         return {target: found[target] for target in found if target != "auth"}
 
     def _cut(self):
-        """Cut an export, let a process meet it, and put it back as it was."""
+        """Cut an export, start a process with it, and restore the export."""
         export = self.exports[self.chance.choice(KINDS)]
         whole = export.read_bytes()
         os.truncate(export, self.chance.randrange(len(whole)))
-        life = self._start("none")
-        if not life.wait(CUT_SECONDS):
-            life.end("KILL", 0)
-        code, summary, _ = life.close()
+        running = self._start("none")
+        if not running.wait(CUT_SECONDS):
+            running.end("KILL", 0)
+        code, summary, _ = running.close()
         self.report.exits[code] += 1
         if code not in (5, -9, *ENDED, *STOPPED) or (summary and not summary["closes"]):
-            self._found("cut", f"exit {code}, {life.told}")
+            self._found("cut", f"exit {code}, {running.told}")
         export.write_bytes(whole)
 
     def _move(self):
         """Move exports and state directory to other places, under other names.
 
-        An export of which nothing was read yet is known by its name alone, and keeps it.
+        An export of which nothing was read yet is known only by its name, and keeps it.
         """
         number, ledger = self.report.moves.total(), self._served.get("/__sandbox/ledger")
         place = self.directory / f"exports-{number}"
@@ -334,7 +338,7 @@ class Storm:
         self.state = self.state.rename(self.directory / f"state-{number}")
 
     def _pack(self):
-        """Compress an export, or unpack it."""
+        """Compress or decompress an export."""
         kind = self.chance.choice(KINDS)
         export, plain = self.exports[kind], (self.directory / f"{kind}.ndjson").read_bytes()
         packed = export.suffix != ".gz"
@@ -345,14 +349,14 @@ class Storm:
     def _way(self):
         return self.chance.choices(list(WAYS), WAYS.values())[0]
 
-    def _await(self, life, moment, *, early):
-        """Wait for the moment to end a process, at a place that has not had its share; False if it ended before."""
+    def _wait_for_moment(self, running, moment, *, early):
+        """Wait for the moment to end a process, at a place with few kills so far; return False if it ended before."""
         if early and not self._full("start"):
-            return not life.wait(moment)
-        life.began.wait(PATIENCE)
+            return not running.wait(moment)
+        running.began.wait(PATIENCE)
         deadline = time.monotonic() + PATIENCE
-        while not life.wait(moment) and time.monotonic() < deadline:
-            if not self._full(life.where):
+        while not running.wait(moment) and time.monotonic() < deadline:
+            if not self._full(running.where):
                 return True
             moment = 0.02
         return False
@@ -362,8 +366,8 @@ class Storm:
 
     # The end.
 
-    def _calm(self):
-        """Start without killing until the migration has ended; faults go on."""
+    def _finish(self):
+        """Start without killing until the migration has ended; the faults go on."""
         code, summary = None, None
         for _ in range(MOST_ROUNDS):
             code, summary = self._close(self._start("1/0.01s"), sent="")
@@ -372,21 +376,21 @@ class Storm:
         self._found("no end", f"{MOST_ROUNDS} starts without a kill, the last one ended with {code}")
         return code, summary
 
-    def _close(self, life, *, sent):
-        code, summary, forced = life.close()
+    def _close(self, running, *, sent):
+        code, summary, forced = running.close()
         self.report.exits[code] += 1
         expected = {"": (), "KILL": (-9,), "TERM": (143, -15)}.get(sent, (130, -2))
         if forced:
-            self._found("no end", f"a process went on for {PATIENCE} s after {sent or 'its start'}: {life.told}")
-        elif sent.startswith("INT") and any("Fatal Python error: init_" in line for line in life.told):
-            pass  # the interpreter was not up yet: nothing of ours has begun
+            self._found("no end", f"a process went on for {PATIENCE} s after {sent or 'its start'}: {running.told}")
+        elif sent.startswith("INT") and any("Fatal Python error: init_" in line for line in running.told):
+            pass  # the interpreter had not started yet: none of our code has run
         elif code not in (*expected, *ENDED, *STOPPED):
-            self._found("exit code", f"{code} after {sent or 'no signal'}: {life.told}")
+            self._found("exit code", f"{code} after {sent or 'no signal'}: {running.told}")
         wrong = summary and (not summary["closes"] or code not in (summary["exit_code"], -2, -9, -15))
-        if wrong:  # a signal may come after the last word
+        if wrong:  # a signal may come after the summary
             self._found("figures", f"exit {code}, and a summary that says {summary}")
         if summary is None and code in (*ENDED, *STOPPED) and self.report.client == "masivo-stream":
-            self._found("exit code", f"{code} without a summary: {life.told}")
+            self._found("exit code", f"{code} without a summary: {running.told}")
         return code, summary
 
     def _found(self, law, what):
@@ -395,28 +399,28 @@ class Storm:
     def _judge(self, served, code, summary):
         report, ledger = self.report, served.ledger()
         if report.client == "masivo-stream":
-            self._look_again(served, code, summary, ledger["requests"])
+            self._start_again(served, code, summary, ledger["requests"])
         evidence = Evidence(self.directory, self.state, ledger, summary, code)
-        report.findings += validate(evidence)
+        report.findings += find_broken_laws(evidence)
         report.requests = {target: sum(outcomes.values()) for target, outcomes in ledger["requests"].items()}
         report.innocent = innocent_letters(evidence)
         report.figures = summary["kinds"] if summary else {}
         if (self.state / "journal.db").exists():
             report.doubts = count_deaths(self.state / "journal.db")
 
-    def _look_again(self, served, code, summary, requests):
-        """A migration that has ended sends nothing when it is started again, and says the same; so does `status`."""
+    def _start_again(self, served, code, summary, requests):
+        """A finished migration sends nothing when it is started again, and reports the same; so does `status`."""
         again, repeated = self._close(self._start("1/0.01s"), sent="")
         if again != code or served.ledger()["requests"] != requests:
             self._found("not at rest", f"started again after its end, exit {again}, {served.ledger()['requests']}")
         status = run("status", "--state-dir", self.state, "--json")
         for told in (repeated, json.loads(status.stdout or b"null")):
-            if told is None or _steady(told) != _steady(summary):
+            if told is None or _lasting_figures(told) != _lasting_figures(summary):
                 self._found("not at rest", f"told {told} after {summary}")
 
 
-def _steady(summary):
-    """Return what does not change when nothing is sent."""
+def _lasting_figures(summary):
+    """Return the figures that do not change if nothing is sent."""
     kinds = {
         kind: {name: value for name, value in figures.items() if name != "seconds"}
         for kind, figures in (summary or {"kinds": {}})["kinds"].items()
@@ -425,7 +429,7 @@ def _steady(summary):
 
 
 def main():
-    """Run a storm as told by the arguments; 0 if all laws were kept."""
+    """Run a storm with the options of the command line; return 0 if all laws were kept."""
     parser = argparse.ArgumentParser(description="End a migration again and again, and hold it against the laws.")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)

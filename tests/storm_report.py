@@ -9,7 +9,7 @@ from end_to_end_tools import KINDS
 from storm_laws import Finding
 
 WAYS = {"KILL": 70, "TERM": 10, "INT": 8, "INT INT": 7, "left": 5}
-"""How a process is to end, and how often in a hundred; left alone, it may still be ended a while later."""
+"""Ways to end a process, and how often in a hundred; a process that is left alone may be ended a while later."""
 
 
 @dataclass
@@ -20,13 +20,13 @@ class Report:
     client: str
     faults: list[str]
     kills: Counter = field(default_factory=Counter)
-    """By where (start, a kind, the wait after it) and how."""
+    """By place (start, a kind, the wait after it) and way."""
     moves: Counter = field(default_factory=Counter)
     """What happened between two processes."""
     exits: Counter = field(default_factory=Counter)
     requests: dict = field(default_factory=dict)
     doubts: Counter = field(default_factory=Counter)
-    """Batches in doubt by kind, and whether the process died over them."""
+    """Batches in doubt by kind, and whether a process was killed during them."""
     innocent: Counter = field(default_factory=Counter)
     figures: dict = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Report:
 
 
 def count_deaths(journal):
-    """Count batches in doubt by kind, and whether a process died over them: how often a kill met a request."""
+    """Count batches in doubt by kind, and by whether a process was killed during them."""
     with closing(sqlite3.connect(f"{journal.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         rows = connection.execute("SELECT kind, why FROM batches WHERE state = 'in_doubt'").fetchall()
     return Counter((kind, "killed" if "ended while" in why else "answer") for kind, why in rows)
@@ -58,7 +58,7 @@ def render(report):
     innocent = ", ".join(f"{kind} {reason} {n}" for (kind, reason), n in sorted(report.innocent.items()))
     rows.append(f"good, but dead      {innocent or 'none'}")
     laws = Counter(finding.law for finding in report.findings)
-    rows.append(f"verdict             {', '.join(f'{law}: {n}' for law, n in laws.items()) or 'all laws kept'}")
+    rows.append(f"result              {', '.join(f'{law}: {n}' for law, n in laws.items()) or 'all laws kept'}")
     rows += [f"  {finding}"[:600] for finding in report.findings[:20]]
     rows.append(f"{report.client}, --seed {report.seed}, {report.kills.total()} kills, {report.seconds:.0f} s")
     return "\n".join(rows)

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 
 import pytest
-from storm_laws import Evidence, validate
+from storm_laws import Evidence, find_broken_laws
 
 CUSTOMER = {"name": "Ana", "registration_date": "2020-01-01T00:00:00Z"}
 
@@ -75,7 +75,9 @@ class Case:
             write(state / f"dead-letter.{kind}.ndjson", self.letters[kind])
             write(state / f"in-doubt.{kind}.ndjson", self.doubts[kind])
         summary = {"closes": True, "exit_code": 4, "kinds": self.figures}
-        return Counter(finding.law for finding in validate(Evidence(self.path, state, self.ledger, summary, self.code)))
+        return Counter(
+            finding.law for finding in find_broken_laws(Evidence(self.path, state, self.ledger, summary, self.code))
+        )
 
 
 def figures(**told):

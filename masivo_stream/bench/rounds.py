@@ -87,7 +87,7 @@ def bench(
     rounds: int,
     directory: str,
     target: BenchTarget | None = None,
-    told: Callable[[Step], None] = lambda _: None,
+    on_step: Callable[[Step], None] = lambda _: None,
 ) -> Bench:
     """Measure every case `rounds` times.
 
@@ -97,7 +97,7 @@ def bench(
         rounds: how often.
         directory: where journals are kept during the measurement; the speed of its disk counts.
         target: the server to send to; without it, a null sink on loopback, in a process of its own.
-        told: called with each step before it is measured.
+        on_step: called with each step before it is measured.
 
     Raises:
         MasivoStreamError: a case failed; the type of the error is that of the failure.
@@ -110,7 +110,7 @@ def bench(
         for number in range(rounds * len(cases)):
             place = number % len(cases)
             case = cases[place]
-            told(Step(number=number + 1, of=rounds * len(cases), round=number // len(cases) + 1, case=case))
+            on_step(Step(number=number + 1, of=rounds * len(cases), round=number // len(cases) + 1, case=case))
             job = Job(
                 case=case,
                 paths=tuple(exports[case.kind]),

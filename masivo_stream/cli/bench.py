@@ -108,7 +108,7 @@ def bench(
             rounds=rounds.rounds,
             directory=str(place),
             target=aim,
-            told=show,
+            on_step=show,
         )
     if results.svg is not None:
         _draw(found, results.svg)

@@ -1,6 +1,6 @@
-"""What a person does next after a run, in the order in which it is to be done.
+"""What a person does next after a run: steps in the order in which to do them.
 
-The commands are quoted for a POSIX shell, and are ready to paste in the directory where the run was started.
+The commands are quoted for a POSIX shell, ready to be pasted in the directory where the run was started.
 """
 
 import shlex
@@ -12,23 +12,23 @@ from masivo_stream.model.next_step import Invocation, NextStep
 from masivo_stream.model.summary import Summary
 
 LONGEST_COMMAND = 2000
-"""Characters; a longer one (a glob that the shell made hundreds of names of) is told in words."""
+"""Characters. A longer command (a glob that the shell expanded to hundreds of names) is described, not quoted."""
 
 _PROGRAM = "masivo-stream"
 _ONCE = frozenset({"--only-missing", "--others-stayed"})
-"""Flags of one start, not of those that follow."""
-_FIRST: dict[int, str] = {
+"""Flags that apply to one start only, so that the next command is without them."""
+_AFTER_STOP: dict[int, str] = {
     ExitCode.INPUT: "mend or restore the export, then start the same command again",
-    ExitCode.OUTAGE: "start the same command again when the cause is gone: it goes on from here",
-    ExitCode.DENIED: "put right what the message names, then start the same command again: it goes on from here",
+    ExitCode.OUTAGE: "start the same command again when the cause is gone: it continues from here",
+    ExitCode.DENIED: "correct what the message names, then start the same command again: it continues from here",
 }
-_GO_ON = "start the same command again: it goes on from here"
+_GO_ON = "start the same command again: it continues from here"
 _STDIN = frozenset({"-", "/dev/stdin"})
-_FROM_A_PIPE = "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
+_FROM_A_PIPE = "write what came from the pipe to a file, then start the same command with the file in its place"
 
 
 def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
-    """Return the steps after a run; where everything was accepted there is only something to look at."""
+    """Return the steps after a run; if everything was accepted, the only step is optional."""
     return tuple(_steps(summary, invocation, state_dir))
 
 
@@ -38,16 +38,16 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.exit_code == ExitCode.BUG:
         yield NextStep(text="keep the state directory as it is, and report this: the figures must close")
         return
-    if summary.exit_code == ExitCode.CONFIGURATION:  # this run does not go on; its hint says what can be done
+    if summary.exit_code == ExitCode.CONFIGURATION:  # the run cannot continue; its hint says what to do
         return
     if summary.outcome in {"interrupted", "stopped"}:
-        text = _GO_ON if summary.outcome == "interrupted" else _FIRST.get(summary.exit_code, _GO_ON)
+        text = _GO_ON if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
         if _STDIN.isdisjoint(invocation.again):
             yield NextStep(text=text, command=quote(invocation.again))
         else:
             yield NextStep(text=_FROM_A_PIPE)
     if any(each.in_doubt for each in figures):
-        text = "see what is known of the batches in doubt, and decide"
+        text = "see what is known about the batches in doubt, then decide"
         yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
     if summary.outcome in {"in_doubt", "dead_letters"} and any(each.dead for each in figures):
         dead = [kind for kind, each in summary.kinds.items() if each.dead]
@@ -56,12 +56,12 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         yield NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
 
     if summary.outcome == "complete" and any(each.accepted for each in figures):
-        text = "read a sample back, if you like: accepted means enqueued, and this shows what arrived"
+        text = "optional: read a sample back; accepted means enqueued, and this shows what arrived"
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
 
 
 def same_command(invocation: Invocation, state_dir: str) -> tuple[str, ...]:
-    """Return the words of a `migrate` that goes on with a run; its exports need no name where it knows them."""
+    """Return the words of a `migrate` that continues a run. After other commands its exports are known by the run."""
     words = tuple(word for word in invocation.again if word not in _ONCE)
     if words[:2] == (_PROGRAM, "migrate"):
         return words
@@ -69,11 +69,11 @@ def same_command(invocation: Invocation, state_dir: str) -> tuple[str, ...]:
 
 
 def revert_command(invocation: Invocation, state_dir: str, start: str, end: str) -> tuple[str, ...]:
-    """Return the words of a `revert` of a period."""
+    """Return the words of a `revert` of the period from `start` to `end`."""
     return (_PROGRAM, "revert", "--from", start, "--to", end, *(invocation.options or ("--state-dir", state_dir)))
 
 
 def quote(words: Sequence[str]) -> str:
-    """Quote a command line; nothing where it is none, or cannot be shown as it is."""
+    """Return a command line quoted for a shell; empty if there is no command, or it cannot be shown as it is."""
     line = shlex.join(words)
     return line if len(line) <= LONGEST_COMMAND and printable(line) == line else ""

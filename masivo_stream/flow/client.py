@@ -111,16 +111,7 @@ async def open_client(
 
     `admit` checks each new token and may raise; `note` receives every attempt.
     """
-    async with open_api(
-        base_url=api.base_url,
-        auth_url=api.auth_url,
-        headers=api.headers,
-        request_timeout=api.request_timeout,
-        connect_timeout=api.connect_timeout,
-        ca_file=api.ca_file,
-        proxy=api.proxy,
-        reuse=not limiters.limited,
-    ) as client:
+    async with open_api(api, reuse=not limiters.limited) as client:
 
         async def authorize() -> tuple[Attempt, bytes]:
             if credentials.api_key is None:

@@ -1,9 +1,9 @@
-"""The gate: all requests of one sort leave through it, one after the other, when the pacers of all its scopes allow.
+"""The rate limiter: all requests of one sort leave through it, one by one, when the pacers of its scopes allow it.
 
-A request may count in several scopes (the migration endpoints, the whole account): it departs when all of them allow
-it, in one step, so that no slot of one is kept while another is waited for. Other processes use the same account's
-windows: where a quota is shared, their departures count, and ours are noted there before they leave. A quota that
-cannot be written is left behind: the server's 429 still keeps us polite.
+A request may count in several scopes (the migration endpoints, the whole account). It departs when all of them allow
+it, in one step, so it never keeps a slot of one scope while it waits for another. Other processes use the same windows
+of the account: if a quota is shared, their departures count here, and ours are noted there before they leave. A quota
+that cannot be written is used no longer; then the server's 429 still limits us.
 """
 
 import math
@@ -23,14 +23,14 @@ from masivo_stream.model.notices import QuotaUsed, ScopeUse, SlotAwaited
 from masivo_stream.model.ports import Clock
 
 _SIDE_BY_SIDE = 1024
-"""Requests that may ask at once where there is no window: there is no order to keep then."""
+"""Requests that may ask at once if there is no window, and so no order to keep."""
 
-_TOLD_EVERY = 0.2
-"""Seconds between two notices of what is used, at least: each looks at all departures that count."""
+_NOTICE_EVERY = 0.2
+"""At least so much time, in seconds, is between two notices of what is used: each goes through all departures."""
 
 
 class QuotaPort(Protocol):
-    """What of an account's windows is used, whoever used it."""
+    """What is used of an account's windows, by any process."""
 
     def reserve(self, lanes: Sequence[Lane], decide: Callable[[Sequence[News]], float]) -> list[int] | float:
         """Note a departure if `decide` returns 0, and return its numbers; else the seconds to wait (float)."""
@@ -45,19 +45,19 @@ class QuotaPort(Protocol):
         ...
 
     def hold(self, scope: str, seconds: float) -> None:
-        """Let nothing depart for a while, whoever it is."""
+        """Let nothing depart for a while, from any process."""
         ...
 
 
 class QuotaClient:
-    """A shared quota; silent from the first failure on."""
+    """A shared quota; it is used until it fails for the first time."""
 
     def __init__(self, quota: QuotaPort | None = None, lost: Callable[[StorageError], None] = lambda _: None) -> None:
-        """Keep to `quota` while it can be used; tell `lost` when it cannot."""
+        """Use `quota` while it can be used; call `lost` when it cannot."""
         self._quota, self._lost = quota, lost
 
     def reserve(self, lanes: Sequence[Lane], decide: Callable[[Sequence[News]], float]) -> list[int] | float:
-        """As the quota does; without one there is no news, and there are no numbers."""
+        """As the quota does; without a quota there is no news, and there are no numbers."""
         if self._quota is not None and lanes:
             try:
                 return self._quota.reserve(lanes, decide)
@@ -69,18 +69,18 @@ class QuotaClient:
     def answered(self, numbers: Sequence[int]) -> None:
         """As the quota does."""
         if numbers:
-            self._tell(lambda quota: quota.answered(numbers))
+            self._call(lambda quota: quota.answered(numbers))
 
     def withdraw(self, numbers: Sequence[int]) -> None:
         """As the quota does."""
         if numbers:
-            self._tell(lambda quota: quota.withdraw(numbers))
+            self._call(lambda quota: quota.withdraw(numbers))
 
     def hold(self, scope: str, seconds: float) -> None:
         """As the quota does."""
-        self._tell(lambda quota: quota.hold(scope, seconds))
+        self._call(lambda quota: quota.hold(scope, seconds))
 
-    def _tell(self, what: Callable[[QuotaPort], None]) -> None:
+    def _call(self, what: Callable[[QuotaPort], None]) -> None:
         if self._quota is not None:
             try:
                 what(self._quota)
@@ -117,7 +117,7 @@ class LimitScope:
             self.pacer.withdraw(self._unanswered.pop(number))
 
     def use(self, now: float) -> ScopeUse:
-        """Tell what is used of the windows."""
+        """Return what is used of the windows."""
         uses = self.pacer.snapshot(now).windows
         return ScopeUse(
             scope=self.lane.scope,
@@ -131,63 +131,63 @@ class LimitScope:
 class Departure:
     """One request that leaves now."""
 
-    def __init__(self, scopes: Sequence[LimitScope], clock: Clock, ledger: QuotaClient, numbers: list[int]) -> None:
-        """Record it everywhere."""
-        self._scopes, self._clock, self._ledger, self._numbers = scopes, clock, ledger, numbers
+    def __init__(self, scopes: Sequence[LimitScope], clock: Clock, quota: QuotaClient, numbers: list[int]) -> None:
+        """Count it in all of `scopes`."""
+        self._scopes, self._clock, self._quota, self._numbers = scopes, clock, quota, numbers
         now = clock.now()
         self._tickets = [(scope.pacer, scope.pacer.depart(now)) for scope in scopes]
         self._done = False
 
     def unsent(self) -> None:
-        """Note that nothing left after all: it uses up no slot."""
+        """Note that nothing left after all: no slot is used up."""
         self._done = True
         for pacer, ticket in self._tickets:
             pacer.withdraw(ticket)
-        self._ledger.withdraw(self._numbers)
+        self._quota.withdraw(self._numbers)
 
     def answered(self, answer: Answer) -> Correction:
-        """Note that the server has answered, and what it says of the quota: it speaks of the first scope."""
+        """Note that the server has answered, and what its headers say about the quota of the first scope."""
         now, self._done = self._clock.now(), True
         for pacer, ticket in self._tickets:
             pacer.arrived(ticket, now)
-        self._ledger.answered(self._numbers)
+        self._quota.answered(self._numbers)
         first, ticket = self._tickets[0]
         correction = first.correct(ticket, read_rate_headers(answer), now)
         if correction.held_until:
-            self._ledger.hold(self._scopes[0].lane.scope, correction.held_until - now)
+            self._quota.hold(self._scopes[0].lane.scope, correction.held_until - now)
         return correction
 
     def close(self) -> None:
-        """Note that nothing more will come: without an answer it may have arrived as late as now."""
+        """Note that no answer will come any more: the request may have arrived as late as now."""
         if not self._done:
             for pacer, ticket in self._tickets:
                 pacer.lost(ticket, self._clock.now())
-            self._ledger.answered(self._numbers)
+            self._quota.answered(self._numbers)
 
 
 class RateLimiter:
-    """Hand out departures in the pacers' time."""
+    """Lets requests depart when the pacers allow it."""
 
     def __init__(
         self,
         scopes: Sequence[LimitScope],
         clock: Clock,
-        ledger: QuotaClient | None = None,
+        quota: QuotaClient | None = None,
         *,
         longest_hold: float = math.inf,
         observer: Observer | None = None,
     ) -> None:
         """Let requests out that count in all of `scopes`; an answer's headers speak of the first one.
 
-        A hold that lasts longer than `longest_hold` seconds is not waited for, whoever was told of it. `observer` is
-        told of waits, and of what is used.
+        There is no wait for a hold of more than `longest_hold` seconds, whichever process was asked for it. `observer`
+        receives notices of waits, and of what is used.
         """
         self.scopes = tuple(scopes)
         self._clock = clock
-        self._ledger = ledger or QuotaClient()
+        self._quota = quota or QuotaClient()
         self._longest_hold = longest_hold
         self._observer = observer
-        self._told = -math.inf
+        self._noticed = -math.inf
         self._shared = [scope for scope in self.scopes if scope.pacer.limited]
         self._turn = anyio.Semaphore(1 if self._shared else _SIDE_BY_SIDE)
 
@@ -200,43 +200,43 @@ class RateLimiter:
         """
         async with self._turn:
             while isinstance(slot := self._reserve(), float):
-                self._tell(slot)
+                self._notify(slot)
                 await self._clock.sleep(slot)
-            departure = Departure(self.scopes, self._clock, self._ledger, slot)
-            self._tell()
+            departure = Departure(self.scopes, self._clock, self._quota, slot)
+            self._notify()
         try:
             yield departure
         finally:
             departure.close()
 
     def _reserve(self) -> list[int] | float:
-        def decide(told: Sequence[News]) -> float:
+        def decide(heard: Sequence[News]) -> float:
             now = self._clock.now()
             own = max(scope.pacer.held_until for scope in self.scopes)
-            held_until = max([own, *(news.held_until for news in told)])
+            held_until = max([own, *(news.held_until for news in heard)])
             if held_until - now > self._longest_hold:
                 raise OutageError(
                     f"the server lets nothing through for {held_until - now:.0f} s more, longer than longest_hold",
                     operation="wait for a slot",
                     hint="start again when the quota is free, or raise longest_hold",
                 )
-            for scope, news in zip(self._shared, told, strict=False):  # no news where no quota is shared
+            for scope, news in zip(self._shared, heard, strict=False):  # no news if no quota is shared
                 scope.hear(news)
             return max(held_until - now, *(scope.pacer.reserve(now) for scope in self.scopes))
 
-        return self._ledger.reserve([scope.lane for scope in self._shared], decide)
+        return self._quota.reserve([scope.lane for scope in self._shared], decide)
 
-    def _tell(self, wait: float = 0.0) -> None:
+    def _notify(self, wait: float = 0.0) -> None:
         if self._observer is None:
             return
         now = self._clock.now()
         if wait:
             earliest = max(scope.pacer.earliest(now) for scope in self.scopes)
             self._observer.notify(SlotAwaited(seconds=max(wait, earliest - now)))
-        if 0 < wait < _TOLD_EVERY:
-            return  # what departs then is to be told of, and was not told too recently
-        if self._shared and now - self._told >= _TOLD_EVERY:
-            self._told = now
+        if 0 < wait < _NOTICE_EVERY:
+            return  # the departure after this short wait gives the notice
+        if self._shared and now - self._noticed >= _NOTICE_EVERY:
+            self._noticed = now
             self._observer.notify(QuotaUsed(scopes=tuple(scope.use(now) for scope in self._shared)))
 
     def hold(self, seconds: float) -> None:
@@ -244,4 +244,4 @@ class RateLimiter:
         for scope in self.scopes:
             scope.pacer.hold(self._clock.now() + seconds)
         for scope in self._shared:
-            self._ledger.hold(scope.lane.scope, seconds)
+            self._quota.hold(scope.lane.scope, seconds)

@@ -1,4 +1,4 @@
-"""Signals: the first asks for an ordered stop, a second SIGINT leaves at once."""
+"""Signals: the first stops the run in an orderly way, a second SIGINT leaves at once."""
 
 import os
 import signal
@@ -21,15 +21,15 @@ _OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 async def work_under(
     stop: StopControl, work: Callable[[], Awaitable[None]], *, observer: Observer, handle_signals: bool
 ) -> None:
-    """Do `work` until it is done or the brake is pulled. Then what was in flight has landed, or its drain time is over.
+    """Do `work` until it is done or stopped. Then what was in flight has landed, or its drain time is over.
 
-    An error of ours pulls the brake; it is the brake's cause afterwards.
+    A `MasivoStreamError` of the work stops it, and is the cause of `stop` afterwards.
     """
     async with anyio.create_task_group() as beside:
         beside.start_soon(stop.drain)
         beside.start_soon(watch_loop_lag, stop.clock, observer)
         if handle_signals:
-            await beside.start(obey_signals, stop, observer)  # before any work: a signal finds them listening
+            await beside.start(obey_signals, stop, observer)  # before any work, so no signal is missed
         with stop.work:
             try:
                 await work()
@@ -41,9 +41,9 @@ async def work_under(
 async def obey_signals(
     stop: StopControl, observer: Observer, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
 ) -> None:
-    """Pull the brake on SIGINT and SIGTERM; ignore SIGHUP (a lost terminal must not end a migration). Never returns.
+    """Stop on SIGINT and SIGTERM; ignore SIGHUP (a lost terminal must not end a migration). Never returns.
 
-    Needed above all as PID 1 of a container, where a SIGTERM without a handler is ignored by the kernel.
+    Above all PID 1 of a container needs it: there the kernel ignores a SIGTERM without a handler.
     """
     with _restored(_OBEYED), anyio.open_signal_receiver(*_OBEYED) as signals:
         task_status.started()
@@ -52,7 +52,7 @@ async def obey_signals(
                 continue
             if stop.cause is not None:
                 if received is signal.SIGINT:
-                    os._exit(ExitCode.INTERRUPTED)  # as after kill -9; nothing that matters waits for an orderly end
+                    os._exit(ExitCode.INTERRUPTED)  # as after kill -9: a restart needs no orderly end
                 continue
             code = ExitCode.INTERRUPTED if received is signal.SIGINT else ExitCode.TERMINATED
             observer.notify(Stopping(why=received.name, in_flight=stop.in_flight, drain_time=stop.drain_time))
@@ -61,36 +61,36 @@ async def obey_signals(
 
 @contextmanager
 def _restored(numbers: Iterable[signal.Signals]) -> Iterator[None]:
-    """Give back the handlers that were there: asyncio leaves the system's default, which would end a process at work.
+    """Restore the earlier handlers: asyncio leaves the system's default, which would end the process at once.
 
-    The summary is still to be told then.
+    The summary is not written yet at that time.
     """
     before = {number: signal.getsignal(number) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
-            if handler is not None:  # else it was not Python that set it
+            if handler is not None:  # None: it was not set by Python
                 signal.signal(number, handler)
 
 
 BEAT = 0.05
-"""Seconds between two looks: 20 timers a second cost nothing that can be measured."""
+"""Seconds between two looks: the cost of 20 timers per second cannot be measured."""
 
 STALL = 0.1
-"""Seconds of delay below which it is no stall: a busy machine takes as long to give a process its turn."""
+"""A shorter delay, in seconds, is no stall: a busy machine takes as long to give a process its turn."""
 
 MINUTE = 60.0
 
 
 async def watch_loop_lag(clock: Clock, observer: Observer) -> None:
-    """Beat, if `clock` is the machine's. Runs beside the work: cancel it."""
+    """Report stalls of the event loop, if `clock` is the machine's. Runs beside the work: cancel it."""
     if isinstance(clock, SystemClock):
         await notify_every_minute(clock, observer)
 
 
 async def notify_every_minute(clock: Clock, observer: Observer) -> None:
-    """Tell of each stall that is longer than all before, and of each minute. Never returns."""
+    """Report each stall that is longer than all before, and each minute. Never returns."""
     longest, minute = STALL, clock.now() + MINUTE
     while True:
         began = clock.now()

@@ -1,7 +1,7 @@
-"""The brake: stop in order. No new reads, no new requests; what is in flight may land within the drain time.
+"""Stop a run in an orderly way: no new reads, no new requests; what is in flight may land within the drain time.
 
-Everything that only waits (for a slot, a token, the next block) stands inside `work`, which is cancelled at once. A
-request in flight and the notes about it stand inside a shield of their own, from `flight`.
+Everything that only waits (for a slot, a token, the next block) is inside `work`, which is cancelled at once. A request
+in flight and the notes about it are inside a shield of their own, from `flight`.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from masivo_stream.model.ports import Clock
 
 
 class StopControl:
-    """Stop a run, once, for a reason."""
+    """Stops a run once, for the first cause."""
 
     def __init__(self, clock: Clock, *, drain_time: float) -> None:
         """Let requests in flight finish for `drain_time` seconds."""
@@ -31,7 +31,7 @@ class StopControl:
         return len(self._flights)
 
     def pull(self, cause: MasivoStreamError) -> None:
-        """Stop for `cause`; the first one counts."""
+        """Stop for `cause`; only the first call counts."""
         if self.cause is None:
             self.cause = cause
             self._pulled.set()
@@ -39,7 +39,7 @@ class StopControl:
 
     @contextmanager
     def flight(self) -> Iterator[anyio.CancelScope]:
-        """Give a request a scope that the brake reaches only after the drain time."""
+        """Give a request a scope that a stop cancels only after the drain time."""
         with anyio.CancelScope() as scope:
             self._flights.add(scope)
             try:
@@ -48,7 +48,7 @@ class StopControl:
                 self._flights.discard(scope)
 
     async def drain(self) -> None:
-        """Once pulled, wait for the drain time, then give up what is still in flight. Runs beside the work."""
+        """Wait for a stop, then for the drain time, then give up what is still in flight. Runs beside the work."""
         await self._pulled.wait()
         await self.clock.sleep(self.drain_time)
         for scope in list(self._flights):

@@ -1,4 +1,4 @@
-"""Notices: what the flow announces while it works. Subscribers (log, progress, later metrics) read nothing else.
+"""Notices: what the flow announces while it works. Observers (log, progress, metrics) read nothing else.
 
 No notice holds a value of a record: positions, counts, ids of batches, durations.
 """
@@ -11,12 +11,12 @@ from masivo_stream.model.window import Window
 
 
 class Ahead(Struct, frozen=True, kw_only=True):
-    """A kind that a run is to migrate, as it stands when the run begins."""
+    """A kind that a run is to migrate, and how far it has come when the run begins."""
 
     kind: Kind
     files: int
     size: int
-    """Bytes of text in its exports; 0 where that is not known (compressed, standard input)."""
+    """Bytes of text in its exports; 0 if that is not known (compressed, standard input)."""
     bytes_read: int = 0
     """How many of them earlier processes have read."""
     figures: KindSummary = KindSummary()
@@ -39,36 +39,36 @@ class RunEnded(Struct, frozen=True, kw_only=True):
 
 
 class KindStarted(Struct, frozen=True, kw_only=True):
-    """A kind's export begins to be read."""
+    """The reading of a kind's exports begins."""
 
     kind: Kind
     files: int
     size: int
-    """Bytes in the files as they lie on disk; 0 where that is not known (standard input)."""
+    """Bytes of the files on disk; 0 if that is not known (standard input)."""
 
 
 class SlotAwaited(Struct, frozen=True, kw_only=True):
     """A request waits for the account's windows."""
 
     seconds: float
-    """Until it may leave, as far as that is known."""
+    """Until it may leave, by what is known now."""
 
 
 class ScopeUse(Struct, frozen=True, kw_only=True):
-    """What is used of one scope's windows, whoever used it."""
+    """What this and other runs have used of one scope's windows."""
 
     scope: str
     windows: tuple[Window, ...]
     ages: tuple[float, ...]
-    """How many seconds ago requests departed that count still, the oldest first."""
+    """How many seconds ago the requests left that still count, the oldest first."""
     foreign: tuple[int, ...]
-    """By window: requests the server counts beside them."""
+    """For each window, requests that the server counts in addition."""
     held: float = 0.0
-    """Seconds for which nothing departs, whatever the windows say."""
+    """Seconds for which no request leaves, whatever the windows allow."""
 
 
 class QuotaUsed(Struct, frozen=True, kw_only=True):
-    """Something was used of the account's windows: sent at most five times a second."""
+    """A part of the account's windows was used. Sent at most five times a second."""
 
     scopes: tuple[ScopeUse, ...]
 
@@ -79,7 +79,7 @@ class BatchDeparted(Struct, frozen=True, kw_only=True):
     kind: Kind
     batch: str
     in_flight: int
-    """Requests under way, with this one."""
+    """Requests in flight, this one included."""
 
 
 class BatchSent(Struct, frozen=True, kw_only=True):
@@ -94,11 +94,11 @@ class BatchSent(Struct, frozen=True, kw_only=True):
     seconds: float
     remark: str = ""
     in_flight: int = 0
-    """Requests under way, without this one."""
+    """Requests in flight, without this one."""
 
 
 class BatchWaits(Struct, frozen=True, kw_only=True):
-    """A batch will be sent again after a while."""
+    """A batch will be sent again after a wait."""
 
     kind: Kind
     batch: str
@@ -107,7 +107,7 @@ class BatchWaits(Struct, frozen=True, kw_only=True):
 
 
 class RecordIsolated(Struct, frozen=True, kw_only=True):
-    """One entry was found for which its batch was refused."""
+    """An entry was found that made the API refuse its batch."""
 
     kind: Kind
     batch: str
@@ -117,23 +117,23 @@ class RecordIsolated(Struct, frozen=True, kw_only=True):
 
 
 class LimitLearned(Struct, frozen=True, kw_only=True):
-    """The server takes no bodies as large as we sent (413)."""
+    """The server does not take bodies as large as the one that was sent (413)."""
 
     kind: Kind
     max_body_bytes: int
 
 
 class QuotaCorrected(Struct, frozen=True, kw_only=True):
-    """The server says that nothing is left of a window for a while in which, by our account, something was."""
+    """The server reports that a window is used up, but by our own count a part of it was left."""
 
     seconds: float
-    """Until something is left again."""
+    """Until a request may leave again."""
     foreign: int
-    """Requests it counts there that we know nothing of: someone else uses the account."""
+    """Requests that only the server knows of: somebody else uses the account."""
 
 
 class WaitingVisible(Struct, frozen=True, kw_only=True):
-    """A kind was accepted; its effects are awaited before the next kind begins."""
+    """A kind was accepted, and the run waits for its effects before the next kind begins."""
 
     kind: Kind
     seen: int
@@ -142,7 +142,7 @@ class WaitingVisible(Struct, frozen=True, kw_only=True):
 
 
 class Visible(Struct, frozen=True, kw_only=True):
-    """A kind's effects show. `confirmed` is false where nothing could be read back and only time passed."""
+    """A kind's effects show, or their time is over: then `confirmed` is false, since they were not seen."""
 
     kind: Kind
     seconds: float
@@ -150,48 +150,48 @@ class Visible(Struct, frozen=True, kw_only=True):
 
 
 class IdsUnreadable(Struct, frozen=True, kw_only=True):
-    """None of the customers accepted last could be read back, and their ids all need escaping: the run goes on."""
+    """None of the customers accepted last could be read back, and all their ids need escaping. The run goes on."""
 
     kind: Kind
     ids: int
-    """How many were asked for, or could not be."""
+    """How many were read back, or cannot be."""
     seconds: float
-    """How long they were given to show."""
+    """How much time they had to show."""
 
 
 class ReadBackAwaited(Struct, frozen=True, kw_only=True):
-    """A request was refused whose records may have been applied by an attempt without an answer: they are read back."""
+    """A refused request's records may have been applied by an attempt without an answer, so they are read back."""
 
     kind: Kind
     number: int
-    """Of the read-back, in this run."""
+    """The read-back's number in this run."""
     records: int
     seconds: float
-    """Until what that attempt has applied must show; less if it does before."""
+    """Until the effects of that attempt must show. The wait is shorter if they show before."""
 
 
 class ReadBack(Struct, frozen=True, kw_only=True):
-    """Such records were read back."""
+    """The records of such a request were read back."""
 
     kind: Kind
     number: int
     records: int
     found: int
-    """How many of them are there: they count as accepted, the others are sent again or isolated."""
+    """How many of them are there. These count as accepted; the others are sent again or isolated."""
     seconds: float
 
 
 class Progressed(Struct, frozen=True, kw_only=True):
-    """Where a kind stands: sent at most about once a second."""
+    """How far a kind has come. Sent at most about once a second."""
 
     kind: Kind
     figures: KindSummary
     bytes_read: int
-    """Bytes of text before the place up to which its exports were read, by this process or an earlier one."""
+    """Bytes of text of its exports that this process or an earlier one has read."""
 
 
 class KindEnded(Struct, frozen=True, kw_only=True):
-    """A kind's export is done, or was left."""
+    """The work on a kind is done, or was stopped."""
 
     kind: Kind
     figures: KindSummary
@@ -200,50 +200,50 @@ class KindEnded(Struct, frozen=True, kw_only=True):
 
 
 class Stopping(Struct, frozen=True, kw_only=True):
-    """The run is being stopped in order."""
+    """The run stops: no new request leaves, and those in flight are drained."""
 
     why: str
     in_flight: int
     drain_time: float = 0.0
-    """Seconds for which those are awaited at most."""
+    """The longest time, in seconds, that these may take."""
 
 
 class MinutePassed(Struct, frozen=True):
-    """The run has been at work for another minute, whatever it did."""
+    """Another minute of the run has passed."""
 
 
 class LoopStalled(Struct, frozen=True, kw_only=True):
-    """The event loop was not free for others for longer than ever before in this run."""
+    """One task kept the event loop busy for longer than any before in this run."""
 
     seconds: float
 
 
 class AccountShared(Struct, frozen=True, kw_only=True):
-    """Other runs on this machine are at work on the same account: they share its quota."""
+    """Other runs on this machine use the same account, and share its quota."""
 
 
 class AccountUnguarded(Struct, frozen=True, kw_only=True):
-    """Nothing keeps another run from sending the same export to the same account: runs cannot meet."""
+    """Another run could send the same export to the same account unnoticed: the shared directory cannot be used."""
 
     shared_dir: str
     why: str
 
 
 class ExportOverlaps(Struct, frozen=True, kw_only=True):
-    """An export begins as another one does that the account has got: what is in both counts twice."""
+    """An export begins with the same lines as another one that the account has: records in both would count twice."""
 
     kind: Kind
     file: str
     other: str
-    """Where that one stood when it was sent."""
+    """The path of that one when it was sent."""
     lines: int
     """How many lines are known to be the same."""
     bytes: int
-    """How many bytes are, where that is known to be more; else 0."""
+    """How many bytes are known to be the same, if that is more than these lines; else 0."""
 
 
 class ProxyUnused(Struct, frozen=True, kw_only=True):
-    """The API could not be reached, and the environment names a proxy that is not used unasked."""
+    """The API could not be reached, and the environment names a proxy that this run does not use."""
 
     variable: str
     proxy: str
@@ -251,7 +251,7 @@ class ProxyUnused(Struct, frozen=True, kw_only=True):
 
 
 class DeadLettersTaken(Struct, frozen=True, kw_only=True):
-    """A retry has taken a kind's dead letters. `ignored`: the file with lines that name none of this run, if any."""
+    """A retry has taken a kind's dead letters. `ignored`: the file with the lines that name none of them, if any."""
 
     kind: Kind
     letters: int
@@ -260,18 +260,18 @@ class DeadLettersTaken(Struct, frozen=True, kw_only=True):
 
 
 class CustomersAsked(Struct, frozen=True, kw_only=True):
-    """After a revert customers are read back: told as it begins, every ten seconds, and as it ends."""
+    """Customers are read back after a revert. Sent at the beginning, every ten seconds, and at the end."""
 
     asked: int
     of: int
-    """How many there are to ask for, at most."""
+    """How many are to be read back at most."""
     gone: int
     wait: float = 0.0
-    """Seconds until the first one is asked for."""
+    """Seconds until the first one is read back."""
 
 
 class TakenBack(Struct, frozen=True, kw_only=True):
-    """What a revert took back of a kind is an input of the run again."""
+    """A kind's records that a revert took back are an input of the run again."""
 
     kind: Kind
     records: int
@@ -279,18 +279,18 @@ class TakenBack(Struct, frozen=True, kw_only=True):
 
 
 class MonitorListens(Struct, frozen=True, kw_only=True):
-    """The monitor answers. `exposed`: also to other machines."""
+    """The monitor is being served. `exposed`: to other machines as well."""
 
     url: str
     exposed: bool
 
 
 class MonitorFailed(Struct, frozen=True, kw_only=True):
-    """An answer of the monitor failed; told once for each place and kind of error. The run goes on."""
+    """An answer of the monitor failed. Sent once for each path and type of error. The run goes on."""
 
     path: str
     error: str
-    """The error's type; its text might quote anything."""
+    """The error's type; its text might quote a record."""
 
 
 Notice = (

@@ -14,7 +14,7 @@ _MOST = 65535
 
 
 class Address(Struct, frozen=True):
-    """A host and a port; port 0 stands for any free one."""
+    """A host and a port; port 0 means any free one."""
 
     host: str
     port: int

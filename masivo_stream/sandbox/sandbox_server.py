@@ -13,8 +13,8 @@ from aiohttp.http import HttpProcessingError
 
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.sandbox.app import BASE_PATH, SERVICE, build_app
-from masivo_stream.sandbox.ledger import SandboxLedger
 from masivo_stream.sandbox.sandbox_clock import SandboxClock, SandboxSystemClock
+from masivo_stream.sandbox.sandbox_ledger import SandboxLedger
 from masivo_stream.sandbox.sandbox_options import SandboxOptions
 from masivo_stream.sandbox.service import Service
 

@@ -18,8 +18,8 @@ from msgspec import Struct
 from masivo_stream.model.contract import PURCHASE
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.sandbox.customer_metrics import Purchase
-from masivo_stream.sandbox.ledger import LedgerPages
 from masivo_stream.sandbox.parsed_batch import Batch, Customers, Events, Transaction, Transactions
+from masivo_stream.sandbox.sandbox_ledger import LedgerPages
 from masivo_stream.sandbox.store_file import open_store
 
 

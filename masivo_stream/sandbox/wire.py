@@ -66,7 +66,7 @@ def replace_answer(answer: SandboxAnswer, ending: Ending | None, target: str) ->
 
 def fault_answer(ending: StatusFault, answer: SandboxAnswer = _NOTHING) -> SandboxAnswer:
     """Return the answer of a status fault in place of `answer`."""
-    words = "the sandbox was told to"
+    words = "an injected fault of the sandbox"
     refused = ending.body is Content.REFUSAL
     given = refusal(ending.code, words) if refused else fill(ending.body, ending.code, words)
     wait = {} if ending.retry_after is None else {RETRY_AFTER_HEADER: ending.retry_after}

@@ -1,4 +1,4 @@
-"""The bench's helpers: they answer, they end with us, and what becomes of a child is told."""
+"""The bench's helper processes: they answer, they end with this process, and the end of a child is reported."""
 
 import io
 import os
@@ -30,7 +30,7 @@ def job(paths, directory):
 
 
 def test_each_job_has_an_answer(tmp_path):
-    """One after the other; a job that fails leaves the next one alone."""
+    """Jobs are measured one after the other; a failed job does not affect the next one."""
     export = tmp_path / "customers.ndjson"
     export.write_bytes(b"{}\n")
     with running_measurer() as measurer:
@@ -41,7 +41,7 @@ def test_each_job_has_an_answer(tmp_path):
 
 
 def test_a_child_that_dies_is_told(tmp_path):
-    """A place that is not there is a bug of whoever named it: the child ends with 1, the measurer goes on."""
+    """A missing directory is the caller's bug: the child ends with 1, the measurer goes on."""
     with running_measurer() as measurer:
         found = measurer.measure(job([], tmp_path / "nowhere"))
         assert isinstance(found, Failed)
@@ -50,7 +50,7 @@ def test_a_child_that_dies_is_told(tmp_path):
 
 
 def test_a_measurer_that_is_gone_is_told(tmp_path):
-    """A pipe that nobody reads is no silence."""
+    """A broken pipe is reported."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb", buffering=0) as jobs, pytest.raises(BugError):
@@ -58,16 +58,16 @@ def test_a_measurer_that_is_gone_is_told(tmp_path):
 
 
 def test_helpers_end_when_we_are_killed():
-    """Nobody stays behind, whatever happens to us."""
+    """No helper process is left."""
     argv = [sys.executable, "-c", HELD]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
         process.kill()
-        assert process.stdout.read() == process.stderr.read() == b""  # ends with the last of those who hold them
+        assert process.stdout.read() == process.stderr.read() == b""  # until the last process that has them open ends
 
 
 def test_leaving_early_ends_the_sink():
-    """An error is not kept waiting by a process that has nothing to say about it."""
+    """An error does not wait for the sink to end by itself."""
     with pytest.raises(ZeroDivisionError), running_sink() as sink:
         raise ZeroDivisionError
     with pytest.raises(OSError, match="refused"):

@@ -1,4 +1,4 @@
-"""The rounds: which cases there are, and what is asked of whoever measures them."""
+"""The rounds: which cases there are, and which jobs the measurer gets."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from masivo_stream.model.contract import Kind
 
 
 def test_each_kind_goes_through_each_stage():
-    """In the order in which the stages build on one another; only what is sent varies the uploaders."""
+    """In the order of the stages; only the stage that sends varies the uploaders."""
     cases = find_cases([Kind.CUSTOMERS, Kind.EVENTS], {"uploaders": [1, 4]})
     labels = ["decode", "validate", "pack", "send, 1 uploader", "send, 4 uploaders"]
     assert [(case.kind, case.label) for case in cases] == [
@@ -17,7 +17,7 @@ def test_each_kind_goes_through_each_stage():
 
 
 def test_settings_are_combined():
-    """Of several settings, each value of one is measured with each of the others."""
+    """Each value of one setting is measured with each value of the others."""
     cases = find_cases([Kind.EVENTS], {"uploaders": [1, 4], "workers": [1, 2]})
     assert [case.settings for case in cases if case.stage is Stage.SEND] == [
         {"workers": 1, "uploaders": 1},
@@ -30,5 +30,5 @@ def test_settings_are_combined():
 
 @pytest.mark.parametrize("field", ["cpu", "cores", "system", "python", "version"])
 def test_the_machine_is_described(field):
-    """Whatever the system, each fact has a value."""
+    """On any system, each fact has a value."""
     assert getattr(describe_machine(), field)

@@ -1,4 +1,4 @@
-"""The benchmarks' null sink counts what arrives, however it was cut."""
+"""The benchmarks' null sink counts what arrives, however the bytes are split."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def connect(tmp_path):
-    """Serve a sink; give connections to it."""
+    """Serve a sink; return connections to it."""
     port = tmp_path / "port"
     with subprocess.Popen([*SINK, "--port-file", str(port)]) as process:
         while not port.exists():
@@ -63,7 +63,7 @@ def test_bodies_are_counted_however_they_are_cut(connect):
 
 
 def test_a_client_may_ask_to_go_on_or_to_close(connect):
-    """`Expect: 100-continue` is answered before the body, `Connection: close` is kept."""
+    """`Expect: 100-continue` is answered before the body, `Connection: close` is obeyed."""
     with connect() as client:
         asking = post(b"body", "Expect: 100-continue", "Connection: close")
         client.sendall(asking[:-4])
@@ -73,7 +73,7 @@ def test_a_client_may_ask_to_go_on_or_to_close(connect):
 
 
 def test_counting_begins_anew_when_asked(connect):
-    """A reset tells the counts once more."""
+    """A reset returns the counts, and sets them to zero."""
     with connect() as client:
         client.sendall(post(b"body"))
         exactly(client, len(ANSWER))
@@ -82,14 +82,14 @@ def test_counting_begins_anew_when_asked(connect):
 
 
 def test_a_body_of_unknown_length_is_not_taken(connect):
-    """Chunked bodies are answered 411: nobody here sends them."""
+    """Chunked bodies are answered 411: our client does not send them."""
     with connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 411 ")
 
 
 def test_it_serves_a_socket_that_listens_already_and_ends_with_its_input():
-    """Whoever starts it may hand it a listening socket, and holds it up with a pipe."""
+    """The parent may pass a listening socket, and keeps the sink running with a pipe."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         argv = [*SINK, "--listener", str(listener.fileno()), "--end-with-stdin"]
         with (

@@ -1,4 +1,4 @@
-"""The stages: what each counts of an export, and what ends one that cannot be measured."""
+"""The stages: what each counts of an export, and which errors end a measurement."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def job(kind, stage, paths, tmp_path, url=NOBODY, **settings):
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("stage", [Stage.DECODE, Stage.VALIDATE, Stage.PACK])
 def test_each_stage_takes_its_time(kind, stage, exports, tmp_path):
-    """Of every kind, each stage measures something, and sends nothing."""
+    """For every kind, each stage measures something, and sends nothing."""
     found = work(job(kind, stage, exports[kind], tmp_path))
     assert isinstance(found, Measured)
     assert found.seconds > 0
@@ -37,7 +37,7 @@ def test_each_stage_takes_its_time(kind, stage, exports, tmp_path):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_judging_sees_all_of_an_export(kind, exports, tmp_path):
-    """Records, items and bytes, as they stand in the file."""
+    """Records, items and bytes are those of the file."""
     found = work(job(kind, Stage.VALIDATE, exports[kind], tmp_path))
     size = sum(Path(path).stat().st_size for path in exports[kind])
     assert (found.records, found.bytes) == (3, size)
@@ -45,7 +45,7 @@ def test_judging_sees_all_of_an_export(kind, exports, tmp_path):
 
 
 def test_faulty_lines_cost_what_they_cost(tmp_path):
-    """No line of an export of one's own ends a measurement."""
+    """No line of a user's export ends a measurement."""
     export = tmp_path / "faulty.ndjson"
     export.write_bytes(b'{"id": 1}\n\xff\n' + b"[" * 100_000 + b"\n\n{}")
     for stage in (Stage.DECODE, Stage.VALIDATE, Stage.PACK):
@@ -54,7 +54,7 @@ def test_faulty_lines_cost_what_they_cost(tmp_path):
 
 @pytest.mark.slow
 def test_an_empty_export_is_no_error(tmp_path):
-    """There is nothing to do, and that is done."""
+    """There is nothing to do, and the measurement succeeds."""
     export = tmp_path / "empty.ndjson"
     export.touch()
     with running_sink() as sink:
@@ -64,7 +64,7 @@ def test_an_empty_export_is_no_error(tmp_path):
 
 
 def test_what_cannot_be_read_is_told(tmp_path):
-    """An error becomes its parts, with the exit code it would have had."""
+    """An error is returned in parts, with the exit code that it has in a command."""
     found = work(job(Kind.EVENTS, Stage.PACK, [tmp_path / "none"], tmp_path))
     assert isinstance(found, Failed)
     assert found.exit_code == ExitCode.INPUT
@@ -72,14 +72,14 @@ def test_what_cannot_be_read_is_told(tmp_path):
 
 
 def test_nothing_is_left_behind(exports, tmp_path):
-    """State and journal are gone with the measurement."""
+    """State and journal are removed after the measurement."""
     before = sorted(tmp_path.iterdir())
     work(job(Kind.EVENTS, Stage.PACK, exports[Kind.EVENTS], tmp_path))
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_case_sets_what_it_varies(tmp_path):
-    """Its settings count, there is no limit, and nothing of other runs on this machine is touched."""
+    """Its settings apply, there is no limit, and nothing of other runs on this machine is used."""
     settings = settings_of(job(Kind.EVENTS, Stage.SEND, [], tmp_path, uploaders=7), "place")
     assert settings.upload.uploaders == 7
     assert settings.limits.limit == ()

@@ -193,7 +193,7 @@ MATRIX = [
     ("413", Answer(status=413, error="too big"), TooLarge("too big")),
     ("429 with a wait", Answer(status=429, retry_after="7"), Throttled(7.0)),
     ("429 without", Answer(status=429), Throttled(None)),
-    ("425", Answer(status=425), Unreachable("425: asked to come again")),
+    ("425", Answer(status=425), Unreachable("425: the server answers that it is too early")),
     ("500", Answer(status=500, retry_after="7"), InDoubt("status 500")),
     ("502", Answer(status=502), InDoubt("status 502")),
     ("503", Answer(status=503), InDoubt("status 503", None)),

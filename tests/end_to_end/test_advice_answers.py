@@ -44,8 +44,8 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
     """Three 207s: customers are sent again by the same command; what is in doubt is resolved, and all is there once."""
     make_exports(tmp_path)
     says = (
-        "ask the vendor what this answer means; started again, customers are sent again, and what is in doubt waits for"
-        " masivo-stream resolve"
+        "ask the vendor what this answer means; if you start again, customers are sent again, and what is in doubt"
+        " waits for masivo-stream resolve"
     )
     with serving(tmp_path, "--limits", "none", "--fault", "status=207,body=results,on=customers,times=3") as served:
         done = migrate(served, tmp_path, MASIVO_FIRST_DELAY="0.05")
@@ -71,7 +71,7 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
     [
         (
             ["html,on=auth,times=1"],
-            "check auth_url, base_url, network and proxy: something else than the API answers the token call",
+            "check auth_url, base_url, network and proxy: something other than the API answers the token call",
         ),
         (
             ["status=401,on=auth,times=1", "compress=br,on=auth,times=1"],

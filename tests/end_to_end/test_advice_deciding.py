@@ -62,7 +62,7 @@ def test_what_is_seen_to_be_there_is_accepted(tmp_path):
         done = migrate(served, tmp_path)
         assert done.returncode == 4, done.stderr
         told(done, "masivo-stream resolve shows what is known about them, and takes your decision")
-        step = "see what is known of the batches in doubt, and decide"
+        step = "see what is known about the batches in doubt, then decide"
         done = paste(next_command(done, step), key=served.key, COLUMNS="400")
         assert done.returncode == 4
         told(done, "all {found} records checked are in the account: the batch was applied; use --accept")
@@ -263,7 +263,7 @@ def test_a_complete_run_is_looked_at(served, tmp_path):
     """The next step's command, pasted, confirms a sample."""
     make_exports(tmp_path)
     done = migrate(served, tmp_path)
-    step = "read a sample back, if you like: accepted means enqueued, and this shows what arrived"
+    step = "optional: read a sample back; accepted means enqueued, and this shows what arrived"
     assert any(matches(step, said) for said in read_advice(done))
     done = paste(next_command(done, step), key=served.key)
     assert done.returncode == 0, done.stdout

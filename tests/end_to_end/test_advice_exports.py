@@ -139,7 +139,7 @@ def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
     text = (work / "customers.ndjson").read_bytes().decode().encode("utf-16")
     done = migrate(served, work, "--customers", "-", stdin=text)
     assert done.returncode == 5
-    told(done, "write it to a file and name that: then you are told what can be done")
+    told(done, "write it to a file and name that file: then the message says what to do")
     (work / "e").write_bytes(text)
     done = migrate(served, work, "--customers", "e")
     assert (done.returncode, b"in its place" in done.stderr) == (5, True)
@@ -245,22 +245,22 @@ PACKED = {
         (
             "plain",
             (
-                "start the same command again when the export is finished; a line that never will be is judged as it"
-                " stands once a newline ends it: printf '\\n' >> {}"
+                "start the same command again when the export is finished; a line that never will be is validated as it"
+                " is once a newline ends it: printf '\\n' >> {}"
             ),
         ),
         (
             "gzip",
             (
-                "start the same command again when the export is finished; a line that never will be is judged as it"
-                " stands once a newline ends it: printf '\\n' | gzip >> {}"
+                "start the same command again when the export is finished; a line that never will be is validated as it"
+                " is once a newline ends it: printf '\\n' | gzip >> {}"
             ),
         ),
         (
             "zstd",
             (
-                "start the same command again when the export is finished; a line that never will be is judged as it"
-                " stands once a newline ends it: printf '\\n' | zstd >> {}"
+                "start the same command again when the export is finished; a line that never will be is validated as it"
+                " is once a newline ends it: printf '\\n' | zstd >> {}"
             ),
         ),
     ],
@@ -304,9 +304,7 @@ def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
         "its complete lines have been dealt with; write the export to a file and name that in the place of {}: what was"
         " read of it is recognised",
     )
-    told(
-        done, "write what came from the pipe to a file, then start the same command with that in its place: it goes on"
-    )
+    told(done, "write what came from the pipe to a file, then start the same command with the file in its place")
     if command == "migrate":
         done = migrate(served, work, "--customers", "-", stdin=text)
         says = "write the export to a file and name that in the place of {}: what was read of it is recognised"

@@ -74,7 +74,7 @@ def test_an_address_that_takes_no_migrations_is_checked(served, tmp_path):
     origin = served.url.partition("/api")[0]
     done = begin(served, tmp_path, "--auth-url", f"{served.url}/auth/authorize", url=origin)
     assert done.returncode == 7
-    told(done, "check base_url: it ends in /api/storefront/v1 at the vendor's")
+    told(done, "check base_url: the vendor's ends in /api/storefront/v1")
     assert begin(served, tmp_path, url=f"{origin}/api/storefront/v1").returncode == 0
     arrived(served, tmp_path)
 
@@ -102,7 +102,7 @@ def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
     ("status", "code", "says"),
     [
         (403, 7, "check the API key's permissions and that it belongs to this account"),
-        (418, 7, "look the status up; it speaks of the account, the address or the request, not of the export"),
+        (418, 7, "look up the status: it is about the account, the address or the request, not about the export"),
         (411, 1, "please report this; nothing was sent twice"),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 128 + sent
         told(done, "start again with the same command")
-        step = "start the same command again: it goes on from here"
+        step = "start the same command again: it continues from here"
         command = next_command(done, step).replace("--limit 1/0.2s", "--limit none")
         assert paste(command, key=served.key).returncode == 0
         arrived(served, tmp_path)
@@ -79,8 +79,8 @@ def test_a_run_that_was_killed_goes_on(tmp_path):
         process.communicate(timeout=60)
         done = run("status", "--state-dir", tmp_path / "state", "--json")
         assert done.returncode == 6
-        told(done, "start again with the same command: it goes on from here")
-        command = next_command(done, "start the same command again: it goes on from here")
+        told(done, "start again with the same command: it continues from here")
+        command = next_command(done, "start the same command again: it continues from here")
         assert paste(command.replace("1/0.2s", "none"), key=served.key, **SMALL).returncode == 0
         assert served.ledger()["customers"].keys() == expected_ledger(tmp_path)["customers"].keys()
 
@@ -126,7 +126,7 @@ def test_an_outage_is_waited_for(tmp_path):
     done = migrate(served, tmp_path, "--outage-limit", "0.1", MASIVO_FIRST_DELAY="0.05")
     assert done.returncode == 6, done.stderr
     told(done, "start again when the API can be reached")
-    command = next_command(done, "start the same command again when the cause is gone: it goes on from here")
+    command = next_command(done, "start the same command again when the cause is gone: it continues from here")
     with serving(tmp_path, "--limits", "none", "--port", port) as served:
         assert paste(command, key=served.key).returncode == 0
         arrived(served, tmp_path)
@@ -140,7 +140,7 @@ def test_what_is_in_doubt_stays_listed(tmp_path):
         done = migrate(served, tmp_path, **SMALL, MASIVO_FIRST_DELAY="0.05", MASIVO_UPLOADERS="1")
         assert done.returncode == 6, done.stderr
         told(done, "start again when the API answers; what is in doubt stays listed")
-        command = next_command(done, "start the same command again when the cause is gone: it goes on from here")
+        command = next_command(done, "start the same command again when the cause is gone: it continues from here")
         listed = lines(tmp_path / "state" / "in-doubt.transactions.ndjson")
         assert paste(command, key=served.key, **SMALL).returncode == 4
         assert lines(tmp_path / "state" / "in-doubt.transactions.ndjson") == listed
@@ -196,7 +196,7 @@ def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
         assert done.returncode == 7, done.stderr
         if says:
             told(done, says)
-        step = "put right what the message names, then start the same command again: it goes on from here"
+        step = "correct what the message names, then start the same command again: it continues from here"
         assert paste(next_command(done, step), key=served.key).returncode == 0
         arrived(served, tmp_path)
 

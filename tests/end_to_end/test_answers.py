@@ -58,7 +58,7 @@ def test_undocumented_successes_stop_customers_until_they_end(tmp_path, export):
         done = sandbox.migrate(directory, MASIVO_FIRST_DELAY="0.05")
         summary = json.loads(done.stdout)
         assert (done.returncode, summary["kinds"]["customers"]["requests"]) == (7, 3)
-        assert "started again, customers are sent again" in summary["hint"]
+        assert "if you start again, customers are sent again" in summary["hint"]
         assert sandbox.migrate(directory, MASIVO_FIRST_DELAY="0.05").returncode == 0
         assert set(sandbox.ledger()["customers"]) == set(expected_ledger(directory)["customers"])
 

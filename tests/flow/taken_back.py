@@ -1,4 +1,4 @@
-"""A run that is taken back in part: exports that were migrated in several goes, and what the account holds of them."""
+"""A run that is reverted in part: exports migrated in several steps, and what the account has of them."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ LONG_AGO, FAR = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 
 
 class TakenBack(Migration):
-    """Exports in a folder, and a sandbox; `moments` lie between the goes."""
+    """Exports in a folder, and a sandbox; `moments` are between the steps."""
 
     def __init__(self, folder, sandbox, **flags):
         self.flags = {"max_body_bytes": 20_000, **flags}
@@ -42,7 +42,7 @@ class TakenBack(Migration):
         return [json.loads(line)["id"] for line in self.path(Kind.CUSTOMERS).read_bytes().splitlines()]
 
     async def migrate_in_goes(self, *shares, **flags):
-        """Migrate so many customers at a time, each time with all that is theirs."""
+        """Migrate these numbers of customers one after the other, each time with all their records."""
         whole = {
             kind: self.path(kind).read_bytes().splitlines(keepends=True) for kind in Kind if self.path(kind).exists()
         }
@@ -76,7 +76,7 @@ class TakenBack(Migration):
         return status(str(self.state))
 
     async def buy(self, customer):
-        """Let a customer make a transaction of their own."""
+        """Make a native transaction of a customer."""
         booked = {
             "reward_id": "ec9a5bfb-c2f1-4cf0-b509-247e47b96b65",
             "type": "ACCUMULATION",
@@ -88,13 +88,13 @@ class TakenBack(Migration):
             assert answered.status == 201
 
     async def settled(self):
-        """Return the ledger when nothing is queued any more."""
-        while (ledger := self.sandbox.ledger()).queue:  # noqa: ASYNC110 - its queue is a time, and tells nobody
+        """Return the ledger when the queue is empty."""
+        while (ledger := self.sandbox.ledger()).queue:  # noqa: ASYNC110 - its queue is a time, and has no event
             await asyncio.sleep(0.05)
         return ledger
 
     async def account(self):
-        """Return what the account holds: what was applied, less what was taken back."""
+        """Return what the account has: what was applied, less what was taken back."""
         ledger = await self.settled()
         back = ledger.reverted
         events = {
@@ -109,7 +109,7 @@ class TakenBack(Migration):
         }
 
     def wanted(self, without=()):
-        """Return what the account holds where all of the exports arrived once, but of some customers."""
+        """Return what the account has if all of the exports arrived once, except for the customers in `without`."""
         ledger = expected_ledger(self.folder)
         return {kind: {each: n for each, n in found.items() if each not in without} for kind, found in ledger.items()}
 
@@ -127,7 +127,7 @@ class TakenBack(Migration):
             return found
 
     def forget_number(self, **changes):
-        """Let the journal be that of an API that does not say how many customers it took back."""
+        """Change the journal as if the API had not reported how many customers it took back."""
         for row, detail in self.journal("SELECT rowid, detail FROM notes WHERE what = 'reverted'"):
             told = json.loads(detail) | {"customers": None, "counted": False} | changes
             self.journal("UPDATE notes SET detail = ? WHERE rowid = ?", json.dumps(told), row)

@@ -1,4 +1,4 @@
-"""Whole exports: how faulty and skipped lines are mixed in, what the manifest says, what is written."""
+"""Whole exports: how faulty and skipped lines are mixed in, what the list of faults contains, what is written."""
 
 import io
 import json
@@ -42,7 +42,7 @@ def validated(kind, lines):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_judge_finds_each_fault_and_nothing_else(kind):
-    """Every line of the manifest is rejected for its reason at its field, every other line is accepted."""
+    """Each line in the list of faults is rejected for its reason at its field; every other line is accepted."""
     lines = list(faulty(kind, count=150, seed=11, rate=0.5))
 
     for result, (body, fault) in zip(validated(kind, [body for body, _ in lines]), lines, strict=True):
@@ -56,14 +56,14 @@ def test_a_judge_finds_each_fault_and_nothing_else(kind):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_all_faults_of_a_kind_occur(kind):
-    """With as many faulty lines as the catalogue is long, and some to spare, none of it is left out."""
+    """If there are a few more faulty lines than the catalogue has faults, every fault occurs."""
     found = {fault.description for _, fault in faulty(kind, count=150, seed=12, rate=0.5) if fault}
 
     assert {recipe.description for recipe in CATALOGUE[kind]} == found
 
 
 def test_the_catalogue_covers_what_a_judge_of_one_file_can_say():
-    """Each reason that a line, or a file by itself, can be rejected for; at least 25 recipes a kind."""
+    """Every reason for which validation can reject a line of one file occurs; at least 25 recipes per kind."""
     reasons = {recipe.what for recipes in CATALOGUE.values() for recipe in recipes}
 
     assert reasons == {
@@ -82,7 +82,7 @@ def test_the_catalogue_covers_what_a_judge_of_one_file_can_say():
 
 @pytest.mark.parametrize("kind", Kind)
 def test_descriptions_are_unique(kind):
-    """A description names one recipe of its kind."""
+    """A description identifies one recipe of its kind."""
     counts = Counter(recipe.description for recipe in CATALOGUE[kind])
 
     assert [text for text, count in counts.items() if count > 1] == []
@@ -105,7 +105,7 @@ def test_good_lines_are_the_same_whatever_is_mixed_in(kind, seed, count, rate):
     skipped=st.floats(min_value=0, max_value=MOST_MIXED_IN),
 )
 def test_what_is_written_is_what_is_told(kind, seed, count, rate, skipped):
-    """Manifest, counts and bytes agree with what a judge says about the file, whatever the shares."""
+    """List of faults, counts and bytes agree with the validation of the file, for any shares."""
     generated, data, faults = export(kind=kind, count=count, seed=seed, rate=rate, skipped=skipped)
 
     found = validated(kind, data.split(b"\n")[:-1])
@@ -130,7 +130,7 @@ def test_the_rate_is_honoured(kind):
 
 
 def test_the_share_of_skipped_ones_is_honoured():
-    """Deleted customers are lines on top, reversed events are events on top, transactions have neither."""
+    """Deleted customers are additional lines, reversed events additional events; transactions have neither."""
     skipped = {
         kind: export(kind=kind, count=2000, seed=14, skipped=0.05)[0].skipped
         for kind in (Kind.CUSTOMERS, Kind.EVENTS, Kind.TRANSACTIONS)
@@ -142,7 +142,7 @@ def test_the_share_of_skipped_ones_is_honoured():
 
 
 def ids(lines):
-    """Give the ids of the lines that have one to read."""
+    """Yield the ids of the lines that have a readable one."""
     found = set()
     for body in lines:
         try:
@@ -153,7 +153,7 @@ def ids(lines):
 
 
 def test_faulty_customers_are_known_to_no_other_kind():
-    """But for repeats of a good one, a faulty customer's id stands with no other line, of whatever kind."""
+    """Except for duplicates of a good one, the id of a faulty customer is on no other line of any kind."""
     faults = {kind: list(faulty(kind, count=150, seed=15, rate=0.5)) for kind in Kind}
     of_faulty = [body for body, fault in faults[Kind.CUSTOMERS] if fault and fault.what is not Reason.DUPLICATE_ID]
     of_others = [body for kind in (Kind.EVENTS, Kind.TRANSACTIONS) for body, _ in faults[kind]]
@@ -164,14 +164,14 @@ def test_faulty_customers_are_known_to_no_other_kind():
 
 
 def test_faulty_events_belong_to_customers_there_are():
-    """Once mended, a faulty line of events can be sent."""
+    """After its fault is corrected, a faulty line of events can be sent."""
     lines = [body for body, fault in faulty(Kind.EVENTS, count=150, seed=15, rate=0.5) if fault]
 
     assert ids(lines) <= ids(records(Kind.CUSTOMERS, count=150, seed=15))
 
 
 def test_a_repeated_customer_follows_the_original_closely():
-    """Whoever remembers the last thousand lines notices every repeat."""
+    """A program that remembers the ids of the last thousand lines finds every duplicate."""
     last = {}
 
     for number, (body, fault) in enumerate(faulty(Kind.CUSTOMERS, count=300, seed=16, rate=MOST_MIXED_IN)):
@@ -183,7 +183,7 @@ def test_a_repeated_customer_follows_the_original_closely():
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_same_seed_writes_the_same_file(kind):
-    """Faults and manifest included."""
+    """Including the faults and their list."""
     first = export(kind=kind, count=100, seed=17, rate=0.1, skipped=0.1)
 
     assert first == export(kind=kind, count=100, seed=17, rate=0.1, skipped=0.1)
@@ -191,7 +191,7 @@ def test_the_same_seed_writes_the_same_file(kind):
 
 
 def test_a_clean_export_is_its_records_each_with_a_newline():
-    """Over more than one block, and without a manifest to write to."""
+    """For more than one block, and without a stream for the list of faults."""
     stream = io.BytesIO()
 
     generated = write(stream, None, kind=Kind.EVENTS, count=500, seed=19)
@@ -203,7 +203,7 @@ def test_a_clean_export_is_its_records_each_with_a_newline():
 
 @pytest.mark.parametrize("share", [-0.01, 0.91, 1.0, float("nan")])
 def test_a_share_that_is_none_is_refused(share):
-    """A share outside its range is an error before anything is written."""
+    """A share out of range is an error before anything is written."""
     stream = io.BytesIO()
 
     with pytest.raises(ValueError, match="share"):

@@ -1,4 +1,4 @@
-"""The good records: the same for the same seed, valid, and in agreement over the kinds."""
+"""The good records: the same for the same seed, valid, and consistent over the kinds."""
 
 import json
 from collections import defaultdict
@@ -44,7 +44,7 @@ def moment(text):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_same_seed_gives_the_same_bytes(kind):
-    """Two runs with one seed cannot be told apart, runs with two seeds can."""
+    """Two runs with one seed are equal, runs with two seeds differ."""
     first = list(records(kind, count=200, seed=7))
 
     assert first == list(records(kind, count=200, seed=7))
@@ -53,12 +53,12 @@ def test_the_same_seed_gives_the_same_bytes(kind):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_shorter_export_is_the_beginning_of_a_longer_one(kind):
-    """What a record holds does not depend on how many there are."""
+    """The content of a record does not depend on the number of records."""
     assert list(records(kind, count=20, seed=7)) == list(records(kind, count=50, seed=7))[:20]
 
 
 def test_the_bytes_of_a_seed_stay_what_they_are():
-    """A seed noted down today gives the same export on another Python, and on another day."""
+    """The same seed gives the same export on other versions of Python, and on other days."""
     assert (
         b'{"id":"C00000000","transactions":[{"reward_id":"5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90",'
         b'"type":"ACCUMULATION","amount":80,"issued_at":"2023-12-29T09:25:47Z"'
@@ -67,7 +67,7 @@ def test_the_bytes_of_a_seed_stay_what_they_are():
 
 @pytest.mark.parametrize("kind", Kind)
 def test_records_are_valid_and_on_one_line(kind):
-    """The typed decoder of the schemas takes each record."""
+    """The typed decoder of the schemas accepts each record."""
     decoder = msgspec.json.Decoder(SCHEMAS[kind])
 
     for body in records(kind, count=MANY, seed=1):
@@ -77,7 +77,7 @@ def test_records_are_valid_and_on_one_line(kind):
 
 @given(seed=seeds, number=numbers)
 def test_balances_are_the_sums_of_the_transactions(seed, number):
-    """For any customer of any seed, per reward and to the last digit."""
+    """For any customer of any seed, per reward and exactly."""
     customer = exact(record(Kind.CUSTOMERS, seed=seed, number=number).body)
     transactions = exact(record(Kind.TRANSACTIONS, seed=seed, number=number).body)
 
@@ -86,7 +86,7 @@ def test_balances_are_the_sums_of_the_transactions(seed, number):
 
 @given(seed=seeds, number=numbers)
 def test_no_wallet_is_ever_below_zero(seed, number):
-    """In the order of time, a redemption takes no more than is there."""
+    """In order of time, a redemption takes no more than the balance."""
     record_ = exact(record(Kind.TRANSACTIONS, seed=seed, number=number).body)
     held = defaultdict(Decimal)
 
@@ -97,7 +97,7 @@ def test_no_wallet_is_ever_below_zero(seed, number):
 
 @given(seed=seeds, number=numbers)
 def test_accumulations_belong_to_purchases(seed, number):
-    """Each purchase earned something at its own time, and nothing was earned at another."""
+    """Each purchase earned something at its own time, and nothing was earned at another time."""
     events = exact(record(Kind.EVENTS, seed=seed, number=number).body)["events"]
     transactions = exact(record(Kind.TRANSACTIONS, seed=seed, number=number).body)["transactions"]
 
@@ -108,7 +108,7 @@ def test_accumulations_belong_to_purchases(seed, number):
 
 @given(seed=seeds, number=numbers)
 def test_orders_name_what_was_redeemed(seed, number):
-    """What orders say was redeemed is what the transactions took."""
+    """The redemptions in the orders are those in the transactions."""
     events = exact(record(Kind.EVENTS, seed=seed, number=number).body)["events"]
     transactions = exact(record(Kind.TRANSACTIONS, seed=seed, number=number).body)["transactions"]
 
@@ -121,7 +121,7 @@ def test_orders_name_what_was_redeemed(seed, number):
 
 @given(seed=seeds, number=numbers)
 def test_metrics_are_what_the_events_say(seed, number):
-    """A customer's lifetime is the number and the sum of the purchases."""
+    """A customer's lifetime metrics are the number and the sum of the purchases."""
     customer = exact(record(Kind.CUSTOMERS, seed=seed, number=number).body)
     events = exact(record(Kind.EVENTS, seed=seed, number=number).body)["events"]
     lifetime = customer.get("metrics", {}).get("lifetime")
@@ -133,7 +133,7 @@ def test_metrics_are_what_the_events_say(seed, number):
 
 @given(seed=seeds, number=numbers)
 def test_everything_happens_in_the_two_years_after_joining(seed, number):
-    """Registration, then the events in order, then the export's day."""
+    """Registration comes first, then the events in order, then the day of the export."""
     customer = exact(record(Kind.CUSTOMERS, seed=seed, number=number).body)
     events = exact(record(Kind.EVENTS, seed=seed, number=number).body)["events"]
 
@@ -154,7 +154,7 @@ def test_the_kinds_name_the_same_customers_each_once():
 
 
 def test_emails_can_reach_nobody():
-    """Every address stands in a domain reserved for examples."""
+    """Every address has a domain that is reserved for examples."""
     domains = {exact(body)["email"].partition("@")[2] for body in records(Kind.CUSTOMERS, count=MANY, seed=2)}
 
     assert domains == {"example.com", "example.org", "example.net"}
@@ -162,7 +162,7 @@ def test_emails_can_reach_nobody():
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
 def test_sizes_are_skewed_and_fit_a_request(kind):
-    """Most records are small, a few are long, none holds more than one request takes."""
+    """Most records are small, a few are long, and none holds more than one request may have."""
     sizes = [record(kind, seed=4, number=number) for number in range(MANY)]
     counts = sorted(one.items for one in sizes)
 
@@ -175,7 +175,7 @@ def test_sizes_are_skewed_and_fit_a_request(kind):
 
 
 def test_optional_fields_are_there_null_or_absent():
-    """An export is as uneven as real ones: what may be missing sometimes is."""
+    """An export is as irregular as real ones: optional fields are sometimes absent or null."""
     customers = [exact(body) for body in records(Kind.CUSTOMERS, count=MANY, seed=5)]
     transactions = [
         one for body in records(Kind.TRANSACTIONS, count=MANY, seed=5) for one in exact(body)["transactions"]
@@ -192,7 +192,7 @@ def test_optional_fields_are_there_null_or_absent():
 
 @given(seed=seeds, number=numbers)
 def test_reversed_events_come_on_top(seed, number):
-    """Without its reversed events, a record is the same as if none had been mixed in."""
+    """Without its reversed events, a record is the same as without the option."""
     mixed = record(Kind.EVENTS, seed=seed, number=number, reversed_share=0.3)
     plain = record(Kind.EVENTS, seed=seed, number=number)
     events = exact(mixed.body)["events"]

@@ -1,4 +1,4 @@
-"""Where the monitor may be told to listen."""
+"""The address on which the monitor listens."""
 
 from contextlib import suppress
 
@@ -27,7 +27,7 @@ from masivo_stream.monitor.address import Address, parse_address
     ],
 )
 def test_an_address_is_read(text, host, port, loopback):
-    """A bare port is on this machine; brackets may stand around any address."""
+    """A port alone means this machine; brackets are allowed around any address."""
     address = parse_address(text)
     assert (address.host, address.port, address.loopback) == (host, port, loopback)
 
@@ -36,7 +36,7 @@ def test_an_address_is_read(text, host, port, loopback):
     "text", ["", ":", ":8080", "host", "host:", "host:http", "1:2:3", "::1:80", "[::1]", "[x]:80", "65536", "-1", "٣"]
 )
 def test_what_is_none_is_refused_with_an_example(text):
-    """The error names the flag and shows what an address looks like."""
+    """The error names the flag and shows an example."""
     with pytest.raises(ConfigurationError, match="not HOST:PORT") as caught:
         parse_address(text)
     assert caught.value.place == "--monitor"
@@ -45,13 +45,13 @@ def test_what_is_none_is_refused_with_an_example(text):
 
 @given(st.ip_addresses(), st.integers(0, 65535))
 def test_an_address_is_read_as_it_is_written(host, port):
-    """Every address survives being written and read."""
+    """Every address is the same after writing and reading it."""
     address = Address(str(host), port)
     assert parse_address(str(address)) == address
 
 
 @given(st.text())
 def test_no_text_ends_in_anything_else(text):
-    """An address, or an error of ours."""
+    """Any text is an address, or raises a ConfigurationError."""
     with suppress(ConfigurationError):
         parse_address(text)

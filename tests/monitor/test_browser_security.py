@@ -1,4 +1,4 @@
-"""Whose questions are answered."""
+"""Which `Host` names are answered."""
 
 import pytest
 from hypothesis import given
@@ -16,31 +16,31 @@ NONSENSE = [None, "", "@", "a@127.0.0.1", "127.0.0.1/x", "127.0.0.1:x", "[", "12
 
 @pytest.mark.parametrize("host", LOCAL)
 def test_loopback_answers_to_its_own_names(host):
-    """With any port: a tunnel may have another. So does who listens everywhere."""
+    """With any port, since a tunnel may have another one; also if the monitor listens on all addresses."""
     assert is_own_name(host, LOOPBACK)
     assert is_own_name(host, EVERYWHERE)
 
 
 @pytest.mark.parametrize("host", [*NEAR, *FOREIGN, *NONSENSE])
 def test_loopback_answers_to_no_other_name(host):
-    """A page elsewhere whose name was made to point here is turned away (DNS rebinding)."""
+    """A page whose name resolves to this machine is refused (DNS rebinding)."""
     assert not is_own_name(host, LOOPBACK)
 
 
 @pytest.mark.parametrize("host", NEAR)
 def test_elsewhere_addresses_and_names_that_nobody_owns_are_ours(host):
-    """Probes and scrapers ask by address, people in a cluster by a service's name."""
+    """Probes and scrapers use the address, people in a cluster the name of a service."""
     assert is_own_name(host, EVERYWHERE)
 
 
 @pytest.mark.parametrize("host", [*FOREIGN, *NONSENSE])
 def test_elsewhere_a_name_that_somebody_owns_is_not_ours(host):
-    """It could point at the near end of a tunnel to us; unless it is the one that was given."""
+    """It could resolve to the near end of a tunnel; only the name that it listens on is accepted."""
     assert not is_own_name(host, EVERYWHERE)
     assert is_own_name("evil.example:80", Address("Evil.example", 8080))
 
 
 @given(st.text())
 def test_no_host_breaks_it(host):
-    """Whatever is sent as a host is judged, and what is ours on loopback is so elsewhere."""
+    """Any text can be checked, and a name that is accepted on loopback is accepted elsewhere."""
     assert not is_own_name(host, LOOPBACK) or is_own_name(host, EVERYWHERE)

@@ -1,4 +1,4 @@
-"""What goes over the wire: every address, who is turned away, and what a failure costs."""
+"""The HTTP answers: every path, which requests are refused, and what a failure does."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ DONE = Summary(outcome="complete", exit_code=0, kinds={}, closes=True)
 @pytest.mark.parametrize("path", PLACES)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_every_place_answers_and_binds_the_browser(path, method):
-    """Each answer has its type and all headers that keep a browser from doing more with it; HEAD has no body."""
+    """Each answer has its type and all headers that restrict a browser; HEAD has no body."""
     async with watched() as address:
         status, headers, body = await ask(address, path, method=method)
     assert status == 200
@@ -37,7 +37,7 @@ async def test_every_place_answers_and_binds_the_browser(path, method):
 
 
 async def test_the_status_is_the_picture():
-    """`/status.json` is the picture's fixed JSON form."""
+    """`/status.json` is the snapshot's fixed JSON form."""
     async with watched() as address:
         _, headers, body = await ask(address, "/status.json")
     assert headers["content-type"] == "application/json"
@@ -45,7 +45,7 @@ async def test_the_status_is_the_picture():
 
 
 async def test_metrics_come_in_the_format_that_is_asked_for():
-    """Text without a wish, OpenMetrics for who accepts it."""
+    """Text by default, OpenMetrics if the request accepts it."""
     async with watched() as address:
         _, plain, _ = await ask(address, "/metrics")
         wish = b"Accept: application/openmetrics-text; version=1.0.0\r\n"
@@ -66,7 +66,7 @@ async def test_metrics_come_in_the_format_that_is_asked_for():
     ],
 )
 async def test_readiness_is_being_at_work(snapshot, status):
-    """Not before the state is open, not while it stops, not when it has ended; alive it is all the time."""
+    """Not before the state is open, not while it stops, not after the end; it is alive all the time."""
     async with watched(Painted(snapshot)) as address:
         assert (await ask(address, "/readyz"))[0] == status
         assert (await ask(address, "/healthz"))[0] == 200
@@ -74,7 +74,7 @@ async def test_readiness_is_being_at_work(snapshot, status):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
 async def test_nothing_can_be_changed(method):
-    """Only GET and HEAD are answered, at every place."""
+    """Only GET and HEAD are answered, at every path."""
     async with watched() as address:
         for path in PLACES:
             status, headers, _ = await ask(address, path, method=method)
@@ -83,7 +83,7 @@ async def test_nothing_can_be_changed(method):
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example"])
 async def test_a_foreign_name_is_turned_away(host):
-    """DNS rebinding gets no answer, at any place; a name that was given is ours."""
+    """A name of DNS rebinding is refused at every path; the name it listens on is accepted."""
     async with watched() as address:
         for path in PLACES:
             status, _, body = await ask(address, path, host=host)
@@ -113,7 +113,7 @@ async def test_there_is_nothing_else(path):
     ],
 )
 async def test_nonsense_is_refused_without_a_word(words, capfd):
-    """What is no HTTP is answered 4xx or cut off; nothing of it reaches the log or the observer."""
+    """Bytes that are not HTTP are answered 4xx or cut off; nothing of them reaches the log or the observer."""
     told = Told()
     async with watched(told=told) as address:
         reader, writer = await asyncio.open_connection(address.host, address.port)
@@ -128,7 +128,7 @@ async def test_nonsense_is_refused_without_a_word(words, capfd):
 
 
 async def test_a_failure_is_told_once_and_ends_nothing():
-    """Not its text, which may quote anything; the other places answer on."""
+    """Without its text, which may quote anything; the other paths still answer."""
     told = Told()
     async with watched(Painted(None), told) as address:
         for _ in range(3):
@@ -143,12 +143,12 @@ async def test_a_failure_is_told_once_and_ends_nothing():
 
 
 async def test_who_waits_learns_how_it_ended():
-    """A waiting question is answered at once when the run ends, with what the painter says then."""
+    """A waiting request is answered at once when the run ends, with the last snapshot."""
     painted = Painted()
     async with watched(painted) as address:
         reader, writer = await asyncio.open_connection(address.host, address.port)
         writer.write(b"GET /status.json?wait=10 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert (await ask(address, "/healthz"))[0] == 200  # the question before it is under way
+        assert (await ask(address, "/healthz"))[0] == 200  # the request before it is being answered
         painted.shown = made_snapshots.DONE
     answer = await asyncio.wait_for(reader.read(), 5)
     writer.close()
@@ -157,13 +157,13 @@ async def test_who_waits_learns_how_it_ended():
 
 @pytest.mark.parametrize("wait", ["", "0", "-1", "x", "nan", "1e-9"])
 async def test_no_wait_is_no_wait(wait):
-    """What is no number of seconds is answered at once."""
+    """A text that is not a number of seconds does not delay the answer."""
     async with watched() as address:
         assert (await ask(address, f"/status.json?wait={wait}"))[0] == 200
 
 
 async def test_a_crowd_keeps_nobody_out():
-    """Who holds connections open loses the oldest: a probe is always answered."""
+    """A client with many open connections loses the oldest: a probe is always answered."""
     async with watched() as address:
         held = [await asyncio.open_connection(address.host, address.port) for _ in range(MOST_CONNECTIONS + 8)]
         assert (await ask(address, "/healthz"))[0] == 200
@@ -173,7 +173,7 @@ async def test_a_crowd_keeps_nobody_out():
 
 
 async def test_the_work_is_done_beside_it():
-    """The work's result comes back, its observer hears of the address, and the monitor answers meanwhile."""
+    """The work's result is returned, its observer gets the address, and the monitor answers meanwhile."""
     told, seen = Told(), []
 
     async def work(observer):
@@ -191,7 +191,7 @@ async def test_the_work_is_done_beside_it():
 
 
 async def test_what_the_work_raises_comes_out_as_it_is():
-    """The monitor wraps no error of the run."""
+    """The monitor does not wrap an error of the run."""
 
     async def work(observer):
         raise ConfigurationError("no", operation="migrate")
@@ -201,7 +201,7 @@ async def test_what_the_work_raises_comes_out_as_it_is():
 
 
 async def test_a_port_in_use_is_told_before_the_work_begins():
-    """A configuration error with place and hint, and no work."""
+    """A configuration error with place and hint; the work does not begin."""
     begun = []
 
     async def work(observer):
@@ -217,13 +217,13 @@ async def test_a_port_in_use_is_told_before_the_work_begins():
 
 
 async def test_an_address_that_is_not_ours_is_told():
-    """An address of another machine ends the command, too."""
+    """The address of another machine ends the command, too."""
     with pytest.raises(ConfigurationError, match="cannot listen"):
         await run_monitored(Address("192.0.2.1", 0), lambda _: None, source=Painted(), observers=[])
 
 
 async def test_two_questions_travel_on_one_connection():
-    """A page that asks every second needs no new connection for it."""
+    """A page that polls every second needs no new connection each time."""
     async with watched() as address:
         question = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         last = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

@@ -16,15 +16,15 @@ async def asked(environment, command=("masivo-stream", "migrate")):
 
 
 async def test_a_monitor_that_answers_is_healthy():
-    """Also where it listens on every address, and where brackets stand around it."""
+    """Also if it listens on every address, and with brackets around it."""
     async with watched() as address:
-        for host in ("127.0.0.1", "localhost", "0.0.0.0", "[127.0.0.1]"):  # noqa: S104 - asked there
+        for host in ("127.0.0.1", "localhost", "0.0.0.0", "[127.0.0.1]"):  # noqa: S104 - the address to connect to
             assert await asked({"MASIVO_MONITOR": f"{host}:{address.port}"}) == ""
         assert await asked({"MASIVO_MONITOR": str(address.port)}) == ""
 
 
 async def test_a_monitor_that_does_not_answer_is_ill():
-    """The reason names the address, and no more."""
+    """The reason names only the address."""
     async with watched() as address:
         pass
     assert "does not answer" in await asked({"MASIVO_MONITOR": str(address)})
@@ -36,7 +36,7 @@ async def test_a_monitor_that_does_not_answer_is_ill():
     [({}, ["masivo-stream", "migrate"]), ({"MASIVO_MONITOR": "1"}, ["masivo-stream", "plan"])],
 )
 async def test_where_there_is_no_monitor_nothing_is_ill(environment, command):
-    """No address, or a command that has none."""
+    """There is no address, or the command has no monitor."""
     assert await asked(environment, command) == ""
 
 
@@ -46,7 +46,7 @@ def test_the_commands_with_a_monitor_are_those():
 
 
 def test_it_starts_without_what_it_does_not_need():
-    """Every few seconds a new process: no server, no template, no parser."""
+    """It is a new process every few seconds: without server, template and parser."""
     code = "import sys, masivo_stream.monitor.health; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"aiohttp", "asyncio", "jinja2", "msgspec", "prometheus_client"} & set(shown)

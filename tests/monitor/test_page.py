@@ -1,6 +1,6 @@
-"""The page in a real browser: what it shows, that foreign text stays text, and that it needs nothing from elsewhere.
+"""The page in a real browser: what it shows, that text from outside stays text, and that it needs no other file.
 
-Chromium is the system's (`apt-get install chromium`); without one these tests are skipped, but for the page's colours.
+Chromium is the system's (`apt-get install chromium`); without it these tests are skipped, except for the colours.
 """
 
 import itertools
@@ -23,7 +23,7 @@ NOTE_VIOLATIONS = "addEventListener('securitypolicyviolation', (event) => consol
 
 @asynccontextmanager
 async def browsing():
-    """Start the browser. `--no-sandbox`: it shows pages of ours only, and containers let root have no other."""
+    """Start the browser. `--no-sandbox`: it shows only our pages, and root in a container has no other way."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -32,7 +32,7 @@ async def browsing():
 
 @asynccontextmanager
 async def looking(browser, address, complaints, **context):
-    """Open the page, and note whatever it complains of, asks others for, or pops up."""
+    """Open the page, and note its errors, its requests to other hosts, and its dialogs."""
     window = await browser.new_context(timezone_id="America/Bogota", **context)
     page = await window.new_page()
     page.on("console", lambda message: complaints.append(message.text))
@@ -54,7 +54,7 @@ async def looking(browser, address, complaints, **context):
 @pytest.mark.slow
 @in_a_browser
 async def test_hostile_text_is_text():
-    """Markup, templates, turned and endless names are shown as they are, light and dark, no wider than a phone."""
+    """Markup, templates, reversed and endless names are shown as text, in light and dark, no wider than a phone."""
     complaints = []
     async with watched(Painted(made_snapshots.HOSTILE_SNAPSHOT)) as address, browsing() as browser:
         for scheme, size in (("light", WIDE), ("dark", PHONE)):
@@ -78,7 +78,7 @@ async def test_hostile_text_is_text():
 @pytest.mark.slow
 @in_a_browser
 async def test_the_page_follows_the_run():
-    """It shows the kinds, begins again where the run goes on, tells how it ended; and says so where nothing answers."""
+    """It shows the kinds, reconnects when the run goes on, shows how it ended, and reports a missing answer."""
     painted, complaints = Painted(made_snapshots.EARLY), []
     async with browsing() as browser:
         async with watched(painted) as address, looking(browser, address, complaints, viewport=PHONE) as page:
@@ -86,7 +86,7 @@ async def test_the_page_follows_the_run():
             painted.shown = made_snapshots.WORKING
             await expect(page.get_by_role("heading", level=1)).to_have_text("Migrating events")
             await expect(page.get_by_role("progressbar", name="events")).to_have_attribute("aria-valuetext", "58 %")
-            await expect(page.locator("#finish-at")).to_have_text("22:57")  # in the reader's zone
+            await expect(page.locator("#finish-at")).to_have_text("22:57")  # in the reader's time zone
             await expect(page).to_have_title("58 % Migrating events · masivo-stream")
             assert await page.get_by_role("img").count() == 2
             painted.shown = made_snapshots.FINISHING
@@ -105,7 +105,7 @@ async def test_the_page_follows_the_run():
 
 
 async def test_the_page_is_one_document():
-    """It names nothing outside itself, and its policy names script and style by what they are."""
+    """It has no reference to another file, and its policy names script and style by their hashes."""
     async with watched() as address:
         _, headers, body = await ask(address, "/")
     text = body.decode()
@@ -123,7 +123,7 @@ def luminance(colour):
 
 
 def test_every_colour_of_text_can_be_read():
-    """In light and dark, each has a contrast of 4.5 at least against what it stands on (WCAG 2.2, AA)."""
+    """In light and dark, each has a contrast of at least 4.5 against its background (WCAG 2.2, AA)."""
     style = re.search(r"<style>(.*?)</style>", load_page().render(made_snapshots.EARLY).decode(), re.DOTALL)[1]
     themes = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", theme)) for theme in style.split("@media")[:2]]
     for theme in themes:

@@ -1,4 +1,4 @@
-"""What there is to scrape: well-formed, as documented, and the figures of the picture."""
+"""The metrics: well-formed, as documented, and with the figures of the snapshot."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def values(families):
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_every_picture_can_be_scraped(name):
-    """Both formats are well-formed, whatever stands in the picture, and no series is told twice."""
+    """Both formats are well-formed for any snapshot, and no series comes twice."""
     metrics = MetricsPage(lambda: PICTURES[name], RequestMetrics())
     samples = [s for family in parse(metrics.scrape("")[0].decode()) for s in family.samples]
     assert len({(s.name, *sorted(s.labels.items())) for s in samples}) == len(samples)
@@ -56,7 +56,7 @@ def test_the_documented_metrics_are_the_metrics():
 
 
 def test_the_figures_are_the_pictures():
-    """Fates add up to what was read; windows, dead letters and states are what the picture says."""
+    """Outcomes add up to the number read; windows, dead letters and states are those of the snapshot."""
     snapshot = made_snapshots.WORKING
     found = values(scrape(snapshot))
     for phase in snapshot.phases:
@@ -76,13 +76,13 @@ def test_the_figures_are_the_pictures():
 
 
 def test_what_is_not_known_is_not_told():
-    """No series stands for a number that nobody knows."""
+    """An unknown number has no series."""
     names = {name for name, *_ in values(scrape(made_snapshots.BEGUN))}
     assert "masivo_run_ends_timestamp_seconds" not in names
 
 
 def test_requests_are_counted_by_outcome_without_their_status():
-    """Every outcome is there from the start, as zero."""
+    """Every outcome exists from the start, as zero."""
     requests = RequestMetrics()
     for word in ("accepted", "accepted", "refused (422)", "in doubt"):
         requests.notify(
@@ -97,14 +97,14 @@ def test_requests_are_counted_by_outcome_without_their_status():
 
 
 def test_the_outcomes_are_the_flows():
-    """Each word of a notice is one of those told as zero."""
+    """Each outcome of a notice is one of those that start as zero."""
     words = {*_WORDS.values(), "refused", "token not taken"}
     assert {word.replace(" ", "_") for word in words} == set(OUTCOMES)
 
 
 @given(st.lists(st.floats(0, 100)))
 def test_a_histogram_counts_each_number_once(numbers):
-    """Buckets only grow, each holds what is not above its bound, and the last one holds all."""
+    """Buckets never shrink, each holds the numbers not above its bound, and the last one holds all."""
     histogram = Histogram(DURATIONS)
     for number in numbers:
         histogram.add(number)

@@ -1,4 +1,4 @@
-"""A monitor on loopback over a made-up picture, and questions to it as they go over the wire."""
+"""A monitor on loopback over a made-up snapshot, and requests to it over the network."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ LOOPBACK = Address("127.0.0.1", 0)
 
 
 class Painted:
-    """A painter that shows what it is given; None: one that fails."""
+    """A source that gives one snapshot; with None it fails."""
 
     def __init__(self, snapshot=made_snapshots.WORKING):
         self.shown = snapshot
@@ -26,7 +26,7 @@ class Painted:
 
 
 class Told:
-    """An observer that remembers."""
+    """An observer that remembers its notices."""
 
     def __init__(self):
         self.notices = []
@@ -37,7 +37,7 @@ class Told:
 
 @asynccontextmanager
 async def watched(painted=None, told=None, *, listening=LOOPBACK):
-    """Serve while the context lasts; gives address and answers."""
+    """Serve while the context lasts; yield address and endpoints."""
     answers = Endpoints(painted or Painted(), RequestMetrics(), told or Told(), listening)
     async with serving(LOOPBACK, answers) as address:
         yield address

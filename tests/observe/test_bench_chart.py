@@ -1,4 +1,4 @@
-"""The bench's picture: well formed, by itself, within its frame."""
+"""The bench's chart: well formed, self-contained, and within its frame."""
 
 from xml.etree import ElementTree as ET
 
@@ -29,7 +29,7 @@ def test_it_shows_what_the_table_says():
 
 
 def test_it_needs_nothing_but_itself():
-    """No script, no address that is fetched, and both of a viewer's colour schemes."""
+    """No script, no fetched address, and both of a viewer's colour schemes."""
     text = draw_bench(made())
     names = {element.tag.removeprefix(SVG) for element in parsed(made()).iter()}
     assert names == {"svg", "title", "style", "text", "rect", "line"}
@@ -39,7 +39,7 @@ def test_it_needs_nothing_but_itself():
 
 
 def test_foreign_words_stay_words():
-    """Neither a processor's name nor a target writes elements of its own."""
+    """Neither the name of a processor nor a target adds an element."""
     machine = structs.replace(made().machine, cpu="<script>alert(1)</script> & \x1b[31m")
     picture = parsed(made(machine=machine, target="http://x/<b>"))
     assert not list(picture.iter(f"{SVG}script"))
@@ -49,7 +49,7 @@ def test_foreign_words_stay_words():
 @settings(max_examples=30)
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=5))
 def test_everything_stays_in_the_frame(seconds):
-    """However fast or slow, bars, ranges and figures end before the picture does."""
+    """For any speed, bars, ranges and figures are within the image."""
     picture = parsed(made(tuple(run(each) for each in seconds)))
     width = float(picture.get("width"))
     for bar in picture.iter(f"{SVG}rect"):
@@ -60,5 +60,5 @@ def test_everything_stays_in_the_frame(seconds):
 
 
 def test_an_empty_export_has_a_picture_too():
-    """Bars of no length."""
+    """With bars of no length."""
     assert {bar.get("width") for bar in parsed(made((run(0.0),))).iter(f"{SVG}rect")} <= {"0", "0.0"}

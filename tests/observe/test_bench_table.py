@@ -1,4 +1,4 @@
-"""The bench's table: its figures, its width, how to read it, and no foreign word that a terminal would obey."""
+"""The bench's table: its figures, its width, its explanation, and no text from outside that a terminal would obey."""
 
 import io
 
@@ -20,7 +20,7 @@ def rows(text):
 
 
 def test_it_tells_each_stage():
-    """Speed and its range, items, CPU, memory; requests where there are any."""
+    """Speed and its range, items, CPU, memory; requests for the stage that sends."""
     found = rows(shown(made()))
     assert ["validate", "2.5", "1.2-5.0", "10,000", "1.00", "50"] in found
     assert ["send,", "16", "uploaders", "2.5", "1.2-5.0", "10,000", "1.00", "50", "10.0"] in found
@@ -28,14 +28,14 @@ def test_it_tells_each_stage():
 
 
 def test_it_fits_a_terminal():
-    """Eighty columns hold a row in one line, also of large figures."""
+    """A row fits one line of eighty columns, also with large figures."""
     fast = made((run(0.005), run(0.01), run(0.02)))
     assert max(len(line) for line in shown(fast).splitlines()) <= 80
     assert any("send, 16 uploaders" in line and "2,000,000" in line for line in shown(fast).splitlines())
 
 
 def test_it_says_how_to_read_it():
-    """Where the batches went, and how often each was measured; one round has no range."""
+    """It names the sink, and how often each case was measured; one round has no range."""
     assert "3 times, in turn" in shown(made())
     assert "a null sink" in shown(made(), width=500)
     assert "to http://127.0.0.1:1." in shown(made(target="http://127.0.0.1:1"), width=500)
@@ -45,13 +45,13 @@ def test_it_says_how_to_read_it():
 
 
 def test_a_busy_sink_is_told():
-    """Where the sink had no time left, the figures may be its own."""
+    """If the sink was always busy, it may be the bottleneck."""
     assert "The sink" not in shown(made())
     assert "busy for 90% of the time" in shown(made((run(1.0, sink_cpu_seconds=0.9),)), width=500)
 
 
 def test_no_foreign_word_reaches_the_terminal():
-    """A target's escapes are written out, and its markup is none."""
+    """Escapes in a target are shown, not obeyed, and its markup has no effect."""
     text = shown(made(target="http://[bold]x[/bold]\x1b[31m"), width=500)
     assert "[bold]x[/bold]" in text
     assert "\x1b" not in text

@@ -1,4 +1,4 @@
-"""Notices as log events: which line, how often, at which level, and that foreign words stay in their field."""
+"""Notices as log events: which line, how often, at which level; text from outside stays in its field."""
 
 import io
 import json
@@ -275,7 +275,7 @@ def test_a_notice_is_one_line(notice, line):
 
 
 def test_every_notice_and_every_event_has_its_case():
-    """What is listed is what may come, and the other way round; progress has a test of its own."""
+    """The cases cover all notices and all events; progress has a test of its own."""
     assert {type(notice) for notice, _ in CASES} == set(typing.get_args(Notice)) - {Progressed, MinutePassed}
     assert [line["event"] for _, line in CASES] == [event for event in EVENTS if event != "progress"]
 
@@ -292,13 +292,13 @@ def test_every_notice_and_every_event_has_its_case():
     ],
 )
 def test_what_is_not_plainly_accepted_is_a_warning(changes, level):
-    """Anomalies are found by their level; the remark tells which."""
+    """Anomalies are found by their level; the remark gives the reason."""
     (line,) = logged(sent(**changes))
     assert (line["level"], line.get("remark", "")) == (level, changes.get("remark", ""))
 
 
 def test_progress_is_one_line_a_minute_with_what_is_waited_for():
-    """Of the whole run: figures, requests used and needed, what it waits for, and when it is over."""
+    """For the whole run: figures, requests used and needed, what it waits for, and the time left."""
     clock = FakeClock()
     builder = SnapshotBuilder(clock, resident=lambda: 1)
     stream = io.StringIO()
@@ -349,7 +349,7 @@ HOSTILE = "x\n{}\r\x1b[31m\x9b\u202e\u2028\ud800 outcome=accepted"
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else value,
 )
 def test_foreign_words_cannot_forge_a_line(form, notice):
-    """A file's name or a server's word stays one value of one line."""
+    """The name of a file or the text of a server is one value of one line."""
     (line,) = lines(notice, form=form)
     assert line.isprintable()
     if form == "json":

@@ -1,4 +1,4 @@
-"""The plan for people: its figures, its times, its warnings, and no foreign word that a terminal would obey."""
+"""The plan for people: its figures, its times, its warnings, and no text from outside that a terminal would obey."""
 
 import io
 from datetime import UTC, datetime
@@ -59,7 +59,7 @@ def rows(text):
 
 
 def test_it_tells_records_requests_and_times():
-    """Per kind, at three accounts, and when it would be done."""
+    """Per kind, for three accounts, and when the migration would end."""
     text = shown(plan())
     assert ["events", "1,300", "5", "60", "1,234", "10,000,000"] in rows(text)
     assert ["events", "10,000", "9,999", *TIMES] in rows(text)
@@ -72,14 +72,14 @@ def test_it_tells_records_requests_and_times():
 
 
 def test_several_kinds_are_summed_up():
-    """In a line of their own."""
+    """The total has a line of its own."""
     text = shown(plan({"events": kind(), "transactions": kind()}))
     assert ["total", "2,600", "10", "120", "2,468", "20,000,000"] in rows(text)
     assert ["total", "20,000", "19,998", *TIMES] in rows(text)
 
 
 def test_the_largest_figures_fit_a_small_terminal():
-    """Nothing is cut or wrapped in 80 columns."""
+    """No figure is cut or wrapped in 80 columns."""
     figures = KindSummary(read=12_345_678, dead=12_345_678, pending=12_345_678)
     large = kind(records=12_345_678, items=12_345_678, requests=100_000, requests_lower_bound=100_000)
     summary = Summary(outcome="complete", exit_code=0, kinds={"transactions": figures}, closes=True)
@@ -108,7 +108,7 @@ def test_the_largest_figures_fit_a_small_terminal():
     ],
 )
 def test_what_is_known_of_the_quota_is_told(quota, words):
-    """And where nothing is, that too."""
+    """Also if nothing is known."""
     assert words in " ".join(shown(plan(quota=quota)).split())
 
 
@@ -120,7 +120,7 @@ def test_what_is_left_out_is_told():
 
 
 def test_what_would_be_dead_is_told_with_its_first_place():
-    """And a remedy; a few reasons, and how many more."""
+    """With a remedy; a few reasons are shown, and the number of the others."""
     letters = [dead(), dead(reason="invalid_json", field="", message="no JSON", remedy="export again")]
     text = shown(plan({"events": kind(dead_letters=letters)}))
     assert (
@@ -133,7 +133,7 @@ def test_what_would_be_dead_is_told_with_its_first_place():
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_foreign_words_cannot_reach_the_terminal(terminal):
-    """Whatever a warning, a file's name or a field quotes."""
+    """Whatever a warning, a file name or a field quotes."""
     letters = [dead(file=HOSTILE, field=HOSTILE)]
     text = shown(
         plan({"events": kind(dead_letters=letters)}, warnings=[HOSTILE, "second"]), terminal=terminal, width=400

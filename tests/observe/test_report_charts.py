@@ -1,4 +1,4 @@
-"""The report's charts, as the page has them: each figure has its bar, within the frame, and none is lost."""
+"""The report's charts as the page shows them: each figure has its bar, within the frame, and none is missing."""
 
 import re
 from xml.etree import ElementTree as ET
@@ -38,7 +38,7 @@ def time_lines(draw):
 
 
 def drawn(time_line):
-    """Return the pictures of a page: of records, of requests, and of answer times."""
+    """Return the charts of a page: of records, of requests, and of answer times."""
     page = draw_report(made_report(time_line=time_line))
     snapshots = re.findall(r'<div class="chart">.*?(<svg .*?</svg>)', page, re.DOTALL)
     return [ET.fromstring(snapshot) for snapshot in snapshots]  # noqa: S314 - our own
@@ -55,7 +55,7 @@ def sent(place, **figures):
 
 @given(time_lines())
 def test_bars_stay_in_the_frame(time_line):
-    """However large the figures, and however many kinds stand on one another."""
+    """For figures of any size and any number of stacked kinds."""
     snapshots = drawn(time_line)
     assert len(snapshots) == 3
     for snapshot in snapshots:
@@ -68,7 +68,7 @@ def test_bars_stay_in_the_frame(time_line):
 
 @given(time_lines())
 def test_every_figure_has_its_bar(time_line):
-    """Those that are above nothing; and refused ones beside the others."""
+    """Every figure above zero; refused requests have bars of their own."""
     points = [point for found in time_line.values() for point in found]
     records, requests, _ = map(bars, drawn(time_line))
     assert len(records) == sum(point.accepted > 0 for point in points)
@@ -78,7 +78,7 @@ def test_every_figure_has_its_bar(time_line):
 
 @given(st.floats(0, 1e12))
 def test_a_scale_ends_with_a_round_number(value):
-    """Not below what is shown, and not far above."""
+    """It is not below the largest value, and not far above."""
     top = nice_top(value)
     assert top >= value
     assert top > 0
@@ -86,14 +86,14 @@ def test_a_scale_ends_with_a_round_number(value):
 
 
 def test_nothing_sent_makes_no_axis():
-    """There is nothing to draw."""
+    """Then there is nothing to draw."""
     assert make_axis({}) is None
     assert make_axis({"events": ()}) is None
     assert drawn({"events": ()}) == []
 
 
 def test_a_picture_tells_what_it_shows():
-    """It has a name, it stretches, and each of its bars tells its figures."""
+    """A chart has a name, is scaled to its place, and each of its bars shows its figures."""
     point = sent(0, requests=3, accepted=1_500, items=1, refused=1)
     records, requests, latency = drawn({"events": (point,)})
     assert [snapshot.get("aria-label") for snapshot in (records, requests, latency)] == [
@@ -112,7 +112,7 @@ def test_a_picture_tells_what_it_shows():
 
 
 def test_a_line_is_joined_where_stretches_follow_one_another():
-    """And begins anew after a stretch without an answer."""
+    """The line begins again after a stretch without an answer."""
     points = tuple(sent(place, requests=1, latency=0.5, slowest=slowest) for place, slowest in ((0, 1), (1, 2), (3, 2)))
     _, _, latency = drawn({"events": points})
     assert {path.get("class"): path.get("d") for path in latency.iter("path")} == {
@@ -122,7 +122,7 @@ def test_a_line_is_joined_where_stretches_follow_one_another():
 
 
 def test_names_stay_words():
-    """Whatever a kind is called, its bars are as many, and tell of it."""
+    """For any name of a kind, the number of bars is the same, and their texts have the name."""
     name = "<script>\"'&</svg>"
     records, *_ = drawn({name: (sent(0, accepted=2),)})
     assert [(bar.get("class"), bar.findtext("title")) for bar in bars(records)] == [

@@ -1,6 +1,6 @@
-"""The report's page in a real browser: foreign words stay words, nothing is asked for elsewhere, and a phone shows it.
+"""The report's page in a real browser: text from outside stays text, no request is made, and it fits a phone.
 
-Chromium is the system's (`apt-get install chromium`); without one this is skipped.
+Chromium is the system's (`apt-get install chromium`); without it the test is skipped.
 """
 
 import shutil
@@ -18,7 +18,7 @@ HOSTILE = "</style></svg><script>alert(1)</script><img src=https://evil.example/
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 async def test_a_browser_finds_nothing_to_do(tmp_path):
-    """No dialog, no request, no complaint about the policy; no wider than a phone, and its style is applied."""
+    """No dialog, no request, no violation of the policy; no wider than a phone, and its style is applied."""
     file, complaints = tmp_path / "report.html", []
     file.write_text(draw_report(made_report(HOSTILE)))
     async with async_playwright() as playwright:

@@ -1,4 +1,4 @@
-"""The report's page: all that is told stands in it, as text; it needs nothing else, and nothing in it can act."""
+"""The report's page: it shows everything as text, needs no other file, and nothing in it can run."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ MARKUP = ["<script>alert(1)</script>.ndjson", "</style><img src=x onerror=alert(
 
 
 class Parsed(HTMLParser):
-    """What a browser would make of a page: elements, attributes, text."""
+    """What a browser reads of a page: elements, attributes, text."""
 
     def __init__(self, page):
         super().__init__()
@@ -41,7 +41,7 @@ def parsed(report=None):
 
 
 def test_everything_is_told():
-    """What became of the records, why, where, who decided, of what, with what."""
+    """What became of the records, why, where, who decided, from which files, with which settings."""
     text = " ".join(parsed().text.split())
     for words in (
         "Some batches are in doubt",
@@ -66,7 +66,7 @@ def test_everything_is_told():
 
 
 def test_it_needs_nothing_but_itself():
-    """No script, no picture, nothing that is fetched, nothing inline that its policy would forbid."""
+    """No script, no image, no fetched address, nothing inline that its policy forbids."""
     page = draw_report(made_report())
     found = Parsed(page)
     assert not set(found.elements) & {"script", "link", "img", "iframe", "object", "embed", "form", "base", "a"}
@@ -77,7 +77,7 @@ def test_it_needs_nothing_but_itself():
 
 
 def test_its_policy_allows_its_own_style_alone():
-    """By the hash of exactly what stands between the tags."""
+    """By the hash of the exact text between the tags."""
     page = draw_report(made_report())
     style = re.search(r"<style>(.*)</style>", page, re.DOTALL)[1]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -87,7 +87,7 @@ def test_its_policy_allows_its_own_style_alone():
 
 @pytest.mark.parametrize("word", [*MARKUP, *HOSTILE])
 def test_foreign_words_stay_words(word):
-    """They make no element, are shown as they are, and what a terminal or a browser would obey is escaped."""
+    """They make no element and are shown unchanged; text that a terminal or a browser would obey is escaped."""
     found, harmless = parsed(made_report(word)), parsed()
     assert found.elements == harmless.elements
     assert Counter(name for name, _ in found.attributes) == Counter(name for name, _ in harmless.attributes)
@@ -96,20 +96,20 @@ def test_foreign_words_stay_words(word):
 
 
 def test_a_page_can_be_made_of_nothing():
-    """A run that was stopped before it read anything."""
+    """Of a run that was stopped before it read anything."""
     empty = {"kinds": {}, "times": {}, "time_line": {}, "examples": (), "inputs": (), "doubts": (), "decisions": ()}
     assert "Stopped" in parsed(made_report(outcome="stopped", next_steps=(), **empty)).text
     assert parsed(made_report(kinds={"customers": KindSummary()}, time_line={}, times={})).elements["svg"]
 
 
 def test_figures_that_do_not_close_are_told_loudly():
-    """The page of a bug says so."""
+    """The page says that this is a bug."""
     assert "The figures do not close" in parsed(made_report(closes=False)).text
     assert "The figures close" in parsed().text
 
 
 def test_a_run_at_work_is_no_interrupted_one():
-    """Who is at work is named."""
+    """The working process is named."""
     text = parsed(made_report(outcome="interrupted", owner="process 7 on host")).text
     assert "Run under way" in text
     assert "process 7 on host" in text

@@ -7,7 +7,7 @@ from masivo_stream.observe.log_observer import SampleLog
 
 
 class Lines:
-    """Remembers what is written."""
+    """Remembers what is logged."""
 
     def __init__(self):
         self.written = []
@@ -27,7 +27,7 @@ def ended(**verified):
     ("counts", "why", "level"), [({"confirmed": 3}, "", "info"), ({"missing": 3}, "", "warning"), ({}, "no", "warning")]
 )
 def test_one_line_tells_of_the_sample(counts, why, level):
-    """A warning where not all is confirmed."""
+    """The line is a warning if a record is not confirmed."""
     lines = Lines()
     kinds = {"events": KindVerified(looked_at=3, requests=4, **counts), "customers": KindVerified(requests=1)}
     SampleLog(lines).notify(ended(verified=Verified(kinds=kinds, message=why)))
@@ -36,7 +36,7 @@ def test_one_line_tells_of_the_sample(counts, why, level):
 
 
 def test_nothing_is_told_of_nothing():
-    """No line where nothing was looked at, or something else is told."""
+    """There is no line if no record was checked, or for other notices."""
     lines = Lines()
     for notice in (ended(), AccountShared()):
         SampleLog(lines).notify(notice)

@@ -1,4 +1,4 @@
-"""The picture: figures are the last ones told, moments the wall clock's, and nothing grows without bound."""
+"""The snapshot: figures are the latest ones, moments are in wall time, and nothing grows without bound."""
 
 import pytest
 from hypothesis import given
@@ -36,7 +36,7 @@ from masivo_stream.observe.snapshot_builder import MOST_ANOMALIES, SnapshotBuild
 
 C, E = Kind.CUSTOMERS, Kind.EVENTS
 BEGAN = 1_700_000_000.0
-"""What the fake clock's wall says when it begins."""
+"""The wall time at which the fake clock begins."""
 PROD = (Window(1, 5.0), Window(1000, 3600.0))
 
 
@@ -67,7 +67,7 @@ def figures(requests, accepted, pending):
 
 
 def test_kinds_stand_in_their_order_and_go_through_their_states():
-    """Ahead, working, its effects awaited, done; and what was told of it last."""
+    """Not begun, working, waiting for effects, done; with the latest figures."""
     made = builder(started(customers=10, events=20))
 
     def states():
@@ -91,7 +91,7 @@ def test_kinds_stand_in_their_order_and_go_through_their_states():
 
 
 def test_read_backs_that_wait_are_told():
-    """How many there are and when the first one is over; what the uploaders wait for comes before it."""
+    """Their number, and when the first one ends; other waits of the uploaders come first."""
     clock = FakeClock()
     made = builder(started(customers=10), KindStarted(kind=C, files=1, size=10), clock=clock)
     for number, seconds in ((1, 60.0), (2, 40.0)):
@@ -109,13 +109,13 @@ def test_read_backs_that_wait_are_told():
 
 
 def test_a_wait_without_probes_is_the_settling_time():
-    """There is nobody to ask."""
+    """There is no probe to read."""
     made = builder(started(customers=10), WaitingVisible(kind=C, seen=0, probes=0, next_probe=60.0))
     assert made.snapshot().wait.text == "customers becoming visible: settling time ends"
 
 
 def test_customers_that_cannot_be_read_back_are_an_anomaly():
-    """Somebody should know that the next kind begins all the same."""
+    """A person should know that the next kind begins anyway."""
     made = builder(started(customers=10), IdsUnreadable(kind=C, ids=3, seconds=60.0))
     (anomaly,) = made.snapshot().anomalies
     assert anomaly.event == "ids_unreadable"
@@ -123,13 +123,13 @@ def test_customers_that_cannot_be_read_back_are_an_anomaly():
 
 
 def test_a_kind_left_with_something_pending_is_not_done():
-    """Whoever looks afterwards sees that there is more to do."""
+    """The state shows that there is more to do."""
     made = builder(started(customers=10), KindEnded(kind=C, figures=figures(1, 1000, 7)))
     assert made.snapshot().phases[0].state == "left"
 
 
 def test_windows_empty_as_time_goes_by():
-    """Without another word: what departed leaves a window when it is old enough."""
+    """Without a new notice, a departure leaves a window when it is old enough."""
     clock = FakeClock()
     made = builder(used(3599.0, 2.0, 0.0), clock=clock)
 
@@ -144,13 +144,13 @@ def test_windows_empty_as_time_goes_by():
 
 
 def test_a_hold_keeps_every_window_shut():
-    """The server asked for it: whatever the windows say."""
+    """The server asked for it, so no slot is free in any window."""
     made = builder(used(held=60.0))
     assert {use.free_at for use in made.snapshot().windows} == {BEGAN + 60.0}
 
 
 def test_it_ends_when_the_windows_have_let_the_rest_out():
-    """3 of 5 requests are to come, the last one left just now: one every 5 s."""
+    """3 of 5 requests are still to come, the last one has just left: one every 5 s."""
     made = builder(
         started(customers=50),
         KindStarted(kind=C, files=1, size=50),
@@ -162,7 +162,7 @@ def test_it_ends_when_the_windows_have_let_the_rest_out():
 
 
 def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
-    """Of the kind at work it can be."""
+    """The end of the kind at work can be forecast."""
     made = builder(
         started(customers=50, events=50),
         KindStarted(kind=C, files=1, size=50),
@@ -213,14 +213,14 @@ def test_anomalies_are_bounded_and_the_last_ones(outcomes):
 
 
 def test_foreign_words_stay_on_one_line():
-    """A file's name or a server's word cannot forge anything."""
+    """A file name or the text of a server cannot forge a line."""
     isolated = RecordIsolated(kind=C, batch="b", file="a\n\x1b[31m.ndjson", line=1, status=422)
     made = builder(isolated, sent("in doubt", remark="\u202e\r"), AccountShared())
     assert all(anomaly.text.isprintable() for anomaly in made.snapshot().anomalies)
 
 
 def test_the_longest_stall_and_the_requests_in_flight_stand_in_it():
-    """As told last, or worst."""
+    """The longest stall, and the latest number of requests."""
     made = builder(LoopStalled(seconds=0.3), LoopStalled(seconds=0.2), BatchDeparted(kind=C, batch="b", in_flight=2))
     assert (made.snapshot().stall, made.snapshot().in_flight) == (0.3, 2)
     made.notify(sent(in_flight=1))

@@ -1,4 +1,4 @@
-"""Tables for people: the figures that matter, and no foreign word that a terminal would obey."""
+"""Tables for people: the important figures, and no text from outside that a terminal would obey."""
 
 import io
 
@@ -32,7 +32,7 @@ def rows(text):
 
 
 def test_every_record_is_accounted_for():
-    """One line a kind, in the order of the closing equation."""
+    """One line per figure, in the order of the closing equation."""
     figures = KindSummary(read=1000, accepted=900, dead=40, skipped=30, in_doubt=20, pending=7, blank=3)
     text = shown(print_summary, summary(kinds={"customers": figures, "events": KindSummary(read=5, accepted=5)}))
     found = rows(text)
@@ -53,12 +53,12 @@ def test_every_record_is_accounted_for():
 
 
 def test_figures_that_do_not_close_are_told_loudly():
-    """It is the one thing that must never be overlooked."""
+    """A person must never overlook this."""
     assert "DOES NOT CLOSE: 0 records read" in shown(print_summary, summary(closes=False))
 
 
 def test_requests_are_told_where_there_were_any():
-    """Beside the least that would have been needed."""
+    """With the least number that was needed."""
     figures = KindSummary(
         items_accepted=1_500, requests=3, requests_lower_bound=2, throttled=1, bytes_sent=2_340_000, seconds=65.0
     )
@@ -75,7 +75,7 @@ def test_requests_are_told_where_there_were_any():
 
 
 def test_reasons_come_with_their_remedies():
-    """The most frequent first, a few of them, and how many more."""
+    """The most frequent first; a few are shown, and the number of the others."""
     counts = {reason.value: count for count, reason in enumerate(list(Reason)[: MOST_REASONS + 2], start=1)}
     figures = KindSummary(reasons=counts, skip_reasons={"deleted_customer": 1234})
     text = shown(print_summary, summary(kinds={"events": figures}), width=200)
@@ -87,7 +87,7 @@ def test_reasons_come_with_their_remedies():
 
 
 def test_every_reason_has_a_remedy():
-    """None of them breaks the summary."""
+    """Every reason can be shown in the summary."""
     figures = KindSummary(reasons={reason.value: 1 for reason in Reason})
     assert shown(print_summary, summary(kinds={"events": figures}))
     assert set(REMEDIES) == set(Reason)
@@ -104,7 +104,7 @@ def test_every_reason_has_a_remedy():
     ],
 )
 def test_the_end_is_told_in_words(outcome, words):
-    """With the message and the hint, where there are any."""
+    """With the message and the hint, if any."""
     message = "the API says no" if outcome == "stopped" else ""
     lines = shown(print_summary, summary(outcome=outcome, message=message, hint="ask again")).splitlines()
     assert lines[-2:] == [words, "  hint: ask again"]
@@ -113,7 +113,7 @@ def test_the_end_is_told_in_words(outcome, words):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_largest_figures_fit_the_width(width):
-    """No line is wider, no figure is cut, and nothing is left behind a line's end."""
+    """No line is wider, no figure is cut, and no line ends with blanks."""
     most = KindSummary(
         read=987_654_321,
         accepted=987_000_000,
@@ -141,7 +141,7 @@ def test_the_largest_figures_fit_the_width(width):
 
 
 def test_a_reason_comes_with_a_place():
-    """File, line, byte and field, under its reason; what is not known is left out."""
+    """File, line, byte and field, under the reason; unknown ones are left out."""
     figures = KindSummary(reasons={"missing_field": 2, "refused": 1})
     example = Example(kind="events", reason="missing_field", letters=2, file="e.ndjson", line=7, remedy="add the field")
     whole = msgspec.structs.replace(example, offset=4_211, field="events[0].type")
@@ -152,7 +152,7 @@ def test_a_reason_comes_with_a_place():
 
 
 def test_the_next_command_stands_on_one_line():
-    """However narrow the terminal: it is to be pasted."""
+    """On any width, since a person will paste it."""
     command = f"masivo-stream retry --state-dir {'x' * 200}"
     text = shown(
         print_summary, summary(next_steps=(NextStep(text="go on", command=command),), report="r.html"), width=80
@@ -163,12 +163,12 @@ def test_the_next_command_stands_on_one_line():
 
 
 def test_a_warning_is_told():
-    """What went wrong beside the run."""
+    """A problem beside the run."""
     assert "warning: no report" in shown(print_summary, summary(warnings=("no report",)))
 
 
 def test_a_run_at_work_is_not_called_interrupted():
-    """`status` tells of one as of any other."""
+    """`status` shows it like any other run."""
     text = shown(print_summary, summary(outcome="interrupted", exit_code=0, message="at work: process 7 on host"))
     assert text.splitlines()[-1] == "at work: process 7 on host"
 
@@ -180,7 +180,7 @@ def harmless(text):
 @pytest.mark.parametrize("terminal", [True, False])
 @pytest.mark.parametrize("field", ["message", "hint", "report"])
 def test_a_servers_words_cannot_reach_the_terminal(terminal, field):
-    """No markup, no escape, no second line; they are shown as they are, escaped."""
+    """No markup, no escape, no second line; they are shown escaped."""
     text = shown(print_summary, summary(outcome="stopped", **{field: HOSTILE}), terminal=terminal, width=400)
     plain = shown(print_summary, summary(outcome="stopped", **{field: "x"}), terminal=terminal, width=400)
     assert len(text.splitlines()) == len(plain.splitlines())

@@ -1,4 +1,4 @@
-"""What is drawn on a terminal: all that matters at 80 columns, more at 120, and what stopping means."""
+"""The progress display: the important figures at 80 columns, more at 120, and what a second Ctrl-C does."""
 
 import io
 
@@ -31,7 +31,7 @@ def drawn(shown, width):
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
 def test_a_line_a_kind_with_all_its_figures(width):
-    """Also the largest ones: nothing is cut off, nothing is longer than the terminal."""
+    """Also the largest figures: nothing is cut, and no line is longer than the terminal."""
     _, head, customers, events, transactions = drawn(snapshot(), width)[:5]
     assert head.split()[0] == "kind"
     assert ("items" in head) == (width >= 100)
@@ -43,7 +43,7 @@ def test_a_line_a_kind_with_all_its_figures(width):
 
 
 def test_before_anything_is_known_it_starts():
-    """And draws no empty table."""
+    """There is no empty table."""
     assert drawn(snapshot(phases=()), 80) == ["starting"]
 
 
@@ -58,12 +58,12 @@ def test_before_anything_is_known_it_starts():
     ],
 )
 def test_what_it_waits_for(wait, text):
-    """With the time that takes at most."""
+    """With the time that this takes at most."""
     assert waiting_line(snapshot(wait=wait, in_flight=2)) == text
 
 
 def test_when_it_ends():
-    """The run's end if it is known, else that of the kind at work."""
+    """The end of the run if it is known, otherwise that of the kind at work."""
     (line,) = ending_lines(snapshot(ends_at=NOW + 200))
     assert line.startswith("3 min 20 s left, until ")
     own = KindSnapshot(kind=Kind.EVENTS, state="working", ends_at=NOW + 200)
@@ -73,7 +73,7 @@ def test_when_it_ends():
 
 
 def test_stopping_says_what_a_second_signal_does():
-    """And that the same command goes on; it fits the smallest terminal."""
+    """And that the same command continues; it fits the smallest terminal."""
     stopping = snapshot(wait=Wait(what="drain", until=NOW + 30, text="x"), ends_at=NOW + 200)
     told = " ".join(ending_lines(stopping))
     assert "again ends at once" in told
@@ -82,7 +82,7 @@ def test_stopping_says_what_a_second_signal_does():
 
 
 def test_the_rate_is_that_of_the_last_minute():
-    """What was long ago says nothing about now."""
+    """Older requests do not count."""
     line = (
         Point(at=NOW - 600, seconds=60, requests=600, items=600_000),
         Point(at=NOW - 60, seconds=60, requests=12, items=12_000),

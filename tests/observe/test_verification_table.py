@@ -20,7 +20,7 @@ def finding(line, seen=Seen.MISSING, **more):
 
 
 def test_what_is_not_confirmed_is_told_with_its_place():
-    """What differs beside it; of many places the first ones, and how many more there are."""
+    """With the difference; of many places, the first ones and the number of the others."""
     counted = KindVerified(looked_at=1_050, confirmed=1_000, missing=49, different=1, untold=7, requests=1_060)
     places = (finding(1, Seen.DIFFERENT, what=("wallet", "email")), *map(finding, range(2, 26)))
     said = shown(
@@ -46,13 +46,13 @@ def test_what_is_not_confirmed_is_told_with_its_place():
     ],
 )
 def test_how_it_ends(found, says):
-    """In one line, and a hint where there is one."""
+    """In one line, with the hint if there is one."""
     assert says in shown(found)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_commands_the_terminal(name):
-    """A file's name is shown, not obeyed."""
+    """The name of a file is shown, not obeyed."""
     counted = {"customers": KindVerified(looked_at=1, missing=1)}
     place = Finding(kind=Kind.CUSTOMERS, file=name, line=1, seen=Seen.MISSING)
     said = shown(Verification(exit_code=3, kinds=counted, findings=(place,), left_out=(name,), message=name))
@@ -61,7 +61,7 @@ def test_no_name_commands_the_terminal(name):
 
 
 def test_a_sample_is_told_in_a_line():
-    """And the places of what is not confirmed, with what to do next."""
+    """With the places that are not confirmed, and what to do next."""
     output = io.StringIO()
     console = Console(file=output, width=200)
     print_sample(console, Verified(kinds={"customers": KindVerified(looked_at=3, confirmed=3, requests=3)}))

@@ -1,4 +1,4 @@
-"""A plain client for the tests: one connection a request, no opinion on the answer."""
+"""A plain HTTP client for the tests: one connection per request, without checks of the answer."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -70,7 +70,7 @@ class Client:
         return await self.call("DELETE", "/customers/migrate", body)
 
     async def migrated(self, *entries: Any) -> None:
-        """Migrate customers and let the time pass until they show."""
+        """Migrate customers, and let time pass until they are visible."""
         reply = await self.customers(*entries)
         assert reply.status == 201, reply.text
         self.clock.advance(self.visible_after)

@@ -1,4 +1,4 @@
-"""A clock the test moves: nothing waits for real."""
+"""A clock that the test moves, so that no test waits."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ class FakeClock:
         await woken.wait()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and wake who has slept long enough."""
+        """Let time pass, and wake every sleeper whose time has come."""
         self.elapsed += seconds
         for due, woken in self._sleepers:
             if due <= self.elapsed:
@@ -34,7 +34,7 @@ class FakeClock:
         self._sleepers = [(due, woken) for due, woken in self._sleepers if due > self.elapsed]
 
     async def somebody_sleeps(self) -> float:
-        """Wait until somebody sleeps on this clock; return for how many seconds more."""
+        """Wait until a task sleeps on this clock; return for how many seconds more."""
         async with self._fell_asleep:
             await self._fell_asleep.wait_for(lambda: self._sleepers)
         return min(due for due, _ in self._sleepers) - self.elapsed

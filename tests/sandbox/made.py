@@ -1,4 +1,4 @@
-"""Records made up for the tests: valid unless a test changes them."""
+"""Made-up records for the tests: valid unless a test changes them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who may come in, how often, and what is turned away before anybody reads it."""
+"""Keys, tokens, rate limits and host names: which requests are refused before their body is read."""
 
 import gzip
 
@@ -10,7 +10,7 @@ from masivo_stream.sandbox import parse_limits
 
 
 async def test_a_key_buys_a_token(start):
-    """Under the base path and at the root, with the fake key."""
+    """The token call works under the base path and at the root, with the fake key."""
     client = await start()
     headers = {"x-api-key": client.sandbox.api_key}
     for url in (client.sandbox.url, client.sandbox.origin):
@@ -39,7 +39,7 @@ async def test_no_key_no_token(start, headers):
     ],
 )
 async def test_every_call_wants_a_token(start, method, path):
-    """Without one, with a wrong one, or with the key in its place: 401, and nothing happens."""
+    """Without a token, with a wrong one, or with the key in its place: 401, and no effect."""
     client = await start(limits=parse_limits("1/h"))
     for headers in ({}, {"Authorization": "Bearer x.y.z"}, {"x-api-key": client.sandbox.api_key}):
         reply = await client.fetch(method, client.sandbox.url + path, json={"customers": []}, headers=headers)
@@ -48,7 +48,7 @@ async def test_every_call_wants_a_token(start, method, path):
 
 
 async def test_a_token_ends(start, clock):
-    """After its lifetime it is refused; a new one is accepted."""
+    """A token is refused after its lifetime; a new one is accepted."""
     client = await start(token_lifetime=10.0)
     await client.call("GET", "/customers/c")
     clock.advance(9.9)
@@ -60,7 +60,7 @@ async def test_a_token_ends(start, clock):
 
 
 async def test_migration_calls_share_their_windows(start, clock):
-    """Customers, events, transactions and the revert count together; 201 and 422 alike, 429 not."""
+    """Customers, events, transactions and the revert count together; 201 and 422 count, 429 does not."""
     client = await start(limits=parse_limits("1/5s,3/m"))
     first = await client.customers(made.customer("c"))
     assert (first.status, first.headers["X-RateLimit-Limit"], first.headers["X-RateLimit-Remaining"]) == (201, "1", "0")
@@ -82,7 +82,7 @@ async def test_migration_calls_share_their_windows(start, clock):
 
 
 async def test_reads_have_their_own_limit(start):
-    """The general windows count every call, tokens and migrations included; without them reads are free."""
+    """The general windows count every call, including tokens and migrations; without them reads have no limit."""
     client = await start(limits=parse_limits("1/h"))
     for _ in range(3):
         reply = await client.call("GET", "/customers/c")
@@ -107,7 +107,7 @@ async def test_a_refusal_of_one_limiter_costs_nothing_in_the_other(start):
     "host", ["evil.test", "evil.test:80", "127.0.0.1.evil.test", "", "[", "[::1", "169.254.169.254"]
 )
 async def test_other_names_are_refused(start, host):
-    """A web page that renames itself to loopback (DNS rebinding) gets nothing, on any path."""
+    """A web page whose name resolves to loopback (DNS rebinding) gets no answer, on any path."""
     client = await start()
     for path in ("/__sandbox/ledger", "/__sandbox/health", "/openapi.json", "/nowhere"):
         reply = await client.fetch("GET", client.sandbox.origin + path, headers={"Host": host})
@@ -117,14 +117,14 @@ async def test_other_names_are_refused(start, host):
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1", "[::1]:9"])
 async def test_names_of_this_machine_are_served(start, host):
-    """Whatever the port."""
+    """With any port."""
     client = await start()
     reply = await client.fetch("GET", client.sandbox.origin + "/__sandbox/health", headers={"Host": host})
     assert reply.status == 200
 
 
 async def test_remote_names_are_served_when_allowed(start):
-    """`allow_remote` opens it."""
+    """With `allow_remote`, other names are served."""
     client = await start(allow_remote=True)
     reply = await client.fetch("GET", client.sandbox.origin + "/__sandbox/health", headers={"Host": "box.lan"})
     assert reply.status == 200
@@ -151,7 +151,7 @@ async def test_unknown_paths_and_methods_are_told_in_json(start, method, path, s
 
 
 async def test_large_bodies_are_refused(start):
-    """Exactly the limit passes to the rules, a byte more is a 413, announced or not."""
+    """A body of exactly the limit reaches the rules; one byte more is a 413, announced or not."""
     client = await start(max_body_bytes=2000)
 
     async def chunks(size: int):
@@ -167,7 +167,7 @@ async def test_large_bodies_are_refused(start):
 
 
 async def test_a_small_body_may_not_grow_large(start):
-    """A compressed body counts by what it unfolds to."""
+    """A compressed body counts by its decompressed size."""
     client = await start()
     bomb = gzip.compress(b" " * (MAX_BODY_BYTES + 1))
     assert len(bomb) < 10_000
@@ -185,7 +185,7 @@ async def test_a_broken_transfer_is_the_clients_fault(start):
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
 async def test_bodies_are_json(start, kind):
-    """What a web page can post without asking first is refused, beside the API too."""
+    """A body that a web page can send without a preflight request is refused, also on the paths beside the API."""
     client = await start()
     await client.migrated(made.customer("c"))
     reply = await client.call("POST", "/customers/migrate", made.body(made.customer("d")), **{"Content-Type": kind})
@@ -195,14 +195,14 @@ async def test_bodies_are_json(start, kind):
 
 
 async def test_a_large_batch_is_judged_beside_the_loop(start):
-    """A full batch of a thousand customers is taken in whole."""
+    """A full batch of a thousand customers is accepted as a whole."""
     client = await start()
     await client.migrated(*(made.customer(f"c{n}", metadata={"note": "x" * 500}) for n in range(1000)))
     assert len(client.ledger().customers) == 1000
 
 
 async def test_arrivals_are_stamped_before_the_body_is_read(start, clock):
-    """The list of requests tells when each came, what for, and how it ended, but not who or what."""
+    """The list of requests shows time, call and outcome of each request, but no customer and no content."""
     client = await start()
     clock.advance(5)
     await client.migrated(made.customer("secret-id"))

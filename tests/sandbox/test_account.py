@@ -1,4 +1,4 @@
-"""The rules over an account, seen through HTTP."""
+"""The rules about an account, tested through HTTP."""
 
 import urllib.parse
 
@@ -9,7 +9,7 @@ from masivo_stream.sandbox.customer_metrics import TIERS
 
 
 async def test_a_201_means_enqueued(start, clock):
-    """The effect shows only after the queue's delay."""
+    """The effect is visible only after the queue's delay."""
     client = await start()
     reply = await client.customers(made.customer("c"))
     assert (reply.status, reply.json) == (201, {})
@@ -34,7 +34,7 @@ async def test_a_refused_request_enqueues_nothing(start, clock):
 
 
 async def test_an_identical_customer_may_come_again(start, clock):
-    """A repeat changes nothing but the ledger, whether the first is queued or applied."""
+    """A duplicate changes only the ledger, whether the first one is queued or applied."""
     client = await start()
     await client.customers(made.customer("c"))
     assert (await client.customers(made.customer("c"))).status == 201
@@ -45,7 +45,7 @@ async def test_an_identical_customer_may_come_again(start, clock):
 
 
 async def test_the_deepest_record_is_handled_everywhere(start, clock):
-    """What the rules take can be compared and read back, from however deep in the program."""
+    """Every record that the rules accept can be compared and read back, at any depth of the call stack."""
     client = await start()
     levels = 495
     body = made.body(made.customer("c", metadata={})).replace(b"{}", b'{"a":' + b"[" * levels + b"]" * levels + b"}")
@@ -58,7 +58,7 @@ async def test_the_deepest_record_is_handled_everywhere(start, clock):
 
 @pytest.mark.parametrize("wait", [0, 2])
 async def test_ids_and_emails_are_unique(start, clock, wait):
-    """Another content for an id, or another id for an email, is refused, queued or not."""
+    """Other content for an id, or another id for an email, is refused, queued or applied."""
     client = await start()
     await client.customers(made.customer("c"))
     clock.advance(wait)
@@ -69,7 +69,7 @@ async def test_ids_and_emails_are_unique(start, clock, wait):
 
 
 async def test_unknown_customers_have_no_events(start, clock):
-    """Events presuppose a customer who is visible, not one in the queue."""
+    """Events need a customer who is visible, not one in the queue."""
     client = await start()
     assert (await client.events(made.events("c", "p"))).status == 422
     await client.customers(made.customer("c"))
@@ -80,7 +80,7 @@ async def test_unknown_customers_have_no_events(start, clock):
 
 
 async def test_events_sent_twice_count_twice(start, clock):
-    """Nobody deduplicates events."""
+    """Events are not deduplicated."""
     client = await start()
     await client.migrated(made.customer("c"))
     for _ in range(2):
@@ -91,7 +91,7 @@ async def test_events_sent_twice_count_twice(start, clock):
 
 
 async def test_purchases_recalculate_the_metrics(start, clock):
-    """Only PURCHASE events count; before them the migrated metrics show."""
+    """Only PURCHASE events count; before them the migrated metrics are returned."""
     client = await start()
     old = {"from": made.DATE, "to": made.DATE, "tier_id": made.REWARD, "spend_total": 7}
     await client.migrated(made.customer("c", metrics={"lifetime": old}))
@@ -110,7 +110,7 @@ async def test_purchases_recalculate_the_metrics(start, clock):
 
 
 async def test_a_customer_is_read_back_as_migrated(start):
-    """Profile and wallet come back; what was not sent is not there."""
+    """Profile and wallet are returned; a field that was not sent is absent."""
     client = await start()
     sent = made.customer(
         "c",
@@ -149,7 +149,7 @@ async def test_a_customer_is_read_back_as_migrated(start):
     ],
 )  # fmt: skip
 async def test_ids_are_percent_decoded(start, id_):
-    """Any id can be read back through its quoted path."""
+    """Every id can be read back through its percent-encoded path."""
     client, quoted = await start(), urllib.parse.quote(id_, safe="")
     await client.migrated(made.customer(id_, balance=made.balance(5)))
     assert (await client.call("GET", f"/customers/{quoted}")).json["data"]["customer"]["id"] == id_
@@ -172,7 +172,7 @@ async def test_transactions_match_the_balance(start, clock):
 
 
 async def test_a_second_migration_of_transactions_is_refused(start, clock):
-    """Queued or applied, they come once until a revert."""
+    """Queued or applied, they are accepted once until a revert."""
     client = await start()
     await client.migrated(made.customer("c", balance=made.balance(5)))
     assert (await client.transactions(made.transactions("c", 5))).status == 201
@@ -185,7 +185,7 @@ async def test_a_second_migration_of_transactions_is_refused(start, clock):
 
 
 async def test_transactions_of_unknown_customers_are_refused(start):
-    """They presuppose the customer."""
+    """Transactions need their customer."""
     client = await start()
     reply = await client.transactions(made.transactions("c", 5))
     assert (reply.status, reply.details.split(":")[0]) == (422, "customers[0].id")
@@ -233,13 +233,13 @@ async def test_transactions_are_listed(start, clock):
 
 @pytest.mark.parametrize("year", ["", "0", "10000", "x", "-1", "٣"])
 async def test_a_year_is_a_year(start, year):
-    """Anything else is refused before anybody is looked up."""
+    """Any other text is refused before the customer is looked up."""
     client = await start()
     assert (await client.call("GET", f"/customers/c/transactions?year={year}")).status in (400, 422)
 
 
 async def test_unknown_customers_are_not_found(start):
-    """Reading somebody unknown is a 404 in the API's form."""
+    """Reading an unknown customer is a 404 in the API's form."""
     client = await start()
     for path in ("/customers/x", "/customers/x/transactions", "/customers/x/transactions?year=2025"):
         reply = await client.call("GET", path)
@@ -247,7 +247,7 @@ async def test_unknown_customers_are_not_found(start):
 
 
 async def test_a_revert_takes_back_a_period(start, clock):
-    """Customers applied in it go with all that is theirs; the ledger keeps both counts."""
+    """Customers applied in the period are removed with all their data; the ledger keeps both counts."""
     client = await start(token_lifetime=100_000)
     await client.migrated(made.customer("before"))
     clock.advance(3600)
@@ -271,7 +271,7 @@ async def test_a_revert_takes_back_a_period(start, clock):
 
 
 async def test_a_reverted_customer_may_come_anew(start):
-    """With other content and the same email, even under another id."""
+    """A reverted customer may be migrated again with other content, and the email with another id."""
     client = await start()
     await client.migrated(made.customer("c"))
     await client.revert()
@@ -282,7 +282,7 @@ async def test_a_reverted_customer_may_come_anew(start):
 
 
 async def test_a_native_transaction_prevents_the_revert(start):
-    """Who has made a transaction since stays."""
+    """A customer who has made a transaction since the migration is kept."""
     client = await start()
     await client.migrated(made.customer("stays", balance=made.balance(1)), made.customer("goes"))
     url = client.sandbox.origin + "/__sandbox/customers/{}/transactions"
@@ -299,7 +299,7 @@ async def test_a_native_transaction_prevents_the_revert(start):
 
 
 async def test_more_customers_than_one_step_are_reverted(start):
-    """The revert goes on until nobody is left."""
+    """The revert goes on until no customer of the period is left."""
     client = await start()
     await client.migrated(*(made.customer(f"c{n}") for n in range(450)))
     assert (await client.revert()).json == {"customers": 450}
@@ -317,7 +317,7 @@ async def test_more_customers_than_one_step_are_reverted(start):
     ],
 )
 async def test_a_period_begins_before_it_ends(start, start_date, end_date):
-    """Both dates in RFC 3339 with a zone, the first earlier."""
+    """Both dates are RFC 3339 with a zone, and the first one is earlier."""
     client = await start()
     await client.migrated(made.customer("c"))
     assert (await client.revert(start_date, end_date)).status == 422
@@ -326,6 +326,6 @@ async def test_a_period_begins_before_it_ends(start, start_date, end_date):
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000])
 async def test_a_revert_without_a_period_is_refused(start, body):
-    """Never does it mean everything."""
+    """A revert without a period never means everything."""
     client = await start()
     assert (await client.call("DELETE", "/customers/migrate", body)).status == 422

@@ -31,12 +31,12 @@ def without(entry: dict[str, object], field: str) -> dict[str, object]:
 
 
 def test_types_are_ready_before_threads_use_them():
-    """Judged in threads, no type may be looked into for the first time: msgspec crashes where two do so at once."""
+    """No type is used for the first time in a thread: msgspec crashes if two threads do that at once."""
     assert "type=_" not in inspect.getsource(body_rules)
 
 
 def test_valid_bodies_become_batches():
-    """What the rules accept is handed on with the values the account needs."""
+    """An accepted body becomes a batch with the values that the account needs."""
     customers = validate(Kind.CUSTOMERS, made.body(VALID[Kind.CUSTOMERS]))
     assert isinstance(customers, Customers)
     assert (customers.entries[0].id, customers.entries[0].email) == ("c", "c@example.test")
@@ -73,19 +73,19 @@ def test_valid_bodies_become_batches():
     ],
 )
 def test_what_is_no_request_is_refused(kind, body):
-    """Broken, foreign or hostile bodies are refused, never an error."""
+    """Broken, foreign or hostile bodies are refused, and raise no error."""
     assert isinstance(validate(kind, body), Refusal)
 
 
 @given(st.sampled_from(Kind), st.binary())
 def test_arbitrary_bytes_are_refused(kind, body):
-    """No bytes raise."""
+    """No bytes raise an error."""
     assert isinstance(validate(kind, body), Refusal)
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_bytes_that_are_not_utf8_are_refused_wherever_they_stand(kind):
-    """Even in a field that nobody reads."""
+    """Also in a field that is not read."""
     body = made.body({**VALID[kind], "unknown": "@"}).replace(b"@", b"\xfe")
     assert validate(kind, body) == Refusal("body: not UTF-8")
 
@@ -110,7 +110,7 @@ def test_a_thousand_items_and_no_more(kind):
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
 def test_a_customer_without_items_is_refused(kind):
-    """At least one event or transaction each."""
+    """Each customer needs at least one event or transaction."""
     assert details(kind, VALID[kind], {"id": "d", kind.value: []}).startswith(f"customers[1].{kind}: ")
 
 
@@ -147,7 +147,7 @@ def test_a_missing_field_is_named(field):
     ],
 )
 def test_a_customer_is_held_to_the_schema(change, place):
-    """Types, enumerations, UUIDs and dates are judged strictly, and the fault's place is told."""
+    """Types, enumerations, UUIDs and dates are checked strictly, and the place of the fault is named."""
     assert details(Kind.CUSTOMERS, {**made.customer("c"), **change}).startswith(f"customers[0].{place}: ")
 
 
@@ -165,7 +165,7 @@ def test_a_customer_is_held_to_the_schema(change, place):
     ],
 )
 def test_an_event_is_held_to_the_schema(changed, place):
-    """The fault's place is told down to the event's field."""
+    """The place of the fault is named down to the event's field."""
     entry = {"id": "c", "events": [made.event("o"), changed]}
     said = details(Kind.EVENTS, entry)
     assert said.startswith(f"customers[0].events[1].{place}: " if place else "body: ")
@@ -185,13 +185,13 @@ def test_an_event_is_held_to_the_schema(changed, place):
     ],
 )
 def test_a_transaction_is_held_to_the_schema(changed, place):
-    """The sign has to go with the type."""
+    """The sign must match the type."""
     entry = {"id": "c", "transactions": [changed]}
     assert details(Kind.TRANSACTIONS, entry).startswith(f"customers[0].transactions[0].{place}: ")
 
 
 def test_discounted_value_is_required_unless_told():
-    """The vendor's pages disagree, so the sandbox can be either."""
+    """The vendor's pages disagree, so the sandbox supports both."""
     entry = {"id": "c", "events": [made.event("p")]}
     del entry["events"][0]["order"]["discounted_value"]
     assert details(Kind.EVENTS, entry).startswith("customers[0].events[0].order.discounted_value: ")
@@ -202,7 +202,7 @@ def test_discounted_value_is_required_unless_told():
 
 @pytest.mark.parametrize("kind", Kind)
 def test_nesting_has_an_end(kind):
-    """500 levels are taken and can be handled ever after; more are refused."""
+    """500 levels are accepted, and can be handled everywhere; more are refused."""
 
     def nested(levels: int) -> bytes:
         return made.body({**VALID[kind], "metadata": {}}).replace(
@@ -217,31 +217,31 @@ def test_nesting_has_an_end(kind):
 
 
 def test_unknown_fields_pass():
-    """What the schema does not name is nobody's fault."""
+    """A field that the schema does not name is no fault."""
     assert not isinstance(validate(Kind.CUSTOMERS, made.body(made.customer("c", colour="red"))), Refusal)
 
 
 @pytest.mark.parametrize("mark", [{"deleted": True}, {"deleted_at": made.DATE}, {"status": "DELETED"}])
 def test_deleted_customers_are_refused(mark):
-    """The guide forbids to migrate them."""
+    """The guide forbids migrating them."""
     assert details(Kind.CUSTOMERS, made.customer("c"), made.customer("d", **mark)).startswith("customers[1]: ")
 
 
 @pytest.mark.parametrize("mark", [{"deleted": False}, {"deleted_at": None}, {"status": "ACTIVE"}])
 def test_customers_marked_as_living_pass(mark):
-    """The marks say no as well as yes."""
+    """The marks can also mean that a customer is not deleted."""
     assert isinstance(validate(Kind.CUSTOMERS, made.body(made.customer("c", **mark))), Customers)
 
 
 @pytest.mark.parametrize("mark", [{"reversed_at": made.DATE}, {"status": "REVERSED"}])
 def test_reversed_events_are_refused(mark):
-    """The guide forbids to migrate them."""
+    """The guide forbids migrating them."""
     entry = {"id": "c", "events": [made.event("o"), made.event("p", **mark)]}
     assert details(Kind.EVENTS, entry).startswith("customers[0].events[1]: ")
 
 
 def test_nobody_stands_twice_in_a_request():
-    """No id twice for customers and transactions, no email twice; events may come in several goes."""
+    """Customers and transactions: no id twice, no email twice. Events of a customer may come in several parts."""
     twin = made.customer("d", email="c@example.test")
     assert details(Kind.CUSTOMERS, made.customer("c"), made.customer("c", email="x")).startswith("customers[1].id: ")
     assert details(Kind.CUSTOMERS, made.customer("c"), twin).startswith("customers[1].email: ")
@@ -253,7 +253,7 @@ def test_nobody_stands_twice_in_a_request():
 
 @given(st.text(min_size=1))
 def test_details_hold_no_value(secret):
-    """Nothing of a record's content is repeated, and the text is short."""
+    """The text repeats nothing of a record's content, and is short."""
     marked = f"<{secret}>"
     said = details(Kind.CUSTOMERS, made.customer(marked, name=[marked], gender=marked))
     assert marked not in said
@@ -261,7 +261,7 @@ def test_details_hold_no_value(secret):
 
 
 def test_half_a_batch_is_the_larger_half():
-    """Of three entries two, of one the one."""
+    """Of three entries two, of one entry one."""
     batch = validate(Kind.CUSTOMERS, made.body(*(made.customer(name) for name in "abc")))
     assert isinstance(batch, Customers)
     assert [entry.id for entry in first_half(batch).entries] == ["a", "b"]
@@ -269,12 +269,12 @@ def test_half_a_batch_is_the_larger_half():
 
 
 def test_a_lone_transaction_is_judged_alike():
-    """The native transactions of the sandbox obey the same schema."""
+    """The native transactions of the sandbox must satisfy the same schema."""
     assert validate_transaction(json.dumps(made.transaction(5)).encode()).amount == 5
     assert isinstance(validate_transaction(json.dumps(made.transaction(0)).encode()), Refusal)
     assert isinstance(validate_transaction(b"["), Refusal)
 
 
 def test_vague_is_a_word_of_its_own():
-    """A refusal without a place says nothing else."""
+    """A vague refusal contains no other text."""
     assert "[" not in VAGUE

@@ -1,4 +1,4 @@
-"""Schemathesis reads the served document and tries to catch the sandbox at breaking it."""
+"""Schemathesis reads the served document and searches for requests that break it."""
 
 import asyncio
 import os
@@ -10,13 +10,13 @@ from sandbox import made
 from sandbox.client import Client
 
 EXCLUDED = (
-    "positive_data_acceptance,"  # rules over the account (who is known, balances) no JSON Schema can say
-    "allow_header_conformance"  # /customers/migrate is a customer's path, too, for GET
+    "positive_data_acceptance,"  # JSON Schema cannot express rules about the account (known customers, balances)
+    "allow_header_conformance"  # for GET, /customers/migrate is also the path of a customer
 )
 
 
 async def schemathesis(client: Client, directory: Path, *arguments: str) -> tuple[int, str]:
-    """Run the tool against a sandbox; return its exit code and what it said."""
+    """Run the tool against a sandbox; return its exit code and its output."""
     config = directory / "schemathesis.toml"
     config.write_text('[parameters]\n"path.id" = "known"\n')
     headers = {"Authorization": f"Bearer {await client.token()}", "x-api-key": client.sandbox.api_key}
@@ -38,7 +38,7 @@ async def schemathesis(client: Client, directory: Path, *arguments: str) -> tupl
 
 @pytest.mark.slow
 async def test_the_sandbox_keeps_what_its_document_promises(start, clock, tmp_path):
-    """No 5xx, only documented statuses and shapes, nothing accepted that the schemas forbid."""
+    """No 5xx, only documented statuses and shapes, and no accepted request that the schemas forbid."""
     client = await start(token_lifetime=100_000)
     await client.migrated(made.customer("known", metadata={"a": 1}, balance=made.balance(3)))
     await client.events(made.events("known", "p"))
@@ -54,7 +54,7 @@ async def test_the_sandbox_keeps_what_its_document_promises(start, clock, tmp_pa
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["status=500,on=read", "status=418,on=read", "html,on=read", "empty,on=read"])
 async def test_a_broken_promise_is_found(start, tmp_path, fault):
-    """The check above would notice a wrong status, type or shape."""
+    """The test above would notice a wrong status, type or shape."""
     client = await start(fault, token_lifetime=100_000)
     await client.migrated(made.customer("known"))
     arguments = ("--phases", "coverage", "--include-path", "/customers/{id}", "--max-failures", "1")

@@ -54,12 +54,12 @@ def test_this_year_counts_this_years_purchases():
 
 
 def test_no_purchases_recalculate_nothing():
-    """Without purchases the migrated metrics stay."""
+    """Without purchases the migrated metrics are kept."""
     assert recalculate([], registered="2020-01-01T00:00:00Z", now=0.0) is None
 
 
 def test_spend_earns_a_tier():
-    """Each tier begins at its threshold; who got more back than paid holds the first."""
+    """Each tier begins at its threshold; a customer with a negative spend has the first one."""
     assert [tier_of(threshold) for threshold, _ in TIERS] == [tier for _, tier in TIERS]
     assert tier_of(Decimal("999.99")) == TIERS[0][1]
     assert tier_of(Decimal(-1)) == TIERS[0][1]
@@ -76,7 +76,7 @@ def test_years_follow_each_other(year):
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_amounts_are_finite_numbers(amount):
-    """Whatever the sum, JSON gets a number."""
+    """For any sum, JSON gets a finite number."""
     assert abs(json_number(amount)) < float("inf")
 
 
@@ -94,7 +94,7 @@ def test_recent_is_three_calendar_months():
 
 @given(st.integers(1, 9999))
 def test_every_transaction_is_listed_with_a_year(year):
-    """Also what its zone puts before the first one or after the last one in UTC."""
+    """Also one that its zone moves before the first or after the last year in UTC."""
     begin, end = issued_span(year)
     assert begin == (float("-inf") if year == 1 else year_span(year)[0])
     assert end == (float("inf") if year == 9999 else year_span(year)[1])
@@ -102,5 +102,5 @@ def test_every_transaction_is_listed_with_a_year(year):
 
 @given(st.floats(allow_nan=False))
 def test_every_moment_has_a_text(seconds):
-    """The nearest date there is."""
+    """A moment out of range becomes the nearest date."""
     assert date_text(seconds).endswith("Z")

@@ -40,7 +40,7 @@ spellings = st.sampled_from(
 
 @given(st.sampled_from(records), st.data())
 def test_the_quick_check_says_what_the_exact_one_says(record, data):
-    """Whichever dates of a record are misspelt, this check and `core.reading.schema_faults` agree."""
+    """For any misspelt dates of a record, this check and `core.reading.schema_faults` agree."""
     schema, entry = record
     pieces = json.dumps(entry).split(made.DATE)
     text = "".join(piece + data.draw(spellings) for piece in pieces[:-1]) + pieces[-1]
@@ -49,5 +49,5 @@ def test_the_quick_check_says_what_the_exact_one_says(record, data):
 
 
 def test_a_schema_without_dates_passes_everything():
-    """Where there is no date nothing can be wrong with one."""
+    """A schema without dates has nothing to check."""
     assert date_check(dict[str, int])({"a": 1})

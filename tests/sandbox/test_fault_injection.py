@@ -23,12 +23,12 @@ def test_a_quiet_sandbox_does_as_it_should():
 
 
 def test_times_ends_after_so_many_hits():
-    """`times=N` strikes the first N matching requests only."""
+    """`times=N` applies to the first N matching requests only."""
     assert endings(injector("status=503,times=2"), CallTarget.EVENTS, 4) == [True, True, False, False]
 
 
 def test_at_picks_one_matching_request():
-    """`at=K` strikes the K-th matching request; others do not count."""
+    """`at=K` applies to the K-th matching request; other requests do not count."""
     machine = injector("status=503,at=2,on=events")
     assert endings(machine, CallTarget.CUSTOMERS, 3) == [False] * 3
     assert endings(machine, CallTarget.EVENTS, 3) == [False, True, False]
@@ -36,7 +36,7 @@ def test_at_picks_one_matching_request():
 
 @given(st.integers(), st.floats(0, 1))
 def test_one_seed_tells_one_story(seed, rate):
-    """The same seed strikes the same requests."""
+    """The same seed gives the same requests a fault."""
     spec = f"status=503,rate={rate:f}"
     assert endings(injector(spec, seed=seed), CallTarget.EVENTS, 50) == endings(
         injector(spec, seed=seed), CallTarget.EVENTS, 50
@@ -44,14 +44,14 @@ def test_one_seed_tells_one_story(seed, rate):
 
 
 def test_rate_is_the_share_of_requests_struck():
-    """`rate=0.1` strikes about one in ten, 0 none, 1 all."""
+    """`rate=0.1` applies to about one request in ten, 0 to none, 1 to all."""
     assert 50 < sum(endings(injector("status=503,rate=0.1"), CallTarget.EVENTS, 1000)) < 150
     assert sum(endings(injector("status=503,rate=0"), CallTarget.EVENTS, 1000)) == 0
     assert sum(endings(injector("status=503,rate=1"), CallTarget.EVENTS, 1000)) == 1000
 
 
 def test_the_first_ending_wins():
-    """Of two faults that end an exchange the first given counts."""
+    """Of two faults that end an exchange, the first one given counts."""
     assert injector("status=503", "status=500").draw_for_exchange(CallTarget.EVENTS).ending == StatusFault(code=503)
 
 
@@ -64,7 +64,7 @@ def test_faults_of_different_sorts_add_up():
 
 
 def test_what_strikes_on_arrival_is_drawn_apart():
-    """Delays on arrival and early resets belong to the entrance, everything else to the course."""
+    """Delays on arrival and early resets are drawn on arrival, all other faults later."""
     machine = injector("delay=1,jitter=1", "reset,when=before,at=2")
     first, second = machine.draw_on_arrival(CallTarget.EVENTS), machine.draw_on_arrival(CallTarget.EVENTS)
     assert 1 <= first.delay < 2

@@ -75,14 +75,14 @@ def test_a_spec_becomes_a_value(spec, fault):
     ],
 )
 def test_a_wrong_spec_says_what_would_be_right(spec, says):
-    """An unknown name, option or value is refused, and the nearest right one named."""
+    """An unknown name, option or value is refused, and the most similar right one is named."""
     with pytest.raises(ValueError, match=says):
         parse_fault(spec)
 
 
 @given(st.lists(st.one_of(st.sampled_from([*FAULT_NAMES, "on=all", "rate=0.5", "=", ""]), st.text()), max_size=4))
 def test_any_text_is_a_fault_or_a_value_error(parts):
-    """The parser never fails in another way."""
+    """The parser raises no other error."""
     with contextlib.suppress(ValueError):
         parse_fault(",".join(parts))
 

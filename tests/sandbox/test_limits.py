@@ -15,7 +15,7 @@ starts = st.floats(0, 1e7, allow_subnormal=False)
 
 @given(windows, starts, gaps)
 def test_no_window_ever_holds_more_than_its_limit(windows, start, gaps):
-    """Whatever the arrivals, no span of a window's length holds more accepted ones than its limit."""
+    """For any arrivals, no span of a window's length holds more accepted ones than its limit."""
     limiter, now, passed = Limiter(windows), start, []
     for gap in gaps:
         now += gap
@@ -29,7 +29,7 @@ def test_no_window_ever_holds_more_than_its_limit(windows, start, gaps):
 
 @given(windows, starts, gaps)
 def test_waiting_retry_after_is_enough(windows, start, gaps):
-    """A refused client that waits exactly Retry-After is admitted."""
+    """A refused client that waits exactly Retry-After is accepted."""
     limiter, now = Limiter(windows), start
     for gap in gaps:
         now += gap
@@ -52,7 +52,7 @@ def test_nobody_is_refused_without_need(windows, start, gaps):
 
 
 def test_the_tightest_window_is_told():
-    """The quota is that of the window with the least room, and of those the one that resets last."""
+    """The quota is that of the window with the least room, and among those of the one that resets last."""
     limiter = Limiter(parse_windows("2/5s,10/h"))
     assert limiter.arrive(0.0) == Passed(quota=TightestWindow(limit=2, remaining=1, reset=5))
     assert limiter.arrive(1.5) == Passed(quota=TightestWindow(limit=2, remaining=0, reset=4))
@@ -60,7 +60,7 @@ def test_the_tightest_window_is_told():
 
 
 def test_retry_after_speaks_for_all_full_windows():
-    """With several windows full the longest wait is named."""
+    """If several windows are full, the longest wait is given."""
     limiter = Limiter(parse_windows("1/5s,1/m"))
     limiter.arrive(0.0)
     verdict = limiter.arrive(0.25)
@@ -69,13 +69,13 @@ def test_retry_after_speaks_for_all_full_windows():
 
 
 def test_no_windows_refuse_nobody():
-    """Without windows everything passes and there is no quota to tell."""
+    """Without windows every request is accepted, and there is no quota to report."""
     limiter = Limiter(())
     assert [limiter.arrive(0.0) for _ in range(100)] == [Passed(quota=None)] * 100
 
 
 def test_what_is_taken_back_does_not_count():
-    """An arrival that another limiter refused leaves no trace."""
+    """An arrival that another limiter refused does not count."""
     limiter = Limiter(parse_windows("1/5s"))
     limiter.arrive(0.0)
     limiter.take_back()

@@ -7,7 +7,7 @@ from masivo_stream.sandbox.openapi import document
 
 
 def resolve(schema: dict[str, object]) -> dict[str, object]:
-    """Return a schema of the document that a validator can use by itself."""
+    """Return a schema of the document that a validator can use alone."""
     return {**schema, "components": document()["components"]}
 
 
@@ -32,7 +32,7 @@ WRONG = {
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_schema_takes_what_the_rules_take(kind):
-    """Valid bodies fit the document, wrong ones do not."""
+    """Valid bodies match the document, wrong ones do not."""
     check = jsonschema.Draft202012Validator(body_schema(CONTRACTS[kind].path, "post"))
     assert check.is_valid({"customers": [VALID[kind]]})
     for entry in WRONG[kind]:
@@ -43,13 +43,13 @@ def test_the_schema_takes_what_the_rules_take(kind):
 
 
 def test_every_schema_is_a_schema():
-    """Each component obeys JSON Schema's own rules."""
+    """Each component is valid by JSON Schema's own rules."""
     for schema in document()["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
 def test_discounted_value_follows_the_option():
-    """The document is as strict as the sandbox was told to be."""
+    """The document is as strict as the option of the sandbox."""
     strict, loose = (document(option)["components"]["schemas"] for option in ("required", "optional"))
     assert "discounted_value" in strict["Order"]["required"]
     assert "discounted_value" not in loose["LooseOrder"]["required"]

@@ -5,7 +5,7 @@ from masivo_stream.sandbox import SandboxLimits, is_loopback, parse_limits
 
 
 def test_named_limits_are_the_published_ones():
-    """`prod` and `dev` are the windows of the vendor's page; `none` is none."""
+    """`prod` and `dev` are the windows of the vendor's page; `none` has no window."""
     assert parse_limits("none") == SandboxLimits()
     assert parse_limits("prod") == SandboxLimits(migration=(Window(1, 5.0), Window(1000, 3600.0)))
     assert parse_limits("dev") == SandboxLimits(
@@ -14,12 +14,12 @@ def test_named_limits_are_the_published_ones():
 
 
 def test_limits_can_be_spelt_out():
-    """Windows of one's own limit the migration calls."""
+    """Windows can be given for the migration calls."""
     assert parse_limits("3/2s, 7/m") == SandboxLimits(migration=(Window(3, 2.0), Window(7, 60.0)))
 
 
 def test_a_wrong_limit_is_an_error():
-    """What is neither a name nor windows is refused with an example."""
+    """A text that is neither a name nor a list of windows is refused with an example."""
     with pytest.raises(ValueError, match="1/5s"):
         parse_limits("fast")
 
@@ -34,7 +34,7 @@ def test_names_of_this_machine(host):
     "host",
     [
         "",
-        "0.0.0.0",  # noqa: S104 - judged, not bound
+        "0.0.0.0",  # noqa: S104 - checked, not bound
         "::",
         "10.0.0.1",
         "localhost.example.test",
@@ -43,5 +43,5 @@ def test_names_of_this_machine(host):
     ],
 )
 def test_names_of_other_machines(host):
-    """Everything else might mean another one."""
+    """Every other name may mean another machine."""
     assert not is_loopback(host)

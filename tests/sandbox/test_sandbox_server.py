@@ -13,19 +13,19 @@ from masivo_stream.sandbox import SandboxOptions, running, serve
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.test"])  # noqa: S104 - refused
 def test_only_this_machine_is_served(host):
-    """Another address is refused, and the flag named that would allow it."""
+    """Another address is refused, and the error names the flag that allows it."""
     with pytest.raises(ValueError, match="--allow-remote"):
         SandboxOptions(host=host)
 
 
 async def test_other_addresses_can_be_allowed():
-    """`allow_remote` binds wherever told."""
-    async with running(SandboxOptions(host="0.0.0.0", allow_remote=True)) as sandbox:  # noqa: S104 - meant
+    """`allow_remote` lets it listen on any address."""
+    async with running(SandboxOptions(host="0.0.0.0", allow_remote=True)) as sandbox:  # noqa: S104 - on purpose
         assert sandbox.port > 0
 
 
 async def test_a_running_sandbox_tells_where_it_is():
-    """Origin, base URL, port and key are those that work; afterwards nobody listens."""
+    """Origin, base URL, port and key work; afterwards the port is closed."""
     async with running(SandboxOptions()) as sandbox, aiohttp.ClientSession() as session:
         assert sandbox.origin == f"http://127.0.0.1:{sandbox.port}"
         assert sandbox.url == sandbox.origin + "/api/storefront/v1"
@@ -40,7 +40,7 @@ async def test_a_running_sandbox_tells_where_it_is():
 
 
 async def test_ipv6_loopback():
-    """An IPv6 address stands in brackets in the URL."""
+    """An IPv6 address is in brackets in the URL."""
     try:
         async with running(SandboxOptions(host="::1")) as sandbox, aiohttp.ClientSession() as session:
             assert sandbox.origin == f"http://[::1]:{sandbox.port}"
@@ -51,7 +51,7 @@ async def test_ipv6_loopback():
 
 
 async def test_a_taken_port_is_told():
-    """The error names the address and the way out."""
+    """The error names the address and the remedy."""
     async with running(SandboxOptions()) as sandbox:
         with pytest.raises(ConfigurationError, match=str(sandbox.port)) as caught:
             async with running(SandboxOptions(port=sandbox.port)):
@@ -60,7 +60,7 @@ async def test_a_taken_port_is_told():
 
 
 async def test_serve_writes_the_port_and_ends_when_cancelled(tmp_path):
-    """The file is there, whole, before anybody is told; nothing else stays behind."""
+    """The whole file exists before `ready` is called; no other file is left."""
     file, ready = tmp_path / "port", asyncio.Queue()
     task = asyncio.create_task(serve(SandboxOptions(port_file=str(file)), ready.put_nowait))
     sandbox = await ready.get()
@@ -74,14 +74,14 @@ async def test_serve_writes_the_port_and_ends_when_cancelled(tmp_path):
 
 
 async def test_a_port_file_that_cannot_be_written_ends_it(tmp_path):
-    """A missing directory is an error, not a sandbox nobody finds."""
+    """A missing directory is an error, not a sandbox that no program finds."""
     with pytest.raises(ConfigurationError) as caught:
         await serve(SandboxOptions(port_file=str(tmp_path / "missing" / "port")))
     assert caught.value.place.endswith("missing/port")
 
 
 async def test_nothing_personal_is_logged(caplog, start):
-    """Neither requests nor malformed ones leave a trace of what they held."""
+    """Neither valid nor malformed requests leave any of their content in the log."""
     caplog.set_level(logging.DEBUG)
     client = await start()
     await client.customers({"id": "secret-id", "email": "secret@example.test"})

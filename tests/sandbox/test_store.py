@@ -23,7 +23,7 @@ def batch(kind: Kind, *entries: object):
 
 
 def test_a_file_is_ours_alone(tmp_path):
-    """The store and its side files have mode 0600, whatever the umask or the mode before."""
+    """The store and the files beside it have mode 0600, whatever the umask or the mode before."""
     path = tmp_path / "store.db"
     path.touch(mode=0o666)
     path.chmod(0o666)
@@ -40,7 +40,7 @@ def test_a_file_is_ours_alone(tmp_path):
 
 
 def test_a_store_outlives_its_process(tmp_path):
-    """Effects, ledger, counts and the tokens' key are there again."""
+    """Effects, ledger, counts and the key of the tokens are kept."""
     path = str(tmp_path / "store.db")
     first = Store(path)
     first.enqueue(batch(Kind.CUSTOMERS, made.customer("c")), START)
@@ -54,7 +54,7 @@ def test_a_store_outlives_its_process(tmp_path):
 
 
 def test_a_killed_process_loses_nothing(tmp_path):
-    """What was enqueued before a SIGKILL is there."""
+    """A batch that was enqueued before a SIGKILL is kept."""
     path = str(tmp_path / "store.db")
     program = (
         "import os, signal, sys\n"
@@ -84,7 +84,7 @@ def test_one_process_at_a_time(tmp_path):
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to look like one" * 100, None])
 def test_other_files_are_left_alone(tmp_path, content):
-    """What is no store of ours is refused and unchanged."""
+    """A file that is not a store of the sandbox is refused and not changed."""
     path = tmp_path / "store.db"
     if content is None:
         with sqlite3.connect(path) as other:
@@ -99,7 +99,7 @@ def test_other_files_are_left_alone(tmp_path, content):
 
 
 def test_links_and_missing_directories_are_refused(tmp_path):
-    """A link may lead anywhere."""
+    """A link may lead to any file."""
     target = tmp_path / "target.db"
     link = tmp_path / "link.db"
     link.symlink_to(target)
@@ -110,7 +110,7 @@ def test_links_and_missing_directories_are_refused(tmp_path):
 
 
 def test_a_failed_step_leaves_nothing():
-    """Half a batch is never there."""
+    """Half a batch is never stored."""
     store, untouched = Store(":memory:"), Store(":memory:")
     twins = batch(Kind.CUSTOMERS, made.customer("c"), made.customer("d"))
     clash = store_module.Customers((*twins.entries, made_twin(twins.entries[0])))

@@ -16,7 +16,7 @@ def claims(token: str) -> dict[str, float]:
 
 @given(st.floats(0, 4e9), st.integers(1, 100_000))
 def test_a_token_ends_a_lifetime_after_it_was_issued(now, lifetime):
-    """`exp - iat` is the lifetime in whole seconds; until `exp` the token holds, from then on it does not."""
+    """`exp - iat` is the lifetime in whole seconds; the token is valid until `exp`, and not from then on."""
     token = tokens.issue(SECRET, now, lifetime)
     said = claims(token)
     assert said["exp"] - said["iat"] == lifetime
@@ -27,7 +27,7 @@ def test_a_token_ends_a_lifetime_after_it_was_issued(now, lifetime):
 
 
 def test_a_token_names_its_account():
-    """The id stays as long as the store does, and another store is another account; the secret cannot be seen in it."""
+    """The id is the same as long as the store exists; another store is another account; the secret is not visible."""
     first, later = claims(tokens.issue(SECRET, 0, 100)), claims(tokens.issue(SECRET, 50, 10))
     other = claims(tokens.issue(b"another", 0, 100))
     assert first["account_id"] == later["account_id"] != other["account_id"]
@@ -36,7 +36,7 @@ def test_a_token_names_its_account():
 
 @given(st.data())
 def test_a_changed_token_is_worth_nothing(data):
-    """Whatever character is changed, the token is refused."""
+    """A token with any changed character is refused."""
     token = tokens.issue(SECRET, 0, 100)
     place = data.draw(st.integers(0, len(token) - 1))
     other = data.draw(st.characters(exclude_categories=()))  # lone surrogates as well: a header may hold any byte
@@ -46,7 +46,7 @@ def test_a_changed_token_is_worth_nothing(data):
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_is_judged_without_an_error(text):
-    """A token is compared, never trusted: arbitrary text is just not valid."""
+    """A token is compared, never trusted: any other text is simply not valid."""
     assert not tokens.is_valid(SECRET, text, 0)
 
 
@@ -56,13 +56,13 @@ def test_another_secret_makes_another_token():
 
 
 def test_a_signed_payload_without_claims_is_refused():
-    """Even a right signature does not make a token out of something else."""
+    """A right signature alone does not make a token."""
     signed = b"x." + base64.urlsafe_b64encode(b"[]").rstrip(b"=")
     assert not tokens.is_valid(SECRET, (signed + b"." + tokens._signature(SECRET, signed)).decode(), 0)
 
 
 def test_keys_are_the_same_or_not():
-    """Keys compare as wholes, with whatever characters a header held."""
+    """Keys are compared as a whole, with any characters that a header may hold."""
     assert tokens.same_key("abc", "abc")
     assert not tokens.same_key("ab", "abc")
     assert not tokens.same_key("\udcff", "abc")

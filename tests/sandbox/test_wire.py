@@ -1,4 +1,4 @@
-"""Each fault as a client sees it: on the socket."""
+"""Each fault as a client sees it on the socket."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ HEAD = "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}
 
 
 async def exchange(client: Client, path: str = "/customers/migrate", body: bytes | None = None) -> tuple[bytes, str]:
-    """Send one request over a bare socket; return the bytes that came back and how the connection ended."""
+    """Send one request over a bare socket; return the received bytes and how the connection ended."""
     token = await client.token()
     content = made.body(made.customer("c")) if body is None else body
     reader, writer = await asyncio.open_connection(client.sandbox.host, client.sandbox.port)
@@ -34,7 +34,7 @@ async def exchange(client: Client, path: str = "/customers/migrate", body: bytes
 
 
 async def applied(client: Client) -> bool:
-    """Tell whether the customer `c` takes effect, now or with the queue's delay."""
+    """Return whether the customer `c` takes effect, now or after the queue's delay."""
     client.clock.advance(1000)
     return client.ledger().customers == {"c": 1}
 
@@ -42,7 +42,7 @@ async def applied(client: Client) -> bool:
 @pytest.mark.parametrize("said", ["no", "yes"])
 @pytest.mark.parametrize("code", [400, 401, 403, 408, 409, 500, 502, 503, 504, 599])
 async def test_status(start, code, said):
-    """The status is answered in the API's form; the request took effect or not, as told."""
+    """The status is answered in the API's form; the request takes effect or not, as `applied` says."""
     client = await start(f"status={code},applied={said}")
     reply = await client.customers(made.customer("c"))
     assert (reply.status, set(reply.json)) == (code, {"error", "details"})
@@ -51,7 +51,7 @@ async def test_status(start, code, said):
 
 
 async def test_a_status_without_content(start):
-    """A 204 has no body, whatever the sandbox would say."""
+    """A 204 has no body, although the sandbox has one for other statuses."""
     client = await start("status=204,applied=yes")
     reply = await client.customers(made.customer("c"))
     assert (reply.status, reply.text) == (204, "")
@@ -60,7 +60,7 @@ async def test_a_status_without_content(start):
 
 @pytest.mark.parametrize("text", ["abc", "", "-1", "1e9", "Sun, 15 Jun 2025 15:07:00 GMT", "7.5"])
 async def test_throttle(start, text):
-    """A 429 with whatever Retry-After, and nothing taken in."""
+    """A 429 with any Retry-After, and no effect."""
     date = text.replace(",", "")  # a spec's comma separates
     client = await start(f"throttle,retry_after={date}")
     reply = await client.customers(made.customer("c"))
@@ -78,7 +78,7 @@ async def test_reset(start, when, takes_effect):
 
 
 async def test_reset_in_the_middle_of_the_body(start):
-    """The head of the 201 is whole, its body is not."""
+    """The head of the 201 is complete, its body is not."""
     client = await start("reset,when=mid")
     received, end = await exchange(client)
     assert received.startswith(b"HTTP/1.1 201 ")
@@ -88,7 +88,7 @@ async def test_reset_in_the_middle_of_the_body(start):
 
 
 async def test_reset_in_the_status_line(start):
-    """No status can be read."""
+    """The status cannot be read."""
     client = await start("reset,when=status")
     assert await exchange(client) == (b"HTTP/1.1 20", "closed")
     assert await applied(client)
@@ -96,7 +96,7 @@ async def test_reset_in_the_status_line(start):
 
 @pytest.mark.parametrize("said", ["no", "yes"])
 async def test_hang(start, clock, said):
-    """Silence for the time told, then a cut connection."""
+    """No byte for the given time, then a cut connection."""
     client = await start(f"hang=30,applied={said}")
     pending = asyncio.ensure_future(exchange(client))
     assert await clock.somebody_sleeps() == 30
@@ -117,7 +117,7 @@ async def test_an_endless_hang_does_not_hold_up_the_end(start, clock):
 
 
 async def test_delay_on_arrival(start, clock):
-    """The request is late for everybody: limits, token and rules see it after the delay."""
+    """The whole request is late: limits, token and rules see it after the delay."""
     client = await start("delay=3,where=arrival")
     pending = asyncio.ensure_future(client.customers(made.customer("c")))
     assert await clock.somebody_sleeps() == 3
@@ -129,7 +129,7 @@ async def test_delay_on_arrival(start, clock):
 
 
 async def test_delay_of_the_answer(start, clock):
-    """The effect is there before the answer."""
+    """The effect is visible before the answer."""
     client = await start("delay=3,jitter=2,where=answer")
     pending = asyncio.ensure_future(client.customers(made.customer("c")))
     assert 3 <= await clock.somebody_sleeps() < 5
@@ -139,7 +139,7 @@ async def test_delay_of_the_answer(start, clock):
 
 
 async def test_drip(start, clock):
-    """The answer comes in drops over the time told, and is whole in the end."""
+    """The answer comes in pieces over the given time, and is complete at the end."""
     client = await start("drip=50")
     pending = asyncio.ensure_future(exchange(client))
     drops = 0
@@ -158,7 +158,7 @@ async def test_drip(start, clock):
 
 
 async def test_garbage(start):
-    """What comes back is no HTTP, and a client says so."""
+    """The answer is not HTTP, and a client reports that."""
     client = await start("garbage")
     received, _ = await exchange(client)
     assert received
@@ -169,7 +169,7 @@ async def test_garbage(start):
 
 
 async def test_html(start):
-    """A portal's page with status 200, and nothing taken in."""
+    """A portal's page with status 200, and no effect."""
     client = await start("html")
     reply = await client.customers(made.customer("c"))
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html")
@@ -213,14 +213,14 @@ async def test_partial(start):
 
 
 async def test_lose(start):
-    """A 201, although nothing takes effect for the first customers of the request."""
+    """A 201, although the first customers of the request take no effect."""
     client = await start("lose=2,at=1")
     await client.migrated(made.customer("a"), made.customer("b"), made.customer("c"))
     assert client.ledger().customers == {"c": 1}
 
 
 async def test_spoil(start, clock):
-    """A 201, although what takes effect for the first customer is off by one."""
+    """A 201, although the amounts of the first customer are off by one."""
     client = await start("spoil,on=customers,at=1", "spoil,on=transactions,at=1")
     await client.migrated(made.customer("a", balance=made.balance(5, 2)), made.customer("b", balance=made.balance(5)))
     wallets = [(await client.call("GET", f"/customers/{id_}")).json["data"]["wallet"] for id_ in "ab"]
@@ -232,7 +232,7 @@ async def test_spoil(start, clock):
 
 
 async def test_late(start, clock):
-    """The effect comes so much later than usual, after all that was sent meanwhile."""
+    """The effect comes later than usual, after all requests that were sent in the meantime."""
     client = await start("late=60,at=1")
     await client.customers(made.customer("c"))
     await client.customers(made.customer("d"))
@@ -243,7 +243,7 @@ async def test_late(start, clock):
 
 
 async def test_late_duplicate(start, clock):
-    """A second migration slips in behind one that is still queued, and shows as a double."""
+    """A second migration is accepted while the first is queued, and shows in the ledger as a duplicate."""
     client = await start("late-duplicate")
     await client.migrated(made.customer("c", balance=made.balance(5)))
     for _ in range(2):
@@ -262,13 +262,13 @@ async def test_badtoken(start):
 
 
 async def test_faults_strike_their_target_only(start):
-    """`on=` picks the calls: here the reads."""
+    """`on=` selects the calls: here the reads."""
     client = await start("status=500,on=read")
     assert (await client.customers(made.customer("c"))).status == 201
     assert (await client.call("GET", "/customers/c")).status == 500
 
 
 async def test_faults_answer_with_the_quota(start):
-    """A 503 of the migration carries the account's limits like any other answer."""
+    """A 503 of a migration call has the headers of the account's limits, like any other answer."""
     client = await start("status=503", limits=parse_limits("5/h"))
     assert (await client.customers(made.customer("c"))).headers["X-RateLimit-Remaining"] == "4"

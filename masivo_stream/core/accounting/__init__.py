@@ -1,1 +1,1 @@
-"""Where every record is: counted, sampled, and told over time."""
+"""Where every record is: counted, sampled, and drawn over time."""

@@ -181,7 +181,7 @@ class Ledger:
     # Reading.
 
     def sort(self, block: ValidatedBlock) -> SortedLines:
-        """Return what becomes of the lines of a block. Write down what is to be, then `take_up` the block.
+        """Sort the lines of a block: write down dead letters and skipped lines, then `take_up` the block.
 
         Nothing is counted yet: if the writing fails, the block was never read.
         """
@@ -329,9 +329,9 @@ class Ledger:
 class Unsettled:
     """The entries in batches that have no outcome.
 
-    Entries are told apart by identity: two parts of one record may be equal. Almost always a batch is settled whole, so
-    it is taken up and removed whole, which costs the same however many entries it has. Entries are kept track of one by
-    one only while a batch is isolated.
+    Entries are distinguished by identity: two parts of one record may be equal. Almost always a batch is settled whole,
+    so it is taken up and removed whole, which costs the same however many entries it has. Entries are kept track of one
+    by one only while a batch is isolated.
     """
 
     def __init__(self) -> None:
@@ -370,8 +370,8 @@ class Unsettled:
 def _dead_row(letter: Rejected, source: int, salt: bytes, *, of: Entry | None, missing: bool) -> DeadRow:
     """Return what the journal keeps of a dead letter: hashes and positions, so that a retry can find and count it.
 
-    `of` is the entry, if it had been packed. `missing`: whether the account is taken to lack its customer, so that what
-    belongs to the customer is held back.
+    `of` is the entry, if it had been packed. `missing`: whether the account is assumed to lack its customer, so that
+    what belongs to the customer is held back.
     """
     old = letter.retried
     customer = None if old is None else old.customer

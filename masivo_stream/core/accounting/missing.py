@@ -3,7 +3,7 @@
 If the customer is a dead letter, what belongs to the customer becomes a dead letter, too, and waits. If the customer
 was skipped as deleted, it is skipped.
 
-Customers are known by salted hashes of 64 bits, in ascending order: 8 bytes a customer. A customer who did arrive is
+Customers are known by salted hashes of 64 bits, in ascending order: 8 bytes per customer. A customer who did arrive is
 mistaken for a missing one with a probability of (missing / 2^64): for ten million customers and a million missing ones,
 less than one chance in a million.
 """

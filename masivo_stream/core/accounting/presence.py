@@ -1,9 +1,10 @@
-"""Who is skipped as deleted, and who is not: what a kind's account tells the journal of it.
+"""Which customers are skipped as deleted, and which are not: what the ledger notes about that in the journal.
 
-A customer may stand in an export more than once: deleted on one line, and on another one to be sent. Then that customer
-arrives, whatever the order of the lines, and nothing of theirs is skipped. The decoder knows an earlier record that was
-to be sent, as long as it remembers; a later one is noted here. Where an earlier one may be forgotten, or was read by
-another process, the note says so, and all records are looked at again before the next kind (`flow.customers.deleted`).
+A customer may be in an export more than once: deleted on one line, and to be sent on another one. Then that customer
+arrives, whatever the order of the lines, and nothing of that customer is skipped. The decoder knows an earlier record
+that is to be sent, as long as it remembers it; a later one is noted here. If an earlier one may be forgotten, or was
+read by another process, the note says so, and all records are read again before the next kind
+(`flow.customers.deleted`).
 """
 
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ class PresenceNotes:
     """What was seen since the last note."""
 
     def __init__(self, kind: Kind, salt: bytes, tally: Tally, *, known_of: int) -> None:
-        """Read a kind; where no more than `known_of` records were to be sent, all their customers are remembered."""
+        """Note for a kind; up to `known_of` records to be sent, the decoder remembers all their customers."""
         self._kind, self._salt, self._tally, self._known_of = kind, salt, tally, known_of
         self._unsure = False
         self._begin()
@@ -32,7 +33,7 @@ class PresenceNotes:
         self._alive: list[int] = []
 
     def __len__(self) -> int:
-        """Return how much waits for a note."""
+        """Return the number of facts that wait for a note."""
         return len(self._held) + len(self._gone)
 
     def take(self) -> Presence:

@@ -29,7 +29,7 @@ class ReadBackCandidates:
 
     @property
     def last(self) -> list[Entry]:
-        """The entries accepted last whose ids need no escaping in a URL; others if there are none."""
+        """The entries accepted last whose ids need no escaping in a URL; if all ids do, some of those."""
         return list(self._plain) or self._odd
 
     @property

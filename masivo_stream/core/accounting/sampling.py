@@ -1,9 +1,9 @@
-"""Draw a few of many, each as likely as any other, without knowing how many there will be, or holding more than a few.
+"""Draw a few of many, each as likely as any other, without knowing how many there will be or holding more than a few.
 
 Li's algorithm L ("Reservoir-sampling algorithms of time complexity O(n(1 + log(N/n)))", ACM TOMS 1994): think of a
-random key for each value and keep those with the smallest. How many values pass before one has a smaller key than the
-largest of those kept is geometric, so the ones in between are not even looked at. Values that may not be drawn at all
-change nothing: their keys say nothing about those of others.
+random key for each value and keep those with the smallest. The number of values that pass until one has a smaller key
+than the largest of those kept is geometric, so the values in between are not even looked at. Values that may not be
+drawn change nothing: their keys say nothing about the keys of others.
 """
 
 import math
@@ -24,7 +24,7 @@ class Sampling(Generic[T]):
         self._largest = 1.0
         """The largest key of those drawn."""
         self._pass = 0
-        """How many values pass before one is looked at."""
+        """The number of values that pass before one is looked at."""
 
     def candidates(self, count: int) -> Iterator[int]:
         """Yield which of the next `count` values are to be looked at; `take` those that may be drawn."""
@@ -35,7 +35,7 @@ class Sampling(Generic[T]):
         self._pass -= min(self._pass, count)
 
     def take(self, value: T) -> None:
-        """Draw the value that is looked at, in place of another where there are enough."""
+        """Draw the value that is looked at; if there are enough, it replaces another one."""
         if len(self.drawn) < self.size:
             self.drawn.append(value)
             if len(self.drawn) < self.size:
@@ -52,7 +52,7 @@ class Sampling(Generic[T]):
                 self.take(candidate)
 
     def _gap(self) -> int:
-        """Return how many values pass before the next key that is small enough."""
+        """Return the number of values that pass before the next key that is small enough."""
         if len(self.drawn) < self.size or self._largest >= 1:
             return 0
         return int(math.log(1 - self._chance()) / math.log1p(-self._largest))

@@ -1,7 +1,7 @@
-"""The places of a batch in little space: the journal keeps them for ever, where it forgets everything else of a place.
+"""The lines of a batch in little space: the journal keeps them for ever, and nothing else of their positions.
 
-Lines that follow one another are one stretch. A batch of a clean export is one stretch, some ten bytes; each line
-between that is no entry costs two bytes more. Items are not told: it is for kinds whose records travel whole.
+Lines that follow one another are one stretch. A batch of a clean export is one stretch, some ten bytes; each line in
+between that is no entry costs two more bytes. Items are left out: this is for kinds whose records travel whole.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
 
 
 def write_spans(parts: Iterable[Packable]) -> bytes:
-    """Write down on which lines of which sources the records of a batch stand."""
+    """Return the lines of the records of a batch, by source, in bytes."""
     lines = sorted((part.source, part.line, len(part) if isinstance(part, EntryRun) else 1) for part in parts)
     written = []
     for source, stretches in groupby(lines, itemgetter(0)):

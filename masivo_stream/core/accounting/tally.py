@@ -1,11 +1,11 @@
-"""Count what became of records and items of one kind, so that the figures can be held against each other.
+"""Count the outcomes of records and items of one kind, so that the figures can be checked against each other.
 
-A record is counted once, when the last of its parts is settled, under the worst of their fates: in doubt before dead
-before accepted. Items are counted as their parts are settled. What is pending is not derived here from the
-other figures (then they would always close): whoever holds unsettled entries counts them.
+A record is counted once, when the last of its parts is settled, under the worst of their outcomes: in doubt is worse
+than dead, and dead is worse than accepted. Items are counted when their parts are settled. What is pending is not
+derived from the other figures (they would always close then): the holder of unsettled entries counts them.
 
-Fates can change by a person's word: what was in doubt is decided (`moved`), a dead letter is tried again (`rejudged`,
-which takes back how it was counted and counts it anew). So a record in parts is remembered as long as it might.
+Outcomes can change: a person decides what was in doubt (`moved`), or a dead letter is tried again (`revalidated`, which
+subtracts the old count and counts it again). So a record in parts is remembered as long as that can happen.
 """
 
 import enum
@@ -22,11 +22,11 @@ from masivo_stream.model.results import Blank, Entry, LineResult, Rejected, Retr
 from masivo_stream.model.summary import KindSummary
 
 MOST_REPEATED = 2
-"""Places of events whose purchase came before that are told."""
+"""Places that are shown of events whose purchase came before."""
 
 
 class RecordOutcome(enum.IntEnum):
-    """What became of an entry; the larger one wins where a record's parts differ."""
+    """The outcome of an entry. If the outcomes of a record's parts differ, the larger one counts."""
 
     ACCEPTED = 0
     DEAD = 1
@@ -38,15 +38,15 @@ class _Parted(Struct):
 
     open_items: int
     parts: list[int]
-    """How many parts have which fate."""
+    """The number of parts by outcome."""
 
     @property
     def worst(self) -> RecordOutcome:
-        return max((fate for fate in RecordOutcome if self.parts[fate]), default=RecordOutcome.ACCEPTED)
+        return max((outcome for outcome in RecordOutcome if self.parts[outcome]), default=RecordOutcome.ACCEPTED)
 
 
 class Tally:
-    """Feed it judgements, then fates of entries; ask for a summary at any time."""
+    """Feed it the results of lines, then the outcomes of entries; ask for a summary at any time."""
 
     def __init__(self, contract: Contract, figures: Figures | None = None) -> None:
         """Count for one kind, going on from `figures` of an earlier process."""
@@ -78,8 +78,8 @@ class Tally:
             items_rejected=self._items_rejected,
             sendable_records=self._sendable_records,
             sendable_items=self._sendable_items,
-            records={fate.name: count for fate, count in self._records.items()},
-            items={fate.name: count for fate, count in self._items.items()},
+            records={outcome.name: count for outcome, count in self._records.items()},
+            items={outcome.name: count for outcome, count in self._items.items()},
             reasons=dict(+self._reasons),
             skip_reasons=dict(self._skip_reasons),
             remarks=dict(self._remarks),
@@ -127,7 +127,7 @@ class Tally:
         self._alike_at.extend(places[: MOST_REPEATED - len(self._alike_at)])
 
     def revalidated(self, old: Retried, result: LineResult) -> None:
-        """Count a dead letter that is tried again: no more as `old` says, but as it is judged now."""
+        """Count a dead letter that is tried again: as it is validated now, and no longer as `old`."""
         self._reasons[old.earlier[-1].reason] -= 1
         self._items[RecordOutcome.DEAD] -= old.count
         self._items_read -= old.count
@@ -147,7 +147,7 @@ class Tally:
         self.validated(result)
 
     def _revalidated_part(self, record: tuple[str, int], result: LineResult) -> None:
-        """Count a part of a record anew; its record was read, and stays so."""
+        """Count a part of a record again; its record stays read."""
         parted = self._parted[record]
         self._reopen(parted)
         parted.parts[RecordOutcome.DEAD] -= 1
@@ -170,8 +170,8 @@ class Tally:
                 pass
         self._close(record, parted)
 
-    def settled(self, entries: Iterable[Packable], fate: RecordOutcome, reason: str | None = None) -> None:
-        """Count entries whose fate is known now; `reason` for dead ones."""
+    def settled(self, entries: Iterable[Packable], outcome: RecordOutcome, reason: str | None = None) -> None:
+        """Count entries whose outcome is known now; `reason` for dead ones."""
         count = records = items = 0
         for each in entries:
             if isinstance(each, EntryRun):
@@ -184,23 +184,23 @@ class Tally:
             if each.whole:
                 records += 1
             else:
-                self._settled_part(each, fate)
-        self._items[fate] += items
+                self._settled_part(each, outcome)
+        self._items[outcome] += items
         if records:
-            self._records[fate] += records
+            self._records[outcome] += records
         if reason is not None:
             self._reasons[reason] += count
 
-    def _settled_part(self, entry: Entry, fate: RecordOutcome) -> None:
+    def _settled_part(self, entry: Entry, outcome: RecordOutcome) -> None:
         parted = self._parted.setdefault(entry.record, _Parted(entry.record_items, [0] * len(RecordOutcome)))
         parted.open_items -= entry.items
-        parted.parts[fate] += 1
+        parted.parts[outcome] += 1
         self._close(entry.record, parted)
 
     def moved(
         self, entries: Iterable[Entry], before: RecordOutcome, after: RecordOutcome, reason: str | None = None
     ) -> None:
-        """Count entries no more under the fate `before`, but under `after`; `reason` for dead ones."""
+        """Count entries under the outcome `after` instead of `before`; `reason` for dead ones."""
         for entry in entries:
             self._items[before] -= entry.items
             self._items[after] += entry.items
@@ -217,9 +217,9 @@ class Tally:
                 self._close(entry.record, parted)
 
     def taken_back(self, entry: Entry, reason: str) -> None:
-        """Count no more as accepted what was accepted of a record, but as dead for `reason`, until it is read again.
+        """Count what was accepted of a record, and was reverted, as dead for `reason` until it is read again.
 
-        A part stands for all parts of its record that were accepted: they come again as one.
+        A part represents all parts of its record that were accepted: they come again as one.
         """
         self._items[RecordOutcome.ACCEPTED] -= entry.items
         self._items[RecordOutcome.DEAD] += entry.items
@@ -228,7 +228,7 @@ class Tally:
             self._records[RecordOutcome.ACCEPTED] -= 1
             self._records[RecordOutcome.DEAD] += 1
             return
-        accepted = _Parted(0, [1, 0, 0])  # such a record is not remembered
+        accepted = _Parted(0, [1, 0, 0])  # a record whose parts are all accepted is not remembered
         parted = self._parted.setdefault(entry.record, accepted)
         self._reopen(parted)
         parted.parts[RecordOutcome.ACCEPTED] = 0
@@ -240,7 +240,7 @@ class Tally:
             self._records[parted.worst] -= 1
 
     def _close(self, record: tuple[str, int], parted: _Parted) -> None:
-        """Count a record whose parts all have a fate. An accepted one stays so, and need not be remembered."""
+        """Count a record if all its parts have an outcome. An accepted one stays accepted, and is not remembered."""
         if parted.open_items == 0:
             self._records[parted.worst] += 1
             if parted.worst is RecordOutcome.ACCEPTED:
@@ -248,7 +248,7 @@ class Tally:
 
     @property
     def outstanding(self) -> tuple[int, int]:
-        """Records and items that are to be sent and have no fate yet, derived from the other figures."""
+        """Records and items that are to be sent and have no outcome yet, derived from the other figures."""
         records, items = self._records, self._items
         return (
             self._sendable_records - (sum(records.values()) - self._rejected),
@@ -284,7 +284,7 @@ class Tally:
         self._throttled += 1
 
     def summary(self, unsettled: Iterable[Packable], *, seconds: float) -> KindSummary:
-        """Return the figures; `unsettled` are the entries that wait somewhere, as their holders list them."""
+        """Return the figures; `unsettled` are the entries that wait somewhere, as listed by their holders."""
         waiting = list(unsettled)
         lines = [each for each in waiting if isinstance(each, EntryRun)]
         entries = [each for each in waiting if not isinstance(each, EntryRun)]
@@ -295,7 +295,7 @@ class Tally:
         )
 
     def summary_with_pending(self, *, records: int, items: int, seconds: float) -> KindSummary:
-        """Return the figures; so many records and items wait somewhere, as their holders counted them."""
+        """Return the figures; `records` and `items` are the numbers of those that wait, as counted by their holders."""
         return KindSummary(
             read=self._read,
             blank=self._blank,

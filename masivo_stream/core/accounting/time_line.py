@@ -1,7 +1,7 @@
-"""The time line: what requests came to, stretch by stretch, in a bounded number of stretches however long the run.
+"""The time line: what requests achieved, stretch by stretch, in a bounded number of stretches, however long the run is.
 
-Stretches are equally long and stand without gaps from the run's begin on. When there are too many, each two neighbours
-become one, twice as long: sums stay what they were.
+Stretches are equally long and follow one another without gaps from the start of the run. When there are too many, each
+two neighbours become one, twice as long: sums do not change.
 """
 
 from itertools import zip_longest
@@ -11,14 +11,14 @@ from msgspec import Struct
 from masivo_stream.model.snapshot import Point
 
 MOST = 240
-"""Stretches at most: a pixel or two each on any screen."""
+"""The most stretches: a pixel or two each on any screen."""
 
 FIRST = 1.0
-"""Seconds of a stretch in the beginning."""
+"""Seconds per stretch at first."""
 
 
 class Sent(Struct, frozen=True, kw_only=True):
-    """What a request came to."""
+    """What one request achieved."""
 
     requests: int = 1
     accepted: int = 0
@@ -27,7 +27,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     refused: int = 0
     throttled: int = 0
     latency: float | None = None
-    """Seconds from departure to answer; None where there was none."""
+    """Seconds from departure to answer; None without an answer."""
 
 
 class _Stretch(Struct):
@@ -52,7 +52,7 @@ class TimeLine:
         self._stretches: list[_Stretch] = []
 
     def add(self, at: float, sent: Sent) -> None:
-        """Count a request. A moment before the begin (a wall clock that was set back) counts as the begin."""
+        """Count a request. A moment before the start (a wall clock that was set back) counts as the start."""
         stretch = self._stretch(max(0.0, at - self._began))
         stretch.requests += sent.requests
         stretch.accepted += sent.accepted

@@ -1,9 +1,9 @@
 """Records whose request went without an answer: they may have been applied, and they are sent again.
 
-That happens to customers only: their ids are unique, so a repeat is harmless. If the API then refuses a customer that
-it has already, the refusal must not make a dead letter of a customer who arrived: `flow.pipeline.refused` reads the
-customer back first. Requests may have been applied as a whole; but only the answer for the one customer shows which of
-several requests was applied, and who was in the account before.
+That happens to customers only: their ids are unique, so a second request is harmless. If the API then refuses a
+customer that it has already, the refusal must not make a dead letter of a customer who arrived: `flow.pipeline.refused`
+reads the customer back first. Requests may have been applied as a whole; but only the answer for the one customer shows
+which of several requests was applied, and who was in the account before.
 
 The effects of an attempt show `events_settle` seconds after it ended, at the latest. That time passes once for an
 attempt, whatever is refused meanwhile, and however many bad records there are.

@@ -1,1 +1,1 @@
-"""Which records of a refused batch are the cause."""
+"""Find the records for which a batch was refused, and deliver the others."""

@@ -1,37 +1,48 @@
-"""Find the entries for which a batch is refused, and set the rest free: group testing under a price.
+"""Isolate the bad records of a refused batch, and deliver the good ones: group testing on a budget of requests.
 
-Premise, from the contract's decisions: a refused request applied nothing. So of a refused set one thing is known, that
-a culprit is among it, and it is never sent again as the same set; what was accepted has arrived, and is never sent
-again at all.
+**Premise**, from the contract's decisions: a refused request applied nothing. So one thing is known about a refused
+set: it holds a *culprit*, an entry for which it is refused. The same set is never sent again. Entries that were
+accepted have arrived and are never sent again either.
 
-**Splitting.** Suspects are split left to right: part accepted, the culprit is in the other part, which need not be sent
-to know it; part refused, nothing is known of the other part. So the culprit found is the first one in order, after
-⌈log2 n⌉ requests, and all before it have arrived: how many these are tells how far apart culprits stand. Are further
-ones likely, the next group is the largest power of two within that distance (F. K. Hwang, "A method for detecting all
-defective members in a population by group testing", JASA 67, 1972); a longer run of accepted entries makes groups grow.
-Are they unlikely, the untested rest goes back to the packer and travels in full batches with others. (Du and Hwang,
-"Combinatorial Group Testing and Its Applications", 2nd ed., chapter 2.)
+**Splitting.** The suspects are split in two parts, and the left part is sent. If it is accepted, the culprit is in the
+right part, and no request is needed to know that. If it is refused, nothing is known about the right part. So the first
+culprit in order is found after ⌈log2 n⌉ requests, and all entries before it have arrived; their number says how far
+apart culprits are.
 
-**Proof.** An entry refused alone is a culprit, and so is the last suspect of a set, by elimination. Only where nothing
-but the whole batch was refused, the last one is sent alone once: the refusal may not have been about a record.
+* If further culprits are likely, the next group to send is the largest power of two within that distance (F. K. Hwang,
+  "A method for detecting all defective members in a population by group testing", JASA 67, 1972). A longer run of
+  accepted entries makes the groups grow.
+* If they are unlikely, the untested rest goes back to the packer and travels in full batches with other entries (Du and
+  Hwang, "Combinatorial Group Testing and Its Applications", 2nd ed., chapter 2).
 
-**Names.** Where a refusal names entries, the suspects are sent without them. Accepted: the named hold a culprit; a
-single one is it, several are sent alone, one by one. Refused, with a further name: the same again. Earlier single names
-are believed as soon as a later name of the series is proven, so a culprit costs one request: that much, and no more, a
-server is trusted that names by path or id. Those named by a mere index, which may be one inside a record, are sent
-alone. Refused without a name, or a named entry is accepted alone: the names of this isolation are heeded no more. After
-`MOST_NAMED` names without a proof the newest is sent alone, and a refusal that names more than that is taken as one
-that names nobody. So wrong names cost at most twice `MOST_NAMED` requests an isolation.
+**Proof.** An entry that is refused alone is a culprit, and so is the last suspect of a set, by elimination. If nothing
+but the whole batch was refused, the last suspect is sent alone once: the refusal may not have been about a record.
 
-**Price.** With d culprits, and no wrong names, at most 11 d + 1 requests are sent beyond ⌈items / 1000⌉, in any case,
-as long as all batches but the last are full. Proof: count in items, a request as 1000. Each culprit brings 11 requests
-of credit; each request sent here takes one; a rest handed back takes its items if its batch was full (the room of
-others), else a request of its own. So the packer's batches are paid for, but for one rounding, which is less than a
-request. Credit left over goes on to the next isolation, and the first one has a request's worth. It is left to show
-that credit always covers the rest. The first culprit of up to 1000 takes 10 requests, and what it brings pays for them
-and the rest; or it takes 11, being sent alone, and then all else was accepted and there is no rest. A further group is
-sent only if credit covers that it is accepted, and the rest after it; if it is refused, its culprit is one of at most
-512, found with 1 + 9 requests, and brings 11.
+**Names.** If a refusal names entries, the suspects are sent without them.
+
+1. Accepted: a culprit is among the named. A single named entry is the culprit; several are sent alone, one by one.
+2. Refused, with a further name: the same again. As soon as a later name of such a series is proven, the earlier single
+   names of the series are believed, so that a culprit costs one request. A server that names by path or id is trusted
+   that far and no further.
+3. Refused without a name, or a named entry is accepted alone: no name of this isolation counts any more.
+
+Entries named by a mere index are sent alone, as it may be an index inside a record. After `MOST_NAMED` names without a
+proof the newest is sent alone, and a refusal that names more than that counts as one without names. So wrong names cost
+at most twice `MOST_NAMED` requests per isolation.
+
+**Price.** With d culprits and no wrong names, at most 11 d + 1 requests are sent beyond ⌈items / 1000⌉, as long as all
+batches but the last are full.
+
+Proof, counted in items, with a request as 1000. Each culprit earns the credit of 11 requests, and each request sent
+here costs one. A rest that is handed back costs its items if its batch was full (the room it takes from other entries),
+otherwise a request of its own. So the packer's batches are paid for, but for one rounding of less than a request.
+Unused credit is passed to the next isolation, and the first one starts with a request's worth. It remains to show that
+credit always covers the rest:
+
+* The first culprit among up to 1000 entries takes 10 requests, and its 11 pay for them and for the rest. Or it takes
+  11, because it was sent alone; then everything else was accepted and there is no rest.
+* A further group is sent only if credit covers both that it is accepted and the rest after it. If it is refused, its
+  culprit is one of at most 512, is found with 1 + 9 requests, and earns 11.
 """
 
 import enum
@@ -40,80 +51,90 @@ from collections.abc import Iterable, Sequence
 from masivo_stream.model.results import Entry
 
 REQUEST = 1000
-"""What a request is worth, in items: the most that it carries (`model.contract`)."""
+"""The price of a request in items: as many as it can carry (`model.contract`)."""
 
 CREDIT_A_CULPRIT = 11 * REQUEST
-"""Ten requests to find it among 1000, and one for the rest."""
+"""Ten requests to find a culprit among 1000 entries (⌈log2 1000⌉), and one for the rest."""
 
 FIRST_CREDIT = REQUEST
-"""What the first isolation of a run may spend beyond what its culprits bring."""
+"""What the first isolation of a run may spend beyond what its culprits earn."""
 
 MOST_NAMED = 8
-"""Names heeded at once, and names in a row heeded without a proof: a broken server may name the whole batch."""
+"""Names that count at once, and names in a row that count without a proof: a broken server may name the whole batch."""
 
 LARGEST_GROUP = 512
-"""The culprit of a group must not cost more than it brings."""
+"""Entries in a group after the first culprit. The culprit of a group must not cost more than it earns: 1 + log2 512."""
 
 LIKELY = 3
-"""A further culprit is likely where the untested rest is so many times as long as culprits stand apart."""
+"""A further culprit is likely if the untested rest is this many times as long as the distance between culprits."""
 
 
 class _Question(enum.Enum):
-    """What sending `part` asks."""
+    """The question that sending `part` answers."""
 
     HALF = enum.auto()
     """Is the culprit in this part of the suspects?"""
     WITHOUT = enum.auto()
-    """Are all culprits among the accused? The suspects without them."""
+    """Are all culprits among the named? (The suspects without the named are sent.)"""
     NEWEST = enum.auto()
-    """Are the names of this series true? Its newest, alone."""
+    """Are the names of this series true? (The newest is sent alone.)"""
     UNSURE = enum.auto()
-    """Is this one, named together with a culprit, one as well?"""
+    """Is this entry a culprit, too, which was named together with one, or not surely?"""
     GROUP = enum.auto()
-    """Is a culprit among the next of the untested?"""
+    """Is a culprit among the next entries of the untested rest?"""
     NONE = enum.auto()
 
 
 class Isolation:
-    """Ask `part` what to send, tell `settle` what came of it, bury what `take_culprits` gives, until `done`."""
+    """Isolate one refused batch.
+
+    Until `done`: send `part`, give the result to `settle`, and make dead letters of what `take_culprits` returns. Then
+    hand `rest` back to the packer and pass `credit` on to the next isolation.
+    """
 
     def __init__(
         self, entries: Sequence[Entry], named: Iterable[Entry] = (), *, surely: bool = True, credit: int = 0
     ) -> None:
-        """Start from a set that must hold a culprit, such as a refused batch; `accused` are those the refusal names.
+        """Start with a set that must hold a culprit, such as a refused batch.
 
-        `surely`: so that nothing else can be meant.
+        A set of one entry counts as refused alone. An entry that was only left over by elimination belongs to the
+        packer instead.
 
-        A set of one is taken as refused alone; one that was left by elimination is rather for the packer. `credit` is
-        what the isolation before had left over, `FIRST_CREDIT` for the first.
+        Args:
+            entries: the set.
+            named: the entries that the refusal names.
+            surely: the names can mean nothing else (`named.NamedEntries.surely`).
+            credit: left over by the isolation before; `FIRST_CREDIT` for the first.
         """
         self._entries = tuple(entries)
         self._numbers = {id(entry): number for number, entry in enumerate(self._entries)}
         self._full = sum(entry.items for entry in self._entries) >= REQUEST
         self._about_records = len(self._entries) == 1
-        """A refusal was about a record: a part was refused, or a refusal named an entry and that was borne out."""
-        # All lists below hold numbers in `entries`; an entry without a fate is in one of the first four.
+        """Whether refusals are known to be about records: a part was refused, or a named entry turned out to be bad."""
+        # All lists below hold indexes of `entries`. An entry that is neither accepted nor proven bad is in one of the
+        # first four lists.
         self._suspects = list(range(len(self._entries)))
         """A culprit is among them."""
         self._untested: list[int] = []
+        """Nothing is known about them."""
         self._series: list[int] = []
-        """Each named alone, and surely, by a refusal, and left out since."""
+        """Each was named alone and surely by a refusal, and has been left out since."""
         self._unsure: list[int] = []
-        """Named together with others, or not surely: to be sent alone."""
+        """Named together with others, or not surely: they are sent alone."""
         self._named: list[int] = []
-        """The suspects that their own refusal names."""
+        """The suspects that the latest refusal names."""
         self._culprits: list[int] = []
         self._part: list[int] = []
         self._question = _Question.NONE
         self._heeds_names, self._by_name = True, False
-        self._found, self._cleared, self._run = 0, 0, 0
+        self._found, self._cleared, self._run = 0, 0, 0  # culprits, accepted entries, and those since the last culprit
         self._given, self._credit = credit, credit
         self._named, self._surely = self._believable(named), surely
         self._go_on()
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing more to send."""
+        """Whether nothing is left to send."""
         return self._question is _Question.NONE
 
     @property
@@ -123,17 +144,17 @@ class Isolation:
 
     @property
     def left(self) -> list[Entry]:
-        """Entries that are not in `part` and have no fate, in the order of the batch."""
+        """Entries outside of `part` that are neither accepted nor proven bad, in the order of the batch."""
         return self._pick(sorted({*self._open()}.difference(self._part)))
 
     @property
     def rest(self) -> list[Entry]:
-        """Once `done`: entries about which nothing is known, for the packer."""
+        """When `done`: the entries about which nothing is known, for the packer."""
         return self.left
 
     @property
     def credit(self) -> int:
-        """Once `done`: what is left over for the next isolation. A refusal without a culprit takes nothing."""
+        """When `done`: the credit left for the next isolation. An isolation that found no culprit costs nothing."""
         return self._credit - self._price(self._open()) if self._found else self._given
 
     def take_culprits(self) -> list[Entry]:
@@ -142,7 +163,7 @@ class Isolation:
         return self._pick(taken)
 
     def settle(self, *, accepted: bool, named: Iterable[Entry] = (), surely: bool = True) -> None:
-        """Take what became of `part`; `accused` are those its refusal names, `surely` or not."""
+        """Take the result of sending `part`; `named` are the entries that a refusal names, `surely` or not."""
         self._credit -= REQUEST
         if accepted:
             self._clear()
@@ -154,14 +175,14 @@ class Isolation:
     # What an answer means.
 
     def _clear(self) -> None:
-        """Take that `part` arrived. If it was some of the suspects, a culprit is among the others."""
+        """Note that `part` was accepted. If it was a part of the suspects, a culprit is among the others."""
         self._cleared += len(self._part)
         self._run += len(self._part)
         self._suspects, self._untested, self._unsure = (
             _without(numbers, self._part) for numbers in (self._suspects, self._untested, self._unsure)
         )
         match self._question:
-            case _Question.WITHOUT:  # suspects are the accused now
+            case _Question.WITHOUT:  # the suspects are the named ones now
                 self._named, self._by_name, self._about_records = [], True, True
             case _Question.NEWEST | _Question.UNSURE:
                 self._disbelieve()
@@ -169,7 +190,7 @@ class Isolation:
                 pass
 
     def _suspect(self, named: list[int], *, surely: bool) -> None:
-        """Take that a culprit is in `part`."""
+        """Note that a culprit is in `part`, since it was refused."""
         others = _without(self._suspects, self._part)
         match self._question:
             case _Question.WITHOUT:
@@ -187,14 +208,14 @@ class Isolation:
             self._disbelieve()
 
     def _believable(self, named: Iterable[Entry]) -> list[int]:
-        """Return the suspects to be believed of being named, or nobody."""
+        """Return the named entries that are suspects; none if the names are not believable."""
         suspects = set(self._part or self._suspects)
         numbers = {self._numbers[id(entry)] for entry in named if id(entry) in self._numbers} & suspects
         credible = self._heeds_names and len(numbers) <= MOST_NAMED and len(numbers) < len(suspects)
         return sorted(numbers) if credible else []
 
     def _disbelieve(self) -> None:
-        """Names led nowhere: those who bear one are like all others, and no further one is heeded."""
+        """Stop using names, as one was wrong: entries that were named are untested like all others."""
         self._untested += self._series + self._unsure
         self._series, self._unsure, self._named = [], [], []
         self._heeds_names = self._by_name = False
@@ -231,7 +252,7 @@ class Isolation:
         return _Question.GROUP if self._worth_a_group() else _Question.NONE
 
     def _prove(self) -> None:
-        """The last suspect is a culprit; and what was named on the way to it is believed."""
+        """Note that the last suspect is a culprit, and with it the earlier names of its series."""
         proven = self._series + self._suspects
         self._culprits += proven
         self._found += len(proven)
@@ -242,27 +263,28 @@ class Isolation:
 
     @property
     def _distance(self) -> int:
-        """How many accepted entries stand before a culprit, by what was seen here; the present run may be longer."""
+        """Accepted entries per culprit so far, or the accepted entries since the last culprit if these are more."""
         return max(1, self._cleared // self._found, self._run)
 
     def _group(self) -> int:
-        """Return how many of the untested to send: half of such groups hold a culprit.
+        """Return how many of the untested entries to send, so that about half of such groups hold a culprit.
 
-        But hardly any is to be free of one where credit covers only one that is: a culprit brings more.
+        If credit covers only one group that is accepted, the group is four times as large: it then holds a culprit more
+        likely than not, and a culprit earns new credit.
         """
         size = 1 << (self._distance.bit_length() - 1)
         rich = self._credit - 2 * REQUEST >= self._price(self._untested)
         return size if rich else min(4 * size, LARGEST_GROUP)
 
     def _worth_a_group(self) -> bool:
-        """Tell whether a further culprit is likely, and credit covers that there is none."""
-        if not self._found or self._by_name:  # who is named costs one request wherever it travels
+        """Return whether a further culprit is likely, and credit covers that there is none."""
+        if not self._found or self._by_name:  # a culprit that the server names costs one request in any batch
             return False
         likely = len(self._untested) >= LIKELY * self._distance
         return likely and self._credit - REQUEST >= self._price(self._untested[self._group() :])
 
     def _price(self, rest: Sequence[int]) -> int:
-        """Return what it takes to hand back `rest`: the room of others in full batches, else a request of its own."""
+        """Return what handing back `rest` costs: room in other full batches, otherwise a request of its own."""
         items = sum(self._entries[number].items for number in rest)
         return min(items, REQUEST) if self._full else REQUEST * bool(rest)
 
@@ -276,7 +298,9 @@ class Isolation:
 def first_part(count: int) -> int:
     """Return how many of `count` suspects to send first, so that each is found with ⌈log2 count⌉ requests or one less.
 
-    Those found with one less stand in front: a culprit far in front is a sign of many.
+    If `count` is not a power of two, some suspects can be found with one request less. These are in front, as a
+    culprit far in front is a sign of many. With k = ⌈log2 count⌉, the right part may hold at most 2^(k-1) suspects. The
+    left part is as small as that allows, but no smaller than 2^(k-2), which would save nothing.
     """
     full = 1 << (count - 1).bit_length()
     return max(full // 4, count - full // 2, 1)

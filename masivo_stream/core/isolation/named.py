@@ -1,19 +1,19 @@
-"""Read in a server's complaint which entries of the batch it names.
+"""Find out which entries of a batch the words of a refusal name.
 
-A hint, never a verdict: that is the status code's. What is named is tested before anything follows from it, so a wrong
-name costs a request. No page of the vendor's shows how `details` names a culprit, if at all; so the forms are those of
-the validators that are common behind such APIs, the surest kind that is there:
+A name is a hint: only the status decides that a batch is refused, and named entries are tested before anything follows
+from the name. So a wrong name costs a request. No page of the vendor's shows whether and how `details` names a culprit.
+So the forms below are those of the validators that are common behind such APIs. The surest form that occurs counts:
 
 1. a path into the body: `customers[17].email` (Spring, our sandbox), `customers.17.email` (Laravel),
    `/customers/17/email` (Ajv; JSON Pointer, RFC 6901), `$['customers'][17]` (JSONPath, RFC 9535),
    `["customers", 17, "email"]` (Zod, pydantic);
-2. an index said to be one: `"index": 17`, `at index 17`, `"position": 17`; a path into the list of customers itself,
-   `[17].email`, `/17/email`, `[17,"email"]`;
-3. the name of a member: `{"17": "exists"}`, an id if a customer has it, else an index;
-4. a customer's id, as a whole token. One that could be any number or word (`255`, `email`) counts only where it is said
-   to be an id: "at most 255 characters" accuses nobody.
+2. a number that is called an index: `"index": 17`, `at index 17`, `"position": 17`; or a path that begins in the list
+   of customers, `[17].email`, `/17/email`, `[17,"email"]`;
+3. the name of a member: `{"17": "exists"}`; it is an id if a customer has that id, otherwise an index;
+4. a customer's id, as a whole token. An id that could be any number or word (`255`, `email`) counts only if it is
+   called an id: "at most 255 characters" names no customer.
 
-Untrusted text: of bounded length, read once for each form and once for each id.
+The text is untrusted: its length is bounded, and it is read once for each form and once for each id.
 """
 
 import json
@@ -25,7 +25,7 @@ from msgspec import Struct
 from masivo_stream.model.results import Entry
 
 LONGEST_DETAILS = 1024
-"""Characters looked at; what is kept of an answer is cut there, too."""
+"""Characters that are read; answers are kept up to the same length."""
 
 _PATHS = re.compile(
     r"""(?<![0-9a-z_])customers(?:
@@ -62,13 +62,13 @@ class NamedEntries(Struct, frozen=True):
 
     entries: Sequence[Entry] = ()
     surely: bool = False
-    """By a path or an id: a mere index may be one inside a record."""
+    """Named by a path or an id. A mere index may be one inside a record."""
 
 
 def find_named(details: str, groups: Sequence[Sequence[Entry]]) -> NamedEntries:
-    """Return what `details` names.
+    """Return the entries that `details` names.
 
-    `groups` are the entries behind each position of the body's `customers`.
+    `groups` are the entries behind each position in the body's list `customers` (`model.batch.body_groups`).
     """
     text, cut = details[:LONGEST_DETAILS], len(details) >= LONGEST_DETAILS
     for form in (_PATHS, _INDEXES, _ROOTED):
@@ -86,12 +86,17 @@ def find_named(details: str, groups: Sequence[Sequence[Entry]]) -> NamedEntries:
 
 def _numbers(form: re.Pattern[str], text: str, *, cut: bool) -> Iterator[int]:
     for found in form.finditer(text):
-        if not (cut and found.end() == len(text) and text[-1].isdigit()):  # else the number may go on
+        if not (
+            cut and found.end() == len(text) and text[-1].isdigit()
+        ):  # otherwise the text may be cut inside the number
             yield next(int(digits) for digits in found.groups() if digits is not None)
 
 
 def _ids(text: str, ids: Iterable[str], *, cut: bool) -> set[str]:
-    """Return those of `ids` that stand in `text`, the longest first: what is part of one of them is no other."""
+    """Return those of `ids` that occur in `text`.
+
+    Longer ids come first and are blanked out once found, so that no id is found inside another one.
+    """
     named = set[str]()
     for name in sorted(filter(None, ids), key=lambda name: (-len(name), name)):
         for spelt in {name, _escape(name)}:
@@ -106,12 +111,12 @@ def _ids(text: str, ids: Iterable[str], *, cut: bool) -> set[str]:
 
 
 def _escape(name: str) -> str:
-    """Return `name` as JSON writes it."""
+    """Return `name` as it is written inside a JSON string."""
     return json.dumps(name, ensure_ascii=False)[1:-1]
 
 
 def _is_token(text: str, start: int, end: int) -> bool:
-    """Tell whether nothing that could belong to an id stands on either side. A full stop may end the sentence."""
+    """Return whether no character that could belong to an id is on either side. A full stop may end the sentence."""
     before, after = text[max(0, start - 1) : start], text[end : end + 1]
     if after in {".", ":", "/"}:
         after = text[end + 1 : end + 2]
@@ -123,6 +128,6 @@ def _belongs(character: str) -> bool:
 
 
 def _is_told_apart(text: str, start: int, name: str) -> bool:
-    """Tell whether `name` can only be the id: it looks like one, or is said to be one."""
+    """Return whether `name` can only be an id: it looks like one, or the text calls it one."""
     common = len(name) < _SHORT or name.isalpha() or _NUMBER.match(name) is not None
     return not common or _KEY.search(text[max(0, start - _LONGEST_KEY) : start]) is not None

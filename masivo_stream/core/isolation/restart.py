@@ -1,9 +1,10 @@
-"""Which records must hold a culprit still, by what a journal knows of batches that were refused.
+"""Find the sets of records that must still hold a culprit, from the refused batches in a journal.
 
-A refused batch holds a culprit until one of its records is a dead letter for having been refused. The isolation that
-was looking for it sent smaller parts, each noted before it left; so the smallest refused part that has no culprit yet,
-less what has a fate since, is where it stood when its process ended, and where the next one goes on. A batch may reach
-back behind the checkpoint: whatever lies there has a fate, and no row tells of it any more.
+A refused batch holds a culprit until one of its records is a dead letter because it was refused. The isolation that was
+looking for the culprit sent smaller parts, and each was noted before it left. So the smallest refused part without a
+known culprit, less the records that have an outcome by now, is where the isolation was when its process ended, and
+where the next process continues. A batch may reach back before the checkpoint: every record there has an outcome,
+although no row says so any more.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ Item = tuple[int, int, int]
 
 
 class Culprit(Struct, frozen=True):
-    """A dead letter for having been refused: a record, or items of one (None: all of them)."""
+    """A record, or items of one (None: all of them), that is a dead letter because it was refused."""
 
     source: int
     line: int
@@ -26,7 +27,7 @@ class Culprit(Struct, frozen=True):
 
 
 class RefusedBatch(Struct, frozen=True):
-    """A refused batch, as a journal knows it."""
+    """A refused batch, as the journal knows it."""
 
     id: str
     status: int
@@ -36,22 +37,26 @@ class RefusedBatch(Struct, frozen=True):
 def suspects(
     refused: Iterable[RefusedBatch], covered: Covered, culprits: Iterable[Culprit], checkpoint: Position
 ) -> list[Suspects]:
-    """Return the sets that isolation is to go on with; none of them has an item in common with another one.
+    """Return the sets with which isolation continues; no two of them have an item in common.
 
-    `covered` are records from `checkpoint` on that have a fate, `culprits` those whose fate is to have been refused.
+    Args:
+        refused: the refused batches.
+        covered: the records from `checkpoint` on that have an outcome.
+        culprits: the dead letters among them that were refused.
+        checkpoint: the position before which every record has an outcome.
     """
     found: list[Suspects] = []
     taken: set[Item] = set()
-    blamed: dict[tuple[int, int], list[Culprit]] = {}
+    found_before: dict[tuple[int, int], list[Culprit]] = {}
     for culprit in culprits:
-        blamed.setdefault((culprit.source, culprit.line), []).append(culprit)
+        found_before.setdefault((culprit.source, culprit.line), []).append(culprit)
     for batch in sorted(refused, key=lambda batch: len(batch.references)):
         items = {item for reference in batch.references for item in _items(reference)}
-        if items & taken or any(_is_blamed(reference, blamed) for reference in batch.references):
+        if items & taken or any(_has_culprit(reference, found_before) for reference in batch.references):
             continue
-        left = tuple(each for each in batch.references if not _has_a_fate(each, covered, checkpoint))
+        left = tuple(each for each in batch.references if not _has_outcome(each, covered, checkpoint))
         alone = len(batch.references) == 1
-        # One that is left by elimination has not been refused in any smaller company: it travels with others.
+        # A single record of a larger batch was never refused alone, it is only left over: it travels with others again.
         if len(left) > 1 or (left and alone):
             found.append(Suspects(batch.id, batch.status, left))
             taken |= items
@@ -62,14 +67,14 @@ def _items(reference: Reference) -> Iterable[Item]:
     return ((reference.source, reference.line, index) for index in reference.indexes or range(reference.items))
 
 
-def _is_blamed(reference: Reference, blamed: dict[tuple[int, int], list[Culprit]]) -> bool:
+def _has_culprit(reference: Reference, found_before: dict[tuple[int, int], list[Culprit]]) -> bool:
     return any(
         culprit.indexes is None or reference.indexes is None or not set(culprit.indexes).isdisjoint(reference.indexes)
-        for culprit in blamed.get((reference.source, reference.line), ())
+        for culprit in found_before.get((reference.source, reference.line), ())
     )
 
 
-def _has_a_fate(reference: Reference, covered: Covered, checkpoint: Position) -> bool:
+def _has_outcome(reference: Reference, covered: Covered, checkpoint: Position) -> bool:
     if (reference.source, reference.line) < (checkpoint.source, checkpoint.line):
         return True
     known = covered.get((reference.source, reference.line), frozenset())

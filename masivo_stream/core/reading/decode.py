@@ -195,7 +195,7 @@ class Decoder:
         return items if duplicate is None else RecordFacts(record.id, items, duplicate)
 
     def _reject_long(self, line: Line, file: str) -> Rejected:
-        message = f"the line has {line.length} bytes, at most {self.rules.max_line_bytes} are taken"
+        message = f"the line has {line.length} bytes; max_line_bytes allows {self.rules.max_line_bytes}"
         return reject_line(line, file, LineFault(Reason.TOO_LONG, message))
 
 

@@ -84,7 +84,7 @@ class StrictDecoder:
         except msgspec.DecodeError as error:  # its message names the byte, and quotes nothing
             return reject_line(line, file, LineFault(Reason.INVALID_JSON, str(error)))
         if not isinstance(value, dict):
-            message = "expected one object a line, found another JSON value"
+            message = "expected one JSON object, found another JSON value"
             return reject_line(line, file, LineFault(Reason.WRONG_TYPE, message))
         return self._validate_object(line, origin, value, accepted=accepted)
 
@@ -95,13 +95,12 @@ class StrictDecoder:
             skipped = self._unless_sent(customer)
             return skip_line(line, origin.file, SkipReason.DELETED_CUSTOMER, customer=skipped)
         if not contract.splittable and count > contract.max_items:
-            message = (
-                f"{count} {contract.item_field}, at most {contract.max_items} fit one request and they may not be split"
-            )
+            field = contract.item_field or ""
+            message = f"{count} {field}; one request carries at most {contract.max_items}, and they may not be split"
             fault = LineFault(
                 Reason.TOO_MANY_ITEMS,
                 message,
-                field=contract.item_field or "",
+                field=field,
                 item_count=count,
                 customer=self._unless_sent(customer),
             )
@@ -142,7 +141,7 @@ class StrictDecoder:
             return reject_line(line, file, self._summarize(value, faults))
         # 4. The fast decoder refused it, for a reason that is not found here. Never send what one of the two refuses.
         if not accepted and not reverted:
-            message = "does not match the schema; is a field given twice?"
+            message = "does not match the schema; does a field occur twice?"
             return reject_line(line, file, LineFault(Reason.INVALID_VALUE, message))
         return self.finish(line, origin, self._facts(value, count, reverted))
 
@@ -192,7 +191,7 @@ class StrictDecoder:
         items = value.get(field) if field else None
         return LineFault(
             Reason.DUPLICATE_FIELD,
-            "the field stands twice in its object, and programs differ on which one counts",
+            "the field occurs twice in its object, and programs differ on which one counts",
             field=spell(path),
             items=(int(path[1]),) if len(path) > 2 and path[0] == field else None,  # noqa: PLR2004 - list, index, field
             item_count=len(items) if isinstance(items, list) else int(field is None),

@@ -1,11 +1,11 @@
-"""Read the body of an answer: what it is, and which words of a refusal it holds.
+"""Read the body of an answer: what kind of body it is, and the words of a refusal.
 
-Judged by its bytes: a login page comes without a `Content-Type` or as JSON, and JSON as `text/html`, PHP's default.
-The documented refusal is `{"error", "details"}`; what stands before the API (gateways, frameworks) has other shapes:
-problem details (RFC 9457), a list at the top, `{"errors": [...]}` (JSON:API), `{"message"}` (Laravel, AWS),
+The bytes decide, not the `Content-Type`: login pages come without one or as JSON, and JSON comes as `text/html`, PHP's
+default. The documented refusal is `{"error", "details"}`. Gateways and frameworks in front of the API have other
+shapes: problem details (RFC 9457), a list at the top, `{"errors": [...]}` (JSON:API), `{"message"}` (Laravel, AWS),
 `{"detail": [...]}` (FastAPI), `{"error": {"message"}}` (Google).
 
-Total: any bytes have a kind. The words are untrusted text; who keeps them caps them.
+Any bytes have a kind. The words are untrusted text of any length: the caller caps them.
 """
 
 import codecs
@@ -29,20 +29,20 @@ _SPACE = " \t\r\n"
 _NOTHING = frozenset({"null", "false", "0", '""', "[]", "{}"})
 
 _REPORTS = frozenset({"error", "errors", "results"})
-"""Members that report errors, or a result for each record, whatever their value but null (the contract's decision)."""
+"""Members that report errors, or a result for each record, unless their value is null (the contract's decision)."""
 
 _LISTS_FAILURES = frozenset({"failed", "failures", "failure", "rejected", "fault", "exception"})
-"""The same, unless they are empty or zero."""
+"""Members that report errors unless their value is empty, false or zero."""
 
 _SUCCESS = frozenset({"success", "succeeded", "ok"})
 _CODES = frozenset({"status", "code", "statuscode", "status_code"})
 _FAILED_STATES = frozenset({'"error"', '"fail"', '"failed"', '"failure"', '"rejected"'})
 
 _GENERAL = ("error", "title", "message", "msg", "error_description", "detail", "description", "fault")
-"""Where the general words of a refusal stand, the surest first."""
+"""Members that hold the general words of a refusal, the surest first."""
 
 _CULPRITS = frozenset({"errors", "violations", "invalid-params", "invalid_params", "modelstate", "failures", "results"})
-"""Where the records or fields are named, beside a `details` that does not."""
+"""Members that name records or fields, beside a `details` that may not."""
 
 _NOISE = frozenset(
     {"status", "statuscode", "status_code", "timestamp", "type", "instance", "success", "ok"}
@@ -51,14 +51,16 @@ _NOISE = frozenset(
 
 
 class Words(Struct, frozen=True):
-    """What a refusal says: `error` in general, `details` what it says of records or fields (text, or JSON as text)."""
+    """What a refusal says."""
 
     error: str = ""
+    """In general."""
     details: str = ""
+    """About records or fields: text, or JSON as text."""
 
 
 def plain(body: bytes) -> bytes:
-    """Return a body in UTF-8 without a byte order mark; one that bears no mark stays as it is."""
+    """Return a body as UTF-8 without a byte order mark; a body without such a mark is returned as it is."""
     for mark, encoding in _MARKS:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace").encode("utf-8", "replace")
@@ -66,7 +68,7 @@ def plain(body: bytes) -> bytes:
 
 
 def kind_of(body: bytes, *, complete: bool = True) -> Body:
-    """Return what a `plain` body is; not `complete`: only its beginning is there."""
+    """Return the kind of a body that `plain` returned. `complete`: all of it is there, not only its beginning."""
     text = _text(body).strip(_SPACE)
     if text.startswith("<"):
         return Body.PAGE
@@ -83,7 +85,7 @@ def kind_of(body: bytes, *, complete: bool = True) -> Body:
 
 
 def words_in(body: bytes) -> Words:
-    """Return the words of a refusal, as far as its `plain` body is JSON."""
+    """Return the words of a refusal, if the body that `plain` returned is JSON."""
     try:
         match _value(_text(body)):
             case str(sentence):
@@ -94,7 +96,7 @@ def words_in(body: bytes) -> Words:
                 return Words("", _encode(entries))
             case _:
                 return Words()
-    except RecursionError:  # read by one reader, and too deep for the writer
+    except RecursionError:  # not too deep for the reader, but for the writer
         return Words()
 
 
@@ -106,7 +108,7 @@ def _text(body: bytes) -> str:
 
 
 def _members(text: str) -> Mapping[str, str] | None:
-    """Return the members of a JSON object as JSON, None where it is not one."""
+    """Return the members of a JSON object, each value as JSON text; None if the text is not an object."""
     try:
         found = msgspec.json.decode(text, type=dict[str, Raw])
     except (ValueError, RecursionError):
@@ -116,7 +118,7 @@ def _members(text: str) -> Mapping[str, str] | None:
 
 
 def _value(text: str) -> object:
-    """Decode JSON, also with what only the standard library's reader takes: a lone surrogate, NaN."""
+    """Decode JSON, also with lone surrogates and NaN, which only the standard library accepts."""
     try:
         return msgspec.json.decode(text)
     except RecursionError:
@@ -133,7 +135,7 @@ def _reports_errors(members: Mapping[str, str], *, deep: bool) -> bool:
 
 
 def _reports_error(name: str, value: str, *, deep: bool) -> bool:
-    """Return whether a member of an object, as JSON, reports an error; `deep`: also within `data`."""
+    """Return whether a member of an object reports an error; `value` is JSON text; `deep`: also search in `data`."""
     if name in _REPORTS:
         return value != "null"
     if name in _LISTS_FAILURES:
@@ -150,6 +152,7 @@ def _reports_error(name: str, value: str, *, deep: bool) -> bool:
 
 def _words(members: Mapping[str, object]) -> Words:
     """Return the words of a JSON object."""
+    # 1. General words: the surest member that is a text; Google puts them one level down, into `error`.
     named = _named(members)
     inner = named.get("error")
     if isinstance(inner, dict) and any(isinstance(inner.get(name), str) for name in _GENERAL):
@@ -159,6 +162,7 @@ def _words(members: Mapping[str, object]) -> Words:
     error = "" if general is None else _encode(named.pop(general))
     if not error and "error" in named and "details" in named:
         error = _encode(named.pop("error"))
+    # 2. Details: `details` and what names the culprits, or else everything that is not noise.
     if "details" in named:
         rest = {name: value for name, value in named.items() if name == "details" or name in _CULPRITS}
     else:
@@ -167,11 +171,11 @@ def _words(members: Mapping[str, object]) -> Words:
 
 
 def _named(members: Mapping[str, object]) -> dict[str, object]:
-    """Return what is said, by names in small letters."""
+    """Return the members that say something, with their names in lower case."""
     return {name.casefold(): value for name, value in members.items() if value not in (None, "", [], {})}
 
 
 def _encode(value: object) -> str:
-    """Return a text as it is, anything else as JSON; what UTF-8 cannot hold is replaced."""
+    """Return a text as it is, anything else as JSON; lone surrogates are replaced, as UTF-8 cannot hold them."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "replace").decode()

@@ -1,13 +1,13 @@
-"""Decide what follows an outcome: the only place that repeats anything.
+"""Decide what follows the outcome of an attempt. Only this module decides that a request is repeated.
 
-* What certainly was not applied is repeated, with capped exponential backoff and full jitter (Brooker, "Exponential
-  Backoff And Jitter", AWS Architecture Blog, 2015), until the outage limit.
-* What may have been applied is repeated only where a repeat is harmless (the contract's `repeatable`), else held; and
-  after a doubt nothing is sent for a while.
-* A 429 is waited out, a 401 answered by one fresh token; neither counts as a failure.
-* A refusal is never repeated as it is.
-* A success that is not the API's, or not the one that the contract names, does not mend itself: a few of them in a row
-  stop the run, also where a repeat is harmless.
+1. If the batch certainly was not applied, it is sent again, with capped exponential backoff and full jitter (Brooker,
+   "Exponential Backoff And Jitter", AWS Architecture Blog, 2015), until `outage_limit`.
+2. If it may have been applied, it is sent again only if that is harmless (the contract's `repeatable`). Otherwise it
+   stays in doubt, and nothing is sent for a while.
+3. After a 429 the same batch waits; after a 401 it is sent with one fresh token. Neither counts as a failure.
+4. A refused batch is never sent again as it is.
+5. A success that is not the API's, or that the contract does not name, will not change by waiting. A few of them in a
+   row stop the run, even if sending again is harmless.
 """
 
 from typing import assert_never
@@ -29,22 +29,27 @@ from masivo_stream.model.outcome import (
 )
 
 FIRST_THROTTLE_WAIT = 5.0
-"""Where a 429 does not say how long: this, then doubled."""
+"""Seconds to wait if a 429 does not say how long; doubled with each further 429."""
 
 THROTTLED_AGAIN_WAIT = 0.25
-"""Where the wait a 429 asked for was too little: at least this, doubled each time."""
+"""Seconds to wait at least if the wait that a 429 asked for was too short; doubled each time."""
 
 LONGEST_THROTTLE_WAIT = 60.0
+"""Seconds to which both grow at most."""
 
 MOST_FOREIGN_ANSWERS = 3
-"""Web pages in place of answers before the run stops: something else than the API is answering."""
+"""Web pages in a row, in place of the API's answers, that stop the run: something else is answering."""
 
 MOST_UNCLEAR_ANSWERS = 3
-"""Successes of another kind than the contract names before the run stops: whoever changed the API has to say what they
-mean."""
+"""Successes in a row that the contract does not name, which stop the run: the vendor has to say what they mean."""
 
 MOST_DOUBTS = 5
-"""Batches in a row that may come into doubt before the run stops: an outage must not put a whole export there."""
+"""Batches in a row that come into doubt, which stop the run: an outage must not put a whole export in doubt."""
+
+UNCLEAR_HINT = (
+    "ask the vendor what this answer means; if you start again, customers are sent again, and what is in doubt waits"
+    " for masivo-stream resolve"
+)
 
 
 class Retry(Struct, frozen=True):
@@ -53,7 +58,7 @@ class Retry(Struct, frozen=True):
     after: float
     why: str = ""
     doubtful: bool = False
-    """The attempt may have been applied all the same."""
+    """Whether the attempt may have been applied."""
 
 
 class Refresh(Struct, frozen=True):
@@ -61,7 +66,7 @@ class Refresh(Struct, frozen=True):
 
 
 class Hold(Struct, frozen=True):
-    """Leave the batch in doubt, and send nothing else for `after` seconds: the next one might share its fate."""
+    """Leave the batch in doubt, and send nothing for `after` seconds: the next batch might come into doubt as well."""
 
     why: str
     after: float
@@ -86,7 +91,7 @@ Decision = Retry | Refresh | Hold | Settle | Halt
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
-    """The settings of the same names (seconds)."""
+    """When to repeat a request: the settings of the same names, in seconds."""
 
     first_delay: float
     longest_delay: float
@@ -95,28 +100,31 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
 
 class AttemptHistory(Struct, kw_only=True):
-    """What happened to one batch so far."""
+    """What happened to one batch so far. Moments are the caller's clock's, in seconds."""
 
     failures: int = 0
     throttles: int = 0
     refreshed: bool = False
+    """The last attempt was answered by a 401, and a fresh token was fetched."""
     failing_since: float | None = None
+    """When the first of the failures in a row was; a 429 between them starts the time anew."""
     throttled_since: float | None = None
+    """When the first of the 429s in a row was."""
 
 
 class Health(Struct, kw_only=True):
-    """How the API has behaved towards all batches of a run lately."""
+    """How the API has answered the latest batches of a run, whatever their kind."""
 
     foreign: int = 0
-    """Web pages in place of answers in a row."""
+    """Web pages in place of the API's answers, in a row."""
     unclear: int = 0
-    """Successes that the contract does not name in a row."""
+    """Successes that the contract does not name, in a row."""
     doubts: int = 0
     """Batches in a row that are in doubt."""
 
 
 def backoff(policy: RetryPolicy, failures: int, chance: float) -> float:
-    """Return the delay after so many failures; `chance` in [0, 1) spreads it over the whole range."""
+    """Return the delay in seconds after a number of failures; `chance` in [0, 1) spreads it over the whole range."""
     # 2 ** failures overflows a float after 1023 failures, less than two hours at a 5 s cap: compare exponents first.
     doublings = min(failures - 1, 62)
     return min(policy.longest_delay, policy.first_delay * 2.0**doublings) * (1.0 - chance)
@@ -132,9 +140,19 @@ def decide(
     now: float,
     chance: float,
 ) -> Decision:
-    """Return what to do after `outcome`, and note it in the batch's `history` and the run's `health`."""
+    """Return what to do after `outcome`, and note it in the batch's `history` and the run's `health`.
+
+    Args:
+        outcome: what the attempt came to.
+        history: of this batch; updated.
+        health: of the run; updated.
+        policy: the settings.
+        repeatable: whether the batch may be sent again although it may have been applied.
+        now: the moment, in seconds of any clock that does not go back.
+        chance: a random number in [0, 1), for the jitter.
+    """
     if not isinstance(outcome, Unauthorized):
-        history.refreshed = False  # the token was taken: a later 401 is an expiry of its own
+        history.refreshed = False  # the token was accepted, so a later 401 means that it expired
     if isinstance(outcome, Accepted | Refused | TooLarge | Throttled | Unauthorized) and not _by_another(outcome):
         health.foreign = health.unclear = health.doubts = 0  # the API itself has answered
     if not isinstance(outcome, Throttled):
@@ -178,25 +196,19 @@ def _in_doubt(
     return _failed(history, policy, why, now=now, chance=chance, at_least=at_least, doubtful=True)
 
 
-UNCLEAR_HINT = (
-    "ask the vendor what this answer means; started again, customers are sent again, and what is in doubt waits for"
-    " masivo-stream resolve"
-)
-
-
 def no_fresh_token(outcome: Unauthorized) -> Halt:
-    """Return what follows a 401 that no fresh token can mend."""
+    """Return the stop after a 401 that a fresh token did not, or cannot, change."""
     if outcome.by:
         return Halt(ExitCode.DENIED, outcome.by, FOREIGN_HINT)
     return Halt(
         ExitCode.DENIED,
-        "401: the token is not taken",
+        "401: the API does not accept the token",
         "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together",
     )
 
 
 def _by_another(outcome: Accepted | Refused | TooLarge | Throttled | Unauthorized) -> bool:
-    """Return whether something else than the API is known to have given this answer."""
+    """Return whether this answer certainly came from something else than the API."""
     match outcome:
         case Refused(foreign=foreign):
             return foreign
@@ -214,7 +226,7 @@ def _unauthorized(history: AttemptHistory, outcome: Unauthorized) -> Decision:
 
 
 def _doubted(health: Health, policy: RetryPolicy, why: str, *, chance: float, at_least: float) -> Decision:
-    """Hold a batch; where batch after batch comes into doubt, stop rather than put the whole export there."""
+    """Leave a batch in doubt; stop if batch after batch comes into doubt."""
     health.doubts += 1
     if health.doubts >= MOST_DOUBTS:
         hint = "start again when the API answers; what is in doubt stays listed"
@@ -225,24 +237,24 @@ def _doubted(health: Health, policy: RetryPolicy, why: str, *, chance: float, at
 def _throttled(history: AttemptHistory, policy: RetryPolicy, outcome: Throttled, now: float) -> Decision:
     after, what = outcome.after, outcome.by or "429"
     history.throttles += 1
-    history.failing_since = None  # an answer: the wait it asks for is no outage
+    history.failing_since = None  # the API has answered, so the wait is not an outage
     if history.throttled_since is None:
         history.throttled_since = now
     if now - history.throttled_since > policy.longest_hold:
         return Halt(
             ExitCode.OUTAGE,
-            f"{what}: nothing else for {now - history.throttled_since:.0f} s, more than longest_hold",
+            f"{what}: no other answer for {now - history.throttled_since:.0f} s, longer than longest_hold",
             "start again when the quota is free; another program may be using it",
         )
     doublings = min(history.throttles - 1, 62)
     if after is None:
         after = min(LONGEST_THROTTLE_WAIT, FIRST_THROTTLE_WAIT * 2.0**doublings)
-    elif doublings:  # what was asked for was too little
+    elif doublings:  # the wait that the server asked for was too short
         after = max(after, min(LONGEST_THROTTLE_WAIT, THROTTLED_AGAIN_WAIT * 2.0**doublings))
     if after > policy.longest_hold:
         return Halt(
             ExitCode.OUTAGE,
-            f"{what}: a wait of {after:.0f} s is asked for, more than longest_hold ({policy.longest_hold:.0f} s)",
+            f"{what}: the server asks to wait {after:.0f} s, longer than longest_hold ({policy.longest_hold:.0f} s)",
             "start again when the quota is free, or raise longest_hold",
         )
     return Retry(after, outcome.by or "429: too many requests")
@@ -268,5 +280,5 @@ def _failed(
             "start again when the API can be reached",
             in_doubt=doubtful,
         )
-    # An asked-for wait is capped as ours is: an absurd one must not stall a batch for ever.
+    # The wait that a 503 asks for is capped: an absurd one must not stall a batch for ever.
     return Retry(max(backoff(policy, history.failures, chance), min(at_least, policy.longest_hold)), why, doubtful)

@@ -1,11 +1,20 @@
-"""Give every attempt exactly one outcome, from status, phase and kind of body alone, never from the text of a message.
+"""Give every attempt exactly one outcome, by its status, phase and kind of body, never by the text of a message.
 
-Total over all statuses, bodies and failures. Where a row is not obvious, its reason stands beside it. Sources: RFC 9110
-section 15 for the codes' meanings; what gateways really send after a request went through is from their maintainers
-(Envoy issue 14981: a 503 when the upstream connection ended after the request was delivered; Cloudflare's "5xx errors":
-which of its own codes mean that the origin was never reached).
+The table is total: every status from 100 on, every kind of body and every failure has an outcome. The question behind
+each row is what is certain about the batch:
 
-Acceptance is what the contract names, 201, and not a class of statuses; what is close to it is accepted with a remark.
+* it was applied: `Accepted`. That is 201, which the contract names, and not a class of statuses; what is close to it is
+  accepted with a remark;
+* nothing of it was applied, and it may be sent again: `Unreachable`, `Throttled`, `Unauthorized`, `TooLarge` (smaller);
+* nothing of it was applied, and it will be refused again: `Refused`;
+* nothing is certain: `InDoubt`. Whatever this table does not know is in doubt, for a doubt costs a person's time, a
+  wrong guess costs records that are lost or count twice;
+* the run cannot go on as configured: `Stop`.
+
+Rows that are not obvious have their reason beside them. Sources: RFC 9110 section 15 for the meaning of the statuses;
+the maintainers of gateways for what these really send after a request went through (Envoy issue 14981: a 503 when the
+upstream connection ended after the request was delivered; Cloudflare's "5xx errors": which of its own codes mean that
+the origin was never reached).
 """
 
 from masivo_stream.core.pacing.rate_headers import wait_asked_for
@@ -27,11 +36,11 @@ from masivo_stream.model.outcome import (
 
 PROXY_WANTS = "the proxy wants credentials"
 PROXY_HINT = "put them into the proxy setting's URL"
-"""What a status 407 says (RFC 9110, section 15.5.8: it is always the proxy's), and what is done about it."""
+"""What a 407 means (RFC 9110, section 15.5.8: it always comes from the proxy), and what to do about it."""
 
 
 def classify(attempt: Attempt) -> Outcome:
-    """Return what `attempt` came to."""
+    """Return the outcome of `attempt`."""
     match attempt:
         case Failure():
             return _failure(attempt)
@@ -40,6 +49,7 @@ def classify(attempt: Attempt) -> Outcome:
 
 
 def _failure(failure: Failure) -> Outcome:
+    """Return the outcome of an attempt without an answer. In doubt as soon as one byte of the request may have left."""
     match failure.cause:
         case Cause.CERTIFICATE:
             return Stop(
@@ -56,6 +66,7 @@ def _failure(failure: Failure) -> Outcome:
 
 
 def _answer(answer: Answer) -> Outcome:
+    """Return the outcome of an answer by its status: first what the API and others mean alike, then the rest."""
     status = answer.status
     if 200 <= status < 300:
         return _success(answer)
@@ -64,19 +75,20 @@ def _answer(answer: Answer) -> Outcome:
     by = whose(answer) if is_foreign(answer) else ""
     match status:
         case 401:
-            # A server behind the gateway may say this in a word of text, too: a fresh token is tried in any case.
+            # Also with a body of plain text, since servers behind a gateway answer so: a fresh token is tried anyway.
             return Unauthorized(by or ("401: the answer's body cannot be read" if answer.body is Body.UNREAD else ""))
-        case 413:  # by whoever has the smallest limit on the way
+        case 413:  # from any server on the way: the smallest limit counts
             return TooLarge(by or _words(answer))
         case 429:
             return Throttled(wait_asked_for(answer), by)
         case 425:
-            return Unreachable(by or "425: asked to come again")
+            return Unreachable(by or "425: the server answers that it is too early")
         case 521 | 523 | 525 | 526:
-            # Cloudflare: the origin refuses connections, is not routed to, or fails the TLS handshake.
+            # Cloudflare's own: the origin refuses connections, has no route, or fails the TLS handshake.
             return Unreachable(by or f"{status}: the edge did not reach the API")
         case 503:
-            # Not proof that nothing was applied, even with Retry-After: gateways send it after delivery, too.
+            # No proof that nothing was applied, not even with Retry-After: gateways send it after delivery, too
+            # (Envoy).
             return InDoubt(by or "status 503", wait_asked_for(answer))
         case 407:
             return Stop(ExitCode.DENIED, f"407: {PROXY_WANTS}", PROXY_HINT)
@@ -85,20 +97,22 @@ def _answer(answer: Answer) -> Outcome:
         case _ if 400 <= status < 500 and status != 408:
             return _refused_by_another(status, by) if by else _denied(answer)
         case _:
-            # 408 is often a gateway's, sent although the request went through; 5xx may fail after the enqueue;
-            # 1xx as a final answer and codes beyond the RFC say nothing.
+            # 408 often comes from a gateway although the request went through; a 5xx may come after the enqueue; 1xx as
+            # a final answer and codes that the RFC does not know mean nothing certain.
             return InDoubt(by or f"status {status}")
 
 
 def _refused_by_another(status: int, by: str) -> Outcome:
-    """Return what a page of a firewall or proxy in the place of a refusal comes to."""
-    if status in (400, 403, 406, 409, 418, 422, 451):  # it may dislike one record; 406 is ModSecurity's
+    """Return the outcome of a firewall's or proxy's page with a status of refusal."""
+    # With these statuses firewalls reject the content of a request (406 is ModSecurity's), so a single record may be
+    # the cause. All others are about the address or the sender.
+    if status in (400, 403, 406, 409, 418, 422, 451):
         return Refused(status, by, foreign=True)
     return Stop(ExitCode.DENIED, by, FOREIGN_HINT)
 
 
 def _denied(answer: Answer) -> Outcome:
-    """Return what an answer of the API's own that is neither an acceptance nor a trouble comes to."""
+    """Return the outcome of a 4xx or 501 of the API itself, for the statuses that `_answer` does not know."""
     status = answer.status
     match status:
         case 400 | 409 | 422:
@@ -118,8 +132,8 @@ def _denied(answer: Answer) -> Outcome:
         case 404 | 405 | 406 | 415 | 501:
             return Stop(
                 ExitCode.DENIED,
-                f"{status}: the address does not take migrations",
-                "check base_url: it ends in /api/storefront/v1 at the vendor's",
+                f"{status}: the address does not accept migrations",
+                "check base_url: the vendor's ends in /api/storefront/v1",
             )
         case 411 | 431:
             return Stop(
@@ -130,12 +144,13 @@ def _denied(answer: Answer) -> Outcome:
         case _:
             return Stop(
                 ExitCode.DENIED,
-                f"{status}: not an answer to a record",
-                "look the status up; it speaks of the account, the address or the request, not of the export",
+                f"{status}: this is not about a record",
+                "look up the status: it is about the account, the address or the request, not about the export",
             )
 
 
 def _success(answer: Answer) -> Outcome:
+    """Return the outcome of a 2xx."""
     status = answer.status
     if status == contract.ENQUEUED_STATUS:
         return Accepted(_remark(answer), answer.date)
@@ -143,12 +158,13 @@ def _success(answer: Answer) -> Outcome:
         return InDoubt(whose(answer), foreign=True)
     if status in contract.ACCEPTED_STATUSES_TOO and answer.body in {Body.EMPTY, Body.OBJECT}:
         return Accepted(f"status {status} instead of 201", answer.date)
-    # 206, 207 and 208 speak of parts; a list, errors, or what nobody can read may hold refusals of single records.
+    # 206, 207 and 208 are about parts of a request; a list, a report of errors or an unreadable body may hold refusals
+    # of single records.
     return InDoubt(f"status {status} instead of 201, with {answer.body}", unclear=True)
 
 
 def _remark(answer: Answer) -> str:
-    """Return what is odd about an answer that the contract names."""
+    """Return what is odd about a 201; empty if nothing is."""
     match answer.body:
         case Body.PAGE | Body.ERRORS:
             return f"status 201 with {answer.body}"
@@ -157,8 +173,8 @@ def _remark(answer: Answer) -> str:
 
 
 def _redirect(answer: Answer) -> Stop:
-    # Never followed: key, token and personal data would leave the origin. 303 after POST means "done, look there",
-    # and 302 is used for it, so there the batch may have been applied.
+    # A redirect is never followed: key, token and personal data would go to another origin. 303 after a POST means
+    # "done, look there", and servers use 302 for it as well, so after these two the batch may have been applied.
     status = answer.status
     by = f" ({who_answered(answer)})" if is_foreign(answer) and who_answered(answer) else ""
     return Stop(

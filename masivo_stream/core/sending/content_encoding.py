@@ -1,7 +1,7 @@
-"""Unpack a compressed body (RFC 9110, section 8.4), up to a cap: nothing in an answer is worth a bomb.
+"""Unpack the compressed body of an answer (RFC 9110, section 8.4), up to a cap against decompression bombs.
 
-We ask for none (`Accept-Encoding: identity`), but gateways compress what they please. A body that is not what its
-header says, because somebody on the way has unpacked it, is taken as it is.
+Requests ask for no compression (`Accept-Encoding: identity`), but gateways compress anyway. If a body is not compressed
+although its header says so, because something on the way has unpacked it, it is returned as it is.
 """
 
 import zlib
@@ -11,27 +11,32 @@ import zstandard
 from msgspec import Struct
 
 MOST_LAYERS = 3
-"""Codings of one body: a gateway may pack what the server has packed. More is no answer."""
+"""Codings of one body at most: a gateway may compress what the server has compressed. More are not unpacked."""
 
 _ROOM = 64 * 1024
-"""Bytes unpacked at once."""
+"""Bytes unpacked in one step."""
 
 _LARGEST_WINDOW = 8 * 1024 * 1024
-"""A zstd window: the most that RFC 9659 lets a server use over HTTP."""
+"""Bytes of a zstd window: the largest that RFC 9659 allows over HTTP."""
 
 _GZIP, _ZLIB, _RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
 class Unpacked(Struct, frozen=True):
-    """A body, and whether that is all of it; `known` is false where it is packed in a way that we do not unpack."""
+    """A body after unpacking."""
 
     body: bytes
     complete: bool
+    """Whether this is all of it."""
     known: bool = True
+    """Whether the coding is one that this module unpacks; if not, `body` is still packed."""
 
 
 def unpack(body: bytes, coding: str, most: int, *, complete: bool) -> Unpacked:
-    """Return up to `most` bytes of a body packed as its `Content-Encoding` says; not `complete`: it was cut."""
+    """Return up to `most` bytes of a body, unpacked as its `Content-Encoding`, `coding`, says.
+
+    `complete`: whether `body` itself is complete, not cut.
+    """
     layers = [name for name in (part.strip().lower() for part in coding.split(",")) if name not in {"", "identity"}]
     if len(layers) > MOST_LAYERS:
         return Unpacked(body, complete, known=False)
@@ -44,7 +49,7 @@ def unpack(body: bytes, coding: str, most: int, *, complete: bool) -> Unpacked:
 
 
 def _unpack_one(body: bytes, layer: str, most: int) -> Unpacked | None:
-    """Return what can be unpacked, None where the body is not packed so."""
+    """Return what can be unpacked of a body; None if it is not packed with this coding."""
     for mark, read in _READERS[layer]:
         pieces: list[bytes] = []
         size, whole = 0, True
@@ -56,14 +61,14 @@ def _unpack_one(body: bytes, layer: str, most: int) -> Unpacked | None:
                     break
         except (zlib.error, zstandard.ZstdError, EOFError):
             whole = False
-        if whole or (mark and body.startswith(mark)):  # what is bare has no mark: any text may begin like it
+        if whole or (mark and body.startswith(mark)):  # raw deflate has no mark: any text may begin like it
             return Unpacked(b"".join(pieces)[:most], whole and size <= most)
     return None
 
 
 def _inflating(bits: int) -> Callable[[bytes], Iterator[bytes]]:
     def read(body: bytes) -> Iterator[bytes]:
-        while body:  # a gzip body may be several members, one behind the other (RFC 1952, section 2.2)
+        while body:  # a gzip body may consist of several members (RFC 1952, section 2.2)
             inflate = zlib.decompressobj(bits)
             while body and not inflate.eof:
                 yield inflate.decompress(body, _ROOM)
@@ -80,7 +85,8 @@ def _zstd(body: bytes) -> Iterator[bytes]:
     with unpacker.stream_reader(body, read_across_frames=True) as reader:
         while piece := reader.read(_ROOM):
             yield piece
-    # That reader says nothing of a frame that was cut. This one does, and unpacks no more than was read above.
+    # The reader above does not report a frame that was cut. A decompression object does, and it unpacks no more than
+    # was read above.
     while body:
         frame = unpacker.decompressobj()
         frame.decompress(body)
@@ -95,7 +101,7 @@ _gzip: _Reader = (b"\x1f\x8b", _inflating(_GZIP))
 _READERS: dict[str, tuple[_Reader, ...]] = {
     "gzip": (_gzip,),
     "x-gzip": (_gzip,),
-    "deflate": ((b"\x78", _inflating(_ZLIB)), (b"", _inflating(_RAW))),  # RFC 9110 says zlib; some servers send it bare
+    "deflate": ((b"\x78", _inflating(_ZLIB)), (b"", _inflating(_RAW))),  # RFC 9110: zlib; some servers send raw deflate
     "zstd": ((b"\x28\xb5\x2f\xfd", _zstd),),
 }
-"""By coding: how such a body begins, and how it is read."""
+"""By coding: the first bytes of such a body, and the function that unpacks it; several if servers differ."""

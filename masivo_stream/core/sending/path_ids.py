@@ -1,26 +1,26 @@
-"""Ids of customers as segments of a URL's path: which ones arrive as they are, whatever lies on the way.
+"""Customers' ids as segments of a URL's path: which ones reach the API unchanged, whatever gateways do.
 
-What is not unreserved (RFC 3986 2.3) is percent-encoded, and gateways treat that in ways of their own: many answer 404
-or 400 to `%2F` without asking the server (Apache: AllowEncodedSlashes; Tomcat: encodedSolidusHandling). So an id that
-needs escaping, and is answered 404, may be there all the same.
+Characters that are not unreserved (RFC 3986 2.3) are percent-encoded, and gateways treat these in ways of their own:
+many answer 404 or 400 to `%2F` without asking the server (Apache: AllowEncodedSlashes; Tomcat: encodedSolidusHandling).
+So a 404 for an id that needs escaping does not prove that the customer is missing.
 """
 
 import re
 
 UNREADABLE_IDS = frozenset({"", ".", ".."})
-"""As a path segment these mean something else to whatever lies between us and the server (RFC 3986 5.2.4)."""
+"""Ids that mean something else as a path segment (RFC 3986 5.2.4), so that they cannot be read back at all."""
 
 _RESERVED = frozenset({"migrate"})
 """Segments that the API uses itself beside ids (`/customers/migrate`)."""
 
 _LONGEST = 200
-"""Characters of an id that is surely no longer than anybody lets a path be."""
+"""Characters of an id; no gateway has a shorter limit for paths."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+\Z", re.ASCII)
 
 
 def is_plain(customer: str) -> bool:
-    """Return whether an id is read back for certain: unescaped, not too long, and no other meaning."""
+    """Return whether an id can certainly be read back: no escaping, not too long, and no other meaning."""
     return (
         _PLAIN.match(customer) is not None
         and len(customer) <= _LONGEST
@@ -30,9 +30,9 @@ def is_plain(customer: str) -> bool:
 
 
 def oddities(customer: str) -> frozenset[str]:
-    """Return what about an id may keep it from being read back: characters, or names for kinds of them.
+    """Return what may prevent an id from being read back: characters, or words for groups of them.
 
-    Empty for a plain id. Where an id with the same oddities was read back, they keep nobody from it.
+    Empty for a plain id. If one id with these oddities was read back, they do not prevent others either.
     """
     found = {_oddity(character) for character in set(customer) if _PLAIN.match(character) is None}
     if len(customer) > _LONGEST:

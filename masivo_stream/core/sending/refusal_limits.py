@@ -1,43 +1,47 @@
-"""Tell when refusals are not about records any more: stop, rather than spend thousands of requests to find that out.
+"""Recognise that refusals are no longer about single records, and stop before thousands of requests are spent on them.
 
-Three signs, the surest first:
+Four reasons to stop, the surest first:
 
-* nothing of the kind was ever accepted, and SYSTEMATIC refusals in a row say the same: a fault of the whole export, the
-  account or the address. The same words about requests that have no customer in common quote none of them, so they
-  can be told;
-* IN_A_ROW refusals without an acceptance, whatever they say;
-* more refusals in all than the budget: so many culprits are a fault that should be mended where the export is made.
-
-And one sign that it is not the API at all: SYSTEMATIC answers in a row by a firewall or proxy, to whatever is sent.
+1. SYSTEMATIC answers in a row come from a firewall or proxy, whatever is sent: the API does not answer at all.
+2. Nothing of the kind was ever accepted, and SYSTEMATIC refusals in a row say the same: the whole export, the account
+   or the address is at fault. The words are shown if the refused requests have no customer in common, because then they
+   cannot quote one.
+3. IN_A_ROW refusals without an acceptance, whatever they say.
+4. More refusals in total than the budget: a fault in that many records should be corrected where the export is made.
 """
 
 from masivo_stream.core.sending.backoff import Halt
 from masivo_stream.model.errors import ExitCode
 
 SYSTEMATIC = 13
-"""Times the uploaders: a record that is alone to blame in its batch takes eleven refusals to find, two beside it one
-each, and each uploader may be at such a batch; so may be what waits to be read back."""
+"""Refusals in a row, times the uploaders. To find the only bad record of a batch takes eleven refusals, two more bad
+ones beside it one each: 13. Each uploader may be isolating such a batch, and so may the batches that wait to be read
+back."""
 
 IN_A_ROW = 50
-"""At least, and twice as many as above: to find four culprits that stand side by side takes fewer."""
+"""Refusals in a row, or twice those of SYSTEMATIC if that is more: finding four bad records side by side takes
+fewer."""
 
 
 class Refusals:
-    """Count the refusals of one kind. `accepted_before`: something of it was accepted by an earlier process."""
+    """Count the refusals of one kind, and say when to stop."""
 
     def __init__(self, budget: int, *, uploaders: int, accepted_before: bool = False) -> None:
-        """Stop after `budget` refusals in all; 0 is no budget."""
+        """Stop after `budget` refusals in total; 0 means no budget.
+
+        `accepted_before`: an earlier process of the run had something of the kind accepted.
+        """
         self._budget, self._uploaders = budget, uploaders
         self._beside = self._most_beside = 0
-        """Refused batches that wait beside the uploaders, now and at most since the last acceptance."""
+        """Refused batches that wait beside the uploaders: now, and the most since the last acceptance."""
         self._in_common: frozenset[str] | None = None
-        """Customers that were in all requests refused since the last acceptance."""
+        """Customers that every request refused since the last acceptance has in common."""
         self._ever = accepted_before
         self._in_all = self._in_a_row = 0
         self._complaints: set[str] = set()
-        """What refusals say since the last acceptance; two are as good as many."""
+        """What the refusals since the last acceptance say; at most two texts, as only one text is a sign."""
         self.answered = 0
-        """Requests that got through to the API: accepted, or refused by the API itself."""
+        """Requests that reached the API: accepted, or refused by the API itself."""
         self._blocked = 0
         """Requests in a row that a firewall or proxy refused."""
 
@@ -54,23 +58,27 @@ class Refusals:
         self._in_common = None
 
     def wait_beside(self, batches: int) -> None:
-        """Note how many refused batches are put off at present: they are taken apart in turn with the uploaders'."""
+        """Note how many refused batches are put off at present: they are isolated in turn with the uploaders' own."""
         self._beside, self._most_beside = batches, max(batches, self._most_beside)
 
     def refused(self, status: int, complaint: str, customers: frozenset[str], by: str = "") -> Halt | None:
-        """Note that a request with these customers was refused, with the general words `complaint`.
+        """Note that a request with these customers was refused.
 
-        `by`: who has refused it, in a sentence, if not the API.
+        Args:
+            status: of the answer.
+            complaint: the general words of the refusal.
+            customers: the ids in the request.
+            by: who has refused it, in a sentence; empty for the API itself.
 
         Returns:
-            Why to stop, if that is so.
+            The stop, if there is a reason for one.
         """
         self._blocked = self._blocked + 1 if by else 0
         self.answered += not by
         self._in_common = customers if self._in_common is None else self._in_common & customers
         self._in_all += 1
         self._in_a_row += 1
-        if len(self._complaints) < 2:  # noqa: PLR2004 - one, or not one
+        if len(self._complaints) < 2:  # noqa: PLR2004 - one text, or more than one
             self._complaints.add(complaint)
         systematic = SYSTEMATIC * (self._uploaders + self._most_beside)
         if self._blocked >= systematic:
@@ -97,7 +105,7 @@ class Refusals:
         return None
 
     def blocked(self, by: str) -> Halt:
-        """Return the stop for a firewall or proxy, named in `by`, that lets nothing pass."""
+        """Return the stop for a firewall or proxy that lets nothing pass; `by` is the sentence that names it."""
         return Halt(
             ExitCode.DENIED,
             f"{self._blocked} requests in a row were refused, none of them by the API: {by}",

@@ -59,7 +59,7 @@ def _check_format(found: Input, head: FileHead) -> None:
         raise InputError(
             "the compressed file is empty: even nothing, compressed, takes some bytes",
             operation=_OPERATION,
-            place=found.lies_at,
+            place=found.shown_path,
             hint="copy or export it again, then start the same command again",
         )
     for most in _CLOSER:
@@ -67,7 +67,7 @@ def _check_format(found: Input, head: FileHead) -> None:
             return
         if not head.ended:
             head = read_head(found, most)
-    refuse_foreign(found, foreign(head.plain, ended=head.ended, packing=head.packing), head.packing)
+    refuse_foreign(found, foreign(head.plain, ended=head.ended, compression=head.compression), head.compression)
 
 
 def _check_files(files: Iterable[Export]) -> None:
@@ -81,7 +81,7 @@ def _check_files(files: Iterable[Export]) -> None:
 
 
 def _twice(first: Export, second: Export, how: str) -> ConfigurationError:
-    here, there = second.input.lies_at, first.input.lies_at
+    here, there = second.input.shown_path, first.input.shown_path
     what = f"{here} {how} {there}" if here != there else f"{here} is named twice"
     kinds = "" if first.kind is second.kind else f", for {first.kind} and for {second.kind}"
     return ConfigurationError(

@@ -137,20 +137,20 @@ def not_the_same(found: Input, known: KnownExport) -> InputError:
     """Return the error for an input that has the path of an export, and is not what was read of it."""
     if not is_file(found):
         hint = FROM_A_PIPE.format(known.name)
-        return changed(found.lies_at, "what came from a pipe cannot be read again", hint)
+        return changed(found.shown_path, "what came from a pipe cannot be read again", hint)
     if known.identity.size and not found.size:
-        return changed(found.lies_at, f"it had {known.identity.size} bytes and is empty")
+        return changed(found.shown_path, f"it had {known.identity.size} bytes and is empty")
     if not known.read:
         hint = f"if it is the one, add --moved {shlex.quote(f'{known.name}={found.path}')}"
-        return changed(found.lies_at, "nothing of it was read yet, and it looks different", hint)
+        return changed(found.shown_path, "nothing of it was read yet, and it looks different", hint)
     if is_compressed(found):
-        return changed(found.lies_at, f"something changed in the first {known.read} bytes of its text")
+        return changed(found.shown_path, f"something changed in the first {known.read} bytes of its text")
     if found.size < known.read:
-        return changed(found.lies_at, f"{known.read} bytes were read of it, and it has {found.size}")
+        return changed(found.shown_path, f"{known.read} bytes were read of it, and it has {found.size}")
     at = find_change(found.path, known.identity, known.read)
     near = "" if at is None else f", near byte {at}"
     return changed(
-        found.lies_at, f"something changed in its first {known.read} bytes, which have been dealt with{near}"
+        found.shown_path, f"something changed in its first {known.read} bytes, which have been dealt with{near}"
     )
 
 

@@ -103,7 +103,7 @@ class Recogniser:
 
     def _places(self) -> dict[str, Input]:
         """Return the inputs that are left, by their names and by their paths."""
-        named = {found.lies_at: found for found in self._left.values()}
+        named = {found.shown_path: found for found in self._left.values()}
         return {real_path(path): found for path, found in self._left.items()} | named
 
     async def _by_content(self) -> None:
@@ -138,7 +138,7 @@ class Recogniser:
             if here is not None and not was_emptied(here, known):
                 self._take(known, Recognised(here, take_identity(here.path)))
         self._unconsumed_by(lambda known: _look(known.identity), lambda found: _look(take_identity(found.path)))
-        self._unconsumed_by(lambda known: _bare_name(known.name), lambda found: _bare_name(found.lies_at))
+        self._unconsumed_by(lambda known: _bare_name(known.name), lambda found: _bare_name(found.shown_path))
         missing, left = list(self._missing.values()), list(self._left.values())
         if len(missing) == len(left) == 1 and missing[0].identity.stream and not missing[0].read:
             self._take(missing[0], Recognised(left[0], take_identity(left[0].path)))
@@ -228,7 +228,7 @@ def _candidates(known: KnownExport, state_dirs: tuple[str, str]) -> Iterator[Inp
 
 def _called(found: Input, known: KnownExport) -> Input:
     """Return an input under the name that the run knows."""
-    return msgspec.structs.replace(found, known_as="" if found.lies_at == known.name else known.name)
+    return msgspec.structs.replace(found, known_as="" if found.shown_path == known.name else known.name)
 
 
 def _where(known: KnownExport) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
-"""Which records of the exports were accepted: read and judged once more, held against what the journal knows.
+"""Find which records of the exports were accepted: read and validate them once more, and compare with the journal.
 
-The journal forgets where the records of a batch stand when it is done with them. But every line before the checkpoint
-has a fate, and the others are known by place: what is dead, what is in doubt or on the wire, and what a retry took up,
-or a revert back, which stands in a copy. What is left was accepted.
+The journal forgets the lines of a batch when the checkpoint has passed them. But every line before the checkpoint has
+an outcome, and these are known by their lines: what is dead, what is in doubt or on the wire, and what is in a copy
+because a retry or a revert took it up. What is left was accepted.
 """
 
 from array import array
@@ -38,10 +38,10 @@ _ELSEWHERE = (
 
 
 class KnownOutcomes:
-    """What became of the lines of one kind."""
+    """The outcomes of the lines of one kind."""
 
     def __init__(self, journal: JournalReader, kind: Kind, checkpoint: Position) -> None:
-        """Ask `journal`; every line before `checkpoint` has a fate."""
+        """Read from `journal`; every line before `checkpoint` has an outcome."""
         self._journal, self._kind, self._checkpoint = journal, kind, checkpoint
         self._read = {number: size for number, (size, _, _) in journal.consumed(kind).items()}
         self._accepted = journal.placed(kind, BatchState.ACCEPTED)
@@ -49,26 +49,26 @@ class KnownOutcomes:
         gone = () if kind is Kind.CUSTOMERS else journal.gone_customers()
         self._skipped = MissingCustomers(gone=gone, salt=journal.salt())
         self._copied: defaultdict[tuple[int, int], list[tuple[int, tuple[int, ...] | None]]] = defaultdict(list)
-        """By source and line of a record: which copies of a retry hold which of its items."""
+        """By source and line of a record: the copies of retries that hold some of its items, and which items."""
         self._copied_whole: defaultdict[tuple[int, int], array[int]] = defaultdict(lambda: array("q"))
-        """By source and copy: the lines of records that stand whole in it. After a revert there may be millions."""
+        """By source and copy: the lines of records that are in the copy as a whole; after a revert perhaps millions."""
 
     def copied(self, copy: int, old: Retried) -> None:
-        """Note what a line of a retry's copy holds: its fate is decided there."""
+        """Note what a line of a retry's copy holds: its outcome is decided there."""
         if old.items is None:
             self._copied_whole[old.source, copy].append(old.line)
         else:
             self._copied[old.source, old.line].append((copy, old.items))
 
     def close(self) -> None:
-        """Note no more copies, and begin to tell."""
+        """End the noting of copies."""
         self._copied_whole = defaultdict(
             lambda: array("q"), {place: array("q", sorted(lines)) for place, lines in self._copied_whole.items()}
         )
 
     def accepted_part(self, entry: Entry) -> Entry | None:
         """Return what of an entry was accepted, None if nothing was."""
-        if entry.offset >= self._read.get(entry.source, 0):  # not read yet, or as a source of its own
+        if entry.offset >= self._read.get(entry.source, 0):  # not read yet, or read as a source of its own
             return None
         if entry.customer in self._skipped:
             return None
@@ -88,14 +88,14 @@ class KnownOutcomes:
         return take_part(entry, left, CONTRACTS[self._kind].item_field or "") if left else None
 
     def _is_known_accepted(self, entry: Entry, index: int) -> bool:
-        """Tell of a record whose place is remembered, or which lies beyond the checkpoint."""
+        """Return whether an item was accepted, of a record beyond the checkpoint or with a line that is remembered."""
         place = (entry.source, entry.line)
         if _holds(self._accepted, place, index):
             return True
         return entry.place < self._checkpoint and not _holds(self._elsewhere, place, index)
 
     def _went_on(self, entry: Entry, index: int) -> bool:
-        """Tell whether a later copy holds this item."""
+        """Return whether a later copy holds this item."""
         old = entry.retried
         record = (entry.source, entry.line) if old is None else (old.source, old.line)
         item = index if old is None or old.items is None else old.items[index] if index < len(old.items) else -1
@@ -109,17 +109,17 @@ class KnownOutcomes:
 class AcceptedRecords:
     """The accepted records of one kind."""
 
-    def __init__(self, kind: Kind, fates: KnownOutcomes, sources: Sequence[Source], settings: Settings) -> None:
-        """Use `open_accepted`."""
-        self.kind, self._fates, self._sources, self._settings = kind, fates, sources, settings
+    def __init__(self, kind: Kind, outcomes: KnownOutcomes, sources: Sequence[Source], settings: Settings) -> None:
+        """Use `open_accepted_records`."""
+        self.kind, self._outcomes, self._sources, self._settings = kind, outcomes, sources, settings
 
     async def blocks(self) -> AsyncGenerator[list[Entry], None]:
-        """Yield the entries that are valid, a block of the exports at a time: each is still to be asked for its `part`.
+        """Yield the valid entries, block by block; `part` returns what was accepted of each.
 
         Raises:
             InputError: an export cannot be read.
         """
-        async with aclosing(self._judge(self._sources)) as blocks:
+        async with aclosing(self._validate(self._sources)) as blocks:
             async for found in blocks:
                 yield [result for result in one_by_one(found) if isinstance(result, Entry)]
 
@@ -136,20 +136,20 @@ class AcceptedRecords:
 
     def part(self, entry: Entry) -> Entry | None:
         """Return what of an entry was accepted, None if nothing was."""
-        return self._fates.accepted_part(entry)
+        return self._outcomes.accepted_part(entry)
 
     async def learn_copies(self) -> None:
-        """Read what retries took up."""
+        """Read the copies that retries have made."""
         for copy in [source for source in self._sources if source.letters]:
-            async with aclosing(self._judge([copy])) as blocks:
+            async with aclosing(self._validate([copy])) as blocks:
                 async for found in blocks:
                     for result in one_by_one(found):
                         if not isinstance(result, Blank) and result.retried is not None:
-                            self._fates.copied(copy.number, result.retried)
-        self._fates.close()
+                            self._outcomes.copied(copy.number, result.retried)
+        self._outcomes.close()
 
-    async def _judge(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[LineResults], None]:
-        """Judge each source for itself, and no record for an earlier one: which repeats are dead, the journal says."""
+    async def _validate(self, sources: Sequence[Source]) -> AsyncGenerator[Sequence[LineResults], None]:
+        """Validate each source alone, and no record by an earlier one: the journal knows which duplicates are dead."""
         forgetful = msgspec.structs.replace(self._settings.validation, remember_ids=1, duplicate_purchase="allow")
         settings = msgspec.structs.replace(self._settings, validation=forgetful)
         for source in sources:
@@ -169,7 +169,7 @@ async def open_accepted_records(
 ) -> AcceptedRecords | None:
     """Find the accepted records of a kind, None if the run has not begun it.
 
-    `moved`: what a person says of exports that lie elsewhere now.
+    `moved`: what a person says of exports that have another path now.
 
     Raises:
         InputError: an export is not there, or not what it was.
@@ -186,7 +186,7 @@ async def open_accepted_records(
 
 
 def _as_read(journal: JournalReader, kind: Kind, sources: Sequence[Source]) -> list[Source]:
-    """Return the inputs as far as they were read: what an export has grown by is no part of the run yet."""
+    """Return the inputs up to where they were read: what an export has grown by is no part of the run yet."""
     read = journal.consumed(kind)
     return [
         source if source.letters else msgspec.structs.replace(source, end=read.get(source.number, (0, 0, 1))[0])

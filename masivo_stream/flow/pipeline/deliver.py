@@ -128,7 +128,7 @@ class Delivery:
                 ):
                     decision = no_fresh_token(outcome)
             # The next one may leave while this one's outcome is noted: the journal notes both at once, if it can.
-            await self._recorder.conclude(batch, decision)
+            await self._recorder.settle(batch, decision)
             self._take_notice(batch, outcome, seconds)
         return decision
 

@@ -83,7 +83,7 @@ class Resend:
         """Note that the next thing that happens is the batch's first byte."""
         await self._recorder.send_again(batch.id)
 
-    async def conclude(self, batch: Batch, decision: Decision) -> None:
+    async def settle(self, batch: Batch, decision: Decision) -> None:
         """Note the outcome: only an acceptance settles a doubt."""
         if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):
             self._recorder.remark(decision.outcome.remark)

@@ -7,7 +7,7 @@ nothing speaks against are packed again.
 
 A record that a firewall or proxy refuses is found in the same way. But a firewall may refuse everything, or everyone
 who sends too much for a while; so its word alone makes no dead letter. What it refused is held until something else has
-got through to the API, then each entry is sent alone once more. Nothing of that is noted: a restart begins anew.
+got through to the API, then each entry is sent alone once more. Nothing of that is noted: a restart begins again.
 
 Some bad records must be read back first, because an attempt without an answer may have applied them. Then isolation
 stops, and goes on after the read-back.
@@ -105,7 +105,7 @@ class RefusedIsolator:
         self._refusals.wait_beside(batches)
 
     async def read_back(self, batch: Batch) -> bool:
-        """Settle entries of a refused batch that arrived all the same; return whether any did.
+        """Settle entries of a refused batch that did arrive; return whether any did.
 
         If any did, the others are packed again, and nothing is left of the batch. It may take a while.
         """
@@ -172,7 +172,7 @@ class RefusedIsolator:
         named = self._named(entries, refused)
         isolation = Isolation(entries, named.entries, surely=named.surely, credit=credit)
         said = dict.fromkeys(map(id, named.entries), refused)
-        await self._settle_culprits(isolation, refused, said, of, held)
+        await self._settle_bad(isolation, refused, said, of, held)
         while not isolation.done:
             part = make_batch(self._kind, isolation.part)
             match await self.deliver(part):
@@ -187,7 +187,7 @@ class RefusedIsolator:
                     said.update(dict.fromkeys(map(id, named.entries), refused))
                     isolation.settle(accepted=False, named=named.entries, surely=named.surely)
                     # Before the count, which may stop the run: the API's words about them are known now.
-                    await self._settle_culprits(isolation, refused, said, of, held)
+                    await self._settle_bad(isolation, refused, said, of, held)
                     self._count(refused, part)
                 case Settle(TooLarge(message)):
                     self._ledger.repack([*isolation.left, *held.take()])
@@ -195,7 +195,7 @@ class RefusedIsolator:
                 case Hold():
                     self._ledger.repack([*isolation.left, *held.take()])
                     return None
-            await self._settle_culprits(isolation, refused, said, of, held)
+            await self._settle_bad(isolation, refused, said, of, held)
         self._credit += isolation.credit
         return await self._confirm(held, isolation.rest)
 
@@ -220,7 +220,7 @@ class RefusedIsolator:
                     if self._must_read_back(part, refused):
                         self._ledger.repack(held.take())
                         return self._put_off(part, refused, of=of)
-                    await self._make_letter(entry, refused, of)
+                    await self._write_dead_letter(entry, refused, of)
                     self._count(refused, part)
                 case Settle(TooLarge(message)):
                     self._ledger.repack(held.take())
@@ -272,22 +272,22 @@ class RefusedIsolator:
         if halt is not None:
             raise halt_error(halt, f"batch {batch.id} of {batch.kind}")
 
-    async def _settle_culprits(
+    async def _settle_bad(
         self, isolation: Isolation, last: Refused, said: dict[int, Refused], of: str, held: ForeignRefusals
     ) -> None:
         """Make dead letters of entries proven bad since the last time, with what was `said` when they were named."""
-        for culprit in isolation.take_culprits():
-            refused = said.get(id(culprit), last)
+        for bad in isolation.take_culprits():
+            refused = said.get(id(bad), last)
             if refused.foreign:
                 held.answered, held.by = self._refusals.answered, refused.message
-                held.entries.append((culprit, of))
+                held.entries.append((bad, of))
             else:
-                await self._make_letter(culprit, refused, of)
+                await self._write_dead_letter(bad, refused, of)
 
-    async def _make_letter(self, culprit: Entry, refused: Refused, of: str) -> None:
-        letter = reject_entry(culprit, Reason.REFUSED, refused.message, status=refused.status, batch=of)
-        if await self._entries.to_dead_letter(letter, culprit):
-            file, line = culprit.record
+    async def _write_dead_letter(self, bad: Entry, refused: Refused, of: str) -> None:
+        letter = reject_entry(bad, Reason.REFUSED, refused.message, status=refused.status, batch=of)
+        if await self._entries.to_dead_letter(letter, bad):
+            file, line = bad.record
             self._observer.notify(
                 RecordIsolated(kind=self._kind, batch=of, file=file, line=line, status=refused.status)
             )

@@ -4,7 +4,7 @@ The producer and the uploaders meet at one bounded hand-off: when sending stalls
 (the unsuspected part of a refused one, a body that the server finds too large) goes back to the packer and travels with
 others. The pipeline is done when everything read has an outcome. The ledger knows where each entry is.
 
-A refused batch that may have arrived all the same, by an attempt without an answer, is read back beside the uploaders:
+A refused batch that may have arrived, by an attempt without an answer, is read back beside the uploaders:
 that takes a while and sends nothing. What did not arrive comes back to the uploaders, to be isolated. While MOST_BESIDE
 batches are read back no further one is handed off, so their number is bounded.
 """
@@ -55,7 +55,7 @@ class KindSources(Struct, frozen=True, kw_only=True):
 
 
 class KindOptions(Struct, frozen=True, kw_only=True):
-    """The settings of the same names, but for `uploaders` and `in_flight`."""
+    """How a kind is read and sent: the settings of the same names, except `uploaders` and `in_flight`."""
 
     uploaders: int
     """Tasks that deliver."""
@@ -96,7 +96,7 @@ class KindPipeline:
     async def run(self) -> None:
         """Go through all sources until everything has an outcome, or the run is stopped."""
         self.recorder.start()
-        self.ledger.take_up_batches(refused.batch for refused in self._sources.refused)
+        self.ledger.take_up_batches(each.batch for each in self._sources.refused)
         size = sum(source.input.size for source in self._sources.to_read)
         self._observer.notify(KindStarted(kind=self.kind, files=len(self._sources.to_read), size=size))
         send, receive = anyio.create_memory_object_stream[ToDeliver](self._options.hand_off)
@@ -160,8 +160,7 @@ class KindPipeline:
 
     async def _hand_off(self, packed: HandedOver, batches: MemoryObjectSendStream[ToDeliver]) -> None:
         for large, batch in packed.too_large:
-            message = f"does not fit a request of {large.max_body_bytes} bytes"
-            await self._isolator.reject_too_large(large.entry, message, large.items)
+            await self._isolator.reject_too_large(large.entry, large.message, large.items)
             self.ledger.done_with(batch)
         for batch in packed.batches:
             while self._beside >= MOST_BESIDE:
@@ -224,7 +223,7 @@ class KindPipeline:
         """Learn that a body was too large: its entries are packed again, into smaller ones.
 
         The new limit is the largest body that was taken, if that is more than half of this one, else half: each 413
-        costs a request.
+        costs one request.
         """
         batch = large.batch
         if not self._divisible(batch):

@@ -42,7 +42,7 @@ class AttemptRecorder(Protocol):
         """Note that the next thing that happens is the batch's first byte."""
         ...
 
-    async def conclude(self, batch: Batch, decision: Decision) -> None:
+    async def settle(self, batch: Batch, decision: Decision) -> None:
         """Count the outcome of an attempt, and note it."""
         ...
 
@@ -61,7 +61,7 @@ class Finder(Protocol):
     async def find(self, entries: Sequence[Entry], *, since: float | None) -> list[Entry]:
         """Return those of `entries` that can be read back.
 
-        `since` is when the last attempt that may have applied them ended, by the run's clock: the effects of such an
+        `since` is when the last attempt that may have applied them ended, by the run's clock: the effects of that
         attempt are given time to show. None: what does not show at once is not there.
         """
         ...

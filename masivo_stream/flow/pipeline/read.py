@@ -1,4 +1,4 @@
-"""Source → lines → decode: the first half of the journey, shared by validate, plan and migrate."""
+"""Read the sources and validate their lines: the first half of the pipeline, shared by validate, plan and migrate."""
 
 import shlex
 from collections import deque
@@ -31,23 +31,23 @@ from masivo_stream.model.results import Line, LineRun, Position
 from masivo_stream.model.settings import Settings
 
 _BLOCKS_A_WORKER = 3
-"""One it is at, and some it goes on with while we are busy."""
+"""Blocks per worker: the one it validates, and some to go on with while this process is busy."""
 
-_LETTER_FACTOR = 2
-"""A letter's line holds its record in base64 (a third more), and its history."""
+_DEAD_LETTER_FACTOR = 2
+"""The line of a dead letter holds its record in base64 (a third more), and its history."""
 
 
 WORTH_WORKERS = 16 * 1024 * 1024
-"""Bytes from which on workers are started: to start one takes about as long as to judge ten million bytes."""
+"""Bytes to read from which on workers are started: that takes about as long as the validation of ten million bytes."""
 
 
 MOST_LINES = 256
-"""Lines judged without a pause. Were all of them faulty, with letters to write, it is some 15 ms till others have a
-turn, and a timer takes three of them."""
+"""Lines validated without a pause. If all of them are faulty, with dead letters to write, other tasks wait some 15 ms
+for their turn, and a timer for three turns."""
 
 _MOST_LINES_TOGETHER = 1024
-"""Lines a worker is asked about at once: all that is done with them here is to take the answer, and a question costs a
-turn of the event loop on both sides."""
+"""Lines that go to a worker at once: this process only takes the answer, and a question costs each side one turn of the
+event loop."""
 
 
 class Source(Struct, frozen=True):
@@ -57,19 +57,19 @@ class Source(Struct, frozen=True):
     number: int = 0
     start: Position = START
     known: tuple[int, int] = (0, 0)
-    """So many bytes of it are known to have this CRC-32: the frontier of an earlier process."""
+    """The read position of an earlier process in bytes, and the CRC-32 of the bytes before it."""
     letters: bool = False
     """A retry's own copy of dead letters."""
     begin: Position = START
-    """Its first line: not the file's where this is what a file has grown by."""
+    """Its first line. It is not the first of the file if this source is what a file has grown by."""
     end: int | None = None
-    """The offset at which it ends, where what the file has grown by is an input of its own."""
+    """The offset at which it ends, if what the file has grown by is a source of its own."""
     settled: frozenset[int] = frozenset()
-    """Lines that are read once more and not judged: all of them has a fate."""
+    """Lines that are read once more and not validated, because every part of them has an outcome."""
 
     @property
     def name(self) -> str:
-        """What its entries call it: a copy in the state directory by its bare name, however that was spelled."""
+        """The name in its entries; for a copy in the state directory the file's name without the directory."""
         return self.input.name.rpartition("/")[2] if self.letters else self.input.name
 
 
@@ -87,7 +87,7 @@ class Extent:
         return sum(map(self._length, self._sources)) if self._known else 0
 
     def before(self, place: Position) -> int:
-        """Return the bytes of text before a place, as far as they are known."""
+        """Return the bytes of text before a position; for files of unknown size those that were read."""
         known = sum(self._length(source) for source in self._sources if source.number < place.source)
         return known + sum(
             max(0, place.offset - source.begin.offset) for source in self._sources if source.number == place.source
@@ -103,7 +103,7 @@ class Extent:
 
 
 class LineBlock(Struct, frozen=True):
-    """The lines of one block, cut apart and not yet judged."""
+    """The lines of one block, cut apart and not yet validated."""
 
     source: Source
     pieces: Sequence[LineRun | Line]
@@ -113,37 +113,37 @@ class LineBlock(Struct, frozen=True):
 
 
 class Validator(Protocol):
-    """Who judges."""
+    """Validates blocks of lines."""
 
     ahead: int
-    """How many blocks may be begun before the first of them is finished."""
+    """The number of blocks that may be begun before the first of them is finished."""
     most_lines: int
-    """How many lines a block may have."""
+    """The number of lines a block may have."""
 
     def begin(self, cut: LineBlock) -> WorkerAnswer | None:
-        """Begin to judge a block."""
+        """Begin to validate a block."""
         ...
 
     async def finish(self, cut: LineBlock, answer: WorkerAnswer | None) -> Sequence[LineResults]:
-        """Return what becomes of its lines; `answer` is what `begin` returned."""
+        """Return the results of its lines; `answer` is what `begin` returned."""
         ...
 
 
 class LocalValidator:
-    """This process judges."""
+    """Validates in this process."""
 
     ahead = 0
     most_lines = MOST_LINES
 
     def __init__(self, decoder: Decoder) -> None:
-        """Judge by `decoder`."""
+        """Validate by `decoder`."""
         self._decoder = decoder
 
     def begin(self, _cut: LineBlock) -> None:
         """Do nothing yet."""
 
     async def finish(self, cut: LineBlock, _answer: WorkerAnswer | None) -> Sequence[LineResults]:
-        """Return what becomes of the lines."""
+        """Return the results of the lines."""
         source = cut.source
         if source.letters:
             return validate_dead_letters(self._decoder, cut.pieces, source.name, source.number)
@@ -156,22 +156,22 @@ class LocalValidator:
 
 
 class SharedValidator:
-    """Workers judge, this process knows what came before."""
+    """Validates in workers; this process adds what depends on earlier lines."""
 
     most_lines = _MOST_LINES_TOGETHER
 
-    def __init__(self, decoder: Decoder, crew: WorkerPool, most_asked: int) -> None:
-        """Judge as `decoder` does; the crew is asked about so many blocks at once at most."""
-        self.ahead = most_asked  # and one more, for us
-        self._decoder, self._crew = decoder, crew
+    def __init__(self, decoder: Decoder, workers: WorkerPool, most_asked: int) -> None:
+        """Validate as `decoder` does; `workers` get at most `most_asked` blocks at once."""
+        self.ahead = most_asked  # this process has one more
+        self._decoder, self._workers = decoder, workers
         self._reader, self._alone = AnswerReader(decoder), LocalValidator(decoder)
 
     def begin(self, cut: LineBlock) -> WorkerAnswer | None:
-        """Ask a worker, unless all have enough to do: then lend a hand, when it is the block's turn."""
-        if cut.source.letters or self._crew.waiting >= self.ahead:
+        """Give a block to a worker. If all have enough to do, `finish` validates it here when its turn comes."""
+        if cut.source.letters or self._workers.waiting >= self.ahead:
             return None
         question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
-        return None if question is None else self._crew.ask(question)
+        return None if question is None else self._workers.ask(question)
 
     async def finish(self, cut: LineBlock, answer: WorkerAnswer | None) -> Sequence[LineResults]:
         """Wait for the worker's answer."""
@@ -205,59 +205,59 @@ async def validate_sources(
     workers: int = 1,
     worth_workers: int = WORTH_WORKERS,
 ) -> AsyncGenerator[ValidatedBlock, None]:
-    """Yield what becomes of each line of the sources, a block at a time, in order.
+    """Yield the results of the lines of all sources, block by block.
 
-    With more than one of `workers`, where there is so much to read that it is worth starting them, all of them but
-    this process judge while it reads on, and it does its share.
+    With several `workers`, and at least `worth_workers` bytes to read, the others validate while this process reads on,
+    and it does its share.
 
-    What ends within a line gives its complete lines; the torn one is no record yet, and is held back: it is neither
-    judged nor counted, and the place after what was yielded lies before it.
+    If a source ends within a line, its complete lines are yielded. The incomplete one is not a record yet: it is
+    neither validated nor counted, and the last position that is yielded is before it.
 
     Raises:
         InputError: an input cannot be read, or ended within a line. What came before was yielded.
         WorkerError: a worker was lost.
     """
     async with AsyncExitStack() as stack:
-        bench: Validator = LocalValidator(decoder)
+        validator: Validator = LocalValidator(decoder)
         if workers > 1 and is_much(sources, worth_workers):
             at_once = _BLOCKS_A_WORKER * (workers - 1)
-            # A line that began in the block before may be longer than a block: rarely.
-            crew = open_workers(workers - 1, decoder.rules, at_once=at_once, usual_bytes=2 * block_bytes)
-            bench = SharedValidator(decoder, await stack.enter_async_context(crew), at_once)
+            # Rarely, a line that began in the block before is longer than a block.
+            pool = open_workers(workers - 1, decoder.rules, at_once=at_once, usual_bytes=2 * block_bytes)
+            validator = SharedValidator(decoder, await stack.enter_async_context(pool), at_once)
         cuts = await stack.enter_async_context(
-            aclosing(_cut_sources(sources, block_bytes, max_line_bytes, bench.most_lines))
+            aclosing(_cut_sources(sources, block_bytes, max_line_bytes, validator.most_lines))
         )
-        async for validated in _validate_in_order(cuts, bench):
+        async for validated in _validate_in_order(cuts, validator):
             yield validated
 
 
 def is_much(sources: Iterable[Source], worth: int = WORTH_WORKERS) -> bool:
-    """Tell whether there is much to judge; what comes from a pipe may be."""
+    """Return whether there is much to validate; a pipe may bring much."""
     inputs = [source.input for source in sources if not source.letters]
     return sum(found.size for found in inputs) >= worth or not all(found.size or is_file(found) for found in inputs)
 
 
 async def _validate_in_order(
-    cuts: AsyncGenerator[LineBlock, None], bench: Validator
+    cuts: AsyncGenerator[LineBlock, None], validator: Validator
 ) -> AsyncGenerator[ValidatedBlock, None]:
-    """Yield what becomes of blocks in their order, a few of them begun ahead."""
+    """Yield the results of blocks in the order of the blocks, a few of them begun ahead."""
     begun: deque[tuple[LineBlock, WorkerAnswer | None]] = deque()
     failure: InputError | None = None
     reading = True
     while reading or begun:
-        if reading and len(begun) <= bench.ahead:
+        if reading and len(begun) <= validator.ahead:
             try:
                 cut = await anext(cuts, None)
-            except InputError as error:  # what was read before it is judged first
+            except InputError as error:  # what was read before it is validated first
                 failure, cut = error, None
             if cut is None:
                 reading = False
             else:
-                begun.append((cut, bench.begin(cut)))
+                begun.append((cut, validator.begin(cut)))
             continue
         cut, answer = begun.popleft()
-        yield ValidatedBlock(await bench.finish(cut, answer), cut.bytes_read, cut.place, cut.crc)
-        # A block in the page cache comes without waiting: let the others have their turn.
+        yield ValidatedBlock(await validator.finish(cut, answer), cut.bytes_read, cut.place, cut.crc)
+        # A block in the page cache comes without a wait: give other tasks a turn.
         await anyio.lowlevel.checkpoint()
     if failure is not None:
         raise failure
@@ -334,7 +334,7 @@ async def _cut_source(
 
 def _splitter(source: Source, max_line_bytes: int, *, unfinished: bool = False) -> LineSplitter:
     return LineSplitter(
-        max_line_bytes=_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
+        max_line_bytes=_DEAD_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
         number=source.start.line,
         offset=source.start.offset,
         unfinished=unfinished,
@@ -343,7 +343,7 @@ def _splitter(source: Source, max_line_bytes: int, *, unfinished: bool = False) 
 
 def _place(source: Source, lines: LineSplitter) -> str:
     """Name the file, the line, and the byte in its text at which the line begins that is not complete."""
-    return f"{source.input.lies_at}:{lines.number}, byte {lines.offset}"
+    return f"{source.input.shown_path}:{lines.number}, byte {lines.offset}"
 
 
 _END_LINE = {
@@ -359,6 +359,6 @@ def _finish_line(found: Input) -> str:
         return f"its complete lines have been dealt with; {FROM_A_PIPE.format(found.name)}"
     end = _END_LINE[compression_at(found)].format(shlex.quote(found.path))
     return (
-        "start the same command again when the export is finished; a line that never will be is judged as it stands"
+        "start the same command again when the export is finished; a line that never will be is validated as it is"
         f" once a newline ends it: {end}"
     )

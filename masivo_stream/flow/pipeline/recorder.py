@@ -88,7 +88,7 @@ class Recorder:
         """Count a 429."""
         self.ledger.tally.throttled()
 
-    async def conclude(self, batch: Batch, decision: Decision) -> None:
+    async def settle(self, batch: Batch, decision: Decision) -> None:
         """Count the outcome of an attempt, and note it."""
         ledger = self.ledger
         outcome: BatchOutcome | None = None  # the batch was certainly not applied, and may be sent again

@@ -40,7 +40,7 @@ class RefusedEntries:
         return bool(self._unanswered.fresh(refused))
 
     async def clear_up(self, refused: Sequence[Entry]) -> bool:
-        """Settle those of `refused` that arrived by an attempt whose answer was lost, and send the others anew.
+        """Settle those of `refused` that arrived by an attempt whose answer was lost, and pack the others again.
 
         Returns whether any arrived. If none did, nothing has changed, except that they were given the time to show.
         Waits until the effects of that attempt must show, or do.

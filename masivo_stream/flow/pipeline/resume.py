@@ -1,4 +1,4 @@
-"""Take up what an earlier process left: the same inputs, where reading goes on, and records read once more."""
+"""Go on from what an earlier process left: the same inputs, the positions to read from, and records read once more."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,9 +39,9 @@ _NOTHING = (0, 0, 1)
 async def match_sources(
     journal: Journal, kind: Kind, inputs: Iterable[Input], *, state_dir: Path, full: bool = False
 ) -> list[Source]:
-    """Return the inputs in the order the journal knows them, new ones behind, after a look at whether they changed.
+    """Check and note the inputs as they are now, and return them in the journal's order, new ones last.
 
-    They are noted as they are now. `full`: look at every byte that was read.
+    `full`: check every byte that was read.
 
     Raises:
         ConfigurationError: a known export is not named, or two could be meant.
@@ -70,15 +70,15 @@ async def recognise_exports(
     for found in named:
         if found.path in taken:
             continue
-        name = found.lies_at if found.lies_at not in names else _another_name(found, names)
+        name = found.shown_path if found.shown_path not in names else _another_name(found, names)
         names.add(name)
-        new.append(msgspec.structs.replace(found, known_as="" if name == found.lies_at else name))
+        new.append(msgspec.structs.replace(found, known_as="" if name == found.shown_path else name))
     return exports, new
 
 
 def _another_name(found: Input, names: set[str]) -> str:
-    """Return a name for a new export that lies where the run knew another one."""
-    whole = msgspec.structs.replace(found, path=real_path(found.path)).lies_at
+    """Return a name for a new export whose path was that of another one."""
+    whole = msgspec.structs.replace(found, path=real_path(found.path)).shown_path
     return next(
         name for number in range(1, len(names) + 3) if (name := whole + f" ({number})" * (number > 1)) not in names
     )
@@ -87,7 +87,7 @@ def _another_name(found: Input, names: set[str]) -> str:
 async def find_exports(
     journal: JournalReader, kind: Kind, *, state_dir: Path, moved: Moved = NOT_MOVED, full: bool = False
 ) -> RecognisedExports:
-    """Find the exports that a run knows, without them being named; those from a pipe are left out.
+    """Find the exports that a run knows, where a person names none; those from a pipe are left out.
 
     Raises:
         InputError: one is not found, or not what it was.
@@ -112,8 +112,8 @@ async def lay_out(
 ) -> list[Source]:
     """Return the inputs of a kind in reading order.
 
-    What an export has grown by since a later one was begun is an input of its own, unless `grown` is false. A retry's
-    copies, in `state_dir`, are known without being named.
+    What an export has grown by since a later one was begun is an input of its own, unless `grown` is false. The copies
+    of retries are found in `state_dir`.
 
     Raises:
         InputError: a retry's copy is not what it was.
@@ -142,7 +142,7 @@ async def lay_out(
 
 
 async def _copy(source: KnownSource, consumed: Consumed, state_dir: Path, *, full: bool) -> Input:
-    """Return a retry's copy, after a look at whether it changed."""
+    """Return a retry's copy, if it has not changed."""
     (found,) = find_inputs([str(state_dir / source.name)])
     read, crc, _ = consumed.get(source.number, _NOTHING)
     known = KnownExport(source.name, "", decode_identity(source.identity), read, crc)
@@ -173,7 +173,7 @@ def _goes_on(found: Input, read: int, export: Recognised) -> bool:
 async def note_sources(
     journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], RecognisedExports]], state_dir: Path
 ) -> None:
-    """Note the inputs as they are now, and where they lie.
+    """Note the inputs and their paths as they are now.
 
     Raises:
         StorageError: the journal cannot be written.
@@ -199,10 +199,10 @@ def _know(source: Source, exports: RecognisedExports) -> KnownSource:
 
 
 def check_rereadable(journal: Journal, kind: Kind) -> None:
-    """Check that nothing is left to be read of what came from a pipe, where it would be lost without a word.
+    """Check that everything that came from a pipe has been dealt with: the rest would be lost without notice.
 
     Raises:
-        InputError: something is.
+        InputError: something is left.
     """
     streams = [source for source in journal.read.sources(kind) if decode_identity(source.identity).stream]
     figures = journal.read.figures(kind)
@@ -218,7 +218,7 @@ def check_rereadable(journal: Journal, kind: Kind) -> None:
 
 
 def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
-    """Return the sources that are not done with, each with the place where reading goes on, and where it ends."""
+    """Return the sources that are not done with, each with the positions where reading goes on and ends."""
     left = [_begin_at(source, resume) for source in sources if source.number >= resume.start.source]
     whole: defaultdict[int, set[int]] = defaultdict(set)
     for (number, line), items in spoken_for(sources, resume).items():
@@ -231,16 +231,16 @@ def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
 
 
 def spoken_for(sources: Sequence[Source], resume: Resume) -> Covered:
-    """Return what has a fate, is read once more on the way to the rest, and may stand in a copy that is read, too.
+    """Return records with an outcome that are read once more on the way to others, if a retry's copy is read, too.
 
-    It is not to be remembered then: what stands in the copy would be taken for a repeat of itself.
+    The decoder must not remember them: a record in the copy would count as a duplicate of itself.
     """
     copies = any(source.letters and source.number >= resume.start.source for source in sources)
     return resume.covered if copies else {}
 
 
 def _end(source: Source, sources: Sequence[Source]) -> int | None:
-    """Return where an input ends whose file has grown since: what it has grown by is read as another one."""
+    """Return where an input ends if its file has grown since; what it has grown by is another input."""
     later = [each for each in sources if each.input.name == source.input.name and each.number > source.number]
     return min((each.begin.offset for each in later), default=None)
 
@@ -256,7 +256,7 @@ def _begin_at(source: Source, resume: Resume) -> Source:
 async def reread(
     sources: Sequence[Source], kind: Kind, references: Iterable[Reference], block_bytes: int
 ) -> list[Entry]:
-    """Read the entries that references speak of once more, in the references' order.
+    """Read the entries of references once more, in the order of the references.
 
     Raises:
         InputError: they cannot be read.
@@ -303,7 +303,7 @@ def _entry(kind: Kind, source: Source, reference: Reference, stored: bytes) -> E
 
 
 def bare(references: Iterable[Reference], names: dict[int, str]) -> list[Entry]:
-    """Return the entries that references speak of without their bytes: enough to count and to place them.
+    """Return the entries of references without their bytes: enough to count and to locate them.
 
     `names` are the inputs' by number.
     """
@@ -340,7 +340,7 @@ class BatchReader:
         return await self.reread(self._journal.references(batch))
 
     async def reread(self, references: Iterable[Reference]) -> list[Entry]:
-        """Read the entries that references speak of, in the references' order.
+        """Read the entries of references, in the order of the references.
 
         Raises:
             InputError: they cannot be read.

@@ -1,4 +1,4 @@
-"""One run over a state directory: the kinds in their order, a wait between them, an ordered end."""
+"""One run over a state directory: the kinds in their order, a wait between them, and an end in an orderly way."""
 
 from collections.abc import Iterator, Mapping
 
@@ -101,7 +101,7 @@ class Run:
         return {kind: drawn for kind, drawn in samples.items() if drawn}
 
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:
-        """Return what became of every record read; `failure` is what went wrong after the work."""
+        """Return the figures of every kind; `failure` is what went wrong after the work."""
         own: dict[str, KindSummary] = {kind.value: recorder.figures() for kind, recorder in self._recorders.items()}
         known = stand(self._journal.read) | own  # an earlier process has reached kinds that this one has not
         kinds: dict[str, KindSummary] = {kind.value: known[kind.value] for kind in Kind if kind.value in known}

@@ -95,7 +95,7 @@ def conclude_again(state: StateDir, journal: Journal, *, owner: str = "") -> Sum
         kinds=kinds,
         closes=closes,
         message=f"the last process was killed{lost}",
-        hint="start again with the same command: it goes on from here",
+        hint="start again with the same command: it continues from here",
     )
 
 

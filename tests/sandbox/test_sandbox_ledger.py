@@ -10,8 +10,8 @@ from sandbox.fake_clock import START
 
 from masivo_stream.model.contract import PURCHASE
 from masivo_stream.sandbox import SandboxLedger
-from masivo_stream.sandbox.ledger import Applied, _flat, _nested
 from masivo_stream.sandbox.parsed_batch import CustomerEvents, EventEntry, Events
+from masivo_stream.sandbox.sandbox_ledger import Applied, _flat, _nested
 from masivo_stream.sandbox.store import Store
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3)
@@ -19,7 +19,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3
 
 @given(st.lists(st.lists(st.tuples(names, names), min_size=1, max_size=3), max_size=4))
 def test_every_event_is_counted_under_its_own_name(batches):
-    """Whatever ids and purchases look like, the ledger holds each as often as it was applied."""
+    """For any ids and purchases, the ledger counts each one as often as it was applied."""
     store, expected = Store(":memory:"), {}
     for pairs in batches:
         store.enqueue(events(*pairs), START)
@@ -44,7 +44,7 @@ def events(*pairs: tuple[str, str]) -> Events:
 
 @given(st.dictionaries(names, st.dictionaries(names, st.integers(1, 9), min_size=1), max_size=5), st.integers(1, 4))
 def test_pages_make_one_document(wanted, size):
-    """Wherever pages end, also inside a customer, the pieces are the same JSON."""
+    """Wherever a page ends, also within a customer, the pieces are the same JSON."""
     rows = [(customer, purchase, n) for customer, counts in wanted.items() for purchase, n in counts.items()]
     pages = [rows[start : start + size] for start in range(0, len(rows), size)]
     assert json.loads(b"{" + b"".join(_nested(iter(pages))) + b"}") == wanted
@@ -54,7 +54,7 @@ def test_pages_make_one_document(wanted, size):
 
 
 def test_the_ledger_goes_over_more_than_a_page():
-    """More rows than one page holds are all there."""
+    """More rows than one page holds are all in the ledger."""
     store = Store(":memory:")
     pairs = [(f"c{n % 7}", f"p{n}") for n in range(5001)]
     store.enqueue(events(*pairs), START)
@@ -63,7 +63,7 @@ def test_the_ledger_goes_over_more_than_a_page():
 
 
 async def test_the_ledger_over_http(start, clock):
-    """The same document as in the process; `kind` leaves out the others."""
+    """The same document as in the process; `kind` leaves out the other kinds."""
     client = await start()
     await client.migrated(made.customer("c", balance=made.balance(5)))
     await client.events(made.events("c", "p"))
@@ -105,7 +105,7 @@ async def test_the_ledger_over_http(start, clock):
 
 @pytest.mark.slow
 def test_a_large_ledger_comes_in_small_pieces():
-    """With 200,000 ids no piece takes 100 ms of the processor or holds more than a page."""
+    """With 200,000 ids, no piece takes 100 ms of CPU time or holds more than a page."""
     store = Store(":memory:")
     for start in range(0, 200_000, 1000):
         store.enqueue(events(*((f"customer-{n}", "p") for n in range(start, start + 1000))), START)
