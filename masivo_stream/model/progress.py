@@ -1,4 +1,4 @@
-"""How far a kind has come: what the journal keeps, and what a restart begins with. No personal data."""
+"""How far a kind has come: what the journal keeps, and what a restart begins with. It holds no personal data."""
 
 from collections.abc import Callable, Iterable
 from itertools import repeat
@@ -14,7 +14,7 @@ START = Position(0, 1, 0)
 
 
 class KnownSource(Struct, frozen=True):
-    """One input as the journal knows it: `identity` is how `edges.export.identity` writes it."""
+    """One input as the journal knows it; `identity` is in the form of `edges.export.identity`."""
 
     number: int
     name: str
@@ -23,10 +23,10 @@ class KnownSource(Struct, frozen=True):
     letters: bool = False
     """A retry's own copy of dead letters, in the state directory."""
     line: int = 1
-    """Where reading begins: not at the start for what an earlier input has grown by since."""
+    """Where reading begins: after the start, if the input is what an earlier one has grown by."""
     offset: int = 0
     path: str = ""
-    """Where it lay when it was last read, links resolved; `name` stays what it was first called. Empty if unknown."""
+    """Its path when it was last read, links resolved; empty if unknown. `name` stays what it was first called."""
 
 
 class Figures(Struct, frozen=True, kw_only=True):
@@ -42,19 +42,19 @@ class Figures(Struct, frozen=True, kw_only=True):
     sendable_records: int = 0
     sendable_items: int = 0
     records: dict[str, int] = {}
-    """Settled records by fate."""
+    """Settled records by outcome."""
     items: dict[str, int] = {}
-    """Settled items by fate."""
+    """Settled items by outcome."""
     reasons: dict[str, int] = {}
     skip_reasons: dict[str, int] = {}
     remarks: dict[str, int] = {}
     """Batches by what was odd about their acceptance."""
     alike: int = 0
-    """Events that repeat a purchase and are sent all the same."""
+    """Events that repeat a purchase and are sent anyway."""
     alike_at: tuple[tuple[str, int], ...] = ()
     """File and line of the first of them."""
     parted: list[tuple[str, int, int, tuple[int, ...]]] = []
-    """Records in parts: file, line, items without a fate, and how many parts have which fate."""
+    """Records in parts: file, line, items without an outcome, and how many parts have which outcome."""
     requests: int = 0
     throttled: int = 0
     bytes_sent: int = 0
@@ -69,17 +69,17 @@ class DeadRow(Struct, frozen=True):
     indexes: tuple[int, ...] | None
     reason: str
     customer: int | None
-    """Salted hash of the customer's id, where it could be read."""
+    """Salted hash of the customer's id, if it could be read."""
     items: int = 1
     """How many items were counted dead."""
     whole: bool = True
     """The whole record is dead, not a part of it."""
     validated: bool = True
-    """It was rejected here, before it was ever packed."""
+    """It was rejected by validation, before it was packed."""
     digest: int = 0
-    """Salted hash of the letter's bytes: whether somebody has mended it."""
+    """Salted hash of the dead letter's bytes: it shows whether a person has mended it."""
     of: tuple[int, int, tuple[int, ...] | None] | None = None
-    """Source, line and items of its record in the export, where it was read from a retry's copy."""
+    """Source, line and items of its record in the export, if it was read from a retry's copy."""
     row: int = 0
     """Its row in the journal."""
 
@@ -97,33 +97,33 @@ class Presence(Struct, frozen=True, kw_only=True):
     gone: list[int] = []
     """Skipped as deleted."""
     alive: list[int] = []
-    """A record to be sent was read: none of them is gone."""
+    """Customers of whom a record to be sent was read: they are not gone."""
     unsure: bool = False
-    """Of some of those that are gone, a record to be sent may have been read earlier, and be forgotten."""
+    """Some of those that are gone may have a record to be sent, which was read earlier and is forgotten."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """One kind's progress at a moment at which nothing is half done."""
+    """One kind's progress at a moment when nothing is half done."""
 
     read_position: Position
-    """Every line before it is judged, counted, and its dead letter is written."""
+    """Every line before it is validated and counted, and its dead letter is written."""
     checkpoint: Position
-    """Every line before it has a fate: a restart reads on from here."""
+    """Every line before it has an outcome: a restart reads on from here."""
     figures: Figures
     consumed: tuple[tuple[int, int, int, int], ...]
-    """Source, plain bytes before the frontier, their CRC-32, and the line there, for each source begun."""
+    """Source, plain bytes before the read position, their CRC-32, and the line there, for each source begun."""
     letters_bytes: int
     """Length of the dead-letter file that belongs to this progress."""
     letters_crc: int = 0
     """CRC-32 of those bytes."""
     dead: list[DeadRow]
-    """Dead since the progress before."""
+    """The dead letters since the progress before."""
     retried: list[int] = []
-    """Rows of dead letters that were taken up again since."""
+    """Rows of dead letters that were tried again since."""
     read_all: bool = False
     """Every input was read to its end."""
     arrived: list[int] = []
-    """Salted hashes of customers accepted since: an earlier record of theirs may have been dead."""
+    """Salted hashes of customers accepted since: an earlier record of theirs may be a dead letter."""
     skipped_bytes: int = 0
     """Length of the list of skipped records that belongs to this progress."""
     skipped_crc: int = 0
@@ -132,7 +132,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class Reference(Struct, frozen=True, array_like=True):
-    """Where an entry of a batch stands in its input."""
+    """Where an entry of a batch is in its input."""
 
     source: int
     line: int
@@ -147,7 +147,7 @@ _refer: Callable[[Entry], tuple[object, ...]] = attrgetter(*Reference.__struct_f
 
 
 def refer(part: Packable) -> Iterable[tuple[object, ...]]:
-    """Return where each entry stands: what is written of it, a `Reference` when it is read."""
+    """Return where each entry is, as it is written; read again, each is a `Reference`."""
     if not isinstance(part, EntryRun):
         return (_refer(part),)
     lines, lengths = range(part.line, part.line + len(part)), map(len, part.bodies)
@@ -168,7 +168,7 @@ class Doubt(Struct, frozen=True):
 
 
 class Suspects(Struct, frozen=True):
-    """Records among which a culprit is; a single one was refused alone."""
+    """Records among which there is a bad one; a single record was refused alone."""
 
     batch: str
     status: int
@@ -176,7 +176,7 @@ class Suspects(Struct, frozen=True):
 
 
 Covered = dict[tuple[int, int], frozenset[int] | None]
-"""Records that have a fate already, by source and line: these items of them, or None for all."""
+"""Records that have an outcome already, by source and line: these items of them, or None for all."""
 
 
 class Resume(Struct, frozen=True, kw_only=True):
@@ -187,19 +187,19 @@ class Resume(Struct, frozen=True, kw_only=True):
     figures: Figures = Figures()
     covered: Covered = {}
     consumed: dict[int, tuple[int, int, int]] = {}
-    """By source: plain bytes before the frontier, their CRC-32, and the line there."""
+    """By source: plain bytes before the read position, their CRC-32, and the line there."""
     letters_bytes: int = 0
     letters_crc: int = 0
     skipped_bytes: int = 0
     skipped_crc: int = 0
     read_all: bool = False
     visible: bool = False
-    """Whether its effects were seen to show already."""
+    """Whether its effects were seen in the account, or were given the time to show."""
     doubtful: tuple[str, ...] = ()
-    """Batches that were on the wire when the process before ended: in doubt."""
+    """Batches that were on the wire when the process before ended: they are in doubt."""
     unanswered: dict[str, set[tuple[int, int]]] = {}
     """Source and line of records that may have been applied and are sent again, by batch."""
     unanswered_at: dict[str, str] = {}
-    """When the last such attempt of each of these batches ended, or was sent: ISO 8601, by this machine's clock."""
+    """When the last attempt of each of these batches ended, or was sent: ISO 8601, by this machine's clock."""
     suspects: tuple[Suspects, ...] = ()
-    """Where isolation was: these are not read again (they are `covered`), it goes on with them."""
+    """The records that isolation goes on with; they are not read again (they are `covered`)."""
