@@ -14,23 +14,23 @@ START = Position(0, 1, 0)
 
 
 class KnownSource(Struct, frozen=True):
-    """One input as the journal knows it; `identity` is in the form of `edges.export.identity`."""
+    """One input as the journal knows it. `identity` is the text that `edges.export.identity` writes."""
 
     number: int
     name: str
     size: int
     identity: bytes
     letters: bool = False
-    """A retry's own copy of dead letters, in the state directory."""
+    """Whether it is a retry's own copy of dead letters, in the state directory."""
     line: int = 1
-    """Where reading begins: after the start, if the input is what an earlier one has grown by."""
+    """Where reading begins: after the start if the input is what an earlier one has grown by."""
     offset: int = 0
     path: str = ""
-    """Its path when it was last read, links resolved; empty if unknown. `name` stays what it was first called."""
+    """Its path when it was last read, links resolved; `name` stays its first name. Empty if unknown."""
 
 
 class Figures(Struct, frozen=True, kw_only=True):
-    """A tally's state."""
+    """The state of a tally."""
 
     read: int = 0
     blank: int = 0
@@ -48,13 +48,13 @@ class Figures(Struct, frozen=True, kw_only=True):
     reasons: dict[str, int] = {}
     skip_reasons: dict[str, int] = {}
     remarks: dict[str, int] = {}
-    """Batches by what was odd about their acceptance."""
+    """Batches by what was unusual about their acceptance."""
     alike: int = 0
-    """Events that repeat a purchase and are sent anyway."""
+    """Events that are sent although their purchase came before."""
     alike_at: tuple[tuple[str, int], ...] = ()
-    """File and line of the first of them."""
+    """File and line of the first ones."""
     parted: list[tuple[str, int, int, tuple[int, ...]]] = []
-    """Records in parts: file, line, items without an outcome, and how many parts have which outcome."""
+    """Records in parts: file, line, items without an outcome, and how many parts have each outcome."""
     requests: int = 0
     throttled: int = 0
     bytes_sent: int = 0
@@ -71,13 +71,13 @@ class DeadRow(Struct, frozen=True):
     customer: int | None
     """Salted hash of the customer's id, if it could be read."""
     items: int = 1
-    """How many items were counted dead."""
+    """How many items were counted as dead."""
     whole: bool = True
-    """The whole record is dead, not a part of it."""
+    """Whether the whole record is dead, not a part of it."""
     validated: bool = True
-    """It was rejected by validation, before it was packed."""
+    """Whether it was rejected here, before it was packed."""
     digest: int = 0
-    """Salted hash of the dead letter's bytes: it shows whether a person has mended it."""
+    """Salted hash of the dead letter's bytes, to find out whether it was corrected."""
     of: tuple[int, int, tuple[int, ...] | None] | None = None
     """Source, line and items of its record in the export, if it was read from a retry's copy."""
     row: int = 0
@@ -90,20 +90,20 @@ class DeadRow(Struct, frozen=True):
 
 
 class Presence(Struct, frozen=True, kw_only=True):
-    """Which customers were skipped as deleted since the progress before; customers by their salted hashes."""
+    """Which customers were skipped as deleted since the last progress; customers are salted hashes."""
 
     held: list[tuple[int, int]] = []
-    """Source and line of records skipped for their customer."""
+    """Source and line of records that were skipped because of their customer."""
     gone: list[int] = []
-    """Skipped as deleted."""
+    """Customers that were skipped as deleted."""
     alive: list[int] = []
-    """Customers of whom a record to be sent was read: they are not gone."""
+    """Customers with a record to be sent: they do not count as deleted."""
     unsure: bool = False
-    """Some of those that are gone may have a record to be sent, which was read earlier and is forgotten."""
+    """Whether an earlier record to be sent may have been forgotten for some of the deleted ones."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """One kind's progress at a moment when nothing is half done."""
+    """One kind's progress at a moment when no change is half made."""
 
     read_position: Position
     """Every line before it is validated and counted, and its dead letter is written."""
@@ -117,13 +117,13 @@ class Progress(Struct, frozen=True, kw_only=True):
     letters_crc: int = 0
     """CRC-32 of those bytes."""
     dead: list[DeadRow]
-    """The dead letters since the progress before."""
+    """Dead letters since the last progress."""
     retried: list[int] = []
     """Rows of dead letters that were tried again since."""
     read_all: bool = False
-    """Every input was read to its end."""
+    """Whether every input was read to its end."""
     arrived: list[int] = []
-    """Salted hashes of customers accepted since: an earlier record of theirs may be a dead letter."""
+    """Salted hashes of customers accepted since. An earlier record of them may have been a dead letter."""
     skipped_bytes: int = 0
     """Length of the list of skipped records that belongs to this progress."""
     skipped_crc: int = 0
@@ -132,7 +132,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class Reference(Struct, frozen=True, array_like=True):
-    """Where an entry of a batch is in its input."""
+    """Where an entry of a batch stands in its input."""
 
     source: int
     line: int
@@ -147,7 +147,7 @@ _refer: Callable[[Entry], tuple[object, ...]] = attrgetter(*Reference.__struct_f
 
 
 def refer(part: Packable) -> Iterable[tuple[object, ...]]:
-    """Return where each entry is, as it is written; read again, each is a `Reference`."""
+    """Return where each entry stands: what is written of it, a `Reference` when it is read."""
     if not isinstance(part, EntryRun):
         return (_refer(part),)
     lines, lengths = range(part.line, part.line + len(part)), map(len, part.bodies)
@@ -168,7 +168,7 @@ class Doubt(Struct, frozen=True):
 
 
 class Suspects(Struct, frozen=True):
-    """Records among which there is a bad one; a single record was refused alone."""
+    """Records among which a culprit is; a single one was refused alone."""
 
     batch: str
     status: int
@@ -176,7 +176,7 @@ class Suspects(Struct, frozen=True):
 
 
 Covered = dict[tuple[int, int], frozenset[int] | None]
-"""Records that have an outcome already, by source and line: these items of them, or None for all."""
+"""Records that have a fate already, by source and line: these items of them, or None for all."""
 
 
 class Resume(Struct, frozen=True, kw_only=True):
@@ -187,19 +187,19 @@ class Resume(Struct, frozen=True, kw_only=True):
     figures: Figures = Figures()
     covered: Covered = {}
     consumed: dict[int, tuple[int, int, int]] = {}
-    """By source: plain bytes before the read position, their CRC-32, and the line there."""
+    """By source: plain bytes before the frontier, their CRC-32, and the line there."""
     letters_bytes: int = 0
     letters_crc: int = 0
     skipped_bytes: int = 0
     skipped_crc: int = 0
     read_all: bool = False
     visible: bool = False
-    """Whether its effects were seen in the account, or were given the time to show."""
+    """Whether its effects were seen to show already."""
     doubtful: tuple[str, ...] = ()
-    """Batches that were on the wire when the process before ended: they are in doubt."""
+    """Batches that were on the wire when the process before ended: in doubt."""
     unanswered: dict[str, set[tuple[int, int]]] = {}
     """Source and line of records that may have been applied and are sent again, by batch."""
     unanswered_at: dict[str, str] = {}
-    """When the last attempt of each of these batches ended, or was sent: ISO 8601, by this machine's clock."""
+    """When the last such attempt of each of these batches ended, or was sent: ISO 8601, by this machine's clock."""
     suspects: tuple[Suspects, ...] = ()
-    """The records that isolation goes on with; they are not read again (they are `covered`)."""
+    """Where isolation was: these are not read again (they are `covered`), it goes on with them."""
