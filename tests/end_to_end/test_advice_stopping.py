@@ -108,7 +108,7 @@ def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
     assert run("revert", *period, *sending(served, tmp_path), key=served.key).returncode == 0
     done = run("status", "--state-dir", tmp_path / "state" / "reverted-1", "--json")
     assert done.returncode == 2
-    told(done, "the command it was started with migrates afresh")
+    told(done, "the command that started it migrates everything afresh")
     assert migrate(served, tmp_path).returncode == 0
     ledger, wanted = served.ledger(), expected_ledger(tmp_path)
     assert ledger["reverted"]["transactions"] == wanted["transactions"]
