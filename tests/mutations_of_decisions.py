@@ -25,8 +25,8 @@ WORD = (
     Mutation(
         "what is there is found when others were sent",
         "flow/commands/resolve.py",
-        "            await self._refuse_what_is_there(doubt)\n\n",
-        "        await self._refuse_what_is_there(chosen.resend[0])\n\n",
+        "            await self._check_not_there(doubt)\n\n",
+        "        await self._check_not_there(chosen.resend[0])\n\n",
         "A command that says that nothing may be sent again has sent a batch.",
         (RESOLVE + "where_one_is_refused_nothing_is_sent_or_decided",),
     ),

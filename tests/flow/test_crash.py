@@ -7,7 +7,6 @@ The whole migration runs in process, with a real journal and real files, over an
 import json
 from functools import partial
 
-import anyio
 import pytest
 from fakes import LOST, REFUSED, Remembering, event, record, transaction
 from hypothesis import HealthCheck, given, settings
@@ -201,10 +200,7 @@ async def deciding(what, world, settled, state, journal, clock, files, life):
     work = ResolveWork(session, kinds)
     doubts = [doubt for kind in kinds for doubt in kind.doubts()]
     chosen = work.choose(Decisions(**{what: ("all",)}) if doubts else Decisions())
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(clock.run)
-        await work_under(work.stop, lambda: work.go(chosen), observer=Remembering(), handle_signals=False)
-        tasks.cancel_scope.cancel()
+    await work_under(work.stop, lambda: work.go(chosen), observer=Remembering(), handle_signals=False)
 
 
 @pytest.mark.slow

@@ -61,10 +61,7 @@ def making_up(world):
             return
         session = make_session(settled, state, journal, world.api(clock, life, None), clock)
         missing = TakenBackFinder(session, standing)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(clock.run)
-            await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)
-            tasks.cancel_scope.cancel()
+        await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)
         if missing.stop.cause is not None:
             raise missing.stop.cause
 

@@ -246,7 +246,7 @@ def profile(examples, **others):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if EXAMPLES else 600)
+@pytest.mark.timeout(0 if EXAMPLES else 1800)
 def test_any_history():
     run_state_machine_as_test(History, settings=profile(EXAMPLES or 150))
 

@@ -143,7 +143,6 @@ def allowed(windows):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("windows", [DEV, PROD], ids=["dev", "prod"])
 @pytest.mark.parametrize(("jitter", "restarts"), [(0.0, False), (0.3, True)], ids=["steady", "jitter and restarts"])
 def test_every_slot_is_used_and_nothing_is_throttled(windows, jitter, restarts, tmp_path):
@@ -168,7 +167,6 @@ def test_every_slot_is_used_and_nothing_is_throttled(windows, jitter, restarts, 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_another_program_on_the_account_costs_little_more_than_what_it_takes(tmp_path):
     """It is learned from 429s and headers; what is throttled is sent again, in order, and nothing is lost."""
     chance = random.Random(7)
