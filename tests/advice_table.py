@@ -352,9 +352,10 @@ TABLE: dict[str, dict[str, str]] = {
         'check auth_url: the call answers {"data": "<token>"}': ("sending::the_address_of_the_token_call_is_checked"),
     },
     "edges/workers/pool.py": {
-        "ask for fewer --workers": "stopping::a_run_that_cannot_start_workers_asks_for_fewer",
+        "start with fewer --workers": "stopping::a_run_that_cannot_start_workers_asks_for_fewer",
         (
-            "was it killed, or memory short? Start again with the same command, perhaps with fewer --workers"
+            "see whether it was killed, or memory was short; then start the same command again, perhaps with"
+            " fewer --workers"
         ): "stopping::a_run_that_lost_a_worker_is_started_again",
     },
     "flow/dry_run/advice.py": {
