@@ -136,7 +136,7 @@ def then_reset(data: bytes):
     ],
 )
 async def test_a_connection_lost_before_a_status_leaves_doubt(connect, play, cause):
-    """Once a byte may have left and no status line came, the outcome is not known: the client sends once, and says so."""
+    """Once a byte may have left and no status line came, the outcome is not known; the client asks once and says so."""
     async with serving(play) as server:
         client = await connect(server.url)
         attempt = await client.migrate(Kind.EVENTS, BODY, "the-token")
