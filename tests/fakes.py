@@ -136,7 +136,7 @@ class RecordingJournal:
         self.noted = 0
         """How often progress alone was noted."""
         self.watch = lambda what, progress: None
-        """Is told of each note as it begins."""
+        """Called with each note when it begins."""
 
     async def send(self, batch, progress, sync):
         await self._note("send", progress, sync)

@@ -1,4 +1,4 @@
-"""What belongs to a customer who was skipped as deleted is skipped, whatever the order, the restarts and the files."""
+"""Records of a customer who was skipped as deleted are skipped too, in any order, over restarts and files."""
 
 import json
 
@@ -27,20 +27,20 @@ def gone(number, **fields):
     return {"id": f"c{number}", "deleted": True, **fields}
 
 
-def refuse_strangers(world):
+def refuse_unknown(world):
     """Refuse what belongs to a customer who is not there, as the API does, and who is there already."""
 
     def answer(kind, entries, _body, _number):
         there = {customer for what, customer, _ in world.applied if what == CUSTOMERS}
-        strange = [entry["id"] not in there for entry in entries]
-        return REFUSED if kind is not CUSTOMERS and any(strange) else None
+        unknown = [entry["id"] not in there for entry in entries]
+        return REFUSED if kind is not CUSTOMERS and any(unknown) else None
 
     return answer
 
 
 def make_world(path, customers, numbers=range(4)):
     world = World(path)
-    world.answer = refuse_strangers(world)
+    world.answer = refuse_unknown(world)
     world.export(CUSTOMERS, customers)
     for kind in (EVENTS, TRANSACTIONS):
         world.export(kind, [record(kind, number, items=2) for number in numbers])
@@ -61,7 +61,7 @@ def skipped(world, kind):
 
 
 def test_what_belongs_to_the_deleted_costs_no_request(tmp_path):
-    """One request a kind, exit 0, and everything is listed."""
+    """One request per kind, exit 0, and everything is listed."""
     world = make_world(tmp_path, [customer(0), gone(1), customer(2), gone(3)])
     summary = world.live(Life())
     assert (summary.outcome, summary.exit_code, summary.closes) == ("complete", 0, True)
@@ -107,7 +107,7 @@ def test_who_was_forgotten_is_looked_for(tmp_path):
 
 
 def test_the_dead_come_before_the_deleted(tmp_path):
-    """A customer whose other line is a dead letter may still arrive: what is theirs waits, and a retry sends it."""
+    """A customer whose other line is a dead letter may still arrive: their records wait, and a retry sends them."""
     world = make_world(tmp_path, [customer(0), gone(1), customer(1, name=7), customer(2), customer(3)])
     summary = world.live(Life())
     assert summary.exit_code == 3
@@ -124,7 +124,7 @@ def mend(world, kind, raw):
 
 
 def test_a_letter_that_is_mended_to_deleted(tmp_path):
-    """A retry skips the customer, and what waited for them; nothing is left."""
+    """A retry skips the customer, and the records that waited; nothing is left."""
     world = make_world(tmp_path, [customer(0), customer(1, name=7), customer(2), customer(3)])
     world.live(Life())
     mend(world, CUSTOMERS, gone(1))
@@ -138,11 +138,11 @@ def test_a_letter_that_is_mended_to_deleted(tmp_path):
 
 
 def test_one_who_was_refused_and_is_mended_to_deleted(tmp_path):
-    """That their line could have been sent makes nobody alive: it was not accepted."""
+    """A line that could have been sent brings no customer back: it was not accepted."""
     world = make_world(tmp_path, [customer(0), customer(1), customer(2), customer(3)])
-    strangers = refuse_strangers(world)
+    unknown = refuse_unknown(world)
     world.answer = lambda kind, entries, *rest: (
-        REFUSED if kind is CUSTOMERS and "c1" in {entry["id"] for entry in entries} else strangers(kind, entries, *rest)
+        REFUSED if kind is CUSTOMERS and "c1" in {entry["id"] for entry in entries} else unknown(kind, entries, *rest)
     )
     assert world.live(Life()).exit_code == 3
     mend(world, CUSTOMERS, gone(1))
@@ -152,7 +152,7 @@ def test_one_who_was_refused_and_is_mended_to_deleted(tmp_path):
 
 @pytest.mark.parametrize("broken", [{"id": 1}, {"id": None}, {"id": ["c1"]}, {}, {"id": ""}])
 def test_a_deleted_customer_without_an_id(broken, tmp_path):
-    """Is skipped and listed; nothing more is known."""
+    """The record is skipped and listed; nothing more is known."""
     world = make_world(tmp_path, [customer(0), {"deleted": True, **broken}], numbers=[0])
     summary = world.live(Life())
     assert summary.exit_code == 0
@@ -163,14 +163,14 @@ def test_a_deleted_customer_without_an_id(broken, tmp_path):
 @pytest.mark.parametrize("marks", [{"deleted": True}, {"deleted_at": "2024-01-01T00:00:00Z"}, {"status": "DELETED"}])
 @pytest.mark.parametrize("rest", [{}, {"name": None, "email": None}, {"registration_date": "yesterday"}])
 def test_a_deleted_customer_may_be_otherwise_broken(marks, rest, tmp_path):
-    """Anonymised, for one: the id is read all the same."""
+    """Anonymised, for example: the id is still read."""
     world = make_world(tmp_path, [customer(0), customer(1) | marks | rest], numbers=[0, 1])
     assert world.live(Life()).exit_code == 0
     assert applied(world, EVENTS) == ["c0"]
 
 
 def test_faulty_and_repeated_lines_of_the_deleted_are_skipped(tmp_path):
-    """There is nothing to mend in what is never sent."""
+    """A record that is never sent needs no correction."""
     world = make_world(tmp_path, [customer(0), gone(1)])
     world.export(EVENTS, [record(EVENTS, 0), {"id": "c1", "events": []}, record(EVENTS, 1), record(EVENTS, 1)])
     world.export(
@@ -183,7 +183,7 @@ def test_faulty_and_repeated_lines_of_the_deleted_are_skipped(tmp_path):
 
 
 def test_a_letter_of_the_deleted_that_is_mended(tmp_path):
-    """The line could not be read; mended, it turns out to be a deleted customer's."""
+    """The line could not be read; after the correction it is a deleted customer's."""
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[0])
     (tmp_path / "events.ndjson").write_bytes(b"{\n" + json.dumps(record(EVENTS, 0)).encode() + b"\n")
     assert world.live(Life()).exit_code == 3
@@ -194,7 +194,7 @@ def test_a_letter_of_the_deleted_that_is_mended(tmp_path):
 
 
 def test_reversed_events_of_the_deleted(tmp_path):
-    """All of such a record is skipped for its customer; of others the reversed events are named."""
+    """Such records are skipped whole for their customer; of others the reversed events are named."""
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[0])
     records = [record(EVENTS, number, items=3) for number in (0, 1)]
     for each in records:
@@ -211,7 +211,7 @@ def test_reversed_events_of_the_deleted(tmp_path):
 
 
 def test_events_that_come_later(tmp_path):
-    """A run of customers alone; the events in a later one, in the same state directory."""
+    """Customers first; the events in a later run, in the same state directory."""
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[])
     exports, world.exports = world.exports, {CUSTOMERS: world.exports[CUSTOMERS]}
     world.live(Life())
@@ -223,7 +223,7 @@ def test_events_that_come_later(tmp_path):
 
 
 def test_customers_deleted_in_a_later_file(tmp_path):
-    """Two files of customers, the deleted one in either; and who is in both, once each way, arrives."""
+    """Two files of customers, the deleted one in either. A customer who is in both, deleted in one only, arrives."""
     world = make_world(tmp_path, [])
     write_export(tmp_path / "a.customers", [customer(0), gone(1), gone(2)])
     write_export(tmp_path / "b.customers", [gone(3), customer(2), gone(0)])
@@ -234,7 +234,7 @@ def test_customers_deleted_in_a_later_file(tmp_path):
 
 @pytest.mark.slow
 def test_what_was_skipped_stays_so_over_a_restart(tmp_path):
-    """Counted and listed before a kill; then the customer is migrated: each record has one fate, the figures close."""
+    """Counted and listed before a kill; then the customer is migrated: each has one outcome, the figures close."""
     dies_at, died, kept = 1, True, 0
     while died:
         path = tmp_path / str(dies_at)
@@ -257,7 +257,7 @@ def test_what_was_skipped_stays_so_over_a_restart(tmp_path):
 
 
 async def test_the_list_is_durable_before_its_commit(tmp_path):
-    """As the dead letters are: a commit counts nothing that a power cut may take."""
+    """As the dead letters are: a commit counts nothing that a power cut may destroy."""
 
     class Skips:
         length = crc = written = durable = 0
@@ -287,7 +287,7 @@ def long_world(path):
     customers += [gone(0), customer(3), {"deleted": True}]
     world = World(path)
     world.flags = {"max_body_bytes": 40_000}
-    world.answer = refuse_strangers(world)
+    world.answer = refuse_unknown(world)
     world.export(CUSTOMERS, customers)
     world.export(EVENTS, [record(EVENTS, number, items=6) for number in range(200)])
     world.export(TRANSACTIONS, [record(TRANSACTIONS, number, items=6) for number in range(200)])
@@ -312,7 +312,7 @@ def check_long(world, summary):
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(6))
 def test_a_death_at_every_operation_lists_each_once(part, tmp_path):
-    """Whatever was written and not counted goes; nobody is skipped who arrived, nobody sent who did not."""
+    """What was written and not counted is cut; no customer that arrived is skipped, none that did not is sent."""
     dies_at, died = part + 1, True
     while died:
         path = tmp_path / str(dies_at)
@@ -328,21 +328,21 @@ def test_a_death_at_every_operation_lists_each_once(part, tmp_path):
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 40), max_size=8))
 def test_any_number_of_deaths_lists_each_once(deaths, tmp_path_factory):
-    """Lives of any lengths come to the same lists."""
+    """Processes that live for any time produce the same lists."""
     world = long_world(tmp_path_factory.mktemp("world"))
     for dies_at in deaths:
         world.live(Life(dies_at))
     check_long(world, world.live(Life()))
 
 
-FATES = st.sampled_from(["good", "gone", "faulty"])
+RESULTS = st.sampled_from(["good", "gone", "faulty"])
 
 
 @pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(lines=st.lists(st.tuples(st.integers(0, 3), FATES), max_size=10), cut=st.integers(0, 10))
-def test_a_dry_run_foretells_what_a_run_skips(lines, cut, tmp_path_factory):
-    """Whatever the lines: the same reasons; and where none is faulty, also after a restart between any two lines."""
+@given(lines=st.lists(st.tuples(st.integers(0, 3), RESULTS), max_size=10), cut=st.integers(0, 10))
+def test_a_dry_run_predicts_what_a_run_skips(lines, cut, tmp_path_factory):
+    """Whatever the lines: the same reasons; if no line is faulty, also after a restart between any two lines."""
     cut = len(lines) if "faulty" in [fate for _, fate in lines] else cut
     path = tmp_path_factory.mktemp("world")
     made = {"good": customer, "gone": gone, "faulty": lambda number: customer(number, name=7)}
@@ -354,13 +354,13 @@ def test_a_dry_run_foretells_what_a_run_skips(lines, cut, tmp_path_factory):
     for kind in (EVENTS, TRANSACTIONS):
         world.export(kind, [record(kind, number) for number in range(4)])
     ran = world.live(Life())
-    foretold = rehearse(world)
+    predicted = run_dry(world)
     for kind in (EVENTS, TRANSACTIONS):
-        left_out = [(each.kinds[kind].skip_reasons, each.kinds[kind].reasons) for each in (ran, foretold)]
+        left_out = [(each.kinds[kind].skip_reasons, each.kinds[kind].reasons) for each in (ran, predicted)]
         assert left_out[0] == left_out[1]
 
 
-def rehearse(world):
+def run_dry(world):
     import anyio
 
     exports = Exports(**{kind.value: [name] for kind, name in world.exports.items()})
@@ -372,7 +372,7 @@ def rehearse(world):
 
 
 def test_a_list_that_is_gone_is_begun_anew(tmp_path):
-    """A person may delete it, or edit it: the run goes on, and what is skipped later is listed."""
+    """A person may delete it, or edit it: the run continues, and records skipped later are listed."""
     world = make_world(tmp_path, [gone(1)], numbers=[])
     world.live(Life())
     (tmp_path / "state" / "skipped.customers.ndjson").unlink()
@@ -384,20 +384,20 @@ def test_a_list_that_is_gone_is_begun_anew(tmp_path):
 
 
 def unknown_world(path, body=Body.OBJECT):
-    """Customers who are in the account, but for c1; the exports are events and transactions."""
+    """Customers who are in the account, except c1; the exports are events and transactions."""
     world = World(path)
     world.export(EVENTS, [record(EVENTS, number) for number in range(20)])
     world.export(TRANSACTIONS, [record(TRANSACTIONS, number) for number in range(20)])
     for number in range(20):
         if number != 1:
             world.applied["customers", f"c{number}", '""'] = 1
-    world.answer = refuse_strangers(world)
+    world.answer = refuse_unknown(world)
     world.not_found = body
     return world
 
 
 def test_who_is_unknown_to_the_account_costs_one_isolation(tmp_path):
-    """The events are refused, the account says that it has no such customer: the transactions wait with them."""
+    """The events are refused, and the account has no such customer: the transactions wait with them."""
     world = unknown_world(tmp_path)
     summary = world.live(Life())
     assert summary.exit_code == 3
@@ -411,7 +411,7 @@ def test_who_is_unknown_to_the_account_costs_one_isolation(tmp_path):
 
 
 def test_who_is_unknown_still_after_a_retry(tmp_path):
-    """The event is tried again, and what waits for its customer goes on waiting."""
+    """The event is tried again, and the records that wait for its customer wait on."""
     world = unknown_world(tmp_path)
     world.live(Life())
     summary = world.live(Life(), taking_letters)
@@ -421,7 +421,7 @@ def test_who_is_unknown_still_after_a_retry(tmp_path):
 
 
 def test_a_customer_who_is_migrated_after_all(tmp_path):
-    """In the run itself, by a customers export that is added: a retry sends what waited, the event's letter or not."""
+    """In the run itself, by a customers export that is added: a retry sends what waited."""
     world = unknown_world(tmp_path)
     world.live(Life())
     world.export(CUSTOMERS, [customer(1)])
@@ -434,14 +434,14 @@ def test_a_customer_who_is_migrated_after_all(tmp_path):
 
 @pytest.mark.parametrize("body", [Body.PAGE, Body.TEXT])
 def test_another_ones_404_is_no_evidence(body, tmp_path):
-    """A page of a gateway says nothing about a customer: the transactions are tried."""
+    """A gateway's page proves nothing about a customer: the transactions are tried."""
     world = unknown_world(tmp_path, body)
     world.live(Life())
     assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["refused"]
 
 
 def test_an_id_that_a_gateway_may_misread_is_not_asked_for(tmp_path):
-    """What needs escaping in a path may be answered with 404 whoever it is."""
+    """An id that needs escaping in a path may be answered 404, whether the customer is there or not."""
     world = unknown_world(tmp_path)
     world.export(EVENTS, [record(EVENTS, 0), record(EVENTS, 0) | {"id": "a/b"}])
     world.export(TRANSACTIONS, [record(TRANSACTIONS, 0), record(TRANSACTIONS, 0) | {"id": "a/b"}])
@@ -450,7 +450,7 @@ def test_an_id_that_a_gateway_may_misread_is_not_asked_for(tmp_path):
 
 
 def test_who_may_not_read_sends_all_events(tmp_path):
-    """A key without the right to read: no event waits for that."""
+    """With a key that may not read, no event waits."""
     world = unknown_world(tmp_path)
     world.reading = Answer(status=403)
     figures = world.live(Life()).kinds[EVENTS]

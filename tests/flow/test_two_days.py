@@ -1,7 +1,8 @@
 """Two days of virtual time on one account: what a server sees that enforces the vendor's windows on arrivals.
 
-Deliveries, gates and the quota file are the real ones; the server is the sandbox's limiter behind a road that takes its
-time. A process that ends in between leaves its requests under way; the next one knows the quota from the file.
+Deliveries, rate limiters and the quota file are the real ones; the server is the sandbox's limiter behind a road that
+takes its time. A process that ends in between leaves its requests under way; the next one knows the quota from the
+file.
 """
 
 import random
@@ -41,10 +42,10 @@ class Account:
     async def arrive(self, clock, number):
         await clock.sleep(self.forth())
         now = clock.now()
-        verdict = self.limiter.arrive(now)
-        passed = isinstance(verdict, Passed)
+        admitted = self.limiter.arrive(now)
+        passed = isinstance(admitted, Passed)
         (self.accepted if passed else self.refused).append((now, number))
-        quota = verdict.quota
+        quota = admitted.quota
         headers = {"limit": str(quota.limit), "remaining": str(quota.remaining), "reset": str(quota.reset)}
         await clock.sleep(self.back())
         return Answer(status=201, **headers) if passed else Answer(status=429, retry_after=headers["reset"], **headers)
