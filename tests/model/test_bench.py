@@ -43,7 +43,7 @@ def test_what_takes_no_time_has_no_rate():
 
 
 def test_the_highest_peak_and_the_busiest_sink_count():
-    """Of memory and of the sink, it is the worst round that is told."""
+    """For memory and the sink, the worst round counts."""
     runs = [run(peak_rss_bytes=5, sink_cpu_seconds=0.1), run(peak_rss_bytes=9, sink_cpu_seconds=0.7)]
     found = summarize(CASE, runs, EXPORT)
     assert (found.peak_rss_bytes, found.sink_busy) == (9, 0.7)

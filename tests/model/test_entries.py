@@ -63,7 +63,7 @@ def test_there_is_nothing_beyond_the_last():
 
 @given(st.lists(st.booleans(), min_size=1, max_size=9))
 def test_what_is_odd_stands_between_runs(plain):
-    """Every line has what became of it, in order, whichever of them are entries."""
+    """Every line has its result, in order, whichever lines are entries."""
     made = [entry(line=number) for number in range(1, len(plain) + 1)]
     run = LineRun(1, [each.body for each in made], [each.offset for each in made], b"")
     odd = {index: Blank(index + 1) for index, whole in enumerate(plain) if not whole}

@@ -83,7 +83,7 @@ def test_the_ends_of_the_calendar(text, year, years):
     ],
 )
 def test_one_moment_in_two_spellings(one, other):
-    """A server may tell it in its own."""
+    """A server may write it in its own time zone."""
     assert read_moment(one) == read_moment(other) is not None
 
 
@@ -104,7 +104,7 @@ def test_one_moment_in_two_spellings(one, other):
     ],
 )
 def test_what_is_no_moment(told):
-    """Is none, and no error."""
+    """It is not a moment, and not an error."""
     assert read_moment(told) is None
 
 

@@ -216,7 +216,7 @@ def test_a_field_may_be_absent_unless_it_is_required(kind, path, holder, field):
 
 @pytest.mark.parametrize(("kind", "path", "holder", "field"), PLACES)
 def test_a_field_may_be_null_where_the_documents_say_so(kind, path, holder, field):
-    """Absent and null are two things."""
+    """Absent and null are different."""
     assert taken(kind, changed(RECORDS[kind][0], path, None)) == (field in NULLABLE.get(holder, set()))
 
 

@@ -55,12 +55,12 @@ def test_a_misspelt_setting_is_refused(section):
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(section, leaf, value):
-    """Zero workers, timeouts that never or at once end, words outside the choice: each is told with its place."""
+    """Zero workers, timeouts that never or at once end, words outside the choice: each is reported with its place."""
     with pytest.raises(msgspec.ValidationError, match=rf"\$\.{section}\.{leaf}"):
         msgspec.convert({section: {leaf: value}}, Settings)
 
 
 def test_settings_do_not_change_underway():
-    """What was parsed at the door stays as it is."""
+    """Settings that were parsed cannot be changed."""
     with pytest.raises(AttributeError):
         Settings().upload.uploaders = 9

@@ -58,7 +58,7 @@ def test_a_size_is_known_before_it_is_composed():
 
 
 def test_spelling_is_kept():
-    """Numbers, escapes and blanks inside an item travel as they came; blanks around it do not count."""
+    """Numbers, escapes and white space inside an item are sent as they came; white space around it does not count."""
     items = [rb'{"v": 1.10, "w":1E+2,"x":-0.0,"t":"\u00e9\/"}', b'{"n":123456789012345678901234567890}']
     body = b'{ "id" : "c" , "events" : [ ' + b" , ".join(items) + b' ] , "k" : 2.50 }'
     sliced = slice_record(body, "events")
