@@ -196,7 +196,7 @@ class Ledger:
         self._count(lines.results)
         self.tally.repeated(lines.duplicates)
         self._to_pack.extend(lines.to_pack)
-        # A dead letter with a part is a part of an entry that was counted as a whole; the others were counted as rejected.
+        # A dead letter with a part belongs to an entry that was counted as a whole; the others are counted as rejected.
         source = block.place.source
         for letter, part in lines.dead_letters:
             if part is not None:

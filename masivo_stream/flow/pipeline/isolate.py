@@ -175,7 +175,7 @@ class RefusedIsolator:
         await self._settle_bad(isolation, refused, said, of, held)
         while not isolation.done:
             part = make_batch(self._kind, isolation.part)
-            # Where isolation is given up (`repack` and return), the rest travels with others, and is isolated there.
+            # If isolation ends early (`repack` and return), the rest travels with others, and is isolated there.
             match await self.deliver(part):
                 case Settle(Accepted()):
                     isolation.settle(accepted=True)
