@@ -14,7 +14,7 @@ import yaml
 from end_to_end_tools import COMMAND, PATIENCE, clean_environment, run, serving, wait_until
 from fakes import record, write_export
 
-from masivo_stream.cli.options import CommonFlags, ExportFlags, MonitorFlags, SendingFlags, ValidationFlags
+from masivo_stream.cli.options import CommonFlags, ExportFlags, RunFlags, SendingFlags, ValidationFlags
 from masivo_stream.edges.config import load_settings
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode
@@ -75,7 +75,7 @@ def test_the_health_check_is_a_module():
 
 def test_the_jobs_flags_and_variables_are_the_programs():
     """Each flag is one of `migrate`'s, and kubelet reaches the monitor."""
-    groups = (ExportFlags, ValidationFlags, SendingFlags, CommonFlags, MonitorFlags)
+    groups = (ExportFlags, ValidationFlags, SendingFlags, CommonFlags, RunFlags)
     flags = {f"--{field.name.replace('_', '-')}" for group in groups for field in dataclasses.fields(group)}
     named = [argument for argument in CONTAINER["args"] if argument.startswith("--")]
     assert CONTAINER["args"][0] == "migrate"
