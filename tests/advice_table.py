@@ -130,22 +130,6 @@ TABLE: dict[str, dict[str, str]] = {
         "{…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
         "{…} | {…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
     },
-    "core/foreign_config.py": {
-        "a comment begins with #, and text stands in quotes; see config.example.toml": (
-            "settings::a_file_of_another_tool_is_written_anew"
-        ),
-        "save it as UTF-8": "settings::a_file_of_another_tool_is_written_anew",
-        "save it with line feeds": "settings::a_file_of_another_tool_is_written_anew",
-        "see config.example.toml": "settings::a_wrong_setting_is_right_as_it_is_told",
-        (
-            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections"
-            " and values as in config.example.toml"
-        ): "settings::a_list_of_variables_is_read_by_a_shell_or_written_anew",
-        (
-            'text stands in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
-        ): "settings::a_file_of_another_tool_is_written_anew",
-        "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
-    },
     "core/dead_letters.py": {
         (
             "a revert took its customer back, whom another run migrated: revert the same period with that"
@@ -215,7 +199,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "sending::what_answers_in_the_place_of_the_api_is_got_rid_of",
     },
     "edges/api.py": {
-        "it holds certificates in PEM form": "settings::certificates_are_those_of_authorities",
+        "it must hold certificates in PEM form": "settings::certificates_are_those_of_authorities",
     },
     "edges/shared_dir/claims.py": {
         "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir": (
@@ -226,11 +210,23 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "edges/config.py": {
+        "a comment begins with #, and text is put in quotes; see config.example.toml": (
+            "settings::a_file_of_another_tool_is_written_anew"
+        ),
+        "save it with line feeds": "settings::a_file_of_another_tool_is_written_anew",
+        (
+            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections"
+            " and values as in config.example.toml"
+        ): "settings::a_list_of_variables_is_read_by_a_shell_or_written_anew",
+        (
+            'text is put in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
+        ): "settings::a_file_of_another_tool_is_written_anew",
+        "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
         "a name of letters, digits and -, printable text": "settings::a_wrong_setting_is_right_as_it_is_told",
         "a proxy is named like http://proxy.example:3128": "settings::the_forms_of_the_hints_are_those_of_the_texts",
         "check the path given with --config": "settings::a_wrong_setting_is_right_as_it_is_told",
         "did you mean {…}?": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "it stands in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "it belongs in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
         "lower it": "settings::a_wrong_setting_is_right_as_it_is_told",
         "name a directory; the default is masivo-state": "settings::a_state_directory_without_a_name_is_named",
         "name the account's windows, such as 1/5s,1000/h": "settings::the_forms_of_the_hints_are_those_of_the_texts",
@@ -288,7 +284,7 @@ TABLE: dict[str, dict[str, str]] = {
             "secrets::a_file_that_holds_no_key_is_put_right"
         ),
         "chmod 600 {…}": "secrets::a_key_that_others_may_read_is_closed_to_them",
-        "it is one line of printable ASCII, alone or behind {…}=": "secrets::a_file_that_holds_no_key_is_put_right",
+        "it is one line of printable ASCII, alone or after {…}=": "secrets::a_file_that_holds_no_key_is_put_right",
         (
             "set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows"
             " (see docs.masivo.ai, guides/integrate-with-masivo), or put it into a file (mode"
@@ -315,7 +311,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "exports::a_compressed_export_is_copied_again",
         'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_it_is_told",
         "restore the export as it was": "exports::what_ends_before_a_record_that_was_read_is_restored",
-        "write it to a file and name that: then you are told what can be done": (
+        "write it to a file and name that file: then the message says what to do": (
             "exports::a_pipe_that_is_no_export_is_written_to_a_file"
         ),
     },
@@ -345,7 +341,7 @@ TABLE: dict[str, dict[str, str]] = {
     "edges/token.py": {
         "check MASIVO_API_KEY, and auth_url": "sending::a_key_that_is_not_taken_is_checked",
         (
-            "check auth_url, base_url, network and proxy: something else than the API answers the token call"
+            "check auth_url, base_url, network and proxy: something other than the API answers the token call"
         ): "answers::what_answers_the_token_call_is_checked",
         "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read": (
             "answers::what_answers_the_token_call_is_checked"
@@ -356,9 +352,10 @@ TABLE: dict[str, dict[str, str]] = {
         'check auth_url: the call answers {"data": "<token>"}': ("sending::the_address_of_the_token_call_is_checked"),
     },
     "edges/workers/pool.py": {
-        "ask for fewer --workers": "stopping::a_run_that_cannot_start_workers_asks_for_fewer",
+        "start with fewer --workers": "stopping::a_run_that_cannot_start_workers_asks_for_fewer",
         (
-            "was it killed, or memory short? Start again with the same command, perhaps with fewer --workers"
+            "see whether it was killed, or memory was short; then start the same command again, perhaps with"
+            " fewer --workers"
         ): "stopping::a_run_that_lost_a_worker_is_started_again",
     },
     "flow/dry_run/advice.py": {
@@ -424,10 +421,10 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/identity/account_binding.py": {
         (
-            "if it is one account with a new key or a new address, say so once with"
-            " --same-account; for another account, choose a --state-dir of its own"
+            "if it is the same account with a new key or address, confirm it once with --same-account;"
+            " for another account, choose a --state-dir of its own"
         ): "between::a_new_key_is_that_of_one_account_or_of_another",
-        "start again when the API can be reached; --same-account says so without a token": (
+        "start again when the API can be reached; --same-account confirms it without a token": (
             "between::an_account_that_cannot_be_told_is_told_later_or_said"
         ),
     },
@@ -435,7 +432,7 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
         ): "mending::customers_are_mended_in_place",
-        "masivo-stream resolve shows what is known of them, and takes your decision": (
+        "masivo-stream resolve shows what is known about them, and takes your decision": (
             "deciding::what_is_seen_to_be_there_is_accepted"
         ),
         "the figures do not close: please report this, and keep the state directory": (
@@ -451,8 +448,8 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/reporting/examples.py": {
         (
-            "{…}: they were taken to be sent, and each counts; where it is one purchase, revert"
-            " this run and migrate with --duplicate-purchase reject"
+            "{…}: they were sent, and each counts; if they are one purchase, revert this run and migrate"
+            " with --duplicate-purchase reject"
         ): "plan::another_event_of_a_purchase_is_rejected",
     },
     "flow/identity/inspect_exports.py": {
@@ -508,7 +505,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "exports::half_a_line_is_finished_or_ended",
     },
     "flow/identity/known_exports.py": {
-        "--moved OLD=NEW: the name by which the run knows the export, and where it lies now": (
+        "--moved OLD=NEW: the name by which the run knows the export, and its present path": (
             "exports::a_word_about_a_moved_export_is_put_right"
         ),
         "if it is the one, add --moved {…}": "exports::an_export_that_looks_otherwise_is_confirmed",
@@ -517,20 +514,20 @@ TABLE: dict[str, dict[str, str]] = {
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
     "flow/dead_letters.py": {
-        "mend `raw` in place, one JSON object a line, and leave the other fields as they are": (
+        "correct `raw` in place, one JSON object per line, and leave the other fields as they are": (
             "mending::a_line_that_is_no_letter_is_put_right"
         ),
         (
-            "name another directory with --state-dir for the dead letters of this look; it sends nothing"
+            "name another directory with --state-dir for the dead letters of this command; it sends nothing"
         ): "files::a_dry_run_keeps_out_of_a_run",
     },
     "flow/identity/recognise.py": {
         "--moved {…}": "exports::of_two_exports_one_is_chosen",
         "add {…}": "exports::of_two_exports_one_is_chosen",
-        "name it again, as it is called now: what was read of it is recognised by its content": (
+        "name it again, by its present name: what was read of it is recognised by its content": (
             "exports::an_export_that_was_renamed_is_named_again"
         ),
-        "name it again; if it is called otherwise now, name it so, and add --moved OLD=NEW": (
+        "name it again; if it has another name now, use that, and add --moved OLD=NEW": (
             "exports::an_export_that_was_never_read_is_named_again"
         ),
         "name it with --{…} as well": "exports::a_word_about_a_moved_export_is_put_right",
@@ -543,23 +540,23 @@ TABLE: dict[str, dict[str, str]] = {
             "between::of_a_state_directory_and_its_copy_one_goes_on"
         ),
         (
-            "put the newest copy of the state directory back; migrate --again would send once more what lies between"
+            "put the newest copy of the state directory back; migrate --again would send again what was sent in between"
         ): "between::a_state_directory_that_is_too_old_is_put_back",
     },
     "flow/only_missing.py": {
         (
-            "look for them in the account's dashboard, for their ids cannot be read back; who is"
-            " not there is sent from a small export with a --state-dir of its own"
+            "look for them in the account's dashboard, because their ids cannot be read back; send those"
+            " that are not there from a small export with a --state-dir of its own"
         ): "reverting::who_cannot_be_read_back_is_looked_for",
-        "name its exports, and leave --only-missing out: it is migrated afresh": (
+        "name its exports, and leave --only-missing out: the run starts afresh": (
             "reverting::without_a_revert_the_flag_is_left_out"
         ),
         "name the migration's --state-dir": "reverting::without_a_revert_the_flag_is_left_out",
-        "start the same command again later, with --only-missing: it asks for them once more": (
+        "start the same command again later, with --only-missing: it reads them back once more": (
             "reverting::who_could_not_be_read_back_is_asked_for_later"
         ),
         (
-            "where none of them was migrated again since the revert: {…}; where some were, first take these"
+            "if none of them was migrated again since the revert: {…}; if some were, first take these"
             " back once more: {…}; then the same, the other run again, and masivo-stream retry here"
         ): "reverting::another_runs_customers_are_there_again_or_stayed",
         "start with the settings that the run was started with": (
@@ -585,24 +582,23 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "flow/identity/remembered.py": {
-        "leave it out; if it really is to be sent once more, start migrate with --again": (
+        "leave it out; to send it once more, start migrate with --again": (
             "between::what_this_run_has_sent_is_left_out"
         ),
         (
-            "the journal of that run is not there any more: put its state directory back and go"
-            " on there; if it really is to be sent once more, start migrate with --again"
+            "the journal of that run is gone: put its state directory back and go on there; to send it"
+            " once more, start migrate with --again"
         ): "between::a_journal_that_is_gone_is_put_back",
         (
-            "{…}go on there with --state-dir {…} and that export; if it really is to be sent"
-            " once more, start migrate with --again"
+            "{…}go on there with --state-dir {…} and that export; to send it once more, start migrate with --again"
         ): "between::an_export_that_the_account_has_is_gone_on_with_there",
     },
     "flow/commands/resolve.py": {
         (
-            "--accept it, if all of its records are there; else --discard it, mend `raw` of"
-            " those that are not there (one space more will do), and masivo-stream retry"
+            "--accept it if all of its records are there; else --discard it, change `raw` of those that"
+            " are not there (one more space is enough), and masivo-stream retry"
         ): "deciding::what_arrived_in_part_is_completed",
-        "decide one thing of a batch": "deciding::a_decision_that_cannot_be_is_taken_again",
+        "name each batch for one decision only": "deciding::a_decision_that_cannot_be_is_taken_again",
         "masivo-stream resolve without a decision lists them": "deciding::a_decision_that_cannot_be_is_taken_again",
     },
     "flow/pipeline/resume.py": {
@@ -618,11 +614,11 @@ TABLE: dict[str, dict[str, str]] = {
         "check the period, the key's permissions and base_url": (
             "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone"
         ),
-        "look at the account's dashboard; run again, it takes back what is left of that period": (
+        "check the account's dashboard; the same command takes back what is left of that period": (
             "reverting::a_revert_of_unknown_end_is_run_again"
         ),
         "start again later": "reverting::a_revert_that_never_left_is_started_again",
-        "try later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
+        "try again later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
     },
     "flow/revert_survey.py": {
         "such as 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
@@ -632,29 +628,27 @@ TABLE: dict[str, dict[str, str]] = {
         "name its exports, and leave --only-missing out: it goes on with what is pending": (
             "reverting::without_a_revert_the_flag_is_left_out"
         ),
-        "run it again, it takes back what is left of that period: {…}": (
+        "run it again to take back what is left of that period: {…}": (
             "reverting::a_revert_of_unknown_end_is_run_again"
         ),
-        "the command it was started with, and --only-missing": (
+        "the command that started the run, and --only-missing": (
             "reverting::a_command_that_cannot_be_shown_is_said_in_words"
         ),
-        "this sends what was taken back once more: {…}": (
-            "reverting::what_is_of_another_runs_customers_waits_for_them"
-        ),
+        "this sends again what was taken back: {…}": ("reverting::what_is_of_another_runs_customers_waits_for_them"),
         (
-            "this sends what was taken back once more: {…}; or take back the rest of it as well,"
-            " then the same command migrates afresh: {…}"
+            "this sends again what was taken back: {…}; or take back the rest of it as well, then the"
+            " same command migrates afresh: {…}"
         ): "reverting::the_rest_is_taken_back_as_well",
         (
-            "where no customer can have made a transaction of their own since, the command it"
-            " was started with migrates afresh; where some may have, they are still there, and"
-            " this sends only what is not: {…}"
+            "if no customer can have made a transaction of their own since, the command that started the"
+            " run migrates everything afresh; if some may have, they are still there, and this sends only"
+            " what is missing: {…}"
         ): "reverting::a_run_that_was_taken_back_without_a_number",
     },
     "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
-        "the command it was started with migrates afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
+        "the command that started it migrates everything afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
     "flow/customers/migrated_elsewhere.py": {
         "take back the rest as well, then migrate all records from a file": (
@@ -667,8 +661,8 @@ TABLE: dict[str, dict[str, str]] = {
             " and masivo-stream retry"
         ): "mending::what_validate_finds_is_mended_before_or_after",
         (
-            "{…}: each would be sent and counted; where it is one purchase, --duplicate-purchase"
-            " reject makes a dead letter of it"
+            "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject"
+            " makes dead letters of the later ones"
         ): "plan::another_event_of_a_purchase_is_rejected",
     },
     "flow/pipeline/wait_visible.py": {

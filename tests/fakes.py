@@ -4,6 +4,7 @@ import json
 
 import anyio
 import anyio.lowlevel
+from virtual_time import without_threads
 
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.pacing.pace import Pacer
@@ -135,7 +136,7 @@ class RecordingJournal:
         self.noted = 0
         """How often progress alone was noted."""
         self.watch = lambda what, progress: None
-        """Is told of each note as it begins."""
+        """Called with each note when it begins."""
 
     async def send(self, batch, progress, sync):
         await self._note("send", progress, sync)
@@ -261,6 +262,10 @@ class PipelineUnderTest:
 
     async def run(self, *beside):
         """Run the pipeline as a migration does; `beside` are coroutine functions that run next to it."""
+        with without_threads():
+            return await self._run(beside)
+
+    async def _run(self, beside):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.clock.run)
             tasks.start_soon(self.stop.drain)

@@ -17,7 +17,7 @@ _raw_items = msgspec_json.Decoder(list[Raw]).decode
 
 @dataclass(frozen=True)
 class Line:
-    """A physical line: where it stands, its bytes, and what is to become of it."""
+    """A physical line: where it is, its bytes, and the result to expect."""
 
     kind: Kind
     source: int
@@ -29,9 +29,9 @@ class Line:
     keys: tuple[str | None, ...] = ()
     """The names of its items, which no other item has; None for one that is not to travel."""
     items: int = 0
-    """How many items it has as far as it can be read."""
+    """The number of its items, if it can be read."""
     repeated: bool = False
-    """Its customer stands on an earlier line, too."""
+    """Its customer is on an earlier line, too."""
 
     @property
     def place(self):
@@ -71,7 +71,7 @@ class Recipe:
 
 
 NOPE = b'"nope"'
-"""Stands in what the server refuses."""
+"""It is in every record that the server refuses."""
 
 SHAPES = (
     "plain", "plain", "plain", "refused", "one_refused", "faulty", "broken", "not_text", "blank", "skipped",
@@ -89,7 +89,7 @@ class Exports:
     lines: dict[Kind, list[Line]] = field(default_factory=lambda: {kind: [] for kind in Kind})
     paths: dict[Kind, list[Path]] = field(default_factory=lambda: {kind: [] for kind in Kind})
     places: dict[str, tuple[Line, int]] = field(default_factory=dict)
-    """Where each travelling item stands: its line and index there."""
+    """Line and index of each item that is sent."""
     count: int = 0
 
     def append(self, kind, recipes, *, source, unfinished):
@@ -111,7 +111,7 @@ class Exports:
         self._write(path, content)
 
     def move(self, kind, source, *, packed):
-        """Let an export lie elsewhere from now on, compressed or not."""
+        """Move an export, compressed or not."""
         old = self.paths[kind][source]
         self.count += 1
         new = self.folder / f"moved-{self.count}" / f"{kind}-{source}.ndjson{'.gz' if packed else ''}"
@@ -174,7 +174,7 @@ class Exports:
         return Line(kind, source, number, offset, raw, fate, keys, items, repeated)
 
     def _made(self, kind, recipe):
-        """Return a line's bytes, its fate, its items' names and their number."""
+        """Return a line's bytes, its result, its items' names and their number."""
         match recipe.shape:
             case "blank":
                 return b" " * recipe.spelling, "blank", (), 0

@@ -1,6 +1,6 @@
 """The laws of the model test: journal, files, server and exports held against each other.
 
-Nothing here goes through the code under test but the schema of the journal: its rows are read as they stand.
+Nothing here goes through the code under test but the schema of the journal: its rows are read as they are.
 """
 
 import json
@@ -63,7 +63,7 @@ class Audit:
         self.fates = self._fates()
 
     def _fates(self):
-        """Return the fates of each item that is to travel, by its name."""
+        """Return the outcomes of each item that is to be sent, by its name."""
         fates = defaultdict(list)
         for batch, state in self.states.items():
             if state in ("refused", "unanswered") or (state == "sending" and CONTRACTS[self.kind].repeatable):
@@ -96,7 +96,7 @@ class Audit:
 
     @property
     def pending(self):
-        """Return the items read that have no fate, by name; what was on the wire of a dead process among them."""
+        """Return the items read that have no outcome, by name, including what a dead process had on the wire."""
         return {
             key for line in self.read for key in line.keys if key is not None and not set(self.fates[key]) - {"sending"}
         }
@@ -113,7 +113,7 @@ def hold(audit):
 
 
 def one_fate_each(audit):
-    """Every item that was read has one fate at most, and exactly one before the checkpoint."""
+    """Every item that was read has at most one outcome, and exactly one before the checkpoint."""
     for key, fates in audit.fates.items():
         assert len(fates) == 1, f"{key}: {fates}"
     dead_lines = Counter((source, number) for source, number, _, _ in audit.dead)
@@ -124,11 +124,11 @@ def one_fate_each(audit):
             assert dead_lines[line.place] == 0, f"{line} is dead"
         if line.fate == "valid" and audit.reading_place(line) < (audit.checkpoint.source, audit.checkpoint.line):
             lost = [line.keys[i] for i in line.travelling if audit.fates[line.keys[i]] in ([], ["sending"])]
-            assert not lost, f"no fate before the checkpoint: {lost}"
+            assert not lost, f"no outcome before the checkpoint: {lost}"
 
 
 def figures_agree(audit):
-    """The figures are those of the lines and their fates, counted here, and they close."""
+    """The figures are those of the lines and their outcomes, counted here, and they close."""
     figures, valid = audit.figures, [line for line in audit.read if line.fate == "valid"]
     faulty = [line for line in audit.read if line.fate == "faulty"]
     fates = Counter(fate.upper() for fates in audit.fates.values() for fate in fates)
@@ -152,7 +152,7 @@ def figures_agree(audit):
     for name in ("records", "items"):
         told[name] = {fate: told[name].get(fate, 0) for fate in _WORST}
     differ = {name: (told[name], counted[name]) for name in counted if told[name] != counted[name]}
-    assert not differ, f"{audit.kind}, told and counted: {differ}"
+    assert not differ, f"{audit.kind}, reported and counted: {differ}"
     _summary_agrees(audit, counted)
 
 
@@ -170,14 +170,14 @@ def _summary_agrees(audit, counted):
 
 
 def letters_agree(audit):
-    """Every dead letter stands in the file once, with its place and its bytes; and nothing else is counted there."""
+    """Every dead letter is in the file once, with its place and its bytes; and nothing else is counted there."""
     assert len(audit.letters) >= audit.letters_bytes, "counted dead letters are not in the file"
     counted = audit.letters[: audit.letters_bytes]
     assert counted == b"" or counted.endswith(b"\n"), "a torn line is counted"
     letters = [_parsed(line) for line in counted.splitlines()]
     told = Counter((_file(letter["file"]), letter["line"]) for letter in letters)
     rows = Counter((source, line) for source, line, _, _ in audit.dead)
-    assert told == rows, f"letters and rows: {told - rows}, {rows - told}"
+    assert told == rows, f"dead letters and rows: {told - rows}, {rows - told}"
     seen = set()
     for letter in letters:
         line = audit.by_place[_file(letter["file"]), letter["line"]]
@@ -199,7 +199,7 @@ def _parsed(line):
 
 
 def _letter_is_right(audit, line, letter):
-    """Tell whether a letter holds its line's bytes, and a reason that is true."""
+    """Return whether a dead letter holds its line's bytes, and a reason that is true."""
     raw = letter["raw"].encode() if "raw" in letter else line.raw
     if line.fate == "faulty" or letter["reason"] in ("duplicate_id", "customer_not_migrated"):
         true = {
@@ -218,7 +218,7 @@ def _letter_is_right(audit, line, letter):
 
 
 def _was_refused(attempts, status, items):
-    """Tell whether items were refused alone; or together with others, of which all have arrived."""
+    """Return whether items were refused alone, or together with others that have all arrived."""
     arrived = {key for attempt in attempts if attempt.accepted for key in attempt.keys}
     return any(
         attempt.status == status
@@ -257,7 +257,7 @@ def doubts_agree(audit):
 
 
 def server_agrees(audit):
-    """What is accepted was applied, what is dead was not, and nothing was applied without a fate, nor twice."""
+    """What is accepted was applied, what is dead was not, and nothing was applied twice or without an outcome."""
     server = audit.world.server
     coming = Counter(key for _, keys, _ in server.due for key in keys)
     applied = Counter({key: server.applied[key] + coming[key] for key in audit.world.exports.places})
@@ -271,7 +271,7 @@ def server_agrees(audit):
         return
     assert all(applied[key] == 1 for key in there), f"twice: {[key for key in there if applied[key] > 1]}"
     fated = audit.keys("accepted") | audit.keys("in_doubt") | audit.keys("sending")
-    assert there <= fated, f"applied, and of no fate: {there - fated}"
+    assert there <= fated, f"applied, and without an outcome: {there - fated}"
     yes = Counter(key for attempt in server.attempts if attempt.accepted for key in attempt.keys)
     assert all(yes[key] == 1 for key in audit.keys("accepted")), "not accepted in exactly one request"
 
@@ -280,7 +280,7 @@ def what_was_told_stands(audit):
     """A batch that was told to be accepted is so in the journal."""
     for batch in audit.world.told:
         if audit.world.noted[batch][0] is audit.kind:
-            assert audit.states.get(batch) == "accepted", f"told accepted, noted {audit.states.get(batch)}"
+            assert audit.states.get(batch) == "accepted", f"reported accepted, noted {audit.states.get(batch)}"
 
 
 def everything_is_settled(audit):

@@ -1,4 +1,4 @@
-"""A server in memory with moods and a ledger, over any number of client processes; it tells what no client may do.
+"""A server in memory with moods and a ledger, over any number of client processes; it knows what no client may do.
 
 Time is the one that is passed in; it goes on from process to process.
 """
@@ -124,19 +124,19 @@ class Server:
         """Take a request; returns its entry in the ledger and the answer."""
         self.pass_time(now)
         raws = [bytes(raw) for raw in _body_of(body)["customers"]]
-        keys = tuple(key for raw in raws for key in self._judge(kind, raw, most_bytes))
+        keys = tuple(key for raw in raws for key in self._validate(kind, raw, most_bytes))
         attempt = Attempt(kind, keys, len(raws))
         self._law(bool(raws) and body == b'{"customers":[' + b",".join(raws) + b"]}", "the body is as it should be")
         self._law(len(body) <= most_bytes, f"{len(body)} bytes of {most_bytes}")
         self._law(len(keys) <= CONTRACTS[kind].max_items, f"{len(keys)} items in one request")
-        self._law(len(set(keys)) == len(keys), "an item stands twice in one request")
+        self._law(len(set(keys)) == len(keys), "an item is twice in one request")
         if not CONTRACTS[kind].repeatable:
             again = [key for key in keys if key in self.open and not self.open[key].harmless]
             self._law(not again, f"sent again although it may have been applied: {again}")
         self.attempts.append(attempt)
         self.open.update(dict.fromkeys(keys, attempt))
         customers = {json.loads(raw)["id"] for raw in raws}
-        self._law(kind is not Kind.EVENTS or len(customers) == len(raws), "a customer of events stands twice")
+        self._law(kind is not Kind.EVENTS or len(customers) == len(raws), "a customer of events is in it twice")
         mood = self._own_word(kind, raws, customers, mood, len(body))
         if mood.effect is not NEVER:
             self.due.append((now + mood.effect, keys, customers if kind is Kind.CUSTOMERS else set()))
@@ -152,11 +152,11 @@ class Server:
             return replace(mood, answer=REFUSED if mood.answer == ACCEPTED else mood.answer, effect=NEVER)
         return mood
 
-    def _judge(self, kind, raw, most_bytes):
+    def _validate(self, kind, raw, most_bytes):
         """Return the names of an entry's items, each byte of which must come from its line.
 
-        A record that travels whole travels as it stands, but where only without its spaces it fits, or where events of
-        the same customer travel with it: their records are the same but for the items.
+        A record that travels whole travels as it is, unless it fits only without its spaces, or unless events of
+        the same customer travel with it: their records are equal except for the items.
         """
         fields, items = take_apart(kind, raw)
         lines = {self.exports.places[key][0] for key in items if key in self.exports.places}

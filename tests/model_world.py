@@ -57,7 +57,7 @@ class ModelState(MortalState):
 
 
 class NoTokens:
-    """Gives no token: what account a key opens is not told otherwise."""
+    """Gives no token: the account of a key is known by the key alone."""
 
     async def prepare(self):
         return Failure(cause=Cause.REFUSED, sent=False)
@@ -133,7 +133,7 @@ class World:
             return next((place for (place,) in sent.execute("SELECT state_dir FROM runs")), None)
 
     def has_sent(self, kind, source):
-        """Tell whether anything of an export has left."""
+        """Return whether anything of an export was sent."""
         keys = (key for attempt in self.server.attempts if attempt.kind is kind for key in attempt.keys)
         return any(self.exports.places[key][0].source == source for key in keys)
 

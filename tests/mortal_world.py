@@ -9,13 +9,12 @@ import sqlite3
 from contextlib import ExitStack, closing
 from functools import partial
 
-import anyio
 from fakes import FakeApi, Remembering, write_export
 from mortal import MortalCommit, MortalState
 from sessions import make_session
+from virtual_time import LoopClock, aside, run_virtually
 
 from masivo_stream.edges.api import Reply
-from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import open_journal
@@ -46,12 +45,12 @@ class World:
 
     def live(self, life, work=None):
         """Run one process to its end; its summary, or None if it died. `work` is done before the run."""
-        return anyio.run(self._live, life, work)
+        return run_virtually(self._live, life, work)
 
     async def _live(self, life, work):
-        clock = FakeClock()
+        clock = LoopClock()
         api = self.api(clock, life, self.answer)
-        state, commit = MortalState(self.state, life), partial(self.commit, life=life)
+        state, commit = MortalState(self.state, life), partial(self.commit, life=life, aside=aside)
         journal = open_journal(self.state / "journal.db", clock.wall, commit_by=commit)
         fixed = {"limit": self.limit, "base_url": "http://127.0.0.1:1/", "uploaders": UPLOADERS}
         settled = load_settings(flags=fixed | self.flags)
@@ -66,10 +65,7 @@ class World:
                     for kind, found in inputs.items()
                 }
                 run = Run(make_session(settled, state, journal, api, clock), sources)
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(clock.run)
-                    await run.go(handle_signals=False)
-                    tasks.cancel_scope.cancel()
+                await run.go(handle_signals=False)
                 return run.summary()
             except BaseException:
                 if not life.dead:

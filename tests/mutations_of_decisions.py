@@ -1,9 +1,9 @@
-"""What can go wrong where a person decides, and in what a person is told. See `mutations`."""
+"""What can go wrong where a person decides, and in what a person reads. See `mutations`."""
 
 from mutation import Mutation
 
 RESOLVE, REVERT = "flow/test_resolve.py::test_", "flow/test_revert.py::test_"
-CONCLUDE = "flow/test_outcome.py::test_"
+OUTCOME = "flow/test_outcome.py::test_"
 
 WORD = (
     Mutation(
@@ -25,8 +25,8 @@ WORD = (
     Mutation(
         "what is there is found when others were sent",
         "flow/commands/resolve.py",
-        "            await self._refuse_what_is_there(doubt)\n\n",
-        "        await self._refuse_what_is_there(chosen.resend[0])\n\n",
+        "            await self._check_not_there(doubt)\n\n",
+        "        await self._check_not_there(chosen.resend[0])\n\n",
         "A command that says that nothing may be sent again has sent a batch.",
         (RESOLVE + "where_one_is_refused_nothing_is_sent_or_decided",),
     ),
@@ -43,7 +43,7 @@ WORD = (
         "flow/commands/resolve.py",
         "        await of_kind.take_note(note)\n",
         "",
-        "Nobody can tell who had a batch sent again.",
+        "No one can find out who had a batch sent again.",
         (RESOLVE + "a_batch_is_sent_again_as_it_was",),
     ),
     Mutation(
@@ -51,7 +51,7 @@ WORD = (
         "flow/pipeline/in_doubt.py",
         "        await self._recorder.send_again(batch.id)\n",
         "        pass\n",
-        "After a kill nobody knows that a batch in doubt left a second time.",
+        "After a kill no process knows that a batch in doubt left a second time.",
         (RESOLVE + "a_batch_is_sent_again_as_it_was",),
     ),
     Mutation(
@@ -121,23 +121,23 @@ FIGURES = (
         "flow/outcome.py",
         "    return (counted.get(",
         "    return True or (counted.get(",
-        "Figures that are not the journal's are told as the truth.",
-        (CONCLUDE + "figures_that_do_not_close_are_a_bug[NotesAnother]",),
+        "Figures that are not the journal's are reported as the truth.",
+        (OUTCOME + "figures_that_do_not_close_are_a_bug[NotesAnother]",),
     ),
     Mutation(
         "figures need not close",
         "flow/pipeline/run.py",
         "        closes = all(figures.closes for figures in kinds.values())\n",
         "        closes = True\n",
-        "A record that has no fate is told by nobody.",
-        (CONCLUDE + "figures_that_do_not_close_are_a_bug[CountsOneMore]",),
+        "A record without an outcome is in no report.",
+        (OUTCOME + "figures_that_do_not_close_are_a_bug[CountsOneMore]",),
     ),
     Mutation(
         "figures always close",
         "model/summary.py",
         "        return self.read == records and self.items_read == items\n",
         "        return True\n",
-        "A record that has no fate is told by nobody.",
+        "A record without an outcome is in no report.",
         ("model/test_summary.py::test_figures_close_exactly_if_nothing_is_missing",),
     ),
     Mutation(
@@ -146,7 +146,7 @@ FIGURES = (
         "    if not closes:\n",
         "    if False:\n",
         "A run whose figures are wrong ends as complete.",
-        (CONCLUDE + "figures_that_do_not_close_are_a_bug",),
+        (OUTCOME + "figures_that_do_not_close_are_a_bug",),
     ),
 )
 

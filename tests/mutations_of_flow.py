@@ -13,7 +13,7 @@ ORDER = (
         "flow/pipeline/deliver.py",
         "                await self._recorder.begin(batch)\n",
         "",
-        "After a kill nobody knows that the batch left, and it is sent again.",
+        "After a kill no process knows that the batch left, and it is sent again.",
         (PHASE + "the_journal_knows_before_the_wire",),
     ),
     Mutation(
@@ -33,7 +33,7 @@ ORDER = (
         "                began = self._clock.now()\n"
         "                outcome = classify(await self._fly(batch, token, departure))\n"
         "                await self._recorder.begin(batch)\n",
-        "After a kill nobody knows that the batch left, and it is sent again.",
+        "After a kill no process knows that the batch left, and it is sent again.",
         (PHASE + "the_journal_knows_before_the_wire",),
     ),
     Mutation(
@@ -94,7 +94,7 @@ ORDER = (
         "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n",
         "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n"
         "        self._dead_letters.append([letter])\n",
-        "Where a letter cannot be written, its record is told to be dead and stands nowhere.",
+        "If a dead letter cannot be written, its record is counted as dead and is in no file.",
         (PHASE + "a_letter_that_cannot_be_written_is_not_counted",),
     ),
 )
@@ -107,7 +107,7 @@ CHECKPOINT = (
         "        return max(positions)\n",
         "A restart reads on behind records that were never sent.",
         (
-            NOTES + "no_checkpoint_is_beyond_a_record_without_a_fate",
+            NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",
             HISTORIES + "a_death_at_every_operation_of_a_small_run",
         ),
     ),
@@ -117,7 +117,7 @@ CHECKPOINT = (
         "        positions = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
         "        positions = [self._read_position, *(entry.place for entry in self._to_pack)]\n",
         "A restart reads on behind a batch that waits for its turn.",
-        (NOTES + "no_checkpoint_is_beyond_a_record_without_a_fate",),
+        (NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",),
     ),
     Mutation(
         "a batch's last record holds the checkpoint",
@@ -125,7 +125,7 @@ CHECKPOINT = (
         "            self._lows[batch.id] = batch.entries.low\n",
         "            self._lows[batch.id] = max(each.place for each in batch.entries)\n",
         "A restart reads on behind the first records of a batch.",
-        (NOTES + "no_checkpoint_is_beyond_a_record_without_a_fate",),
+        (NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",),
     ),
     Mutation(
         "the packer does not hold the checkpoint",
@@ -164,7 +164,7 @@ CHECKPOINT = (
         "flow/pipeline/assemble.py",
         "        if batch not in in_doubt.listed:  # the process before ended between the note and the list\n",
         "        if False:\n",
-        "Records in doubt are told in figures, and nobody can tell which they are.",
+        "Records in doubt are in the figures, and no file says which they are.",
         (HISTORIES + "a_death_at_every_operation_of_a_small_run",),
     ),
     Mutation(
@@ -196,7 +196,7 @@ CHECKPOINT = (
         "flow/pipeline/read.py",
         'unfinished=read[:1] != b"\\n")',
         "unfinished=False)",
-        "Lines behind it are told with numbers that are too high.",
+        "Lines after it are reported with numbers that are too high.",
         ("flow/test_read.py::test_half_a_line_is_held_back",),
     ),
     Mutation(
@@ -255,7 +255,7 @@ DOUBT = (
         "core/sending/classify.py",
         '            return InDoubt(by or "status 503", wait_asked_for(answer))\n',
         '            return Unreachable("status 503")\n',
-        "Where a gateway sends 503 after the delivery, events are applied twice.",
+        "If a gateway sends 503 after the delivery, events are applied twice.",
         (CLASSIFY + "every_status_has_its_verdict",),
     ),
     Mutation(
@@ -263,7 +263,7 @@ DOUBT = (
         "core/sending/classify.py",
         '        case 425:\n            return Unreachable(by or "425',
         '        case 408 | 425:\n            return Unreachable(by or "425',
-        "Where a gateway sends 408 after the delivery, events are applied twice.",
+        "If a gateway sends 408 after the delivery, events are applied twice.",
         (CLASSIFY + "every_status_has_its_verdict",),
     ),
     Mutation(
@@ -307,7 +307,7 @@ DOUBT = (
         (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
     ),
     Mutation(
-        "whoever a firewall holds is judged at once",
+        "entries held for a firewall are settled at once",
         "flow/pipeline/isolate.py",
         "self._refusals.answered == held.answered:  # nothing got through since",
         "False:",
@@ -331,7 +331,7 @@ DOUBT = (
         ("flow/test_answers.py::test_a_page_does_not_show_that_customers_are_there",),
     ),
     Mutation(
-        "what the brake cut short was never sent",
+        "what a stop cut short was never sent",
         "flow/pipeline/deliver.py",
         "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=sent)\n",
         "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=False)\n",
@@ -452,7 +452,7 @@ DOUBT = (
         ("flow/test_unanswered.py::test_each_customer_speaks_for_itself",),
     ),
     Mutation(
-        "letters that would double are sent as they were",
+        "dead letters that would double are sent as they were",
         "core/dead_letters.py",
         "UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})",
         "UNMENDED_STAY = frozenset({Reason.TOO_LONG}) - {Reason.TOO_LONG}",
@@ -463,11 +463,11 @@ DOUBT = (
 
 RUNS = (
     Mutation(
-        "a customer who stands in a batch already joins it in a run",
+        "a customer of a batch joins it once more in a run",
         "core/packing/fill.py",
         "            if customers[index] in standing:\n",
         "            if False:\n",
-        "One customer's records that differ stand twice in a body, and nobody can say which one counts.",
+        "One customer is in a body twice, with different records, and no document says which one counts.",
         ("core/test_fill.py::test_a_run_ends_where_a_customer_comes_again[in_runs]",),
     ),
     Mutation(

@@ -90,7 +90,7 @@ EVENTS = (
         (FOUND + "a_repeat_within_the_capacity_is_found",),
     ),
     Mutation(
-        "a retry sends a repeat as it was",
+        "a retry sends a duplicate as it was",
         "core/dead_letters.py",
         "        if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:",
         "        if False:",
@@ -113,7 +113,7 @@ LIST = (
         "edges/files/checksum.py",
         "            os.ftruncate(file, length)\n        self.length",
         "            pass\n        self.length",
-        "After a kill a record is listed twice.",
+        "After a kill, one record is listed twice.",
         (LISTED + "what_is_not_counted_is_cut",),
     ),
 )
@@ -121,19 +121,19 @@ LIST = (
 UNFINISHED = "flow/test_retry_unfinished.py::test_"
 RETRIED = (
     Mutation(
-        "a letter and its line are both remembered",
+        "a dead letter and its line are both remembered",
         "flow/pipeline/resume.py",
         "    return resume.covered if copies else {}\n",
         "    return {}\n",
-        "A record that is retried before the run's end is taken for a repeat of itself.",
+        "A record that is retried before the run's end counts as a duplicate of itself.",
         (UNFINISHED + "held_back_twins_are_sent_once",),
     ),
     Mutation(
-        "a part and its letter are both remembered",
+        "a part and its dead letter are both remembered",
         "core/reading/purchases.py",
         "            apart = items is None or index in items\n",
         "            apart = items is None\n",
-        "An event of a record that was sent but for it is never sent.",
+        "An event is never sent although the rest of its record was.",
         (UNFINISHED + "a_run_that_died_anywhere_is_retried",),
     ),
     Mutation(

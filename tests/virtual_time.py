@@ -1,17 +1,20 @@
-"""An event loop whose time is a number: it jumps to the next timer when nothing else is to be done, and has no threads.
+"""A world without real time: an event loop that jumps to its next timer when there is nothing else to do.
 
-So a test takes no longer than its work, and what happens in it happens in the same order every time. A wait that
-nothing will ever end is an error at once, not a test that hangs.
+It has no threads. So a test takes no longer than its work, and everything happens in the same order every time, however
+busy the machine is. A wait that nothing can end is an error at once, not a test that hangs.
 """
 
 import asyncio
 import selectors
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import anyio
 
 COMMIT_SECONDS = 0.002
-"""Virtual time that a commit takes: others come meanwhile, and share the next one."""
+"""Virtual time that a commit takes. Notes that come meanwhile share the next commit."""
+TICK = 1e-6
+"""The shortest wait, in seconds."""
 
 
 class _Jump(selectors.SelectSelector):
@@ -27,7 +30,7 @@ class _Jump(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Begins at `seconds`; work for threads is done on the spot."""
+    """Begins at `seconds`. It does work for threads on the spot."""
 
     def __init__(self, seconds=0.0):
         jump = _Jump()
@@ -39,16 +42,36 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.seconds
 
     def run_in_executor(self, executor, func, *args):
-        done = self.create_future()
-        try:
-            done.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever waits for the result
-            done.set_exception(error)
-        return done
+        return _done(self, func, *args)
+
+
+def _done(loop, func, *args):
+    """Call `func` now. Return a future that holds its result or its error."""
+    done = loop.create_future()
+    try:
+        done.set_result(func(*args))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the task that awaits the result
+        done.set_exception(error)
+    return done
+
+
+@contextmanager
+def without_threads():
+    """Do the running loop's work for threads on the spot while the context lasts.
+
+    A `FakeClock` jumps when every task waits, and a task that waits for a thread looks like the others. So virtual time
+    would pass while a file is read, and a busy machine would change what happens.
+    """
+    loop = asyncio.get_running_loop()
+    loop.run_in_executor = lambda _executor, func, *args: _done(loop, func, *args)
+    try:
+        yield
+    finally:
+        del loop.run_in_executor
 
 
 class LoopClock:
-    """The running loop's time; `ahead` is by how much the wall clock goes before it."""
+    """The running loop's time. `ahead`: seconds by which the wall clock is ahead of it."""
 
     def __init__(self, ahead=0.0):
         self.ahead = ahead
@@ -60,11 +83,12 @@ class LoopClock:
         return datetime.fromtimestamp(1_700_000_000 + self.now() + self.ahead, UTC)
 
     async def sleep(self, seconds):
-        await anyio.sleep(max(0.0, seconds))
+        """Wait. Any real wait takes a microsecond at least: what rounding leaves of one would not move the time."""
+        await anyio.sleep(max(TICK, seconds) if seconds > 0 else 0)
 
 
 async def aside(work, *args):
-    """Do a journal's commit where there are no threads."""
+    """Do a journal's commit without a thread."""
     await anyio.sleep(COMMIT_SECONDS)
     return work(*args)
 

@@ -1,1 +1,4 @@
-"""The machines: they decide and do nothing else. No clock, chance, event loop, disk, socket or log in here."""
+"""All decisions, as pure code: no clock, chance, event loop, disk, socket or log in here.
+
+Time and chance come in as arguments, so every decision can be tested without waiting and repeats exactly.
+"""

@@ -1,7 +1,9 @@
-"""The dead letter on paper: one JSON line, as a run writes it, a person mends it, and a retry reads it again.
+"""The formats of a dead letter: one JSON line that a run writes, a person mends, and a retry reads again.
 
-The format is fixed (README): a person changes `raw`, or replaces `raw_base64` by it, and nothing else. A retry works on
-a copy of its own, whose lines say beside the record's bytes how the letter was counted (`Retried`).
+1. The dead-letter file (README, docs/dead-letters.md): a fixed format. A person changes `raw`, or replaces `raw_base64`
+   by `raw`, and nothing else.
+2. The copy that a retry reads: `write_retry` writes its lines. Beside the record's bytes they hold how the dead letter
+   was counted (`Retried`). What a revert took back is written in the same form (`write_taken_back`).
 """
 
 import base64
@@ -22,8 +24,7 @@ from masivo_stream.model.results import Blank, Death, Entry, Line, LineResult, L
 _encode = msgspec.json.Encoder().encode
 
 UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})
-"""Reasons that stand for as long as the record is as it was: sent again, it might be applied beside the other one."""
-
+"""Reasons that remain until the record is mended: sent again as it was, it might be applied a second time."""
 
 _HELD = (
     "a revert took its customer back, whom another run migrated: revert the same period with that run's state directory"
@@ -32,7 +33,7 @@ _HELD = (
 
 
 class DeadLetter(Struct, kw_only=True):
-    """A line of a dead-letter file."""
+    """A line of a dead-letter file, as far as a retry needs it."""
 
     file: str
     line: int
@@ -54,7 +55,7 @@ class DeadLetter(Struct, kw_only=True):
         """The record's bytes.
 
         Raises:
-            ValueError: there are none, or they are no base64.
+            ValueError: there is neither `raw` nor `raw_base64`, or the latter is not base64.
         """
         if self.raw is not None:
             return self.raw.encode()
@@ -64,17 +65,21 @@ class DeadLetter(Struct, kw_only=True):
 
 
 class _Retry(Struct, frozen=True, kw_only=True):
-    """A line of a retry's own copy."""
+    """A line of the copy that a retry reads."""
 
     retried: Retried
     body: bytes
     mended: bool
+    """Whether a person has changed the record."""
     held: bool = False
-    """Its customer is not there, and is not this run's to send: it stays a dead letter until a retry takes it."""
+    """Its customer is not in the account, and another run migrated it: the record stays a dead letter until a retry."""
 
 
 def write_dead_letter(kind: Kind, rejected: Rejected, at: str) -> bytes:
-    """Return one line, newline included. The order of the fields is part of the format."""
+    """Return a line of the dead-letter file, newline included; `at` is the moment, ISO 8601.
+
+    The order of the fields is part of the format. A retried dead letter keeps its place in the export.
+    """
     old = rejected.retried
     shown = rejected if old is None else old
     fields: dict[str, Any] = {
@@ -106,48 +111,51 @@ def replace_surrogates(text: str) -> str:
 
 
 def read_dead_letter(line: bytes) -> DeadLetter | None:
-    """Return a line of a dead-letter file, None if it is none."""
+    """Return a line of a dead-letter file; None if it is not one, or holds no record."""
     try:
-        letter = msgspec.json.decode(line, type=DeadLetter)
-        _ = letter.body
+        dead_letter = msgspec.json.decode(line, type=DeadLetter)
+        _ = dead_letter.body
     except (ValueError, RecursionError, binascii.Error):
         return None
-    return letter
+    return dead_letter
 
 
-def write_retry(letter: DeadLetter, dead: DeadRow, *, mended: bool) -> bytes:
-    """Return a letter as a line of a retry's copy; `dead` is what the journal knows of it."""
+def write_retry(dead_letter: DeadLetter, dead: DeadRow, *, mended: bool) -> bytes:
+    """Return a dead letter as a line of a retry's copy; `dead` is what the journal knows about it."""
     own = Death(
-        at=letter.at,
+        at=dead_letter.at,
         reason=dead.reason,
-        field=letter.field,
-        message=letter.message,
-        status=letter.status,
-        batch=letter.batch,
+        field=dead_letter.field,
+        message=dead_letter.message,
+        status=dead_letter.status,
+        batch=dead_letter.batch,
     )
     source, line, items = dead.record
     retried = Retried(
         row=dead.row,
         source=source,
-        file=letter.file,
+        file=dead_letter.file,
         line=line,
-        offset=letter.offset,
-        length=letter.length,
+        offset=dead_letter.offset,
+        length=dead_letter.length,
         items=items,
         count=dead.items,
         whole=dead.whole,
         validated=dead.validated,
         customer=dead.customer,
-        earlier=(*letter.earlier, own),
+        earlier=(*dead_letter.earlier, own),
     )
-    return _encode(_Retry(retried=retried, body=letter.body, mended=mended)) + b"\n"
+    return _encode(_Retry(retried=retried, body=dead_letter.body, mended=mended)) + b"\n"
 
 
 def write_taken_back(entry: Entry, *, at: str, customer: int, held: bool) -> bytes:
-    """Return what was accepted of a record, and taken back since, as a line of a copy that is read as a retry's is.
+    """Return an entry that was accepted and then taken back by a revert, as a line of a copy like a retry's.
 
-    `at` is the moment, ISO 8601; `customer` the salted hash of its customer. `held`: the customer is not there, and is
-    not this run's to send.
+    Args:
+        entry: what was accepted of the record.
+        at: the moment, ISO 8601.
+        customer: the salted hash of the customer's id.
+        held: the customer is not in the account, and another run migrated it.
     """
     old, death = entry.retried, _taken_back(at)
     if old is not None:
@@ -177,7 +185,7 @@ def _taken_back(at: str) -> Death:
 
 
 def read_retry(line: bytes) -> tuple[bytes, Retried]:
-    """Return the record's bytes, and where it stands, of a line that `write_retry` made."""
+    """Return the record's bytes and its place in the export from a line that `write_retry` made."""
     retry = msgspec.json.decode(line, type=_Retry)
     return retry.body, retry.retried
 
@@ -185,22 +193,26 @@ def read_retry(line: bytes) -> tuple[bytes, Retried]:
 def validate_dead_letters(
     decoder: Decoder, pieces: Iterable[LineRun | Line], file: str, source: int
 ) -> list[LineResult]:
-    """Judge the records in lines that `write_retry` made, as `judge_retry` does."""
+    """Return the results of the records in lines that `write_retry` made, as `validate_retry` does."""
     return [validate_retry(decoder, line, file, source) for line in lines_of(pieces)]
 
 
 def validate_retry(decoder: Decoder, line: Line, file: str, source: int) -> LineResult:
-    """Judge the record in a line that `write_retry` made; whatever becomes of it knows where it comes from."""
-    if not line.body:  # it has a fate, and is read on the way to those that have none
+    """Return the result of the record in a line that `write_retry` made; the result knows its place in the export."""
+    # 1. The record has an outcome already. It is read on the way to records that have none.
+    if not line.body:
         return Blank(line.number)
     retry = msgspec.json.decode(line.body, type=_Retry)
     body, old = retry.body, retry.retried
+    # 2. An empty record, or one that must be mended first and was not.
     if not body.strip() or (not retry.mended and old.earlier[-1].reason in UNMENDED_STAY):
         return _as_before(line, file, retry)
+    # 3. A line that was too long: the dead letter holds only its beginning, so without mending the old reason remains.
     validated = decoder.validate(Line(line.number, line.offset, body, len(body)), file, source)
     cut = old.earlier[-1].reason == Reason.TOO_LONG and isinstance(validated, Rejected) and not retry.mended
-    if cut or isinstance(validated, Blank):  # only its beginning is known
+    if cut or isinstance(validated, Blank):
         return _as_before(line, file, retry)
+    # 4. Everything else is validated like a line of an export.
     if isinstance(validated, Entry):
         same = validated.same
         if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:  # the setting decides, as before
@@ -211,7 +223,7 @@ def validate_retry(decoder: Decoder, line: Line, file: str, source: int) -> Line
 
 
 def _as_before(line: Line, file: str, retry: _Retry) -> Rejected:
-    """Reject a record for what it was rejected before."""
+    """Return the rejection of a record for the same reason as before."""
     old, last = retry.retried, retry.retried.earlier[-1]
     return Rejected(
         file=file,

@@ -1,6 +1,6 @@
-"""What a person does next after a run, in the order in which it is to be done.
+"""What a person does next after a run: steps in the order in which to do them.
 
-The commands are quoted for a POSIX shell, and are ready to paste in the directory where the run was started.
+The commands are quoted for a POSIX shell, ready to be pasted in the directory where the run was started.
 """
 
 import shlex
@@ -12,12 +12,12 @@ from masivo_stream.model.next_step import Invocation, NextStep
 from masivo_stream.model.summary import Summary
 
 LONGEST_COMMAND = 2000
-"""Characters; a longer one (a glob that the shell made hundreds of names of) is told in words."""
+"""Characters. A longer command (a glob that the shell expanded to hundreds of names) is described, not quoted."""
 
 _PROGRAM = "masivo-stream"
 _ONCE = frozenset({"--only-missing", "--others-stayed"})
-"""Flags of one start, not of those that follow."""
-_FIRST: dict[int, str] = {
+"""Flags that apply to one start only, so that the next command is without them."""
+_AFTER_STOP: dict[int, str] = {
     ExitCode.INPUT: "mend or restore the export, then start the same command again",
     ExitCode.OUTAGE: "start the same command again when the cause is gone: it continues from here",
     ExitCode.DENIED: "correct what the message names, then start the same command again: it continues from here",
@@ -28,7 +28,7 @@ _FROM_A_PIPE = "write what came from the pipe to a file, then start the same com
 
 
 def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
-    """Return the steps after a run; where everything was accepted there is only something to look at."""
+    """Return the steps after a run; if everything was accepted, the only step is optional."""
     return tuple(_steps(summary, invocation, state_dir))
 
 
@@ -38,10 +38,10 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.exit_code == ExitCode.BUG:
         yield NextStep(text="keep the state directory as it is, and report this: the figures must close")
         return
-    if summary.exit_code == ExitCode.CONFIGURATION:  # this run does not go on; its hint says what can be done
+    if summary.exit_code == ExitCode.CONFIGURATION:  # the run cannot continue; its hint says what to do
         return
     if summary.outcome in {"interrupted", "stopped"}:
-        text = _GO_ON if summary.outcome == "interrupted" else _FIRST.get(summary.exit_code, _GO_ON)
+        text = _GO_ON if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
         if _STDIN.isdisjoint(invocation.again):
             yield NextStep(text=text, command=quote(invocation.again))
         else:
@@ -61,7 +61,7 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
 
 
 def same_command(invocation: Invocation, state_dir: str) -> tuple[str, ...]:
-    """Return the words of a `migrate` that goes on with a run; its exports need no name where it knows them."""
+    """Return the words of a `migrate` that continues a run. After other commands its exports are known by the run."""
     words = tuple(word for word in invocation.again if word not in _ONCE)
     if words[:2] == (_PROGRAM, "migrate"):
         return words
@@ -69,11 +69,11 @@ def same_command(invocation: Invocation, state_dir: str) -> tuple[str, ...]:
 
 
 def revert_command(invocation: Invocation, state_dir: str, start: str, end: str) -> tuple[str, ...]:
-    """Return the words of a `revert` of a period."""
+    """Return the words of a `revert` of the period from `start` to `end`."""
     return (_PROGRAM, "revert", "--from", start, "--to", end, *(invocation.options or ("--state-dir", state_dir)))
 
 
 def quote(words: Sequence[str]) -> str:
-    """Quote a command line; nothing where it is none, or cannot be shown as it is."""
+    """Return a command line quoted for a shell; empty if there is no command, or it cannot be shown as it is."""
     line = shlex.join(words)
     return line if len(line) <= LONGEST_COMMAND and printable(line) == line else ""

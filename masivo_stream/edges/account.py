@@ -1,10 +1,10 @@
-"""Which account a secret opens: the origin of the API, and fingerprints from which no secret can be told.
+"""Which account a secret opens: the origin of the API, and fingerprints that do not reveal the secret.
 
 An origin is scheme, host in lower case, and port (RFC 6454 section 4): the path of the base URL and the spelling of its
-host do not count, and the names of a machine's loopback are one host where accounts are compared. A key is a random
-UUID of the vendor's, so a fingerprint that is the same on every machine gives nothing away, and two state directories
-can be compared by it. No page of the vendor's lists the claims of a token (RFC 7519): what names an account in them is
-found by the claims' names.
+host do not count, and when accounts are compared, all names of a machine's loopback are one host. A key is a random
+UUID of the vendor, so a fingerprint that is the same on every machine reveals nothing, and two state directories can be
+compared by it. No page of the vendor lists the claims of a token (RFC 7519): the claims that name an account are
+recognised by their names.
 """
 
 import base64
@@ -26,10 +26,10 @@ _PASSING = frozenset({"iat", "exp", "nbf", "jti", "auth_time", "nonce", "acr", "
 """Claims that change from token to token (RFC 7519 4.1, OpenID Connect Core 2, RFC 8693 4.2)."""
 
 _NAMING = re.compile(r"(?i)\Asub\Z|\Aorg|account|tenant|organi[sz]ation|company|brand|client|workspace|merchant")
-"""Names of claims that say whose a token is. `sub` is RFC 7519's; the others are what services call an account."""
+"""Names of claims that identify the account of a token. `sub` is of RFC 7519; services use the others."""
 
 _OF_ACCOUNT = re.compile(r"(?i)account|tenant|organi[sz]ation|company|brand|client|workspace|merchant")
-"""Names of headers that choose an account beside the key (`x-account-id`)."""
+"""Names of headers that choose an account in addition to the key (`x-account-id`)."""
 
 
 def identify(
@@ -45,13 +45,13 @@ def identify(
 
 
 def subject_of(token: str) -> str:
-    """Return a fingerprint of the claims that name the account of a token; empty where it names none."""
+    """Return a fingerprint of the claims that name the account of a token; empty if it names none."""
     naming = {name: claim for name, claim in _claims(token).items() if _NAMING.search(name) and claim}
     return _fingerprint("subject", _write(naming)) if naming else ""
 
 
 def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL, the port only where it is not the scheme's own."""
+    """Return scheme, host and port of a URL, the port only if it is not the scheme's own."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     try:
@@ -64,12 +64,12 @@ def origin_of(url: str) -> str:
 
 
 def name_quota(account: Account) -> str:
-    """Return the name under which runs on this machine share an account's quota; it stands in names of files."""
+    """Return the name under which runs on this machine share an account's quota; file names contain it."""
     return _fingerprint("quota", f"{unify_origin(account.origin)}\0{account.owner}")
 
 
 def name_receiver(origin: str, fingerprint: str) -> str:
-    """Return the name under which it is remembered what an account has got."""
+    """Return the name under which it is noted what an account has received."""
     return _fingerprint("receiver", f"{unify_origin(origin)}\0{fingerprint}")
 
 

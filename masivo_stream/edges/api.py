@@ -1,16 +1,16 @@
-"""The API: one attempt a call, over aiohttp. It reports what happened and decides nothing.
+"""The API: one attempt per call, over aiohttp. It reports what happened and decides nothing.
 
 Hard-won rules (each measured on aiohttp 3.13 and 3.14):
 
 * A new connection for every request (`force_close`): at one request in 5 s a kept connection races the server's own 5 s
-  idle timeout (Node's default), and a request lost that way cannot be told from one that was applied. Where nothing
-  paces requests, one is used again within `REUSE_SECONDS`: to connect anew is a third of a request's work.
+  idle timeout (Node's default), and a request lost that way looks like one that was applied. If no limit paces
+  requests, a connection is used again within `REUSE_SECONDS`: a new one is a third of a request's work.
 * No redirects: across origins aiohttp strips `Authorization`, but neither `x-api-key` nor the body.
 * No repetition below: aiohttp sends GET and DELETE once more by itself when the connection is lost.
 * No proxy or `.netrc` from the environment (`trust_env` off).
-* Whether anything left is read from the traces (`headers_sent`), not from the exception's name.
+* Whether anything left is known from the traces (`headers_sent`), not from the exception's name.
 * The answer's body is capped, as it comes and once more when it is unpacked (`core.sending.content_encoding`). Not by
-aiohttp: it reads a body to its end, and raises where it is not what its header says.
+  aiohttp: it reads a body to its end, and raises if it is not what its header says.
 """
 
 import errno
@@ -32,13 +32,14 @@ from masivo_stream.core.sending.content_encoding import Unpacked, unpack
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.settings import ApiSettings
 
 REUSE_SECONDS = 1.0
-"""For so long an idle connection may be used again where it may be at all: far below any server's idle timeout."""
+"""How long an idle connection may be used again, if at all: far below any server's idle timeout."""
 
 _PLAIN_BYTES = 1024 * 1024
-"""Up to so many bytes aiohttp takes a body as it stands, beyond that it warns (`payload.TOO_LARGE_BYTES_BODY`). A body
-to be read costs three copies, and a turn of the event loop for every 256 KiB."""
+"""The largest body that aiohttp takes as bytes without a warning (`payload.TOO_LARGE_BYTES_BODY`). A larger one
+is passed as a file: that costs three copies, and a turn of the event loop for every 256 KiB."""
 
 MOST_ANSWER_BYTES = 64 * 1024
 MOST_WORDS = 1024
@@ -48,7 +49,7 @@ MOST_READ_BYTES = 16 * 1024 * 1024
 """Bytes of a read-back: a customer with very many transactions."""
 
 MOST_NAME = 100
-"""Characters kept of the headers that tell who has answered."""
+"""Characters kept of the headers that show which server has answered."""
 
 _TRACES = (
     "CF-Ray",  # Cloudflare, "HTTP request headers"
@@ -60,13 +61,13 @@ _TRACES = (
     "X-Request-Id",  # nginx, Envoy, and most frameworks
     "X-Correlation-Id",
 )
-"""Headers by which whoever answered finds the request again, the most telling first."""
+"""Headers by which the operator of the answering server finds the request, the most specific first."""
 
 _UNROUTABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 
 
 class _Request(Struct):
-    """What the traces tell of one request."""
+    """What the traces report of one request."""
 
     sent: bool = False
     departed: Callable[[], None] | None = None
@@ -157,35 +158,24 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_api(
-    *,
-    base_url: str,
-    auth_url: str,
-    headers: Mapping[str, str],
-    request_timeout: float,
-    connect_timeout: float,
-    ca_file: str,
-    proxy: str,
-    reuse: bool = False,
-) -> AsyncIterator[ApiClient]:
-    """Open a client; the arguments are the settings of the same names. `reuse`: connections may be used again.
+async def open_api(settings: ApiSettings, *, reuse: bool = False) -> AsyncIterator[ApiClient]:
+    """Open a client; `reuse`: connections may be used again.
 
     Raises:
         ConfigurationError: the file of certificate authorities cannot be used.
     """
-    # Without a file of our own aiohttp's context serves, made when it was imported: to read all of a system's
-    # certificates once more takes longer than Python takes to start. From Python 3.10 on TLS 1.2 is the least in it
-    # (bpo-43998).
+    # Without a file of our own, aiohttp's context is used, made when it was imported: reading all certificates of a
+    # system once more takes longer than Python takes to start. From Python 3.10 on it requires TLS 1.2 (bpo-43998).
     connector = aiohttp.TCPConnector(
         force_close=not reuse,
         keepalive_timeout=REUSE_SECONDS if reuse else None,
         limit=0,
-        ssl=_tls(ca_file) if ca_file else True,
+        ssl=_tls(settings.ca_file) if settings.ca_file else True,
     )
     async with aiohttp.ClientSession(
         connector=connector,
-        timeout=aiohttp.ClientTimeout(total=request_timeout, sock_connect=connect_timeout),
-        headers=_own_headers(headers) | dict(headers),
+        timeout=aiohttp.ClientTimeout(total=settings.request_timeout, sock_connect=settings.connect_timeout),
+        headers=_own_headers(settings.headers) | settings.headers,
         auto_decompress=False,
         trust_env=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -194,14 +184,14 @@ async def open_api(
     ) as session:
         yield ApiClient(
             session,
-            base_url=base_url,
-            auth_url=auth_url or base_url.rstrip("/") + contract.AUTHORIZE_PATH,
-            proxy=proxy or None,
+            base_url=settings.base_url,
+            auth_url=settings.auth_url or settings.base_url.rstrip("/") + contract.AUTHORIZE_PATH,
+            proxy=settings.proxy or None,
         )
 
 
 def _own_headers(given: Mapping[str, str]) -> dict[str, str]:
-    """Return what every call carries, less what `given` replaces, in whatever case it spells the names."""
+    """Return the headers of every call, without those that `given` replaces, whatever the case of the names."""
     own = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "masivo-stream"}
     replaced = {name.lower() for name in given}
     return {name: value for name, value in own.items() if name.lower() not in replaced}
@@ -215,14 +205,14 @@ def _tls(ca_file: str) -> ssl.SSLContext:
             "the file of certificate authorities cannot be used",
             operation="set up TLS",
             place=f"ca_file = {ca_file}",
-            hint="it holds certificates in PEM form",
+            hint="it must hold certificates in PEM form",
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Rename what aiohttp would take for a reason to send the request again (`ClientSession._request`)."""
+    """Replace the errors for which aiohttp would send the request again (`ClientSession._request`)."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -248,7 +238,7 @@ def _traces() -> aiohttp.TraceConfig:
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> Unpacked:
-    """Return the body as far as it came, up to a cap, unpacked, in UTF-8. The status is known already."""
+    """Return what came of the body, up to a cap, unpacked, in UTF-8. The status is known already."""
     pieces: list[bytes] = []
     size, complete = 0, True
     try:

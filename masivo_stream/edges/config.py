@@ -1,11 +1,12 @@
-"""Load the settings: flag before environment before file before default, each wrong name or value told with its place.
+"""Load the settings: flag before environment before file before default. An error names the place of what is wrong.
 
-The environment's variables are `MASIVO_` and a leaf's name. An unknown `MASIVO_…` variable is no error: orchestrators
-put some of their own there (Kubernetes: `MASIVO_SANDBOX_SERVICE_HOST`); one that nearly has a setting's name is.
+The environment's variables are `MASIVO_` and a leaf's name. An unknown `MASIVO_…` variable is no error, because
+orchestrators set some of their own (Kubernetes: `MASIVO_SANDBOX_SERVICE_HOST`); one that is nearly a setting's name is.
 """
 
 import difflib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,6 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from msgspec import inspect
 
-from masivo_stream.core.foreign_config import explain_config
 from masivo_stream.model import contract
 from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.settings import Settings
@@ -38,6 +38,14 @@ _RESERVED_HEADERS = frozenset(
     }
 )
 _NEARLY = 0.85
+
+# Marks of files that are not TOML: other tools have formats of their own, and each needs another change.
+_SECTIONS = "sections and values as in config.example.toml"
+
+_YAML = re.compile(r"(?m)\A(?:---|#[^\n]*\n|\s)*[A-Za-z_]\w*:(?:\s|\Z)")
+_VARIABLES = re.compile(r"(?m)^\s*(?:export\s+)?MASIVO_[A-Z_]+\s*=")
+_BARE = re.compile(r"(?m)^\s*[a-z_]+\s*=\s*(?![\s\"'\[{0-9+\-]|true\b|false\b|inf\b|nan\b)[^\s]")
+_SEMICOLON = re.compile(r"(?m)^\s*;")
 
 
 def load_settings(
@@ -73,7 +81,7 @@ def load_settings(
 
 
 def _place_of(name: str, file: str | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> str:
-    """Return where a setting was given: the flag counts most, then the variable, then the file."""
+    """Return where a setting was given: the flag counts first, then the variable, then the file."""
     if flags.get(name) is not None:
         return f"--{name.replace('_', '-')}"
     variable = PREFIX + name.upper()
@@ -88,7 +96,7 @@ def leaves() -> dict[str, dict[str, inspect.Field]]:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether a URL's host is this machine."""
+    """Return whether a URL's host is this machine."""
     host = urlsplit(url).hostname or ""
     if host == "localhost":
         return True
@@ -99,7 +107,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_vendor(url: str) -> bool:
-    """Tell whether a URL's host is one of the vendor's."""
+    """Return whether a URL's host is one of the vendor's."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     return host == contract.VENDOR_DOMAIN or host.endswith("." + contract.VENDOR_DOMAIN)
 
@@ -137,9 +145,34 @@ def _read_toml(file: str) -> dict[str, Any]:
         raise _wrong(f"cannot be read: {why}", file, "check the path given with --config") from error
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: numbers too long, lists too deep
-        what, hint = explain_config(text)
+    except (ValueError, RecursionError) as error:  # besides TOMLDecodeError: numbers too long, lists too deep
+        what, hint = _explain(text)
         raise _wrong(f"is not TOML{what}: {error}", file, hint) from error
+
+
+def _explain(text: str) -> tuple[str, str]:
+    """Return what a text is instead of TOML (an addition to that sentence), and what to write instead."""
+    if text.lstrip().startswith(("{", "[{")):
+        try:
+            msgspec.json.decode(text)
+        except (ValueError, RecursionError):
+            return "", "see config.example.toml"
+        return " but JSON", f"write {_SECTIONS}"
+    if "\0" in text:
+        return " but a binary file, or UTF-16 text", "save it as UTF-8"
+    if "\r" in text and "\n" not in text:
+        return ", because its lines end in a carriage return alone", "save it with line feeds"
+    if _VARIABLES.search(text):
+        return " but a list of environment variables", (
+            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write " + _SECTIONS
+        )
+    if _YAML.match(text):
+        return " but YAML", f"write {_SECTIONS}"
+    if _SEMICOLON.search(text):
+        return " but an INI file", "a comment begins with #, and text is put in quotes; see config.example.toml"
+    if _BARE.search(text):
+        return "", 'text is put in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
+    return "", "see config.example.toml"
 
 
 def _merge(tree: dict[str, dict[str, Any]], given: Mapping[str, Any], file: str) -> None:
@@ -156,7 +189,7 @@ def _merge(tree: dict[str, dict[str, Any]], given: Mapping[str, Any], file: str)
 
 
 def _stray(name: str, value: object, file: str) -> ConfigurationError:
-    """Return what to say of a section that is none: it may be a setting, alone or as a variable is called."""
+    """Return the error for an unknown section: it may be a setting outside of one, or the name of a variable."""
     leaf = name.removeprefix(PREFIX).lower()
     for section, names in _LEAVES.items():
         if leaf in names and not isinstance(value, dict):
@@ -180,7 +213,7 @@ def _merge_environment(tree: dict[str, dict[str, Any]], environment: Mapping[str
 
 
 def _convert(section: str, name: str, value: object, place: str, *, lax: bool) -> object:
-    """Return `value` as its setting wants it; `lax` reads texts as numbers (flags and environment are text)."""
+    """Return `value` in its setting's type; `lax` reads text as numbers (flags and environment are text)."""
     kind = _LEAVES[section][name].type
     try:
         if isinstance(kind, inspect.VarTupleType):
@@ -239,9 +272,9 @@ def _nearest(name: str, names: Mapping[str, object], section: str = "") -> str:
     variable = PREFIX + name.upper()
     if variable in _OTHER_VARIABLES:
         return f"set {variable} in the environment"
-    for other, leaf_names in _LEAVES.items():  # first: a name that is right is not meant to be another one
+    for other, leaf_names in _LEAVES.items():  # first: a correct name is not a slip of another one
         if section and name in leaf_names:
-            return f"it stands in section [{other}]"
+            return f"it belongs in section [{other}]"
     close = difflib.get_close_matches(name, names, 1)
     if close:
         return f"did you mean {close[0]}?"
@@ -249,7 +282,7 @@ def _nearest(name: str, names: Mapping[str, object], section: str = "") -> str:
 
 
 def _check(settings: Settings) -> None:
-    """Judge what one setting alone cannot tell."""
+    """Check the settings together, and the values that a type alone cannot check."""
     api = settings.api
     _check_url("base_url", api.base_url)
     if api.auth_url:
@@ -291,7 +324,7 @@ def _is_proxy(url: str) -> bool:
 
 
 def _split(url: str) -> SplitResult | None:
-    """Take a URL apart; None where it has no host, or is none. `urlsplit` alone drops line breaks without a word."""
+    """Take a URL apart; None if it has no host, or is no URL. `urlsplit` alone drops line breaks without a word."""
     if not url.isascii() or not url.isprintable() or " " in url:
         return None
     try:

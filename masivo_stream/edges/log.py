@@ -1,7 +1,7 @@
 """The log: structlog to standard error, readable on a terminal, JSON lines elsewhere.
 
-Content cannot forge a line: JSON escapes controls, and for the terminal they are escaped here. Secrets and addresses do
-not get this far; what looks like one all the same is masked.
+Content cannot forge a line: JSON escapes control characters, and for the terminal they are escaped here. Secrets and
+addresses do not reach the log; anything that still looks like one is masked.
 """
 
 import logging
@@ -38,10 +38,10 @@ def configure_log(
 
 
 class _Lines:
-    """Write lines to a stream that may break: a migration goes on when nobody reads its log any more."""
+    """Write lines to a stream that may break: a migration goes on when no process reads its log any more."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        """Write to `stream`; None where standard error is closed."""
+        """Write to `stream`; None if standard error is closed."""
         self._stream = stream
 
     def msg(self, line: str) -> None:
@@ -59,7 +59,7 @@ def _clean(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def _cleaned(value: object) -> object:
-    """Return a value with every text in it on one line and without what looks like a secret."""
+    """Return a value with every text in it on one line, and with everything that looks like a secret masked."""
     match value:
         case str():
             return printable(mask(value))

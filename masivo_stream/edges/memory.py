@@ -1,4 +1,4 @@
-"""How much memory this process has."""
+"""How much memory this process uses."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ _PAGES = Path("/proc/self/statm")
 
 
 def resident_bytes() -> int:
-    """Return the resident memory in bytes; where the system does not tell it, the most there has ever been."""
+    """Return the resident memory in bytes; if the system does not report it, the most that there has ever been."""
     try:
         return int(_PAGES.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):

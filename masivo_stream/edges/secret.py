@@ -1,8 +1,8 @@
-"""Secrets: from the environment or a file of the owner's, never from an argument or the settings.
+"""Secrets: from the environment or a file of the owner, never from an argument or the settings.
 
-What other tools put around a secret is no part of it: a byte order mark, line ends, quotes (`docker --env-file` keeps
-them), `NAME=` and `export NAME=` (an .env file named as key file), `Bearer `. What is something else altogether is
-refused, with what it is, and without it.
+What other tools put around a secret is removed: a byte order mark, line ends, quotes (`docker --env-file` keeps them),
+`NAME=` and `export NAME=` (an .env file named as key file), `Bearer `. Anything else is refused; the error names what
+it is, and never quotes it.
 """
 
 import os
@@ -18,7 +18,7 @@ API_KEY_VARIABLE = "MASIVO_API_KEY"
 TOKEN_VARIABLE = "MASIVO_TOKEN"  # noqa: S105 - the name of a variable, not a token
 _OPERATION = "read the secrets"
 _MOST_BYTES = 16 * 1024
-"""More is no key; and one that is cut short is another key."""
+"""A longer text is no key; and a key that is cut short is another key."""
 
 
 class Secret:
@@ -31,7 +31,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text, where it goes onto the wire."""
+        """Return the text, to put it onto the wire."""
         return self._text
 
     def __repr__(self) -> str:
@@ -54,10 +54,10 @@ class Credentials:
 
 
 def load_credentials(environment: Mapping[str, str], *, api_key_file: str | None = None) -> Credentials:
-    """Find the secret: `api_key_file`, else `MASIVO_API_KEY`, else `MASIVO_TOKEN`.
+    """Return the secret: `api_key_file`, else `MASIVO_API_KEY`, else `MASIVO_TOKEN`.
 
     Raises:
-        ConfigurationError: there is none, or the file can be read by others.
+        ConfigurationError: there is no secret, or other users can read the file.
     """
     if api_key_file:
         return Credentials(api_key=_clean(_read(api_key_file), api_key_file, API_KEY_VARIABLE))
@@ -67,7 +67,7 @@ def load_credentials(environment: Mapping[str, str], *, api_key_file: str | None
         return Credentials(token=_clean(token, TOKEN_VARIABLE, TOKEN_VARIABLE))
     empty = [name for name in (API_KEY_VARIABLE, TOKEN_VARIABLE) if name in environment]
     raise ConfigurationError(
-        f"there is no API key{f': {empty[0]} is set, and empty' if empty else ''}",
+        f"there is no API key{f': {empty[0]} is set, but empty' if empty else ''}",
         operation=_OPERATION,
         place=API_KEY_VARIABLE,
         hint="set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows (see docs.masivo.ai, "
@@ -91,18 +91,18 @@ def _read(name: str) -> str:
             if len(text) <= _MOST_BYTES:
                 return text.decode("utf-16" if text.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8")
     except (OSError, ValueError):
-        pass  # told below, and without it: it may quote the key
+        pass  # reported below, without the cause: it may quote the key
     raise ConfigurationError(
         "the key file cannot be read",
         operation=_OPERATION,
-        # Where no path is given it may be the key itself, which must not end in a log.
+        # A name without a directory may be the key itself, which must not end in a log.
         place=name if os.sep in name else "--api-key-file",
         hint="check the path and its permissions, and that it holds nothing but the key",
     )
 
 
 def _clean(text: str, place: str, name: str) -> Secret:
-    """Return the secret in a text: the value of `name`, where the text assigns values to names."""
+    """Return the secret in a text: the value of `name`, if the text assigns values to names."""
     lines = [line.strip() for line in text.replace("\ufeff", "", int(text.startswith("\ufeff"))).splitlines()]
     told = [line for line in lines if line and not line.startswith("#")]
     assigned = [found for line in told if (found := _ASSIGNMENT.match(line))]
@@ -113,13 +113,13 @@ def _clean(text: str, place: str, name: str) -> Secret:
             f"the secret is empty or has characters that cannot be sent: {why}",
             operation=_OPERATION,
             place=place,
-            hint=f"it is one line of printable ASCII, alone or behind {name}=",
+            hint=f"it is one line of printable ASCII, alone or after {name}=",
         )
     return Secret(secret)
 
 
 _ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>[^\s=].*)?\Z")
-"""A line of an .env file. The padding of a secret in base64 is none."""
+"""A line of an .env file; the padding of a secret in base64 is not taken for one."""
 _QUOTED = re.compile(r"""(?P<quote>["'])(?P<inside>.*)(?P=quote)(?:\s+\#.*)?\Z""", re.DOTALL)
 
 
@@ -130,15 +130,15 @@ def _unquoted(text: str) -> str:
 
 
 def _wrong_with(secret: str, names: list[str], name: str, *, found: bool) -> str | None:
-    """Return what is wrong with a secret, without it; None for nothing."""
+    """Return what is wrong with a secret, without quoting it; None if nothing is."""
     if not secret:
         return "it is empty"
     if names and not found and (len(names) > 1 or "_" in names[0]):
-        return f"it assigns values to names, and none to {name}"
+        return f"it assigns values to names, but none to {name}"
     if secret.startswith(("{", "[")):
         return "it is a JSON document"
     if secret.startswith(("$", "<", "%")):
-        return "it stands for a value that was not put in its place"
+        return "it is a placeholder whose value was not filled in"
     if "\n" in secret:
         return "it has several lines"
     for at, character in enumerate(secret, 1):

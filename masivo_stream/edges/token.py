@@ -1,7 +1,7 @@
-"""The access token: given ready, or got with the API key, shared by all uploaders, renewed before it ends.
+"""The access token: given, or obtained with the API key; shared by all uploaders, renewed before it ends.
 
-How long a token lives is measured on our own clock from the moment it came, by `exp - iat` of the JWT (RFC 7519), so
-that a wrong clock on either side does not matter. The key goes to the auth URL and nowhere else.
+The life of a token is measured on our own clock from the moment it came, by `exp - iat` of the JWT (RFC 7519), so that
+a wrong clock on either side does not matter. The key goes to the auth URL and nowhere else.
 """
 
 import base64
@@ -19,7 +19,7 @@ from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
 from masivo_stream.model.errors import DeniedError, MasivoStreamError
 
 SHORTEST_LIFE = 1.0
-"""Seconds a fresh token is used at least, however short it claims to live: no loop of token calls."""
+"""Seconds for which a fresh token is used at least, however short its life: this prevents a loop of token calls."""
 
 _PROXY_AUTHENTICATION = 407
 
@@ -46,7 +46,7 @@ async def _anyone(_token: str) -> None:
 
 
 class Tokens:
-    """Hand out a token that is good for a while; one call at a time, and what it comes to is for all who wait."""
+    """Hand out a token that is valid for a while. There is one call at a time; its outcome is for all that wait."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Tokens:
         now: Callable[[], float],
         admit: Callable[[str], Awaitable[None]] = _anyone,
     ) -> None:
-        """Use the `ready` token, if there is one; else `call` gets them, and `admit` may raise at one."""
+        """Use the `ready` token, if there is one; else `call` gets tokens, and `admit` may refuse one by raising."""
         self._ready = ready is not None
         self._token = ready
         self._renew_at = float("inf")
@@ -65,32 +65,32 @@ class Tokens:
         self._admit = admit
         self._lock = anyio.Lock()
         self._calls = 0
-        self._came_to: str | Attempt | MasivoStreamError = ""
-        """What the last of these calls came to."""
+        self._outcome: str | Attempt | MasivoStreamError = ""
+        """The outcome of the last call."""
 
     async def get(self) -> str | Attempt:
         """Return a token, or the attempt that failed to get one (nothing else was sent, so it is safe to repeat).
 
         Raises:
-            DeniedError: the key is not taken, or the answer holds no token.
+            DeniedError: the key is refused, or the answer holds no token.
             MasivoStreamError: as `admit`.
         """
         calls = self._calls
         async with self._lock:
             if self._token is not None and self._now() < self._renew_at:
                 return self._token
-            if self._calls == calls or isinstance(self._came_to, str):
+            if self._calls == calls or isinstance(self._outcome, str):
                 try:
-                    self._came_to = await self._ask()
+                    self._outcome = await self._ask()
                 except MasivoStreamError as error:
-                    self._came_to = error
+                    self._outcome = error
                 self._calls += 1
-            if isinstance(self._came_to, MasivoStreamError):
-                raise self._came_to
-            return self._came_to
+            if isinstance(self._outcome, MasivoStreamError):
+                raise self._outcome
+            return self._outcome
 
     def fresh(self, token: str) -> bool:
-        """Tell whether `token` is the one to use, still."""
+        """Return whether `token` is still the one to use."""
         return token == self._token and self._now() < self._renew_at
 
     async def _ask(self) -> str | Attempt:
@@ -111,7 +111,7 @@ class Tokens:
                 return Failure(cause=cause, sent=False)
 
     def spent(self, token: str) -> bool:
-        """Learn that `token` was answered with 401; return whether a fresh one can be got."""
+        """Note that `token` was answered with 401; return whether a fresh one can be obtained."""
         if self._ready:
             return False
         if token == self._token:
@@ -119,7 +119,7 @@ class Tokens:
         return True
 
     def _read(self, answer: Answer, body: bytes) -> tuple[str, float]:
-        """Return the token of an answer, and when it is to be renewed."""
+        """Return the token of an answer, and when to renew it."""
         try:
             token = msgspec.json.decode(body, type=_Grant).data
         except (ValueError, RecursionError) as error:
@@ -128,18 +128,18 @@ class Tokens:
             raise _without_token(answer)
         lifetime = _lifetime(token)
         if lifetime <= 0:
-            raise _unusable("the token call's answer holds a token that has ended already", _WANTED)
+            raise _unusable("the answer to the token call holds a token that has expired already", _WANTED)
         early = min(contract.TOKEN_REFRESH_EARLY_SECONDS, lifetime / 2)
         return token, self._now() + max(lifetime - early, SHORTEST_LIFE)
 
 
 _WANTED = 'check auth_url: the call answers {"data": "<token>"}'
 _REPORTED = 'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}'
-_FOREIGN = "check auth_url, base_url, network and proxy: something else than the API answers the token call"
+_FOREIGN = "check auth_url, base_url, network and proxy: something other than the API answers the token call"
 
 
 def _denied(answer: Answer) -> DeniedError:
-    """Return why an answer is a refusal; the key is blamed by the API alone."""
+    """Return the error for a refusal. The key is blamed only if the API itself has answered."""
     if answer.status == _PROXY_AUTHENTICATION:
         return _unusable(f"the token call was answered with 407: {PROXY_WANTS}", PROXY_HINT)
     if is_foreign(answer):
@@ -151,11 +151,11 @@ def _denied(answer: Answer) -> DeniedError:
 
 
 def _without_token(answer: Answer) -> DeniedError:
-    """Return why a success is none."""
+    """Return the error for a success without a token."""
     if is_foreign(answer):
-        return _unusable(f"the token call's answer holds no token: it is {whose(answer)}", _FOREIGN)
+        return _unusable(f"the answer to the token call holds no token: it is {whose(answer)}", _FOREIGN)
     hint = _REPORTED if answer.body is Body.ERRORS else _WANTED
-    return _unusable(f"the token call's answer holds no token: it is {answer.status} with {answer.body}", hint)
+    return _unusable(f"the answer to the token call holds no token: it is {answer.status} with {answer.body}", hint)
 
 
 def _unusable(what: str, hint: str) -> DeniedError:
@@ -163,7 +163,7 @@ def _unusable(what: str, hint: str) -> DeniedError:
 
 
 def _lifetime(token: str) -> float:
-    """Return the seconds a JWT lives from its issue, one hour where it does not tell."""
+    """Return the seconds that a JWT lives from its issue; one hour if it does not say."""
     parts = token.split(".")
     try:
         payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
@@ -173,6 +173,6 @@ def _lifetime(token: str) -> float:
     if claims.exp is None:
         return contract.TOKEN_LIFETIME_SECONDS
     if claims.iat is None:
-        # Without `iat` only the wall clocks could tell; the documented hour is the better guess.
+        # Without `iat` only the wall clocks could show it; the documented hour is the better guess.
         return contract.TOKEN_LIFETIME_SECONDS
     return claims.exp - claims.iat

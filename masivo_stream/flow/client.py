@@ -1,7 +1,7 @@
-"""Join the API client, its tokens and the gates into a sender.
+"""The client of a command: the API client, its tokens, and the rate limiters.
 
-Batches come with a slot of their own (`flow.pipeline.deliver`); everything else, token calls among it, waits for one
-here.
+A batch already has a slot when it is sent (`flow.pipeline.deliver`). Every other call, token calls included, waits for
+its slot here.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ _UNAUTHORIZED = 401
 
 
 class Client:
-    """Send with a token that is kept fresh."""
+    """Sends requests with a token that is kept fresh."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Client:
         limiters: RateLimiters,
         note: Callable[[Attempt], None] = lambda _attempt: None,
     ) -> None:
-        """Use `client` with what `tokens` gives, when `gates` allow; `note` is told of every attempt."""
+        """Send through `client` with tokens from `tokens`, when `limiters` allow it; `note` receives every attempt."""
         self._client, self._tokens, self._limiters, self._note = client, tokens, limiters, note
 
     async def prepare(self) -> str | Attempt:
@@ -39,7 +39,7 @@ class Client:
         return await self._tokens.get()
 
     def fresh(self, token: str) -> bool:
-        """Tell whether a token is still to be used."""
+        """Return whether a token may still be used."""
         return self._tokens.fresh(token)
 
     async def send(self, kind: Kind, body: bytes, token: str, departed: Callable[[], None]) -> Attempt:
@@ -49,15 +49,15 @@ class Client:
         return attempt
 
     def renew(self, token: str) -> bool:
-        """Drop a token that was not taken; whether there can be a fresh one."""
+        """Drop a token that the API refused; return whether there can be a fresh one."""
         return self._tokens.spent(token)
 
     async def read_customer(self, customer: str) -> Reply:
-        """Read a customer back."""
+        """Read one customer back."""
         return await self._call(self._limiters.general, lambda token: self._client.read_customer(customer, token))
 
     async def read_transactions(self, customer: str, year: int) -> Reply:
-        """Read a customer's transactions of a year."""
+        """Read the transactions of one customer in one year back."""
         limiter = self._limiters.general
         return await self._call(limiter, lambda token: self._client.read_transactions(customer, year, token))
 
@@ -66,7 +66,7 @@ class Client:
         return await self._call(self._limiters.revert, lambda token: self._client.revert(start, end, token))
 
     async def _call(self, limiter: RateLimiter, call: Callable[[str], Awaitable[Reply]]) -> Reply:
-        """Make a call; once more with a fresh token, where the first one was not taken."""
+        """Make a call; once more with a fresh token if the API refused the first one."""
         renewed = False
         while True:
             token = await self._tokens.get()
@@ -85,7 +85,7 @@ class Client:
 async def pass_through(
     limiter: RateLimiter, call: Callable[[], Awaitable[Reply]], still: Callable[[], bool] = lambda: True
 ) -> Reply | None:
-    """Make a call when `gate` allows; None, and nothing was sent, if by then it is not `still` to be made."""
+    """Make a call when `limiter` allows it; return None, with nothing sent, if by then `still` is false."""
     async with limiter.departure() as departure:
         if not still():
             departure.unsent()
@@ -107,20 +107,11 @@ async def open_client(
     admit: Callable[[str], Awaitable[None]],
     note: Callable[[Attempt], None] = lambda _attempt: None,
 ) -> AsyncIterator[Client]:
-    """Open the client and the token source the settings and the secrets describe.
+    """Open the client and the token source that settings and credentials describe.
 
-    `admit` may raise at a token that was got; `note` is told of every attempt.
+    `admit` checks each new token and may raise; `note` receives every attempt.
     """
-    async with open_api(
-        base_url=api.base_url,
-        auth_url=api.auth_url,
-        headers=api.headers,
-        request_timeout=api.request_timeout,
-        connect_timeout=api.connect_timeout,
-        ca_file=api.ca_file,
-        proxy=api.proxy,
-        reuse=not limiters.limited,
-    ) as client:
+    async with open_api(api, reuse=not limiters.limited) as client:
 
         async def authorize() -> tuple[Attempt, bytes]:
             if credentials.api_key is None:
@@ -128,7 +119,7 @@ async def open_client(
             key = credentials.api_key.reveal()
             reply = await pass_through(limiters.general, lambda: client.authorize(key))
             if reply is None:
-                raise RuntimeError("a token call is always to be made")
+                raise RuntimeError("a token call is never dropped")
             note(reply.attempt)
             return reply.attempt, reply.body
 

@@ -1,8 +1,9 @@
-"""Dead letters between runs: where a dry run writes them, and how a retry takes them up again.
+"""Dead letters between runs: where a dry run writes them, and how a retry makes them an input again.
 
-A retry copies the letters into a file of its own, durable before one commit makes that copy an input of the run and the
-dead-letter file empty. From there on it is read like any export: judged, sent, resumed, and what dies again is written
-as a new letter. Killed at any moment, each letter stands in exactly one of the two, by the journal's word.
+A retry copies the dead letters into a file of its own. When that copy is durable, one commit makes it an input of the
+run and the dead-letter file empty. From then on it is read like any export: validated, sent, resumed, and what is
+rejected again becomes a new dead letter. If the process is killed at any moment, each dead letter is in exactly one of
+the two files, and the journal says in which.
 """
 
 import codecs
@@ -30,10 +31,10 @@ from masivo_stream.model.progress import DeadRow, KnownSource
 
 @contextmanager
 def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
-    """Own the directory while a dry run writes its dead letters, and lists what is skipped, there.
+    """Lock the state directory while a dry run writes its dead letters, and its lists of what is skipped, there.
 
     Raises:
-        ConfigurationError: it cannot be used, or holds a run whose dead letters would be lost.
+        ConfigurationError: it cannot be used, or holds a run whose dead letters would be overwritten.
     """
     with own_state_dir(state_dir) as state:
         if state.journal.exists():
@@ -41,7 +42,7 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
                 "the state directory holds a run, and its dead letters would be overwritten",
                 operation="open the state directory",
                 place=state_dir,
-                hint="name another directory with --state-dir for the dead letters of this look; it sends nothing",
+                hint="name another directory with --state-dir for the dead letters of this command; it sends nothing",
             )
 
         def open_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:
@@ -58,13 +59,13 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
 
 
 async def take_dead_letters(state: StateDir, journal: Journal, observer: Observer) -> None:
-    """Make the letters in the dead-letter files an input of the run, as they stand there now.
+    """Make the dead letters in the dead-letter files an input of the run, as they are now.
 
-    A letter that was deleted from its file is given up: it stays counted as dead, until it is put back. A line that
+    A dead letter that was deleted from its file is given up: it stays counted as dead until it is put back. A line that
     names no dead letter of the run is put aside.
 
     Raises:
-        InputError: a line is no dead letter. Nothing was taken then.
+        InputError: a line is no dead letter. Then nothing was taken.
         StorageError: the copy cannot be written.
     """
     taken: list[tuple[Kind, KnownSource | None, set[int]]] = []
@@ -81,7 +82,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         if not copy.taken:
             state.remove(name)
             if not length:
-                state.cut(letters)  # what stands there is a retry's already, or will be read again
+                state.cut(letters)  # these lines belong to a retry already, or will be read again
                 continue
         strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
         if strange:
@@ -102,7 +103,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
 
 
 class _Copy:
-    """Turns the lines of a dead-letter file into those of a retry's copy."""
+    """Turns the lines of a dead-letter file into the lines of a retry's copy."""
 
     def __init__(self, kind: Kind, journal: Journal) -> None:
         self._kind, self._journal, self._salt = kind, journal, journal.read.salt()
@@ -110,13 +111,13 @@ class _Copy:
         for source in journal.read.sources(kind):
             self._numbers.setdefault(source.name, []).append(source.number)
         self.taken: set[int] = set()
-        """Rows of the journal."""
+        """Rows of the journal that were taken."""
         self.mended = 0
         self.strange: list[bytes] = []
-        """Lines that name no dead letter: of records that will be read again, or renamed by a person."""
+        """Lines that name no dead letter of the run: a person changed them, or their records will be read again."""
 
     def lines(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the copy's lines.
+        """Yield the lines of the copy.
 
         Raises:
             InputError: a line is no dead letter.
@@ -130,7 +131,7 @@ class _Copy:
                     f"line {number} is no dead letter",
                     operation="retry dead letters",
                     place=dead_letter_name(self._kind),
-                    hint="mend `raw` in place, one JSON object a line, and leave the other fields as they are",
+                    hint="correct `raw` in place, one JSON object per line, and leave the other fields as they are",
                 )
             row = self._row(letter)
             if row is None:
@@ -139,9 +140,9 @@ class _Copy:
             yield self._take(letter, row)
 
     def put_back(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield those of lines that are not counted which are letters of the run: deleted once, and put back.
+        """Yield dead letters that were deleted and put back, from the lines that the journal does not count.
 
-        The others were left by a process that died: their records are read again.
+        The other lines were left by a process that died: their records are read again.
         """
         for line in lines:
             letter = read_dead_letter(line)
@@ -156,7 +157,7 @@ class _Copy:
         return write_retry(letter, row, mended=mended)
 
     def _row(self, letter: DeadLetter) -> DeadRow | None:
-        """Return what the journal knows of a letter."""
+        """Return what the journal knows about a dead letter; None if it is not one of this run."""
         rows = [
             row
             for number in self._numbers.get(letter.file, [])

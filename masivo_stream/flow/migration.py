@@ -1,4 +1,4 @@
-"""What `migrate` and `retry` share: find the inputs of a run, send what is pending, and conclude."""
+"""What `migrate` and `retry` share: find the inputs of a run, send what is pending, and make the summary."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +28,7 @@ class MatchedExports(Struct, frozen=True):
 
     @property
     def paths(self) -> set[str]:
-        """Where they lie."""
+        """The paths of all of them."""
         return {*(each.input.path for each in self.known.values()), *(each.path for each in self.new)}
 
 
@@ -73,7 +73,7 @@ async def find_known(session: Session) -> Matched:
 
 
 async def note_places(session: Session, matched: Matched) -> None:
-    """Note where the exports that the run knows lie now: the next step finds them by that."""
+    """Note the present paths of the exports that the run knows: the next step finds them by these."""
     path = session.state.path
     known = {
         kind: (await lay_out(session.journal.read, kind, found.known, state_dir=path, grown=False), found.known)

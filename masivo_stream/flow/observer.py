@@ -1,4 +1,4 @@
-"""The observer: whom the flow tells what happens. The flow speaks, subscribers listen; nothing flows back."""
+"""The observer receives a notice of everything that happens. Nothing flows back from it to the run."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -8,22 +8,22 @@ from masivo_stream.model.notices import Notice
 
 
 class Observer(Protocol):
-    """One subscriber."""
+    """Receives notices."""
 
     def notify(self, notice: Notice) -> None:
-        """Take notice. Must not raise and must not wait."""
+        """Receive a notice. Must neither raise nor wait."""
         ...
 
 
 class Observers:
-    """Several subscribers as one."""
+    """Several observers as one."""
 
     def __init__(self, observers: Iterable[Observer] = ()) -> None:
-        """Tell all of them, in order."""
+        """Pass every notice to all of them, in this sequence."""
         self._observers = tuple(observers)
 
     def notify(self, notice: Notice) -> None:
-        """Pass the notice on. A subscriber that fails (its terminal is gone, say) must not end a migration."""
+        """Pass the notice on. An observer that fails (because its terminal is gone) must not end a migration."""
         for observer in self._observers:
             with suppress(Exception):
                 observer.notify(notice)

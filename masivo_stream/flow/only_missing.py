@@ -1,12 +1,12 @@
-"""Only missing: after a revert of a part of a run, make an input again of exactly what was taken back.
+"""Only missing: after a partial revert, make exactly what was taken back an input of the run again.
 
-A revert takes back whole customers, by the time of their migration at the server's clock, but none who has made a
-transaction of their own since. So who was taken back is not guessed: the journal tells who may have been, and each of
-these is read back. If the API has said how many it took back, and that is all of them, a few are enough.
+A revert takes back whole customers, by the time of their migration at the server's clock, except those who have made a
+transaction of their own since. So which customers were taken back is not guessed: the journal says which may have been,
+and each of these is read back. If the API has said how many it took back, and these are all, a few are enough.
 
-What was accepted of customers who are gone is copied to files of the run's own, as a retry does with dead letters; one
-commit makes these inputs of the run. Killed before it, nothing has changed; after it, the run goes on as any other.
-Memory stays flat: 9 bytes a customer.
+The accepted records of customers that are gone are copied to files of the run, as a retry does with dead letters; one
+commit makes these files inputs of the run. If the process is killed before it, nothing has changed; after it, the run
+continues as any other. Memory: 9 bytes per customer.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
@@ -46,7 +46,7 @@ _OPERATION = "send what was taken back"
 
 
 class TakenBackFinder:
-    """Finds what was taken back of a run, under the brake, and makes it an input again."""
+    """Finds what was taken back of a run, until it is done or stopped, and makes it an input again."""
 
     def __init__(self, session: Session, standing: Standing, *, others_stayed: bool = False) -> None:
         """Find what the reverts of `standing` took back; customers are read back through the session.
@@ -61,36 +61,36 @@ class TakenBackFinder:
         self._inquiry = WhereaboutsCheck(session.reader, session.settings, self.stop, session.observer)
         self._salt = session.journal.read.salt()
         self._own, self._asked, self._migrated_elsewhere = (CustomerTable(self._salt) for _ in range(3))
-        """Customers whom the run migrated; those of them who may have been taken back; those whom it did not."""
+        """Customers that the run migrated; those of them that may have been taken back; those of another run."""
         self._accepted: dict[Kind, AcceptedRecords] = {}
         self.unread = 0
-        """Customers of whom it is not known now whether they are there."""
+        """Customers of which it is not known now whether they are in the account."""
         self.unreadable = 0
-        """Customers of whom it cannot be known."""
+        """Customers of which it cannot be known."""
         self._first_left = ""
-        """Where one of these stands."""
+        """The place of the first of these."""
 
     @property
     def left(self) -> MasivoStreamError | None:
-        """What is to be said of customers who could not be read back; with a hint where they may be later."""
+        """What to report of customers that could not be read back; None if all could."""
         if not self.unread + self.unreadable:
             return None
         return OutageError(
             f"{self.unread + self.unreadable:,} customers could not be read back, the first at {self._first_left}:"
             " whether they were taken back is not known, and nothing of theirs was sent",
             operation=_OPERATION,
-            hint="start the same command again later, with --only-missing: it asks for them once more"
+            hint="start the same command again later, with --only-missing: it reads them back once more"
             if self.unread
-            else "look for them in the account's dashboard, for their ids cannot be read back; who is not there is sent"
-            " from a small export with a --state-dir of its own",
+            else "look for them in the account's dashboard, because their ids cannot be read back; send those that are"
+            " not there from a small export with a --state-dir of its own",
         )
 
     async def go(self) -> None:
         """Find it, and make it an input.
 
         Raises:
-            ConfigurationError: of customers whom another run migrated nobody can tell whether they were taken back.
-            InputError: an export is not there, or not what it was.
+            ConfigurationError: it cannot be known whether customers that another run migrated were taken back.
+            InputError: an export is missing, or is not what it was.
             OutageError: customers cannot be read back. Nothing has changed then, as with every other error.
             StorageError: the copies cannot be written.
         """
@@ -99,8 +99,8 @@ class TakenBackFinder:
             found = await open_accepted_records(self._journal.read, kind, self._settings, self._state.path)
             if found is not None:
                 self._accepted[kind] = found
-        await self._enlist()
-        await self._settle()
+        await self._list_customers()
+        await self._wait_until_settled()
         await self._ask_own()
         await self._ask_migrated_elsewhere()
         await self._check_migrated_elsewhere()
@@ -113,7 +113,7 @@ class TakenBackFinder:
             )
         await self._take()
 
-    async def _enlist(self) -> None:
+    async def _list_customers(self) -> None:
         outside = Outside(self._journal.read, self._standing.done, self._settings.visible.visible_timeout)
         count = 0
         async for part in self._parts(Kind.CUSTOMERS):
@@ -125,7 +125,7 @@ class TakenBackFinder:
             table.close()
         self._check(Kind.CUSTOMERS, count)
 
-    async def _settle(self) -> None:
+    async def _wait_until_settled(self) -> None:
         """Wait until what was sent before the revert, and the revert itself, have had time to show."""
         accepted = filter(None, map(self._journal.read.accepted_between, Kind))
         moments = [last for _, last in accepted] + [datetime.fromisoformat(each.at) for each in self._standing.done]
@@ -142,7 +142,7 @@ class TakenBackFinder:
             self._asked.replace(Whereabouts.REFUSED, Whereabouts.GONE)
             return
         await self._ask(self._asked, [Kind.CUSTOMERS])
-        if self._young and self._gone != told:  # what is not there yet is not gone
+        if self._young and self._gone != told:  # customers that do not show yet are not gone
             self._asked.replace(Whereabouts.GONE, Whereabouts.UNASKED)
             self._asked.replace(Whereabouts.REFUSED, Whereabouts.UNASKED)
             self._observer.notify(CustomersAsked(asked=0, of=candidates, gone=0, wait=self._young))
@@ -151,18 +151,18 @@ class TakenBackFinder:
         if told == candidates and not self._asked.count(Whereabouts.THERE):
             self._asked.replace(Whereabouts.UNREAD, Whereabouts.GONE)
             self._asked.replace(Whereabouts.UNREADABLE, Whereabouts.GONE)
-        if told is not None and self._gone < told:  # clocks may differ by more than we think
+        if told is not None and self._gone < told:  # clocks may differ by more than assumed
             self._asked, asked = self._own, self._asked
             async for customer in self._customers([Kind.CUSTOMERS], asked):
                 self._own[customer] = asked[customer]
             await self._ask(self._asked, [Kind.CUSTOMERS])
         if self._asked.count(Whereabouts.REFUSED) and self._gone != told:
-            others = self._asked  # such an id that was not taken back shows whether it is let through
+            others = self._asked  # an odd id that was not taken back shows whether such ids are let through
             await self._ask(self._own, [Kind.CUSTOMERS], lambda each: is_odd(each) and each not in others, self._probes)
         self._inquiry.settle_refused(self._asked, known_gone=self._gone == told)
 
     async def _a_few_are_gone(self) -> bool:
-        """Tell whether some of those who may have been taken back are gone, if there are any."""
+        """Return whether all of a small sample of those that may have been taken back are gone."""
         every = max(1, len(self._asked) // self._probes)
         number = 0
 
@@ -175,7 +175,7 @@ class TakenBackFinder:
         return self._gone == len(self._asked) - self._asked.count(Whereabouts.UNASKED)
 
     async def _ask_migrated_elsewhere(self) -> None:
-        """Ask for customers whom another run migrated: what is theirs goes with them, whoever sent it."""
+        """Read back the customers that another run migrated: their records go with them, whichever run sent these."""
         told = self._standing.customers
         if told is None or self._gone < told:
             async for part in self._parts(*OTHERS):
@@ -186,12 +186,12 @@ class TakenBackFinder:
         self._inquiry.settle_refused(self._migrated_elsewhere, known_gone=self._gone == told)
 
     async def _check_migrated_elsewhere(self) -> None:
-        """Check that those who are there were not taken back: the other run may have migrated them again since.
+        """Check that those that are there were not taken back: the other run may have migrated them again since.
 
-        That is so where all whom the API says it took back are gone, or a person says it.
+        They were not if as many are gone as the API says it took back, or if a person confirms it.
 
         Raises:
-            ConfigurationError: nobody can tell.
+            ConfigurationError: it cannot be known.
         """
         there = self._migrated_elsewhere.count(Whereabouts.THERE)
         if not there or self._gone == self._standing.customers or self._others_stayed:
@@ -200,11 +200,11 @@ class TakenBackFinder:
         command = f"{only_missing(self._journal, place)} {OTHERS_STAYED}"
         revert = revert_since(self._journal, self._standing, place, self._clock.wall())
         raise ConfigurationError(
-            f"{there:,} customers whom another run migrated are there: nobody knows whether they stayed, or were taken"
-            " back and migrated again, without what this run had sent of theirs",
+            f"{there:,} customers that another run migrated are there: it is not known whether they stayed, or were"
+            " taken back and migrated again, without what this run had sent of theirs",
             operation=_OPERATION,
             place=await self._place_of(self._migrated_elsewhere, {Whereabouts.THERE}),
-            hint=f"where none of them was migrated again since the revert: {command}; where some were, first take these"
+            hint=f"if none of them was migrated again since the revert: {command}; if some were, first take these"
             f" back once more: {revert}; then the same, the other run again, and masivo-stream retry here",
         )
 
@@ -227,14 +227,14 @@ class TakenBackFinder:
         wanted: Callable[[str], bool] = lambda _: True,
         most: int = -1,
     ) -> AsyncIterator[str]:
-        """Yield customers whom a census holds, from the exports; some more than once."""
+        """Yield the customers of a table, in the sequence of the exports; some more than once."""
         async for part in self._parts(*kinds):
             if most and part.customer in table and wanted(part.customer):
                 most -= table[part.customer] == Whereabouts.UNASKED
                 yield part.customer
 
     async def _parts(self, *kinds: Kind) -> AsyncGenerator[Entry, None]:
-        """Yield what was accepted of some kinds."""
+        """Yield the accepted records of these kinds."""
         for kind in kinds:
             if kind in self._accepted:
                 async for part in self._accepted[kind].parts():
@@ -253,7 +253,7 @@ class TakenBackFinder:
 
     @property
     def _young(self) -> float:
-        """Seconds until customers that were accepted last must show; 0 if they have been seen to."""
+        """Seconds until the customers accepted last must show; 0 if they have been seen."""
         reached, sent = self._journal.read.reached(Kind.CUSTOMERS), self._journal.read.accepted_between(Kind.CUSTOMERS)
         if reached is None or sent is None or reached[1]:
             return 0.0
@@ -262,7 +262,7 @@ class TakenBackFinder:
         return max(0.0, min(longest, longest - age))
 
     async def _place_of(self, table: CustomerTable, wanted: set[Whereabouts]) -> str:
-        """Return file and line of the first record of whom this is known."""
+        """Return file and line of the first record whose customer is in one of these states."""
         async with aclosing(self._parts(*Kind)) as parts:
             async for part in parts:
                 if table[part.customer] in wanted:
@@ -291,7 +291,7 @@ class TakenBackFinder:
             self._observer.notify(TakenBack(kind=kind, records=records, items=items))
 
     async def _copy(self, kind: Kind) -> list[tuple[Kind, KnownSource, Figures, int, int]]:
-        """Copy what was taken back of a kind; nothing if that is nothing."""
+        """Copy what was taken back of a kind; return nothing if nothing was."""
         known = self._journal.read.sources(kind)
         tally = Tally(CONTRACTS[kind], self._journal.read.figures(kind))
         name = f"taken-back-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
@@ -317,16 +317,16 @@ class TakenBackFinder:
         return [(kind, source, tally.figures(seconds=0.0), records, items)]
 
     def _check(self, kind: Kind, items: int) -> None:
-        """Check that all that was accepted was found.
+        """Check that everything that was accepted was found in the exports.
 
         Raises:
-            InputError: it was not, so something of it might be passed over.
+            InputError: some was not, so it might be left out.
         """
         figures = self._journal.read.figures(kind)
         accepted = 0 if figures is None else figures.items.get(RecordOutcome.ACCEPTED.name, 0)
         if items != accepted:
             raise InputError(
-                f"the run has sent {accepted:,} items of {kind}; of these its exports, judged as they are now, hold"
+                f"the run has sent {accepted:,} items of {kind}; of these its exports, validated as they are now, hold"
                 f" {items:,}",
                 operation=_OPERATION,
                 hint="start with the settings that the run was started with",
@@ -334,20 +334,20 @@ class TakenBackFinder:
 
 
 def check_there(settings: Settings) -> None:
-    """Check that a run stands in the state directory, without making one.
+    """Check that there is a run in the state directory, without making one.
 
     Raises:
-        ConfigurationError: none does.
+        ConfigurationError: there is no run.
     """
     place = Path(settings.state.state_dir)
     if (place / StateDir.JOURNAL).exists():
         return
     aside = any(place.glob("reverted-*"))
     raise ConfigurationError(
-        "all of the run was taken back" if aside else "no run stands here",
+        "all of the run was taken back" if aside else "there is no run in this state directory",
         operation=_OPERATION,
         place=str(place),
-        hint="name its exports, and leave --only-missing out: it is migrated afresh"
+        hint="name its exports, and leave --only-missing out: the run starts afresh"
         if aside
         else "name the migration's --state-dir",
     )

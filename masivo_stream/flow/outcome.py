@@ -1,4 +1,4 @@
-"""What a run came to: its outcome and exit code, from the journal as well as from the figures at hand."""
+"""The outcome and exit code of a run, from its journal or from the figures of the process."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from masivo_stream.model.summary import KindSummary, OutcomeName, Summary
 
 
 def agrees(journal: JournalReader, kind: Kind, figures: KindSummary) -> bool:
-    """Tell whether the journal's batches, counted anew, say the same as the figures."""
+    """Return whether the journal's batches, counted again, agree with the figures."""
     counted = journal.recount(kind)
     return (counted.get(BatchState.ACCEPTED, 0), counted.get(BatchState.IN_DOUBT, 0)) == (
         figures.items_accepted,
@@ -20,7 +20,7 @@ def agrees(journal: JournalReader, kind: Kind, figures: KindSummary) -> bool:
 
 
 def stand(journal: JournalReader) -> dict[str, KindSummary]:
-    """Return where the kinds of a run stand, as the journal notes it."""
+    """Return the figures of every kind of a run, as the journal notes them."""
     found: dict[str, KindSummary] = {}
     for kind in Kind:
         figures = journal.figures(kind)
@@ -32,7 +32,7 @@ def stand(journal: JournalReader) -> dict[str, KindSummary]:
 
 
 def warn_of(kinds: Mapping[str, KindSummary]) -> tuple[str, ...]:
-    """Return what should be known of acceptances, in a sentence for each kind and sort."""
+    """Return the warnings about unusual acceptances, one for each kind and sort."""
     return tuple(
         f"{count:,} {'batch' if count == 1 else 'batches'} of {kind} accepted by an answer that is not the documented"
         f" one ({remark}): masivo-stream verify shows what arrived"
@@ -42,7 +42,15 @@ def warn_of(kinds: Mapping[str, KindSummary]) -> tuple[str, ...]:
 
 
 def conclude(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None, *, closes: bool) -> Summary:
-    """Name the outcome: what stopped the run first, else the worst that is left behind."""
+    """Return the summary. Its outcome is what stopped the run; else the worst of what is left.
+
+    The first of these cases that holds decides:
+
+    1. The figures do not close: a bug.
+    2. The run was interrupted, or stopped.
+    3. Batches are in doubt.
+    4. There are dead letters.
+    """
     outcome: OutcomeName
     message, hint = (str(cause), cause.hint) if cause else ("", "")
     if isinstance(cause, InputError) and cause.place:
@@ -56,7 +64,7 @@ def conclude(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None, 
         outcome, code = "stopped", cause.exit_code
     elif any(figures.in_doubt for figures in kinds.values()):
         outcome, code = "in_doubt", ExitCode.IN_DOUBT
-        hint = "masivo-stream resolve shows what is known of them, and takes your decision"
+        hint = "masivo-stream resolve shows what is known about them, and takes your decision"
     elif any(figures.dead for figures in kinds.values()):
         outcome, code = "dead_letters", ExitCode.DEAD_LETTERS
         hint = "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"

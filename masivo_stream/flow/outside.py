@@ -1,4 +1,4 @@
-"""Which customers of a run a revert cannot have taken back: those that were sent at quite another time."""
+"""The customers of a run that a revert cannot have taken back: those that were sent at a different time."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -11,12 +11,13 @@ from masivo_stream.model.contract import Kind
 
 
 class Outside:
-    """The lines of customers that certainly were not migrated in any of some periods."""
+    """The lines of customers that were certainly not migrated in any of the given periods."""
 
     def __init__(self, journal: JournalReader, periods: Iterable[RevertPeriod], slack: float) -> None:
-        """Ask `journal`; a customer is migrated `slack` seconds after it was sent at most, and clocks differ no more.
+        """Read the batches from `journal`. A customer is migrated at most `slack` seconds after it was sent.
 
-        A batch whose lines are not known (version 0.1.0 kept none) is not among them.
+        Clocks differ by no more than that either. Batches whose lines are not known (version 0.1.0 kept none) are not
+        among them.
         """
         around = timedelta(seconds=slack)
         moment = datetime.fromisoformat
@@ -31,7 +32,7 @@ class Outside:
         self._stretches = {source: sorted(each) for source, each in stretches.items()}
 
     def __contains__(self, place: tuple[int, int]) -> bool:
-        """Tell whether a line, by its source and number, is one of them."""
+        """Return whether a line, given as source and number, is one of them."""
         source, line = place
         stretches = self._stretches.get(source, [])
         index = bisect_right(stretches, (line, line)) - 1

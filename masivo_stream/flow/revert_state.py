@@ -1,8 +1,8 @@
-"""What a revert leaves behind in a state directory: the journal says whether it happened, and what follows.
+"""What a revert leaves in a state directory: the journal says whether it happened, and what follows from it.
 
 The API takes back whole customers, by the time of their migration, with their events and transactions of any time; but
 not those who have made a transaction of their own since (guides/migrate-customers). So a run is taken back by its
-customers. If all of them were taken back, it begins afresh; if some were, `flow.only_missing` finds out which.
+customers. If all of them were taken back, it starts afresh; if some were, `flow.only_missing` finds out which.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,22 +27,22 @@ _AROUND = timedelta(seconds=VisibleSettings().visible_timeout)
 
 
 class RevertPeriod(Struct, frozen=True, kw_only=True):
-    """What the journal notes of a revert: RFC 3339 moments, and whether all that this run sent lies between them."""
+    """What the journal notes of a revert: RFC 3339 moments, and whether all that this run sent is between them."""
 
     start: str
     end: str
     whole: bool
     holds: bool = True
-    """Whether anything of this run lies between them."""
+    """Whether anything of this run is between them."""
     customers: int | None = None
-    """How many customers the API says it took back, None where it does not say."""
+    """How many customers the API says it took back; None if it does not say."""
     counted: bool = False
-    """Whether these are all the run's, by that number; then none of them is left."""
+    """Whether, by that number, these are all customers of the run; then nothing of it is left."""
     at: str = ""
     """When it was done, by this machine's clock: what the account got later was not taken back."""
 
     def covers(self, other: "RevertPeriod") -> bool:
-        """Tell whether a period lies within this one."""
+        """Return whether a period is within this one."""
         begin, end, *others = map(datetime.fromisoformat, (self.start, self.end, other.start, other.end))
         return begin <= others[0] and others[1] <= end
 
@@ -59,18 +59,18 @@ class Standing(Struct, frozen=True):
 
     done: tuple[RevertPeriod, ...] = ()
     begun: tuple[RevertPeriod, ...] = ()
-    """Nobody knows whether these happened."""
+    """It is not known whether these happened."""
     made_up: bool = False
     """Whether what was taken back before these has become an input again."""
 
     @property
     def open(self) -> RevertPeriod | None:
-        """One of which nobody knows whether it happened."""
+        """A revert of which it is not known whether it happened."""
         return self.begun[0] if self.begun else None
 
     @property
     def whole(self) -> bool:
-        """Whether all of the run was taken back, as far as the periods tell."""
+        """Whether all of the run was taken back, by its periods."""
         return any(period.whole for period in self.done)
 
     @property
@@ -80,7 +80,7 @@ class Standing(Struct, frozen=True):
 
     @property
     def customers(self) -> int | None:
-        """How many customers the API says it took back, None where it did not say so each time."""
+        """How many customers the API says it took back in all; None if it did not say each time."""
         told = [period.customers for period in self.done]
         return None if None in told else sum(filter(None, told))
 
@@ -107,7 +107,7 @@ def stands(journal: JournalReader) -> Standing:
 
 
 def warn_of_left(journal: JournalReader) -> Iterator[str]:
-    """Yield a warning where it cannot be known of some customers whether a revert took them back."""
+    """Yield a warning if it cannot be known of some customers whether a revert took them back."""
     for note in journal.reverts():
         if note.kind is NoteKind.NOT_KNOWN:
             left = msgspec.json.decode(note.detail, type=Left)
@@ -118,16 +118,16 @@ def warn_of_left(journal: JournalReader) -> Iterator[str]:
 
 
 def blocked(standing: Standing, journal: Journal, place: str) -> ConfigurationError | None:
-    """Return why a run cannot go on, None if it can, or can begin afresh."""
+    """Return why a run cannot continue; None if it can continue, or start afresh."""
     invocation = journal.read.facts().invocation
     if standing.open is not None:
         period = standing.open
         again = quote(revert_command(invocation, place, period.start, period.end))
         return ConfigurationError(
-            f"a revert from {period.start} to {period.end} was begun; nobody knows whether it happened",
+            f"a revert from {period.start} to {period.end} was begun; it is not known whether it happened",
             operation=_OPERATION,
             place=place,
-            hint=f"run it again, it takes back what is left of that period: {again}",
+            hint=f"run it again to take back what is left of that period: {again}",
         )
     if standing.done and not standing.whole:
         periods = ", ".join(f"{period.start} to {period.end}" for period in standing.done)
@@ -141,7 +141,7 @@ def blocked(standing: Standing, journal: Journal, place: str) -> ConfigurationEr
 
 
 def _both_ways(journal: Journal, place: str) -> str:
-    hint = f"this sends what was taken back once more: {only_missing(journal, place)}"
+    hint = f"this sends again what was taken back: {only_missing(journal, place)}"
     times = journal.history.times().get(Kind.CUSTOMERS)
     if times is None:
         return hint
@@ -151,42 +151,43 @@ def _both_ways(journal: Journal, place: str) -> str:
 
 
 def revert_since(journal: Journal, standing: Standing, place: str, now: datetime) -> str:
-    """Return the command that takes back who was migrated since the first revert of a run."""
+    """Return the command that takes back the customers migrated since the first revert of a run."""
     return _revert(journal, place, min(datetime.fromisoformat(period.at) for period in standing.done), now)
 
 
 def _revert(journal: Journal, place: str, begin: datetime, sent: datetime) -> str:
-    """Return the command that takes back who was migrated from a moment on and was sent up to another one."""
+    """Return the command that takes back the customers migrated after `begin` and sent before `sent`."""
     moments = (moment.astimezone(UTC).isoformat(timespec="milliseconds") for moment in (begin, sent + _AROUND))
     period = (moment.replace("+00:00", "Z") for moment in moments)
     return quote(revert_command(journal.read.facts().invocation, place, *period))
 
 
 def all_but_counted(journal: Journal, place: str) -> str:
-    """Return what to do where all of a run was taken back by its times, and the API did not say how many customers."""
+    """Return what to do if all of a run was taken back by its times, and the API did not say how many customers."""
     return (
-        "where no customer can have made a transaction of their own since, the command it was started with migrates"
-        " afresh; where some may have, they are still there, and this sends only what is not:"
+        "if no customer can have made a transaction of their own since, the command that started the run migrates"
+        " everything afresh; if some may have, they are still there, and this sends only what is missing:"
         f" {only_missing(journal, place)}"
     )
 
 
 def only_missing(journal: Journal, place: str) -> str:
-    """Return the command that sends what was taken back; in words where it cannot be shown as it is."""
+    """Return the command that sends what was taken back; described in words if it cannot be shown as it is."""
     invocation = journal.read.facts().invocation
     for words in (invocation, msgspec.structs.replace(invocation, again=())):  # a short one names no exports
         if command := quote((*same_command(words, place), "--only-missing")):
             return command
-    return "the command it was started with, and --only-missing"
+    return "the command that started the run, and --only-missing"
 
 
 def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None] = lambda _journal: None) -> None:
-    """Put a run aside that was taken back, so that the directory can begin afresh.
+    """Put a run aside that was taken back, so that its state directory can start afresh.
 
-    `withdraw` is told first, by its journal's id: the account has nothing of it any more.
+    `withdraw` is called first, with the id of its journal: the account has nothing of it any more.
 
     Raises:
-        ConfigurationError: nobody knows whether it was, or only a part of it was: going on would lose or double.
+        ConfigurationError: it is not known whether it was taken back, or only a part was: to continue would lose or
+            double records.
         StorageError: it cannot be put aside.
     """
     if not state.journal.exists():
@@ -203,10 +204,10 @@ def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None
 
 
 def check_taken_back(journal: Journal, place: str) -> Standing:
-    """Return what of a run was taken back, for who sends only that.
+    """Return what of a run was taken back, for the command that sends only that.
 
     Raises:
-        ConfigurationError: nothing was, or nobody knows whether.
+        ConfigurationError: nothing was, or it is not known whether something was.
     """
     standing = stands(journal.read)
     if standing.open is not None and (error := blocked(standing, journal, place)) is not None:

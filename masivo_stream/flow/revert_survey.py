@@ -19,21 +19,21 @@ _OPERATION = "revert a migration"
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """What a journal says about a period: records by kind, accepted or in doubt."""
+    """What a journal says about a period: numbers of records by kind, accepted or in doubt."""
 
     within: dict[str, int]
-    """Customers who were sent in it; where they are all of the run's, its other kinds, too."""
+    """Customers that were sent in it; if they are all customers of the run, its other kinds too."""
     near: int
-    """Customers who were sent so near its begin or end that they may have been migrated in it."""
+    """Customers that were sent so near its start or end that they may have been migrated in it."""
     beyond: int
-    """Customers who were not."""
+    """Customers that were certainly not migrated in it."""
     others: dict[str, int]
-    """What was sent of other kinds. It goes with its customer, whenever it was sent."""
+    """Records of other kinds. They are taken back with their customer, whenever they were sent."""
     first: str
     last: str
     """When the run's first batch was sent and its last one settled, by this machine's clock."""
     command: str
-    """What sends afterwards what was taken back."""
+    """The command that sends again what was taken back."""
 
     @property
     def whole(self) -> bool:
@@ -42,23 +42,23 @@ class Survey(Struct, frozen=True, kw_only=True):
 
     @property
     def must_hold(self) -> bool:
-        """Whether customers of the run were migrated in it for certain, or all its customers are another run's."""
+        """Whether customers of the run were certainly migrated in it, or all its customers belong to another run."""
         return bool(self.within.get(Kind.CUSTOMERS)) or (bool(self.others) and not self.near and not self.beyond)
 
     @property
     def holds(self) -> bool:
-        """Whether it may hold anything of the run; whose customers another run migrated, nobody here can tell."""
+        """Whether it may hold anything of the run. If another run migrated the customers, this journal cannot know."""
         customers = self.within.get(Kind.CUSTOMERS, 0) + self.near
         return bool(customers) or (bool(self.others) and not self.beyond)
 
 
 def survey(state_dir: str, start: str, end: str, *, slack: float) -> Survey | None:
-    """Return what the run of a state directory sent in a period and outside of it; None where no run stands.
+    """Return what the run of a state directory sent in a period and outside of it; None if there is no run.
 
-    Customers are migrated some time after they were sent, at most `slack` seconds, and clocks differ no more than that.
+    Customers are migrated at most `slack` seconds after they were sent, and clocks differ by no more than that.
 
     Raises:
-        ConfigurationError: a date is none, the period is empty, or the journal cannot be read.
+        ConfigurationError: `start` or `end` is no date-time, the period is empty, or the journal cannot be read.
     """
     read_period(start, end)
     path = Path(state_dir) / StateDir.JOURNAL
@@ -104,15 +104,15 @@ def survey_journal(journal: Journal, start: str, end: str, slack: float, state_d
 
 
 def read_period(start: str, end: str) -> tuple[datetime, datetime]:
-    """Return the moments.
+    """Return the moments at which the period starts and ends.
 
     Raises:
-        ConfigurationError: they are none, or the period is empty.
+        ConfigurationError: a text is no date-time with a zone, or the period is empty.
     """
     for name, text in (("--from", start), ("--to", end)):
         if not is_rfc3339(text):
             raise ConfigurationError(
-                f"{name} is no date-time with zone",
+                f"{name} is not a date-time with a time zone",
                 operation=_OPERATION,
                 place=name,
                 hint="such as 2026-01-31T00:00:00Z",

@@ -14,7 +14,7 @@ class Runtime(Struct, frozen=True, kw_only=True):
     """Time, chance, and what a command writes into the reports of its run. The defaults are right for a program."""
 
     clock: Clock = field(default_factory=SystemClock)
-    """Tells the time and sleeps. `FakeClock` runs a migration in no time."""
+    """Gives the time and sleeps. `FakeClock` runs a migration in no time."""
     chance: Callable[[], float] = random.random
     """Returns numbers in [0, 1): for the jitter of retries and for samples."""
     reporting: Reporting = Reporting()

@@ -60,7 +60,7 @@ class Session:
 
     @property
     def clock(self) -> Clock:
-        """Tells the time and sleeps."""
+        """Gives the time and sleeps."""
         return self.runtime.clock
 
     @property
@@ -136,8 +136,8 @@ async def open_session(
         settings: see `load_settings`.
         credentials: see `load_credentials`.
         known_to: the operation that needs a run to be there already; empty if one may begin.
-        reverted: keep a run that a revert took back, for the command that sends it again. Otherwise such a run is put
-            aside, and the state directory begins afresh.
+        reverted: keep a run that a revert took back, for the command that sends it again. Without it, that run is put
+            aside, and the state directory starts afresh.
         confirmations: what a person has confirmed about accounts and exports.
         observer: receives notices.
         runtime: where time and chance come from.
@@ -172,7 +172,7 @@ def _open_journal(settings: Settings, state: StateDir, clock: Clock) -> Journal:
 def _check_known(settings: Settings, operation: str) -> None:
     if not (Path(settings.state.state_dir) / StateDir.JOURNAL).exists():
         raise ConfigurationError(
-            "no run stands here",
+            "there is no run in this state directory",
             operation=operation,
             place=settings.state.state_dir,
             hint="name the migration's --state-dir",
@@ -180,15 +180,15 @@ def _check_known(settings: Settings, operation: str) -> None:
 
 
 def check_key(settings: Settings, credentials: Credentials) -> None:
-    """Check that the sandbox's key stays on this machine.
+    """Check that the sandbox's key is sent only to this machine.
 
     Raises:
-        ConfigurationError: it would not.
+        ConfigurationError: it would be sent elsewhere.
     """
     key = credentials.api_key
     if key is not None and key.reveal() == SANDBOX_API_KEY and not is_loopback(settings.api.base_url):
         raise ConfigurationError(
-            "the sandbox's key opens no account elsewhere",
+            "the sandbox's key opens no account on other machines",
             operation="read the secrets",
             place="MASIVO_API_KEY",
             hint="set the account's own key",

@@ -1,4 +1,4 @@
-"""Whose account requests are for: where the API is, and who opens it. Fingerprints only, never a key or a claim."""
+"""The account that requests are for: the API's address and fingerprints of key or claims, never these themselves."""
 
 from urllib.parse import urlsplit
 
@@ -8,27 +8,27 @@ SHOWN = 8
 """Hexadecimal digits of a fingerprint that are shown: enough for a person to tell accounts apart."""
 
 _LOOPBACK, _NAMES_OF_LOOPBACK = "127.0.0.1", frozenset({"localhost", "127.0.0.1", "::1"})
-"""Names of one machine's loopback (RFC 6761 6.3, RFC 1122 3.2.1.3, RFC 4291 2.5.3), and the one that stands for all."""
+"""Names of one machine's loopback (RFC 6761 6.3, RFC 1122 3.2.1.3, RFC 4291 2.5.3), and the one used for all."""
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """What is known of an account before a request is made, and after a token has told more."""
+    """What is known about an account: before a request by the key, and after a token has named more."""
 
     origin: str
     """Scheme, host and port of the API, such as `https://api.example.com`."""
     owner: str
     """Fingerprint of the API key, or of the claims of a ready token that do not change with each token."""
     ready: bool = False
-    """Whether the owner is known by a ready token, not by a key."""
+    """Whether the owner is known by a ready token instead of a key."""
     subject: str = ""
-    """Fingerprint of the claims that name the account; empty where no token has named one."""
+    """Fingerprint of the claims that name the account; empty if no token has named one."""
 
     def __str__(self) -> str:
         return name(self.origin, self.subject or self.owner)
 
 
 class NotedAccount(Struct, frozen=True, kw_only=True):
-    """An account that a state directory belongs to, as its journal notes it."""
+    """The account that a state directory belongs to, as its journal notes it."""
 
     origin: str
     keys: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class NotedAccount(Struct, frozen=True, kw_only=True):
         return name(self.origin, self.shown)
 
     def is_for(self, account: Account) -> bool:
-        """Return whether both are one account; what tokens name decides where both know it."""
+        """Return whether both are one account. If both know what their tokens name, that decides."""
         if not is_one_origin(self.origin, account.origin):
             return False
         if self.subjects and account.subject:
@@ -61,7 +61,7 @@ class NotedAccount(Struct, frozen=True, kw_only=True):
         return bool(self.subjects) and not (self.keys or account.subject)
 
     def with_names_of(self, account: Account) -> "NotedAccount":
-        """Return it with the fingerprints of `account`, which is the same one, and its origin as that spells it."""
+        """Return it with the fingerprints of `account`, which is the same one, and with the spelling of its origin."""
         keys, tokens = (() if account.ready else (account.owner,)), ((account.owner,) if account.ready else ())
         subjects = (account.subject,) if account.subject else ()
         return NotedAccount(
@@ -74,17 +74,17 @@ class NotedAccount(Struct, frozen=True, kw_only=True):
 
 
 def note(account: Account, at: str) -> NotedAccount:
-    """Return what a journal notes of an account that is used first at `at`."""
+    """Return what a journal notes about an account that is first used at `at`."""
     return NotedAccount(origin=account.origin, first_at=at).with_names_of(account)
 
 
 def is_one_origin(one: str, other: str) -> bool:
-    """Return whether two origins are one, whichever of its names the loopback goes by."""
+    """Return whether two origins are one; all names of the loopback are one host."""
     return unify_origin(one) == unify_origin(other)
 
 
 def unify_origin(origin: str) -> str:
-    """Return the origin by which an account is known: the loopback under one name. It is neither shown nor called."""
+    """Return the origin that identifies an account: the loopback under one name. It is neither shown nor called."""
     parts = urlsplit(origin)
     if parts.hostname not in _NAMES_OF_LOOPBACK:
         return origin
@@ -92,7 +92,7 @@ def unify_origin(origin: str) -> str:
 
 
 def name(origin: str, fingerprint: str) -> str:
-    """Return how an account is named to a person."""
+    """Return an account's name for people."""
     return f"{origin} (account {fingerprint[:SHOWN]})" if fingerprint else origin
 
 

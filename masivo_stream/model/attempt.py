@@ -1,4 +1,4 @@
-"""What one HTTP request came back with, before anyone judged it. The edge reports, `core.sending.classify` decides."""
+"""What one HTTP request came back with. The edge reports it, `core.sending.classify` decides what it means."""
 
 import enum
 
@@ -26,7 +26,7 @@ class Cause(enum.StrEnum):
 
 
 class Body(enum.StrEnum):
-    """What an answer's body is, by its bytes rather than by its `Content-Type`; the values are words for a sentence."""
+    """What an answer's body is, by its bytes and not by its `Content-Type`; the values are words for a sentence."""
 
     EMPTY = "no body"
     OBJECT = "a JSON object"
@@ -35,18 +35,18 @@ class Body(enum.StrEnum):
     PAGE = "a web page"
     TEXT = "text that is not JSON"
     UNREAD = "a body that cannot be read"
-    """Cut, too long, or packed in a way that we do not unpack."""
+    """It is cut off, too long, or in an encoding that we do not unpack."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """The status line and headers of an answer arrived; its body perhaps not."""
+    """The status line and headers of an answer arrived; its body may be missing."""
 
     status: int
     body: Body = Body.EMPTY
     server: str = ""
     """The `Server` header, printable and capped."""
     trace: str = ""
-    """The header by which whoever answered finds the request again, such as `CF-Ray: 8f…`; printable and capped."""
+    """The header by which an operator finds the request again, such as `CF-Ray: 8f…`; printable and capped."""
     complete: bool = True
     """Whether the body was read to its end (or to our cap)."""
     error: str = ""
@@ -60,7 +60,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """No status is known. `sent` says whether a byte of the request may have left."""
+    """No status is known. `sent`: whether a byte of the request may have left."""
 
     cause: Cause
     sent: bool

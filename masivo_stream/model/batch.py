@@ -22,16 +22,16 @@ from masivo_stream.model.slicing import Sliced, slice_record
 _OPEN, _CLOSE = b'{"customers":[', b"]}"
 
 _ID_DIGITS = 24
-"""96 bits: two batches of one run share an id with a probability that no number of batches makes worth a thought."""
+"""96 bits: for any number of batches, the probability that two of a run share an id is negligible."""
 
 _pack = msgspec.msgpack.Encoder().encode
 
 ENVELOPE_BYTES = len(_OPEN) + len(_CLOSE)
-"""Bytes of a body beside its entries and the commas between them."""
+"""Bytes of a body without its entries and the commas between them."""
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """Entries that travel together, and the id that names exactly this content from exactly these places."""
+    """Entries that are sent together, and the id that names exactly this content from exactly these positions."""
 
     id: str
     kind: Kind
@@ -41,7 +41,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 def make_batch(kind: Kind, parts: Iterable[Packable]) -> Batch:
-    """Compose the request body of entries; the id hashes kind, places and content: equal input, equal ids."""
+    """Compose the request body of entries. The id hashes kind, positions and content: equal input, equal ids."""
     entries = Entries(parts)
     if _some_meet(kind, entries.customers):
         pieces = [group.compose() for group in _groups(kind, entries)]
@@ -56,7 +56,7 @@ def make_batch(kind: Kind, parts: Iterable[Packable]) -> Batch:
 
 
 def _places(entries: Entries) -> Iterator[tuple[bytes, list[tuple[int, tuple[int, ...] | None]]]]:
-    """Yield the places of entries, those that follow one another in one file together."""
+    """Yield the positions of entries, together for those that follow one another in one file."""
     for file, of_file in groupby(entries.parts, key=attrgetter("file")):
         places: list[tuple[int, tuple[int, ...] | None]] = []
         for part in of_file:
@@ -68,7 +68,7 @@ def _places(entries: Entries) -> Iterator[tuple[bytes, list[tuple[int, tuple[int
 
 
 def body_groups(kind: Kind, entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Tell how `entries` stand in a body: for each place in its list `customers`, the entries that stand there."""
+    """Return, for each index in a body's list `customers`, the entries that are combined there."""
     if _some_meet(kind, [entry.customer for entry in entries]):
         return [group.entries for group in _groups(kind, entries)]
     return [[entry] for entry in entries]
@@ -79,7 +79,7 @@ def _some_meet(kind: Kind, customers: list[str]) -> bool:
 
 
 class _Group:
-    """The entries that stand at one place of a body; `sliced` where there may be several."""
+    """The entries that are combined at one index of a body; `sliced` if there may be several."""
 
     __slots__ = ("entries", "sliced")
 
@@ -95,7 +95,7 @@ class _Group:
 
 
 def _groups(kind: Kind, entries: Sequence[Entry]) -> list[_Group]:
-    """Put the entries together whose customer and rest of the record are the same."""
+    """Group the entries whose customer and rest of the record are the same."""
     field = CONTRACTS[kind].item_field or ""
     met = Counter(entry.customer for entry in entries)
     groups: dict[tuple[str, bytes], _Group] = {}

@@ -1,14 +1,14 @@
 """The target API's contract: every outside number and path, each once, with its source.
 
-Client and sandbox both read this module, so that they cannot drift apart. Numbers of our own stand in
-`settings`. Sources are the vendor's public pages at docs.masivo.ai, named by their path:
+Client and sandbox both read this module, so that they cannot drift apart. Our own numbers are in `model.settings`.
+Sources are the vendor's public pages at docs.masivo.ai, named by their path:
 
 * `customers/migrate/post`, `customers/migrate/events/post`, `customers/migrate/transactions/post`
 * `customers/[id]/get`, `customers/[id]/transactions/get`
 * `guides/migrate-customers` (rules and limits of a migration), `guides/integrate-with-masivo` (auth)
 * `resources/resource-limits` (rate limits)
 
-Where those pages are silent the line says *decision*.
+If the pages say nothing, the line says *decision*.
 """
 
 import enum
@@ -19,7 +19,7 @@ BASE_URL = "https://app.masivo.ai/api/storefront/v1"
 """Server of `customers/migrate/events/post`; the guide also shows `https://api.masivo.ai`. *Decision:* the first."""
 
 VENDOR_DOMAIN = "masivo.ai"
-"""Hosts under this domain are the vendor's: there a run without limits is refused."""
+"""Hosts under this domain are the vendor's: a run without limits is refused there."""
 
 AUTHORIZE_PATH = "/auth/authorize"
 """GET with `x-api-key`; answers `{"data": "<JWT>"}` (guides/integrate-with-masivo)."""
@@ -31,13 +31,13 @@ TOKEN_REFRESH_EARLY_SECONDS = 300.0
 """The vendor's example refreshes five minutes before the end (guides/integrate-with-masivo)."""
 
 PURCHASE = "PURCHASE"
-"""The only type of event that makes a customer's metrics be calculated anew (guides/migrate-customers)."""
+"""The only type of event that makes the system recalculate a customer's metrics (guides/migrate-customers)."""
 
 ENQUEUED_STATUS = 201
 """The answer to a migration (customers/migrate/post and its like). *Decision:* whatever its body."""
 
 ACCEPTED_STATUSES_TOO = frozenset({200, 202, 204})
-"""*Decision:* without a body, or with a JSON object that reports no error, these are taken for it, with a warning."""
+"""*Decision:* without a body, or with a JSON object that reports no error, these count as accepted, with a warning."""
 
 REVERT_PATH = "/customers/migrate"
 """DELETE with `{"start_date", "end_date"}` (guides/migrate-customers). *Decision:* any 2xx is success."""
@@ -66,7 +66,7 @@ PRODUCTION_ACCOUNT_RECORDS = 5_000
 
 
 class Kind(enum.StrEnum):
-    """What is migrated, in the order the guide prescribes: each kind presupposes the ones before it."""
+    """What is migrated, in the order that the guide prescribes: each kind needs the ones before it."""
 
     CUSTOMERS = "customers"
     EVENTS = "events"
@@ -78,9 +78,9 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Kind
     path: str
-    """Under the base URL, answered by 201 for "enqueued"."""
+    """Under the base URL. The answer is 201 for "enqueued"."""
     item_field: str | None
-    """The record's list that holds its items; None where the record itself is the item."""
+    """The field of the record that holds its list of items; None if the record itself is the item."""
     max_records: int
     """Customer entries in one request."""
     max_items: int
@@ -99,7 +99,7 @@ CONTRACTS: dict[Kind, Contract] = {
         max_records=1000,  # guides/migrate-customers: at most 1000 users a payload
         max_items=1000,
         splittable=False,
-        repeatable=True,  # ids are unique per account: a repeat may be refused, it cannot double (decision)
+        repeatable=True,  # ids are unique per account: a second one may be refused, it cannot double (decision)
     ),
     Kind.EVENTS: Contract(
         kind=Kind.EVENTS,
@@ -123,12 +123,12 @@ CONTRACTS: dict[Kind, Contract] = {
 
 
 def customer_path(quoted_id: str) -> str:
-    """Path that reads one customer back; `quoted_id` is percent-encoded already (customers/[id]/get)."""
+    """Return the path of one customer; `quoted_id` is percent-encoded already (customers/[id]/get)."""
     return f"/customers/{quoted_id}"
 
 
 def customer_transactions_path(quoted_id: str) -> str:
-    """Path that reads one customer's transactions back (customers/[id]/transactions/get)."""
+    """Return the path of one customer's transactions (customers/[id]/transactions/get)."""
     return f"/customers/{quoted_id}/transactions"
 
 

@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Write durations for people."""
 
 import math
 
@@ -18,5 +18,5 @@ def duration(seconds: float) -> str:
 
 
 def rough_duration(seconds: float) -> str:
-    """Write how long something still takes, for people who watch it pass: `3.2 s`, else as `duration` does."""
+    """Write how long something still takes, for people who watch a countdown: `3.2 s`, else as `duration` does."""
     return f"{seconds:.1f} s" if round(seconds, 1) < 60 else duration(seconds)  # noqa: PLR2004 - a minute

@@ -1,8 +1,8 @@
-"""Entries that follow one another, in columns: many at the price of a few.
+"""Entries that follow one another, kept in columns: many at the price of a few.
 
-Almost all lines of an export are entries just as they stand. One by one they would cost more than their decoding: an
-object each, and a step of the interpreter for every question asked of them on their way. In columns they are added up,
-cut and joined by C, and an entry is made of a line only where somebody has to look at it.
+Almost all lines of an export are entries as they are. One object for each would cost more than decoding the line, and
+so would a step of the interpreter for everything that is computed of it on its way. Columns are summed, cut and joined
+by C code, and an entry is made of a line only if it is needed by itself.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,12 +18,12 @@ _READING_ORDER = attrgetter("source", "line")
 
 
 class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
-    """Lines that follow one another in a source and are entries as they stand: whole records, their own bytes."""
+    """Lines that follow one another in a source, each of which is an entry as it is: a whole record, its own bytes."""
 
     file: str
     source: int
     line: int
-    """The number of the first one."""
+    """The line number of the first one."""
     bodies: list[bytes]
     offsets: list[int]
     customers: list[str]
@@ -66,15 +66,15 @@ class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def place(self) -> Position:
-        """Where the first record begins."""
+        """The position of the first record."""
         return Position(self.source, self.line, self.offsets[0])
 
 
 Packable = Entry | EntryRun
-"""What a batch is made of."""
+"""The parts of a batch."""
 
 LineResults = LineResult | EntryRun
-"""What became of a line, or of many that follow one another."""
+"""The result of a line, or of many lines that follow one another."""
 
 
 class ValidatedBlock(Struct, frozen=True):
@@ -91,9 +91,9 @@ class ValidatedBlock(Struct, frozen=True):
 def lay_out(
     run: LineRun, odd: Mapping[int, LineResult], customers: list[str], items: list[int], *, file: str, source: int
 ) -> Iterator[LineResults]:
-    """Yield what becomes of a run's lines, in order.
+    """Yield the results of a run's lines, in order.
 
-    `odd` are the lines that are no entries as they stand, by their indexes in the run; the columns are of all others.
+    `odd` are the lines that are not entries as they are, by their indexes in the run; the columns hold all others.
     """
     start = taken = 0
     for index in (*sorted(odd), len(run.bodies)):
@@ -119,7 +119,7 @@ def one_by_one(found: Iterable[Packable]) -> Iterator[Entry]: ...
 @overload
 def one_by_one(found: Iterable[LineResults]) -> Iterator[LineResult]: ...
 def one_by_one(found: Iterable[LineResults]) -> Iterator[LineResult]:
-    """Yield what became of each line."""
+    """Yield the result of each line."""
     for each in found:
         if isinstance(each, EntryRun):
             yield from each
@@ -128,7 +128,7 @@ def one_by_one(found: Iterable[LineResults]) -> Iterator[LineResult]:
 
 
 def opened(found: Iterable[LineResults], concerns: Callable[[str], bool]) -> Iterator[LineResults]:
-    """Yield the same, but the entries one by one of each run in which it `concerns` a customer."""
+    """Yield the same results, but the entries one by one of each run with a customer whom it `concerns`."""
     for each in found:
         if isinstance(each, EntryRun) and any(map(concerns, each.customers)):
             yield from each
@@ -137,15 +137,15 @@ def opened(found: Iterable[LineResults], concerns: Callable[[str], bool]) -> Ite
 
 
 def count_lines(found: Iterable[LineResults]) -> int:
-    """Return of how many lines it is told what became of them."""
+    """Return how many lines these are the results of."""
     return sum([len(each) if isinstance(each, EntryRun) else 1 for each in found])
 
 
 class Entries(Sequence[Entry]):
     """The entries of a batch, in order, as it was packed.
 
-    Whoever goes through them gets the same objects each time: isolation tells them apart by identity. Whoever only
-    counts or copies asks `parts`, and no entry is made for that.
+    Iterating yields the same objects each time, since isolation tells entries apart by identity. To count or to copy,
+    use `parts`: then no entry is made.
     """
 
     __slots__ = ("_count", "_entries", "parts")
@@ -157,11 +157,11 @@ class Entries(Sequence[Entry]):
         self._entries: list[Entry] | None = None
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return how many entries there are."""
         return self._count
 
     def __iter__(self) -> Iterator[Entry]:
-        """Yield them."""
+        """Yield the entries."""
         return iter(self._all())
 
     @overload
@@ -169,11 +169,11 @@ class Entries(Sequence[Entry]):
     @overload
     def __getitem__(self, index: slice) -> list[Entry]: ...
     def __getitem__(self, index: int | slice) -> Entry | list[Entry]:
-        """Return one, or some."""
+        """Return one entry, or some."""
         return self._all()[index]
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether `other` are equal entries in the same order."""
+        """Return whether `other` holds equal entries in the same order."""
         return isinstance(other, Sequence) and self._all() == list(other)
 
     def __hash__(self) -> int:
@@ -181,7 +181,7 @@ class Entries(Sequence[Entry]):
         return hash(tuple(self._all()))
 
     def copy(self, index: int) -> Entry:
-        """Return an entry equal to the one of this index (not negative), and make no other for it."""
+        """Return a copy of the entry at this index (not negative), without making the other entries."""
         for part in self.parts:
             if not isinstance(part, EntryRun):
                 if index == 0:
@@ -195,7 +195,7 @@ class Entries(Sequence[Entry]):
 
     @property
     def items(self) -> int:
-        """Items of all of them."""
+        """The items of all entries."""
         return sum([sum(part.items) if isinstance(part, EntryRun) else part.items for part in self.parts])
 
     @property
@@ -212,12 +212,12 @@ class Entries(Sequence[Entry]):
 
     @property
     def low(self) -> Position:
-        """The lowest place of one of them."""
+        """The lowest position of an entry."""
         return min(self.parts, key=_READING_ORDER).place
 
     @property
     def high(self) -> tuple[int, int]:
-        """Source and line of the one that stands last in reading order."""
+        """Source and line of the entry that is last in reading order."""
         return max([(part.source, part.line + count_lines([part]) - 1) for part in self.parts])
 
     def _all(self) -> list[Entry]:

@@ -1,7 +1,7 @@
 """The error tree, sorted by what the reader can do, and the exit codes.
 
-An error knows the operation, the place and a hint as attributes; its message is one sentence. Foreign errors
-are translated once, at their edge. A bad record is not an error: see `record.Rejected`.
+An error has the operation, the place and a hint as attributes; its message is one sentence. Errors of libraries are
+translated once, at their edge. A bad record is not an error: see `model.results.Rejected`.
 """
 
 import enum
@@ -27,9 +27,9 @@ class MasivoStreamError(Exception):
 
     Attributes:
         operation: what was being done, such as "read the settings".
-        place: where: file, line, offset, field, batch; empty where there is none.
+        place: where: file, line, offset, field, batch; empty if there is no such place.
         hint: what to do next.
-        exit_code: what the command ends with.
+        exit_code: the exit code of the command.
     """
 
     exit_code = ExitCode.BUG
@@ -42,7 +42,7 @@ class MasivoStreamError(Exception):
 
 
 class ConfigurationError(MasivoStreamError):
-    """A flag, a setting, a secret or the state directory has to be put right."""
+    """A flag, a setting, a secret or the state directory is wrong and has to be corrected."""
 
     exit_code = ExitCode.CONFIGURATION
 
@@ -54,31 +54,31 @@ class InputError(MasivoStreamError):
 
 
 class OutageError(MasivoStreamError):
-    """The API could not be reached, or the quota is used up, for longer than we wait. Start again later."""
+    """For longer than we wait, the API could not be reached, or the quota was used up. Start again later."""
 
     exit_code = ExitCode.OUTAGE
 
 
 class DeniedError(MasivoStreamError):
-    """The API says no: key, permission, address."""
+    """The API refuses: the key, the permission or the address is wrong."""
 
     exit_code = ExitCode.DENIED
 
 
 class StorageError(MasivoStreamError):
-    """Our own files cannot be written (disk full, read-only). Nothing is sent that cannot be written down."""
+    """Our own files cannot be written (disk full, read-only). Nothing is sent that cannot be noted."""
 
     exit_code = ExitCode.OUTAGE
 
 
 class WorkerError(MasivoStreamError):
-    """A process that judges lines for us was lost, or cannot be started. What has a fate keeps it; start again."""
+    """A process that validates lines for us was lost, or cannot be started. Outcomes are kept; start again."""
 
     exit_code = ExitCode.OUTAGE
 
 
 class BugError(MasivoStreamError):
-    """We are wrong: the figures do not close, or the server calls a request malformed."""
+    """This program is wrong: the figures do not close, or the server calls a request malformed."""
 
 
 class Interrupted(MasivoStreamError):  # noqa: N818 - a person's or an orchestrator's wish, not a fault

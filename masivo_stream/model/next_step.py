@@ -4,16 +4,16 @@ from msgspec import Struct
 
 
 class NextStep(Struct, frozen=True, kw_only=True):
-    """One step: in words, and the command line for it, quoted for a shell; empty where there is none to paste."""
+    """One step: in words, and the command line for it, quoted for a shell; empty if there is no command to paste."""
 
     text: str
     command: str = ""
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
-    """How a run was started, so that the next commands can be told ready to paste. No secret is in it."""
+    """How a run was started, so that the next commands can be shown ready to paste. It holds no secret."""
 
     again: tuple[str, ...] = ()
-    """The words of the command that goes on with the run; empty where a program started it, not a person."""
+    """The words of the command that continues the run; empty if a program started it, not a person."""
     options: tuple[str, ...] = ()
-    """Flags that every command about this run wants: its state directory, the API's address, limits."""
+    """Flags that every command about this run needs: its state directory, the API's address, limits."""

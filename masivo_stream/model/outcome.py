@@ -1,4 +1,4 @@
-"""Outcomes: what an attempt came to, as far as the batch is concerned."""
+"""Outcomes: what an attempt means for its batch."""
 
 from msgspec import Struct
 
@@ -6,9 +6,9 @@ from masivo_stream.model.errors import ExitCode
 
 
 class Accepted(Struct, frozen=True):
-    """Enqueued. `remark` names what was unusual about it, `at` is the server's `Date` header, if it had one.
+    """Enqueued. `remark` names what was unusual about the answer, `at` is its `Date` header, if it has one.
 
-    Remarks are counted, so they are of few kinds.
+    Remarks are counted by their text, so there are only a few different ones.
     """
 
     remark: str = ""
@@ -16,17 +16,17 @@ class Accepted(Struct, frozen=True):
 
 
 class Refused(Struct, frozen=True):
-    """Nothing of the batch was applied, and it will be refused again as it is: find the culprits.
+    """Nothing of the batch was applied, and it would be refused again as it is: isolate the bad records.
 
-    `foreign`: by something that is not the API; `message` says by whom, in our own words.
+    `foreign`: something else than the API refused it; `message` names it in our own words.
     """
 
     status: int
     message: str
     complaint: str = ""
-    """The general part of its words."""
+    """The general part of the server's message."""
     details: str = ""
-    """The rest: it may name the culprits."""
+    """The rest of the message: it may name the bad records."""
     foreign: bool = False
 
 
@@ -37,14 +37,14 @@ class TooLarge(Struct, frozen=True):
 
 
 class Throttled(Struct, frozen=True):
-    """Nothing was applied; wait `after` seconds. None: the server did not say how long. `by`: who, if not the API."""
+    """Nothing was applied; wait `after` seconds. None: the server gave no time. `by`: what answered, if not the API."""
 
     after: float | None
     by: str = ""
 
 
 class Unauthorized(Struct, frozen=True):
-    """Nothing was applied; the token was not taken (401). `by`: who says so, if not the API."""
+    """Nothing was applied; the token was refused (401). `by`: what answered, if not the API."""
 
     by: str = ""
 
@@ -58,8 +58,8 @@ class Unreachable(Struct, frozen=True):
 class InDoubt(Struct, frozen=True):
     """May or may not have been applied.
 
-    `foreign`: a success that is not the API's (a portal, a proxy page). `unclear`: a success of another kind than the
-    contract names. Neither mends itself by waiting.
+    `foreign`: a success that is not the API's (a portal, a proxy page). `unclear`: a success that the contract does not
+    name. Neither goes away by waiting.
     """
 
     why: str
@@ -69,7 +69,7 @@ class InDoubt(Struct, frozen=True):
 
 
 class Stop(Struct, frozen=True):
-    """The run cannot go on as configured. `in_doubt` is true where the batch may have been applied all the same."""
+    """The run cannot continue as configured. `in_doubt`: the batch may still have been applied."""
 
     exit_code: ExitCode
     why: str

@@ -35,7 +35,7 @@ class ReadAnswer(Protocol):
 
     @property
     def body(self) -> bytes:
-        """The answer's body; empty if there is none."""
+        """The answer's body; empty without one."""
         ...
 
 

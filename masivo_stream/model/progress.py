@@ -1,4 +1,4 @@
-"""How far a kind has come: what the journal keeps, and what a restart begins with. No personal data."""
+"""How far a kind has come: what the journal keeps, and what a restart begins with. It holds no personal data."""
 
 from collections.abc import Callable, Iterable
 from itertools import repeat
@@ -14,23 +14,23 @@ START = Position(0, 1, 0)
 
 
 class KnownSource(Struct, frozen=True):
-    """One input as the journal knows it: `identity` is how `edges.export.identity` writes it."""
+    """One input as the journal knows it. `identity` is the text that `edges.export.identity` writes."""
 
     number: int
     name: str
     size: int
     identity: bytes
     letters: bool = False
-    """A retry's own copy of dead letters, in the state directory."""
+    """Whether it is a retry's own copy of dead letters, in the state directory."""
     line: int = 1
-    """Where reading begins: not at the start for what an earlier input has grown by since."""
+    """Where reading begins: after the start if the input is what an earlier one has grown by."""
     offset: int = 0
     path: str = ""
-    """Where it lay when it was last read, links resolved; `name` stays what it was first called. Empty if unknown."""
+    """Its path when it was last read, links resolved; `name` stays its first name. Empty if unknown."""
 
 
 class Figures(Struct, frozen=True, kw_only=True):
-    """A tally's state."""
+    """The state of a tally."""
 
     read: int = 0
     blank: int = 0
@@ -42,19 +42,19 @@ class Figures(Struct, frozen=True, kw_only=True):
     sendable_records: int = 0
     sendable_items: int = 0
     records: dict[str, int] = {}
-    """Settled records by fate."""
+    """Settled records by outcome."""
     items: dict[str, int] = {}
-    """Settled items by fate."""
+    """Settled items by outcome."""
     reasons: dict[str, int] = {}
     skip_reasons: dict[str, int] = {}
     remarks: dict[str, int] = {}
-    """Batches by what was odd about their acceptance."""
+    """Batches by what was unusual about their acceptance."""
     alike: int = 0
-    """Events that repeat a purchase and are sent all the same."""
+    """Events that are sent although their purchase came before."""
     alike_at: tuple[tuple[str, int], ...] = ()
-    """File and line of the first of them."""
+    """File and line of the first ones."""
     parted: list[tuple[str, int, int, tuple[int, ...]]] = []
-    """Records in parts: file, line, items without a fate, and how many parts have which fate."""
+    """Records in parts: file, line, items without an outcome, and how many parts have each outcome."""
     requests: int = 0
     throttled: int = 0
     bytes_sent: int = 0
@@ -69,17 +69,17 @@ class DeadRow(Struct, frozen=True):
     indexes: tuple[int, ...] | None
     reason: str
     customer: int | None
-    """Salted hash of the customer's id, where it could be read."""
+    """Salted hash of the customer's id, if it could be read."""
     items: int = 1
-    """How many items were counted dead."""
+    """How many items were counted as dead."""
     whole: bool = True
-    """The whole record is dead, not a part of it."""
+    """Whether the whole record is dead, not a part of it."""
     validated: bool = True
-    """It was rejected here, before it was ever packed."""
+    """Whether it was rejected here, before it was packed."""
     digest: int = 0
-    """Salted hash of the letter's bytes: whether somebody has mended it."""
+    """Salted hash of the dead letter's bytes, to find out whether it was corrected."""
     of: tuple[int, int, tuple[int, ...] | None] | None = None
-    """Source, line and items of its record in the export, where it was read from a retry's copy."""
+    """Source, line and items of its record in the export, if it was read from a retry's copy."""
     row: int = 0
     """Its row in the journal."""
 
@@ -90,40 +90,40 @@ class DeadRow(Struct, frozen=True):
 
 
 class Presence(Struct, frozen=True, kw_only=True):
-    """Which customers were skipped as deleted since the progress before; customers by their salted hashes."""
+    """Which customers were skipped as deleted since the last progress; customers are salted hashes."""
 
     held: list[tuple[int, int]] = []
-    """Source and line of records skipped for their customer."""
+    """Source and line of records that were skipped because of their customer."""
     gone: list[int] = []
-    """Skipped as deleted."""
+    """Customers that were skipped as deleted."""
     alive: list[int] = []
-    """A record to be sent was read: none of them is gone."""
+    """Customers with a record to be sent: they do not count as deleted."""
     unsure: bool = False
-    """Of some of those that are gone, a record to be sent may have been read earlier, and be forgotten."""
+    """Whether an earlier record to be sent may have been forgotten for some of the deleted ones."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """One kind's progress at a moment at which nothing is half done."""
+    """One kind's progress at a moment when no change is half made."""
 
     read_position: Position
-    """Every line before it is judged, counted, and its dead letter is written."""
+    """Every line before it is validated and counted, and its dead letter is written."""
     checkpoint: Position
-    """Every line before it has a fate: a restart reads on from here."""
+    """Every line before it has an outcome: a restart reads on from here."""
     figures: Figures
     consumed: tuple[tuple[int, int, int, int], ...]
-    """Source, plain bytes before the frontier, their CRC-32, and the line there, for each source begun."""
+    """Source, plain bytes before the read position, their CRC-32, and the line there, for each source begun."""
     letters_bytes: int
     """Length of the dead-letter file that belongs to this progress."""
     letters_crc: int = 0
     """CRC-32 of those bytes."""
     dead: list[DeadRow]
-    """Dead since the progress before."""
+    """Dead letters since the last progress."""
     retried: list[int] = []
-    """Rows of dead letters that were taken up again since."""
+    """Rows of dead letters that were tried again since."""
     read_all: bool = False
-    """Every input was read to its end."""
+    """Whether every input was read to its end."""
     arrived: list[int] = []
-    """Salted hashes of customers accepted since: an earlier record of theirs may have been dead."""
+    """Salted hashes of customers accepted since. An earlier record of them may have been a dead letter."""
     skipped_bytes: int = 0
     """Length of the list of skipped records that belongs to this progress."""
     skipped_crc: int = 0

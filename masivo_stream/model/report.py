@@ -1,7 +1,8 @@
-"""The report of a run: its summary, and what shows how it went. `report.json` is its JSON form, `report.html` the page.
+"""The report of a run: its summary, and how it went. `report.json` is its JSON form, `report.html` the page.
 
-Something to attach to a change ticket: positions, counts, moments and names of files; no value of a record, no id of a
-customer, no secret. What persons wrote beside their decisions stands in it as they wrote it. Moments are ISO 8601, UTC.
+It can be attached to a change ticket: it holds positions, counts, moments and names of files, but no value of a record,
+no id of a customer, no secret. Notes that people wrote with their decisions are in it as written. Moments are ISO 8601,
+UTC.
 """
 
 from msgspec import Struct, field
@@ -12,7 +13,7 @@ from masivo_stream.model.summary import Summary
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What a process was started with; the journal keeps those of the last one. No secret is in it."""
+    """The settings that a process was started with; the journal keeps those of the last one. They hold no secret."""
 
     began_at: str = ""
     invocation: Invocation = Invocation()
@@ -24,25 +25,25 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 
 class InputFacts(Struct, frozen=True, kw_only=True):
-    """One input: what it was when it was read, and how far reading came."""
+    """One input: what it was when it was read, and how far it was read."""
 
     kind: str
     name: str
     size: int
-    """Bytes as stored; 0 where that is not known (standard input)."""
+    """Bytes as stored; 0 if that is not known (standard input)."""
     bytes_read: int
-    """Of plain text."""
+    """Bytes of plain text that were read."""
     crc32: str
     """Of that plain text, in hexadecimal: `gzip -dc FILE | head -c BYTES | crc32 /dev/stdin`."""
     line: int
     """The line that would be read next."""
     modified_at: str = ""
     letters: bool = False
-    """A retry's copy of dead letters."""
+    """Whether it is a retry's copy of dead letters."""
 
 
 class KindTimes(Struct, frozen=True, kw_only=True):
-    """When a kind's requests were on their way, and what came of its batches."""
+    """When a kind's requests were in flight, and the outcomes of its batches."""
 
     first_at: str
     last_at: str
@@ -64,7 +65,7 @@ class DoubtPlace(Struct, frozen=True, kw_only=True):
 
 
 class DecisionNote(Struct, frozen=True, kw_only=True):
-    """What a person decided, and what was noted beside it."""
+    """A person's decision, and the note that was written with it."""
 
     at: str
     what: str
@@ -73,19 +74,19 @@ class DecisionNote(Struct, frozen=True, kw_only=True):
 
 
 class Report(Summary, frozen=True, kw_only=True):
-    """A summary, and how it came about."""
+    """A summary, and how the run went."""
 
     told_at: str
     owner: str = ""
-    """Process and host at work at that moment; empty for nobody."""
+    """Process and host at work at that moment; empty if there was none."""
     state_dir: str
     facts: Facts = Facts()
     inputs: tuple[InputFacts, ...] = ()
     times: dict[str, KindTimes] = field(default_factory=dict)
     time_line: dict[str, tuple[Point, ...]] = field(default_factory=dict)
-    """By kind, oldest first, by when a batch was sent; stretches in which nothing was sent are left out.
+    """By kind, oldest first, by when a batch was sent; times in which nothing was sent are left out.
 
-    An attempt that certainly was not applied (429, no connection) leaves no trace in the journal: it is not in here.
+    Attempts that were certainly not applied (429, no connection) are missing: they leave no trace in the journal.
     """
     doubts: tuple[DoubtPlace, ...] = ()
     doubts_left_out: int = 0

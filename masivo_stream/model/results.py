@@ -1,4 +1,4 @@
-"""What becomes of one line: an entry to send, a rejection, a record to skip, or nothing (blank).
+"""The result of one line: an entry to send, a rejection, a record to skip, or a blank line.
 
 A bad record is a value here, never an exception.
 """
@@ -13,8 +13,8 @@ from masivo_stream.model.reason import Reason, SkipReason
 class Line(Struct, frozen=True, gc=False):
     """One line of a source, without its terminator.
 
-    `length` counts the line's bytes in the source without the terminator; it is larger than `len(body)` only
-    where the line passed the cap and `body` is its beginning.
+    `length` counts the line's bytes in the source without the terminator. It is larger than `len(body)` only if the
+    line exceeds the cap: then `body` is its beginning.
     """
 
     number: int
@@ -24,21 +24,21 @@ class Line(Struct, frozen=True, gc=False):
 
 
 class LineRun(Struct, frozen=True, gc=False):
-    """Lines that follow one another in a source, none beyond the cap: many at the price of one.
+    """Lines that follow one another in a source, none longer than the cap: many at the price of one.
 
-    `text` is the bytes they were cut from; there may be more in it, before and behind them.
+    `text` holds the bytes that they were cut from, and may hold more before and after them.
     """
 
     number: int
-    """The number of the first one."""
+    """The line number of the first one."""
     bodies: list[bytes]
     offsets: list[int]
-    """Where each begins; made up where one process judges for another that knows them."""
+    """The offset of each line; not the real ones if one process validates for another that knows them."""
     text: bytes
 
     @property
     def offset(self) -> int:
-        """Where the first one begins."""
+        """The position of the first line."""
         return self.offsets[0]
 
     def line(self, index: int) -> Line:
@@ -57,7 +57,7 @@ def run_of(line: Line) -> LineRun:
 
 
 class Position(Struct, frozen=True, order=True):
-    """A place in a kind's inputs, in reading order: before line `line` of the input numbered `source` (from 0)."""
+    """A position in a kind's inputs, in reading order: before line `line` of the input numbered `source` (from 0)."""
 
     source: int
     line: int
@@ -76,10 +76,10 @@ class Death(Struct, frozen=True, kw_only=True):
 
 
 class Retried(Struct, frozen=True, kw_only=True):
-    """A dead letter that is tried again: where its record stands in the export, and how it was counted.
+    """A dead letter that is tried again: the position of its record in the export, and how it was counted.
 
-    What is read then is a line of our own (`core.dead_letters`), so `file` and `line` of its entry are that line's;
-    people are told these.
+    The line that is read then is one of our own (`core.dead_letters`), so `file` and `line` of its entry are that
+    line's. People are shown the position in the export, which is here.
     """
 
     row: int
@@ -94,16 +94,16 @@ class Retried(Struct, frozen=True, kw_only=True):
     count: int
     """How many items were counted dead."""
     whole: bool
-    """The whole record is tried again, not a part of it."""
+    """Whether the whole record is tried again, not a part of it."""
     validated: bool
-    """It was dead before it was ever packed: rejected here, not by the API."""
+    """Whether it was rejected here, before it was packed, and not by the API."""
     customer: int | None
-    """Salted hash of the customer's id, where it was known."""
+    """Salted hash of the customer's id, if it was known."""
     earlier: tuple[Death, ...]
-    """Oldest first; the last one is the letter's own."""
+    """Oldest first; the last one is the reason of this dead letter."""
 
     def name_items(self, indexes: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        """Turn indexes of items in the letter into indexes in the export's record."""
+        """Return indexes in the export's record for indexes of items in the dead letter."""
         own = self.items
         if own is None or indexes is None:
             return indexes or own
@@ -111,10 +111,10 @@ class Retried(Struct, frozen=True, kw_only=True):
 
 
 class Entry(Struct, frozen=True, gc=False, kw_only=True):
-    """What a batch carries: a valid record, or a part of one.
+    """A valid record, or a part of one: what a batch carries.
 
-    `body` is the record's source bytes; for a part, or where reversed events were left out, it is composed from
-    raw slices of them. `indexes` names the record's items in `body`, None for all of them.
+    `body` is the record's source bytes. For a part, or if reversed events were left out, it is composed of raw slices
+    of these bytes. `indexes` names the record's items in `body`, None for all of them.
     """
 
     file: str
@@ -126,7 +126,7 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     items: int
     """Items in `body`."""
     record_items: int
-    """Items of the whole record that are to travel, over all its parts."""
+    """Items of the whole record that are to be sent, over all its parts."""
     indexes: tuple[int, ...] | None = None
     skipped_items: int = 0
     """Items of the record that are not to be migrated (reversed events). Not in `record_items`."""
@@ -135,13 +135,13 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
     retried: Retried | None = None
     """Set for a dead letter that is tried again."""
     same: tuple[int, ...] = ()
-    """The record's items that an earlier record of the customer has, too."""
+    """The record's items that an earlier record of the customer has as well."""
     alike: tuple[int, ...] = ()
-    """Those whose purchase an earlier item of the customer has, which is another one."""
+    """The items whose purchase id an earlier, different item of the customer has."""
 
     @property
     def place(self) -> Position:
-        """Where the record begins."""
+        """The position of the record."""
         return Position(self.source, self.line, self.offset)
 
     @property
@@ -151,12 +151,12 @@ class Entry(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def whole(self) -> bool:
-        """Whether this is all of its record that is to travel, not a part."""
+        """Whether this is all of its record that is to be sent, not a part."""
         return self.items == self.record_items and (self.retried is None or self.retried.whole)
 
 
 class Rejected(Struct, frozen=True, gc=False, kw_only=True):
-    """A record that will not be sent as it is. No value of the record stands in `message`."""
+    """A record that will not be sent as it is. `message` holds no value of the record."""
 
     file: str
     line: int
@@ -168,15 +168,15 @@ class Rejected(Struct, frozen=True, gc=False, kw_only=True):
     message: str
     raw: bytes
     items: tuple[int, ...] | None = None
-    """The items concerned, None for all of them or where that is not known."""
+    """The items concerned, None for all of them, or if that is not known."""
     item_count: int = 0
-    """How many items the record would have put on the wire, 0 where that is not known."""
+    """How many items of the record would have been sent, 0 if that is not known."""
     skipped_items: int = 0
-    """Items beside them that are not to be migrated (reversed events), where the record was valid."""
+    """More items that are not to be migrated (reversed events), if the record was valid."""
     status: int | None = None
     batch: str | None = None
     customer: str | None = None
-    """The customer's id, where it could be read."""
+    """The customer's id, if it could be read."""
     retried: Retried | None = None
 
 
@@ -190,11 +190,11 @@ class Skipped(Struct, frozen=True, gc=False, kw_only=True):
     items: int
     retried: Retried | None = None
     customer: str | None = None
-    """Of a deleted customer the id, where it could be read and no earlier record of theirs was good."""
+    """The id of a deleted customer, if it could be read and no earlier record of this customer was good."""
 
 
 class Blank(Struct, frozen=True, gc=False):
-    """A line of white space: counted, nothing else."""
+    """A line of white space, which is only counted."""
 
     line: int
 
@@ -211,7 +211,7 @@ def reject_entry(
     status: int | None = None,
     batch: str | None = None,
 ) -> Rejected:
-    """Turn an entry into a rejection of what it carries; a part names its items unless `items` names fewer."""
+    """Return the rejection of an entry; a part names its items unless `items` names fewer."""
     return Rejected(
         file=entry.file,
         line=entry.line,

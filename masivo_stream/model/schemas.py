@@ -3,15 +3,15 @@
 Sources: `customers/migrate/events/post` (OpenAPI) for events, `customers/migrate/post`,
 `customers/migrate/transactions/post` and `guides/migrate-customers` for the others.
 
-How a rule is spelt here:
+How a rule is written here:
 
 * required and never null: a plain type; may be null: `| None`; may be absent: `| UnsetType = UNSET`;
 * free-form object: `Anything`, a struct without fields: the decoder checks that it is an object, and keeps nothing;
 * fields not named here pass through untouched (the target ignores or keeps them);
-* rule 6 of the guide (the sign of an amount depends on the type) is a tagged union, judged by the decoder itself.
+* rule 6 of the guide (the sign of an amount depends on the type) is a tagged union, checked by the decoder itself.
 
-Two things these types alone let through, because msgspec is lenient there: bytes that are not UTF-8 in skipped
-fields, and dates in neighbouring formats (`+0000`, a space for the `T`, lower case). `core.reading.decode` judges both.
+These types alone let two faults through, because msgspec is lenient there: bytes that are not UTF-8 in skipped fields,
+and dates in similar formats (`+0000`, a space for the `T`, lower case). `core.reading.decode` checks both.
 
 `gc=False`: the structs hold no cycles and live for one call (msgspec docs, "Disabling Garbage Collection").
 """
@@ -65,7 +65,7 @@ class Shipping(Struct, gc=False, kw_only=True):
 
 
 class OrderFields(Struct, gc=False, kw_only=True):
-    """What both spellings of an order share."""
+    """The fields that both forms of an order have."""
 
     purchase_id: str
     value: float
@@ -116,11 +116,11 @@ class EventsRecord(Struct, Generic[OrderT], gc=False, kw_only=True):
 
 
 NonZero = Annotated[float, Meta(extra={"nonzero": True})]
-"""A number that is not 0; `core.reading.schema_faults` reads the mark, msgspec leaves it to the class that bears it."""
+"""A number that is not 0. `core.reading.schema_faults` reads the mark; msgspec leaves it to the class that has it."""
 
 
 class TransactionFields(Struct, gc=False, kw_only=True):
-    """What both types of transactions share."""
+    """The fields that all types of transactions have."""
 
     reward_id: Uuid
     issued_at: Timestamp
@@ -153,12 +153,12 @@ class Expired(TransactionFields, tag_field="type", tag="EXPIRATION", gc=False, k
 
 
 class EitherSign(TransactionFields, gc=False, kw_only=True):
-    """A transaction that adds or takes, as its amount says; an amount of 0 says neither."""
+    """A transaction that adds or takes, by the sign of its amount, which is not 0."""
 
     amount: NonZero
 
     def __post_init__(self) -> None:
-        """Refuse 0: a bound of msgspec's cannot say it. The decoder turns this error into its own."""
+        """Refuse 0, which a bound of msgspec cannot express. The decoder turns this error into its own."""
         if self.amount == 0:
             raise ValueError("an amount is not 0")
 
@@ -190,14 +190,14 @@ class TransactionsRecord(Struct, gc=False, kw_only=True):
 
 
 class GuideTransactionsRecord(Struct, gc=False, kw_only=True):
-    """The same, with the two types of the guide alone."""
+    """The same, with only the two types of the guide."""
 
     id: CustomerId
     transactions: Annotated[list[GuideTransaction], Meta(min_length=1)]
 
 
 class MetricsPeriod(Struct, gc=False, kw_only=True, rename={"from_": "from"}):
-    """Metrics of one span of time. *Decision:* only its two ends are required, all else may be null."""
+    """Metrics of one period. *Decision:* only its two ends are required, everything else may be null."""
 
     from_: Timestamp
     to: Timestamp

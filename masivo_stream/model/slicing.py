@@ -1,9 +1,9 @@
-"""Take a record apart into raw slices of its items, and put some of them together again.
+"""Cut a record into raw slices of its items, and join some of them again.
 
-Where a record travels in parts (events, guide: "in several goes") or leaves items behind (reversed events), each part
-is composed from the record's own bytes: its other fields as they stand, then the chosen items as they stand. Nothing
-is decoded and encoded again, so no number or text can change its spelling. A field given twice keeps its last value,
-which is what a JSON parser of the target sees as well.
+If a record travels in parts (events, guide: "in several goes") or leaves items behind (reversed events), each part is
+composed of the record's own bytes: first its other fields, then the chosen items, all of them unchanged. Nothing is
+decoded and encoded again, so no number or text can change its spelling. A field that is given twice keeps its last
+value, which is what the target's JSON parser reads as well.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ class Sliced(Struct, frozen=True):
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes a part has beside its items and the commas between them."""
+        """Bytes of a part without its items and the commas between them."""
         return len(self.head) + len(self.tail)
 
     def compose(self, indexes: Iterable[int]) -> bytes:
@@ -35,7 +35,7 @@ class Sliced(Struct, frozen=True):
 
 
 def slice_record(body: bytes, item_field: str) -> Sliced:
-    """Take a valid record apart at its list `item_field`."""
+    """Cut a valid record at its list `item_field`."""
     fields = _FIELDS.decode(body)
     items = tuple(bytes(item) for item in _ITEMS.decode(fields.pop(item_field)))
     members = [msgspec.json.encode(name) + b":" + bytes(value) for name, value in fields.items()]
@@ -44,7 +44,7 @@ def slice_record(body: bytes, item_field: str) -> Sliced:
 
 
 def part_of(entry: Entry, sliced: Sliced, numbers: Sequence[int]) -> Entry:
-    """Return the part of `entry` that holds these of its items; `sliced` is the entry in slices."""
+    """Return the part of `entry` with these of its items; `sliced` is the entry in slices."""
     indexes = range(entry.items) if entry.indexes is None else entry.indexes
     return Entry(
         file=entry.file,
@@ -63,7 +63,7 @@ def part_of(entry: Entry, sliced: Sliced, numbers: Sequence[int]) -> Entry:
 
 
 def take_part(entry: Entry, indexes: Iterable[int], item_field: str) -> Entry:
-    """Return the part of `entry` that holds these of its record's items."""
+    """Return the part of `entry` with these of its record's items."""
     wanted = set(indexes)
     own = range(entry.items) if entry.indexes is None else entry.indexes
     kept = [number for number, index in enumerate(own) if index in wanted]

@@ -9,18 +9,18 @@ class BatchState(StrEnum):
     """What is known of a batch. A batch that was certainly not applied has no state: it is removed from the journal."""
 
     SENDING = "sending"
-    """On the wire. If the process ended then, no process knows what became of it."""
+    """On the wire. If the process ended then, its outcome is not known."""
     ACCEPTED = "accepted"
     REFUSED = "refused"
     """Certainly not applied, as a whole; isolation goes on with its records."""
     IN_DOUBT = "in_doubt"
-    """May have been applied, and is not sent again until a person decides."""
+    """It may have been applied, and is not sent again until a person decides."""
     UNANSWERED = "unanswered"
-    """May have been applied, and is sent again, for the ids of its records are unique."""
+    """It may have been applied, and is sent again, because the ids of its records are unique."""
     RESENDING = "resending"
     """In doubt, and on the wire once more by a person's decision."""
     DISCARDED = "discarded"
-    """Was in doubt, and was given up by a person's decision."""
+    """It was in doubt, and was given up by a person's decision."""
 
 
 class SettledBy(StrEnum):
@@ -96,7 +96,7 @@ class Note(Struct, frozen=True):
     detail: str = ""
     """The person's words; for a revert that was begun or has ended, its period as JSON."""
     person: str = ""
-    """Who decided; empty for what the program notes by itself."""
+    """The person who decided; empty for what the program notes by itself."""
     batch: str = ""
     at: str = ""
     """ISO 8601, by this machine's clock; empty until it is noted."""

@@ -1,4 +1,4 @@
-"""The summary: what became of every record, in figures that must close. Its JSON form is a fixed format."""
+"""The summary: the outcome of every record, in figures that must close. Its JSON form is a fixed format."""
 
 from typing import Literal
 
@@ -25,7 +25,7 @@ class KindSummary(Struct, frozen=True, kw_only=True):
     items_read: int = 0
     items_accepted: int = 0
     items_dead: int = 0
-    """Items of dead letters, as far as the line could be read that far."""
+    """Items of dead letters, if the line could be read that far."""
     items_skipped: int = 0
     items_in_doubt: int = 0
     items_pending: int = 0
@@ -38,7 +38,7 @@ class KindSummary(Struct, frozen=True, kw_only=True):
     """Dead letters by reason."""
     skip_reasons: dict[str, int] = {}
     remarks: dict[str, int] = {}
-    """Accepted batches by what was odd about the answer, such as another status than the contract names."""
+    """Accepted batches by what was unusual about the answer, such as another status than the contract names."""
 
     @property
     def closes(self) -> bool:
@@ -57,28 +57,28 @@ class Summary(Struct, frozen=True, kw_only=True):
     kinds: dict[str, KindSummary]
     closes: bool
     message: str = ""
-    """Why the run stopped, where it did."""
+    """Why the run stopped, empty if it did not."""
     hint: str = ""
     examples: tuple[Example, ...] = ()
-    """Dead letters by kind and reason, the most frequent first, each with a place to look at."""
+    """Dead letters by kind and reason, the most frequent first, each with the position of one."""
     skipped_examples: tuple[SkipExample, ...] = ()
-    """Skipped records by kind and reason, each with the first place."""
+    """Skipped records by kind and reason, each with the position of the first one."""
     next_steps: tuple[NextStep, ...] = ()
-    """In the order in which they are to be done."""
+    """In the order in which a person should take them."""
     report: str = ""
-    """Where the page with all of this lies; empty where none was written."""
+    """The path of the page with all of this; empty if none was written."""
     warnings: tuple[str, ...] = ()
-    """What changes nothing of the outcome, and should be known: what went wrong beside the run, odd acceptances."""
+    """Sentences that do not change the outcome but should be known: what failed beside the run, odd acceptances."""
     target: str = ""
-    """Where it goes: scheme, host and port of the API; empty where nothing was sent yet."""
+    """Scheme, host and port of the API; empty if nothing was sent yet."""
     account: str = ""
-    """The beginning of the account's fingerprint, as far as it is known."""
+    """The beginning of the account's fingerprint, empty if it is not known."""
     verified: Verified | UnsetType = UNSET
-    """What was seen of a few of the records that this process sent; changes neither outcome nor figures."""
+    """The sample of this process's records that was read back; it changes neither outcome nor figures."""
 
 
 class Status(Summary, frozen=True, kw_only=True):
-    """What `status` tells: a summary, and who is at work."""
+    """The result of `status`: a summary, and which process is at work."""
 
     owner: str = ""
-    """Process and host that own the state directory at this moment; empty for nobody."""
+    """Process and host that own the state directory now; empty if no process does."""

@@ -1,4 +1,4 @@
-"""A rate window: so many requests in so many seconds, sliding."""
+"""A rate window: at most a number of requests in any span of a number of seconds."""
 
 import math
 import re
@@ -17,7 +17,7 @@ class Window(Struct, frozen=True):
     seconds: float
 
     def __str__(self) -> str:
-        """Give the spelling that `parse_window` reads."""
+        """Return the spelling that `parse_window` reads."""
         for unit, length in reversed(_UNITS.items()):
             if self.seconds >= length and self.seconds % length == 0:
                 count = self.seconds / length
@@ -29,7 +29,7 @@ def parse_window(text: str) -> Window:
     """Read one window, such as `1/5s`, `1000/h` or `1/0.2s`.
 
     Raises:
-        ValueError: the text is no window; the message says what one looks like.
+        ValueError: the text is not a window; the message shows what one looks like.
     """
     match = _WINDOW.match(text)
     seconds = float(match[2] or 1) * _UNITS[match[3]] if match else 0.0
@@ -42,7 +42,7 @@ def parse_windows(text: str) -> tuple[Window, ...]:
     """Read windows separated by commas; `none` gives the empty tuple, no limit.
 
     Raises:
-        ValueError: a part is no window.
+        ValueError: a part is not a window.
     """
     if text.strip().lower() == "none":
         return ()

@@ -11,6 +11,7 @@ from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.summary_table import MOST_REASONS, count_dead_letters, describe_skipped, print_end
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
+_ALL_CALLS = " (all calls)"
 
 
 def print_plan(console: Console, plan: Plan) -> None:
@@ -19,7 +20,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     console.print()
     console.print(_requests(plan))
     for account, name in _ACCOUNTS.items():
-        console.print(Text(f"{name}: {', '.join(plan.windows[account]) or 'no limit'}"))
+        windows = ", ".join(window.replace(" all", _ALL_CALLS) for window in plan.windows[account])
+        console.print(Text(f"{name}: {windows or 'no limit'}"))
     console.print(Text(_quota(plan.quota)))
     if plan.requests:
         console.print(Text(f"first request: {plan.starts_at:%Y-%m-%d %H:%M} UTC, if the migration starts now"))
@@ -78,9 +80,7 @@ def _quota(quota: QuotaLeft) -> str:
     if not quota.known:
         why = "it cannot be read" if quota.unreadable else "no API key is given"
         return f"quota: {why}, assumed to be unused"
-    used = [
-        f"{left.used:,} of {left.window}{' (all calls)' if left.scope == 'general' else ''}" for left in quota.windows
-    ]
+    used = [f"{left.used:,} of {left.window}{_ALL_CALLS if left.scope == 'general' else ''}" for left in quota.windows]
     held = [f"the server asked us to wait {duration(quota.held_seconds)}"] if quota.held_seconds else []
     return f"quota used, as far as this machine knows: {', '.join([*used, *held]) or 'none'}"
 

@@ -119,7 +119,7 @@ def test_the_demo_needs_nothing(command, tmp_path):
         (("bench", "--rounds", "0"), "leave nothing to measure"),
         (("bench", "--customers", "-"), "standard input can be read only once"),
         (("bench", "--target", "https://app.masivo.ai/api"), "must not be measured"),
-        (("report", "--json", "-o", "page.html"), "no run stands here"),
+        (("report", "--json", "-o", "page.html"), "there is no run in this state directory"),
         (("migrate", "--customers", "missing.ndjson"), "missing.ndjson"),
         (("migrate",), "nothing to read"),
         (("validate", "--quiet", "--verbose"), "contradict"),

@@ -210,7 +210,7 @@ def test_any_bytes_are_looked_at_without_failing(content, ended):
 
 
 @pytest.mark.parametrize(
-    ("content", "name", "packing"),
+    ("content", "name", "compression"),
     [
         (gzip.compress(LINES), "x.ndjson", Compression.GZIP),
         (zstandard.compress(LINES), "x.gz", Compression.ZSTANDARD),
@@ -225,15 +225,15 @@ def test_any_bytes_are_looked_at_without_failing(content, ended):
         (b"{", "x.gz", Compression.PLAIN),
     ],
 )
-def test_content_tells_how_a_file_is_packed(content, name, packing):
+def test_content_tells_how_a_file_is_packed(content, name, compression):
     """Its name only where there is too little content to tell."""
-    assert compression_of(content, name) is packing
+    assert compression_of(content, name) is compression
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_what_is_compressed_twice_is_told(pack):
     """The inner one may be of the other kind."""
-    found = foreign(pack(LINES), ended=True, packing=Compression.GZIP)
+    found = foreign(pack(LINES), ended=True, compression=Compression.GZIP)
     assert found.what == "compressed twice"
 
 
@@ -243,19 +243,19 @@ WALKED = ["bzip2", "xz", "lzma", "zip", "tar", "UTF-16 with a mark", "UTF-16 wit
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("packing", [Compression.PLAIN, Compression.GZIP])
+@pytest.mark.parametrize("compression", [Compression.PLAIN, Compression.GZIP])
 @pytest.mark.parametrize("name", WALKED)
-def test_the_way_out_makes_an_export_of_it(tmp_path, name, packing):
+def test_the_way_out_makes_an_export_of_it(tmp_path, name, compression):
     """The command, as it is told, in a shell: the records that come out are those that went in."""
     content, _ = FOREIGN[name]
     path = tmp_path / "it's an export.x"
-    path.write_bytes(gzip.compress(content) if packing is Compression.GZIP else content)
-    hint = way_out(foreign(content, ended=True, packing=packing), str(path), packing)
+    path.write_bytes(gzip.compress(content) if compression is Compression.GZIP else content)
+    hint = way_out(foreign(content, ended=True, compression=compression), str(path), compression)
     command, _, rest = hint.partition("; then name ")
     assert rest.endswith(" in its place")
     subprocess.run(["/bin/sh", "-c", command], check=True, timeout=30)
     made = path.with_name(path.name + ".ndjson").read_bytes()
-    if name == "zip" and packing is Compression.GZIP:  # unpacked, it is refused for what it is
+    if name == "zip" and compression is Compression.GZIP:  # unpacked, it is refused for what it is
         assert made == content
         return
     assert foreign(made, ended=True) is None

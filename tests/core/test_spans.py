@@ -21,7 +21,7 @@ def of(places):
 
 @given(places, st.randoms(use_true_random=False))
 def test_every_line_is_told_and_no_other(wanted, chance):
-    """In whatever order the records stand in the batch; stretches do not touch each other."""
+    """In whatever order the records are in the batch; stretches do not touch each other."""
     shuffled = list(wanted)
     chance.shuffle(shuffled)
     found = list(read_spans(write_spans(of(shuffled))))

@@ -10,7 +10,7 @@ moments = st.floats(0, 4e9)
 
 @given(moments, st.floats(0, 1e8))
 def test_stretches_hold_the_whole_run_and_are_few(begin, duration):
-    """Every moment lies in one of at most so many, and they begin at whole multiples of their length."""
+    """Every moment is in one of at most `MOST_STRETCHES`, and they begin at whole multiples of their length."""
     end = begin + duration
     first, length = cut(begin, end)
     assert first <= begin
@@ -20,6 +20,6 @@ def test_stretches_hold_the_whole_run_and_are_few(begin, duration):
 
 @given(moments, st.floats(0, 1e8))
 def test_stretches_are_no_longer_than_need_be(begin, duration):
-    """A run of an hour is not told in one bar: a fifth of them is used, where they are longer than a second."""
+    """A run of an hour does not become one bar: if bars are longer than a second, a fifth of them is used."""
     first, length = cut(begin, begin + duration)
     assert length == 1 or (begin + duration - first) / length > MOST_STRETCHES / 5

@@ -14,7 +14,7 @@ from masivo_stream.model.results import Blank, Death, Entry, LineResult, Rejecte
 EVENTS = CONTRACTS[Kind.EVENTS]
 WHOLE = entry(Kind.EVENTS)
 
-fates = st.sampled_from(list(RecordOutcome))
+outcomes = st.sampled_from(list(RecordOutcome))
 
 
 def record(line: int, items: int, skipped: int = 0) -> Entry:
@@ -39,7 +39,7 @@ def rejected(line: int, items: int, reason: Reason) -> Rejected:
 
 
 @st.composite
-def judgements(draw: st.DrawFn) -> list[LineResult]:
+def results_of_lines(draw: st.DrawFn) -> list[LineResult]:
     made: list[LineResult] = []
     for line in range(1, draw(st.integers(0, 12)) + 1):
         items = draw(st.integers(1, 9))
@@ -58,7 +58,7 @@ def judgements(draw: st.DrawFn) -> list[LineResult]:
 
 
 @pytest.mark.slow
-@given(judgements())
+@given(results_of_lines())
 def test_a_block_counts_as_its_lines_do(lines):
     """Counted a block at a time or a line at a time, the figures are the same."""
     by_line, by_block = Tally(EVENTS), Tally(EVENTS)
@@ -71,9 +71,9 @@ def test_a_block_counts_as_its_lines_do(lines):
 
 @pytest.mark.slow
 @settings(max_examples=150, deadline=None)
-@given(judgements(), st.data())
+@given(results_of_lines(), st.data())
 def test_the_figures_close_after_every_step(lines, data):
-    """Judge lines and settle parts of records in any order: at any time everything read is accounted for, once."""
+    """Validate lines and settle parts of records in any order: at any time everything read is accounted for, once."""
     tally, waiting, worst = Tally(EVENTS), [], {}
     items, letters = Counter(), Counter()
     todo = list(lines)
@@ -85,12 +85,12 @@ def test_the_figures_close_after_every_step(lines, data):
                 waiting += parts(result, data.draw(st.lists(st.integers(1, 4), max_size=3)))
         else:
             part = waiting.pop(data.draw(st.integers(0, len(waiting) - 1)))
-            fate = data.draw(fates)
-            worst[part.line] = max(worst.get(part.line, RecordOutcome.ACCEPTED), fate)
-            items[fate] += part.items
-            reason = data.draw(st.sampled_from(list(Reason))) if fate is RecordOutcome.DEAD else None
+            outcome = data.draw(outcomes)
+            worst[part.line] = max(worst.get(part.line, RecordOutcome.ACCEPTED), outcome)
+            items[outcome] += part.items
+            reason = data.draw(st.sampled_from(list(Reason))) if outcome is RecordOutcome.DEAD else None
             letters[reason] += reason is not None
-            tally.settled([part], fate, reason)
+            tally.settled([part], outcome, reason)
         assert tally.summary(waiting, seconds=1.0).closes
     records, figures = Counter(worst.values()), tally.summary([], seconds=1.0)
     refused = [line for line in lines if isinstance(line, Rejected)]
@@ -109,9 +109,9 @@ def test_the_figures_close_after_every_step(lines, data):
     assert figures.reasons == +letters + Counter(line.reason for line in refused)
 
 
-@given(judgements(), st.randoms(use_true_random=False))
+@given(results_of_lines(), st.randoms(use_true_random=False))
 def test_the_order_does_not_matter(lines, chance):
-    """The same judgements and fates in another order give the same figures."""
+    """The same results and outcomes in another order give the same figures."""
     shuffled = list(lines)
     chance.shuffle(shuffled)
     figures = []
@@ -125,26 +125,26 @@ def test_the_order_does_not_matter(lines, chance):
     assert figures[0] == figures[1]
 
 
-@given(st.lists(fates, min_size=2, max_size=5), st.randoms(use_true_random=False))
-def test_a_record_in_parts_counts_once_under_the_worst_fate(fates_of_parts, chance):
+@given(st.lists(outcomes, min_size=2, max_size=5), st.randoms(use_true_random=False))
+def test_a_record_in_parts_counts_once_under_the_worst_outcome(outcomes_of_parts, chance):
     """Until its last part is settled a record is pending; then in doubt beats dead beats accepted."""
-    whole = record(1, len(fates_of_parts))
-    settling = list(zip(parts(whole, [1] * whole.items), fates_of_parts, strict=True))
+    whole = record(1, len(outcomes_of_parts))
+    settling = list(zip(parts(whole, [1] * whole.items), outcomes_of_parts, strict=True))
     chance.shuffle(settling)
     tally = Tally(EVENTS)
     tally.validated(whole)
     while settling:
         figures = tally.summary([part for part, _ in settling], seconds=0.0)
         assert (figures.pending, figures.accepted, figures.dead, figures.in_doubt) == (1, 0, 0, 0)
-        part, fate = settling.pop()
-        tally.settled([part], fate)
+        part, outcome = settling.pop()
+        tally.settled([part], outcome)
     figures = tally.summary([], seconds=0.0)
     counted = {
         RecordOutcome.ACCEPTED: figures.accepted,
         RecordOutcome.DEAD: figures.dead,
         RecordOutcome.IN_DOUBT: figures.in_doubt,
     }
-    assert counted == {fate: int(fate is max(fates_of_parts)) for fate in RecordOutcome}
+    assert counted == {outcome: int(outcome is max(outcomes_of_parts)) for outcome in RecordOutcome}
 
 
 def test_parts_of_equal_lines_of_two_files_are_two_records():
@@ -161,7 +161,7 @@ def test_parts_of_equal_lines_of_two_files_are_two_records():
 
 
 def test_a_lost_entry_does_not_close():
-    """What nobody lists as waiting is missed: the figures are no tautology."""
+    """What no holder lists as waiting is missed: the figures are no tautology."""
     tally = Tally(EVENTS)
     tally.validated(record(1, 2))
     assert not tally.summary([], seconds=0.0).closes
@@ -183,7 +183,7 @@ def test_requests_are_held_against_what_could_be_sent():
 
 
 def test_the_most_frequent_reason_comes_first():
-    """Reasons are told in the order a reader wants them."""
+    """Reasons come in the order a reader wants them."""
     tally = Tally(EVENTS)
     for line, reason in enumerate([Reason.NO_ITEMS, Reason.WRONG_TYPE, Reason.WRONG_TYPE]):
         tally.validated(rejected(line, 0, reason))
@@ -195,7 +195,7 @@ def test_the_most_frequent_reason_comes_first():
 def again(row: Entry, *, whole: bool, validated: bool, reason: str) -> Retried:
     """Return what is known of a dead letter that is tried again."""
     died = Death(at="", reason=reason, field="", message="", status=None, batch=None)
-    file, line = row.record  # in the export: a letter of a letter names no copy
+    file, line = row.record  # in the export: a dead letter of a dead letter names no copy
     return Retried(
         row=1,
         source=0,
@@ -213,14 +213,14 @@ def again(row: Entry, *, whole: bool, validated: bool, reason: str) -> Retried:
 
 
 def mended(old: Retried, items: int, line: int) -> Entry:
-    """Return the entry a mended letter makes, read from a copy's line."""
+    """Return the entry that a mended dead letter makes, read from a copy's line."""
     return msgspec.structs.replace(WHOLE, file="copy", line=line, items=items, record_items=items, retried=old)
 
 
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
-@given(judgements(), st.data())
-def test_the_figures_close_while_fates_change(lines, data):
+@given(results_of_lines(), st.data())
+def test_the_figures_close_while_outcomes_change(lines, data):
     """Doubts are decided, dead letters tried again, in any order: every record counts once, under what it is now."""
     tally, doubts, letters = Tally(EVENTS), [], []
     for line in lines:
@@ -229,9 +229,11 @@ def test_the_figures_close_while_fates_change(lines, data):
     for _ in range(data.draw(st.integers(0, 8))):
         if doubts and data.draw(st.booleans()):
             part = doubts.pop()
-            fate = data.draw(st.sampled_from([RecordOutcome.ACCEPTED, RecordOutcome.DEAD]))
-            tally.moved([part], RecordOutcome.IN_DOUBT, fate, Reason.DISCARDED if fate is RecordOutcome.DEAD else None)
-            if fate is RecordOutcome.DEAD:
+            outcome = data.draw(st.sampled_from([RecordOutcome.ACCEPTED, RecordOutcome.DEAD]))
+            tally.moved(
+                [part], RecordOutcome.IN_DOUBT, outcome, Reason.DISCARDED if outcome is RecordOutcome.DEAD else None
+            )
+            if outcome is RecordOutcome.DEAD:
                 letters.append(again(part, whole=part.whole, validated=False, reason=Reason.DISCARDED))
         elif letters:
             copied += 1
@@ -247,7 +249,7 @@ def test_the_figures_close_while_fates_change(lines, data):
 
 
 def settle_somehow(tally, line, letters, doubts, data):
-    """Judge a line, and give each part of what is to be sent a fate."""
+    """Count a line, and give each part that is to be sent an outcome."""
     tally.validated(line)
     if isinstance(line, Rejected):
         row = record(line.line, line.item_count)
@@ -255,26 +257,26 @@ def settle_somehow(tally, line, letters, doubts, data):
     if not isinstance(line, Entry):
         return
     for part in parts(line, data.draw(st.lists(st.integers(1, 3), max_size=3))):
-        fate = data.draw(fates)
-        tally.settled([part], fate, Reason.REFUSED if fate is RecordOutcome.DEAD else None)
-        if fate is RecordOutcome.IN_DOUBT:
+        outcome = data.draw(outcomes)
+        tally.settled([part], outcome, Reason.REFUSED if outcome is RecordOutcome.DEAD else None)
+        if outcome is RecordOutcome.IN_DOUBT:
             doubts.append(part)
-        elif fate is RecordOutcome.DEAD:
+        elif outcome is RecordOutcome.DEAD:
             letters.append(again(part, whole=part.whole, validated=False, reason=Reason.REFUSED))
 
 
 def try_again(tally, old, line, letters, doubts, data):
-    """Judge a letter anew; what is sent comes to a fate at once."""
+    """Count a dead letter again; what is sent gets an outcome at once."""
     match data.draw(st.sampled_from(["entry", "rejected", "skipped"])):
         case "entry":
             entry = mended(old, data.draw(st.integers(1, 4)), line)
             tally.revalidated(old, entry)
             assert tally.summary([entry], seconds=1.0).closes
-            fate = data.draw(fates)
-            tally.settled([entry], fate, Reason.REFUSED if fate is RecordOutcome.DEAD else None)
-            if fate is RecordOutcome.IN_DOUBT:
+            outcome = data.draw(outcomes)
+            tally.settled([entry], outcome, Reason.REFUSED if outcome is RecordOutcome.DEAD else None)
+            if outcome is RecordOutcome.IN_DOUBT:
                 doubts.append(entry)
-            elif fate is RecordOutcome.DEAD:
+            elif outcome is RecordOutcome.DEAD:
                 row = msgspec.structs.replace(entry, file=old.file, line=old.line, retried=None)
                 letters.append(again(row, whole=old.whole, validated=False, reason=Reason.REFUSED))
         case "rejected":
@@ -306,7 +308,7 @@ def test_a_part_that_is_mended_mends_its_record():
 
 
 def test_items_that_are_skipped_count_for_a_record_that_is_held_back():
-    """Its other items are dead; these are read and skipped all the same."""
+    """Its other items are dead; these are still read and skipped."""
     tally = Tally(CONTRACTS[Kind.EVENTS])
     tally.validated(
         reject_entry(record(1, items=3, skipped=2), Reason.CUSTOMER_NOT_MIGRATED, "its customer did not arrive")
@@ -318,7 +320,7 @@ def test_items_that_are_skipped_count_for_a_record_that_is_held_back():
 
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
-@given(judgements(), st.data())
+@given(results_of_lines(), st.data())
 def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
     """Of a record in parts all that was accepted comes again as one; in between the figures close."""
     tally, taken = Tally(EVENTS), []
@@ -326,9 +328,9 @@ def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
         tally.validated(line)
         settled = {}
         for part in parts(line, data.draw(st.lists(st.integers(1, 3), max_size=3))) if isinstance(line, Entry) else ():
-            fate = data.draw(fates)
-            tally.settled([part], fate, Reason.REFUSED if fate is RecordOutcome.DEAD else None)
-            settled.setdefault(fate, []).extend(part.indexes)
+            outcome = data.draw(outcomes)
+            tally.settled([part], outcome, Reason.REFUSED if outcome is RecordOutcome.DEAD else None)
+            settled.setdefault(outcome, []).extend(part.indexes)
         if accepted := settled.get(RecordOutcome.ACCEPTED):
             taken.append(msgspec.structs.replace(line, items=len(accepted), indexes=tuple(accepted)))
     before = tally.summary([], seconds=1.0)
@@ -351,7 +353,7 @@ def test_what_was_taken_back_and_comes_again_counts_as_before(lines, data):
 @pytest.mark.slow
 @given(st.integers(2, 9), st.data())
 def test_parts_of_one_record_may_be_taken_back_one_after_the_other(items, data):
-    """Of a record that was accepted in several goes, each part stands elsewhere."""
+    """Of a record that was accepted in several batches, each part has another position."""
     tally, whole = Tally(EVENTS), record(1, items)
     tally.validated(whole)
     found = parts(whole, data.draw(st.lists(st.integers(1, 4), max_size=4)))

@@ -35,7 +35,7 @@ def test_the_number_of_points_is_bounded_and_sums_are_kept(happened):
 
 @given(st.lists(st.tuples(seconds, sendings), min_size=1, max_size=60))
 def test_points_stand_side_by_side_and_each_request_in_its_own(happened):
-    """No gap, no overlap; what happened last lies in the last one."""
+    """No gap, no overlap; what happened last is in the last one."""
     line = TimeLine(1000.0)
     for after, sent in happened:
         line.add(1000.0 + after, sent)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from masivo_stream.edges.api import ApiClient, open_api
+from masivo_stream.model.settings import ApiSettings
 
 Connect = Callable[..., Awaitable[ApiClient]]
 Certify = Callable[[str], Path]
@@ -20,14 +21,12 @@ async def connect() -> AsyncIterator[Connect]:
 
         async def connect(base_url: str, **settings: object) -> ApiClient:
             defaults = {
-                "auth_url": "",
-                "headers": {},
                 "request_timeout": 10.0,
                 "connect_timeout": 5.0,
-                "ca_file": "",
-                "proxy": "",
             }
-            return await stack.enter_async_context(open_api(base_url=base_url, **(defaults | settings)))
+            reuse = bool(settings.pop("reuse", False))
+            chosen = ApiSettings(base_url=base_url, **(defaults | settings))
+            return await stack.enter_async_context(open_api(chosen, reuse=reuse))
 
         yield connect
 

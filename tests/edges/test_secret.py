@@ -140,9 +140,9 @@ def test_a_key_that_looks_odd_is_left_as_it_is(tmp_path, key):
         ("MASIVO_TOKEN=" + HIDDEN, "none to MASIVO_API_KEY"),
         ("A=1\nB=" + HIDDEN, "none to MASIVO_API_KEY"),
         ('{"api_key": "' + HIDDEN + '"}', "it is a JSON document"),
-        ("$MASIVO_API_KEY", "was not put in its place"),
-        ("${MASIVO_API_KEY}", "was not put in its place"),
-        ("<your key>", "was not put in its place"),
+        ("$MASIVO_API_KEY", "was not filled in"),
+        ("${MASIVO_API_KEY}", "was not filled in"),
+        ("<your key>", "was not filled in"),
         (HIDDEN + "\n" + HIDDEN, "it has several lines"),
         ("api_key: " + HIDDEN, "character 9 is U+0020"),
         ("\u200b" + HIDDEN, "character 1 is U+200B"),
@@ -159,7 +159,7 @@ def test_what_is_no_secret_is_told_for_what_it_is(tmp_path, content, why):
 
 def test_a_variable_that_is_empty_is_told(tmp_path):
     """It was meant to be set."""
-    with pytest.raises(ConfigurationError, match="MASIVO_API_KEY is set, and empty"):
+    with pytest.raises(ConfigurationError, match="MASIVO_API_KEY is set, but empty"):
         load_credentials({"MASIVO_API_KEY": ""})
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.edges.workers.frames import SPOT_BYTES, question, spot_of
+from masivo_stream.edges.workers.frames import SPAN_BYTES, question, span_of
 from masivo_stream.edges.workers.shared_memory import SharedMemory, SharedMemoryView
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory is shared on Linux alone")
@@ -14,32 +14,32 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory 
 
 @given(st.data())
 def test_what_was_put_down_stays_until_it_is_taken_away(data):
-    with closing(SharedMemory(3, 10)) as arena:
-        view, there = SharedMemoryView(os.dup(arena.descriptor)), {}
+    with closing(SharedMemory(3, 10)) as memory:
+        view, there = SharedMemoryView(os.dup(memory.descriptor)), {}
         for _ in range(data.draw(st.integers(0, 12))):
             if there and data.draw(st.booleans()):
-                spot = data.draw(st.sampled_from(list(there)))
-                del there[spot]
-                arena.clear(spot)
+                span = data.draw(st.sampled_from(list(there)))
+                del there[span]
+                memory.clear(span)
             else:
                 content = data.draw(st.binary(max_size=12))
-                spot = arena.put(content)
-                assert (spot is None) == (len(content) > 10 or len(there) == 3)
-                if spot is not None:
-                    there[spot] = content
-            assert {spot: view.read(spot) for spot in there} == there
+                span = memory.put(content)
+                assert (span is None) == (len(content) > 10 or len(there) == 3)
+                if span is not None:
+                    there[span] = content
+            assert {span: view.read(span) for span in there} == there
 
 
 def test_it_has_no_name():
-    with closing(SharedMemory(1, 10)) as arena:
-        assert "(deleted)" in str(Path(f"/proc/self/fd/{arena.descriptor}").readlink())
+    with closing(SharedMemory(1, 10)) as memory:
+        assert "(deleted)" in str(Path(f"/proc/self/fd/{memory.descriptor}").readlink())
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 30])
-def test_a_question_stands_in_the_arena_or_in_its_frame(content):
-    with closing(SharedMemory(1, 100)) as arena:
-        spot = arena.put(content)
-        assert spot_of(question(content, spot)) == (spot, 0)
-        inline = question(content, arena.put(content))  # there is no second slot
-        assert spot_of(inline[:SPOT_BYTES]) == (None, len(content))
-        assert inline[SPOT_BYTES:] == content
+def test_a_question_is_in_the_memory_or_in_its_frame(content):
+    with closing(SharedMemory(1, 100)) as memory:
+        span = memory.put(content)
+        assert span_of(question(content, span)) == (span, 0)
+        inline = question(content, memory.put(content))  # there is no second slot
+        assert span_of(inline[:SPAN_BYTES]) == (None, len(content))
+        assert inline[SPAN_BYTES:] == content

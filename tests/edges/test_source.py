@@ -1,4 +1,4 @@
-"""Reading exports: any packing gives the bytes that were packed, in bounded pieces; damage is told, never swallowed."""
+"""Reading exports: whatever the compression, the bytes that were packed come out; damage is reported, never ignored."""
 
 import asyncio
 import gzip
@@ -61,30 +61,30 @@ in_files = settings(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("packing", NAMES)
+@pytest.mark.parametrize("compression", NAMES)
 @in_files
 @given(parts=anything, block_bytes=block_sizes)
 @example(parts=[b"\0" * 300, b"\0"], block_bytes=1)
-async def test_any_bytes_in_any_blocks_come_out_as_they_went_in(tmp_path, packing, parts, block_bytes):
+async def test_any_bytes_in_any_blocks_come_out_as_they_went_in(tmp_path, compression, parts, block_bytes):
     """Several members or frames one after the other are one export; nothing comes out larger than a block."""
     parts = [part[: block_bytes * 500] for part in parts]  # a hop to a thread each: byte by byte, but not for ever
-    file = tmp_path / NAMES[packing]
-    file.write_bytes(b"".join(PACK[packing](part) for part in [*parts, b""]))
+    file = tmp_path / NAMES[compression]
+    file.write_bytes(b"".join(PACK[compression](part) for part in [*parts, b""]))
     found = await pieces(file, block_bytes)
     assert b"".join(found) == b"".join(parts)
     assert all(0 < len(piece) <= block_bytes for piece in found)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("packing", ["gzip", "zstandard"])
+@pytest.mark.parametrize("compression", ["gzip", "zstandard"])
 @in_files
 @given(data=st.data(), block_bytes=block_sizes)
-async def test_a_truncated_export_is_told_after_its_last_bytes(tmp_path, packing, data, block_bytes):
+async def test_a_truncated_export_is_told_after_its_last_bytes(tmp_path, compression, data, block_bytes):
     """Wherever it is cut: a beginning of the content, then `Truncated`; the blocks' size does not matter."""
     whole = b"".join(b'{"id":"%d"}\n' % (number * 7919) for number in range(300)) + b"\n" * 10_000
-    packed = PACK[packing](whole)
+    packed = PACK[compression](whole)
     cut = data.draw(st.integers(1, len(packed) - 1))
-    file = tmp_path / NAMES[packing]
+    file = tmp_path / NAMES[compression]
     file.write_bytes(packed[:cut])
     read, end = await until_the_end(file, block_bytes)
     assert end is Truncated
@@ -92,20 +92,20 @@ async def test_a_truncated_export_is_told_after_its_last_bytes(tmp_path, packing
     assert read == (await until_the_end(file, 1 << 20))[0]
 
 
-@pytest.mark.parametrize("packing", NAMES)
-async def test_an_empty_export_holds_nothing(tmp_path, packing):
+@pytest.mark.parametrize("compression", NAMES)
+async def test_an_empty_export_holds_nothing(tmp_path, compression):
     """Packed or not, no bytes and no error."""
-    file = tmp_path / NAMES[packing]
-    file.write_bytes(PACK[packing](b""))
+    file = tmp_path / NAMES[compression]
+    file.write_bytes(PACK[compression](b""))
     assert await pieces(file) == []
 
 
-@pytest.mark.parametrize("packing", NAMES)
-async def test_a_file_of_no_bytes_holds_nothing(tmp_path, packing):
+@pytest.mark.parametrize("compression", NAMES)
+async def test_a_file_of_no_bytes_holds_nothing(tmp_path, compression):
     """Where its name says it is packed, even nothing would take some bytes: there it is cut off."""
-    file = tmp_path / NAMES[packing]
+    file = tmp_path / NAMES[compression]
     file.touch()
-    if packing == "plain":
+    if compression == "plain":
         assert await pieces(file) == []
     else:
         with pytest.raises(Truncated):
@@ -128,12 +128,12 @@ async def test_skippable_zstandard_frames_are_skipped(tmp_path):
     assert await content(file) == b"one\ntwo\n"
 
 
-@pytest.mark.parametrize("packing", ["gzip", "zstandard"])
+@pytest.mark.parametrize("compression", ["gzip", "zstandard"])
 @pytest.mark.parametrize("garbage", [b"x" * 100, b"\x1f\x8b\x08", b"{}\n" * 100])
-async def test_garbage_after_the_end_is_told(tmp_path, packing, garbage):
+async def test_garbage_after_the_end_is_told(tmp_path, compression, garbage):
     """It may be the rest of a damaged export: what came before is handed on, then it is an error."""
-    file = tmp_path / NAMES[packing]
-    file.write_bytes(PACK[packing](LINES) + garbage)
+    file = tmp_path / NAMES[compression]
+    file.write_bytes(PACK[compression](LINES) + garbage)
     read, end = await until_the_end(file, SMALL)
     assert (read, end in (InputError, Truncated)) == (LINES, True)
 
@@ -155,16 +155,16 @@ async def test_a_damaged_export_is_told(tmp_path, name, pack, where):
     assert caught.value.place == str(file)
 
 
-@pytest.mark.parametrize("packing", NAMES)
+@pytest.mark.parametrize("compression", NAMES)
 @pytest.mark.parametrize("name", NAMES.values())
-async def test_content_tells_the_packing_whatever_the_name(tmp_path, name, packing):
+async def test_content_shows_the_compression_whatever_the_name(tmp_path, name, compression):
     """A plain file may be called `.gz`, and a compressed one may not."""
     file = tmp_path / name
-    file.write_bytes(PACK[packing](LINES))
+    file.write_bytes(PACK[compression](LINES))
     assert await content(file) == LINES
     head = read_head(Input(str(file), 0), 1000)
-    assert (head.packing.value, head.plain, head.ended) == (
-        "zstd" if packing == "zstandard" else packing,
+    assert (head.compression.value, head.plain, head.ended) == (
+        "zstd" if compression == "zstandard" else compression,
         LINES[:1000],
         False,
     )
@@ -181,11 +181,11 @@ async def test_the_name_tells_the_packing_whatever_its_case(tmp_path, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("packing", ["gzip", "zstandard"])
-async def test_a_bomb_comes_out_in_blocks(tmp_path, packing):
+@pytest.mark.parametrize("compression", ["gzip", "zstandard"])
+async def test_a_bomb_comes_out_in_blocks(tmp_path, compression):
     """A hundred megabytes from a small file: no piece larger than a block, memory far below the content."""
-    file = tmp_path / NAMES[packing]
-    file.write_bytes(PACK[packing](b"0" * 100_000_000))
+    file = tmp_path / NAMES[compression]
+    file.write_bytes(PACK[compression](b"0" * 100_000_000))
     total = largest = 0
     tracemalloc.start()
     try:

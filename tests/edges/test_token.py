@@ -173,7 +173,7 @@ async def test_a_slow_token_call_does_not_lengthen_the_life():
 @pytest.mark.parametrize("claims", [{"iat": 100, "exp": 100}, {"iat": 100, "exp": 99}, {"iat": 100, "exp": -1e300}])
 async def test_a_token_that_has_ended_is_denied(claims):
     """By its own two dates; asking again would be a loop."""
-    with pytest.raises(DeniedError, match="holds a token that has ended already"):
+    with pytest.raises(DeniedError, match="holds a token that has expired already"):
         await tokens(AuthServer(grant(jwt(**claims)))).get()
 
 

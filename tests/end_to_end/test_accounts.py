@@ -92,7 +92,7 @@ def test_another_name_of_this_machine_is_the_same_address(served, export):
     localhost = served.url.replace("127.0.0.1", "localhost")
     refused = send("migrate", localhost, directory, state="another")
     assert refused.returncode == 2
-    assert b"has got this export already" in refused.stdout + refused.stderr
+    assert b"already has this export" in refused.stdout + refused.stderr
     done = send("migrate", localhost, directory)
     assert done.returncode == 0, done.stderr
     assert f"to http://localhost:{served.port} (account ".encode() in done.stdout

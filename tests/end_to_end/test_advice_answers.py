@@ -71,7 +71,7 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
     [
         (
             ["html,on=auth,times=1"],
-            "check auth_url, base_url, network and proxy: something else than the API answers the token call",
+            "check auth_url, base_url, network and proxy: something other than the API answers the token call",
         ),
         (
             ["status=401,on=auth,times=1", "compress=br,on=auth,times=1"],

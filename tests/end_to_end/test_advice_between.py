@@ -44,8 +44,8 @@ def test_a_new_key_is_that_of_one_account_or_of_another(way, tmp_path):
     make_exports(tmp_path)
     store = ("--limits", "none", "--store", tmp_path / "store")
     text = (
-        "if it is one account with a new key or a new address, say so once with --same-account; for another account,"
-        " choose a --state-dir of its own"
+        "if it is the same account with a new key or address, confirm it once with --same-account; for"
+        " another account, choose a --state-dir of its own"
     )
     with serving(tmp_path, *store) as served:
         assert begin(served, tmp_path, key=served.key).returncode == 0
@@ -75,7 +75,7 @@ def test_an_account_that_cannot_be_told_is_told_later_or_said(way, tmp_path):
         assert done.returncode == 0, done.stderr
     done = begin(served, tmp_path, "--outage-limit", "0.1", key=served.key)
     assert done.returncode == 6, done.stderr
-    told(done, "start again when the API can be reached; --same-account says so without a token")
+    told(done, "start again when the API can be reached; --same-account confirms it without a token")
     with serving(tmp_path, *store, "--port", served.port) as served:
         words = () if way == "later" else ("--same-account",)
         assert begin(served, tmp_path, *words, key=served.key).returncode == 0
@@ -91,10 +91,7 @@ def test_an_export_that_the_account_has_is_gone_on_with_there(served, tmp_path):
     assert migrate(served, tmp_path).returncode == 0
     done = begin(served, tmp_path, key=served.key, state="other")
     assert done.returncode == 2
-    text = (
-        "{…}go on there with --state-dir {…} and that export; "
-        "if it really is to be sent once more, start migrate with --again"
-    )
+    text = "{…}go on there with --state-dir {…} and that export; to send it once more, start migrate with --again"
     _, state = told(done, text)
     (there,) = shlex.split(state)
     assert begin(served, tmp_path, key=served.key, state=there).returncode == 0
@@ -110,8 +107,7 @@ def test_what_really_is_to_be_sent_again_is(served, tmp_path):
     assert done.returncode == 2
     told(
         done,
-        "{…}go on there with --state-dir {…} and that export; "
-        "if it really is to be sent once more, start migrate with --again",
+        "{…}go on there with --state-dir {…} and that export; to send it once more, start migrate with --again",
     )
     assert begin(served, tmp_path, "--again", key=served.key, state="other").returncode == 0
     assert {count for bought in served.ledger()["events"].values() for count in bought.values()} == {2}
@@ -127,8 +123,8 @@ def test_a_journal_that_is_gone_is_put_back(tmp_path):
         assert done.returncode == 2, done.stderr
         told(
             done,
-            "the journal of that run is not there any more: put its state directory back and go on there; if it really"
-            " is to be sent once more, start migrate with --again",
+            "the journal of that run is gone: put its state directory back and go on there; to send it"
+            " once more, start migrate with --again",
         )
         shutil.rmtree(tmp_path / "state")
         (tmp_path / "copy").rename(tmp_path / "state")
@@ -145,7 +141,7 @@ def test_what_this_run_has_sent_is_left_out(served, tmp_path):
     content = (tmp_path / "events").read_bytes()
     done = begin(served, tmp_path, *flags, "-", key=served.key, stdin=content)
     assert done.returncode == 2, done.stdout
-    told(done, "leave it out; if it really is to be sent once more, start migrate with --again")
+    told(done, "leave it out; to send it once more, start migrate with --again")
     assert begin(served, tmp_path, *flags, key=served.key).returncode == 0
     (tmp_path / "events").rename(tmp_path / "events.ndjson")
     arrived(served, tmp_path)
@@ -185,7 +181,7 @@ def test_a_state_directory_that_is_too_old_is_put_back(way, served, tmp_path):
     assert done.returncode == 2, done.stdout
     told(
         done,
-        "put the newest copy of the state directory back; migrate --again would send once more what lies between",
+        ("put the newest copy of the state directory back; migrate --again would send again what was sent in between"),
     )
     arrived(served, tmp_path)
     if way == "newest":

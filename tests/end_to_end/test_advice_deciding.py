@@ -30,7 +30,7 @@ from fakes import event, write_export
 pytestmark = pytest.mark.slow
 
 ALWAYS = ("--from", "2000-01-01T00:00:00Z", "--to", "2999-01-01T00:00:00Z")
-DOUBT = "masivo-stream resolve shows what is known of them, and takes your decision"
+DOUBT = "masivo-stream resolve shows what is known about them, and takes your decision"
 
 
 def lost(kind, applied):
@@ -61,7 +61,7 @@ def test_what_is_seen_to_be_there_is_accepted(tmp_path):
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         done = migrate(served, tmp_path)
         assert done.returncode == 4, done.stderr
-        told(done, "masivo-stream resolve shows what is known of them, and takes your decision")
+        told(done, "masivo-stream resolve shows what is known about them, and takes your decision")
         step = "see what is known about the batches in doubt, then decide"
         done = paste(next_command(done, step), key=served.key, COLUMNS="400")
         assert done.returncode == 4
@@ -125,8 +125,8 @@ def test_what_arrived_in_part_is_completed(tmp_path):
         assert done.returncode == 2
         told(
             done,
-            "--accept it, if all of its records are there; else --discard it, mend `raw` of those that are not there"
-            " (one space more will do), and masivo-stream retry",
+            "--accept it if all of its records are there; else --discard it, change `raw` of those that"
+            " are not there (one more space is enough), and masivo-stream retry",
         )
         assert show(served, tmp_path, "--discard", "all").returncode == 3
         touch(
@@ -147,8 +147,8 @@ def test_what_is_there_is_not_sent_again_but_accepted(tmp_path):
         assert done.returncode == 2
         told(
             done,
-            "--accept it, if all of its records are there; else --discard it, mend `raw` of those that are not there"
-            " (one space more will do), and masivo-stream retry",
+            "--accept it if all of its records are there; else --discard it, change `raw` of those that"
+            " are not there (one more space is enough), and masivo-stream retry",
         )
         assert len(served.ledger()["transactions"]) == 3
         assert show(served, tmp_path, "--accept", "all").returncode == 0
@@ -213,7 +213,7 @@ def test_who_did_not_agree_to_a_revert_answers_yes(way, served, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (("--accept", "all", "--discard", "all"), "decide one thing of a batch"),
+        (("--accept", "all", "--discard", "all"), "name each batch for one decision only"),
         (("--accept", "ffffff"), "masivo-stream resolve without a decision lists them"),
     ],
 )

@@ -139,7 +139,7 @@ def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
     text = (work / "customers.ndjson").read_bytes().decode().encode("utf-16")
     done = migrate(served, work, "--customers", "-", stdin=text)
     assert done.returncode == 5
-    told(done, "write it to a file and name that: then you are told what can be done")
+    told(done, "write it to a file and name that file: then the message says what to do")
     (work / "e").write_bytes(text)
     done = migrate(served, work, "--customers", "e")
     assert (done.returncode, b"in its place" in done.stderr) == (5, True)
@@ -380,7 +380,7 @@ def test_an_export_that_was_renamed_is_named_again(served, work):
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again, as it is called now: what was read of it is recognised by its content")
+    told(done, "name it again, by its present name: what was read of it is recognised by its content")
     (work / "orders").write_bytes(text)
     finished(served, work, text, "--events", "orders")
 
@@ -401,7 +401,7 @@ def test_an_export_that_was_never_read_is_named_again(way, served, work):
     text = stop_before_events(served, work)
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again; if it is called otherwise now, name it so, and add --moved OLD=NEW")
+    told(done, "name it again; if it has another name now, use that, and add --moved OLD=NEW")
     if way == "as it was":
         finished(served, work, text, "--events", "events.ndjson")
         return
@@ -445,7 +445,7 @@ def test_of_two_exports_one_is_chosen(served, work):
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("orders", "--moved OLD=NEW: the name by which the run knows the export, and where it lies now"),
+        ("orders", "--moved OLD=NEW: the name by which the run knows the export, and its present path"),
         ("events.ndjson=orders", "name it with --{…} as well"),
     ],
 )

@@ -48,7 +48,7 @@ def test_a_dry_run_keeps_out_of_a_run(served, tmp_path):
     flags = ["validate", "--customers", tmp_path / "customers.ndjson", "--state-dir"]
     done = run(*flags, tmp_path / "state")
     assert done.returncode == 2
-    told(done, "name another directory with --state-dir for the dead letters of this look; it sends nothing")
+    told(done, ("name another directory with --state-dir for the dead letters of this command; it sends nothing"))
     assert run(*flags, tmp_path / "dry").returncode == 0
     assert migrate(served, tmp_path).returncode == 0
     arrived(served, tmp_path)

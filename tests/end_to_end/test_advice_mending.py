@@ -298,7 +298,7 @@ def test_a_line_that_is_no_letter_is_put_right(served, tmp_path):
     path.write_bytes(whole.replace(b"\n", b"\nnot a letter\n", 1))
     done = go("retry", served, tmp_path, **STRICT)
     assert done.returncode == 5
-    told(done, "mend `raw` in place, one JSON object a line, and leave the other fields as they are")
+    told(done, "correct `raw` in place, one JSON object per line, and leave the other fields as they are")
     path.write_bytes(whole)
     after = (right / "customers.ndjson").read_text().splitlines()
     mend(tmp_path, "customers", lambda letter: after[letter["line"] - 1])

@@ -293,8 +293,8 @@ def test_another_event_of_a_purchase_is_rejected(way, served, tmp_path):
     flag = ("--duplicate-purchase", "reject")
     if way == "before":
         text = (
-            "{…}: each would be sent and counted; where it is one purchase, --duplicate-purchase reject makes a dead"
-            " letter of it"
+            "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject"
+            " makes dead letters of the later ones"
         )
         told(plan(tmp_path), text)
         assert gone(plan(tmp_path, *flag), text) == 3
@@ -303,7 +303,7 @@ def test_another_event_of_a_purchase_is_rejected(way, served, tmp_path):
         assert done.returncode == 0
         told(
             done,
-            "{…}: they were taken to be sent, and each counts; where it is one purchase, revert this run and migrate"
+            "{…}: they were sent, and each counts; if they are one purchase, revert this run and migrate"
             " with --duplicate-purchase reject",
         )
         flags = ["--base-url", served.url, "--limit", "none", "--state-dir", tmp_path / "state", "--yes"]

@@ -14,14 +14,15 @@ from fakes import event, transaction, write_export
 pytestmark = pytest.mark.slow
 
 ALWAYS = "2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
-PART = "this sends what was taken back once more: {…}"
+PART = "this sends again what was taken back: {…}"
 BOTH = (
-    "this sends what was taken back once more: {…}; or take back the rest of it as well, then the same command migrates"
-    " afresh: {…}"
+    "this sends again what was taken back: {…}; or take back the rest of it as well, then the same"
+    " command migrates afresh: {…}"
 )
 UNCOUNTED = (
-    "where no customer can have made a transaction of their own since, the command it was started with migrates afresh;"
-    " where some may have, they are still there, and this sends only what is not: {…}"
+    "if no customer can have made a transaction of their own since, the command that started the run"
+    " migrates everything afresh; if some may have, they are still there, and this sends only what is"
+    " missing: {…}"
 )
 
 
@@ -134,7 +135,7 @@ def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
     make_exports(tmp_path, 3, kinds=["events", "transactions"])
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
-    (command,) = told(revert(served, tmp_path), "this sends what was taken back once more: {…}")
+    (command,) = told(revert(served, tmp_path), "this sends again what was taken back: {…}")
     assert paste(command, key=served.key).returncode == 3
     letters = (tmp_path / "state" / "dead-letter.events.ndjson").read_text().splitlines()
     wanted = (
@@ -154,8 +155,8 @@ def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
 
 
 MIGRATED_AGAIN = (
-    "where none of them was migrated again since the revert: {…}; where some were, first take these back once more:"
-    " {…}; then the same, the other run again, and masivo-stream retry here"
+    "if none of them was migrated again since the revert: {…}; if some were, first take these back once"
+    " more: {…}; then the same, the other run again, and masivo-stream retry here"
 )
 
 
@@ -233,7 +234,7 @@ def test_a_command_that_cannot_be_shown_is_said_in_words(served, tmp_path):
     buy(served, "c0")
     flags = [*sending(served, tmp_path, state=state), "--yes", "--json"]
     done = run("revert", "--from", ALWAYS[0], "--to", ALWAYS[1], *flags, key=served.key, **QUICK)
-    assert "the command it was started with, and --only-missing" in json.loads(done.stdout)["hint"]
+    assert "the command that started the run, and --only-missing" in json.loads(done.stdout)["hint"]
     assert migrate(served, tmp_path, "--only-missing", state=state).returncode == 0
     whole(served, tmp_path)
 
@@ -249,7 +250,7 @@ def test_without_a_revert_the_flag_is_left_out(served, tmp_path):
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
     assert revert(served, tmp_path).returncode == 0
-    text = "name its exports, and leave --only-missing out: it is migrated afresh"
+    text = "name its exports, and leave --only-missing out: the run starts afresh"
     told(migrate(served, tmp_path, "--only-missing"), text)
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
@@ -259,7 +260,7 @@ def test_who_could_not_be_read_back_is_asked_for_later(tmp_path, in_part):
     """The same command, with the flag, when the API answers again."""
     with in_part(*(f"status=503,on=read,at={number}" for number in (4, 5, 6))) as served:
         done = migrate(served, tmp_path, "--only-missing", "--uploaders", "1")
-        told(done, "start the same command again later, with --only-missing: it asks for them once more")
+        told(done, "start the same command again later, with --only-missing: it reads them back once more")
         assert done.returncode == 6
         assert migrate(served, tmp_path, "--only-missing", "--uploaders", "1").returncode == 0
         whole(served, tmp_path)
@@ -297,8 +298,8 @@ def test_who_cannot_be_read_back_is_looked_for(served, tmp_path):
     assert revert(served, tmp_path).returncode == 0
     done = migrate(served, tmp_path, "--only-missing")
     text = (
-        "look for them in the account's dashboard, for their ids cannot be read back; who is not there is sent"
-        " from a small export with a --state-dir of its own"
+        "look for them in the account's dashboard, because their ids cannot be read back; send those that"
+        " are not there from a small export with a --state-dir of its own"
     )
     told(done, text)
     assert done.returncode == 6
@@ -370,9 +371,9 @@ def test_a_revert_of_unknown_end_is_run_again(tmp_path):
         assert migrate(served, tmp_path).returncode == 0
         served.ledger()
         done = revert(served, tmp_path)
-        told(done, "look at the account's dashboard; run again, it takes back what is left of that period")
+        told(done, ("check the account's dashboard; the same command takes back what is left of that period"))
         assert done.returncode == 6
-        (command,) = told(migrate(served, tmp_path), "run it again, it takes back what is left of that period: {…}")
+        (command,) = told(migrate(served, tmp_path), ("run it again to take back what is left of that period: {…}"))
         assert paste(f"{command} --yes", key=served.key).returncode == 0
         assert account(served)["customers"] == {}
         assert migrate(served, tmp_path).returncode == 0
@@ -383,7 +384,7 @@ def test_a_revert_of_unknown_end_is_run_again(tmp_path):
     ("fault", "code", "text"),
     [
         ("status=403,on=revert,at=1", 7, "check the period, the key's permissions and base_url"),
-        ("throttle,on=revert,at=1", 6, "try later"),
+        ("throttle,on=revert,at=1", 6, "try again later"),
     ],
 )
 def test_a_revert_that_was_refused_is_made_when_the_cause_is_gone(fault, code, text, tmp_path):

@@ -66,7 +66,7 @@ def plan(work, *arguments, file="", **environment):
         ("[uplod]\nuploaders = 3", "did you mean {…}?", lambda name: ((), {}, f"[{name}]\nuploaders = 3")),
         (
             "[api]\nuploaders = 3",
-            "it stands in section [{…}]",
+            "it belongs in section [{…}]",
             lambda section: ((), {}, f"[{section}]\nuploaders = 3"),
         ),
         ("[zzz]\nuploaders = 3", "there are: {…}", lambda names: ((), {}, f"[{names.split(', ')[2]}]\nuploaders = 3")),
@@ -106,12 +106,12 @@ SECTIONS = "[upload]\nuploaders = 3\n"
         (SECTIONS.replace("\n", "\r").encode(), "save it with line feeds", SECTIONS),
         (
             b"; a comment\n[upload]\nuploaders = 3\n",
-            "a comment begins with #, and text stands in quotes; see config.example.toml",
+            "a comment begins with #, and text is put in quotes; see config.example.toml",
             "# a comment\n" + SECTIONS,
         ),
         (
             b"[api]\nbase_url = https://a.example/v1\n",
-            'text stands in quotes, such as base_url = "https://api.example.com"; see config.example.toml',
+            'text is put in quotes, such as base_url = "https://api.example.com"; see config.example.toml',
             '[api]\nbase_url = "https://a.example/v1"\n',
         ),
         (b"uploaders = 3\n", "write {…} below [{…}]", SECTIONS),
@@ -215,7 +215,7 @@ def test_certificates_are_those_of_authorities(served, work):
     (work / "ca").write_text("no certificate")
     done = run("migrate", *flags, "--ca-file", work / "ca", key=served.key)
     assert done.returncode == 2
-    told(done, "it holds certificates in PEM form")
+    told(done, "it must hold certificates in PEM form")
     (work / "ca").write_text(PEM)
     done = run("migrate", *flags, "--ca-file", work / "ca", key=served.key, **QUICK)
     assert done.returncode == 0, done.stderr

@@ -108,7 +108,7 @@ def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
     assert run("revert", *period, *sending(served, tmp_path), key=served.key).returncode == 0
     done = run("status", "--state-dir", tmp_path / "state" / "reverted-1", "--json")
     assert done.returncode == 2
-    told(done, "the command it was started with migrates afresh")
+    told(done, "the command that started it migrates everything afresh")
     assert migrate(served, tmp_path).returncode == 0
     ledger, wanted = served.ledger(), expected_ledger(tmp_path)
     assert ledger["reverted"]["transactions"] == wanted["transactions"]
@@ -280,6 +280,7 @@ ALTER TABLE progress DROP COLUMN skipped_crc;
 ALTER TABLE batches DROP COLUMN spans;
 DROP TABLE skipped;
 DROP TABLE taken_back;
+ALTER TABLE sources RENAME COLUMN dead_letters TO letters;
 ALTER TABLE progress RENAME COLUMN read_position TO frontier;
 ALTER TABLE dead RENAME COLUMN validated TO judged;
 ALTER TABLE batches DROP COLUMN settled_by;
@@ -348,7 +349,11 @@ def test_a_run_that_lost_a_worker_is_started_again(tmp_path, export):
         out, err = process.communicate(timeout=60)
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 6
-        told(done, "was it killed, or memory short? Start again with the same command, perhaps with fewer --workers")
+        told(
+            done,
+            "see whether it was killed, or memory was short; then start the same command again, perhaps with"
+            " fewer --workers",
+        )
         done = migrate(served, directory, "--workers", "1")
         assert done.returncode == 0
         arrived(served, directory)
@@ -365,7 +370,7 @@ def test_a_run_that_cannot_start_workers_asks_for_fewer(tmp_path, export):
             [sys.executable, "-c", code, *map(str, command), "3"], capture_output=True, check=False, env=environment
         )
         assert done.returncode == 6, done.stderr
-        told(done, "ask for fewer --workers")
+        told(done, "start with fewer --workers")
         done = subprocess.run(
             [sys.executable, "-c", code, *map(str, command), "1"], capture_output=True, check=False, env=environment
         )

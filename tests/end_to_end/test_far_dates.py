@@ -5,7 +5,7 @@ import json
 import pytest
 from end_to_end_tools import KINDS, expected_ledger, lines, run, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-12:00"
 DATES = [

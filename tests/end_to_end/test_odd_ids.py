@@ -11,7 +11,7 @@ import pytest
 from end_to_end.test_far_dates import DATES, customer, event, transaction
 from end_to_end_tools import KINDS, Served, expected_ledger, run, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 QUICK = {"MASIVO_EVENTS_SETTLE": "1", "MASIVO_VISIBLE_TIMEOUT": "5", "MASIVO_FIRST_PROBE": "0.1"}
 ODD = ["a/b", "a b", "ñandú", "c:1", "50%", "x?y", "#1", "a+b", "日本", "a\\b"]

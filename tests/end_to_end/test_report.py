@@ -80,4 +80,4 @@ def test_the_next_command_can_be_pasted(tmp_path, export):
 def test_where_no_run_stands_there_is_nothing_to_report(tmp_path):
     """And a file that is none is not replaced by one."""
     done = run("report", "--state-dir", tmp_path)
-    assert (done.returncode, b"no run stands here" in done.stderr) == (2, True)
+    assert (done.returncode, b"there is no run in this state directory" in done.stderr) == (2, True)

@@ -238,7 +238,7 @@ def test_a_revert_of_unknown_outcome_blocks_the_run(tmp_path, export):
         assert b"may have happened" in done.stderr
         done = served.migrate(directory)
         assert done.returncode == 2
-        assert b"nobody knows whether it happened" in done.stderr
+        assert b"it is not known whether it happened" in done.stderr
         assert revert(served, directory, ALWAYS, "--yes").returncode == 0
         assert served.migrate(directory).returncode == 0
 
@@ -264,5 +264,5 @@ def test_a_state_directory_belongs_to_one_account(served, export):
         "--state-dir", directory / "state", key="9d7e3d8f-0000-4000-8000-000000000000",
     )  # fmt: skip
     assert done.returncode == 2
-    assert f"sends to http://127.0.0.1:{served.port} (account ".encode() in done.stderr
+    assert f"has sent to http://127.0.0.1:{served.port} (account ".encode() in done.stderr
     assert b"not to https://example.invalid (account " in done.stderr

@@ -152,4 +152,4 @@ def test_there_must_be_a_run(tmp_path, served):
     """Letters of a dry run belong to none."""
     done = retry(served, tmp_path)
     assert done.returncode == 2
-    assert b"no run stands here" in done.stderr
+    assert b"there is no run in this state directory" in done.stderr

@@ -4,7 +4,7 @@ import pytest
 from end_to_end_tools import KINDS
 from storm import Storm, render
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 
 def test_a_migration_survives_a_storm(tmp_path):

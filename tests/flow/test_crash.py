@@ -7,7 +7,6 @@ The whole migration runs in process, with a real journal and real files, over an
 import json
 from functools import partial
 
-import anyio
 import pytest
 from fakes import LOST, REFUSED, Remembering, event, record, transaction
 from hypothesis import HealthCheck, given, settings
@@ -146,13 +145,13 @@ def make_unfinished(path):
 
 @pytest.mark.slow
 def test_a_retry_of_an_unfinished_run_may_die_anywhere(tmp_path):
-    """Held-back records are read from the letters, and their lines once more on the way to the end: sent once."""
+    """Held-back records are read from the dead letters, and their lines once more on the way to the end: sent once."""
     dies_at, died = 1, True
     while died:
         path = tmp_path / str(dies_at)
         path.mkdir()
         world, closed = make_unfinished(path)
-        if dies_at % 2:  # the server still says no while the letters are tried
+        if dies_at % 2:  # the server still says no while the dead letters are tried
             world.live(Life(), taking_letters)
         closed[0] = False
         died = world.live(Life(dies_at), taking_letters) is None
@@ -168,7 +167,7 @@ def test_a_retry_of_an_unfinished_run_may_die_anywhere(tmp_path):
 
 @pytest.mark.slow
 def test_a_retry_may_die_anywhere(tmp_path):
-    """Each letter comes to one end: accepted once, dead once, or in doubt; the next process loses and doubles none."""
+    """Each dead letter comes to one end: accepted once, dead once, or in doubt; no process loses or doubles one."""
     dies_at, died = 1, True
     while died:
         path = tmp_path / str(dies_at)
@@ -201,16 +200,13 @@ async def deciding(what, world, settled, state, journal, clock, files, life):
     work = ResolveWork(session, kinds)
     doubts = [doubt for kind in kinds for doubt in kind.doubts()]
     chosen = work.choose(Decisions(**{what: ("all",)}) if doubts else Decisions())
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(clock.run)
-        await work_under(work.stop, lambda: work.go(chosen), observer=Remembering(), handle_signals=False)
-        tasks.cancel_scope.cancel()
+    await work_under(work.stop, lambda: work.go(chosen), observer=Remembering(), handle_signals=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["accept", "discard", "resend"])
 def test_a_decision_may_die_anywhere(tmp_path, what):
-    """Cut off at any operation, what was in doubt is so still, or decided, and nothing is sent twice without a word."""
+    """Cut off at any operation, what was in doubt still is, or is decided, and nothing is sent twice silently."""
     dies_at, died = 1, True
     while died:
         path = tmp_path / f"{what}-{dies_at}"

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 
 class Server:
-    """Takes customers back, with all that is theirs; says how many, if it is so."""
+    """Takes customers back, with everything of theirs; says how many, if `tells`."""
 
     def __init__(self, world, customers, *, tells):
         self.world, self.customers, self.tells = world, customers, tells
@@ -42,7 +42,7 @@ class Server:
 
 
 async def take_some_back(world, customers, *, tells):
-    """Revert a period in which the run's first batch of customers lies, and more of it may."""
+    """Revert a period that holds the run's first batch of customers, and perhaps more."""
     clock = FakeClock()
     with closing(open_journal(world.state / "journal.db", clock.wall, writable=False)) as journal:
         moments = [sent for kind, sent, _, _ in journal.read.sent() if kind == Kind.CUSTOMERS]
@@ -53,7 +53,7 @@ async def take_some_back(world, customers, *, tells):
 
 
 def making_up(world):
-    """Return work that makes an input of what was taken back, if it is none yet."""
+    """Return work that makes an input of what was taken back, if that was not done yet."""
 
     async def work(settled, state, journal, clock, _files, life):
         standing = check_taken_back(journal, str(state.path))
@@ -61,10 +61,7 @@ def making_up(world):
             return
         session = make_session(settled, state, journal, world.api(clock, life, None), clock)
         missing = TakenBackFinder(session, standing)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(clock.run)
-            await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)
-            tasks.cancel_scope.cancel()
+        await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)
         if missing.stop.cause is not None:
             raise missing.stop.cause
 

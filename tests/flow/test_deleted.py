@@ -27,7 +27,7 @@ def gone(number, **fields):
     return {"id": f"c{number}", "deleted": True, **fields}
 
 
-def refuse_strangers(world):
+def refuse_unknown(world):
     """Refuse what belongs to a customer who is not there, as the API does, and who is there already."""
 
     def answer(kind, entries, _body, _number):
@@ -40,7 +40,7 @@ def refuse_strangers(world):
 
 def make_world(path, customers, numbers=range(4)):
     world = World(path)
-    world.answer = refuse_strangers(world)
+    world.answer = refuse_unknown(world)
     world.export(CUSTOMERS, customers)
     for kind in (EVENTS, TRANSACTIONS):
         world.export(kind, [record(kind, number, items=2) for number in numbers])
@@ -61,7 +61,7 @@ def skipped(world, kind):
 
 
 def test_what_belongs_to_the_deleted_costs_no_request(tmp_path):
-    """One request a kind, exit 0, and everything is listed."""
+    """One request per kind, exit 0, and everything is listed."""
     world = make_world(tmp_path, [customer(0), gone(1), customer(2), gone(3)])
     summary = world.live(Life())
     assert (summary.outcome, summary.exit_code, summary.closes) == ("complete", 0, True)
@@ -138,11 +138,11 @@ def test_a_letter_that_is_mended_to_deleted(tmp_path):
 
 
 def test_one_who_was_refused_and_is_mended_to_deleted(tmp_path):
-    """That their line could have been sent makes nobody alive: it was not accepted."""
+    """A line that could have been sent brings no customer back: it was not accepted."""
     world = make_world(tmp_path, [customer(0), customer(1), customer(2), customer(3)])
-    strangers = refuse_strangers(world)
+    unknown = refuse_unknown(world)
     world.answer = lambda kind, entries, *rest: (
-        REFUSED if kind is CUSTOMERS and "c1" in {entry["id"] for entry in entries} else strangers(kind, entries, *rest)
+        REFUSED if kind is CUSTOMERS and "c1" in {entry["id"] for entry in entries} else unknown(kind, entries, *rest)
     )
     assert world.live(Life()).exit_code == 3
     mend(world, CUSTOMERS, gone(1))
@@ -163,7 +163,7 @@ def test_a_deleted_customer_without_an_id(broken, tmp_path):
 @pytest.mark.parametrize("marks", [{"deleted": True}, {"deleted_at": "2024-01-01T00:00:00Z"}, {"status": "DELETED"}])
 @pytest.mark.parametrize("rest", [{}, {"name": None, "email": None}, {"registration_date": "yesterday"}])
 def test_a_deleted_customer_may_be_otherwise_broken(marks, rest, tmp_path):
-    """Anonymised, for one: the id is read all the same."""
+    """Anonymised, for example: the id is still read."""
     world = make_world(tmp_path, [customer(0), customer(1) | marks | rest], numbers=[0, 1])
     assert world.live(Life()).exit_code == 0
     assert applied(world, EVENTS) == ["c0"]
@@ -194,7 +194,7 @@ def test_a_letter_of_the_deleted_that_is_mended(tmp_path):
 
 
 def test_reversed_events_of_the_deleted(tmp_path):
-    """All of such a record is skipped for its customer; of others the reversed events are named."""
+    """Such records are skipped whole for their customer; of others the reversed events are named."""
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[0])
     records = [record(EVENTS, number, items=3) for number in (0, 1)]
     for each in records:
@@ -234,7 +234,7 @@ def test_customers_deleted_in_a_later_file(tmp_path):
 
 @pytest.mark.slow
 def test_what_was_skipped_stays_so_over_a_restart(tmp_path):
-    """Counted and listed before a kill; then the customer is migrated: each record has one fate, the figures close."""
+    """Counted and listed before a kill; then the customer is migrated: each has one outcome, the figures close."""
     dies_at, died, kept = 1, True, 0
     while died:
         path = tmp_path / str(dies_at)
@@ -287,7 +287,7 @@ def long_world(path):
     customers += [gone(0), customer(3), {"deleted": True}]
     world = World(path)
     world.flags = {"max_body_bytes": 40_000}
-    world.answer = refuse_strangers(world)
+    world.answer = refuse_unknown(world)
     world.export(CUSTOMERS, customers)
     world.export(EVENTS, [record(EVENTS, number, items=6) for number in range(200)])
     world.export(TRANSACTIONS, [record(TRANSACTIONS, number, items=6) for number in range(200)])
@@ -312,7 +312,7 @@ def check_long(world, summary):
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(6))
 def test_a_death_at_every_operation_lists_each_once(part, tmp_path):
-    """Whatever was written and not counted goes; nobody is skipped who arrived, nobody sent who did not."""
+    """What was written and not counted is cut; no customer that arrived is skipped, none that did not is sent."""
     dies_at, died = part + 1, True
     while died:
         path = tmp_path / str(dies_at)
@@ -335,14 +335,14 @@ def test_any_number_of_deaths_lists_each_once(deaths, tmp_path_factory):
     check_long(world, world.live(Life()))
 
 
-FATES = st.sampled_from(["good", "gone", "faulty"])
+RESULTS = st.sampled_from(["good", "gone", "faulty"])
 
 
 @pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(lines=st.lists(st.tuples(st.integers(0, 3), FATES), max_size=10), cut=st.integers(0, 10))
-def test_a_dry_run_foretells_what_a_run_skips(lines, cut, tmp_path_factory):
-    """Whatever the lines: the same reasons; and where none is faulty, also after a restart between any two lines."""
+@given(lines=st.lists(st.tuples(st.integers(0, 3), RESULTS), max_size=10), cut=st.integers(0, 10))
+def test_a_dry_run_predicts_what_a_run_skips(lines, cut, tmp_path_factory):
+    """Whatever the lines: the same reasons; if no line is faulty, also after a restart between any two lines."""
     cut = len(lines) if "faulty" in [fate for _, fate in lines] else cut
     path = tmp_path_factory.mktemp("world")
     made = {"good": customer, "gone": gone, "faulty": lambda number: customer(number, name=7)}
@@ -354,13 +354,13 @@ def test_a_dry_run_foretells_what_a_run_skips(lines, cut, tmp_path_factory):
     for kind in (EVENTS, TRANSACTIONS):
         world.export(kind, [record(kind, number) for number in range(4)])
     ran = world.live(Life())
-    foretold = rehearse(world)
+    predicted = run_dry(world)
     for kind in (EVENTS, TRANSACTIONS):
-        left_out = [(each.kinds[kind].skip_reasons, each.kinds[kind].reasons) for each in (ran, foretold)]
+        left_out = [(each.kinds[kind].skip_reasons, each.kinds[kind].reasons) for each in (ran, predicted)]
         assert left_out[0] == left_out[1]
 
 
-def rehearse(world):
+def run_dry(world):
     import anyio
 
     exports = Exports(**{kind.value: [name] for kind, name in world.exports.items()})
@@ -384,14 +384,14 @@ def test_a_list_that_is_gone_is_begun_anew(tmp_path):
 
 
 def unknown_world(path, body=Body.OBJECT):
-    """Customers who are in the account, but for c1; the exports are events and transactions."""
+    """Customers who are in the account, except c1; the exports are events and transactions."""
     world = World(path)
     world.export(EVENTS, [record(EVENTS, number) for number in range(20)])
     world.export(TRANSACTIONS, [record(TRANSACTIONS, number) for number in range(20)])
     for number in range(20):
         if number != 1:
             world.applied["customers", f"c{number}", '""'] = 1
-    world.answer = refuse_strangers(world)
+    world.answer = refuse_unknown(world)
     world.not_found = body
     return world
 
@@ -421,7 +421,7 @@ def test_who_is_unknown_still_after_a_retry(tmp_path):
 
 
 def test_a_customer_who_is_migrated_after_all(tmp_path):
-    """In the run itself, by a customers export that is added: a retry sends what waited, the event's letter or not."""
+    """In the run itself, by a customers export that is added: a retry sends what waited."""
     world = unknown_world(tmp_path)
     world.live(Life())
     world.export(CUSTOMERS, [customer(1)])

@@ -1,4 +1,4 @@
-"""How much text there is, and how much lies before a place."""
+"""How much text there is, and how much is before a position."""
 
 import gzip
 

@@ -49,7 +49,7 @@ def test_a_file_that_grows_before_what_was_read_of_it_is_sent_is_read_once(tmp_p
 
 
 def test_a_customer_applied_by_a_dead_process_is_no_dead_letter(tmp_path):
-    """The next process sends it again, is told that it is there, and must not call that a refusal."""
+    """The next process sends it again, learns that it is there, and must not call that a refusal."""
     world = world_with(tmp_path, PLAIN, welcomes_repeats=False)
     applied = {}
     for dies_at in range(1, 30):

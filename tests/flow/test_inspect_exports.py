@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.flow.identity.inspect_exports import look_at_exports
+from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 
@@ -25,7 +25,7 @@ def lines(count, start=0):
 
 async def look(*events, customers=()):
     named = {Kind.CUSTOMERS: find_inputs(map(str, customers)), Kind.EVENTS: find_inputs(map(str, events))}
-    await look_at_exports(named)
+    await inspect_exports(named)
 
 
 COPIES = {

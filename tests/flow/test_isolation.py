@@ -30,7 +30,7 @@ def refusing(bad, name="customers[{}] is not taken"):
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("name", ["customers[{0}].x is not taken", "customer {1} is not taken", '[{{"index": {0}}}]'])
 async def test_a_culprit_that_is_named_costs_one_request(kind, name, tmp_path):
-    """It is left out, and what is left proves that it was the one; its words stand in its dead letter."""
+    """It is left out, and what is left proves that it was the one; its words are in its dead letter."""
     path = write_export(tmp_path / "in", [record(kind, f"-{number:04}x") for number in range(3000)])
     pipeline = PipelineUnderTest(kind, [path], answer=refusing({"c-0700x", "c-2100x"}, name))
     figures = await pipeline.run()
@@ -44,7 +44,7 @@ def refusal_of(letter, name):
 
 
 async def test_several_that_are_named_one_after_the_other_cost_one_request_each(tmp_path):
-    """Each is named when the one before is left out; each letter has the words that were about it."""
+    """Each is named when the one before is left out; each dead letter has the words that were about it."""
     bad = {f"c{number}" for number in (10, 20, 30, 990)}
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(1000)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=refusing(bad, "customer {1} is not taken"))
@@ -106,7 +106,7 @@ RECORDS = 64
 
 
 class Answers:
-    """Refuses what holds the culprit; remembers every body it has judged."""
+    """Refuses what holds the bad record; remembers every body."""
 
     def __init__(self, culprit):
         self.culprit = culprit
@@ -149,7 +149,7 @@ def live(path, answers, dies_at):
 
 @pytest.mark.slow
 def test_a_doubt_in_the_middle_of_isolation_is_not_sent_again(tmp_path_factory):
-    """What lies before the checkpoint has a fate, though a refused batch without a culprit reaches back behind it."""
+    """What is before the checkpoint has an outcome, though a refused batch without a bad record begins before it."""
 
     def answers():
         lost = []
@@ -165,7 +165,7 @@ def test_a_doubt_in_the_middle_of_isolation_is_not_sent_again(tmp_path_factory):
 
         return answer
 
-    for dies_at in range(18, 30):  # while the doubt is there, and what lies behind it has no fate
+    for dies_at in range(18, 30):  # while the doubt is there, and what follows it has no outcome
         world = World(tmp_path_factory.mktemp("doubt"), answers())
         world.export(Kind.EVENTS, [record(Kind.EVENTS, number) for number in range(100)])
         assert world.live(Life(dies_at)) is None
@@ -178,7 +178,7 @@ def test_a_doubt_in_the_middle_of_isolation_is_not_sent_again(tmp_path_factory):
 
 @pytest.mark.parametrize("second", [REFUSED, LOST])
 def test_a_refused_record_that_was_tried_again_is_no_suspect_of_its_old_batch(second, tmp_path):
-    """Migrate, retry, migrate, retry: each letter once, each record applied once, whatever the retry came to."""
+    """Migrate, retry, migrate, retry: each dead letter once, each record applied once, whatever the retry achieved."""
     moods = [REFUSED, second, None]
 
     def answer(_kind, entries, _body, _number):
@@ -210,7 +210,7 @@ def disliking(bad, page=PAGE):
 @pytest.mark.parametrize("bad", [{0}, {999}, {1000}, {0, 1, 2}, {0, 700}, {5, 6, 1400, 1401}])
 @pytest.mark.parametrize("uploaders", [1, 2])
 async def test_a_record_that_a_firewall_dislikes_is_found(kind, bad, uploaders, tmp_path):
-    """Wherever it stands: all others arrive, once, and its letter says whose word it was."""
+    """Wherever it is: all others arrive, once, and its dead letter says who refused it."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(1500)])
     pipeline = PipelineUnderTest(kind, [path], answer=disliking({f"c{number}" for number in bad}), uploaders=uploaders)
     figures = await pipeline.run()
@@ -266,7 +266,7 @@ def test_a_firewalls_word_does_not_hold_for_the_next_process(tmp_path):
 
 
 async def test_a_firewall_and_the_api_may_dislike_different_records(tmp_path):
-    """Each letter has the words of who refused it."""
+    """Each dead letter has the words of who refused it."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(2000)])
 
     def answer(kind, entries, body, number):
@@ -283,7 +283,7 @@ async def test_a_firewall_and_the_api_may_dislike_different_records(tmp_path):
 
 @pytest.mark.parametrize("shape", [("", '["customers[{0}].x"]'), ("customers[{0}].x is bad", ""), ("customer {1}", "")])
 async def test_a_culprit_may_be_named_in_either_part_of_the_words(shape, tmp_path):
-    """Where a refusal is one sentence, it names its culprit there."""
+    """If a refusal is one sentence, it names the bad record there."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, f"-{number:04}x") for number in range(1000)])
 
     def answer(_kind, entries, _body, _number):

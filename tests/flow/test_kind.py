@@ -149,7 +149,7 @@ async def test_a_too_large_body_teaches_a_limit(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
 async def test_a_lost_answer_leaves_events_and_transactions_in_doubt(kind, tmp_path):
-    """A batch of unknown outcome is never sent again where a repeat could count twice."""
+    """A batch of unknown outcome is never sent again if it could count twice."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(2100)])
     pipeline = PipelineUnderTest(kind, [path], answer=lambda _k, _c, _b, number: LOST if number == 1 else None)
     figures = await pipeline.run()
@@ -385,7 +385,7 @@ async def test_two_parts_of_one_customer_may_meet(tmp_path):
 
 
 async def test_where_everything_is_refused_the_run_stops(tmp_path):
-    """An account rule nobody knows is not about records: it must not cost a request a record, nor bury them all."""
+    """An unknown rule of the account is not about records: it must not cost a request for each, nor kill them all."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(3000)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
     figures = await pipeline.run()
@@ -397,7 +397,7 @@ async def test_where_everything_is_refused_the_run_stops(tmp_path):
 
 
 async def test_ten_bad_records_alone_are_ten_dead_letters(tmp_path):
-    """A small export without one good record is judged to its end."""
+    """A small export without one good record is validated to its end."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(10)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
     figures = await pipeline.run()
@@ -421,7 +421,7 @@ async def test_a_refusal_after_a_lost_answer_is_read_back(tmp_path):
 
 
 async def test_a_refusal_after_a_doubt_that_came_to_nothing_is_isolated(tmp_path):
-    """Where nothing of the batch can be read back, the refusal is about a record."""
+    """If nothing of the batch can be read back, the refusal is about a record."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(8)])
 
     def answer(_kind, entries, _body, number):

@@ -1,4 +1,4 @@
-"""Where the others have enough to do, the process that reads judges too: whoever judges, in the lines' order."""
+"""If the workers have enough to do, the process that reads validates, too; results keep the order of the lines."""
 
 import pytest
 from core.made import as_bytes, customer, decoder
@@ -15,8 +15,8 @@ from masivo_stream.model.results import Position
 CAP = 4096
 
 
-class Crew:
-    """Has answers, and seems to be at work all the same."""
+class Workers:
+    """Has answers, and still seems to be at work."""
 
     def __init__(self, rules):
         self.deputy, self.asked = RemoteDecoder(rules), 0
@@ -38,8 +38,8 @@ def cut(splitter, block):
 
 
 @pytest.mark.parametrize("most_asked", [0, 1, 2, 4])
-async def test_whoever_judges_repeats_are_found(most_asked):
-    """Four blocks in which customers come again: the crew judges the first ones, we the others."""
+async def test_whoever_validates_duplicates_are_found(most_asked):
+    """Four blocks in which customers come again: workers validate the first ones, this process the others."""
     blocks = [
         b"".join(
             as_bytes(customer(id=f"c{number % 500}", email=f"e{number % 700}")) + b"\n"
@@ -48,13 +48,13 @@ async def test_whoever_judges_repeats_are_found(most_asked):
         for begin in range(0, 1200, 300)
     ]
     alone, together = decoder(Kind.CUSTOMERS, max_line_bytes=CAP), decoder(Kind.CUSTOMERS, max_line_bytes=CAP)
-    crew = Crew(together.rules)
-    bench = SharedValidator(together, crew, most_asked)
+    workers = Workers(together.rules)
+    validator = SharedValidator(together, workers, most_asked)
     splitter = LineSplitter(max_line_bytes=CAP)
     cuts = [cut(splitter, block) for block in blocks]
-    begun = [(each, bench.begin(each)) for each in cuts]
-    assert crew.asked == min(most_asked, len(blocks))
-    found = [fate for each, answer in begun for fate in one_by_one(await bench.finish(each, answer))]
-    expected = [fate for each in cuts for fate in one_by_one(alone.validate_all(each.pieces, "f"))]
+    begun = [(each, validator.begin(each)) for each in cuts]
+    assert workers.asked == min(most_asked, len(blocks))
+    found = [result for each, answer in begun for result in one_by_one(await validator.finish(each, answer))]
+    expected = [result for each in cuts for result in one_by_one(alone.validate_all(each.pieces, "f"))]
     assert len(found) == 1200 > MOST_LINES
     assert found == expected

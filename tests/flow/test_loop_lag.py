@@ -1,4 +1,4 @@
-"""The pulse: a stall is told if it is longer than all before; simulated time has none."""
+"""A stall of the event loop is reported if it is longer than all before; simulated time has no stalls."""
 
 import pytest
 from fakes import Remembering
@@ -24,7 +24,7 @@ class Busy:
 
 
 async def test_each_stall_longer_than_all_before_is_told():
-    """What is within a busy machine's turn is none."""
+    """A delay as long as a busy machine's turn is no stall."""
     memory = Remembering()
     with pytest.raises(EOFError):
         await notify_every_minute(Busy(0.0, STALL / 2, 0.3, 0.2, 0.5), memory)

@@ -1,4 +1,4 @@
-"""Who did not arrive is known by salted hashes."""
+"""Customers that did not arrive are known by salted hashes."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +10,7 @@ ids = st.text(max_size=20)
 
 @given(st.sets(ids), st.sets(ids), st.binary(min_size=16, max_size=16))
 def test_exactly_the_missing_are_missing(missing, others, salt):
-    """Each missing customer is told, and no other one."""
+    """Each missing customer is known, and no other one."""
     known = MissingCustomers(sorted(hash_customer(customer, salt) for customer in missing), salt)
     assert all(customer in known for customer in missing)
     assert not any(customer in known for customer in others - missing)
@@ -24,5 +24,5 @@ def test_a_hash_does_not_tell_who_it_is():
 
 
 def test_nobody_is_missing_from_the_start():
-    """Without hashes nobody is."""
+    """Without hashes no customer is."""
     assert "c-1" not in MissingCustomers()

@@ -5,11 +5,12 @@ directory, over a server in memory (`model_server`), in virtual time (`virtual_t
 sort, the server has moods, processes die at any operation, are stopped, or end by themselves; the wall clock is set
 back and forth; a line that was read is edited.
 
-After every rule (`model_laws`): every line read has one fate; figures are those of the lines, and close; dead letters
-stand in the file once, with their place, bytes and a true reason; what is in doubt is listed, and may really have been
-applied; what is accepted was applied, in one request, in its own bytes; nothing is applied twice, nor sent again where
-it may have been; requests keep to the limits and windows; what was told is durable. A run that has ended by itself is
-followed by one that sends nothing. At the end the server is friendly, everything is settled, and nothing is lost.
+After every rule (`model_laws`): every line read has one outcome; figures are those of the lines, and close; dead
+letters are in the file once, with their place, bytes and a true reason; what is in doubt is listed, and may really have
+been applied; what is accepted was applied, in one request, in its own bytes; nothing is applied twice, nor sent again
+where it may have been; requests keep to the limits and windows; what was reported is durable. A run that has ended by
+itself is followed by one that sends nothing. At the end the server is friendly, everything is settled, and nothing is
+lost.
 
 As much as there is patience for, in new examples every time:
 `MODEL_EXAMPLES=2000 pytest tests/flow/test_model.py -k any_history --timeout 0`.
@@ -86,7 +87,7 @@ class History(RuleBasedStateMachine):
 
     @rule(mood=st.sampled_from(sorted(MOODS)), requests=st.integers(1, 6), later=st.integers(0, 8))
     def get_moody(self, mood, requests, later):
-        """After `later` friendly answers, so many that are not."""
+        """After `later` friendly answers, a number that are not."""
         self.world.server.moods.extend([MOODS["accept"]] * later + [MOODS[mood]] * requests)
 
     @rule(dies_at=st.integers(1, 25), process=processes, torn=tears)
@@ -143,7 +144,7 @@ class History(RuleBasedStateMachine):
 
     @rule(kind=kinds, source=st.integers(0, 1), packed=st.booleans())
     def move(self, kind, source, packed):
-        """An export lies elsewhere, and is packed otherwise."""
+        """An export is moved, and compressed in another way."""
         if source < len(self.world.exports.paths[kind]):
             self.world.exports.move(kind, source, packed=packed)
 
@@ -234,7 +235,7 @@ FIRST_FOUND = {"phases": [Phase.generate], "database": None, "derandomize": True
 
 
 def profile(examples, **others):
-    """Return settings; where the machine's speed or the number of rules tells nothing about the program."""
+    """Return settings under which the machine's speed and the number of rules say nothing about the program."""
     return settings(
         max_examples=examples,
         stateful_step_count=15,
@@ -245,7 +246,7 @@ def profile(examples, **others):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if EXAMPLES else 600)
+@pytest.mark.timeout(0 if EXAMPLES else 1800)
 def test_any_history():
     run_state_machine_as_test(History, settings=profile(EXAMPLES or 150))
 
@@ -253,7 +254,8 @@ def test_any_history():
 class FreeHistory(History):
     """As `History`, where no limit paces: more tasks are at work, and an outcome and the next attempt are one commit.
 
-    A process without limits keeps no quota: a later one knows nothing of its departures, nor of what it was told.
+    A process without limits keeps no quota: a later one knows nothing of its departures, nor of what the server asked
+    for.
     """
 
     def _run(self, process):
@@ -322,7 +324,7 @@ class Belated(ModelJournal):
 
 
 class KeepsTheTail(ModelJournal):
-    """Takes all that stands among the dead letters for counted: nothing is cut."""
+    """Takes everything in the dead-letter file as counted: nothing is cut."""
 
     def resume(self, kind):
         letters = self.world.state / f"dead-letter.{kind}.ndjson"
@@ -347,7 +349,7 @@ class SendsAgain(ModelJournal):
 
 
 class SaysNoMoreThanItMust(ModelJournal):
-    """Forgets the dead letters it is told of."""
+    """Forgets the dead letters that it should note."""
 
     async def send(self, batch, progress, sync):
         await super().send(batch, structs.replace(progress, dead=[]), sync)
@@ -358,11 +360,11 @@ class SaysNoMoreThanItMust(ModelJournal):
     ("wrong", "law"),
     [
         (Forgetful, "sent again although it may have been applied|do not close"),
-        (Belated, "told accepted, noted (sending|in_doubt)"),
-        (KeepsTheTail, "letters and rows|no dead letter|torn line"),
-        (ForgetsTheDoubt, "close|no fate|pending"),
+        (Belated, "reported accepted, noted (sending|in_doubt)"),
+        (KeepsTheTail, "dead letters and rows|no dead letter|torn line"),
+        (ForgetsTheDoubt, "close|no outcome|pending"),
         (SendsAgain, "sent again although it may have been applied"),
-        (SaysNoMoreThanItMust, "no fate|letters and rows"),
+        (SaysNoMoreThanItMust, "no outcome|dead letters and rows"),
     ],
 )
 def test_a_wrong_program_is_caught(wrong, law):

@@ -1,4 +1,4 @@
-"""What the journal is told, and when: before the wire and after it, whole, and whatever is cancelled meanwhile."""
+"""What is noted in the journal, and when: before the wire and after it, whole, whatever is cancelled meanwhile."""
 
 import pytest
 from fakes import LOST, NO_CONNECTION, REFUSED, PipelineUnderTest, record, write_export
@@ -72,7 +72,7 @@ async def test_a_stop_ends_with_a_note(tmp_path):
     assert pipeline.journal.progress.figures.read == figures.read
 
 
-async def test_no_checkpoint_is_beyond_a_record_without_a_fate(tmp_path):
+async def test_no_checkpoint_is_beyond_a_record_without_an_outcome(tmp_path):
     """A restart reads from there: every line before it was accepted or is dead, in whatever order that came."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(5200)])
 
@@ -99,7 +99,7 @@ async def test_a_record_that_waits_for_its_batch_to_fill_holds_the_checkpoint(tm
 
 
 async def test_what_is_left_over_of_a_refused_batch_holds_the_checkpoint(tmp_path):
-    """Until it is packed anew, while batches behind it are sent."""
+    """Until it is packed again, while batches after it are sent."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(1000)])
 
     def answer(_kind, entries, _body, _number):

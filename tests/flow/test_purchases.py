@@ -207,7 +207,7 @@ def test_a_letter_that_is_given_up_stays_counted(tmp_path):
 
 
 def test_a_mended_record_with_a_repeat(tmp_path):
-    """A letter of another reason, mended, with an event that is repeated within: divided like a line."""
+    """A dead letter of another reason, mended, with an event that is repeated within: divided like a line."""
     world = make_world(tmp_path, [{"id": "c1", "events": 7}])
     world.live(Life())
     (letter,) = world.letters(EVENTS)
@@ -235,7 +235,7 @@ def test_a_record_that_is_split_and_repeated(tmp_path):
 
 
 def test_a_refused_record_of_which_a_part_was_dead(tmp_path):
-    """Both letters are told; a retry takes either."""
+    """Both dead letters are reported; a retry takes either."""
     world = make_world(tmp_path, [bought("p"), bought("q", "p", who="c1"), bought("r", who="c2")])
     no = [True]
     world.answer = lambda _kind, entries, *_: REFUSED if no[0] and "q" in json.dumps(entries) else None
@@ -283,7 +283,7 @@ def long_world(path):
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 25), max_size=5), workers=st.sampled_from([1]))
 def test_any_number_of_deaths(deaths, workers, tmp_path_factory):
-    """Nothing is lost, each letter stands once; what is counted twice is what a process could not remember."""
+    """Nothing is lost, each dead letter is there once; only what a process could not remember is counted twice."""
     world, records = long_world(tmp_path_factory.mktemp("world"))
     for dies_at in deaths:
         world.live(Life(dies_at))

@@ -1,4 +1,4 @@
-"""Departures through the gate, in virtual time."""
+"""Departures through the rate limiter, in virtual time."""
 
 from contextlib import ExitStack, closing
 from itertools import pairwise
@@ -19,7 +19,7 @@ from masivo_stream.model.window import Window
 ACCEPTED = Answer(status=201)
 
 
-def gate_of(clock, *windows, quota=None, lost=print, **options):
+def limiter_of(clock, *windows, quota=None, lost=print, **options):
     return RateLimiter([LimitScope("migration", Pacer(windows))], clock, QuotaClient(quota, lost), **options)
 
 
@@ -45,7 +45,7 @@ async def depart_many(clock, limiter, count, latency=0.01, answer=ACCEPTED):
 async def test_requests_leave_one_after_the_other(latency):
     """However many wait, they leave a window apart, and none waits for another one's answer."""
     clock = FakeClock()
-    moments = await depart_many(clock, gate_of(clock, Window(1, 2.0)), 5, latency)
+    moments = await depart_many(clock, limiter_of(clock, Window(1, 2.0)), 5, latency)
     assert all(later - earlier >= 2.0 for earlier, later in pairwise(moments))
     assert moments[-1] - moments[0] <= 4 * 2 * 2.0
 
@@ -53,7 +53,7 @@ async def test_requests_leave_one_after_the_other(latency):
 async def test_without_windows_nobody_waits():
     """No limit means no order either."""
     clock = FakeClock()
-    assert set(await depart_many(clock, gate_of(clock), 20, latency=1.0)) == {1000.0}
+    assert set(await depart_many(clock, limiter_of(clock), 20, latency=1.0)) == {1000.0}
 
 
 async def test_a_request_waits_for_all_its_scopes_at_once():
@@ -73,7 +73,7 @@ async def test_a_request_waits_for_all_its_scopes_at_once():
 async def test_what_was_not_sent_uses_no_slot():
     """Connecting failed: the next one may leave at once."""
     clock = FakeClock()
-    limiter = gate_of(clock, Window(1, 5.0))
+    limiter = limiter_of(clock, Window(1, 5.0))
     for _ in range(3):
         async with limiter.departure() as departure:
             departure.unsent()
@@ -83,7 +83,7 @@ async def test_what_was_not_sent_uses_no_slot():
 async def test_what_went_unanswered_used_a_slot():
     """Whatever ended it."""
     clock = FakeClock()
-    limiter = gate_of(clock, Window(1, 5.0))
+    limiter = limiter_of(clock, Window(1, 5.0))
     with pytest.raises(ZeroDivisionError):
         async with limiter.departure():
             raise ZeroDivisionError
@@ -95,24 +95,24 @@ async def test_nothing_remains_before_its_reset(tmp_path):
     clock = FakeClock()
     spent = Answer(status=201, limit="1000", remaining="0", reset="600")
     with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
-        moments = await depart_many(clock, gate_of(clock, Window(1, 5.0), quota=quota), 2, answer=spent)
+        moments = await depart_many(clock, limiter_of(clock, Window(1, 5.0), quota=quota), 2, answer=spent)
     with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
-        moments += await depart_many(clock, gate_of(clock, Window(1, 5.0), quota=quota), 1)
+        moments += await depart_many(clock, limiter_of(clock, Window(1, 5.0), quota=quota), 1)
     assert all(600.0 <= later - earlier <= 601.0 for earlier, later in pairwise(moments))
 
 
 async def test_a_hold_keeps_everybody():
     """A hold lets nothing leave before it ends."""
     clock = FakeClock()
-    limiter = gate_of(clock, Window(1, 0.1))
+    limiter = limiter_of(clock, Window(1, 0.1))
     limiter.hold(30)
     assert (await depart_many(clock, limiter, 3))[0] >= 1030
 
 
 async def test_a_cancelled_wait_costs_no_slot():
-    """Who is cancelled while waiting uses up nothing, and does not keep the others."""
+    """A cancelled wait uses up nothing, and does not hold up the others."""
     clock = FakeClock()
-    limiter = gate_of(clock, Window(1, 10.0))
+    limiter = limiter_of(clock, Window(1, 10.0))
     await depart_many(clock, limiter, 1)
 
     async def impatient():
@@ -137,7 +137,7 @@ async def test_two_runs_on_one_account_share_its_windows(tmp_path):
             limiters = []
             for _ in range(lives):
                 quota = files.enter_context(closing(open_quota(tmp_path / "quota.db", clock, boot="b")))
-                limiters.append(gate_of(clock, Window(1, 5.0), Window(4, 60.0), quota=quota))
+                limiters.append(limiter_of(clock, Window(1, 5.0), Window(4, 60.0), quota=quota))
 
             async def work(limiter, moments=moments):
                 moments.extend(await depart_many(clock, limiter, 3))
@@ -152,10 +152,10 @@ async def test_two_runs_on_one_account_share_its_windows(tmp_path):
 
 
 async def test_a_quota_that_fails_is_left_behind(tmp_path):
-    """It is told once, and the run goes on by its own memory."""
+    """It is reported once, and the run goes on by its own memory."""
     clock, told = FakeClock(), []
     quota = open_quota(tmp_path / "quota.db", clock, boot="b")
-    limiter = gate_of(clock, Window(1, 5.0), quota=quota, lost=told.append)
+    limiter = limiter_of(clock, Window(1, 5.0), quota=quota, lost=told.append)
     moments = await depart_many(clock, limiter, 2)
     quota.close()
     moments += await depart_many(clock, limiter, 2)
@@ -168,9 +168,9 @@ async def test_a_hold_too_long_to_wait_for_outlives_its_process(tmp_path):
     """A restart does not ask the server again, it ends at once, and says how long it would be."""
     clock = FakeClock()
     with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
-        gate_of(clock, Window(1, 5.0), quota=quota).hold(5000)
+        limiter_of(clock, Window(1, 5.0), quota=quota).hold(5000)
     with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
-        limiter = gate_of(clock, Window(1, 5.0), quota=quota, longest_hold=3660)
+        limiter = limiter_of(clock, Window(1, 5.0), quota=quota, longest_hold=3660)
         with pytest.raises(OutageError, match="5000 s more"):
             async with limiter.departure():
                 pass
@@ -181,7 +181,7 @@ async def test_a_hold_too_long_to_wait_for_outlives_its_process(tmp_path):
 async def test_waits_and_what_is_used_are_told():
     """Each wait with how long it is, and what counts in the windows, at most five times a second."""
     clock, memory = FakeClock(), Remembering()
-    await depart_many(clock, gate_of(clock, Window(1, 5.0), Window(9, 60.0), observer=memory), 3)
+    await depart_many(clock, limiter_of(clock, Window(1, 5.0), Window(9, 60.0), observer=memory), 3)
     waits = [notice.seconds for notice in memory.notices if isinstance(notice, SlotAwaited)]
     used = [notice.scopes[0] for notice in memory.notices if isinstance(notice, QuotaUsed)]
     assert min(waits) > 0
@@ -194,5 +194,5 @@ async def test_waits_and_what_is_used_are_told():
 async def test_where_there_is_no_window_nothing_is_told():
     """There is nothing to wait for, nor to use."""
     clock, memory = FakeClock(), Remembering()
-    await depart_many(clock, gate_of(clock, observer=memory), 3)
+    await depart_many(clock, limiter_of(clock, observer=memory), 3)
     assert memory.notices == []

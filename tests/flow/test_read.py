@@ -19,26 +19,26 @@ async def test_a_block_of_very_short_lines_is_taken_in_pieces(tmp_path):
     """However short the lines of a block are, the others have their turn after some hundred of them."""
     path = tmp_path / "export.ndjson"
     path.write_bytes(b"\n" * 3000 + as_bytes(events()) + b"\n" + b"x\n" * 2000)
-    judged_blocks = validate_sources(
+    blocks = validate_sources(
         [Source(find_inputs([str(path)])[0])], decoder(Kind.EVENTS), block_bytes=1 << 20, max_line_bytes=4096
     )
-    async with aclosing(judged_blocks) as blocks:
+    async with aclosing(blocks) as blocks:
         found = [validated async for validated in blocks]
-    judgements = [result for validated in found for result in one_by_one(validated.found)]
+    results = [result for validated in found for result in one_by_one(validated.found)]
     assert max(count_lines(validated.found) for validated in found) <= MOST_LINES
-    assert [result.line for result in judgements] == list(range(1, 5002))
-    assert sum(isinstance(result, Blank) for result in judgements) == 3000
-    assert [result.offset for result in judgements if isinstance(result, Entry)] == [3000]
+    assert [result.line for result in results] == list(range(1, 5002))
+    assert sum(isinstance(result, Blank) for result in results) == 3000
+    assert [result.offset for result in results if isinstance(result, Entry)] == [3000]
     assert sum(validated.bytes_read for validated in found) == found[-1].place.offset == path.stat().st_size
 
 
 async def validate(path, *, start=START, known=(0, 0), block_bytes=1 << 20):
-    """Return the lines judged, the last place and checksum, and what ended it."""
+    """Return the results of lines, the last position and checksum, and what ended it."""
     source = Source(find_inputs([str(path)])[0], start=start, known=known)
     lines, place, crc, failure = [], None, None, None
-    judged_blocks = validate_sources([source], decoder(Kind.EVENTS), block_bytes=block_bytes, max_line_bytes=4096)
+    blocks = validate_sources([source], decoder(Kind.EVENTS), block_bytes=block_bytes, max_line_bytes=4096)
     try:
-        async with aclosing(judged_blocks) as blocks:
+        async with aclosing(blocks) as blocks:
             async for validated in blocks:
                 lines += [(type(result), result.line) for result in one_by_one(validated.found)]
                 place, crc = validated.place, validated.crc

@@ -36,15 +36,15 @@ class Server:
 
     def __call__(self, _kind, entries, _body, number):
         ids = {entry["id"] for entry in entries}
-        fate = self.lost(number)
-        if fate == "dropped":
+        lost = self.lost(number)
+        if lost == "dropped":
             return LOST
         if ids & self.bad:
-            return LOST if fate else REFUSED
+            return LOST if lost else REFUSED
         if ids & self.there.keys():
-            return LOST if fate else EXISTS
+            return LOST if lost else EXISTS
         self.there.update(dict.fromkeys(ids, self.clock.now() + self.shows_after))
-        return LOST if fate else None
+        return LOST if lost else None
 
     async def read_customer(self, customer):
         self.reads.append((self.clock.now(), customer))
@@ -85,15 +85,15 @@ def ids(numbers):
     ],
 )
 async def test_ten_thousand_customers_under_faults_use_the_windows(seconds, lost, bad, used, tmp_path):
-    """Every tenth or third request goes without an answer, some customers are refused: slots are used all the same.
+    """Every tenth or third request goes without an answer, some customers are refused: slots are still used.
 
-    Each customer arrives once or is a dead letter, and reading back costs a few reads an attempt and one a customer.
+    Each customer arrives once or is a dead letter, and reading back costs a few reads per attempt and one per customer.
     """
     enough = 480 if seconds > 1 else 240  # seconds in which there is enough to send
     chance = random.Random(f"{seconds} {lost}")
     culprits = ids(chance.sample(range(10_000), bad))
-    fates = ["applied", "dropped", *[None] * (2 * lost - 2)]
-    server = Server(culprits, lambda _number: chance.choice(fates))
+    outcomes = ["applied", "dropped", *[None] * (2 * lost - 2)]
+    server = Server(culprits, lambda _number: chance.choice(outcomes))
     pipeline = Reading(export(tmp_path, 10_000), server, windows=one_every(seconds), isolation_budget=0)
     began = pipeline.clock.now()
     figures = await pipeline.run()

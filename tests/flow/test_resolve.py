@@ -187,7 +187,7 @@ async def test_what_is_seen_to_be_there_is_not_sent_again(api, run):
     """It would be doubled."""
     await run.migrate()
     api.there = [{"id": "t", **transaction()}]
-    with pytest.raises(ConfigurationError, match="3 of 3 records looked at are there"):
+    with pytest.raises(ConfigurationError, match="3 of 3 records read back are in the account"):
         await run.resolve()
     assert len(api.bodies) == 1
     assert api.ask("SELECT state FROM batches") == ["in_doubt"]
@@ -221,7 +221,7 @@ async def test_where_one_is_refused_nothing_is_sent_or_decided(api, run, what):
     events, transactions = await in_doubt(api, run)
     api.there = [{"id": "t", **transaction()}]
     decisions = RESEND if what == "resend" else Decisions(**{what: (events,)}, resend=(transactions,))
-    with pytest.raises(ConfigurationError, match="3 of 3 records looked at are there") as caught:
+    with pytest.raises(ConfigurationError, match="3 of 3 records read back are in the account") as caught:
         await run.resolve(decisions)
     assert caught.value.place == f"batch {transactions} of transactions"
     assert len(api.bodies) == 2

@@ -1,7 +1,7 @@
-"""A retry of a run that has not come to its end: a letter and its line are read by one process, and are one record.
+"""A retry of a run that has not come to its end: one process reads a dead letter and its line, and they are one record.
 
-On the way to what is pending, lines are read again of which letters are retried as well. Neither is a repeat of the
-other; what repeats something else is a dead letter all the same.
+On the way to what is pending, lines are read again whose dead letters are retried, too. Neither is a duplicate of the
+other; a duplicate of something else is still a dead letter.
 """
 
 import json
@@ -21,7 +21,7 @@ REPEATS = {Kind.CUSTOMERS: 21, Kind.EVENTS: 21, Kind.TRANSACTIONS: 9}
 
 
 def make_world(path):
-    """Three small kinds; of each some are refused until `no` is emptied, and one line is the repeat of another."""
+    """Three small kinds; of each some are refused until `no` is emptied, and one line is a duplicate of another."""
     no = {"c5", "c16", "c7-0", "c9-1", "c18-0", "c3"}
 
     def answer(kind, entries, _body, _number):
@@ -42,7 +42,7 @@ def make_world(path):
 
 
 def check(world, summary):
-    """Each record is applied once or in doubt; the only letters left are of the repeats."""
+    """Each record is applied once or in doubt; the only dead letters left are the duplicates."""
     assert summary.closes
     doubtful = {(kind, doubt["customer"]) for kind in Kind for doubt in world.doubts(kind)}
     customers = {f"c{number}" for number in range(21)}
@@ -97,7 +97,7 @@ def test_any_number_of_deaths_and_retries(tmp_path_factory, deaths, changes):
 
 
 class Stopped:
-    """A run of events in two requests: the first is denied, so it is pending; what is behind it is judged already."""
+    """A run of events in two requests: the first is denied, so it is pending; what follows it is validated already."""
 
     def __init__(self, path, *records, customers=()):
         self.closed = True
@@ -113,7 +113,7 @@ class Stopped:
         return [(letter["line"], letter["reason"]) for letter in self.world.letters(Kind.EVENTS)]
 
     def mend(self, **by_line):
-        """Write other records into letters: `line_3` is that of line 3."""
+        """Write other records into dead letters: `line_3` is that of line 3."""
         letters = self.world.letters(Kind.EVENTS)
         for letter in letters:
             if (mended := by_line.get(f"line_{letter['line']}")) is not None:
@@ -203,7 +203,7 @@ def test_a_repeat_in_an_export_that_has_grown_is_found(tmp_path):
 
 
 def test_a_second_retry_reads_the_copy_of_the_first(tmp_path):
-    """The letter of a letter, its copy, and its line are read by one process."""
+    """One process reads the dead letter of a dead letter, its copy, and its line."""
     run = Stopped(tmp_path, of(0, "a"), of(1, 7), of(2, "c"))
     run.stop()
     run.mend(line_2=of(1, 8))
@@ -214,7 +214,7 @@ def test_a_second_retry_reads_the_copy_of_the_first(tmp_path):
 
 
 def test_held_back_twins_are_sent_once(tmp_path):
-    """Two lines of one event wait for their customer: the second is still the repeat of the first."""
+    """Two lines of one event wait for their customer: the second is still a duplicate of the first."""
     customers = [record(Kind.CUSTOMERS, 0), record(Kind.CUSTOMERS, 1, name=7)]
     run = Stopped(tmp_path, of(0, "a"), of(1, "b"), of(1, "b"), of(1, "d"), customers=customers)
     run.stop()

@@ -109,12 +109,12 @@ async def test_nothing_goes_on_after_a_revert_of_unknown_end(migrated):
     with pytest.raises(OutageError, match="may have happened"):
         await migrated.revert(ALL)
     assert migrated.notes() == ["revert begun"]
-    with pytest.raises(ConfigurationError, match="nobody knows whether it happened"):
+    with pytest.raises(ConfigurationError, match="it is not known whether it happened"):
         await migrated.migrate()
     migrated.said = "403 Forbidden"  # says nothing of the first one
     with pytest.raises(DeniedError):
         await migrated.revert(ALL)
-    with pytest.raises(ConfigurationError, match="nobody knows whether it happened"):
+    with pytest.raises(ConfigurationError, match="it is not known whether it happened"):
         await migrated.migrate()
     assert migrated.posts == 1
     migrated.said = "200 OK"

@@ -132,7 +132,7 @@ async def test_the_order_is_that_of_events_not_of_the_clock(state, clock):
 async def test_another_accounts_revert_is_none_of_this_run(state, clock):
     """Nothing is sent, nothing noted."""
     await revert(state, clock, FIRST_DAY, NO)
-    with pytest.raises(ConfigurationError, match=r"sends to http://127.0.0.1:1 .* not to http://127.0.0.1:1 "):
+    with pytest.raises(ConfigurationError, match=r"has sent to http://127.0.0.1:1 .* not to http://127.0.0.1:1 "):
         await take_back(state, RevertRequest(*BOTH_DAYS), Server(YES), account_of(clock, "another"))
     assert may_go_on(state, clock) == "goes on"
 

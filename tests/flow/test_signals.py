@@ -13,7 +13,7 @@ OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def test_handlers_are_given_back():
-    """Those of the program: the system's own would end it before its summary is told."""
+    """Those of the program: the system's own would end it before its summary is written."""
     former = {number: signal.signal(number, lambda *_: None) for number in OBEYED}
     try:
         own = {number: signal.getsignal(number) for number in OBEYED}
@@ -31,7 +31,7 @@ async def test_handlers_are_given_back():
             signal.signal(number, handler)
 
 
-async def test_a_signal_pulls_the_brake():
+async def test_a_signal_stops_the_work():
     async def work():
         signal.raise_signal(signal.SIGTERM)
         await clock.sleep(1)

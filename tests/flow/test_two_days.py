@@ -1,7 +1,8 @@
 """Two days of virtual time on one account: what a server sees that enforces the vendor's windows on arrivals.
 
-Deliveries, gates and the quota file are the real ones; the server is the sandbox's limiter behind a road that takes its
-time. A process that ends in between leaves its requests under way; the next one knows the quota from the file.
+Deliveries, rate limiters and the quota file are the real ones; the server is the sandbox's limiter behind a road that
+takes its time. A process that ends in between leaves its requests under way; the next one knows the quota from the
+file.
 """
 
 import random
@@ -41,10 +42,10 @@ class Account:
     async def arrive(self, clock, number):
         await clock.sleep(self.forth())
         now = clock.now()
-        verdict = self.limiter.arrive(now)
-        passed = isinstance(verdict, Passed)
+        admitted = self.limiter.arrive(now)
+        passed = isinstance(admitted, Passed)
         (self.accepted if passed else self.refused).append((now, number))
-        quota = verdict.quota
+        quota = admitted.quota
         headers = {"limit": str(quota.limit), "remaining": str(quota.remaining), "reset": str(quota.reset)}
         await clock.sleep(self.back())
         return Answer(status=201, **headers) if passed else Answer(status=429, retry_after=headers["reset"], **headers)
@@ -142,7 +143,6 @@ def allowed(windows):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("windows", [DEV, PROD], ids=["dev", "prod"])
 @pytest.mark.parametrize(("jitter", "restarts"), [(0.0, False), (0.3, True)], ids=["steady", "jitter and restarts"])
 def test_every_slot_is_used_and_nothing_is_throttled(windows, jitter, restarts, tmp_path):
@@ -167,7 +167,6 @@ def test_every_slot_is_used_and_nothing_is_throttled(windows, jitter, restarts, 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_another_program_on_the_account_costs_little_more_than_what_it_takes(tmp_path):
     """It is learned from 429s and headers; what is throttled is sent again, in order, and nothing is lost."""
     chance = random.Random(7)

@@ -38,7 +38,7 @@ class Account:
 
 
 async def find(entries, account, clock, *, ago=0.0, patient=True, memory=None, **settings):
-    """Find customers of an attempt that ended so many seconds ago."""
+    """Find customers of an attempt that ended `ago` seconds ago."""
     finder = CustomerFinder(account, clock, VisibleSettings(**settings), memory)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(clock.run)
@@ -98,7 +98,7 @@ async def test_those_whose_ids_need_no_escaping_speak_first():
 
 
 async def test_without_patience_one_look_is_enough():
-    """And an answer that does not come is none."""
+    """A missing answer counts as no."""
     clock = FakeClock()
     began = clock.now()
     account = Account(clock, {"c1"})

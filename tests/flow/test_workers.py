@@ -1,4 +1,4 @@
-"""Several processes judge as one does: same judgements in the same order, at the same places, whatever the export."""
+"""Several processes validate as one does: same results in the same order, at the same positions, for any export."""
 
 import gzip
 import os
@@ -41,7 +41,7 @@ def make(kind: Kind, number: int) -> bytes:
 
 
 def adversarial(kind: Kind, end: bytes = b"\n") -> bytes:
-    """Return an export of everything a careless judge gets wrong, amid good records, blank and very long lines."""
+    """Return an export of everything that careless validation gets wrong, amid good, blank and very long lines."""
     chance = random.Random(1)
     lines = [body for row_kind, body, _ in ROWS if row_kind is kind and b"\n" not in body]
     lines += [make(kind, number) for number in range(300)]
@@ -64,9 +64,9 @@ def exports(kind: Kind) -> dict[str, bytes]:
 
 
 async def validate(sources: list[Source], kind: Kind, workers: int) -> tuple[list[object], list[object], str]:
-    """Return judgements, places with checksums, and the message of what ended it."""
-    judgements, places, failure = [], [], ""
-    judged_blocks = validate_sources(
+    """Return results, positions with checksums, and the message of what ended it."""
+    results, places, failure = [], [], ""
+    blocks = validate_sources(
         sources,
         decoder(kind, max_line_bytes=CAP),
         block_bytes=BLOCK,
@@ -75,17 +75,17 @@ async def validate(sources: list[Source], kind: Kind, workers: int) -> tuple[lis
         worth_workers=0,
     )
     try:
-        async with aclosing(judged_blocks) as blocks:
+        async with aclosing(blocks) as blocks:
             async for validated in blocks:
-                judgements.extend(one_by_one(validated.found))
+                results.extend(one_by_one(validated.found))
                 places.append((validated.place, validated.bytes_read, validated.crc))
     except InputError as error:
         failure = str(error)
-    return judgements, places, failure
+    return results, places, failure
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-async def test_however_many_judge_the_judgements_are_the_same(tmp_path, kind):
+async def test_however_many_validate_the_results_are_the_same(tmp_path, kind):
     """One process, two and three give the same, over several files, with repeats from one to the other."""
     for name, content in exports(kind).items():
         (tmp_path / name).write_bytes(content)
@@ -135,7 +135,7 @@ async def test_a_lost_worker_ends_it(tmp_path):
     path = tmp_path / "lines.ndjson"
     path.write_bytes(b"".join(make(Kind.EVENTS, number) + b"\n" for number in range(3000)))
     before = set(children())
-    judged_blocks = validate_sources(
+    blocks = validate_sources(
         [Source(find_inputs([str(path)])[0])],
         decoder(Kind.EVENTS),
         block_bytes=BLOCK,
@@ -143,7 +143,7 @@ async def test_a_lost_worker_ends_it(tmp_path):
         workers=3,
         worth_workers=0,
     )
-    async with aclosing(judged_blocks) as blocks:
+    async with aclosing(blocks) as blocks:
         await anext(blocks)
         workers = set(children()) - before
         assert len(workers) == 2
@@ -161,23 +161,23 @@ async def test_who_stops_early_leaves_no_worker(tmp_path):
     before = set(children())
     sources = [Source(find_inputs([str(path)])[0])]
     with anyio.CancelScope() as scope:
-        judged_blocks = validate_sources(
+        blocks = validate_sources(
             sources, decoder(Kind.EVENTS), block_bytes=BLOCK, max_line_bytes=CAP, workers=2, worth_workers=0
         )
-        async with aclosing(judged_blocks) as blocks:
+        async with aclosing(blocks) as blocks:
             async for _ in blocks:
                 scope.cancel()
     assert set(children()) == before
 
 
 async def test_a_small_export_is_not_worth_a_process(tmp_path):
-    """What is judged in a moment is judged here; how much a pipe holds is not known."""
+    """What takes a moment is validated in this process; how much a pipe holds is not known."""
     path = tmp_path / "lines.ndjson"
     path.write_bytes(make(Kind.EVENTS, 1) + b"\n")
     before = set(children())
-    judged_blocks = validate_sources(
+    blocks = validate_sources(
         [Source(find_inputs([str(path)])[0])], decoder(Kind.EVENTS), block_bytes=BLOCK, max_line_bytes=CAP, workers=2
     )
-    async with aclosing(judged_blocks) as blocks:
+    async with aclosing(blocks) as blocks:
         async for _ in blocks:
             assert set(children()) == before

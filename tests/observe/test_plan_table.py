@@ -63,7 +63,7 @@ def test_it_tells_records_requests_and_times():
     text = shown(plan())
     assert ["events", "1,300", "5", "60", "1,234", "10,000,000"] in rows(text)
     assert ["events", "10,000", "9,999", *TIMES] in rows(text)
-    assert "development: 1/5s, 250/h, 1000/d all" in text
+    assert "development: 1/5s, 250/h, 1000/d (all calls)" in text
     assert "first request: 2024-05-01 12:30 UTC, if the migration starts now" in text
     assert "last request: 2024-05-02 12:30 UTC, at the earliest" in text
     assert "validated, nothing sent: 1,234 records are ready to send" in text

@@ -1,1 +1,1 @@
-"""When the next request may leave."""
+"""When the next request may depart."""

@@ -1,31 +1,35 @@
-"""Say when the next request may depart, so that the server never sees more arrivals than its windows allow.
+"""Decide when the next request may depart, so that the server never sees more arrivals than its windows allow.
 
-Several sliding windows hold at once ("1 in 5 s", "1000 in an hour"). The server counts arrivals, we count departures,
-and between the two lies a latency that varies: a slow request followed by a quick one arrive closer together than they
-left. So two bounds are kept. A request has arrived no later than its answer came. And the next one will need no less
-than the smallest latency seen: it may depart when, arriving that quickly, it would still find the window open.
+Several sliding windows apply at once ("1 in 5 s", "1000 in an hour"). The server counts arrivals, but only departures
+are known here. The latency between the two varies: a quick request after a slow one arrives closer to it than it
+departed.
 
-    departure + smallest  >=  answer of the request that opens the window + the window + MARGIN
+**The rule** uses two bounds. A request has arrived no later than its answer came. And the next request will need at
+least the smallest latency seen. So it may depart when it would find the window open even if it arrived that quickly:
 
-Over a steady road that costs MARGIN a request; over any other no more than the latencies' spread (largest - smallest)
-beside it, and half of that on average. What counts as latency is all that lies between our noting the departure and the
-answer (connecting, too), so the time it takes to connect costs no slot either.
+    departure + smallest latency  >=  answer to the request that opens the window + the window + MARGIN
 
-What is not known is assumed to be bad. A request that is not answered yet may be arriving only now, or as late as the
-slowest answer seen; one of another process as well, until nobody waits for its answer any more (UNSEEN). Until ENOUGH
-answers are known, the smallest latency is taken to be nothing; then to be less than the smallest one seen by a part of
-the spread, CAUTION / sqrt(their number): where there and back each take anything up to s, that is how slowly the
-smallest of n sums nears the least possible one (its expectation is about 1.25 s / sqrt(n)). What no guard can foresee:
-a latency that drops further at a stroke (a new route), a request lost without an answer that had arrived all the same,
-and a latency longer than the window itself (the guard ends there).
+If the latency is steady, this costs MARGIN per request. Otherwise it costs at most the spread of the latencies (largest
+minus smallest) in addition, and half of that on average. Latency is everything between the noted departure and the
+answer, connecting included, so the time for connecting costs no slot either.
 
-The server corrects us (`core.pacing.rate_headers`), where there are windows to correct. Where it says that nothing
-remains, nothing departs before its reset; but that is in whole seconds, rounded up, so as long as it agrees with our
-own account to within a second and a latency, ours is the more exact one. While something remains we go by our own
-account. Where the server counts more requests in one of our windows than we know of, someone else uses the account:
-that is told, for it explains holds to come.
+**The guard** against what is not known:
 
-Time is a number of seconds from any clock that does not go back.
+* A request without an answer may be arriving only now, or as late as the slowest answer seen. The same holds for the
+  requests of other processes, until an answer is no longer to be expected (UNSEEN).
+* Until ENOUGH answers are known, the smallest latency counts as 0. After that it counts as the smallest one seen, less
+  a part of the spread, CAUTION / sqrt(n) for n answers. Reason: if each way takes any time up to s, the smallest of n
+  round trips is about 1.25 s / sqrt(n) above the least possible one, so CAUTION = 2 errs on the safe side.
+* It cannot foresee a latency that drops suddenly (a new route), a request that arrives although it seems lost, or a
+  latency that is longer than the window itself, where the guard ends.
+
+**The server's word** (`core.pacing.rate_headers`) corrects the count. If it says that nothing remains of a window,
+nothing departs before its reset. But the reset is in whole seconds, rounded up, so while it agrees with the count here
+to within a second and a latency, the count here is more exact. While something remains, the count here decides. If the
+server counts more requests in a window than are known here, another program uses the account: that is reported, as it
+explains later waits.
+
+Moments are seconds of any clock that does not go back.
 """
 
 import math
@@ -39,22 +43,22 @@ from masivo_stream.core.pacing.rate_headers import RateHeaders
 from masivo_stream.model.window import Window
 
 MARGIN = 0.02
-"""Seconds added to each window: what scheduling on both sides may cost beside the network."""
+"""Seconds added to each window, for what scheduling on both sides may cost beside the network."""
 
 REMEMBERED = 200
 """Latencies remembered: enough to know the spread, few enough to forget a bad minute."""
 
 ENOUGH = 20
-"""Answers before the smallest latency is believed: a coin that falls the same way so often is no coin."""
+"""Answers that are needed before the smallest latency counts: fewer may all be slow by chance."""
 
 CAUTION = 2.0
-"""By how much, as a part of the spread times the root of their number, the smallest latency seen may be too large."""
+"""How much too large the smallest latency seen may be, as a part of the spread divided by the root of the answers."""
 
 UNSEEN = 1.0
-"""Seconds a request may have needed whose answer nobody noted: its process died, or has not been answered yet."""
+"""Seconds that a request may need whose answer is not seen here: its process died, or still waits for it."""
 
 ROUNDING = 1.0
-"""Seconds by which a reset in whole seconds may lie behind the truth."""
+"""Seconds by which a reset in whole seconds may be too late."""
 
 
 class WindowCount(Struct, frozen=True):
@@ -62,32 +66,33 @@ class WindowCount(Struct, frozen=True):
 
     window: Window
     used: int
+    """Requests known here."""
     foreign: int = 0
-    """Requests the server counts beside them that we know nothing of."""
+    """Further requests that the server counts and that are not known here."""
 
 
 class PaceSnapshot(Struct, frozen=True, kw_only=True):
-    """What there is to see of a pacer."""
+    """The state of a pacer, for people and metrics."""
 
     windows: tuple[WindowCount, ...]
     guard: float
-    """Seconds that the spread of latencies and MARGIN cost a request at most."""
+    """Seconds per request that the spread of latencies and MARGIN cost at most."""
     held_until: float
     departures: int
-    """Our own, not those of other processes."""
+    """Of this process."""
 
 
 class Correction(Struct, frozen=True, kw_only=True):
-    """What a server's word has changed."""
+    """What the headers of an answer have changed."""
 
     held_until: float
-    """Nothing departs before this moment now; 0.0 where it changed nothing."""
+    """The moment before which nothing departs now; 0.0 if nothing changed."""
     foreign: int
-    """Requests the server counts in one of our windows that we know nothing of."""
+    """Requests that the server counts in one of the windows and that are not known here."""
 
 
 class _Flight:
-    """A departure, and until when it and all before it must have arrived, as far as that is known."""
+    """A departure, and the latest moment at which it and all departures before it can have arrived, as known so far."""
 
     __slots__ = ("arrived", "departed", "number")
 
@@ -98,60 +103,65 @@ class _Flight:
 
 
 class Pacer:
-    """Decide departures for one scope. One departure at a time: reserve, depart, then reserve again."""
+    """Decide the departures of one scope, one at a time: `reserve` until it returns 0.0, then `depart`.
+
+    When the request is answered, call `arrived`, then `correct` with the answer's headers; `lost` if there is no
+    answer.
+    """
 
     def __init__(self, windows: Iterable[Window]) -> None:
-        """Keep to all of `windows`; none means no limit."""
+        """Keep to all of `windows`; an empty list means no limit."""
         self._windows = tuple(windows)
         self._flights: deque[_Flight] = deque(maxlen=max((window.limit for window in self._windows), default=0))
-        """In the order of their departure; `arrived` never falls from one to the next."""
+        """In the order of departure, as many as the largest window counts; `arrived` never decreases."""
         self._under_way: dict[int, _Flight] = {}
         self._foreign: dict[Window, int] = {}
         self._held_until = 0.0
         self._numbers = self._own = 0
         self._latencies: deque[float] = deque(maxlen=REMEMBERED)
         self._slowest = self._quickest = 0.0
-        """The largest of them, and what the next one will need at least."""
+        """The largest latency, and the least that the next request will need."""
 
     @property
     def horizon(self) -> float:
-        """The seconds for which a departure counts: the longest window, stretched as far as it may be."""
+        """The seconds for which a departure counts: the longest window, with the largest guard."""
         return 2 * self.longest
 
     @property
     def longest(self) -> float:
-        """The seconds of the longest window; 0.0 where there is none."""
+        """The seconds of the longest window; 0.0 if there is no window."""
         return max((window.seconds for window in self._windows), default=0.0)
 
     @property
     def limited(self) -> bool:
-        """Whether there is any window to keep to."""
+        """Whether there is any window."""
         return bool(self._windows)
 
     def reserve(self, now: float) -> float:
-        """Return the seconds to wait before asking again; 0.0 means depart now.
+        """Return the seconds to wait before asking again; 0.0 means that a request may depart now.
 
-        Until the answer that opens a window may be known, one is told to ask again when it is.
+        If an answer that is still missing decides about a window, the wait is short, since that answer may come soon.
         """
         soonest = self._earliest(now, known_only=True)
         return soonest - now if soonest > now else max(0.0, self.earliest(now) - now)
 
     def earliest(self, now: float) -> float:
-        """Return the moment of the next allowed departure, as far as it is known at `now`."""
+        """Return the moment of the next allowed departure, by what is known at `now`."""
         return self._earliest(now, known_only=False)
 
     def _earliest(self, now: float, *, known_only: bool) -> float:
+        """Return the earliest departure that all windows allow; `known_only`: as if missing answers were no guard."""
         earliest = self._held_until
         for window in self._windows:
             if len(self._flights) >= window.limit:
-                opening = self._flights[-window.limit]
+                opening = self._flights[-window.limit]  # when this one leaves the window, there is room for the next
                 arrival = opening.arrived if known_only else self._arrival(opening, now)
                 guard = max(arrival - self._quickest - opening.departed, 0.0) + MARGIN
                 earliest = max(earliest, opening.departed + window.seconds + min(guard, window.seconds))
         return earliest
 
     def _arrival(self, opening: _Flight, now: float) -> float:
-        """Return until when `opening` and all that departed before it have arrived, as far as that is known."""
+        """Return the latest moment at which `opening` and all departures before it can have arrived."""
         latest = opening.arrived
         for flight in self._under_way.values():
             if flight.number <= opening.number:
@@ -159,7 +169,7 @@ class Pacer:
         return latest
 
     def depart(self, now: float) -> int:
-        """Record a departure; returns its ticket."""
+        """Record a departure at `now`; return its ticket."""
         self._own += 1
         return self._depart(now)
 
@@ -172,31 +182,31 @@ class Pacer:
         return flight.number
 
     def arrived(self, ticket: int, now: float) -> None:
-        """Record that a request was answered, and learn from how long that took."""
+        """Record that the request with this ticket was answered at `now`, and learn its latency."""
         flight = self._under_way.pop(ticket, None)
         if flight is not None:
             self._learn(now - flight.departed)
             self._reach(ticket, now)
 
     def lost(self, ticket: int, now: float) -> None:
-        """Record that a request went unanswered: it teaches no spread, but may have arrived as late as now."""
+        """Record that a request has no answer: it has no latency to learn, but may have arrived as late as `now`."""
         flight = self._under_way.pop(ticket, None)
         if flight is not None:
             self._reach(ticket, now)
 
     def count_other(self, departed: float) -> int:
-        """Record a departure of another process; returns its ticket. Its answer is `lost` on us, whenever it came."""
+        """Record a departure of another process; return its ticket for `lost`, as its answer is not seen here."""
         return self._depart(departed)
 
     def _reach(self, number: int, arrived: float) -> None:
-        """Let a flight, and all that departed after it, have arrived no earlier than `arrived`."""
+        """Note that a departure, and so all later ones, may have arrived as late as `arrived`."""
         for each in reversed(self._flights):
             if each.number < number:
                 break
             each.arrived = max(each.arrived, arrived)
 
     def withdraw(self, ticket: int) -> None:
-        """Take a departure back: nothing of it left."""
+        """Take a departure back: no byte of the request left."""
         self._under_way.pop(ticket, None)
         for flight in reversed(self._flights):
             if flight.number == ticket:
@@ -205,15 +215,15 @@ class Pacer:
 
     @property
     def held_until(self) -> float:
-        """The moment before which nothing departs, whatever the windows say."""
+        """The moment before which nothing departs, whatever the windows allow."""
         return self._held_until
 
     def hold(self, until: float) -> None:
-        """Let nothing depart before `until` (the server asked for it)."""
+        """Let nothing depart before `until`, as the server has asked."""
         self._held_until = max(self._held_until, until)
 
     def correct(self, ticket: int, headers: RateHeaders, now: float) -> Correction:
-        """Learn what the server says of its windows in the answer to `ticket`, which has just `arrived`."""
+        """Use what the server says of its windows in the answer to `ticket`, which has just `arrived`."""
         foreign, until = self._count_foreign(ticket, headers), 0.0
         if self._windows and headers.remaining == 0 and headers.reset:
             tolerance = ROUNDING + (self._latencies[-1] if self._latencies else 0.0)
@@ -223,7 +233,7 @@ class Pacer:
         return Correction(held_until=until, foreign=foreign)
 
     def _count_foreign(self, ticket: int, headers: RateHeaders) -> int:
-        """Compare the server's count in the window it describes with ours of all that may still be in it."""
+        """Return how many requests the server counts in the window it describes beyond those known to be in it."""
         if headers.limit is None or headers.remaining is None:
             return 0
         shortest = 0.0 if headers.reset is None else headers.reset - ROUNDING
@@ -238,11 +248,11 @@ class Pacer:
         return self._foreign[window]
 
     def moments(self, since: float) -> list[float]:
-        """Return when requests departed that may count still, after `since`, in ascending order."""
+        """Return the moments after `since` of departures that may still count, in ascending order."""
         return sorted(flight.departed for flight in self._flights if flight.departed > since)
 
     def snapshot(self, now: float) -> PaceSnapshot:
-        """Tell how the windows stand."""
+        """Return the state of the pacer at `now`."""
         uses = tuple(
             WindowCount(
                 window,
@@ -260,6 +270,7 @@ class Pacer:
         )
 
     def _learn(self, latency: float) -> None:
+        """Learn from one latency: the spread, and, from ENOUGH answers on, the least that a request needs."""
         self._latencies.append(latency)
         known, smallest, self._slowest = len(self._latencies), min(self._latencies), max(self._latencies)
         if known >= ENOUGH:

@@ -1,14 +1,13 @@
-"""How long to wait before asking once more: each pause is twice the one before, up to a longest one.
+"""Pauses between repeated questions to the API: each is twice the one before, up to a longest one.
 
-Without jitter, which `core.sending.backoff` needs: a process asks for one thing at a time here, through the rate
-limiter.
+Unlike `core.sending.backoff` they need no jitter: a process asks one question at a time, through the rate limiter.
 """
 
 from collections.abc import Iterator
 
 
 def doubling_pauses(first: float, longest: float) -> Iterator[float]:
-    """Yield pauses in seconds, without end: `first`, twice that, and so on, none above `longest` but the first."""
+    """Yield pauses in seconds without end: `first`, twice that, and so on; all but the first are at most `longest`."""
     pause = first
     while True:
         yield pause

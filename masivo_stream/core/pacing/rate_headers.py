@@ -1,14 +1,14 @@
 """Read what an answer's headers say about the quota: `Retry-After` and `X-RateLimit-Limit/Remaining/Reset`.
 
-The vendor documents whole seconds (resources/resource-limits). Other forms that gateways send are understood, too:
+The vendor documents whole seconds (resources/resource-limits). Other forms that gateways send are read as well:
 
-* `Retry-After` as a date (RFC 9110 10.2.3). It is compared with the answer's own `Date`, not with our clock.
+* `Retry-After` as a date (RFC 9110 10.2.3). It is compared with the answer's own `Date`, not with this machine's clock.
 * `X-RateLimit-Reset` as seconds with a fraction, or as a moment since 1970 in seconds or milliseconds (large numbers);
   a moment, too, is compared with the answer's `Date`.
-* `X-RateLimit-Limit` with a policy behind it, such as `1000, 1000;w=3600`: its first number counts.
+* `X-RateLimit-Limit` followed by a policy, such as `1000, 1000;w=3600`: its first number counts.
 
-Only plain ASCII digits are a number (`str.isdigit` would take other scripts' digits, too). What is not legible is as if
-it were not there: headers are foreign, and a wrong guess would cost slots or a 429.
+Only plain ASCII digits are a number (`str.isdigit` accepts the digits of other scripts, too). A header that cannot be
+read is ignored: headers are untrusted, and a wrong guess would cost slots or a 429.
 """
 
 import re
@@ -19,21 +19,22 @@ from msgspec import Struct
 from masivo_stream.model.attempt import Answer
 
 _FIRST_MOMENT = 1e9
-"""A larger number of seconds is no wait but a moment: it would be a wait of thirty years."""
+"""A number of seconds from this on is a moment since 1970: as a wait it would be thirty years."""
 
 _FIRST_MOMENT_IN_MILLISECONDS = 1e12
+"""The same in milliseconds; as seconds it would be in thirty thousand years."""
 
 _LEADING_NUMBER = re.compile(r"\s*([0-9]{1,12})\s*(?:[,;]|\Z)", re.ASCII)
 _SECONDS = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*\Z", re.ASCII)
 
 
 class RateHeaders(Struct, frozen=True, kw_only=True):
-    """What the server says is left of one of its windows; None where it does not say."""
+    """What the server says is left of one of its windows; None for what it does not say."""
 
     limit: int | None = None
     remaining: int | None = None
     reset: float | None = None
-    """Seconds from the answer's arrival until the window's oldest request leaves it, as a rule rounded up."""
+    """Seconds from the answer's arrival until the oldest request leaves the window, usually rounded up."""
 
 
 def read_rate_headers(answer: Answer) -> RateHeaders:
@@ -46,7 +47,7 @@ def read_rate_headers(answer: Answer) -> RateHeaders:
 
 
 def wait_asked_for(answer: Answer) -> float | None:
-    """Return the seconds a 429 (or 503) asks us to wait, None where it does not say, or not legibly.
+    """Return the seconds that a 429 or 503 asks to wait; None if it does not say so in a form that can be read.
 
     Of `Retry-After` and `X-RateLimit-Reset` the longer one counts.
     """
@@ -64,7 +65,7 @@ def _after(text: str | None, date: str | None) -> float | None:
         return None
     whole = text.strip()
     if whole.isascii() and whole.isdigit():
-        return float(whole) if len(whole) <= 12 else None  # noqa: PLR2004 - more digits are no number of seconds
+        return float(whole) if len(whole) <= 12 else None  # noqa: PLR2004 - longer ones are not a number of seconds
     until, now = _moment(text), _moment(date)
     return None if until is None or now is None else max(0.0, until - now)
 
@@ -83,7 +84,7 @@ def _reset(text: str | None, date: str | None) -> float | None:
 
 
 def _moment(text: str | None) -> float | None:
-    """Return the seconds since 1970 of a date with a zone."""
+    """Return the seconds since 1970 of an HTTP date with a zone; None for anything else."""
     try:
         moment = parsedate_to_datetime(text or "")
         return moment.timestamp() if moment.tzinfo else None

@@ -1,14 +1,14 @@
-"""Foretell departures: when the last of so many requests leaves, if each leaves as early as all windows allow.
+"""Forecast when the last of a number of requests departs, if each departs as early as all windows allow.
 
-Departures as early as possible obey `d[n] = max(d[n - 1], d[n - limit] + seconds, ...)`, one term a window, where what
-departed before stands in the places before `d[0]`. Such a recurrence, linear in the algebra of maximum and addition,
-repeats itself in the end (Baccelli, Cohen, Olsder and Quadrat, "Synchronization and Linearity", 1992): the window that
-is slowest in the long run decides alone. When it has decided as many departures in a row as the longest window looks
-back, all that follows is the same again, shifted in time, and the rest is one multiplication. So ten million requests
-cost a few thousand steps, and memory for as many departures as a window counts.
+The earliest departures obey `d[n] = max(d[n - 1], d[n - limit] + seconds, ...)`, with one term per window; departures
+before the first one have negative indexes. Such a recurrence, linear in the algebra of maximum and addition, becomes
+periodic (Baccelli, Cohen, Olsder and Quadrat, "Synchronization and Linearity", 1992): from some point on, the window
+that is slowest in the long run decides alone. Once it has decided as many departures in a row as the longest window
+looks back, all later ones are a repetition, shifted in time, and one multiplication gives the rest. So ten million
+requests take a few thousand steps, and memory for as many departures as a window counts.
 
-Exact but for rounding, and without what the pacer adds for the network's sake (`core.pacing.pace`): nothing leaves
-earlier.
+The result is exact but for rounding, without the guard that the pacer adds for the network (`core.pacing.pace`):
+nothing departs earlier.
 """
 
 from array import array
@@ -19,7 +19,7 @@ from msgspec import Struct
 from masivo_stream.model.window import Window
 
 _ROUNDING = 1e-9
-"""Two ways to add up the same seconds differ by less, relative to them."""
+"""Relative error below which two sums of the same seconds count as equal."""
 
 
 class ScheduledScope(Struct, frozen=True):
@@ -27,13 +27,13 @@ class ScheduledScope(Struct, frozen=True):
 
     windows: tuple[Window, ...]
     departures: Sequence[float] = ()
-    """Moments of earlier departures, ascending, none later than the moment to start from."""
+    """Moments of earlier departures, ascending, none later than the start of the forecast."""
     held_until: float = 0.0
-    """Nothing may depart before (a 429 asked for it). Where there are no windows, nobody keeps to it."""
+    """The moment before which nothing may depart, as a 429 has asked. Without windows it is ignored."""
 
 
 class _Lag(Struct, frozen=True):
-    """One window's term: not before `seconds` after the departure `limit` places before."""
+    """The term of one window: a departure is at least `seconds` after the one `limit` places before."""
 
     limit: int
     seconds: float
@@ -41,7 +41,7 @@ class _Lag(Struct, frozen=True):
 
     @property
     def slowness(self) -> tuple[float, int]:
-        """Seconds a departure; where two windows agree in that, the one that looks back less far."""
+        """Seconds per departure; of two equally slow windows, the one that looks back less far counts as slower."""
         return self.seconds / self.limit, -self.limit
 
 
@@ -54,19 +54,19 @@ def last_departure(requests: int, scopes: Iterable[ScheduledScope], *, now: floa
         _Lag(window.limit, window.seconds, scope.departures)
         for scope in limiting
         for window in scope.windows
-        if window.limit < requests + len(scope.departures)  # else there is always room in it
+        if window.limit < requests + len(scope.departures)  # otherwise the window always has room
     ]
     moment = max([now, *(scope.held_until for scope in limiting)])
     return _simulate(requests, lags, moment) if lags else moment
 
 
 def _simulate(requests: int, lags: Sequence[_Lag], moment: float) -> float:
-    """Go through departures one by one, from `moment` on, until they repeat themselves."""
+    """Compute departures one by one from `moment` on, until they are periodic."""
     longest = max(lag.limit for lag in lags)
     slowest = max(lags, key=lambda lag: lag.slowness)
     decided = 0
     size = min(longest, requests)
-    latest = array("d", bytes(8 * size))  # a ring: departure n stands in place n % size
+    latest = array("d", bytes(8 * size))  # a ring: departure n has place n % size
     for number in range(requests):
         for lag in lags:
             if number >= lag.limit:
@@ -76,7 +76,7 @@ def _simulate(requests: int, lags: Sequence[_Lag], moment: float) -> float:
         alone = number >= slowest.limit and _is_after(moment, latest[(number - slowest.limit) % size], slowest.seconds)
         decided = decided + 1 if alone else 0
         latest[number % size] = moment
-        if decided == longest:
+        if decided == longest:  # periodic from here: skip whole rounds of the slowest window
             rounds = -(-(requests - 1 - number) // slowest.limit)
             return latest[(requests - 1 - rounds * slowest.limit) % size] + rounds * slowest.seconds
     return moment

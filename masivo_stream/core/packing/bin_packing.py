@@ -1,17 +1,17 @@
-"""Look ahead over entries that may not be split, and compose batches that are full.
+"""Pack entries that may not be split into full batches: bin packing with a bounded buffer.
 
-Bin packing with a bounded buffer: entries wait until the buffer is over its bound, then one batch is composed. It
-begins with the entry hardest to place, the heaviest one; those that fill up the rest are chosen exactly, by subset sum
-(the "minimum bin slack" of Gupta and Ho, "A new heuristic algorithm for the one-dimensional bin-packing problem",
-Production Planning & Control 1999; begun with the heaviest as by Fleszar and Hindi, Computers & Operations Research
-2002).
+Entries wait in a buffer until it exceeds its bound; then one batch is composed. It begins with the heaviest entry,
+which is the hardest to place. The entries that fill the rest of the batch are chosen exactly, as a subset sum (the
+"minimum bin slack" of Gupta and Ho, "A new heuristic algorithm for the one-dimensional bin-packing problem", Production
+Planning & Control 1999; beginning with the heaviest is from Fleszar and Hindi, Computers & Operations Research 2002).
 
-Three limits hold at once: items, records and bytes. An entry weighs what it takes of the limit it takes most of,
-rounded up, so whatever is chosen by weight fits; what room is left then, for the rounding, is filled greedily.
+Three limits apply at once: items, records and bytes. The weight of an entry is its share of the limit that it uses
+most, rounded up, so a choice by weight always fits. The room that the rounding leaves is filled greedily.
 
-The journal's checkpoint is the lowest line without a fate, so a light entry must not wait for ever while heavy ones
-come: the lowest entries begin the next batch once `PATIENCE` buffers' worth of batches were composed since they came.
-Those that reach that age together leave in reading order, so none is older than `OLDEST` buffers' worth.
+The journal's checkpoint is before the lowest line without an outcome, so a light entry must not wait for ever behind
+heavy ones. Once `PATIENCE` buffers' worth of batches were composed since an entry came, the lowest entries begin the
+next batch. Entries that reach that age together leave in reading order, so none gets older than `OLDEST` buffers'
+worth.
 """
 
 from bisect import insort
@@ -23,19 +23,20 @@ from masivo_stream.model.contract import Contract
 from masivo_stream.model.results import Entry, Position
 
 PATIENCE = 4
-"""Buffers' worth of batches after which the lowest entry must travel."""
+"""Buffers' worth of batches after which the lowest entry begins the next batch."""
 
 OLDEST = PATIENCE + 8
-"""Buffers' worth of batches that nothing waits longer than, fed in reading order. What stands before an entry is at
-most a buffer by each of the three limits, three in all, and two batches begun by the lowest ones hold more than one
-batch's worth of them: six buffers, and two for what is rounded up.
+"""Buffers' worth of batches that an entry waits at most, if entries are fed in reading order.
+
+Before an entry there is at most a buffer by each of the three limits, three in total. Two batches that begin with the
+lowest entries hold more than one batch's worth of them. So six buffers, and two for what is rounded up, are added.
 """
 
 MOST_BODIES = 4
-"""Full bodies' worth of bytes that may wait, however small the share of the items they are."""
+"""Full bodies' worth of bytes that may wait at most, even if that is few items: bounds memory."""
 
 _GRAINS = 16
-"""Weight of one item: fine enough that bytes are not rounded up by much."""
+"""Weight of one item: large enough that rounding up the weight of bytes loses little."""
 
 
 class _WaitingEntry:
@@ -49,7 +50,7 @@ class _WaitingEntry:
         self.taken = False
 
     def take(self) -> Entry:
-        """Let go of the entry: the bytes of one that was taken are not to be kept from here."""
+        """Return the entry and drop the reference, so that its bytes are not kept in memory from here."""
         self.taken = True
         entry = self.entry
         del self.entry
@@ -57,7 +58,7 @@ class _WaitingEntry:
 
 
 class _Room:
-    """A batch that is being composed, and what still fits into it."""
+    """A batch being composed, and what still fits into it."""
 
     __slots__ = ("entries", "items", "records", "size", "weight")
 
@@ -78,10 +79,10 @@ class _Room:
 
 
 class BinPacker:
-    """Feed entries that fit a batch alone, get the batches that are composed; `flush` gives the rest."""
+    """Feed entries that each fit a batch; get the batches that are composed. `flush` returns the rest."""
 
     def __init__(self, contract: Contract, *, target_bytes: int, look_ahead: int) -> None:
-        """Compose for `contract`, with at most `look_ahead` batches' worth of entries waiting."""
+        """Compose batches for `contract`; at most `look_ahead` batches' worth of entries wait."""
         self._contract = contract
         self._patience = PATIENCE * look_ahead
         self._most_waiting_items = look_ahead * contract.max_items
@@ -100,7 +101,7 @@ class BinPacker:
         if not self._in_order or self._in_order[-1].place <= waiting.place:
             self._in_order.append(waiting)
         else:
-            insort(self._in_order, waiting, key=_place)  # it came back
+            insort(self._in_order, waiting, key=_place)  # an entry that comes back, after a refusal or a shrink
         shelf = self._shelves.get(weight)
         if shelf is None:
             shelf = self._shelves[weight] = deque()
@@ -119,18 +120,18 @@ class BinPacker:
         return batches
 
     def shrink(self, target_bytes: int) -> list[Entry]:
-        """Make smaller bodies from now on; hands everything back, for it weighs more now."""
+        """Make smaller bodies from now on; return all waiting entries, as they weigh more now."""
         back = self.pending()
         self._aim(target_bytes)
         self._clear()
         return back
 
     def pending(self) -> list[Entry]:
-        """Return the entries that wait."""
+        """Return the entries that are waiting."""
         return [waiting.entry for waiting in self._in_order if not waiting.taken]
 
     def low(self) -> Position | None:
-        """Return the lowest place of an entry that waits."""
+        """Return the position of the lowest entry that is waiting."""
         lowest = self._lowest()
         return None if lowest is None else Position(*lowest.place)
 
@@ -140,9 +141,9 @@ class BinPacker:
 
     def _clear(self) -> None:
         self._shelves: dict[int, deque[_WaitingEntry]] = {}
-        """Those that wait, by weight; each shelf in the order they came."""
+        """The waiting entries by weight, each shelf in the order they came."""
         self._in_order: deque[_WaitingEntry] = deque()
-        """In reading order. Who was taken from its middle leaves it as the first, or when most of it was taken."""
+        """All entries in reading order. A taken one is removed when it is the first, or when most of them are taken."""
         self._records = self._items = self._bytes = 0
 
     def _weigh(self, entry: Entry) -> int:
@@ -162,7 +163,8 @@ class BinPacker:
         return self._in_order[0] if self._in_order else None
 
     def _compose(self) -> Batch:
-        """Compose one batch of those that wait (at least one)."""
+        """Compose one batch of the waiting entries, of which there must be one."""
+        # 1. Entries that have waited too long, or else the heaviest. 2. The exact filling. 3. What the rounding left.
         room = _Room(self._contract, self._most_bytes, self._most_weight)
         self._take_overdue(room)
         if not room.entries:
@@ -184,17 +186,17 @@ class BinPacker:
             self._in_order = deque(waiting for waiting in self._in_order if not waiting.taken)
 
     def _take_overdue(self, room: _Room) -> None:
-        """Begin with the lowest entries, as long as they have waited for too long."""
+        """Take the lowest entries while these have waited too long."""
         while (lowest := self._lowest()) is not None and self._composed - lowest.came >= self._patience:
             if lowest.weight > room.weight:
                 return
             if self._shelves[lowest.weight][0] is not lowest:
                 self._shelves[lowest.weight].remove(lowest)
-                self._shelves[lowest.weight].appendleft(lowest)  # it came back after others
+                self._shelves[lowest.weight].appendleft(lowest)  # it came back after others of its weight
             self._take(lowest.weight, 1, room)
 
     def _take(self, weight: int, number: int, room: _Room) -> None:
-        """Put the first ones of a shelf into the batch."""
+        """Move the first entries of a shelf into the batch."""
         shelf = self._shelves[weight]
         for _ in range(number):
             room.add(shelf.popleft())
@@ -202,7 +204,7 @@ class BinPacker:
             del self._shelves[weight]
 
     def _top_up(self, room: _Room) -> None:
-        """Add what fits although the weights, which were rounded up, say no; the heaviest first."""
+        """Add entries that fit although their weights, which are rounded up, do not; the heaviest first."""
         if not (room.items and room.records):
             return
         for weight in sorted(self._shelves, reverse=True):

@@ -1,12 +1,12 @@
-"""Fill one batch after the other: for kinds whose records count one item, or may be split.
+"""Fill one batch after the other, for kinds whose records hold one item or may be split.
 
-Every batch but the last is exactly full, in items, records or bytes: what does not fit is split, and goes on in the
-next one.
+Every batch but the last is exactly full, in items, records or bytes: an entry that does not fit is split and continues
+in the next batch.
 
-Entries of one customer that meet in a batch of events stand once in its body (`model.batch.body_groups`), at no more
-than the bytes of their items. Where the rest of the two records differs, nobody could say which one counts: the later
-entry is held back for the next batch. So only a record that differs on each line of a customer costs requests: at most
-`look_ahead` batches' worth is held back, beyond that the open batch leaves as it is.
+Entries of one customer that meet in a batch of events share one place in its body (`model.batch.body_groups`) and cost
+only the bytes of their items. If the other fields of the two records differ, the API could not know which ones count,
+so the later entry is held back for the next batch. At most `look_ahead` batches' worth is held back; beyond that the
+open batch leaves before it is full. So only records that differ on every line of a customer cost additional requests.
 """
 
 from bisect import bisect_left, bisect_right
@@ -22,32 +22,32 @@ from masivo_stream.model.slicing import Sliced, part_of, slice_record
 
 
 class Sums:
-    """A run of entries, and what its lines come to, added up once: however often the run is cut, that stays right."""
+    """A run of entries with prefix sums, so that the size of any part of it is one subtraction."""
 
     __slots__ = ("bytes", "items", "run")
 
     def __init__(self, run: EntryRun) -> None:
-        """Add up."""
+        """Add up the run."""
         self.run = run
         self.items = list(accumulate(run.items, initial=0))
-        """Items of the lines before each."""
+        """By index: the items of all lines before it."""
         self.bytes = list(accumulate([len(body) + 1 for body in run.bodies], initial=0))
-        """Bytes of the bodies before each, with their commas."""
+        """By index: the bytes of all bodies before it, each with a comma."""
 
 
 class _Open:
-    """The batch that takes entries."""
+    """The batch that is being filled."""
 
     __slots__ = ("heads", "items", "joining", "low", "parts", "records", "size", "standing")
 
     def __init__(self, *, joining: bool) -> None:
         self.joining = joining
-        """Whether entries of one customer take one place together."""
+        """Whether entries of one customer share one place in the body."""
         self.parts: list[Packable] = []
         self.standing: dict[str, bytes] = {}
-        """By customer, the body of the first entry of each; empty where entries do not join."""
+        """By customer, the body of the first entry; empty if entries do not join."""
         self.heads: dict[str, bytes] = {}
-        """The rest of the record of those customers that came again."""
+        """By customer, the other fields of the record, for customers who came again."""
         self.low: Position | None = None
         self.items = 0
         self.records = 0
@@ -55,7 +55,7 @@ class _Open:
         self.size = ENVELOPE_BYTES
 
     def add(self, entry: Entry, size: int) -> None:
-        """Take an entry that lengthens the body by `size`."""
+        """Add an entry that makes the body `size` bytes longer."""
         self.size += size
         self.items += entry.items
         self.parts.append(entry)
@@ -67,14 +67,14 @@ class _Open:
             self.low = min(self.low or entry.place, entry.place)
 
     def add_lines(self, sums: Sums, start: int, end: int) -> None:
-        """Take lines of a run from index `start` up to `end`, none of them lower than what stands here."""
+        """Add the lines of a run from index `start` up to `end`; no entry in the batch comes after them."""
         self.size += sums.bytes[end] - sums.bytes[start]
         self.items += sums.items[end] - sums.items[start]
         self.records += end - start
         self.parts.append(sums.run.part(start, end))
 
     def head(self, customer: str, item_field: str) -> bytes:
-        """Return the rest of the record of a customer who stands here."""
+        """Return the other fields of the record of a customer who is in the batch."""
         head = self.heads.get(customer)
         if head is None:
             head = self.heads[customer] = slice_record(self.standing[customer], item_field).head
@@ -82,13 +82,13 @@ class _Open:
 
 
 class _Held:
-    """What is held back, because its customer stands in the open batch with another frame."""
+    """Entries that are held back because their customer is in the open batch with other fields."""
 
     __slots__ = ("items", "size", "waiting")
 
     def __init__(self) -> None:
         self.waiting: dict[str, list[tuple[bytes, Entry]]] = {}
-        """By customer, each entry with the rest of its record."""
+        """By customer, each entry with the other fields of its record."""
         self.items = self.size = 0
 
     def add(self, entry: Entry, head: bytes) -> None:
@@ -97,7 +97,7 @@ class _Held:
         self.size += len(entry.body)
 
     def take(self, customer: str) -> list[Entry]:
-        """Take out a customer's first entry, and those that may stand with it."""
+        """Take out a customer's first entry and those that may share its place."""
         first, _ = self.waiting[customer][0]
         taken = [entry for head, entry in self.waiting[customer] if head == first]
         left = [each for each in self.waiting[customer] if each[0] != first]
@@ -114,10 +114,10 @@ class _Held:
 
 
 class Filler:
-    """Feed entries that fit a batch, alone or in parts; get the batches that are full; `flush` gives the rest."""
+    """Feed entries that fit a batch, whole or in parts; get the batches that are full. `flush` returns the rest."""
 
     def __init__(self, contract: Contract, *, target_bytes: int, look_ahead: int) -> None:
-        """Fill for `contract`; at most `look_ahead` batches' worth is held back."""
+        """Fill batches for `contract`; at most `look_ahead` batches' worth of entries is held back."""
         self._contract, self._target_bytes = contract, target_bytes
         self._most_held_items = look_ahead * contract.max_items
         self._most_held_bodies = min(look_ahead, MOST_BODIES)
@@ -133,12 +133,12 @@ class Filler:
             self._place_held(batches, seen)
 
     def take(self, sums: Sums, start: int) -> int:
-        """Take lines from index `start` on while there is nothing to decide: each goes in as it stands and leaves room.
+        """Add lines from index `start` on as long as nothing is to be decided: each fits whole and leaves room.
 
-        It does what `feed` would do with them, and so it goes for almost all lines.
+        The result is the same as if `feed` got them one by one, and almost all lines come this way.
 
         Returns:
-            The index of the first one that is not taken; where that is `start`, `feed` it.
+            The index of the first line that was not added. If that is `start`, `feed` it.
         """
         batch, run = self._open, sums.run
         if batch.low is None or self._held.items or (run.source, run.line + start) < (batch.low.source, batch.low.line):
@@ -159,7 +159,7 @@ class Filler:
         return end
 
     def _admit(self, run: EntryRun, start: int, most: int) -> int:
-        """Let lines' customers stand, up to index `most` or the first who does already; return the index reached."""
+        """Note the customers of lines up to index `most`, or up to the first who is in the batch; return that index."""
         standing, customers, bodies = self._open.standing, run.customers, run.bodies
         for index in range(start, most):
             if customers[index] in standing:
@@ -168,7 +168,7 @@ class Filler:
         return most
 
     def flush(self) -> list[Batch]:
-        """Close the open batch, and those that what is held back still takes."""
+        """Close the open batch, and fill further ones with what is held back."""
         batches: list[Batch] = []
         while self._open.parts or self._held.items:
             self._close(batches)
@@ -176,7 +176,7 @@ class Filler:
         return batches
 
     def shrink(self, target_bytes: int) -> list[Packable]:
-        """Make smaller bodies from now on; hands back what no longer fits."""
+        """Make smaller bodies from now on; return the entries that no longer fit."""
         self._target_bytes = target_bytes
         if self._open.size <= target_bytes:
             return []
@@ -189,14 +189,14 @@ class Filler:
         return [*self._open.parts, *self._held.entries()]
 
     def low(self) -> Position | None:
-        """Return the lowest place of an entry that is in no batch yet."""
+        """Return the lowest position of an entry that is in no batch yet."""
         lows = [entry.place for entry in self._held.entries()]
         return min(lows, default=None) if self._open.low is None else min([self._open.low, *lows])
 
-    # What is held back.
+    # Entries that are held back.
 
     def _place_held(self, batches: list[Batch], seen: int) -> None:
-        """Place what was held back when a batch has left since `seen` of them had; make one leave if it is too much."""
+        """Place what is held back if a batch was closed since `seen` were; close one if too much is held back."""
         while self._held.items:
             if len(batches) == seen:
                 if not self._holds_too_much():
@@ -216,6 +216,8 @@ class Filler:
     # The open batch.
 
     def _place(self, entry: Entry, batches: list[Batch]) -> None:
+        # 1. It fits whole. 2. It may not be split: the next batch. 3. It is split, or joins its customer's place.
+        # 4. It may not join, as its other fields differ: it is held back.
         joins = entry.customer in self._open.standing
         if not joins and self._fits(entry):
             self._add(entry, len(entry.body) + bool(self._open.parts), batches)
@@ -230,19 +232,19 @@ class Filler:
                 self._held.add(entry, sliced.head)
 
     def _spread(self, entry: Entry, sliced: Sliced, batches: list[Batch], *, joins: bool) -> None:
-        """Spread an entry over the open batch and as many more as it takes; each is filled up first.
+        """Spread an entry over the open batch and as many further batches as it takes, filling each.
 
-        `joins`: its customer stands in the open batch already, so there it costs no frame.
+        `joins`: its customer is in the open batch, so there the entry costs no frame.
         """
         start = 0
         while start < entry.items:
-            if start == 0 and not joins and self._fits(entry):  # nothing is to be split any more: its own bytes
+            if start == 0 and not joins and self._fits(entry):  # not to be split any more: its own bytes
                 self._add(entry, len(entry.body) + bool(self._open.parts), batches)
                 return
             frame = 0 if joins else sliced.frame_bytes - 1 + bool(self._open.parts)
             end, size = self._reach(sliced, start, self._target_bytes - self._open.size - frame)
             if start == 0 and end == entry.items and not joins and self._open.parts:
-                end = 0  # it would fit here only without its spaces: whole, it goes into the next one as it stands
+                end = 0  # it fits only without its white space: better whole in the next batch
             if end > start:
                 whole = end - start == entry.items
                 part = entry if whole and joins else part_of(entry, sliced, range(start, end))
@@ -252,13 +254,13 @@ class Filler:
             start, joins = end, False
 
     def _reach(self, sliced: Sliced, start: int, space: int) -> tuple[int, int]:
-        """Return how far the items from `start` fit, and the bytes they take, each with a comma."""
+        """Return the index up to which the items from `start` fit, and their bytes, each with a comma."""
         most = min(len(sliced.items), start + self._contract.max_items - self._open.items)
         end, size = start, 0
         while end < most and size + len(sliced.items[end]) + 1 <= space:
             size += len(sliced.items[end]) + 1
             end += 1
-        if end == start and not self._open.parts:  # one item larger than the target: alone
+        if end == start and not self._open.parts:  # one item that is larger than the target travels alone
             return start + 1, len(sliced.items[start]) + 1
         return end, size
 

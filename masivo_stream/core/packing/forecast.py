@@ -1,7 +1,7 @@
-"""Foretell what a kind's export will take, from what was read of it so far: the rest is taken to be like it.
+"""Forecast the requests of a kind's export from the part that was read: the rest is assumed to be like it.
 
-Exact when everything is read, as far as full batches can be had; see `core.pacing.schedule` for when the requests
-leave.
+The result is exact once everything is read, if all batches can be filled. `core.pacing.schedule` says when these
+requests depart.
 """
 
 import math
@@ -12,10 +12,16 @@ from masivo_stream.model.summary import KindSummary
 
 
 def requests_needed(contract: Contract, figures: KindSummary, *, bytes_read: int, size: int) -> int | None:
-    """Return the requests the whole export will have taken in the end, those already sent among them.
+    """Return the requests that the whole export will take, those already sent included.
 
-    `size` is the whole export's text in bytes, 0 where that is not known; `bytes_read` are before the place up to which
-    it was read. None where nothing can be said: nothing was read, or nobody knows how much is left.
+    Args:
+        contract: of the kind.
+        figures: of what was read so far.
+        bytes_read: bytes of text before the read position.
+        size: bytes of text of the whole export; 0 if unknown.
+
+    Returns:
+        The number, or None if nothing was read yet or the size is unknown.
     """
     if bytes_read <= 0 or size <= 0:
         return None

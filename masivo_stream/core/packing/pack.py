@@ -2,12 +2,12 @@
 
 The lower bound is ⌈items / max_items⌉. How near each kind comes:
 
-* customers: one item a record, so the bound itself (`fill`);
+* customers: one item per record, so the bound itself (`fill`);
 * events: a record may be split, so every batch but the last is exactly full, in items, records or bytes (`fill`);
-* transactions: a customer stays whole, which makes it bin packing. A bounded number of entries is held back to find
-  combinations that fill a batch exactly (`look_ahead`).
+* transactions: a customer stays whole, which makes it bin packing. A bounded number of entries waits, to find
+  combinations that fill a batch exactly (`bin_packing`; the setting `look_ahead`).
 
-Deterministic: the same entries in the same order give the same batches, however they are handed in.
+Packing is deterministic: the same entries in the same order give the same batches, however they are cut into calls.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,12 +24,12 @@ from masivo_stream.model.slicing import slice_record
 
 
 def lower_bound(contract: Contract, *, records: int, items: int) -> int:
-    """Return the fewest requests that could carry so many records and items."""
+    """Return the fewest requests that could carry these records and items."""
     return max(-(-items // contract.max_items), -(-records // contract.max_records))
 
 
 class Oversized(Struct, frozen=True):
-    """An entry that no request can carry. `items` names the ones too large, None for the whole."""
+    """An entry that no request can carry. `items` are the indexes of the items that are too large; None: all of it."""
 
     entry: Entry
     items: tuple[int, ...] | None
@@ -49,10 +49,10 @@ class Packed(Struct, frozen=True):
 
 
 class Packer:
-    """Feed entries, get the batches they complete; `flush` gives the rest."""
+    """Feed entries, get the batches they complete; `flush` returns the rest."""
 
     def __init__(self, contract: Contract, *, max_body_bytes: int, look_ahead: int) -> None:
-        """Pack for `contract`; at most `look_ahead` batches' worth is held back, where anything must be."""
+        """Pack for `contract`; at most `look_ahead` batches' worth of entries waits, if any has to."""
         self._contract = contract
         self._most_bytes = max_body_bytes
         self._target_bytes = max_body_bytes
@@ -64,13 +64,13 @@ class Packer:
 
     @property
     def target_bytes(self) -> int:
-        """The size of body not to exceed where an entry need not travel alone."""
+        """The size that no body exceeds, unless a single entry is larger."""
         return self._target_bytes
 
     def shrink(self, target_bytes: int) -> Sequence[Packable]:
-        """Learn to make smaller bodies (a 413), and hand back what is to be placed anew: feed it again.
+        """Make smaller bodies from now on, after a 413; return the entries that must be fed again.
 
-        An entry that is larger on its own still travels, alone: only the server can say that it may not.
+        A single entry that is larger still travels, alone: only the server can say that it is too large.
         """
         if target_bytes >= self._target_bytes:
             return []
@@ -78,7 +78,7 @@ class Packer:
         return self._waiting.shrink(target_bytes)
 
     def low(self) -> Position | None:
-        """Return the lowest place of an entry that is in no batch yet."""
+        """Return the lowest position of an entry that is in no batch yet."""
         return self._waiting.low()
 
     def pending(self) -> Sequence[Packable]:
@@ -86,7 +86,7 @@ class Packer:
         return self._waiting.pending()
 
     def feed(self, entries: Iterable[Packable]) -> Packed:
-        """Take entries; return the batches that are complete now, and entries too large for any request."""
+        """Take entries; return the batches that are now complete, and the entries that no request can carry."""
         packed = Packed([], [])
         for each in entries:
             if not isinstance(each, EntryRun):
@@ -94,12 +94,12 @@ class Packer:
             elif isinstance(self._waiting, Filler):
                 self._fill(self._waiting, each, packed)
             else:
-                for entry in each:  # there is something to decide about each
+                for entry in each:  # bin packing decides about each entry
                     self._feed(entry, packed)
         return packed
 
     def _fill(self, filler: Filler, run: EntryRun, packed: Packed) -> None:
-        """Feed a run, but for the lines that go in without a question."""
+        """Feed a run: stretches of lines that need no decision at once, the others one by one."""
         sums, index = Sums(run), 0
         while index < len(run):
             taken = filler.take(sums, index)
@@ -115,11 +115,11 @@ class Packer:
             self._waiting.feed(entry, packed.batches)
 
     def flush(self) -> list[Batch]:
-        """Make batches of all that waits."""
+        """Return batches of all entries that are waiting."""
         return self._waiting.flush()
 
     def _place_large(self, entry: Entry, packed: Packed) -> None:
-        """Place an entry that fits no usual request: in parts, alone, or not at all."""
+        """Place an entry that does not fit a usual request: in parts, alone, or not at all."""
         field = self._contract.item_field
         if self._contract.splittable and field is not None and entry.items > 1:
             sliced = slice_record(entry.body, field)

@@ -1,8 +1,8 @@
-"""Choose among weights so that they fill a room as far as any choice can: the subset sum problem, solved exactly.
+"""Choose weights that fill a room as far as possible: the subset sum problem, solved exactly.
 
-Bit `s` of an integer tells whether some choice weighs `s`; a weight is added by one shift and one "or" over all sums at
-once (Pisinger, "Dynamic programming on the word RAM", Algorithmica 2003). Equal weights go in lots of 1, 2, 4, … of
-them, so a thousand equal ones take ten steps, not a thousand.
+The sums that can be reached are the bits of one large integer: bit `s` is set if some choice weighs `s`. Another weight
+`w` is added to all choices at once by `reach |= reach << w` (Pisinger, "Dynamic programming on the word RAM",
+Algorithmica 2003). Equal weights are added in lots of 1, 2, 4, … of them, so a thousand equal weights take ten steps.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,25 +10,26 @@ from math import gcd
 
 
 def fill_room(counts: Mapping[int, int], room: int) -> dict[int, int]:
-    """Return how many to take of each weight so that together they weigh as much as fits into `room`.
+    """Return how many of each weight to take so that together they weigh as much as fits into `room`.
 
-    `counts` tells how many there are of each (positive) weight. Of the choices that weigh the same, one with heavy
-    weights is taken: light ones find a place later.
+    `counts` holds the number of each (positive) weight. Of choices that weigh the same, one with heavy weights is
+    taken, as light weights find a place later.
     """
-    grain = gcd(*counts)
+    grain = gcd(*counts)  # all sums are multiples of it, so one bit stands for that many units
     if not grain:
         return {}
     steps: list[tuple[int, int, int]] = []
-    reach, sums = 1, (1 << (room // grain + 1)) - 1
+    reach = 1  # only bit 0: the empty choice weighs nothing
+    sums = (1 << (room // grain + 1)) - 1  # a mask of the sums that fit into the room
     for weight in sorted(counts):
         for lot in _lots(min(counts[weight], room // weight)):
-            steps.append((weight, lot, reach))
+            steps.append((weight, lot, reach))  # what could be reached before this step, to find the way back
             reach |= reach << (weight // grain * lot) & sums
     return _retrace(steps, reach.bit_length() - 1, grain)
 
 
 def _lots(count: int) -> Iterator[int]:
-    """Part `count` so that each number up to it is the sum of some of the parts."""
+    """Split `count` into 1, 2, 4, … and a rest, so that each number up to `count` is the sum of some of the parts."""
     lot = 1
     while lot < count:
         yield lot
@@ -39,11 +40,11 @@ def _lots(count: int) -> Iterator[int]:
 
 
 def _retrace(steps: list[tuple[int, int, int]], reached: int, grain: int) -> dict[int, int]:
-    """Go back from the sum that was reached, by the heaviest step that leads to it each time."""
+    """Go back from the largest sum to 0; of the steps that lead there, take the heaviest each time."""
     taken: dict[int, int] = {}
     for weight, lot, before in reversed(steps):
         rest = reached - weight // grain * lot
-        if rest >= 0 and before >> rest & 1:
+        if rest >= 0 and before >> rest & 1:  # the rest could be reached without this lot, so the lot is taken
             taken[weight] = taken.get(weight, 0) + lot
             reached = rest
     return taken

@@ -35,9 +35,9 @@ class Unpacker(Protocol):
         ...
 
 
-def make_unpacker(packing: Compression, block_bytes: int) -> Unpacker:
+def make_unpacker(compression: Compression, block_bytes: int) -> Unpacker:
     """Return an unpacker whose pieces have at most `block_bytes`."""
-    match packing:
+    match compression:
         case Compression.GZIP:
             return _Gzip(block_bytes)
         case Compression.ZSTANDARD:

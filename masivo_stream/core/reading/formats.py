@@ -63,13 +63,13 @@ def compression_of(head: bytes, name: str) -> Compression:
         return Compression.ZSTANDARD
     named = name.lower()
     if named.endswith(".gz"):
-        packing, signature = Compression.GZIP, b"\x1f\x8b"
+        compression, signature = Compression.GZIP, b"\x1f\x8b"
     elif named.endswith((".zst", ".zstd")):
-        packing, signature = Compression.ZSTANDARD, _ZSTANDARD
+        compression, signature = Compression.ZSTANDARD, _ZSTANDARD
     else:
         return Compression.PLAIN
     something = _is_printable(head[:_SAMPLE]) or _binary(head, ended=False) or _wide(head)
-    return Compression.PLAIN if something and not signature.startswith(head) else packing
+    return Compression.PLAIN if something and not signature.startswith(head) else compression
 
 
 _EXPORT_AGAIN = "export again, as one JSON object a line"
@@ -110,15 +110,15 @@ _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
 _TWICE = {Compression.GZIP: "gzip -dc", Compression.ZSTANDARD: "zstd -dc"}
 
 
-def foreign(head: bytes, *, ended: bool, packing: Compression = Compression.PLAIN) -> Foreign | None:
+def foreign(head: bytes, *, ended: bool, compression: Compression = Compression.PLAIN) -> Foreign | None:
     """Return what a file is if it is not an export; None if it may be one.
 
     Args:
         head: the first bytes of its text, already unpacked: as many as there are, up to a megabyte.
         ended: no bytes follow them.
-        packing: how the file is compressed.
+        compression: how the file is compressed.
     """
-    found = _twice(head) if packing is not Compression.PLAIN else None
+    found = _twice(head) if compression is not Compression.PLAIN else None
     return found or _binary(head, ended=ended) or _wide(head) or _text(head, ended=ended) or _no_text(head)
 
 
@@ -128,11 +128,11 @@ def begins_with_record(head: bytes) -> bool:
     return bool(newline) and _is_object(line)
 
 
-def way_out(found: Foreign, path: str, packing: Compression) -> str:
+def way_out(found: Foreign, path: str, compression: Compression) -> str:
     """Return what a person can do: a command for a POSIX shell if there is one, otherwise a hint."""
     path = f"./{path}" if path.startswith("-") else path  # otherwise the command takes it for a flag
     file, new = shlex.quote(path), shlex.quote(f"{path}.ndjson")
-    unpack = f"{_TWICE[packing]} < {file}" if packing is not Compression.PLAIN else ""
+    unpack = f"{_TWICE[compression]} < {file}" if compression is not Compression.PLAIN else ""
     if found.filter:
         command = f"{unpack} | {found.filter} > {new}" if unpack else f"{found.filter} < {file} > {new}"
     elif found.command:

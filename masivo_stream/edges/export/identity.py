@@ -1,9 +1,9 @@
-"""Is an export still the one that was read? Cheap where nothing hints at a change.
+"""Check whether an export is still the one that was read. The check is cheap if nothing hints at a change.
 
-A restart trusts the lines it has dealt with, so the consumed part must not have changed; an export that was appended
-to goes on. Taken at the start: size, time of change, and digests of blocks spread over the file. While they are as
-they were the file was left alone. Otherwise its plain bytes decide (`flow.identity.known_exports`): the CRC-32 of
-what is consumed is kept with the progress (it stands against editing and truncation, not against an adversary).
+A restart relies on the lines that were dealt with, so that part must not have changed; an export that was appended to
+goes on. At the start of a run this notes the size, the time of change, and digests of blocks spread over the file. If
+they are the same, the file was not touched. Otherwise its plain bytes decide (`flow.identity.known_exports`): the
+CRC-32 of what is read is kept with the progress (it protects against editing and truncation, not against an adversary).
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class Identity(Struct, frozen=True):
     samples: tuple[tuple[int, bytes], ...]
     """Offset and digest of blocks, the last block among them."""
     stream: bool
-    """Not a file on a disk: it cannot be read twice."""
+    """Not a file on disk: it cannot be read twice."""
 
 
 def take_identity(path: str) -> Identity:
@@ -55,12 +55,12 @@ def take_identity(path: str) -> Identity:
 
 
 def looks_the_same(now: Identity, known: Identity) -> bool:
-    """Return whether a file has the size and the samples that one had: a copy of it, if it is not empty."""
+    """Return whether a file has the size and samples of another one: it is a copy of it, if it is not empty."""
     return 0 < now.size == known.size and now.samples == known.samples
 
 
 def find_change(path: str, known: Identity, before: int) -> int | None:
-    """Return the offset of the first sample before byte `before` that is not what it was, None where none is known.
+    """Return the offset of the first sample before byte `before` that is not what it was, None if all are.
 
     Raises:
         InputError: it cannot be read.
@@ -76,12 +76,12 @@ def find_change(path: str, known: Identity, before: int) -> int | None:
 
 
 def encode_identity(identity: Identity) -> bytes:
-    """Return the form in which an identity is kept."""
+    """Return an identity as the journal keeps it."""
     return msgspec.msgpack.encode(identity)
 
 
 def decode_identity(kept: bytes) -> Identity:
-    """Read what `encode_identity` gave."""
+    """Return the identity of which `encode_identity` made `kept`."""
     return msgspec.msgpack.decode(kept, type=Identity)
 
 
@@ -91,7 +91,7 @@ _RESTORE = (
 
 
 def _digest(file: int, offset: int, size: int) -> bytes:
-    """Digest one block, but nothing beyond `size`: an appended file's last block stays what it was."""
+    """Digest one block, but nothing beyond `size`: the last block of a file stays the same when the file grows."""
     block = os.pread(file, min(_SAMPLE_BYTES, size - offset), offset)
     return hashlib.blake2b(block, digest_size=8).digest()
 
@@ -106,7 +106,7 @@ def _unreadable(path: str, error: OSError) -> InputError:
 
 
 def changed(path: str, what: str, hint: str = _RESTORE) -> InputError:
-    """Return what to say of an export that is not what it was; its way out sends nothing a second time."""
+    """Return the error for an export that has changed; what it advises sends nothing a second time."""
     return InputError(
         f"the export is not the one the last run read: {what}", operation=_OPERATION, place=path, hint=hint
     )

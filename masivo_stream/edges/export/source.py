@@ -1,7 +1,8 @@
 """Read exports in large blocks: plain, gzip or zstandard files, or standard input.
 
-How a file is packed is told by its first bytes, not by its name (`core.reading.formats`); so is what is no export at
-all. Files are read through aiofiles a block at a time (a hop to a thread each; per line it would be 300 times slower).
+The first bytes show how a file is compressed, and whether it is an export at all; its name does not count
+(`core.reading.formats`). Files are read through aiofiles a block at a time (one hop to a thread each; a line at a time
+would be 300 times slower).
 """
 
 import errno
@@ -26,7 +27,7 @@ from masivo_stream.model.errors import InputError
 STDIN = "-"
 _GLOB = frozenset("*?[")
 _HEAD_BYTES = 512
-"""Stored bytes that tell how a file is packed; a header of tar has as many."""
+"""Stored bytes that show how a file is compressed; a tar header is as long."""
 
 
 class Input(Struct, frozen=True):
@@ -35,28 +36,28 @@ class Input(Struct, frozen=True):
     path: str
     size: int
     head: bytes = b""
-    """Bytes of a stream that were read of it already."""
+    """The bytes of a stream that were read already."""
     known_as: str = ""
-    """The name by which a run came to know it, where it lies elsewhere now."""
+    """The name by which a run first knew it, if it is elsewhere now."""
 
     @property
     def name(self) -> str:
-        """What positions call it: the name the run knows, else where it lies."""
-        return self.known_as or self.lies_at
+        """The name used in positions: the one the run knows, else the path."""
+        return self.known_as or self.shown_path
 
     @property
-    def lies_at(self) -> str:
-        """The path, with bytes that are no UTF-8 escaped."""
+    def shown_path(self) -> str:
+        """The path; bytes that are not UTF-8 are escaped."""
         return self.path.encode("utf-8", "backslashreplace").decode()
 
 
 def find_inputs(patterns: Iterable[str]) -> list[Input]:
     """Return the inputs that names, globs and `-` (standard input) stand for, in that order.
 
-    A name that comes twice (by a pattern as well, say) is one input.
+    A name that occurs twice (for example by a pattern, too) is one input.
 
     Raises:
-        InputError: a name that does not exist, is no file, or a pattern that matches nothing.
+        InputError: a name does not exist or is no file, or a pattern matches nothing.
     """
     found: dict[str, Input] = {}
     for pattern in patterns:
@@ -100,7 +101,7 @@ def _size(name: str) -> int:
 async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> AsyncGenerator[bytes, None]:
     """Yield the plain bytes of an export, from byte `start` on, in blocks of about `block_bytes`.
 
-    A plain file is entered at `start`; compressed bytes before it are unpacked and dropped.
+    A plain file is read from `start` on; a compressed one from its beginning, and the bytes before `start` are dropped.
 
     Raises:
         InputError: unreadable, or compressed bytes that make no sense.
@@ -118,19 +119,19 @@ async def read_blocks(source: Input, *, block_bytes: int, start: int = 0) -> Asy
     except Damage as error:
         raise _damaged(source) from error
     except OSError as error:
-        raise _unreadable(source.lies_at, error) from error
+        raise _unreadable(source.shown_path, error) from error
 
 
 async def _plain_blocks(
     source: Input, stored: int, blocks: "Blocks", block_bytes: int, start: int
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the plain bytes of what is open, from `start` on. A pipe is looked at when it begins to speak."""
-    pipe = source.path == STDIN or blocks is _pipe_blocks  # standard input need not stand at a file's beginning
-    packing = None if pipe else compression_of(os.pread(stored, _HEAD_BYTES, 0), source.path)
-    enter = start if packing is Compression.PLAIN else 0
+    """Yield the plain bytes of what is open, from `start` on. The first bytes of a pipe show what it is."""
+    pipe = source.path == STDIN or blocks is _pipe_blocks  # standard input need not be at the beginning of a file
+    compression = None if pipe else compression_of(os.pread(stored, _HEAD_BYTES, 0), source.path)
+    enter = start if compression is Compression.PLAIN else 0
     if enter:
         os.lseek(stored, enter, os.SEEK_SET)
-    unpacker = None if packing is None else make_unpacker(packing, block_bytes)
+    unpacker = None if compression is None else make_unpacker(compression, block_bytes)
     drop, looked_at, held = start - enter, not pipe, b""
     async with aclosing(_with_head(source, blocks(stored, block_bytes))) as found:
         async for block in found:
@@ -138,11 +139,11 @@ async def _plain_blocks(
                 held += block
                 if len(held) < _LEAST_BYTES:
                     continue
-                packing, block = compression_of(held, source.path), held  # noqa: PLW2901 - all that has come
-                unpacker = make_unpacker(packing, block_bytes)
+                compression, block = compression_of(held, source.path), held  # noqa: PLW2901 - all that has come
+                unpacker = make_unpacker(compression, block_bytes)
             for piece in unpacker.feed(block):
-                if not looked_at and packing is not None:
-                    refuse_foreign(source, foreign(piece, ended=False, packing=packing), packing)
+                if not looked_at and compression is not None:
+                    refuse_foreign(source, foreign(piece, ended=False, compression=compression), compression)
                     looked_at = True
                 if drop < len(piece):
                     yield piece[drop:] if drop else piece
@@ -155,7 +156,7 @@ async def _plain_blocks(
 
 
 async def _with_head(source: Input, blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Yield what was read already of a stream, then the rest."""
+    """Yield what was already read of a stream, then the rest."""
     async with aclosing(blocks):
         if source.head:
             yield source.head
@@ -164,33 +165,33 @@ async def _with_head(source: Input, blocks: AsyncGenerator[bytes, None]) -> Asyn
 
 
 _LEAST_BYTES = 6
-"""Of a pipe, before it is told how it is packed: the longest signature's."""
+"""Bytes of a pipe that show how it is compressed: the length of the longest signature."""
 
 
 def _damaged(source: Input) -> InputError:
     return InputError(
         "the compressed file is damaged",
         operation="read the export",
-        place=source.lies_at,
+        place=source.shown_path,
         hint="copy or export it again, then start the same command again; what was read before the damage has been"
         " dealt with",
     )
 
 
 class FileHead(Struct, frozen=True):
-    """The beginning of an export on a disk."""
+    """The beginning of an export on disk."""
 
-    packing: Compression
+    compression: Compression
     plain: bytes
     """Its first plain bytes."""
     ended: bool
     """Nothing follows them."""
     empty: bool
-    """Nothing is stored, where even nothing would take some bytes."""
+    """Nothing is stored, although even an empty compressed file takes some bytes."""
 
 
 def read_head(source: Input, most: int) -> FileHead:
-    """Read the first plain bytes of an export on a disk, at most `most`.
+    """Read the first plain bytes of an export on disk, at most `most`.
 
     Raises:
         InputError: unreadable, or compressed bytes that make no sense.
@@ -199,9 +200,9 @@ def read_head(source: Input, most: int) -> FileHead:
     try:
         with Path(source.path).open("rb", buffering=0) as file:
             block = file.read(max(most, _HEAD_BYTES))
-            packing = compression_of(block, source.path)
-            empty = packing is not Compression.PLAIN and not block
-            unpacker = make_unpacker(packing, most)
+            compression = compression_of(block, source.path)
+            empty = compression is not Compression.PLAIN and not block
+            unpacker = make_unpacker(compression, most)
             while len(plain) <= most:
                 if not block:
                     ended = True
@@ -214,52 +215,52 @@ def read_head(source: Input, most: int) -> FileHead:
     except Damage as error:
         raise _damaged(source) from error
     except OSError as error:
-        raise _unreadable(source.lies_at, error) from error
-    return FileHead(packing, bytes(plain[:most]), ended, empty)
+        raise _unreadable(source.shown_path, error) from error
+    return FileHead(compression, bytes(plain[:most]), ended, empty)
 
 
 async def begin_stream(source: Input, most: int) -> Input:
-    """Read what comes first of a stream, at most so many bytes; it stays with the input, and is read from there.
+    """Read the first bytes of a stream, at most `most`; they stay with the input, and are read from there.
 
     Raises:
-        InputError: it is no export, as far as that can be told already.
+        InputError: it is no export, if that shows already.
         OSError: it cannot be read.
     """
     stored, blocks = _open(source)
     async with aclosing(blocks(stored, most)) as found:
         async for block in found:
             source = msgspec.structs.replace(source, head=source.head + block)
-            packing = compression_of(source.head, source.path)
+            compression = compression_of(source.head, source.path)
             if len(source.head) >= _LEAST_BYTES:
-                refuse_foreign(source, foreign(plain_head(source), ended=False, packing=packing), packing)
+                refuse_foreign(source, foreign(plain_head(source), ended=False, compression=compression), compression)
             break
     return source
 
 
 def plain_head(source: Input) -> bytes:
-    """Return the text of a stream's first bytes, as far as they were read of it already."""
+    """Return the text of the bytes of a stream that were read already."""
     try:
         pieces = make_unpacker(compression_of(source.head, source.path), max(1, len(source.head))).feed(source.head)
         return next(iter(pieces), b"")
-    except Damage:  # told when it is read
+    except Damage:  # reported when it is read
         return b""
 
 
-def refuse_foreign(source: Input, found: Foreign | None, packing: Compression) -> None:
+def refuse_foreign(source: Input, found: Foreign | None, compression: Compression) -> None:
     """Refuse what is no export.
 
     Raises:
-        InputError: `found` says what it is.
+        InputError: it is what `found` describes.
     """
     if found is None:
         return
-    inside = "" if packing is Compression.PLAIN or found.what == "compressed twice" else f", inside {packing}"
-    pipe = "write it to a file and name that: then you are told what can be done"
+    inside = "" if compression is Compression.PLAIN or found.what == "compressed twice" else f", inside {compression}"
+    pipe = "write it to a file and name that file: then the message says what to do"
     raise InputError(
         f"the export is {found.what}{inside}",
         operation="look at the export",
-        place=source.lies_at,
-        hint=way_out(found, source.path, packing) if is_file(source) else pipe,
+        place=source.shown_path,
+        hint=way_out(found, source.path, compression) if is_file(source) else pipe,
     )
 
 
@@ -267,7 +268,7 @@ Blocks = Callable[[int, int], AsyncGenerator[bytes, None]]
 
 
 def _open(source: Input) -> tuple[int, Blocks]:
-    """Return a descriptor and the way to read it: a file on a disk is never silent, a pipe may be."""
+    """Return a descriptor and the function to read it: a file on disk always has bytes ready, a pipe may not."""
     if source.path == STDIN:
         if sys.stdin is None:  # the shell's `<&-`
             raise OSError(errno.EBADF, "standard input is closed")
@@ -275,12 +276,12 @@ def _open(source: Input) -> tuple[int, Blocks]:
         return stored, _file_blocks if stat.S_ISREG(os.fstat(stored).st_mode) else _pipe_blocks
     if stat.S_ISREG(Path(source.path).stat().st_mode):
         return os.open(source.path, os.O_RDONLY | os.O_CLOEXEC), _file_blocks
-    # A named pipe: opening it must not wait for who writes to it.
+    # A named pipe: opening it must not wait for its writer.
     return os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), _pipe_blocks
 
 
 async def _file_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
-    """Read a file on a disk. Never cancelled in the middle: the thread would go on reading from a closed descriptor."""
+    """Read a file on disk. Never cancelled in the middle: the thread would go on reading from a closed descriptor."""
     with anyio.CancelScope(shield=True):
         file = await aiofiles.open(stored, "rb", buffering=0, closefd=False)
     while True:
@@ -292,7 +293,7 @@ async def _file_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, N
 
 
 async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, None]:
-    """Read a pipe or a terminal, which may be silent for long: waiting for it can be cancelled, a thread could not."""
+    """Read a pipe or a terminal, which may send nothing for long: this wait can be cancelled, a thread could not."""
     while True:
         try:
             await anyio.wait_readable(stored)
@@ -308,22 +309,22 @@ async def _pipe_blocks(stored: int, block_bytes: int) -> AsyncGenerator[bytes, N
 
 
 def is_plain_file(source: Input) -> bool:
-    """Tell whether an export's bytes stand on a disk as they are, so that it can be entered anywhere."""
+    """Return whether an export is a plain file on disk, so that it can be read from any byte on."""
     return not is_compressed(source) and is_file(source)
 
 
 def is_file(source: Input) -> bool:
-    """Tell whether an export stands on a disk: what comes from a pipe has no size that could be known."""
+    """Return whether an export is a file on disk: the size of what comes from a pipe is not known."""
     return source.path != STDIN and Path(source.path).is_file()
 
 
 def is_compressed(source: Input) -> bool:
-    """Tell whether an export's bytes are not its text."""
+    """Return whether an export is compressed."""
     return compression_at(source) is not Compression.PLAIN
 
 
 def compression_at(source: Input) -> Compression:
-    """Return how an export is packed; what comes from a pipe is told by its name until it speaks."""
+    """Return how an export is compressed; for a pipe the name decides until its first bytes come."""
     head = b""
     if is_file(source):
         with Path(source.path).open("rb", buffering=0) as file:
@@ -365,6 +366,6 @@ async def read_spans(source: Input, spans: Sequence[tuple[int, int]], *, block_b
     raise InputError(
         "the export ends before a record that was read from it",
         operation="read a record again",
-        place=source.lies_at,
+        place=source.shown_path,
         hint="restore the export as it was",
     )

@@ -55,10 +55,10 @@ class DeadLetterFile(CountedFile):
         )
 
     def append(self, letters: Iterable[Rejected]) -> None:
-        """Write the letters' lines.
+        """Write the lines of dead letters.
 
         Raises:
-            StorageError: not all of them could be written; then none is, so that the file holds whole lines only.
+            StorageError: not all of them could be written; then nothing is, so that the file holds whole lines only.
         """
         at = self._wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self.write(write_dead_letter(self._kind, letter, at) for letter in letters)

@@ -1,4 +1,4 @@
-"""The journal: what is on the wire, what came of it, how far reading has come. SQLite, one writer, no personal data.
+"""The journal: what is on the wire, each outcome, how far reading has come. SQLite, one writer, no personal data.
 
 Durable means `synchronous=FULL` in WAL mode: a commit is on the disk when it returns (SQLite docs, "Write-Ahead
 Logging" and PRAGMA synchronous). Rules that carry the delivery guarantee:

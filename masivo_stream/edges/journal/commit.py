@@ -1,7 +1,7 @@
 """Group commit: notes that come together become one transaction, in a thread, durable before any of them returns.
 
 1. The first writer of a round leads it; who comes before the commit begins joins it, who comes later begins the next.
-2. An outcome (of a batch that was on the wire) that cannot be written is tried again for a while, for it happened.
+2. An outcome (of a batch that was on the wire) that cannot be written is tried again for a while: it has happened.
 3. When that fails, the journal takes no notes but outcomes any more, so that no batch leaves that it does not know.
 4. What could not be written is owed: the next commit begins with it, in its order.
 """
@@ -25,7 +25,7 @@ _TURNS = 4
 
 
 class PendingNote:
-    """What waits to be committed, and what came of it."""
+    """What waits to be committed, and its failure, if it fails."""
 
     def __init__(
         self, own: list[Statement], progress: list[Statement], sync: Callable[[], None] | None, outcome_of: str

@@ -49,7 +49,7 @@ class JournalHistory:
         self._query = query
 
     def times(self) -> dict[str, KindTimes]:
-        """Return by kind when its requests were on their way; kinds that sent none are left out."""
+        """Return by kind when its requests were on their way; kinds without requests are left out."""
         found = {
             kind: KindTimes(first_at=first, last_at=last, batches=batches, refused=refused)
             for kind, first, last, batches, refused in self._query.all(_TIMES)

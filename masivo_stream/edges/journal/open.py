@@ -31,7 +31,7 @@ def open_journal(
     for `patience` seconds, with `sleep` in between.
 
     Raises:
-        ConfigurationError: it is damaged, is of another version, may not be written, or there is none to read.
+        ConfigurationError: it is damaged, is of another version, may not be written, or is not there to be read.
         StorageError: the disk is full, or fails.
     """
     try:

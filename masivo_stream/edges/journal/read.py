@@ -31,8 +31,8 @@ from masivo_stream.model.results import Position
 from masivo_stream.model.states import REVERT_NOTES, BatchState, Note, NoteKind, SettledBy, Visibility
 
 # Few batches still have their places (`refs`), however many there were. SQLite by itself goes through all batches of a
-# state, for it cannot know how much smaller the partial index is (SQLite docs, "Partial Indexes"). So every question
-# for places names the index, as the statement that forgets them does (`write_progress`).
+# state, because it cannot know how much smaller the partial index is (SQLite docs, "Partial Indexes"). So every
+# question for places names the index, as does the statement that forgets them (`write_progress`).
 _PLACES = "FROM batches INDEXED BY batches_refs WHERE kind = ? AND state = ? AND refs IS NOT NULL"
 
 
@@ -202,7 +202,7 @@ class JournalReader:
         return dict(self._query.all(f"SELECT id, COALESCE(settled_at, sent_at) {_PLACES}", kind, BatchState.UNANSWERED))
 
     def recount(self, kind: Kind) -> dict[BatchState, int]:
-        """Return the items of the kind's batches by state, counted anew from their rows, less what was taken back."""
+        """Return the items of the kind's batches by state, counted from their rows again, less what was taken back."""
         rows = self._query.all(
             "SELECT CASE state WHEN ? THEN ? ELSE state END AS counted_as, SUM(items) FROM batches"
             " WHERE kind = ? GROUP BY counted_as",
@@ -215,7 +215,7 @@ class JournalReader:
             found[BatchState.ACCEPTED] = found.get(BatchState.ACCEPTED, 0) - items
         return found
 
-    # Single records: where they are, and what became of them.
+    # Single records: where they are, and their outcomes.
 
     def placed(self, kind: Kind, *states: BatchState) -> Covered:
         """Return which records are in batches of these states. Of old batches the places are forgotten."""

@@ -1,6 +1,6 @@
 """The journal's tables, how values are kept in their columns, and how the tables of an earlier version are upgraded.
 
-Every statement that reads or writes them stands beside the function that uses it, in this package.
+Every statement that reads or writes them is next to the function that uses it, in this package.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     # The inputs of each kind, in reading order.
     """CREATE TABLE sources (
-      kind TEXT, number INTEGER, name TEXT, size INTEGER, identity BLOB, letters INTEGER, line INTEGER,
+      kind TEXT, number INTEGER, name TEXT, size INTEGER, identity BLOB, dead_letters INTEGER, line INTEGER,
       offset INTEGER, path TEXT, PRIMARY KEY (kind, number)
     ) WITHOUT ROWID""",
     # How far each kind has come (`model.progress.Progress`); visible: `model.states.Visibility`.
@@ -72,10 +72,11 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         "CREATE TABLE skipped (customer INTEGER PRIMARY KEY) WITHOUT ROWID",
         "CREATE TABLE taken_back (kind TEXT PRIMARY KEY, records INTEGER, items INTEGER) WITHOUT ROWID",
     ),
-    # Version 3 had one column, `why`, for what are `settled_by`, `status` and `why` now: a status as a text of digits;
+    # Version 3 had one column, `why`, in the place of `settled_by`, `status` and `why`: a status as a text of digits;
     # a person's words as "person: words", also in the notes; of records that were found by reading back, a sentence,
     # and both times are the same.
     3: (
+        "ALTER TABLE sources RENAME COLUMN letters TO dead_letters",
         "ALTER TABLE progress RENAME COLUMN frontier TO read_position",
         "ALTER TABLE dead RENAME COLUMN judged TO validated",
         "ALTER TABLE batches ADD COLUMN settled_by TEXT",
@@ -125,7 +126,7 @@ def read_path(kept: str | bytes | None) -> str:
     return kept.decode("utf-8", "surrogateescape") if isinstance(kept, bytes) else kept or ""
 
 
-SOURCE_COLUMNS = "number, name, size, identity, letters, line, offset, path"
+SOURCE_COLUMNS = "number, name, size, identity, dead_letters, line, offset, path"
 
 
 def read_sources(rows: Iterable[Sequence[Any]]) -> list[KnownSource]:

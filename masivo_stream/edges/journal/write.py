@@ -28,13 +28,13 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, attempts = attempts + 1
 """
 _VISIBLE = "UPDATE progress SET visible = ? WHERE kind = ?"
 _COUNT_SEND = "INSERT INTO meta VALUES ('sends', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
-"""One more request with a batch. It is never taken back, whatever comes of it: an older copy of the journal, put back
+"""One more request with a batch. It is never taken back, whatever its outcome: an older copy of the journal, put back
 in the place of this one, is recognised by the smaller number."""
 
 _SETTLE = "UPDATE batches SET state = ?, settled_at = ?, settled_by = ?, status = ?, why = ? WHERE id = ?"
 _SETTLE_AGAIN = "UPDATE batches SET state = ?, settled_by = NULL, status = ?, why = ? WHERE id = ?"
 _SOURCE = """
-INSERT OR REPLACE INTO sources (kind, number, name, size, identity, letters, line, offset, path)
+INSERT OR REPLACE INTO sources (kind, number, name, size, identity, dead_letters, line, offset, path)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _TAKEN_BACK = """
@@ -95,7 +95,7 @@ class Journal:
         )
 
     def _interrupted(self, kind: Kind) -> tuple[str, ...]:
-        """Return the batches a dead process left on the wire; if a repeat is harmless, they become unanswered."""
+        """Return the batches a dead process left on the wire; those that may be sent twice become unanswered."""
         execute = self._connection.execute
         change = "UPDATE batches SET state = ? WHERE kind = ? AND state = ?"
         execute(change, (BatchState.IN_DOUBT, kind, BatchState.RESENDING))
@@ -273,7 +273,7 @@ def _source(kind: Kind, source: KnownSource) -> Statement:
 
 
 def _begin_retry(kind: Kind, source: KnownSource | None, rows: Iterable[int]) -> list[Statement]:
-    """Note that these dead letters of a kind are an input now (None if there are none), and their file is empty."""
+    """Note that these dead letters of a kind are an input now (None without dead letters), and their file is empty."""
     empty = "UPDATE progress SET letters_bytes = 0, letters_crc = 0 WHERE kind = ?"
     taken = "UPDATE dead SET taken = ? WHERE id = ?"
     known = [] if source is None else [_source(kind, source)]

@@ -20,7 +20,7 @@ ON CONFLICT (kind) DO UPDATE SET
   read_all = excluded.read_all, skipped_bytes = excluded.skipped_bytes, skipped_crc = excluded.skipped_crc
 """  # noqa: S608 - a number, ours
 
-# A restart does not read again what lies before the checkpoint: of these batches the places are no longer needed, but
+# A restart does not read again what is before the checkpoint: of these batches the places are no longer needed, but
 # for the kind's last accepted batch, which is read back. The same goes for dead letters that were tried again: until
 # then they keep their line from being read a second time. Why INDEXED BY: see `read`.
 _FORGET_PLACES = """

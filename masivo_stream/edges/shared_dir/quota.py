@@ -267,7 +267,7 @@ def read_quota(path: Path, clock: Clock, *, boot: str | None = None) -> QuotaUse
     uri = f"{path.absolute().as_uri()}?mode=ro{'' if shared else '&immutable=1'}"
     with _translated(), closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)) as connection:
         if connection.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
-            return QuotaUse()  # the next run makes it anew
+            return QuotaUse()  # the next run makes a new one
         departures = connection.execute("SELECT scope, boot, mono, wall FROM departures").fetchall()
         holds = connection.execute("SELECT scope, boot, mono, wall, seconds FROM holds").fetchall()
     now, wall, boot = clock.now(), clock.wall().timestamp(), read_boot_id() if boot is None else boot

@@ -1,1 +1,1 @@
-"""Processes beside ours that judge lines: `crew` is our end, `process` is theirs."""
+"""Processes beside ours that validate lines: `pool` is our end, `process` is theirs."""

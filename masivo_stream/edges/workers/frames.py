@@ -1,6 +1,6 @@
-"""What passes between the two ends: frames of bytes, each behind its length.
+"""What passes between the two ends: frames of bytes, each after its length.
 
-A question that stands in the arena is a frame with nothing in it but its place there.
+A question that is in the shared memory is sent as its place there, and nothing else.
 """
 
 import struct
@@ -8,23 +8,23 @@ import struct
 from msgspec import Struct
 
 from masivo_stream.core.reading.rules import Rules
-from masivo_stream.edges.workers.shared_memory import Spot
+from masivo_stream.edges.workers.shared_memory import MemorySpan
 
 _LENGTH = struct.Struct("<I")
-_SPOT = struct.Struct("<qI")
+_SPAN = struct.Struct("<qI")
 _IN_LINE = -1
 
 
-class Orders(Struct, frozen=True, array_like=True):
-    """What a worker is told before it is asked anything."""
+class WorkerSetup(Struct, frozen=True, array_like=True):
+    """What a worker gets before its first question."""
 
     rules: Rules
-    arena: int | None
-    """Descriptor of the arena, where there is one."""
+    memory: int | None
+    """Descriptor of the shared memory; None without one."""
 
 
 HEAD_BYTES = _LENGTH.size
-SPOT_BYTES = _SPOT.size
+SPAN_BYTES = _SPAN.size
 
 
 def head(frame: bytes) -> bytes:
@@ -33,19 +33,19 @@ def head(frame: bytes) -> bytes:
 
 
 def length(head: bytes) -> int:
-    """Return the length of the frame behind a head."""
+    """Return the length of the frame that follows a head."""
     size: int = _LENGTH.unpack(head)[0]
     return size
 
 
-def question(content: bytes, spot: Spot | None) -> bytes:
-    """Return what is sent of a question: where it stands, or itself behind a mark."""
-    if spot is None:
-        return _SPOT.pack(_IN_LINE, len(content)) + content
-    return _SPOT.pack(spot.start, spot.length)
+def question(content: bytes, span: MemorySpan | None) -> bytes:
+    """Return what is sent of a question: its place in the shared memory, or a mark and the question itself."""
+    if span is None:
+        return _SPAN.pack(_IN_LINE, len(content)) + content
+    return _SPAN.pack(span.start, span.length)
 
 
-def spot_of(head: bytes) -> tuple[Spot | None, int]:
-    """Return where a question stands, by its first bytes; and how many bytes follow, where it stands nowhere."""
-    start, size = _SPOT.unpack(head)
-    return (None, size) if start == _IN_LINE else (Spot(start, size), 0)
+def span_of(head: bytes) -> tuple[MemorySpan | None, int]:
+    """Return from its first bytes where a question is in the shared memory, or None and how many bytes follow."""
+    start, size = _SPAN.unpack(head)
+    return (None, size) if start == _IN_LINE else (MemorySpan(start, size), 0)

@@ -1,11 +1,11 @@
-"""Our end: start the workers, put questions to them in turns, collect their answers.
+"""Our end: start the workers, send questions to them in turns, collect their answers.
 
-Answers are collected by the event loop itself, whatever the flow waits for: so a worker is never stuck with an answer
-nobody takes while we are stuck with a question it does not take. How many questions are under way at once is the
-asker's business, and bounds the memory.
+The event loop itself collects the answers, whatever the flow waits for. Otherwise a worker could wait for us to take an
+answer while we wait for it to take a question. The caller decides how many questions are under way at once; that bounds
+the memory.
 
-A worker is a process of its own, in a session of its own (Ctrl-C is the parent's to answer), with our environment but
-for the secrets. What was asked of one that dies is lost, and nothing else: it is the asker who knows what has a fate.
+A worker is a process of its own, in a session of its own (only the parent handles Ctrl-C), with our environment without
+the secrets. If a worker dies, only its open questions are lost: the caller knows which lines have a result.
 """
 
 import asyncio
@@ -22,33 +22,33 @@ import anyio.to_thread
 import msgspec
 
 from masivo_stream.core.reading.rules import Rules
-from masivo_stream.edges.workers.frames import HEAD_BYTES, Orders, head, length, question
-from masivo_stream.edges.workers.shared_memory import SharedMemory, Spot
+from masivo_stream.edges.workers.frames import HEAD_BYTES, WorkerSetup, head, length, question
+from masivo_stream.edges.workers.shared_memory import MemorySpan, SharedMemory
 from masivo_stream.model.errors import WorkerError
 
 _START = "import sys; sys.path[:] = sys.argv[1:]; from masivo_stream.edges.workers.process import serve; serve()"
 _SECRETS = frozenset({"MASIVO_API_KEY", "MASIVO_TOKEN"})
 _SOCKET_BYTES = 1 << 20
-"""Asked of the kernel for a socket: a whole block goes in without waiting, as far as the system allows."""
+"""The buffer that we ask the kernel for: a whole block goes in without waiting, if the system allows it."""
 _GRACE = 5.0
-"""Seconds a worker may take to end once its socket is closed: it finishes the block it is at."""
+"""Seconds in which a worker must end once its socket is closed: it finishes its current block."""
 
 
 class WorkerAnswer:
     """An answer that may not have come yet."""
 
     def __init__(self) -> None:
-        """Nothing has come."""
+        """Begin without an answer."""
         self._come = anyio.Event()
         self._content: bytes | None = None
 
     def give(self, content: bytes | None) -> None:
-        """Take what has come, None for that nothing will."""
+        """Set the answer; None if no answer will come."""
         self._content = content
         self._come.set()
 
     async def get(self) -> bytes:
-        """Return it.
+        """Wait for the answer.
 
         Raises:
             WorkerError: its worker has died.
@@ -56,9 +56,10 @@ class WorkerAnswer:
         await self._come.wait()
         if self._content is None:
             raise WorkerError(
-                "a process that judges lines has ended unexpectedly",
-                operation="judge lines",
-                hint="was it killed, or memory short? Start again with the same command, perhaps with fewer --workers",
+                "a worker process has ended unexpectedly",
+                operation="validate lines",
+                hint="see whether it was killed, or memory was short; then start the same command again, perhaps with"
+                " fewer --workers",
             )
         return self._content
 
@@ -66,11 +67,11 @@ class WorkerAnswer:
 class _Link(asyncio.Protocol):
     """The socket to one worker."""
 
-    def __init__(self, arena: SharedMemory | None) -> None:
+    def __init__(self, memory: SharedMemory | None) -> None:
         self._transport: asyncio.Transport | None = None
-        self._arena = arena
-        self._waiting: deque[tuple[WorkerAnswer, Spot | None]] = deque()
-        """Answers that are to come, and where their questions stand."""
+        self._memory = memory
+        self._waiting: deque[tuple[WorkerAnswer, MemorySpan | None]] = deque()
+        """Answers that are to come, and where their questions are."""
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -87,24 +88,24 @@ class _Link(asyncio.Protocol):
             self._settle(bytes(received[HEAD_BYTES:end]))
             del received[:end]
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it was lost tells nothing
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason does not matter
         self._transport = None
         while self._waiting:
             self._settle(None)
 
     def _settle(self, content: bytes | None) -> None:
-        answer, spot = self._waiting.popleft()
-        if self._arena and spot:
-            self._arena.clear(spot)
+        answer, span = self._waiting.popleft()
+        if self._memory and span:
+            self._memory.clear(span)
         answer.give(content)
 
     @property
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def instruct(self, orders: Orders) -> None:
+    def configure(self, setup: WorkerSetup) -> None:
         if self._transport is not None:
-            frame = msgspec.msgpack.encode(orders)
+            frame = msgspec.msgpack.encode(setup)
             self._transport.write(head(frame) + frame)
 
     def ask(self, content: bytes) -> WorkerAnswer:
@@ -112,9 +113,9 @@ class _Link(asyncio.Protocol):
         if self._transport is None:
             answer.give(None)
         else:
-            spot = self._arena.put(content) if self._arena else None
-            self._waiting.append((answer, spot))
-            self._transport.write(question(content, spot))
+            span = self._memory.put(content) if self._memory else None
+            self._waiting.append((answer, span))
+            self._transport.write(question(content, span))
         return answer
 
     def close(self) -> None:
@@ -123,7 +124,7 @@ class _Link(asyncio.Protocol):
 
 
 class WorkerPool:
-    """Several workers. Open it with `open_crew`."""
+    """Several workers. Open it with `open_workers`."""
 
     def __init__(self, links: list[_Link]) -> None:
         """Ask over `links`."""
@@ -136,7 +137,7 @@ class WorkerPool:
         return sum(link.waiting for link in self._links)
 
     def ask(self, question: bytes) -> WorkerAnswer:
-        """Put a question to the worker whose turn it is; it answers in the order it was asked."""
+        """Send a question to the worker whose turn it is; a worker answers in the order of its questions."""
         link = self._links[self._asked % len(self._links)]
         self._asked += 1
         return link.ask(question)
@@ -144,23 +145,23 @@ class WorkerPool:
 
 @asynccontextmanager
 async def open_workers(count: int, rules: Rules, *, at_once: int, usual_bytes: int) -> AsyncIterator[WorkerPool]:
-    """Start `count` workers that judge by `rules`; end them afterwards.
+    """Start `count` workers that validate by `rules`; end them afterwards.
 
     `at_once` questions of `usual_bytes` fit the memory that is shared with them; others go through the sockets.
 
     Raises:
         WorkerError: they cannot be started.
     """
-    arena = _share(at_once, usual_bytes)
+    memory = _share(at_once, usual_bytes)
     links: list[_Link] = []
     processes: list[subprocess.Popen[bytes]] = []
     try:
         with anyio.CancelScope(shield=True):  # what is started is known, so that it can be ended
             for _ in range(count):
-                link, process = await _start(arena)
+                link, process = await _start(memory)
                 links.append(link)
                 processes.append(process)
-                link.instruct(Orders(rules, arena.descriptor if arena else None))
+                link.configure(WorkerSetup(rules, memory.descriptor if memory else None))
         yield WorkerPool(links)
     finally:
         for link in links:
@@ -170,42 +171,42 @@ async def open_workers(count: int, rules: Rules, *, at_once: int, usual_bytes: i
                 for process in processes:
                     await anyio.to_thread.run_sync(_end, process)
         finally:
-            if arena:
-                arena.close()
+            if memory:
+                memory.close()
 
 
 def _share(slots: int, slot_bytes: int) -> SharedMemory | None:
-    """Share memory where the system lets us (Linux, if nothing there forbids it); sockets do as well, slower."""
+    """Share memory if the system allows it (Linux, unless it is forbidden there); sockets work as well, more slowly."""
     try:
         return SharedMemory(slots, slot_bytes) if hasattr(os, "memfd_create") else None
     except OSError:
         return None
 
 
-async def _start(arena: SharedMemory | None) -> tuple[_Link, subprocess.Popen[bytes]]:
+async def _start(memory: SharedMemory | None) -> tuple[_Link, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
     with theirs:
         try:
-            process = await anyio.to_thread.run_sync(_spawn, theirs, arena)
+            process = await anyio.to_thread.run_sync(_spawn, theirs, memory)
         except OSError as error:
             ours.close()
             raise WorkerError(
-                f"a process cannot be started: {error.strerror}",
-                operation="judge lines",
-                hint="ask for fewer --workers",
+                f"a worker process cannot be started: {error.strerror}",
+                operation="validate lines",
+                hint="start with fewer --workers",
             ) from error
     ours.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-    _, link = await asyncio.get_running_loop().create_connection(lambda: _Link(arena), sock=ours)
+    _, link = await asyncio.get_running_loop().create_connection(lambda: _Link(memory), sock=ours)
     return link, process
 
 
-def _spawn(theirs: socket.socket, arena: SharedMemory | None) -> subprocess.Popen[bytes]:
+def _spawn(theirs: socket.socket, memory: SharedMemory | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter, our own code
         [sys.executable, "-P", "-c", _START, *sys.path],
         stdin=theirs.fileno(),
-        pass_fds=[arena.descriptor] if arena else (),
+        pass_fds=[memory.descriptor] if memory else (),
         stdout=subprocess.DEVNULL,
         env={name: value for name, value in os.environ.items() if name not in _SECRETS},
         start_new_session=True,

@@ -1,6 +1,6 @@
-"""Memory that a crew and its workers share: what is asked stands there, and only its place goes through a socket.
+"""Memory shared with the workers: it holds the questions, so that only their places go through a socket.
 
-It has no name and no file, so what is in it (lines of an export) is gone with the processes.
+It has no name and no file, so its content (lines of an export) disappears with the processes.
 """
 
 import mmap
@@ -9,21 +9,21 @@ import os
 from msgspec import Struct
 
 
-class Spot(Struct, frozen=True):
-    """Where in an arena something stands, in bytes."""
+class MemorySpan(Struct, frozen=True):
+    """The place of something in the memory, in bytes."""
 
     start: int
     length: int
 
 
 class SharedMemory:
-    """Slots of one size, each for one thing at a time."""
+    """Slots of one size, each for one question at a time."""
 
     def __init__(self, slots: int, slot_bytes: int) -> None:
-        """Make room. A slot takes memory once it is used, and only as much as was put into it.
+        """Make the slots. A slot takes memory once it is used, and only as much as was put into it.
 
         Raises:
-            OSError: the system has none to share.
+            OSError: the system cannot share memory.
         """
         self.descriptor = os.memfd_create("masivo-stream")
         try:
@@ -35,17 +35,17 @@ class SharedMemory:
         self._slot_bytes = slot_bytes
         self._free = [slot * slot_bytes for slot in reversed(range(slots))]
 
-    def put(self, content: bytes) -> Spot | None:
-        """Lay something down until it is taken away; None where there is no room for it."""
+    def put(self, content: bytes) -> MemorySpan | None:
+        """Keep `content` until its span is cleared; None if there is no room for it."""
         if len(content) > self._slot_bytes or not self._free:
             return None
-        spot = Spot(self._free.pop(), len(content))
-        self._memory[spot.start : spot.start + spot.length] = content
-        return spot
+        span = MemorySpan(self._free.pop(), len(content))
+        self._memory[span.start : span.start + span.length] = content
+        return span
 
-    def clear(self, spot: Spot) -> None:
-        """Take away what was put there."""
-        self._free.append(spot.start)
+    def clear(self, span: MemorySpan) -> None:
+        """Free what was put there."""
+        self._free.append(span.start)
 
     def close(self) -> None:
         """Give the memory back."""
@@ -54,13 +54,13 @@ class SharedMemory:
 
 
 class SharedMemoryView:
-    """A worker's sight of an arena."""
+    """A worker's view of the memory."""
 
     def __init__(self, descriptor: int) -> None:
-        """Look at the arena behind `descriptor`, and close that."""
+        """Map the memory of `descriptor`, and close the descriptor."""
         self._memory = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
         os.close(descriptor)
 
-    def read(self, spot: Spot) -> bytes:
-        """Return what stands there."""
-        return self._memory[spot.start : spot.start + spot.length]
+    def read(self, span: MemorySpan) -> bytes:
+        """Return what is there."""
+        return self._memory[span.start : span.start + span.length]

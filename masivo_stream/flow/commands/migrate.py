@@ -5,7 +5,7 @@ import msgspec
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.exports import Exports, OnlyMissing, check_inputs
 from masivo_stream.flow.identity.account_binding import Confirmations
-from masivo_stream.flow.identity.inspect_exports import look_at_exports
+from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.migration import find_known, match_inputs, note_places, send_pending
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_there
@@ -36,9 +36,9 @@ async def migrate(
         credentials: see `load_credentials`.
         exports: what to read; `OnlyMissing` sends again exactly what a revert took back of the run.
         confirmations: what a person confirms: that two accounts are one, that an export is to be sent again, or where
-            an export lies now.
+            an export is now.
         observer: receives a notice of everything that happens.
-        handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
+        handle_signals: stop in an orderly way on SIGINT and SIGTERM. Only in the main thread.
         runtime: the clock, chance and reporting; the defaults are right for a program.
 
     Returns:
@@ -57,7 +57,7 @@ async def migrate(
     inputs = (exports.exports if isinstance(exports, OnlyMissing) else exports).find()
     if inputs or missing is None:
         check_inputs(inputs)
-        await look_at_exports(inputs)
+        await inspect_exports(inputs)
     if missing is not None:
         check_there(settings)
     async with open_session(

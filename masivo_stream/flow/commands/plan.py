@@ -1,8 +1,8 @@
-"""Plan: how many requests a migration takes, how long that is at the account's limits, and what would be refused.
+"""Plan: how many requests a migration takes, how long it takes at the account's limits, and what would be rejected.
 
-Exact where nothing but the export decides: a migration that follows, on an account that has none of it, sends so many
-requests. The times are those of the windows alone: what leaves later, for slow answers or the waits between two kinds,
-ends later. Where each endpoint has windows of its own (`scope`), they are reckoned as if shared: it may end earlier.
+The number of requests is exact: a migration that follows, into an account that has nothing of it, sends that many. The
+times follow from the windows alone. Slow answers and the waits between two kinds make it longer. If each endpoint has
+windows of its own (`scope`), the plan computes with shared ones, and the migration may end earlier.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from masivo_stream.flow.dry_run.advice import advise
 from masivo_stream.flow.dry_run.all_kinds import DryRun, DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import identify_account
-from masivo_stream.flow.identity.remembered import foretell
+from masivo_stream.flow.identity.remembered import predict_refusals
 from masivo_stream.flow.limiters import find_account, quota_path
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model import contract
@@ -58,10 +58,10 @@ async def plan(
     """
     clock = (runtime or Runtime()).clock
     dry = await dry_run(settings, exports, files or DryRunFiles(), clock)
-    use, unreadable = _look_at_quota(settings, credentials, clock)
+    use, unreadable = _read_quota(settings, credentials, clock)
     known: list[str] = []
     if credentials is not None:
-        known = await foretell(settings, identify_account(settings, credentials), exports.find())
+        known = await predict_refusals(settings, identify_account(settings, credentials), exports.find())
     return _make_plan(settings, dry, use, unreadable, clock, known)
 
 
@@ -99,7 +99,7 @@ def _make_plan(
         requests=sent[-1],
         requests_lower_bound=sum(kind.requests_lower_bound for kind in kinds.values()),
         seconds={account: moments[-1] for account, moments in seconds.items()},
-        windows={account: _spell(scopes) for account, scopes in accounts.items()},
+        windows={account: _describe(scopes) for account, scopes in accounts.items()},
         quota=quota,
         starts_at=after(begin, last_departure(min(1, sent[-1]), left)),
         finished_at=after(begin, finish[-1]),
@@ -108,7 +108,7 @@ def _make_plan(
 
 
 def _accounts(limits: LimitSettings) -> dict[str, tuple[Windows, Windows]]:
-    """Return the windows of each account that is reckoned with: of migration calls, and of all calls together."""
+    """Return the windows of each account in the plan: those of migration calls, and those of all calls together."""
 
     def parse(texts: tuple[str, ...]) -> Windows:
         return tuple(parse_window(text) for text in texts)
@@ -120,7 +120,7 @@ def _accounts(limits: LimitSettings) -> dict[str, tuple[Windows, Windows]]:
     }
 
 
-def _spell(scopes: tuple[Windows, Windows]) -> list[str]:
+def _describe(scopes: tuple[Windows, Windows]) -> list[str]:
     migration, general = scopes
     return [*map(str, migration), *(f"{window} all" for window in general)]
 
@@ -128,7 +128,7 @@ def _spell(scopes: tuple[Windows, Windows]) -> list[str]:
 # What is left of the quota.
 
 
-def _look_at_quota(settings: Settings, credentials: Credentials | None, clock: Clock) -> tuple[QuotaUse | None, str]:
+def _read_quota(settings: Settings, credentials: Credentials | None, clock: Clock) -> tuple[QuotaUse | None, str]:
     """Return what is used, None where that is not known; and why it cannot be read, if so."""
     if credentials is None:
         return None, ""

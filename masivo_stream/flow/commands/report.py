@@ -1,7 +1,7 @@
 """Report: the report of a run, made from its journal."""
 
 from masivo_stream.flow.reporting.from_journal import open_for_reading, read_summary
-from masivo_stream.flow.reporting.run_report import look_back
+from masivo_stream.flow.reporting.run_report import make_report
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.report import Report
 
@@ -19,4 +19,4 @@ def report(state_dir: str, *, runtime: Runtime | None = None) -> Report:
     clock = (runtime or Runtime()).clock
     with open_for_reading(state_dir, clock) as (state, journal):
         owner, summary = read_summary(state, journal)
-        return look_back(journal, state, summary, clock, owner=owner)
+        return make_report(journal, state, summary, clock, owner=owner)

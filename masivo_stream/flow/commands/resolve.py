@@ -2,8 +2,8 @@
 
 Accepted: the batch arrived, by evidence. Discarded: it is given up, and its records become dead letters. Sent again:
 the same bytes in the same request; if that is refused, or in doubt once more, the batch stays in doubt. Every batch
-that is to be sent again is read back before anything is decided or sent: if one must not be sent, none is. Every
-decision is journalled with time, person and reason. Nothing is done here that was not asked for, batch by batch.
+that is to be sent again is read back before anything is decided or sent: if one must not be sent, nothing is done.
+Every decision is journalled with time, person and reason. Nothing is done here that was not asked for, batch by batch.
 """
 
 from collections.abc import Iterable
@@ -39,13 +39,13 @@ from masivo_stream.model.summary import KindSummary, Summary
 
 ALL = "all"
 SHORTEST_ID = 4
-"""A batch may be named by the beginning of its id."""
+"""A batch may be named by the first characters of its id, at least this many."""
 
-_OPERATION = "resolve what is in doubt"
+_OPERATION = "resolve batches in doubt"
 
 
 class Decisions(Struct, frozen=True, kw_only=True):
-    """Batches by what is to become of them: ids, their beginnings, or `all`."""
+    """Decisions about batches in doubt. A batch is named by its id, the beginning of its id, or `all`."""
 
     accept: tuple[str, ...] = ()
     discard: tuple[str, ...] = ()
@@ -69,9 +69,9 @@ async def resolve(
         settings: see `load_settings`.
         credentials: see `load_credentials`.
         decisions: what becomes of which batches; nothing is decided without them.
-        confirmations: what a person confirms: that two accounts are one, or where an export lies now.
+        confirmations: what a person confirms: that two accounts are one, or where an export is now.
         observer: receives a notice of everything that happens.
-        handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
+        handle_signals: stop in an orderly way on SIGINT and SIGTERM. Only in the main thread.
         runtime: the clock, chance and reporting; the defaults are right for a program.
 
     Raises:
@@ -140,7 +140,7 @@ async def open_in_doubt(session: Session, files: ExitStack) -> list[InDoubtKind]
 
 
 def _exit_code(kinds: dict[str, KindSummary], *, in_doubt: bool, closes: bool) -> ExitCode:
-    """Name what is left; what is pending is not this command's business."""
+    """Return the code for what is left. Pending records do not count: they are not the business of this command."""
     if not closes:
         return ExitCode.BUG
     if in_doubt:
@@ -149,7 +149,7 @@ def _exit_code(kinds: dict[str, KindSummary], *, in_doubt: bool, closes: bool) -
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
-    """Decisions about batches that are in doubt indeed."""
+    """Decisions about batches that were found to be in doubt."""
 
     accept: tuple[Doubt, ...]
     discard: tuple[Doubt, ...]
@@ -173,7 +173,7 @@ class ResolveWork:
         """Find the batches that decisions are about.
 
         Raises:
-            ConfigurationError: a name stands for no batch in doubt, or for several; or a batch is named twice.
+            ConfigurationError: a name fits no batch in doubt, or several; or a batch is named for two decisions.
         """
         chosen = Chosen(
             accept=tuple(self._find(decisions.accept)),
@@ -184,7 +184,7 @@ class ResolveWork:
         named = [doubt.batch for doubt in (*chosen.accept, *chosen.discard, *chosen.resend)]
         if len(named) > len(set(named)):
             raise ConfigurationError(
-                "a batch is named for two decisions", operation=_OPERATION, hint="decide one thing of a batch"
+                "a batch is named for two decisions", operation=_OPERATION, hint="name each batch for one decision only"
             )
         return chosen
 
@@ -204,8 +204,8 @@ class ResolveWork:
         return chosen.values()
 
     async def go(self, chosen: Chosen) -> None:
-        """Make sure that all of it may be done, carry out what was chosen, then look at what is left."""
-        await self._make_sure(chosen)
+        """Check that everything may be done, carry out the decisions, then find evidence of what is left."""
+        await self._check_all(chosen)
         decision = Note(NoteKind.RESEND, chosen.reason or "no reason given", name_person())
         for doubt in chosen.accept:
             of_kind = self._kinds[doubt.kind]
@@ -220,43 +220,45 @@ class ResolveWork:
         for doubt in chosen.resend:
             await self._resend(doubt, msgspec.structs.replace(decision, batch=doubt.batch))
         for of_kind in self._kinds.values():
-            self.left.extend([await self._look(doubt) for doubt in of_kind.doubts()])
+            self.left.extend([await self._find_evidence(doubt) for doubt in of_kind.doubts()])
 
-    async def _make_sure(self, chosen: Chosen) -> None:
-        """Look at every batch before the first one is decided: a refusal leaves all of them as they were.
+    async def _check_all(self, chosen: Chosen) -> None:
+        """Check every batch before the first one is decided: a refusal leaves all of them as they were.
 
         Raises:
-            ConfigurationError: one that is to be sent again is there.
-            InputError: the bytes of one cannot be had again.
+            ConfigurationError: a batch that is to be sent again is in the account.
+            InputError: the bytes of a batch cannot be read again.
         """
         for doubt in chosen.discard:
             await self._kinds[doubt.kind].batches.read(doubt.batch)
         for doubt in chosen.resend:
-            await self._kinds[doubt.kind].again(doubt.batch)  # composed anew when it is sent: there may be many
-            await self._refuse_what_is_there(doubt)
+            await self._kinds[doubt.kind].again(
+                doubt.batch
+            )  # not kept, but composed again when it is sent: there may be many
+            await self._check_not_there(doubt)
 
-    async def _refuse_what_is_there(self, doubt: Doubt) -> None:
-        """Look at a batch that is to be sent again.
+    async def _check_not_there(self, doubt: Doubt) -> None:
+        """Check that no record of a batch is seen in the account.
 
         Raises:
-            ConfigurationError: it is seen to be there.
+            ConfigurationError: some are.
         """
-        evidence = (await self._look(doubt)).evidence
+        evidence = (await self._find_evidence(doubt)).evidence
         if evidence.verdict in {Verdict.PRESENT, Verdict.PARTLY}:
             raise ConfigurationError(
-                f"{evidence.found} of {evidence.looked_at} records looked at are there: it would double them",
+                f"{evidence.found} of {evidence.looked_at} records read back are in the account: it would double them",
                 operation="send a batch again",
                 place=f"batch {doubt.batch} of {doubt.kind}",
-                hint="--accept it, if all of its records are there; else --discard it, mend `raw` of those that are"
-                " not there (one space more will do), and masivo-stream retry",
+                hint="--accept it if all of its records are there; else --discard it, change `raw` of those that are"
+                " not there (one more space is enough), and masivo-stream retry",
             )
 
     async def _resend(self, doubt: Doubt, note: Note) -> None:
-        """Send a batch again that was not seen to be there.
+        """Send a batch again that was not seen in the account.
 
         Raises:
-            InputError: its bytes cannot be had again.
-            MasivoStreamError: the API says no, or does not answer: nothing else is sent.
+            InputError: its bytes cannot be read again.
+            MasivoStreamError: the API refuses, or does not answer: nothing else is sent.
         """
         of_kind = self._kinds[doubt.kind]
         batch = await of_kind.again(doubt.batch)
@@ -276,7 +278,7 @@ class ResolveWork:
         if isinstance(decision, Halt):
             raise halt_error(decision, f"batch {doubt.batch} of {doubt.kind}")
 
-    async def _look(self, doubt: Doubt) -> InDoubtBatch:
+    async def _find_evidence(self, doubt: Doubt) -> InDoubtBatch:
         entries = await self._kinds[doubt.kind].batches.read_as_far_as_known(doubt.batch)
         evidence = await find_evidence(
             doubt.kind,

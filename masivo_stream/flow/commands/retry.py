@@ -24,8 +24,8 @@ async def retry(
 ) -> Summary:
     """Send the dead letters of a run again, as they are in their files now, and go on with what else is pending.
 
-    A dead letter leaves its file when it is tried. A record that is rejected again is written there anew, with its
-    history. A record that nobody changed and that we rejected ourselves is validated again without a request. The
+    A dead letter leaves its file when it is tried. A record that is rejected again is written there again, with its
+    history. An unchanged record that we rejected ourselves is validated again without a request. The
     exports are found at the paths that the run knows, or beside the state directory if that was moved with them. The
     arguments and the result are those of `migrate`.
 

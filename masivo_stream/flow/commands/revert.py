@@ -57,12 +57,12 @@ _OPERATION = "revert a migration"
 
 
 class Reverted(Struct, frozen=True, kw_only=True):
-    """What came of a revert."""
+    """The outcome of a revert."""
 
     customers: int | None
-    """How many the API says it took back, None where it does not say."""
+    """How many customers the API says it took back; None if it does not say."""
     hint: str = ""
-    """What sends what was taken back, and when; empty where the run can go on, or begin afresh."""
+    """The command that sends again what was taken back, and when; empty if the run can continue, or start afresh."""
 
 
 async def revert(
@@ -152,10 +152,10 @@ async def _revert_run(
 
 
 class RevertSender(TokenSource, Protocol):
-    """Who sends a revert."""
+    """Sends a revert."""
 
     async def revert(self, start: str, end: str) -> Reply:
-        """Take back what was migrated in a period."""
+        """Have the API take back what was migrated in a period."""
         ...
 
 
@@ -178,11 +178,11 @@ async def take_back(state: StateDir, request: RevertRequest, sender: RevertSende
         reply = await sender.revert(start, end)
         failed = _read_attempt(reply.attempt)
         if failed is None:
-            # Of one that was begun before, nobody knows how many it took back.
+            # It is not known how many customers an earlier revert, which was begun and never answered, took back.
             told = None if before.begun else _count(reply)
-            if told == 0 and found.must_hold:  # an earlier revert took them, by another directory: no number tells
+            if told == 0 and found.must_hold:  # an earlier revert from elsewhere took them: unknown how many
                 told = None
-            period = _told(period, before, told, _accepted(journal.read))
+            period = _count_in(period, before, told, _accepted(journal.read))
             if foreign is None:
                 period = msgspec.structs.replace(period, counted=False)
             await journal.take_note(Note(NoteKind.REVERTED, msgspec.json.encode(period).decode()))
@@ -194,8 +194,8 @@ async def take_back(state: StateDir, request: RevertRequest, sender: RevertSende
     return standing
 
 
-def _told(period: RevertPeriod, before: Standing, customers: int | None, accepted: int) -> RevertPeriod:
-    """Hold a period against the number of customers that the API says it took back."""
+def _count_in(period: RevertPeriod, before: Standing, customers: int | None, accepted: int) -> RevertPeriod:
+    """Return the period with the number of customers that the API says it took back."""
     if customers is None or before.customers is None:
         return msgspec.structs.replace(period, customers=customers)
     taken = before.customers + customers
@@ -203,7 +203,7 @@ def _told(period: RevertPeriod, before: Standing, customers: int | None, accepte
         period,
         customers=customers,
         holds=period.holds and customers > 0,
-        whole=period.whole and taken >= accepted,  # who has made a transaction of their own is still there
+        whole=period.whole and taken >= accepted,  # customers with a transaction of their own are still there
         counted=period.whole and taken == accepted,
     )
 
@@ -215,13 +215,13 @@ def _accepted(journal: JournalReader) -> int:
 
 
 class _Taken(Struct):
-    """The body of the answer, as the sandbox gives it. No page shows one, so it may be absent."""
+    """The body of the answer, as the sandbox gives it. No page of the vendor shows one, so it may be absent."""
 
     customers: Annotated[int, Meta(ge=0)]
 
 
 def _count(reply: Reply) -> int | None:
-    """Return how many customers the API says it took back, None where it does not say."""
+    """Return how many customers the API says it took back; None if it does not say."""
     try:
         return msgspec.json.decode(reply.body, type=_Taken).customers
     except (ValueError, RecursionError):
@@ -235,7 +235,7 @@ class _Failed(Struct, frozen=True):
     in_doubt: bool = False
 
 
-_LOOK_FIRST = "look at the account's dashboard; run again, it takes back what is left of that period"
+_LOOK_FIRST = "check the account's dashboard; the same command takes back what is left of that period"
 
 
 def _read_attempt(attempt: Attempt) -> _Failed | None:
@@ -247,19 +247,19 @@ def _read_attempt(attempt: Attempt) -> _Failed | None:
             message = f"{cause.value}; nothing was sent"
             return _Failed(OutageError(message, operation=_OPERATION, hint="start again later"))
         case Answer():
-            return _read_answer(_says(attempt), _outcome(attempt), foreign=is_foreign(attempt))
+            return _read_answer(_describe(attempt), _outcome(attempt), foreign=is_foreign(attempt))
         case _:
             assert_never(attempt)
 
 
 def _outcome(answer: Answer) -> Outcome:
-    """Return what an answer comes to: any success of the API's will do (`contract.REVERT_PATH`)."""
+    """Return the outcome of an answer: any success status of the API counts (`contract.REVERT_PATH`)."""
     if 200 <= answer.status < 300:
         return InDoubt("") if is_foreign(answer) or answer.body is Body.ERRORS else Accepted()
     return classify(answer)
 
 
-def _says(answer: Answer) -> str:
+def _describe(answer: Answer) -> str:
     if is_foreign(answer):
         return whose(answer)
     return f"the API answers {answer.status}{f' with {answer.body}' if answer.body is Body.ERRORS else ''}"
@@ -274,7 +274,7 @@ def _read_answer(told: str, outcome: Outcome, *, foreign: bool) -> _Failed | Non
             return _Failed(OutageError(message, operation=_OPERATION, hint=_LOOK_FIRST), in_doubt=True)
         case Throttled() | Unreachable():
             message = f"{told}; nothing was taken back"
-            return _Failed(OutageError(message, operation=_OPERATION, hint="try later"))
+            return _Failed(OutageError(message, operation=_OPERATION, hint="try again later"))
         case Refused() | TooLarge() | Unauthorized() | Stop():
             message = f"{told}; nothing was taken back"
             hint = FOREIGN_HINT if foreign else "check the period, the key's permissions and base_url"

@@ -65,9 +65,9 @@ async def verify(
             directory if that was moved with them.
         credentials: see `load_credentials`.
         sample: which records to read back; None for all of them.
-        confirmations: what a person confirms: that two accounts are one, or where an export lies now.
+        confirmations: what a person confirms: that two accounts are one, or where an export is now.
         observer: receives a notice of everything that happens.
-        handle_signals: stop in order on SIGINT and SIGTERM. Only in the main thread.
+        handle_signals: stop in an orderly way on SIGINT and SIGTERM. Only in the main thread.
         runtime: the clock; the default is right for a program.
 
     Returns:
@@ -110,7 +110,7 @@ class VerifyWork:
     """The reading back of one run, until it is done or stopped."""
 
     def __init__(self, session: Session, sample: Sample | None) -> None:
-        """Read back what `sample` draws of each kind; everything if it is None."""
+        """Read back what `sample` draws of each kind; everything without a sample."""
         self._session, self._sample = session, sample
         self._settings = session.settings
         self.stop = StopControl(session.clock, drain_time=0)

@@ -18,10 +18,10 @@ from masivo_stream.flow.dry_run.kind_dry_run import (
     OpenSkipped,
 )
 from masivo_stream.flow.exports import Exports, check_inputs
-from masivo_stream.flow.identity.inspect_exports import look_at_exports
+from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.outcome import conclude
 from masivo_stream.flow.pipeline.ports import SkippedSink, UnchangedSkipped
-from masivo_stream.flow.reporting.examples import dry_run_examples, tell_places
+from masivo_stream.flow.reporting.examples import describe_places, dry_run_examples
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.ports import Clock
@@ -65,7 +65,7 @@ async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, cloc
     """
     inputs = exports.find()
     check_inputs(inputs)
-    await look_at_exports(inputs)
+    await inspect_exports(inputs)
     expected = ExpectedCustomers(remember=settings.validation.remember_ids) if Kind.CUSTOMERS in inputs else None
     kinds: dict[str, KindDryRunResult] = {}
     failure: InputError | None = None
@@ -87,15 +87,15 @@ def _conclude(kinds: dict[str, KindDryRunResult], failure: InputError | None) ->
         summary,
         examples=tuple(examples),
         skipped_examples=tuple(example for each in kinds.values() for example in each.skipped),
-        warnings=tuple(tell_repeated(each.duplicates) for each in kinds.values() if each.duplicates is not None),
+        warnings=tuple(describe_duplicates(each.duplicates) for each in kinds.values() if each.duplicates is not None),
     )
 
 
-def tell_repeated(repeated: DuplicatePurchases) -> str:
+def describe_duplicates(repeated: DuplicatePurchases) -> str:
     """Return the warning about events whose purchase came before: how many they are, and what to do."""
     return (
-        f"{tell_places(repeated.events, repeated.places)}: each would be sent and counted; where it is one purchase,"
-        " --duplicate-purchase reject makes a dead letter of it"
+        f"{describe_places(repeated.events, repeated.places)}: each would be sent and counted; if they are one"
+        " purchase, --duplicate-purchase reject makes dead letters of the later ones"
     )
 
 

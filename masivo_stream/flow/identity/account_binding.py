@@ -1,13 +1,13 @@
-"""A state directory belongs to one account: where the API is, and who opens it.
+"""A state directory belongs to one account: an address of the API, and a key that opens it.
 
-What a run has sent to one account another one has not got; going on there would leave out what was sent, and send the
-rest to the wrong place. So another origin or another key is refused before anything is read or sent. The API key is
-known at once. Whose account a token opens is known when it has come, and that is before the first batch.
+If a run continued in another account, that account would lack what was sent before, and get the rest by mistake. So
+another address or another key is refused before anything is read or sent. The API key is known at once. Which account a
+token opens is known when it has come, and that is before the first batch.
 
-1. Nothing was sent yet: the directory belongs to the account that is named now. A wrong key that was put right is one.
+1. Nothing was sent yet: the directory belongs to the account that is named now. So a wrong key can be corrected.
 2. The key, the ready token or what it names is the noted one: the same account.
-3. Only tokens were used and a key is given: its first token tells, and is asked for before anything else.
-4. Anything else is another account, unless a person says `--same-account`.
+3. Only tokens were used and a key is given: its first token decides, and is requested before anything else.
+4. Everything else is another account, unless a person confirms `--same-account`.
 """
 
 import getpass
@@ -31,8 +31,8 @@ from masivo_stream.model.states import Note, NoteKind
 
 _OPERATION = "open the run"
 _HINT = (
-    "if it is one account with a new key or a new address, say so once with --same-account; for another account, choose"
-    " a --state-dir of its own"
+    "if it is the same account with a new key or address, confirm it once with --same-account; for another account,"
+    " choose a --state-dir of its own"
 )
 
 
@@ -48,7 +48,7 @@ class Confirmations(Struct, frozen=True, kw_only=True):
 
 
 class TokenSource(Protocol):
-    """Who gets tokens."""
+    """Gets tokens."""
 
     async def prepare(self) -> str | Attempt:
         """Return a token, or the attempt that failed to get one."""
@@ -56,12 +56,12 @@ class TokenSource(Protocol):
 
 
 class AccountBinding:
-    """The account of one command, held against the one that a journal notes."""
+    """Compares the account of one command with the account that a journal notes."""
 
     def __init__(
         self, settings: Settings, credentials: Credentials, clock: Clock, confirmations: Confirmations | None = None
     ) -> None:
-        """Identify the account that these settings and secrets lead to."""
+        """Identify the account that these settings and credentials lead to."""
         self.account, self.credentials = identify_account(settings, credentials), credentials
         self.confirmations = confirmations or Confirmations()
         self.clock, self._state_dir = clock, settings.state.state_dir
@@ -70,21 +70,21 @@ class AccountBinding:
 
     @property
     def noted(self) -> NotedAccount:
-        """The account as the journal names it, or as it would."""
+        """The account as the journal names it, or would name it."""
         accounts = [] if self._journal is None else self._journal.read.accounts()
         return accounts[-1] if accounts else note(self.account, "")
 
     @property
     def said_to_be_one(self) -> list[NotedAccount]:
-        """The accounts that a person says are one; none where nobody had to say so."""
+        """The accounts that a person has confirmed to be one; empty if no confirmation was needed."""
         accounts = [] if self._journal is None else self._journal.read.accounts()
         return accounts if len(accounts) > 1 else []
 
     def enter(self, journal: Journal) -> None:
-        """Hold the account against the journal's, and note it there.
+        """Compare the account with the journal's, and note it there.
 
         Raises:
-            ConfigurationError: the run belongs to another account, or may do.
+            ConfigurationError: the run belongs to another account, or may belong to one.
             StorageError: the journal cannot be written.
         """
         self._journal = journal
@@ -98,39 +98,39 @@ class AccountBinding:
         if not mine and sent_at:
             if not self.confirmations.same_account:
                 raise self._refusal(journal, accounts, sent_at)
-            words = f"{self.account} is {_told(journal, accounts)}"
+            words = f"{self.account} is {_describe_target(journal, accounts)}"
             journal.note_accounts(
                 [*accounts, note(self.account, self._now())],
                 word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
             )
         else:
-            # The one that is used stands last.
+            # The account that is used now is the last one.
             known = mine[-1].with_names_of(self.account) if mine else note(self.account, self._now())
             journal.note_accounts([*(each for each in accounts if each not in mine[-1:]), known])
 
     async def prove(self, tokens: TokenSource) -> None:
-        """Get a token where only that can tell whether this is the run's account.
+        """Get a token if only a token can show whether this is the account of the run.
 
         Raises:
-            ConfigurationError: it is another one, or its tokens name none.
-            OutageError: no token could be got.
+            ConfigurationError: it is another account, or its tokens name no account.
+            OutageError: no token could be obtained.
         """
         if self._proven:
             return
         token = await tokens.prepare()
         if not isinstance(token, str):
             raise OutageError(
-                "no token could be got that tells whether the API key opens the account of this run",
+                "no token could be obtained, and only a token shows whether the API key opens the account of this run",
                 operation=_OPERATION,
                 place=self._state_dir,
-                hint="start again when the API can be reached; --same-account says so without a token",
+                hint="start again when the API can be reached; --same-account confirms it without a token",
             )
 
     async def admit(self, token: str) -> None:
-        """Learn from a token that was got with the key whose account it opens.
+        """Learn from a token of the key which account it opens.
 
         Raises:
-            ConfigurationError: it is not the one that the run has sent to.
+            ConfigurationError: it is not the account that the run has sent to.
             StorageError: the journal cannot be written.
         """
         subject = subject_of(token)
@@ -143,7 +143,7 @@ class AccountBinding:
             mine = [known for known in accounts if known.is_for(told)]
             if not mine:
                 if self.confirmations.same_account:
-                    words = f"{told} is {_told(journal, accounts)}"
+                    words = f"{told} is {_describe_target(journal, accounts)}"
                     await journal.learn_accounts(
                         [*accounts, note(told, self._now())],
                         word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
@@ -160,15 +160,17 @@ class AccountBinding:
         account = account or self.account
         if accounts:
             known = accounts[-1]
-            # One key at two addresses is named alike.
+            # The same key at two addresses has the same name: the address distinguishes them.
             elsewhere = not is_one_origin(known.origin, account.origin)
             here = known.shown if elsewhere and account.owner in known.keys else ""
             now = f"{account.origin} (account {here})" if here else str(account)
-            what = f"the run in this state directory sends to {known} since {known.first_at or sent_at}, not to {now}"
+            what = (
+                f"the run in this state directory has sent to {known} since {known.first_at or sent_at}, not to {now}"
+            )
         else:
             what = (
-                f"the run in this state directory has sent to {_told(journal, accounts)} since {sent_at}, and version"
-                f" 0.1.0 did not note to which account; this command goes to {account}"
+                f"the run in this state directory has sent to {_describe_target(journal, accounts)} since {sent_at},"
+                f" and version 0.1.0 did not note to which account; this command goes to {account}"
             )
         return ConfigurationError(what, operation=_OPERATION, place=self._state_dir, hint=_HINT)
 
@@ -177,7 +179,7 @@ class AccountBinding:
 
 
 def identify_account(settings: Settings, credentials: Credentials) -> Account:
-    """Return the account that settings and secrets lead to."""
+    """Return the account that settings and credentials lead to."""
     return identify(
         settings.api.base_url,
         api_key=credentials.api_key.reveal() if credentials.api_key else None,
@@ -186,18 +188,18 @@ def identify_account(settings: Settings, credentials: Credentials) -> Account:
     )
 
 
-def _told(journal: Journal, accounts: list[NotedAccount]) -> str:
-    """Name where a run has sent to, as far as its journal knows."""
+def _describe_target(journal: Journal, accounts: list[NotedAccount]) -> str:
+    """Return what the journal knows of where a run has sent to."""
     if accounts:
         return str(accounts[-1])
     try:
         return origin_of(journal.read.facts().settings["api.base_url"])
-    except (KeyError, ValueError):  # a journal of before there were facts, or a URL that was masked
+    except (KeyError, ValueError):  # an old journal without facts, or a masked URL
         return journal.read.target() or "an account"
 
 
 def name_person() -> str:
-    """Return who decides; a container's user need not have a name."""
+    """Return the name of the person who decides; the user of a container need not have one."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # Python before 3.13: KeyError; after: OSError

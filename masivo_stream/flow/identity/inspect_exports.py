@@ -1,8 +1,8 @@
-"""Look at the exports before a run: each is one, each is there once. Nothing is sent, nothing noted before that.
+"""Inspect the exports before a run: each must be an export, and be named once. This comes before any note or request.
 
 An export that is named twice would be sent twice: as the same file by another name or link, as a copy, compressed
 beside itself, or as an older copy that it begins with. Copies are found by their text. Only files that begin alike are
-read: the first lines of each are looked at, then a megabyte, then all.
+read: the first lines of each, then a megabyte, then everything.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,12 +20,12 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 
 _FIRST_LINES = 4096
-"""Bytes; of thousands of parts it is read without being noticed."""
+"""Bytes: reading them takes no noticeable time, even of thousands of files."""
 _CLOSER = (1 << 16, 1 << 20)
-"""Bytes to look at where the first line is longer, or none that can be sent."""
+"""Bytes to read if the first line is longer, or cannot be sent."""
 _NEXT = 1 << 20
 _BLOCK_BYTES = 1 << 20
-_OPERATION = "look at the exports"
+_OPERATION = "inspect the exports"
 
 
 class Export(Struct, frozen=True):
@@ -35,12 +35,12 @@ class Export(Struct, frozen=True):
     input: Input
 
 
-async def look_at_exports(inputs: Mapping[Kind, Sequence[Input]]) -> None:
-    """Look at the exports that stand on a disk; what comes from a pipe is looked at when it is read.
+async def inspect_exports(inputs: Mapping[Kind, Sequence[Input]]) -> None:
+    """Inspect the exports that are files; what comes from a pipe is checked when it is read.
 
     Raises:
-        InputError: one is no export, but something else.
-        ConfigurationError: one is there twice.
+        InputError: a file is no export.
+        ConfigurationError: an export is named twice.
     """
     files = [Export(kind, found) for kind, named in inputs.items() for found in named if is_file(found)]
     _check_files(files)
@@ -59,7 +59,7 @@ def _check_format(found: Input, head: FileHead) -> None:
         raise InputError(
             "the compressed file is empty: even nothing, compressed, takes some bytes",
             operation=_OPERATION,
-            place=found.lies_at,
+            place=found.shown_path,
             hint="copy or export it again, then start the same command again",
         )
     for most in _CLOSER:
@@ -67,7 +67,7 @@ def _check_format(found: Input, head: FileHead) -> None:
             return
         if not head.ended:
             head = read_head(found, most)
-    refuse_foreign(found, foreign(head.plain, ended=head.ended, packing=head.packing), head.packing)
+    refuse_foreign(found, foreign(head.plain, ended=head.ended, compression=head.compression), head.compression)
 
 
 def _check_files(files: Iterable[Export]) -> None:
@@ -81,7 +81,7 @@ def _check_files(files: Iterable[Export]) -> None:
 
 
 def _twice(first: Export, second: Export, how: str) -> ConfigurationError:
-    here, there = second.input.lies_at, first.input.lies_at
+    here, there = second.input.shown_path, first.input.shown_path
     what = f"{here} {how} {there}" if here != there else f"{here} is named twice"
     kinds = "" if first.kind is second.kind else f", for {first.kind} and for {second.kind}"
     return ConfigurationError(
@@ -93,7 +93,7 @@ def _twice(first: Export, second: Export, how: str) -> ConfigurationError:
 
 
 def _normalise(head: FileHead) -> bytes:
-    """Return the beginning of a text; of one that goes on, what is certain of it."""
+    """Return the start of a text; if the text goes on, only the part that is certain."""
     normaliser = Normaliser()
     text = normaliser.feed(head.plain)
     return text + normaliser.finish() if head.ended else text
@@ -111,9 +111,9 @@ async def _check_copies(exports: Mapping[str, Export], begun: Mapping[str, bytes
 
 
 def _alike(begun: Mapping[str, bytes]) -> Iterator[set[str]]:
-    """Yield groups of paths whose first bytes are the same, as far as the shorter ones go.
+    """Yield groups of paths whose first bytes are the same, up to the end of the shorter one.
 
-    Sorted, a text stands before all that begin with it: so it is enough to look at neighbours.
+    In sorted sequence a text comes before all that begin with it, so it is enough to compare neighbours.
     """
     group: set[str] = set()
     stem = b""
@@ -156,7 +156,7 @@ async def _still_alike(exports: Sequence[Export], most: int | None) -> list[str]
 async def _fingerprint(found: Input, most: int | None, lengths: Iterable[int] = ()) -> tuple[Fingerprint, bool]:
     """Return the fingerprint of a text's first bytes, and whether that is all of it."""
     mark, normaliser = Fingerprint(lengths), Normaliser()
-    with suppress(Truncated, InputError):  # what cannot be read is told when it is read
+    with suppress(Truncated, InputError):  # an error is reported when the export is read
         async with aclosing(read_blocks(found, block_bytes=_BLOCK_BYTES)) as blocks:
             async for block in blocks:
                 text = normaliser.feed(block)

@@ -1,8 +1,8 @@
 """An export that a run knows, and the proof that a file is it.
 
 A file is the export that was read if its plain bytes before the consumed place have the CRC-32 that the journal keeps.
-While size, time of change and samples are as they were nothing else is looked at; otherwise the consumed part is read
-once, before anything is sent. Of an export of which nothing was consumed nothing can be sent twice.
+If size, time of change and samples are as they were, nothing else is read; otherwise the consumed part is read once,
+before anything is sent. If nothing of an export was consumed, nothing of it can be sent twice.
 """
 
 import os
@@ -36,10 +36,10 @@ class KnownExport(Struct, frozen=True):
 
     name: str
     path: str
-    """Where it lay last; empty where that was not noted."""
+    """Its last known path; empty if that was not noted."""
     identity: Identity
     read: int
-    """So many plain bytes of it are consumed."""
+    """Plain bytes of it that are consumed."""
     crc: int
     """Their CRC-32."""
 
@@ -51,16 +51,16 @@ class Recognised(Struct, frozen=True):
     identity: Identity
     """Taken before its content was looked at, so that a change meanwhile is found by the next start."""
     grown: bool | None = None
-    """Whether text follows what was read; None where nobody has looked."""
+    """Whether text follows what was read; None if that was not checked."""
 
 
 class Moved(Struct, frozen=True):
-    """What a person says of exports that lie elsewhere now: the new path, by the name or the path the run knows."""
+    """What a person says of moved exports: the new path, by the name or path that the run knows."""
 
     places: Mapping[str, str]
 
     def of(self, known: KnownExport) -> str | None:
-        """Return where an export lies now, None if nothing was said of it."""
+        """Return the present path of an export; None if the person said nothing of it."""
         for old, new in self.places.items():
             if old == known.name or (known.path and real_path(old) == known.path):
                 return new
@@ -68,17 +68,17 @@ class Moved(Struct, frozen=True):
 
 
 RecognisedExports = Mapping[str, Recognised]
-"""The exports of a kind that a run knows, by the names it gave them."""
+"""The exports of a kind that a run knows, by the names that it gave them."""
 
 NOT_MOVED = Moved({})
-"""Nothing is said."""
+"""A person said nothing."""
 
 
 def read_moved(words: Iterable[str]) -> Moved:
-    """Read what was said as `OLD=NEW`.
+    """Read words of the form `OLD=NEW`.
 
     Raises:
-        ConfigurationError: a word is not like that.
+        ConfigurationError: a word has another form.
     """
     places: dict[str, str] = {}
     for word in words:
@@ -88,14 +88,14 @@ def read_moved(words: Iterable[str]) -> Moved:
                 f"{word} does not name an old and a new place",
                 operation="read the command",
                 place="--moved",
-                hint="--moved OLD=NEW: the name by which the run knows the export, and where it lies now",
+                hint="--moved OLD=NEW: the name by which the run knows the export, and its present path",
             )
         places[old] = new
     return Moved(places)
 
 
 def real_path(path: str) -> str:
-    """Return where a file lies, whatever working directory or links its name goes through."""
+    """Return the real path of a file, whatever working directory or links its name goes through."""
     return path if path == STDIN else os.path.realpath(path)
 
 
@@ -113,10 +113,10 @@ def known_exports(journal: JournalReader, kind: Kind) -> list[KnownExport]:
 
 
 async def prove(found: Input, known: KnownExport, *, full: bool, by_content: bool = False) -> Recognised | None:
-    """Return an input as the known export, None if what was consumed of that is not its beginning.
+    """Return an input as the known export; None if it does not begin with what was consumed of that.
 
-    Where nothing was consumed, any file may be the export, but for one that was emptied; with `by_content` only one
-    that looks the same.
+    If nothing was consumed, any file may be the export, except one that was emptied; with `by_content` only a file with
+    the same size and samples.
 
     Raises:
         InputError: it cannot be read.
@@ -134,23 +134,23 @@ async def prove(found: Input, known: KnownExport, *, full: bool, by_content: boo
 
 
 def not_the_same(found: Input, known: KnownExport) -> InputError:
-    """Return what to say of an input that lies where an export lay, and is not what was read of it."""
+    """Return the error for an input that has the path of an export, and is not what was read of it."""
     if not is_file(found):
         hint = FROM_A_PIPE.format(known.name)
-        return changed(found.lies_at, "what came from a pipe cannot be read again", hint)
+        return changed(found.shown_path, "what came from a pipe cannot be read again", hint)
     if known.identity.size and not found.size:
-        return changed(found.lies_at, f"it had {known.identity.size} bytes and is empty")
+        return changed(found.shown_path, f"it had {known.identity.size} bytes and is empty")
     if not known.read:
         hint = f"if it is the one, add --moved {shlex.quote(f'{known.name}={found.path}')}"
-        return changed(found.lies_at, "nothing of it was read yet, and it looks otherwise", hint)
+        return changed(found.shown_path, "nothing of it was read yet, and it looks different", hint)
     if is_compressed(found):
-        return changed(found.lies_at, f"something changed in the first {known.read} bytes of its text")
+        return changed(found.shown_path, f"something changed in the first {known.read} bytes of its text")
     if found.size < known.read:
-        return changed(found.lies_at, f"{known.read} bytes were read of it, and it has {found.size}")
+        return changed(found.shown_path, f"{known.read} bytes were read of it, and it has {found.size}")
     at = find_change(found.path, known.identity, known.read)
     near = "" if at is None else f", near byte {at}"
     return changed(
-        found.lies_at, f"something changed in its first {known.read} bytes, which have been dealt with{near}"
+        found.shown_path, f"something changed in its first {known.read} bytes, which have been dealt with{near}"
     )
 
 
@@ -160,9 +160,9 @@ def was_emptied(found: Input, known: KnownExport) -> bool:
 
 
 async def measure(found: Input, lengths: Sequence[int]) -> tuple[dict[int, int], int]:
-    """Return the CRC-32 of so many first plain bytes, of each of the lengths the text has, and how many were seen.
+    """Return the CRC-32 of the first plain bytes, by each of `lengths` that the text has, and the number of bytes seen.
 
-    The lengths ascend; what follows the longest is seen, too, if only its first block.
+    The lengths ascend. What follows the longest is seen too, at least its first block.
     """
     measured: dict[int, int] = {}
     done = crc = 0

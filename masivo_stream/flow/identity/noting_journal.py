@@ -1,4 +1,4 @@
-"""A journal beside which is noted which exports leave, and how far they were read."""
+"""A journal that also reports which exports leave, and how far they were read."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ Consumed = tuple[tuple[int, int, int, int], ...]
 
 
 class NotingJournal:
-    """Keeps the promises of `flow.pipeline.ports.Journal`: the journal does, and others are told."""
+    """Passes everything to the journal, and calls others before or after it."""
 
     def __init__(
         self,
@@ -22,7 +22,7 @@ class NotingJournal:
         follow: Callable[[Kind, Consumed], None],
         count: Callable[[], None],
     ) -> None:
-        """Call `leave` before a batch is noted to leave, `follow` after how far reading came was noted.
+        """Call `leave` before a batch is noted as sending, and `follow` after the progress of reading was noted.
 
         `count` is called after a request was noted durably, and before its first byte.
         """

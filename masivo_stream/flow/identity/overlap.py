@@ -1,4 +1,4 @@
-"""Read as much of an export as tells whether an account has got it: its head, and further only where heads agree."""
+"""Read as much of an export as shows whether an account has it: its head, and more only if heads agree."""
 
 from contextlib import AsyncExitStack, aclosing
 
@@ -19,10 +19,10 @@ from masivo_stream.model.errors import InputError
 _BLOCK = 1 << 20
 
 
-async def look_at_head(source: Input) -> tuple[Input, ExportHead | None]:
-    """Return an input and its head; None where it cannot be looked at without being read.
+async def read_export_head(source: Input) -> tuple[Input, ExportHead | None]:
+    """Return an input and its head; None if it cannot be inspected without being read.
 
-    Of standard input the first bytes are taken, and stay with the input.
+    The first bytes of standard input are taken, and stay with the input.
     """
     if source.path == STDIN:
         try:
@@ -41,7 +41,7 @@ async def look_at_head(source: Input) -> tuple[Input, ExportHead | None]:
                     return source, take_head(bytes(content[:HEAD_BYTES]), ended=False)
     except Truncated:
         return source, take_head(bytes(content), ended=False)
-    except InputError:  # told when it is read
+    except InputError:  # reported when it is read
         return source, None
     return source, take_head(bytes(content), ended=True)
 
@@ -59,7 +59,7 @@ async def pursue(source: Input, head: ExportHead, found: SentExport) -> tuple[Ag
                 if pursuit.done and pursuit.length > known:
                     break
     except (InputError, Truncated):
-        pass  # told when it is read; what was seen of it counts
+        pass  # reported when it is read; what was seen of it counts
     if pursuit.same and not pursuit.done and (differs := await differ_after(source, found.path)) is not None:
         return Agreement(agreement.lines, "overlapping"), differs
     longer = 0 < known < pursuit.length
@@ -67,9 +67,9 @@ async def pursue(source: Input, head: ExportHead, found: SentExport) -> tuple[Ag
 
 
 async def differ_after(source: Input, known: str) -> int | None:
-    """Return after how many bytes a shorter export differs from one that was sent; None where that cannot be told.
+    """Return after how many bytes a shorter export differs from one that was sent; None if it cannot be known.
 
-    It ends between two checksums, so only the other export itself can tell, if it is still there.
+    It ends between two checksums, so only the other export can show it, if it is still there.
     """
     twins = ExportComparison()
     try:

@@ -1,7 +1,7 @@
-"""Recognise the exports a run knows: whatever they are called, wherever they lie, however they are packed.
+"""Recognise the exports that a run knows, whatever their names, paths and compression are now.
 
-Their content decides (`flow.identity.known_exports`). Only of those of which nothing was consumed do place, samples
-or name decide; and where two files could be meant, a person does (`--moved OLD=NEW`).
+Their content decides (`flow.identity.known_exports`). If nothing of an export was consumed, its path, samples or name
+decide. If two files could be meant, a person decides (`--moved OLD=NEW`).
 """
 
 import os
@@ -32,29 +32,29 @@ T = TypeVar("T")
 
 _MOST_NAMED = 3
 _PACKED = (".gz", ".zst", ".zstd")
-_RENAMED = "name it again, as it is called now: what was read of it is recognised by its content"
-_NEVER_READ = "name it again; if it is called otherwise now, name it so, and add --moved OLD=NEW"
+_RENAMED = "name it again, by its present name: what was read of it is recognised by its content"
+_NEVER_READ = "name it again; if it has another name now, use that, and add --moved OLD=NEW"
 
 
 class Recogniser:
     """Looks for the exports of one kind among files."""
 
     def __init__(self, kind: Kind, known: Sequence[KnownExport], moved: Moved, *, full: bool) -> None:
-        """Look for `known` exports; `full`: read all that was consumed, also of files that were left alone."""
+        """Look for `known` exports; `full`: read everything that was consumed, also of unchanged files."""
         self._kind, self._moved, self._full = kind, moved, full
         self._missing = {each.name: each for each in known}
         self._left: dict[str, Input] = {}
-        """Inputs by their paths that are no known export, as far as it is known by now."""
+        """Inputs, by path, that are not recognised yet."""
         self._refused: dict[str, Input] = {}
-        """Inputs that lie where an export lay and are not what it was, by that one's name."""
+        """Inputs that have the path of an export and are not what it was, by the name of the export."""
         self._found: dict[str, Recognised] = {}
 
     async def among(self, inputs: Iterable[Input]) -> dict[str, Recognised]:
-        """Return which of the inputs the known exports are, by the names the run knows.
+        """Return the inputs that are known exports, by the names that the run knows.
 
         Raises:
-            ConfigurationError: one of them is not named, or two inputs could be meant.
-            InputError: what was consumed of one has changed, or it cannot be read.
+            ConfigurationError: a known export is not named, or two inputs could be meant.
+            InputError: what was consumed of an export has changed, or it cannot be read.
         """
         self._left = {found.path: found for found in inputs}
         await self._by_word()
@@ -88,7 +88,7 @@ class Recogniser:
             self._take(known, proof)
 
     async def _by_place(self) -> None:
-        """Take the inputs that lie where consumed exports lay, if they are what those were."""
+        """Take the inputs that have the paths of consumed exports, if they are what those were."""
         at = self._places()
         for known in [each for each in self._missing.values() if each.read]:
             for path in _where(known):
@@ -102,12 +102,12 @@ class Recogniser:
                 self._refused.setdefault(known.name, found)
 
     def _places(self) -> dict[str, Input]:
-        """Return the inputs that are left by the names and the places they have."""
-        named = {found.lies_at: found for found in self._left.values()}
+        """Return the inputs that are left, by their names and by their paths."""
+        named = {found.shown_path: found for found in self._left.values()}
         return {real_path(path): found for path, found in self._left.items()} | named
 
     async def _by_content(self) -> None:
-        """Take the inputs that begin with what was consumed of an export, where there is only one way to do so."""
+        """Take the inputs that begin with what was consumed of an export, if only one assignment is possible."""
         missing = [known for known in self._missing.values() if known.read]
         if not missing:
             return
@@ -115,7 +115,7 @@ class Recogniser:
         fits: dict[str, dict[str, Recognised]] = {known.name: {} for known in missing}
         for found in filter(is_file, self._left.values()):
             identity = take_identity(found.path)
-            with suppress(InputError):  # it cannot be the one that is looked for; if it is read, that is told then
+            with suppress(InputError):  # it cannot be the export; if it is read later, the error is reported then
                 measured, seen = await measure(found, lengths)
                 for known in missing:
                     if measured.get(known.read) == known.crc:
@@ -131,14 +131,14 @@ class Recogniser:
                 raise self._ambiguous(known, [each.input for each in fits[known.name].values()])
 
     def _unconsumed(self) -> None:
-        """Take the inputs that exports must be of which nothing was consumed: nothing of them can be sent twice."""
+        """Take the inputs for exports of which nothing was consumed: nothing of them can be sent twice."""
         at = self._places()
         for known in [each for each in self._missing.values() if not each.read]:
             here = next((at[path] for path in _where(known) if path in at and at[path].path in self._left), None)
             if here is not None and not was_emptied(here, known):
                 self._take(known, Recognised(here, take_identity(here.path)))
         self._unconsumed_by(lambda known: _look(known.identity), lambda found: _look(take_identity(found.path)))
-        self._unconsumed_by(lambda known: _bare_name(known.name), lambda found: _bare_name(found.lies_at))
+        self._unconsumed_by(lambda known: _bare_name(known.name), lambda found: _bare_name(found.shown_path))
         missing, left = list(self._missing.values()), list(self._left.values())
         if len(missing) == len(left) == 1 and missing[0].identity.stream and not missing[0].read:
             self._take(missing[0], Recognised(left[0], take_identity(left[0].path)))
@@ -146,7 +146,7 @@ class Recogniser:
     def _unconsumed_by(
         self, of_known: Callable[[KnownExport], Hashable], of_input: Callable[[Input], Hashable]
     ) -> None:
-        """Take each input that has a trait in common with one export alone, and that with it alone."""
+        """Take each input that shares a trait with exactly one export, if that export shares it with no other input."""
         missing = [known for known in self._missing.values() if not known.read]
         if not missing:
             return
@@ -184,21 +184,21 @@ class Recogniser:
 
 
 async def find_again(known: KnownExport, *, moved: Moved, state_dirs: tuple[str, str], full: bool) -> Recognised:
-    """Return where an export lies that the run knows, without it being named.
+    """Find an export that the run knows without its being named.
 
     Args:
         known: the export.
-        moved: what a person says.
-        state_dirs: where the state directory was when the export's place was noted, empty if unknown, and where it is.
-        full: read all that was consumed.
+        moved: what a person says about moved exports.
+        state_dirs: the path of the state directory when the path of the export was noted (empty if unknown), and now.
+        full: read everything that was consumed.
 
     Raises:
-        InputError: it is not found, or not what it was.
+        InputError: it is not found, or is not what it was.
     """
-    told = moved.of(known)
+    new = moved.of(known)
     refused: Input | None = None
-    for found in _may_lie(known, state_dirs) if told is None else find_inputs([told]):
-        by_content = told is None and bool(known.path) and real_path(found.path) != known.path
+    for found in _candidates(known, state_dirs) if new is None else find_inputs([new]):
+        by_content = new is None and bool(known.path) and real_path(found.path) != known.path
         proof = await prove(found, known, full=full, by_content=by_content)
         if proof is not None:
             return msgspec.structs.replace(proof, input=_called(found, known))
@@ -213,8 +213,8 @@ async def find_again(known: KnownExport, *, moved: Moved, state_dirs: tuple[str,
     )
 
 
-def _may_lie(known: KnownExport, state_dirs: tuple[str, str]) -> Iterator[Input]:
-    """Yield what may be an export: where it was, as it was named, and beside the state directory as it was."""
+def _candidates(known: KnownExport, state_dirs: tuple[str, str]) -> Iterator[Input]:
+    """Yield the files at the old path, by the old name, and at the old place relative to the state directory."""
     before, now = state_dirs
     beside = ""
     if known.path and before:
@@ -227,12 +227,12 @@ def _may_lie(known: KnownExport, state_dirs: tuple[str, str]) -> Iterator[Input]
 
 
 def _called(found: Input, known: KnownExport) -> Input:
-    """Return an input under the name the run knows."""
-    return msgspec.structs.replace(found, known_as="" if found.lies_at == known.name else known.name)
+    """Return an input under the name that the run knows."""
+    return msgspec.structs.replace(found, known_as="" if found.shown_path == known.name else known.name)
 
 
 def _where(known: KnownExport) -> tuple[str, ...]:
-    """Return where an export lay, and as what it was named."""
+    """Return the paths and names that an export had."""
     return (known.path, known.name) if known.path else (known.name, real_path(known.name))
 
 

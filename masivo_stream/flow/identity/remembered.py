@@ -1,4 +1,4 @@
-"""What this machine remembers of accounts, asked from outside of a run: what they have got, what was taken back."""
+"""What this machine remembers of accounts, for uses outside of a run: what they have, and what was taken back."""
 
 import os
 import shlex
@@ -15,14 +15,14 @@ from masivo_stream.edges.files.state_dir import JOURNAL
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.shared_dir.claims import default_shared_dir
 from masivo_stream.edges.shared_dir.sent_exports import NAME, Receivers, SentExport, SentExportsFile, open_sent
-from masivo_stream.flow.identity.overlap import look_at_head, pursue
+from masivo_stream.flow.identity.overlap import pursue, read_export_head
 from masivo_stream.model.account import SHOWN, Account
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.settings import Settings
 
 
-async def foretell(settings: Settings, account: Account, exports: Mapping[Kind, Iterable[Input]]) -> list[str]:
+async def predict_refusals(settings: Settings, account: Account, exports: Mapping[Kind, Iterable[Input]]) -> list[str]:
     """Return what `migrate` would refuse or warn of in these exports, a sentence each; nothing is changed."""
     shared = find_shared_dir(settings)
     if not (shared / NAME).exists():
@@ -32,20 +32,20 @@ async def foretell(settings: Settings, account: Account, exports: Mapping[Kind, 
         with closing(open_sent(shared)) as file:
             for kind, inputs in exports.items():
                 for each in inputs:
-                    told += [sentence async for sentence in _foretell(file, account, kind, each)]
+                    told += [sentence async for sentence in _predict_refusals(file, account, kind, each)]
     except (OSError, StorageError) as error:
-        told.append(f"nothing can tell whether the account has got these exports already: {error}")
+        told.append(f"it cannot be known whether the account has these exports already: {error}")
     return told
 
 
-async def _foretell(file: SentExportsFile, account: Account, kind: Kind, source: Input) -> AsyncIterator[str]:
-    head = None if source.path == STDIN else (await look_at_head(source))[1]
+async def _predict_refusals(file: SentExportsFile, account: Account, kind: Kind, source: Input) -> AsyncIterator[str]:
+    head = None if source.path == STDIN else (await read_export_head(source))[1]
     if head is None:
         return
     for found in file.find(receivers_of(account), kind, head):
         agreement, reach = await pursue(source, head, found)
         if agreement.relation == "same":
-            said = tell_sent(account.subject or account.owner, found, own="")
+            said = describe_sent(account.subject or account.owner, found, own="")
             yield f"{named(source.path)}: {said}; migrate refuses it: {advise(found, own='', longer=agreement.longer)}"
             return
         if agreement.relation == "overlapping":
@@ -53,7 +53,7 @@ async def _foretell(file: SentExportsFile, account: Account, kind: Kind, source:
 
 
 def withdraw(settings: Settings, journal: str) -> None:
-    """Forget what the run of a journal has sent: all of it was taken back. What cannot be forgotten is asked about."""
+    """Forget what the run of a journal has sent: all of it was taken back. What stays is refused later."""
     try:
         with closing(open_sent(find_shared_dir(settings))) as file:
             file.withdraw(journal)
@@ -62,9 +62,9 @@ def withdraw(settings: Settings, journal: str) -> None:
 
 
 def withdraw_runs(settings: Settings, account: Account, taken_back: Callable[[str], bool]) -> None:
-    """Forget what runs have sent to an account of which all was taken back, as `taken_back` says of state directories.
+    """Forget what runs have sent to an account if all of it was taken back, as `taken_back` says of their directories.
 
-    What cannot be looked at stays: it is asked about.
+    What cannot be read stays, and is refused later.
     """
     try:
         with closing(open_sent(find_shared_dir(settings))) as file:
@@ -82,13 +82,13 @@ def find_shared_dir(settings: Settings) -> Path:
 
 
 def receivers_of(account: Account) -> Receivers:
-    """Return the names under which it is remembered what an account has got."""
+    """Return the names under which this machine remembers what an account has."""
     subject = name_receiver(account.origin, account.subject) if account.subject else ""
     return Receivers(owner=name_receiver(account.origin, account.owner), subject=subject)
 
 
 def id_of_journal(state_dir: str) -> str:
-    """Return the id of the journal in a directory; empty where none can be read."""
+    """Return the id of the journal in a directory; empty if no journal can be read."""
     path = Path(state_dir) / JOURNAL
     if not state_dir or not path.exists():
         return ""
@@ -103,22 +103,22 @@ def _no_clock() -> datetime:
     raise RuntimeError("nothing is noted in a journal that is only read")
 
 
-def tell_sent(shown: str, found: SentExport, *, own: str) -> str:
-    """Say that an account has got an export."""
+def describe_sent(shown: str, found: SentExport, *, own: str) -> str:
+    """Return the sentence that an account already has an export."""
     if found.journal == own:
         return f"this run has sent the same content already, as {named(found.path)}"
     return (
-        f"account {shown[:SHOWN]} has got this export already: state directory {named(found.state_dir)} began to send"
+        f"account {shown[:SHOWN]} already has this export: state directory {named(found.state_dir)} began to send"
         f" it on {found.at} as {named(found.path)}"
     )
 
 
 def advise(found: SentExport, *, own: str, longer: bool) -> str:
-    """Say what to do about an export that an account has got; the new one is `longer`, or is not."""
-    again = "if it really is to be sent once more, start migrate with --again"
+    """Return what to do about an export that an account already has; `longer`: the new one is longer."""
+    again = "to send it once more, start migrate with --again"
     if found.journal == own:
         return f"leave it out; {again}"
     if id_of_journal(found.state_dir) != found.journal:
-        return f"the journal of that run is not there any more: put its state directory back and go on there; {again}"
-    first = f"append to {named(found.path)} what it has not, then " if longer else ""
+        return f"the journal of that run is gone: put its state directory back and go on there; {again}"
+    first = f"append to {named(found.path)} what it lacks, then " if longer else ""
     return f"{first}go on there with --state-dir {shlex.quote(found.state_dir)} and that export; {again}"

@@ -1,12 +1,13 @@
-"""Once: an account gets an export once from this machine, whatever the state directory, path, name or compression.
+"""Send once: an account receives an export once from this machine, whatever the state directory, path or compression.
 
-Before the first request, what begins as an export does that the account has got is looked at to its end: equal content,
-a longer copy and a shorter one are refused, what only begins alike is warned of. Just before an export's first batch
-leaves it is noted that the account has got it; what another process has noted meanwhile is found then.
+Before the first request, an export that begins like one that the account already has is compared with it to the end.
+Equal content, a longer copy and a shorter one are refused; exports that only begin alike cause a warning. Just before
+the first batch of an export leaves, it is noted that the account has it. What another process has noted meanwhile is
+found then.
 
-The state directory that has begun an export goes on with it, also where it was moved. A copy of one that is still
-there, and one that is older than what was sent from it, do not: they would send again what they do not know of. An
-older one knows fewer lines of an export, or fewer requests: retries and batches that were sent again read no export.
+The state directory that has begun an export continues with it, also after it was moved. A copy of it while the original
+is still there, or an older state of it, does not: it would send again what it does not know of. An older state knows
+fewer lines of an export, or fewer requests: retries and batches that were sent again read no export.
 """
 
 import shlex
@@ -25,8 +26,8 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.shared_dir.sent_exports import NAME, SentExport, SentExportsFile, SentRun, open_sent
 from masivo_stream.flow.identity.account_binding import AccountBinding, TokenSource, name_person
 from masivo_stream.flow.identity.noting_journal import NotingJournal
-from masivo_stream.flow.identity.overlap import look_at_head, pursue
-from masivo_stream.flow.identity.remembered import advise, find_shared_dir, id_of_journal, receivers_of, tell_sent
+from masivo_stream.flow.identity.overlap import pursue, read_export_head
+from masivo_stream.flow.identity.remembered import advise, describe_sent, find_shared_dir, id_of_journal, receivers_of
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.ports import JournalPort as Books
 from masivo_stream.flow.pipeline.read import Source
@@ -42,9 +43,9 @@ from masivo_stream.model.states import Note, NoteKind
 """What the journal calls a person's word that an export is to be sent once more."""
 
 FOLLOWED_EVERY = 5.0
-"""Seconds between two notes of how far an export was read: a killed run is known to have begun, and how far about."""
+"""Seconds between two notes of how far an export was read: so it is known about how far a killed run had come."""
 
-_OPERATION = "look at what the account has got"
+_OPERATION = "check what the account already has"
 
 Sources = Mapping[Kind, list[Source]]
 
@@ -57,7 +58,7 @@ class _Begun(Struct, frozen=True):
 
 
 class SendOnce:
-    """Keep the exports of one run from being sent twice. Get it from `open_once`."""
+    """Keeps the exports of one run from being sent twice. Get it from `open_send_once`."""
 
     def __init__(
         self,
@@ -69,30 +70,30 @@ class SendOnce:
         clock: Clock,
         lost: Callable[[StorageError], None],
     ) -> None:
-        """Note in `file`, nothing where it is None; `lost` is told when it fails."""
+        """Note in `file`, or nowhere without one; `lost` is called when it fails."""
         self._file, self._journal, self._belonging = file, journal, belonging
         self._state_dir = str(state_dir.resolve())
         self._observer, self._clock, self._lost = observer, clock, lost
         self._begun: dict[tuple[Kind, int], _Begun] = {}
         self._allowed: set[tuple[str, str, int]] = set()
-        """Journal, kind and source of exports that were looked at already, or that a person has allowed."""
+        """Journal, kind and source of exports that were compared already, or that a person has allowed."""
         self._walked: dict[tuple[Kind, int], tuple[tuple[Step, ...], int]] = {}
-        """By kind and source: how far reading came since the last note, and the line there."""
+        """By kind and source: how far reading has come since the last note, and the line there."""
         self._followed_at = clock.now()
         self._sends: int | None = None
         """Requests that the journal knows durably; None until the state directory was found to be the newest."""
         self._counted = 0
-        """What is noted of them."""
+        """How many of them are noted."""
         self._by_hand, self._at_once = False, True
-        """Whether a person names what is sent, batch by batch; whether the next request is noted at once."""
+        """Whether a person names what is sent, batch by batch, and whether the next request is noted at once."""
         self.warnings: list[str] = []
-        """What a person should know, a sentence each."""
+        """Warnings for a person, one sentence each."""
 
     async def check(self, sources: Sources, tokens: TokenSource) -> dict[Kind, list[Source]]:
-        """Check that the account has got nothing of what was not begun here; return the sources to read.
+        """Check that the account has none of the exports that were not begun here; return the sources to read.
 
         Raises:
-            ConfigurationError: it has.
+            ConfigurationError: it already has one.
             StorageError: the journal cannot be written.
         """
         if self._file is None:
@@ -104,13 +105,13 @@ class SendOnce:
             return dict(sources)
 
     async def check_place(self, *, by_hand: bool) -> None:
-        """Check that this is the state directory that has sent what is noted of its run, before anything is changed.
+        """Check, before anything is changed, that this state directory has sent everything that is noted of its run.
 
         Args:
             by_hand: a person names what is sent, batch by batch: each request is noted at once.
 
         Raises:
-            ConfigurationError: it is a copy, or older.
+            ConfigurationError: it is a copy, or an older state.
             StorageError: the journal cannot be written.
         """
         self._by_hand = by_hand
@@ -133,25 +134,25 @@ class SendOnce:
         if not self._belonging.account.subject and any(
             self._find(file, kind, begun) for (kind, _), begun in self._begun.items()
         ):
-            await tokens.prepare()  # who opens the account is told by its tokens, as far as they name it
+            await tokens.prepare()  # its tokens may name the account
         for (kind, number), begun in [*self._begun.items()]:
             if self._journal.read.has_sent_from(kind, number):
                 self._note(file, kind, [number])  # begun by a version that did not note it
             else:
-                await self._look_at(file, kind, begun)
+                await self._compare(file, kind, begun)
         return looked_at
 
     def _join(self, file: SentExportsFile) -> None:
-        """Note that what a person says to be one account is one."""
+        """Note that accounts which a person has confirmed to be one are one."""
         if said := self._belonging.said_to_be_one:
             own = receivers_of(self._belonging.account).name
             file.join([own, *(name for known in said for name in _names(known))])
 
     async def _begin(self, kind: Kind, source: Source) -> Source:
-        """Read the head of an export. What a retry copied, and what an export has grown by, is none of its own."""
+        """Read the head of an export. A retry's copy, or the new part of a grown export, is no export of its own."""
         if source.letters or source.begin.offset:
             return source
-        found, head = await look_at_head(source.input)
+        found, head = await read_export_head(source.input)
         source = msgspec.structs.replace(source, input=found)
         if head is not None:
             self._begun[kind, source.number] = _Begun(source, head)
@@ -160,7 +161,7 @@ class SendOnce:
     def _find(self, file: SentExportsFile, kind: Kind, begun: _Begun) -> list[SentExport]:
         return file.find(receivers_of(self._belonging.account), kind, begun.head)
 
-    async def _look_at(self, file: SentExportsFile, kind: Kind, begun: _Begun) -> None:
+    async def _compare(self, file: SentExportsFile, kind: Kind, begun: _Begun) -> None:
         for found in self._find(file, kind, begun):
             agreement, reach = await pursue(begun.source.input, begun.head, found)
             if agreement.relation == "different":
@@ -175,7 +176,7 @@ class SendOnce:
             self._allowed.add((found.journal, found.kind, found.source))
 
     async def _check_place(self, file: SentExportsFile, known: list[SentExport]) -> None:
-        """Check that this is the state directory that has sent what is noted, not a copy of it, nor an older one."""
+        """Check that this state directory has sent what is noted: that it is no copy, and no older state."""
         journal, run, sends = self._journal.read.id(), file.run(self._journal.read.id()), self._journal.read.sends()
         if run is not None and run.state_dir != self._state_dir:
             self._check_copy(run.state_dir)
@@ -186,19 +187,19 @@ class SendOnce:
                     f"this state directory is older than what was sent from it: {what}",
                     operation=_OPERATION,
                     place=self._state_dir,
-                    hint="put the newest copy of the state directory back; migrate --again would send once more"
-                    " what lies between",
+                    hint="put the newest copy of the state directory back; migrate --again would send again"
+                    " what was sent in between",
                 )
             await self._journal.take_note(Note(NoteKind.AGAIN, what, person=name_person()))
         if run is not None and run.sends > sends:
-            file.count(journal, SentRun(state_dir=self._state_dir, sends=sends))  # by the person's word
+            file.count(journal, SentRun(state_dir=self._state_dir, sends=sends))  # confirmed by a person
         self._sends = self._counted = sends
 
     def _check_copy(self, elsewhere: str) -> None:
-        """Check that a run does not stand elsewhere as well.
+        """Check that the run is not in another state directory too.
 
         Raises:
-            ConfigurationError: it does.
+            ConfigurationError: it is.
         """
         if id_of_journal(elsewhere) == self._journal.read.id() and not _is_one(elsewhere, self._state_dir):
             raise ConfigurationError(
@@ -210,24 +211,24 @@ class SendOnce:
             )
 
     def _lines_missed(self, known: list[SentExport]) -> Iterator[str]:
-        """Yield what was read of exports that the journal does not know of, a sentence each."""
+        """Yield a sentence for each export of which more was read than the journal knows."""
         consumed = {kind: self._journal.read.consumed(Kind(kind)) for kind in {found.kind for found in known}}
         for found in known:
             read = consumed[found.kind].get(found.source, (0, 0, 1))
             if found.trail and found.trail[-1][0] > read[0] and found.lines >= read[2]:
-                yield f"it knows {read[2] - 1:,} lines of {named(found.path)}, {found.lines:,} were read"
+                yield f"it knows {read[2] - 1:,} lines of {named(found.path)}, but {found.lines:,} were read"
 
     # While it is sent.
 
     def noting(self, journal: Books) -> Books:
-        """Return a journal that also notes here what leaves, and how far was read."""
+        """Return a journal that also notes here which exports leave, and how far they were read."""
         return journal if self._file is None else NotingJournal(journal, self.leave, self.follow, self.count)
 
     def leave(self, batch: Batch) -> None:
-        """Note the exports of a batch, whose first byte is about to leave.
+        """Note the exports of a batch whose first byte is about to leave.
 
         Raises:
-            ConfigurationError: another run has begun to send one of them meanwhile.
+            ConfigurationError: meanwhile another run has begun to send one of them.
         """
         kind = batch.kind
         if self._file is None or not self._begun:
@@ -240,7 +241,7 @@ class SendOnce:
 
     def _note(self, file: SentExportsFile, kind: Kind, numbers: Iterable[int]) -> None:
         at = self._clock.wall().isoformat(timespec="seconds")
-        self._join(file)  # once more: by now a token may have named the account
+        self._join(file)  # again: by now a token may have named the account
         receivers = receivers_of(self._belonging.account)
         begun = {number: self._begun[kind, number] for number in numbers}
         sent = [
@@ -270,7 +271,7 @@ class SendOnce:
             del self._begun[kind, number]
 
     def follow(self, kind: Kind, consumed: tuple[tuple[int, int, int, int], ...]) -> None:
-        """Note how far exports were read, now and then."""
+        """Note how far exports were read, every few seconds."""
         for source, length, crc, line in consumed:
             steps, _ = self._walked.get((kind, source), ((), 1))
             if length:
@@ -281,8 +282,8 @@ class SendOnce:
     def count(self) -> None:
         """Count a request that the journal knows durably, and whose first byte is about to leave.
 
-        The first one is noted at once, further ones now and then: a killed run is known to have gone on. Of what a
-        person sends batch by batch each is.
+        The first one is noted at once, so that it is known that a killed run had continued; the following ones every
+        few seconds. If a person sends batch by batch, each is noted at once.
         """
         if self._sends is not None:
             self._sends += 1
@@ -303,7 +304,7 @@ class SendOnce:
                 self._give_up(error)
 
     def _lose(self, error: StorageError) -> None:
-        """Go on without this memory, where it is what failed, not the journal."""
+        """Continue without this memory if it failed, and not the journal."""
         if error.place != NAME:
             raise error
         self._give_up(error)
@@ -312,7 +313,7 @@ class SendOnce:
         self._file = None
         self._lost(error)
 
-    # What is said.
+    # Messages.
 
     def _warn(self, kind: Kind, source: Input, found: SentExport, *, lines: int, reach: int) -> None:
         self._observer.notify(
@@ -322,7 +323,7 @@ class SendOnce:
 
     def _refusal(self, source: Input, found: SentExport, *, longer: bool) -> ConfigurationError:
         return ConfigurationError(
-            tell_sent(self._belonging.noted.shown, found, own=self._journal.read.id()),
+            describe_sent(self._belonging.noted.shown, found, own=self._journal.read.id()),
             operation=_OPERATION,
             place=source.name,
             hint=advise(found, own=self._journal.read.id(), longer=longer),
@@ -338,7 +339,7 @@ def open_send_once(
     observer: Observer,
     clock: Clock,
 ) -> Iterator[SendOnce]:
-    """Open what this machine remembers of accounts; where it cannot be had, the observer is told and nothing noted."""
+    """Open what this machine remembers of accounts. If that fails, notify the observer and note nothing."""
 
     def lost(error: OSError | StorageError) -> None:
         why = error.strerror if isinstance(error, OSError) else str(error)
@@ -348,7 +349,7 @@ def open_send_once(
     try:
         file = open_sent(shared)
     except (OSError, StorageError) as error:
-        if shared.is_dir():  # else it is told where exports are claimed
+        if shared.is_dir():  # else it is reported where exports are claimed
             lost(error)
     once = SendOnce(file, journal, belonging, state_dir, observer, clock, lost)
     with nullcontext() if file is None else closing(file):
@@ -363,7 +364,7 @@ def _names(known: NotedAccount) -> list[str]:
 
 
 def _sends_missed(run: SentRun | None, sends: int) -> Iterator[str]:
-    """Yield what a run has sent that its journal, which knows so many requests, does not know of."""
+    """Yield a sentence if a run has sent more requests than its journal knows."""
     if run is not None and run.sends > sends:
         yield f"it knows {sends:,} of {run.sends:,} requests"
 

@@ -343,7 +343,7 @@ def _splitter(source: Source, max_line_bytes: int, *, unfinished: bool = False) 
 
 def _place(source: Source, lines: LineSplitter) -> str:
     """Name the file, the line, and the byte in its text at which the line begins that is not complete."""
-    return f"{source.input.lies_at}:{lines.number}, byte {lines.offset}"
+    return f"{source.input.shown_path}:{lines.number}, byte {lines.offset}"
 
 
 _END_LINE = {

@@ -70,15 +70,15 @@ async def recognise_exports(
     for found in named:
         if found.path in taken:
             continue
-        name = found.lies_at if found.lies_at not in names else _another_name(found, names)
+        name = found.shown_path if found.shown_path not in names else _another_name(found, names)
         names.add(name)
-        new.append(msgspec.structs.replace(found, known_as="" if name == found.lies_at else name))
+        new.append(msgspec.structs.replace(found, known_as="" if name == found.shown_path else name))
     return exports, new
 
 
 def _another_name(found: Input, names: set[str]) -> str:
     """Return a name for a new export whose path was that of another one."""
-    whole = msgspec.structs.replace(found, path=real_path(found.path)).lies_at
+    whole = msgspec.structs.replace(found, path=real_path(found.path)).shown_path
     return next(
         name for number in range(1, len(names) + 3) if (name := whole + f" ({number})" * (number > 1)) not in names
     )

@@ -1,6 +1,6 @@
-"""A place to look at for each reason of dead letters: from the head of the dead-letter file, else from the journal.
+"""An example for each reason of dead letters: from the head of the dead-letter file, else from the journal.
 
-The head of the file has the byte offset and the field as well; the rest is not read, for there may be millions.
+The head of the file has the byte offset and the field too. The rest is not read: it may have millions of lines.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -24,11 +24,11 @@ from masivo_stream.model.skipped import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.summary import KindSummary
 
 HEAD_BYTES = 4 << 20
-"""So much of a dead-letter file is looked at: some thousand letters."""
+"""How much of a dead-letter file is read: some thousand dead letters."""
 
 
 class _Letter(Struct, frozen=True):
-    """What is looked at in a letter."""
+    """The fields that are read of a dead letter."""
 
     file: str
     line: int
@@ -61,7 +61,7 @@ def dry_run_examples(kind: str, found: Iterable[DeadReason]) -> Iterator[Example
 
 
 def find_skip_examples(journal: Journal, state: StateDir, kinds: dict[str, KindSummary]) -> tuple[SkipExample, ...]:
-    """Return the first place for each reason for which something was skipped, as far as the lists' heads hold them."""
+    """Return the first place for each reason to skip a record, if the head of a list holds one."""
     found = (
         skip_examples(
             kind,
@@ -77,17 +77,17 @@ def find_skip_examples(journal: Journal, state: StateDir, kinds: dict[str, KindS
 
 
 def warn_of_repeats(journal: JournalReader) -> Iterator[str]:
-    """Yield a warning where events were sent although their purchase came before."""
+    """Yield a warning if events were sent although their purchase came before."""
     figures = journal.figures(Kind.EVENTS)
     if figures is not None and figures.alike:
         yield (
-            f"{tell_places(figures.alike, figures.alike_at)}: they were taken to be sent, and each counts; where it is"
+            f"{describe_places(figures.alike, figures.alike_at)}: they were sent, and each counts; if they are"
             " one purchase, revert this run and migrate with --duplicate-purchase reject"
         )
 
 
-def tell_places(events: int, places: Iterable[tuple[str, int]]) -> str:
-    """Say of how many events the purchase came before, and where the first of them stand."""
+def describe_places(events: int, places: Iterable[tuple[str, int]]) -> str:
+    """Return how many events have a purchase that came before, and the places of the first of them."""
     first = " and ".join(f"{file}:{line}" for file, line in places)
     noun, whose = ("event", "its") if events == 1 else ("events", "their")
     return f"{events:,} {noun} whose purchase_id an earlier event of {whose} customer has, the first at {first}"
@@ -115,13 +115,13 @@ def _of_kind(journal: Journal, state: StateDir, kind: Kind, figures: KindSummary
 
 
 def _first(state: StateDir, name: str, counted: int, of: type[_T], reasons: Collection[str]) -> dict[str, _T]:
-    """Return the first line of a list for each of `reasons`, as far as the file's head holds them."""
+    """Return the first line of a list for each of `reasons`, if the head of the file holds one."""
     found: dict[str, _T] = {}
     try:
         for line in state.lines(name, min(counted, HEAD_BYTES)):
             try:
                 read = msgspec.json.decode(line, type=of)
-            except (ValueError, RecursionError):  # cut where the head ends, or edited: a person may be at it
+            except (ValueError, RecursionError):  # cut where the head ends, or being edited by a person
                 continue
             if read.reason in reasons:
                 found.setdefault(read.reason, read)

@@ -1,6 +1,6 @@
-"""What a process is started with, as a report tells it: settings without secrets, versions.
+"""What a process is started with, for reports: settings without secrets, and versions.
 
-Headers are named, not quoted; a URL goes without what stands before its `@` and behind its `?`.
+Headers are named, not quoted; a URL is shown without what is before its `@` and after its `?`.
 """
 
 import platform
@@ -25,11 +25,11 @@ _QUERY = re.compile(r"(?<=[^?]\?)\S+")
 
 
 def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Facts:
-    """Return what stands in a report of what a process was started with."""
+    """Return what a report shows of what a process was started with."""
     own, default = _write(settings), _write(Settings())
     return Facts(
         began_at=began_at.isoformat(timespec="seconds"),
-        invocation=Invocation(again=_sayable(invocation.again), options=_sayable(invocation.options)),
+        invocation=Invocation(again=_showable(invocation.again), options=_showable(invocation.options)),
         settings=own,
         changed=tuple(name for name, value in own.items() if value != default.get(name)),
         versions=_versions(),
@@ -37,18 +37,18 @@ def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Fa
 
 
 def mask_url(text: str) -> str:
-    """Take user, password and query out of a URL; other text stays as it is."""
+    """Remove user, password and query from a URL; other text stays as it is."""
     text = named(text)
     return _QUERY.sub("***", _BEFORE_AT.sub("***@", text)) if "://" in text else text
 
 
-def _sayable(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words of a command, or none where one of them cannot be written down as it is."""
+def _showable(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command, or nothing if one of them cannot be shown as it is."""
     return tuple(map(mask_url, words)) if all(named(word) == word for word in words) else ()
 
 
 def _write(settings: Settings) -> dict[str, str]:
-    """Write every setting as a person would."""
+    """Return every setting as a person would write it."""
     found: dict[str, str] = {}
     for section in msgspec.structs.fields(settings):
         values: Struct = getattr(settings, section.name)
@@ -81,6 +81,6 @@ def _versions() -> dict[str, str]:
     for name in _LIBRARIES:
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # frozen into one file, say
+        except PackageNotFoundError:  # for example if all is frozen into one file
             continue
     return found

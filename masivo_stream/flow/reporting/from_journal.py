@@ -31,14 +31,17 @@ def open_for_reading(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, J
     directory = Path(state_dir)
     if not (directory / JOURNAL).exists():
         raise ConfigurationError(
-            "no run stands here", operation="read the state", place=state_dir, hint="name the run's --state-dir"
+            "there is no run in this state directory",
+            operation="read the state",
+            place=state_dir,
+            hint="name the run's --state-dir",
         )
     with closing(open_journal(directory / JOURNAL, clock.wall, writable=False)) as journal:
         yield StateDir(directory), journal
 
 
 def read_summary(state: StateDir, journal: Journal) -> tuple[str, Summary]:
-    """Return the process that is at work (empty if there is none), and the run's summary."""
+    """Return the process that is at work (empty if no process is), and the run's summary."""
     owner = is_owned(state.path) or ""  # first: a process that ends in between has noted everything
     last = conclude_again(state, journal, owner=owner)
     summary = explain(journal, state, msgspec.structs.replace(last, warnings=()))
@@ -65,8 +68,8 @@ def conclude_again(state: StateDir, journal: Journal, *, owner: str = "") -> Sum
     if owner:
         return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
     standing = stands(journal.read)
-    if (said := _tell_revert(standing, journal, str(state.path))) is not None:
-        message, hint = said
+    if (found := _describe_revert(standing, journal, str(state.path))) is not None:
+        message, hint = found
         return Summary(
             outcome="stopped",
             exit_code=ExitCode.CONFIGURATION,
@@ -91,18 +94,18 @@ def conclude_again(state: StateDir, journal: Journal, *, owner: str = "") -> Sum
         exit_code=ExitCode.OUTAGE,
         kinds=kinds,
         closes=closes,
-        message=f"the last process ended without a word{lost}",
+        message=f"the last process was killed{lost}",
         hint="start again with the same command: it continues from here",
     )
 
 
-def _tell_revert(standing: Standing, journal: Journal, place: str) -> tuple[str, str] | None:
+def _describe_revert(standing: Standing, journal: Journal, place: str) -> tuple[str, str] | None:
     """Return what a revert has left, and what to do about it; None if the run goes on as if there had been none."""
     if (error := blocked(standing, journal, place)) is not None:
         return str(error), error.hint
     if standing.counted:
-        return "all of this run was taken back", "the command it was started with migrates afresh"
+        return "all of this run was taken back", "the command that started it migrates everything afresh"
     if standing.whole:
-        message = "all of this run was taken back, but for customers who have made a transaction of their own since"
+        message = "all of this run was taken back, except customers who have made a transaction of their own since"
         return message, all_but_counted(journal, place)
     return None

@@ -1,6 +1,6 @@
-"""The report: what a run leaves to be read beside its journal. `report.json`, and `report.html` if somebody draws it.
+"""The report that a run leaves beside its journal: `report.json`, and `report.html` if a function draws it.
 
-It tells what happened, and changes nothing of it: one that cannot be written, or made, is a warning.
+A report changes nothing of the run: if it cannot be made or written, the summary has a warning.
 """
 
 from collections.abc import Callable
@@ -32,15 +32,15 @@ _ENDED = frozenset({"complete", "dead_letters", "in_doubt"})
 
 
 class Reporting(Struct, frozen=True, kw_only=True):
-    """What the flow is told for its reports by who starts it."""
+    """What the program that starts a run contributes to its reports."""
 
     invocation: Invocation = Invocation()
     draw: Callable[[Report], str] | None = None
-    """Make the page; None for no page."""
+    """Draws the page; None for no page."""
 
 
 def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
-    """Add to a summary whom it was sent to, where dead letters stand, and what to do next.
+    """Add to a summary the account, examples of dead letters, and what to do next.
 
     Raises:
         ConfigurationError: the journal is damaged.
@@ -66,7 +66,7 @@ def explain(journal: Journal, state: StateDir, summary: Summary) -> Summary:
 
 
 def name_account(journal: JournalReader) -> dict[str, str]:
-    """Return target and account of a run, as a summary tells them."""
+    """Return target and account of a run, as a summary shows them."""
     accounts = journal.accounts()
     if accounts:
         return {"target": accounts[-1].origin, "account": accounts[-1].shown}
@@ -74,11 +74,11 @@ def name_account(journal: JournalReader) -> dict[str, str]:
 
 
 def leave_report(journal: Journal, state: StateDir, summary: Summary, reporting: Reporting, clock: Clock) -> Summary:
-    """Write the report of a run that is over; return its summary, with what a person wants to know beside figures."""
+    """Write the report of a run that has ended; return its summary, with what a person wants to know beside figures."""
     try:
         told = explain(journal, state, summary)
-        report = look_back(journal, state, told, clock)
-    except Exception as error:  # noqa: BLE001 - a fault in what is told must not become the run's
+        report = make_report(journal, state, told, clock)
+    except Exception as error:  # noqa: BLE001 - a fault in the report must not become the run's
         return _warn(summary, error)
     told, report = _leave_page(state, told, report, reporting.draw)
     try:
@@ -94,7 +94,7 @@ def _leave_page(
     """Write the page; return summary and report with its place in them, or with what went wrong."""
     try:
         if draw is None:
-            state.remove(PAGE)  # an earlier process's, and not so any more
+            state.remove(PAGE)  # an earlier process left it, and it is out of date
             return told, report
         report = msgspec.structs.replace(report, report=named(str(state.path / PAGE)))
         state.write(PAGE, draw(report).encode())
@@ -111,7 +111,7 @@ def encode_report(report: Report) -> bytes:
 
 
 def read_report(state: StateDir, kinds: dict[str, KindSummary]) -> Summary | None:
-    """Return the last summary if it is of this state: a process that was killed since has left other figures."""
+    """Return the last summary if it fits these figures: a process that was killed since has left other ones."""
     try:
         report = msgspec.json.decode(state.read(NAME), type=Summary)
     except ValueError:
@@ -120,7 +120,7 @@ def read_report(state: StateDir, kinds: dict[str, KindSummary]) -> Summary | Non
 
 
 def revise(report: Summary | None, kinds: dict[str, KindSummary], *, closes: bool) -> Summary | None:
-    """Return what a report says after decisions have changed the figures."""
+    """Return the summary of a report after decisions have changed the figures."""
     if report is None:
         return None
     if report.outcome in _ENDED:
@@ -131,13 +131,13 @@ def revise(report: Summary | None, kinds: dict[str, KindSummary], *, closes: boo
 def _warn(summary: Summary, error: Exception) -> Summary:
     if isinstance(error, MasivoStreamError):
         why = f"{error}, {error.place}" if error.place else str(error)
-    else:  # its text may hold anything
+    else:  # its text may quote a record
         why = f"a bug of ours, {type(error).__name__}"
     return msgspec.structs.replace(summary, warnings=(*summary.warnings, f"the report is not written: {why}"))
 
 
 def _timeless(kinds: dict[str, KindSummary]) -> dict[str, KindSummary]:
-    """Leave the duration out: the journal notes it at another moment."""
+    """Leave the duration out: the journal notes it at a different moment."""
     return {kind: msgspec.structs.replace(figures, seconds=0.0) for kind, figures in kinds.items()}
 
 
@@ -145,8 +145,8 @@ MOST_DOUBTS = 100
 MOST_DECISIONS = 100
 
 
-def look_back(journal: Journal, state: StateDir, summary: Summary, clock: Clock, *, owner: str = "") -> Report:
-    """Return the report of a run whose summary is known; of bounded size, but for its inputs.
+def make_report(journal: Journal, state: StateDir, summary: Summary, clock: Clock, *, owner: str = "") -> Report:
+    """Return the report of a run whose summary is known. Its size is bounded, except for its list of inputs.
 
     Raises:
         ConfigurationError: the journal is damaged.
@@ -171,13 +171,13 @@ def look_back(journal: Journal, state: StateDir, summary: Summary, clock: Clock,
             for doubt, spans in doubts
         ),
         doubts_left_out=all_doubts - len(doubts),
-        decisions=tuple(map(_tell, decisions)),
+        decisions=tuple(map(_describe, decisions)),
         decisions_left_out=all_decisions - len(decisions),
     )
 
 
-def _tell(decision: DecisionNote) -> DecisionNote:
-    """Put what is noted of a revert into words."""
+def _describe(decision: DecisionNote) -> DecisionNote:
+    """Return a decision with the detail of a revert in words."""
     if decision.what not in {NoteKind.REVERT_BEGUN, NoteKind.REVERTED, NoteKind.NOT_REVERTED}:
         return decision
     period = msgspec.json.decode(decision.detail, type=RevertPeriod)
