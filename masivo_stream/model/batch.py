@@ -1,8 +1,8 @@
 """A batch: what one request carries.
 
-Entries of one customer that meet in a batch of events stand once in its body, with all their items in order, if the
+Entries of one customer that meet in a batch of events are in its body once, with all their items in order, if the
 rest of their records is the same to the byte; the contract does not say what a repeated id would mean. Nothing is
-encoded anew for that: the body is put together of slices of the records (`slicing`).
+encoded again for that: the body is put together of slices of the records (`slicing`).
 """
 
 import hashlib

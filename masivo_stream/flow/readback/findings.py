@@ -77,7 +77,7 @@ class Findings:
 
     @property
     def odd(self) -> int:
-        """How many records of all kinds cannot be judged because of their ids."""
+        """How many records of all kinds cannot be checked because of their ids."""
         return sum(
             records
             for kind, counted in self._counts.items()
