@@ -191,8 +191,8 @@ class World:
             }
         )
         api = ServerApi(self.server, clock, life, windows=settings.limits.limit, most_bytes=process.most_bytes)
-        belonging = AccountBinding(settings, Credentials(api_key=Secret(process.key)), clock)
-        belonging.enter(journal)
+        binding = AccountBinding(settings, Credentials(api_key=Secret(process.key)), clock)
+        binding.enter(journal)
         inputs = {kind: find_inputs(map(str, paths)) for kind, paths in self.named.items()}
         if process.also is not None:
             kind, path = process.also
@@ -202,7 +202,7 @@ class World:
             kind: await lay_out(journal.read, kind, known, new, state_dir=state.path)
             for kind, (known, new) in matched.items()
         }
-        with open_send_once(settings, journal, belonging, state.path, observer, clock) as once:
+        with open_send_once(settings, journal, binding, state.path, observer, clock) as once:
             once._file.__class__, once._file.life = MortalSent, life
             sources = await once.check(sources, NoTokens())
             laid_out = {kind: (found, matched[kind][0]) for kind, found in sources.items()}

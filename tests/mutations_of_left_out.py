@@ -139,7 +139,7 @@ RETRIED = (
     Mutation(
         "others who are there are taken for those who stayed",
         "flow/only_missing.py",
-        "        if not there or self._gone == self._standing.customers or self._others_stayed:\n",
+        "        if not there or self._gone == self._reverts.customers or self._others_stayed:\n",
         "        if there >= 0:\n",
         "What was sent of customers who were taken back and migrated again is lost, with exit 0.",
         ("flow/test_only_missing.py::test_some_of_others_were_migrated_again",),

@@ -27,7 +27,7 @@ from masivo_stream.flow.customers.table import CustomerTable
 from masivo_stream.flow.outside import Outside
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
 from masivo_stream.flow.readback.whereabouts import Whereabouts, WhereaboutsCheck, is_odd
-from masivo_stream.flow.revert_state import Left, Standing, only_missing, revert_since
+from masivo_stream.flow.revert_state import Left, RevertState, only_missing, revert_since
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -48,15 +48,15 @@ _OPERATION = "send what was taken back"
 class TakenBackFinder:
     """Finds what was taken back of a run, until it is done or stopped, and makes it an input again."""
 
-    def __init__(self, session: Session, standing: Standing, *, others_stayed: bool = False) -> None:
-        """Find what the reverts of `standing` took back; customers are read back through the session.
+    def __init__(self, session: Session, reverts: RevertState, *, others_stayed: bool = False) -> None:
+        """Find what the reverts of the run took back; customers are read back through the session.
 
         `others_stayed`: a person confirms that, of the customers that another run migrated, those that are there were
         not taken back.
         """
         self._others_stayed = others_stayed
         self._settings, self._state, self._journal = session.settings, session.state, session.journal
-        self._clock, self._observer, self._standing = session.clock, session.observer, standing
+        self._clock, self._observer, self._reverts = session.clock, session.observer, reverts
         self.stop = StopControl(session.clock, drain_time=0)
         self._inquiry = WhereaboutsCheck(session.reader, session.settings, self.stop, session.observer)
         self._salt = session.journal.read.salt()
@@ -114,7 +114,7 @@ class TakenBackFinder:
         await self._take()
 
     async def _list_customers(self) -> None:
-        outside = Outside(self._journal.read, self._standing.done, self._settings.visible.visible_timeout)
+        outside = Outside(self._journal.read, self._reverts.done, self._settings.visible.visible_timeout)
         count = 0
         async for part in self._parts(Kind.CUSTOMERS):
             count += 1
@@ -128,7 +128,7 @@ class TakenBackFinder:
     async def _wait_until_settled(self) -> None:
         """Wait until what was sent before the revert, and the revert itself, have had time to show."""
         accepted = filter(None, map(self._journal.read.accepted_between, Kind))
-        moments = [last for _, last in accepted] + [datetime.fromisoformat(each.at) for each in self._standing.done]
+        moments = [last for _, last in accepted] + [datetime.fromisoformat(each.at) for each in self._reverts.done]
         longest = self._settings.visible.events_settle
         left = min(longest, longest - (self._clock.wall() - max(moments)).total_seconds())
         if left > 0:
@@ -136,7 +136,7 @@ class TakenBackFinder:
             await self._clock.sleep(left)
 
     async def _ask_own(self) -> None:
-        told, candidates = self._standing.customers, len(self._asked)
+        told, candidates = self._reverts.customers, len(self._asked)
         if told == candidates and await self._a_few_are_gone():
             self._asked.replace(Whereabouts.UNASKED, Whereabouts.GONE)
             self._asked.replace(Whereabouts.REFUSED, Whereabouts.GONE)
@@ -176,7 +176,7 @@ class TakenBackFinder:
 
     async def _ask_migrated_elsewhere(self) -> None:
         """Read back the customers that another run migrated: their records go with them, whichever run sent these."""
-        told = self._standing.customers
+        told = self._reverts.customers
         if told is None or self._gone < told:
             async for part in self._parts(*OTHERS):
                 if part.customer not in self._own:
@@ -194,11 +194,11 @@ class TakenBackFinder:
             ConfigurationError: it cannot be known.
         """
         there = self._migrated_elsewhere.count(Whereabouts.THERE)
-        if not there or self._gone == self._standing.customers or self._others_stayed:
+        if not there or self._gone == self._reverts.customers or self._others_stayed:
             return
         place = str(self._state.path)
         command = f"{only_missing(self._journal, place)} {OTHERS_STAYED}"
-        revert = revert_since(self._journal, self._standing, place, self._clock.wall())
+        revert = revert_since(self._journal, self._reverts, place, self._clock.wall())
         raise ConfigurationError(
             f"{there:,} customers that another run migrated are there: it is not known whether they stayed, or were"
             " taken back and migrated again, without what this run had sent of theirs",

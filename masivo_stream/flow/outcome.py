@@ -19,7 +19,7 @@ def agrees(journal: JournalReader, kind: Kind, figures: KindSummary) -> bool:
     )
 
 
-def stand(journal: JournalReader) -> dict[str, KindSummary]:
+def summarise_kinds(journal: JournalReader) -> dict[str, KindSummary]:
     """Return the figures of every kind of a run, as the journal notes them."""
     found: dict[str, KindSummary] = {}
     for kind in Kind:
@@ -41,7 +41,7 @@ def warn_of(kinds: Mapping[str, KindSummary]) -> tuple[str, ...]:
     )
 
 
-def conclude(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None, *, closes: bool) -> Summary:
+def summarise(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None, *, closes: bool) -> Summary:
     """Return the summary. Its outcome is what stopped the run; else the worst of what is left.
 
     The first of these cases that holds decides:

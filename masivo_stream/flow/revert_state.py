@@ -54,7 +54,7 @@ class Left(Struct, frozen=True, kw_only=True):
     first: str
 
 
-class Standing(Struct, frozen=True):
+class RevertState(Struct, frozen=True):
     """What of a run was taken back."""
 
     done: tuple[RevertPeriod, ...] = ()
@@ -85,25 +85,25 @@ class Standing(Struct, frozen=True):
         return None if None in told else sum(filter(None, told))
 
 
-def stands(journal: JournalReader) -> Standing:
+def read_revert_state(journal: JournalReader) -> RevertState:
     """Return what of a run was taken back, by all its reverts. One that was refused leaves things as they were."""
-    standing = before = Standing()
+    reverts = before = RevertState()
     for note in journal.reverts():
         if note.kind is NoteKind.NOT_KNOWN:
             continue
         if note.kind is NoteKind.MADE_UP:
-            standing = before = Standing(made_up=True)
+            reverts = before = RevertState(made_up=True)
             continue
         period = msgspec.json.decode(note.detail, type=RevertPeriod)
         if note.kind is NoteKind.REVERT_BEGUN:
-            before, standing = standing, msgspec.structs.replace(standing, begun=(*standing.begun, period))
+            before, reverts = reverts, msgspec.structs.replace(reverts, begun=(*reverts.begun, period))
         elif note.kind is NoteKind.REVERTED:
             left = tuple(each for each in before.begun if not period.covers(each))
             done = (*before.done, msgspec.structs.replace(period, at=note.at)) if period.holds else before.done
-            standing = Standing(done, left, before.made_up)
+            reverts = RevertState(done, left, before.made_up)
         else:
-            standing = before
-    return standing
+            reverts = before
+    return reverts
 
 
 def warn_of_left(journal: JournalReader) -> Iterator[str]:
@@ -117,11 +117,11 @@ def warn_of_left(journal: JournalReader) -> Iterator[str]:
             )
 
 
-def blocked(standing: Standing, journal: Journal, place: str) -> ConfigurationError | None:
+def blocked(reverts: RevertState, journal: Journal, place: str) -> ConfigurationError | None:
     """Return why a run cannot continue; None if it can continue, or start afresh."""
     invocation = journal.read.facts().invocation
-    if standing.open is not None:
-        period = standing.open
+    if reverts.open is not None:
+        period = reverts.open
         again = quote(revert_command(invocation, place, period.start, period.end))
         return ConfigurationError(
             f"a revert from {period.start} to {period.end} was begun; it is not known whether it happened",
@@ -129,8 +129,8 @@ def blocked(standing: Standing, journal: Journal, place: str) -> ConfigurationEr
             place=place,
             hint=f"run it again to take back what is left of that period: {again}",
         )
-    if standing.done and not standing.whole:
-        periods = ", ".join(f"{period.start} to {period.end}" for period in standing.done)
+    if reverts.done and not reverts.whole:
+        periods = ", ".join(f"{period.start} to {period.end}" for period in reverts.done)
         return ConfigurationError(
             f"a part of this run was taken back: customers migrated from {periods}, with all that is theirs",
             operation=_OPERATION,
@@ -150,9 +150,9 @@ def _both_ways(journal: Journal, place: str) -> str:
     return f"{hint}; or take back the rest of it as well, then the same command migrates afresh: {rest}"
 
 
-def revert_since(journal: Journal, standing: Standing, place: str, now: datetime) -> str:
+def revert_since(journal: Journal, reverts: RevertState, place: str, now: datetime) -> str:
     """Return the command that takes back the customers migrated since the first revert of a run."""
-    return _revert(journal, place, min(datetime.fromisoformat(period.at) for period in standing.done), now)
+    return _revert(journal, place, min(datetime.fromisoformat(period.at) for period in reverts.done), now)
 
 
 def _revert(journal: Journal, place: str, begin: datetime, sent: datetime) -> str:
@@ -193,30 +193,30 @@ def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None
     if not state.journal.exists():
         return
     with closing(open_journal(state.journal, clock.wall)) as journal:
-        standing, name = stands(journal.read), journal.read.id()
-        error = blocked(standing, journal, str(state.path))
+        reverts, name = read_revert_state(journal.read), journal.read.id()
+        error = blocked(reverts, journal, str(state.path))
         journal.rest()
     if error is not None:
         raise error
-    if standing.whole:
+    if reverts.whole:
         withdraw(name)
         state.put_aside("reverted")
 
 
-def check_taken_back(journal: Journal, place: str) -> Standing:
+def check_taken_back(journal: Journal, place: str) -> RevertState:
     """Return what of a run was taken back, for the command that sends only that.
 
     Raises:
         ConfigurationError: nothing was, or it is not known whether something was.
     """
-    standing = stands(journal.read)
-    if standing.open is not None and (error := blocked(standing, journal, place)) is not None:
+    reverts = read_revert_state(journal.read)
+    if reverts.open is not None and (error := blocked(reverts, journal, place)) is not None:
         raise error
-    if not standing.done and not standing.made_up:
+    if not reverts.done and not reverts.made_up:
         raise ConfigurationError(
             "nothing of this run was taken back",
             operation="send what was taken back",
             place=place,
             hint="name its exports, and leave --only-missing out: it goes on with what is pending",
         )
-    return standing
+    return reverts

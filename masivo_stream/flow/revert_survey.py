@@ -11,7 +11,7 @@ from masivo_stream.core.reading.schema_faults import is_rfc3339
 from masivo_stream.edges.clock import SystemClock
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, open_journal
-from masivo_stream.flow.revert_state import only_missing, stands
+from masivo_stream.flow.revert_state import only_missing, read_revert_state
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError
 
@@ -75,7 +75,10 @@ def is_gone(found: Survey | None, customers: int | None) -> bool:
 
 def survey_journal(journal: Journal, start: str, end: str, slack: float, state_dir: str) -> Survey:
     """Compare what was sent with a period, and with those that were taken back before."""
-    periods = [read_period(start, end), *(read_period(done.start, done.end) for done in stands(journal.read).done)]
+    periods = [
+        read_period(start, end),
+        *(read_period(done.start, done.end) for done in read_revert_state(journal.read).done),
+    ]
     around = timedelta(seconds=slack)
     customers: Counter[str] = Counter()
     others: Counter[str] = Counter()

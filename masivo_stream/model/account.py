@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 SHOWN = 8
-"""Hexadecimal digits of a fingerprint that are shown: enough for a person to tell accounts apart."""
+"""Hexadecimal digits of a fingerprint that people are shown: enough to tell accounts apart."""
 
 _LOOPBACK, _NAMES_OF_LOOPBACK = "127.0.0.1", frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of one machine's loopback (RFC 6761 6.3, RFC 1122 3.2.1.3, RFC 4291 2.5.3), and the one used for all."""
@@ -34,13 +34,13 @@ class NotedAccount(Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
-    """Fingerprints as in `Account`: of keys, of ready tokens, and of what their tokens name."""
+    """Fingerprints as in `Account`: of keys, of ready-made tokens, and of the account that tokens name."""
     first_at: str = ""
-    """When it was first used, ISO 8601."""
+    """When the account was first used, ISO 8601."""
 
     @property
     def shown(self) -> str:
-        """The fingerprint to show."""
+        """The fingerprint to show to people; empty if there is none."""
         return next(iter((*self.subjects, *self.keys, *self.tokens)), "")[:SHOWN]
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class NotedAccount(Struct, frozen=True, kw_only=True):
         return account.owner in (self.tokens if account.ready else self.keys)
 
     def may_be_for(self, account: Account) -> bool:
-        """Return whether a token could prove that both are one account: only tokens are known, a key was given."""
+        """Return whether a token could prove that both are the same account: only tokens are noted, a key was given."""
         if not is_one_origin(self.origin, account.origin):
             return False
         return bool(self.subjects) and not (self.keys or account.subject)

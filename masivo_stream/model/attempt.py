@@ -48,15 +48,16 @@ class Answer(Struct, frozen=True, kw_only=True):
     trace: str = ""
     """The header by which an operator finds the request again, such as `CF-Ray: 8f…`; printable and capped."""
     complete: bool = True
-    """Whether the body was read to its end (or to our cap)."""
+    """Whether the body was read to its end, or to the cap."""
     error: str = ""
     details: str = ""
-    """Untrusted text of the server, capped."""
+    """The words of a refusal, in general and about records (`core.sending.answer_body`): untrusted text, capped."""
     retry_after: str | None = None
     limit: str | None = None
     remaining: str | None = None
     reset: str | None = None
     date: str | None = None
+    """The headers `Retry-After`, `X-RateLimit-*` and `Date`, as they came (`core.pacing.rate_headers` reads them)."""
 
 
 class Failure(Struct, frozen=True, kw_only=True):

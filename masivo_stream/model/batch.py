@@ -1,8 +1,14 @@
 """A batch: what one request carries.
 
+<<<<<<< HEAD
 Entries of one customer that meet in a batch of events are in its body once, with all their items in order, if the
 rest of their records is the same to the byte; the contract does not say what a repeated id would mean. Nothing is
 encoded again for that: the body is put together of slices of the records (`slicing`).
+=======
+If a batch of events holds several entries of one customer, and all other fields of their records are equal to the byte,
+the customer occurs once in the body, with all items in order: the contract does not say what an id that occurs twice
+would mean. Nothing is encoded again for that; the body is composed of slices of the records (`slicing`).
+>>>>>>> main
 """
 
 import hashlib
@@ -47,11 +53,11 @@ def make_batch(kind: Kind, parts: Iterable[Packable]) -> Batch:
         pieces = [group.compose() for group in _groups(kind, entries)]
     else:
         pieces = entries.bodies
-    pieces[0] = _OPEN + pieces[0]  # here, so that the body is put together once, and not twice
+    pieces[0] = _OPEN + pieces[0]  # before joining, so that the body is copied once, not twice
     pieces[-1] += _CLOSE
     body = b",".join(pieces)
     digest = hashlib.sha256(_pack((kind, *_places(entries))))
-    digest.update(body)  # SHA-256, for CPUs have instructions for it: half the time of BLAKE2
+    digest.update(body)  # SHA-256: CPUs have instructions for it, so it takes half the time of BLAKE2
     return Batch(id=digest.hexdigest()[:_ID_DIGITS], kind=kind, entries=entries, items=entries.items, body=body)
 
 

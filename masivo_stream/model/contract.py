@@ -49,7 +49,7 @@ MIGRATION_WINDOWS_DEV = ("1/5s", "250/h")
 """All migration endpoints together, development account (resources/resource-limits)."""
 
 GENERAL_WINDOWS_DEV = ("1000/d",)
-"""All endpoints of a development account; an older page says 2500 (resources/resource-limits)."""
+"""All endpoints of a development account together; an older page says 2500 (resources/resource-limits)."""
 
 LIMIT_HEADER = "X-RateLimit-Limit"
 REMAINING_HEADER = "X-RateLimit-Remaining"
@@ -62,7 +62,7 @@ MAX_BODY_BYTES = 4_000_000
 """*Decision:* no page states a limit; this is under the smallest common gateway limit (Vercel Functions: 4.5 MB)."""
 
 PRODUCTION_ACCOUNT_RECORDS = 5_000
-"""*Decision:* where "several thousands of records want a Production account" begins (guides/migrate-customers)."""
+"""Records from which a Production account is advised: guides/migrate-customers says "several thousands". *Decision.*"""
 
 
 class Kind(enum.StrEnum):
@@ -82,13 +82,13 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     item_field: str | None
     """The field of the record that holds its list of items; None if the record itself is the item."""
     max_records: int
-    """Customer entries in one request."""
+    """Customers in one request at most."""
     max_items: int
-    """Items in one request."""
+    """Items in one request at most."""
     splittable: bool
     """Whether one record's items may travel in several requests."""
     repeatable: bool
-    """Whether a request of unknown outcome may be sent again without counting anything twice."""
+    """Whether a request in doubt may be sent again without counting anything twice."""
 
 
 CONTRACTS: dict[Kind, Contract] = {
@@ -116,7 +116,7 @@ CONTRACTS: dict[Kind, Contract] = {
         item_field="transactions",
         max_records=1000,  # decision: as for events
         max_items=1000,  # guides/migrate-customers: at most 1000 transactions a payload
-        splittable=False,  # guides/migrate-customers: must match the balance, and not migrated again
+        splittable=False,  # guides/migrate-customers: they must match the balance and not be migrated again
         repeatable=False,  # decision: inside the queue's delay a second one may not be recognised
     ),
 }
@@ -133,4 +133,4 @@ def customer_transactions_path(quoted_id: str) -> str:
 
 
 SANDBOX_API_KEY = "5a5d0b0c-0000-4000-8000-6d617369766f"
-"""Not the vendor's: the fixed, public key of our own sandbox. Refused for hosts that are not this machine."""
+"""The fixed, public key of the sandbox, not the vendor's. It is refused for any host but this machine."""

@@ -4,7 +4,7 @@ import math
 
 
 def duration(seconds: float) -> str:
-    """Write a duration for people: `0.42 s`, `3 min 20 s`, `13 h 53 min`, `2 days 4 h`."""
+    """Return a duration for people: `0.42 s`, `3 min 20 s`, `13 h 53 min`, `2 days 4 h`."""
     if round(seconds, 2) < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.2f} s"
     if not math.isfinite(seconds):

@@ -30,7 +30,7 @@ class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
     items: list[int]
 
     def __len__(self) -> int:
-        """Return how many lines there are."""
+        """Return the number of lines."""
         return len(self.bodies)
 
     def __iter__(self) -> Iterator[Entry]:
@@ -38,7 +38,7 @@ class EntryRun(Struct, frozen=True, gc=False, kw_only=True):
         return map(self.entry, range(len(self.bodies)))
 
     def entry(self, index: int) -> Entry:
-        """Return the line of this index as an entry."""
+        """Return the line with this index as an entry."""
         body, items = self.bodies[index], self.items[index]
         return Entry(
             file=self.file,
@@ -151,7 +151,7 @@ class Entries(Sequence[Entry]):
     __slots__ = ("_count", "_entries", "parts")
 
     def __init__(self, parts: Iterable[Packable]) -> None:
-        """Take the parts a batch is made of."""
+        """Take the parts of a batch."""
         self.parts = tuple(parts)
         self._count = count_lines(self.parts)
         self._entries: list[Entry] | None = None
@@ -200,13 +200,13 @@ class Entries(Sequence[Entry]):
 
     @property
     def bodies(self) -> list[bytes]:
-        """Their bodies."""
+        """The bodies of all entries."""
         columns = (part.bodies if isinstance(part, EntryRun) else (part.body,) for part in self.parts)
         return list(chain.from_iterable(columns))
 
     @property
     def customers(self) -> list[str]:
-        """Their customers' ids."""
+        """The customers' ids of all entries."""
         columns = (part.customers if isinstance(part, EntryRun) else (part.customer,) for part in self.parts)
         return list(chain.from_iterable(columns))
 

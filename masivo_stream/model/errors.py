@@ -8,7 +8,7 @@ import enum
 
 
 class ExitCode(enum.IntEnum):
-    """How a command ended; the README has the same table."""
+    """How a command ended. The README has the same table."""
 
     COMPLETE = 0
     BUG = 1
@@ -81,7 +81,7 @@ class BugError(MasivoStreamError):
     """This program is wrong: the figures do not close, or the server calls a request malformed."""
 
 
-class Interrupted(MasivoStreamError):  # noqa: N818 - a person's or an orchestrator's wish, not a fault
+class Interrupted(MasivoStreamError):  # noqa: N818 - the wish of a person or an orchestrator, not an error
     """A signal asked the run to stop."""
 
     def __init__(self, name: str, exit_code: ExitCode) -> None:

@@ -31,7 +31,7 @@ class Refused(Struct, frozen=True):
 
 
 class TooLarge(Struct, frozen=True):
-    """Nothing was applied; a smaller batch may pass (413)."""
+    """Nothing was applied; a smaller batch may be accepted (413)."""
 
     message: str
 

@@ -1,10 +1,10 @@
-"""Why a record is not sent, and what a person can do about it. The README lists these words."""
+"""The reasons why a record is not sent, and what a person can do about each. The README lists these words."""
 
 import enum
 
 
 class Reason(enum.StrEnum):
-    """Why a record became a dead letter. The words are part of the dead-letter file's format."""
+    """Why a record became a dead letter. The words are part of the format of the dead-letter file."""
 
     INVALID_JSON = "invalid_json"
     INVALID_UTF8 = "invalid_utf8"
@@ -58,5 +58,5 @@ class SkipReason(enum.StrEnum):
 
     DELETED_CUSTOMER = "deleted_customer"
     CUSTOMER_DELETED = "customer_deleted"
-    """It belongs to a customer who was skipped as deleted."""
+    """The record belongs to a customer who was skipped as deleted."""
     REVERSED_EVENT = "reversed_event"

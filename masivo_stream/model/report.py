@@ -18,9 +18,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     began_at: str = ""
     invocation: Invocation = Invocation()
     settings: dict[str, str] = {}
-    """By section and name (`api.base_url`), as a person would write the value."""
+    """By section and name (`api.base_url`), each value as a person would write it."""
     changed: tuple[str, ...] = ()
-    """Those that differ from the defaults."""
+    """The names of settings that differ from their defaults."""
     versions: dict[str, str] = {}
 
 
@@ -52,7 +52,7 @@ class KindTimes(Struct, frozen=True, kw_only=True):
 
 
 class DoubtPlace(Struct, frozen=True, kw_only=True):
-    """A batch in doubt. `places`: file, first and last line concerned."""
+    """A batch in doubt."""
 
     batch: str
     kind: str
@@ -62,6 +62,7 @@ class DoubtPlace(Struct, frozen=True, kw_only=True):
     sent_at: str
     why: str
     places: tuple[tuple[str, int, int], ...]
+    """File, first and last line of the records in it."""
 
 
 class DecisionNote(Struct, frozen=True, kw_only=True):
@@ -91,5 +92,5 @@ class Report(Summary, frozen=True, kw_only=True):
     doubts: tuple[DoubtPlace, ...] = ()
     doubts_left_out: int = 0
     decisions: tuple[DecisionNote, ...] = ()
-    """The last ones, oldest first."""
+    """The latest decisions, oldest first."""
     decisions_left_out: int = 0

@@ -42,7 +42,7 @@ class LineRun(Struct, frozen=True, gc=False):
         return self.offsets[0]
 
     def line(self, index: int) -> Line:
-        """Return the line of this index."""
+        """Return the line with this index."""
         body = self.bodies[index]
         return Line(self.number + index, self.offsets[index], body, len(body))
 
@@ -65,7 +65,7 @@ class Position(Struct, frozen=True, order=True):
 
 
 class Death(Struct, frozen=True, kw_only=True):
-    """Why and when a record became a dead letter before."""
+    """When and why a record became a dead letter earlier."""
 
     at: str
     reason: str

@@ -28,7 +28,7 @@ Uuid = Annotated[str, Meta(pattern=r"\A[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]
 r"""RFC 9562 text form. `\Z`, since `$` would let a trailing newline pass."""
 
 CustomerId = Annotated[str, Meta(min_length=1)]
-"""*Decision:* an empty id cannot be read back, so it is refused here."""
+"""*Decision:* an empty id cannot be read back, so it is rejected."""
 
 
 class Anything(Struct, gc=False):
@@ -94,7 +94,7 @@ OrderT = TypeVar("OrderT", bound=OrderFields)
 
 
 class Event(Struct, Generic[OrderT], gc=False, kw_only=True):
-    """`MigratedEvent`. The last two fields are the export's: they mark a reversed event, which is not migrated."""
+    """`MigratedEvent`. The last two fields are marks of the export: a reversed event is not migrated."""
 
     type: str
     order: OrderT
@@ -179,7 +179,7 @@ GuideTransaction = Accumulation | Redeemed
 """The two types that guides/migrate-customers shows (`validation.transaction_types = "guide"`)."""
 
 Transaction = Accumulation | Redeemed | Expired | Migrated | Transferred | Reversed
-"""The six types of customers/migrate/transactions/post. Every real ledger has expirations."""
+"""The six types of customers/migrate/transactions/post. All real histories have expirations."""
 
 
 class TransactionsRecord(Struct, gc=False, kw_only=True):
@@ -224,7 +224,7 @@ class CustomerMetrics(Struct, gc=False, kw_only=True):
 
 
 class BalanceItem(Struct, gc=False, kw_only=True):
-    """One line of the wallet a customer brings along."""
+    """One balance in a customer's wallet."""
 
     amount: float
     reward_id: Uuid
@@ -254,7 +254,7 @@ class Device(Struct, gc=False, kw_only=True):
 
 
 class CustomerRecord(Struct, gc=False, kw_only=True):
-    """One line of a customers export. The last three fields are the export's: they mark a deleted customer."""
+    """One line of a customers export. The last three fields are marks of the export: a deleted customer is skipped."""
 
     id: CustomerId
     name: str

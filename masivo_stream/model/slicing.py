@@ -18,9 +18,10 @@ _ITEMS = msgspec.json.Decoder(list[Raw])
 
 
 class Sliced(Struct, frozen=True):
-    """A record in slices: `head`, items joined by commas, `tail`."""
+    """A record in slices: head, items joined by commas, tail."""
 
     head: bytes
+    """The other fields, and the beginning of the list of items."""
     items: tuple[bytes, ...]
     tail: bytes = b"]}"
 
@@ -30,7 +31,7 @@ class Sliced(Struct, frozen=True):
         return len(self.head) + len(self.tail)
 
     def compose(self, indexes: Iterable[int]) -> bytes:
-        """Return the record with only these of its items."""
+        """Return the record with only the items at these indexes."""
         return self.head + b",".join([self.items[index] for index in indexes]) + self.tail
 
 

@@ -13,7 +13,7 @@ OutcomeName = Literal["complete", "dead_letters", "in_doubt", "interrupted", "st
 
 
 class KindSummary(Struct, frozen=True, kw_only=True):
-    """One kind's figures: records unless the name says otherwise."""
+    """One kind's figures: numbers of records, unless the name says otherwise."""
 
     read: int = 0
     blank: int = 0

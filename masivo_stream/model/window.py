@@ -34,7 +34,7 @@ def parse_window(text: str) -> Window:
     match = _WINDOW.match(text)
     seconds = float(match[2] or 1) * _UNITS[match[3]] if match else 0.0
     if match is None or not 0 < seconds < math.inf:
-        raise ValueError('a window is COUNT/TIME, such as "1/5s", "250/h" or "1000/d"; "none" stands for no limit')
+        raise ValueError('a window is COUNT/TIME, such as "1/5s", "250/h" or "1000/d"; "none" means no limit')
     return Window(int(match[1]), seconds)
 
 

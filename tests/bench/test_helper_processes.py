@@ -40,7 +40,7 @@ def test_each_job_has_an_answer(tmp_path):
     assert found.records == 1
 
 
-def test_a_child_that_dies_is_told(tmp_path):
+def test_a_child_that_dies_is_reported(tmp_path):
     """A missing directory is the caller's bug: the child ends with 1, the measurer goes on."""
     with running_measurer() as measurer:
         found = measurer.measure(job([], tmp_path / "nowhere"))
@@ -49,7 +49,7 @@ def test_a_child_that_dies_is_told(tmp_path):
         assert isinstance(measurer.measure(job([], tmp_path)), Measured)
 
 
-def test_a_measurer_that_is_gone_is_told(tmp_path):
+def test_a_measurer_that_is_gone_is_reported(tmp_path):
     """A broken pipe is reported."""
     reading, writing = os.pipe()
     os.close(reading)

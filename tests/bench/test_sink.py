@@ -72,7 +72,7 @@ def test_a_client_may_ask_to_go_on_or_to_close(connect):
         assert b"".join(iter(lambda: client.recv(4096), b"")).endswith(b"Connection: close\r\n\r\n{}")
 
 
-def test_counting_begins_anew_when_asked(connect):
+def test_a_reset_sets_the_counts_to_zero(connect):
     """A reset returns the counts, and sets them to zero."""
     with connect() as client:
         client.sendall(post(b"body"))

@@ -36,7 +36,7 @@ def test_each_stage_takes_its_time(kind, stage, exports, tmp_path):
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_judging_sees_all_of_an_export(kind, exports, tmp_path):
+def test_validation_reads_all_of_an_export(kind, exports, tmp_path):
     """Records, items and bytes are those of the file."""
     found = work(job(kind, Stage.VALIDATE, exports[kind], tmp_path))
     size = sum(Path(path).stat().st_size for path in exports[kind])
@@ -63,7 +63,7 @@ def test_an_empty_export_is_no_error(tmp_path):
             assert (found.records, found.items, found.requests) == (0, 0, 0)
 
 
-def test_what_cannot_be_read_is_told(tmp_path):
+def test_an_unreadable_export_is_reported(tmp_path):
     """An error is returned in parts, with the exit code that it has in a command."""
     found = work(job(Kind.EVENTS, Stage.PACK, [tmp_path / "none"], tmp_path))
     assert isinstance(found, Failed)

@@ -19,7 +19,7 @@ from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.commands.revert import RevertRequest, take_back
 from masivo_stream.flow.only_missing import TakenBackFinder
-from masivo_stream.flow.revert_state import check_taken_back, stands
+from masivo_stream.flow.revert_state import check_taken_back, read_revert_state
 from masivo_stream.flow.signals import work_under
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
@@ -56,11 +56,11 @@ def making_up(world):
     """Return work that makes an input of what was taken back, if that was not done yet."""
 
     async def work(settled, state, journal, clock, _files, life):
-        standing = check_taken_back(journal, str(state.path))
-        if not standing.done:
+        reverts = check_taken_back(journal, str(state.path))
+        if not reverts.done:
             return
         session = make_session(settled, state, journal, world.api(clock, life, None), clock)
-        missing = TakenBackFinder(session, standing)
+        missing = TakenBackFinder(session, reverts)
         await work_under(missing.stop, missing.go, observer=Remembering(), handle_signals=False)
         if missing.stop.cause is not None:
             raise missing.stop.cause
@@ -108,7 +108,7 @@ def test_a_death_at_every_operation(tmp_path, part):
         copytree(first.state, world.state)
         died = world.live(Life(dies_at), making_up(world)) is None
         with closing(open_journal(world.state / "journal.db", FakeClock().wall, writable=False)) as journal:
-            made_up = not stands(journal.read).done
+            made_up = not read_revert_state(journal.read).done
         world.check(world.live(Life(), None if made_up else making_up(world)), valid, dead)
         dies_at += 6
     assert dies_at > 30

@@ -316,16 +316,16 @@ class Clock:
 
 
 class Tokens:
-    def __init__(self, answer, belonging):
-        self.answer, self.belonging = answer, belonging
+    def __init__(self, answer, binding):
+        self.answer, self.binding = answer, binding
 
     async def prepare(self):
         if isinstance(self.answer, str):
-            await self.belonging.admit(self.answer)
+            await self.binding.admit(self.answer)
         return self.answer
 
 
-def belonging_of(confirmations=None, **secret):
+def binding_of(confirmations=None, **secret):
     settings = load_settings(flags={"base_url": "http://127.0.0.1:1/v1"})
     credentials = Credentials(**{name: Secret(text) for name, text in secret.items()})
     return AccountBinding(settings, credentials, Clock(), confirmations)
@@ -340,17 +340,17 @@ def token(**claims):
 def journal(tmp_path):
     """A journal that has sent something, begun with a ready token of the account 7."""
     with closing(open_journal(tmp_path / "journal.db", Clock().wall)) as opened:
-        belonging_of(token=token(account_id="7", iat=1)).enter(opened)
+        binding_of(token=token(account_id="7", iat=1)).enter(opened)
         opened._connection.execute("INSERT INTO batches (id, kind, sent_at) VALUES ('b', 'events', '2026')")
         yield opened
 
 
 async def test_a_key_is_proven_by_its_first_token(journal):
     """Before anything else; then it is known."""
-    belonging = belonging_of(api_key="k")
-    belonging.enter(journal)
-    await belonging.prove(Tokens(token(account_id="7", iat=5), belonging))
-    again = belonging_of(api_key="k")
+    binding = binding_of(api_key="k")
+    binding.enter(journal)
+    await binding.prove(Tokens(token(account_id="7", iat=5), binding))
+    again = binding_of(api_key="k")
     again.enter(journal)
     await again.prove(Tokens(None, again))
     assert len(journal.read.accounts()) == 1
@@ -359,20 +359,20 @@ async def test_a_key_is_proven_by_its_first_token(journal):
 @pytest.mark.parametrize("answer", [token(account_id="8"), token(iat=5), "opaque"])
 async def test_a_key_whose_tokens_name_another_account_or_none_is_refused(journal, answer):
     """It cannot be proven."""
-    belonging = belonging_of(api_key="k")
-    belonging.enter(journal)
+    binding = binding_of(api_key="k")
+    binding.enter(journal)
     with pytest.raises(ConfigurationError, match="sends to"):
-        await belonging.prove(Tokens(answer, belonging))
+        await binding.prove(Tokens(answer, binding))
 
 
 async def test_without_a_token_nothing_is_proven(journal):
     """The advice to say so needs none."""
-    belonging = belonging_of(api_key="k")
-    belonging.enter(journal)
+    binding = binding_of(api_key="k")
+    binding.enter(journal)
     with pytest.raises(OutageError) as caught:
-        await belonging.prove(Tokens(object(), belonging))
+        await binding.prove(Tokens(object(), binding))
     assert "--same-account" in caught.value.hint
-    said = belonging_of(api_key="k", confirmations=Confirmations(same_account=True))
+    said = binding_of(api_key="k", confirmations=Confirmations(same_account=True))
     said.enter(journal)
     await said.prove(Tokens(None, said))
     assert len(journal.read.accounts()) == 2
@@ -380,19 +380,19 @@ async def test_without_a_token_nothing_is_proven(journal):
 
 async def test_a_token_of_another_account_in_the_middle_of_a_run_is_refused(journal):
     """A renewed one may be anybody's."""
-    belonging = belonging_of(api_key="k")
-    belonging.enter(journal)
-    await belonging.prove(Tokens(token(account_id="7"), belonging))
-    await belonging.admit(token(account_id="7", iat=9))
+    binding = binding_of(api_key="k")
+    binding.enter(journal)
+    await binding.prove(Tokens(token(account_id="7"), binding))
+    await binding.admit(token(account_id="7", iat=9))
     with pytest.raises(ConfigurationError):
-        await belonging.admit(token(account_id="8"))
+        await binding.admit(token(account_id="8"))
 
 
 async def test_until_something_was_sent_the_account_may_change(journal):
     """A wrong key that is put right is no other account."""
     journal._connection.execute("DELETE FROM batches")
     for key in ("wrong", "right"):
-        belonging = belonging_of(api_key=key)
-        belonging.enter(journal)
-    assert [account.keys for account in journal.read.accounts()] == [(belonging.account.owner,)]
-    assert receivers_of(belonging.account).name == receivers_of(belonging.account).owner
+        binding = binding_of(api_key=key)
+        binding.enter(journal)
+    assert [account.keys for account in journal.read.accounts()] == [(binding.account.owner,)]
+    assert receivers_of(binding.account).name == receivers_of(binding.account).owner

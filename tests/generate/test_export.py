@@ -41,7 +41,7 @@ def validated(kind, lines):
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_judge_finds_each_fault_and_nothing_else(kind):
+def test_validation_finds_each_fault_and_nothing_else(kind):
     """Each line in the list of faults is rejected for its reason at its field; every other line is accepted."""
     lines = list(faulty(kind, count=150, seed=11, rate=0.5))
 
@@ -62,7 +62,7 @@ def test_all_faults_of_a_kind_occur(kind):
     assert {recipe.description for recipe in CATALOGUE[kind]} == found
 
 
-def test_the_catalogue_covers_what_a_judge_of_one_file_can_say():
+def test_the_catalogue_covers_every_reason_within_one_file():
     """Every reason for which validation can reject a line of one file occurs; at least 25 recipes per kind."""
     reasons = {recipe.what for recipes in CATALOGUE.values() for recipe in recipes}
 
@@ -104,7 +104,7 @@ def test_good_lines_are_the_same_whatever_is_mixed_in(kind, seed, count, rate):
     rate=st.floats(min_value=0, max_value=MOST_MIXED_IN),
     skipped=st.floats(min_value=0, max_value=MOST_MIXED_IN),
 )
-def test_what_is_written_is_what_is_told(kind, seed, count, rate, skipped):
+def test_the_list_of_faults_agrees_with_the_file(kind, seed, count, rate, skipped):
     """List of faults, counts and bytes agree with the validation of the file, for any shares."""
     generated, data, faults = export(kind=kind, count=count, seed=seed, rate=rate, skipped=skipped)
 
@@ -202,7 +202,7 @@ def test_a_clean_export_is_its_records_each_with_a_newline():
 
 
 @pytest.mark.parametrize("share", [-0.01, 0.91, 1.0, float("nan")])
-def test_a_share_that_is_none_is_refused(share):
+def test_a_share_out_of_range_is_refused(share):
     """A share out of range is an error before anything is written."""
     stream = io.BytesIO()
 

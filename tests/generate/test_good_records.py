@@ -153,7 +153,7 @@ def test_the_kinds_name_the_same_customers_each_once():
     assert len(set(by_kind[0])) == len(set(emails)) == MANY
 
 
-def test_emails_can_reach_nobody():
+def test_emails_reach_no_person():
     """Every address has a domain that is reserved for examples."""
     domains = {exact(body)["email"].partition("@")[2] for body in records(Kind.CUSTOMERS, count=MANY, seed=2)}
 
@@ -204,7 +204,7 @@ def test_reversed_events_come_on_top(seed, number):
 
 
 @given(seed=seeds, number=numbers)
-def test_deleted_customers_are_valid_and_nobody_else(seed, number):
+def test_deleted_customers_are_valid_and_distinct(seed, number):
     """A deleted customer has an id of its own, and one of the marks."""
     body = deleted_customer(seed=seed, number=number).body
     customer = exact(body)

@@ -35,7 +35,7 @@ def test_an_address_is_read(text, host, port, loopback):
 @pytest.mark.parametrize(
     "text", ["", ":", ":8080", "host", "host:", "host:http", "1:2:3", "::1:80", "[::1]", "[x]:80", "65536", "-1", "٣"]
 )
-def test_what_is_none_is_refused_with_an_example(text):
+def test_what_is_not_an_address_is_refused_with_an_example(text):
     """The error names the flag and shows an example."""
     with pytest.raises(ConfigurationError, match="not HOST:PORT") as caught:
         parse_address(text)

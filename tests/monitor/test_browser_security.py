@@ -28,13 +28,13 @@ def test_loopback_answers_to_no_other_name(host):
 
 
 @pytest.mark.parametrize("host", NEAR)
-def test_elsewhere_addresses_and_names_that_nobody_owns_are_ours(host):
+def test_elsewhere_addresses_and_names_without_an_owner_are_accepted(host):
     """Probes and scrapers use the address, people in a cluster the name of a service."""
     assert is_own_name(host, EVERYWHERE)
 
 
 @pytest.mark.parametrize("host", [*FOREIGN, *NONSENSE])
-def test_elsewhere_a_name_that_somebody_owns_is_not_ours(host):
+def test_elsewhere_a_name_with_an_owner_is_refused(host):
     """It could resolve to the near end of a tunnel; only the name that it listens on is accepted."""
     assert not is_own_name(host, EVERYWHERE)
     assert is_own_name("evil.example:80", Address("Evil.example", 8080))

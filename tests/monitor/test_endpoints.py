@@ -36,7 +36,7 @@ async def test_every_place_answers_and_binds_the_browser(path, method):
     assert int(headers["content-length"]) > 0
 
 
-async def test_the_status_is_the_picture():
+async def test_the_status_is_the_snapshot():
     """`/status.json` is the snapshot's fixed JSON form."""
     async with watched() as address:
         _, headers, body = await ask(address, "/status.json")
@@ -112,7 +112,7 @@ async def test_there_is_nothing_else(path):
         b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     ],
 )
-async def test_nonsense_is_refused_without_a_word(words, capfd):
+async def test_nonsense_is_refused_and_not_logged(words, capfd):
     """Bytes that are not HTTP are answered 4xx or cut off; nothing of them reaches the log or the observer."""
     told = Told()
     async with watched(told=told) as address:
@@ -127,7 +127,7 @@ async def test_nonsense_is_refused_without_a_word(words, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-async def test_a_failure_is_told_once_and_ends_nothing():
+async def test_a_failure_is_reported_once_and_ends_nothing():
     """Without its text, which may quote anything; the other paths still answer."""
     told = Told()
     async with watched(Painted(None), told) as address:
@@ -142,7 +142,7 @@ async def test_a_failure_is_told_once_and_ends_nothing():
     ]
 
 
-async def test_who_waits_learns_how_it_ended():
+async def test_a_waiting_request_learns_how_it_ended():
     """A waiting request is answered at once when the run ends, with the last snapshot."""
     painted = Painted()
     async with watched(painted) as address:
@@ -162,7 +162,7 @@ async def test_no_wait_is_no_wait(wait):
         assert (await ask(address, f"/status.json?wait={wait}"))[0] == 200
 
 
-async def test_a_crowd_keeps_nobody_out():
+async def test_many_connections_keep_no_probe_out():
     """A client with many open connections loses the oldest: a probe is always answered."""
     async with watched() as address:
         held = [await asyncio.open_connection(address.host, address.port) for _ in range(MOST_CONNECTIONS + 8)]
@@ -200,7 +200,7 @@ async def test_what_the_work_raises_comes_out_as_it_is():
         await run_monitored(LOOPBACK, work, source=Painted(), observers=[])
 
 
-async def test_a_port_in_use_is_told_before_the_work_begins():
+async def test_a_port_in_use_is_reported_before_the_work_begins():
     """A configuration error with place and hint; the work does not begin."""
     begun = []
 
@@ -216,7 +216,7 @@ async def test_a_port_in_use_is_told_before_the_work_begins():
     assert "choose another" in caught.value.hint
 
 
-async def test_an_address_that_is_not_ours_is_told():
+async def test_an_address_of_another_machine_is_reported():
     """The address of another machine ends the command, too."""
     with pytest.raises(ConfigurationError, match="cannot listen"):
         await run_monitored(Address("192.0.2.1", 0), lambda _: None, source=Painted(), observers=[])

@@ -34,7 +34,7 @@ def values(families):
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_every_picture_can_be_scraped(name):
+def test_every_snapshot_can_be_scraped(name):
     """Both formats are well-formed for any snapshot, and no series comes twice."""
     metrics = MetricsPage(lambda: PICTURES[name], RequestMetrics())
     samples = [s for family in parse(metrics.scrape("")[0].decode()) for s in family.samples]
@@ -55,7 +55,7 @@ def test_the_documented_metrics_are_the_metrics():
     assert found == listed
 
 
-def test_the_figures_are_the_pictures():
+def test_the_figures_are_those_of_the_snapshot():
     """Outcomes add up to the number read; windows, dead letters and states are those of the snapshot."""
     snapshot = made_snapshots.WORKING
     found = values(scrape(snapshot))
@@ -75,7 +75,7 @@ def test_the_figures_are_the_pictures():
     assert found["masivo_run_ends_timestamp_seconds",] == snapshot.ends_at
 
 
-def test_what_is_not_known_is_not_told():
+def test_an_unknown_number_has_no_series():
     """An unknown number has no series."""
     names = {name for name, *_ in values(scrape(made_snapshots.BEGUN))}
     assert "masivo_run_ends_timestamp_seconds" not in names

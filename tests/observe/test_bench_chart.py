@@ -20,7 +20,7 @@ def texts(picture):
     return [element.text for element in picture.iter(f"{SVG}text")]
 
 
-def test_it_shows_what_the_table_says():
+def test_it_shows_the_figures_of_the_table():
     """Each stage's bar has its label and its figures beside it."""
     found = texts(parsed(made()))
     for label in ("events", "decode", "validate", "pack", "send, 1 uploader", "send, 16 uploaders"):
@@ -38,7 +38,7 @@ def test_it_needs_nothing_but_itself():
     assert text.count("http") == 1  # the namespace
 
 
-def test_foreign_words_stay_words():
+def test_text_from_outside_stays_text():
     """Neither the name of a processor nor a target adds an element."""
     machine = structs.replace(made().machine, cpu="<script>alert(1)</script> & \x1b[31m")
     picture = parsed(made(machine=machine, target="http://x/<b>"))
@@ -59,6 +59,6 @@ def test_everything_stays_in_the_frame(seconds):
             assert float(text.get("x")) < width - 150
 
 
-def test_an_empty_export_has_a_picture_too():
+def test_an_empty_export_has_a_chart_too():
     """With bars of no length."""
     assert {bar.get("width") for bar in parsed(made((run(0.0),))).iter(f"{SVG}rect")} <= {"0", "0.0"}

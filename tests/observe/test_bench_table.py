@@ -19,7 +19,7 @@ def rows(text):
     return [line.replace("│", " ").split() for line in text.splitlines()]
 
 
-def test_it_tells_each_stage():
+def test_it_shows_each_stage():
     """Speed and its range, items, CPU, memory; requests for the stage that sends."""
     found = rows(shown(made()))
     assert ["validate", "2.5", "1.2-5.0", "10,000", "1.00", "50"] in found
@@ -34,7 +34,7 @@ def test_it_fits_a_terminal():
     assert any("send, 16 uploaders" in line and "2,000,000" in line for line in shown(fast).splitlines())
 
 
-def test_it_says_how_to_read_it():
+def test_it_explains_its_figures():
     """It names the sink, and how often each case was measured; one round has no range."""
     assert "3 times, in turn" in shown(made())
     assert "a null sink" in shown(made(), width=500)
@@ -44,13 +44,13 @@ def test_it_says_how_to_read_it():
     assert ["validate", "2.5", "10,000", "1.00", "50"] in rows(once)
 
 
-def test_a_busy_sink_is_told():
+def test_a_busy_sink_is_reported():
     """If the sink was always busy, it may be the bottleneck."""
     assert "The sink" not in shown(made())
     assert "busy for 90% of the time" in shown(made((run(1.0, sink_cpu_seconds=0.9),)), width=500)
 
 
-def test_no_foreign_word_reaches_the_terminal():
+def test_no_escape_from_outside_reaches_the_terminal():
     """Escapes in a target are shown, not obeyed, and its markup has no effect."""
     text = shown(made(target="http://[bold]x[/bold]\x1b[31m"), width=500)
     assert "[bold]x[/bold]" in text

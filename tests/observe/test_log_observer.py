@@ -348,7 +348,7 @@ HOSTILE = "x\n{}\r\x1b[31m\x9b\u202e\u2028\ud800 outcome=accepted"
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else value,
 )
-def test_foreign_words_cannot_forge_a_line(form, notice):
+def test_text_from_outside_cannot_forge_a_line(form, notice):
     """The name of a file or the text of a server is one value of one line."""
     (line,) = lines(notice, form=form)
     assert line.isprintable()

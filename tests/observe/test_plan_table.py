@@ -58,7 +58,7 @@ def rows(text):
     return [line.replace("│", " ").split() for line in text.splitlines()]
 
 
-def test_it_tells_records_requests_and_times():
+def test_it_shows_records_requests_and_times():
     """Per kind, for three accounts, and when the migration would end."""
     text = shown(plan())
     assert ["events", "1,300", "5", "60", "1,234", "10,000,000"] in rows(text)
@@ -107,19 +107,19 @@ def test_the_largest_figures_fit_a_small_terminal():
         ),
     ],
 )
-def test_what_is_known_of_the_quota_is_told(quota, words):
+def test_what_is_known_of_the_quota_is_shown(quota, words):
     """Also if nothing is known."""
     assert words in " ".join(shown(plan(quota=quota)).split())
 
 
-def test_what_is_left_out_is_told():
+def test_what_is_left_out_is_shown():
     """Skipped by reason, and blank lines."""
     figures = KindSummary(read=5, blank=2, skipped=3, skip_reasons={"deleted_customer": 3})
     text = shown(plan(summary=Summary(outcome="complete", exit_code=0, kinds={"events": figures}, closes=True)))
     assert "events: 3 skipped (deleted_customer)\nevents: 2 blank lines\n" in text
 
 
-def test_what_would_be_dead_is_told_with_its_first_place():
+def test_dead_letters_are_shown_with_their_first_place():
     """With a remedy; a few reasons are shown, and the number of the others."""
     letters = [dead(), dead(reason="invalid_json", field="", message="no JSON", remedy="export again")]
     text = shown(plan({"events": kind(dead_letters=letters)}))
@@ -132,7 +132,7 @@ def test_what_would_be_dead_is_told_with_its_first_place():
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_foreign_words_cannot_reach_the_terminal(terminal):
+def test_text_from_outside_cannot_control_the_terminal(terminal):
     """Whatever a warning, a file name or a field quotes."""
     letters = [dead(file=HOSTILE, field=HOSTILE)]
     text = shown(

@@ -92,7 +92,7 @@ def test_nothing_sent_makes_no_axis():
     assert drawn({"events": ()}) == []
 
 
-def test_a_picture_tells_what_it_shows():
+def test_a_chart_describes_itself():
     """A chart has a name, is scaled to its place, and each of its bars shows its figures."""
     point = sent(0, requests=3, accepted=1_500, items=1, refused=1)
     records, requests, latency = drawn({"events": (point,)})

@@ -40,7 +40,7 @@ def parsed(report=None):
     return Parsed(draw_report(report or made_report()))
 
 
-def test_everything_is_told():
+def test_everything_is_shown():
     """What became of the records, why, where, who decided, from which files, with which settings."""
     text = " ".join(parsed().text.split())
     for words in (
@@ -86,7 +86,7 @@ def test_its_policy_allows_its_own_style_alone():
 
 
 @pytest.mark.parametrize("word", [*MARKUP, *HOSTILE])
-def test_foreign_words_stay_words(word):
+def test_text_from_outside_stays_text(word):
     """They make no element and are shown unchanged; text that a terminal or a browser would obey is escaped."""
     found, harmless = parsed(made_report(word)), parsed()
     assert found.elements == harmless.elements
@@ -102,7 +102,7 @@ def test_a_page_can_be_made_of_nothing():
     assert parsed(made_report(kinds={"customers": KindSummary()}, time_line={}, times={})).elements["svg"]
 
 
-def test_figures_that_do_not_close_are_told_loudly():
+def test_figures_that_do_not_close_are_obvious():
     """The page says that this is a bug."""
     assert "The figures do not close" in parsed(made_report(closes=False)).text
     assert "The figures close" in parsed().text

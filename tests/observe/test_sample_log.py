@@ -26,7 +26,7 @@ def ended(**verified):
 @pytest.mark.parametrize(
     ("counts", "why", "level"), [({"confirmed": 3}, "", "info"), ({"missing": 3}, "", "warning"), ({}, "no", "warning")]
 )
-def test_one_line_tells_of_the_sample(counts, why, level):
+def test_the_sample_is_one_line(counts, why, level):
     """The line is a warning if a record is not confirmed."""
     lines = Lines()
     kinds = {"events": KindVerified(looked_at=3, requests=4, **counts), "customers": KindVerified(requests=1)}
@@ -35,7 +35,7 @@ def test_one_line_tells_of_the_sample(counts, why, level):
     assert (written, event, fields["requests"], fields.get("why", "")) == (level, "sample_read_back", 5, why)
 
 
-def test_nothing_is_told_of_nothing():
+def test_without_a_sample_there_is_no_line():
     """There is no line if no record was checked, or for other notices."""
     lines = Lines()
     for notice in (ended(), AccountShared()):

@@ -66,7 +66,7 @@ def figures(requests, accepted, pending):
     )
 
 
-def test_kinds_stand_in_their_order_and_go_through_their_states():
+def test_kinds_keep_their_order_and_go_through_their_states():
     """Not begun, working, waiting for effects, done; with the latest figures."""
     made = builder(started(customers=10, events=20))
 
@@ -90,7 +90,7 @@ def test_kinds_stand_in_their_order_and_go_through_their_states():
     assert (made.snapshot().outcome, made.snapshot().wait.what) == ("stopped", "done")
 
 
-def test_read_backs_that_wait_are_told():
+def test_read_backs_that_wait_are_shown():
     """Their number, and when the first one ends; other waits of the uploaders come first."""
     clock = FakeClock()
     made = builder(started(customers=10), KindStarted(kind=C, files=1, size=10), clock=clock)
@@ -187,7 +187,7 @@ def test_the_run_s_end_is_not_foretold_while_a_kind_is_unknown():
         ([SlotAwaited(seconds=3.2), Stopping(why="SIGINT", in_flight=1, drain_time=30.0)], "drain", 30.0),
     ],
 )
-def test_it_says_what_is_waited_for(notices, what, until):
+def test_it_names_the_wait(notices, what, until):
     """And until when, at most."""
     wait = builder(*notices).snapshot().wait
     assert (wait.what, wait.until) == (what, until and BEGAN + until)
@@ -212,14 +212,14 @@ def test_anomalies_are_bounded_and_the_last_ones(outcomes):
     assert sum(point.items for point in shown.time_line) == 1000 * outcomes.count("accepted")
 
 
-def test_foreign_words_stay_on_one_line():
+def test_text_from_outside_stays_on_one_line():
     """A file name or the text of a server cannot forge a line."""
     isolated = RecordIsolated(kind=C, batch="b", file="a\n\x1b[31m.ndjson", line=1, status=422)
     made = builder(isolated, sent("in doubt", remark="\u202e\r"), AccountShared())
     assert all(anomaly.text.isprintable() for anomaly in made.snapshot().anomalies)
 
 
-def test_the_longest_stall_and_the_requests_in_flight_stand_in_it():
+def test_it_has_the_longest_stall_and_the_requests_in_flight():
     """The longest stall, and the latest number of requests."""
     made = builder(LoopStalled(seconds=0.3), LoopStalled(seconds=0.2), BatchDeparted(kind=C, batch="b", in_flight=2))
     assert (made.snapshot().stall, made.snapshot().in_flight) == (0.3, 2)

@@ -52,12 +52,12 @@ def test_every_record_is_accounted_for():
     )
 
 
-def test_figures_that_do_not_close_are_told_loudly():
+def test_figures_that_do_not_close_are_obvious():
     """A person must never overlook this."""
     assert "DOES NOT CLOSE: 0 records read" in shown(print_summary, summary(closes=False))
 
 
-def test_requests_are_told_where_there_were_any():
+def test_requests_are_shown_if_there_were_any():
     """With the least number that was needed."""
     figures = KindSummary(
         items_accepted=1_500, requests=3, requests_lower_bound=2, throttled=1, bytes_sent=2_340_000, seconds=65.0
@@ -103,7 +103,7 @@ def test_every_reason_has_a_remedy():
         ("stopped", "stopped: the API says no"),
     ],
 )
-def test_the_end_is_told_in_words(outcome, words):
+def test_the_end_is_described(outcome, words):
     """With the message and the hint, if any."""
     message = "the API says no" if outcome == "stopped" else ""
     lines = shown(print_summary, summary(outcome=outcome, message=message, hint="ask again")).splitlines()
@@ -151,7 +151,7 @@ def test_a_reason_comes_with_a_place():
     assert text.count("for example") == 1
 
 
-def test_the_next_command_stands_on_one_line():
+def test_the_next_command_is_on_one_line():
     """On any width, since a person will paste it."""
     command = f"masivo-stream retry --state-dir {'x' * 200}"
     text = shown(
@@ -162,7 +162,7 @@ def test_the_next_command_stands_on_one_line():
     assert text.endswith("\nreport: r.html\n")
 
 
-def test_a_warning_is_told():
+def test_a_warning_is_shown():
     """A problem beside the run."""
     assert "warning: no report" in shown(print_summary, summary(warnings=("no report",)))
 

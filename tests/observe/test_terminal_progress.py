@@ -72,7 +72,7 @@ def test_when_it_ends():
     assert ending_lines(snapshot()) == ()
 
 
-def test_stopping_says_what_a_second_signal_does():
+def test_a_stop_explains_a_second_signal():
     """And that the same command continues; it fits the smallest terminal."""
     stopping = snapshot(wait=Wait(what="drain", until=NOW + 30, text="x"), ends_at=NOW + 200)
     told = " ".join(ending_lines(stopping))

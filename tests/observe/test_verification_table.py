@@ -19,7 +19,7 @@ def finding(line, seen=Seen.MISSING, **more):
     return Finding(kind=Kind.CUSTOMERS, file="c.ndjson", line=line, seen=seen, **more)
 
 
-def test_what_is_not_confirmed_is_told_with_its_place():
+def test_what_is_not_confirmed_is_shown_with_its_place():
     """With the difference; of many places, the first ones and the number of the others."""
     counted = KindVerified(looked_at=1_050, confirmed=1_000, missing=49, different=1, untold=7, requests=1_060)
     places = (finding(1, Seen.DIFFERENT, what=("wallet", "email")), *map(finding, range(2, 26)))
@@ -60,7 +60,7 @@ def test_no_name_commands_the_terminal(name):
     assert len(said.splitlines()) == 7
 
 
-def test_a_sample_is_told_in_a_line():
+def test_a_sample_is_shown_in_a_line():
     """With the places that are not confirmed, and what to do next."""
     output = io.StringIO()
     console = Console(file=output, width=200)

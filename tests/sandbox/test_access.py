@@ -142,7 +142,7 @@ async def test_remote_names_are_served_when_allowed(start):
         ("POST", "/__sandbox/ledger", 405),
     ],
 )
-async def test_unknown_paths_and_methods_are_told_in_json(start, method, path, status):
+async def test_unknown_paths_and_methods_are_answered_in_json(start, method, path, status):
     """404 and 405 have the API's form."""
     client = await start()
     reply = await client.fetch(method, client.sandbox.origin + path)
@@ -194,7 +194,7 @@ async def test_bodies_are_json(start, kind):
     assert (await client.fetch("POST", url, data=b"{}", headers={"Content-Type": kind})).status == 415
 
 
-async def test_a_large_batch_is_judged_beside_the_loop(start):
+async def test_a_large_batch_is_validated_in_a_thread(start):
     """A full batch of a thousand customers is accepted as a whole."""
     client = await start()
     await client.migrated(*(made.customer(f"c{n}", metadata={"note": "x" * 500}) for n in range(1000)))

@@ -270,7 +270,7 @@ async def test_a_revert_takes_back_a_period(start, clock):
     assert (await client.call("GET", "/customers/before")).status == 200
 
 
-async def test_a_reverted_customer_may_come_anew(start):
+async def test_a_reverted_customer_may_come_again(start):
     """A reverted customer may be migrated again with other content, and the email with another id."""
     client = await start()
     await client.migrated(made.customer("c"))

@@ -39,7 +39,7 @@ spellings = st.sampled_from(
 
 
 @given(st.sampled_from(records), st.data())
-def test_the_quick_check_says_what_the_exact_one_says(record, data):
+def test_the_quick_check_agrees_with_the_exact_one(record, data):
     """For any misspelt dates of a record, this check and `core.reading.schema_faults` agree."""
     schema, entry = record
     pieces = json.dumps(entry).split(made.DATE)

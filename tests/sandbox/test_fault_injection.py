@@ -35,7 +35,7 @@ def test_at_picks_one_matching_request():
 
 
 @given(st.integers(), st.floats(0, 1))
-def test_one_seed_tells_one_story(seed, rate):
+def test_one_seed_gives_the_same_faults(seed, rate):
     """The same seed gives the same requests a fault."""
     spec = f"status=503,rate={rate:f}"
     assert endings(injector(spec, seed=seed), CallTarget.EVENTS, 50) == endings(

@@ -74,7 +74,7 @@ def test_a_spec_becomes_a_value(spec, fault):
         ("reset,when", "not an OPTION=VALUE"),
     ],
 )
-def test_a_wrong_spec_says_what_would_be_right(spec, says):
+def test_a_wrong_spec_is_refused_with_the_right_one(spec, says):
     """An unknown name, option or value is refused, and the most similar right one is named."""
     with pytest.raises(ValueError, match=says):
         parse_fault(spec)

@@ -40,7 +40,7 @@ def test_waiting_retry_after_is_enough(windows, start, gaps):
 
 
 @given(windows, starts, gaps)
-def test_nobody_is_refused_without_need(windows, start, gaps):
+def test_no_request_is_refused_without_need(windows, start, gaps):
     """A refusal means that some window is full of accepted arrivals."""
     limiter, now, passed = Limiter(windows), start, []
     for gap in gaps:
@@ -51,7 +51,7 @@ def test_nobody_is_refused_without_need(windows, start, gaps):
             assert any(sum(arrival + window.seconds > now for arrival in passed) == window.limit for window in windows)
 
 
-def test_the_tightest_window_is_told():
+def test_the_tightest_window_is_reported():
     """The quota is that of the window with the least room, and among those of the one that resets last."""
     limiter = Limiter(parse_windows("2/5s,10/h"))
     assert limiter.arrive(0.0) == Passed(quota=TightestWindow(limit=2, remaining=1, reset=5))
@@ -68,7 +68,7 @@ def test_retry_after_speaks_for_all_full_windows():
     assert verdict.retry_after == math.ceil(59.75)
 
 
-def test_no_windows_refuse_nobody():
+def test_without_windows_no_request_is_refused():
     """Without windows every request is accepted, and there is no quota to report."""
     limiter = Limiter(())
     assert [limiter.arrive(0.0) for _ in range(100)] == [Passed(quota=None)] * 100

@@ -24,7 +24,7 @@ async def test_other_addresses_can_be_allowed():
         assert sandbox.port > 0
 
 
-async def test_a_running_sandbox_tells_where_it_is():
+async def test_a_running_sandbox_knows_its_address():
     """Origin, base URL, port and key work; afterwards the port is closed."""
     async with running(SandboxOptions()) as sandbox, aiohttp.ClientSession() as session:
         assert sandbox.origin == f"http://127.0.0.1:{sandbox.port}"
@@ -50,7 +50,7 @@ async def test_ipv6_loopback():
         pytest.skip("this machine has no IPv6")
 
 
-async def test_a_taken_port_is_told():
+async def test_a_taken_port_is_reported():
     """The error names the address and the remedy."""
     async with running(SandboxOptions()) as sandbox:
         with pytest.raises(ConfigurationError, match=str(sandbox.port)) as caught:

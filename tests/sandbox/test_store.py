@@ -22,7 +22,7 @@ def batch(kind: Kind, *entries: object):
     return verdict
 
 
-def test_a_file_is_ours_alone(tmp_path):
+def test_a_file_is_private(tmp_path):
     """The store and the files beside it have mode 0600, whatever the umask or the mode before."""
     path = tmp_path / "store.db"
     path.touch(mode=0o666)

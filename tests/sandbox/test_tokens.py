@@ -45,7 +45,7 @@ def test_a_changed_token_is_worth_nothing(data):
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_any_text_is_judged_without_an_error(text):
+def test_any_text_is_checked_without_an_error(text):
     """A token is compared, never trusted: any other text is simply not valid."""
     assert not tokens.is_valid(SECRET, text, 0)
 

@@ -81,10 +81,10 @@ async def migrate(
 
 async def _find_taken_back(session: Session, missing: OnlyMissing, *, handle_signals: bool) -> MasivoStreamError | None:
     """Make an input of what reverts took back; return what to report of customers that could not be read back."""
-    standing = check_taken_back(session.journal, session.settings.state.state_dir)
-    if not standing.done:
+    reverts = check_taken_back(session.journal, session.settings.state.state_dir)
+    if not reverts.done:
         return None  # it is one already
-    finder = TakenBackFinder(session, standing, others_stayed=missing.others_stayed)
+    finder = TakenBackFinder(session, reverts, others_stayed=missing.others_stayed)
     await work_under(finder.stop, finder.go, observer=session.observer, handle_signals=handle_signals)
     if finder.stop.cause is not None:
         session.proxies.explain(finder.stop.cause)

@@ -18,7 +18,7 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.identity.account_binding import Confirmations, name_person
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.outcome import agrees, stand
+from masivo_stream.flow.outcome import agrees, summarise_kinds
 from masivo_stream.flow.pipeline.deliver import Delivery, halt_error, make_backoff
 from masivo_stream.flow.pipeline.in_doubt import InDoubtKind, Resend, open_in_doubt_kind
 from masivo_stream.flow.readback.evidence import find_evidence
@@ -90,7 +90,7 @@ async def resolve(
         runtime=runtime,
     ) as session:
         with ExitStack() as files:
-            before = read_report(session.state, stand(session.journal.read))
+            before = read_report(session.state, summarise_kinds(session.journal.read))
             once = session.guard_sends()
             if decisions.accept or decisions.discard or decisions.resend:
                 await once.check_place(by_hand=True)
@@ -101,7 +101,7 @@ async def resolve(
             await work_under(
                 work.stop, lambda: work.go(chosen), observer=session.observer, handle_signals=handle_signals
             )
-            found = _conclude(session.journal, work, chosen)
+            found = _make_resolution(session.journal, work, chosen)
             _revise_report(session, before, found)
         if work.stop.cause is not None:
             session.proxies.explain(work.stop.cause)
@@ -116,8 +116,8 @@ def _revise_report(session: Session, before: Summary | None, found: Resolution) 
         leave_report(session.journal, session.state, revised, session.runtime.reporting, session.clock)
 
 
-def _conclude(journal: Journal, work: "ResolveWork", chosen: "Chosen") -> Resolution:
-    kinds = stand(journal.read)
+def _make_resolution(journal: Journal, work: "ResolveWork", chosen: "Chosen") -> Resolution:
+    kinds = summarise_kinds(journal.read)
     closes = all(figures.closes and agrees(journal.read, Kind(kind), figures) for kind, figures in kinds.items())
     return Resolution(
         exit_code=_exit_code(kinds, in_doubt=bool(work.left), closes=closes),

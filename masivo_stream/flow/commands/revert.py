@@ -25,13 +25,13 @@ from masivo_stream.flow.identity.account_binding import AccountBinding, Confirma
 from masivo_stream.flow.identity.remembered import withdraw, withdraw_runs
 from masivo_stream.flow.observer import Observers
 from masivo_stream.flow.proxies import Proxies
-from masivo_stream.flow.reporting.from_journal import conclude_again
+from masivo_stream.flow.reporting.from_journal import find_summary
 from masivo_stream.flow.reporting.run_report import leave_report
 from masivo_stream.flow.revert_state import (
     RevertPeriod,
-    Standing,
+    RevertState,
     leave_reverted,
-    stands,
+    read_revert_state,
 )
 from masivo_stream.flow.revert_survey import is_gone, read_period, survey, survey_journal
 from masivo_stream.flow.runtime import Runtime
@@ -141,14 +141,14 @@ async def _revert_run(
     with closing(open_journal(state.journal, clock.wall)) as journal:
         found = survey_journal(journal, request.start, request.end, request.slack, settings.state.state_dir)
         foreign = await has_sent_for_other_runs(journal.read, settings, state.path) if found.whole else True
-    standing = await take_back(state, msgspec.structs.replace(request, foreign=foreign), api, binding)
+    reverts = await take_back(state, msgspec.structs.replace(request, foreign=foreign), api, binding)
     with closing(open_journal(state.journal, clock.wall, writable=False)) as journal:
-        summary = conclude_again(state, journal)
+        summary = find_summary(state, journal)
         leave_report(journal, state, summary, runtime.reporting, clock)
         told = msgspec.json.decode(journal.read.reverts()[-1].detail, type=RevertPeriod).customers
-    if standing.counted:
+    if reverts.counted:
         leave_reverted(state, clock, lambda run: withdraw(settings, run))
-    return Reverted(customers=told, hint=summary.hint if standing.done and not standing.counted else "")
+    return Reverted(customers=told, hint=summary.hint if reverts.done and not reverts.counted else "")
 
 
 class RevertSender(TokenSource, Protocol):
@@ -159,7 +159,9 @@ class RevertSender(TokenSource, Protocol):
         ...
 
 
-async def take_back(state: StateDir, request: RevertRequest, sender: RevertSender, binding: AccountBinding) -> Standing:
+async def take_back(
+    state: StateDir, request: RevertRequest, sender: RevertSender, binding: AccountBinding
+) -> RevertState:
     """Note a revert before its first byte, and its outcome afterwards. In doubt, its beginning stays the last note.
 
     Returns what of the run has been taken back by now.
@@ -172,7 +174,10 @@ async def take_back(state: StateDir, request: RevertRequest, sender: RevertSende
     with closing(open_journal(state.journal, binding.clock.wall)) as journal:
         binding.enter(journal)
         await binding.prove(sender)
-        before, found = stands(journal.read), survey_journal(journal, start, end, request.slack, str(state.path))
+        before, found = (
+            read_revert_state(journal.read),
+            survey_journal(journal, start, end, request.slack, str(state.path)),
+        )
         period = RevertPeriod(start=start, end=end, whole=found.whole and not foreign, holds=found.holds)
         await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))
         reply = await sender.revert(start, end)
@@ -188,13 +193,13 @@ async def take_back(state: StateDir, request: RevertRequest, sender: RevertSende
             await journal.take_note(Note(NoteKind.REVERTED, msgspec.json.encode(period).decode()))
         elif not failed.in_doubt:
             await journal.take_note(Note(NoteKind.NOT_REVERTED, msgspec.json.encode(period).decode()))
-        standing = stands(journal.read)
+        reverts = read_revert_state(journal.read)
     if failed is not None:
         raise failed.error
-    return standing
+    return reverts
 
 
-def _count_in(period: RevertPeriod, before: Standing, customers: int | None, accepted: int) -> RevertPeriod:
+def _count_in(period: RevertPeriod, before: RevertState, customers: int | None, accepted: int) -> RevertPeriod:
     """Return the period with the number of customers that the API says it took back."""
     if customers is None or before.customers is None:
         return msgspec.structs.replace(period, customers=customers)

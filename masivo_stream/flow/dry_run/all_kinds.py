@@ -19,7 +19,7 @@ from masivo_stream.flow.dry_run.kind_dry_run import (
 )
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
-from masivo_stream.flow.outcome import conclude
+from masivo_stream.flow.outcome import summarise
 from masivo_stream.flow.pipeline.ports import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.examples import describe_places, dry_run_examples
 from masivo_stream.model.contract import Kind
@@ -74,12 +74,12 @@ async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, cloc
         with ExitStack() as opened:
             failure = await of_kind.run(found, files.letters(kind, opened), files.skips(kind, opened)) or failure
         kinds[kind] = of_kind.result()
-    return DryRun(summary=_conclude(kinds, failure), kinds=kinds)
+    return DryRun(summary=_summarise(kinds, failure), kinds=kinds)
 
 
-def _conclude(kinds: dict[str, KindDryRunResult], failure: InputError | None) -> Summary:
+def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None) -> Summary:
     figures = {kind: each.figures for kind, each in kinds.items()}
-    summary = conclude(figures, failure, closes=all(each.closes for each in figures.values()))
+    summary = summarise(figures, failure, closes=all(each.closes for each in figures.values()))
     if summary.outcome == "dead_letters":  # a run's hint is to retry, but there is no run yet
         summary = structs.replace(summary, hint=_HINT)
     examples = [found for kind, each in kinds.items() for found in dry_run_examples(kind, each.dead_letters)]

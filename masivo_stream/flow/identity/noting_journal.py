@@ -13,7 +13,7 @@ Consumed = tuple[tuple[int, int, int, int], ...]
 
 
 class NotingJournal:
-    """Passes everything to the journal, and calls others before or after it."""
+    """Passes everything to the journal, and calls the guard before or after it."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class NotingJournal:
     async def settle(
         self, kind: Kind, batch: str, outcome: BatchOutcome, progress: Progress, sync: Callable[[], None]
     ) -> None:
-        """Note what came of it."""
+        """Note the outcome."""
         await self._journal.settle(kind, batch, outcome, progress, sync)
         self._follow(kind, progress.consumed)
 

@@ -64,14 +64,14 @@ class SendOnce:
         self,
         file: SentExportsFile | None,
         journal: Journal,
-        belonging: AccountBinding,
+        binding: AccountBinding,
         state_dir: Path,
         observer: Observer,
         clock: Clock,
         lost: Callable[[StorageError], None],
     ) -> None:
         """Note in `file`, or nowhere without one; `lost` is called when it fails."""
-        self._file, self._journal, self._belonging = file, journal, belonging
+        self._file, self._journal, self._binding = file, journal, binding
         self._state_dir = str(state_dir.resolve())
         self._observer, self._clock, self._lost = observer, clock, lost
         self._begun: dict[tuple[Kind, int], _Begun] = {}
@@ -131,7 +131,7 @@ class SendOnce:
             looked_at[kind] = [
                 source if (kind, source.number) in noted else await self._begin(kind, source) for source in found
             ]
-        if not self._belonging.account.subject and any(
+        if not self._binding.account.subject and any(
             self._find(file, kind, begun) for (kind, _), begun in self._begun.items()
         ):
             await tokens.prepare()  # its tokens may name the account
@@ -144,8 +144,8 @@ class SendOnce:
 
     def _join(self, file: SentExportsFile) -> None:
         """Note that accounts which a person has confirmed to be one are one."""
-        if said := self._belonging.said_to_be_one:
-            own = receivers_of(self._belonging.account).name
+        if said := self._binding.said_to_be_one:
+            own = receivers_of(self._binding.account).name
             file.join([own, *(name for known in said for name in _names(known))])
 
     async def _begin(self, kind: Kind, source: Source) -> Source:
@@ -159,7 +159,7 @@ class SendOnce:
         return source
 
     def _find(self, file: SentExportsFile, kind: Kind, begun: _Begun) -> list[SentExport]:
-        return file.find(receivers_of(self._belonging.account), kind, begun.head)
+        return file.find(receivers_of(self._binding.account), kind, begun.head)
 
     async def _compare(self, file: SentExportsFile, kind: Kind, begun: _Begun) -> None:
         for found in self._find(file, kind, begun):
@@ -168,7 +168,7 @@ class SendOnce:
                 continue
             if agreement.relation == "overlapping":
                 self._warn(kind, begun.source.input, found, lines=agreement.lines, reach=reach)
-            elif self._belonging.confirmations.again:
+            elif self._binding.confirmations.again:
                 words = f"{begun.source.name}, which {found.state_dir} sent on {found.at}"
                 await self._journal.take_note(Note(NoteKind.AGAIN, words, person=name_person()))
             else:
@@ -182,7 +182,7 @@ class SendOnce:
             self._check_copy(run.state_dir)
             file.move(journal, self._state_dir)
         for what in [*self._lines_missed(known)] or [*_sends_missed(run, sends)]:
-            if not self._belonging.confirmations.again:
+            if not self._binding.confirmations.again:
                 raise ConfigurationError(
                     f"this state directory is older than what was sent from it: {what}",
                     operation=_OPERATION,
@@ -242,7 +242,7 @@ class SendOnce:
     def _note(self, file: SentExportsFile, kind: Kind, numbers: Iterable[int]) -> None:
         at = self._clock.wall().isoformat(timespec="seconds")
         self._join(file)  # again: by now a token may have named the account
-        receivers = receivers_of(self._belonging.account)
+        receivers = receivers_of(self._binding.account)
         begun = {number: self._begun[kind, number] for number in numbers}
         sent = [
             SentExport(
@@ -323,7 +323,7 @@ class SendOnce:
 
     def _refusal(self, source: Input, found: SentExport, *, longer: bool) -> ConfigurationError:
         return ConfigurationError(
-            describe_sent(self._belonging.noted.shown, found, own=self._journal.read.id()),
+            describe_sent(self._binding.noted.shown, found, own=self._journal.read.id()),
             operation=_OPERATION,
             place=source.name,
             hint=advise(found, own=self._journal.read.id(), longer=longer),
@@ -334,7 +334,7 @@ class SendOnce:
 def open_send_once(
     settings: Settings,
     journal: Journal,
-    belonging: AccountBinding,
+    binding: AccountBinding,
     state_dir: Path,
     observer: Observer,
     clock: Clock,
@@ -351,7 +351,7 @@ def open_send_once(
     except (OSError, StorageError) as error:
         if shared.is_dir():  # else it is reported where exports are claimed
             lost(error)
-    once = SendOnce(file, journal, belonging, state_dir, observer, clock, lost)
+    once = SendOnce(file, journal, binding, state_dir, observer, clock, lost)
     with nullcontext() if file is None else closing(file):
         try:
             yield once

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from masivo_stream.flow.outcome import agrees, conclude, stand
+from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
 from masivo_stream.flow.pipeline.assemble import open_kind
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindPipeline
@@ -55,7 +55,7 @@ class Run:
                 await self._wait_until_visible(pipeline)
 
     def _ahead(self) -> Iterator[Ahead]:
-        known_figures = stand(self._journal.read)
+        known_figures = summarise_kinds(self._journal.read)
         for kind, sources in self._sources.items():
             known, extent = self._journal.read.consumed(kind), Extent(sources)
             yield Ahead(
@@ -103,9 +103,9 @@ class Run:
     def summary(self, failure: MasivoStreamError | None = None) -> Summary:
         """Return the figures of every kind; `failure` is what went wrong after the work."""
         own: dict[str, KindSummary] = {kind.value: recorder.figures() for kind, recorder in self._recorders.items()}
-        known = stand(self._journal.read) | own  # an earlier process has reached kinds that this one has not
+        known = summarise_kinds(self._journal.read) | own  # an earlier process has reached kinds that this one has not
         kinds: dict[str, KindSummary] = {kind.value: known[kind.value] for kind in Kind if kind.value in known}
         closes = all(figures.closes for figures in kinds.values())
         if not isinstance(self._stop.cause, StorageError):  # a journal that could not be written is behind
             closes = closes and all(agrees(self._journal.read, Kind(kind), figures) for kind, figures in kinds.items())
-        return conclude(kinds, self._stop.cause or failure, closes=closes)
+        return summarise(kinds, self._stop.cause or failure, closes=closes)

@@ -11,9 +11,9 @@ import msgspec
 
 from masivo_stream.edges.files.state_dir import JOURNAL, StateDir, is_owned
 from masivo_stream.edges.journal import Journal, open_journal
-from masivo_stream.flow.outcome import conclude, stand
+from masivo_stream.flow.outcome import summarise, summarise_kinds
 from masivo_stream.flow.reporting.run_report import PAGE, explain, read_report
-from masivo_stream.flow.revert_state import Standing, all_but_counted, blocked, stands
+from masivo_stream.flow.revert_state import RevertState, all_but_counted, blocked, read_revert_state
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
 from masivo_stream.model.ports import Clock
@@ -43,7 +43,7 @@ def open_for_reading(state_dir: str, clock: Clock) -> Iterator[tuple[StateDir, J
 def read_summary(state: StateDir, journal: Journal) -> tuple[str, Summary]:
     """Return the process that is at work (empty if no process is), and the run's summary."""
     owner = is_owned(state.path) or ""  # first: a process that ends in between has noted everything
-    last = conclude_again(state, journal, owner=owner)
+    last = find_summary(state, journal, owner=owner)
     summary = explain(journal, state, msgspec.structs.replace(last, warnings=()))
     if last.report and (state.path / PAGE).exists():
         summary = msgspec.structs.replace(summary, report=last.report)
@@ -52,7 +52,7 @@ def read_summary(state: StateDir, journal: Journal) -> tuple[str, Summary]:
     return owner, summary
 
 
-def conclude_again(state: StateDir, journal: Journal, *, owner: str = "") -> Summary:
+def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summary:
     """Return the summary of a run as its state directory shows it. `owner` is the process that is at work.
 
     The first of these cases that holds decides:
@@ -63,12 +63,12 @@ def conclude_again(state: StateDir, journal: Journal, *, owner: str = "") -> Sum
     4. Everything was read and settled.
     5. The last process was killed.
     """
-    kinds = stand(journal.read)
+    kinds = summarise_kinds(journal.read)
     closes = all(figures.closes for figures in kinds.values())
     if owner:
         return Summary(outcome="interrupted", exit_code=0, kinds=kinds, closes=closes, message=f"at work: {owner}")
-    standing = stands(journal.read)
-    if (found := _describe_revert(standing, journal, str(state.path))) is not None:
+    reverts = read_revert_state(journal.read)
+    if (found := _describe_revert(reverts, journal, str(state.path))) is not None:
         message, hint = found
         return Summary(
             outcome="stopped",
@@ -84,7 +84,7 @@ def conclude_again(state: StateDir, journal: Journal, *, owner: str = "") -> Sum
         each.pending for each in kinds.values()
     )
     if ended and kinds:
-        return conclude(kinds, None, closes=closes)
+        return summarise(kinds, None, closes=closes)
     flying = sum(
         journal.read.recount(kind).get(BatchState.SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable
     )
@@ -99,13 +99,13 @@ def conclude_again(state: StateDir, journal: Journal, *, owner: str = "") -> Sum
     )
 
 
-def _describe_revert(standing: Standing, journal: Journal, place: str) -> tuple[str, str] | None:
+def _describe_revert(reverts: RevertState, journal: Journal, place: str) -> tuple[str, str] | None:
     """Return what a revert has left, and what to do about it; None if the run goes on as if there had been none."""
-    if (error := blocked(standing, journal, place)) is not None:
+    if (error := blocked(reverts, journal, place)) is not None:
         return str(error), error.hint
-    if standing.counted:
+    if reverts.counted:
         return "all of this run was taken back", "the command that started it migrates everything afresh"
-    if standing.whole:
+    if reverts.whole:
         message = "all of this run was taken back, except customers who have made a transaction of their own since"
         return message, all_but_counted(journal, place)
     return None

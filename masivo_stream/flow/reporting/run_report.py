@@ -13,7 +13,7 @@ from masivo_stream.core.redact import named
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
-from masivo_stream.flow.outcome import conclude, warn_of
+from masivo_stream.flow.outcome import summarise, warn_of
 from masivo_stream.flow.reporting.examples import find_examples, find_skip_examples, warn_of_repeats
 from masivo_stream.flow.revert_state import RevertPeriod, warn_of_left
 from masivo_stream.model.contract import Kind
@@ -124,7 +124,7 @@ def revise(report: Summary | None, kinds: dict[str, KindSummary], *, closes: boo
     if report is None:
         return None
     if report.outcome in _ENDED:
-        return conclude(kinds, None, closes=closes)
+        return summarise(kinds, None, closes=closes)
     return msgspec.structs.replace(report, kinds=kinds)
 
 
