@@ -1,14 +1,8 @@
 """A batch: what one request carries.
 
-<<<<<<< HEAD
-Entries of one customer that meet in a batch of events are in its body once, with all their items in order, if the
-rest of their records is the same to the byte; the contract does not say what a repeated id would mean. Nothing is
-encoded again for that: the body is put together of slices of the records (`slicing`).
-=======
 If a batch of events holds several entries of one customer, and all other fields of their records are equal to the byte,
 the customer occurs once in the body, with all items in order: the contract does not say what an id that occurs twice
 would mean. Nothing is encoded again for that; the body is composed of slices of the records (`slicing`).
->>>>>>> main
 """
 
 import hashlib

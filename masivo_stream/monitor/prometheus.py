@@ -20,7 +20,7 @@ from masivo_stream.model.summary import KindSummary
 from masivo_stream.model.window import Window
 from masivo_stream.monitor.request_metrics import Histogram, RequestMetrics
 
-OUTCOMES = ("accepted", "dead", "skipped", "in_doubt", "pending")
+ITEM_OUTCOMES = ("accepted", "dead", "skipped", "in_doubt", "pending")
 
 Labelled = Iterable[tuple[list[str], float]]
 
@@ -92,10 +92,14 @@ def _of_records(figures: list[tuple[str, KindSummary]]) -> Iterator[Metric]:
     yield _counter("masivo_records_accepted", "Records accepted, over all starts of the run.", of_kind, accepted)
     accepted = [([kind], found.items_accepted) for kind, found in figures]
     yield _counter("masivo_items_accepted", "Items accepted, over all starts of the run.", of_kind, accepted)
-    records = [([kind, name], getattr(found, name)) for kind, found in figures for name in (*OUTCOMES, "blank")]
-    yield _gauge("masivo_records", "Records by outcome; their sum is the number read.", by_outcome, records)
-    items = [([kind, name], getattr(found, f"items_{name}")) for kind, found in figures for name in OUTCOMES]
-    yield _gauge("masivo_items", "Items by outcome.", by_outcome, items)
+    outcomes = [
+        ([kind, outcome], getattr(found, outcome)) for kind, found in figures for outcome in (*ITEM_OUTCOMES, "blank")
+    ]
+    yield _gauge("masivo_records", "Records by outcome; their sum is the number read.", by_outcome, outcomes)
+    outcomes = [
+        ([kind, outcome], getattr(found, f"items_{outcome}")) for kind, found in figures for outcome in ITEM_OUTCOMES
+    ]
+    yield _gauge("masivo_items", "Items by outcome.", by_outcome, outcomes)
     reasons = [([kind, reason], count) for kind, found in figures for reason, count in found.reasons.items()]
     yield _gauge("masivo_dead_letters", "Dead letters by reason.", ["kind", "reason"], reasons)
     sent = [([kind], found.bytes_sent) for kind, found in figures]

@@ -18,7 +18,7 @@ from masivo_stream.model.summary import KindSummary, Summary
 MOST_REASONS = 5
 """Dead-letter reasons shown per kind, the most frequent first."""
 
-OUTCOMES = ("accepted", "dead", "skipped", "in_doubt", "pending", "blank")
+RECORD_OUTCOMES = ("accepted", "dead", "skipped", "in_doubt", "pending", "blank")
 """What can become of a record, in the order of the closing equation. An item cannot be blank."""
 
 _Figure = Callable[[KindSummary], float]
@@ -75,7 +75,7 @@ def describe_end(summary: Summary) -> str:
 def equation(figures: Iterable[KindSummary], *, of_items: bool = False) -> str:
     """Return the closing equation with its numbers."""
     known = list(figures)
-    prefix, outcomes = ("items_", OUTCOMES[:-1]) if of_items else ("", OUTCOMES)
+    prefix, outcomes = ("items_", RECORD_OUTCOMES[:-1]) if of_items else ("", RECORD_OUTCOMES)
     read = sum(getattr(each, f"{prefix}read") for each in known)
     terms = (f"{sum(getattr(each, prefix + outcome) for each in known):,} {_words(outcome)}" for outcome in outcomes)
     return f"{read:,} {'items' if of_items else 'records'} read = {' + '.join(terms)}"
@@ -95,7 +95,7 @@ def _ledger(kinds: dict[str, KindSummary]) -> Table:
         shown = [*values, *([sum(values)] if total else [])]
         table.add_row(name, *(Text(form(value), style="bold red" if alarming and value else "") for value in shown))
 
-    for title, prefix, outcomes in (("records", "", OUTCOMES), ("items", "items_", OUTCOMES[:-1])):
+    for title, prefix, outcomes in (("records", "", RECORD_OUTCOMES), ("items", "items_", RECORD_OUTCOMES[:-1])):
         add(f"{title} read", _named(f"{prefix}read"))
         for sign, outcome in zip("=+++++", outcomes, strict=False):
             add(f"  {sign} {_words(outcome)}", _named(prefix + outcome), alarming=outcome in {"dead", "in_doubt"})
