@@ -97,7 +97,7 @@ class Findings:
             return found
         return replace(found, seen=Seen.UNTOLD, what=(_ODD,))
 
-    def conclude(self, cause: MasivoStreamError | None, *, left_out: tuple[str, ...] = ()) -> Verification:
+    def to_verification(self, cause: MasivoStreamError | None, *, left_out: tuple[str, ...] = ()) -> Verification:
         """Return the verification; `cause` is why it ended early, `left_out` the exports that cannot be read again."""
         kinds = self.kinds
         wrong = sum(counted.missing + counted.different for counted in kinds.values())
