@@ -86,7 +86,7 @@ class Session:
 
     @property
     def sending_journal(self) -> JournalPort:
-        """The journal for whoever sends batches: after `guard_sends` it also notes what the account has got."""
+        """The journal for the code that sends batches. After `guard_sends` it also notes what the account has."""
         return self.journal if self.send_once is None else self.send_once.noting(self.journal)
 
     def guard_sends(self) -> SendOnce:
