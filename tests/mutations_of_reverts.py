@@ -27,7 +27,7 @@ MUTATIONS = (
     ),
     Mutation(
         "times are taken for certain",
-        "flow/outside.py",
+        "flow/only_missing.py",
         "        around = timedelta(seconds=slack)\n",
         "        around = timedelta(seconds=-slack)\n",
         "What was taken back near the period's end is missing for ever.",
@@ -35,7 +35,7 @@ MUTATIONS = (
     ),
     Mutation(
         "batches without places were sent at another time",
-        "flow/outside.py",
+        "flow/only_missing.py",
         "            if lines is not None and not any(",
         "            if lines is None or not any(",
         "What a run of version 0.1.0 sent, and a revert took back, is missing for ever.",
