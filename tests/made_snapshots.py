@@ -17,9 +17,11 @@ def figures(read, **fields):
     """Return figures that close: records without another outcome are accepted, with two items per record."""
     dead, skipped, in_doubt, pending = (fields.get(name, 0) for name in ("dead", "skipped", "in_doubt", "pending"))
     accepted = read - dead - skipped - in_doubt - pending
-    fates = {"read": read, "accepted": accepted, "dead": dead, "skipped": skipped}
-    fates |= {"in_doubt": in_doubt, "pending": pending}
-    return KindSummary(**{f"items_{fate}": 2 * number for fate, number in fates.items()}, **(fields | fates))
+    outcomes = {"read": read, "accepted": accepted, "dead": dead, "skipped": skipped}
+    outcomes |= {"in_doubt": in_doubt, "pending": pending}
+    return KindSummary(
+        **{f"items_{outcome}": 2 * number for outcome, number in outcomes.items()}, **(fields | outcomes)
+    )
 
 
 CUSTOMERS = KindSnapshot(

@@ -1,6 +1,6 @@
 """What can go wrong at the edges: files, locks, the wire. See `mutations`.
 
-"half a letter stays on a full disk" wants a user who may mount one: where its test is skipped, it is not caught.
+"half a dead letter stays on a full disk" wants a user who may mount one: where its test is skipped, it is not caught.
 
 Left out, because nothing can be seen of them:
 
@@ -33,7 +33,7 @@ DISK = (
         "edges/files/checksum.py",
         "            os.fsync(self._file)\n        except OSError as error:",
         "            pass\n        except OSError as error:",
-        "A dry run, which has no journal, leaves letters in memory only.",
+        "A dry run, which has no journal, leaves dead letters in memory only.",
         (LETTERS + "a_file_that_cannot_be_synced_is_told_and_closed",),
     ),
     Mutation(
@@ -41,7 +41,7 @@ DISK = (
         "edges/files/state_dir.py",
         "            fsync(stream.fileno())\n",
         "",
-        "After a crash an empty file stands where the list of doubts stood.",
+        "After a crash there is an empty file in the place of the list of doubts.",
         (STATEDIR + "a_replaced_file_is_durable_before_it_takes_its_place",),
     ),
     Mutation(
@@ -49,7 +49,7 @@ DISK = (
         "edges/files/state_dir.py",
         "            fsync(stream.fileno())\n        temporary.replace(path)\n",
         "            temporary.replace(path)\n            fsync(stream.fileno())\n",
-        "After a crash an empty file stands where the list of doubts stood.",
+        "After a crash there is an empty file in the place of the list of doubts.",
         (STATEDIR + "a_replaced_file_is_durable_before_it_takes_its_place",),
     ),
     Mutation(
@@ -73,7 +73,7 @@ DISK = (
         "edges/files/state_dir.py",
         "                self._fsync(file.fileno())\n",
         "",
-        "The commit that empties the dead-letter file outlives the copy of its letters.",
+        "The commit that empties the dead-letter file outlives the copy of its dead letters.",
         (STATEDIR + "a_file_that_is_created_is_durable_with_its_name",),
     ),
     Mutation(
@@ -81,7 +81,7 @@ DISK = (
         "edges/files/state_dir.py",
         "            _sync_directory(self.path, self._fsync)\n",
         "",
-        "The commit that empties the dead-letter file outlives the copy of its letters.",
+        "The commit that empties the dead-letter file outlives the copy of its dead letters.",
         (STATEDIR + "a_file_that_is_created_is_durable_with_its_name",),
     ),
     Mutation(
@@ -89,7 +89,7 @@ DISK = (
         "edges/files/state_dir.py",
         "                _sync_directory(directory, self._fsync)\n",
         "                pass\n",
-        "A run that was taken back is there again after a crash, and nobody sends what it had sent.",
+        "A run that was taken back is there again after a crash, and no run sends what it had sent.",
         (STATEDIR + "a_run_that_is_put_aside_stays_there",),
     ),
     Mutation(
@@ -105,7 +105,7 @@ DISK = (
         "edges/files/checksum.py",
         "            os.ftruncate(file, length)\n",
         "            pass\n",
-        "Letters that no commit counted are written a second time.",
+        "Dead letters that no commit counted are written a second time.",
         (LETTERS + "what_was_never_counted_is_cut",),
     ),
     Mutation(
@@ -117,11 +117,11 @@ DISK = (
         (LETTERS + "a_file_that_was_edited_is_left_alone",),
     ),
     Mutation(
-        "half a letter stays on a full disk",
+        "half a dead letter stays on a full disk",
         "edges/files/checksum.py",
         "                os.ftruncate(self._file, self.length)\n",
         "                pass\n",
-        "The next letter stands on a torn line, which nobody can read.",
+        "The next dead letter is on a torn line, which no program can read.",
         (LETTERS + "a_disk_that_fills_up_leaves_whole_lines",),
     ),
     Mutation(
@@ -164,7 +164,7 @@ LOCKS = (
         "edges/shared_dir/claims.py",
         "        others = True\n",
         "        others = False\n",
-        "Two runs use up one quota, and nobody says so.",
+        "Two runs use up one quota, and no message says so.",
         (CLAIMS + "other_accounts_and_other_exports_are_free",),
     ),
     Mutation(
@@ -172,7 +172,7 @@ LOCKS = (
         "edges/secret.py",
         "            if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):\n",
         "            if False:\n",
-        "A key lies open to every user of the machine, and nobody hears of it.",
+        "A key can be read by every user of the machine, and no message says so.",
         ("edges/test_secret.py::test_a_key_file_that_others_can_open_is_refused",),
     ),
 )
@@ -227,7 +227,7 @@ WIRE = (
         (FAULTS + "a_lost_call_is_not_repeated_by_the_client",),
     ),
     Mutation(
-        "nobody knows what left",
+        "what left is not known",
         "edges/api.py",
         "        flight.sent = True\n",
         "        flight.sent = False\n",

@@ -1,7 +1,7 @@
 """What can go wrong in the journal: commits, restarts, retries. See `mutations`.
 
-Left out, because nothing can be seen of it: a retry that looks at files whose letters are counted as none. It finds no
-row of the journal for any of them.
+Left out, because it has no visible effect: a retry that looks at files without counted dead letters. It finds no row of
+the journal for any of them.
 """
 
 from mutation import Mutation
@@ -52,7 +52,7 @@ COMMITS = (
         "edges/journal/commit.py",
         "        with anyio.CancelScope(shield=True):\n            if leads:",
         "        with anyio.CancelScope(shield=False):\n            if leads:",
-        "Nobody knows whether a note is durable, and all that wait with it wait for ever.",
+        "It is not known whether a note is durable, and all that wait with it wait for ever.",
         (JOURNAL + "a_note_is_finished_even_when_its_caller_is_cancelled",),
     ),
     Mutation(
@@ -76,7 +76,7 @@ COMMITS = (
         "edges/journal/commit.py",
         "            left = self._patience  # waited for once, not for each\n",
         "            left = 0.0\n",
-        "Where a disk is full for a moment, what was accepted is in doubt.",
+        "If a disk is full for a moment, what was accepted is in doubt.",
         (JOURNAL + "an_outcome_waits_for_space",),
     ),
     Mutation(
@@ -107,15 +107,15 @@ COMMITS = (
 
 RESTART = (
     Mutation(
-        "where isolation stood is forgotten",
+        "the state of isolation is forgotten",
         "core/isolation/restart.py",
         "    return found\n",
         "    return []\n",
-        "A restart sends once more what must be refused, and begins to halve it anew.",
+        "A restart sends once more what must be refused, and begins to halve it again.",
         ("flow/test_isolation.py::test_isolation_goes_on_where_its_process_died",),
     ),
     Mutation(
-        "isolation goes on with what lies before the checkpoint",
+        "isolation goes on with what is before the checkpoint",
         "core/isolation/restart.py",
         "    if (reference.source, reference.line) < (checkpoint.source, checkpoint.line):\n",
         "    if False:\n",
@@ -127,7 +127,7 @@ RESTART = (
         "edges/journal/write.py",
         "        return tuple(row[0] for row in execute(interrupted, (kind, BatchState.SENDING)))\n",
         "        return ()\n",
-        "Events of a process that was killed are in no figure, and nobody hears that they are in doubt.",
+        "Events of a process that was killed are in no figure, and no page says that they are in doubt.",
         (
             JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",
             SMALL_RUN,
@@ -153,7 +153,7 @@ RESTART = (
         (JOURNAL + "settled_records_are_covered",),
     ),
     Mutation(
-        "what is dead is judged again",
+        "what is dead is validated again",
         "edges/journal/read.py",
         "            ((source, line, read_indexes(blob)) for source, line, blob in dead),\n",
         "            (),\n",
@@ -165,7 +165,7 @@ RESTART = (
         "edges/journal/write.py",
         "            execute(change, (BatchState.UNANSWERED, kind, BatchState.SENDING))\n",
         '            execute(change, (BatchState.UNANSWERED, kind, ""))\n',
-        "Customers who arrived before a kill become dead letters, for they are refused as being there.",
+        "Customers who arrived before a kill become dead letters, because they are refused as being there.",
         (JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",),
     ),
     Mutation(
@@ -219,11 +219,11 @@ RESTART = (
         ("flow/test_recognise.py::test_a_change_that_hides_its_time_is_found_by_samples",),
     ),
     Mutation(
-        "letters are not marked as taken",
+        "dead letters are not marked as taken",
         "edges/journal/write.py",
         "((taken, (IN_A_RETRY, row)) for row in rows)",
         "((taken, (None, row)) for row in rows)",
-        "A letter that a retry has taken is taken by the next one, too.",
+        "A dead letter that a retry has taken is taken by the next one, too.",
         (JOURNAL + "a_retry_is_one_commit",),
     ),
     *(
@@ -236,7 +236,7 @@ RESTART = (
             (JOURNAL + "a_retry_is_one_commit",),
         )
         for what, kept, breaks in (
-            ("length", "letters_crc = 0", "The letters stand in the file and in the copy, and count twice."),
+            ("length", "letters_crc = 0", "The dead letters are in the file and in the copy, and count twice."),
             ("checksum", "letters_bytes = 0", "The emptied file is taken for one that somebody edited."),
         )
     ),
@@ -246,7 +246,7 @@ RESTART = (
         "        await self._write([*noted, _note(Note(NoteKind.RETRY, detail), self._now())])\n",
         "        for statement in noted:\n            await self._write([statement])\n"
         "        await self._write([_note(Note(NoteKind.RETRY, detail), self._now())])\n",
-        "Killed in the middle, letters stand in two places, or in none.",
+        "Killed in the middle, dead letters are in two places, or in none.",
         (JOURNAL + "a_retry_is_one_commit",),
     ),
     Mutation(
@@ -254,7 +254,7 @@ RESTART = (
         "edges/journal/write.py",
         "        own = [_settle(note.batch, decided, now, SettledBy.PERSON), _note(note, now)]\n",
         "        own = [_settle(note.batch, decided, now, SettledBy.PERSON)]\n",
-        "Nobody can tell who gave records up, or why they count as arrived.",
+        "It is not known who gave records up, or why they count as arrived.",
         (
             JOURNAL + "decisions_are_noted_with_time_and_reason",
             "flow/test_resolve.py::test_a_decision_costs_no_request_and_is_noted",

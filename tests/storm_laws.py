@@ -15,7 +15,7 @@ from end_to_end_tools import KINDS
 REPEATS = ("duplicate_id", "duplicate_email")
 """Faults that may be found only after a restart (README, "Dead letters"): then the line may have been sent."""
 
-UNTOLD = "no summary"
+NO_SUMMARY = "no summary"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def find_broken_laws(evidence):
     arrived = all_facts[0].applied
     findings += [finding for facts in all_facts[1:] for finding in _withheld(facts, arrived)]
     if evidence.summary is None:
-        return [*findings, Finding(UNTOLD, "", "", f"the run ended with {evidence.code} and without a summary")]
+        return [*findings, Finding(NO_SUMMARY, "", "", f"the run ended with {evidence.code} and without a summary")]
     for facts in all_facts:
         findings += _figures(facts, evidence.summary["kinds"].get(facts.kind, {}))
     return findings + list(_end(all_facts, evidence))
@@ -151,14 +151,18 @@ def _dead_letters(facts):
     """No item is in two dead letters; no dead letter is of a line or item that does not exist or must not be sent."""
     for (line, index), count in facts.dead.items():
         if index not in facts.sendable.get(line, ()):
-            yield Finding("letter of nothing", facts.kind, f"line {line}[{index}]", "there is no such item to send")
+            yield Finding(
+                "dead letter without an item", facts.kind, f"line {line}[{index}]", "there is no such item to send"
+            )
         if count > 1:
-            yield Finding("letter twice", facts.kind, f"line {line}[{index}]", f"{count} dead letters")
+            yield Finding("two dead letters", facts.kind, f"line {line}[{index}]", f"{count} dead letters")
     for letter in facts.letters:
         if letter["line"] > len(facts.rows):
-            yield Finding("letter of nothing", facts.kind, f"line {letter['line']}", "the export ends before it")
+            yield Finding(
+                "dead letter without an item", facts.kind, f"line {letter['line']}", "the export ends before it"
+            )
         elif letter["line"] not in facts.faulty and not facts.sendable[letter["line"]]:
-            yield Finding("letter of nothing", facts.kind, f"line {letter['line']}", "it is to be skipped")
+            yield Finding("dead letter without an item", facts.kind, f"line {letter['line']}", "it is to be skipped")
 
 
 def _originals(facts):
@@ -170,10 +174,12 @@ def _originals(facts):
         if letter["line"] > len(facts.rows) or "offset" not in letter:
             continue
         if letter["offset"] != starts[letter["line"] - 1]:
-            yield Finding("letter misplaced", facts.kind, f"line {letter['line']}", f"offset {letter['offset']}")
+            yield Finding(
+                "wrong place in a dead letter", facts.kind, f"line {letter['line']}", f"offset {letter['offset']}"
+            )
         raw = letter["raw"].encode() if "raw" in letter else base64.b64decode(letter["raw_base64"])
         if letter["items"] is None and raw != facts.rows[letter["line"] - 1]:
-            yield Finding("letter misquotes", facts.kind, f"line {letter['line']}", f"{len(raw)} bytes")
+            yield Finding("wrong bytes in a dead letter", facts.kind, f"line {letter['line']}", f"{len(raw)} bytes")
 
 
 def _faulty_lines(facts):
@@ -182,9 +188,11 @@ def _faulty_lines(facts):
     doubtful = {doubt["line"] for doubt in facts.doubts}
     for line, what in facts.faulty.items():
         if letters[line] > 1:
-            yield Finding("letter twice", facts.kind, f"line {line}", f"{letters[line]} dead letters of a faulty line")
+            yield Finding(
+                "two dead letters", facts.kind, f"line {line}", f"{letters[line]} dead letters of a faulty line"
+            )
         elif not letters[line] and not (what in REPEATS and _repeat_may_pass(facts, line, doubtful)):
-            yield Finding("fault overlooked", facts.kind, f"line {line}", f"{what}, and no dead letter")
+            yield Finding("fault not found", facts.kind, f"line {line}", f"{what}, and no dead letter")
 
 
 def _repeat_may_pass(facts, line, doubtful):
@@ -202,14 +210,14 @@ def _doubts(facts):
     for (line, index), count in facts.doubtful.items():
         where = f"line {line}[{index}]"
         if index not in facts.sendable.get(line, ()):
-            yield Finding("doubt of nothing", facts.kind, where, "there is no such item to send")
+            yield Finding("in doubt without an item", facts.kind, where, "there is no such item to send")
         if count > 1:
             yield Finding("sent again", facts.kind, where, f"in doubt {count} times")
         if facts.dead[line, index]:
-            yield Finding("two fates", facts.kind, where, "in doubt, and a dead letter")
+            yield Finding("two outcomes", facts.kind, where, "in doubt, and a dead letter")
     for doubt in facts.doubts:
         if not facts.sendable.get(doubt["line"]):
-            yield Finding("doubt of nothing", facts.kind, f"line {doubt['line']}", "no line to be sent")
+            yield Finding("in doubt without an item", facts.kind, f"line {doubt['line']}", "no line to be sent")
 
 
 def _ledger(facts):
@@ -226,7 +234,7 @@ def _ledger(facts):
         if applied < least:
             yield Finding("lost", facts.kind, repr(key), f"applied {applied} times, not {least}")
         elif applied > most:
-            law = "doubled" if most else "uninvited"  # dead, skipped, faulty, or of no export
+            law = "applied twice" if most else "must not be applied"  # dead, skipped, faulty, or of no export
             yield Finding(law, facts.kind, repr(key), f"applied {applied} times, at most {most} expected")
 
 
@@ -236,7 +244,7 @@ def _withheld(facts, arrived):
         if letter["reason"] == "customer_not_migrated":
             customer = json.loads(letter["raw"])["id"]
             if arrived[customer]:
-                yield Finding("false reason", facts.kind, f"line {letter['line']}", f"{customer} did arrive")
+                yield Finding("wrong reason", facts.kind, f"line {letter['line']}", f"{customer} did arrive")
 
 
 # The laws of the summary.

@@ -1,4 +1,4 @@
-"""The storm's laws judged: evidence of a good migration is accepted, and each law convicts what breaks it."""
+"""The laws of the storm: a good migration breaks none, and each law finds what breaks it."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ CUSTOMER = {"name": "Ana", "registration_date": "2020-01-01T00:00:00Z"}
 
 
 def rows():
-    """Four lines a kind: a good one, a faulty one, a good one in doubt or dead, and one to be skipped."""
+    """Four lines per kind: a good one, a faulty one, a good one in doubt or dead, and one to be skipped."""
     customers = [
         {**CUSTOMER, "id": "c-1", "email": "1"},
         {"id": 5},
@@ -31,7 +31,7 @@ def rows():
 
 
 class Case:
-    """Evidence to be doctored."""
+    """Evidence that a test can change."""
 
     def __init__(self, path):
         self.path, self.rows = path, rows()
@@ -91,7 +91,7 @@ def write(path, values):
 
 
 def test_a_good_migration_is_accepted(tmp_path):
-    """A customer sent twice, a record whose parts fare differently, a purchase that two records name: all good."""
+    """A customer sent twice, a record whose parts have different outcomes, a purchase in two records: all are good."""
     assert Case(tmp_path).laws() == {}
 
 
@@ -169,25 +169,25 @@ def _withhold(case):
     [
         (_lose, "lost"),
         (_lose_customer, "lost"),
-        (_double, "doubled"),
-        (_double_in_doubt, "doubled"),
-        (_apply_dead, "uninvited"),
-        (_apply_skipped, "uninvited"),
-        (_repeat_letter, "letter twice"),
-        (_forget_letter, "fault overlooked"),
-        (_misquote, "letter misquotes"),
-        (_misplace, "letter misplaced"),
+        (_double, "applied twice"),
+        (_double_in_doubt, "applied twice"),
+        (_apply_dead, "must not be applied"),
+        (_apply_skipped, "must not be applied"),
+        (_repeat_letter, "two dead letters"),
+        (_forget_letter, "fault not found"),
+        (_misquote, "wrong bytes in a dead letter"),
+        (_misplace, "wrong place in a dead letter"),
         (_list_twice, "sent again"),
-        (_two_fates, "two fates"),
+        (_two_fates, "two outcomes"),
         (_doubt_customer, "customers in doubt"),
-        (_doubt_faulty, "doubt of nothing"),
+        (_doubt_faulty, "in doubt without an item"),
         (_miscount, "figures"),
         (_end_well, "exit code"),
-        (_withhold, "false reason"),
+        (_withhold, "wrong reason"),
     ],
 )
 def test_each_law_convicts(tmp_path, doctor, law):
-    """Doctored in one place, the evidence breaks the law in question."""
+    """Changed in one place, the evidence breaks the law in question."""
     case = Case(tmp_path)
     doctor(case)
     assert law in case.laws()

@@ -20,7 +20,7 @@ from masivo_stream.model.summary import KindSummary
 from masivo_stream.model.window import Window
 from masivo_stream.monitor.request_metrics import Histogram, RequestMetrics
 
-FATES = ("accepted", "dead", "skipped", "in_doubt", "pending")
+ITEM_OUTCOMES = ("accepted", "dead", "skipped", "in_doubt", "pending")
 
 Labelled = Iterable[tuple[list[str], float]]
 
@@ -85,17 +85,21 @@ def _phases(phases: Iterable[KindSnapshot]) -> Iterator[Metric]:
 
 
 def _of_records(figures: list[tuple[str, KindSummary]]) -> Iterator[Metric]:
-    of_kind, by_fate = ["kind"], ["kind", "fate"]
+    of_kind, by_outcome = ["kind"], ["kind", "fate"]
     read = [([kind], found.read) for kind, found in figures]
     yield _counter("masivo_records_read", "Records read, over all starts of the run.", of_kind, read)
     accepted = [([kind], found.accepted) for kind, found in figures]
     yield _counter("masivo_records_accepted", "Records accepted, over all starts of the run.", of_kind, accepted)
     accepted = [([kind], found.items_accepted) for kind, found in figures]
     yield _counter("masivo_items_accepted", "Items accepted, over all starts of the run.", of_kind, accepted)
-    fates = [([kind, fate], getattr(found, fate)) for kind, found in figures for fate in (*FATES, "blank")]
-    yield _gauge("masivo_records", "Records by outcome; their sum is the number read.", by_fate, fates)
-    fates = [([kind, fate], getattr(found, f"items_{fate}")) for kind, found in figures for fate in FATES]
-    yield _gauge("masivo_items", "Items by outcome.", by_fate, fates)
+    outcomes = [
+        ([kind, outcome], getattr(found, outcome)) for kind, found in figures for outcome in (*ITEM_OUTCOMES, "blank")
+    ]
+    yield _gauge("masivo_records", "Records by outcome; their sum is the number read.", by_outcome, outcomes)
+    outcomes = [
+        ([kind, outcome], getattr(found, f"items_{outcome}")) for kind, found in figures for outcome in ITEM_OUTCOMES
+    ]
+    yield _gauge("masivo_items", "Items by outcome.", by_outcome, outcomes)
     reasons = [([kind, reason], count) for kind, found in figures for reason, count in found.reasons.items()]
     yield _gauge("masivo_dead_letters", "Dead letters by reason.", ["kind", "reason"], reasons)
     sent = [([kind], found.bytes_sent) for kind, found in figures]

@@ -15,7 +15,7 @@ from masivo_stream.model.duration import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis
-from masivo_stream.observe.summary_table import FATES, equation
+from masivo_stream.observe.summary_table import RECORD_OUTCOMES, equation
 from masivo_stream.observe.templating import TEMPLATES, make_environment, policy_hash, read_style
 
 _LAMPS = {"complete": "good", "dead_letters": "warn", "in_doubt": "warn", "interrupted": "warn", "stopped": "bad"}
@@ -55,7 +55,7 @@ def draw_report(report: Report) -> str:
 def _template() -> jinja2.Template:
     parts = make_environment()
     parts.filters |= {"number": "{:,}".format, "duration": duration, "size": _size, "when": _when}
-    parts.globals |= {"FATES": FATES}
+    parts.globals |= {"RECORD_OUTCOMES": RECORD_OUTCOMES}
     return parts.get_template("report.html")
 
 

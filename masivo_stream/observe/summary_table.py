@@ -18,7 +18,7 @@ from masivo_stream.model.summary import KindSummary, Summary
 MOST_REASONS = 5
 """Dead-letter reasons shown per kind, the most frequent first."""
 
-FATES = ("accepted", "dead", "skipped", "in_doubt", "pending", "blank")
+RECORD_OUTCOMES = ("accepted", "dead", "skipped", "in_doubt", "pending", "blank")
 """What can become of a record, in the order of the closing equation. An item cannot be blank."""
 
 _Figure = Callable[[KindSummary], float]
@@ -75,9 +75,9 @@ def describe_end(summary: Summary) -> str:
 def equation(figures: Iterable[KindSummary], *, of_items: bool = False) -> str:
     """Return the closing equation with its numbers."""
     known = list(figures)
-    prefix, fates = ("items_", FATES[:-1]) if of_items else ("", FATES)
+    prefix, outcomes = ("items_", RECORD_OUTCOMES[:-1]) if of_items else ("", RECORD_OUTCOMES)
     read = sum(getattr(each, f"{prefix}read") for each in known)
-    terms = (f"{sum(getattr(each, prefix + fate) for each in known):,} {_words(fate)}" for fate in fates)
+    terms = (f"{sum(getattr(each, prefix + outcome) for each in known):,} {_words(outcome)}" for outcome in outcomes)
     return f"{read:,} {'items' if of_items else 'records'} read = {' + '.join(terms)}"
 
 
@@ -95,10 +95,10 @@ def _ledger(kinds: dict[str, KindSummary]) -> Table:
         shown = [*values, *([sum(values)] if total else [])]
         table.add_row(name, *(Text(form(value), style="bold red" if alarming and value else "") for value in shown))
 
-    for title, prefix, fates in (("records", "", FATES), ("items", "items_", FATES[:-1])):
+    for title, prefix, outcomes in (("records", "", RECORD_OUTCOMES), ("items", "items_", RECORD_OUTCOMES[:-1])):
         add(f"{title} read", _named(f"{prefix}read"))
-        for sign, fate in zip("=+++++", fates, strict=False):
-            add(f"  {sign} {_words(fate)}", _named(prefix + fate), alarming=fate in {"dead", "in_doubt"})
+        for sign, outcome in zip("=+++++", outcomes, strict=False):
+            add(f"  {sign} {_words(outcome)}", _named(prefix + outcome), alarming=outcome in {"dead", "in_doubt"})
         table.add_section()
     if any(figures.requests for figures in columns):
         add("requests", _named("requests"))
@@ -171,8 +171,8 @@ def _print_hanging(console: Console, text: str, prefix: str, style: str = "") ->
         console.print(Text(prefix if number == 0 else " " * len(prefix), style=style) + line, style=style)
 
 
-def _words(fate: str) -> str:
-    return fate.replace("_", " ")
+def _words(outcome: str) -> str:
+    return outcome.replace("_", " ")
 
 
 def _number(value: float) -> str:

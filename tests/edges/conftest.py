@@ -33,7 +33,7 @@ async def connect() -> AsyncIterator[Connect]:
 
 @pytest.fixture(scope="session")
 def certify(tmp_path_factory: pytest.TempPathFactory) -> Certify:
-    """Make self-signed certificates for a subject alternative name; key and certificate stand in one file."""
+    """Make self-signed certificates for a subject alternative name; key and certificate are in one file."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed")

@@ -39,7 +39,7 @@ def token(**claims):
     ],
 )
 def test_an_origin_is_scheme_host_and_port(url, origin):
-    """However they are spelt, and whatever stands around them."""
+    """However they are spelt, and whatever is around them."""
     assert origin_of(url) == origin
 
 

@@ -184,7 +184,7 @@ async def test_departure_is_told_once_when_bytes_leave(connect):
         client = await connect(server.url)
         await client.migrate(Kind.CUSTOMERS, b"{}", "the-token", lambda: departures.append("left"))
     assert departures == ["left"]
-    client = await connect(server.url)  # nobody listens there any more
+    client = await connect(server.url)  # no process listens there any more
     attempt = await client.migrate(Kind.CUSTOMERS, b"{}", "the-token", lambda: departures.append("left"))
     assert (departures, attempt) == (["left"], Failure(cause=Cause.REFUSED, sent=False))
 
@@ -310,7 +310,7 @@ PACKED = [
 
 @pytest.mark.parametrize(("coding", "pack"), PACKED, ids=[coding for coding, _ in PACKED])
 async def test_a_compressed_answer_is_unpacked(connect, coding, pack):
-    """Nobody asked for it, and gateways do it all the same: token, read-back and refusal are read as any other."""
+    """Gateways compress although they were not asked to: token, read-back and refusal are read as any other answer."""
     told = b'{"data":"t"}'
     async with serving(answering(answer("200 OK", pack(told), Content_Encoding=coding))) as server:
         client = await connect(server.url)
@@ -325,7 +325,7 @@ async def test_a_compressed_answer_is_unpacked(connect, coding, pack):
 
 @pytest.mark.parametrize("status", [200, 201, 403, 422])
 async def test_a_bomb_does_not_burst(connect, status):
-    """A body that unpacks to more than its cap is cut there; the status stands."""
+    """A body that unpacks to more than its cap is cut there; the status counts."""
     bomb = gzip.compress(b"0" * 50_000_000)
     async with serving(answering(answer(f"{status} Bomb", bomb, Content_Encoding="gzip"))) as server:
         client = await connect(server.url)
@@ -380,13 +380,13 @@ async def test_who_has_answered_is_told_by_headers(connect, headers, server_name
 async def test_the_environments_proxies_are_not_used(connect, monkeypatch, variables):
     """Only the setting names a proxy; a variable of the machine must not divert the data."""
     proxy, exempt = variables
-    async with serving(CREATED) as server, serving(CREATED) as stranger:
-        monkeypatch.setenv(proxy, stranger.url)
+    async with serving(CREATED) as server, serving(CREATED) as other_server:
+        monkeypatch.setenv(proxy, other_server.url)
         monkeypatch.setenv(exempt, "")
         client = await connect(server.url)
         await client.migrate(Kind.CUSTOMERS, b"{}", "the-token")
         await client.authorize("k")
-    assert (len(server.peers), stranger.peers) == (2, [])
+    assert (len(server.peers), other_server.peers) == (2, [])
 
 
 async def test_netrc_is_not_used(connect, monkeypatch, tmp_path):

@@ -68,7 +68,7 @@ async def test_a_host_that_does_not_exist_was_sent_nothing(connect):
 
 @pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN])
 def test_no_route_has_its_own_cause(number):
-    """Told from a refusal by the operating system's number."""
+    """The operating system's error number distinguishes it from a refusal."""
     error = aiohttp.ClientConnectorError(None, OSError(number, "no way"))
     assert api._cause(error) == Cause.UNROUTABLE
 
@@ -136,7 +136,7 @@ def then_reset(data: bytes):
     ],
 )
 async def test_a_connection_lost_before_a_status_leaves_doubt(connect, play, cause):
-    """Once a byte may have left and no status line came, nobody knows; the client asks once and says so."""
+    """Once a byte may have left and no status line came, the outcome is not known; the client asks once and says so."""
     async with serving(play) as server:
         client = await connect(server.url)
         attempt = await client.migrate(Kind.EVENTS, BODY, "the-token")
@@ -226,7 +226,7 @@ async def drip_the_body(peer: Peer) -> None:
     ],
 )
 async def test_a_created_head_counts_whatever_becomes_of_its_body(connect, play):
-    """The status is the contract, and it has come; the remark tells what was odd."""
+    """The status is the contract, and it has come; the remark says what was unusual."""
     async with serving(play) as server:
         client = await connect(server.url, request_timeout=0.3)
         attempt = await client.migrate(Kind.EVENTS, BODY, "the-token")

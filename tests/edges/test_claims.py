@@ -20,7 +20,7 @@ def export(tmp_path):
 
 
 def test_an_export_goes_to_an_account_once_at_a_time(tmp_path, export):
-    """The second run is told whose it is; once that has ended, it may begin."""
+    """The error names the first run; once that has ended, the second one may begin."""
     with (
         claim(tmp_path / "m", "a", [export], state_dir="one") as others,
         pytest.raises(ConfigurationError, match=rf"by process {os.getpid()} on .*one\)") as caught,
@@ -52,7 +52,7 @@ def test_a_file_named_twice_in_one_run_is_no_conflict(tmp_path, export):
 
 
 def test_other_accounts_and_other_exports_are_free(tmp_path, export):
-    """And who shares the account is told so."""
+    """And a run that shares the account learns it."""
     other = tmp_path / "other.ndjson"
     other.touch()
     with (
@@ -64,7 +64,7 @@ def test_other_accounts_and_other_exports_are_free(tmp_path, export):
 
 
 def test_who_asks_at_the_same_moment_keeps_its_claim(tmp_path, export):
-    """Another run that stands between its two questions for a moment is no reason to go on unguarded."""
+    """Another run that is between its two questions for a moment is no reason to go on unguarded."""
     (tmp_path / "m").mkdir()
     asking = os.open(tmp_path / "m" / "a.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(asking, fcntl.LOCK_EX)
@@ -86,7 +86,7 @@ def test_nobody_else_can_look(tmp_path, export):
 
 
 def test_a_claim_leaves_nothing_behind(tmp_path, export):
-    """But a file an account; and who comes while it is removed finds a lock that holds."""
+    """Except one file per account; and a run that comes while a file is removed finds a lock that holds."""
     with claim(tmp_path / "m", "a", [export], state_dir="one"):
         assert len(list((tmp_path / "m").iterdir())) == 2
     assert [file.name for file in (tmp_path / "m").iterdir()] == ["a.lock"]

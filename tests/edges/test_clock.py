@@ -1,4 +1,4 @@
-"""Clocks: the real one goes on, the fake one goes only where it is told."""
+"""Clocks: the real one goes on, the fake one moves only when it is advanced."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -62,7 +62,7 @@ async def test_a_sleeper_wakes_at_its_time_not_before():
 
 @pytest.mark.parametrize("seconds", [0.0, -5.0])
 async def test_no_time_at_all_is_a_turn_for_the_others(seconds):
-    """The sleep ends by itself, and time stands."""
+    """The sleep ends by itself, and time does not move."""
     clock = FakeClock()
     before = clock.now()
     await clock.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Settings: who overrides whom, and mistakes told by place and remedy, without what may be a secret."""
+"""Settings: what overrides what, and errors with place and remedy, without what may be a secret."""
 
 import traceback
 
@@ -84,7 +84,7 @@ def toml(tmp_path):
     return write
 
 
-# Who overrides whom.
+# What overrides what.
 
 
 @pytest.mark.parametrize(("section", "name"), LEAVES)
@@ -114,7 +114,7 @@ def test_settings_of_several_places_come_together(toml):
 
 
 def test_leaf_names_are_unique():
-    """They are flags and variables, where no section stands."""
+    """They are flags and variables, where there is no section."""
     names = [name for _, name in LEAVES]
     assert sorted(names) == sorted(set(names))
 
@@ -355,7 +355,7 @@ def test_loopback_is_this_machine(url, loopback):
     ],
 )
 def test_the_vendor_is_known_by_its_domain(url, vendor):
-    """However a host is spelt; a name that only looks like one is none."""
+    """However a host is spelt; a name that only looks like one is not one."""
     assert is_vendor(url) is vendor
 
 
@@ -374,7 +374,7 @@ def test_the_vendor_is_known_by_its_domain(url, vendor):
     ],
 )
 def test_a_proxy_that_cannot_be_meant_is_refused(proxy):
-    """Before the run, not as an outage of an hour; its password is not told."""
+    """Before the run, not as an outage of an hour; its password is not shown."""
     error = wrong(flags={"proxy": proxy})
     assert (str(error), error.place) == ("proxy is not an http:// URL", "--proxy")
     assert "hidden" not in told(error)
@@ -423,7 +423,7 @@ def test_headers_of_our_own_cannot_be_set(toml, header):
     ],
 )
 def test_headers_that_are_none_are_refused(name, value):
-    """No second line, no control character; the value is not told."""
+    """No second line, no control character; the value is not shown."""
     error = wrong(flags={"headers": {name: value}})
     assert str(error) == "[api] headers holds what no header can"
     assert "hidden" not in told(error)

@@ -242,7 +242,7 @@ def test_a_large_letter_is_written_whole(tmp_path):
 
 
 def test_a_full_disk_is_told(tmp_path):
-    """A letter that cannot be written stops the run: it would be a lost record."""
+    """A dead letter that cannot be written stops the run: it would be a lost record."""
     letters = DeadLetterFile(Folder(tmp_path, "/dev/full"), Kind.EVENTS, wall)
     with pytest.raises(StorageError, match="cannot write dead letters: No space left on device") as caught:
         letters.append([rejected()])
@@ -252,7 +252,7 @@ def test_a_full_disk_is_told(tmp_path):
 
 
 def test_a_file_that_cannot_be_synced_is_told_and_closed(tmp_path):
-    """Not durable is not written; the descriptor is given back all the same."""
+    """Not durable is not written; the descriptor is closed anyway."""
     folder = Folder(tmp_path, "/dev/null")
     letters = DeadLetterFile(folder, Kind.EVENTS, wall)
     descriptors = open_descriptors()
@@ -262,7 +262,7 @@ def test_a_file_that_cannot_be_synced_is_told_and_closed(tmp_path):
 
 
 def test_what_was_appended_is_synced(tmp_path):
-    """A device that cannot be synced tells whether that was tried; where nothing is new it is not."""
+    """A device that cannot be synced shows whether that was tried; if nothing is new, it is not."""
     letters = DeadLetterFile(Folder(tmp_path, "/dev/null"), Kind.EVENTS, wall)
     letters.sync()
     letters.append([rejected()])
@@ -274,7 +274,7 @@ def test_what_was_appended_is_synced(tmp_path):
 
 
 def test_a_disk_that_fills_up_leaves_whole_lines(small_disk):
-    """What fitted of a letter is taken back; once there is space, the next one stands on its own line."""
+    """What fitted of a dead letter is removed; once there is space, the next one is on a line of its own."""
     disk = small_disk()
     ballast, file = disk / "ballast", disk / "dead-letter.events.ndjson"
     ballast.write_bytes(b"x" * 32_768)
@@ -291,7 +291,7 @@ def test_a_disk_that_fills_up_leaves_whole_lines(small_disk):
 
 
 def test_doubts_are_listed_with_their_batch(tmp_path):
-    """One line a record; a part names its items; the file is rewritten whole each time."""
+    """One line per record; a part names its items; the file is rewritten whole each time."""
     folder = Folder(tmp_path)
     doubts = InDoubtFile(folder, Kind.EVENTS)
     assert folder.written == []

@@ -1,4 +1,4 @@
-"""What the journal tells of a run's course: every batch once, in few stretches; and who decided what."""
+"""What the journal reports of the course of a run: every batch once, in few stretches; and who decided what."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -51,7 +51,7 @@ def fill(journal, rows):
     connection.execute("COMMIT")
 
 
-def told(journal, rows):
+def reported(journal, rows):
     fill(journal, list(enumerate(rows)))
     return journal.history.time_line()
 
@@ -68,7 +68,7 @@ batches = st.tuples(
 def test_every_batch_is_told_once(journal, made):
     """Whatever the length of the run: sums are kept, stretches are few, aligned, and in order."""
     rows = [(kind, state, sent, sent + 0.5, 1, SETTLED_BY.get(state)) for kind, state, sent in made]
-    found = told(journal, rows)
+    found = reported(journal, rows)
     assert {kind: sum(point.requests for point in points) for kind, points in found.items()} == {
         kind: sum(row[0] == kind for row in rows) for kind in Kind if any(row[0] == kind for row in rows)
     }
@@ -84,8 +84,10 @@ def test_every_batch_is_told_once(journal, made):
 
 
 def test_many_batches_make_few_points(journal):
-    """What is told of ten thousand is no more than of some hundred."""
-    found = told(journal, [("events", ACCEPTED, 5.0 * n, 5.0 * n + 0.25, 1, SettledBy.ANSWER) for n in range(10_000)])
+    """The report of ten thousand is no longer than that of some hundred."""
+    found = reported(
+        journal, [("events", ACCEPTED, 5.0 * n, 5.0 * n + 0.25, 1, SettledBy.ANSWER) for n in range(10_000)]
+    )
     (points,) = found.values()
     assert len(points) <= MOST_STRETCHES
     assert sum(point.requests for point in points) == 10_000
@@ -94,7 +96,7 @@ def test_many_batches_make_few_points(journal):
 
 def test_only_a_first_answer_tells_how_long_answers_take(journal):
     """Not what was tried again, nor what a person settled, nor what is in doubt or under way."""
-    found = told(
+    found = reported(
         journal,
         [
             ("events", ACCEPTED, 0, 0.5, 1, SettledBy.ANSWER),
@@ -111,7 +113,7 @@ def test_only_a_first_answer_tells_how_long_answers_take(journal):
 
 def test_what_was_found_there_was_no_request(journal):
     """Customers that were read back are accepted, in no request of their own."""
-    (point,) = told(journal, [("customers", ACCEPTED, 3, 3, 1, SettledBy.READ_BACK)])["customers"]
+    (point,) = reported(journal, [("customers", ACCEPTED, 3, 3, 1, SettledBy.READ_BACK)])["customers"]
     assert (point.requests, point.accepted, point.bytes_sent, point.latency) == (0, 10, 0, None)
 
 
@@ -144,7 +146,7 @@ def test_decisions_are_told_oldest_first(journal):
 
 
 def test_facts_are_the_last_processes(journal):
-    """Nothing is known where none was noted, or not legibly: by another version."""
+    """Nothing is known if no facts were noted, or by another version in an unknown form."""
     assert journal.read.facts() == Facts()
     for number in range(2):
         journal.describe(Facts(invocation=Invocation(again=(str(number),))))

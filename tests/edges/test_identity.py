@@ -1,4 +1,4 @@
-"""An identity tells cheaply whether a file was left alone; content is the business of `flow.identity.known_exports`."""
+"""An identity shows cheaply whether a file was left alone; `flow.identity.known_exports` compares the content."""
 
 import os
 
@@ -32,7 +32,7 @@ def write(path, content):
 
 
 def test_an_export_left_alone_has_the_same_identity(export):
-    """Also after it was kept; written anew it has another one, and looks the same."""
+    """Also after it was kept; written again, it has another one, and looks the same."""
     known = decode_identity(encode_identity(take_identity(str(export))))
     assert take_identity(str(export)) == known
     write(export, LINES)
@@ -42,7 +42,7 @@ def test_an_export_left_alone_has_the_same_identity(export):
 
 
 def test_a_change_that_hides_its_time_is_found_by_samples(export):
-    """Size and time as before: the sampled blocks still tell a rewritten file."""
+    """Size and time as before: the sampled blocks still show that a file was rewritten."""
     known = take_identity(str(export))
     times = export.stat().st_mtime_ns
     export.write_bytes(bytes(reversed(LINES)))

@@ -113,7 +113,7 @@ def test_a_new_kind_begins_at_its_start(journal):
 
 
 async def test_progress_is_taken_up(journal, path, reopened):
-    """Where reading stood, the figures, and the length of the dead letters outlive the process."""
+    """The read position, the figures, and the length of the dead letters outlive the process."""
     await journal.note(Kind.EVENTS, progress(read_position=9, checkpoint=4, letters_bytes=123), nothing)
     found = reopened(path).resume(Kind.EVENTS)
     assert (found.start, found.read_position) == (Position(0, 4, 400), Position(0, 9, 900))
@@ -124,7 +124,7 @@ async def test_progress_is_taken_up(journal, path, reopened):
     ("kind", "doubtful"), [(Kind.CUSTOMERS, False), (Kind.EVENTS, True), (Kind.TRANSACTIONS, True)]
 )
 async def test_what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated(journal, path, kind, doubtful, reopened):
-    """Found `sending` by the next process, a batch is named as doubtful, or unanswered where a repeat is harmless."""
+    """Found `sending` by the next process, a batch is doubtful, or unanswered if a second attempt is harmless."""
     batch = make_batch(kind, [entry(3), entry(5)])
     await journal.send(batch, progress(), nothing)
     found = reopened(path).resume(kind)
@@ -164,7 +164,7 @@ async def test_what_may_have_been_applied_is_known_until_it_is_accepted(path, de
 
 
 async def test_dead_letters_are_covered_and_their_customers_missing(journal, path, reopened):
-    """A dead record is not judged again; its customer, where known, is missing for the kinds to come."""
+    """A dead record is not validated again; its customer, if known, is missing for the kinds to come."""
     dead = [
         DeadRow(0, 6, None, "invalid_value", 42),
         DeadRow(0, 7, (1,), "refused", -7),
@@ -248,7 +248,7 @@ async def test_an_outcome_and_the_batch_that_waited_for_it_are_one_commit(path):
 
 
 async def test_who_commits_for_others_goes_on_as_they_do(path):
-    """There is always somebody who waits for a commit, and nobody is kept by the others' notes."""
+    """There is always a task that waits for a commit, and no task is kept by the notes of the others."""
     written = dict.fromkeys(range(4), 0)
 
     async def aside(work, *notes):
@@ -274,7 +274,7 @@ def full():
 
 
 async def test_after_a_failure_only_outcomes_are_written(journal):
-    """A run whose journal missed a note begins nothing any more; nobody waits for ever either."""
+    """A run whose journal missed a note begins nothing any more; and no task waits for ever."""
 
     async def note():
         with pytest.raises(StorageError):
@@ -304,7 +304,7 @@ async def test_an_outcome_makes_up_for_what_could_not_be_written(journal, path, 
 
 
 async def test_what_is_owed_keeps_its_order(path, reopened):
-    """What was refused beside an outcome, and while it was written, comes after it: later figures stand."""
+    """What was refused beside an outcome, and while it was written, comes after it: later figures count."""
     gone = []
 
     async def aside(work, notes):
@@ -343,7 +343,7 @@ async def test_what_is_owed_keeps_its_order(path, reopened):
 
 
 async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(path):
-    """By the event loop itself, which knows no shields: who came to its round is told, and so is who comes later."""
+    """By the event loop itself, which knows no shields: the writers of its round get an error, and so do later ones."""
     with closing(open_journal(path, wall)) as journal:
         batch = make_batch(Kind.EVENTS, [entry(1)])
         await journal.send(batch, progress(), nothing)
@@ -357,7 +357,7 @@ async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(path):
 
 
 async def test_an_outcome_given_up_is_made_up_for(path, reopened):
-    """Later there is room again, for another outcome: both stand then, and so does what was told in between."""
+    """Later there is room again, for another outcome: both are noted then, and so is what was noted in between."""
     first, second = make_batch(Kind.EVENTS, [entry(1)]), make_batch(Kind.EVENTS, [entry(2)])
     with closing(open_journal(path, wall)) as journal:
         for batch in (first, second):
@@ -401,7 +401,7 @@ async def test_who_waits_behind_a_failure_is_told_of_it(path):
 
 
 async def test_a_bug_in_a_commit_stops_everything(path):
-    """Whatever it is: nobody waits for ever, and nothing is written as if it had not been."""
+    """Whatever it is: no task waits for ever, and nothing is written as if the bug had not happened."""
 
     class Broken(GroupCommit):
         def commit(self, notes):
@@ -430,7 +430,7 @@ async def test_the_first_moment_at_which_a_batch_may_have_arrived_is_kept(path):
 async def test_when_an_attempt_went_without_an_answer_is_kept(path):
     """What is answered later does not move it.
 
-    Where a process died in an attempt, that is when it was sent, if it was the first; else the next process's start.
+    If a process died in an attempt, that is when it was sent, if it was the first; else the start of the next process.
     """
     now = [wall()]
     later = timedelta(minutes=1)
@@ -468,7 +468,7 @@ async def test_the_batch_accepted_last_is_kept_for_reading_back(journal):
 
 
 async def test_a_letter_tried_again_covers_its_line_until_that_is_passed(journal, path, reopened):
-    """While the checkpoint lies below it, a restart reads the line again: it is not to be sent beside the letter."""
+    """While the checkpoint is before it, a restart reads the line again: it must not be sent beside the dead letter."""
     dead = DeadRow(0, 6, None, "refused", 42)
     await journal.note(Kind.EVENTS, progress(checkpoint=3, dead=[dead]), nothing)
     (row,) = journal.read.dead_at(Kind.EVENTS, 0, 6)
@@ -490,7 +490,7 @@ async def test_a_note_that_fails_in_the_middle_leaves_nothing(journal, path):
 
 
 async def test_an_outcome_waits_for_space(path):
-    """It is tried until there is room again, and then it stands as if nothing had been."""
+    """It is tried until there is room again, and then it is noted as usual."""
     pauses = []
 
     async def sleep(seconds):
@@ -781,7 +781,7 @@ def test_a_damaged_journal_is_refused(tmp_path, content):
 
 
 def test_a_journal_that_is_none_cannot_be_looked_at(tmp_path):
-    """To look must not make one."""
+    """Reading must not make one."""
     with pytest.raises((ConfigurationError, StorageError)):
         open_journal(tmp_path / "no.db", wall, writable=False)
     assert list(tmp_path.iterdir()) == []
@@ -797,7 +797,7 @@ def test_it_can_be_looked_at_while_a_run_is_at_work(journal, path, reopened):
 
 
 def test_no_personal_data_in_it(journal, path):
-    """Neither ids nor bodies of records stand in the file."""
+    """Neither ids nor bodies of records are in the file."""
     batch = make_batch(Kind.EVENTS, [entry(1)])
     anyio.run(journal.send, batch, progress(), nothing)
     journal.close()
@@ -812,7 +812,7 @@ async def test_no_question_walks_through_what_is_done(journal):
 
 
 async def steps_of_a_restart(journal, *, settled):
-    """Return how many of its own steps SQLite takes to resume and to note progress, after so many more batches."""
+    """Return how many of its own steps SQLite takes to resume and to note progress, after `settled` more batches."""
     rows = ((f"{settled}-{number}", Kind.EVENTS, BatchState.ACCEPTED) for number in range(settled))
     journal._connection.executemany(
         "INSERT INTO batches (id, kind, state, items, high_source, high_line) VALUES (?, ?, ?, 1, 0, 1)", rows

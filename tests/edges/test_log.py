@@ -66,7 +66,7 @@ def test_values_of_other_types_are_no_way_round(form, value):
 
 @pytest.mark.parametrize("value", ["a outcome=accepted", "a=b", 'a" outcome="accepted'])
 def test_a_value_cannot_forge_a_field_on_the_console(value):
-    """What looks like a field stands in quotes."""
+    """What looks like a field is put in quotes."""
     assert f"file={printable(value)!r}" in written("console", value)
 
 
@@ -185,7 +185,7 @@ sys.exit(3)
 @pytest.mark.parametrize("form", ["auto", "json", "console"])
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(exec true)"])
 def test_a_process_without_standard_error_works_and_ends_as_it_should(form, redirection):
-    """Closed, full, or with nobody at the other end: standard output and the exit code are what they would be."""
+    """Closed, full, or with no process at the other end: standard output and the exit code are what they would be."""
     command = ["/bin/bash", "-c", f'"$0" -c "$1" "$2" {redirection}', sys.executable, LOG, form]
     done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=30, check=False)
     assert (done.stdout, done.returncode) == (b"done\n", 3)

@@ -10,7 +10,7 @@ from masivo_stream.model.errors import StorageError
 
 
 class Clocks:
-    """Two clocks; the wall clock can be set, and a restart of the machine begins the other one anew."""
+    """Two clocks; the wall clock can be set, and a restart of the machine begins the other one again."""
 
     def __init__(self, now=5000.0, wall=1_800_000_000.0):
         self.mono, self.seconds = now, wall
@@ -31,14 +31,14 @@ def life(path, clocks, boot="boot"):
 
 
 def news(quota, scope="migration", horizon=10_000.0):
-    """Return what a lane's owner is told at this moment, without departing."""
+    """Return the news of a lane at this moment, without a departure."""
     told = []
     quota.reserve([Lane(scope, horizon)], lambda found: told.extend(found) or 1.0)
     return told[0]
 
 
 def seen(quota, clocks, **lane):
-    """Return how long ago others have departed of whom one is told now, and how long a hold lasts."""
+    """Return how long ago the departures in the news took place, and how long a hold lasts."""
     told = news(quota, **lane)
     return [clocks.now() - other.departed for other in told.departed], max(0.0, told.held_until - clocks.now())
 
@@ -58,7 +58,7 @@ def test_departures_outlive_the_process(tmp_path):
     clocks.pass_by(4)
     with life(tmp_path, clocks) as second:
         assert seen(second, clocks) == ([7.0, 4.0], 0.0)
-        assert seen(second, clocks) == ([], 0.0)  # told once
+        assert seen(second, clocks) == ([], 0.0)  # reported once
         assert seen(second, clocks, scope="general") == ([], 0.0)
     with life(tmp_path, clocks) as third:
         assert seen(third, clocks, horizon=5.0) == ([4.0], 0.0)
@@ -106,7 +106,7 @@ def test_what_became_of_a_departure_is_told_later(tmp_path):
 
 
 def test_a_number_is_never_given_twice(tmp_path):
-    """Withdrawn ones neither: what lies beyond the last one told is new."""
+    """Not even those of withdrawn ones: what is beyond the last number reported is new."""
     clocks = Clocks()
     with life(tmp_path, clocks) as one, life(tmp_path, clocks) as other:
         number = depart(one)[0]
@@ -147,7 +147,7 @@ def test_a_hold_outlives_the_process(tmp_path):
     [(0, 60.0, 40.0), (-30, 30.0, 70.0), (-100, 0.0, 100.0), (-1e6, 0.0, 100.0), (500, 560.0, 0.0)],
 )
 def test_a_machine_that_starts_anew_goes_by_the_wall_clock(tmp_path, step, ago, hold):
-    """Set back, what seems to lie in the future was just now, and a hold is no longer than it was."""
+    """If it is set back, what seems to be in the future counts as now, and a hold is no longer than it was."""
     clocks = Clocks()
     with life(tmp_path, clocks) as first:
         depart(first)

@@ -12,7 +12,7 @@ from masivo_stream.edges.secret import Credentials, Secret, load_credentials
 from masivo_stream.model.errors import ConfigurationError
 
 KEY = "0f8fad5b-d9cb-469f-a165-70867728950e"
-HIDDEN = "not-to-be-told"
+HIDDEN = "not-to-be-shown"
 
 
 def told(error: ConfigurationError) -> str:
@@ -165,7 +165,7 @@ def test_a_variable_that_is_empty_is_told(tmp_path):
 
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o660, 0o666, 0o601, 0o610, 0o777])
 def test_a_key_file_that_others_can_open_is_refused(tmp_path, mode):
-    """The hint is the command that mends it; the key is not told."""
+    """The hint is the command that mends it; the key is not shown."""
     file = key_file(tmp_path, mode=mode)
     with pytest.raises(ConfigurationError, match="other users may read the key file") as caught:
         load_credentials({}, api_key_file=file)
@@ -175,7 +175,7 @@ def test_a_key_file_that_others_can_open_is_refused(tmp_path, mode):
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
 def test_a_key_file_of_the_owners_is_read(tmp_path, mode):
-    """Nobody else can open it."""
+    """No other user can open it."""
     assert load_credentials({}, api_key_file=key_file(tmp_path, mode=mode)).api_key.reveal() == KEY
 
 
@@ -213,7 +213,7 @@ def test_a_key_given_in_place_of_its_file_is_not_repeated(key):
     [b"", b" \n", b"two words", b"two\nlines", b"\xef\xbb\xbf" + KEY.encode(), b"caf\xc3\xa9", b"a\x00b", b"a\x7fb"],
 )
 def test_a_secret_that_cannot_be_sent_is_refused(tmp_path, content):
-    """A header holds one line of printable ASCII; what was wrong with it is told without it."""
+    """A header holds one line of printable ASCII; the error describes what is wrong without quoting it."""
     content = HIDDEN.encode() + content if content.strip() else content
     with pytest.raises(ConfigurationError, match="is empty or has characters that cannot be sent") as caught:
         load_credentials({}, api_key_file=key_file(tmp_path, content))

@@ -79,7 +79,7 @@ def test_nothing_is_noted_where_a_check_raises(memory):
 
 
 def test_a_trail_grows_and_a_run_moves(memory):
-    """What was read is noted with its lines; what nobody has begun is left out."""
+    """What was read is noted with its lines; what no run has begun is left out."""
     memory.note([export()], KEY)
     memory.follow("j", {(Kind.EVENTS, 0): (((4, 11), (8, 12)), 3), (Kind.EVENTS, 9): (((1, 1),), 2)})
     memory.follow("j", {(Kind.EVENTS, 0): (((8, 12), (12, 13)), 4)})

@@ -37,7 +37,7 @@ def test_a_line_a_record(tmp_path):
 
 
 def test_what_is_not_counted_is_cut(tmp_path):
-    """Written, and its process died before the commit: the next one writes it anew."""
+    """Written, and its process died before the commit: the next one writes it again."""
     skips = reopened(tmp_path)
     skips.append([place(1)])
     assert (skips.length, skips.crc) == (0, 0)
@@ -58,7 +58,7 @@ def test_what_is_not_counted_is_cut(tmp_path):
 
 @pytest.mark.parametrize("content", [None, b"", b"somebody's own\n", b"x" * 500])
 def test_a_list_that_is_not_as_it_was_left(content, tmp_path):
-    """It is gone on with: nothing of it is cut, and what follows stands behind it."""
+    """The run goes on with it: nothing of it is cut, and new lines follow it."""
     skips = reopened(tmp_path)
     skips.append([place(1)])
     skips.count()

@@ -102,7 +102,7 @@ async def test_an_empty_export_holds_nothing(tmp_path, compression):
 
 @pytest.mark.parametrize("compression", NAMES)
 async def test_a_file_of_no_bytes_holds_nothing(tmp_path, compression):
-    """Where its name says it is packed, even nothing would take some bytes: there it is cut off."""
+    """If its name says that it is compressed, even an empty export takes some bytes: so it is cut off."""
     file = tmp_path / NAMES[compression]
     file.touch()
     if compression == "plain":
@@ -174,7 +174,7 @@ async def test_content_shows_the_compression_whatever_the_name(tmp_path, name, c
 
 @pytest.mark.parametrize("name", ["X.GZ", "x.Gz", "x.zstd", "x.ZST"])
 async def test_the_name_tells_the_packing_whatever_its_case(tmp_path, name):
-    """An export from a machine that shouts is packed all the same."""
+    """An export whose name is in capitals is compressed, too."""
     file = tmp_path / name
     file.write_bytes((gzip.compress if name.lower().endswith("gz") else zstandard.compress)(LINES))
     assert await content(file) == LINES
@@ -213,7 +213,7 @@ async def test_a_zstandard_frame_that_wants_too_much_memory_is_refused(tmp_path)
 
 
 def test_names_and_globs_give_inputs_in_order(tmp_path):
-    """Names as they stand, a glob's matches sorted; sizes as stored."""
+    """Names as given, the matches of a glob sorted; sizes as stored."""
     for name, size in (("b.ndjson", 2), ("a.ndjson", 1), ("z.txt", 3)):
         (tmp_path / name).write_bytes(b"x" * size)
     found = find_inputs([str(tmp_path / "z.txt"), str(tmp_path / "*.ndjson")])

@@ -1,4 +1,4 @@
-"""The state directory: one owner at a time, for nobody else's eyes, and never a torn file."""
+"""The state directory: one owner at a time, not readable by other users, and never a torn file."""
 
 import os
 import signal
@@ -86,7 +86,7 @@ def test_nobody_else_can_look_whatever_the_umask(tmp_path, mask):
 
 
 def test_a_directory_of_ours_is_closed_to_others(tmp_path):
-    """It was open before; what will lie in it is not for all."""
+    """It was open before; what will be in it is not for all."""
     path = tmp_path / "state"
     path.mkdir(mode=0o755)
     with own_state_dir(str(path)):
@@ -94,7 +94,7 @@ def test_a_directory_of_ours_is_closed_to_others(tmp_path):
 
 
 def test_a_replaced_file_takes_its_own_mode(tmp_path):
-    """Not the one of the file that stood there."""
+    """Not the mode of the file that was there."""
     file = tmp_path / "report.json"
     file.write_bytes(b"old")
     file.chmod(0o644)
@@ -259,7 +259,7 @@ def test_a_shorter_owner_does_not_inherit_the_end_of_a_longer_ones_name(tmp_path
 
 
 def test_nobody_owns_what_is_not_there(tmp_path):
-    """No directory, no lock file, a lock file that nobody holds."""
+    """No directory, no lock file, a lock file that no process holds."""
     path = tmp_path / "state"
     assert is_owned(path) is None
     path.mkdir()
@@ -352,7 +352,7 @@ def test_a_full_disk_leaves_the_old_content(small_disk):
 
 
 class Disk:
-    """Remembers at each `fsync` what was made durable, and what stood in a directory at that moment."""
+    """Remembers at each `fsync` what was made durable, and what was in a directory at that moment."""
 
     def __init__(self, path):
         self.path, self.synced = path, []
@@ -393,7 +393,7 @@ def test_a_run_that_is_put_aside_stays_there(tmp_path):
 
 
 def test_a_run_that_is_half_put_aside_goes_there_whole(tmp_path):
-    """What cannot be moved leaves the journal where it was; called again, all stands in one place."""
+    """What cannot be moved leaves the journal where it was; called again, everything is in one place."""
     for name in ("journal.db", "report.z"):
         (tmp_path / name).write_bytes(b"x")
     place = tmp_path / "reverted-1"

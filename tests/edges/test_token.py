@@ -63,7 +63,7 @@ async def test_fifty_askers_make_one_call():
 
 @pytest.mark.parametrize("bad", [Failure(cause=Cause.REFUSED, sent=False), Answer(status=500), Answer(status=429)])
 async def test_fifty_askers_share_a_failure(bad):
-    """An auth server that is down is not called once for each of them; who asks afterwards tries anew."""
+    """An auth server that is down is not called once for each of them; a caller that asks afterwards tries again."""
     auth = AuthServer((bad, b""), grant("late"))
     source = tokens(auth)
     found = await asyncio.gather(*(source.get() for _ in range(50)))
@@ -107,7 +107,7 @@ async def test_an_asker_who_gives_up_does_not_take_the_others_along():
     ],
 )
 async def test_a_token_is_renewed_early(claims, life):
-    """By `exp - iat` on our own clock from the moment it came; an hour where the token does not tell."""
+    """By `exp - iat` on our own clock from the moment it came; an hour if the token does not say."""
     clock, auth = FakeClock(), AuthServer(grant(jwt("first", **claims)), grant(jwt("second", **claims)))
     source = tokens(auth, clock)
     first = await source.get()
@@ -160,7 +160,7 @@ def test_no_token_breaks_the_client(text):
 
 
 async def test_a_slow_token_call_does_not_lengthen_the_life():
-    """The life counts from the answer; a renewed token counts anew."""
+    """The life counts from the answer; a renewed token counts from its own answer."""
     clock = FakeClock()
     auth = AuthServer(grant(jwt(iat=0, exp=3600)))
     source = tokens(auth, clock)

@@ -1,4 +1,4 @@
-"""Short storms: a migration that is ended again and again under faults keeps all laws; a naive one does not."""
+"""Short storms: a migration that is killed again and again under faults keeps all laws; a naive one does not."""
 
 import pytest
 from end_to_end_tools import KINDS
@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_migration_survives_a_storm(tmp_path):
-    """Killed eighteen times and more, over every kind and under many faults, it keeps all laws."""
+    """Killed eighteen times or more, in every kind and under many faults, it keeps all laws."""
     report = Storm(tmp_path, kills=18, seed=2).run()
     told = render(report)
     assert not report.findings, told
@@ -19,6 +19,6 @@ def test_a_migration_survives_a_storm(tmp_path):
 
 
 def test_a_naive_client_is_convicted(tmp_path):
-    """A migrator that repeats what was lost, and trusts its checkpoint, doubles items: the storm finds them."""
+    """A migrator that retries lost requests, and trusts its checkpoint, applies items twice: the storm finds them."""
     report = Storm(tmp_path, kills=3, seed=1, client="naive").run()
-    assert any(finding.law == "doubled" for finding in report.findings), render(report)
+    assert any(finding.law == "applied twice" for finding in report.findings), render(report)

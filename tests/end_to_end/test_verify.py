@@ -36,8 +36,9 @@ def test_what_did_not_arrive_is_told_with_its_place(tmp_path, export):
     assert done.returncode == 3
     shown = done.stdout.decode()
     export_path = directory / "customers.ndjson"
-    assert f"customers: {export_path}:1 missing" in shown.replace("\n", "")
-    assert f"customers: {export_path}:2 different: wallet" in shown.replace("\n", "")
+    unwrapped = "".join(shown.split())
+    assert f"customers:{export_path}:1ismissing" in unwrapped
+    assert f"customers:{export_path}:2isdifferent:wallet" in unwrapped
     assert "NOT all confirmed: 38 of the 40 records checked" in shown
 
 

@@ -1,4 +1,4 @@
-"""Advice: each warning where it is due, with its number and remedy, and a healthy plan without any."""
+"""Advice: each warning when it is due, with its number and remedy, and a healthy plan without any."""
 
 import pytest
 from fakes import record, write_export
@@ -28,36 +28,36 @@ def many(kind, count, items=1):
 
 
 async def test_a_healthy_plan_has_none(warnings):
-    """Whatever its size, as long as a development account would do."""
+    """A plan of any size that a development account can take."""
     kinds = {kind.value: many(kind, 600, items=2) for kind in Kind}
     assert await warnings(**kinds) == []
 
 
 async def test_a_large_one_wants_a_production_account(warnings):
-    """And says how long it would take without, where that is longer."""
+    """The warning says how long a development account takes, if that is longer."""
     (warning,) = await warnings(customers=many(Kind.CUSTOMERS, 5001))
     assert warning.startswith("5,001 records need a Production account")
     assert "instead of" not in warning
 
 
-async def test_no_limit_is_told(warnings):
-    """It is for servers that have none."""
+async def test_no_limit_is_warned_of(warnings):
+    """A run without a limit is for servers that have none."""
     flags = {"limit": "none", "base_url": "http://localhost:1"}
     (warning,) = await warnings(flags, customers=many(Kind.CUSTOMERS, 1))
     assert "no limit is configured" in warning
     assert "--limit 1/5s" in warning
 
 
-async def test_a_general_limit_that_decides_is_told(warnings):
-    """With both times; one that does not decide is not."""
+async def test_a_general_limit_that_decides_is_warned_of(warnings):
+    """With both times. A limit that does not decide gives no warning."""
     customers = many(Kind.CUSTOMERS, 2001)
     (warning,) = await warnings({"general_limit": "2/d"}, customers=customers)
     assert warning.startswith("the limit of 2/d over all calls decides: 3 requests take 1 day 0 h instead of 10.00 s")
     assert await warnings({"general_limit": "1000/d"}, customers=customers) == []
 
 
-async def test_a_customer_of_too_many_transactions_is_told(warnings):
-    """By number and first place."""
+async def test_a_customer_of_too_many_transactions_is_warned_of(warnings):
+    """With their number and the first position."""
     records = [*many(Kind.TRANSACTIONS, 5), record(Kind.TRANSACTIONS, 7, items=1001)]
     found = await warnings(transactions=records, customers=many(Kind.CUSTOMERS, 8))
     (warning,) = found
@@ -65,16 +65,16 @@ async def test_a_customer_of_too_many_transactions_is_told(warnings):
     assert "transactions:6" in warning
 
 
-async def test_records_too_large_for_any_request_are_told(warnings):
-    """By number and first place."""
+async def test_records_too_large_for_any_request_are_warned_of(warnings):
+    """With their number and the first position."""
     records = [*many(Kind.CUSTOMERS, 5), record(Kind.CUSTOMERS, 8, note="x" * 3000)]
     (warning,) = await warnings({"max_body_bytes": 2000}, customers=records)
     assert warning.startswith("1 record of customers too large for any request")
 
 
 @pytest.mark.parametrize("kind", Kind)
-async def test_requests_that_bytes_keep_from_being_full_are_told(kind, warnings):
-    """With a size that would fill them: planned with that, nothing is left to tell."""
+async def test_requests_that_bytes_keep_from_being_full_are_warned_of(kind, warnings):
+    """With a size that would fill them. A plan with that size gives no warning."""
     kinds = {"customers": many(Kind.CUSTOMERS, 1000), kind.value: many(kind, 1000)}
     told = f"requests of {kind} would be limited by bytes"
     (warning,) = [warning for warning in await warnings({"max_body_bytes": 60_000}, **kinds) if told in warning]
@@ -82,14 +82,14 @@ async def test_requests_that_bytes_keep_from_being_full_are_told(kind, warnings)
     assert not [warning for warning in await warnings({"max_body_bytes": proposed}, **kinds) if told in warning]
 
 
-async def test_customers_that_do_not_fit_together_are_told(warnings):
-    """600 and 600 are two requests, whatever the bound says."""
+async def test_customers_that_do_not_fit_together_are_warned_of(warnings):
+    """600 and 600 are two requests, whatever the lower bound is."""
     records = many(Kind.TRANSACTIONS, 20, items=600)
     (warning,) = await warnings(transactions=records, customers=many(Kind.CUSTOMERS, 20))
     assert warning.startswith("20 requests of transactions, and the fewest possible are 12")
 
 
-async def test_what_comes_without_customers_is_told(warnings):
+async def test_what_comes_without_customers_is_warned_of(warnings):
     """Their customers must be there already."""
     (warning,) = await warnings(events=many(Kind.EVENTS, 2), transactions=many(Kind.TRANSACTIONS, 2))
     assert warning.startswith("events and transactions without a customers export")
@@ -104,27 +104,27 @@ async def test_unlisted_customers_are_warned_of(warnings):
     assert "events:3" in warning
 
 
-async def test_an_export_that_is_wrong_as_a_whole_is_told(warnings):
-    """More than half of it dead: the first place to look at."""
+async def test_an_export_that_is_wrong_as_a_whole_is_warned_of(warnings):
+    """If more than half of it are dead letters, with the first position."""
     records = [{"name": "x"}] * 3 + many(Kind.CUSTOMERS, 2)
     (warning,) = await warnings(customers=records)
     assert warning.startswith("3 of 5 records of customers would be dead letters, most because of missing_field")
 
 
-async def test_more_customers_than_are_remembered_are_told(warnings):
-    """Repeats may go unnoticed then."""
+async def test_more_customers_than_are_remembered_are_warned_of(warnings):
+    """Then duplicates may go unnoticed."""
     (warning,) = await warnings({"remember_ids": 5}, customers=many(Kind.CUSTOMERS, 6))
     assert warning.startswith("more than 5 customers")
 
 
-async def test_nothing_to_send_is_told(warnings):
-    """An empty export, for one."""
+async def test_nothing_to_send_is_warned_of(warnings):
+    """Such as an empty export."""
     assert [warning[:7] for warning in await warnings(customers=[])] == ["nothing"]
 
 
 @pytest.mark.parametrize(("skipped", "warned"), [(1, False), (2, True)])
 async def test_many_skipped_records_are_warned_of(tmp_path, skipped, warned):
-    """More than a tenth of a kind: the marks are probably not what they seem."""
+    """More than a tenth of a kind: the fields that mark deleted records are probably misread."""
     marks = [{"deleted_at": "2024-01-01"}] * skipped + [{}] * (12 - skipped)
     records = [record(Kind.CUSTOMERS, number, **mark) for number, mark in enumerate(marks)]
     planned = await plan(load_settings(), Exports(customers=[write_export(tmp_path / "customers.ndjson", records)]))

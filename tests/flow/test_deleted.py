@@ -1,4 +1,4 @@
-"""What belongs to a customer who was skipped as deleted is skipped, whatever the order, the restarts and the files."""
+"""Records of a customer who was skipped as deleted are skipped too, in any order, over restarts and files."""
 
 import json
 
@@ -32,8 +32,8 @@ def refuse_unknown(world):
 
     def answer(kind, entries, _body, _number):
         there = {customer for what, customer, _ in world.applied if what == CUSTOMERS}
-        strange = [entry["id"] not in there for entry in entries]
-        return REFUSED if kind is not CUSTOMERS and any(strange) else None
+        unknown = [entry["id"] not in there for entry in entries]
+        return REFUSED if kind is not CUSTOMERS and any(unknown) else None
 
     return answer
 
@@ -107,7 +107,7 @@ def test_who_was_forgotten_is_looked_for(tmp_path):
 
 
 def test_the_dead_come_before_the_deleted(tmp_path):
-    """A customer whose other line is a dead letter may still arrive: what is theirs waits, and a retry sends it."""
+    """A customer whose other line is a dead letter may still arrive: their records wait, and a retry sends them."""
     world = make_world(tmp_path, [customer(0), gone(1), customer(1, name=7), customer(2), customer(3)])
     summary = world.live(Life())
     assert summary.exit_code == 3
@@ -124,7 +124,7 @@ def mend(world, kind, raw):
 
 
 def test_a_letter_that_is_mended_to_deleted(tmp_path):
-    """A retry skips the customer, and what waited for them; nothing is left."""
+    """A retry skips the customer, and the records that waited; nothing is left."""
     world = make_world(tmp_path, [customer(0), customer(1, name=7), customer(2), customer(3)])
     world.live(Life())
     mend(world, CUSTOMERS, gone(1))
@@ -152,7 +152,7 @@ def test_one_who_was_refused_and_is_mended_to_deleted(tmp_path):
 
 @pytest.mark.parametrize("broken", [{"id": 1}, {"id": None}, {"id": ["c1"]}, {}, {"id": ""}])
 def test_a_deleted_customer_without_an_id(broken, tmp_path):
-    """Is skipped and listed; nothing more is known."""
+    """The record is skipped and listed; nothing more is known."""
     world = make_world(tmp_path, [customer(0), {"deleted": True, **broken}], numbers=[0])
     summary = world.live(Life())
     assert summary.exit_code == 0
@@ -170,7 +170,7 @@ def test_a_deleted_customer_may_be_otherwise_broken(marks, rest, tmp_path):
 
 
 def test_faulty_and_repeated_lines_of_the_deleted_are_skipped(tmp_path):
-    """There is nothing to mend in what is never sent."""
+    """A record that is never sent needs no correction."""
     world = make_world(tmp_path, [customer(0), gone(1)])
     world.export(EVENTS, [record(EVENTS, 0), {"id": "c1", "events": []}, record(EVENTS, 1), record(EVENTS, 1)])
     world.export(
@@ -183,7 +183,7 @@ def test_faulty_and_repeated_lines_of_the_deleted_are_skipped(tmp_path):
 
 
 def test_a_letter_of_the_deleted_that_is_mended(tmp_path):
-    """The line could not be read; mended, it turns out to be a deleted customer's."""
+    """The line could not be read; after the correction it is a deleted customer's."""
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[0])
     (tmp_path / "events.ndjson").write_bytes(b"{\n" + json.dumps(record(EVENTS, 0)).encode() + b"\n")
     assert world.live(Life()).exit_code == 3
@@ -211,7 +211,7 @@ def test_reversed_events_of_the_deleted(tmp_path):
 
 
 def test_events_that_come_later(tmp_path):
-    """A run of customers alone; the events in a later one, in the same state directory."""
+    """Customers first; the events in a later run, in the same state directory."""
     world = make_world(tmp_path, [customer(0), gone(1)], numbers=[])
     exports, world.exports = world.exports, {CUSTOMERS: world.exports[CUSTOMERS]}
     world.live(Life())
@@ -223,7 +223,7 @@ def test_events_that_come_later(tmp_path):
 
 
 def test_customers_deleted_in_a_later_file(tmp_path):
-    """Two files of customers, the deleted one in either; and who is in both, once each way, arrives."""
+    """Two files of customers, the deleted one in either. A customer who is in both, deleted in one only, arrives."""
     world = make_world(tmp_path, [])
     write_export(tmp_path / "a.customers", [customer(0), gone(1), gone(2)])
     write_export(tmp_path / "b.customers", [gone(3), customer(2), gone(0)])
@@ -257,7 +257,7 @@ def test_what_was_skipped_stays_so_over_a_restart(tmp_path):
 
 
 async def test_the_list_is_durable_before_its_commit(tmp_path):
-    """As the dead letters are: a commit counts nothing that a power cut may take."""
+    """As the dead letters are: a commit counts nothing that a power cut may destroy."""
 
     class Skips:
         length = crc = written = durable = 0
@@ -328,7 +328,7 @@ def test_a_death_at_every_operation_lists_each_once(part, tmp_path):
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 40), max_size=8))
 def test_any_number_of_deaths_lists_each_once(deaths, tmp_path_factory):
-    """Lives of any lengths come to the same lists."""
+    """Processes that live for any time produce the same lists."""
     world = long_world(tmp_path_factory.mktemp("world"))
     for dies_at in deaths:
         world.live(Life(dies_at))
@@ -372,7 +372,7 @@ def run_dry(world):
 
 
 def test_a_list_that_is_gone_is_begun_anew(tmp_path):
-    """A person may delete it, or edit it: the run goes on, and what is skipped later is listed."""
+    """A person may delete it, or edit it: the run continues, and records skipped later are listed."""
     world = make_world(tmp_path, [gone(1)], numbers=[])
     world.live(Life())
     (tmp_path / "state" / "skipped.customers.ndjson").unlink()
@@ -397,7 +397,7 @@ def unknown_world(path, body=Body.OBJECT):
 
 
 def test_who_is_unknown_to_the_account_costs_one_isolation(tmp_path):
-    """The events are refused, the account says that it has no such customer: the transactions wait with them."""
+    """The events are refused, and the account has no such customer: the transactions wait with them."""
     world = unknown_world(tmp_path)
     summary = world.live(Life())
     assert summary.exit_code == 3
@@ -411,7 +411,7 @@ def test_who_is_unknown_to_the_account_costs_one_isolation(tmp_path):
 
 
 def test_who_is_unknown_still_after_a_retry(tmp_path):
-    """The event is tried again, and what waits for its customer goes on waiting."""
+    """The event is tried again, and the records that wait for its customer wait on."""
     world = unknown_world(tmp_path)
     world.live(Life())
     summary = world.live(Life(), taking_letters)
@@ -434,14 +434,14 @@ def test_a_customer_who_is_migrated_after_all(tmp_path):
 
 @pytest.mark.parametrize("body", [Body.PAGE, Body.TEXT])
 def test_another_ones_404_is_no_evidence(body, tmp_path):
-    """A page of a gateway says nothing about a customer: the transactions are tried."""
+    """A gateway's page proves nothing about a customer: the transactions are tried."""
     world = unknown_world(tmp_path, body)
     world.live(Life())
     assert [letter["reason"] for letter in world.letters(TRANSACTIONS)] == ["refused"]
 
 
 def test_an_id_that_a_gateway_may_misread_is_not_asked_for(tmp_path):
-    """What needs escaping in a path may be answered with 404 whoever it is."""
+    """An id that needs escaping in a path may be answered 404, whether the customer is there or not."""
     world = unknown_world(tmp_path)
     world.export(EVENTS, [record(EVENTS, 0), record(EVENTS, 0) | {"id": "a/b"}])
     world.export(TRANSACTIONS, [record(TRANSACTIONS, 0), record(TRANSACTIONS, 0) | {"id": "a/b"}])
@@ -450,7 +450,7 @@ def test_an_id_that_a_gateway_may_misread_is_not_asked_for(tmp_path):
 
 
 def test_who_may_not_read_sends_all_events(tmp_path):
-    """A key without the right to read: no event waits for that."""
+    """With a key that may not read, no event waits."""
     world = unknown_world(tmp_path)
     world.reading = Answer(status=403)
     figures = world.live(Life()).kinds[EVENTS]

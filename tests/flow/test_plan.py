@@ -51,7 +51,7 @@ async def test_the_kinds_add_up(tmp_path):
 
 
 async def test_all_windows_of_an_account_count(tmp_path):
-    """A development account's day over all calls, and the configured windows of both kinds together."""
+    """A development account's daily limit of all calls, and the configured windows of both kinds together."""
     exports = three_kinds(tmp_path)
     found = await planned(settings(tmp_path, limit="1/s", general_limit="5/m"), exports)
     both = [ScheduledScope(parse_windows("1/s")), ScheduledScope(parse_windows("5/m"))]
@@ -92,7 +92,7 @@ async def test_what_is_used_of_the_quota_comes_first(used, tmp_path):
 
 
 async def test_calls_of_all_kinds_count_in_the_general_limit(used, tmp_path):
-    """Reads that went before, for example."""
+    """Such as reads that were made before."""
     clock, depart = used
     depart("general", 20)
     found = await planned(
@@ -113,7 +113,7 @@ async def test_a_hold_is_waited_for(used, tmp_path):
 
 
 async def test_nothing_is_made_and_no_key_is_needed(tmp_path):
-    """Neither quota nor directory; without a key the quota is taken to be unused."""
+    """Neither a quota file nor a directory is made. Without a key the plan takes the quota to be unused."""
     exports = three_kinds(tmp_path, records=3)
     for credentials in (None, KEY):
         found = await planned(settings(tmp_path), exports, credentials=credentials)
@@ -123,7 +123,7 @@ async def test_nothing_is_made_and_no_key_is_needed(tmp_path):
 
 
 async def test_a_quota_that_cannot_be_read_is_told(tmp_path):
-    """And taken to be unused."""
+    """And the plan takes it to be unused."""
     path = quota_path(*find_account(settings(tmp_path), KEY))
     path.parent.mkdir()
     path.write_bytes(b"rubbish " * 1000)

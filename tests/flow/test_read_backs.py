@@ -1,4 +1,4 @@
-"""Customers of unanswered requests that the API then refuses: read back beside all that is sent, once an attempt."""
+"""Customers of unanswered requests that the API then refuses: read back once an attempt, while sending goes on."""
 
 import random
 from types import SimpleNamespace
@@ -54,7 +54,7 @@ class Server:
 
 
 class Reading(PipelineUnderTest):
-    """A pipeline whose customers are read back; the export is read at once, for time passes while a thread reads."""
+    """A pipeline whose customers are read back. The export is read in one block, since a thread takes real time."""
 
     def __init__(self, path, server, **settings):
         super().__init__(Kind.CUSTOMERS, [path], answer=server, block_bytes=1 << 24, **settings)
@@ -110,7 +110,7 @@ async def test_ten_thousand_customers_under_faults_use_the_windows(seconds, lost
 
 
 async def test_the_settling_time_passes_once_for_all_culprits(tmp_path):
-    """Ten customers whom the API refuses, after an attempt without an answer: one wait, counted from that attempt."""
+    """The API refuses ten customers after an attempt without an answer: one wait, counted from that attempt."""
     bad = ids([5, 90, 91, 200, 333, 334, 335, 600, 801, 999])
     server = Server(bad, lambda number: "dropped" if number == 0 else None)
     pipeline = Reading(export(tmp_path, 1000), server)
@@ -135,7 +135,7 @@ async def test_others_are_sent_meanwhile(tmp_path):
 
 
 async def test_a_stop_ends_the_wait_at_once(tmp_path):
-    """What waits to be read back is pending then; the figures close at any moment."""
+    """Records that wait to be read back are pending then; the figures close at any moment."""
     server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
     pipeline = Reading(export(tmp_path, 3000), server, drain_time=0.0)  # nothing is in flight then
     seen = []
@@ -155,7 +155,7 @@ async def test_a_stop_ends_the_wait_at_once(tmp_path):
 
 
 async def test_no_more_wait_than_memory_holds(tmp_path):
-    """Beyond that no further batch is handed off: reading stops until one of them is read back."""
+    """At that number no further batch is handed off: reading stops until one of them is read back."""
     count = 3 * MOST_BESIDE
     server = Server(ids(range(0, count * 100, 100)), lambda number: "dropped" if number % 2 == 0 else None)
     pipeline = Reading(export(tmp_path, count * 100), server, uploaders=1, max_body_bytes=12_000, isolation_budget=0)
@@ -173,7 +173,7 @@ async def test_no_more_wait_than_memory_holds(tmp_path):
 
 
 async def test_who_arrived_is_found_before_the_time_is_over(tmp_path):
-    """All that was applied shows after five seconds: nothing is left to wait for."""
+    """Everything that was applied shows after five seconds, so the wait ends."""
     server = Server((), lambda number: "applied" if number == 0 else None)
     pipeline = Reading(export(tmp_path, 50), server)
     began = pipeline.clock.now()
@@ -184,7 +184,7 @@ async def test_who_arrived_is_found_before_the_time_is_over(tmp_path):
 
 
 async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
-    """It went without an answer before the server called it too large: it may be there."""
+    """An earlier attempt had no answer, before the server called the record too large: it may be there."""
     large = Answer(status=413)
 
     class Small(Server):
@@ -210,7 +210,7 @@ async def test_a_record_that_is_too_large_is_read_back_first(tmp_path):
     ],
 )
 async def test_those_who_can_be_read_back_are_remembered(batches, last, unsure, tmp_path):
-    """Of each batch those whose ids need no escaping; what came after them as well, where a batch has no others."""
+    """Of each batch the customers whose ids need no escaping. If a batch has none, its others are kept apart."""
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [export(tmp_path, 0)])
     for names in batches:
         where = {"file": "f", "offset": 0, "length": 2, "items": 1, "record_items": 1}

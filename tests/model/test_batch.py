@@ -26,7 +26,7 @@ def entry(line: int, *, items: int = 1) -> Entry:
 
 @given(st.sampled_from(Kind), st.dictionaries(st.integers(1, 99), st.integers(1, 9), min_size=1, max_size=6))
 def test_a_body_is_the_entries_in_their_envelope(kind, shapes):
-    """The body is JSON around the entries' own bytes, of a size one can tell beforehand."""
+    """The body is JSON around the entries' own bytes, of a size that is known beforehand."""
     entries = [entry(line, items=items) for line, items in shapes.items()]
     batch = make_batch(kind, entries)
     assert json.loads(batch.body) == {"customers": [json.loads(each.body) for each in entries]}
@@ -38,7 +38,7 @@ BASE = [entry(1), entry(2)]
 
 
 def test_equal_input_gives_equal_ids():
-    """The id depends on nothing but kind, content and places."""
+    """The id depends only on kind, content and positions."""
     assert make_batch(Kind.CUSTOMERS, list(BASE)).id == make_batch(Kind.CUSTOMERS, tuple(BASE)).id
 
 
@@ -80,7 +80,7 @@ MIXED = [
 
 
 def test_a_customer_of_events_stands_once_with_all_items():
-    """Where the rest of the records is the same, the items stand in order, spelled as they came; else apart."""
+    """If the rest of the records is the same, the items are joined in order, unchanged; else they stay apart."""
     batch = make_batch(Kind.EVENTS, MIXED)
     assert batch.body == (
         b'{"customers":[{"id":"a","events":[1.50,{"n" : 2},4e0]},{"id":"b","events":[3]},'
@@ -97,7 +97,7 @@ def test_a_place_in_the_body_tells_its_entries():
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
 def test_other_kinds_stand_as_they_came(kind):
-    """Only events may come in several goes."""
+    """Only events may be sent in parts."""
     assert body_groups(kind, MIXED) == [[each] for each in MIXED]
 
 

@@ -28,7 +28,7 @@ def test_a_case_is_called_by_what_it_varies(settings, label):
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=9))
 def test_rates_are_those_of_the_rounds(seconds):
-    """A median lies within its range, the fastest round has the highest rate, and order does not matter."""
+    """A median is within its range, the fastest round has the highest rate, and order does not matter."""
     found = summarize(CASE, [run(each) for each in seconds], EXPORT)
     speed = found.mb_per_second
     assert found.seconds.least == min(seconds)
@@ -37,13 +37,13 @@ def test_rates_are_those_of_the_rounds(seconds):
 
 
 def test_what_takes_no_time_has_no_rate():
-    """An empty export is decoded in no time at all."""
+    """An empty export is decoded in no time."""
     found = summarize(CASE, [run(0.0)], EXPORT)
     assert found.mb_per_second.most == found.items_per_second.most == found.sink_busy == 0.0
 
 
 def test_the_highest_peak_and_the_busiest_sink_count():
-    """Of memory and of the sink, it is the worst round that is told."""
+    """For memory and for the sink, the worst round is reported."""
     runs = [run(peak_rss_bytes=5, sink_cpu_seconds=0.1), run(peak_rss_bytes=9, sink_cpu_seconds=0.7)]
     found = summarize(CASE, runs, EXPORT)
     assert (found.peak_rss_bytes, found.sink_busy) == (9, 0.7)

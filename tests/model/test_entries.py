@@ -13,7 +13,7 @@ from masivo_stream.model.results import Blank, Line, LineRun
 
 @st.composite
 def lines(draw):
-    """Make entries of lines in reading order: some missing in between, some parts of a record, of two files."""
+    """Make entries of lines of two files in reading order: some lines are missing, some are parts of a record."""
     made, line = [], 0
     for _ in range(draw(st.integers(1, 12))):
         line += draw(st.sampled_from([1, 1, 1, 2]))
@@ -25,7 +25,7 @@ def lines(draw):
 
 @given(lines())
 def test_runs_are_their_entries(made):
-    """In runs or one by one: the same entries, counts, places and references."""
+    """In runs or one by one: the same entries, counts, positions and references."""
     runs, singles = Entries(in_runs(made)), Entries(made)
     assert list(runs) == list(one_by_one(in_runs(made))) == made
     assert runs == singles == tuple(made)
@@ -41,7 +41,7 @@ def test_runs_are_their_entries(made):
 
 @given(lines(), st.sampled_from(Kind))
 def test_a_batch_of_runs_is_a_batch_of_their_entries(made, kind):
-    """Same id, same body, same places in it."""
+    """Same id, same body, same positions in it."""
     runs, singles = make_batch(kind, in_runs(made)), make_batch(kind, made)
     assert runs == singles
     assert body_groups(kind, runs.entries) == body_groups(kind, made)
@@ -63,7 +63,7 @@ def test_there_is_nothing_beyond_the_last():
 
 @given(st.lists(st.booleans(), min_size=1, max_size=9))
 def test_what_is_odd_stands_between_runs(plain):
-    """Every line has what became of it, in order, whichever of them are entries."""
+    """Every line has its result, in order, whichever of them are entries."""
     made = [entry(line=number) for number in range(1, len(plain) + 1)]
     run = LineRun(1, [each.body for each in made], [each.offset for each in made], b"")
     odd = {index: Blank(index + 1) for index, whole in enumerate(plain) if not whole}

@@ -23,7 +23,7 @@ ZONES = st.integers(-14 * 60, 14 * 60).map(
 
 @given(st.datetimes(), ZONES)
 def test_a_moment_is_that_of_the_date(date, zone):
-    """Whatever its year and its zone: the first and the last hours of all dates as well."""
+    """Of any year and in any zone, also in the first and the last hours of the calendar."""
     text = date.isoformat()
     hours, minutes = int(zone[1:3]), int(zone[4:])
     shift = (-1 if zone[0] == "+" else 1) * (hours * 60 + minutes) * 60 * SECOND
@@ -33,7 +33,7 @@ def test_a_moment_is_that_of_the_date(date, zone):
 
 @given(st.datetimes())
 def test_years_to_ask_for_are_years(date):
-    """From 1 to 9999, the moment's own among them."""
+    """From 1 to 9999, and the moment's own year is among them."""
     moment = moment_of(date.replace(tzinfo=UTC))
     assert year_of(moment) == date.year
     years = years_around(moment)
@@ -67,7 +67,7 @@ def test_years_between_two_moments():
     ],
 )
 def test_the_ends_of_the_calendar(text, year, years):
-    """What a zone puts beyond is asked for with its neighbour."""
+    """A moment that its zone puts outside of the calendar is asked for with the nearest year."""
     moment = read_moment(text)
     assert (year_of(moment), years_around(moment)) == (year, years)
 
@@ -83,7 +83,7 @@ def test_the_ends_of_the_calendar(text, year, years):
     ],
 )
 def test_one_moment_in_two_spellings(one, other):
-    """A server may tell it in its own."""
+    """A server may write a moment in its own time zone."""
     assert read_moment(one) == read_moment(other) is not None
 
 
@@ -103,20 +103,20 @@ def test_one_moment_in_two_spellings(one, other):
         "9" * 99,
     ],
 )
-def test_what_is_no_moment(told):
-    """Is none, and no error."""
+def test_texts_that_are_no_moment(told):
+    """It gives None, not an error."""
     assert read_moment(told) is None
 
 
 @given(st.floats(allow_nan=False))
 def test_every_number_of_seconds_is_a_date(seconds):
-    """The nearest one there is."""
+    """Or the nearest date, for a number outside of the calendar."""
     assert datetime.min.replace(tzinfo=UTC) <= utc(seconds) <= datetime.max.replace(tzinfo=UTC)
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.floats(0, 1e30))
 def test_a_time_after_a_date_is_a_date(date, seconds):
-    """For plans that take longer than there are years."""
+    """For plans that end after the last year."""
     found = after(date, seconds)
     if seconds < 1e9 and date.year < 9000:
         assert abs(found - date - timedelta(seconds=seconds)) < timedelta(milliseconds=1)

@@ -17,7 +17,7 @@ PART = Entry(
 
 
 def test_a_rejected_part_names_its_items():
-    """A letter about a part tells the record's place, what was to travel, and which items that were."""
+    """The dead letter of a part has the record's position, what was to be sent, and which items these were."""
     letter = reject_entry(PART, Reason.REFUSED, "no", status=422, batch="b1")
     assert (letter.file, letter.line, letter.offset, letter.length) == ("f", 4, 90, 500)
     assert (letter.raw, letter.items, letter.item_count) == (PART.body, (3, 5), 2)
@@ -25,11 +25,11 @@ def test_a_rejected_part_names_its_items():
 
 
 def test_a_rejection_may_name_fewer_items():
-    """Where the caller knows which item is at fault, that one is named."""
+    """If the caller knows which item is faulty, that one is named."""
     assert reject_entry(PART, Reason.TOO_LARGE, "no", items=(5,)).items == (5,)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_a_remedy(reason):
-    """Nobody is told what is wrong without being told what to do."""
+    """Every message about a fault comes with what to do."""
     assert REMEDIES[reason]

@@ -199,13 +199,13 @@ def taken(kind: str, record: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("kind", RECORDS)
 def test_a_record_with_every_field_is_taken(kind):
-    """The schemas know all fields of the documents in the types the documents give."""
+    """The schemas have all fields of the documents, with the documents' types."""
     assert taken(kind, RECORDS[kind][0])
 
 
 @pytest.mark.parametrize(("kind", "path", "holder", "field"), PLACES)
 def test_a_field_may_be_absent_unless_it_is_required(kind, path, holder, field):
-    """Required is what the documents say; `discounted_value` of an order is a matter of settings."""
+    """The required fields are those of the documents; for `discounted_value` of an order a setting decides."""
     required = field in REQUIRED.get(holder, set()) and (kind, holder, field) != (
         "loose events",
         "order",
@@ -216,7 +216,7 @@ def test_a_field_may_be_absent_unless_it_is_required(kind, path, holder, field):
 
 @pytest.mark.parametrize(("kind", "path", "holder", "field"), PLACES)
 def test_a_field_may_be_null_where_the_documents_say_so(kind, path, holder, field):
-    """Absent and null are two things."""
+    """Absent and null are different."""
     assert taken(kind, changed(RECORDS[kind][0], path, None)) == (field in NULLABLE.get(holder, set()))
 
 

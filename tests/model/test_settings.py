@@ -13,7 +13,7 @@ def leaves(section: str) -> list[str]:
 
 
 def test_the_defaults_keep_their_own_rules():
-    """Every default is a value one may also write, and writing all of them changes nothing."""
+    """Every default may also be written, and writing all of them changes nothing."""
     assert msgspec.convert(msgspec.to_builtins(Settings()), Settings) == Settings()
 
 
@@ -55,12 +55,12 @@ def test_a_misspelt_setting_is_refused(section):
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(section, leaf, value):
-    """Zero workers, timeouts that never or at once end, words outside the choice: each is told with its place."""
+    """Zero uploaders, timeouts of 0 or without end, unknown words: each is reported with its place."""
     with pytest.raises(msgspec.ValidationError, match=rf"\$\.{section}\.{leaf}"):
         msgspec.convert({section: {leaf: value}}, Settings)
 
 
 def test_settings_do_not_change_underway():
-    """What was parsed at the door stays as it is."""
+    """Settings cannot be changed after they are read."""
     with pytest.raises(AttributeError):
         Settings().upload.uploaders = 9

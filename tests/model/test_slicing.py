@@ -30,7 +30,7 @@ def exact(body: bytes) -> object:
 @settings(max_examples=60, deadline=None)
 @given(RECORDS, EXTRA, EXTRA, st.sampled_from([None, 1]), st.booleans())
 def test_all_items_make_the_record_again(record, before, after, indent, escaped):
-    """Composed of all its items, a record is JSON-equal to itself, whatever its spelling."""
+    """A record composed of all its items is equal JSON, whatever its spelling."""
     body = json.dumps(before | record | after, indent=indent, ensure_ascii=escaped).encode()
     sliced = slice_record(body, item_field(record))
     assert exact(sliced.compose(range(len(sliced.items)))) == exact(body)
@@ -58,7 +58,7 @@ def test_a_size_is_known_before_it_is_composed():
 
 
 def test_spelling_is_kept():
-    """Numbers, escapes and blanks inside an item travel as they came; blanks around it do not count."""
+    """Numbers, escapes and blanks inside an item stay unchanged; blanks around it do not count."""
     items = [rb'{"v": 1.10, "w":1E+2,"x":-0.0,"t":"\u00e9\/"}', b'{"n":123456789012345678901234567890}']
     body = b'{ "id" : "c" , "events" : [ ' + b" , ".join(items) + b' ] , "k" : 2.50 }'
     sliced = slice_record(body, "events")
@@ -67,6 +67,6 @@ def test_spelling_is_kept():
 
 
 def test_of_a_field_given_twice_the_last_counts():
-    """As a JSON parser of the target sees it."""
+    """As the target's JSON parser reads it."""
     sliced = slice_record(b'{"id":"a","events":[1],"id":"b","events":[2,3]}', "events")
     assert sliced.compose([0, 1]) == b'{"id":"b","events":[2,3]}'

@@ -12,7 +12,7 @@ counts = st.integers(0, 1000)
 
 @given(st.fixed_dictionaries(dict.fromkeys((*FATES, *ITEM_FATES), counts)), st.sampled_from([*FATES, *ITEM_FATES]))
 def test_figures_close_exactly_if_nothing_is_missing(figures, name):
-    """Every record and every item has one fate; one too many or too few anywhere shows."""
+    """Every record and every item has one outcome; one too many or too few anywhere is noticed."""
     read = sum(figures[fate] for fate in FATES)
     items = sum(figures[fate] for fate in ITEM_FATES)
     summary = KindSummary(read=read, items_read=items, **figures)

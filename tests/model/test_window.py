@@ -9,7 +9,7 @@ seconds = st.floats(1e-6, 1e9) | st.integers(1, 10**9).map(float)
 
 @given(st.integers(1, 999_999_999), seconds)
 def test_a_window_reads_back_what_it_writes(limit, length):
-    """However long the window, its spelling gives the same window again."""
+    """The spelling of any window reads as the same window."""
     window = Window(limit, length)
     assert parse_window(str(window)) == window
 
@@ -65,6 +65,6 @@ def test_windows_are_separated_by_commas(text, windows):
 
 @pytest.mark.parametrize("text", ["", ",", "1/5s,", "1/5s,none", "1/5s;1/h"])
 def test_an_empty_list_is_not_no_limit(text):
-    """No limit has to be said; a forgotten window is a mistake."""
+    """`none` has to be written; a forgotten window is a mistake."""
     with pytest.raises(ValueError, match="a window is"):
         parse_windows(text)

@@ -60,10 +60,10 @@ def test_the_figures_are_those_of_the_snapshot():
     snapshot = made_snapshots.WORKING
     found = values(scrape(snapshot))
     for phase in snapshot.phases:
-        fates = [
+        outcomes = [
             v for (name, *labels), v in found.items() if name == "masivo_records" and ("kind", phase.kind) in labels
         ]
-        assert sum(fates) == phase.figures.read == found["masivo_records_read_total", ("kind", phase.kind)]
+        assert sum(outcomes) == phase.figures.read == found["masivo_records_read_total", ("kind", phase.kind)]
         states = [
             v for (name, *labels), v in found.items() if name == "masivo_phase" and ("kind", phase.kind) in labels
         ]
