@@ -35,7 +35,7 @@ from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
 from masivo_stream.model.notices import CustomersAsked, TakenBack
-from masivo_stream.model.progress import Figures, KnownSource
+from masivo_stream.model.progress import KnownSource, TakenBackCopy
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
@@ -276,23 +276,21 @@ class TakenBackFinder:
 
     async def _take(self) -> None:
         """Copy what was taken back, and make the copies inputs."""
-        copies: list[tuple[Kind, KnownSource, Figures, int, int]] = []
+        copies: list[TakenBackCopy] = []
         if self._gone:
             for kind in self._accepted:
                 copies += await self._copy(kind)
-        detail = (
-            ", ".join(f"{records:,} records of {kind}" for kind, _, _, records, _ in copies) or "nothing was missing"
-        )
+        detail = ", ".join(f"{copy.records:,} records of {copy.kind}" for copy in copies) or "nothing was missing"
         if self.unreadable:
             left = Left(customers=self.unreadable, first=self._first_left)
             await self._journal.take_note(Note(NoteKind.NOT_KNOWN, msgspec.json.encode(left).decode()))
         what = NoteKind.MADE_UP_IN_PART if self.unread else NoteKind.MADE_UP
         with anyio.CancelScope(shield=True):
             await self._journal.take_back(copies, Note(what, detail))
-        for kind, _, _, records, items in copies:
-            self._observer.notify(TakenBack(kind=kind, records=records, items=items))
+        for copy in copies:
+            self._observer.notify(TakenBack(kind=copy.kind, records=copy.records, items=copy.items))
 
-    async def _copy(self, kind: Kind) -> list[tuple[Kind, KnownSource, Figures, int, int]]:
+    async def _copy(self, kind: Kind) -> list[TakenBackCopy]:
         """Copy what was taken back of a kind; return nothing if nothing was."""
         known = self._journal.read.sources(kind)
         tally = Tally(CONTRACTS[kind], self._journal.read.figures(kind))
@@ -316,7 +314,7 @@ class TakenBackFinder:
         path = self._state.path / name
         identity = encode_identity(take_identity(str(path)))
         source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
-        return [(kind, source, tally.figures(seconds=0.0), records, items)]
+        return [TakenBackCopy(kind, source, tally.figures(seconds=0.0), records, items)]
 
     def _check(self, kind: Kind, items: int) -> None:
         """Check that everything that was accepted was found in the exports.
