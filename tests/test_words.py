@@ -9,7 +9,6 @@ from plain_words import ALLOWED, OLD_WORDS, PACKAGE, ROOT, Finding, find, find_i
 NOT_YET = {
     "bench",
     "core",
-    "core/accounting",
     "core/isolation",
     "core/pacing",
     "core/packing",
@@ -21,9 +20,7 @@ NOT_YET = {
     "edges/journal",
     "edges/shared_dir",
     "edges/workers",
-    "flow/customers",
     "flow/dry_run",
-    "flow/pipeline",
     "flow/readback",
     "model",
     "monitor",

@@ -1,6 +1,6 @@
 """How far a kind has come: what the journal keeps, and what a restart begins with. It holds no personal data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import repeat
 from operator import attrgetter
 
@@ -87,6 +87,28 @@ class DeadRow(Struct, frozen=True):
     def record(self) -> tuple[int, int, tuple[int, ...] | None]:
         """Source, line and items of its record in the export."""
         return self.of or (self.source, self.line, self.indexes)
+
+
+class RetryCopy(Struct, frozen=True):
+    """The dead letters of a kind that a retry takes."""
+
+    kind: Kind
+    source: KnownSource | None
+    """The copy that becomes an input; None if no dead letter is to be read again."""
+    rows: Collection[int]
+    """Their rows in the journal."""
+
+
+class TakenBackCopy(Struct, frozen=True):
+    """The accepted records of a kind that a revert took back and that are to be read again."""
+
+    kind: Kind
+    source: KnownSource
+    """The copy that becomes an input."""
+    figures: Figures
+    """The kind's figures without these records."""
+    records: int
+    items: int
 
 
 class Presence(Struct, frozen=True, kw_only=True):

@@ -138,7 +138,9 @@ class Ledger:
 
     def summary(self, seconds: float) -> KindSummary:
         """Return the figures; this process has worked for `seconds`."""
-        if self._catching_up:  # entries that an earlier process had read and not sent are not all here yet
+        # While it catches up, not all entries are here that an earlier process had read and not sent: some are in the
+        # figures only.
+        if self._catching_up:
             records, items = self.tally.outstanding
             return self.tally.summary_with_pending(records=records, items=items, seconds=seconds)
         unsettled = [*self._to_pack, *self._packer.pending(), *self._unsettled]
@@ -150,6 +152,7 @@ class Ledger:
         `letters` and `skipped` are the lengths in bytes and the CRC-32s of the dead-letter file and of the list of
         skipped records.
         """
+        # A row that was returned twice would be two dead letters in the journal, and a retry would take both.
         dead, self._dead_rows = self._dead_rows, []
         arrived, self._arrived = self._arrived, []
         retried, self._retried = self._retried, []
@@ -193,6 +196,7 @@ class Ledger:
         self._count(lines.results)
         self.tally.repeated(lines.duplicates)
         self._to_pack.extend(lines.to_pack)
+        # A dead letter with a part belongs to an entry that was counted as a whole; the others are counted as rejected.
         source = block.place.source
         for letter, part in lines.dead_letters:
             if part is not None:
@@ -228,7 +232,7 @@ class Ledger:
     def _uncovered(self, entry: Entry) -> Entry | None:
         """Return the part of an entry that has no outcome, None if all of it has one."""
         covered = self._covered.get((entry.source, entry.line), frozenset())
-        if covered is None:
+        if covered is None:  # all of the record
             return None
         own = entry.indexes or tuple(range(entry.items))
         left = [index for index in own if index not in covered]
@@ -252,6 +256,7 @@ class Ledger:
         self._to_pack.extend(self._packer.shrink(target_bytes))
 
     def _hand_over(self, packed: Packed) -> HandedOver:
+        # All of them before the caller waits for anything: what is in no place would be lost to the checkpoint.
         too_large = [(large, make_batch(self.kind, [large.entry])) for large in packed.oversized]
         self.take_up_batches(packed.batches)
         self.take_up_batches(batch for _, batch in too_large)

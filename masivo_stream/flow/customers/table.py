@@ -1,4 +1,4 @@
-"""A set and a table of customers, by salted hash: 8 bytes a customer and one for what is known, however many there are.
+"""A set and a table of customers, by salted hash: 8 bytes per customer, and one more for what is known.
 
 Two customers with one hash count as one: what is found out about the first one counts for both. How rare that is,
 `core.accounting.missing` says.

@@ -107,14 +107,19 @@ class Delivery:
                     pass
 
     async def _try(self, batch: Batch, history: AttemptHistory) -> Decision:
-        token = await self._sender.prepare()  # before the slot: a token call waits for one of its own
-        if not isinstance(token, str):  # nothing of the batch was sent
+        # Before the slot: a token call waits for a slot of its own.
+        token = await self._sender.prepare()
+        # 1. No token came: nothing of the batch was sent.
+        if not isinstance(token, str):
             return self._decide(batch, classify(token), history)
         with anyio.CancelScope() as until_noted:
             async with self._slots, self._limiter.departure() as departure:
-                if not self._sender.fresh(token):  # the wait was longer than its life: a 401 would waste the slot
+                # 2. The wait was longer than the token's life: a 401 would waste the slot.
+                if not self._sender.fresh(token):
                     departure.unsent()
                     return Refresh()
+                # 3. An attempt. From here to the note of its outcome nothing cancels: a batch that was noted and never
+                # sent, or sent and never settled, would be in doubt after the next start.
                 until_noted.shield = True
                 await self._recorder.begin(batch)
                 began = self._clock.now()

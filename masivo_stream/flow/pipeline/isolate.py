@@ -175,6 +175,7 @@ class RefusedIsolator:
         await self._settle_bad(isolation, refused, said, of, held)
         while not isolation.done:
             part = make_batch(self._kind, isolation.part)
+            # If isolation ends early (`repack` and return), the rest travels with others, and is isolated there.
             match await self.deliver(part):
                 case Settle(Accepted()):
                     isolation.settle(accepted=True)
@@ -201,12 +202,15 @@ class RefusedIsolator:
 
     async def _confirm(self, held: ForeignRefusals, rest: list[Entry]) -> ToReadBack | None:
         """Find out whether a firewall lets others pass, among them the untested `rest`; then try those held."""
+        # 1. Nothing got through to the API since the last of them was refused. The untested rest shows whether anything
+        #    does. Without a rest, and if nothing was ever accepted, the firewall may refuse everything.
         if held.entries and self._refusals.answered == held.answered:  # nothing got through since
             if rest:
                 return await self._pass(make_batch(self._kind, rest), held)
             if not self._refusals.ever:
                 self._try_later(held)
                 return None
+        # 2. Otherwise each of them is sent alone: the firewall lets others pass, so what it refuses again is bad.
         self._ledger.repack(rest)
         return await self._try_held(held)
 

@@ -141,6 +141,7 @@ class KindPipeline:
             async with aclosing(self._blocks()) as blocks:
                 async for block in blocks:
                     self.recorder.take_up(block)
+                    # An export of nothing but faulty lines sends no batch whose note could take the dead letters along.
                     if self.ledger.owes_the_journal:
                         await self.recorder.note()
                     await self._hand_off(self.ledger.pack(), batches)
@@ -174,6 +175,7 @@ class KindPipeline:
 
     async def _finish(self, batches: MemoryObjectSendStream[ToDeliver]) -> None:
         """Send what is left in the packer, and what comes back from refused batches, until nothing is left."""
+        # Refused batches and bodies that are too large come back to the packer, so it may have to be flushed again.
         while True:
             await self._hand_off(self.ledger.flush(), batches)
             while self.ledger.waits_for_batches:
@@ -201,6 +203,7 @@ class KindPipeline:
                     self.ledger.narrow(batch, left.batch)
                     read_back(left)
             except MasivoStreamError as error:
+                # The batch stays where it is in the ledger, so it is pending, and holds the checkpoint.
                 self._stop.pull(error)
             self._changed.set()
             self._tell_progress()

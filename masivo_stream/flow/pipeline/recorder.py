@@ -112,6 +112,8 @@ class Recorder:
                 ledger.unanswered.add(batch, self._clock.now())
             case _:
                 pass
+        # An earlier attempt may have applied the batch. Whatever this one says, a restart must know: otherwise it would
+        # make dead letters of customers who arrived.
         if (outcome is None or outcome.state is BatchState.REFUSED) and batch.id in ledger.unanswered:
             refused = outcome or BatchOutcome(BatchState.REFUSED)
             outcome = BatchOutcome(BatchState.UNANSWERED, refused.status, refused.why, again=not doubtful)
@@ -119,6 +121,7 @@ class Recorder:
             await self._journal.remove(self.kind, batch.id, self._progress(), self._sync)
         else:
             await self._journal.settle(self.kind, batch.id, outcome, self._progress(), self._sync)
+        # After the note: if the process ends in between, the next one adds the batch to the list (`open_recorder`).
         if outcome is not None and outcome.state is BatchState.IN_DOUBT:
             self._in_doubt.add(batch.id, batch.entries)
 

@@ -64,6 +64,9 @@ class RefusedEntries:
 
         Waits until the effects of that attempt must show, if `must_wait` holds for the entry.
         """
+        # 1. It may have arrived by an attempt without an answer (`suspect`): if it is there, it is accepted.
+        # 2. It was never sent without an answer: if its customer is there, another record of the customer was refused,
+        #    and what belongs to the customer need not wait.
         unanswered = self._unanswered
         suspect = bool(unanswered.among([entry]))
         repeatable = CONTRACTS[self._recorder.kind].repeatable

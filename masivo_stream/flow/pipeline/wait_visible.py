@@ -138,7 +138,7 @@ class _Wait:
         pauses = doubling_pauses(self.settings.first_probe, self.settings.longest_probe)
         while left and self.seconds < limit:
             while left and await self._shows(left[0]):
-                del left[0]  # until the one accepted last shows, one read a probe is enough: queues work in order
+                del left[0]  # until the one accepted last shows, one read per probe is enough: queues work in order
             if left:
                 await self._pause(min(next(pauses), limit - self.seconds), seen=total - len(left), probes=total)
         self._seen = total - len(left)
