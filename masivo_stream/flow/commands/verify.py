@@ -80,7 +80,7 @@ async def verify(
     async with open_session(
         settings,
         credentials,
-        known_to="verify what was accepted",
+        needed_by="verify what was accepted",
         confirmations=confirmations,
         observer=observer,
         runtime=runtime,
