@@ -37,6 +37,11 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 * *in doubt*: a batch that may or may not have been applied, since no answer says so. Events and transactions in doubt
   are never sent again until a person decides, because they might count twice.
 * *pending*: read, or packed, and not yet accepted, dead, skipped or in doubt.
+* *missing customer*: one who does not arrive: a dead letter, skipped as deleted, or unknown. Their records are held
+  back.
+* *unknown customer*: one whom the account does not have, by the API's own answer. Each of their records makes the API
+  refuse a whole batch.
+* *unlisted customer*: one in no line of the customers export. Only a dry run looks for these.
 * *isolation*: sending smaller groups of a refused batch until the bad records are found; the good ones are delivered.
 * *culprit*: a record (or part) for which a batch is refused.
 

@@ -1,4 +1,4 @@
-"""Lines that a careless judge gets wrong, each with the verdict it must get.
+"""Lines that careless validation gets wrong, each with the result it must have.
 
 A verdict is `sent`, `blank`, `skipped`, or the reason and the field of a rejection.
 """

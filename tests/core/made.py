@@ -65,14 +65,14 @@ def decoder(kind: Kind, *, remember_ids: int = 1000, purchases: EventMemory | No
 
 
 def validate(kind: Kind, body: bytes, **settings: Any) -> LineResult:
-    """Judge one line by a decoder that has seen no other."""
+    """Validate one line with a decoder that has seen no other line."""
     return decoder(kind, **settings).validate(Line(7, 300, body, len(body)), "export.ndjson")
 
 
 def entry(
     kind: Kind = Kind.CUSTOMERS, *, items: int = 1, line: int = 1, pads: tuple[int, ...] = (), file: str = "f"
 ) -> Entry:
-    """Make an entry of so many small items; `pads` lengthens them one by one."""
+    """Make an entry with a number of small items; `pads` lengthens them one by one."""
     lengths = (*pads, *(0 for _ in range(items - len(pads))))[:items]
     made = [{"n": index, "pad": "x" * length} for index, length in enumerate(lengths)]
     field = {Kind.EVENTS: "events", Kind.TRANSACTIONS: "transactions"}.get(kind)
@@ -103,7 +103,7 @@ def in_runs(found: Iterable[LineResult]) -> list[LineResults]:
 
 
 def _run(index: int, found: LineResult) -> tuple[str, int, int] | None:
-    """Tell lines apart that do not belong to one run."""
+    """Yield a key that changes where a new run begins."""
     if not isinstance(found, Entry) or found.indexes or found.skipped_items or found.retried or not found.whole:
         return None
     return found.file, found.source, found.line - index

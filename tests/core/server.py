@@ -10,7 +10,7 @@ from masivo_stream.model.window import Window
 def travel(
     pacer: Pacer, *, forth: Callable[[], float], back: Callable[[], float], requests: int, uploaders: int
 ) -> tuple[list[float], list[float]]:
-    """Send as many requests as the pacer lets; return when they departed and when they arrived, in seconds."""
+    """Send as many requests as the pacer allows; return when they departed and when they arrived, in seconds."""
     now, under_way, departed, arrived = 0.0, [], [], []
     while len(departed) < requests:
         while under_way and under_way[0][0] <= now:

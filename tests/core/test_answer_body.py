@@ -76,7 +76,7 @@ def test_a_body_is_what_its_bytes_are(body, kind):
     [(b"<html><p>", Body.PAGE), (b'{"error', Body.UNREAD), (b"{}", Body.UNREAD), (b"", Body.UNREAD)],
 )
 def test_of_a_body_that_was_cut_only_a_page_is_known(body, kind):
-    """Its beginning tells that much."""
+    """Its beginning is enough to know that."""
     assert kind_of(body, complete=False) is kind
 
 
@@ -152,7 +152,7 @@ SHAPES = [
 
 @pytest.mark.parametrize(("value", "error", "details"), SHAPES, ids=lambda value: json.dumps(value)[:60])
 def test_a_refusal_in_any_shape_names_its_culprit(value, error, details):
-    """The general words stand apart where they can be told; what names a record is found in either."""
+    """The general words are separate if they can be recognised; what names a record is found in either part."""
     words = words_in(json.dumps(value).encode())
     assert error is None or words.error == error
     assert details is None or words.details == details
@@ -162,7 +162,7 @@ def test_a_refusal_in_any_shape_names_its_culprit(value, error, details):
 
 
 def test_words_without_a_culprit_accuse_nobody():
-    """Times, codes, and identifiers of a request are no names."""
+    """Times, codes, and identifiers of a request are not names."""
     value = {"timestamp": "2026-01-17T17:00:17Z", "status": 17, "path": "/v1/customers/migrate", "requestId": "17"}
     words = words_in(json.dumps({**value, "error": "Unprocessable Entity"}).encode())
     assert find_named(words.details, BATCH).entries == []

@@ -77,7 +77,7 @@ def test_our_own_delay_doubles_up_to_the_cap_and_spreads_over_its_range():
 
 @given(outcomes, st.booleans(), chances, st.integers(0, 2000))
 def test_a_repeat_waits_as_long_as_the_server_asked(outcome, repeatable, chance, failures):
-    """A 429 is waited out in full; another asked-for wait up to the longest hold; what is too long stops the run."""
+    """After a 429 the full wait counts, after other answers up to the longest hold; a longer one stops the run."""
     decision = after(outcome, AttemptHistory(failures=failures), repeatable=repeatable, chance=chance)
     match outcome, decision:
         case Throttled(after=float(asked)), Retry(after=waited):
@@ -94,13 +94,13 @@ def test_a_repeat_waits_as_long_as_the_server_asked(outcome, repeatable, chance,
 
 @pytest.mark.parametrize(("asked", "waited"), [(None, 1.0), (0.5, 1.0), (30.0, 30.0), (1e9, 900.0)])
 def test_a_wait_asked_for_with_a_failure_counts_up_to_the_longest_hold(asked, waited):
-    """A 503 that asks for patience gets it where it is longer than our own, but not for ever."""
+    """The wait that a 503 asks for counts if it is longer than the backoff, but it is capped."""
     assert after(InDoubt("503", asked), repeatable=True).after == waited
 
 
 @given(outcomes, chances)
 def test_what_may_be_sent_again(outcome, chance):
-    """By itself nothing is repeated that was settled, or that may have been applied and would count twice."""
+    """Nothing is sent again without a person that was settled, or that may have been applied and would count twice."""
     for repeatable in (False, True):
         decision = after(outcome, repeatable=repeatable, chance=chance)
         match outcome:
@@ -118,7 +118,7 @@ def test_what_may_be_sent_again(outcome, chance):
 
 
 def outages(step: float, outcome: Outcome, *, repeatable: bool) -> tuple[float, Decision]:
-    """Fail every so many seconds; return when it ended, and how."""
+    """Fail once every `step` seconds; return when it ended, and how."""
     history, now = AttemptHistory(), 1000.0
     while isinstance(decision := after(outcome, history, repeatable=repeatable, now=now), Retry):
         now += step
@@ -127,7 +127,7 @@ def outages(step: float, outcome: Outcome, *, repeatable: bool) -> tuple[float, 
 
 @pytest.mark.parametrize("outcome", [Unreachable("connection refused"), InDoubt("500")])
 def test_an_outage_ends_the_run_at_its_limit(outcome):
-    """Failures go on being repeated until the first one at the limit, whose sentence says how long and what."""
+    """Failures lead to further attempts until the first failure at the limit; its message says how long and why."""
     ended, decision = outages(7.0, outcome, repeatable=True)
     assert POLICY.outage_limit <= ended < POLICY.outage_limit + 7.0
     assert decision.exit_code is ExitCode.OUTAGE
@@ -135,7 +135,7 @@ def test_an_outage_ends_the_run_at_its_limit(outcome):
 
 
 def test_a_wait_the_server_asked_for_is_no_outage():
-    """A 429 is an answer: an hour waited out because of it does not count as an hour without one."""
+    """A 429 is an answer: an hour of waiting because of it does not count as an hour without an answer."""
     history = AttemptHistory()
     after(Unreachable("reset"), history, now=0.0)
     after(Throttled(900.0), history, now=3000.0)
@@ -143,7 +143,7 @@ def test_a_wait_the_server_asked_for_is_no_outage():
 
 
 def test_throttles_are_no_failures():
-    """However many 429s, our own delay after the next failure is the first one."""
+    """However many 429s there were, the delay after the next failure is the first one."""
     history = AttemptHistory()
     for count in range(1, 100):
         assert isinstance(after(Throttled(5.0), history, now=count * 5.0), Retry)
@@ -152,7 +152,7 @@ def test_throttles_are_no_failures():
 
 @pytest.mark.parametrize("asked", [0.0, 1.0, None])
 def test_nothing_but_429s_ends_the_run(asked):
-    """A server that says no for ever, and names no wait or a short one, is not asked for ever, nor ever faster."""
+    """A server that answers 429 for ever, with a short wait or none, is not asked for ever, nor ever faster."""
     history, now, waits = AttemptHistory(), 0.0, []
     while isinstance(decision := after(Throttled(asked), history, now=now), Retry):
         waits.append(decision.after)
@@ -164,7 +164,7 @@ def test_nothing_but_429s_ends_the_run(asked):
 
 @pytest.mark.parametrize("asked", [None, 30.0])
 def test_after_a_doubt_nothing_is_sent_for_a_while(asked):
-    """The next batch might share the fate of the one in doubt; so might all of them, and then the run stops."""
+    """The next batch might come into doubt as well; if batch after batch does, the run stops."""
     health = Health()
     decisions = [after(InDoubt("503", asked), health=health) for _ in range(MOST_DOUBTS)]
     assert [decision.after for decision in decisions[:-1]] == [max(2.0**n, asked or 0) for n in range(MOST_DOUBTS - 1)]
@@ -172,7 +172,7 @@ def test_after_a_doubt_nothing_is_sent_for_a_while(asked):
 
 
 def test_doubts_far_apart_do_not_stop_the_run():
-    """As soon as the API has answered, the count begins anew."""
+    """As soon as the API has answered, the count starts again."""
     health = Health()
     for _ in range(3 * MOST_DOUBTS):
         assert isinstance(after(InDoubt("500"), health=health), Hold)
@@ -180,7 +180,7 @@ def test_doubts_far_apart_do_not_stop_the_run():
 
 
 def test_a_refusal_after_a_doubt_is_final_here():
-    """It may only mean that the records are there; who finds that out is who keeps account of the unanswered."""
+    """It may only mean that the records are there; finding that out is the task of the ledger of unanswered batches."""
     history = AttemptHistory()
     after(InDoubt("500"), history, repeatable=True)
     assert after(Refused(409, "exists"), history, repeatable=True) == Settle(Refused(409, "exists"))
@@ -209,7 +209,7 @@ def test_a_fresh_token_is_asked_for_once(between):
 
 @pytest.mark.parametrize("repeatable", [False, True])
 def test_web_pages_in_a_row_stop_the_run(repeatable):
-    """Something else than the API is answering; the batch may have gone through it all the same."""
+    """Something else than the API is answering; the batch may have gone through it nevertheless."""
     health = Health()
     decisions = [after(PAGE, health=health, repeatable=repeatable) for _ in range(MOST_FOREIGN_ANSWERS)]
     assert not any(isinstance(decision, Halt) for decision in decisions[:-1])
@@ -219,7 +219,7 @@ def test_web_pages_in_a_row_stop_the_run(repeatable):
 
 @pytest.mark.parametrize("answer", [Accepted(), Refused(422, "no"), TooLarge("no"), Throttled(1.0), Unauthorized()])
 def test_web_pages_far_apart_do_not_stop_the_run(answer):
-    """As soon as the API itself has answered, the count begins anew."""
+    """As soon as the API itself has answered, the count starts again."""
     health = Health()
     for _ in range(10):
         assert not isinstance(after(PAGE, health=health), Halt)
@@ -228,7 +228,7 @@ def test_web_pages_far_apart_do_not_stop_the_run(answer):
 
 @pytest.mark.parametrize("repeatable", [False, True])
 def test_successes_that_the_contract_does_not_name_stop_the_run(repeatable):
-    """Where a repeat is harmless a few of them are tried, not an hour's worth; otherwise each is in doubt."""
+    """If sending again is harmless, a few attempts are made, not an hour's worth; otherwise each batch is in doubt."""
     health, history = Health(), AttemptHistory()
     decisions = [after(UNCLEAR, history, health, repeatable=repeatable) for _ in range(MOST_UNCLEAR_ANSWERS)]
     assert {type(decision) for decision in decisions[:-1]} == {Retry if repeatable else Hold}
@@ -238,7 +238,7 @@ def test_successes_that_the_contract_does_not_name_stop_the_run(repeatable):
 
 @pytest.mark.parametrize("answer", [Refused(403, "page", foreign=True), Throttled(1.0, "page"), Unauthorized("page")])
 def test_pages_of_other_statuses_do_not_interrupt_the_row(answer):
-    """They are not the API's word either."""
+    """These are not answers of the API either."""
     health = Health()
     for _ in range(MOST_FOREIGN_ANSWERS - 1):
         after(PAGE, health=health)
@@ -247,7 +247,7 @@ def test_pages_of_other_statuses_do_not_interrupt_the_row(answer):
 
 
 def test_a_page_of_401_does_not_blame_the_key():
-    """It gets one fresh token, for an API may say so in plain text, and then its sentence stands."""
+    """It gets one fresh token, as an API may answer in plain text; after that its message remains."""
     history = AttemptHistory()
     assert after(Unauthorized("401 from a proxy"), history) == Refresh()
     halt = after(Unauthorized("401 from a proxy"), history)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.packing.bin_packing import MOST_BODIES, OLDEST, BinPacker
-from masivo_stream.core.packing.pack import lower_bound
+from masivo_stream.core.packing.forecast import lower_bound
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.results import Entry
@@ -22,7 +22,7 @@ def terms(*, max_records: int = 99, max_items: int = 10) -> Contract:
 
 
 def sized(sizes: list[int]) -> list[Entry]:
-    """Make entries that count as many items, all with the same short body."""
+    """Make entries with these numbers of items, all with the same short body."""
     return [msgspec.structs.replace(MODEL, line=line, items=size) for line, size in enumerate(sizes, start=1)]
 
 
@@ -69,7 +69,7 @@ def test_the_heaviest_goes_with_those_that_fill_the_rest():
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 10), max_size=60), st.integers(1, 3), st.integers(1, 12))
 def test_nothing_waits_for_ever(sizes, look_ahead, max_records):
-    """However the sizes come, no entry is left behind by more than the stated batches."""
+    """Whatever the order of sizes, no entry waits for more than the stated number of batches."""
     buffer = BinPacker(terms(max_records=max_records), target_bytes=ROOMY, look_ahead=look_ahead)
     came: dict[int, int] = {}
     batches: list[Batch] = []
@@ -89,7 +89,7 @@ def test_a_light_one_travels_when_it_has_waited_long_enough():
 
 
 def test_what_comes_back_is_the_lowest_again():
-    """An entry of a line that was passed long ago holds the checkpoint, and leaves in its turn."""
+    """An entry from a line read long ago holds the checkpoint, and leaves in its turn."""
     buffer = BinPacker(terms(), target_bytes=ROOMY, look_ahead=1)
     fed = sized([3, 3, 4])
     assert feed(buffer, [fed[2], fed[0], fed[1]]) == []

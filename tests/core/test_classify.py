@@ -20,7 +20,7 @@ DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
 def verdict(outcome: Outcome) -> str:
-    """Name the outcome, for stops with the exit code and whether the batch is in doubt."""
+    """Return the name of the outcome; for a stop with the exit code and whether the batch is in doubt."""
     name = type(outcome).__name__
     match outcome:
         case Stop(exit_code=code, in_doubt=in_doubt):
@@ -37,7 +37,7 @@ FOREIGN = {Body.PAGE, Body.TEXT}
 
 
 def expected(status: int, body: Body = Body.EMPTY) -> str:
-    """Give the verdict by the fault matrix, written down as ranges with their exceptions."""
+    """Return the outcome by the fault matrix, written down as ranges with their exceptions."""
     if 200 <= status < 300 and status != 201:
         if body in FOREIGN:
             return "InDoubt foreign"
@@ -99,7 +99,7 @@ def test_a_foreign_answer_is_called_foreign(status, body):
 
 @given(st.sampled_from(ALL), st.sampled_from(Body), st.booleans())
 def test_only_what_the_contract_names_is_plainly_accepted(status, body, complete):
-    """201 whatever its body; what is near to it is accepted with a remark, everything else is not."""
+    """201 with any body; answers close to it are accepted with a remark, all others are not."""
     outcome = classify(Answer(status=status, body=body, complete=complete))
     if isinstance(outcome, Accepted):
         assert status in {200, 201, 202, 204}
@@ -125,7 +125,7 @@ def test_the_key_is_blamed_by_the_api_alone():
 
 @pytest.mark.parametrize("cause", Cause)
 def test_every_failure_has_its_verdict(cause):
-    """Where no byte has left nothing was applied; otherwise one cannot know. Two causes need a person."""
+    """If no byte has left, nothing was applied; otherwise it cannot be known. Two causes need a person."""
     person = cause in {Cause.CERTIFICATE, Cause.PROXY_AUTH}
     assert verdict(classify(Failure(cause=cause, sent=False))) == ("Stop DENIED" if person else "Unreachable")
     assert verdict(classify(Failure(cause=cause, sent=True))) == ("Stop DENIED" if person else "InDoubt")
@@ -203,13 +203,13 @@ MATRIX = [
 
 @pytest.mark.parametrize(("attempt", "outcome"), [row[1:] for row in MATRIX], ids=[row[0] for row in MATRIX])
 def test_the_fault_matrix(attempt, outcome):
-    """What each fault of a connection or an answer comes to, with what is told about it."""
+    """Return the outcome of each fault of a connection or an answer, with its message."""
     assert classify(attempt) == outcome
 
 
 @pytest.mark.parametrize("status", [301, 307, 403, 404, 407, 411])
 def test_a_stop_says_what_to_do(status):
-    """The sentence names the status, the hint what to change."""
+    """The message names the status, the hint says what to change."""
     outcome = classify(Answer(status=status))
     assert isinstance(outcome, Stop)
     assert outcome.why.startswith(f"{status}:")
@@ -218,7 +218,7 @@ def test_a_stop_says_what_to_do(status):
 
 @pytest.mark.parametrize("status", [301, 403, 404, 402])
 def test_a_stop_does_not_quote_the_server(status):
-    """What stops a run is told in logs and reports, where a server's words might put personal data."""
+    """Logs and reports say what stops a run, and a server's words might put personal data there."""
     assert "Ana" not in str(classify(Answer(status=status, error="Not Found", details="Ana is not found")))
 
 

@@ -81,12 +81,12 @@ def test_a_body_that_is_not_packed_as_it_says_is_taken_as_it_is(coding, body):
 
 @pytest.mark.parametrize("coding", ["br", "compress", "gzip, br", "aes128gcm", "\xff"])
 def test_a_coding_that_is_not_known_is_said_to_be_so(coding):
-    """The bytes are nobody's to judge."""
+    """The bytes are returned as they are."""
     assert not unpack(b"\x0b\x02\x80", coding, PLENTY, complete=True).known
 
 
 @given(st.binary(max_size=100), st.sampled_from([*PACKERS, "br", "gzip,deflate", ",,"]), st.integers(1, 50))
 def test_any_bytes_are_unpacked_or_left(body, coding, most):
-    """Whatever the header says, and never more than the cap of what was packed."""
+    """Whatever the header says; and never more than the cap is unpacked."""
     found = unpack(body, coding, most, complete=True)
     assert len(found.body) <= max(most, len(body))

@@ -23,7 +23,7 @@ def test_parts_add_up_and_a_whole_covers_all():
 
 
 def test_a_record_left_without_reversed_events_is_whole():
-    """What counts is whether all that was to travel is in it, not whether its items are named."""
+    """What counts is whether everything that was to be sent is in it, not whether its items are named."""
     assert cover([part(1, 0, 2, of=2)], []) == {(0, 1): None}
 
 

@@ -42,7 +42,7 @@ def dead(letter, *, whole=True, validated=False, items=None):
 
 
 def tried_again(kind, letter, *, body=None, mended=False, **row):
-    """Write a letter, mend it or not, and judge what a retry reads."""
+    """Write a dead letter, mend it or not, and validate what a retry reads."""
     line = write_dead_letter(kind, letter, AT)
     if body is not None:
         fields = json.loads(line)
@@ -54,7 +54,7 @@ def tried_again(kind, letter, *, body=None, mended=False, **row):
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_a_mended_record_is_an_entry_that_knows_its_place(kind):
-    """Byte for byte what the person wrote, read from the copy's line, told by the export's."""
+    """Byte for byte what the person wrote, read from the copy's line, shown with the export's line."""
     body = as_bytes(valid(kind))
     entry = tried_again(kind, rejected(b"{", reason=Reason.INVALID_JSON), body=body, validated=True)
     assert isinstance(entry, Entry)
@@ -64,7 +64,7 @@ def test_a_mended_record_is_an_entry_that_knows_its_place(kind):
 
 
 def test_what_is_not_mended_dies_again_with_its_history():
-    """For the same reason; the new letter names the export's place, and what was before."""
+    """For the same reason; the new dead letter names the place in the export, and the earlier reasons."""
     died = tried_again(Kind.EVENTS, rejected(b"[1]", reason=Reason.WRONG_TYPE), validated=True)
     letter = json.loads(write_dead_letter(Kind.EVENTS, died, AT))
     assert (letter["file"], letter["line"], letter["offset"], letter["reason"]) == ("e.ndjson", 7, 700, "wrong_type")
@@ -75,7 +75,7 @@ def test_what_is_not_mended_dies_again_with_its_history():
 @pytest.mark.parametrize("reason", [Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED])
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
 def test_what_would_be_applied_beside_another_is_not_sent_as_it_was(kind, reason):
-    """Though valid: the other record, or the lost attempt, may be there. Mended, it is a record of its own."""
+    """Although valid: the other record, or the lost attempt, may have arrived. Mended, it is a record of its own."""
     body = as_bytes(valid(kind))
     died = tried_again(kind, rejected(body, reason=reason))
     assert isinstance(died, Rejected)
@@ -89,7 +89,7 @@ def test_what_was_refused_is_sent_again_as_it_was():
 
 
 def test_a_line_of_which_only_the_beginning_is_known_stays_too_long():
-    """Not some other reason that its torn beginning would give."""
+    """Not another reason, which its cut beginning would give."""
     died = tried_again(Kind.EVENTS, rejected(b'{"id":"c', reason=Reason.TOO_LONG, length=99_999), validated=True)
     assert died.reason is Reason.TOO_LONG
     assert isinstance(
@@ -99,7 +99,7 @@ def test_a_line_of_which_only_the_beginning_is_known_stays_too_long():
 
 @pytest.mark.parametrize("body", [b"", b"  ", b"\n"])
 def test_an_emptied_letter_stays_dead(body):
-    """Nobody is told that a record was blank that was not."""
+    """A record that was not blank is never reported as blank."""
     died = tried_again(Kind.TRANSACTIONS, rejected(as_bytes(transactions())), body=body)
     assert isinstance(died, Rejected)
     assert died.reason is Reason.REFUSED
@@ -125,7 +125,7 @@ def test_the_copy_keeps_every_byte(raw):
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=6, unique=True).map(sorted), st.data())
 def test_items_are_named_as_the_export_counts_them(own, data):
-    """A part of a part names the export's items; for what a person added, all of the letter's are named."""
+    """A part of a part names the export's items; for items that a person added, all of the dead letter's are named."""
     letter = rejected(as_bytes(events()), items=tuple(own))
     entry = tried_again(Kind.EVENTS, letter, whole=False, items=tuple(own))
     assert not entry.whole
@@ -147,7 +147,7 @@ def accepted(body, **changes):
 
 
 def test_what_was_taken_back_is_an_entry_that_knows_its_place():
-    """Byte for byte what was sent, told by the export's place; it is no row of the journal's."""
+    """Byte for byte what was sent, with its place in the export; it has no row in the journal."""
     body = as_bytes(events())
     entry = taken_back(accepted(body))
     assert (entry.body, entry.source, entry.record) == (body, 4, ("e.ndjson", 7))
@@ -157,7 +157,7 @@ def test_what_was_taken_back_is_an_entry_that_knows_its_place():
 
 
 def test_a_part_that_was_taken_back_names_its_items():
-    """Also one of a letter that a retry had sent: as the export counts them."""
+    """Also of a dead letter that a retry had sent: with the export's numbers."""
     part = accepted(as_bytes(events()), indexes=(4,))
     first = taken_back(msgspec.structs.replace(part, record_items=9))
     assert (first.retried.items, first.retried.whole, first.whole) == ((4,), False, False)

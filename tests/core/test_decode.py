@@ -47,7 +47,7 @@ def verdict(result: LineResult) -> str:
 
 @pytest.mark.parametrize(("kind", "body", "expected"), ROWS, ids=[f"{kind}-{expected}" for kind, _, expected in ROWS])
 def test_adversarial_lines(kind, body, expected):
-    """Each line a careless judge gets wrong has its verdict; what is sent is the line itself."""
+    """Each line that careless validation gets wrong has its right result; what is sent is the line itself."""
     result = validate(kind, body)
     assert verdict(result) == expected
     if isinstance(result, Entry):
@@ -62,7 +62,7 @@ def refuse_constant(name: str) -> float:
 
 
 def check(kind: Kind, body: bytes, result: LineResult) -> None:
-    """Check what holds of any judgement of any bytes."""
+    """Check what is true of the result of any bytes."""
     if not isinstance(result, Blank):
         assert (result.file, result.line, result.offset) == ("export.ndjson", 7, 300)
     match result:
@@ -111,7 +111,7 @@ JSON_PIECES = st.sampled_from(
 @settings(max_examples=200, deadline=None)
 @given(KINDS, st.binary(max_size=60) | st.lists(JSON_PIECES, max_size=12).map(lambda pieces: "".join(pieces).encode()))
 def test_no_bytes_make_it_raise(kind, body):
-    """Arbitrary bytes, and pieces of records in any order, get a judgement."""
+    """Arbitrary bytes, and pieces of records in any order, have a result."""
     for strict in (False, True):
         check(kind, body, validate(kind, body, reject_unknown_fields=strict))
 
@@ -125,7 +125,7 @@ CHANGES = st.lists(
 @settings(max_examples=200, deadline=None)
 @given(kinds_and_records, CHANGES, st.booleans())
 def test_no_damage_makes_it_raise(kind_and_record, changes, strict):
-    """A valid record with bytes flipped, cut out or put in gets a judgement, and only JSON is sent."""
+    """A valid record with bytes flipped, cut out or inserted has a result, and only JSON is sent."""
     kind, record = kind_and_record
     body = bytearray(as_bytes(record))
     for how, where, what in changes[:4]:
@@ -143,7 +143,7 @@ def test_no_damage_makes_it_raise(kind_and_record, changes, strict):
 @settings(max_examples=150, deadline=None)
 @given(kinds_and_records, st.sampled_from([None, 1]), st.booleans())
 def test_what_is_valid_is_sent_byte_for_byte(kind_and_record, indent, escaped):
-    """A record as the API's documents describe it is accepted whatever its spelling, and handed on as it came."""
+    """A record as the API's documents describe it is accepted whatever its spelling, and passed on unchanged."""
     kind, record = kind_and_record
     body = json.dumps(record, indent=indent, ensure_ascii=escaped).replace("\n", " ").encode()
     result = validate(kind, body)
@@ -157,7 +157,7 @@ def test_what_is_valid_is_sent_byte_for_byte(kind_and_record, indent, escaped):
 @settings(max_examples=200, deadline=None)
 @given(nearly_valid())
 def test_both_judges_give_the_same_verdict(kind_and_record):
-    """An escaped character sends a line to the slow judge: where the fast one had the last word, it agrees."""
+    """An escaped character sends a line to the strict decoder: it agrees with the fast one about all other lines."""
     kind, record = kind_and_record
     plain, suspicious = (
         as_bytes({"A": "A"} | record).replace(b'"A":"A"', mark, 1) for mark in (b'"A":1', rb'"\u0041":1')
@@ -172,7 +172,7 @@ MARK = "Zanzibar-4711"
 @settings(max_examples=200, deadline=None)
 @given(kinds_and_records, st.data())
 def test_no_message_quotes_a_value(kind_and_record, data):
-    """Whatever value is wrong, and wherever the line is torn, neither message nor field tells it."""
+    """Whatever value is wrong, and wherever the line is cut, neither message nor field quotes it."""
     kind, record = kind_and_record
     for container, key in data.draw(st.lists(st.sampled_from(places(record)), min_size=1, max_size=4)):
         container[key] = MARK
@@ -191,7 +191,7 @@ def test_no_message_quotes_a_value(kind_and_record, data):
 @pytest.mark.slow
 @given(kinds_and_records)
 def test_a_name_nobody_knows_is_told_only_on_request(kind_and_record):
-    """Unknown names are content, too: they are told where they are the fault, and nowhere else."""
+    """Unknown names are content, too: they are named only if they are the fault."""
     kind, record = kind_and_record
     passed = validate(kind, as_bytes({MARK: 1} | record | {"id": 5}))
     strict = validate(kind, as_bytes(record | {MARK: 1}), reject_unknown_fields=True)
@@ -213,7 +213,7 @@ def test_a_name_nobody_knows_is_told_only_on_request(kind_and_record):
     ],
 )
 def test_unknown_fields_pass_or_are_rejected(kind, record, field):
-    """A field no document names passes untouched, or is named, as the settings say."""
+    """A field that no document names passes unchanged or is a fault, as the settings say."""
     assert verdict(validate(kind, as_bytes(record))) == "sent"
     assert verdict(validate(kind, as_bytes(record), reject_unknown_fields=True)) == f"unknown_field {field}"
 
@@ -232,7 +232,7 @@ def test_free_form_objects_and_marks_are_no_unknown_fields(kind, record):
 
 
 def test_the_guides_example_order_passes_where_discounted_value_is_optional():
-    """Without `discounted_value` an order is refused, or sent if the settings say so; a wrong one never is."""
+    """Without `discounted_value` an order is rejected, unless the settings allow it; a wrong value always is."""
     made = order()
     del made["discounted_value"]
     body = as_bytes(events(event(order=made)))
@@ -246,7 +246,7 @@ def test_the_guides_example_order_passes_where_discounted_value_is_optional():
 
 
 def test_a_line_over_the_cap_is_rejected_unread():
-    """Of a line beyond the cap only the length is judged."""
+    """Only the length of a line beyond the cap is checked."""
     line = Line(3, 10, b'{"id":', 5000)
     result = decoder(Kind.CUSTOMERS, max_line_bytes=4999).validate(line, "f")
     assert (verdict(result), result.length) == ("too_long", 5000)
@@ -264,7 +264,7 @@ ROWS_BY_KIND = {kind: [body for row_kind, body, _ in ROWS if row_kind is kind an
 @settings(max_examples=60, deadline=None)
 @given(st.data(), KINDS, st.sampled_from([b"\n", b"\r\n"]), st.booleans())
 def test_neighbours_change_no_verdict(data, kind, terminator, strict):
-    """An export judged in blocks, however it is cut, has the judgements of its lines judged one by one."""
+    """An export that is validated in blocks, however it is cut, has the same results as line by line."""
     lines = data.draw(st.lists(st.sampled_from([*ROWS_BY_KIND[kind], as_bytes(valid(kind))]), max_size=12))
     export = b"".join(line + data.draw(st.sampled_from([terminator, b"\n"])) for line in lines)
     settings = {"max_line_bytes": 4096, "reject_unknown_fields": strict}
@@ -290,7 +290,7 @@ DATES = st.tuples(
 @settings(max_examples=200, deadline=None)
 @given(DATES)
 def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
-    """A date that RFC 3339 does not know is found in a block of good ones, in whatever field a date stands."""
+    """A date that RFC 3339 does not allow is found in a block of good ones, in every field that holds a date."""
     good = [customer(id=str(number), email=str(number)) for number in range(3)]
     good[1] |= {"dob": date}
     block = b"".join(as_bytes(record) + b"\n" for record in good)
@@ -308,7 +308,7 @@ def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
 
 
 def test_transactions_that_fit_no_request_are_rejected_and_events_are_not():
-    """A customer's transactions travel together, so a thousand are the most; events may be split."""
+    """A customer's transactions are sent together, so a thousand is the most; events may be split."""
     assert verdict(validate(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1000)))) == "sent"
     result = validate(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1001)))
     assert (verdict(result), result.item_count) == ("too_many_items transactions", 1001)
@@ -317,7 +317,7 @@ def test_transactions_that_fit_no_request_are_rejected_and_events_are_not():
 
 
 def test_reversed_events_stay_behind():
-    """The other events travel as they were spelt, and the entry tells which they are."""
+    """The other events are sent with their own spelling, and the entry names them."""
     kept = [as_bytes(event(type=name)).replace(b'"value":2', b'"value": 2.00') for name in ("a", "b")]
     gone = as_bytes(event(reversed_at=DATE, order=None))
     body = b'{"id":"c","events":[' + b",".join([gone, kept[0], gone, kept[1]]) + b'],"k":1}'
@@ -329,7 +329,7 @@ def test_reversed_events_stay_behind():
 
 
 def test_faults_are_counted_in_the_record_as_it_came():
-    """Where reversed events stand between, a faulty event keeps its own number."""
+    """With reversed events before it, a faulty event keeps its own number."""
     gone, wrong = event(status="REVERSED"), event(issued_at="yesterday")
     result = validate(Kind.EVENTS, as_bytes(events(gone, event(), wrong, gone, wrong)))
     assert isinstance(result, Rejected)
@@ -347,7 +347,7 @@ def test_what_is_skipped_says_why_and_how_much():
 
 @pytest.mark.parametrize(("kind", "items"), [(Kind.CUSTOMERS, 1), (Kind.EVENTS, 2), (Kind.TRANSACTIONS, 2)])
 def test_a_rejected_record_tells_its_items(kind, items):
-    """A customer is one item; of the other kinds the list's length counts, where there is a list."""
+    """A customer is one item; for the other kinds the length of the list counts, if there is a list."""
     record = valid(kind)
     if kind in FIELDS:
         record[FIELDS[kind]] *= 2
@@ -361,7 +361,7 @@ def test_a_customer_has_one_item_whatever_its_fields_are_called():
     assert (verdict(result), result.items) == ("sent", 1)
 
 
-# Repeats.
+# Duplicates.
 
 
 def validate_all(kind: Kind, records: list[dict]) -> list[str]:
@@ -386,7 +386,7 @@ def test_a_customer_comes_once():
 
 
 def test_a_faulty_record_names_no_customer_who_had_a_good_one():
-    """What belongs to a customer is held back for a dead letter of theirs, but not if they came before it."""
+    """Records wait for a customer who is a dead letter, but not if a good record of the customer came before."""
     judges = decoder(Kind.CUSTOMERS)
     lines = [as_bytes(customer(id="a", name=name)) for name in (None, "Ana", None)]
     judgements = [judges.validate(Line(n, 0, body, len(body)), "f") for n, body in enumerate(lines)]
@@ -394,7 +394,7 @@ def test_a_faulty_record_names_no_customer_who_had_a_good_one():
 
 
 def test_a_customers_transactions_come_once_and_events_in_several_goes():
-    """A second record of the same customer is a repeat for transactions only."""
+    """A second record of the same customer is a duplicate for transactions only."""
     twice = [transactions(transaction()), transactions(transaction())]
     assert validate_all(Kind.TRANSACTIONS, twice) == ["sent", "duplicate_id id"]
     assert validate_all(Kind.EVENTS, [events(event()), events(event())]) == ["sent", "sent"]
@@ -416,7 +416,7 @@ def nested_events(depth: int) -> bytes:
 
 
 def test_what_is_accepted_can_be_taken_apart():
-    """At whatever depth the judge draws the line, slicing some calls deeper down still works below it."""
+    """At whatever depth validation draws the line, slicing still works on what it accepts, some calls deeper."""
     verdicts = []
     for depth in range(600, 1100):
         result = validate(Kind.EVENTS, nested_events(depth))
@@ -428,7 +428,7 @@ def test_what_is_accepted_can_be_taken_apart():
 
 
 def test_the_first_fault_is_told():
-    """Of several faults the first in document order is told, with every item concerned."""
+    """Of several faults the first one in document order is reported, with all items concerned."""
     wrong = transaction(reward_id=REWARD + "x", amount=-1)
     result = validate(Kind.TRANSACTIONS, as_bytes(transactions(transaction(), wrong, transaction(), wrong)))
     assert isinstance(result, Rejected)

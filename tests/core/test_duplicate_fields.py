@@ -1,4 +1,4 @@
-"""A field that stands twice: found in every line where there is time, and the customer's id at full speed, too."""
+"""A field that occurs twice: found in every line if there is time; the customer's id at full speed as well."""
 
 import json
 
@@ -30,7 +30,7 @@ def compose(fields, separator, colon):
     thorough=st.booleans(),
 )
 def test_two_ids_are_found_wherever_they_stand(kind, spelling, places, ids, thorough):
-    """At full speed, too; only two that are the same may pass then: programs agree on them."""
+    """At full speed as well; only two equal ids may pass then, as all programs agree about them."""
     others = [(name, json.dumps(value)) for name, value in record(kind, 1).items() if name != "id"]
     texts = [f'"{each}"' if "\\u" in each else json.dumps(each, ensure_ascii=False) for each in ids]
     for place, text in sorted(zip(places, texts, strict=True), reverse=True):
@@ -44,14 +44,14 @@ def test_two_ids_are_found_wherever_they_stand(kind, spelling, places, ids, thor
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_redemptions_id_is_not_the_customers(kind):
-    """Nor is one in a field of the account's own."""
+    """Neither is one in a free-form object."""
     body = json.dumps(record(kind, 1) | {"own": {"id": "x"}}).encode()
     for thorough in (True, False):
         assert isinstance(validate(kind, body, thorough=thorough), Entry)
 
 
 def test_the_decoder_takes_the_last_one():
-    """What begins with the id that was decoded has no other one behind it."""
+    """A record that begins with the id that was decoded has no other id after it."""
     body = b'{"id":"a","id":"b"}'
     last = msgspec.json.decode(body, type=dict)["id"]
     assert last == "b"

@@ -39,7 +39,7 @@ def test_memory_is_bounded():
 
 @given(st.integers(1, 400), st.integers(0, 3000))
 def test_what_is_forgotten_is_nothing_of_the_window(capacity, count):
-    """However often the ages come round: all of the last capacity is there, and looking does not remember."""
+    """However often the ages wrap around: the last capacity of values is there, and a look-up remembers nothing."""
     repeats = Duplicates(capacity=capacity)
     for index in range(count):
         repeats.seen(str(index))

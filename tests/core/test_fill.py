@@ -1,4 +1,4 @@
-"""Entries of one customer that meet in a batch of events; the rest of the filler's laws stand in `test_pack`."""
+"""Entries of one customer that meet in a batch of events; the other laws of the filler are in `test_pack`."""
 
 import json
 from collections import Counter
@@ -28,7 +28,7 @@ def terms(max_records: int, max_items: int) -> Contract:
 
 
 def made(line: int, customer: str, tag: int | None = None, pads: Iterable[int] = (0,)) -> Entry:
-    """Make an entry of events: `tag` is the rest of its record, each event is named by line and number."""
+    """Make an entry of events: `tag` is another field of its record, each event is named by line and number."""
     items = [{"n": f"{line}.{number}", "pad": "x" * pad} for number, pad in enumerate(pads)]
     record = {"id": customer, "events": items} if tag is None else {"id": customer, "tag": tag, "events": items}
     body = as_bytes(record)
@@ -41,12 +41,12 @@ def pack(packer: Packer, entries: Iterable[Packable]) -> list[Batch]:
 
 
 def stands(batch: Batch) -> list[tuple[str, int | None]]:
-    """Return whose records, with which tag, stand in a body."""
+    """Return customer and tag of each record in a body."""
     return [(each["id"], each.get("tag")) for each in json.loads(batch.body)["customers"]]
 
 
 def items(bodies: Iterable[bytes]) -> Counter[tuple[str, int | None, str, int]]:
-    """Count items by customer, tag, name and length, as they stand in records."""
+    """Count items by customer, tag, name and length, as the records hold them."""
     return Counter(
         (each["id"], each.get("tag"), item["n"], len(item["pad"]))
         for each in map(json.loads, bodies)
@@ -58,7 +58,7 @@ def items(bodies: Iterable[bytes]) -> Counter[tuple[str, int | None, str, int]]:
 @settings(max_examples=300, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 8), st.integers(160, 500), st.integers(1, 3), records)
 def test_a_customer_stands_once_in_a_body(max_records, max_items, max_body_bytes, look_ahead, given_records):
-    """Whoever meets whom: no id twice in a body, no limit passed, every item under its customer and tag once."""
+    """Whichever entries meet: no id twice in a body, no limit exceeded, every item once, with its customer and tag."""
     fed = [made(line, *record) for line, record in enumerate(given_records, start=1)]
     contract = terms(max_records, max_items)
     packer = Packer(contract, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
@@ -91,14 +91,14 @@ def test_the_same_entries_give_the_same_batches(max_items, given_records, cut):
 @settings(deadline=None)
 @given(st.integers(1, 8), st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 6)), max_size=40))
 def test_repeated_customers_cost_no_request(max_items, shapes):
-    """With frames that agree, the requests are ⌈items / limit⌉ as if nobody came twice."""
+    """With equal other fields there are ⌈items / limit⌉ requests, as if no customer came twice."""
     fed = [made(line, customer, pads=[0] * count) for line, (customer, count) in enumerate(shapes, start=1)]
     batches = pack(Packer(terms(max_items, max_items), max_body_bytes=ROOMY, look_ahead=1), fed)
     assert len(batches) == -(-sum(each.items for each in fed) // max_items)
 
 
 def test_one_event_a_line_reaches_the_bound():
-    """Thousands of lines of one customer: full batches in which the customer stands once."""
+    """Thousands of lines of one customer: full batches in which the customer occurs once."""
     batches = pack(
         Packer(CONTRACTS[Kind.EVENTS], max_body_bytes=ROOMY, look_ahead=1), [made(line, "a") for line in range(2500)]
     )
@@ -107,7 +107,7 @@ def test_one_event_a_line_reaches_the_bound():
 
 
 def test_a_second_frame_waits_for_the_next_batch():
-    """Where the rest of the records differs they are kept apart, and other customers fill the batch up."""
+    """If other fields differ, the entries are kept apart, and other customers fill the batch."""
     fed = [made(1, "a", 1), made(2, "a", 2), made(3, "b"), made(4, "a", 2), made(5, "c"), made(6, "d")]
     batches = pack(Packer(terms(9, 3), max_body_bytes=ROOMY, look_ahead=1), fed)
     assert [stands(batch) for batch in batches] == [[("a", 1), ("b", None), ("c", None)], [("a", 2), ("d", None)]]
@@ -136,7 +136,7 @@ def test_too_much_held_back_closes_the_batch():
 
 
 def test_frames_that_all_differ_fill_batches_from_many_customers():
-    """Ten lines a customer, no two alike: those of other customers fill each batch up, as far as is looked ahead."""
+    """Ten lines per customer, no two alike: other customers' lines fill each batch, within the look-ahead."""
     fed = [made(line, f"c{line // 10}", line) for line in range(600)]
     batches = pack(Packer(terms(30, 30), max_body_bytes=ROOMY, look_ahead=16), fed)
     assert len(batches) <= 1.2 * len(fed) / 30
@@ -174,7 +174,7 @@ class Counted(list):
 
 @pytest.mark.parametrize("apart", [1, 2, 3, 100])
 def test_a_line_is_looked_at_a_few_times_whoever_comes_again(apart):
-    """Customers with two lines each, next to each other or not: the work grows as the lines do, not as their square."""
+    """Customers with two lines each, next to each other or not: the work is linear in the lines, not quadratic."""
     fed = [made(line, f"c{line // (2 * apart)}.{line % apart}") for line in range(2000)]
     (run,) = in_runs(fed)
     columns = {name: Counted(getattr(run, name)) for name in ("bodies", "customers", "items")}

@@ -21,7 +21,7 @@ def test_marks_and_line_ends_do_not_count(data, size):
 
 @given(TEXTS, st.lists(st.integers(0, 40), max_size=5), st.integers(1, 9))
 def test_a_text_that_another_begins_with_has_its_mark(text, lengths, size):
-    """A mark at a length is the fingerprint of the text that is so long; beyond the end there is none."""
+    """A mark at a length is the fingerprint of the text of that length; beyond the end there is no mark."""
     mark = Fingerprint(lengths)
     for start in range(0, len(text), size):
         mark.feed(text[start : start + size])

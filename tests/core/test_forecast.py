@@ -20,7 +20,7 @@ def test_it_is_exact_when_nothing_is_left(accepted, doubt, requests, size):
 
 @given(counts, counts, st.integers(1, 1000), st.integers(1, 1000))
 def test_it_is_never_less_than_what_is_known(accepted, pending, requests, factor):
-    """Neither than what was sent, nor than that and full batches of what waits; and more where more is unread."""
+    """Not fewer than what was sent, nor than that and full batches of what waits; and more if more is unread."""
     figures = KindSummary(
         accepted=accepted, items_accepted=accepted, pending=pending, items_pending=pending, requests=requests
     )
@@ -31,7 +31,7 @@ def test_it_is_never_less_than_what_is_known(accepted, pending, requests, factor
 
 
 def test_the_unread_is_taken_to_be_like_the_read():
-    """A tenth is read, 3000 items of it: 27,000 are to come, of which as many records as items."""
+    """A tenth is read, 3000 items: 27,000 more are to come, and as many records as items."""
     figures = KindSummary(accepted=1000, items_accepted=1000, pending=2000, items_pending=2000, requests=1)
     assert requests_needed(EVENTS, figures, bytes_read=50, size=500) == 1 + 29
 

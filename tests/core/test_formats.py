@@ -1,4 +1,4 @@
-"""What stands in an export's place is told by its content; a bad line among good ones is left to the judge."""
+"""A file that is not an export is recognised by its content; a bad line among good ones is left to validation."""
 
 import bz2
 import gzip
@@ -140,7 +140,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_what_is_no_export_is_called_by_its_name(name):
-    """Whatever another program has left there, and although it is called otherwise."""
+    """Whatever another program has left there, and whatever it is called."""
     content, what = FOREIGN[name]
     assert not begins_with_record(content)
     found = foreign(content, ended=True)
@@ -197,7 +197,7 @@ EXPORTS = {
 
 @pytest.mark.parametrize("name", EXPORTS)
 def test_an_export_with_bad_lines_is_an_export(name):
-    """What is wrong with single lines the judge says, and says it for each of them."""
+    """Validation reports what is wrong with single lines, for each of them."""
     assert foreign(EXPORTS[name], ended=True) is None
 
 
@@ -226,7 +226,7 @@ def test_any_bytes_are_looked_at_without_failing(content, ended):
     ],
 )
 def test_content_tells_how_a_file_is_packed(content, name, compression):
-    """Its name only where there is too little content to tell."""
+    """Its name counts only if there is too little content."""
     assert compression_of(content, name) is compression
 
 
@@ -246,7 +246,7 @@ WALKED = ["bzip2", "xz", "lzma", "zip", "tar", "UTF-16 with a mark", "UTF-16 wit
 @pytest.mark.parametrize("compression", [Compression.PLAIN, Compression.GZIP])
 @pytest.mark.parametrize("name", WALKED)
 def test_the_way_out_makes_an_export_of_it(tmp_path, name, compression):
-    """The command, as it is told, in a shell: the records that come out are those that went in."""
+    """The command, run in a shell as it is shown: the records that come out are those that went in."""
     content, _ = FOREIGN[name]
     path = tmp_path / "it's an export.x"
     path.write_bytes(gzip.compress(content) if compression is Compression.GZIP else content)

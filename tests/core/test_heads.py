@@ -38,7 +38,7 @@ def test_the_same_lines_have_the_same_head(lines, one, other):
 
 @given(LINES, LINES, LINES)
 def test_heads_agree_as_far_as_their_lines_do(common, one, other):
-    """Equal, longer and shorter ones are the same; those that part are overlapping; others are different."""
+    """Equal, longer and shorter exports are the same; those that begin alike and then differ overlap; others differ."""
     new, known = (take_head(b"\n".join([*common, *rest]) + b"\n", ended=True) for rest in (one, other))
     expected = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
     found = compare(new, known)
@@ -58,7 +58,7 @@ def test_an_empty_export_agrees_with_nothing(content):
 
 
 def test_what_follows_a_head_decides_where_neither_ends():
-    """The heads alone do not tell."""
+    """The heads alone do not decide."""
     head = take_head(b"a\nb\nc", ended=False)
     assert len(head.digests) == 2
     assert compare(head, head).relation == "open"
@@ -108,7 +108,7 @@ def test_a_trail_stays_short_and_keeps_its_end(lengths):
 
 @given(LINES, FORMS, FORMS, st.lists(st.integers(1, 7)), st.lists(st.integers(1, 7)), st.binary(max_size=3))
 def test_twins_differ_where_their_lines_do(lines, one, other, sizes, others, tail):
-    """Held against each other block by block."""
+    """Compared block by block."""
     contents = [written(lines, **one | {"last": True}) + tail, written(lines, **other | {"last": True})]
     twins, pieces = ExportComparison(), [iter(blocks(contents[0], sizes)), iter(blocks(contents[1], others))]
     for _ in range(10_000):

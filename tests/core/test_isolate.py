@@ -17,7 +17,7 @@ ENTRIES = [entry(line=number) for number in range(3 * REQUEST)]
 
 
 class Oracle:
-    """A server that refuses any batch with a culprit, and will not see anything twice that it should not."""
+    """A server that refuses any batch with a culprit, and fails the test if it gets twice what it may get only once."""
 
     def __init__(self, culprits: set[int], name=lambda lines, culprits: ()) -> None:
         self.culprits, self.accepted, self.refused, self.requests = culprits, [], set(), 0
@@ -36,7 +36,7 @@ class Oracle:
         return False
 
     def refuses_again(self, batch: list[Entry]) -> bool:
-        """Tell whether this set was refused before; remember that it is now."""
+        """Return whether this set was refused before; remember that it is now."""
         known = frozenset(each.line for each in batch)
         again = known in self.refused
         self.refused.add(known)
@@ -50,7 +50,7 @@ class Oracle:
 
 
 def isolate(oracle: Oracle, batch: list[Entry], credit: int) -> tuple[Isolation, list[int], int]:
-    """Take a refused batch apart; return the isolation, the culprits' lines and how many requests it took."""
+    """Isolate a refused batch; return the isolation, the culprits' lines and the number of requests."""
     oracle.refuses_again(batch)
     isolation, before = Isolation(batch, oracle.names(batch), credit=credit), oracle.requests
     found = [each.line for each in isolation.take_culprits()]
@@ -131,7 +131,7 @@ PLACES = {
 @pytest.mark.parametrize("count", [1000, 2500, 3000])
 @pytest.mark.parametrize("places", PLACES.values(), ids=PLACES)
 def test_no_placement_breaks_the_price(places, count):
-    """Placements made to mislead the estimate of how far apart culprits stand cost no more than the bound."""
+    """Placements that mislead the estimate of the distance between culprits cost no more than the bound."""
     check_migration({line for line in places if line < count}, count)
 
 
@@ -182,7 +182,7 @@ def test_where_culprits_are_dense_entries_are_sent_alone():
 
 
 def test_a_refusal_that_was_about_no_record_makes_no_culprit():
-    """Where every part is accepted after all, nobody is blamed: not even the last one, which is sent alone."""
+    """If every part is accepted after all, no entry is a culprit: not even the last one, which is sent alone."""
     isolation = Isolation(ENTRIES[:8], credit=7)
     sizes = []
     while not isolation.done:
@@ -201,7 +201,7 @@ def test_an_entry_refused_alone_is_a_culprit_at_once():
 @pytest.mark.slow
 @given(st.integers(2, 60), st.data())
 def test_any_answers_lead_to_an_end_with_every_entry_in_one_place(count, data):
-    """Whatever a server answers and names: each entry is accepted, a culprit, in the part, or left over; in order."""
+    """Whatever a server answers and names: each entry is accepted, a culprit, in the part, or left, in order."""
     batch = ENTRIES[:count]
     isolation, settled = Isolation(batch, data.draw(st.lists(st.sampled_from(batch)))), []
     while not isolation.done:
@@ -223,7 +223,7 @@ def first_of(lines, culprits):
 @settings(max_examples=50)
 @given(st.integers(2, 120), st.data())
 def test_a_named_culprit_costs_one_request(count, data):
-    """A server that names one culprit a time: one request each, and one for each series that grew too long."""
+    """A server that names one culprit at a time: one request each, and one for each series that became too long."""
     culprits = data.draw(st.sets(st.integers(0, count - 1), min_size=1, max_size=min(count - 1, 40)))
     found, extra = migrate(Oracle(culprits, first_of), count)
     assert sorted(found) == sorted(culprits)
@@ -243,7 +243,7 @@ def test_culprits_named_together_are_sent_alone(count, data):
 @pytest.mark.slow
 @given(st.integers(1, 60), st.data())
 def test_whoever_is_named_in_vain_is_no_culprit_for_it(count, data):
-    """Names made up by chance: no culprit is missed, and an innocent is only blamed if a refusal named it alone."""
+    """Random names: no culprit is missed, and a good entry is taken for one only if a refusal named it alone."""
     culprits = data.draw(st.sets(st.integers(0, count - 1), max_size=6))
 
     def name(lines, _):
@@ -269,7 +269,7 @@ LIARS = {
 @pytest.mark.parametrize("name", LIARS.values(), ids=LIARS)
 @pytest.mark.parametrize("culprits", [{0}, {512}, {999}, {3, 700}, {1, 2, 4, 8, 600, 998}])
 def test_wrong_names_cost_a_few_requests(name, culprits):
-    """A server that names the wrong ones makes each isolation a little longer. Whom it never named is not blamed."""
+    """Wrong names make each isolation a little longer. No good entry that was never named is taken for a culprit."""
     oracle = Oracle(culprits, name)
     found, extra = migrate(oracle, 1000)
     assert set(found) >= culprits
@@ -278,7 +278,7 @@ def test_wrong_names_cost_a_few_requests(name, culprits):
 
 
 def test_a_complaint_that_names_too_many_names_nobody():
-    """More than a handful is not heeded."""
+    """More than a handful of names do not count."""
     few, many = (Isolation(ENTRIES[:40], ENTRIES[:count]).part for count in (MOST_NAMED, MOST_NAMED + 1))
     assert (few, many) == (ENTRIES[MOST_NAMED:40], ENTRIES[: first_part(40)])
 
@@ -290,7 +290,7 @@ def test_a_distant_culprit_is_not_looked_for():
 
 
 def test_names_from_elsewhere_are_nobody():
-    """An entry that is not in the part cannot be accused, nor can all of it."""
+    """Names of entries outside of the part do not count, nor do names of the whole part."""
     for named in ([ENTRIES[40]], ENTRIES[:6]):
         isolation = Isolation(ENTRIES[:6], named)
         assert isolation.part == ENTRIES[: first_part(6)]

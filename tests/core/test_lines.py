@@ -46,7 +46,7 @@ def reference(data: bytes, *, cap: int = 1 << 20) -> list[Line]:
 
 
 def split(blocks, *, cap: int = 1 << 20, number: int = 1, offset: int = 0) -> list[Line]:
-    """Feed the blocks to a machine of their own, and flush it."""
+    """Feed the blocks to a new splitter, and flush it."""
     splitter = LineSplitter(max_line_bytes=cap, number=number, offset=offset)
     return [*(line for block in blocks for line in splitter.feed(block)), *splitter.flush()]
 
@@ -68,7 +68,7 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
 @example(b"0123456789\r\n", [9, 2], 4)
 @example(b"x" * 1100 + b"\r\n", [1101], 1100)
 def test_any_cutting_gives_the_same_lines(data, sizes, cap):
-    """However the bytes are cut into blocks, lines and positions are those of the whole."""
+    """However the bytes are cut into blocks, lines and positions are the same."""
     expected = reference(data, cap=cap)
     assert split([data], cap=cap) == expected
     assert split(cut(data, sizes), cap=cap) == expected
@@ -91,7 +91,7 @@ def test_lines_within_the_cap_come_together(data, size, cap):
 
 @given(SOURCES, st.integers(1, 4), CAPS)
 def test_portions_hold_the_same_lines(data, most, cap):
-    """So many lines in each but the last, none lost, none moved; a part's text holds its bodies."""
+    """The same number of lines in each but the last, none lost, none moved; a part's text holds its bodies."""
     splitter = LineSplitter(max_line_bytes=cap)
     pieces = splitter.cut(data)
     taken = list(portions(pieces, most))
@@ -142,7 +142,7 @@ def test_a_mark_of_byte_order_at_the_beginning_of_a_line_is_dropped():
     ],
 )
 def test_a_value_that_is_there_to_its_end_is_whole(body):
-    """Whatever else is wrong with it; blank is whole, too."""
+    """Whatever else is wrong with it; a blank line is complete, too."""
     (line,) = split([body]) or [Line(1, 0, b"", 0)]
     assert is_complete(line)
 
@@ -180,7 +180,7 @@ def test_a_file_shorter_than_a_mark_of_byte_order_is_a_line():
 
 
 def test_a_long_line_is_counted_but_not_kept():
-    """Beyond the cap a line keeps its beginning and tells its exact length, and what is held meanwhile stays small."""
+    """Beyond the cap a line keeps its beginning and its exact length, and what is held meanwhile stays small."""
     cap, block, blocks = 4096, b"x" * 1000, 500
     splitter = LineSplitter(max_line_bytes=cap)
     most = 0

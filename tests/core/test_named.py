@@ -1,4 +1,4 @@
-"""What a complaint names: the validators' forms, ids of every kind, numbers that are no names, hostile text."""
+"""The entries that a refusal names: the validators' forms, ids of every kind, other numbers, hostile text."""
 
 import json
 import random
@@ -81,7 +81,7 @@ def test_the_usual_forms_name_an_entry(details):
     ],
 )  # fmt: skip
 def test_what_only_looks_like_a_name_is_none(details):
-    """Counts, limits, other lists, and what is part of a longer word accuse nobody."""
+    """Counts, limits, other lists, and parts of longer words name no entry."""
     assert lines(details) == []
 
 
@@ -112,12 +112,12 @@ def test_a_position_may_hold_several_entries():
     ],
 )
 def test_an_id_that_could_be_a_number_must_be_said_to_be_one(details, found):
-    """An index is no id, and a limit is neither."""
+    """An index is not an id, and a limit is neither."""
     assert named(details, "1", "b2") == found
 
 
 def test_an_id_that_could_be_a_word_must_be_said_to_be_one():
-    """A customer called `email` is not accused whenever an email is."""
+    """A customer with the id `email` is not named whenever an email is."""
     assert named("email must be unique", "email", "b2") == []
     assert named("the customer 'email' exists", "email", "b2") == ["email"]
 
@@ -130,7 +130,7 @@ def test_the_longest_id_counts():
 
 @given(st.text(min_size=1, max_size=12), st.booleans())
 def test_any_id_is_found_where_it_is_said_to_be_one(name, spelt_as_json):
-    """Spaces, quotes, and what has a meaning in a pattern are letters like all others."""
+    """Spaces, quotes and characters with a meaning in patterns are ordinary characters."""
     told = json.dumps({"id": name}, ensure_ascii=False) if spelt_as_json else f'id "{name}"'
     assert named(told, name) == [name]
 
@@ -163,7 +163,7 @@ def test_a_name_that_was_cut_is_none():
     "unit", ["customers", "customers[", 'customers"', "index ", "index\\", '"id": "', "c1 ", "c", "\\", " ", "1", "a.a"]
 )
 def test_hostile_text_is_read_in_no_time(unit):
-    """However a complaint is made up, with a thousand ids made to match everywhere: it is read."""
+    """Whatever the text, with a thousand ids that match everywhere: reading it takes little time."""
     chance = random.Random(3)
     ids = ["".join(chance.choice("ac1.") for _ in range(chance.randrange(1, 9))) for _ in range(1000)]
     groups = [[replace(BATCH[0][0], customer=name)] for name in ids]
@@ -182,7 +182,7 @@ def test_no_text_makes_it_fail(details):
     [("customers[1].email", True), ("customer x-1 is new", True), ("index 1", False), ("products: index 0", False)],
 )
 def test_a_mere_index_may_be_one_inside_a_record(details, surely):
-    """So those who are named by one are to be tested, each alone."""
+    """So entries that an index names are to be tested, each alone."""
     groups = [[replace(entry(line=number), customer=f"x-{number}")] for number in range(2)]
     found = find_named(details, groups)
     assert (len(found.entries), found.surely) == (1, surely)

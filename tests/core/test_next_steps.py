@@ -44,7 +44,7 @@ def test_doubts_come_before_dead_letters():
     ("outcome", "code"), [("interrupted", 130), ("interrupted", 143), ("stopped", 6), ("stopped", 7)]
 )
 def test_a_run_that_was_left_goes_on_with_the_same_command(outcome, code):
-    """Dead letters can wait; doubts are shown as well."""
+    """Dead letters can wait; batches in doubt are shown as well."""
     assert commands(outcome, code, pending=5, dead=2) == [RESUME]
     assert [command.split()[1] for command in commands(outcome, code, in_doubt=1)] == ["migrate", "resolve"]
 
@@ -65,7 +65,7 @@ def test_a_bug_is_not_to_be_repeated():
 
 
 def test_a_directory_that_cannot_be_written_down_is_not_pasted():
-    """Its name is no UTF-8: the words say which, escaped."""
+    """Its name is not UTF-8: the text shows it, escaped."""
     summary = Summary(outcome="dead_letters", exit_code=3, kinds={"events": KindSummary(dead=1)}, closes=True)
     (step,) = next_steps(summary, Invocation(), "state-\udcff")
     assert (step.command, "state-\\udcff/dead-letter.events.ndjson" in step.text) == ("", True)
@@ -90,12 +90,12 @@ def test_a_shell_reads_back_what_was_meant(words):
 
 
 def test_a_command_of_a_thousand_files_is_told_in_words():
-    """Nobody pastes it from a table."""
+    """It is too long to be pasted from a table."""
     assert quote(["x" * LONGEST_COMMAND, "y"]) == ""
 
 
 def test_the_same_command_is_the_run_s_own():
-    """But for the flag that is said each time; a retry's, or a program's, is a short one."""
+    """But without the flag that applies to one start; after a retry, or a program's run, the command is short."""
     again = (*INVOCATION.again, "--only-missing")
     assert same_command(Invocation(again=again, options=INVOCATION.options), "s") == INVOCATION.again
     short = ("masivo-stream", "migrate", *INVOCATION.options)

@@ -50,7 +50,7 @@ def test_no_window_holds_more_departures_than_its_limit(windows, start, steps):
 @settings(deadline=None)
 @given(some_windows, steps)
 def test_waiting_as_told_ends(windows, steps):
-    """One who waits as `reserve` says, again and again, may depart in the end, two windows on at the latest."""
+    """A caller that keeps waiting as `reserve` says may depart in the end, after two windows at the latest."""
     pacer, now = Pacer(windows), 0.0
     for step, pause in steps:
         now += pause
@@ -133,7 +133,7 @@ def test_over_a_steady_road_hardly_a_departure_is_lost(latency):
 
 
 def answered(pacer: Pacer, latency: float, times: int, *, start: float = 0.0) -> float:
-    """Let so many requests pass one after the other; return when the last one departed."""
+    """Let a number of requests pass one after the other; return when the last one departed."""
     now = start
     for _ in range(times):
         now += pacer.reserve(now)
@@ -211,7 +211,7 @@ def test_holds_are_kept_and_never_shortened():
 
 
 def test_without_windows_only_a_hold_stops_anything():
-    """No limit is no limit, but a server's word counts."""
+    """Without windows there is no limit, but the server's word counts."""
     pacer = Pacer([])
     assert not pacer.limited
     assert [(pacer.reserve(0.0), pacer.depart(0.0)) for _ in range(3)] == [(0.0, 1), (0.0, 2), (0.0, 3)]
@@ -220,7 +220,7 @@ def test_without_windows_only_a_hold_stops_anything():
 
 
 def test_a_snapshot_tells_how_the_windows_stand():
-    """Departures within each window's length, and how many there were at all."""
+    """Departures within each window's length, and the total."""
     windows = (Window(2, 10.0), Window(5, 100.0))
     pacer = Pacer(windows)
     for now in (0.0, 15.0, 21.0):
@@ -238,7 +238,7 @@ def told(pacer, now, latency=0.1, **allowance):
 
 
 def test_a_server_that_agrees_changes_nothing():
-    """Its reset is in whole seconds, rounded up: our own account is the more exact one, and no slot is lost."""
+    """Its reset is in whole seconds, rounded up: our own count is more exact, and no slot is lost."""
     pacer = Pacer([Window(1, 5.0), Window(1000, 3600.0)])
     _, correction = told(pacer, 100.0, limit=1, remaining=0, reset=5.0)
     assert correction.held_until == 0.0
@@ -247,7 +247,7 @@ def test_a_server_that_agrees_changes_nothing():
 
 @pytest.mark.parametrize("limit", [None, 250, 1000])
 def test_what_the_server_knows_beyond_us_is_kept(limit):
-    """Be it a window of ours or one we did not know of: nothing remains, so nothing departs before its reset."""
+    """In a known or an unknown window: nothing remains, so nothing departs before its reset."""
     pacer = Pacer([Window(1, 5.0), Window(1000, 3600.0)])
     answer, correction = told(pacer, 100.0, limit=limit, remaining=0, reset=600.0)
     assert correction.held_until == answer + 600.0
@@ -256,14 +256,14 @@ def test_what_the_server_knows_beyond_us_is_kept(limit):
 
 @pytest.mark.parametrize("allowance", [{"remaining": 1, "reset": 600.0}, {"remaining": 0}, {"reset": 600.0}, {}])
 def test_while_something_remains_we_go_by_our_own_account(allowance):
-    """Nor does a word that says only half of it change anything."""
+    """An incomplete set of headers does not change anything either."""
     pacer = Pacer([Window(1, 5.0)])
     assert told(pacer, 100.0, **allowance)[1].held_until == 0.0
     assert pacer.earliest(101.0) <= 100.0 + 5.1 + MARGIN
 
 
 def test_requests_nobody_here_has_sent_are_counted():
-    """Someone else uses the account: the server counts more in one of our windows than we know of."""
+    """Another program uses the account: the server counts more requests in a window than are known here."""
     windows = (Window(1, 5.0), Window(1000, 3600.0))
     pacer, now = Pacer(windows), 0.0
     for foreign in (0, 7, 3):
@@ -281,7 +281,7 @@ def test_requests_nobody_here_has_sent_are_counted():
 @settings(deadline=None)
 @given(st.integers(1, 3), st.lists(st.floats(0.01, 0.3), min_size=30, max_size=120), st.integers(0, 2**32))
 def test_a_servers_word_costs_no_slot_where_it_counts_as_we_do(limit, latencies, seed):
-    """Told after each request how its tightest window stands, in whole seconds: not one departure comes later."""
+    """With the state of the tightest window in each answer, in whole seconds, no departure is later."""
     chance = random.Random(seed)
     plain, corrected = Pacer([Window(limit, 5.0)]), Pacer([Window(limit, 5.0)])
     now, arrivals = 0.0, []

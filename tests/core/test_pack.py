@@ -9,7 +9,8 @@ from core.made import entry, in_runs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.packing.pack import Oversized, Packed, Packer, lower_bound
+from masivo_stream.core.packing.forecast import lower_bound
+from masivo_stream.core.packing.pack import Oversized, Packed, Packer
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Packable, one_by_one
@@ -60,7 +61,7 @@ def pack(packer: Packer, pieces: Iterable[list[Packable]]) -> Packed:
 
 
 def items_of(entries: Iterable[Entry], kind: Kind) -> Counter[tuple[str, int]]:
-    """Count (customer, item) by what really stands in the bodies."""
+    """Count (customer, item) by the content of the bodies."""
     found: Counter[tuple[str, int]] = Counter()
     for each in entries:
         record = json.loads(each.body)
@@ -76,7 +77,7 @@ def entries_in(batches: Iterable[Batch]) -> list[Entry]:
 
 
 def assert_little_waits(packer: Packer, terms: Contract, max_body_bytes: int, look_ahead: int) -> None:
-    """What waits is no more than the buffer: one batch, or `look_ahead` of them and four bodies' worth of bytes."""
+    """No more waits than the buffer: one batch, or `look_ahead` batches and four bodies' worth of bytes."""
     waiting = list(one_by_one(packer.pending()))
     batches = 1 if terms.splittable or terms.item_field is None else look_ahead
     assert sum(each.items for each in waiting) <= batches * terms.max_items
@@ -137,7 +138,7 @@ def test_only_what_cannot_travel_is_oversized(terms, max_body_bytes, pads):
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 5), st.integers(1, 8), st.integers(100, 500), sizes)
 def test_events_fill_each_batch_but_the_last(max_records, max_items, max_body_bytes, pads):
-    """A splittable record fills a batch up: in items, in records, or so that not one item more finds room."""
+    """A record that may be split fills a batch: in items, in records, or so that no further item fits."""
     terms = contract(Kind.EVENTS, max_records=max_records, max_items=max_items)
     batches = pack(Packer(terms, max_body_bytes=max_body_bytes, look_ahead=1), [entries_of(Kind.EVENTS, pads)]).batches
     for batch, after in pairwise(batches):
@@ -152,7 +153,7 @@ def test_events_fill_each_batch_but_the_last(max_records, max_items, max_body_by
 @settings(deadline=None)
 @given(st.sampled_from([Kind.CUSTOMERS, Kind.EVENTS]), st.integers(1, 8), sizes)
 def test_requests_reach_the_lower_bound(kind, max_items, pads):
-    """Where records or bytes do not bind, customers and events take exactly ⌈items / limit⌉ requests."""
+    """If records and bytes do not bind, customers and events take exactly ⌈items / limit⌉ requests."""
     fed = entries_of(kind, pads)
     terms = contract(kind, max_records=max_items, max_items=max_items)
     batches = pack(Packer(terms, max_body_bytes=ROOMY, look_ahead=1), [fed]).batches
@@ -162,7 +163,7 @@ def test_requests_reach_the_lower_bound(kind, max_items, pads):
 @settings(deadline=None)
 @given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
 def test_a_record_that_may_not_be_split_stays_whole(terms, max_body_bytes, look_ahead, pads, counts):
-    """Customers and transactions travel as the very entries that came; only events are parted."""
+    """Customers and transactions are sent as the very entries that came; only events are split."""
     assume(not terms.splittable)
     fed = entries_of(terms.kind, pads)
     packer = Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
@@ -175,7 +176,7 @@ def test_a_record_that_may_not_be_split_stays_whole(terms, max_body_bytes, look_
 @settings(max_examples=300, deadline=None)
 @given(contracts, st.integers(80, 500), st.integers(1, 4), sizes, chunks)
 def test_the_same_entries_give_the_same_batches(terms, max_body_bytes, look_ahead, pads, counts):
-    """Batches and their ids depend on the entries and their order alone, not on how they are handed in."""
+    """Batches and their ids depend only on the entries and their order, not on how they are cut into calls."""
     fed = entries_of(terms.kind, pads)
     whole, pieces, runs = (
         pack(Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead), given)
@@ -195,7 +196,7 @@ def test_the_same_entries_give_the_same_batches(terms, max_body_bytes, look_ahea
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 400))),
 )
 def test_a_shrunk_packer_loses_nothing(terms, max_body_bytes, look_ahead, pads, shrinks):
-    """Told again and again to make smaller bodies, it hands back what no longer fits, and everything still travels."""
+    """Asked again and again for smaller bodies, it returns what no longer fits, and everything is still sent."""
     fed = rest = entries_of(terms.kind, pads)
     packer = Packer(terms, max_body_bytes=max_body_bytes, look_ahead=look_ahead)
     batches, oversized, target = [], [], max_body_bytes
@@ -219,7 +220,7 @@ def test_a_shrunk_packer_loses_nothing(terms, max_body_bytes, look_ahead, pads, 
 
 
 def test_parts_know_their_record():
-    """A part tells which items of the record it has, in the record's own numbers, and whose part it is."""
+    """A part knows which items of the record it has, by the record's own indexes, and its customer."""
     whole = msgspec.structs.replace(entry(Kind.EVENTS, items=3, line=4), indexes=(1, 5, 8), skipped_items=6)
     packer = Packer(contract(Kind.EVENTS, max_records=5, max_items=2), max_body_bytes=ROOMY, look_ahead=1)
     first, second = entries_in([*packer.feed([whole]).batches, *packer.flush()])
@@ -247,7 +248,7 @@ def test_a_body_may_be_exactly_as_large_as_the_limit(kind, room, expected):
 
 @pytest.mark.parametrize(("room", "expected"), [(0, [3, 3]), (-1, [2, 2, 2])])
 def test_a_part_may_be_exactly_as_large_as_the_limit(room, expected):
-    """A record is parted where the last item just fits, with the frame and the commas every part has."""
+    """A record is split after the last item that fits, with the frame and the commas that every part has."""
     whole = entry(Kind.EVENTS, items=6)
     part = msgspec.structs.replace(whole, body=slice_record(whole.body, "events").compose([0, 1, 2]))
     packer = Packer(
@@ -258,7 +259,7 @@ def test_a_part_may_be_exactly_as_large_as_the_limit(room, expected):
 
 @pytest.mark.parametrize(("room", "expected"), [(0, [(1, 1), (1,)]), (-1, [(1,), (2,)])])
 def test_an_open_batch_is_filled_up_to_the_last_byte(room, expected):
-    """Where an entry does not fit as a whole, as many of its items as can join the open batch."""
+    """If an entry does not fit as a whole, as many of its items as fit join the open batch."""
     first, second = entry(Kind.EVENTS, line=1), entry(Kind.EVENTS, items=2, line=2)
     one = msgspec.structs.replace(second, body=slice_record(second.body, "events").compose([0]))
     size = len(make_batch(Kind.EVENTS, [first, one]).body) + room
@@ -277,7 +278,7 @@ def test_lower_bound(records, items, expected):
 
 @pytest.mark.parametrize("spare", range(8))
 def test_a_record_that_is_not_split_keeps_its_spaces(spare):
-    """Whatever room the batch before it has left: without its spaces the record might just fit there."""
+    """Whatever room the batch before it has: without its white space the record might just fit there."""
     first = entry(Kind.EVENTS, items=1, line=1, pads=(0,))
     second = msgspec.structs.replace(first, line=2, body=first.body.replace(b"{", b"{  ", 1).replace(b":", b" :", 1))
     most = len(make_batch(Kind.EVENTS, [first, second]).body) - spare
@@ -288,7 +289,7 @@ def test_a_record_that_is_not_split_keeps_its_spaces(spare):
 
 @pytest.mark.parametrize("hand_in", [list, in_runs])
 def test_customers_who_come_again_take_a_place_each(hand_in):
-    """Beyond what is remembered a repeat is not known; it still counts against the limit of records."""
+    """Beyond what is remembered a duplicate is not noticed; it still counts towards the limit of records."""
     terms = contract(Kind.CUSTOMERS, max_records=2, max_items=9)
     again = [msgspec.structs.replace(entry(line=line), customer="c") for line in range(1, 6)]
     packed = pack(Packer(terms, max_body_bytes=ROOMY, look_ahead=1), [hand_in(again)])

@@ -29,7 +29,7 @@ def test_it_speaks_of_the_complete_lines_whatever_the_blocks(data, points):
 
 @given(texts, st.integers(0, 400), st.integers(0, 400), st.lists(st.integers(0, 400), max_size=10))
 def test_bytes_fed_again_do_not_count_twice(data, known, begin, points):
-    """Gone on from what is known, and fed from somewhere before it, it comes to the same."""
+    """Continued from what is known, and fed from somewhere before it, it has the same result."""
     known = min(known, len(data))
     start = min(begin, known)
     prefix = Prefix(offset=known, crc=zlib.crc32(data[:known]))

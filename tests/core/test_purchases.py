@@ -1,4 +1,4 @@
-"""Purchases that came before: found exactly while they are remembered, and told apart by what makes an event."""
+"""Purchases that came before: found exactly while they are remembered, and distinguished by what makes an event."""
 
 import json
 
@@ -17,7 +17,7 @@ from masivo_stream.model.results import Entry, Line
 
 
 def mark_all(records, *, capacity=1000, **settings):
-    """Judge records as lines of one export; return what came before of each: equal events, other ones."""
+    """Validate records as lines of one export; return which items of each came before: equal events, other events."""
     own = decoder(Kind.EVENTS, purchases=Purchases(capacity=capacity), **settings)
     lines = LineSplitter(max_line_bytes=1 << 20).feed(b"".join(as_bytes(each) + b"\n" for each in records))
     return [
@@ -70,7 +70,7 @@ def test_customer_and_purchase_do_not_run_into_each_other():
     ],
 )
 def test_another_event_of_the_purchase(other):
-    """Type, time, value or products differ: it is told apart, and what comes a third time is known by either."""
+    """Type, time, value or products differ: it is another event, and a third one is recognised by either of them."""
     first = event()
     assert mark_all([events(each) for each in (first, other, first, other)]) == [
         NONE,
@@ -98,7 +98,7 @@ def test_the_same_event_in_another_spelling(other):
 
 
 def test_escapes_and_lenient_dates_go_the_slow_way():
-    """What the slow judge takes is remembered as well."""
+    """What the strict decoder accepts is remembered as well."""
     escaped = as_bytes(events(bought("pé"))).replace("é".encode(), b"\\u00e9")
     own = decoder(Kind.EVENTS, purchases=Purchases(capacity=10))
     found = [own.validate(Line(1, 0, body, len(body)), "f") for body in (escaped, as_bytes(events(bought("pé"))))]
@@ -141,7 +141,7 @@ def test_where_nobody_looks_nothing_is_marked():
 
 @given(asked=st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=200), capacity=st.integers(1, 40))
 def test_a_repeat_within_the_capacity_is_found(asked, capacity):
-    """However the tables turn over; and what was never seen is never called a repeat."""
+    """However the tables turn over; and an event that was never seen is never called a duplicate."""
     memory, seen = Purchases(capacity=capacity), []
     for number, other in asked:
         entry = EntryRun(file="f", source=0, line=1, bodies=[b""], offsets=[0], customers=["c"], items=[1])
@@ -193,7 +193,7 @@ RECORDS = st.lists(
 
 @given(records=RECORDS, count=st.integers(1, 3), size=st.integers(1, 4000))
 def test_deputies_find_what_a_decoder_alone_finds(records, count, size):
-    """Whoever judges which block: the one that asks knows what came before."""
+    """Whichever worker validates a block: the process that asks knows what came before."""
     export = b"".join(json.dumps(each).encode() + b"\n" for each in records)
     alone, own = (decoder(Kind.EVENTS, purchases=Purchases(capacity=100)) for _ in range(2))
     expected = alone.validate_all(LineSplitter(max_line_bytes=1 << 20).feed(export), "f")

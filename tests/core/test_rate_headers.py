@@ -42,7 +42,7 @@ DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
     ],
 )
 def test_the_wait_a_server_asks_for(headers, seconds):
-    """Whole seconds, or a date held against the answer's own; the longer of two; nothing where it is not legible."""
+    """Whole seconds, or a date compared with the answer's own; the longer of two; nothing if it cannot be read."""
     assert wait_asked_for(Answer(status=429, **headers)) == seconds
 
 
@@ -70,7 +70,7 @@ def test_the_wait_a_server_asks_for(headers, seconds):
     ],
 )
 def test_what_a_server_says_is_left(headers, said):
-    """Numbers in plain digits; a reset in seconds, or as a moment, which is held against the answer's own date."""
+    """Numbers in plain digits; a reset in seconds, or as a moment that is compared with the answer's own date."""
     assert read_rate_headers(Answer(status=201, **headers)) == said
 
 
@@ -81,7 +81,7 @@ header = st.none() | st.text(max_size=40) | st.text("0123456789 ,:+-GMTSunNov٣"
 @given(st.integers(-5, 1000), header, header, header)
 @example(429, "Mon, 01 Jan 2024 00:00:00 +999999999999", None, DATE)
 def test_no_header_makes_it_raise(status, retry_after, reset, date):
-    """Headers are foreign text: whatever they hold, there is an outcome, and a wait is never negative."""
+    """Headers are untrusted text: whatever they hold, there is an outcome, and a wait is never negative."""
     answer = Answer(status=status, retry_after=retry_after, limit=reset, remaining=retry_after, reset=reset, date=date)
     assert classify(answer) is not None
     assert (wait_asked_for(answer) or 0.0) >= 0.0

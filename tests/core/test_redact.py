@@ -40,7 +40,7 @@ def test_tokens_are_known_by_their_look(head, body, signature):
     ],
 )
 def test_ordinary_words_stay(text):
-    """A log that masks what one looks for is none."""
+    """A log must not mask what a person looks for."""
     assert mask(text) == text
 
 

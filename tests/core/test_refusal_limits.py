@@ -38,7 +38,7 @@ def test_once_something_was_accepted_it_takes_longer(before):
 
 @given(st.integers(1, 40), st.lists(st.booleans(), max_size=200))
 def test_no_more_refusals_than_the_budget(budget, answers):
-    """However many are accepted in between; without a budget, only rows of them stop anything."""
+    """However many are accepted in between; without a budget, only refusals in a row stop the run."""
     bounded, free = Refusals(budget, uploaders=1), Refusals(0, uploaders=1)
     refused = row = 0
     for accepted in answers:
@@ -62,7 +62,7 @@ def test_words_that_may_be_about_one_customer_are_not_told():
 
 
 def test_each_uploader_may_be_at_a_culprit_of_its_own():
-    """So many of them, so much later it is systematic."""
+    """The more uploaders there are, the later it is systematic."""
     refusals = Refusals(1000, uploaders=4)
     halts = [refusals.refused(422, "no", NOBODY) for _ in range(4 * SYSTEMATIC)]
     assert [halt is not None for halt in halts].index(True) == 4 * SYSTEMATIC - 1
@@ -73,7 +73,7 @@ PAGE = "403 from a firewall or proxy (Server: cloudflare), not from the API"
 
 @given(st.booleans())
 def test_a_firewall_that_lets_nothing_pass_stops_the_run(before):
-    """Whether anything was accepted before or not; the sentence says who, and the hint does not speak of the export."""
+    """Whether anything was accepted before or not; the message names the sender, the hint not the export."""
     refusals = Refusals(1000, uploaders=1, accepted_before=before)
     halts = [refusals.refused(403, "", NOBODY, PAGE) for _ in range(SYSTEMATIC)]
     assert halts[:-1] == [None] * (SYSTEMATIC - 1)

@@ -24,32 +24,32 @@ BODIES = {
 @pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(st.data(), st.sampled_from(list(Kind)), st.booleans(), st.integers(1, 3))
-def test_deputies_judge_as_a_decoder_alone(data, kind, strict, count):
-    """Whatever the lines, and however many deputies answer in turns: the judgements are one decoder's."""
+def test_workers_validate_as_a_decoder_alone(data, kind, strict, count):
+    """Whatever the lines, and however many workers answer in turns: the results are those of one decoder."""
     lines = data.draw(st.lists(st.sampled_from(BODIES[kind]), max_size=14))
     export = b"".join(line + data.draw(st.sampled_from([b"\n", b"\r\n"])) for line in lines)
     rules = {"max_line_bytes": CAP, "reject_unknown_fields": strict}
     expected = decoder(kind, **rules).validate_all(LineSplitter(max_line_bytes=CAP).feed(export), "f", 2)
     own = decoder(kind, **rules)
-    deputies, reader = [RemoteDecoder(own.rules) for _ in range(count)], AnswerReader(own)
+    workers, reader = [RemoteDecoder(own.rules) for _ in range(count)], AnswerReader(own)
     splitter, found = LineSplitter(max_line_bytes=CAP), []
     size = data.draw(st.integers(1, len(export) + 1))
     for turn, start in enumerate(range(0, len(export), size)):
         pieces = splitter.cut(export[start : start + size])
         question = ask(pieces, max_line_bytes=CAP)
-        answer = deputies[turn % count].answer(question) if question is not None else None
+        answer = workers[turn % count].answer(question) if question is not None else None
         found += reader.read(answer, pieces, "f", 2)
     assert list(one_by_one(found)) == list(one_by_one(expected))
 
 
 def test_there_is_nothing_to_ask_about_lines_that_are_too_long():
-    """Of a line beyond the cap only the length is judged, so its bytes go nowhere."""
+    """Only the length of a line beyond the cap is checked, so its bytes go nowhere."""
     pieces = LineSplitter(max_line_bytes=CAP).cut(b"x" * (CAP + 1) + b"\n")
     assert ask(pieces, max_line_bytes=CAP) is None
 
 
 def test_an_empty_line_is_a_line():
-    """A question about one empty line is not one about none."""
+    """A question about one empty line is not a question about no line."""
     own = decoder(Kind.EVENTS)
     pieces = LineSplitter(max_line_bytes=CAP).cut(b"\n")
     question = ask(pieces, max_line_bytes=CAP)

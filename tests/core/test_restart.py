@@ -24,7 +24,7 @@ def found(refused, covered=(), culprits=(), checkpoint=BEGINNING):
 
 
 def test_the_smallest_refused_part_without_a_culprit_is_where_it_goes_on():
-    """What was accepted since is no suspect any more."""
+    """What was accepted since is not suspected any more."""
     halves = [batch("all", range(8)), batch("half", range(4)), batch("quarter", [2, 3])]
     assert found(halves[:1]) == {"all": list(range(8))}
     assert found(halves[:2]) == {"half": [0, 1, 2, 3]}
@@ -33,7 +33,7 @@ def test_the_smallest_refused_part_without_a_culprit_is_where_it_goes_on():
 
 
 def test_a_batch_whose_culprit_is_known_says_nothing_of_the_others():
-    """It was refused for that one, as far as anybody knows."""
+    """It was refused for that record, by all that is known."""
     assert found([batch("all", range(8)), batch("half", range(4))], culprits=[2]) == {}
 
 
@@ -44,7 +44,7 @@ def test_one_that_was_refused_alone_is_the_culprit():
 
 
 def test_what_lies_before_the_checkpoint_has_a_fate():
-    """No row tells of it any more, and it is not sent again."""
+    """No row mentions it any more, and it is not sent again."""
     assert found([batch("all", range(8))], checkpoint=Position(0, 5, 50)) == {"all": [5, 6, 7]}
 
 
@@ -79,7 +79,7 @@ def test_parts_of_a_record_are_told_apart():
     st.lists(st.sets(st.integers(0, 9), min_size=1), max_size=6), st.sets(st.integers(0, 9)), st.sets(st.integers(0, 9))
 )
 def test_no_record_is_in_two_sets_and_none_with_a_fate(batches, covered, culprits):
-    """Whatever was refused in whatever company."""
+    """Whatever was refused, together with whatever else."""
     refused = [batch(str(number), sorted(lines)) for number, lines in enumerate(batches)]
     sets = found(refused, covered | culprits, culprits)
     lines = [line for each in sets.values() for line in each]

@@ -48,7 +48,7 @@ def test_it_is_what_departs_one_by_one(requests, scopes):
     ago=st.lists(st.floats(0, 100), max_size=20),
 )
 def test_it_is_what_the_pacer_does(requests, windows, ago):
-    """The moment foretold is the one a pacer without latency comes to, but for its guard."""
+    """The forecast is the moment that a pacer without latency comes to, but for its guard."""
     past = sorted(-moment for moment in ago)
     foretold = last_departure(requests, [ScheduledScope(tuple(windows), past)])
     pacer, now = Pacer(windows), 0.0
@@ -81,7 +81,7 @@ def test_a_day_over_all_calls_binds_for_large_exports():
 
 @pytest.mark.parametrize("windows", ["1/5s,1000/h", "1/5s,250/h,1000/d", "1/0.1s,10/1s", "7/3s,999/h,20000/d"])
 def test_ten_million_are_as_exact_as_ten_thousand(windows):
-    """Where the departures repeat themselves, so does the difference between two of them."""
+    """If the departures are periodic, so is the difference between two of them."""
     scopes = [ScheduledScope(parse_windows(windows))]
     slowest = max(scopes[0].windows, key=lambda window: window.seconds / window.limit)
     rounds = (10_000_000 - 10_000) // slowest.limit

@@ -41,14 +41,14 @@ def at(value: object, path: tuple[str | int, ...]) -> object:
     return value
 
 
-# The two judges.
+# The two decoders.
 
 
 @pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(nearly_valid())
 def test_the_slow_judge_agrees_with_the_fast_one(kind_and_record):
-    """What the decoder refuses has a problem; what it takes has none, except for dates it is lenient about."""
+    """What the decoder refuses has a problem; what it accepts has none, except for dates it is lenient about."""
     kind, record = kind_and_record
     body = as_bytes(record)
     found = problems(SCHEMAS[kind], json.loads(body))
@@ -115,7 +115,7 @@ def test_a_date_is_rfc_3339_and_exists(text):
     assert is_rfc3339(text) == (form and exists)
 
 
-# What is told.
+# What is reported.
 
 
 def told(schema: object, value: object, *, reject_unknown: bool = False) -> list[tuple[str, Reason]]:
@@ -147,7 +147,7 @@ def test_the_number_of_problems_is_bounded():
 
 
 def test_unknown_fields_are_told_on_request_only():
-    """A field the schema does not name is a fault where the caller says so, at any depth."""
+    """A field that the schema does not name is a fault if the caller says so, at any depth."""
     record = transactions(transaction(typo=1), other=2)
     assert told(TransactionsRecord, record) == []
     assert told(TransactionsRecord, record, reject_unknown=True) == [
@@ -172,7 +172,7 @@ def test_unknown_fields_are_told_on_request_only():
     ],
 )
 def test_types_beyond_the_records(value, expected):
-    """Whole numbers, choices and maps are judged as well; JSON does not tell 1.0 from 1."""
+    """Whole numbers, choices and maps are checked as well; JSON does not distinguish 1.0 from 1."""
     assert told(Thing, value) == expected
 
 
@@ -190,13 +190,13 @@ def test_types_beyond_the_records(value, expected):
     ],
 )
 def test_a_message_says_what_is_expected_and_what_kind_of_thing_is_there(amount, message):
-    """The sentence names the expectation and the JSON type found, never the value."""
+    """The message names the expectation and the JSON type found, never the value."""
     found = problems(TransactionsRecord, transactions(transaction(amount=amount)))
     assert [problem.message for problem in found] == [message]
 
 
 def test_a_missing_field_is_told_with_what_it_should_be():
-    """One knows from the message what to write there."""
+    """The message says what to write there."""
     record = events(event())
     for name in ("fulfilled", "resolved_at", "brand_id"):
         del record["events"][0][name]
@@ -209,13 +209,13 @@ def test_a_missing_field_is_told_with_what_it_should_be():
 
 @pytest.mark.parametrize("schema", [tuple[int, str], int | str, list[Thing] | dict[str, int]])
 def test_a_schema_nobody_taught_it_is_a_fault_of_ours(schema):
-    """A type outside its repertoire is refused loudly instead of being let through."""
+    """A type that it does not know raises an error instead of passing."""
     with pytest.raises(TypeError):
         problems(schema, [])
 
 
 def test_a_problem_at_the_top_has_no_path():
-    """A value of the wrong type as a whole is told so."""
+    """A whole value of the wrong type is reported."""
     assert problems(CustomerRecord, [1]) == [Problem((), Reason.WRONG_TYPE, "expected an object, found a list")]
 
 

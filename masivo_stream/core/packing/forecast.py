@@ -1,18 +1,24 @@
-"""Forecast the requests of a kind's export from the part that was read: the rest is assumed to be like it.
+"""How many requests a kind takes: the lower bound, and a forecast from the part of its export that was read.
 
-The result is exact once everything is read, if all batches can be filled. `core.pacing.schedule` says when these
-requests depart.
+`core.pacing.schedule` says when these requests depart.
 """
 
 import math
 
-from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.summary import KindSummary
 
 
+def lower_bound(contract: Contract, *, records: int, items: int) -> int:
+    """Return the fewest requests that could carry these records and items."""
+    return max(-(-items // contract.max_items), -(-records // contract.max_records))
+
+
 def requests_needed(contract: Contract, figures: KindSummary, *, bytes_read: int, size: int) -> int | None:
     """Return the requests that the whole export will take, those already sent included.
+
+    The rest of the export is assumed to be like the part that was read. Once all of it is read the result is exact, if
+    all batches can be filled.
 
     Args:
         contract: of the kind.

@@ -23,11 +23,6 @@ from masivo_stream.model.results import Entry, Position
 from masivo_stream.model.slicing import slice_record
 
 
-def lower_bound(contract: Contract, *, records: int, items: int) -> int:
-    """Return the fewest requests that could carry these records and items."""
-    return max(-(-items // contract.max_items), -(-records // contract.max_records))
-
-
 class Oversized(Struct, frozen=True):
     """An entry that no request can carry. `items` are the indexes of the items that are too large; None: all of it."""
 

@@ -84,7 +84,7 @@ async def resolve(
     async with open_session(
         settings,
         credentials,
-        known_to=_OPERATION,
+        needed_by=_OPERATION,
         confirmations=confirmations,
         observer=observer,
         runtime=runtime,

@@ -33,27 +33,27 @@ _HINT = "mend these lines in the export before migrating; or migrate, mend its d
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
-    """What a dry run found: the summary, and more by kind. Nothing is accepted; what is ready to send is pending."""
+    """What a dry run found: the summary, and more by kind. Nothing is accepted; records ready to send are pending."""
 
     summary: Summary
     kinds: dict[str, KindDryRunResult]
 
 
-def discard_skips(_kind: Kind, _files: ExitStack) -> SkippedSink:
-    """Count what is skipped, and list nothing."""
+def discard_skipped(_kind: Kind, _files: ExitStack) -> SkippedSink:
+    """Count the skipped records, and list none."""
     return UnchangedSkipped(0, 0)
 
 
-def discard_letters(_kind: Kind, _files: ExitStack) -> DryRunDeadLetters:
+def discard_dead_letters(_kind: Kind, _files: ExitStack) -> DryRunDeadLetters:
     """Count dead letters, and keep none."""
-    return _Nowhere()
+    return _NoDeadLetters()
 
 
 class DryRunFiles(Struct, frozen=True):
-    """Where a dry run writes its dead letters, and its lists of what it skips. By default it writes neither."""
+    """Where a dry run writes its dead letters, and its lists of skipped records. By default it writes neither."""
 
-    letters: OpenDeadLetters = discard_letters
-    skips: OpenSkipped = discard_skips
+    dead_letters: OpenDeadLetters = discard_dead_letters
+    skipped: OpenSkipped = discard_skipped
 
 
 async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, clock: Clock) -> DryRun:
@@ -72,7 +72,7 @@ async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, cloc
     for kind, found in inputs.items():
         of_kind = KindDryRun(kind, settings, clock, expected)
         with ExitStack() as opened:
-            failure = await of_kind.run(found, files.letters(kind, opened), files.skips(kind, opened)) or failure
+            failure = await of_kind.run(found, files.dead_letters(kind, opened), files.skipped(kind, opened)) or failure
         kinds[kind] = of_kind.result()
     return DryRun(summary=_summarise(kinds, failure), kinds=kinds)
 
@@ -91,14 +91,14 @@ def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None) -
     )
 
 
-def describe_duplicates(repeated: DuplicatePurchases) -> str:
+def describe_duplicates(duplicates: DuplicatePurchases) -> str:
     """Return the warning about events whose purchase came before: how many they are, and what to do."""
     return (
-        f"{describe_places(repeated.events, repeated.places)}: each would be sent and counted; if they are one"
+        f"{describe_places(duplicates.events, duplicates.places)}: each would be sent and counted; if they are one"
         " purchase, --duplicate-purchase reject makes dead letters of the later ones"
     )
 
 
-class _Nowhere:
-    def append(self, letters: Iterable[Rejected]) -> None:
+class _NoDeadLetters:
+    def append(self, dead_letters: Iterable[Rejected]) -> None:
         pass
