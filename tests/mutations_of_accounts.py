@@ -59,7 +59,7 @@ MUTATIONS = (
         "flow/identity/send_once.py",
         "            once.flush()\n",
         "            pass\n",
-        "Exports that begin alike cannot be told apart when the first one is gone.",
+        "Exports that begin alike cannot be distinguished when the first one is gone.",
         (ONCE + "how_far_was_read_is_noted_at_the_end",),
     ),
     Mutation(
@@ -75,7 +75,7 @@ MUTATIONS = (
         "flow/identity/send_once.py",
         "    if run is not None and run.sends > sends:\n        yield",
         "    if False:\n        yield",
-        "Put back from a copy of before a retry, it sends the mended letters once more.",
+        "Put back from a copy of before a retry, it sends the corrected dead letters again.",
         (
             ONCE + "a_directory_from_before_a_retry_does_not_go_on",
             "flow/test_resolve.py::test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again",

@@ -221,8 +221,8 @@ RESTART = (
     Mutation(
         "dead letters are not marked as taken",
         "edges/journal/write.py",
-        "((taken, (IN_A_RETRY, row)) for row in rows)",
-        "((taken, (None, row)) for row in rows)",
+        "((taken, (IN_A_RETRY, row)) for row in copy.rows)",
+        "((taken, (None, row)) for row in copy.rows)",
         "A dead letter that a retry has taken is taken by the next one, too.",
         (JOURNAL + "a_retry_is_one_commit",),
     ),

@@ -27,7 +27,7 @@ MUTATIONS = (
     ),
     Mutation(
         "times are taken for certain",
-        "flow/outside.py",
+        "flow/only_missing.py",
         "        around = timedelta(seconds=slack)\n",
         "        around = timedelta(seconds=-slack)\n",
         "What was taken back near the period's end is missing for ever.",
@@ -35,7 +35,7 @@ MUTATIONS = (
     ),
     Mutation(
         "batches without places were sent at another time",
-        "flow/outside.py",
+        "flow/only_missing.py",
         "            if lines is not None and not any(",
         "            if lines is None or not any(",
         "What a run of version 0.1.0 sent, and a revert took back, is missing for ever.",
@@ -46,7 +46,7 @@ MUTATIONS = (
         "flow/only_missing.py",
         "        if items != accepted:\n",
         "        if items > accepted:\n",
-        "Judged by other settings, a part of what was taken back is missing for ever.",
+        "Validated with other settings, a part of what was taken back is missing for ever.",
         (ONLY + "an_export_that_is_not_what_it_was_changes_nothing",),
     ),
     Mutation(
@@ -54,7 +54,7 @@ MUTATIONS = (
         "flow/only_missing.py",
         "        what = NoteKind.MADE_UP_IN_PART if self.unread else NoteKind.MADE_UP\n",
         "        what = NoteKind.MADE_UP\n",
-        "A customer whom nobody could ask for is missing for ever.",
+        "A customer that could not be read back is missing for ever.",
         (ONLY + "who_cannot_be_read_back_is_not_touched",),
     ),
     Mutation(
@@ -90,7 +90,7 @@ MUTATIONS = (
         (ONLY + "one_who_has_bought_keeps_a_whole_run_from_beginning_afresh",),
     ),
     Mutation(
-        "strangers do not count",
+        "customers of other runs do not count",
         "flow/commands/revert.py",
         "whole=found.whole and not foreign, holds",
         "whole=found.whole, holds",

@@ -1,4 +1,4 @@
-"""Standard output as a rich console, for tables."""
+"""Standard output as a rich console, for tables. A module of its own, so that rich is imported only for a table."""
 
 from rich.console import Console
 

@@ -26,7 +26,7 @@ from masivo_stream.flow.pipeline.ports import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import DeadLettersTaken
-from masivo_stream.model.progress import DeadRow, KnownSource
+from masivo_stream.model.progress import DeadRow, KnownSource, RetryCopy
 
 
 @contextmanager
@@ -68,7 +68,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         InputError: a line is no dead letter. Then nothing was taken.
         StorageError: the copy cannot be written.
     """
-    taken: list[tuple[Kind, KnownSource | None, set[int]]] = []
+    taken: list[RetryCopy] = []
     notices: list[DeadLettersTaken] = []
     for kind in Kind:
         length, crc = journal.read.letters(kind)
@@ -93,11 +93,11 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
             path = state.path / name
             identity = encode_identity(take_identity(str(path)))
             source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
-        taken.append((kind, source, copy.taken))
+        taken.append(RetryCopy(kind, source, copy.taken))
     if taken:
-        await journal.begin_retry(taken, ", ".join(source.name for _, source, _ in taken if source is not None))
-    for kind, _, _ in taken:
-        state.cut(dead_letter_name(kind))
+        await journal.begin_retry(taken, ", ".join(each.source.name for each in taken if each.source is not None))
+    for each in taken:
+        state.cut(dead_letter_name(each.kind))
     for notice in notices:
         observer.notify(notice)
 

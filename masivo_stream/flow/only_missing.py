@@ -9,9 +9,11 @@ commit makes these files inputs of the run. If the process is killed before it, 
 continues as any other. Memory: 9 bytes per customer.
 """
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -22,18 +24,18 @@ from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.dead_letters import write_taken_back
 from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.files.state_dir import StateDir
+from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.customers.migrated_elsewhere import OTHERS, check_no_pipe
 from masivo_stream.flow.customers.table import CustomerTable
-from masivo_stream.flow.outside import Outside
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
 from masivo_stream.flow.readback.whereabouts import Whereabouts, WhereaboutsCheck, is_odd
-from masivo_stream.flow.revert_state import Left, RevertState, only_missing, revert_since
+from masivo_stream.flow.revert_state import Left, RevertPeriod, RevertState, only_missing, revert_since
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, OutageError
 from masivo_stream.model.notices import CustomersAsked, TakenBack
-from masivo_stream.model.progress import Figures, KnownSource
+from masivo_stream.model.progress import KnownSource, TakenBackCopy
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
@@ -274,23 +276,21 @@ class TakenBackFinder:
 
     async def _take(self) -> None:
         """Copy what was taken back, and make the copies inputs."""
-        copies: list[tuple[Kind, KnownSource, Figures, int, int]] = []
+        copies: list[TakenBackCopy] = []
         if self._gone:
             for kind in self._accepted:
                 copies += await self._copy(kind)
-        detail = (
-            ", ".join(f"{records:,} records of {kind}" for kind, _, _, records, _ in copies) or "nothing was missing"
-        )
+        detail = ", ".join(f"{copy.records:,} records of {copy.kind}" for copy in copies) or "nothing was missing"
         if self.unreadable:
             left = Left(customers=self.unreadable, first=self._first_left)
             await self._journal.take_note(Note(NoteKind.NOT_KNOWN, msgspec.json.encode(left).decode()))
         what = NoteKind.MADE_UP_IN_PART if self.unread else NoteKind.MADE_UP
         with anyio.CancelScope(shield=True):
             await self._journal.take_back(copies, Note(what, detail))
-        for kind, _, _, records, items in copies:
-            self._observer.notify(TakenBack(kind=kind, records=records, items=items))
+        for copy in copies:
+            self._observer.notify(TakenBack(kind=copy.kind, records=copy.records, items=copy.items))
 
-    async def _copy(self, kind: Kind) -> list[tuple[Kind, KnownSource, Figures, int, int]]:
+    async def _copy(self, kind: Kind) -> list[TakenBackCopy]:
         """Copy what was taken back of a kind; return nothing if nothing was."""
         known = self._journal.read.sources(kind)
         tally = Tally(CONTRACTS[kind], self._journal.read.figures(kind))
@@ -314,7 +314,7 @@ class TakenBackFinder:
         path = self._state.path / name
         identity = encode_identity(take_identity(str(path)))
         source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
-        return [(kind, source, tally.figures(seconds=0.0), records, items)]
+        return [TakenBackCopy(kind, source, tally.figures(seconds=0.0), records, items)]
 
     def _check(self, kind: Kind, items: int) -> None:
         """Check that everything that was accepted was found in the exports.
@@ -351,3 +351,32 @@ def check_there(settings: Settings) -> None:
         if aside
         else "name the migration's --state-dir",
     )
+
+
+class Outside:
+    """The lines of customers that were certainly not migrated in any of the given periods."""
+
+    def __init__(self, journal: JournalReader, periods: Iterable[RevertPeriod], slack: float) -> None:
+        """Read the batches from `journal`. A customer is migrated at most `slack` seconds after it was sent.
+
+        Clocks differ by no more than that either. Batches whose lines are not known (version 0.1.0 kept none) are not
+        among them.
+        """
+        around = timedelta(seconds=slack)
+        moment = datetime.fromisoformat
+        spans = [(moment(each.start) - around, min(moment(each.end), moment(each.at)) + around) for each in periods]
+        first = min((sent for kind, sent, _, _ in journal.sent() if kind == Kind.CUSTOMERS), default=None)
+        stretches: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for lines, sent, settled, found in journal.customers_sent():
+            began = first or sent if found else sent
+            if lines is not None and not any(began <= end and begin <= settled for begin, end in spans):
+                for source, low, high in lines:
+                    stretches[source].append((low, high))
+        self._stretches = {source: sorted(each) for source, each in stretches.items()}
+
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        """Return whether a line, given as source and number, is one of them."""
+        source, line = place
+        stretches = self._stretches.get(source, [])
+        index = bisect_right(stretches, (line, line)) - 1
+        return any(low <= line <= high for low, high in stretches[max(index, 0) : index + 2])

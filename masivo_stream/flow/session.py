@@ -86,7 +86,7 @@ class Session:
 
     @property
     def sending_journal(self) -> JournalPort:
-        """The journal for whoever sends batches: after `guard_sends` it also notes what the account has got."""
+        """The journal for the code that sends batches. After `guard_sends` it also notes what the account has."""
         return self.journal if self.send_once is None else self.send_once.noting(self.journal)
 
     def guard_sends(self) -> SendOnce:
@@ -111,8 +111,9 @@ class Session:
             opening = open_connection(
                 self.settings, self.binding, exports, observer=self.observer, note=self.proxies.note
             )
-            self.connection = await self._opened.enter_async_context(opening)
-            await self.binding.prove(self.connection.client)
+            connection = await self._opened.enter_async_context(opening)
+            await self.binding.prove(connection.client)
+            self.connection = connection
 
     async def aclose(self) -> None:
         """Close what was opened on the way, the last first."""
@@ -124,8 +125,8 @@ async def open_session(
     settings: Settings,
     credentials: Credentials,
     *,
-    known_to: str = "",
-    reverted: bool = False,
+    needed_by: str = "",
+    keep_reverted: bool = False,
     confirmations: Confirmations | None = None,
     observer: Observer | None = None,
     runtime: Runtime | None = None,
@@ -135,26 +136,26 @@ async def open_session(
     Args:
         settings: see `load_settings`.
         credentials: see `load_credentials`.
-        known_to: the operation that needs a run to be there already; empty if one may begin.
-        reverted: keep a run that a revert took back, for the command that sends it again. Without it, that run is put
-            aside, and the state directory starts afresh.
+        needed_by: the operation that needs a run to be there already; empty if a run may begin here.
+        keep_reverted: keep a run that a revert took back, for the command that sends it again. Without it, that run
+            is put aside, and the state directory starts afresh.
         confirmations: what a person has confirmed about accounts and exports.
         observer: receives notices.
         runtime: where time and chance come from.
 
     Raises:
         ConfigurationError: the state directory cannot be used, belongs to another account, holds no run although
-            `known_to` needs one, or holds one of which a revert was begun and has not ended.
+            `needed_by` needs one, or holds one of which a revert was begun and has not ended.
         StorageError: the state directory cannot be written.
     """
     check_key(settings, credentials)
     runtime, observers = runtime or Runtime(), Observers([observer] if observer else [])
     binding = AccountBinding(settings, credentials, runtime.clock, confirmations)
-    if known_to:
-        _check_known(settings, known_to)
+    if needed_by:
+        _check_known(settings, needed_by)
     with own_state_dir(settings.state.state_dir) as state:
         state.check_journal()
-        if not reverted:
+        if not keep_reverted:
             leave_reverted(state, runtime.clock, lambda journal: withdraw(settings, journal))
         with closing(_open_journal(settings, state, runtime.clock)) as journal:
             binding.enter(journal)

@@ -1,6 +1,6 @@
 """How far a kind has come: what the journal keeps, and what a restart begins with. It holds no personal data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import repeat
 from operator import attrgetter
 
@@ -89,6 +89,28 @@ class DeadRow(Struct, frozen=True):
         return self.of or (self.source, self.line, self.indexes)
 
 
+class RetryCopy(Struct, frozen=True):
+    """The dead letters of a kind that a retry takes."""
+
+    kind: Kind
+    source: KnownSource | None
+    """The copy that becomes an input; None if no dead letter is to be read again."""
+    rows: Collection[int]
+    """Their rows in the journal."""
+
+
+class TakenBackCopy(Struct, frozen=True):
+    """The accepted records of a kind that a revert took back and that are to be read again."""
+
+    kind: Kind
+    source: KnownSource
+    """The copy that becomes an input."""
+    figures: Figures
+    """The kind's figures without these records."""
+    records: int
+    items: int
+
+
 class Presence(Struct, frozen=True, kw_only=True):
     """Which customers were skipped as deleted since the last progress; customers are salted hashes."""
 
@@ -132,7 +154,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class Reference(Struct, frozen=True, array_like=True):
-    """Where an entry of a batch stands in its input."""
+    """Where an entry of a batch is in its input."""
 
     source: int
     line: int
@@ -147,7 +169,7 @@ _refer: Callable[[Entry], tuple[object, ...]] = attrgetter(*Reference.__struct_f
 
 
 def refer(part: Packable) -> Iterable[tuple[object, ...]]:
-    """Return where each entry stands: what is written of it, a `Reference` when it is read."""
+    """Return where each entry is: what is written of it, a `Reference` when it is read."""
     if not isinstance(part, EntryRun):
         return (_refer(part),)
     lines, lengths = range(part.line, part.line + len(part)), map(len, part.bodies)
@@ -176,7 +198,7 @@ class Suspects(Struct, frozen=True):
 
 
 Covered = dict[tuple[int, int], frozenset[int] | None]
-"""Records that have a fate already, by source and line: these items of them, or None for all."""
+"""Records that have an outcome already, by source and line: these items of them, or None for all."""
 
 
 class Resume(Struct, frozen=True, kw_only=True):
@@ -187,7 +209,7 @@ class Resume(Struct, frozen=True, kw_only=True):
     figures: Figures = Figures()
     covered: Covered = {}
     consumed: dict[int, tuple[int, int, int]] = {}
-    """By source: plain bytes before the frontier, their CRC-32, and the line there."""
+    """By source: plain bytes before the read position, their CRC-32, and the line there."""
     letters_bytes: int = 0
     letters_crc: int = 0
     skipped_bytes: int = 0

@@ -69,6 +69,9 @@ class CurrentWait:
 
     def wait(self, now: float, shift: float) -> Wait:
         """Return what the run waits for at `now`; `shift` is added to moments."""
+        # Of several waits, the first one counts: 1. the run has ended, 2. it stops, 3. effects must become visible,
+        # 4. customers are read back after a revert, 5. the next slot, 6. a batch's next try, 7. customers of refused
+        # requests are read back. While 5 to 7 last, other requests may still be sent.
         if self._done:
             return Wait(what="done", text="done")
         if self._drain is not None:

@@ -1,4 +1,4 @@
-"""Commands called in this process: their exit code, and what they write, without starting Python anew."""
+"""Commands called in this process: their exit code, and what they write, without starting Python again."""
 
 import gc
 from dataclasses import dataclass

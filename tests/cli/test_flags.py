@@ -46,7 +46,7 @@ def test_what_a_person_confirms():
 
 
 def test_only_what_was_taken_back():
-    """The flag, and a person's word about the others."""
+    """The flag, and what a person confirms about the others."""
     missing = parsed("migrate", "--only-missing", "--others-stayed")["missing"]
     assert (missing.only_missing, missing.others_stayed) == (True, True)
 
@@ -67,7 +67,7 @@ def test_decisions_by_batch():
     ],
 )
 def test_which_records_are_read_back(words, drawn):
-    """So many of each kind, or all."""
+    """A number of each kind, or all."""
     assert parsed("verify", *words).get("sample", SampleFlags()).drawn() == drawn
 
 

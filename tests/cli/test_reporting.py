@@ -11,7 +11,7 @@ SENDING = SendingFlags(base_url="http://127.0.0.1:1", limit=["1/5s", "250/h"], u
 
 
 def test_flags_are_spelt_as_they_are_typed():
-    """What stands at its default is left out, and so is how a command prints."""
+    """Flags at their default are left out, and so are those about printing."""
     assert spell_flags(EXPORTS) == ["--customers", "c.ndjson", "--events", "e 1.ndjson", "e2.ndjson"]
     assert spell_flags(CommonFlags(config="c.toml", json=True, quiet=True, verbose=True)) == ["--config", "c.toml"]
     assert spell_flags(RunFlags(no_verify=True)) == ["--no-verify"]

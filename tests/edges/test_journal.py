@@ -16,7 +16,7 @@ from masivo_stream.edges.journal.schema import UPGRADES, pack
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
-from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress, Resume
+from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress, Resume, RetryCopy
 from masivo_stream.model.results import Entry, Position
 from masivo_stream.model.states import BatchOutcome, BatchState, Note, NoteKind
 
@@ -352,7 +352,7 @@ async def test_a_leader_that_is_cancelled_leaves_nobody_waiting(path):
         leader.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leader
-        with anyio.fail_after(5), pytest.raises(StorageError):
+        with anyio.fail_after(100), pytest.raises(StorageError):
             await journal.note(Kind.EVENTS, progress(), nothing)
 
 
@@ -562,7 +562,7 @@ async def test_a_retry_is_one_commit(path):
         (dead,) = journal.read.dead_at(Kind.EVENTS, 0, 6)
         copy = KnownSource(1, "retry-1.events.ndjson", 5, b"", letters=True)
         commits.clear()
-        await journal.begin_retry([(Kind.EVENTS, copy, {dead.row})], "again")
+        await journal.begin_retry([RetryCopy(Kind.EVENTS, copy, {dead.row})], "again")
         assert commits == [1]
         assert journal.read.dead_at(Kind.EVENTS, 0, 6) == []
         assert journal.read.sources(Kind.EVENTS) == [copy]

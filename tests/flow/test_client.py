@@ -1,4 +1,4 @@
-"""Every call leaves through a gate: token calls, read-backs and reverts as well as batches."""
+"""Every call leaves through a rate limiter: token calls, read-backs and reverts as well as batches."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ from masivo_stream.model.window import Window
 
 
 class FakeClient:
-    """Answers reads as it is told to; knows when each call came."""
+    """Answers reads as a test says; knows when each call came."""
 
     def __init__(self, clock, *statuses):
         self.clock, self.statuses = clock, list(statuses)
@@ -94,7 +94,7 @@ async def test_a_call_with_a_fresh_token_waits_for_a_slot_of_its_own():
 
 @pytest.mark.parametrize(("failure", "slots"), [(Failure(cause=Cause.REFUSED, sent=False), 0), (None, 1)])
 async def test_a_call_that_never_left_uses_no_slot(failure, slots):
-    """Where there was no connection; one that was answered, or cut short, has used one."""
+    """If there was no connection; a call that was answered, or cut short, has used a slot."""
     clock = FakeClock()
     limiter = RateLimiter([LimitScope("general", Pacer([Window(1, 10.0)]))], clock)
 

@@ -1,4 +1,4 @@
-"""What a report tells of how a run was started: everything but what is secret."""
+"""What a report shows of how a run was started: everything except secrets."""
 
 from datetime import UTC, datetime
 

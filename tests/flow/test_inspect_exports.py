@@ -1,4 +1,4 @@
-"""Each export is there once, and is one: found out before anything is sent or noted."""
+"""Each export is named once and is an export: this is checked before anything is sent or noted."""
 
 import gzip
 import json
@@ -111,13 +111,13 @@ async def test_exports_that_only_begin_alike_are_let_through(tmp_path):
 
 
 async def test_thousands_of_parts_are_looked_at_quickly(tmp_path):
-    """Of each the first lines: only those that begin alike are read whole."""
+    """Only the first lines of each: only those that begin alike are read to the end."""
     for number in range(2000):
         (tmp_path / f"part-{number:04}.ndjson").write_bytes(lines(2, start=10 * number))
 
-    begun = time.monotonic()
+    begun = time.process_time()  # not the time that other programs take
     await look(tmp_path / "*.ndjson")
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 20
 
 
 @pytest.mark.parametrize("name", ["x.gz", "x.zst", "x.ndjson.GZ"])

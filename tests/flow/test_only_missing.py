@@ -1,4 +1,4 @@
-"""A run is taken back in part: `--only-missing` sends exactly that once more, and the run goes on."""
+"""A run is taken back in part: `--only-missing` sends exactly that again, and the run continues."""
 
 import json
 from contextlib import asynccontextmanager
@@ -46,7 +46,7 @@ async def requests(run):
 
 
 async def test_what_was_taken_back_is_sent_once_more(run):
-    """Where the API says how many it took back and all of these may be, a few are read back; the rest stays."""
+    """If the API says how many it took back, and that many may have been, only a few are read back."""
     run.generate(60)
     await run.migrate_in_goes(30, 30)
     assert (await run.revert(LONG_AGO, run.moments[0])).customers == 30
@@ -59,7 +59,7 @@ async def test_what_was_taken_back_is_sent_once_more(run):
 
 
 async def test_a_number_that_is_not_told_is_read_back(run):
-    """All who may have been taken back are asked for, none of the others; what was sent later goes with them."""
+    """All that may have been taken back are read back, and no others; their later records go with them."""
     run.generate(60)
     events = run.path(Kind.EVENTS).read_bytes()
     run.path(Kind.EVENTS).unlink()
@@ -87,7 +87,7 @@ async def test_who_has_bought_since_is_not_doubled(run):
 
 @pytest.mark.parametrize("told", [True, False])
 async def test_one_who_has_bought_keeps_a_whole_run_from_beginning_afresh(run, told):
-    """The number tells; where there is none, the advice names the case, and the way for it."""
+    """The number shows it; without a number, the hint names the case and what to do."""
     run.generate(30)
     await run.migrate_in_goes(30)
     await run.buy(run.ids[7])
@@ -103,7 +103,7 @@ async def test_one_who_has_bought_keeps_a_whole_run_from_beginning_afresh(run, t
 
 
 async def test_customers_at_the_edge_of_the_period(run):
-    """Nobody can tell by their times: each of them is asked for."""
+    """Their times do not show it: each of them is read back."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
     ((middle,),) = run.journal("SELECT sent_at FROM batches WHERE kind = 'customers' ORDER BY seq LIMIT 1 OFFSET 1")
@@ -114,7 +114,7 @@ async def test_customers_at_the_edge_of_the_period(run):
 
 
 async def test_a_clock_that_is_far_wrong(run):
-    """The API says that it took back more than the times tell: then all of the run's customers are asked for."""
+    """If the API says that it took back more than the times allow, all customers of the run are read back."""
     run.generate(30)
     await run.migrate_in_goes(15, 15)
     for moment in ("sent_at", "settled_at"):
@@ -125,7 +125,7 @@ async def test_a_clock_that_is_far_wrong(run):
 
 
 async def test_several_reverts_in_a_row(run):
-    """All of them count; one of another time changes nothing."""
+    """All of them count; a revert of another period changes nothing."""
     run.generate(60)
     await run.migrate_in_goes(20, 20, 20)
     await run.revert(LONG_AGO, run.moments[0])
@@ -136,7 +136,7 @@ async def test_several_reverts_in_a_row(run):
 
 
 async def test_taken_back_again_and_again(run):
-    """In part, in another part, what was sent once more, and all of it; afresh in the end."""
+    """A part, another part, what was sent again, and everything; in the end the run starts afresh."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
     await run.revert(LONG_AGO, run.moments[0])
@@ -177,7 +177,7 @@ async def test_a_second_time_sends_nothing(run):
 
 
 async def test_without_a_revert_there_is_nothing_to_make_up_for(run):
-    """Said, and nothing is done: also after one of another time, and one that was all of it."""
+    """It is refused: also after a revert of another period, and after a revert of the whole run."""
     run.generate(10)
     with pytest.raises(ConfigurationError, match="there is no run in this state directory"):
         await run.only_missing()
@@ -195,7 +195,7 @@ async def test_without_a_revert_there_is_nothing_to_make_up_for(run):
 
 
 async def test_in_between_nothing_else_goes_on(run):
-    """`migrate`, `retry` and `resolve` say what to do; the command is ready to paste, and says so without names."""
+    """`migrate`, `retry` and `resolve` show the command that is needed, ready to paste."""
     run.generate(20)
     await run.migrate_in_goes(10, 10)
     await run.revert(LONG_AGO, run.moments[0])
@@ -246,7 +246,7 @@ async def test_an_export_that_has_grown_meanwhile(run):
 
 
 def customer(number, *, booked=0, **fields):
-    """Return a customer whose balance is that of so many transactions, of 1, 2, 3 and so on."""
+    """Return a customer whose balance is that of `booked` transactions, of 1, 2, 3 and so on."""
     balance = [{"amount": booked * (booked + 1) // 2, "reward_id": transaction()["reward_id"]}] if booked else []
     return record(Kind.CUSTOMERS, number, balance=balance, **fields)
 
@@ -292,7 +292,7 @@ def mend(run, kind, change):
 
 
 async def test_what_a_retry_sent_and_what_is_dead(run):
-    """A mended record comes again as it was mended; dead letters stay what they are, and are not sent."""
+    """A corrected record is sent again as it was corrected; dead letters stay dead letters, and are not sent."""
     run.generate(30)
     right = run.path(Kind.CUSTOMERS).read_bytes().splitlines()
     bad = list(right)
@@ -316,7 +316,7 @@ async def test_what_a_retry_sent_and_what_is_dead(run):
 
 
 async def test_a_customer_who_is_refused_the_second_time(run):
-    """Their events and transactions are held back; mended, all of it arrives, once."""
+    """Their events and transactions are held back; when they are corrected, everything arrives once."""
     customers = [customer(number, booked=3) for number in range(8)]
     write(run, Kind.CUSTOMERS, customers)
     write(run, Kind.EVENTS, [record(Kind.EVENTS, number, 3) for number in range(8)])
@@ -339,7 +339,7 @@ async def test_a_customer_who_is_refused_the_second_time(run):
 
 
 async def test_what_is_in_doubt_stays_so(tmp_path):
-    """Nobody has decided it; afterwards it can be."""
+    """It was not decided; afterwards it can be."""
     async with sandbox(tmp_path, "hang=0.05,applied=no,on=transactions,at=1") as served:
         run = TakenBack(tmp_path, served, first_delay=0.1)
         run.generate(20)
@@ -355,7 +355,7 @@ async def test_what_is_in_doubt_stays_so(tmp_path):
 
 
 async def test_a_journal_of_version_0_1_0(run):
-    """It does not know the places of its batches: all accepted customers are asked for."""
+    """It does not know the lines of its batches: all accepted customers are read back."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
     run.journal("UPDATE batches SET spans = NULL")
@@ -387,7 +387,7 @@ async def test_events_of_customers_whom_another_run_migrated(run):
     assert figures.reasons == {"customer_not_migrated": 10}
     with pytest.raises(ConfigurationError, match="nothing of this run"):
         await run.only_missing()  # its directory does not know yet
-    assert (await run.revert(LONG_AGO, run.moments[0])).customers is None  # 0 of a period that held ten tells nothing
+    assert (await run.revert(LONG_AGO, run.moments[0])).customers is None  # 0 of a period that held ten means nothing
     assert (await run.only_missing()).exit_code == 0
     await run.settled()
     summary = await second.retry()
@@ -430,7 +430,7 @@ class Two:
         await self.first.settled()
 
     async def whole(self):
-        """Tell whether the account holds everything once."""
+        """Return whether the account holds everything once."""
         for kind, lines in self.theirs.items():
             self.first.path(kind).write_bytes(b"".join(lines))
         return await self.first.account() == self.first.wanted()
@@ -461,7 +461,7 @@ async def test_others_who_were_migrated_again_are_not_taken_for_those_who_stayed
 
 
 async def test_some_of_others_were_migrated_again(run):
-    """Nobody can tell them from those who stayed."""
+    """They cannot be distinguished from those that stayed."""
     two = Two(run)
     await two.begin(6, 6)
     await two.second.revert(LONG_AGO, run.moments[0])
@@ -472,7 +472,7 @@ async def test_some_of_others_were_migrated_again(run):
 
 @pytest.mark.parametrize("told", [True, False])
 async def test_others_who_stayed(run, told):
-    """A person may say so; where the number says it, nobody needs to."""
+    """A person may confirm it; if the number shows it, no confirmation is needed."""
     two = Two(run)
     await two.begin(6, 6)
     await two.second.revert(LONG_AGO, run.moments[0])
@@ -488,7 +488,7 @@ async def test_others_who_stayed(run, told):
 
 
 async def test_more_were_taken_back_than_this_run_knows(run):
-    """The other run had customers of whom this one has sent nothing: the number does not tell, a person does."""
+    """The other run had customers of which this one has sent nothing: only a person can confirm it."""
     two = Two(run)
     await two.begin(6, 6, of=4)
     assert (await two.second.revert(run.moments[0], FAR)).customers == 6
@@ -501,7 +501,7 @@ async def test_more_were_taken_back_than_this_run_knows(run):
 
 
 async def test_all_of_others_are_gone(run):
-    """Then nobody is there who could have been migrated again, whatever number the API told."""
+    """Then no customer is there that could have been migrated again, whatever number the API gave."""
     two = Two(run)
     await two.begin(6, 6, of=6)
     assert (await two.second.revert(LONG_AGO, FAR)).customers == 12
@@ -540,7 +540,7 @@ async def test_a_revert_without_the_state_directory_is_found(run):
 
 
 async def test_events_of_others_keep_a_whole_run_from_beginning_afresh(run):
-    """Beside its own customers' events the run sent those of customers who are there still: these would double."""
+    """Besides its own customers' events the run sent those of customers that are still there: these would double."""
     run.generate(20, kinds=[Kind.CUSTOMERS, Kind.EVENTS])
     customers, events = (
         run.path(kind).read_bytes().splitlines(keepends=True) for kind in (Kind.CUSTOMERS, Kind.EVENTS)
@@ -601,7 +601,7 @@ async def taken_back(tmp_path, *faults, count=30, **flags):
 
 
 async def test_who_cannot_be_read_back_is_not_touched(tmp_path):
-    """Said, with exit code 6, while all others arrive; the same command later sends the rest."""
+    """This is reported with exit code 6, and all others arrive; the same command sends the rest later."""
     async with taken_back(tmp_path, "status=503,on=read,at=1", "status=503,on=read,at=2", "status=503,on=read,at=3",
                           uploaders=1) as run:  # fmt: skip
         summary = await run.only_missing()
@@ -631,7 +631,7 @@ async def test_an_api_that_does_not_answer_changes_nothing(tmp_path, fault):
 
 
 async def test_stopped_while_it_is_sent_it_goes_on_like_any_run(tmp_path):
-    """What is not sent yet is told as taken back, the figures close, and the plain command sends it."""
+    """What is not sent yet counts as taken back, the figures close, and the plain command sends it."""
     async with taken_back(tmp_path, "status=403,on=events") as run:
         summary = await run.only_missing()
         assert (summary.exit_code, summary.closes) == (7, True)
@@ -644,7 +644,7 @@ async def test_stopped_while_it_is_sent_it_goes_on_like_any_run(tmp_path):
 
 
 async def test_an_export_that_is_not_what_it_was_changes_nothing(run):
-    """Edited, removed, or judged by other settings: said, before anything is changed."""
+    """Edited, removed, or validated with other settings: it is refused before anything is changed."""
     run.generate(20)
     await run.migrate_in_goes(10, 10)
     await run.revert(LONG_AGO, run.moments[0])
@@ -664,7 +664,7 @@ async def test_an_export_that_is_not_what_it_was_changes_nothing(run):
 
 
 async def test_ids_that_a_gateway_may_not_let_through(run):
-    """A 404 of one counts where another one is found, or where the API has told the number."""
+    """A 404 for one counts if another one is found, or if the API has said the number."""
     names = [*(f"a/{number}" for number in range(6)), "..", *(f"ana+{n}@ex ample.com" for n in range(3)), "é%", "{}"]
     write(run, Kind.CUSTOMERS, [customer(n, booked=1) | {"id": name} for n, name in enumerate(names)])
     write(run, Kind.EVENTS, [{"id": name, "events": [event(name)]} for name in names])
@@ -680,7 +680,7 @@ async def test_ids_that_a_gateway_may_not_let_through(run):
 
 
 async def test_ids_of_whom_nothing_can_be_told(run):
-    """Only such ids, and no number: they are not touched, and that is said; the run goes on."""
+    """Only such ids, and no number: they are not sent again, which is reported; the run continues."""
     names = ["a/0", "..", "c2", "c3"]
     write(run, Kind.CUSTOMERS, [customer(n) | {"id": name} for n, name in enumerate(names)])
     await run.migrate_in_goes(2, 2)
@@ -694,13 +694,13 @@ async def test_ids_of_whom_nothing_can_be_told(run):
         await run.migrate(),
         await run.only_missing(),
         run.status(),
-    ):  # it is told as long as the run is there
+    ):  # it is reported while the run is there
         assert later.exit_code == 0
         assert any("2 customers could not be read back after a revert" in warning for warning in later.warnings)
 
 
 async def test_what_came_from_a_pipe_is_not_guessed(run):
-    """It cannot be read again: said, with the way that is left."""
+    """It cannot be read again: this is reported, with what can be done instead."""
     run.generate(10, kinds=[Kind.CUSTOMERS])
     await run.migrate_in_goes(5, 5)
     await run.revert(LONG_AGO, run.moments[0])
@@ -713,7 +713,7 @@ async def test_what_came_from_a_pipe_is_not_guessed(run):
 
 
 async def test_several_processes_and_readers(run):
-    """The same comes out."""
+    """The result is the same."""
     run.flags |= {"workers": 2, "uploaders": 4}
     run.settings = run.settings_with()
     run.generate(60)

@@ -1,4 +1,4 @@
-"""The end of a run: figures that do not close, or are not the journal's, are a bug of ours, and told as one."""
+"""The end of a run: figures that do not close, or are not the journal's, are a bug of ours, and reported as one."""
 
 import pytest
 from model_exports import Recipe
@@ -28,7 +28,7 @@ class CountsOneMore(ModelJournal):
 
 @pytest.mark.parametrize("wrong", [NotesAnother, CountsOneMore])
 def test_figures_that_do_not_close_are_a_bug(tmp_path, wrong):
-    """Whatever else is to be said of the run."""
+    """Whatever the outcome would be otherwise."""
     world = World(tmp_path, wrong)
     world.exports.append(Kind.EVENTS, [Recipe("plain")], source=0, unfinished=False)
     summary = world.live(Process()).summary

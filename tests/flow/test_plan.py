@@ -77,7 +77,7 @@ def used(tmp_path):
 
 
 async def test_what_is_used_of_the_quota_comes_first(used, tmp_path):
-    """Ten of twelve an hour are used: two leave now, the others in an hour. `seconds` are those of a fresh quota."""
+    """Ten of twelve per hour are used: two leave now, the others in an hour. `seconds` are those of a fresh quota."""
     clock, depart = used
     depart("migration", 10)
     clock.advance(600)
@@ -103,7 +103,7 @@ async def test_calls_of_all_kinds_count_in_the_general_limit(used, tmp_path):
 
 
 async def test_a_hold_is_waited_for(used, tmp_path):
-    """The wait that a 429 asked for outlives its process; a hold that is too long stops a run at once."""
+    """The wait that a 429 asks for outlives its process; a wait that is too long stops a run at once."""
     clock, depart = used
     depart("migration", 1, hold=7200.0)
     found = await planned(settings(tmp_path), three_kinds(tmp_path), credentials=KEY, clock=clock)
@@ -133,7 +133,7 @@ async def test_a_quota_that_cannot_be_read_is_told(tmp_path):
 
 
 async def test_what_would_be_dead_is_told_by_reason(tmp_path):
-    """Their number, the position of the first one, what is wrong with it and what helps; frequent reasons first."""
+    """How many, the place of the first one, what is wrong with it and what helps; the most frequent reason first."""
     bad = [{**record(Kind.CUSTOMERS, number), "name": 5} for number in range(3)]
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, 9), {"id": "c8"}, *bad])
     found = await planned(settings(tmp_path), {"customers": [path]})
@@ -145,8 +145,8 @@ async def test_what_would_be_dead_is_told_by_reason(tmp_path):
     assert "export" in found.summary.hint
 
 
-async def test_what_a_dead_customer_holds_back_is_foretold(tmp_path):
-    """Its events and transactions are dead letters of the plan as well. A good record of the customer prevents that."""
+async def test_a_plan_knows_what_a_dead_customer_holds_back(tmp_path):
+    """Its events and transactions are dead letters of the plan, too; a good record elsewhere brings the customer."""
     customers = [record(Kind.CUSTOMERS, number) for number in range(6)]
     customers[2] = {"id": "c2"}
     customers.append({"id": "c3"})

@@ -1,4 +1,4 @@
-"""The exports a run knows are recognised by their text; only where nothing was read does anything else count."""
+"""The exports that a run knows are recognised by their text. Other traits count only if nothing was read."""
 
 import gzip
 import os
@@ -26,7 +26,7 @@ def known(path, read=HALF, content=LINES):
 
 
 def write(path, content):
-    """Write so that the time of change is another one, however coarse the clock."""
+    """Write so that the time of change differs, however coarse the clock."""
     path.write_bytes(content)
     os.utime(path, ns=(1, path.stat().st_mtime_ns + 1_000_000))
 
@@ -57,7 +57,7 @@ async def look(path, before, *, full=False):
     ],
 )
 async def test_what_was_read_is_proven_by_its_text(export, content, grown):
-    """Written anew, appended to, cut behind it, changed behind it, compressed; and it is seen whether text follows."""
+    """Rewritten, appended to, cut or changed after what was read, compressed; and whether text follows is known."""
     before = known(export)
     write(export, content)
     proof = await look(export, before)
@@ -91,7 +91,7 @@ async def test_a_file_that_was_left_alone_is_not_read(export):
 
 
 async def test_a_change_that_hides_its_time_is_found_by_samples(export):
-    """Size and time as before: the sampled blocks still tell a rewritten file."""
+    """Size and time as before: the sampled blocks still reveal a rewritten file."""
     before = known(export)
     times = export.stat().st_mtime_ns
     export.write_bytes(bytes(reversed(LINES)))
@@ -126,7 +126,7 @@ PACKS = [bytes, gzip.compress, zstandard.compress]
     packs=st.lists(st.sampled_from(PACKS), min_size=4, max_size=4),
 )
 async def test_any_exchange_of_places_is_seen_through_or_asked_about(tmp_path_factory, texts, order, packs):
-    """Whatever was read, whatever has grown, whoever lies where whom: none is taken for one whose text it has not."""
+    """Whatever was read, grown or moved: no file is taken for an export whose text it does not have."""
     folder = tmp_path_factory.mktemp("exports")
     exports = []
     for number, (read, _) in enumerate(texts):
@@ -147,7 +147,7 @@ async def test_any_exchange_of_places_is_seen_through_or_asked_about(tmp_path_fa
 
 
 async def test_an_export_that_was_read_takes_its_place_before_one_that_was_not(tmp_path):
-    """They have changed places: the one of which nothing was read may be any file, the other one may not."""
+    """They have swapped paths: the export of which nothing was read may be any file, the other one may not."""
     read, unread = tmp_path / "read", tmp_path / "unread"
     read.write_bytes(b"a\nb\n")
     unread.write_bytes(b"c\nd\n")
@@ -170,7 +170,7 @@ async def test_the_longest_match_is_the_surest(tmp_path):
 
 
 async def test_a_word_counts_only_where_the_text_agrees(tmp_path, export):
-    """By name or by path; what was read is proven all the same."""
+    """By name or by path; what was read is proven in both cases."""
     before = known(export)
     other = tmp_path / "other"
     other.write_bytes(LINES[::-1])
@@ -219,7 +219,7 @@ async def test_an_export_is_found_beside_the_state_directory_it_was_moved_with(t
     ],
 )
 async def test_a_change_is_told_with_its_place(export, content, what):
-    """As far as that is known."""
+    """If that is known."""
     before = known(export)
     write(export, content)
     with pytest.raises(InputError) as caught:
@@ -229,7 +229,7 @@ async def test_a_change_is_told_with_its_place(export, content, what):
 
 
 async def test_of_two_that_begin_with_what_was_read_a_person_chooses(tmp_path):
-    """Both are told, each in the words that choose it."""
+    """Both are named, each with the flag that chooses it."""
     for name, text in (("old", b"x\n"), ("a", b"x\ny\n"), ("b", b"x\nz\n")):
         (tmp_path / name).write_bytes(text)
     before = known(tmp_path / "old", 2, b"x\n")

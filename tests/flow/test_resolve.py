@@ -1,4 +1,4 @@
-"""Doubts decided: a batch is sent again only as it was, only if it is not seen to be there, and never unnoted."""
+"""Decisions about batches in doubt: a batch is sent again only as it was, only if it is not seen there, and noted."""
 
 import json
 import os
@@ -23,7 +23,7 @@ RESEND = Decisions(resend=("all",), reason="seen nowhere")
 
 
 class Api:
-    """Takes batches as it is told to, and shows transactions."""
+    """A server that answers batches as a test says, and shows transactions."""
 
     def __init__(self, state):
         self.state = state
@@ -49,7 +49,7 @@ class Api:
 
 
 def made(count):
-    """Return transactions, one a customer."""
+    """Return transactions, one per customer."""
     return [{"id": f"c{number}", "transactions": [{**transaction(), "details": "x" * 300}]} for number in range(count)]
 
 
@@ -101,7 +101,7 @@ async def run(tmp_path, api):
 
 
 async def test_a_batch_is_sent_again_as_it_was(api, run):
-    """In the same bytes, noted before the first of them, with the decision; accepted, it is in doubt no more."""
+    """In the same bytes, noted with the decision before the first one; once accepted, it is no longer in doubt."""
     assert (await run.migrate()).outcome == "in_doubt"
     found = await run.resolve()
     assert (found.exit_code, found.closes, len(found.resent), found.in_doubt) == (ExitCode.COMPLETE, True, 1, ())
@@ -113,7 +113,7 @@ async def test_a_batch_is_sent_again_as_it_was(api, run):
 
 @pytest.mark.parametrize("decisions", [RESEND, Decisions(accept=("all",)), Decisions(discard=("all",))])
 async def test_nothing_is_decided_in_a_copy(api, run, tmp_path, decisions):
-    """While the state directory is still there: it is refused, and nothing is sent; to look at it is no decision."""
+    """While the original is still there, a decision is refused and nothing is sent; without a decision, it may look."""
     await run.migrate()
     shutil.copytree(tmp_path / "state", tmp_path / "copied")
     assert (await run.resolve()).exit_code == ExitCode.COMPLETE
@@ -132,7 +132,7 @@ async def test_nothing_is_decided_in_a_copy(api, run, tmp_path, decisions):
 
 @pytest.mark.parametrize("answered", ["", "201 Created"])
 async def test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again(api, run, tmp_path, answered):
-    """Put back in the same place; the newest goes on, and so does what was moved."""
+    """Also if it is put back in the same place; the newest one continues, also if it was moved."""
     await run.migrate()
     shutil.copytree(tmp_path / "state", tmp_path / "old")
     api.answers.append(answered)
@@ -175,7 +175,7 @@ async def test_a_batch_that_is_sent_again_is_noted_however_often(api, run, tmp_p
 
 @pytest.mark.parametrize("said", ["", "422 Unprocessable Entity", "503 Service Unavailable"])
 async def test_only_an_acceptance_settles_a_doubt(api, run, said):
-    """Refused, it may be there; lost again, it is in doubt as before."""
+    """If it is refused, it may be there; if its answer is lost again, it is in doubt as before."""
     await run.migrate()
     api.answers.append(said)
     found = await run.resolve()
@@ -194,7 +194,7 @@ async def test_what_is_seen_to_be_there_is_not_sent_again(api, run):
 
 
 def change_unseen(export):
-    """Change an export where neither its samples nor its time tell of it."""
+    """Change an export where neither its samples nor its time show it."""
     status = export.stat()
     content = export.read_bytes()
     unsampled = (status.st_size - 4096) // 32 + 4096  # between the second of 33 samples and the third
@@ -230,7 +230,7 @@ async def test_where_one_is_refused_nothing_is_sent_or_decided(api, run, what):
 
 
 async def test_where_one_has_changed_nothing_is_sent_or_decided(api, run):
-    """The bytes of the last batch cannot be had again: the first one is not sent."""
+    """The bytes of the last batch cannot be read again: the first one is not sent."""
     await in_doubt(api, run, count=1000)
     change_unseen(run.export)
     with pytest.raises(InputError, match="not what was sent"):
@@ -251,7 +251,7 @@ async def test_several_are_sent_again_once_all_were_looked_at(api, run):
 
 
 async def test_other_bytes_than_those_in_doubt_are_not_sent(api, run):
-    """An export changed where neither its samples nor its time tell of it: the batch's id does."""
+    """An export changed where neither its samples nor its time show it: the id of the batch does."""
     await run.migrate(count=1000)
     change_unseen(run.export)
     with pytest.raises(InputError, match="not what was sent"):

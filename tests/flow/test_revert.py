@@ -1,4 +1,4 @@
-"""Reverts: noted before their first byte, and nothing goes on over one whose end is not known, or that is a part."""
+"""Reverts are noted before their first byte. No run continues after a partial one, or one of unknown outcome."""
 
 import json
 import sqlite3
@@ -67,7 +67,7 @@ async def migrated(tmp_path):
 
 
 async def test_a_revert_is_noted_before_its_first_byte(migrated):
-    """Done, the run is put aside, and its state directory begins afresh."""
+    """When it is done, the run is put aside, and its state directory starts afresh."""
     await migrated.revert(ALL)
     assert migrated.noted == [["revert begun"]]
     assert (migrated.state / "reverted-1" / "journal.db").exists()
@@ -79,8 +79,8 @@ async def test_a_revert_is_noted_before_its_first_byte(migrated):
     assert migrated.posts == 2
 
 
-async def test_a_revert_that_tells_no_number_leaves_a_choice(migrated):
-    """Who has made a transaction of their own since is there still: said, and left to a person."""
+async def test_a_revert_without_a_number_leaves_a_choice(migrated):
+    """Customers with a transaction of their own since are still there: this is reported, and left to a person."""
     migrated.told = b"{}"
     await migrated.revert(ALL)
     assert not (migrated.state / "reverted-1").exists()
@@ -97,14 +97,14 @@ async def test_a_revert_that_tells_no_number_leaves_a_choice(migrated):
     "told", [b'{"customers":0}', b'{"customers":3}', b'{"customers":-1}', b"", b'{"customers":"1"}']
 )
 async def test_only_a_number_that_fits_says_that_all_is_gone(migrated, told):
-    """None, more than the run has, or what is no number at all: nothing is put aside by itself."""
+    """Zero, more than the run has, or no number at all: the run is not put aside."""
     migrated.told = told
     await migrated.revert(ALL)
     assert not (migrated.state / "reverted-1").exists()
 
 
 async def test_nothing_goes_on_after_a_revert_of_unknown_end(migrated):
-    """It may have happened: then going on would lose, else beginning afresh would double. Repeated, it is known."""
+    """If it happened, continuing would lose records; if not, starting afresh would double them."""
     migrated.said = LOST
     with pytest.raises(OutageError, match="may have happened"):
         await migrated.revert(ALL)
@@ -124,14 +124,14 @@ async def test_nothing_goes_on_after_a_revert_of_unknown_end(migrated):
 
 
 async def test_a_revert_of_another_time_changes_nothing(migrated):
-    """Nothing of this run lies in it."""
+    """Nothing of this run is in it."""
     await migrated.revert(BEFORE)
     assert (await migrated.migrate()).outcome == "complete"
     assert migrated.posts == 1
 
 
 async def test_a_revert_that_was_refused_changes_nothing(migrated):
-    """The run goes on where it was."""
+    """The run continues where it was."""
     migrated.said = "403 Forbidden"
     with pytest.raises(DeniedError):
         await migrated.revert(ALL)

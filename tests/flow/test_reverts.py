@@ -1,4 +1,4 @@
-"""What a revert leaves behind, whatever came of it and of the ones before."""
+"""What a revert leaves behind, whatever its outcome and that of earlier ones."""
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -89,7 +89,7 @@ async def revert(state, clock, period, answer):
 
 
 def may_go_on(state, clock):
-    """Tell whether a run may begin: "goes on", "afresh", or what keeps it from that."""
+    """Return whether a run may start: "goes on", "afresh", or what prevents it."""
     try:
         leave_reverted(state, clock)
     except ConfigurationError as error:
@@ -114,14 +114,14 @@ def may_go_on(state, clock):
     ],
 )
 async def test_all_reverts_of_a_run_count(state, clock, story, end):
-    """What happened is not undone by one that was refused, and what may have happened blocks the run."""
+    """A refused revert does not undo an earlier one, and a revert that may have happened blocks the run."""
     for period, answer in story:
         await revert(state, clock, period, answer)
     assert may_go_on(state, clock) == end
 
 
 async def test_the_order_is_that_of_events_not_of_the_clock(state, clock):
-    """Set back between two reverts, the clock does not make the first one the last word."""
+    """If the clock is set back between two reverts, the second one still counts."""
     clock.moment += timedelta(days=100)
     await revert(state, clock, BOTH_DAYS, NO)
     clock.moment -= timedelta(days=200)
@@ -138,7 +138,7 @@ async def test_another_accounts_revert_is_none_of_this_run(state, clock):
 
 
 async def test_foreign_files_stay_where_they_are(state, clock):
-    """Only what is the run's is put aside."""
+    """Only the files of the run are put aside."""
     (state.path / "notes.txt").write_text("mine")
     (state.path / "dead-letter.events.ndjson").touch()
     await revert(state, clock, BOTH_DAYS, YES)

@@ -1,4 +1,4 @@
-"""Reports: they tell what happened, and change nothing of it, whatever becomes of them."""
+"""Reports show what happened. They change nothing of it, even if they cannot be written."""
 
 import json
 import stat
@@ -50,7 +50,7 @@ def letter(reason=Reason.MISSING_FIELD, line=7, field="events[0].type", raw=b'{"
 
 
 async def to_dead_letter(state, journal, *letters, reasons=("missing_field", "refused")):
-    """Let a file hold these letters, and the journal a row for each reason."""
+    """Let a file hold these dead letters, and the journal a row for each reason."""
     text = b"".join(letters)
     state.write("dead-letter.events.ndjson", text)
     dead = [DeadRow(0, 40 + number, None, reason, None) for number, reason in enumerate(reasons)]
@@ -71,7 +71,7 @@ async def test_an_example_is_the_first_letter_of_its_reason(state, journal):
 
 
 async def test_only_the_head_of_the_file_is_looked_at(state, journal):
-    """A million letters are not read to find a place."""
+    """A million dead letters are not read to find an example."""
     long = letter(reason=Reason.TOO_DEEP, raw=b"x" * examples.HEAD_BYTES)
     await to_dead_letter(state, journal, long, letter())
     found = {each.reason: each for each in find_examples(journal, state, KINDS)}
@@ -79,7 +79,7 @@ async def test_only_the_head_of_the_file_is_looked_at(state, journal):
 
 
 async def test_a_file_that_somebody_is_mending_is_no_trouble(state, journal):
-    """Lines that are no letters are passed over, and so is what stands behind the counted ones."""
+    """Lines that are no dead letters are skipped, and so is everything after the counted ones."""
     await to_dead_letter(state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", letter(line=9))
     state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + letter(Reason.REFUSED, 10))
     found = {each.reason: each for each in find_examples(journal, state, KINDS)}
@@ -93,7 +93,7 @@ async def test_a_field_that_is_none_of_the_apis_is_not_shown(state, journal):
 
 
 async def test_both_forms_are_left_for_the_owner_alone(state, journal):
-    """JSON and page, 0600, complete; the summary says where the page lies, and what to do."""
+    """JSON and page, 0600, complete; the summary names the path of the page, and what to do."""
     await to_dead_letter(state, journal, letter())
     journal.describe(Facts(invocation=Invocation(options=("--state-dir", "here"))))
     told = leave_report(journal, state, SUMMARY, Reporting(draw=lambda report: f"<p>{report.outcome}"), FakeClock())
@@ -108,7 +108,7 @@ async def test_both_forms_are_left_for_the_owner_alone(state, journal):
 
 
 async def test_the_reports_keys_are_a_summarys_and_more(state, journal):
-    """Who reads a summary reads a report."""
+    """A program that reads a summary can read a report."""
     leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
     found, summary = json.loads(state.read("report.json")), json.loads(msgspec.json.encode(SUMMARY))
     assert list(found)[: len(summary)] == list(summary)
@@ -118,7 +118,7 @@ async def test_the_reports_keys_are_a_summarys_and_more(state, journal):
 
 
 async def test_no_bytes_of_a_record_are_in_a_report(state, journal):
-    """Neither `raw` nor the message of a letter."""
+    """Neither `raw` nor the message of a dead letter."""
     await to_dead_letter(state, journal, letter(field="maria@example.com"))
     leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
     assert b"maria" not in state.read("report.json")
@@ -148,7 +148,7 @@ async def test_a_report_that_cannot_be_written_is_a_warning(state, journal, name
 
 
 async def test_a_page_of_an_earlier_process_does_not_stay(state, journal):
-    """It would tell of another state."""
+    """It would show another state."""
     leave_report(journal, state, SUMMARY, Reporting(draw=lambda _: "page"), FakeClock())
     leave_report(journal, state, SUMMARY, Reporting(), FakeClock())
     assert not (state.path / "report.html").exists()

@@ -1,4 +1,4 @@
-"""An account gets an export once, and a state directory belongs to one account: in one process, against a sandbox."""
+"""An account receives an export once, and a state directory belongs to one account: against a sandbox."""
 
 import base64
 import json
@@ -43,7 +43,7 @@ async def run(tmp_path):
 
 
 async def counted(run):
-    while (ledger := run.sandbox.ledger()).queue:  # noqa: ASYNC110 - the sandbox tells no event for that
+    while (ledger := run.sandbox.ledger()).queue:  # noqa: ASYNC110 - the sandbox has no event for it
         await anyio.sleep(0.01)
     return sorted({count for bought in ledger.events.values() for count in bought.values()})
 
@@ -173,7 +173,7 @@ def put_back(run):
 
 
 async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
-    """It would send the mended letters again; the newest one goes on."""
+    """It would send the corrected dead letters again; the newest one continues."""
     put_back(retried)
     with pytest.raises(ConfigurationError, match="older than what was sent from it: it knows 2 of 3 requests"):
         await retry(retried.settings, retried.credentials)
@@ -189,7 +189,7 @@ async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
 
 
 async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried):
-    """The word is noted once, and needed once: what it sends then is doubled."""
+    """The confirmation is noted once, and needed once: what is sent then is doubled."""
     put_back(retried)
     stopped = await again(retried, state="state", confirmations=Confirmations(again=True))
     assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are mended
@@ -200,7 +200,7 @@ async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried
 
 
 async def test_what_a_version_that_counted_no_requests_has_noted_is_held_against_a_directory(run, tmp_path):
-    """How far exports were read tells it as well."""
+    """How far exports were read shows it too."""
     await run.migrate()
     shutil.copytree(tmp_path / "state", tmp_path / "old")
     with run.path(Kind.EVENTS).open("ab") as export:
@@ -217,7 +217,7 @@ async def test_what_a_version_that_counted_no_requests_has_noted_is_held_against
 
 
 async def test_the_same_export_from_elsewhere_is_refused(run):
-    """Nothing is sent twice; a person's word sends it, and is noted."""
+    """Nothing is sent twice; if a person confirms it, it is sent, and the confirmation is noted."""
     await run.migrate()
     with pytest.raises(ConfigurationError, match="already has this export") as caught:
         await again(run, state="second")
@@ -271,7 +271,7 @@ async def test_a_plan_tells_what_a_migration_would_refuse(run):
 
 
 async def test_another_key_or_address_is_another_account(run, tmp_path):
-    """Refused before the exports are read, unless a person says that they are one; that is noted with who said it."""
+    """It is refused before the exports are read, unless a person confirms that they are one, which is noted."""
     await run.migrate()
     other = Credentials(api_key=Secret("9d7e3d8f-0000-4000-8000-000000000000"))
     before = run.sandbox.ledger().requests
@@ -366,7 +366,7 @@ async def test_a_key_whose_tokens_name_another_account_or_none_is_refused(journa
 
 
 async def test_without_a_token_nothing_is_proven(journal):
-    """The advice to say so needs none."""
+    """The flag that the hint names needs no token."""
     binding = binding_of(api_key="k")
     binding.enter(journal)
     with pytest.raises(OutageError) as caught:
@@ -379,7 +379,7 @@ async def test_without_a_token_nothing_is_proven(journal):
 
 
 async def test_a_token_of_another_account_in_the_middle_of_a_run_is_refused(journal):
-    """A renewed one may be anybody's."""
+    """A renewed one may belong to any account."""
     binding = binding_of(api_key="k")
     binding.enter(journal)
     await binding.prove(Tokens(token(account_id="7"), binding))
@@ -389,7 +389,7 @@ async def test_a_token_of_another_account_in_the_middle_of_a_run_is_refused(jour
 
 
 async def test_until_something_was_sent_the_account_may_change(journal):
-    """A wrong key that is put right is no other account."""
+    """A corrected key is not another account."""
     journal._connection.execute("DELETE FROM batches")
     for key in ("wrong", "right"):
         binding = binding_of(api_key=key)

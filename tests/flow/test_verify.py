@@ -1,4 +1,4 @@
-"""A run is verified: what was accepted of it, and nothing else, is looked at and held against the exports."""
+"""A run is verified: what was accepted, and nothing else, is read back and compared with the exports."""
 
 import json
 from contextlib import asynccontextmanager
@@ -32,7 +32,7 @@ def migration(tmp_path):
 
 
 def all_confirmed(summary, found):
-    """Check that all that was accepted was looked at, but what nothing can be told of, and is confirmed."""
+    """Check that everything that was accepted, and can be compared, was read back and is confirmed."""
     assert (found.exit_code, found.findings) == (0, ())
     for kind, figures in summary.kinds.items():
         counted = found.kinds.get(kind, KindVerified())
@@ -41,7 +41,7 @@ def all_confirmed(summary, found):
 
 
 async def test_what_was_accepted_is_confirmed(migration):
-    """Not what is dead, nor what was skipped; a sample is as large as asked for, and one seed draws one sample."""
+    """No dead letters, no skipped records; a sample has the requested size, and one seed draws one sample."""
     async with migration() as run:
         run.generate(60, rate=0.1, skipped=0.1)
         summary = await run.migrate(max_body_bytes=20_000)
@@ -53,7 +53,7 @@ async def test_what_was_accepted_is_confirmed(migration):
 
 
 async def test_what_a_retry_sent_is_looked_at_as_it_was_sent(migration):
-    """A mended record by its mended words, once; one that died again not at all; in a second retry, too."""
+    """A corrected record as it was corrected, once; one that was rejected again is not; also in a second retry."""
     async with migration() as run:
         run.generate(30)
         lines = run.path(Kind.CUSTOMERS).read_bytes().splitlines(keepends=True)
@@ -73,8 +73,8 @@ async def test_what_a_retry_sent_is_looked_at_as_it_was_sent(migration):
             all_confirmed(summary, await run.verify())
 
 
-async def test_what_is_in_doubt_or_was_refused_is_not_looked_at(migration):
-    """Nobody said that it was accepted."""
+async def test_what_is_in_doubt_or_was_refused_is_not_read_back(migration):
+    """No answer said that it was accepted."""
     async with migration("hang=0.05,applied=no,on=transactions,at=2", "vague,on=events") as run:
         run.generate(40)
         text = run.path(Kind.EVENTS).read_text().splitlines(keepends=True)
@@ -145,7 +145,7 @@ async def earn(run, customer):
 
 
 async def test_an_edited_export_is_not_compared(migration):
-    """What would be held against the account is not what was sent."""
+    """What would be compared with the account is not what was sent."""
     async with migration() as run:
         run.generate(5, kinds=[Kind.CUSTOMERS])
         await run.migrate()

@@ -17,7 +17,7 @@ from masivo_stream.edges.journal.write_progress import alive_statements, progres
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.progress import Figures, KnownSource, Progress, Resume, refer
+from masivo_stream.model.progress import KnownSource, Progress, Resume, RetryCopy, TakenBackCopy, refer
 from masivo_stream.model.report import Facts
 from masivo_stream.model.states import BatchOutcome, BatchState, Note, NoteKind, SettledBy, Visibility
 
@@ -194,17 +194,14 @@ class Journal:
         place = ("INSERT OR REPLACE INTO meta VALUES ('state_dir', ?)", (write_path(state_dir),))
         await self._write([place, *(_source(kind, source) for kind, source in sources)])
 
-    async def begin_retry(self, copies: Iterable[tuple[Kind, KnownSource | None, Iterable[int]]], detail: str) -> None:
-        """Note that dead letters (rows), copied to inputs, are to be read again, and their files are empty."""
-        noted = [statement for kind, source, rows in copies for statement in _begin_retry(kind, source, rows)]
+    async def begin_retry(self, copies: Iterable[RetryCopy], detail: str) -> None:
+        """Note that dead letters, copied to inputs, are to be read again, and their files are empty."""
+        noted = [statement for copy in copies for statement in _begin_retry(copy)]
         await self._write([*noted, _note(Note(NoteKind.RETRY, detail), self._now())])
 
-    async def take_back(self, copies: Iterable[tuple[Kind, KnownSource, Figures, int, int]], note: Note) -> None:
-        """Note that accepted records were taken back and are to be read again, as inputs; `note` is noted beside it.
-
-        Each copy: its kind, its input, the kind's figures without the records, how many records, how many items.
-        """
-        noted = [statement for copy in copies for statement in _take_back(*copy)]
+    async def take_back(self, copies: Iterable[TakenBackCopy], note: Note) -> None:
+        """Note that accepted records were taken back and are to be read again, as inputs; and add `note`."""
+        noted = [statement for copy in copies for statement in _take_back(copy)]
         await self._write([*noted, _note(note, self._now())])
 
     # Notes, and the accounts they speak of.
@@ -272,19 +269,18 @@ def _source(kind: Kind, source: KnownSource) -> Statement:
     return (_SOURCE, (kind, *facts, write_path(source.path)))
 
 
-def _begin_retry(kind: Kind, source: KnownSource | None, rows: Iterable[int]) -> list[Statement]:
-    """Note that these dead letters of a kind are an input now (None without dead letters), and their file is empty."""
+def _begin_retry(copy: RetryCopy) -> list[Statement]:
     empty = "UPDATE progress SET letters_bytes = 0, letters_crc = 0 WHERE kind = ?"
     taken = "UPDATE dead SET taken = ? WHERE id = ?"
-    known = [] if source is None else [_source(kind, source)]
-    return [*known, (empty, (kind,)), *((taken, (IN_A_RETRY, row)) for row in rows)]
+    known = [] if copy.source is None else [_source(copy.kind, copy.source)]
+    return [*known, (empty, (copy.kind,)), *((taken, (IN_A_RETRY, row)) for row in copy.rows)]
 
 
-def _take_back(kind: Kind, source: KnownSource, figures: Figures, records: int, items: int) -> list[Statement]:
+def _take_back(copy: TakenBackCopy) -> list[Statement]:
     return [
-        _source(kind, source),
-        ("UPDATE progress SET figures = ?, read_all = 0 WHERE kind = ?", (pack(figures), kind)),
-        (_TAKEN_BACK, (kind, records, items)),
+        _source(copy.kind, copy.source),
+        ("UPDATE progress SET figures = ?, read_all = 0 WHERE kind = ?", (pack(copy.figures), copy.kind)),
+        (_TAKEN_BACK, (copy.kind, copy.records, copy.items)),
     ]
 
 

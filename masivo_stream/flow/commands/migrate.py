@@ -63,7 +63,7 @@ async def migrate(
     async with open_session(
         settings,
         credentials,
-        reverted=missing is not None,
+        keep_reverted=missing is not None,
         confirmations=confirmations,
         observer=observer,
         runtime=runtime,

@@ -37,7 +37,7 @@ async def retry(
     async with open_session(
         settings,
         credentials,
-        known_to="retry dead letters",
+        needed_by="retry dead letters",
         confirmations=confirmations,
         observer=observer,
         runtime=runtime,
