@@ -131,7 +131,7 @@ ENGLISH = (
     Word(
         r"(?:one(?: (?!of|in|inside|or|and|for|from|to|with|on|at|by|where|if|after|before|\w+s\b)\w+)?"
         r"|(?:two|\d+)(?: (?!of|in|inside|or|and|for|from|to|with|on|at|by|as|is|where|if|after|before)\w+)?"
-        r"|an? \w+|bytes|KB|MB|requests?|lines|files|object)"
+        r"|an? \w+|bytes|KB|MB|object)"
         r" an? (?:batch|kind|customer|record|run|process|line|request|file|account|export|module|probe)",
         "per",
     ),
