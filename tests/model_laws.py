@@ -271,7 +271,7 @@ def server_agrees(audit):
         return
     assert all(applied[key] == 1 for key in there), f"twice: {[key for key in there if applied[key] > 1]}"
     fated = audit.keys("accepted") | audit.keys("in_doubt") | audit.keys("sending")
-    assert there <= fated, f"applied, and without an outcome: {there - fated}"
+    assert there <= fated, f"applied, with no outcome: {there - fated}"
     yes = Counter(key for attempt in server.attempts if attempt.accepted for key in attempt.keys)
     assert all(yes[key] == 1 for key in audit.keys("accepted")), "not accepted in exactly one request"
 
