@@ -117,13 +117,13 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "copy or export it again": "exports::what_is_no_export_is_replaced_by_one",
         "decrypt it, then name the decrypted file": "exports::what_is_no_export_is_replaced_by_one",
-        "export again, as one JSON object a line": "exports::what_is_no_export_is_replaced_by_one",
+        "export again, as one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
         "git lfs pull brings the file": "exports::what_is_no_export_is_replaced_by_one",
         "join and unpack it, then name its files": "exports::what_is_no_export_is_replaced_by_one",
-        "restore it, then export one JSON object a line": "exports::what_is_no_export_is_replaced_by_one",
-        "save it as plain text, one JSON object a line": "exports::what_is_no_export_is_replaced_by_one",
+        "restore it, then export one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
+        "save it as plain text, one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
         (
-            "turn its rows into one JSON object a line: docs/migrating.md, Export, shows how with DuckDB"
+            "turn its rows into one JSON object per line: docs/migrating.md, Export, shows how with DuckDB"
         ): "exports::what_is_no_export_is_replaced_by_one",
         "unpack it, then name its files": "exports::what_is_no_export_is_replaced_by_one",
         "{…} < {…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
@@ -680,14 +680,14 @@ TABLE: dict[str, dict[str, str]] = {
         "add the field": "mending::customers_are_mended_in_place",
         'correct the spelling, or set unknown_fields = "pass"': "mending::a_setting_lets_it_pass",
         "correct the value as the message says": "mending::customers_are_mended_in_place",
-        "delete the letter if it is one purchase; if not, give it a purchase_id of its own": (
+        "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own": (
             "mending::an_event_that_comes_again_is_deleted_or_named"
         ),
         "emails are unique per account: correct one of the two customers": "mending::customers_are_mended_in_place",
         "export as UTF-8; before a migration the file can be converted, for example with iconv": (
             "mending::a_file_that_is_no_utf8_is_converted"
         ),
-        "export the line again; one complete JSON object a line": "mending::customers_are_mended_in_place",
+        "export the line again; one complete JSON object per line": "mending::customers_are_mended_in_place",
         "flatten the nested objects or lists": "mending::customers_are_mended_in_place",
         "given up by `resolve --discard`: mend it to have `retry` send it": (
             "deciding::what_was_given_up_is_sent_once_it_is_mended"

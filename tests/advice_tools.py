@@ -102,7 +102,7 @@ def paste(line, *, key="", cwd=None, **environment):
         environment["MASIVO_API_KEY"] = key
     path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        ["sh", "-c", line], capture_output=True, cwd=cwd, timeout=90, check=False,
+        ["sh", "-c", line], capture_output=True, cwd=cwd, timeout=300, check=False,
         env=clean_environment(**{**QUICK, **environment, "PATH": path}),
     )  # fmt: skip
 
@@ -115,7 +115,7 @@ def type_in(arguments, answer, *, key="", **environment):
     try:
         os.write(ours, answer.encode() + b"\n")
         return subprocess.run(
-            [COMMAND, *map(str, arguments)], stdin=theirs, capture_output=True, timeout=90, check=False,
+            [COMMAND, *map(str, arguments)], stdin=theirs, capture_output=True, timeout=300, check=False,
             env=clean_environment(**{**QUICK, **environment}),
         )  # fmt: skip
     finally:
@@ -129,7 +129,7 @@ def run_on_a_small_disk(blocks, *arguments, key="", cwd=None, **environment):
         environment["MASIVO_API_KEY"] = key
     return subprocess.run(
         ["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "bash", COMMAND, *map(str, arguments)],
-        capture_output=True, cwd=cwd, timeout=90, check=False, env=clean_environment(**{**QUICK, **environment}),
+        capture_output=True, cwd=cwd, timeout=300, check=False, env=clean_environment(**{**QUICK, **environment}),
     )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def let_time_pass(shared, seconds):
 
 def ask(port, path, *, method="GET", body=None, headers=None):
     """Make a call to this machine as somebody else would; return status and body of the answer."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=300)) as connection:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
         return answer.status, answer.read()

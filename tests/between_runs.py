@@ -19,7 +19,16 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run_installed, serving
+from end_to_end_tools import (
+    COMMAND,
+    KINDS,
+    clean_environment,
+    expected_ledger,
+    lines,
+    run_installed,
+    serving,
+    wait_until,
+)
 from fakes import event, record, transaction, write_export
 
 from masivo_stream.model.contract import SANDBOX_API_KEY, Kind
@@ -93,9 +102,7 @@ class Scene:
     def kill_half_way(self, served, *arguments, batches=3, **options):
         """Start a migration, and end it with kill -9 when some batches have left."""
         process = self.start(served, *arguments, **options)
-        deadline = time.monotonic() + 30
-        while sent(served) < batches and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: sent(served) >= batches, process)
         assert process.poll() is None, f"it ended before it was killed: {process.stdout.read()}"
         process.kill()
         process.communicate()
@@ -293,10 +300,9 @@ def emptied_and_restored(scene):
     content = customers.read_bytes()
     small = {"MASIVO_MAX_BODY_BYTES": "20000", "MASIVO_BLOCK_BYTES": "4096"}
     process = scene.start(served, "--customers", customers, **small)
-    while sent(served) < 2:
-        time.sleep(0.02)
+    wait_until(lambda: sent(served) >= 2, process)
     os.truncate(customers, 0)
-    said = process.communicate(timeout=60)[0].decode()
+    said = process.communicate(timeout=300)[0].decode()
     assert process.returncode == 5, said
     expect(scene.migrate(served, "--customers", customers, **small), 5)
     customers.write_bytes(content)
@@ -495,7 +501,7 @@ def full_disk(scene):
         done = subprocess.run(
             [script, COMMAND, command, *exports, "--base-url", served.url, "--limit", "none", "--state-dir",
              scene.directory / "state"],
-            capture_output=True, check=False, timeout=60,
+            capture_output=True, check=False, timeout=300,
             env=clean_environment(**HASTE, MASIVO_API_KEY=served.key, MASIVO_SHARED_DIR=str(limited), **small),
         )  # fmt: skip
         said = (done.stdout + done.stderr).decode()

@@ -73,7 +73,7 @@ def run_page(page, directory):
     )
     ran = subprocess.run(
         ["bash", "-c", "\n".join(script)],
-        cwd=directory, env=environment, capture_output=True, text=True, timeout=100, check=False,
+        cwd=directory, env=environment, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     told = re.findall(f"{_BEGIN}([^{_BEGIN}]*?){_END}(\\d+)", ran.stdout)
     assert len(told) == len(planned), ran.stderr

@@ -1,4 +1,4 @@
-"""The installed command against the installed sandbox: processes, files and sockets, nothing else."""
+"""A world of processes: the installed command against the installed sandbox, joined by files and sockets alone."""
 
 import json
 import os
@@ -13,10 +13,13 @@ from tempfile import TemporaryFile
 import forks
 import pytest
 
-from masivo_stream.model.contract import SANDBOX_API_KEY
+from masivo_stream.model.contract import CONTRACTS, SANDBOX_API_KEY, Kind
 
 COMMAND = Path(sys.executable).with_name("masivo-stream")
 KINDS = ("customers", "events", "transactions")
+_PATHS = {kind: CONTRACTS[Kind(kind)].path for kind in KINDS}
+PATIENCE = 300
+"""Seconds for a command to end by itself: far more than it takes, for the machine may be busy with other things."""
 
 
 def clean_environment(**extra):
@@ -24,7 +27,7 @@ def clean_environment(**extra):
     return {**kept, "MASIVO_SAMPLE": "0", **extra}  # reads at the end are counted where they are tested
 
 
-def run(*arguments, key="", cwd=None, stdin=b"", timeout=90, **environment):
+def run(*arguments, key="", cwd=None, stdin=b"", timeout=PATIENCE, **environment):
     """Run the command to its end, in a process that need not import it (`forks`)."""
     if key:
         environment["MASIVO_API_KEY"] = key
@@ -32,7 +35,7 @@ def run(*arguments, key="", cwd=None, stdin=b"", timeout=90, **environment):
     return forks.run(argv, stdin=stdin, cwd=cwd, timeout=timeout, environment=clean_environment(**environment))
 
 
-def run_installed(*arguments, key="", cwd=None, timeout=90, **environment):
+def run_installed(*arguments, key="", cwd=None, timeout=PATIENCE, **environment):
     """Run the command to its end as it is installed, from the start of Python on."""
     if key:
         environment["MASIVO_API_KEY"] = key
@@ -61,13 +64,16 @@ class Served:
             return json.load(answer)
 
     def ledger(self):
-        """Return the ledger when nothing is queued any more."""
-        for _ in range(200):
-            ledger = self.get("/__sandbox/ledger")
-            if ledger["queue"] == 0:
-                return ledger
-            time.sleep(0.05)
-        raise AssertionError("the sandbox's queue does not empty")
+        """Return the ledger when the queue is empty."""
+        found = []
+        wait_until(lambda: found.append(self.get("/__sandbox/ledger")) or found[-1]["queue"] == 0)
+        return found[-1]
+
+    def requests(self, *kinds, status=None):
+        """Return how many batches the sandbox has answered: of these kinds or of all, with this status or with any."""
+        paths = {_PATHS[kind] for kind in kinds or KINDS}
+        noted = [each for each in self.get("/__sandbox/requests")["requests"] if each["path"] in paths]
+        return sum(status is None or each["outcome"] == str(status) for each in noted)
 
     def migrate(self, directory, *arguments, state="state", limit="none", **options):
         """Run `migrate` for the exports of `directory`."""
@@ -75,6 +81,12 @@ class Served:
         sending = ["--base-url", self.url, "--limit", limit, "--state-dir", Path(directory) / state]
         options = {"MASIVO_FIRST_PROBE": "0.1", **options}
         return run("migrate", *named, *sending, "--json", *arguments, key=self.key, **options)
+
+
+def wait_until(condition, process=None, *, pause=0.02):
+    """Wait until the condition holds, or until the process has ended. What never comes, pytest's time limit ends."""
+    while not condition() and (process is None or process.poll() is None):
+        time.sleep(pause)
 
 
 def _export(directory, kind):
@@ -91,17 +103,14 @@ def serving(tmp_path, *arguments, visible_after=0.1):
         streams = nothing.fileno(), nothing.fileno(), told.fileno()
         process = forks.start(argv, environment=clean_environment(), streams=streams)
         try:
-            for _ in range(2000):
-                if port_file.exists() and port_file.read_text().strip():
-                    break
-                if process.poll() is not None:
-                    told.seek(0)
-                    raise AssertionError(told.read().decode())
-                time.sleep(0.005)
+            wait_until(lambda: port_file.exists() and port_file.read_text().strip(), process, pause=0.005)
+            if process.poll() is not None:
+                told.seek(0)
+                raise AssertionError(told.read().decode())
             yield Served(int(port_file.read_text()))
         finally:
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE) == 0
 
 
 @pytest.fixture

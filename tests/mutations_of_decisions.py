@@ -41,7 +41,7 @@ WORD = (
     Mutation(
         "sending again is not noted as a decision",
         "flow/commands/resolve.py",
-        "        await of_kind.take_note(note)\n",
+        "        await in_doubt_kind.take_note(note)\n",
         "",
         "No one can find out who had a batch sent again.",
         (RESOLVE + "a_batch_is_sent_again_as_it_was",),

@@ -24,7 +24,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "an earlier line of another process does not count",
-        "core/accounting/presence.py",
+        "core/accounting/missing.py",
         "                self._unsure = self._unsure or self._tally.sendable > self._known_of\n",
         "                self._unsure = False\n",
         "After a restart, the events of a customer who arrived are skipped without a word.",

@@ -55,8 +55,8 @@ CUT_SECONDS = 3.0
 
 MOST_ROUNDS = 80
 """Starts after the last kill; a run that has not ended by then will never end."""
-PATIENCE = 60.0
-"""Seconds for a process that was asked to stop, or that ends by itself."""
+PATIENCE = 200.0
+"""Seconds for a process that was asked to stop, or that ends by itself. The machine may be busy with other things."""
 
 ALWAYS = (
     "late-duplicate,on=transactions",  # the server does not check for duplicates for a moment

@@ -66,7 +66,7 @@ def test_edges_do_not_know_each_other(path):
     assert [name for name in others if not name.startswith(tuple(own))] == []
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "core").rglob("*.py")), ids=lambda path: path.name)
 def test_machines_know_no_world(path):
     """No machine imports a clock, chance, an event loop, disk, socket or log."""
     assert {name.split(".")[0] for name in imported(path)} & WORLD == set()

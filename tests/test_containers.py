@@ -6,16 +6,15 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
-from end_to_end_tools import COMMAND, clean_environment, run, serving
+from end_to_end_tools import COMMAND, PATIENCE, clean_environment, run, serving, wait_until
 from fakes import record, write_export
 
-from masivo_stream.cli.options import CommonFlags, ExportFlags, MonitorFlags, SendingFlags, ValidationFlags
+from masivo_stream.cli.options import CommonFlags, ExportFlags, RunFlags, SendingFlags, ValidationFlags
 from masivo_stream.edges.config import load_settings
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode
@@ -76,7 +75,7 @@ def test_the_health_check_is_a_module():
 
 def test_the_jobs_flags_and_variables_are_the_programs():
     """Each flag is one of `migrate`'s, and kubelet reaches the monitor."""
-    groups = (ExportFlags, ValidationFlags, SendingFlags, CommonFlags, MonitorFlags)
+    groups = (ExportFlags, ValidationFlags, SendingFlags, CommonFlags, RunFlags)
     flags = {f"--{field.name.replace('_', '-')}" for group in groups for field in dataclasses.fields(group)}
     named = [argument for argument in CONTAINER["args"] if argument.startswith("--")]
     assert CONTAINER["args"][0] == "migrate"
@@ -147,20 +146,17 @@ def test_as_process_1_it_stops_in_order(tmp_path):
         pytest.skip("no unshare --pid here: it needs root, or user namespaces")
     export = write_export(tmp_path / "customers.ndjson", [record(Kind.CUSTOMERS, number) for number in range(3000)])
     with serving(tmp_path, "--limits", "1/0.4s") as served:
-        target = ["--base-url", served.url, "--limit", "1/0.4s", "--state-dir", tmp_path / "state"]
+        target = ["--base-url", served.url, "--limit", "1/2s", "--state-dir", tmp_path / "state"]
         flags = ["migrate", "--customers", export, *target]
         outer = subprocess.Popen(
             ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", COMMAND, *flags],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean_environment(MASIVO_API_KEY=served.key),
         )  # fmt: skip
-        for _ in range(400):
-            if served.get("/__sandbox/ledger")["requests"].get("customers"):
-                break
-            time.sleep(0.025)
+        wait_until(lambda: served.requests("customers"), outer)
         (first,) = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
         assert re.search(r"NSpid:\s+\d+\s+1\n", Path(f"/proc/{first}/status").read_text())
         subprocess.run(["kill", f"-{signal.SIGTERM.value}", first], check=True)
-        assert outer.wait(30) == ExitCode.TERMINATED
+        assert outer.wait(PATIENCE) == ExitCode.TERMINATED
         done = run(*flags, "--json", key=served.key)
         assert (done.returncode, json.loads(done.stdout)["kinds"]["customers"]["accepted"]) == (0, 3000)
         assert set(served.ledger()["customers"].values()) == {1}

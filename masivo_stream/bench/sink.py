@@ -29,7 +29,7 @@ BACKLOG = 256
 
 
 class Connection:
-    """One client: the head as far as received, and how much of the body is still to come."""
+    """One client: what was received of the head, and how much of the body is still to come."""
 
     def __init__(self, client: socket.socket) -> None:
         self.client = client

@@ -33,7 +33,7 @@ _HELD = (
 
 
 class DeadLetter(Struct, kw_only=True):
-    """A line of a dead-letter file, as far as a retry needs it."""
+    """What a retry needs of a line of a dead-letter file."""
 
     file: str
     line: int

@@ -48,7 +48,7 @@ class RevertPeriod(Struct, frozen=True, kw_only=True):
 
 
 class Left(Struct, frozen=True, kw_only=True):
-    """Customers who cannot be read back after a revert, as the journal notes them: how many, and the first's place."""
+    """What the journal notes of customers that cannot be read back after a revert: how many, and the first place."""
 
     customers: int
     first: str
@@ -75,7 +75,7 @@ class RevertState(Struct, frozen=True):
 
     @property
     def counted(self) -> bool:
-        """Whether all of the run was taken back, by the API's number of customers, too."""
+        """Whether all of the run was taken back, also by the API's number of customers."""
         return any(period.whole and period.counted for period in self.done)
 
     @property

@@ -40,7 +40,7 @@ class NotedAccount(Struct, frozen=True, kw_only=True):
 
     @property
     def shown(self) -> str:
-        """The fingerprint to show to people; empty if there is none."""
+        """The fingerprint to show to people; empty if no fingerprint is known."""
         return next(iter((*self.subjects, *self.keys, *self.tokens)), "")[:SHOWN]
 
     def __str__(self) -> str:

@@ -154,7 +154,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class Reference(Struct, frozen=True, array_like=True):
-    """Where an entry of a batch stands in its input."""
+    """Where an entry of a batch is in its input."""
 
     source: int
     line: int
@@ -169,7 +169,7 @@ _refer: Callable[[Entry], tuple[object, ...]] = attrgetter(*Reference.__struct_f
 
 
 def refer(part: Packable) -> Iterable[tuple[object, ...]]:
-    """Return where each entry stands: what is written of it, a `Reference` when it is read."""
+    """Return where each entry is: what is written of it, a `Reference` when it is read."""
     if not isinstance(part, EntryRun):
         return (_refer(part),)
     lines, lengths = range(part.line, part.line + len(part)), map(len, part.bodies)
@@ -198,7 +198,7 @@ class Suspects(Struct, frozen=True):
 
 
 Covered = dict[tuple[int, int], frozenset[int] | None]
-"""Records that have a fate already, by source and line: these items of them, or None for all."""
+"""Records that have an outcome already, by source and line: these items of them, or None for all."""
 
 
 class Resume(Struct, frozen=True, kw_only=True):
@@ -209,7 +209,7 @@ class Resume(Struct, frozen=True, kw_only=True):
     figures: Figures = Figures()
     covered: Covered = {}
     consumed: dict[int, tuple[int, int, int]] = {}
-    """By source: plain bytes before the frontier, their CRC-32, and the line there."""
+    """By source: plain bytes before the read position, their CRC-32, and the line there."""
     letters_bytes: int = 0
     letters_crc: int = 0
     skipped_bytes: int = 0

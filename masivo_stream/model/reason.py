@@ -29,7 +29,7 @@ class Reason(enum.StrEnum):
 
 
 REMEDIES: dict[Reason, str] = {
-    Reason.INVALID_JSON: "export the line again; one complete JSON object a line",
+    Reason.INVALID_JSON: "export the line again; one complete JSON object per line",
     Reason.INVALID_UTF8: "export as UTF-8; before a migration the file can be converted, for example with iconv",
     Reason.TOO_DEEP: "flatten the nested objects or lists",
     Reason.MISSING_FIELD: "add the field",
@@ -44,7 +44,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.TOO_LARGE: "shorten the record, or raise max_body_bytes if the target takes larger bodies",
     Reason.DUPLICATE_ID: "keep one record for this customer",
     Reason.DUPLICATE_EMAIL: "emails are unique per account: correct one of the two customers",
-    Reason.DUPLICATE_EVENT: "delete the letter if it is one purchase; if not, give it a purchase_id of its own",
+    Reason.DUPLICATE_EVENT: "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own",
     Reason.TRUNCATED_INPUT: "version 0.1.0 found the file's end within this line: export the line again",
     Reason.REFUSED: "see the words in the message; mend the record, or have the firewall named there let it pass",
     Reason.CUSTOMER_NOT_MIGRATED: "its customer is a dead letter, or unknown to the account: see to that, then retry",

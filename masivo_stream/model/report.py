@@ -79,7 +79,7 @@ class Report(Summary, frozen=True, kw_only=True):
 
     told_at: str
     owner: str = ""
-    """Process and host at work at that moment; empty if there was none."""
+    """Process and host at work at that moment; empty if no process was at work."""
     state_dir: str
     facts: Facts = Facts()
     inputs: tuple[InputFacts, ...] = ()

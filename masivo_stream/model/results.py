@@ -90,7 +90,7 @@ class Retried(Struct, frozen=True, kw_only=True):
     offset: int
     length: int
     items: tuple[int, ...] | None
-    """The record's items that the letter holds, None for all of them."""
+    """The record's items that the dead letter holds, None for all of them."""
     count: int
     """How many items were counted dead."""
     whole: bool

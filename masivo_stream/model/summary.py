@@ -66,7 +66,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     next_steps: tuple[NextStep, ...] = ()
     """In the order in which a person should take them."""
     report: str = ""
-    """The path of the page with all of this; empty if none was written."""
+    """The path of the page with all of this; empty if it was not written."""
     warnings: tuple[str, ...] = ()
     """Sentences that do not change the outcome but should be known: what failed beside the run, odd acceptances."""
     target: str = ""

@@ -33,7 +33,7 @@ class BenchBar(Struct, frozen=True, kw_only=True):
     most: float
     """Both are x coordinates of the image."""
     varies: bool
-    """Whether there is a line: if all rounds took the same time there is none."""
+    """Whether there is a line: not if all rounds took the same time."""
     style: str
     label: str
     figures: str

@@ -34,7 +34,7 @@ class Phases:
 
     @property
     def present(self) -> KindSnapshot | None:
-        """The kind that is being sent, or for whose effects the run waits; None if there is none."""
+        """The kind that is being sent, or for whose effects the run waits; None if no kind is."""
         return next((phase for phase in self._phases.values() if phase.state in {"working", "visible"}), None)
 
     @property

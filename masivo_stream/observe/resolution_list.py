@@ -10,7 +10,7 @@ _EVIDENCE = {
     Verdict.PRESENT: "all {found} records checked are in the account: the batch was applied; use --accept",
     Verdict.PARTLY: "{found} of {looked_at} records checked are in the account: wait and check again, or look up all",
     Verdict.LIKELY: "since then, these or other events changed the metrics of {found} of {looked_at} customers",
-    Verdict.ABSENT: "none of {looked_at} records checked is in the account: after hours, a sign that none was applied",
+    Verdict.ABSENT: "none of {looked_at} records checked is in the account: after hours, a sign that it did not arrive",
     Verdict.UNKNOWN: "nothing that was read back is evidence: look up the batch in the account",
 }
 

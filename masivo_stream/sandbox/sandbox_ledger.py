@@ -1,4 +1,4 @@
-"""The ledger: how often each record took effect, as evidence that none is lost or sent twice.
+"""The ledger: how often each record took effect, as evidence that no record is lost or sent twice.
 
 The counts are of effects: a request in the queue does not count, an event that was sent twice counts two. A revert does
 not lower them; what it took back is counted under `reverted`, so the present state of the account is the difference.

@@ -19,7 +19,7 @@ def connect(tmp_path):
     """Serve a sink; return connections to it."""
     port = tmp_path / "port"
     with subprocess.Popen([*SINK, "--port-file", str(port)]) as process:
-        while not port.exists():
+        while not (port.exists() and port.read_text().strip()):
             assert process.poll() is None
             time.sleep(0.01)
         yield lambda: socket.create_connection(("127.0.0.1", int(port.read_text())), timeout=10)

@@ -187,7 +187,7 @@ sys.exit(3)
 def test_a_process_without_standard_error_works_and_ends_as_it_should(form, redirection):
     """Closed, full, or with no process at the other end: standard output and the exit code are what they would be."""
     command = ["/bin/bash", "-c", f'"$0" -c "$1" "$2" {redirection}', sys.executable, LOG, form]
-    done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=300, check=False)
     assert (done.stdout, done.returncode) == (b"done\n", 3)
 
 

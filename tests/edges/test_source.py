@@ -323,7 +323,7 @@ async def test_a_named_pipe_is_read_to_its_end(tmp_path):
         await asyncio.to_thread(stream.write, LINES[10:])
         stream.close()
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
         read = tasks.create_task(content(pipe))
         tasks.create_task(write())
     assert read.result() == LINES
@@ -336,7 +336,7 @@ async def test_waiting_for_a_pipe_can_be_cancelled(tmp_path):
     read = asyncio.create_task(content(pipe))
     await asyncio.sleep(0.02)
     read.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(100):
         with pytest.raises(asyncio.CancelledError):
             await read
 
@@ -401,7 +401,7 @@ def test_standard_input_may_be_a_pipe(blocking):
         os.close(reading)
         with open(writing, "wb", buffering=0) as stream:  # noqa: PTH123 - a descriptor
             stream.writelines(LINES[start : start + 20_000] for start in range(0, len(LINES), 20_000))
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=300)
     assert (output, errors, process.returncode) == (LINES, b"", 0)
 
 
@@ -411,7 +411,7 @@ def test_standard_input_may_be_a_file(tmp_path):
     file = tmp_path / "export.ndjson"
     file.write_bytes(LINES)
     with file.open("rb") as stream, read_stdin(stdin=stream) as process:
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=300)
     assert (output, errors, process.returncode) == (LINES, b"", 0)
 
 
@@ -419,7 +419,7 @@ def test_standard_input_may_be_a_file(tmp_path):
 def test_standard_input_may_be_empty():
     """`/dev/null` is an export of no lines."""
     with read_stdin(stdin=subprocess.DEVNULL) as process:
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=300)
     assert (output, errors, process.returncode) == (b"", b"", 0)
 
 
@@ -428,7 +428,7 @@ def test_a_closed_standard_input_is_told():
     """`<&-` is a mistake to mend, not a bug."""
     command = 'exec "$0" -c "$1" <&-'
     arguments = ["/bin/sh", "-c", command, sys.executable, READ_STDIN]
-    done = subprocess.run(arguments, capture_output=True, cwd=ROOT, timeout=30, check=False)
+    done = subprocess.run(arguments, capture_output=True, cwd=ROOT, timeout=300, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.startswith(b"the export cannot be read: ")
 

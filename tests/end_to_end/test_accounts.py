@@ -43,7 +43,7 @@ def requests(served):
 
 def get_token(served, key=SANDBOX_API_KEY):
     asked = urllib.request.Request(f"{served.url}/auth/authorize", headers={"x-api-key": key})  # noqa: S310 - loopback
-    with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - the same
+    with urllib.request.urlopen(asked, timeout=300) as answer:  # noqa: S310 - the same
         return json.load(answer)["data"]
 
 

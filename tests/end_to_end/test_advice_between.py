@@ -234,7 +234,7 @@ def test_a_run_that_is_at_work_is_left_alone(state, says, way, tmp_path):
         told(done, says)
         if way == "stopped":
             process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == (0 if way == "waited for" else 143), err
         assert begin(served, tmp_path, key=served.key).returncode == 0
         arrived(served, tmp_path)

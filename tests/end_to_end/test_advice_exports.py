@@ -103,15 +103,15 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
 @pytest.mark.parametrize(
     ("head", "says"),
     [
-        (b"PK\x05\x06" + bytes(18), "export again, as one JSON object a line"),
+        (b"PK\x05\x06" + bytes(18), "export again, as one JSON object per line"),
         (b"PK\x07\x08" + bytes(18), "join and unpack it, then name its files"),
         (b"!<arch>\n" + bytes(90), "unpack it, then name its files"),
-        (b"PGDMP\x01\x0e\x00", "restore it, then export one JSON object a line"),
+        (b"PGDMP\x01\x0e\x00", "restore it, then export one JSON object per line"),
         (
             b"Obj\x01\x04\x14avro.codec",
-            "turn its rows into one JSON object a line: docs/migrating.md, Export, shows how with DuckDB",
+            "turn its rows into one JSON object per line: docs/migrating.md, Export, shows how with DuckDB",
         ),
-        (b"{\\rtf1\\ansi", "save it as plain text, one JSON object a line"),
+        (b"{\\rtf1\\ansi", "save it as plain text, one JSON object per line"),
         (b"age-encryption.org/v1\n-> X", "decrypt it, then name the decrypted file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull brings the file"),
         (bytes(4096), "copy or export it again"),
@@ -123,7 +123,7 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
     ids=["empty zip", "parts", "ar", "dump", "avro", "rtf", "age", "lfs", "zeros", "page"],
 )
 def test_what_is_no_export_is_replaced_by_one(head, says, served, work):
-    """Nothing was sent; with the records themselves in its place, one JSON object a line, they arrive."""
+    """Nothing was sent; with the records themselves in its place, one JSON object per line, they arrive."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(head)
     done = migrate(served, work, "--customers", "customers.ndjson")
@@ -221,7 +221,7 @@ def test_an_export_that_was_cut_while_it_was_read_is_restored(tmp_path):
         while not served.ledger()["customers"]:
             time.sleep(0.02)
         path.write_bytes(b"")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 5, err
         told(done, "somebody cut it while it was read: restore it, then start the same command again")

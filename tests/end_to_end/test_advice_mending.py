@@ -28,7 +28,7 @@ def less(record, *names):
 LONG = "x" * 5000
 DEEP = "[" * 1500 + "]" * 1500
 BROKEN = {
-    "export the line again; one complete JSON object a line": (spell(customer(3))[:-9], customer(3)),
+    "export the line again; one complete JSON object per line": (spell(customer(3))[:-9], customer(3)),
     "export as UTF-8; before a migration the file can be converted, for example with iconv": (
         spell(customer(4)).replace(b"Ana", "Aña".encode("latin-1")), customer(4, name="Aña"),
     ),
@@ -349,7 +349,7 @@ def test_an_event_that_comes_again_is_deleted_or_named(way, served, tmp_path):
     (tmp_path / "events.ndjson").write_bytes(b"".join([*lines_of, lines_of[0]]))
     done = migrate(served, tmp_path)
     assert done.returncode == 3
-    told(done, "delete the letter if it is one purchase; if not, give it a purchase_id of its own")
+    told(done, "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own")
     mend(tmp_path, "events", lambda letter: None if way == "one purchase" else letter["raw"].replace("c0-0", "c0-9"))
     assert go("retry", served, tmp_path).returncode == (3 if way == "one purchase" else 0)
     wanted = {"c0-0": 1} if way == "one purchase" else {"c0-0": 1, "c0-9": 1}

@@ -28,7 +28,7 @@ def sandbox(*arguments):
     finally:
         process.terminate()
         process.stderr.close()
-        assert process.wait(20) == 0
+        assert process.wait(300) == 0
 
 
 @pytest.mark.parametrize(

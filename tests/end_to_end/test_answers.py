@@ -5,8 +5,6 @@ import json
 import pytest
 from end_to_end_tools import KINDS, expected_ledger, lines, run, serving
 
-pytestmark = pytest.mark.slow
-
 CLOUD = "server=cloudflare,ray=8f1-MAD"
 WHO = "from a firewall or proxy (Server: cloudflare, CF-Ray: 8f1-MAD), not from the API"
 

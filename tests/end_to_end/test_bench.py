@@ -72,7 +72,7 @@ def test_it_can_be_stopped(number, code, work):
             assert process.poll() is None
         process.send_signal(number)
         assert b"Traceback" not in process.stderr.read()  # ends with the last of those who hold it
-        assert process.wait(30) == code
+        assert process.wait(300) == code
     assert list(work.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The other doors: demo, validate, plan, generate, sandbox, help; and rubbish at each of them."""
+"""The other commands: demo, validate, plan, generate, sandbox, help; and rubbish given to each of them."""
 
 import json
 import random
@@ -6,10 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from end_to_end_tools import COMMAND, KINDS, clean_environment, lines
-from end_to_end_tools import run_installed as run
-
-pytestmark = pytest.mark.slow
+from end_to_end_tools import COMMAND, KINDS, PATIENCE, clean_environment, lines, run, run_installed
 
 COMMANDS = (
     "demo",
@@ -28,7 +25,7 @@ COMMANDS = (
 
 def test_demo_needs_nothing(tmp_path):
     """`demo` migrates three kinds, reads them back, and ends with figures that close."""
-    done = run("demo", "--records", "400", "--json", cwd=tmp_path)
+    done = run_installed("demo", "--records", "400", "--json", cwd=tmp_path)
     summary = json.loads(done.stdout)
     assert (done.returncode, summary["outcome"], summary["closes"]) == (0, "complete", True)
     assert [figures["accepted"] for figures in summary["kinds"].values()] == [400, 400, 400]
@@ -38,7 +35,7 @@ def test_demo_needs_nothing(tmp_path):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_an_example(command):
     """Each command explains itself, with an example."""
-    done = run(command, "--help")
+    done = run_installed(command, "--help")
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"Example:" in done.stdout
     assert f"masivo-stream {command}".encode() in done.stdout
@@ -49,7 +46,7 @@ def test_the_module_is_the_program():
     done = subprocess.run(
         [sys.executable, "-m", "masivo_stream", "--version"], capture_output=True, check=True, env=clean_environment()
     )
-    assert done.stdout == run("--version").stdout
+    assert done.stdout == run_installed("--version").stdout
 
 
 @pytest.mark.parametrize(
@@ -154,6 +151,7 @@ def test_an_export_that_is_none_is_told(what, tmp_path):
     assert str(path).encode() in done.stderr
 
 
+@pytest.mark.slow
 def test_validate_and_plan_foretell_the_migration(served, export):
     """`validate` writes the dead letters of the run to come, `plan` knows its number of requests."""
     directory = export(2500, "--invalid", "0.02")
@@ -202,14 +200,13 @@ def test_output_that_nobody_reads_ends_quietly():
     process.stdout.close()
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-@pytest.mark.slow
 def test_completion_prints_a_script_that_knows_all_commands(shell):
     """To standard output, and nothing is installed. bash reads it without a complaint."""
-    done = run("completion", shell)
+    done = run_installed("completion", shell)
     assert (done.returncode, done.stderr) == (0, b"")
     assert all(name.encode() in done.stdout for name in (*COMMANDS, "--uploaders"))
     if shell == "bash":

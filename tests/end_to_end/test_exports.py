@@ -8,12 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import zstandard
 from core.test_formats import FOREIGN
-from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +34,7 @@ class Place:
         key = {} if command in {"validate", "plan"} else {"key": self.served.key}
         quick = {"MASIVO_FIRST_PROBE": "0.1", "MASIVO_EVENTS_SETTLE": "0"}
         return run(
-            command, *arguments, *sending, "--json", cwd=self.directory, stdin=stdin, timeout=180, **key, **quick
+            command, *arguments, *sending, "--json", cwd=self.directory, stdin=stdin, timeout=300, **key, **quick
         )
 
     def ledger(self):
@@ -450,14 +449,10 @@ class Slow:
                 MASIVO_BLOCK_BYTES="4096", MASIVO_HAND_OFF="1", MASIVO_EVENTS_SETTLE="0",
             ),
         )  # fmt: skip
-        for _ in range(600):
-            if place.ledger()["events"]:
-                return
-            time.sleep(0.05)
-        raise AssertionError("nothing arrives")
+        wait_until(lambda: place.ledger()["events"], self.process)
 
     def end(self):
-        output, errors = self.process.communicate(timeout=60)
+        output, errors = self.process.communicate(timeout=300)
         return subprocess.CompletedProcess([], self.process.returncode, output, errors)
 
 
@@ -550,7 +545,7 @@ def test_a_line_that_is_never_finished_is_judged_once_a_newline_ends_it(here, wh
     message, hint = told(here.migrate(events=[name.name]))
     assert "the export ends within a line" in message
     command = hint.partition("once a newline ends it: ")[2]
-    subprocess.run(["/bin/sh", "-c", command], cwd=here.directory, check=True, timeout=30)
+    subprocess.run(["/bin/sh", "-c", command], cwd=here.directory, check=True, timeout=300)
     assert here.migrate(events=[name.name]).returncode == 3
     letters = here.directory / "masivo-state" / "dead-letter.events.ndjson"
     (letter,) = lines(letters)

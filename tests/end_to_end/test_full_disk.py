@@ -8,8 +8,6 @@ import subprocess
 import pytest
 from end_to_end_tools import expected_ledger, run
 
-pytestmark = pytest.mark.slow
-
 ALWAYS = ("--from", "2020-01-01T00:00:00Z", "--to", "2021-01-01T00:00:00Z", "--yes")
 STARTED = {
     "migrate": (),

@@ -39,7 +39,7 @@ def gateway(sandbox, *, status=404):
                 f"http://127.0.0.1:{sandbox.port}{self.path}", body, kept, method=self.command
             )
             try:
-                with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - the sandbox
+                with urllib.request.urlopen(asked, timeout=300) as answer:  # noqa: S310 - the sandbox
                     self._send(answer.status, answer.read(), "application/json")
             except urllib.error.HTTPError as error:
                 self._send(error.code, error.read(), "application/json")

@@ -123,7 +123,7 @@ def test_what_is_left_of_a_pipe_is_not_forgotten(served, tmp_path):
     while not served.get("/__sandbox/ledger")["requests"].get("customers"):
         time.sleep(0.02)
     process.terminate()
-    assert process.wait(20) == 143
+    assert process.wait(300) == 143
     done = retry(served, tmp_path)
     assert (done.returncode, b"pipe" in done.stderr) == (5, True)
 

@@ -418,7 +418,7 @@ def test_two_copies_that_are_started_together_are_sent_once(tmp_path, export):
             )
             for name, state in (("customers.ndjson", "one"), ("copy.ndjson", "two"))
         ]  # fmt: skip
-        ended = [(process.communicate(timeout=90), process.returncode) for process in processes]
+        ended = [(process.communicate(timeout=300), process.returncode) for process in processes]
         assert sorted(code for _, code in ended) == [0, 2], ended
         assert served.ledger()["requests"]["customers"] == {"201": 3}
 

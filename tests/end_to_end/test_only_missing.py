@@ -50,7 +50,7 @@ def paste(served, command, **environment):
     path = f"{COMMAND.parent}{os.pathsep}{os.environ['PATH']}"
     given = {"PATH": path, "MASIVO_API_KEY": served.key, **QUICK, **environment}
     return subprocess.run(
-        ["/bin/sh", "-c", command], capture_output=True, timeout=90, check=False, env=clean_environment(**given)
+        ["/bin/sh", "-c", command], capture_output=True, timeout=300, check=False, env=clean_environment(**given)
     )
 
 
@@ -159,7 +159,7 @@ def test_stopped_in_order_it_has_changed_nothing(tmp_path, export):
         while not served.get("/__sandbox/requests")["requests"]:
             time.sleep(0.05)
         process.terminate()
-        assert process.wait(20) == 143
+        assert process.wait(300) == 143
         assert b"start again with the same command" in process.stderr.read()
         process.stderr.close()
         assert not list((directory / "state").glob("taken-back-*"))

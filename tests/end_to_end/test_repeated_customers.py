@@ -4,10 +4,7 @@ import json
 import subprocess
 import time
 
-import pytest
 from end_to_end_tools import COMMAND, clean_environment, lines, serving
-
-pytestmark = pytest.mark.slow
 
 
 def customer(number, name="Ana", email=None):

@@ -5,10 +5,7 @@ import shlex
 import stat
 import subprocess
 
-import pytest
 from end_to_end_tools import COMMAND, KINDS, clean_environment, run, serving
-
-pytestmark = pytest.mark.slow
 
 
 def test_a_run_leaves_a_report_that_can_be_made_anew(served, export):

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 import pytest
 from end_to_end_tools import KINDS, expected_ledger, lines, run, serving
 
-pytestmark = pytest.mark.slow
-
 ALWAYS = "2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 
 

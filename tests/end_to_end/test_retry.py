@@ -2,12 +2,9 @@
 
 import json
 import subprocess
-import time
 
 import pytest
-from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving
-
-pytestmark = pytest.mark.slow
+from end_to_end_tools import COMMAND, KINDS, clean_environment, expected_ledger, lines, run, serving, wait_until
 
 
 def letters(directory, kind):
@@ -128,11 +125,13 @@ def test_a_retry_that_is_killed_goes_on(tmp_path, export, round_):
         environment = clean_environment(MASIVO_API_KEY=served.key, MASIVO_FIRST_PROBE="0.1")
         sending = ["--base-url", served.url, "--limit", "1/0.05s", "--max-body-bytes", "20000"]
         command = [COMMAND, "retry", *sending, "--state-dir", directory / "state"]
-        for wait in (0.45, 0.6, 0.9, 1.3):
+        for more in (0, 1, 2, 5):
+            enough = served.requests() + more + round_
             process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(wait + round_ / 10)
+            wait_until(lambda enough=enough: served.requests() >= enough, process)
+            assert process.poll() is None  # there is more to send than that
             process.kill()
-            process.wait(20)
+            process.wait()
         done = retry(served, directory)
         summary = json.loads(done.stdout)
         ledger = served.ledger()

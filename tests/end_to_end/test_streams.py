@@ -16,7 +16,7 @@ def shell(command, *, cwd, **environment):
         capture_output=True,
         cwd=cwd,
         check=False,
-        timeout=90,
+        timeout=300,
         env=clean_environment(M=str(COMMAND), **environment),
     )
 

@@ -3,11 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-import pytest
-
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures" / "make.py"
-
-pytestmark = pytest.mark.slow
 
 
 def pictures():

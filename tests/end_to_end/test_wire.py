@@ -8,8 +8,6 @@ import jsonschema
 import pytest
 from end_to_end_tools import run
 
-pytestmark = pytest.mark.slow
-
 NUMBER, TEXT, OBJECT = {"type": "number"}, {"type": "string"}, {"type": "object"}
 NULLABLE = {"type": ["string", "null"]}
 DATE = {"type": "string", "format": "date-time"}

@@ -4,11 +4,10 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from end_to_end_tools import COMMAND, clean_environment, lines, run, serving
+from end_to_end_tools import COMMAND, clean_environment, lines, run, serving, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -42,9 +41,8 @@ def start(served, export, state, *arguments):
 
 def wait_for_workers(served, process):
     """Wait until batches arrive, and return the workers."""
-    while served.get("/__sandbox/ledger")["requests"].get("customers", {}).get("201", 0) < 2:
-        assert process.poll() is None, process.stderr.read().decode()
-        time.sleep(0.02)
+    wait_until(lambda: served.requests("customers", status=201) >= 2, process)
+    assert process.poll() is None, process.stderr.read().decode()
     return children(process.pid)
 
 
@@ -59,18 +57,15 @@ def test_who_kills_a_process_loses_nothing(tmp_path, export, victim):
         assert len(workers) == 2
         for pid in {"worker": [min(workers)], "parent": [process.pid], "all": [*workers, process.pid]}[victim]:
             os.kill(pid, signal.SIGKILL)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         if victim == "worker":
             summary = json.loads(out)
             assert (process.returncode, summary["closes"]) == (6, True), err
         else:
             assert process.returncode == -signal.SIGKILL
-        ended = time.monotonic() + 20
-        while any(alive(pid) for pid in workers):
-            assert time.monotonic() < ended
-            time.sleep(0.02)
+        wait_until(lambda: not any(alive(pid) for pid in workers))
         again = start(served, customers, state, "--limit", "none")
-        out, err = again.communicate(timeout=90)
+        out, err = again.communicate(timeout=300)
         summary, ledger = json.loads(out), served.ledger()
     assert (again.returncode, summary["closes"]) == (3, True), err
     assert len(ledger["customers"]) == summary["kinds"]["customers"]["accepted"] == RECORDS
@@ -88,7 +83,7 @@ def test_ctrl_c_is_the_parents_to_answer(tmp_path, export):
         assert (b"PATH=" in known, served.key.encode() in known) == (True, False)
         for pid in [*workers, process.pid]:
             os.kill(pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     summary = json.loads(out)
     assert (process.returncode, summary["outcome"], summary["closes"]) == (130, "interrupted", True), err
     assert not any(alive(pid) for pid in workers)

@@ -182,7 +182,7 @@ async def verified(kind, customers, account, clock):
             made = entry(kind, customer=customer)
             findings.note(check, made, await check.check(made))
         tasks.cancel_scope.cancel()
-    return findings.kinds[kind.value], findings.conclude(None)
+    return findings.kinds[kind.value], findings.to_verification(None)
 
 
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])

@@ -7,6 +7,7 @@ from fakes import Remembering, record
 
 from masivo_stream.core.accounting.unanswered import Unanswered
 from masivo_stream.edges.clock import FakeClock
+from masivo_stream.flow.pipeline.assemble import last_attempts
 from masivo_stream.flow.pipeline.refused import CustomerFinder
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.batch import make_batch
@@ -112,9 +113,8 @@ def test_what_was_on_the_wire_is_known_by_its_place():
     batch = make_batch(Kind.CUSTOMERS, [entry(1), entry(2)])
     unanswered = Unanswered()
     minute_ago = (clock.wall() - timedelta(minutes=1)).isoformat()
-    unanswered.resume(
-        Resume(unanswered={"b0": {(0, 7)}}, unanswered_at={"b0": minute_ago}), now=clock.now(), wall=clock.wall()
-    )
+    resume = Resume(unanswered={"b0": {(0, 7)}}, unanswered_at={"b0": minute_ago})
+    unanswered.resume(resume, last_attempts(resume, clock))
     assert batch.id not in unanswered
     unanswered.add(batch, clock.now())
     assert batch.id in unanswered
@@ -137,7 +137,6 @@ def test_a_clock_that_was_set_back_makes_no_attempt_a_future_one():
     """It is taken to have just been made."""
     clock, unanswered = FakeClock(), Unanswered()
     ahead = (clock.wall() + timedelta(days=9)).isoformat()
-    unanswered.resume(
-        Resume(unanswered={"b0": {(0, 1)}}, unanswered_at={"b0": ahead}), now=clock.now(), wall=clock.wall()
-    )
+    resume = Resume(unanswered={"b0": {(0, 1)}}, unanswered_at={"b0": ahead})
+    unanswered.resume(resume, last_attempts(resume, clock))
     assert unanswered.since([entry(1)]) == clock.now()

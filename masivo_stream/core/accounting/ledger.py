@@ -38,8 +38,7 @@ from itertools import chain
 
 from msgspec import Struct
 
-from masivo_stream.core.accounting.missing import MissingCustomers, hash_bytes, hash_customer
-from masivo_stream.core.accounting.presence import PresenceNotes
+from masivo_stream.core.accounting.missing import MissingCustomers, PresenceNotes, hash_bytes, hash_customer
 from masivo_stream.core.accounting.read_back_candidates import ReadBackCandidates
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.accounting.unanswered import Unanswered
@@ -202,7 +201,8 @@ class Ledger:
             if part is not None:
                 self.tally.settled([part], RecordOutcome.DEAD, letter.reason)
             self._note_dead(letter, source, part)
-        self._presence.look(lines.results, source)
+        if self.tally.skipped:  # without a deleted customer there is nothing to note
+            self._presence.look(lines.results, source)
         if block.place > self._read_position:
             self._read_position = block.place
             self._consumed[source] = (block.place.offset, block.crc, block.place.line)

@@ -9,8 +9,7 @@ The effects of an attempt show `events_settle` seconds after it ended, at the la
 attempt, whatever is refused meanwhile, and however many bad records there are.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.progress import Resume
@@ -30,14 +29,10 @@ class Unanswered:
         self._looked: set[_Line] = set()
         """Records that were given time to show, and did not."""
 
-    def resume(self, known: Resume, *, now: float, wall: datetime) -> None:
-        """Go on with what an earlier process knew; it is `now` by the run's clock, and `wall` by the machine's.
-
-        If the machine's clock was set back since, an attempt counts as ended now, and not in the future.
-        """
+    def resume(self, known: Resume, ended: Mapping[str, float]) -> None:
+        """Go on with what an earlier process knew; `ended`: when the last attempt of each batch did."""
         for batch, lines in known.unanswered.items():
-            age = max(0.0, (wall - datetime.fromisoformat(known.unanswered_at[batch])).total_seconds())
-            self._note(batch, lines, now - age)
+            self._note(batch, lines, ended[batch])
 
     def add(self, batch: Batch, since: float) -> None:
         """Note that a batch may have been applied, by an attempt that ended at `since`."""

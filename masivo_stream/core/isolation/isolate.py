@@ -277,7 +277,7 @@ class Isolation:
         return size if rich else min(4 * size, LARGEST_GROUP)
 
     def _worth_a_group(self) -> bool:
-        """Return whether a further culprit is likely, and credit covers that there is none."""
+        """Return whether a further culprit is likely, and credit covers the requests if there is no other."""
         if not self._found or self._by_name:  # a culprit that the server names costs one request in any batch
             return False
         likely = len(self._untested) >= LIKELY * self._distance

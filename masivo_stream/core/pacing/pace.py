@@ -43,7 +43,7 @@ from masivo_stream.core.pacing.rate_headers import RateHeaders
 from masivo_stream.model.window import Window
 
 MARGIN = 0.02
-"""Seconds added to each window, for what scheduling on both sides may cost beside the network."""
+"""Seconds added to each window, for what scheduling on both sides may cost in addition to the network."""
 
 REMEMBERED = 200
 """Latencies remembered: enough to know the spread, few enough to forget a bad minute."""

@@ -7,7 +7,7 @@ that is slowest in the long run decides alone. Once it has decided as many depar
 looks back, all later ones are a repetition, shifted in time, and one multiplication gives the rest. So ten million
 requests take a few thousand steps, and memory for as many departures as a window counts.
 
-The result is exact but for rounding, without the guard that the pacer adds for the network (`core.pacing.pace`):
+The result is exact except for rounding, without the guard that the pacer adds for the network (`core.pacing.pace`):
 nothing departs earlier.
 """
 

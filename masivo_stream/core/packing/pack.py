@@ -7,7 +7,7 @@ The lower bound is ⌈items / max_items⌉. How near each kind comes:
 * transactions: a customer stays whole, which makes it bin packing. A bounded number of entries waits, to find
   combinations that fill a batch exactly (`bin_packing`; the setting `look_ahead`).
 
-Packing is deterministic: the same entries in the same order give the same batches, however they are cut into calls.
+Packing is deterministic: the same entries in the same order give the same batches, however they are divided over calls.
 """
 
 from collections.abc import Iterable, Sequence

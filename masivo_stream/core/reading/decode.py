@@ -152,7 +152,7 @@ class Decoder:
         return self._ascii_only, self._careful
 
     # Each kind has a function that checks what the schema cannot say. It returns the number of items if the record is
-    # an entry like any other, the facts if something else is to become of it, and None if a mark is unclear: then the
+    # an entry like any other, the facts if it must become something else, and None if a mark is unclear: then the
     # strict decoder says what is wrong with it.
 
     def _check_customer(self, record: CustomerRecord) -> int | RecordFacts | None:

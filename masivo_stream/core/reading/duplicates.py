@@ -61,7 +61,7 @@ class Duplicates:
         bucket, low = self._buckets[digest & self._mask], digest >> self._bits << _AGE_BITS
         place = bisect_left(bucket, low)
         stamped = low | self._age & _AGES - 1
-        if place < len(bucket) and bucket[place] ^ low < _AGES:  # equal but for the age in the lowest bits
+        if place < len(bucket) and bucket[place] ^ low < _AGES:  # equal except for the age in the lowest bits
             bucket[place] = stamped
             return True
         bucket.insert(place, stamped)

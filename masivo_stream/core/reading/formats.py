@@ -72,8 +72,8 @@ def compression_of(head: bytes, name: str) -> Compression:
     return Compression.PLAIN if something and not signature.startswith(head) else compression
 
 
-_EXPORT_AGAIN = "export again, as one JSON object a line"
-_DOCS = "turn its rows into one JSON object a line: docs/migrating.md, Export, shows how with DuckDB"
+_EXPORT_AGAIN = "export again, as one JSON object per line"
+_DOCS = "turn its rows into one JSON object per line: docs/migrating.md, Export, shows how with DuckDB"
 
 # Signatures from the formats' own specifications, as collected in the magic files of file(1).
 _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
@@ -91,12 +91,12 @@ _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
     (b"!<arch>\n", Foreign("an ar archive", hint="unpack it, then name its files")),
     (b"070701", Foreign("a cpio archive", filter="cpio -i --to-stdout --quiet")),
     (b"SQLite format 3\x00", Foreign("an SQLite database", hint=_EXPORT_AGAIN)),
-    (b"PGDMP", Foreign("a dump of PostgreSQL", hint="restore it, then export one JSON object a line")),
+    (b"PGDMP", Foreign("a dump of PostgreSQL", hint="restore it, then export one JSON object per line")),
     (b"Obj\x01", Foreign("an Avro file", hint=_DOCS)),
     (b"ARROW1\x00\x00", Foreign("an Arrow file", hint=_DOCS)),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign("a document of Microsoft Office", hint=_EXPORT_AGAIN)),
     (b"%PDF-", Foreign("a PDF document", hint=_EXPORT_AGAIN)),
-    (b"{\\rtf", Foreign("an RTF document", hint="save it as plain text, one JSON object a line")),
+    (b"{\\rtf", Foreign("an RTF document", hint="save it as plain text, one JSON object per line")),
     (b"-----BEGIN PGP MESSAGE", Foreign("encrypted with PGP", filter="gpg -d")),
     (b"\x8c\x0d\x04", Foreign("encrypted with PGP", filter="gpg -d")),  # RFC 4880 5.3, a session key by passphrase
     (b"\x7fELF", Foreign("a program", hint=_EXPORT_AGAIN)),
@@ -204,7 +204,7 @@ def _wide(head: bytes) -> Foreign | None:
         if head.startswith(mark):
             return _converted(name, name)
     # ASCII in a wide encoding leaves all bytes of a character zero but one. So without a mark: in each column of bytes
-    # but the characters' own, three quarters are zero, and in their own column none is.
+    # but the characters' own, three quarters are zero, and no byte is zero in their own column.
     some = head[: len(head[:_SAMPLE]) // 4 * 4]
     for width, name in ((4, "UTF-32"), (2, "UTF-16")):
         units = len(some) // width
@@ -346,7 +346,7 @@ def _other_lines(start: bytes) -> Foreign | None:
         ):
             return Foreign(f"lines that end with {name} alone", filter=rf"tr '{escape}' '\n'")
     if re.match(rb"(?i)(--[ \r\n]|/\*!|insert into |create table |copy \S+ .*from stdin)", start):
-        return Foreign("a dump in SQL", hint="restore it, then export one JSON object a line")
+        return Foreign("a dump in SQL", hint="restore it, then export one JSON object per line")
     return None
 
 

@@ -60,7 +60,7 @@ def take_head(content: bytes, *, ended: bool) -> ExportHead:
     ends: Ends = "lf" if not returns else "crlf" if returns == feeds else "mixed"
     lines = text.replace(b"\r\n", b"\n").split(b"\n")
     if not ended:
-        lines = lines[:-1] or [text]  # one line that is longer than a head counts as far as it goes
+        lines = lines[:-1] or [text]  # one line that is longer than a head counts up to where it is cut
     digest, digests = hashlib.blake2b(digest_size=_DIGEST_BYTES), []
     for line in lines:
         if line.strip():

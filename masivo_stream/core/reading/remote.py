@@ -28,7 +28,7 @@ from masivo_stream.model.results import Blank, Entry, Line, LineResult, LineRun,
 
 
 class _Part(Struct, frozen=True, gc=False, array_like=True, tag=True):
-    """An entry without its reversed events. Its body is composed anew, so it is not the line's bytes."""
+    """An entry without its reversed events. Its body is composed again, so it is not the line's bytes."""
 
     body: bytes
     customer: str

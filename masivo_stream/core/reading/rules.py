@@ -16,7 +16,7 @@ from masivo_stream.model.schemas import (
 
 
 class Rules(Struct, frozen=True, kw_only=True):
-    """The validation settings of one kind, as yes or no, and what a decoder needs beside them."""
+    """The validation settings of one kind, as yes or no, and what else a decoder needs."""
 
     kind: Kind
     max_line_bytes: int

@@ -53,7 +53,7 @@ class RecordFacts(Struct, gc=False):
     customer: str
     items: int
     duplicate: Reason | None = None
-    """Why an earlier record stands in its way, if one does."""
+    """Why an earlier record excludes it, if one does."""
     reversed: tuple[int, ...] = ()
     """Indexes of the events that are marked as reversed."""
     deleted: bool = False
@@ -186,7 +186,7 @@ class StrictDecoder:
     # Faults.
 
     def _doubled(self, value: dict[str, Any], path: Path) -> LineFault:
-        """Return the fault of a field that occurs twice. If that is the id, nobody can say whose record it is."""
+        """Return the fault of a field that occurs twice. If that is the id, it is unknown whose record it is."""
         field = self._contract.item_field
         items = value.get(field) if field else None
         return LineFault(

@@ -42,7 +42,7 @@ _GENERAL = ("error", "title", "message", "msg", "error_description", "detail", "
 """Members that hold the general words of a refusal, the surest first."""
 
 _CULPRITS = frozenset({"errors", "violations", "invalid-params", "invalid_params", "modelstate", "failures", "results"})
-"""Members that name records or fields, beside a `details` that may not."""
+"""Members that name records or fields, in addition to a `details` that may not."""
 
 _NOISE = frozenset(
     {"status", "statuscode", "status_code", "timestamp", "type", "instance", "success", "ok"}

@@ -15,7 +15,7 @@ def is_foreign(answer: Answer) -> bool:
 
 
 def who_answered(answer: Answer) -> str:
-    """Return the headers that say who has answered; empty if there are none."""
+    """Return the headers that say who has answered; empty if it has no such headers."""
     return ", ".join(filter(None, (answer.server and f"Server: {answer.server}", answer.trace)))
 
 

@@ -107,7 +107,7 @@ class AttemptHistory(Struct, kw_only=True):
     refreshed: bool = False
     """The last attempt was answered by a 401, and a fresh token was fetched."""
     failing_since: float | None = None
-    """When the first of the failures in a row was; a 429 between them starts the time anew."""
+    """When the first of the failures in a row was; a 429 between them starts the time again."""
     throttled_since: float | None = None
     """When the first of the 429s in a row was."""
 

@@ -11,7 +11,7 @@ UNREADABLE_IDS = frozenset({"", ".", ".."})
 """Ids that mean something else as a path segment (RFC 3986 5.2.4), so that they cannot be read back at all."""
 
 _RESERVED = frozenset({"migrate"})
-"""Segments that the API uses itself beside ids (`/customers/migrate`)."""
+"""Segments that the API itself uses in the place of ids (`/customers/migrate`)."""
 
 _LONGEST = 200
 """Characters of an id; no gateway has a shorter limit for paths."""

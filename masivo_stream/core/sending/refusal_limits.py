@@ -15,7 +15,7 @@ from masivo_stream.model.errors import ExitCode
 
 SYSTEMATIC = 13
 """Refusals in a row, times the uploaders. To find the only bad record of a batch takes eleven refusals, two more bad
-ones beside it one each: 13. Each uploader may be isolating such a batch, and so may the batches that wait to be read
+ones in the batch one each: 13. Each uploader may be isolating such a batch, and so may the batches that wait to be read
 back."""
 
 IN_A_ROW = 50
@@ -33,7 +33,7 @@ class Refusals:
         """
         self._budget, self._uploaders = budget, uploaders
         self._beside = self._most_beside = 0
-        """Refused batches that wait beside the uploaders: now, and the most since the last acceptance."""
+        """Refused batches that wait, besides those of the uploaders: now, and the most since the last acceptance."""
         self._in_common: frozenset[str] | None = None
         """Customers that every request refused since the last acceptance has in common."""
         self._ever = accepted_before

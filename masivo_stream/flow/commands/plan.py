@@ -129,7 +129,7 @@ def _describe(scopes: tuple[Windows, Windows]) -> list[str]:
 
 
 def _read_quota(settings: Settings, credentials: Credentials | None, clock: Clock) -> tuple[QuotaUse | None, str]:
-    """Return what is used, None where that is not known; and why it cannot be read, if so."""
+    """Return what is used of the quota (None if not known), and why it cannot be read (empty if it can)."""
     if credentials is None:
         return None, ""
     try:

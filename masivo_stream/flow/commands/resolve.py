@@ -189,7 +189,7 @@ class ResolveWork:
         return chosen
 
     def _find(self, names: Iterable[str]) -> Iterable[Doubt]:
-        doubts = [doubt for of_kind in self._kinds.values() for doubt in of_kind.doubts()]
+        doubts = [doubt for in_doubt_kind in self._kinds.values() for doubt in in_doubt_kind.doubts()]
         chosen: dict[str, Doubt] = {}
         for name in names:
             found = [doubt for doubt in doubts if name == ALL or _names(name, doubt.batch)]
@@ -208,19 +208,19 @@ class ResolveWork:
         await self._check_all(chosen)
         decision = Note(NoteKind.RESEND, chosen.reason or "no reason given", name_person())
         for doubt in chosen.accept:
-            of_kind = self._kinds[doubt.kind]
-            entries = await of_kind.batches.read_as_far_as_known(doubt.batch)
+            in_doubt_kind = self._kinds[doubt.kind]
+            entries = await in_doubt_kind.batches.read_as_far_as_known(doubt.batch)
             accept = msgspec.structs.replace(decision, kind=NoteKind.ACCEPT, batch=doubt.batch)
-            await of_kind.recorder.decide(entries, accept, arrived=True)
+            await in_doubt_kind.recorder.decide(entries, accept, arrived=True)
         for doubt in chosen.discard:
-            of_kind = self._kinds[doubt.kind]
-            entries = await of_kind.batches.read(doubt.batch)
+            in_doubt_kind = self._kinds[doubt.kind]
+            entries = await in_doubt_kind.batches.read(doubt.batch)
             discard = msgspec.structs.replace(decision, kind=NoteKind.DISCARD, batch=doubt.batch)
-            await of_kind.recorder.decide(entries, discard, arrived=False)
+            await in_doubt_kind.recorder.decide(entries, discard, arrived=False)
         for doubt in chosen.resend:
             await self._resend(doubt, msgspec.structs.replace(decision, batch=doubt.batch))
-        for of_kind in self._kinds.values():
-            self.left.extend([await self._find_evidence(doubt) for doubt in of_kind.doubts()])
+        for in_doubt_kind in self._kinds.values():
+            self.left.extend([await self._find_evidence(doubt) for doubt in in_doubt_kind.doubts()])
 
     async def _check_all(self, chosen: Chosen) -> None:
         """Check every batch before the first one is decided: a refusal leaves all of them as they were.
@@ -260,13 +260,13 @@ class ResolveWork:
             InputError: its bytes cannot be read again.
             MasivoStreamError: the API refuses, or does not answer: nothing else is sent.
         """
-        of_kind = self._kinds[doubt.kind]
-        batch = await of_kind.again(doubt.batch)
-        await of_kind.take_note(note)
+        in_doubt_kind = self._kinds[doubt.kind]
+        batch = await in_doubt_kind.again(doubt.batch)
+        await in_doubt_kind.take_note(note)
         delivery = Delivery(
             self._session.client,
             self._session.limiters.kinds[doubt.kind],
-            Resend(of_kind.recorder, batch.entries, note),
+            Resend(in_doubt_kind.recorder, batch.entries, note),
             backoff=self._backoff,
             stop=self.stop,
             observer=self._session.observer,

@@ -89,7 +89,7 @@ async def verify(
         work = VerifyWork(session, sample)
         await work_under(work.stop, work.go, observer=session.observer, handle_signals=handle_signals)
         session.proxies.explain(work.stop.cause)
-        return work.findings.conclude(work.stop.cause, left_out=_pipes(session.journal.read))
+        return work.findings.to_verification(work.stop.cause, left_out=_pipes(session.journal.read))
 
 
 def _draw(sample: Sample, kind: Kind) -> Sampling[Entry]:

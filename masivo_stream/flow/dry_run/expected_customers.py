@@ -5,7 +5,7 @@ with one good record arrives, whatever other lines with the same id are. A custo
 or deleted, does not arrive. A customer in no line of the export is unlisted: the account may have that customer
 already, or refuse a batch because of them.
 
-Memory is bounded as in `core.reading.duplicates`: 8 bytes a customer, if there are no more than `remember`. With more,
+Memory is bounded as in `core.reading.duplicates`: 8 bytes per customer, if there are at most `remember`. With more,
 no customer is called unlisted any more, and a customer with a dead letter or a deleted line is expected not to arrive.
 """
 

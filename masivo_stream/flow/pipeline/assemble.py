@@ -7,6 +7,7 @@ left. `open_recorder` is the part of it that `resolve` needs, which reads no exp
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime
 from functools import partial
 
 from msgspec import Struct
@@ -40,6 +41,7 @@ from masivo_stream.flow.session import Session
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind
+from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Resume, Suspects
 from masivo_stream.model.results import Entry
 from masivo_stream.model.settings import Settings
@@ -197,11 +199,21 @@ async def open_recorder(
         max_body_bytes=journal.max_body_bytes(),
         chance=session.runtime.chance,
     )
-    ledger.unanswered.resume(resume, now=session.clock.now(), wall=session.clock.wall())
+    ledger.unanswered.resume(resume, last_attempts(resume, session.clock))
     recorder = Recorder(ledger, session.sending_journal, KindFiles(letters, in_doubt, skipped), session.clock)
     for batch in resume.doubtful:
         await recorder.doubt(batch, await read_batch(batch))
     return recorder
+
+
+def last_attempts(resume: Resume, clock: Clock) -> dict[str, float]:
+    """Return when the last attempts with unanswered batches of an earlier process ended, by batch and the run's clock.
+
+    If the machine's clock was set back since, an attempt counts as ended now, and not in the future.
+    """
+    now, wall = clock.now(), clock.wall()
+    ended = {batch: datetime.fromisoformat(resume.unanswered_at[batch]) for batch in resume.unanswered}
+    return {batch: now - max(0.0, (wall - moment).total_seconds()) for batch, moment in ended.items()}
 
 
 async def _find_missing(session: Session, kind: Kind) -> MissingCustomers:

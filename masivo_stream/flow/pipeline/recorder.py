@@ -55,10 +55,12 @@ class Recorder:
     def take_up(self, block: ValidatedBlock) -> None:
         """Write the rejected and skipped lines of a block down, then count all of them and keep those to send."""
         lines = self.ledger.sort(block)
-        self._skipped.append(lines.skipped)
+        if lines.skipped:
+            self._skipped.append(lines.skipped)
         if lines.dead_letters:
             self._dead_letters.append([letter for letter, _ in lines.dead_letters])
-        self._skipped.count()  # after the dead letters: if they cannot be written, the block was never read
+        if lines.skipped:  # counted after the dead letters: if they cannot be written, the block was never read
+            self._skipped.count()
         self.ledger.take_up(block, lines)
 
     async def note(self) -> None:

@@ -77,7 +77,7 @@ class Findings:
 
     @property
     def odd(self) -> int:
-        """How many records of all kinds cannot be judged because of their ids."""
+        """How many records of all kinds cannot be checked because of their ids."""
         return sum(
             records
             for kind, counted in self._counts.items()
@@ -97,7 +97,7 @@ class Findings:
             return found
         return replace(found, seen=Seen.UNTOLD, what=(_ODD,))
 
-    def conclude(self, cause: MasivoStreamError | None, *, left_out: tuple[str, ...] = ()) -> Verification:
+    def to_verification(self, cause: MasivoStreamError | None, *, left_out: tuple[str, ...] = ()) -> Verification:
         """Return the verification; `cause` is why it ended early, `left_out` the exports that cannot be read again."""
         kinds = self.kinds
         wrong = sum(counted.missing + counted.different for counted in kinds.values())

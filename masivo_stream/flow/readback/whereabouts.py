@@ -127,7 +127,7 @@ class WhereaboutsCheck:
         if self._in_a_row >= _IN_A_ROW:
             raise OutageError(
                 f"customers cannot be read back ({why}): nothing was changed",
-                operation="find out who was taken back",
+                operation="find out which customers were taken back",
                 hint="start the same command again later",
             )
         return Whereabouts.UNREAD
