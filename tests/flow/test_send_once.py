@@ -20,8 +20,8 @@ from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.commands.retry import retry
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
-from masivo_stream.flow.identity.noting_journal import NotingJournal
 from masivo_stream.flow.identity.remembered import receivers_of
+from masivo_stream.flow.identity.send_once import NotingJournal
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries

@@ -13,9 +13,9 @@ import msgspec
 
 from masivo_stream import __version__
 from masivo_stream.core.redact import named
-from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.report import Facts
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import Invocation
 from masivo_stream.model.window import Window
 
 _LIBRARIES = ("aiohttp", "anyio", "msgspec", "zstandard")
