@@ -1,4 +1,4 @@
-"""Find every place of the package that gives advice, by reading its source; nothing of the package is imported.
+"""All places of the package that give advice, found in its source; nothing of the package is imported.
 
 Advice is a text that reaches one of these:
 

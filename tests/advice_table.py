@@ -1,4 +1,4 @@
-"""All advice of the program, each with the test that follows it. `test_advice_table` compares it to the source.
+"""All advice of the program, each with the test that follows it. `test_advice_table` compares the table to the source.
 
 A row is the text as it stands in the source, with holes as `{…}`, under the module that says it. Its test is named by
 the theme of its file, `tests/end_to_end/test_advice_THEME.py`, and by its name without `test_`. The test provokes the

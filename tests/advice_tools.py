@@ -1,4 +1,4 @@
-"""Follow advice: what a command says to do next, as text that can be taken apart, and what came of doing it."""
+"""A reader who follows advice: takes the next step from a command's text, does it, and checks what came of it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Fakes of ours: an API in memory, and subscribers that remember. Used by the tests of the flow."""
+"""A world in memory for one kind: an API, a journal and observers that remember, in virtual time."""
 
 import json
 

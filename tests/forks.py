@@ -1,7 +1,8 @@
-"""Run the command in processes that are forked from one which has imported it already.
+"""Run the command in real processes, each forked from a process that has imported the program already.
 
-To import takes two thirds of a short command's time, and the tests start thousands. What such a process does is what
-the installed command does, from its arguments, environment and streams on; that it starts is tested elsewhere.
+The imports take two thirds of a short command's time, and the tests start thousands of commands. From its arguments,
+environment and streams on, a forked process does what the installed command does. Other tests check that the installed
+command starts (`end_to_end_tools.run_installed`).
 """
 
 import array
@@ -23,7 +24,7 @@ _MESSAGE = 1 << 20
 
 
 class Forked:
-    """A process, much as `subprocess.Popen` has it."""
+    """A process, with the part of `subprocess.Popen` that the tests use."""
 
     def __init__(self, server, pid, argv):
         self._server, self.pid, self.args, self.returncode = server, pid, argv, None
@@ -54,7 +55,7 @@ class Forked:
 
 
 class _Server:
-    """The process that forks, one a test worker."""
+    """The process that forks. Each test worker has one."""
 
     def __init__(self):
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -81,7 +82,7 @@ def _server(_pid):
 
 
 def start(argv, *, environment, streams, cwd=None):
-    """Start the command; `streams` are descriptors of its standard input, output and error output."""
+    """Start the command. `streams`: the descriptors of its standard input, output and error output."""
     server = _server(os.getpid())
     asked = {"argv": list(map(str, argv)), "environment": environment, "cwd": str(cwd or os.getcwd())}  # noqa: PTH109
     return Forked(server, server.ask(asked, streams), argv)
@@ -119,7 +120,7 @@ def _read(descriptor):
 
 
 def _serve(asked):
-    """Fork a process for each command that is asked for, until nobody is left to ask."""
+    """Fork a process for each command that is requested, until the other end of the socket is closed."""
     _import_all()
     gc.freeze()
     while True:

@@ -1,4 +1,4 @@
-"""Exports that grow, and what is to be expected of each of their lines, known without the code under test."""
+"""Exports that grow, with the expected result of each line, computed without the code under test."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""The laws of the model test: journal, files, server and exports held against each other.
+"""The laws of the model test: journal, files, server and exports must agree.
 
 Nothing here goes through the code under test but the schema of the journal: its rows are read as they are.
 """

@@ -1,4 +1,4 @@
-"""Processes that end in the middle: every operation that reaches the world may be the last one.
+"""Processes that die in the middle: every operation that reaches the world may be the last one.
 
 From then on nothing of the process reaches the world any more. Used by the tests of the flow.
 """

@@ -1,4 +1,4 @@
-"""A whole migration in process, of which every process may die: real journal, real files, an API in memory.
+"""A whole migration whose processes may die at any operation: a real journal, real files, an API in memory.
 
 Every operation that reaches the world (a commit, a file, a request before and after it took effect) may be the last one
 of its process: from then on nothing of it reaches the world any more.

@@ -1,3 +1,5 @@
+"""A world for the edges: API clients that close with their test, and certificates for servers on this machine."""
+
 import shutil
 import ssl
 import subprocess
@@ -21,8 +23,8 @@ async def connect() -> AsyncIterator[Connect]:
 
         async def connect(base_url: str, **settings: object) -> ApiClient:
             defaults = {
-                "request_timeout": 10.0,
-                "connect_timeout": 5.0,
+                "request_timeout": 100.0,
+                "connect_timeout": 50.0,
             }
             reuse = bool(settings.pop("reuse", False))
             chosen = ApiSettings(base_url=base_url, **(defaults | settings))

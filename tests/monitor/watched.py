@@ -54,7 +54,7 @@ async def say(address, words):
     """Send bytes, and read to the end."""
     reader, writer = await asyncio.open_connection(address.host, address.port)
     writer.write(words)
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 100)
     writer.close()
     await writer.wait_closed()
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -1,3 +1,5 @@
+"""Sandboxes on loopback that end with their test, on a clock that the test moves."""
+
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
