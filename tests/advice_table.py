@@ -193,7 +193,7 @@ TABLE: dict[str, dict[str, str]] = {
             "stopping::a_quota_that_others_use_is_waited_for"
         ),
     },
-    "core/sending/answered_by.py": {
+    "core/sending/answer_body.py": {
         (
             "something between here and the API answers in its place: check network, proxy and base_url"
         ): "sending::what_answers_in_the_place_of_the_api_is_got_rid_of",
@@ -256,7 +256,7 @@ TABLE: dict[str, dict[str, str]] = {
             " as a further file beside it"
         ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
     },
-    "edges/journal/query.py": {
+    "edges/journal/read.py": {
         "never begin afresh over it: restore it from a copy, or ask what the account has": (
             "stopping::a_journal_is_restored"
         ),
@@ -480,7 +480,7 @@ TABLE: dict[str, dict[str, str]] = {
     "flow/readback/whereabouts.py": {
         "start the same command again later": "reverting::an_api_that_answers_nothing_is_asked_later",
     },
-    "flow/pipeline/read.py": {
+    "flow/pipeline/read_exports.py": {
         (
             "copy or export it again, then start the same command again; its complete lines have been dealt with"
         ): "exports::a_compressed_export_is_copied_again",
@@ -513,7 +513,7 @@ TABLE: dict[str, dict[str, str]] = {
             "write the export to a file and name that in the place of {}: what was read of it is recognised"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
-    "flow/dead_letters.py": {
+    "flow/retry_copies.py": {
         "correct `raw` in place, one JSON object per line, and leave the other fields as they are": (
             "mending::a_line_that_is_no_letter_is_put_right"
         ),

@@ -18,7 +18,7 @@ from masivo_stream.flow.pipeline.assemble import SendingPorts, assemble, make_le
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindOptions, KindSources
 from masivo_stream.flow.pipeline.ports import KindFiles, UnchangedSkipped
-from masivo_stream.flow.pipeline.read import Extent, Source
+from masivo_stream.flow.pipeline.read_exports import Extent, Source
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.rate_limit import LimitScope, RateLimiter
 from masivo_stream.flow.stop import StopControl

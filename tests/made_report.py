@@ -1,10 +1,9 @@
 """A report with an example of everything, for tests of its output."""
 
-from masivo_stream.model.example import Example
-from masivo_stream.model.next_step import Invocation, NextStep
+from masivo_stream.model.examples import Example
 from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, KindTimes, Report
 from masivo_stream.model.snapshot import Point
-from masivo_stream.model.summary import KindSummary
+from masivo_stream.model.summary import Invocation, KindSummary, NextStep
 from masivo_stream.model.verification import Finding, KindVerified, Seen, Verified
 
 BEGAN = 1_767_225_600.0

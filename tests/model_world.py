@@ -21,9 +21,9 @@ from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.identity.send_once import open_send_once
-from masivo_stream.flow.limiters import make_limiters
 from masivo_stream.flow.pipeline.resume import lay_out, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
+from masivo_stream.flow.rate_limit import make_limiters
 from masivo_stream.model.attempt import Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode, Interrupted

@@ -18,9 +18,9 @@ from masivo_stream.edges.api import Reply
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.flow.dead_letters import take_dead_letters
 from masivo_stream.flow.pipeline.resume import match_sources
 from masivo_stream.flow.pipeline.run import Run
+from masivo_stream.flow.retry_copies import take_dead_letters
 from masivo_stream.model.attempt import Answer, Body
 from masivo_stream.model.contract import Kind
 

@@ -40,7 +40,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an export that leaves is not noted",
-        "flow/identity/noting_journal.py",
+        "flow/identity/send_once.py",
         "        self._leave(batch)\n",
         "",
         "From another state directory the same export is sent again.",
@@ -83,7 +83,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a request is counted before the journal knows it",
-        "flow/identity/noting_journal.py",
+        "flow/identity/send_once.py",
         "        await self._journal.send(batch, progress, sync)\n        self._count()\n",
         "        self._count()\n        await self._journal.send(batch, progress, sync)\n",
         "A run that is killed in between is refused its own state directory.",

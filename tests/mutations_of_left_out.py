@@ -8,7 +8,7 @@ FOUND, LISTED = "core/test_purchases.py::test_", "edges/test_skipped_file.py::te
 CUSTOMERS = (
     Mutation(
         "who is deleted is not noted",
-        "edges/journal/write_progress.py",
+        "edges/journal/write.py",
         "        yield (_GONE, (_as_json(made.gone),))\n",
         "        yield (_GONE, (_as_json([]),))\n",
         "The events of deleted customers refuse every batch.",
@@ -16,7 +16,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "a later line does not bring a customer back",
-        "edges/journal/write_progress.py",
+        "edges/journal/write.py",
         "        yield (_ALIVE, (_as_json(made.alive),))\n",
         "        yield (_ALIVE, (_as_json([]),))\n",
         "The events of a customer who arrived are skipped without a word.",
@@ -48,7 +48,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "skipped records are taken up again",
-        "edges/journal/write_progress.py",
+        "edges/journal/write.py",
         "for place in made.presence.held if place >= passed)",
         "for place in made.presence.held if place < passed)",
         "Counted as skipped, a record is sent after a restart if its customer has arrived meanwhile.",

@@ -3,9 +3,9 @@
 from fakes import Remembering
 
 from masivo_stream.edges.secret import Credentials, Secret
-from masivo_stream.flow.connection import ApiConnection
+from masivo_stream.flow.client import ApiConnection
 from masivo_stream.flow.identity.account_binding import AccountBinding
-from masivo_stream.flow.limiters import make_limiters
+from masivo_stream.flow.rate_limit import make_limiters
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session
 

@@ -120,7 +120,7 @@ def _generate(console: "Console", place: Path, *, records: int, seed: int, inval
 
 
 def _show_plan(console: "Console", planned: "Plan") -> None:
-    from masivo_stream.model.duration import duration
+    from masivo_stream.model.moments import duration
 
     requests = ", ".join(f"{kind.requests} for {name}" for name, kind in planned.kinds.items())
     console.print(

@@ -23,7 +23,7 @@ def plan(
 
     from masivo_stream.cli.output import print_json, show_plan
     from masivo_stream.flow.commands import plan as command
-    from masivo_stream.flow.dead_letters import writing_dead_letters
+    from masivo_stream.flow.retry_copies import writing_dead_letters
 
     common, sending = common or CommonFlags(), sending or SendingFlags()
     settings = settings_from(common, validation, sending)

@@ -19,7 +19,7 @@ _ONCE = frozenset({"json", "quiet", "verbose"})
 def reporting(command: str, shared: Sequence[Flags | None], own: Sequence[Flags | None] = ()) -> "Reporting":
     """Return what a command contributes: the flags that other commands on its run need too, and its own flags."""
     from masivo_stream.flow.reporting.run_report import Reporting
-    from masivo_stream.model.next_step import Invocation
+    from masivo_stream.model.summary import Invocation
 
     options, named = (
         tuple(word for group in groups if group is not None for word in spell_flags(group)) for groups in (shared, own)

@@ -22,7 +22,7 @@ def validate(
 
     from masivo_stream.cli.output import show_summary
     from masivo_stream.flow.commands import validate as command
-    from masivo_stream.flow.dead_letters import writing_dead_letters
+    from masivo_stream.flow.retry_copies import writing_dead_letters
 
     common = common or CommonFlags()
     settings = settings_from(common, validation)

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from masivo_stream.core.redact import named, printable
 from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.next_step import Invocation, NextStep
-from masivo_stream.model.summary import Summary
+from masivo_stream.model.summary import Invocation, NextStep, Summary
 
 LONGEST_COMMAND = 2000
 """Characters. A longer command (a glob that the shell expanded to hundreds of names) is described, not quoted."""

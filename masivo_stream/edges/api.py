@@ -9,7 +9,7 @@ Hard-won rules (each measured on aiohttp 3.13 and 3.14):
 * No repetition below: aiohttp sends GET and DELETE once more by itself when the connection is lost.
 * No proxy or `.netrc` from the environment (`trust_env` off).
 * Whether anything left is known from the traces (`headers_sent`), not from the exception's name.
-* The answer's body is capped, as it comes and once more when it is unpacked (`core.sending.content_encoding`). Not by
+* The answer's body is capped, as it comes and once more when it is unpacked (`core.sending.answer_body`). Not by
   aiohttp: it reads a body to its end, and raises if it is not what its header says.
 """
 
@@ -27,8 +27,7 @@ from msgspec import Struct
 from yarl import URL
 
 from masivo_stream.core.redact import printable
-from masivo_stream.core.sending.answer_body import Words, kind_of, plain, words_in
-from masivo_stream.core.sending.content_encoding import Unpacked, unpack
+from masivo_stream.core.sending.answer_body import Unpacked, Words, kind_of, plain, unpack, words_in
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
 from masivo_stream.model.errors import ConfigurationError

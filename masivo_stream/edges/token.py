@@ -12,7 +12,7 @@ import anyio
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.sending.answered_by import is_foreign, whose
+from masivo_stream.core.sending.answer_body import is_foreign, whose
 from masivo_stream.core.sending.classify import PROXY_HINT, PROXY_WANTS
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure

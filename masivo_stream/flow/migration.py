@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from masivo_stream.edges.export.source import Input
 from masivo_stream.flow.identity.known_exports import RecognisedExports
-from masivo_stream.flow.pipeline.read import Source
+from masivo_stream.flow.pipeline.read_exports import Source
 from masivo_stream.flow.pipeline.resume import find_exports, lay_out, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.readback.sample import read_back_samples

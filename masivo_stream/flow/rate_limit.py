@@ -1,26 +1,38 @@
-"""The rate limiter: all requests of one sort leave through it, one by one, when the pacers of its scopes allow it.
+"""The rate limiters: all requests of one sort leave through one, one by one, when the pacers of its scopes allow it.
 
 A request may count in several scopes (the migration endpoints, the whole account). It departs when all of them allow
-it, in one step, so it never keeps a slot of one scope while it waits for another. Other processes use the same windows
-of the account: if a quota is shared, their departures count here, and ours are noted there before they leave. A quota
-that cannot be written is used no longer; then the server's 429 still limits us.
+it, in one step, so it never keeps a slot of one scope while it waits for another.
+
+Processes on this machine share an account's windows: their departures count here, and ours are noted in the shared
+quota before they leave. A quota that cannot be written is used no longer; then the server's 429 still limits us. They
+also share the claim on exports: two runs do not send the same export to one account at the same time.
 """
 
 import math
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import anyio
+from msgspec import Struct
 
 from masivo_stream.core.pacing.pace import UNSEEN, Correction, Pacer
 from masivo_stream.core.pacing.rate_headers import read_rate_headers
-from masivo_stream.edges.shared_dir.quota import Lane, News
+from masivo_stream.edges.account import name_quota
+from masivo_stream.edges.export.source import STDIN
+from masivo_stream.edges.secret import Credentials
+from masivo_stream.edges.shared_dir.claims import claim
+from masivo_stream.edges.shared_dir.quota import Lane, News, QuotaFile, open_quota
+from masivo_stream.flow.identity.account_binding import identify_account
+from masivo_stream.flow.identity.remembered import find_shared_dir
 from masivo_stream.flow.observer import Observer
 from masivo_stream.model.attempt import Answer
+from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import OutageError, StorageError
-from masivo_stream.model.notices import QuotaUsed, ScopeUse, SlotAwaited
+from masivo_stream.model.notices import AccountShared, AccountUnguarded, QuotaUsed, ScopeUse, SlotAwaited
 from masivo_stream.model.ports import Clock
+from masivo_stream.model.settings import Settings
 
 _SIDE_BY_SIDE = 1024
 """Requests that may ask at once if there is no window, and so no order to keep."""
@@ -245,3 +257,91 @@ class RateLimiter:
             scope.pacer.hold(self._clock.now() + seconds)
         for scope in self._shared:
             self._quota.hold(scope.lane.scope, seconds)
+
+
+# The limiters of one account.
+
+
+class RateLimiters(Struct, frozen=True):
+    """The limiters through which all requests of one command leave."""
+
+    kinds: dict[Kind, RateLimiter]
+    """For batches, by kind."""
+    revert: RateLimiter
+    """For the call that takes a migration back."""
+    general: RateLimiter
+    """For all other calls: tokens and reading back."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether batches have to wait for slots."""
+        return any(scope.pacer.limited for limiter in self.kinds.values() for scope in limiter.scopes)
+
+
+def find_account(settings: Settings, credentials: Credentials) -> tuple[Path, str]:
+    """Return the directory that the runs on this machine share, and the account's name there."""
+    return find_shared_dir(settings), name_quota(identify_account(settings, credentials))
+
+
+def quota_path(shared: Path, account: str) -> Path:
+    """Return the path of the file that holds an account's quota."""
+    return shared / f"{account}.quota.db"
+
+
+@contextmanager
+def open_limiters(
+    settings: Settings, credentials: Credentials, exports: Iterable[str], observer: Observer, clock: Clock
+) -> Iterator[RateLimiters]:
+    """Claim `exports` for this process, and yield limiters that share the account's quota with other processes.
+
+    Raises:
+        ConfigurationError: another run is sending one of the exports to this account.
+    """
+    shared, account = find_account(settings, credentials)
+    files = [path for path in exports if path != STDIN]
+    quota: QuotaFile | None = None
+
+    def lost(error: OSError | StorageError) -> None:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        observer.notify(AccountUnguarded(shared_dir=str(shared), why=why or str(error)))
+
+    with ExitStack() as claims:
+        try:
+            others = claims.enter_context(claim(shared, account, files, state_dir=settings.state.state_dir))
+            quota = open_quota(quota_path(shared, account), clock)
+            claims.callback(quota.close)
+        except (OSError, StorageError) as error:
+            lost(error)
+        else:
+            if others:
+                observer.notify(AccountShared())
+        yield make_limiters(settings, clock, quota, lost, observer)
+
+
+def make_limiters(
+    settings: Settings,
+    clock: Clock,
+    quota: QuotaPort | None = None,
+    lost: Callable[[StorageError], None] = lambda _: None,
+    observer: Observer | None = None,
+) -> RateLimiters:
+    """Return the limiters that the settings ask for.
+
+    Args:
+        settings: `limits` counts.
+        clock: paces the requests.
+        quota: the account's quota, if other processes share it.
+        lost: called when `quota` fails; from then on the limiters work without it.
+        observer: receives notices of waits, and of what is used of the windows.
+    """
+    limits, ledger = settings.limits, QuotaClient(quota, lost)
+    general = LimitScope("general", Pacer(limits.general_limit))
+
+    def limiter(*scopes: LimitScope) -> RateLimiter:
+        return RateLimiter((*scopes, general), clock, ledger, longest_hold=limits.longest_hold, observer=observer)
+
+    if limits.scope == "account":
+        migration = limiter(LimitScope("migration", Pacer(limits.limit)))
+        return RateLimiters(dict.fromkeys(Kind, migration), migration, limiter())
+    of_kind = {kind: limiter(LimitScope(f"migration/{kind}", Pacer(limits.limit))) for kind in Kind}
+    return RateLimiters(of_kind, limiter(LimitScope("migration/revert", Pacer(limits.limit))), limiter())

@@ -3,8 +3,11 @@
 A `datetime` covers the years 1 to 9999, and converting the first or the last of them to another time zone is an error.
 Exports hold both (.NET writes them for "none" and "for ever"), and a server may write them in UTC, in the years 0 and
 10000 (ECMAScript 21.4.1.15.1, "Expanded Years": six digits and a sign).
+
+Durations are written here as well, as people write them.
 """
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -110,3 +113,22 @@ def _year(moment: Moment) -> int:
     while _days(year + 1, 1, 1) <= days:  # a few steps: the estimate is less than seven years early in ten thousand
         year += 1
     return year
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for people: `0.42 s`, `3 min 20 s`, `13 h 53 min`, `2 days 4 h`."""
+    if round(seconds, 2) < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.2f} s"
+    if not math.isfinite(seconds):
+        return "for ever"
+    days, rest = divmod(round(seconds), 86_400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    if days:
+        return f"{days} day{'s' if days > 1 else ''} {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def rough_duration(seconds: float) -> str:
+    """Write how long something still takes, for people who watch a countdown: `3.2 s`, else as `duration` does."""
+    return f"{seconds:.1f} s" if round(seconds, 1) < 60 else duration(seconds)  # noqa: PLR2004 - a minute

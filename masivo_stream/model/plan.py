@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from masivo_stream.model.skipped import SkipExample
+from masivo_stream.model.examples import SkipExample
 from masivo_stream.model.summary import Summary
 
 

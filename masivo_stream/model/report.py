@@ -7,9 +7,8 @@ UTC.
 
 from msgspec import Struct, field
 
-from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.snapshot import Point
-from masivo_stream.model.summary import Summary
+from masivo_stream.model.summary import Invocation, Summary
 
 
 class Facts(Struct, frozen=True, kw_only=True):

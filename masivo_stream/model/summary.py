@@ -1,13 +1,28 @@
-"""The summary: the outcome of every record, in figures that must close. Its JSON form is a fixed format."""
+"""The summary: the outcome of every record, in figures that must close, and the next steps. Its JSON form is fixed."""
 
 from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from masivo_stream.model.example import Example
-from masivo_stream.model.next_step import NextStep
-from masivo_stream.model.skipped import SkipExample
+from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.verification import Verified
+
+
+class NextStep(Struct, frozen=True, kw_only=True):
+    """One step: in words, and the command line for it, quoted for a shell; empty if there is no command to paste."""
+
+    text: str
+    command: str = ""
+
+
+class Invocation(Struct, frozen=True, kw_only=True):
+    """How a run was started, so that the next commands can be shown ready to paste. It holds no secret."""
+
+    again: tuple[str, ...] = ()
+    """The words of the command that continues the run; empty if a program started it, not a person."""
+    options: tuple[str, ...] = ()
+    """Flags that every command about this run needs: its state directory, the API's address, limits."""
+
 
 OutcomeName = Literal["complete", "dead_letters", "in_doubt", "interrupted", "stopped"]
 

@@ -2,7 +2,7 @@
 
 from masivo_stream.core.reading.heads import describe_overlap
 from masivo_stream.core.redact import printable
-from masivo_stream.model.duration import duration
+from masivo_stream.model.moments import duration
 from masivo_stream.model.notices import (
     AccountShared,
     AccountUnguarded,

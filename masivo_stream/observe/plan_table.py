@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.model.duration import duration
+from masivo_stream.model.moments import duration
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.summary_table import MOST_REASONS, count_dead_letters, describe_skipped, print_end

@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup
 from msgspec import UnsetType
 
-from masivo_stream.model.duration import duration
+from masivo_stream.model.moments import duration
 from masivo_stream.model.report import Report
 from masivo_stream.model.summary import KindSummary
 from masivo_stream.observe.report_charts import Chart, draw_latency, draw_records, draw_requests, make_axis

@@ -8,12 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.model.duration import duration
-from masivo_stream.model.example import Example
-from masivo_stream.model.next_step import NextStep
+from masivo_stream.model.examples import Example, SkipExample
+from masivo_stream.model.moments import duration
 from masivo_stream.model.reason import REMEDIES, Reason
-from masivo_stream.model.skipped import SkipExample
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.summary import KindSummary, NextStep, Summary
 
 MOST_REASONS = 5
 """Dead-letter reasons shown per kind, the most frequent first."""

@@ -14,8 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from masivo_stream.model.duration import rough_duration
-from masivo_stream.model.moments import utc
+from masivo_stream.model.moments import rough_duration, utc
 from masivo_stream.model.snapshot import KindSnapshot, RunSnapshot
 
 REFRESHES = 4

@@ -18,8 +18,7 @@ from masivo_stream.core.sending.backoff import (
     backoff,
     decide,
 )
-from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.outcome import (
+from masivo_stream.model.attempt import (
     Accepted,
     InDoubt,
     Outcome,
@@ -30,6 +29,7 @@ from masivo_stream.model.outcome import (
     Unauthorized,
     Unreachable,
 )
+from masivo_stream.model.errors import ExitCode
 
 POLICY = RetryPolicy(first_delay=1.0, longest_delay=60.0, outage_limit=3600.0, longest_hold=900.0)
 PAGE = InDoubt("a web page", foreign=True)

@@ -3,9 +3,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.core.sending.classify import classify
-from masivo_stream.model.attempt import Answer, Body, Cause, Failure
-from masivo_stream.model.outcome import (
+from masivo_stream.model.attempt import (
     Accepted,
+    Answer,
+    Body,
+    Cause,
+    Failure,
     InDoubt,
     Outcome,
     Refused,

@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.sending.content_encoding import MOST_LAYERS, unpack
+from masivo_stream.core.sending.answer_body import MOST_LAYERS, unpack
 
 TEXT = b'{"error":"no","details":"customers[17].email"}' * 20
 PLENTY = 1_000_000

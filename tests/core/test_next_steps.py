@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from masivo_stream.core.next_steps import LONGEST_COMMAND, next_steps, quote, revert_command, same_command
 from masivo_stream.core.redact import printable
-from masivo_stream.model.next_step import Invocation
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.summary import Invocation, KindSummary, Summary
 
 INVOCATION = Invocation(
     again=("masivo-stream", "migrate", "--events", "my events.ndjson", "--state-dir", "s"),

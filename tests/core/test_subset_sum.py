@@ -3,7 +3,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.packing.subset_sum import fill_room
+from masivo_stream.core.packing.bin_packing import fill_room
 
 counts = st.dictionaries(st.integers(1, 12), st.integers(1, 3), max_size=5)
 

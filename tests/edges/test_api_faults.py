@@ -12,11 +12,10 @@ from edges.raw_server import Peer, answer, answering, serving
 
 from masivo_stream.core.sending.classify import classify
 from masivo_stream.edges import api
-from masivo_stream.model.attempt import Cause, Failure
-from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.outcome import (
+from masivo_stream.model.attempt import (
     Accepted,
+    Cause,
+    Failure,
     InDoubt,
     Refused,
     Stop,
@@ -25,6 +24,8 @@ from masivo_stream.model.outcome import (
     Unauthorized,
     Unreachable,
 )
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ExitCode
 
 BODY = b'{"customers":[' + b" " * 200_000 + b"]}"
 HTML = b"<html>Welcome to the hotel</html>"

@@ -7,10 +7,9 @@ import pytest
 from edges.raw_server import Peer, answer, answering, serving
 
 from masivo_stream.core.sending.classify import classify
-from masivo_stream.model.attempt import Answer, Body, Cause, Failure
+from masivo_stream.model.attempt import Answer, Body, Cause, Failure, Stop, Unreachable
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
-from masivo_stream.model.outcome import Stop, Unreachable
 
 HERE = "IP:127.0.0.1"
 HANDSHAKE_FAILED = [Failure(cause=cause, sent=False) for cause in (Cause.TLS, Cause.RESET)]

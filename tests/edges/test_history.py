@@ -11,10 +11,10 @@ from masivo_stream.core.accounting.time_line import MOST_STRETCHES
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.edges.journal.schema import pack
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.progress import Reference
 from masivo_stream.model.report import Facts
 from masivo_stream.model.states import BatchState, Note, NoteKind, SettledBy
+from masivo_stream.model.summary import Invocation
 
 ACCEPTED, IN_DOUBT, REFUSED, SENDING = (
     BatchState.ACCEPTED,

@@ -9,7 +9,7 @@ from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
-from masivo_stream.model.skipped import SkippedPlace
+from masivo_stream.model.examples import SkippedPlace
 
 NAME = "skipped.events.ndjson"
 

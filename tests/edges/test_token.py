@@ -12,9 +12,8 @@ from masivo_stream.core.sending.classify import classify
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.token import SHORTEST_LIFE, Tokens
 from masivo_stream.model import contract
-from masivo_stream.model.attempt import Answer, Body, Cause, Failure
+from masivo_stream.model.attempt import Answer, Body, Cause, Failure, Unreachable
 from masivo_stream.model.errors import DeniedError
-from masivo_stream.model.outcome import Unreachable
 
 OK = Answer(status=200)
 HOUR = contract.TOKEN_LIFETIME_SECONDS

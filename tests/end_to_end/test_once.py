@@ -209,7 +209,7 @@ def test_exports_that_begin_alike_are_warned_of(served, migrated):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (warning,) = json.loads(done.stdout)["warnings"]
-    assert warning.startswith(f"the first 7 lines of {migrated / 'copy'} are those of {migrated / 'events.ndjson'}")
+    assert warning.startswith(f"the first 7 lines of {migrated / 'copy'} are also in {migrated / 'events.ndjson'}")
     assert b"export_overlaps" in done.stderr
     assert json.loads((migrated / "second/report.json").read_bytes())["warnings"] == [warning]
 

@@ -14,8 +14,7 @@ from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.token import Tokens
 from masivo_stream.flow.client import Client, pass_through
-from masivo_stream.flow.limiters import RateLimiters, make_limiters
-from masivo_stream.flow.rate_limit import LimitScope, RateLimiter
+from masivo_stream.flow.rate_limit import LimitScope, RateLimiter, RateLimiters, make_limiters
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.window import Window

@@ -16,7 +16,7 @@ from mortal_world import PACED, UPLOADERS, World, taking_letters
 from sessions import make_session
 
 from masivo_stream.flow.commands.resolve import Decisions, ResolveWork, open_in_doubt
-from masivo_stream.flow.signals import work_under
+from masivo_stream.flow.stop import work_under
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 

@@ -20,7 +20,7 @@ from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.commands.revert import RevertRequest, take_back
 from masivo_stream.flow.only_missing import TakenBackFinder
 from masivo_stream.flow.revert_state import check_taken_back, read_revert_state
-from masivo_stream.flow.signals import work_under
+from masivo_stream.flow.stop import work_under
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind
 

@@ -7,8 +7,8 @@ import pytest
 
 from masivo_stream.edges.config import load_settings
 from masivo_stream.flow.reporting.facts import gather, mask_url
-from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import Invocation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

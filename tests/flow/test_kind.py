@@ -1,6 +1,7 @@
 """One kind's journey, over an API in memory and in virtual time."""
 
 import json
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -284,15 +285,25 @@ async def test_reading_stops_when_sending_stalls(tmp_path):
     assert read[0] <= (2 + 2 + 1 + 1) * 1000 + 1000
 
 
+@pytest.fixture(scope="module")
+def large_export(tmp_path_factory):
+    """Return a function: the path of a kind's export that many tests read, 7000 records and a faulty line."""
+    folder = tmp_path_factory.mktemp("large")
+
+    @cache
+    def export(kind):
+        records = [record(kind, number) for number in range(7000)] + [{"id": 5}]
+        return write_export(folder / kind, records)
+
+    return export
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("requests", [0, 1, 2, 4, 9])
 @pytest.mark.parametrize("moment", [0, 0.01, 0.04, 0.06, 0.9])
-async def test_a_stop_at_any_moment_closes(kind, requests, moment, tmp_path):
+async def test_a_stop_at_any_moment_closes(kind, requests, moment, large_export):
     """Stopped at any moment, nothing departs afterwards, what was in flight lands, and the figures close."""
-    records = [record(kind, number) for number in range(7000)] + [{"id": 5}]
-    pipeline = PipelineUnderTest(
-        kind, [write_export(tmp_path / "in", records)], windows=one_every(1.0), answer=refusing("c1500")
-    )
+    pipeline = PipelineUnderTest(kind, [large_export(kind)], windows=one_every(1.0), answer=refusing("c1500"))
 
     async def stop():
         while len(pipeline.api.arrivals) < requests:

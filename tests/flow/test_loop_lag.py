@@ -4,7 +4,7 @@ import pytest
 from fakes import Remembering
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.signals import BEAT, STALL, notify_every_minute, watch_loop_lag
+from masivo_stream.flow.stop import BEAT, STALL, notify_every_minute, watch_loop_lag
 from masivo_stream.model.notices import LoopStalled, MinutePassed
 
 

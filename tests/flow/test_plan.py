@@ -13,7 +13,7 @@ from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.shared_dir.quota import Lane, open_quota
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
-from masivo_stream.flow.limiters import find_account, quota_path
+from masivo_stream.flow.rate_limit import find_account, quota_path
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.reason import REMEDIES, Reason

@@ -15,12 +15,11 @@ from masivo_stream.flow.reporting import examples
 from masivo_stream.flow.reporting.examples import find_examples
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.progress import START, DeadRow, Figures, KnownSource, Progress
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.report import Facts, Report
 from masivo_stream.model.results import Rejected
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.summary import Invocation, KindSummary, Summary
 
 KINDS = {"events": KindSummary(read=3, accepted=1, dead=2, reasons={"missing_field": 1, "refused": 1})}
 IDENTITY = encode_identity(Identity(9, 1_767_225_600_000_000_000, (), stream=False))

@@ -20,8 +20,8 @@ from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.commands.retry import retry
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
-from masivo_stream.flow.identity.noting_journal import NotingJournal
 from masivo_stream.flow.identity.remembered import receivers_of
+from masivo_stream.flow.identity.send_once import NotingJournal
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries
@@ -211,7 +211,7 @@ async def test_what_a_version_that_counted_no_requests_has_noted_is_held_against
         memory.execute("ALTER TABLE runs DROP COLUMN sends")
         memory.execute("PRAGMA user_version = 1")
     put_back(run)
-    with pytest.raises(ConfigurationError, match=r"it knows 40 lines of .*, 41 were read"):
+    with pytest.raises(ConfigurationError, match=r"it knows 40 lines of .*, but 41 were read"):
         await run.migrate()
     assert await counted(run) == [1]
 
@@ -361,7 +361,7 @@ async def test_a_key_whose_tokens_name_another_account_or_none_is_refused(journa
     """It cannot be proven."""
     binding = binding_of(api_key="k")
     binding.enter(journal)
-    with pytest.raises(ConfigurationError, match="sends to"):
+    with pytest.raises(ConfigurationError, match="has sent to"):
         await binding.prove(Tokens(answer, binding))
 
 

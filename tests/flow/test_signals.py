@@ -5,8 +5,7 @@ import signal
 from fakes import Remembering
 
 from masivo_stream.edges.clock import FakeClock
-from masivo_stream.flow.signals import work_under
-from masivo_stream.flow.stop import StopControl
+from masivo_stream.flow.stop import StopControl, work_under
 from masivo_stream.model.errors import ExitCode
 
 OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -16,8 +16,8 @@ from masivo_stream.core.pacing.pace import ENOUGH, MARGIN, UNSEEN
 from masivo_stream.core.sending.backoff import RetryPolicy
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.shared_dir.quota import open_quota
-from masivo_stream.flow.limiters import make_limiters
 from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
+from masivo_stream.flow.rate_limit import make_limiters
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model import contract
 from masivo_stream.model.attempt import Answer

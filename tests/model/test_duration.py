@@ -2,7 +2,7 @@
 
 import pytest
 
-from masivo_stream.model.duration import duration
+from masivo_stream.model.moments import duration
 
 
 @pytest.mark.parametrize(

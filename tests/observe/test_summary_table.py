@@ -6,10 +6,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from masivo_stream.model.example import Example
-from masivo_stream.model.next_step import NextStep
+from masivo_stream.model.examples import Example
 from masivo_stream.model.reason import REMEDIES, Reason
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.summary import KindSummary, NextStep, Summary
 from masivo_stream.observe.summary_table import MOST_REASONS, print_summary
 
 HOSTILE = "x\n[bold]no markup[/bold] \x1b[31m\x1b]8;;http://evil\x07 \x9b1m \u202e\u2066 \x08 \r"

@@ -39,7 +39,7 @@ from itertools import chain
 from msgspec import Struct
 
 from masivo_stream.core.accounting.missing import MissingCustomers, PresenceNotes, hash_bytes, hash_customer
-from masivo_stream.core.accounting.read_back_candidates import ReadBackCandidates
+from masivo_stream.core.accounting.sampling import ReadBackCandidates
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.accounting.unanswered import Unanswered
 from masivo_stream.core.packing.pack import Oversized, Packed, Packer

@@ -1,4 +1,4 @@
-r"""Read the marks by which an export says that a customer is deleted, or an event reversed.
+"""Read the marks by which an export says that a customer is deleted, or an event reversed.
 
 Marked customers and events are not migrated. A mark means yes, no, or neither. A mark that means neither is a fault and
 is not guessed: to skip a live customer loses a person, to send a deleted one counts points that belong to no person.
@@ -9,14 +9,18 @@ that exports of shops and databases use:
 * no: absent, null, false, 0, a date of zeros (`0000-00-00`, as MySQL writes "never"), the empty text, and the words
   `ACTIVE`, `false`, `no`, `n`, `f`, `0`, in any case;
 * neither: everything else, dates in the years 0001 and 9999 included: some programs mean "never" by them.
+
+A record that is read for its marks, or for its customer's id alone, is decoded without its schema, as plain values.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec import Raw, Struct
 
 from masivo_stream.model.schemas import Timestamp
 
@@ -100,3 +104,47 @@ def _exists(day: str, time: str) -> bool:
     except msgspec.ValidationError:
         return False
     return True
+
+
+_check_syntax = msgspec.json.Decoder(Raw).decode
+
+
+# A record without its schema.
+
+
+class _CustomerOnly(Struct, gc=False):
+    id: str
+
+
+_read_customer = msgspec.json.Decoder(_CustomerOnly).decode
+
+
+def decode_plain(body: bytes) -> object:
+    """Decode a line as `json.loads` does; a number that is out of range becomes an infinity.
+
+    Raises:
+        UnicodeDecodeError: the line is not UTF-8.
+        msgspec.DecodeError: the line is not JSON; the message names the byte and quotes nothing.
+        RecursionError: the value is nested too deeply.
+    """
+    body.decode()
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        # Some number is out of range. The standard library reads it as infinity, so that `schema_faults` can name its
+        # field. But that library also takes NaN and lone surrogates, so msgspec checks the syntax of the line first.
+        _check_syntax(body)
+        return json.loads(body, parse_int=float)  # `int` refuses numbers of thousands of digits
+
+
+def find_customer(body: bytes) -> str | None:
+    """Return the customer's id of any line, None if it cannot be read."""
+    try:
+        return customer_of(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def customer_of(body: bytes) -> str:
+    """Return the customer's id of a record that is known to be valid."""
+    return _read_customer(body).id

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.reading.untyped import find_customer
+from masivo_stream.core.reading.marks import find_customer
 from masivo_stream.model.entries import LineResults, Packable, opened
+from masivo_stream.model.examples import SkippedPlace
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Entry, Rejected, Retried, Skipped, reject_entry
-from masivo_stream.model.skipped import SkippedPlace
 from masivo_stream.model.slicing import take_part
 
 _SAME = "an earlier event of this customer is the same one: purchase_id, type, value and time"

@@ -21,6 +21,7 @@ from masivo_stream.core.reading.marks import (
     CUSTOMER_MARKS,
     EVENT_MARKS,
     EXPECTED,
+    decode_plain,
     is_deleted,
     reversed_indexes,
     unclear_marks,
@@ -28,7 +29,6 @@ from masivo_stream.core.reading.marks import (
 from masivo_stream.core.reading.reject import TOO_DEEP, LineFault, reject_duplicate, reject_line, skip_line
 from masivo_stream.core.reading.rules import Rules
 from masivo_stream.core.reading.schema_faults import Path, Problem, problems, spell
-from masivo_stream.core.reading.untyped import decode_plain
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Blank, Entry, Line, LineResult

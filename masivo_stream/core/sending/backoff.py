@@ -14,9 +14,8 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from masivo_stream.core.sending.answered_by import FOREIGN_HINT
-from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.outcome import (
+from masivo_stream.core.sending.answer_body import FOREIGN_HINT
+from masivo_stream.model.attempt import (
     Accepted,
     InDoubt,
     Outcome,
@@ -27,6 +26,7 @@ from masivo_stream.model.outcome import (
     Unauthorized,
     Unreachable,
 )
+from masivo_stream.model.errors import ExitCode
 
 FIRST_THROTTLE_WAIT = 5.0
 """Seconds to wait if a 429 does not say how long; doubled with each further 429."""

@@ -18,12 +18,15 @@ the origin was never reached).
 """
 
 from masivo_stream.core.pacing.rate_headers import wait_asked_for
-from masivo_stream.core.sending.answered_by import FOREIGN_HINT, is_foreign, who_answered, whose
+from masivo_stream.core.sending.answer_body import FOREIGN_HINT, is_foreign, who_answered, whose
 from masivo_stream.model import contract
-from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure
-from masivo_stream.model.errors import ExitCode
-from masivo_stream.model.outcome import (
+from masivo_stream.model.attempt import (
     Accepted,
+    Answer,
+    Attempt,
+    Body,
+    Cause,
+    Failure,
     InDoubt,
     Outcome,
     Refused,
@@ -33,6 +36,7 @@ from masivo_stream.model.outcome import (
     Unauthorized,
     Unreachable,
 )
+from masivo_stream.model.errors import ExitCode
 
 PROXY_WANTS = "the proxy wants credentials"
 PROXY_HINT = "put them into the proxy setting's URL"

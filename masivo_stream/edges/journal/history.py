@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from masivo_stream.core.accounting.time_line import cut
-from masivo_stream.edges.journal.query import Query
-from masivo_stream.edges.journal.read import NOTES, read_note
+from masivo_stream.edges.journal.read import NOTES, Query, read_note
 from masivo_stream.edges.journal.schema import TRIED_AGAIN, read_references
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.progress import Doubt

@@ -13,7 +13,7 @@ from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.flow.revert_state import check_taken_back
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
-from masivo_stream.flow.signals import work_under
+from masivo_stream.flow.stop import work_under
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary

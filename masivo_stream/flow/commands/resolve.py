@@ -25,11 +25,10 @@ from masivo_stream.flow.readback.evidence import find_evidence
 from masivo_stream.flow.reporting.run_report import leave_report, read_report, revise
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
-from masivo_stream.flow.signals import work_under
-from masivo_stream.flow.stop import StopControl
+from masivo_stream.flow.stop import StopControl, work_under
+from masivo_stream.model.attempt import Accepted
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import ConfigurationError, ExitCode
-from masivo_stream.model.outcome import Accepted
 from masivo_stream.model.progress import Doubt
 from masivo_stream.model.resolution import InDoubtBatch, Resolution, Verdict
 from masivo_stream.model.results import Entry

@@ -13,13 +13,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from masivo_stream.core.accounting.tally import RecordOutcome
-from masivo_stream.core.sending.answered_by import FOREIGN_HINT, is_foreign, whose
+from masivo_stream.core.sending.answer_body import FOREIGN_HINT, is_foreign, whose
 from masivo_stream.core.sending.classify import classify
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import JournalReader, open_journal
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.flow.connection import open_connection
+from masivo_stream.flow.client import open_connection
 from masivo_stream.flow.customers.migrated_elsewhere import has_sent_for_other_runs
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, TokenSource
 from masivo_stream.flow.identity.remembered import withdraw, withdraw_runs
@@ -36,11 +36,12 @@ from masivo_stream.flow.revert_state import (
 from masivo_stream.flow.revert_survey import is_gone, read_period, survey, survey_journal
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import check_key
-from masivo_stream.model.attempt import Answer, Attempt, Body, Failure
-from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import DeniedError, MasivoStreamError, OutageError
-from masivo_stream.model.outcome import (
+from masivo_stream.model.attempt import (
     Accepted,
+    Answer,
+    Attempt,
+    Body,
+    Failure,
     InDoubt,
     Outcome,
     Refused,
@@ -50,6 +51,8 @@ from masivo_stream.model.outcome import (
     Unauthorized,
     Unreachable,
 )
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import DeniedError, MasivoStreamError, OutageError
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import Note, NoteKind
 

@@ -27,8 +27,7 @@ from masivo_stream.flow.readback.compare import is_comparable
 from masivo_stream.flow.readback.findings import Findings
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import Session, open_session
-from masivo_stream.flow.signals import work_under
-from masivo_stream.flow.stop import StopControl
+from masivo_stream.flow.stop import StopControl, work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.results import Entry

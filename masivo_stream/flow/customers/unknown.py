@@ -6,7 +6,7 @@ API's own 404 is evidence: not the web page of a gateway, and not a 404 to an id
 path.
 """
 
-from masivo_stream.core.sending.answered_by import is_foreign
+from masivo_stream.core.sending.answer_body import is_foreign
 from masivo_stream.core.sending.path_ids import is_plain
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.errors import DeniedError

@@ -10,7 +10,7 @@ from masivo_stream.flow.dry_run.all_kinds import DryRun
 from masivo_stream.flow.dry_run.kind_dry_run import KindDryRunResult
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.duration import duration
+from masivo_stream.model.moments import duration
 from masivo_stream.model.plan import DeadReason, KindPlan, QuotaLeft
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.settings import Settings

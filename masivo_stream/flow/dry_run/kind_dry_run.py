@@ -14,17 +14,17 @@ from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.pipeline.ports import SkippedSink
-from masivo_stream.flow.pipeline.read import Source, is_much, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import Source, is_much, make_decoder, validate_sources
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
+from masivo_stream.model.examples import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.results import Entry, Rejected, reject_entry
 from masivo_stream.model.settings import Settings
-from masivo_stream.model.skipped import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.summary import KindSummary
 
 

@@ -14,8 +14,7 @@ from msgspec import Struct
 
 from masivo_stream.core.accounting.ledger import Ledger
 from masivo_stream.core.accounting.missing import MissingCustomers
-from masivo_stream.core.accounting.read_back_candidates import ReadBackCandidates
-from masivo_stream.core.accounting.sampling import Sampling
+from masivo_stream.core.accounting.sampling import ReadBackCandidates, Sampling
 from masivo_stream.core.accounting.tally import RecordOutcome
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
@@ -28,10 +27,10 @@ from masivo_stream.flow.customers.deleted import confirm_deleted
 from masivo_stream.flow.customers.unknown import UnknownCustomers
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
-from masivo_stream.flow.pipeline.isolate import BatchToIsolate, RefusedIsolator
+from masivo_stream.flow.pipeline.isolate_batch import BatchToIsolate, RefusedIsolator
 from masivo_stream.flow.pipeline.kind import KindOptions, KindPipeline, KindSources
 from masivo_stream.flow.pipeline.ports import Finder, KindFiles, Sender
-from masivo_stream.flow.pipeline.read import Extent, Source, is_much, make_decoder
+from masivo_stream.flow.pipeline.read_exports import Extent, Source, is_much, make_decoder
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import CustomerFinder, RefusedEntries
 from masivo_stream.flow.pipeline.resume import BatchReader, begin_at, spoken_for

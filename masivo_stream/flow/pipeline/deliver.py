@@ -28,13 +28,12 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.ports import AttemptRecorder, Sender
 from masivo_stream.flow.rate_limit import Departure, RateLimiter
 from masivo_stream.flow.stop import StopControl
-from masivo_stream.model.attempt import Answer, Attempt, Cause, Failure
-from masivo_stream.model.batch import Batch
-from masivo_stream.model.contract import CONTRACTS
-from masivo_stream.model.errors import BugError, DeniedError, ExitCode, MasivoStreamError, OutageError
-from masivo_stream.model.notices import BatchDeparted, BatchSent, BatchWaits, QuotaCorrected
-from masivo_stream.model.outcome import (
+from masivo_stream.model.attempt import (
     Accepted,
+    Answer,
+    Attempt,
+    Cause,
+    Failure,
     InDoubt,
     Outcome,
     Refused,
@@ -43,6 +42,10 @@ from masivo_stream.model.outcome import (
     Unauthorized,
     Unreachable,
 )
+from masivo_stream.model.batch import Batch
+from masivo_stream.model.contract import CONTRACTS
+from masivo_stream.model.errors import BugError, DeniedError, ExitCode, MasivoStreamError, OutageError
+from masivo_stream.model.notices import BatchDeparted, BatchSent, BatchWaits, QuotaCorrected
 from masivo_stream.model.settings import Settings
 
 

@@ -8,14 +8,14 @@ import msgspec
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
 from masivo_stream.flow.pipeline.assemble import open_recorder
-from masivo_stream.flow.pipeline.read import Source
+from masivo_stream.flow.pipeline.read_exports import Source
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.resume import BatchReader, find_exports, lay_out
 from masivo_stream.flow.session import Session
+from masivo_stream.model.attempt import Accepted, Refused, TooLarge
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
-from masivo_stream.model.outcome import Accepted, Refused, TooLarge
 from masivo_stream.model.progress import Doubt
 from masivo_stream.model.results import Entry
 from masivo_stream.model.states import Note, NoteKind

@@ -21,16 +21,16 @@ from masivo_stream.core.accounting.ledger import HandedOver
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.sending.backoff import Settle
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.isolate import BatchToIsolate, RefusedIsolator, TooLargeBatch, ToReadBack
-from masivo_stream.flow.pipeline.read import Extent, Source, validate_sources
+from masivo_stream.flow.pipeline.isolate_batch import BatchToIsolate, RefusedIsolator, TooLargeBatch, ToReadBack
+from masivo_stream.flow.pipeline.read_exports import Extent, Source, validate_sources
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.stop import StopControl
+from masivo_stream.model.attempt import Accepted, Refused, TooLarge
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.entries import ValidatedBlock
 from masivo_stream.model.errors import InputError, MasivoStreamError
 from masivo_stream.model.notices import KindEnded, KindStarted, LimitLearned, Progressed
-from masivo_stream.model.outcome import Accepted, Refused, TooLarge
 
 PROGRESS_EVERY = 1.0
 """Seconds between two notices of progress."""

@@ -9,9 +9,9 @@ from masivo_stream.core.sending.backoff import Decision
 from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.examples import SkippedPlace
 from masivo_stream.model.progress import Progress
 from masivo_stream.model.results import Entry, Rejected
-from masivo_stream.model.skipped import SkippedPlace
 from masivo_stream.model.states import BatchOutcome, BatchState, Note
 
 

@@ -12,10 +12,10 @@ from email.utils import parsedate_to_datetime
 from masivo_stream.core.accounting.ledger import Ledger
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Retry, Settle
 from masivo_stream.flow.pipeline.ports import JournalPort, KindFiles
+from masivo_stream.model.attempt import Accepted, Refused
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS
 from masivo_stream.model.entries import ValidatedBlock
-from masivo_stream.model.outcome import Accepted, Refused
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Progress
 from masivo_stream.model.reason import Reason

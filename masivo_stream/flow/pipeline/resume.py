@@ -8,7 +8,7 @@ import msgspec
 
 from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.core.dead_letters import read_retry
-from masivo_stream.core.reading.untyped import customer_of
+from masivo_stream.core.reading.marks import customer_of
 from masivo_stream.edges.export.identity import changed, decode_identity, encode_identity, take_identity
 from masivo_stream.edges.export.source import Input, find_inputs, is_file, is_plain_file, read_head, read_spans
 from masivo_stream.edges.journal import Journal, JournalReader
@@ -25,7 +25,7 @@ from masivo_stream.flow.identity.known_exports import (
     real_path,
 )
 from masivo_stream.flow.identity.recognise import Recogniser, find_again
-from masivo_stream.flow.pipeline.read import Source
+from masivo_stream.flow.pipeline.read_exports import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import Covered, KnownSource, Reference, Resume

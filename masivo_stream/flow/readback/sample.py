@@ -12,8 +12,7 @@ from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.readback.check import ReadBackCheck, find_span
 from masivo_stream.flow.readback.findings import Findings
-from masivo_stream.flow.signals import work_under
-from masivo_stream.flow.stop import StopControl
+from masivo_stream.flow.stop import StopControl, work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, OutageError
 from masivo_stream.model.ports import Clock, TransactionReader

@@ -13,7 +13,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from masivo_stream.core.pacing.pauses import doubling_pauses
-from masivo_stream.core.sending.answered_by import is_foreign
+from masivo_stream.core.sending.answer_body import is_foreign
 from masivo_stream.core.sending.path_ids import UNREADABLE_IDS
 from masivo_stream.flow.customers.table import CustomerTable
 from masivo_stream.flow.observer import Observer

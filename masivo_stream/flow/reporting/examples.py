@@ -17,10 +17,9 @@ from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
-from masivo_stream.model.example import Example
+from masivo_stream.model.examples import Example, SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.reason import REMEDIES, Reason
-from masivo_stream.model.skipped import SkipExample, SkippedPlace, skip_examples
 from masivo_stream.model.summary import KindSummary
 
 HEAD_BYTES = 4 << 20

@@ -10,13 +10,12 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
-from msgspec import Struct
 
 from masivo_stream import __version__
 from masivo_stream.core.redact import named
-from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.report import Facts
 from masivo_stream.model.settings import Settings
+from masivo_stream.model.summary import Invocation
 from masivo_stream.model.window import Window
 
 _LIBRARIES = ("aiohttp", "anyio", "msgspec", "zstandard")
@@ -26,12 +25,15 @@ _QUERY = re.compile(r"(?<=[^?]\?)\S+")
 
 def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Facts:
     """Return what a report shows of what a process was started with."""
-    own, default = _write(settings), _write(Settings())
     return Facts(
         began_at=began_at.isoformat(timespec="seconds"),
         invocation=Invocation(again=_showable(invocation.again), options=_showable(invocation.options)),
-        settings=own,
-        changed=tuple(name for name, value in own.items() if value != default.get(name)),
+        settings={name: _spell(value) for name, value in _values(settings)},
+        changed=tuple(
+            name
+            for (name, own), (_, default) in zip(_values(settings), _values(Settings()), strict=True)
+            if own != default
+        ),
         versions=_versions(),
     )
 
@@ -47,17 +49,18 @@ def _showable(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(mask_url, words)) if all(named(word) == word for word in words) else ()
 
 
-def _write(settings: Settings) -> dict[str, str]:
-    """Return every setting as a person would write it."""
-    found: dict[str, str] = {}
-    for section in msgspec.structs.fields(settings):
-        values: Struct = getattr(settings, section.name)
-        for leaf in msgspec.structs.fields(values):
-            found[f"{section.name}.{leaf.name}"] = _spell(getattr(values, leaf.name))
-    return found
+def _values(settings: Settings) -> list[tuple[str, object]]:
+    """Return every setting by its dotted name."""
+    sections = [(section.name, getattr(settings, section.name)) for section in msgspec.structs.fields(settings)]
+    return [
+        (f"{name}.{leaf.name}", getattr(section, leaf.name))
+        for name, section in sections
+        for leaf in msgspec.structs.fields(section)
+    ]
 
 
 def _spell(value: object) -> str:
+    """Return a setting as a person writes it."""
     match value:
         case bool():
             return "yes" if value else "no"
@@ -65,8 +68,8 @@ def _spell(value: object) -> str:
             return ", ".join(str(each) if isinstance(each, Window) else mask_url(str(each)) for each in value) or "none"
         case dict():
             return ", ".join(f"{name}: ***" for name in value) or "none"
-        case float():
-            return f"{value:g}"
+        case int() | float():
+            return f"{value:g}" if isinstance(value, float) else str(value)
         case _:
             return mask_url(str(value))
 

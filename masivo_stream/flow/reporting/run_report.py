@@ -19,11 +19,10 @@ from masivo_stream.flow.revert_state import RevertPeriod, warn_of_left
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.moments import utc
-from masivo_stream.model.next_step import Invocation
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.report import DecisionNote, DoubtPlace, InputFacts, Report
 from masivo_stream.model.states import NoteKind
-from masivo_stream.model.summary import KindSummary, Summary
+from masivo_stream.model.summary import Invocation, KindSummary, Summary
 
 NAME = "report.json"
 PAGE = "report.html"

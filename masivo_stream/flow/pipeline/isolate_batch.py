@@ -25,9 +25,9 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.deliver import Delivery, halt_error
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import RefusedEntries
+from masivo_stream.model.attempt import Accepted, Refused, TooLarge
 from masivo_stream.model.batch import Batch, body_groups, make_batch
 from masivo_stream.model.notices import RecordIsolated
-from masivo_stream.model.outcome import Accepted, Refused, TooLarge
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, reject_entry
 
