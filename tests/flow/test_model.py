@@ -364,7 +364,7 @@ class SaysNoMoreThanItMust(ModelJournal):
         (KeepsTheTail, "dead letters and rows|no dead letter|torn line"),
         (ForgetsTheDoubt, "close|no outcome|pending"),
         (SendsAgain, "sent again although it may have been applied"),
-        (SaysNoMoreThanItMust, "no outcome|dead letters and rows"),
+        (SaysNoMoreThanItMust, "no outcome|is dead 0 times|dead letters and rows"),
     ],
 )
 def test_a_wrong_program_is_caught(wrong, law):
