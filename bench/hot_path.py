@@ -24,9 +24,9 @@ import msgspec
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import KnownIds
-from masivo_stream.core.reading.leniency import may_be_lenient
 from masivo_stream.core.reading.lines import LineSplitter, lines_of
-from masivo_stream.core.reading.rules import Rules
+from masivo_stream.core.reading.schema_faults import may_be_lenient
+from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.journal.write import send_statements
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import EventsRecord, Order

@@ -20,8 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from masivo_stream.core.packing.forecast import lower_bound
-from masivo_stream.core.packing.pack import Packer
+from masivo_stream.core.packing.pack import Packer, lower_bound
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import CONTRACTS, MAX_BODY_BYTES, Kind
 from masivo_stream.model.results import Entry

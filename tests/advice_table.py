@@ -446,7 +446,7 @@ TABLE: dict[str, dict[str, str]] = {
     "flow/pipeline/in_doubt.py": {
         "restore the export as it was": "deciding::an_export_is_restored_before_its_batch_is_sent_again",
     },
-    "flow/reporting/examples.py": {
+    "flow/reporting/find_examples.py": {
         (
             "{…}: they were sent, and each counts; if they are one purchase, revert this run and migrate"
             " with --duplicate-purchase reject"
@@ -512,16 +512,6 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "write the export to a file and name that in the place of {}: what was read of it is recognised"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
-    },
-    "flow/retry_copies.py": {
-        "correct `raw` in place, one JSON object per line, and leave the other fields as they are": (
-            "mending::a_line_that_is_no_letter_is_put_right"
-        ),
-        (
-            "name another directory with --state-dir for the dead letters of this command; it sends nothing"
-        ): "files::a_dry_run_keeps_out_of_a_run",
-    },
-    "flow/identity/recognise.py": {
         "--moved {…}": "exports::of_two_exports_one_is_chosen",
         "add {…}": "exports::of_two_exports_one_is_chosen",
         "name it again, by its present name: what was read of it is recognised by its content": (
@@ -534,6 +524,14 @@ TABLE: dict[str, dict[str, str]] = {
         "start migrate once with its present name, which notes it; or add --moved {…}=PATH": (
             "exports::an_export_is_found_by_who_does_not_name_it"
         ),
+    },
+    "flow/retry_copies.py": {
+        "correct `raw` in place, one JSON object per line, and leave the other fields as they are": (
+            "mending::a_line_that_is_no_letter_is_put_right"
+        ),
+        (
+            "name another directory with --state-dir for the dead letters of this command; it sends nothing"
+        ): "files::a_dry_run_keeps_out_of_a_run",
     },
     "flow/identity/send_once.py": {
         "go on with one of them: there with --state-dir {…}; or here, after moving that one away": (
@@ -573,7 +571,7 @@ TABLE: dict[str, dict[str, str]] = {
         "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "set the account's own key": "secrets::another_account_wants_its_own_key",
     },
-    "flow/proxies.py": {
+    "flow/client.py": {
         "{…} names a proxy ({…}), which is used only if --proxy names it": (
             "sending::a_proxy_of_the_environment_is_named"
         ),

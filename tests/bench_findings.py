@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from masivo_stream.model.bench import Bench, BenchedExport, Case, Machine, Measured, Stage, summarize
+from masivo_stream.model.bench_result import Bench, BenchedExport, Case, Machine, Measured, Stage, summarize
 from masivo_stream.model.contract import Kind
 
 EXPORT = BenchedExport(records=1_000, items=20_000, bytes=5_000_000)

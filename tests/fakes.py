@@ -10,14 +10,14 @@ from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.pacing.pace import Pacer
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import KnownIds
-from masivo_stream.core.reading.rules import Rules
+from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.flow.pipeline.assemble import SendingPorts, assemble, make_ledger
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindOptions, KindSources
-from masivo_stream.flow.pipeline.ports import KindFiles, UnchangedSkipped
+from masivo_stream.flow.pipeline.protocols import KindFiles, UnchangedSkipped
 from masivo_stream.flow.pipeline.read_exports import Extent, Source
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.rate_limit import LimitScope, RateLimiter

@@ -201,7 +201,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "whoever lies there is taken first, whatever was read of it",
-        "flow/identity/recognise.py",
+        "flow/identity/known_exports.py",
         "        for known in [each for each in self._missing.values() if each.read]:\n            for path in",
         "        for known in [each for each in self._missing.values() if not each.read]:\n            for path in",
         "Of two exports that have changed places the one that was sent is sent again, as the other one.",
@@ -209,7 +209,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "one of two that could be meant is taken",
-        "flow/identity/recognise.py",
+        "flow/identity/known_exports.py",
         "if len(fits[known.name]) == 1]:\n",
         "if len(fits[known.name]) > 0]:\n",
         "Of two exports that begin with what was read one is chosen by chance.",

@@ -13,7 +13,7 @@ import sys
 import msgspec
 
 from masivo_stream.bench.stages import work
-from masivo_stream.model.bench import Failed, Job, Measured
+from masivo_stream.model.bench_result import Failed, Job, Measured
 from masivo_stream.model.errors import ExitCode
 
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.bench.sink import BACKLOG
-from masivo_stream.model.bench import Failed, Job, Measured
+from masivo_stream.model.bench_result import Failed, Job, Measured
 from masivo_stream.model.errors import BugError
 
 _HOST = "127.0.0.1"

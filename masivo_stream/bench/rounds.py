@@ -17,7 +17,17 @@ from msgspec import Struct, structs
 
 from masivo_stream import __version__
 from masivo_stream.bench.helper_processes import Measurer, ServedSink, running_measurer, running_sink
-from masivo_stream.model.bench import Bench, BenchedExport, Case, Failed, Job, Machine, Measured, Stage, summarize
+from masivo_stream.model.bench_result import (
+    Bench,
+    BenchedExport,
+    Case,
+    Failed,
+    Job,
+    Machine,
+    Measured,
+    Stage,
+    summarize,
+)
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import (
     BugError,

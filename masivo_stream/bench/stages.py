@@ -25,7 +25,7 @@ from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.pipeline.read_exports import Source, make_decoder, validate_sources
-from masivo_stream.model.bench import Failed, Job, Measured, Stage
+from masivo_stream.model.bench_result import Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries, Packable, count_lines
 from masivo_stream.model.errors import ExitCode, MasivoStreamError

@@ -16,7 +16,7 @@ from masivo_stream.model.errors import ConfigurationError, StorageError
 
 if TYPE_CHECKING:
     from masivo_stream.bench.rounds import BenchTarget, Step
-    from masivo_stream.model.bench import Bench
+    from masivo_stream.model.bench_result import Bench
     from masivo_stream.model.contract import Kind
 
 _OPERATION = "measure this machine"

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UnsetType
 
 from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.model.bench import Bench
+from masivo_stream.model.bench_result import Bench
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.plan import Plan
 from masivo_stream.model.resolution import Resolution

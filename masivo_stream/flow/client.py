@@ -2,11 +2,16 @@
 
 A batch already has a slot when it is sent (`flow.pipeline.deliver`). Every other call, token calls included, waits for
 its slot here. `ApiConnection` is what a command has once it is connected.
+
+Proxies that environment variables name are not used. Other programs use them without being asked, so a person may miss
+that this one does not: if the API cannot be reached, the error says so.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -20,11 +25,76 @@ from masivo_stream.edges.token import Tokens
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.rate_limit import RateLimiter, RateLimiters, open_limiters
+from masivo_stream.flow.reporting.run_report import mask_url
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure, Stop, Throttled
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import DeniedError
+from masivo_stream.model.errors import DeniedError, MasivoStreamError
+from masivo_stream.model.notices import ProxyUnused
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import ApiSettings, Settings
+
+_UNREACHED = frozenset(
+    {Cause.REFUSED, Cause.RESOLVE, Cause.UNROUTABLE, Cause.CONNECT_TIMEOUT, Cause.CERTIFICATE, Cause.TLS, Cause.RESET}
+)
+"""Failures in a network that lets requests through only by its proxy."""
+
+
+class Proxies:
+    """Follows the attempts, and explains a failure if an unused proxy may be the reason."""
+
+    def __init__(self, api: ApiSettings, observer: Observer, environment: Mapping[str, str] = os.environ) -> None:
+        """Look for a proxy that other programs would use for the API; none if `--proxy` names one."""
+        self._found = None if api.proxy else unused_proxy(api.base_url, environment)
+        self._observer = observer
+        self._unreached = self._notified = False
+
+    def note(self, attempt: Attempt) -> None:
+        """Follow an attempt; notify the observer of the first one that did not reach the API."""
+        if isinstance(attempt, Answer):
+            self._unreached = False
+        elif isinstance(attempt, Failure) and not attempt.sent and attempt.cause in _UNREACHED:
+            self._unreached = True
+            if self._found is not None and not self._notified:
+                self._notified = True
+                self._observer.notify(ProxyUnused(variable=self._found[0], proxy=self._found[1]))
+
+    def explain(self, error: MasivoStreamError | None) -> None:
+        """Add the unused proxy to an error's hint, if the last attempts did not reach the API."""
+        if error is not None and self._found is not None and self._unreached:
+            error.hint = f"{error.hint}; {explain_unused(*self._found)}" if error.hint else explain_unused(*self._found)
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Explain the error that is raised inside, if one is."""
+        try:
+            yield
+        except MasivoStreamError as error:
+            self.explain(error)
+            raise
+
+
+def unused_proxy(url: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the variable that names a proxy for a URL, and the proxy without its secrets; None if no variable does."""
+    parts = urlsplit(url)
+    if _is_exempt(parts.hostname or "", environment.get("no_proxy") or environment.get("NO_PROXY") or ""):
+        return None
+    for name in (f"{parts.scheme}_proxy", "all_proxy"):
+        for variable in (name.upper(), name):
+            if value := environment.get(variable, "").strip():
+                return variable, mask_url(value if "://" in value else f"http://{value}")
+    return None
+
+
+def explain_unused(variable: str, proxy: str) -> str:
+    """Return a sentence: the proxy is not used, and how to use it."""
+    return f"{variable} names a proxy ({proxy}), which is used only if --proxy names it"
+
+
+def _is_exempt(host: str, exempt: str) -> bool:
+    """Return whether a list of host names and domains holds a host, as curl and others read it."""
+    names = [name.strip().lstrip("*.").lower() for name in exempt.split(",")]
+    return "*" in exempt.split(",") or any(name and (host == name or host.endswith(f".{name}")) for name in names)
+
 
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
 

@@ -11,8 +11,7 @@ from masivo_stream.flow.pipeline.read_exports import Source
 from masivo_stream.flow.pipeline.resume import find_exports, lay_out, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.readback.sample import read_back_samples
-from masivo_stream.flow.reporting.facts import gather
-from masivo_stream.flow.reporting.run_report import Reporting, leave_report
+from masivo_stream.flow.reporting.run_report import Reporting, gather, leave_report
 from masivo_stream.flow.session import Session
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError

@@ -19,9 +19,8 @@ from msgspec import Struct
 
 from masivo_stream.core.pacing.pace import UNSEEN, Correction, Pacer
 from masivo_stream.core.pacing.rate_headers import read_rate_headers
-from masivo_stream.edges.account import name_quota
 from masivo_stream.edges.export.source import STDIN
-from masivo_stream.edges.secret import Credentials
+from masivo_stream.edges.secret import Credentials, name_quota
 from masivo_stream.edges.shared_dir.claims import claim
 from masivo_stream.edges.shared_dir.quota import Lane, News, QuotaFile, open_quota
 from masivo_stream.flow.identity.account_binding import identify_account

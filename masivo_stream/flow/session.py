@@ -14,14 +14,13 @@ from masivo_stream.edges.config import is_loopback
 from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import Journal, open_journal
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.flow.client import ApiConnection, Client, PacedReader, open_connection
+from masivo_stream.flow.client import ApiConnection, Client, PacedReader, Proxies, open_connection
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations
 from masivo_stream.flow.identity.known_exports import read_moved
 from masivo_stream.flow.identity.remembered import withdraw
 from masivo_stream.flow.identity.send_once import SendOnce, open_send_once
 from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.flow.pipeline.ports import JournalPort
-from masivo_stream.flow.proxies import Proxies
+from masivo_stream.flow.pipeline.protocols import JournalPort
 from masivo_stream.flow.rate_limit import RateLimiters
 from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.flow.runtime import Runtime

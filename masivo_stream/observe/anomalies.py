@@ -1,6 +1,6 @@
 """The notices that a person should know of: one sentence for each, with the name of its log event."""
 
-from masivo_stream.core.reading.heads import describe_overlap
+from masivo_stream.core.reading.fingerprint import describe_overlap
 from masivo_stream.core.redact import printable
 from masivo_stream.model.moments import duration
 from masivo_stream.model.notices import (

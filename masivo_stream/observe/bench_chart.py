@@ -10,7 +10,7 @@ from functools import cache
 import jinja2
 from msgspec import Struct
 
-from masivo_stream.model.bench import MEGA, Bench, BenchedExport, BenchResult
+from masivo_stream.model.bench_result import MEGA, Bench, BenchedExport, BenchResult
 from masivo_stream.observe.templating import make_environment
 
 _LEFT = 200

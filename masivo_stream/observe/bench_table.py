@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.model.bench import MEGA, Bench, BenchFigures, BenchResult, Stage
+from masivo_stream.model.bench_result import MEGA, Bench, BenchFigures, BenchResult, Stage
 
 MOST_BUSY = 0.5
 """If the sink is busy for a larger share of the time than this, the sink may be the bottleneck."""

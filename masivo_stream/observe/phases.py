@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from masivo_stream.core.packing.forecast import requests_needed
+from masivo_stream.core.packing.pack import requests_needed
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.notices import (
     KindEnded,

@@ -15,9 +15,8 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct
 
-from masivo_stream.core.reading.leniency import cut_last_moment
 from masivo_stream.core.reading.marks import read_mark
-from masivo_stream.core.reading.schema_faults import Path, problems, spell
+from masivo_stream.core.reading.schema_faults import Path, cut_last_moment, problems, spell
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.moments import SECOND, read_moment
 from masivo_stream.model.schemas import (

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from masivo_stream.bench.helper_processes import Measurer, running_measurer, running_sink
-from masivo_stream.model.bench import Case, Failed, Job, Measured, Stage
+from masivo_stream.model.bench_result import Case, Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import BugError
 

@@ -3,7 +3,7 @@
 import pytest
 
 from masivo_stream.bench.rounds import describe_machine, find_cases
-from masivo_stream.model.bench import Stage
+from masivo_stream.model.bench_result import Stage
 from masivo_stream.model.contract import Kind
 
 

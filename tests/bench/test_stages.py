@@ -7,7 +7,7 @@ import pytest
 from masivo_stream.bench.helper_processes import running_sink
 from masivo_stream.bench.stages import settings_of, work
 from masivo_stream.generate.export import write_exports
-from masivo_stream.model.bench import Case, Failed, Job, Measured, Stage
+from masivo_stream.model.bench_result import Case, Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode
 

@@ -8,7 +8,7 @@ from typing import Any
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import KnownIds
 from masivo_stream.core.reading.purchases import EventMemory
-from masivo_stream.core.reading.rules import Rules
+from masivo_stream.core.reading.strict import Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults
 from masivo_stream.model.results import Entry, Line, LineResult

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masivo_stream.core.packing.bin_packing import MOST_BODIES, OLDEST, BinPacker
-from masivo_stream.core.packing.forecast import lower_bound
+from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.results import Entry

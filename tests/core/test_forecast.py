@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.packing.forecast import requests_needed
+from masivo_stream.core.packing.pack import requests_needed
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.summary import KindSummary
 

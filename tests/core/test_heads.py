@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.core.reading.heads import MOST_STEPS, ExportComparison, TrailFollower, add_step, compare, take_head
+from masivo_stream.core.reading.fingerprint import (
+    MOST_STEPS,
+    ExportComparison,
+    TrailFollower,
+    add_step,
+    compare,
+    take_head,
+)
 
 BOM = b"\xef\xbb\xbf"
 LINES = st.lists(st.binary(min_size=1, max_size=9).map(lambda line: b"x" + line.translate(None, b"\r\n")), min_size=1)

@@ -9,8 +9,7 @@ from core.made import entry, in_runs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from masivo_stream.core.packing.forecast import lower_bound
-from masivo_stream.core.packing.pack import Oversized, Packed, Packer
+from masivo_stream.core.packing.pack import Oversized, Packed, Packer, lower_bound
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Packable, one_by_one

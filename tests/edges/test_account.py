@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.edges.account import identify, name_quota, name_receiver, origin_of, subject_of
+from masivo_stream.edges.secret import identify, name_quota, name_receiver, origin_of, subject_of
 from masivo_stream.model.account import note, unify_origin
 
 URL = "https://example.test/v1"

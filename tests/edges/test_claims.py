@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from masivo_stream.edges.account import identify, name_quota
+from masivo_stream.edges.secret import identify, name_quota
 from masivo_stream.edges.shared_dir.claims import claim, default_shared_dir
 from masivo_stream.model.errors import ConfigurationError
 

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from masivo_stream.core.reading.heads import take_head
+from masivo_stream.core.reading.fingerprint import take_head
 from masivo_stream.edges.shared_dir.sent_exports import NAME, Receivers, SentExport, SentRun, open_sent
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from masivo_stream.edges.config import load_settings
-from masivo_stream.flow.reporting.facts import gather, mask_url
+from masivo_stream.flow.reporting.run_report import gather, mask_url
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Invocation
 

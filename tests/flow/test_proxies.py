@@ -3,7 +3,7 @@
 import pytest
 
 from masivo_stream.edges.config import load_settings
-from masivo_stream.flow.proxies import Proxies, unused_proxy
+from masivo_stream.flow.client import Proxies, unused_proxy
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.errors import OutageError
 from masivo_stream.model.notices import ProxyUnused

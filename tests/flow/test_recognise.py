@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 
 from masivo_stream.edges.export.identity import take_identity
 from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.flow.identity.known_exports import KnownExport, Moved, prove, read_moved, real_path
-from masivo_stream.flow.identity.recognise import Recogniser, find_again
+from masivo_stream.flow.identity.known_exports import (
+    KnownExport,
+    Moved,
+    Recogniser,
+    find_again,
+    prove,
+    read_moved,
+    real_path,
+)
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import KnownIds
-from masivo_stream.core.reading.rules import Rules
+from masivo_stream.core.reading.strict import Rules
 from masivo_stream.generate.catalogue import CATALOGUE
 from masivo_stream.generate.export import BLOCK_BYTES, MOST_MIXED_IN, faulty, write
 from masivo_stream.generate.good_records import records

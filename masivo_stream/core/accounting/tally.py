@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from masivo_stream.core.packing.forecast import lower_bound
+from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.model.contract import Contract
 from masivo_stream.model.entries import EntryRun, LineResults, Packable, count_lines
 from masivo_stream.model.progress import Figures

@@ -26,12 +26,11 @@ from msgspec import UNSET, Raw, UnsetType
 
 from masivo_stream.core.reading.duplicate_fields import begins_with_id, find_doubled, suspicion
 from masivo_stream.core.reading.duplicates import CustomerMemory
-from masivo_stream.core.reading.leniency import accepts_when_cut, is_lenient, may_be_lenient
 from masivo_stream.core.reading.marks import read_raw_mark
 from masivo_stream.core.reading.purchases import EventMemory, Signer
 from masivo_stream.core.reading.reject import LineFault, reject_line
-from masivo_stream.core.reading.rules import Rules
-from masivo_stream.core.reading.strict import Origin, RecordFacts, StrictDecoder
+from masivo_stream.core.reading.schema_faults import accepts_when_cut, is_lenient, may_be_lenient
+from masivo_stream.core.reading.strict import Origin, RecordFacts, Rules, StrictDecoder
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import LineResults, lay_out, one_by_one
 from masivo_stream.model.reason import Reason

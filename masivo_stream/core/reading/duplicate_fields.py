@@ -8,8 +8,8 @@ the export.
 A certain answer costs several times what decoding costs. If time is not short (`Rules.thorough`), every line is checked
 in every object. Otherwise only suspicious lines are: lines that may have the customer's id twice, since the id decides
 whose record it is (two equal ids do no harm), and lines with escaped names, which are decoded strictly in any case
-(`core.reading.leniency`). Whether a line is suspicious depends on the line alone, so validation in parts or in other
-processes finds the same.
+(`core.reading.schema_faults`). Whether a line is suspicious depends on the line alone, so validation in parts or in
+other processes finds the same.
 """
 
 import json

@@ -19,8 +19,7 @@ from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.reading.duplicates import CustomerMemory
 from masivo_stream.core.reading.purchases import Signs
 from masivo_stream.core.reading.reject import LineFault, reject_duplicate, reject_line, skip_line
-from masivo_stream.core.reading.rules import Rules
-from masivo_stream.core.reading.strict import Origin
+from masivo_stream.core.reading.strict import Origin, Rules
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import EntryRun, LineResults, lay_out
 from masivo_stream.model.reason import SkipReason

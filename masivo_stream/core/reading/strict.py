@@ -7,6 +7,8 @@ Decisions:
 * A deleted customer or a reversed event is skipped whatever else is wrong with it: exports often anonymise deleted
   customers, and skipped records are never sent.
 * A record of events is validated as a whole: one faulty event makes the record a dead letter that names the event.
+
+`Rules` are those by which the lines of one kind are validated, whichever process does it.
 """
 
 from collections.abc import Iterator
@@ -27,12 +29,49 @@ from masivo_stream.core.reading.marks import (
     unclear_marks,
 )
 from masivo_stream.core.reading.reject import TOO_DEEP, LineFault, reject_duplicate, reject_line, skip_line
-from masivo_stream.core.reading.rules import Rules
 from masivo_stream.core.reading.schema_faults import Path, Problem, problems, spell
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Blank, Entry, Line, LineResult
+from masivo_stream.model.schemas import (
+    CustomerRecord,
+    EventsRecord,
+    GuideTransactionsRecord,
+    LooseOrder,
+    Order,
+    TransactionsRecord,
+)
 from masivo_stream.model.slicing import slice_record
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """The validation settings of one kind, as yes or no, and what else a decoder needs."""
+
+    kind: Kind
+    max_line_bytes: int
+    """Longer lines are rejected as `too_long`."""
+    reject_unknown_fields: bool = False
+    """`unknown_fields = "reject"`."""
+    discounted_value_optional: bool = False
+    """`discounted_value = "optional"`."""
+    guide_types_only: bool = False
+    """`transaction_types = "guide"`."""
+    thorough: bool = False
+    """Search every line for fields that occur twice, not only the suspicious ones (`duplicate_fields`)."""
+    sign_events: bool = False
+    """Collect the signs of events (`purchases`), for whoever knows which events came before."""
+
+    @property
+    def schema(self) -> Any:  # noqa: ANN401 - a generic alias is no `type` to mypy
+        """The msgspec type of a record."""
+        match self.kind:
+            case Kind.CUSTOMERS:
+                return CustomerRecord
+            case Kind.EVENTS:
+                return EventsRecord[LooseOrder] if self.discounted_value_optional else EventsRecord[Order]
+            case Kind.TRANSACTIONS:
+                return GuideTransactionsRecord if self.guide_types_only else TransactionsRecord
+
 
 _BLANK = b" \t\r"
 _MOST_ITEMS_NAMED = 1000

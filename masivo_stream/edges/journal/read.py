@@ -17,14 +17,12 @@ import msgspec
 from masivo_stream.core.accounting.spans import cover, read_spans
 from masivo_stream.core.isolation.restart import Culprit, RefusedBatch, suspects
 from masivo_stream.edges.journal.schema import (
-    SOURCE_COLUMNS,
     read_consumed,
     read_figures,
     read_indexes,
     read_path,
     read_position,
     read_references,
-    read_sources,
 )
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.contract import Kind
@@ -178,9 +176,12 @@ class JournalReader:
 
     def sources(self, kind: Kind) -> list[KnownSource]:
         """Return the inputs of `kind`, in reading order."""
-        return read_sources(
-            self._query.all(f"SELECT {SOURCE_COLUMNS} FROM sources WHERE kind = ? ORDER BY number", kind)  # noqa: S608 - columns, ours
-        )
+        columns = "number, name, size, identity, dead_letters, line, offset, path"
+        rows = self._query.all(f"SELECT {columns} FROM sources WHERE kind = ? ORDER BY number", kind)  # noqa: S608 - ours
+        return [
+            KnownSource(number, name, size, identity, bool(letters), line, offset, read_path(path))
+            for number, name, size, identity, letters, line, offset, path in rows
+        ]
 
     def has_sent_from(self, kind: Kind, source: int) -> bool:
         """Return whether a batch holds records of an input, or of one that is read after it."""

@@ -3,12 +3,12 @@
 Every statement that reads or writes them is next to the function that uses it, in this package.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from masivo_stream.model.progress import Figures, KnownSource, Reference
+from masivo_stream.model.progress import Figures, Reference
 from masivo_stream.model.results import Position
 
 Statement = tuple[str, Sequence[Any]]
@@ -124,14 +124,3 @@ def write_path(path: str) -> str | bytes | None:
 def read_path(kept: str | bytes | None) -> str:
     """Return the path of which `write_path` made `kept`."""
     return kept.decode("utf-8", "surrogateescape") if isinstance(kept, bytes) else kept or ""
-
-
-SOURCE_COLUMNS = "number, name, size, identity, dead_letters, line, offset, path"
-
-
-def read_sources(rows: Iterable[Sequence[Any]]) -> list[KnownSource]:
-    """Return rows of `SOURCE_COLUMNS` as values."""
-    return [
-        KnownSource(number, name, size, identity, bool(letters), line, offset, read_path(path))
-        for number, name, size, identity, letters, line, offset, path in rows
-    ]

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.reading.heads import ExportHead, Step, add_step
+from masivo_stream.core.reading.fingerprint import ExportHead, Step, add_step
 from masivo_stream.edges.shared_dir.database import open_database, transaction
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
@@ -59,7 +59,7 @@ class SentExport(Struct, frozen=True, kw_only=True):
     kind: str
     source: int
     receiver: str
-    """The account, as `edges.account.name_receiver` names it."""
+    """The account, as `edges.secret.name_receiver` names it."""
     head: ExportHead
     path: str
     """Where the export was then."""

@@ -7,7 +7,7 @@ import struct
 
 from msgspec import Struct
 
-from masivo_stream.core.reading.rules import Rules
+from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.workers.shared_memory import MemorySpan
 
 _LENGTH = struct.Struct("<I")

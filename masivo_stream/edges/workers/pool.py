@@ -21,7 +21,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from masivo_stream.core.reading.rules import Rules
+from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.workers.frames import HEAD_BYTES, WorkerSetup, head, length, question
 from masivo_stream.edges.workers.shared_memory import MemorySpan, SharedMemory
 from masivo_stream.model.errors import WorkerError

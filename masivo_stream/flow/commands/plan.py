@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
-from masivo_stream.core.packing.forecast import lower_bound
+from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.shared_dir.quota import QuotaUse, read_quota
 from masivo_stream.flow.dry_run.advice import advise

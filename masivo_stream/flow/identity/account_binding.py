@@ -17,9 +17,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from masivo_stream.edges.account import identify, origin_of, subject_of
 from masivo_stream.edges.journal import Journal
-from masivo_stream.edges.secret import Credentials
+from masivo_stream.edges.secret import Credentials, identify, origin_of, subject_of
 from masivo_stream.model.account import Account, NotedAccount, is_one_origin, note
 from masivo_stream.model.attempt import Attempt
 from masivo_stream.model.errors import ConfigurationError, OutageError

@@ -18,18 +18,25 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.core.reading.heads import ExportHead, Step, add_step, compare, describe_overlap
+from masivo_stream.core.reading.fingerprint import ExportHead, Step, add_step, compare, describe_overlap
 from masivo_stream.core.redact import named
-from masivo_stream.edges.account import name_receiver
 from masivo_stream.edges.export.source import STDIN, Input
 from masivo_stream.edges.journal import Journal
+from masivo_stream.edges.secret import name_receiver
 from masivo_stream.edges.shared_dir.sent_exports import NAME, SentExport, SentExportsFile, SentRun, open_sent
 from masivo_stream.flow.identity.account_binding import AccountBinding, TokenSource, name_person
-from masivo_stream.flow.identity.overlap import pursue, read_export_head
-from masivo_stream.flow.identity.remembered import advise, describe_sent, find_shared_dir, id_of_journal, receivers_of
+from masivo_stream.flow.identity.remembered import (
+    advise,
+    describe_sent,
+    find_shared_dir,
+    id_of_journal,
+    pursue,
+    read_export_head,
+    receivers_of,
+)
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.ports import JournalPort
-from masivo_stream.flow.pipeline.ports import JournalPort as Books
+from masivo_stream.flow.pipeline.protocols import JournalPort
+from masivo_stream.flow.pipeline.protocols import JournalPort as Books
 from masivo_stream.flow.pipeline.read_exports import Source
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.batch import Batch

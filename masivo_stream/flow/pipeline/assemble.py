@@ -29,7 +29,7 @@ from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
 from masivo_stream.flow.pipeline.isolate_batch import BatchToIsolate, RefusedIsolator
 from masivo_stream.flow.pipeline.kind import KindOptions, KindPipeline, KindSources
-from masivo_stream.flow.pipeline.ports import Finder, KindFiles, Sender
+from masivo_stream.flow.pipeline.protocols import Finder, KindFiles, Sender
 from masivo_stream.flow.pipeline.read_exports import Extent, Source, is_much, make_decoder
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import CustomerFinder, RefusedEntries

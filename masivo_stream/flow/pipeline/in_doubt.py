@@ -73,7 +73,7 @@ async def open_in_doubt_kind(session: Session, kind: Kind, files: ExitStack) -> 
 
 
 class Resend:
-    """Records a batch in doubt that is sent again; an `AttemptRecorder` of `flow.pipeline.ports`."""
+    """Records a batch in doubt that is sent again; an `AttemptRecorder` of `flow.pipeline.protocols`."""
 
     def __init__(self, recorder: Recorder, entries: Sequence[Entry], decision: Note) -> None:
         """Send the batch again that `decision` names; record by `recorder`."""

@@ -19,7 +19,7 @@ from masivo_stream.core.reading.formats import Compression
 from masivo_stream.core.reading.lines import LineSplitter, blank_out, is_complete, portions
 from masivo_stream.core.reading.purchases import Purchases
 from masivo_stream.core.reading.remote import AnswerReader, ask
-from masivo_stream.core.reading.rules import Rules
+from masivo_stream.core.reading.strict import Rules
 from masivo_stream.edges.export.source import Input, compression_at, is_file, is_plain_file, read_blocks
 from masivo_stream.edges.workers.pool import WorkerAnswer, WorkerPool, open_workers
 from masivo_stream.flow.identity.known_exports import FROM_A_PIPE

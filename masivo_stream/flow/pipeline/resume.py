@@ -19,12 +19,13 @@ from masivo_stream.flow.identity.known_exports import (
     Moved,
     Recognised,
     RecognisedExports,
+    Recogniser,
+    find_again,
     known_exports,
     not_the_same,
     prove,
     real_path,
 )
-from masivo_stream.flow.identity.recognise import Recogniser, find_again
 from masivo_stream.flow.pipeline.read_exports import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError

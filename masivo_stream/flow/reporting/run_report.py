@@ -1,28 +1,110 @@
 """The report that a run leaves beside its journal: `report.json`, and `report.html` if a function draws it.
 
 A report changes nothing of the run: if it cannot be made or written, the summary has a warning.
+
+Its facts are what a process was started with: settings without secrets, and versions. Headers are named, not quoted;
+a URL is shown without what is before its `@` and after its `?`.
 """
 
+import platform
+import re
+import sqlite3
 from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 
 import msgspec
 from msgspec import Struct
 
+from masivo_stream import __version__
 from masivo_stream.core.next_steps import next_steps
 from masivo_stream.core.redact import named
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
 from masivo_stream.flow.outcome import summarise, warn_of
-from masivo_stream.flow.reporting.examples import find_examples, find_skip_examples, warn_of_repeats
+from masivo_stream.flow.reporting.find_examples import find_examples, find_skip_examples, warn_of_repeats
 from masivo_stream.flow.revert_state import RevertPeriod, warn_of_left
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.moments import utc
 from masivo_stream.model.ports import Clock
-from masivo_stream.model.report import DecisionNote, DoubtPlace, InputFacts, Report
+from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, Report
+from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import NoteKind
 from masivo_stream.model.summary import Invocation, KindSummary, Summary
+from masivo_stream.model.window import Window
+
+_LIBRARIES = ("aiohttp", "anyio", "msgspec", "zstandard")
+_BEFORE_AT = re.compile(r"(?<=://)[^/?#]*@")
+_QUERY = re.compile(r"(?<=[^?]\?)\S+")
+
+
+def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Facts:
+    """Return what a report shows of what a process was started with."""
+    return Facts(
+        began_at=began_at.isoformat(timespec="seconds"),
+        invocation=Invocation(again=_showable(invocation.again), options=_showable(invocation.options)),
+        settings={name: _spell(value) for name, value in _values(settings)},
+        changed=tuple(
+            name
+            for (name, own), (_, default) in zip(_values(settings), _values(Settings()), strict=True)
+            if own != default
+        ),
+        versions=_versions(),
+    )
+
+
+def mask_url(text: str) -> str:
+    """Remove user, password and query from a URL; other text stays as it is."""
+    text = named(text)
+    return _QUERY.sub("***", _BEFORE_AT.sub("***@", text)) if "://" in text else text
+
+
+def _showable(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of a command, or nothing if one of them cannot be shown as it is."""
+    return tuple(map(mask_url, words)) if all(named(word) == word for word in words) else ()
+
+
+def _values(settings: Settings) -> list[tuple[str, object]]:
+    """Return every setting by its dotted name."""
+    sections = [(section.name, getattr(settings, section.name)) for section in msgspec.structs.fields(settings)]
+    return [
+        (f"{name}.{leaf.name}", getattr(section, leaf.name))
+        for name, section in sections
+        for leaf in msgspec.structs.fields(section)
+    ]
+
+
+def _spell(value: object) -> str:
+    """Return a setting as a person writes it."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case tuple():
+            return ", ".join(str(each) if isinstance(each, Window) else mask_url(str(each)) for each in value) or "none"
+        case dict():
+            return ", ".join(f"{name}: ***" for name in value) or "none"
+        case int() | float():
+            return f"{value:g}" if isinstance(value, float) else str(value)
+        case _:
+            return mask_url(str(value))
+
+
+def _versions() -> dict[str, str]:
+    found = {
+        "masivo-stream": __version__,
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # for example if all is frozen into one file
+            continue
+    return found
+
 
 NAME = "report.json"
 PAGE = "report.html"

@@ -6,7 +6,7 @@ from bench_findings import EXPORT, made, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.model.bench import Bench, Case, Stage, summarize
+from masivo_stream.model.bench_result import Bench, Case, Stage, summarize
 from masivo_stream.model.contract import Kind
 
 CASE = Case(kind=Kind.EVENTS, stage=Stage.SEND, settings={"uploaders": 4})
