@@ -11,7 +11,7 @@ from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.export.identity import Identity, encode_identity
 from masivo_stream.edges.files.state_dir import own_state_dir
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.flow.reporting import find_examples
+from masivo_stream.flow.reporting import find_examples as examples
 from masivo_stream.flow.reporting.find_examples import find_examples
 from masivo_stream.flow.reporting.run_report import Reporting, leave_report, read_report
 from masivo_stream.model.contract import Kind
