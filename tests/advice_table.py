@@ -648,7 +648,7 @@ TABLE: dict[str, dict[str, str]] = {
         "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
         "the command that started it migrates everything afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
     },
-    "flow/customers/migrated_elsewhere.py": {
+    "flow/migrated_elsewhere.py": {
         "take back the rest as well, then migrate all records from a file": (
             "reverting::what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file"
         ),

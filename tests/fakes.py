@@ -17,10 +17,10 @@ from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.flow.pipeline.assemble import SendingPorts, assemble, make_ledger
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindOptions, KindSources
-from masivo_stream.flow.pipeline.protocols import KindFiles, UnchangedSkipped
-from masivo_stream.flow.pipeline.read_exports import Extent, Source
 from masivo_stream.flow.pipeline.recorder import Recorder
+from masivo_stream.flow.protocols import KindFiles, UnchangedSkipped
 from masivo_stream.flow.rate_limit import LimitScope, RateLimiter
+from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import CONTRACTS, Kind

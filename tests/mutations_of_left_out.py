@@ -32,7 +32,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "who could have been sent counts as alive",
-        "flow/customers/deleted.py",
+        "flow/pipeline/deleted.py",
         "                    if entry.customer in gone and accepted.part(entry) is not None\n",
         "                    if entry.customer in gone\n",
         "A customer who was refused, and is mended to deleted, refuses every batch of events.",
@@ -56,7 +56,7 @@ CUSTOMERS = (
     ),
     Mutation(
         "ids that a gateway may misread are asked for",
-        "flow/customers/unknown.py",
+        "flow/customers.py",
         "        if not self._left or not is_plain(customer):\n",
         "        if not self._left:\n",
         "Behind a gateway that answers 404 to `%2F`, transactions of customers who are there are held back.",

@@ -1,6 +1,7 @@
 """The house keeps its floors: imports go down only, edges do not know each other, machines do not touch the world."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,27 @@ def test_imports_go_down(path):
     for name in imported(path):
         if name.startswith("masivo_stream."):
             assert name.split(".")[1] in allowed, f"{here} imports {name}"
+
+
+def unit(name):
+    """Return the room inside `core` or `flow` that a module belongs to, or the module itself if it is in no room."""
+    floor, *rest = name.split(".")
+    is_room = (PACKAGE / floor / rest[0]).is_dir()
+    return rest[0] if rest and (is_room or len(rest) == 1) else ""
+
+
+@pytest.mark.parametrize("floor", ["core", "flow"])
+def test_rooms_of_a_floor_know_no_circle(floor):
+    """Rooms can be read one after the other: none imports a room that imports it, not even by way of others."""
+    below = {}
+    for path in sorted((PACKAGE / floor).rglob("*.py")):
+        here = unit(".".join(path.relative_to(PACKAGE).with_suffix("").parts))
+        found = {name.removeprefix("masivo_stream.") for name in imported(path)}
+        below.setdefault(here, set()).update(unit(name) for name in found if name.startswith(f"{floor}."))
+    for room_itself, others in below.items():
+        others.discard(room_itself)
+    order = [*TopologicalSorter(below).static_order()]  # raises CycleError, which names the circle
+    assert set(order) >= set(below)
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "edges").rglob("*.py")), ids=lambda path: path.name)

@@ -24,7 +24,8 @@ from masivo_stream.edges.secret import Credentials, Secret, load_credentials
 from masivo_stream.flow.commands.migrate import migrate
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
-from masivo_stream.flow.pipeline.read_exports import Source, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.bench_result import Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import Entries, Packable, count_lines

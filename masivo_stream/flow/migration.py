@@ -7,12 +7,12 @@ from msgspec import Struct
 
 from masivo_stream.edges.export.source import Input
 from masivo_stream.flow.identity.known_exports import RecognisedExports
-from masivo_stream.flow.pipeline.read_exports import Source
 from masivo_stream.flow.pipeline.resume import find_exports, lay_out, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.readback.sample import read_back_samples
 from masivo_stream.flow.reporting.run_report import Reporting, gather, leave_report
 from masivo_stream.flow.session import Session
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.notices import RunEnded

@@ -25,8 +25,8 @@ from masivo_stream.core.dead_letters import write_taken_back
 from masivo_stream.edges.export.identity import encode_identity, take_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import JournalReader
-from masivo_stream.flow.customers.migrated_elsewhere import OTHERS, check_no_pipe
-from masivo_stream.flow.customers.table import CustomerTable
+from masivo_stream.flow.customers import CustomerTable
+from masivo_stream.flow.migrated_elsewhere import OTHERS, check_no_pipe
 from masivo_stream.flow.pipeline.accepted import AcceptedRecords, open_accepted_records
 from masivo_stream.flow.readback.whereabouts import Whereabouts, WhereaboutsCheck, is_odd
 from masivo_stream.flow.revert_state import Left, RevertPeriod, RevertState, only_missing, revert_since

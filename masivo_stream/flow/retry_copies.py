@@ -22,7 +22,7 @@ from masivo_stream.edges.journal import Journal
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles
 from masivo_stream.flow.dry_run.kind_dry_run import DryRunDeadLetters
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.protocols import SkippedSink
+from masivo_stream.flow.protocols import SkippedSink
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 from masivo_stream.model.notices import DeadLettersTaken

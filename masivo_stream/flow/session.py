@@ -20,7 +20,7 @@ from masivo_stream.flow.identity.known_exports import read_moved
 from masivo_stream.flow.identity.remembered import withdraw
 from masivo_stream.flow.identity.send_once import SendOnce, open_send_once
 from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.flow.pipeline.protocols import JournalPort
+from masivo_stream.flow.protocols import JournalPort
 from masivo_stream.flow.rate_limit import RateLimiters
 from masivo_stream.flow.revert_state import leave_reverted
 from masivo_stream.flow.runtime import Runtime

@@ -3,7 +3,7 @@
 import gzip
 
 from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.flow.pipeline.read_exports import Extent, Source
+from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.model.results import Position
 
 

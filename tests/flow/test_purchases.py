@@ -16,9 +16,10 @@ from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import open_journal
 from masivo_stream.flow.commands.plan import plan
 from masivo_stream.flow.exports import Exports
-from masivo_stream.flow.pipeline.read_exports import Source, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
 from masivo_stream.flow.reporting.find_examples import warn_of_repeats
 from masivo_stream.flow.runtime import Runtime
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one
 

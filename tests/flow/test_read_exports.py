@@ -7,7 +7,8 @@ import zstandard
 from core.made import as_bytes, decoder, events
 
 from masivo_stream.edges.export.source import find_inputs
-from masivo_stream.flow.pipeline.read_exports import MOST_LINES, Source, validate_sources
+from masivo_stream.flow.pipeline.read_exports import MOST_LINES, validate_sources
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import count_lines, one_by_one
 from masivo_stream.model.errors import InputError

@@ -7,7 +7,7 @@ from fakes import Remembering
 from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
-from masivo_stream.flow.customers.table import CustomerTable
+from masivo_stream.flow.customers import CustomerTable
 from masivo_stream.flow.readback.whereabouts import Whereabouts, WhereaboutsCheck
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.attempt import Answer, Body, Cause, Failure

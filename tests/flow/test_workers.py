@@ -15,7 +15,8 @@ from core.made import as_bytes, customer, decoder, event, events, transaction, t
 
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.workers.shared_memory import SharedMemory
-from masivo_stream.flow.pipeline.read_exports import Source, validate_sources
+from masivo_stream.flow.pipeline.read_exports import validate_sources
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.entries import one_by_one
 from masivo_stream.model.errors import InputError, WorkerError

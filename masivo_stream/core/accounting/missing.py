@@ -76,7 +76,7 @@ class PresenceNotes:
     customer arrives, whatever the order of the lines, and nothing of that customer is skipped. The decoder knows an
     earlier record that is to be sent, as long as it remembers it; a later one is noted here. If an earlier one may be
     forgotten, or was read by another process, the note says so, and all records are read again before the next kind
-    (`flow.customers.deleted`).
+    (`flow.pipeline.deleted`).
     """
 
     def __init__(self, kind: Kind, salt: bytes, tally: Tally, *, known_of: int) -> None:

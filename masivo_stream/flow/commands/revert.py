@@ -20,9 +20,9 @@ from masivo_stream.edges.files.state_dir import StateDir, own_state_dir
 from masivo_stream.edges.journal import JournalReader, open_journal
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.client import Proxies, open_connection
-from masivo_stream.flow.customers.migrated_elsewhere import has_sent_for_other_runs
 from masivo_stream.flow.identity.account_binding import AccountBinding, Confirmations, TokenSource
 from masivo_stream.flow.identity.remembered import withdraw, withdraw_runs
+from masivo_stream.flow.migrated_elsewhere import has_sent_for_other_runs
 from masivo_stream.flow.observer import Observers
 from masivo_stream.flow.reporting.from_journal import find_summary
 from masivo_stream.flow.reporting.run_report import leave_report

@@ -20,7 +20,7 @@ from masivo_stream.flow.dry_run.kind_dry_run import (
 from masivo_stream.flow.exports import Exports, check_inputs
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.outcome import summarise
-from masivo_stream.flow.pipeline.protocols import SkippedSink, UnchangedSkipped
+from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.find_examples import describe_places, dry_run_examples
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError

@@ -12,7 +12,7 @@ no customer is called unlisted any more, and a customer with a dead letter or a 
 from collections.abc import Iterable
 
 from masivo_stream.core.reading.sort_lines import Absence
-from masivo_stream.flow.customers.table import CustomerSet
+from masivo_stream.flow.customers import CustomerSet
 from masivo_stream.model.entries import LineResults
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Rejected, Skipped

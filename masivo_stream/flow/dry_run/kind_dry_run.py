@@ -13,8 +13,9 @@ from masivo_stream.core.reading.sort_lines import LineSorter
 from masivo_stream.edges.export.source import Input
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
-from masivo_stream.flow.pipeline.protocols import SkippedSink
-from masivo_stream.flow.pipeline.read_exports import Source, is_much, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder, validate_sources
+from masivo_stream.flow.protocols import SkippedSink
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened

@@ -35,9 +35,8 @@ from masivo_stream.flow.identity.remembered import (
     receivers_of,
 )
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.protocols import JournalPort
-from masivo_stream.flow.pipeline.protocols import JournalPort as Books
-from masivo_stream.flow.pipeline.read_exports import Source
+from masivo_stream.flow.protocols import JournalPort
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
@@ -292,7 +291,7 @@ class SendOnce:
 
     # While it is sent.
 
-    def noting(self, journal: Books) -> Books:
+    def noting(self, journal: JournalPort) -> JournalPort:
         """Return a journal that also notes here which exports leave, and how far they were read."""
         return journal if self._file is None else NotingJournal(journal, self.leave, self.follow, self.count)
 

@@ -17,8 +17,9 @@ import msgspec
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
-from masivo_stream.flow.pipeline.read_exports import Source, make_decoder, validate_sources
+from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
 from masivo_stream.flow.pipeline.resume import begin_at, find_exports, lay_out
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import LineResults, one_by_one
 from masivo_stream.model.progress import Covered, Resume

@@ -23,20 +23,21 @@ from masivo_stream.edges.files.dead_letter_file import DeadLetterFile
 from masivo_stream.edges.files.in_doubt_file import InDoubtFile
 from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.workers.pool import cores
-from masivo_stream.flow.customers.deleted import confirm_deleted
-from masivo_stream.flow.customers.unknown import UnknownCustomers
+from masivo_stream.flow.customers import UnknownCustomers
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.pipeline.deleted import confirm_deleted
 from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
 from masivo_stream.flow.pipeline.isolate_batch import BatchToIsolate, RefusedIsolator
 from masivo_stream.flow.pipeline.kind import KindOptions, KindPipeline, KindSources
-from masivo_stream.flow.pipeline.protocols import Finder, KindFiles, Sender
-from masivo_stream.flow.pipeline.read_exports import Extent, Source, is_much, make_decoder
+from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import CustomerFinder, RefusedEntries
 from masivo_stream.flow.pipeline.resume import BatchReader, begin_at, spoken_for
+from masivo_stream.flow.protocols import Finder, KindFiles, Sender
 from masivo_stream.flow.rate_limit import RateLimiter
 from masivo_stream.flow.readback.compare import is_comparable
 from masivo_stream.flow.session import Session
+from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.batch import make_batch
 from masivo_stream.model.contract import CONTRACTS, Kind

@@ -25,7 +25,7 @@ from masivo_stream.core.sending.backoff import (
 )
 from masivo_stream.core.sending.classify import classify
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.protocols import AttemptRecorder, Sender
+from masivo_stream.flow.protocols import AttemptRecorder, Sender
 from masivo_stream.flow.rate_limit import Departure, RateLimiter
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.attempt import (

@@ -8,10 +8,10 @@ import msgspec
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
 from masivo_stream.flow.pipeline.assemble import open_recorder
-from masivo_stream.flow.pipeline.read_exports import Source
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.resume import BatchReader, find_exports, lay_out
 from masivo_stream.flow.session import Session
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.attempt import Accepted, Refused, TooLarge
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import Kind
@@ -73,7 +73,7 @@ async def open_in_doubt_kind(session: Session, kind: Kind, files: ExitStack) -> 
 
 
 class Resend:
-    """Records a batch in doubt that is sent again; an `AttemptRecorder` of `flow.pipeline.protocols`."""
+    """Records a batch in doubt that is sent again; an `AttemptRecorder` of `flow.protocols`."""
 
     def __init__(self, recorder: Recorder, entries: Sequence[Entry], decision: Note) -> None:
         """Send the batch again that `decision` names; record by `recorder`."""

@@ -22,8 +22,9 @@ from masivo_stream.core.reading.decode import Decoder
 from masivo_stream.core.sending.backoff import Settle
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.pipeline.isolate_batch import BatchToIsolate, RefusedIsolator, TooLargeBatch, ToReadBack
-from masivo_stream.flow.pipeline.read_exports import Extent, Source, validate_sources
+from masivo_stream.flow.pipeline.read_exports import validate_sources
 from masivo_stream.flow.pipeline.recorder import Recorder
+from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.attempt import Accepted, Refused, TooLarge
 from masivo_stream.model.batch import Batch

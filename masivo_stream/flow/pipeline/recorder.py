@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 from masivo_stream.core.accounting.ledger import Ledger
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Retry, Settle
-from masivo_stream.flow.pipeline.protocols import JournalPort, KindFiles
+from masivo_stream.flow.protocols import JournalPort, KindFiles
 from masivo_stream.model.attempt import Accepted, Refused
 from masivo_stream.model.batch import Batch, make_batch
 from masivo_stream.model.contract import CONTRACTS
@@ -25,7 +25,7 @@ from masivo_stream.model.summary import KindSummary
 
 
 class Recorder:
-    """Records one kind; an `AttemptRecorder` of `flow.pipeline.protocols`."""
+    """Records one kind; an `AttemptRecorder` of `flow.protocols`."""
 
     def __init__(self, ledger: Ledger, journal: JournalPort, files: KindFiles, clock: Clock) -> None:
         """Keep `ledger`, and write to `journal` and `files`."""

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.sending.path_ids import UNREADABLE_IDS, is_plain
-from masivo_stream.flow.customers.unknown import UnknownCustomers
+from masivo_stream.flow.customers import UnknownCustomers
 from masivo_stream.flow.observer import Observer, Observers
-from masivo_stream.flow.pipeline.protocols import Finder
 from masivo_stream.flow.pipeline.recorder import Recorder
+from masivo_stream.flow.protocols import Finder
 from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.notices import ReadBack, ReadBackAwaited

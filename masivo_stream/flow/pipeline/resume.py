@@ -26,7 +26,7 @@ from masivo_stream.flow.identity.known_exports import (
     prove,
     real_path,
 )
-from masivo_stream.flow.pipeline.read_exports import Source
+from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.progress import Covered, KnownSource, Reference, Resume

@@ -6,12 +6,12 @@ from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
 from masivo_stream.flow.pipeline.assemble import open_kind
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindPipeline
-from masivo_stream.flow.pipeline.read_exports import Extent, Source
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.resume import reread
 from masivo_stream.flow.pipeline.wait_visible import AcceptedLast, wait_until_visible
 from masivo_stream.flow.reporting.run_report import name_account
 from masivo_stream.flow.session import Session
+from masivo_stream.flow.sources import Extent, Source
 from masivo_stream.flow.stop import StopControl, work_under
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError, StorageError

@@ -15,7 +15,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from masivo_stream.core.pacing.pauses import doubling_pauses
 from masivo_stream.core.sending.answer_body import is_foreign
 from masivo_stream.core.sending.path_ids import UNREADABLE_IDS
-from masivo_stream.flow.customers.table import CustomerTable
+from masivo_stream.flow.customers import CustomerTable
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.readback.account_data import read_customer_answer
 from masivo_stream.flow.stop import StopControl

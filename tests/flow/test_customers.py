@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masivo_stream.flow.customers.table import CustomerTable
+from masivo_stream.flow.customers import CustomerTable
 
 ids = st.text(max_size=20)
 

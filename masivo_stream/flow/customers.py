@@ -1,5 +1,6 @@
-"""A set and a table of customers, by salted hash: 8 bytes per customer, and one more for what is known.
+"""What is known of customers: a set and a table by salted hash, and customers that the account does not know.
 
+The set takes 8 bytes per customer, the table one more for what is known of each.
 Two customers with one hash count as one: what is found out about the first one counts for both. How rare that is,
 `core.accounting.missing` says.
 """
@@ -9,6 +10,12 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from masivo_stream.core.accounting.missing import hash_customer
+from masivo_stream.core.sending.answer_body import is_foreign
+from masivo_stream.core.sending.path_ids import is_plain
+from masivo_stream.model.attempt import Answer
+from masivo_stream.model.errors import DeniedError
+from masivo_stream.model.ports import CustomerReader
+from masivo_stream.model.results import Entry
 
 
 class CustomerSet:
@@ -103,3 +110,31 @@ class CustomerTable:
     def count(self, known: int) -> int:
         """Return about how many customers this is known."""
         return sum(part.count(known) for part in self._known)
+
+
+MOST_ASKED = 100
+"""Customers that a process reads back at most: a tenth of a development account's requests a day."""
+
+_NOT_FOUND = 404
+
+
+class UnknownCustomers:
+    """Reads customers of refused records back, up to a limit."""
+
+    def __init__(self, reader: CustomerReader, most: int = MOST_ASKED) -> None:
+        """Read through `reader`, at most `most` customers."""
+        self._reader, self._left = reader, most
+
+    async def lacks(self, entry: Entry) -> bool:
+        """Return whether the API answers that the account does not have the customer of an entry."""
+        customer = entry.customer
+        if not self._left or not is_plain(customer):
+            return False
+        self._left -= 1
+        try:
+            read = await self._reader.read_customer(customer)
+        except DeniedError:  # a key that may migrate is not always allowed to read
+            self._left = 0
+            return False
+        answer = read.attempt
+        return isinstance(answer, Answer) and answer.status == _NOT_FOUND and not is_foreign(answer)

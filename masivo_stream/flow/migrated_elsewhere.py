@@ -9,7 +9,7 @@ from pathlib import Path
 
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.journal import JournalReader
-from masivo_stream.flow.customers.table import CustomerTable
+from masivo_stream.flow.customers import CustomerTable
 from masivo_stream.flow.pipeline.accepted import open_accepted_records
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
