@@ -18,8 +18,7 @@ def test_a_firewall_lets_requests_pass(fault, tmp_path):
         assert done.returncode == 7, done.stderr
         told(
             done,
-            "have the firewall or proxy let requests to base_url pass, or go without it, then start the same command"
-            " again",
+            "make the firewall or proxy let requests to base_url pass, or bypass it, then start the same command again",
         )
         assert json.loads(done.stdout)["kinds"]["customers"]["dead"] == 0
         while (done := migrate(served, tmp_path)).returncode == 7:  # it does not let us pass yet
@@ -35,7 +34,7 @@ def test_a_403_that_cannot_be_read_is_looked_for_on_the_way(tmp_path):
     with serving(tmp_path, "--limits", "none", *faults) as served:
         done = migrate(served, tmp_path)
         assert done.returncode == 7, done.stderr
-        told(done, "check network, proxy and base_url, then the API key's permissions")
+        told(done, "check the network, the proxy and base_url, then the API key's permissions")
         assert migrate(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
 
@@ -44,8 +43,8 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
     """Three 207s: customers are sent again by the same command; what is in doubt is resolved, and all is there once."""
     make_exports(tmp_path)
     says = (
-        "ask the vendor what this answer means; if you start again, customers are sent again, and what is in doubt"
-        " waits for masivo-stream resolve"
+        "ask the vendor what this answer means; if you start again, customers are sent again, and batches in doubt"
+        " wait for masivo-stream resolve"
     )
     with serving(tmp_path, "--limits", "none", "--fault", "status=207,body=results,on=customers,times=3") as served:
         done = migrate(served, tmp_path, MASIVO_FIRST_DELAY="0.05")
@@ -71,15 +70,15 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
     [
         (
             ["html,on=auth,times=1"],
-            "check auth_url, base_url, network and proxy: something other than the API answers the token call",
+            "check auth_url, base_url, the network and the proxy: something other than the API answers the token call",
         ),
         (
             ["status=401,on=auth,times=1", "compress=br,on=auth,times=1"],
-            "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read",
+            "check auth_url, the network and the proxy, then MASIVO_API_KEY: the body of the answer cannot be read",
         ),
         (
             ["status=200,body=error,on=auth,times=1"],
-            'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}',
+            'check auth_url, then MASIVO_API_KEY: the token call must answer {"data": "<token>"}',
         ),
     ],
 )
@@ -116,7 +115,7 @@ def test_read_backs_that_nobody_can_read_are_waited_for(tmp_path):
     with serving(tmp_path, "--limits", "none", "--fault", "html,on=read,times=40") as served:
         done = migrate(served, tmp_path, MASIVO_VISIBLE_TIMEOUT="0.3")
         assert done.returncode == 6, done.stderr
-        told(done, "check network, proxy and base_url, then start the same command again")
+        told(done, "check the network, the proxy and base_url, then start the same command again")
         while (done := migrate(served, tmp_path, MASIVO_VISIBLE_TIMEOUT="2")).returncode == 6:
             pass  # the page is there still
         assert done.returncode == 0, done.stderr

@@ -44,8 +44,8 @@ def test_a_new_key_is_that_of_one_account_or_of_another(way, tmp_path):
     make_exports(tmp_path)
     store = ("--limits", "none", "--store", tmp_path / "store")
     text = (
-        "if it is the same account with a new key or address, confirm it once with --same-account; for"
-        " another account, choose a --state-dir of its own"
+        "if this is the same account with a new key or address, confirm that once with --same-account; a different"
+        " account needs its own --state-dir"
     )
     with serving(tmp_path, *store) as served:
         assert begin(served, tmp_path, key=served.key).returncode == 0
@@ -75,7 +75,10 @@ def test_an_account_that_cannot_be_told_is_told_later_or_said(way, tmp_path):
         assert done.returncode == 0, done.stderr
     done = begin(served, tmp_path, "--outage-limit", "0.1", key=served.key)
     assert done.returncode == 6, done.stderr
-    told(done, "start again when the API can be reached; --same-account confirms it without a token")
+    told(
+        done,
+        "start again when the API can be reached; or confirm the account with --same-account, which needs no token",
+    )
     with serving(tmp_path, *store, "--port", served.port) as served:
         words = () if way == "later" else ("--same-account",)
         assert begin(served, tmp_path, *words, key=served.key).returncode == 0
@@ -91,7 +94,7 @@ def test_an_export_that_the_account_has_is_gone_on_with_there(served, tmp_path):
     assert migrate(served, tmp_path).returncode == 0
     done = begin(served, tmp_path, key=served.key, state="other")
     assert done.returncode == 2
-    text = "{…}go on there with --state-dir {…} and that export; to send it once more, start migrate with --again"
+    text = "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"
     _, state = told(done, text)
     (there,) = shlex.split(state)
     assert begin(served, tmp_path, key=served.key, state=there).returncode == 0
@@ -107,7 +110,7 @@ def test_what_really_is_to_be_sent_again_is(served, tmp_path):
     assert done.returncode == 2
     told(
         done,
-        "{…}go on there with --state-dir {…} and that export; to send it once more, start migrate with --again",
+        "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again",
     )
     assert begin(served, tmp_path, "--again", key=served.key, state="other").returncode == 0
     assert {count for bought in served.ledger()["events"].values() for count in bought.values()} == {2}
@@ -123,8 +126,8 @@ def test_a_journal_that_is_gone_is_put_back(tmp_path):
         assert done.returncode == 2, done.stderr
         told(
             done,
-            "the journal of that run is gone: put its state directory back and go on there; to send it"
-            " once more, start migrate with --again",
+            "the journal of that run is gone: restore its state directory and continue there; to send it once more,"
+            " start migrate with --again",
         )
         shutil.rmtree(tmp_path / "state")
         (tmp_path / "copy").rename(tmp_path / "state")
@@ -156,7 +159,7 @@ def test_of_a_state_directory_and_its_copy_one_goes_on(way, served, tmp_path):
     make_exports(tmp_path, 5)
     done = begin(served, tmp_path, key=served.key, state="copied")
     assert done.returncode == 2, done.stdout
-    text = "go on with one of them: there with --state-dir {…}; or here, after moving that one away"
+    text = "continue with one of the two: there, with --state-dir {…}; or here, after you move the other one away"
     (there,) = told(done, text)
     if way == "there":
         assert begin(served, tmp_path, key=served.key, state=shlex.split(there)[0]).returncode == 0
@@ -181,7 +184,7 @@ def test_a_state_directory_that_is_too_old_is_put_back(way, served, tmp_path):
     assert done.returncode == 2, done.stdout
     told(
         done,
-        ("put the newest copy of the state directory back; migrate --again would send again what was sent in between"),
+        ("restore the newest copy of the state directory; migrate --again would send again what was sent in between"),
     )
     arrived(served, tmp_path)
     if way == "newest":
@@ -212,12 +215,15 @@ def start(served, directory, state):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ("other", "two runs would send every record twice: wait for that run, or stop it and go on there"),
+        (
+            "other",
+            "two runs would send every record twice: wait for that run, or stop it and continue in its state directory",
+        ),
         (
             "state",
             (
-                "wait for that run to end, then start the same command again; another migration names a --state-dir of"
-                " its own"
+                "wait for that run to end, then start the same command again; a different migration needs its own"
+                " --state-dir"
             ),
         ),
     ],
@@ -264,7 +270,7 @@ def test_a_state_directory_that_cannot_be_one_is_put_right(served, tmp_path):
     told(done, "name the directory that you meant with --state-dir")
     done = begin(served, tmp_path, key=served.key, state="x" * 300)
     assert done.returncode == 2
-    told(done, "correct its permissions; or name the directory that you meant with --state-dir")
+    told(done, "correct its permissions, or name the directory that you meant with --state-dir")
     assert begin(served, tmp_path, key=served.key, state="meant").returncode == 0
     arrived(served, tmp_path)
 
@@ -277,7 +283,11 @@ def test_a_state_directory_holds_nothing_else(served, tmp_path):
     (tmp_path / "state" / "notes.txt").write_bytes(b"mine")
     done = migrate(served, tmp_path)
     assert done.returncode == 2
-    told(done, "name a directory that holds nothing else with --state-dir; a new one is made as it should be")
+    told(
+        done,
+        "name a directory that holds nothing else with --state-dir; a new directory is created with the right"
+        " permissions",
+    )
     assert begin(served, tmp_path, key=served.key, state="new").returncode == 0
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
     arrived(served, tmp_path)
@@ -322,7 +332,7 @@ def test_a_journal_that_is_missing_is_put_back(served, tmp_path):
         file.unlink()
     done = migrate(served, tmp_path)
     assert done.returncode == 2
-    told(done, "put journal.db back from a copy of the directory: nothing else knows what was sent")
+    told(done, "restore journal.db from a copy of the directory: nothing else records what was sent")
     shutil.copy(tmp_path / "copy" / "journal.db", tmp_path / "state" / "journal.db")
     assert migrate(served, tmp_path).returncode == 0
     arrived(served, tmp_path)
@@ -335,7 +345,7 @@ def test_a_full_disk_under_the_state_directory_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json"]
         done = run_on_a_small_disk(0, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space, or correct the permissions, then start again")
+        told(done, "free up disk space, or correct the permissions, then start again")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 
@@ -406,7 +416,7 @@ def test_a_run_goes_on_without_what_cannot_be_remembered(served, tmp_path):
         path.write_bytes(b"rubbish " * 1000)
     with pytest.raises(StorageError) as caught:
         open_sent(shared)
-    hint = "free space for shared_dir, or correct its permissions; the run goes on without this guard"
+    hint = "free up disk space for shared_dir, or correct its permissions; the run continues without this protection"
     assert caught.value.hint == hint
     done = migrate(served, tmp_path, **environment)
     assert (done.returncode, b"account_unguarded" in done.stderr) == (0, True)

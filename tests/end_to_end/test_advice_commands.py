@@ -26,14 +26,14 @@ PLANNED = ["plan", "--customers", "customers.ndjson"]
     [
         (["pla", *PLANNED[1:]], DID_YOU_MEAN, lambda name, _: [name, *PLANNED[1:]]),
         (["plan", "--customer", PLANNED[2]], DID_YOU_MEAN, lambda flag, _: ["plan", flag, PLANNED[2]]),
-        ([*PLANNED, "-q", "-v"], "name one of them", lambda: [*PLANNED, "-q"]),
+        ([*PLANNED, "-q", "-v"], "use only one of them", lambda: [*PLANNED, "-q"]),
         (["plan"], "name exports with --customers, --events or --transactions", lambda: PLANNED),
         (
             ["validate", "--customers", "-", "--events", "-"],
-            "only one export can come that way",
+            "only one export can come from standard input",
             lambda: ["validate", "--customers", "-", "--events", "events.ndjson"],
         ),
-        (["generate", "events", "--records", "-1"], "0 or more", lambda: ["generate", "events", "--records", "0"]),
+        (["generate", "events", "--records", "-1"], "use 0 or more", lambda: ["generate", "events", "--records", "0"]),
         (
             ["generate", "events", "--records", "9", "--invalid", "0.5"],
             "give --faults FILE",
@@ -41,7 +41,7 @@ PLANNED = ["plan", "--customers", "customers.ndjson"]
         ),
         (
             ["generate", "events", "--records", "9", "--invalid", "7", "-o", "e"],
-            "0 to 0.9",
+            "use a share from 0 to 0.9",
             lambda: ["generate", "events", "--records", "9", "--invalid", "0.9", "-o", "e"],
         ),
     ],
@@ -87,7 +87,7 @@ def test_a_report_goes_to_one_place(way, served, work):
     assert migrate(served, work).returncode == 0
     done = run("report", "--state-dir", work / "state", "--json", "--output", "page.html", cwd=work)
     assert done.returncode == 2
-    told(done, "--json or --output")
+    told(done, "use --json or --output, not both")
     done = run("report", "--state-dir", work / "state", *way, cwd=work)
     assert done.returncode == 0
     assert json.loads(done.stdout)["kinds"] if way == ["--json"] else (work / "page.html").stat().st_size
@@ -99,7 +99,7 @@ def test_a_sample_that_cannot_be_is_told_what_can(way, served, work):
     assert migrate(served, work).returncode == 0
     done = run("verify", *sending(served, work), "--sample", "0", key=served.key)
     assert done.returncode == 2
-    told(done, "--sample 1 or more, or --all")
+    told(done, "use --sample of 1 or more, or --all")
     done = run("verify", *sending(served, work), *way, key=served.key, **QUICK)
     assert done.returncode == 0, done.stdout
 
@@ -107,8 +107,8 @@ def test_a_sample_that_cannot_be_is_told_what_can(way, served, work):
 @pytest.mark.parametrize(
     ("wrong", "says", "right"),
     [
-        (("yesterday", "2026-02-01T00:00:00Z"), "such as 2026-01-31T00:00:00Z", ("2026-01-31T00:00:00Z",)),
-        (("2026-02-01T00:00:00Z", "2026-01-31T00:00:00Z"), "swap them", ("2026-01-31T00:00:00Z",)),
+        (("yesterday", "2026-02-01T00:00:00Z"), "write it like 2026-01-31T00:00:00Z", ("2026-01-31T00:00:00Z",)),
+        (("2026-02-01T00:00:00Z", "2026-01-31T00:00:00Z"), "swap --from and --to", ("2026-01-31T00:00:00Z",)),
     ],
 )
 def test_a_period_that_is_none_is_told_how_to_write_one(wrong, says, right, served, work):
@@ -131,7 +131,7 @@ def test_output_that_cannot_be_written_is_begun_again(work):
     command = "masivo-stream generate customers --records 3000 --seed 5"
     done = paste(f"{command} > /dev/full", cwd=work)
     assert done.returncode == 6
-    told(done, "fix that, then start again")
+    told(done, "fix the cause, then start again")
     done = paste(f"{command} > export.ndjson", cwd=work)
     assert done.returncode == 0
     assert run("validate", "--customers", "export.ndjson", "--state-dir", "dry", cwd=work).returncode == 0
@@ -142,7 +142,7 @@ def test_an_answer_that_was_lost_is_asked_for_again(work):
     command = "masivo-stream plan --customers customers.ndjson"
     done = paste(f"{command} > /dev/full", cwd=work)
     assert done.returncode == 6
-    told(done, "fix that, then start the same command again: it changes nothing")
+    told(done, "fix the cause, then start the same command again: it changes nothing")
     assert b"at least" in paste(command, cwd=work).stdout
 
 

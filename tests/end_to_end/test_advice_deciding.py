@@ -96,7 +96,7 @@ def test_what_was_given_up_is_sent_once_it_is_mended(tmp_path):
         assert go("resolve", served, tmp_path, "--discard", "all").returncode == 3
         done = go("retry", served, tmp_path)
         assert (done.returncode, served.ledger()["events"]) == (3, {})
-        told(done, "given up by `resolve --discard`: mend it to have `retry` send it")
+        told(done, "given up by `resolve --discard`: correct it to have `retry` send it")
         touch(tmp_path / "state" / "dead-letter.events.ndjson", lambda letter: True)
         assert go("retry", served, tmp_path).returncode == 0
         arrived(served, tmp_path)
@@ -125,8 +125,8 @@ def test_what_arrived_in_part_is_completed(tmp_path):
         assert done.returncode == 2
         told(
             done,
-            "--accept it if all of its records are there; else --discard it, change `raw` of those that"
-            " are not there (one more space is enough), and masivo-stream retry",
+            "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
+            " not there (adding a space is enough), then start masivo-stream retry",
         )
         assert show(served, tmp_path, "--discard", "all").returncode == 3
         touch(
@@ -147,8 +147,8 @@ def test_what_is_there_is_not_sent_again_but_accepted(tmp_path):
         assert done.returncode == 2
         told(
             done,
-            "--accept it if all of its records are there; else --discard it, change `raw` of those that"
-            " are not there (one more space is enough), and masivo-stream retry",
+            "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
+            " not there (adding a space is enough), then start masivo-stream retry",
         )
         assert len(served.ledger()["transactions"]) == 3
         assert show(served, tmp_path, "--accept", "all").returncode == 0
@@ -214,7 +214,7 @@ def test_who_did_not_agree_to_a_revert_answers_yes(way, served, tmp_path):
     ("wrong", "says"),
     [
         (("--accept", "all", "--discard", "all"), "name each batch for one decision only"),
-        (("--accept", "ffffff"), "masivo-stream resolve without a decision lists them"),
+        (("--accept", "ffffff"), "masivo-stream resolve without a decision lists the batches in doubt"),
     ],
 )
 def test_a_decision_that_cannot_be_is_taken_again(wrong, says, tmp_path):
@@ -263,7 +263,7 @@ def test_a_complete_run_is_looked_at(served, tmp_path):
     """The next step's command, pasted, confirms a sample."""
     make_exports(tmp_path)
     done = migrate(served, tmp_path)
-    step = "optional: read a sample back; accepted means enqueued, and this shows what arrived"
+    step = "optional: read a sample back; accepted only means enqueued, and this shows what arrived"
     assert any(matches(step, said) for said in read_advice(done))
     done = paste(next_command(done, step), key=served.key)
     assert done.returncode == 0, done.stdout
@@ -284,7 +284,7 @@ def test_what_is_missing_is_looked_up(tmp_path):
         done = go("verify", served, tmp_path, *flags)
         ledger = served.ledger()
     assert done.returncode == 3
-    told(done, "look these records up in the account's dashboard; positions are those of the export")
+    told(done, "look up these records in the account's dashboard; the positions are those in the export")
     places = {(found["file"], found["line"]) for found in json.loads(done.stdout)["findings"]}
     export = (tmp_path / "customers.ndjson").read_bytes().splitlines()
     missing = {json.loads(export[line - 1])["id"] for _, line in places}
@@ -303,7 +303,7 @@ def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
         told(
             done,
             "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs:"
-            " look these records up in the account's dashboard",
+            " look up these records in the account's dashboard",
         )
         arrived(served, tmp_path)
 
@@ -339,8 +339,8 @@ def test_figures_that_do_not_close_are_reported(served, tmp_path):
         connection.commit()
     done = migrate(served, tmp_path)
     assert done.returncode == 1
-    told(done, "the figures do not close: please report this, and keep the state directory")
-    told(done, "keep the state directory as it is, and report this: the figures must close")
+    told(done, "the figures do not add up: please report this, and keep the state directory")
+    told(done, "this is a bug: keep the state directory as it is, and report that the figures do not add up")
     page = " ".join((tmp_path / "state" / "report.html").read_text().split())
     assert "some records or items have no result. Keep the state directory, and report this." in page
     assert journal.exists()
@@ -351,8 +351,8 @@ def test_the_page_of_a_run_names_the_commands_that_follow(tmp_path):
     """The monitor's last words are commands; they are followed by the tests of `resolve` and `retry`."""
     make_exports(tmp_path)
     script = (Path(__file__).parent.parent.parent / "masivo_stream/monitor/page/sections.js").read_text()
-    assert "Mend them in the state directory, then: masivo-stream retry" in script
-    assert "What is known of them: masivo-stream resolve" in script
+    assert "Correct them in the state directory, then start: masivo-stream retry" in script
+    assert "To see what is known about them: masivo-stream resolve" in script
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         assert migrate(served, tmp_path, "--monitor", "0").returncode == 4
         flags = " ".join(map(str, sending(served, tmp_path)))

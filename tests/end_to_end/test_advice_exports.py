@@ -70,17 +70,17 @@ def tarred(text):
 @pytest.mark.parametrize(
     ("pack", "tool", "says"),
     [
-        (lzma.compress, "xz", "{…} < {…} > {…}; then name {…} in its place"),
+        (lzma.compress, "xz", "{…} < {…} > {…}; then name {…} instead"),
         (
             lambda text: lzma.compress(text, format=lzma.FORMAT_ALONE),
             "xz",
-            "{…} < {…} > {…}; then name {…} in its place",
+            "{…} < {…} > {…}; then name {…} instead",
         ),
-        (zipped, "unzip", "{…} > {…}; then name {…} in its place"),
-        (tarred, "tar", "{…} < {…} > {…}; then name {…} in its place"),
-        (lambda text: gzip.compress(tarred(text)), "tar", "{…} | {…} > {…}; then name {…} in its place"),
-        (lambda text: gzip.compress(gzip.compress(text)), "gzip", "{…} | {…} > {…}; then name {…} in its place"),
-        (lambda text: text.decode().encode("utf-16"), "iconv", "{…} < {…} > {…}; then name {…} in its place"),
+        (zipped, "unzip", "{…} > {…}; then name {…} instead"),
+        (tarred, "tar", "{…} < {…} > {…}; then name {…} instead"),
+        (lambda text: gzip.compress(tarred(text)), "tar", "{…} | {…} > {…}; then name {…} instead"),
+        (lambda text: gzip.compress(gzip.compress(text)), "gzip", "{…} | {…} > {…}; then name {…} instead"),
+        (lambda text: text.decode().encode("utf-16"), "iconv", "{…} < {…} > {…}; then name {…} instead"),
     ],
     ids=["xz", "lzma", "zip", "tar", "tar.gz", "twice", "utf-16"],
 )
@@ -104,20 +104,20 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
     ("head", "says"),
     [
         (b"PK\x05\x06" + bytes(18), "export again, as one JSON object per line"),
-        (b"PK\x07\x08" + bytes(18), "join and unpack it, then name its files"),
-        (b"!<arch>\n" + bytes(90), "unpack it, then name its files"),
+        (b"PK\x07\x08" + bytes(18), "join its parts and unpack them, then name the files"),
+        (b"!<arch>\n" + bytes(90), "unpack it, then name the files in it"),
         (b"PGDMP\x01\x0e\x00", "restore it, then export one JSON object per line"),
         (
             b"Obj\x01\x04\x14avro.codec",
-            "turn its rows into one JSON object per line: docs/migrating.md, Export, shows how with DuckDB",
+            "convert its rows to one JSON object per line: docs/migrating.md, section Export, shows how with DuckDB",
         ),
         (b"{\\rtf1\\ansi", "save it as plain text, one JSON object per line"),
         (b"age-encryption.org/v1\n-> X", "decrypt it, then name the decrypted file"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull brings the file"),
-        (bytes(4096), "copy or export it again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "run git lfs pull to get the file itself"),
+        (bytes(4096), "copy the file or export again"),
         (
             b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n",
-            "a login or error page was saved in the export's place: fetch or export it again",
+            "a login or error page was saved instead of the export: fetch or create the export again",
         ),
     ],
     ids=["empty zip", "parts", "ar", "dump", "avro", "rtf", "age", "lfs", "zeros", "page"],
@@ -151,7 +151,7 @@ def test_a_compressed_export_without_a_byte_is_copied_again(served, work):
     (work / "c.gz").touch()
     done = migrate(served, work, "--customers", "c.gz")
     assert done.returncode == 5
-    told(done, "copy or export it again, then start the same command again")
+    told(done, "copy the file or export again, then start the same command again")
     (work / "c.gz").write_bytes(packed)
     assert migrate(served, work, "--customers", "c.gz").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
@@ -163,7 +163,7 @@ def test_an_export_that_is_there_twice_is_named_once(served, work):
     (work / "copy.ndjson").write_bytes(text[: text.rindex(b"\n", 0, -1) + 1])
     done = migrate(served, work, "--customers", "copy.ndjson", "customers.ndjson")
     assert (done.returncode, served.ledger()["customers"]) == (2, {})
-    told(done, "its records would be sent twice: name one of them only, the longer one where they differ")
+    told(done, "their records would be sent twice: name only one of the two, the longer one if they differ")
     assert migrate(served, work, "--customers", "customers.ndjson").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
@@ -176,13 +176,16 @@ def test_an_export_that_is_there_twice_is_named_once(served, work):
     [
         (
             lambda packed: packed[: len(packed) // 2],
-            "copy or export it again, then start the same command again; its complete lines have been dealt with",
+            (
+                "copy the file or export again, then start the same command again; its complete lines were already"
+                " processed"
+            ),
         ),
         (
             lambda packed: packed[:-8] + b"\0\0\0\0" + packed[-4:],
             (
-                "copy or export it again, then start the same command again; what was read before the damage has been"
-                " dealt with"
+                "copy the file or export again, then start the same command again; what was read before the damage was"
+                " already processed"
             ),
         ),
     ],
@@ -198,7 +201,7 @@ def test_a_compressed_export_is_copied_again(spoil, says, served, tmp_path):
     assert done.returncode == 5, done.stderr
     told(done, says)
     (tmp_path / "e.gz").write_bytes(packed)
-    command = next_command(done, "mend or restore the export, then start the same command again")
+    command = next_command(done, "correct or restore the export, then start the same command again")
     assert paste(command, key=served.key, cwd=tmp_path).returncode == 0
     arrived(served, tmp_path)
 
@@ -224,9 +227,9 @@ def test_an_export_that_was_cut_while_it_was_read_is_restored(tmp_path):
         out, err = process.communicate(timeout=300)
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 5, err
-        told(done, "somebody cut it while it was read: restore it, then start the same command again")
+        told(done, "the file was shortened while it was being read: restore it, then start the same command again")
         path.write_bytes(whole)
-        command = next_command(done, "mend or restore the export, then start the same command again")
+        command = next_command(done, "correct or restore the export, then start the same command again")
         assert paste(command.replace("1/0.5s", "none"), key=served.key, cwd=tmp_path).returncode == 0
         arrived(served, tmp_path)
 
@@ -245,22 +248,22 @@ PACKED = {
         (
             "plain",
             (
-                "start the same command again when the export is finished; a line that never will be is validated as it"
-                " is once a newline ends it: printf '\\n' >> {}"
+                "start the same command again when the export is finished; if the line will never be finished, end it"
+                " with a newline, and it is validated as it is: printf '\\n' >> {}"
             ),
         ),
         (
             "gzip",
             (
-                "start the same command again when the export is finished; a line that never will be is validated as it"
-                " is once a newline ends it: printf '\\n' | gzip >> {}"
+                "start the same command again when the export is finished; if the line will never be finished, end it"
+                " with a newline, and it is validated as it is: printf '\\n' | gzip >> {}"
             ),
         ),
         (
             "zstd",
             (
-                "start the same command again when the export is finished; a line that never will be is validated as it"
-                " is once a newline ends it: printf '\\n' | zstd >> {}"
+                "start the same command again when the export is finished; if the line will never be finished, end it"
+                " with a newline, and it is validated as it is: printf '\\n' | zstd >> {}"
             ),
         ),
     ],
@@ -301,18 +304,20 @@ def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
     assert done.returncode == 5
     told(
         done,
-        "its complete lines have been dealt with; write the export to a file and name that in the place of {}: what was"
-        " read of it is recognised",
+        "its complete lines were already processed; write the export to a file and name that file instead of {}: the"
+        " part that was already read is recognised",
     )
-    told(done, "write what came from the pipe to a file, then start the same command with the file in its place")
+    told(done, "write the export to a file, then start the same command with that file instead of the pipe")
     if command == "migrate":
         done = migrate(served, work, "--customers", "-", stdin=text)
-        says = "write the export to a file and name that in the place of {}: what was read of it is recognised"
+        says = (
+            "write the export to a file and name that file instead of {}: the part that was already read is recognised"
+        )
     else:
         done = go("retry", served, work)
         says = (
-            "start migrate once more: write the export to a file and name that in the place of {}: what was read of it"
-            " is recognised"
+            "start migrate once more; to do so, write the export to a file and name that file instead of {}: the part"
+            " that was already read is recognised"
         )
     assert done.returncode == 5
     told(done, says)
@@ -331,7 +336,7 @@ def test_a_batch_from_a_pipe_is_accepted_or_looked_up(tmp_path):
         assert migrate(served, tmp_path, *exports, stdin=text).returncode == 4
         done = go("resolve", served, tmp_path, "--resend", "all")
         assert done.returncode == 5, done.stderr
-        told(done, "--accept needs no record; look the others up in the account")
+        told(done, "--accept does not need the records; look up the other batches in the account")
         assert len(served.ledger()["transactions"]) == 3
         assert go("resolve", served, tmp_path, "--accept", "all").returncode == 0
         arrived(served, tmp_path)
@@ -367,7 +372,7 @@ def test_an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it(
     assert done.returncode == 5
     told(
         done,
-        "restore the export as it was, then start the same command again; send what is new as a further file beside it",
+        "restore the export as it was, then start the same command again; send new records in a further file beside it",
     )
     (work / "events.ndjson").write_bytes(two)
     (work / "new.ndjson").write_bytes(text[len(two) :])
@@ -380,7 +385,7 @@ def test_an_export_that_was_renamed_is_named_again(served, work):
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again, by its present name: what was read of it is recognised by its content")
+    told(done, "name it again, by its present name: the part that was already read is recognised by its content")
     (work / "orders").write_bytes(text)
     finished(served, work, text, "--events", "orders")
 
@@ -401,7 +406,7 @@ def test_an_export_that_was_never_read_is_named_again(way, served, work):
     text = stop_before_events(served, work)
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again; if it has another name now, use that, and add --moved OLD=NEW")
+    told(done, "name it again; if its name has changed, use the new name and add --moved OLD=NEW")
     if way == "as it was":
         finished(served, work, text, "--events", "events.ndjson")
         return
@@ -424,7 +429,7 @@ def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
 
     done = retry()
     assert done.returncode == 5, done.stdout
-    (words,) = told(done, "if it is the one, add --moved {…}")
+    (words,) = told(done, "if this is the right file, add --moved {…}")
     done = retry("--moved", *shlex.split(words))
     assert done.returncode == 0, done.stderr
     finished(served, work, text, "--events", "events.ndjson")
@@ -445,8 +450,8 @@ def test_of_two_exports_one_is_chosen(served, work):
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("orders", "--moved OLD=NEW: the name by which the run knows the export, and its present path"),
-        ("events.ndjson=orders", "name it with --{…} as well"),
+        ("orders", "write --moved OLD=NEW: OLD is the name by which the run knows the export, NEW is its present path"),
+        ("events.ndjson=orders", "name it with --{…} too"),
     ],
 )
 def test_a_word_about_a_moved_export_is_put_right(word, says, served, work):
@@ -468,7 +473,9 @@ def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
     (work / "events.ndjson").rename(work / "elsewhere" / "orders")
     done = go("retry", served, work)
     assert done.returncode == 5, done.stderr
-    (name,) = told(done, "start migrate once with its present name, which notes it; or add --moved {…}=PATH")
+    (name,) = told(
+        done, "start migrate once with its present name, which records the new place; or add --moved {…}=PATH"
+    )
     if way == "by migrate":
         exports = ("--customers", "customers.ndjson", "--events", "elsewhere/orders")
         assert migrate(served, work, *exports).returncode == 0
@@ -523,7 +530,7 @@ def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
         ]
         done = run_on_a_small_disk(600, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space in the state directory, then start again with the same command")
+        told(done, "free up disk space in the state directory, then start again with the same command")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         assert len(lines(tmp_path / "state" / "skipped.customers.ndjson")) == 8997
         assert served.ledger()["customers"] == {"c0": 1, "c1": 1, "c2": 1}

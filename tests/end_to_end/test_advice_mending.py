@@ -10,7 +10,7 @@ from end_to_end_tools import KINDS, expected_ledger, lines, run
 
 pytestmark = pytest.mark.slow
 
-MEND_AND_RETRY = "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended"
+MEND_AND_RETRY = "correct `raw` in {…}/dead-letter.{…}.ndjson, then send the corrected records"
 
 
 def spell(record):
@@ -39,12 +39,12 @@ BROKEN = {
     'correct the spelling, or set unknown_fields = "pass"': (
         spell({**customer(7), "contry": "PE"}), customer(7, country="PE"),
     ),
-    "write the value with the JSON type the message names": (spell(customer(8, name=7)), customer(8, name="7")),
+    "write the value with the JSON type that the message names": (spell(customer(8, name=7)), customer(8, name="7")),
     "correct the value as the message says": (spell(customer(9, gender="M")), customer(9, gender="MALE")),
     "emails are unique per account: correct one of the two customers": (
         spell(customer(10, email="c0@example.com")), customer(10),
     ),
-    "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of it into `raw`": (
+    "shorten the record, or raise max_line_bytes; the dead letter holds only its beginning: put all of it into `raw`": (
         spell(customer(11, name=LONG)), customer(11, name="Ana"),
     ),
 }  # fmt: skip
@@ -84,11 +84,14 @@ def test_customers_are_mended_in_place(served, tmp_path):
     assert done.returncode == 3, done.stderr
     for remedy in BROKEN:
         told(done, remedy)
-    told(done, "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry")
+    told(
+        done,
+        "dead-letter.<kind>.ndjson in the state directory holds them: correct `raw`, then start masivo-stream retry",
+    )
     after = (right / "customers.ndjson").read_text().splitlines()
     assert len(lines(tmp_path / "state" / "dead-letter.customers.ndjson")) == len(BROKEN)
     mend(tmp_path, "customers", lambda letter: after[letter["line"] - 1])
-    command = next_command(done, "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended")
+    command = next_command(done, "correct `raw` in {…}/dead-letter.{…}.ndjson, then send the corrected records")
     done = paste(command, key=served.key, **STRICT)
     assert done.returncode == 0, done.stdout
     arrived(served, right)
@@ -104,7 +107,8 @@ def test_what_validate_finds_is_mended_before_or_after(way, served, tmp_path):
     assert done.returncode == 3
     told(
         done,
-        "mend these lines in the export before migrating; or migrate, mend its dead letters, and masivo-stream retry",
+        "correct these lines in the export before you migrate; or migrate, correct the dead letters, then start"
+        " masivo-stream retry",
     )
     if way == "the export":
         shutil.copy(right / "customers.ndjson", tmp_path / "customers.ndjson")
@@ -175,7 +179,8 @@ def test_a_line_too_long_is_put_in_whole(served, tmp_path):
     assert done.returncode == 3
     told(
         done,
-        "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of it into `raw`",
+        "shorten the record, or raise max_line_bytes; the dead letter holds only its beginning: put all of it into"
+        " `raw`",
     )
     mend(tmp_path, "customers", lambda letter: record.decode())
     done = go("retry", served, tmp_path, MASIVO_MAX_LINE_BYTES="8000")
@@ -253,7 +258,9 @@ def test_what_waits_for_a_customer_is_sent_with_it(served, tmp_path):
     (tmp_path / "customers.ndjson").write_bytes(b"\n".join([customers[0], broken, customers[2]]) + b"\n")
     done = migrate(served, tmp_path)
     assert done.returncode == 3
-    told(done, "its customer is a dead letter, or unknown to the account: see to that, then retry")
+    told(
+        done, "its customer is a dead letter, or unknown to the account: correct or add the customer first, then retry"
+    )
     mend(tmp_path, "customers", lambda letter: customers[1].decode())
     assert go("retry", served, tmp_path).returncode == 0
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
@@ -267,7 +274,7 @@ def test_a_refused_record_is_mended_as_the_server_says(served, tmp_path):
     (tmp_path / "transactions.ndjson").write_bytes(wrong)
     done = migrate(served, tmp_path)
     assert done.returncode == 3
-    told(done, "see the words in the message; mend the record, or have the firewall named there let it pass")
+    told(done, "see the words in the message; correct the record, or make the firewall named there let it pass")
     (letter,) = lines(tmp_path / "state" / "dead-letter.transactions.ndjson")
     assert "balance" in letter["message"]
     mend(tmp_path, "transactions", lambda letter: right.splitlines()[1].decode())
@@ -317,7 +324,7 @@ def test_letters_that_were_mended_are_not_overwritten(way, served, tmp_path):
     mend(tmp_path, "customers", lambda letter: after[letter["line"] - 1])
     done = migrate(served, tmp_path, **STRICT)
     assert done.returncode == 2
-    told(done, "masivo-stream retry sends mended ones, and goes on with the run; else put the file back")
+    told(done, "masivo-stream retry sends the corrected ones and continues the run; otherwise restore the file")
     if way == "retry":
         assert go("retry", served, tmp_path, **STRICT).returncode == 0
         arrived(served, right)
@@ -364,7 +371,7 @@ def test_a_field_stands_once_in_its_object(served, tmp_path):
         export.write(twice + b"\n")
     done = migrate(served, tmp_path)
     assert done.returncode == 3, done.stdout
-    told(done, "leave the field once in its object, with the value that is right")
+    told(done, "keep the field once in its object, with the right value")
     mend(tmp_path, "customers", lambda letter: json.dumps(customer(3)))
     assert go("retry", served, tmp_path).returncode == 0
     assert served.ledger()["customers"] == {f"c{number}": 1 for number in range(4)}

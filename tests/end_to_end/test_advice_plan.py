@@ -36,12 +36,12 @@ def test_an_account_with_limits_names_them(tmp_path):
     """The flags that are told, pasted: the plan knows them, and no request is answered 429."""
     make_exports(tmp_path)
     text = (
-        "no limit is configured: every request leaves at once, and an account with limits answers 429; name the"
-        " account's limits, such as --limit 1/5s --limit 1000/h"
+        "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
+        " account's limits, for example --limit 1/5s --limit 1000/h"
     )
     here = ("--base-url", "http://127.0.0.1:1/v1")
     told(plan(tmp_path, *here, "--limit", "none"), text)
-    done = plan(tmp_path, *here, *text.partition("such as ")[2].split())
+    done = plan(tmp_path, *here, *text.partition("write it like ")[2].split())
     assert gone(done, text) == 0
     assert json.loads(done.stdout)["windows"]["configured"] == ["1/5s", "1000/h"]
     with serving(tmp_path, "--limits", "1/0.5s") as served:
@@ -71,8 +71,8 @@ def test_a_limit_over_all_calls_that_decides_is_that_of_a_development_account(tm
     """Without it, as a production account has none, the plan takes the time that was told."""
     make_exports(tmp_path, 2001, kinds=["customers"])
     text = (
-        "the limit of {…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes one"
-        " more; a Production account has no such limit"
+        "the limit of {…} over all calls is the bottleneck: {…} requests take {…} instead of {…}, and each read-back"
+        " is one more request; a Production account does not have this limit"
     )
     told(plan(tmp_path, *LIMITED, "--general-limit", "2/d"), text)
     done = plan(tmp_path, *LIMITED)
@@ -91,8 +91,8 @@ def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
         file.rename(file.with_name(f"kept-{file.name}"))
         file.write_bytes(b"rubbish " * 1000)
     text = (
-        "the plan takes the account's quota to be unused, since it cannot be read ({…}): repair shared_dir, or"
-        " the first requests may be answered 429"
+        "the plan assumes that the account's quota is unused, because it cannot be read ({…}): repair shared_dir,"
+        " otherwise the first requests may be answered with 429"
     )
     flags = [*here, "--state-dir", "dry"]
     told(plan(tmp_path, *flags, **environment), text)
@@ -128,8 +128,8 @@ def test_the_oldest_transactions_of_a_customer_are_merged(served, tmp_path):
     """Then the customer fits, and arrives."""
     make_exports(tmp_path, 2, items=1001)
     text = (
-        "{…} with more than {…} {…}, which may not be split over requests: none of these would be sent, the first at"
-        " {…}; merge the oldest ones of each customer"
+        "{…} with more than {…} {…}, which must not be split over requests: none of these would be sent, the first at"
+        " {…}; merge each customer's oldest ones"
     )
     kinds = ("customers", "transactions")
     told(plan(tmp_path, kinds=kinds), text)
@@ -170,8 +170,8 @@ def test_an_export_that_is_wrong_as_a_whole_is_made_again(served, tmp_path):
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write(b'{"name": "Ana"}\n' * 2)
     text = (
-        "{…} of {…} records of {…} would be dead letters, most because of {…}: the export as a whole is probably"
-        " wrong; look at {…} and export again"
+        "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole is"
+        " probably wrong; look at {…} and export again"
     )
     *_, reason, place = told(plan(tmp_path), text)
     assert (reason, place) == ("missing_field", f"{tmp_path / 'customers.ndjson'}:2")
@@ -185,7 +185,7 @@ def test_bodies_are_as_large_as_is_proposed(served, tmp_path):
     """The flag that is told, pasted: the requests are the fewest possible, and everything arrives."""
     make_exports(tmp_path, 900, kinds=["customers"])
     text = (
-        "{…} of {…} of {…} would be limited by bytes, not by count, which makes {…} more requests than the fewest"
+        "{…} of {…} of {…} would be limited by bytes, not by count; that makes {…} more requests than the fewest"
         " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
     )
     *_, size = told(plan(tmp_path, "--max-body-bytes", "60000"), text)
@@ -203,8 +203,8 @@ def test_customers_that_fit_together_find_each_other(tmp_path):
     write_export(tmp_path / "transactions.ndjson", records)
     make_exports(tmp_path, 24, kinds=["customers"])
     text = (
-        "{…} of {…}, and the fewest possible are {…}: a customer's record is not split, and these do not fit"
-        " together; if small records come far behind large ones, a larger look_ahead helps (now {…})"
+        "{…} of {…}, but the fewest possible are {…}: a customer's record is never split, and these do not fit"
+        " together better; if small records come long after large ones, a larger look_ahead helps (now {…})"
     )
     kinds = ("customers", "transactions")
     *_, now = told(plan(tmp_path, kinds=kinds, MASIVO_LOOK_AHEAD="2"), text)
@@ -218,8 +218,8 @@ def test_what_comes_without_customers_is_named_with_them(served, tmp_path):
     """Then there is nothing to warn of, and everything arrives."""
     make_exports(tmp_path)
     text = (
-        "{…} without a customers export: every customer must be in the account already, since one unknown customer"
-        " makes the API refuse a batch of 1000; name the customers export too if they are not"
+        "{…} without a customers export: every customer must be in the account already, because one unknown customer"
+        " makes the API refuse a batch of 1000; if they are not, name the customers export too"
     )
     (which,) = told(plan(tmp_path, kinds=("events", "transactions")), text)
     assert which == "events and transactions"
@@ -235,7 +235,7 @@ def test_unknown_customers_are_left_out_or_added(way, served, tmp_path):
     customers = (tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)
     (tmp_path / "customers.ndjson").write_bytes(b"".join(customers[:3]))
     text = (
-        "{…} of {…} of customers that are not in the customers export, the first at {…}:{…}: unless the account has"
+        "{…} of {…} for customers that are not in the customers export, the first at {…}:{…}: unless the account has"
         " these customers, each costs about ten requests to isolate; leave the records out, or add the customers"
     )
     found = told(plan(tmp_path), text)
@@ -271,8 +271,9 @@ def test_marks_of_who_is_alive_are_left_out(way, served, tmp_path):
     records = [make_record("customers", number, deleted_at="2024-01-01T00:00:00Z") for number in range(3)]
     write_export(tmp_path / "customers.ndjson", records)
     text = (
-        "{…} of {…} records of {…} would be skipped, the first at {…}: if these are not deleted, export the fields"
-        " `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields out"
+        "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or reversed,"
+        " export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields"
+        " out"
     )
     told(plan(tmp_path), text)
     fields = {"deleted_at": None} if way == "without a value" else {}

@@ -16,13 +16,12 @@ pytestmark = pytest.mark.slow
 ALWAYS = "2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 PART = "this sends again what was taken back: {…}"
 BOTH = (
-    "this sends again what was taken back: {…}; or take back the rest of it as well, then the same"
-    " command migrates afresh: {…}"
+    "this sends again what was taken back: {…}; or take back the rest of the run as well, then the same command"
+    " migrates everything again: {…}"
 )
 UNCOUNTED = (
-    "if no customer can have made a transaction of their own since, the command that started the run"
-    " migrates everything afresh; if some may have, they are still there, and this sends only what is"
-    " missing: {…}"
+    "if no customer can have made a transaction of their own since then, the command that started the run migrates"
+    " everything again; if some may have, they are still in the account, and this sends only what is missing: {…}"
 )
 
 
@@ -139,8 +138,8 @@ def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
     assert paste(command, key=served.key).returncode == 3
     letters = (tmp_path / "state" / "dead-letter.events.ndjson").read_text().splitlines()
     wanted = (
-        "a revert took its customer back, whom another run migrated: revert the same period with that run's state"
-        " directory and start migrate --only-missing there, then retry here"
+        "a revert took back its customer, who came from another run: revert the same period with that run's state"
+        " directory, start migrate --only-missing there, then start retry here"
     )
     assert all(json.loads(letter)["message"] == wanted for letter in letters)
     (tmp_path / "kept").rename(tmp_path / "customers.ndjson")
@@ -155,8 +154,8 @@ def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
 
 
 MIGRATED_AGAIN = (
-    "if none of them was migrated again since the revert: {…}; if some were, first take these back once"
-    " more: {…}; then the same, the other run again, and masivo-stream retry here"
+    "if none of them was migrated again since the revert: {…}; if some were, first take these back once more: {…};"
+    " then start this same command, then the other run again, then masivo-stream retry here"
 )
 
 
@@ -234,7 +233,7 @@ def test_a_command_that_cannot_be_shown_is_said_in_words(served, tmp_path):
     buy(served, "c0")
     flags = [*sending(served, tmp_path, state=state), "--yes", "--json"]
     done = run("revert", "--from", ALWAYS[0], "--to", ALWAYS[1], *flags, key=served.key, **QUICK)
-    assert "the command that started the run, and --only-missing" in json.loads(done.stdout)["hint"]
+    assert "the command that started the run, with --only-missing added" in json.loads(done.stdout)["hint"]
     assert migrate(served, tmp_path, "--only-missing", state=state).returncode == 0
     whole(served, tmp_path)
 
@@ -245,12 +244,12 @@ def test_without_a_revert_the_flag_is_left_out(served, tmp_path):
     told(migrate(served, tmp_path, "--only-missing"), "name the migration's --state-dir")
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
-    text = "name its exports, and leave --only-missing out: it goes on with what is pending"
+    text = "name the exports, without --only-missing: the run continues with what is pending"
     told(migrate(served, tmp_path, "--only-missing"), text)
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
     assert revert(served, tmp_path).returncode == 0
-    text = "name its exports, and leave --only-missing out: the run starts afresh"
+    text = "name the exports, without --only-missing: the run starts from the beginning"
     told(migrate(served, tmp_path, "--only-missing"), text)
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
@@ -298,8 +297,8 @@ def test_who_cannot_be_read_back_is_looked_for(served, tmp_path):
     assert revert(served, tmp_path).returncode == 0
     done = migrate(served, tmp_path, "--only-missing")
     text = (
-        "look for them in the account's dashboard, because their ids cannot be read back; send those that"
-        " are not there from a small export with a --state-dir of its own"
+        "look for these customers in the account's dashboard, because their ids cannot be read back; send those that"
+        " are not there from a small export with its own --state-dir"
     )
     told(done, text)
     assert done.returncode == 6
@@ -323,7 +322,7 @@ def test_a_run_is_read_with_the_settings_it_was_started_with(served, tmp_path):
     buy(served, "c0")
     assert revert(served, tmp_path).returncode == 0
     done = migrate(served, tmp_path, "--only-missing", MASIVO_MAX_LINE_BYTES="1024")
-    told(done, "start with the settings that the run was started with")
+    told(done, "use the settings that the run was started with")
     assert done.returncode == 5
     assert migrate(served, tmp_path, "--only-missing", **lenient).returncode == 0
     whole(served, tmp_path)
@@ -359,7 +358,7 @@ def test_a_run_stopped_on_its_way_says_what_is_left(tmp_path, in_part):
         done = migrate(served, tmp_path, "--only-missing")
         assert done.returncode == 7
         examples = {found["reason"]: found["remedy"] for found in json.loads(done.stdout)["examples"]}
-        assert examples["taken_back"] == "taken back by a revert, and to be sent again: start `migrate` again"
+        assert examples["taken_back"] == "taken back by a revert and due to be sent again: start `migrate` again"
         assert migrate(served, tmp_path).returncode == 0
         whole(served, tmp_path)
 
@@ -373,7 +372,9 @@ def test_a_revert_of_unknown_end_is_run_again(tmp_path):
         done = revert(served, tmp_path)
         told(done, ("check the account's dashboard; the same command takes back what is left of that period"))
         assert done.returncode == 6
-        (command,) = told(migrate(served, tmp_path), ("run it again to take back what is left of that period: {…}"))
+        (command,) = told(
+            migrate(served, tmp_path), ("start the revert again to take back what is left of that period: {…}")
+        )
         assert paste(f"{command} --yes", key=served.key).returncode == 0
         assert account(served)["customers"] == {}
         assert migrate(served, tmp_path).returncode == 0

@@ -65,7 +65,7 @@ def test_a_key_that_others_may_read_is_closed_to_them(name, migrate, served, tmp
     [
         ("", "check the path and its permissions, and that it holds nothing but the key"),
         ("a long letter\n" * 2000, "check the path and its permissions, and that it holds nothing but the key"),
-        ("two words", "it is one line of printable ASCII, alone or after {…}="),
+        ("two words", "write it as one line of printable ASCII, alone or after {…}="),
     ],
     ids=["missing", "a letter", "two words"],
 )  # fmt: skip

@@ -41,7 +41,7 @@ def test_a_key_that_is_not_taken_is_checked(served, tmp_path):
     make_exports(tmp_path)
     done = begin(served, tmp_path, MASIVO_API_KEY="9d7e3d8f-0000-4000-8000-000000000000")
     assert done.returncode == 7
-    told(done, "check MASIVO_API_KEY, and auth_url")
+    told(done, "check MASIVO_API_KEY and auth_url")
     assert begin(served, tmp_path).returncode == 0
     arrived(served, tmp_path)
 
@@ -52,7 +52,7 @@ def test_the_address_of_the_token_call_is_checked(served, tmp_path):
     origin = served.url.partition("/api")[0]
     done = begin(served, tmp_path, "--auth-url", f"{origin}/__sandbox/health")
     assert done.returncode == 7
-    told(done, 'check auth_url: the call answers {"data": "<token>"}')
+    told(done, 'check auth_url: the token call must answer {"data": "<token>"}')
     assert begin(served, tmp_path, "--auth-url", f"{served.url}/auth/authorize").returncode == 0
     arrived(served, tmp_path)
 
@@ -89,7 +89,7 @@ def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
             assert done.returncode == 7
             told(
                 done,
-                "set base_url to the address the API really has, or sign in to the network that asks for it: redirects"
+                "set base_url to the real address of the API, or sign in to the network if it asks for that: redirects"
                 " are never followed",
             )
             assert here.ledger()["customers"] == {}
@@ -101,7 +101,7 @@ def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("status", "code", "says"),
     [
-        (403, 7, "check the API key's permissions and that it belongs to this account"),
+        (403, 7, "check the API key's permissions, and that the key belongs to this account"),
         (418, 7, "look up the status: it is about the account, the address or the request, not about the export"),
         (411, 1, "please report this; nothing was sent twice"),
     ],
@@ -124,7 +124,11 @@ def test_what_answers_in_the_place_of_the_api_is_got_rid_of(tmp_path):
     with serving(tmp_path, "--limits", "none", "--fault", "html,on=customers,times=3") as served:
         done = begin(served, tmp_path, MASIVO_FIRST_DELAY="0.05")
         assert done.returncode == 7, done.stderr
-        told(done, "something between here and the API answers in its place: check network, proxy and base_url")
+        told(
+            done,
+            "something between this machine and the API answers instead of the API: check the network, the"
+            " proxy and base_url",
+        )
         assert begin(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
 
@@ -136,7 +140,7 @@ def test_a_certificate_is_trusted_by_its_authority(tmp_path):
         command = ["migrate", *named(tmp_path), "--base-url", url, "--limit", "none", "--state-dir", tmp_path / "state"]
         done = run(*command, MASIVO_TOKEN="ready")
         assert (done.returncode, taken) == (7, [])
-        told(done, "check base_url, or name the authority's certificate with ca_file")
+        told(done, "check base_url, or name the certificate of the authority with ca_file")
         done = run(*command, "--ca-file", certificate, MASIVO_TOKEN="ready")
         assert (done.returncode, taken) == (0, ["/api/customers/migrate"]), done.stderr
 
@@ -184,7 +188,7 @@ def test_a_proxy_gets_its_credentials(served, tmp_path):
     with proxy("ana:secret") as port:
         done = begin(served, tmp_path, "--proxy", f"http://127.0.0.1:{port}", MASIVO_API_KEY="", MASIVO_TOKEN="ready")
         assert done.returncode == 7, done.stderr
-        told(done, "put them into the proxy setting's URL")
+        told(done, "put them into the URL of the proxy setting")
         done = begin(served, tmp_path, "--proxy", f"http://ana:secret@127.0.0.1:{port}")
         assert done.returncode == 0, done.stderr
     arrived(served, tmp_path)
@@ -217,7 +221,7 @@ def test_what_refuses_everything_is_looked_for_outside_the_records(served, tmp_p
     (tmp_path / "customers.ndjson").rename(tmp_path / "later")
     done = begin(served, tmp_path, MASIVO_UPLOADERS="1")
     assert done.returncode == 7, done.stdout
-    told(done, "it is not about single records: check account, base_url and the export's fields")
+    told(done, "the cause is not in single records: check the account, base_url and the fields of the export")
     (tmp_path / "later").rename(tmp_path / "customers.ndjson")
     done = begin(served, tmp_path)
     done = go("retry", served, tmp_path) if done.returncode == 3 else done
@@ -232,7 +236,7 @@ def test_refusals_in_a_row_are_looked_up_in_the_last_dead_letters(served, tmp_pa
     small = {"MASIVO_UPLOADERS": "1", "MASIVO_MAX_BODY_BYTES": "4000"}
     done = begin(served, tmp_path, **small)
     assert done.returncode == 7, done.stdout
-    told(done, "see the messages of the last dead letters; check account, base_url and the export's fields")
+    told(done, "see the messages of the last dead letters; check the account, base_url and the fields of the export")
     assert "customer" in lines(tmp_path / "state" / "dead-letter.events.ndjson")[-1]["message"]
     make_exports(tmp_path, 110, kinds=["customers"])
     done = begin(served, tmp_path, **small)
@@ -253,7 +257,11 @@ def test_a_budget_of_refusals_is_fresh_the_next_time(way, served, tmp_path):
     small = {"MASIVO_ISOLATION_BUDGET": "2", "MASIVO_UPLOADERS": "1"}
     done = begin(served, tmp_path, **small)
     assert done.returncode == 7, done.stdout
-    told(done, "the dead letters say why: mend the export, or start again with a fresh budget, or raise it")
+    told(
+        done,
+        "the dead letters give the reasons: correct the export, start again with a fresh budget, or raise"
+        " isolation_budget",
+    )
     if way != "again":
         small["MASIVO_ISOLATION_BUDGET"] = "100"
     while (done := begin(served, tmp_path, **small)).returncode == 7:
@@ -275,6 +283,6 @@ def test_customers_that_do_not_show_are_waited_for_longer(tmp_path):
     with serving(tmp_path, "--limits", "none", visible_after=4) as served:
         done = migrate(served, tmp_path, "--visible-timeout", "0.2")
         assert done.returncode == 6, done.stdout
-        told(done, "look at the account's dashboard; raise visible_timeout if its queue is that long")
+        told(done, "look at the account's dashboard; if its queue needs longer, raise visible_timeout")
         assert migrate(served, tmp_path, "--visible-timeout", "60").returncode == 0
         arrived(served, tmp_path)

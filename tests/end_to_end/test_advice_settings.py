@@ -48,18 +48,20 @@ def plan(work, *arguments, file="", **environment):
         ({"MASIVO_BASE_ULR": "x"}, "did you mean {…}?", lambda name: ((), {name: "http://localhost/v1"}, "")),
         (("--proxy", "socks5://p"), "a proxy is named like {…}", lambda url: (("--proxy", url), {}, "")),
         (("--limit", "none"), "name the account's windows, such as {…}", lambda like: (("--limit", like), {}, "")),
-        (("--base-url", "here"), "such as {…}", lambda url: (("--base-url", url), {}, "")),
-        (("--base-url", "https://a.example/v1?x=1"), "such as {…}", lambda url: (("--base-url", url), {}, "")),
+        (("--base-url", "here"), "write it like {…}", lambda url: (("--base-url", url), {}, "")),
+        (("--base-url", "https://a.example/v1?x=1"), "write it like {…}", lambda url: (("--base-url", url), {}, "")),
         (
             ("--base-url", "http://a.example/v1"),
             "use https:// (http:// is for this machine only)",
             lambda: (("--base-url", "https://a.example/v1"), {}, ""),
         ),
-        ({"MASIVO_FIRST_DELAY": "90"}, "lower it", lambda: ((), {"MASIVO_FIRST_DELAY": "9"}, "")),
-        ({"MASIVO_HEADERS": "x-api-key=k"}, "the client sets it itself", lambda: ((), {}, "")),
+        ({"MASIVO_FIRST_DELAY": "90"}, (
+            "lower first_delay, or raise longest_delay"
+        ), lambda: ((), {"MASIVO_FIRST_DELAY": "9"}, "")),
+        ({"MASIVO_HEADERS": "x-api-key=k"}, "the client sets this header itself", lambda: ((), {}, "")),
         (
             {"MASIVO_HEADERS": "x account=k"},
-            "a name of letters, digits and -, printable text",
+            "use letters, digits and - for the name, and printable text for the value",
             lambda: ((), {"MASIVO_HEADERS": "x-account=k"}, ""),
         ),
         ("[upload]\nuploders = 3", "did you mean {…}?", lambda name: ((), {}, f"[upload]\n{name} = 3")),
@@ -69,7 +71,9 @@ def plan(work, *arguments, file="", **environment):
             "it belongs in section [{…}]",
             lambda section: ((), {}, f"[{section}]\nuploaders = 3"),
         ),
-        ("[zzz]\nuploaders = 3", "there are: {…}", lambda names: ((), {}, f"[{names.split(', ')[2]}]\nuploaders = 3")),
+        ("[zzz]\nuploaders = 3", "the known names are: {…}", lambda names: ((), {}, (
+            f"[{names.split(', ')[2]}]\nuploaders = 3"
+        ))),
         (
             "[api]\napi_key = 'k'",
             "set {…} in the environment",
@@ -106,12 +110,12 @@ SECTIONS = "[upload]\nuploaders = 3\n"
         (SECTIONS.replace("\n", "\r").encode(), "save it with line feeds", SECTIONS),
         (
             b"; a comment\n[upload]\nuploaders = 3\n",
-            "a comment begins with #, and text is put in quotes; see config.example.toml",
+            "begin comments with #, and put text in quotes; see config.example.toml",
             "# a comment\n" + SECTIONS,
         ),
         (
             b"[api]\nbase_url = https://a.example/v1\n",
-            'text is put in quotes, such as base_url = "https://api.example.com"; see config.example.toml',
+            'put text in quotes, for example base_url = "https://api.example.com"; see config.example.toml',
             '[api]\nbase_url = "https://a.example/v1"\n',
         ),
         (b"uploaders = 3\n", "write {…} below [{…}]", SECTIONS),
@@ -136,8 +140,8 @@ def test_a_list_of_variables_is_read_by_a_shell_or_written_anew(way, work):
     assert done.returncode == 2
     told(
         done,
-        "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections and values as in"
-        " config.example.toml",
+        "set these variables in the environment (in a shell: `set -a; . FILE; set +a`), or write sections and values"
+        " as in config.example.toml",
     )
     command = "masivo-stream plan --customers customers.ndjson"
     if way == "environment":
@@ -159,9 +163,9 @@ def test_a_state_directory_without_a_name_is_named(work):
 def test_the_forms_of_the_hints_are_those_of_the_texts(work):
     """A proxy, windows and the API's address, in full."""
     for arguments, says in (
-        (("--proxy", "socks5://p"), "a proxy is named like http://proxy.example:3128"),
-        (("--limit", "none"), "name the account's windows, such as 1/5s,1000/h"),
-        (("--base-url", "here"), "such as https://app.masivo.ai/api/storefront/v1"),
+        (("--proxy", "socks5://p"), "write the proxy like http://proxy.example:3128"),
+        (("--limit", "none"), "give the account's limits, for example 1/5s,1000/h"),
+        (("--base-url", "here"), "write it like https://app.masivo.ai/api/storefront/v1"),
     ):
         told(plan(work, *arguments), says)
 

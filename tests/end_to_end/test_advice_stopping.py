@@ -104,7 +104,7 @@ def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
     assert run("revert", *period, *sending(served, tmp_path), key=served.key).returncode == 0
     done = run("status", "--state-dir", tmp_path / "state" / "reverted-1", "--json")
     assert done.returncode == 2
-    told(done, "the command that started it migrates everything afresh")
+    told(done, "the command that started the run migrates everything again")
     assert migrate(served, tmp_path).returncode == 0
     ledger, wanted = served.ledger(), expected_ledger(tmp_path)
     assert ledger["reverted"]["transactions"] == wanted["transactions"]
@@ -135,7 +135,7 @@ def test_what_is_in_doubt_stays_listed(tmp_path):
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         done = migrate(served, tmp_path, **SMALL, MASIVO_FIRST_DELAY="0.05", MASIVO_UPLOADERS="1")
         assert done.returncode == 6, done.stderr
-        told(done, "start again when the API answers; what is in doubt stays listed")
+        told(done, "start again when the API answers; batches in doubt stay listed")
         command = next_command(done, "start the same command again when the cause is gone: it continues from here")
         listed = lines(tmp_path / "state" / "in-doubt.transactions.ndjson")
         assert paste(command, key=served.key, **SMALL).returncode == 4
@@ -180,7 +180,7 @@ def test_a_quota_that_others_use_is_waited_for(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ("status=403,on=read,times=1", "check the API key's permissions and that it belongs to this account"),
+        ("status=403,on=read,times=1", "check the API key's permissions, and that the key belongs to this account"),
         ("status=403,on=events,times=1", None),
     ],
 )
@@ -207,7 +207,7 @@ def test_a_full_disk_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
         done = run_on_a_small_disk(16, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space in the state directory, or correct its permissions, then start again")
+        told(done, "free up disk space in the state directory, or correct its permissions, then start again")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 
@@ -221,7 +221,7 @@ def test_a_disk_full_of_dead_letters_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
         done = run_on_a_small_disk(1000, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space in the state directory")
+        told(done, "free up disk space in the state directory")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 3
         assert [letter["line"] for letter in lines(tmp_path / "state" / "dead-letter.customers.ndjson")] == [4, 5, 6]
         arrived(served, tmp_path, without={"customers": {4, 5, 6}})
@@ -245,9 +245,18 @@ def spoil_pages(journal):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (spoil_all, "never begin afresh over it: restore it, or use the version of the program that wrote it"),
-        (spoil_version, "never begin afresh over it: restore it, or use the version of the program that wrote it"),
-        (spoil_pages, "never begin afresh over it: restore it from a copy, or ask what the account has"),
+        (
+            spoil_all,
+            "do not start over without the journal: restore it, or use the version of the program that wrote it",
+        ),
+        (
+            spoil_version,
+            "do not start over without the journal: restore it, or use the version of the program that wrote it",
+        ),
+        (
+            spoil_pages,
+            "do not start over without the journal: restore it from a copy, or find out what the account already has",
+        ),
     ],
 )
 def test_a_journal_is_restored(spoil, says, served, tmp_path):
@@ -317,8 +326,8 @@ def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
     with pytest.raises(StorageError) as caught:
         open_quota(quota, SystemClock())
     hint = (
-        "free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*) may be deleted,"
-        " while no run is at work"
+        "free up disk space for shared_dir, or correct its permissions; you may delete only its quota files"
+        " (*.quota.db*), and only while no run is at work"
     )
     assert caught.value.hint == hint
     again = migrate(served, tmp_path, limit="100/1s", **environment)
@@ -347,8 +356,8 @@ def test_a_run_that_lost_a_worker_is_started_again(tmp_path, export):
         assert done.returncode == 6
         told(
             done,
-            "see whether it was killed, or memory was short; then start the same command again, perhaps with"
-            " fewer --workers",
+            "check whether it was killed or memory ran out; then start the same command again, perhaps with fewer"
+            " --workers",
         )
         done = migrate(served, directory, "--workers", "1")
         assert done.returncode == 0

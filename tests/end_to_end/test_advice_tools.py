@@ -34,18 +34,22 @@ def sandbox(*arguments):
 @pytest.mark.parametrize(
     ("wrong", "says", "right"),
     [
-        (("demo", "--records", "0"), "--records 1 or more, --invalid 0 to 0.9", ("demo", "--records", "1")),
+        (("demo", "--records", "0"), (
+            "use --records of 1 or more, and --invalid from 0 to 0.9"
+        ), ("demo", "--records", "1")),
         (
             ("demo", "--invalid", "1"),
-            "--records 1 or more, --invalid 0 to 0.9",
+            "use --records of 1 or more, and --invalid from 0 to 0.9",
             ("demo", "--records", "1", "--invalid", "0.9"),
         ),
         (
             (*LITTLE, "--workers", "0"),
-            "--records and --rounds 1 or more, --uploaders and --workers 1 to {…}",
+            "use --records and --rounds of 1 or more, --uploaders and --workers from 1 to {…}",
             (*LITTLE, "--workers", "1"),
         ),
-        ((*LITTLE, "--customers", "-"), "write it to a file first", (*LITTLE, "--customers", "customers.ndjson")),
+        ((*LITTLE, "--customers", "-"), (
+            "write the export to a file first"
+        ), (*LITTLE, "--customers", "customers.ndjson")),
         (
             (*LITTLE, "--target", "https://app.masivo.ai/api"),
             "name a server of your own, or leave --target out",
@@ -78,8 +82,8 @@ def test_a_target_takes_every_batch(served, tmp_path):
     key.write_text(served.key)
     wrong = ["bench", "--records", "5", "--rounds", "2", "--uploaders", "1", "2", "--target", served.url]
     text = (
-        "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with one number of"
-        " --uploaders if it remembers what it has taken"
+        "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with a single"
+        " number of --uploaders if it remembers what it has taken"
     )
     done = run(*wrong)
     assert done.returncode == 7
@@ -130,7 +134,7 @@ def test_a_number_of_the_sandbox_fits_as_it_is_told(wrong, right):
     """Then it serves."""
     done = run("sandbox", *wrong)
     assert done.returncode == 2
-    told(done, "--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0")
+    told(done, "use --port from 0 to 65535, --visible-after of 0 or more, and --token-lifetime above 0")
     with sandbox(*right) as (url, _):
         assert url.startswith("http://127.0.0.1:")
 
@@ -167,7 +171,7 @@ def test_the_sandbox_takes_another_port(tmp_path):
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         done = run("sandbox", "--port", taken.getsockname()[1])
         assert done.returncode == 2
-        told(done, "choose another --port; 0 takes a free one")
+        told(done, "choose another --port (0 takes a free port)")
         with sandbox("--port", "0") as (url, _):
             assert url
 
@@ -204,8 +208,8 @@ def test_other_machines_are_let_in_by_a_flag():
     done = run("sandbox", "--host", "0.0.0.0")  # noqa: S104 - it is refused
     assert done.returncode == 2
     text = (
-        "the sandbox listens on this machine only, not on {…}: it takes anybody's data for a public key; --allow-remote"
-        " says you mean it"
+        "the sandbox listens on this machine only, not on {…}: its key is public, so it takes data from anyone; add"
+        " --allow-remote if you mean it"
     )
     told(done, text)
 
@@ -228,7 +232,7 @@ def test_the_monitor_listens_in_each_of_the_forms_that_are_told(form, served, tm
     make_exports(tmp_path, kinds=["customers"])
     done = migrate(served, tmp_path, "--monitor", "somewhere")
     assert done.returncode == 2
-    told(done, "such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port")
+    told(done, "write it like 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port")
     family, host = (socket.AF_INET6, "::1") if "::1" in form else (socket.AF_INET, "127.0.0.1")
     try:
         with closing(socket.create_server((host, 0), family=family)) as free:
@@ -249,7 +253,10 @@ def test_the_monitor_takes_another_port(way, served, tmp_path):
         port = taken.getsockname()[1]
         done = migrate(served, tmp_path, "--monitor", port)
         assert (done.returncode, (tmp_path / "state").exists()) == (2, False)
-        told(done, "another program may have that port: choose another, 0 takes a free one; nothing was begun")
+        told(
+            done,
+            "another program may be using that port: choose another one (0 takes a free port); nothing was started",
+        )
         with closing(socket.create_server(("127.0.0.1", 0))) as other:
             free = other.getsockname()[1]
         assert migrate(served, tmp_path, "--monitor", free if way == "another" else 0).returncode == 0

@@ -309,7 +309,9 @@ def test_an_export_that_is_gone_is_found_by_migrate_or_by_a_word(tmp_path, begun
     for command in ("retry", "resolve"):
         message, hint = told(at.run(command))
         assert "an export of the run is not where it was" in message
-        assert hint == ("start migrate once with its present name, which notes it; or add --moved events.ndjson=PATH")
+        assert hint == (
+            "start migrate once with its present name, which records the new place; or add --moved events.ndjson=PATH"
+        )
     seen = json.loads(at.run("verify").stdout)
     assert (seen["exit_code"], "is not where it was" in seen["message"]) == (5, True)
     word = ("--moved", "events.ndjson=old events.gz")
@@ -391,7 +393,7 @@ def test_two_exports_that_begin_with_what_was_read_want_a_word(here, whole):
     done = here.migrate(events=["a", "b"])
     message, hint = told(done)
     assert done.returncode == 2
-    assert "more than one begins with what was read of it" in message
+    assert "more than one file begins with the part that was read" in message
     assert hint == "add --moved events.ndjson=a or --moved events.ndjson=b"
     assert here.ledger()["events"].keys() == {json.loads(rows[0])["id"]}
 
@@ -410,9 +412,9 @@ def test_a_compressed_export_that_was_cut_goes_on_when_it_is_whole(here, whole, 
         name.write_bytes(packed[: int(cut * len(packed))])
         done = here.migrate(events=[name.name])
         message, hint = told(done)
-        assert (done.returncode, "the compressed file ends in the middle" in message) == (5, True)
+        assert (done.returncode, "the compressed file is cut off" in message) == (5, True)
         assert re.search(rf"{name.name}:\d+, byte \d+: ", message)
-        assert hint.startswith("copy or export it again, then start the same command again")
+        assert hint.startswith("copy the file or export again, then start the same command again")
         assert json.loads(done.stdout)["kinds"]["events"]["dead"] == 0
     name.write_bytes(packed)
     assert_complete(here, whole, here.migrate(events=[name.name]))

@@ -114,7 +114,7 @@ async def test_customers_at_the_edge_of_the_period(run):
 
 
 async def test_a_clock_that_is_far_wrong(run):
-    """If the API says that it took back more than the times allow, all customers of the run are read back."""
+    """If the API reports that it took back more than the times allow, all customers of the run are read back."""
     run.generate(30)
     await run.migrate_in_goes(15, 15)
     for moment in ("sent_at", "settled_at"):

@@ -113,7 +113,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> N
         if not writable:
             raise _unusable(
                 path,
-                f"has version {version}, of an earlier version of the program",
+                f"has version {version}, from an earlier version of the program",
                 "start `migrate` once: it upgrades the journal",
             )
         _upgrade(connection, version)
@@ -145,7 +145,7 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, err
 
 _CORRECT = "correct the permissions of the state directory and of what is in it, then start again"
 _MIGRATE = "start `migrate` once: it upgrades the journal"
-_RESTORE = "never begin afresh over it: restore it, or use the version of the program that wrote it"
+_RESTORE = "do not start over without the journal: restore it, or use the version of the program that wrote it"
 
 
 def _unusable(path: Path, what: str, hint: str = _RESTORE) -> ConfigurationError:

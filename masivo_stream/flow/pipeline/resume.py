@@ -213,8 +213,8 @@ def check_rereadable(journal: Journal, kind: Kind) -> None:
     if pending or not journal.read.read_all(kind):
         raise changed(
             streams[0].name,
-            "what came from a pipe cannot be read again, and was not dealt with to its end",
-            f"start migrate once more: {FROM_A_PIPE.format(streams[0].name)}",
+            "an export that came from a pipe was not processed to its end, and cannot be read again",
+            f"start migrate once more; to do so, {FROM_A_PIPE.format(streams[0].name)}",
         )
 
 
@@ -268,7 +268,7 @@ async def reread(
         raise InputError(
             "what came from a pipe cannot be read again",
             operation="read a record again",
-            hint="--accept needs no record; look the others up in the account",
+            hint="--accept does not need the records; look up the other batches in the account",
         )
     bodies: dict[Reference, bytes] = {}
     for source in sources:
