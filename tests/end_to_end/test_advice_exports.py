@@ -1,4 +1,4 @@
-"""What is said about exports that are no exports, not whole, changed, renamed or moved: done, all arrives once."""
+"""Advice about files that are not exports, incomplete, changed or moved: if followed, everything arrives once."""
 
 import gzip
 import io
@@ -43,12 +43,12 @@ def work(tmp_path):
 
 
 def migrate(served, directory, *exports, stdin=b"", **environment):
-    """Migrate what is named, in the directory where it lies."""
+    """Migrate what is named, in the directory where it is."""
     flags = [*sending(served, directory), "--json"]
     return run("migrate", *exports, *flags, key=served.key, cwd=directory, stdin=stdin, **{**QUICK, **environment})
 
 
-# What is no export.
+# Files that are not exports.
 
 
 def zipped(text):
@@ -85,7 +85,7 @@ def tarred(text):
     ids=["xz", "lzma", "zip", "tar", "tar.gz", "twice", "utf-16"],
 )
 def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
-    """The command that is told, pasted; then the file that is told, in its place: everything arrives."""
+    """The command from the hint is pasted, then the file it names is used instead: everything arrives."""
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
     text = (work / "customers.ndjson").read_bytes()
@@ -123,7 +123,7 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
     ids=["empty zip", "parts", "ar", "dump", "avro", "rtf", "age", "lfs", "zeros", "page"],
 )
 def test_what_is_no_export_is_replaced_by_one(head, says, served, work):
-    """Nothing was sent; with the records themselves in its place, one JSON object per line, they arrive."""
+    """Nothing was sent. With the records themselves instead, one JSON object per line, they arrive."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(head)
     done = migrate(served, work, "--customers", "customers.ndjson")
@@ -135,7 +135,7 @@ def test_what_is_no_export_is_replaced_by_one(head, says, served, work):
 
 
 def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
-    """There the way out is told; it is not for a pipe."""
+    """With a file, the message names the command. With a pipe it cannot."""
     text = (work / "customers.ndjson").read_bytes().decode().encode("utf-16")
     done = migrate(served, work, "--customers", "-", stdin=text)
     assert done.returncode == 5
@@ -146,7 +146,7 @@ def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
 
 
 def test_a_compressed_export_without_a_byte_is_copied_again(served, work):
-    """With its bytes it arrives."""
+    """With its bytes restored, it arrives."""
     packed = gzip.compress((work / "customers.ndjson").read_bytes())
     (work / "c.gz").touch()
     done = migrate(served, work, "--customers", "c.gz")
@@ -158,7 +158,7 @@ def test_a_compressed_export_without_a_byte_is_copied_again(served, work):
 
 
 def test_an_export_that_is_there_twice_is_named_once(served, work):
-    """The longer one: all of it arrives once."""
+    """With the longer one alone, everything arrives once."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "copy.ndjson").write_bytes(text[: text.rindex(b"\n", 0, -1) + 1])
     done = migrate(served, work, "--customers", "copy.ndjson", "customers.ndjson")
@@ -168,7 +168,7 @@ def test_an_export_that_is_there_twice_is_named_once(served, work):
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 
-# Not whole.
+# Incomplete exports.
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_an_export_that_is_there_twice_is_named_once(served, work):
     ids=["cut", "damaged"],
 )
 def test_a_compressed_export_is_copied_again(spoil, says, served, tmp_path):
-    """Whole in its place, the step's command sends the rest, and nothing twice."""
+    """With the whole file in its place, the step's command sends the rest, and nothing twice."""
     make_exports(tmp_path, 300)
     (tmp_path / "transactions.ndjson").unlink()
     packed = gzip.compress((tmp_path / "events.ndjson").read_bytes())
@@ -207,7 +207,7 @@ def test_a_compressed_export_is_copied_again(spoil, says, served, tmp_path):
 
 
 def test_an_export_that_was_cut_while_it_was_read_is_restored(tmp_path):
-    """As it was, the step's command sends the rest, and nothing twice."""
+    """With the file restored, the step's command sends the rest, and nothing twice."""
     make_exports(tmp_path, 200, kinds=["customers"])
     path = tmp_path / "customers.ndjson"
     whole = path.read_bytes()
@@ -269,7 +269,10 @@ PACKED = {
     ],
 )
 def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
-    """The rest of it comes, and it is one line; or the command that is told ends it, and its dead letter is mended."""
+    """The rest of the line comes, and it is one line.
+
+    Or the quoted command ends it, and its dead letter is corrected.
+    """
     pack, tool = PACKED[packing]
     if tool and shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
@@ -298,7 +301,7 @@ def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
 
 @pytest.mark.parametrize("command", ["migrate", "retry"])
 def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
-    """Written to a file and named in its place, what was read of it is recognised; a pipe cannot be taken up."""
+    """Written to a file, the part that was already read is recognised. A pipe cannot continue."""
     text = (work / "customers.ndjson").read_bytes()
     done = migrate(served, work, "--customers", "-", stdin=text[:-30])
     assert done.returncode == 5
@@ -327,7 +330,10 @@ def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
 
 
 def test_a_batch_from_a_pipe_is_accepted_or_looked_up(tmp_path):
-    """Nothing of it can be read again; accepted it needs not be, and the account says that it is there."""
+    """The records cannot be read again.
+
+    To accept the batch they are not needed, and the account shows that they are there.
+    """
     make_exports(tmp_path, kinds=["customers", "transactions"])
     fault = "hang=0.05,applied=yes,on=transactions,at=1"
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
@@ -355,7 +361,7 @@ def begin(served, directory):
 
 
 def finished(served, directory, text, *exports):
-    """Check that the run went on to the end of its export, whatever that is called now."""
+    """Check that the run continued to the end of its export, whatever it is called now."""
     done = migrate(served, directory, "--customers", "customers.ndjson", *exports)
     assert done.returncode == 0, done.stderr
     (directory / "transactions.ndjson").unlink(missing_ok=True)
@@ -364,7 +370,7 @@ def finished(served, directory, text, *exports):
 
 
 def test_an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it(served, work):
-    """The old lines are not sent again, the new ones are."""
+    """The old lines are not sent again; the new ones are sent."""
     text = begin(served, work)
     two = (work / "events.ndjson").read_bytes()
     (work / "events.ndjson").write_bytes(two.replace(b"PURCHASE", b"purchase", 1))
@@ -380,7 +386,7 @@ def test_an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it(
 
 
 def test_an_export_that_was_renamed_is_named_again(served, work):
-    """As it is called now."""
+    """With its present name, it is recognised."""
     text = begin(served, work)
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson")
@@ -391,7 +397,7 @@ def test_an_export_that_was_renamed_is_named_again(served, work):
 
 
 def stop_before_events(served, work):
-    """Know the events export, and read nothing of it; return its text."""
+    """Make a run know the events export without reading any of it; return the export's text."""
     customers = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(customers[:-30])
     done = migrate(served, work, "--customers", "customers.ndjson", "--events", "events.ndjson")
@@ -402,7 +408,7 @@ def stop_before_events(served, work):
 
 @pytest.mark.parametrize("way", ["as it was", "as it is called now"])
 def test_an_export_that_was_never_read_is_named_again(way, served, work):
-    """By its name, or by its present one with a word."""
+    """By its old name, or by its present one with the flag."""
     text = stop_before_events(served, work)
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
@@ -416,7 +422,7 @@ def test_an_export_that_was_never_read_is_named_again(way, served, work):
 
 
 def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
-    """Moved with its state before anything of it was read, and packed: the word that is told, pasted, is enough."""
+    """It was moved with its state before any of it was read, and compressed: the quoted flag, pasted, is enough."""
     (tmp_path / "a").mkdir()
     text = stop_before_events(served, make_exports(tmp_path / "a"))
     work = (tmp_path / "a").rename(tmp_path / "b")
@@ -436,7 +442,7 @@ def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
 
 
 def test_of_two_exports_one_is_chosen(served, work):
-    """With one of the words that are told, pasted."""
+    """One of the quoted flags is pasted."""
     text = stop_before_events(served, work)
     (work / "events.ndjson").unlink()
     (work / "a b").write_bytes(gzip.compress(text))
@@ -455,7 +461,7 @@ def test_of_two_exports_one_is_chosen(served, work):
     ],
 )
 def test_a_word_about_a_moved_export_is_put_right(word, says, served, work):
-    """Both names, and the new one among the exports."""
+    """With both names, and the new one among the exports, the flag works."""
     text = begin(served, work)
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson", "--moved", word)
@@ -467,7 +473,7 @@ def test_a_word_about_a_moved_export_is_put_right(word, says, served, work):
 
 @pytest.mark.parametrize("way", ["by migrate", "by a word"])
 def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
-    """After one migration with its present name; or with a word."""
+    """After one migration with its present name, or with the flag."""
     text = begin(served, work)
     (work / "elsewhere").mkdir()
     (work / "events.ndjson").rename(work / "elsewhere" / "orders")
@@ -487,11 +493,11 @@ def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
     finished(served, work, text, "--events", "elsewhere/orders")
 
 
-# In the narrow places where only another process could change a file.
+# Moments at which only another process could change a file.
 
 
 async def test_what_ends_before_a_record_that_was_read_is_restored(work):
-    """As it was, the record is read again."""
+    """With the file restored, the record is read again."""
     path = work / "events.ndjson"
     whole = path.read_bytes()
     span = (len(whole) - 40, 40)
@@ -505,7 +511,7 @@ async def test_what_ends_before_a_record_that_was_read_is_restored(work):
 
 
 def test_what_cannot_be_looked_at_has_its_path_checked(work):
-    """At the right one it is."""
+    """With the right path it works."""
     with pytest.raises(InputError) as caught:
         take_identity(str(work / "event.ndjson"))
     assert caught.value.hint == "check the path and its permissions"
@@ -516,7 +522,7 @@ def test_what_cannot_be_looked_at_has_its_path_checked(work):
 
 
 def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
-    """With room, the same command writes their list, and sends the rest once."""
+    """With room, the same command writes the list, and sends the rest once."""
     records = [make_record("customers", number, **({"deleted": True} if number > 2 else {})) for number in range(9000)]
     write_export(tmp_path / "customers.ndjson", records)
     with serving(tmp_path, "--limits", "none") as served:
@@ -537,7 +543,7 @@ def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
 
 
 def test_a_line_in_which_an_earlier_version_found_the_end_is_exported_again(served, work):
-    """A letter of version 0.1.0: the whole line in its `raw`, a retry sends it."""
+    """A dead letter of version 0.1.0: with the whole line in its `raw`, a retry sends it."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(text[:-31] + b"\n")
     assert migrate(served, work, "--customers", "customers.ndjson").returncode == 3

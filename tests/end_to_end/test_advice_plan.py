@@ -1,4 +1,4 @@
-"""What a plan warns of: done, the warning is gone, and what was planned arrives once."""
+"""Warnings of a plan: if the advice is followed, the warning is gone, and everything that was planned arrives once."""
 
 import json
 
@@ -17,14 +17,14 @@ def plan(directory, *arguments, kinds=KINDS, **environment):
 
 
 def gone(done, text):
-    """Check that a plan could be made, and does not warn of this."""
+    """Check that a plan could be made, and does not give this warning."""
     assert done.returncode in {0, 3}, done.stderr
     assert not [warning for warning in json.loads(done.stdout)["warnings"] if matches(text, warning)]
     return done.returncode
 
 
 def test_an_empty_export_is_named_with_its_records(tmp_path):
-    """The one that holds them."""
+    """An export with records is named."""
     make_exports(tmp_path, 0, kinds=["customers"])
     done = plan(tmp_path)
     told(done, "nothing would be sent: name exports that hold records to migrate")
@@ -33,7 +33,7 @@ def test_an_empty_export_is_named_with_its_records(tmp_path):
 
 
 def test_an_account_with_limits_names_them(tmp_path):
-    """The flags that are told, pasted: the plan knows them, and no request is answered 429."""
+    """The quoted flags are pasted: the plan knows them, and no request is answered with 429."""
     make_exports(tmp_path)
     text = (
         "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
@@ -51,7 +51,7 @@ def test_an_account_with_limits_names_them(tmp_path):
 
 
 def test_many_records_want_a_production_account(tmp_path):
-    """The times it names are those at the limits of the two accounts, as the plan gives them for each."""
+    """The times in the warning are those that the plan gives at the limits of the two accounts."""
     make_exports(tmp_path, 5001, kinds=["customers"])
     write_export(tmp_path / "transactions.ndjson", [make_record("transactions", number, 51) for number in range(5001)])
     done = plan(tmp_path, "--max-body-bytes", "1000000000")
@@ -68,7 +68,7 @@ def test_many_records_want_a_production_account(tmp_path):
 
 
 def test_a_limit_over_all_calls_that_decides_is_that_of_a_development_account(tmp_path):
-    """Without it, as a production account has none, the plan takes the time that was told."""
+    """Without the limit, as on a production account, the plan takes the predicted time."""
     make_exports(tmp_path, 2001, kinds=["customers"])
     text = (
         "the limit of {…} over all calls is the bottleneck: {…} requests take {…} instead of {…}, and each read-back"
@@ -81,7 +81,7 @@ def test_a_limit_over_all_calls_that_decides_is_that_of_a_development_account(tm
 
 
 def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
-    """The directory put right, the plan knows what is used."""
+    """After the directory is corrected, the plan knows what is used."""
     make_exports(tmp_path, kinds=["customers"])
     shared = tmp_path / "shared"
     environment = {"MASIVO_SHARED_DIR": str(shared), "key": served.key}
@@ -105,7 +105,7 @@ def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
 
 
 def test_a_migration_is_begun_when_the_server_lets_it(tmp_path):
-    """Before that it stops at once, as is told; later everything arrives."""
+    """Started before that time, the run stops at once, as predicted. Started later, everything arrives."""
     make_exports(tmp_path, kinds=["customers"])
     environment = {"MASIVO_SHARED_DIR": str(tmp_path / "shared"), "MASIVO_LONGEST_HOLD": "1"}
     text = (
@@ -146,7 +146,7 @@ def test_the_oldest_transactions_of_a_customer_are_merged(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["shortened", "raised"])
 def test_records_too_large_are_shortened_or_the_limit_is_raised(way, served, tmp_path):
-    """Either way they arrive."""
+    """Either way, the records arrive."""
     records = [make_record("customers", number, name="x" * 3000) for number in range(2)]
     write_export(tmp_path / "customers.ndjson", records)
     text = (
@@ -165,7 +165,7 @@ def test_records_too_large_are_shortened_or_the_limit_is_raised(way, served, tmp
 
 
 def test_an_export_that_is_wrong_as_a_whole_is_made_again(served, tmp_path):
-    """At the place that is told stands a record of the fault; exported right, all of them arrive."""
+    """At the quoted place there is a record with the fault. After a correct export, all of them arrive."""
     make_exports(tmp_path, 1, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write(b'{"name": "Ana"}\n' * 2)
@@ -182,7 +182,7 @@ def test_an_export_that_is_wrong_as_a_whole_is_made_again(served, tmp_path):
 
 
 def test_bodies_are_as_large_as_is_proposed(served, tmp_path):
-    """The flag that is told, pasted: the requests are the fewest possible, and everything arrives."""
+    """The quoted flag is pasted: the requests are the fewest possible, and everything arrives."""
     make_exports(tmp_path, 900, kinds=["customers"])
     text = (
         "{…} of {…} of {…} would be limited by bytes, not by count; that makes {…} more requests than the fewest"
@@ -198,7 +198,7 @@ def test_bodies_are_as_large_as_is_proposed(served, tmp_path):
 
 
 def test_customers_that_fit_together_find_each_other(tmp_path):
-    """Those of 600 first, those of 400 far behind: with a larger look_ahead each request is full."""
+    """Records of 600 come first, those of 400 long after them. With a larger look_ahead each request is full."""
     records = [make_record("transactions", number, 600 if number < 12 else 400) for number in range(24)]
     write_export(tmp_path / "transactions.ndjson", records)
     make_exports(tmp_path, 24, kinds=["customers"])
@@ -215,7 +215,7 @@ def test_customers_that_fit_together_find_each_other(tmp_path):
 
 
 def test_what_comes_without_customers_is_named_with_them(served, tmp_path):
-    """Then there is nothing to warn of, and everything arrives."""
+    """Then there is no warning, and everything arrives."""
     make_exports(tmp_path)
     text = (
         "{…} without a customers export: every customer must be in the account already, because one unknown customer"
@@ -230,7 +230,7 @@ def test_what_comes_without_customers_is_named_with_them(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["left out", "added"])
 def test_unknown_customers_are_left_out_or_added(way, served, tmp_path):
-    """Their records go, or the customers come; no request is refused, and everything arrives."""
+    """Their records are removed, or the customers are added. No request is refused, and everything arrives."""
     make_exports(tmp_path, 4)
     customers = (tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)
     (tmp_path / "customers.ndjson").write_bytes(b"".join(customers[:3]))
@@ -251,7 +251,7 @@ def test_unknown_customers_are_left_out_or_added(way, served, tmp_path):
 
 
 def test_as_many_ids_are_remembered_as_there_are(tmp_path):
-    """The number that is told: the repeat is noticed."""
+    """With the quoted number, the duplicate is noticed."""
     make_exports(tmp_path, 6, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write((tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)[0])
@@ -267,7 +267,10 @@ def test_as_many_ids_are_remembered_as_there_are(tmp_path):
 
 @pytest.mark.parametrize("way", ["without a value", "left out"])
 def test_marks_of_who_is_alive_are_left_out(way, served, tmp_path):
-    """Every customer is marked, and all are alive: without the marks' values, or without the marks, they arrive."""
+    """Every customer is marked although all are alive.
+
+    Without the values, or without the fields, all of them arrive.
+    """
     records = [make_record("customers", number, deleted_at="2024-01-01T00:00:00Z") for number in range(3)]
     write_export(tmp_path / "customers.ndjson", records)
     text = (
@@ -285,7 +288,10 @@ def test_marks_of_who_is_alive_are_left_out(way, served, tmp_path):
 
 @pytest.mark.parametrize("way", ["before", "after"])
 def test_another_event_of_a_purchase_is_rejected(way, served, tmp_path):
-    """Before the migration by a flag; after it, by taking it back and migrating with that flag: it counts once."""
+    """Before the migration a flag helps; after it, a revert and a migration with that flag.
+
+    The purchase counts once.
+    """
     make_exports(tmp_path, kinds=["customers", "events"])
     again = json.loads((tmp_path / "events.ndjson").read_bytes().splitlines()[0])
     again["events"][0]["type"] = "REFUND"

@@ -1,4 +1,4 @@
-"""What is said about answers that stop a run: put right as is told, the same command brings everything home once."""
+"""Advice about answers that stop a run: if it is followed, the same command delivers everything once."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 
 def begin(served, directory, *arguments, url="", **environment):
-    """Migrate with flags of a test's own, on the same state directory."""
+    """Migrate with the flags of a test, in the same state directory."""
     flags = sending(served, directory)
     flags[1] = url or flags[1]
     environment = {"MASIVO_API_KEY": served.key, **QUICK, **environment}
@@ -37,7 +37,7 @@ def begin(served, directory, *arguments, url="", **environment):
 
 
 def test_a_key_that_is_not_taken_is_checked(served, tmp_path):
-    """Set right, everything arrives."""
+    """With the right key, everything arrives."""
     make_exports(tmp_path)
     done = begin(served, tmp_path, MASIVO_API_KEY="9d7e3d8f-0000-4000-8000-000000000000")
     assert done.returncode == 7
@@ -47,7 +47,7 @@ def test_a_key_that_is_not_taken_is_checked(served, tmp_path):
 
 
 def test_the_address_of_the_token_call_is_checked(served, tmp_path):
-    """One that answers something else is told what the right one answers; with that one everything arrives."""
+    """If another program answers, the hint shows what the right one answers. With the right one everything arrives."""
     make_exports(tmp_path)
     origin = served.url.partition("/api")[0]
     done = begin(served, tmp_path, "--auth-url", f"{origin}/__sandbox/health")
@@ -58,7 +58,7 @@ def test_the_address_of_the_token_call_is_checked(served, tmp_path):
 
 
 def test_a_token_that_is_not_taken_is_checked(served, tmp_path):
-    """A ready token that is none; with the API key everything arrives."""
+    """The ready token is not valid. With the API key everything arrives."""
     make_exports(tmp_path)
     done = begin(served, tmp_path, MASIVO_API_KEY="", MASIVO_TOKEN="none")
     assert done.returncode == 7
@@ -69,7 +69,7 @@ def test_a_token_that_is_not_taken_is_checked(served, tmp_path):
 
 
 def test_an_address_that_takes_no_migrations_is_checked(served, tmp_path):
-    """With the vendor's ending it is the API, and everything arrives."""
+    """With the vendor's ending the address is the API's, and everything arrives."""
     make_exports(tmp_path)
     origin = served.url.partition("/api")[0]
     done = begin(served, tmp_path, "--auth-url", f"{served.url}/auth/authorize", url=origin)
@@ -80,7 +80,7 @@ def test_an_address_that_takes_no_migrations_is_checked(served, tmp_path):
 
 
 def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
-    """The address that the API really has: nothing went to the other one."""
+    """With the API's real address everything arrives, and nothing went to the other one."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none") as there:
         redirect = f"redirect=301,to={there.url.partition('/api')[0]},on=migrate"
@@ -107,7 +107,7 @@ def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
     ],
 )
 def test_a_status_is_looked_up(status, code, says, tmp_path):
-    """What it speaks of put right, the same command goes on: nothing was sent twice."""
+    """After the cause is corrected, the same command continues. Nothing was sent twice."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", f"status={status},on=events,times=1") as served:
         done = begin(served, tmp_path)
@@ -119,7 +119,7 @@ def test_a_status_is_looked_up(status, code, says, tmp_path):
 
 
 def test_what_answers_in_the_place_of_the_api_is_got_rid_of(tmp_path):
-    """Pages of a portal stop the run; without it everything arrives once."""
+    """Pages of a portal stop the run. Without the portal everything arrives once."""
     make_exports(tmp_path, kinds=["customers"])
     with serving(tmp_path, "--limits", "none", "--fault", "html,on=customers,times=3") as served:
         done = begin(served, tmp_path, MASIVO_FIRST_DELAY="0.05")
@@ -134,7 +134,7 @@ def test_what_answers_in_the_place_of_the_api_is_got_rid_of(tmp_path):
 
 
 def test_a_certificate_is_trusted_by_its_authority(tmp_path):
-    """Named with ca_file, the server is the one that was meant, and takes the batch once."""
+    """With ca_file the right server is trusted, and accepts the batch once."""
     make_exports(tmp_path, kinds=["customers"])
     with taking_everything(tmp_path) as (url, certificate, taken):
         command = ["migrate", *named(tmp_path), "--base-url", url, "--limit", "none", "--state-dir", tmp_path / "state"]
@@ -147,7 +147,7 @@ def test_a_certificate_is_trusted_by_its_authority(tmp_path):
 
 @contextmanager
 def proxy(credentials="", to=0):
-    """Serve an HTTP proxy that wants credentials, if any, and leads to the port `to`, if any; gives its own port."""
+    """Serve an HTTP proxy; yield its port. It may require credentials, and may forward to the port `to`."""
     wanted = "Basic " + base64.b64encode(credentials.encode()).decode()
 
     class Handler(BaseHTTPRequestHandler):
@@ -183,7 +183,7 @@ def proxy(credentials="", to=0):
 
 
 def test_a_proxy_gets_its_credentials(served, tmp_path):
-    """In its URL; then everything arrives through it."""
+    """With the credentials in its URL, everything arrives through the proxy."""
     make_exports(tmp_path)
     with proxy("ana:secret") as port:
         done = begin(served, tmp_path, "--proxy", f"http://127.0.0.1:{port}", MASIVO_API_KEY="", MASIVO_TOKEN="ready")
@@ -195,7 +195,7 @@ def test_a_proxy_gets_its_credentials(served, tmp_path):
 
 
 def test_a_proxy_of_the_environment_is_named(served, tmp_path):
-    """Where nothing can be reached without it: by the flag that is told, everything arrives through it."""
+    """The server can be reached only through the proxy. With the quoted flag, everything arrives."""
     make_exports(tmp_path)
     with closing(socket.create_server(("127.0.0.1", 0))) as nobody:
         closed = nobody.getsockname()[1]
@@ -216,7 +216,7 @@ def test_a_proxy_of_the_environment_is_named(served, tmp_path):
 
 
 def test_what_refuses_everything_is_looked_for_outside_the_records(served, tmp_path):
-    """Here the account: its customers are not there; migrated with them, every event arrives."""
+    """Here the cause is the account: it lacks the customers. After they are migrated too, every event arrives."""
     make_exports(tmp_path, 40, kinds=["customers", "events"])
     (tmp_path / "customers.ndjson").rename(tmp_path / "later")
     done = begin(served, tmp_path, MASIVO_UPLOADERS="1")
@@ -230,7 +230,7 @@ def test_what_refuses_everything_is_looked_for_outside_the_records(served, tmp_p
 
 
 def test_refusals_in_a_row_are_looked_up_in_the_last_dead_letters(served, tmp_path):
-    """They name the cause; with the account put right, the run and a retry bring all of them home."""
+    """They name the cause. After the account is corrected, the run and a retry deliver all of them."""
     make_exports(tmp_path, 110, kinds=["events"])
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(10)])
     small = {"MASIVO_UPLOADERS": "1", "MASIVO_MAX_BODY_BYTES": "4000"}
@@ -247,7 +247,10 @@ def test_refusals_in_a_row_are_looked_up_in_the_last_dead_letters(served, tmp_pa
 
 @pytest.mark.parametrize("way", ["again", "raised", "mended"])
 def test_a_budget_of_refusals_is_fresh_the_next_time(way, served, tmp_path):
-    """Started again, or with a larger one, the run isolates the rest; mended, the letters arrive, too."""
+    """Started again, or with a larger budget, the run isolates the rest.
+
+    After a correction, the dead letters arrive, too.
+    """
     make_exports(tmp_path, 20, kinds=["customers", "transactions"])
     right = (tmp_path / "transactions.ndjson").read_bytes()
     spoiled = right.splitlines(keepends=True)
@@ -278,7 +281,7 @@ def test_a_budget_of_refusals_is_fresh_the_next_time(way, served, tmp_path):
 
 
 def test_customers_that_do_not_show_are_waited_for_longer(tmp_path):
-    """With a timeout as long as the account's queue, the rest goes, and everything arrives once."""
+    """With a timeout that is as long as the account's queue, the rest is sent, and everything arrives once."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", visible_after=4) as served:
         done = migrate(served, tmp_path, "--visible-timeout", "0.2")

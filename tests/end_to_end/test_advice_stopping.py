@@ -1,4 +1,4 @@
-"""What is said when a run stops: done, it goes on, and in the end each record has arrived once."""
+"""Advice when a run stops: if it is followed, the run continues, and in the end each record has arrived once."""
 
 import json
 import os
@@ -49,7 +49,7 @@ SMALL = {"MASIVO_MAX_BODY_BYTES": "1024"}
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
-    """The step's command, pasted, sends the rest."""
+    """The command of the next step, pasted, sends the rest."""
     make_exports(tmp_path, 30)
     with serving(tmp_path, "--limits", "none") as served:
         process = start(served, tmp_path, **SMALL)
@@ -66,7 +66,7 @@ def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
 
 
 def test_a_run_that_was_killed_goes_on(tmp_path):
-    """As `status` says: customers can be sent again, and what was on the wire is sent once."""
+    """`status` predicts it: customers may be sent again, and what was in flight is sent once."""
     make_exports(tmp_path, 30, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
         process = start(served, tmp_path, **SMALL)
@@ -83,7 +83,10 @@ def test_a_run_that_was_killed_goes_on(tmp_path):
 
 @pytest.mark.parametrize("command", ["status", "report", "retry", "resolve", "verify"])
 def test_a_run_is_found_in_its_state_directory(command, served, tmp_path):
-    """Elsewhere there is none; by the directory that the migration was given it is found, and nothing is sent."""
+    """In another directory there is no run.
+
+    In the one that the migration used, the run is found, and nothing is sent.
+    """
     make_exports(tmp_path, kinds=["customers"])
     assert migrate(served, tmp_path).returncode == 0
     flags = [] if command in {"status", "report"} else sending(served, tmp_path)[:-2]
@@ -96,7 +99,7 @@ def test_a_run_is_found_in_its_state_directory(command, served, tmp_path):
 
 
 def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
-    """As `status` says of what was put aside: the same command migrates everything again."""
+    """`status` says that the run was put aside: the same command migrates everything again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()  # what is still queued cannot be taken back
@@ -111,11 +114,11 @@ def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
     assert ledger["transactions"] == {customer: 2 * times for customer, times in wanted["transactions"].items()}
 
 
-# Outages, and what the API says no to.
+# Outages, and what the API refuses.
 
 
 def test_an_outage_is_waited_for(tmp_path):
-    """When the API is there again, the step's command sends all of it."""
+    """When the API is there again, the step's command sends everything."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none") as served:
         port = served.port
@@ -129,7 +132,7 @@ def test_an_outage_is_waited_for(tmp_path):
 
 
 def test_what_is_in_doubt_stays_listed(tmp_path):
-    """Five doubts in a row stop the run; when the API answers, the rest goes, and what is in doubt is decided."""
+    """Five doubts in a row stop the run. When the API answers, the rest is sent, and the doubts are decided."""
     make_exports(tmp_path, 40, kinds=["customers", "transactions"])
     fault = "hang=0.02,applied=yes,on=transactions,times=5"
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
@@ -146,12 +149,12 @@ def test_what_is_in_doubt_stays_listed(tmp_path):
 
 @pytest.mark.parametrize("way", ["when it is free", "longer"])
 def test_a_quota_that_is_used_up_is_waited_for(way, tmp_path):
-    """The server's wait is longer than ours; afterwards, or with more patience, the same command sends everything."""
+    """The server asks for a longer wait than ours. Later, or with more patience, the same command sends everything."""
     make_exports(tmp_path)
     fault = "throttle,retry_after=600,on=events,times=1"
     patience = {"MASIVO_LONGEST_HOLD": "1", "MASIVO_SHARED_DIR": str(tmp_path / "shared")}
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
-        for _ in range(2):  # told by the answer, and by the quota that was noted
+        for _ in range(2):  # shown by the answer, and by the quota that was noted
             done = migrate(served, tmp_path, limit="100/1s", **patience)
             assert done.returncode == 6, done.stderr
             told(done, "start again when the quota is free, or raise longest_hold")
@@ -166,7 +169,7 @@ def test_a_quota_that_is_used_up_is_waited_for(way, tmp_path):
 
 
 def test_a_quota_that_others_use_is_waited_for(tmp_path):
-    """One 429 after the other stops the run; when they are over, the same command sends everything."""
+    """One 429 after another stops the run. When they are over, the same command sends everything."""
     make_exports(tmp_path)
     fault = "throttle,retry_after=1,on=events,times=2"
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
@@ -185,7 +188,7 @@ def test_a_quota_that_others_use_is_waited_for(tmp_path):
     ],
 )
 def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
-    """With the permission given, the step's command goes on to the end."""
+    """With the permission granted, the step's command continues to the end."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         done = migrate(served, tmp_path)
@@ -201,7 +204,7 @@ def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
 
 
 def test_a_full_disk_is_freed(tmp_path):
-    """Under a journal that cannot grow nothing is sent that is not noted; with room, everything arrives once."""
+    """If the journal cannot grow, nothing is sent that is not noted. With room, everything arrives once."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none") as served:
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
@@ -213,7 +216,7 @@ def test_a_full_disk_is_freed(tmp_path):
 
 
 def test_a_disk_full_of_dead_letters_is_freed(tmp_path):
-    """Where letters cannot be written the run stops; with room, the same command writes them, and sends the rest."""
+    """If dead letters cannot be written, the run stops. With room, the same command writes them, and sends the rest."""
     make_exports(tmp_path, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.writelines(b'{"name": "%s"}\n' % (b"x" * 900_000) for _ in range(3))
@@ -260,7 +263,7 @@ def spoil_pages(journal):
     ],
 )
 def test_a_journal_is_restored(spoil, says, served, tmp_path):
-    """From its copy, the run is what it was: nothing is sent again."""
+    """With the copy restored, the run is what it was: nothing is sent again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     journal = tmp_path / "state" / "journal.db"
@@ -296,7 +299,7 @@ PRAGMA user_version = 2;
 
 
 def test_a_journal_of_an_earlier_version_is_upgraded(served, tmp_path):
-    """By the same command, which finds everything done; then `status` reads it."""
+    """The same command does it, and finds that everything is done. Then `status` can read the journal."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as connection:
@@ -311,7 +314,10 @@ def test_a_journal_of_an_earlier_version_is_upgraded(served, tmp_path):
 
 
 def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
-    """The run warns, and goes on without it; deleted, it is made anew, and the next one shares its quota again."""
+    """The run warns, and continues without it.
+
+    After it is deleted it is made again, and the next run shares its quota.
+    """
     from masivo_stream.edges.clock import SystemClock
     from masivo_stream.edges.shared_dir.quota import open_quota
     from masivo_stream.model.errors import StorageError
@@ -343,7 +349,7 @@ def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
 
 
 def test_a_run_that_lost_a_worker_is_started_again(tmp_path, export):
-    """With fewer processes, as is told: nothing is lost, and nothing doubled."""
+    """With fewer processes, as the hint says, nothing is lost and nothing is doubled."""
     directory = export(26_000, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
         process = start(served, directory, "--workers", "3", limit="1/0.2s")
@@ -365,7 +371,7 @@ def test_a_run_that_lost_a_worker_is_started_again(tmp_path, export):
 
 
 def test_a_run_that_cannot_start_workers_asks_for_fewer(tmp_path, export):
-    """Where no process can be started one is enough; an interpreter that is nowhere stands for the cause."""
+    """If no process can be started, one is enough. An interpreter that does not exist simulates the cause."""
     directory = export(26_000, kinds=["customers"])
     code = "import sys\nsys.executable = '/nonexistent'\nfrom masivo_stream.cli.main import main\nmain()"
     with serving(tmp_path, "--limits", "none") as served:
