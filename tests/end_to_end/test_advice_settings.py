@@ -46,8 +46,8 @@ def plan(work, *arguments, file="", **environment):
     ("wrong", "says", "right"),
     [
         ({"MASIVO_BASE_ULR": "x"}, "did you mean {…}?", lambda name: ((), {name: "http://localhost/v1"}, "")),
-        (("--proxy", "socks5://p"), "a proxy is named like {…}", lambda url: (("--proxy", url), {}, "")),
-        (("--limit", "none"), "name the account's windows, such as {…}", lambda like: (("--limit", like), {}, "")),
+        (("--proxy", "socks5://p"), "write the proxy like {…}", lambda url: (("--proxy", url), {}, "")),
+        (("--limit", "none"), "give the account's limits, for example {…}", lambda like: (("--limit", like), {}, "")),
         (("--base-url", "here"), "write it like {…}", lambda url: (("--base-url", url), {}, "")),
         (("--base-url", "https://a.example/v1?x=1"), "write it like {…}", lambda url: (("--base-url", url), {}, "")),
         (
@@ -55,9 +55,11 @@ def plan(work, *arguments, file="", **environment):
             "use https:// (http:// is for this machine only)",
             lambda: (("--base-url", "https://a.example/v1"), {}, ""),
         ),
-        ({"MASIVO_FIRST_DELAY": "90"}, (
-            "lower first_delay, or raise longest_delay"
-        ), lambda: ((), {"MASIVO_FIRST_DELAY": "9"}, "")),
+        (
+            {"MASIVO_FIRST_DELAY": "90"},
+            "lower first_delay, or raise longest_delay",
+            lambda: ((), {"MASIVO_FIRST_DELAY": "9"}, ""),
+        ),
         ({"MASIVO_HEADERS": "x-api-key=k"}, "the client sets this header itself", lambda: ((), {}, "")),
         (
             {"MASIVO_HEADERS": "x account=k"},
@@ -71,9 +73,11 @@ def plan(work, *arguments, file="", **environment):
             "it belongs in section [{…}]",
             lambda section: ((), {}, f"[{section}]\nuploaders = 3"),
         ),
-        ("[zzz]\nuploaders = 3", "the known names are: {…}", lambda names: ((), {}, (
-            f"[{names.split(', ')[2]}]\nuploaders = 3"
-        ))),
+        (
+            "[zzz]\nuploaders = 3",
+            "the known names are: {…}",
+            lambda names: ((), {}, f"[{names.split(', ')[2]}]\nuploaders = 3"),
+        ),
         (
             "[api]\napi_key = 'k'",
             "set {…} in the environment",

@@ -34,9 +34,11 @@ def sandbox(*arguments):
 @pytest.mark.parametrize(
     ("wrong", "says", "right"),
     [
-        (("demo", "--records", "0"), (
-            "use --records of 1 or more, and --invalid from 0 to 0.9"
-        ), ("demo", "--records", "1")),
+        (
+            ("demo", "--records", "0"),
+            "use --records of 1 or more, and --invalid from 0 to 0.9",
+            ("demo", "--records", "1"),
+        ),
         (
             ("demo", "--invalid", "1"),
             "use --records of 1 or more, and --invalid from 0 to 0.9",
@@ -47,9 +49,11 @@ def sandbox(*arguments):
             "use --records and --rounds of 1 or more, --uploaders and --workers from 1 to {…}",
             (*LITTLE, "--workers", "1"),
         ),
-        ((*LITTLE, "--customers", "-"), (
-            "write the export to a file first"
-        ), (*LITTLE, "--customers", "customers.ndjson")),
+        (
+            (*LITTLE, "--customers", "-"),
+            "write the export to a file first",
+            (*LITTLE, "--customers", "customers.ndjson"),
+        ),
         (
             (*LITTLE, "--target", "https://app.masivo.ai/api"),
             "name a server of your own, or leave --target out",

@@ -180,7 +180,7 @@ def test_the_advice_for_a_longer_copy_can_be_followed(served, migrated):
     longer(migrated / "events.ndjson", migrated / "copy")
     done = send(served.url, "events", migrated / "copy", migrated / "second")
     hint = done.stderr.decode().partition("hint: ")[2]
-    assert hint.startswith(f"append to {migrated / 'events.ndjson'} what it lacks, then go on there")
+    assert hint.startswith(f"append the missing lines to {migrated / 'events.ndjson'}, then continue there")
     known = (migrated / "events.ndjson").read_bytes()
     with (migrated / "events.ndjson").open("ab") as file:
         file.write((migrated / "copy").read_bytes()[len(known) :])
@@ -309,7 +309,7 @@ def put_back(state, old):
 def refused_as_older(done):
     assert done.returncode == 2, done.stderr
     assert b"this state directory is older than what was sent from it" in done.stderr
-    assert b"hint: put the newest copy of the state directory back" in done.stderr
+    assert b"hint: restore the newest copy of the state directory" in done.stderr
 
 
 def test_a_state_directory_of_before_a_retry_does_not_go_on(served, export):

@@ -236,10 +236,10 @@ def test_a_revert_of_unknown_outcome_blocks_the_run(tmp_path, export):
         assert served.migrate(directory).returncode == 0
         done = revert(served, directory, ALWAYS, "--yes")
         assert done.returncode == 6
-        assert b"may have happened" in done.stderr
+        assert b"may have taken effect" in done.stderr
         done = served.migrate(directory)
         assert done.returncode == 2
-        assert b"it is not known whether it happened" in done.stderr
+        assert b"it is not known whether it took effect" in done.stderr
         assert revert(served, directory, ALWAYS, "--yes").returncode == 0
         assert served.migrate(directory).returncode == 0
 

@@ -102,7 +102,7 @@ async def test_unlisted_customers_are_warned_of(warnings):
     customers = [record(Kind.CUSTOMERS, 0), record(Kind.CUSTOMERS, 1, deleted=True)]
     told = await warnings(customers=customers, events=many(Kind.EVENTS, 3))
     (warning,) = [each for each in told if "skipped" not in each]
-    assert warning.startswith("1 record of events of customers that are not in the customers export,")
+    assert warning.startswith("1 record of events for customers that are not in the customers export,")
     assert "events:3" in warning
 
 

@@ -186,14 +186,14 @@ async def test_a_word_counts_only_where_the_text_agrees(tmp_path, export):
         assert await among([before], tmp_path / "moved", moved=read_moved([f"{old}={tmp_path}/moved"]))
         with pytest.raises(InputError, match="is not the one the last run read"):
             await among([before], other, moved=read_moved([f"{old}={other}"]))
-    with pytest.raises(ConfigurationError, match="is not among the exports that are named"):
+    with pytest.raises(ConfigurationError, match="is not among the named exports"):
         await among([before], other, moved=read_moved([f"{export}={tmp_path}/moved"]))
 
 
 @pytest.mark.parametrize("word", ["", "a", "=b", "a="])
 def test_a_word_that_says_nothing_is_told(word):
     """Old and new, with an equals sign in between."""
-    with pytest.raises(ConfigurationError, match="does not name an old and a new place"):
+    with pytest.raises(ConfigurationError, match="does not name an old and a new path"):
         read_moved([word])
 
 

@@ -231,7 +231,7 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
         if isinstance(error, FileExistsError | NotADirectoryError):
             raise _unusable(path, f"is not a directory: {error.strerror}", _NAME_ONE) from error
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a directory name"
-        raise _unusable(path, f"cannot be used: {why}", f"correct its permissions; or {_NAME_ONE}") from error
+        raise _unusable(path, f"cannot be used: {why}", f"correct its permissions, or {_NAME_ONE}") from error
     try:
         _take(lock, path)
         yield StateDir(path)
