@@ -256,7 +256,7 @@ TABLE: dict[str, dict[str, str]] = {
             " as a further file beside it"
         ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
     },
-    "edges/journal/read.py": {
+    "edges/journal/errors.py": {
         "never begin afresh over it: restore it from a copy, or ask what the account has": (
             "stopping::a_journal_is_restored"
         ),

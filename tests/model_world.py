@@ -41,10 +41,10 @@ class ModelJournal(Journal):
         self.world.noted[batch.id] = (batch.kind, places)
         await super().send(batch, progress, sync)
 
-    async def find(self, batch, progress, sync, *, why):
+    async def note_found(self, batch, progress, sync, *, why):
         places = [(entry.source, entry.line, entry.indexes) for entry in batch.entries]
         self.world.noted[batch.id] = (batch.kind, places)
-        await super().find(batch, progress, sync, why=why)
+        await super().note_found(batch, progress, sync, why=why)
 
 
 class ModelState(MortalState):

@@ -172,7 +172,7 @@ class JournalPort(Protocol):
         """Note that a batch was certainly not applied, and may be sent again."""
         ...
 
-    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+    async def note_found(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
         """Note that records are there."""
         ...
 

@@ -93,7 +93,7 @@ def ask(path, sql):
 
 def test_it_is_the_owners_alone(journal, path):
     """0600, its write-ahead log as well."""
-    anyio.run(journal.add_sources, Kind.EVENTS, [KnownSource(0, "f", 1, b"")])
+    anyio.run(journal.note_sources, "", [(Kind.EVENTS, KnownSource(0, "f", 1, b""))])
     for file in path.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -789,7 +789,7 @@ def test_a_journal_that_is_none_cannot_be_looked_at(tmp_path):
 
 def test_it_can_be_looked_at_while_a_run_is_at_work(journal, path, reopened):
     """A second reader sees what is committed."""
-    anyio.run(journal.add_sources, Kind.EVENTS, [KnownSource(0, "f", 1, b"id")])
+    anyio.run(journal.note_sources, "", [(Kind.EVENTS, KnownSource(0, "f", 1, b"id"))])
     looking = reopened(path, writable=False)
     assert looking.read.sources(Kind.EVENTS) == [KnownSource(0, "f", 1, b"id")]
     with pytest.raises(sqlite3.OperationalError):

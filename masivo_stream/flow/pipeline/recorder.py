@@ -137,12 +137,12 @@ class Recorder:
         self._dead_letters.append([letter])
         self.ledger.to_dead_letter(entry, letter, missing=missing)
 
-    async def find(self, entries: list[Entry]) -> None:
+    async def note_found(self, entries: list[Entry]) -> None:
         """Note that entries are there, by an attempt whose answer was lost."""
         batch = make_batch(self.kind, entries)
         self._accept(batch, None)
         why = "applied by an attempt whose answer was lost"
-        await self._journal.find(batch, self._progress(), self._sync, why=why)
+        await self._journal.note_found(batch, self._progress(), self._sync, why=why)
 
     # Doubts.
 

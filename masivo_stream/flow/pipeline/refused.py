@@ -54,7 +54,7 @@ class RefusedEntries:
             self._unanswered.looked(fresh)
             return False
         with anyio.CancelScope(shield=True):
-            await self._recorder.find(found)
+            await self._recorder.note_found(found)
         arrived = {id(entry) for entry in found}
         self._recorder.ledger.repack([entry for entry in refused if id(entry) not in arrived])
         return True
@@ -75,7 +75,7 @@ class RefusedEntries:
         there = (suspect or refused) and bool(await self._finder.find([entry], since=since))
         if there and suspect:
             with anyio.CancelScope(shield=True):
-                await self._recorder.find([entry])
+                await self._recorder.note_found([entry])
             return False
         if suspect and not is_plain(entry.customer):
             letter = replace(letter, message=f"{letter.message}; it {_UNTOLD}")

@@ -180,7 +180,7 @@ async def note_sources(
         StorageError: the journal cannot be written.
     """
     known = [(kind, _know(source, exports)) for kind, (sources, exports) in matched.items() for source in sources]
-    await journal.find_sources(real_path(str(state_dir)), known)
+    await journal.note_sources(real_path(str(state_dir)), known)
 
 
 def _know(source: Source, exports: RecognisedExports) -> KnownSource:
