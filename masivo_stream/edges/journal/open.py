@@ -118,11 +118,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> N
         _create(connection)
     elif version in UPGRADES:
         if not writable:
-            raise _unusable(
-                path,
-                f"has version {version}, of an earlier version of the program",
-                _MIGRATE,
-            )
+            raise _unusable(path, f"has version {version}, of an earlier version of the program", _MIGRATE)
         _upgrade(connection, version)
     elif version != VERSION:
         raise _unusable(path, f"has version {version}, this program reads {VERSION}")
