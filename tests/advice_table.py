@@ -603,6 +603,8 @@ TABLE: dict[str, dict[str, str]] = {
         "--accept needs no record; look the others up in the account": (
             "exports::a_batch_from_a_pipe_is_accepted_or_looked_up"
         ),
+    },
+    "flow/pipeline/find_sources.py": {
         (
             "start migrate once more: write the export to a file and name that in the place of"
             " {}: what was read of it is recognised"

@@ -90,10 +90,10 @@ ORDER = (
     Mutation(
         "dead letters are counted before they are written",
         "flow/pipeline/recorder.py",
-        "        self._dead_letters.append([letter])\n"
-        "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n",
-        "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n"
-        "        self._dead_letters.append([letter])\n",
+        "        self._dead_letters.append([dead_letter])\n"
+        "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n",
+        "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n"
+        "        self._dead_letters.append([dead_letter])\n",
         "If a dead letter cannot be written, its record is counted as dead and is in no file.",
         (PHASE + "a_letter_that_cannot_be_written_is_not_counted",),
     ),
@@ -169,7 +169,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "what a file has grown by is not read",
-        "flow/pipeline/resume.py",
+        "flow/pipeline/find_sources.py",
         "    tails = list(_tails(sources, consumed, exports)) if grown else []\n",
         "    tails = list(_tails([], consumed, exports)) if grown else []\n",
         "Lines appended to an export whose reading was over are lost without a word.",

@@ -80,7 +80,7 @@ class DeadLetterSink(Protocol):
         """CRC-32 of them."""
         ...
 
-    def append(self, letters: Iterable[Rejected]) -> None:
+    def append(self, dead_letters: Iterable[Rejected]) -> None:
         """Write dead letters."""
         ...
 

@@ -560,7 +560,7 @@ async def test_a_retry_is_one_commit(path):
     with closing(open_journal(path, wall, commit_by=counting(commits))) as journal:
         await journal.note(Kind.EVENTS, left, nothing)
         (dead,) = journal.read.dead_at(Kind.EVENTS, 0, 6)
-        copy = KnownSource(1, "retry-1.events.ndjson", 5, b"", letters=True)
+        copy = KnownSource(1, "retry-1.events.ndjson", 5, b"", is_copy=True)
         commits.clear()
         await journal.begin_retry([RetryCopy(Kind.EVENTS, copy, {dead.row})], "again")
         assert commits == [1]

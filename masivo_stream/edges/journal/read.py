@@ -131,8 +131,8 @@ class JournalReader:
         columns = "number, name, size, identity, dead_letters, line, offset, path"
         rows = self._query.all(f"SELECT {columns} FROM sources WHERE kind = ? ORDER BY number", kind)  # noqa: S608 - ours
         return [
-            KnownSource(number, name, size, identity, bool(letters), line, offset, read_path(path))
-            for number, name, size, identity, letters, line, offset, path in rows
+            KnownSource(number, name, size, identity, bool(is_copy), line, offset, read_path(path))
+            for number, name, size, identity, is_copy, line, offset, path in rows
         ]
 
     def has_sent_from(self, kind: Kind, source: int) -> bool:
@@ -160,13 +160,13 @@ class JournalReader:
         row = self._query.first("SELECT figures FROM progress WHERE kind = ?", kind)
         return None if row is None else read_figures(row[0])
 
-    def letters(self, kind: Kind) -> tuple[int, int]:
+    def dead_letter_file(self, kind: Kind) -> tuple[int, int]:
         """Return how many bytes of a kind's dead-letter file are counted, and their CRC-32."""
         row = self._query.first("SELECT letters_bytes, letters_crc FROM progress WHERE kind = ?", kind)
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
-    def skipped(self, kind: Kind) -> tuple[int, int]:
-        """Return how many bytes of a kind's list of skipped records are counted, and their CRC-32."""
+    def skipped_file(self, kind: Kind) -> tuple[int, int]:
+        """Return how many bytes of a kind's file of skipped records are counted, and their CRC-32."""
         row = self._query.first("SELECT skipped_bytes, skipped_crc FROM progress WHERE kind = ?", kind)
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
 

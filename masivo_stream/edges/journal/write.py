@@ -281,7 +281,7 @@ def _settle(batch: str, outcome: BatchOutcome, at: str, by: SettledBy = SettledB
 
 
 def _source(kind: Kind, source: KnownSource) -> Statement:
-    facts = (source.number, source.name, source.size, source.identity, source.letters, source.line, source.offset)
+    facts = (source.number, source.name, source.size, source.identity, source.is_copy, source.line, source.offset)
     return (_SOURCE, (kind, *facts, write_path(source.path)))
 
 

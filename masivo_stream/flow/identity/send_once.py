@@ -219,7 +219,7 @@ class SendOnce:
 
     async def _begin(self, kind: Kind, source: Source) -> Source:
         """Read the head of an export. A retry's copy, or the new part of a grown export, is no export of its own."""
-        if source.letters or source.begin.offset:
+        if source.is_copy or source.begin.offset:
             return source
         found, head = await read_export_head(source.input)
         source = msgspec.structs.replace(source, input=found)
