@@ -263,7 +263,7 @@ TABLE: dict[str, dict[str, str]] = {
             " beside it"
         ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
     },
-    "edges/journal/read.py": {
+    "edges/journal/errors.py": {
         "do not start over without the journal: restore it from a copy, or find out what the account already has": (
             "stopping::a_journal_is_restored"
         ),
@@ -619,6 +619,8 @@ TABLE: dict[str, dict[str, str]] = {
         "--accept does not need the records; look up the other batches in the account": (
             "exports::a_batch_from_a_pipe_is_accepted_or_looked_up"
         ),
+    },
+    "flow/pipeline/find_sources.py": {
         (
             "start migrate once more; to do so, write the export to a file and name that file instead of {}: the part"
             " that was already read is recognised"

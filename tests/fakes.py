@@ -151,7 +151,7 @@ class RecordingJournal:
         await self._note("unsent", progress, sync)
         self.log.append(("unsent", self.bodies[batch]))
 
-    async def find(self, batch, progress, sync, *, why):
+    async def note_found(self, batch, progress, sync, *, why):
         await self._note("found", progress, sync)
         self.log.append(("found", batch.body))
 

@@ -21,7 +21,7 @@ from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.identity.send_once import open_send_once
-from masivo_stream.flow.pipeline.resume import lay_out, note_sources, recognise_exports
+from masivo_stream.flow.pipeline.find_sources import list_sources, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.rate_limit import make_limiters
 from masivo_stream.model.attempt import Cause, Failure
@@ -41,10 +41,10 @@ class ModelJournal(Journal):
         self.world.noted[batch.id] = (batch.kind, places)
         await super().send(batch, progress, sync)
 
-    async def find(self, batch, progress, sync, *, why):
+    async def note_found(self, batch, progress, sync, *, why):
         places = [(entry.source, entry.line, entry.indexes) for entry in batch.entries]
         self.world.noted[batch.id] = (batch.kind, places)
-        await super().find(batch, progress, sync, why=why)
+        await super().note_found(batch, progress, sync, why=why)
 
 
 class ModelState(MortalState):
@@ -199,14 +199,14 @@ class World:
             inputs[kind] = find_inputs([*map(str, self.named[kind]), str(path)])
         matched = {kind: await recognise_exports(journal.read, kind, found) for kind, found in inputs.items()}
         sources = {
-            kind: await lay_out(journal.read, kind, known, new, state_dir=state.path)
+            kind: await list_sources(journal.read, kind, known, new, state_dir=state.path)
             for kind, (known, new) in matched.items()
         }
         with open_send_once(settings, journal, binding, state.path, observer, clock) as once:
             once._file.__class__, once._file.life = MortalSent, life
             sources = await once.check(sources, NoTokens())
-            laid_out = {kind: (found, matched[kind][0]) for kind, found in sources.items()}
-            await note_sources(journal, laid_out, state.path)
+            with_exports = {kind: (found, matched[kind][0]) for kind, found in sources.items()}
+            await note_sources(journal, with_exports, state.path)
             limiters = make_limiters(settings, clock, quota)
             session = make_session(settings, state, journal, api, clock, limiters=limiters, observer=observer)
             session.send_once = once

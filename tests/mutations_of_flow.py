@@ -66,16 +66,16 @@ ORDER = (
     Mutation(
         "the note of what was found is cut",
         "flow/pipeline/refused.py",
-        "        with anyio.CancelScope(shield=True):\n            await self._recorder.find(found)\n",
-        "        with anyio.CancelScope(shield=False):\n            await self._recorder.find(found)\n",
+        "        with anyio.CancelScope(shield=True):\n            await self._recorder.note_found(found)\n",
+        "        with anyio.CancelScope(shield=False):\n            await self._recorder.note_found(found)\n",
         "Customers count as accepted, and the journal does not know.",
         (NOTES + "a_stop_does_not_lose_what_was_found",),
     ),
     Mutation(
         "the note of one that was found late is cut",
         "flow/pipeline/refused.py",
-        "            with anyio.CancelScope(shield=True):\n                await self._recorder.find([entry])\n",
-        "            with anyio.CancelScope(shield=False):\n                await self._recorder.find([entry])\n",
+        "            with anyio.CancelScope(shield=True):\n                await self._recorder.note_found([entry])\n",
+        "            with anyio.CancelScope(shield=False):\n                await self._recorder.note_found([entry])\n",
         "A customer counts as accepted, and the journal does not know.",
         (NOTES + "a_stop_does_not_lose_one_that_was_found_late",),
     ),
@@ -90,10 +90,10 @@ ORDER = (
     Mutation(
         "dead letters are counted before they are written",
         "flow/pipeline/recorder.py",
-        "        self._dead_letters.append([letter])\n"
-        "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n",
-        "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n"
-        "        self._dead_letters.append([letter])\n",
+        "        self._dead_letters.append([dead_letter])\n"
+        "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n",
+        "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n"
+        "        self._dead_letters.append([dead_letter])\n",
         "If a dead letter cannot be written, its record is counted as dead and is in no file.",
         (PHASE + "a_letter_that_cannot_be_written_is_not_counted",),
     ),
@@ -169,7 +169,7 @@ CHECKPOINT = (
     ),
     Mutation(
         "what a file has grown by is not read",
-        "flow/pipeline/resume.py",
+        "flow/pipeline/find_sources.py",
         "    tails = list(_tails(sources, consumed, exports)) if grown else []\n",
         "    tails = list(_tails([], consumed, exports)) if grown else []\n",
         "Lines appended to an export whose reading was over are lost without a word.",

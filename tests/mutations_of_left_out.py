@@ -49,8 +49,8 @@ CUSTOMERS = (
     Mutation(
         "skipped records are taken up again",
         "edges/journal/write.py",
-        "for place in made.presence.held if place >= passed)",
-        "for place in made.presence.held if place < passed)",
+        "for place in progress.presence.held if place >= passed)",
+        "for place in progress.presence.held if place < passed)",
         "Counted as skipped, a record is sent after a restart if its customer has arrived meanwhile.",
         (DELETED + "what_was_skipped_stays_so_over_a_restart",),
     ),

@@ -183,11 +183,13 @@ _HASTE = {
 class Storm:
     """One storm over one state directory."""
 
-    def __init__(self, directory, *, kills, seed, client="masivo-stream", faults=None):
+    def __init__(
+        self, directory, *, kills, seed, client="masivo-stream", faults=None, batches_per_kill=BATCHES_PER_KILL
+    ):
         self.directory, self.state = Path(directory), Path(directory) / "state"
         self.exports = {kind: self.directory / "exports" / f"{kind}.ndjson" for kind in KINDS}
         """Where the exports are now; `directory` keeps the originals."""
-        self.kills, self.chance = kills, random.Random(seed)
+        self.kills, self.chance, self._batches_per_kill = kills, random.Random(seed), batches_per_kill
         drawn = self.chance.sample(SOMETIMES, 26) if faults is None else []
         self.report = Report(seed=seed, client=client, faults=[*ALWAYS, *drawn, *(faults or ())])
         self._quota = {kind: math.ceil(kills / len(KINDS)) for kind in KINDS}
@@ -208,7 +210,7 @@ class Storm:
         return self.report
 
     def _generate(self):
-        batches = 10 + BATCHES_PER_KILL * self._quota["events"]
+        batches = 10 + self._batches_per_kill * self._quota["events"]
         for kind in KINDS:
             done = run(
                 "generate", kind, "--records", batches * RECORDS_PER_BATCH[kind], "--seed", self.report.seed,

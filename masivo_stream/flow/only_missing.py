@@ -295,7 +295,7 @@ class TakenBackFinder:
         """Copy what was taken back of a kind; return nothing if nothing was."""
         known = self._journal.read.sources(kind)
         tally = Tally(CONTRACTS[kind], self._journal.read.figures(kind))
-        name = f"taken-back-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
+        name = f"taken-back-{1 + sum(source.is_copy for source in known)}.{kind}.ndjson"
         at = self._clock.wall().isoformat(timespec="milliseconds")
         accepted = records = items = 0
         with self._state.creating(name) as write:
@@ -314,7 +314,7 @@ class TakenBackFinder:
             return []
         path = self._state.path / name
         identity = encode_identity(take_identity(str(path)))
-        source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
+        source = KnownSource(len(known), name, path.stat().st_size, identity, is_copy=True)
         return [TakenBackCopy(kind, source, tally.figures(seconds=0.0), records, items)]
 
     def _check(self, kind: Kind, items: int) -> None:
@@ -334,7 +334,7 @@ class TakenBackFinder:
             )
 
 
-def check_there(settings: Settings) -> None:
+def check_run_exists(settings: Settings) -> None:
     """Check that there is a run in the state directory, without making one.
 
     Raises:

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.slow
 
 HELD = """
 import time
-from masivo_stream.bench.helper_processes import serving_measurer, serving_sink
-with serving_sink() as sink, serving_measurer():
+from masivo_stream.bench.helper_processes import running_measurer, running_sink
+with running_sink() as sink, running_measurer():
     sink.reset()
     print("ready", flush=True)
     time.sleep(60)

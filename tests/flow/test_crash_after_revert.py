@@ -131,5 +131,5 @@ def test_the_copy_is_durable_before_the_commit(tmp_path):
 
     assert world.live(Life(), work).closes
     with closing(open_journal(world.state / "journal.db", FakeClock().wall, writable=False)) as journal:
-        copies = [source.name for kind in Kind for source in journal.read.sources(kind) if source.letters]
+        copies = [source.name for kind in Kind for source in journal.read.sources(kind) if source.is_copy]
     assert synced == copies == [f"taken-back-1.{kind}.ndjson" for kind in Kind]

@@ -35,7 +35,7 @@ def state(tmp_path):
 @pytest.fixture
 async def journal(state):
     opened = open_journal(state.journal, FakeClock().wall)
-    await opened.add_sources(Kind.EVENTS, [KnownSource(0, "e.ndjson", 9, IDENTITY)])
+    await opened.note_sources("", [(Kind.EVENTS, KnownSource(0, "e.ndjson", 9, IDENTITY))])
     yield opened
     opened.close()
 

@@ -4,8 +4,8 @@ Two decoders. The fast one is msgspec's typed decoder over the schemas of `model
 in which three cheap checks find nothing that msgspec is lenient about, is an entry, byte for byte as it is. Every other
 line goes to the strict decoder (`strict`), which decodes without a type, walks the schema and decides.
 
-The three checks: bytes that are not UTF-8 in fields that msgspec skips, lenient dates and escapes (`leniency`), and
-fields that occur twice (`duplicate_fields`).
+The three checks: bytes that are not UTF-8 in fields that msgspec skips, lenient dates and escapes (`schema_faults`),
+and fields that occur twice (`duplicate_fields`).
 
 This is the hot path: a valid line should cost little more than its decoding. What can be asked of many lines at once is
 asked of the block that they were cut from: is it ASCII, may it hold a lenient date or an escape? Only if the block

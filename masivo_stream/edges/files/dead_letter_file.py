@@ -54,12 +54,12 @@ class DeadLetterFile(CountedFile):
             ),
         )
 
-    def append(self, letters: Iterable[Rejected]) -> None:
+    def append(self, dead_letters: Iterable[Rejected]) -> None:
         """Write the lines of dead letters.
 
         Raises:
             StorageError: not all of them could be written; then nothing is, so that the file holds whole lines only.
         """
         at = self._wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self.write(write_dead_letter(self._kind, letter, at) for letter in letters)
+        self.write(write_dead_letter(self._kind, dead_letter, at) for dead_letter in dead_letters)
         self.count()

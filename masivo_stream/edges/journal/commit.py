@@ -13,7 +13,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from masivo_stream.edges.journal.read import storage_error
+from masivo_stream.edges.journal.errors import storage_error
 from masivo_stream.edges.journal.schema import Statement
 from masivo_stream.model.errors import StorageError
 

@@ -94,7 +94,7 @@ async def resolve(
             if decisions.accept or decisions.discard or decisions.resend:
                 await once.check_place(by_hand=True)
             kinds = await open_in_doubt(session, files)
-            await session.connect(source.input.path for kind in kinds for source in kind.sources if not source.letters)
+            await session.connect(source.input.path for kind in kinds for source in kind.sources if not source.is_copy)
             work = ResolveWork(session, kinds)
             chosen = work.choose(decisions)
             await work_under(
@@ -208,7 +208,7 @@ class ResolveWork:
         decision = Note(NoteKind.RESEND, chosen.reason or "no reason given", name_person())
         for doubt in chosen.accept:
             in_doubt_kind = self._kinds[doubt.kind]
-            entries = await in_doubt_kind.batches.read_as_far_as_known(doubt.batch)
+            entries = await in_doubt_kind.batches.read_if_possible(doubt.batch)
             accept = msgspec.structs.replace(decision, kind=NoteKind.ACCEPT, batch=doubt.batch)
             await in_doubt_kind.recorder.decide(entries, accept, arrived=True)
         for doubt in chosen.discard:
@@ -279,7 +279,7 @@ class ResolveWork:
             raise halt_error(decision, f"batch {doubt.batch} of {doubt.kind}")
 
     async def _find_evidence(self, doubt: Doubt) -> InDoubtBatch:
-        entries = await self._kinds[doubt.kind].batches.read_as_far_as_known(doubt.batch)
+        entries = await self._kinds[doubt.kind].batches.read_if_possible(doubt.batch)
         evidence = await find_evidence(
             doubt.kind,
             entries,

@@ -4,7 +4,7 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.migration import find_known, send_pending
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.resume import check_rereadable
+from masivo_stream.flow.pipeline.find_sources import check_rereadable
 from masivo_stream.flow.retry_copies import take_dead_letters
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import open_session

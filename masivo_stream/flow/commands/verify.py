@@ -101,7 +101,7 @@ def _pipes(journal: JournalReader) -> tuple[str, ...]:
         source.name
         for kind in Kind
         for source in journal.sources(kind)
-        if not source.letters and decode_identity(source.identity).stream
+        if not source.is_copy and decode_identity(source.identity).stream
     )
 
 

@@ -26,8 +26,6 @@ from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import Note, NoteKind
 
-"""What the journal calls a person's word that two are one."""
-
 _OPERATION = "open the run"
 _HINT = (
     "if this is the same account with a new key or address, confirm that once with --same-account; a different account"
@@ -100,7 +98,7 @@ class AccountBinding:
             words = f"{self.account} is {_describe_target(journal, accounts)}"
             journal.note_accounts(
                 [*accounts, note(self.account, self._now())],
-                word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
+                confirmation=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
             )
         else:
             # The account that is used now is the last one.
@@ -147,7 +145,7 @@ class AccountBinding:
                     words = f"{told} is {_describe_target(journal, accounts)}"
                     await journal.learn_accounts(
                         [*accounts, note(told, self._now())],
-                        word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
+                        confirmation=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
                     )
                 else:
                     raise self._refusal(journal, accounts, journal.read.first_sent(), told)

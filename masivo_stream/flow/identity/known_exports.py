@@ -112,7 +112,7 @@ def known_exports(journal: JournalReader, kind: Kind) -> list[KnownExport]:
     consumed = journal.consumed(kind)
     found: dict[str, KnownExport] = {}
     for source in journal.sources(kind):
-        if source.letters:
+        if source.is_copy:
             continue
         before = found.get(source.name)
         read, crc, _ = consumed.get(source.number, (before.read, before.crc, 1) if before else (0, 0, 1))

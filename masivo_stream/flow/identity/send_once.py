@@ -86,9 +86,9 @@ class NotingJournal:
         await self._journal.remove(kind, batch, progress, sync)
         self._follow(kind, progress.consumed)
 
-    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+    async def note_found(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
         """Note that records are there."""
-        await self._journal.find(batch, progress, sync, why=why)
+        await self._journal.note_found(batch, progress, sync, why=why)
 
     async def send_again(self, batch: str) -> None:
         """Note that the next thing that happens is the first byte of a batch that is in doubt."""
@@ -110,8 +110,6 @@ class NotingJournal:
         """Note that the server takes no larger bodies."""
         await self._journal.learn_limit(max_body_bytes)
 
-
-"""What the journal calls a person's word that an export is to be sent once more."""
 
 FOLLOWED_EVERY = 5.0
 """Seconds between two notes of how far an export was read: so it is known about how far a killed run had come."""
@@ -221,7 +219,7 @@ class SendOnce:
 
     async def _begin(self, kind: Kind, source: Source) -> Source:
         """Read the head of an export. A retry's copy, or the new part of a grown export, is no export of its own."""
-        if source.letters or source.begin.offset:
+        if source.is_copy or source.begin.offset:
             return source
         found, head = await read_export_head(source.input)
         source = msgspec.structs.replace(source, input=found)

@@ -120,8 +120,8 @@ class RefusedIsolator:
         if not wait and self._entries.must_wait(batch.entries):
             return large
         entry = batch.entries[0]
-        letter = reject_entry(entry, Reason.TOO_LARGE, large.message, status=413, batch=batch.id)
-        await self._entries.to_dead_letter(letter, entry)
+        dead_letter = reject_entry(entry, Reason.TOO_LARGE, large.message, status=413, batch=batch.id)
+        await self._entries.to_dead_letter(dead_letter, entry)
         return None
 
     async def reject_too_large(self, entry: Entry, message: str, items: tuple[int, ...] | None) -> None:
@@ -289,8 +289,8 @@ class RefusedIsolator:
                 await self._write_dead_letter(bad, refused, of)
 
     async def _write_dead_letter(self, bad: Entry, refused: Refused, of: str) -> None:
-        letter = reject_entry(bad, Reason.REFUSED, refused.message, status=refused.status, batch=of)
-        if await self._entries.to_dead_letter(letter, bad):
+        dead_letter = reject_entry(bad, Reason.REFUSED, refused.message, status=refused.status, batch=of)
+        if await self._entries.to_dead_letter(dead_letter, bad):
             file, line = bad.record
             self._observer.notify(
                 RecordIsolated(kind=self._kind, batch=of, file=file, line=line, status=refused.status)

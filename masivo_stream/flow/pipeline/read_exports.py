@@ -94,7 +94,7 @@ class LocalValidator:
     async def finish(self, cut: LineBlock, _answer: WorkerAnswer | None) -> Sequence[LineResults]:
         """Return the results of the lines."""
         source = cut.source
-        if source.letters:
+        if source.is_copy:
             return validate_dead_letters(self._decoder, cut.pieces, source.name, source.number)
         found: list[LineResults] = []
         for portion in portions(cut.pieces, MOST_LINES):
@@ -117,7 +117,7 @@ class SharedValidator:
 
     def begin(self, cut: LineBlock) -> WorkerAnswer | None:
         """Give a block to a worker. If all have enough to do, `finish` validates it here when its turn comes."""
-        if cut.source.letters or self._workers.waiting >= self.ahead:
+        if cut.source.is_copy or self._workers.waiting >= self.ahead:
             return None
         question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
         return None if question is None else self._workers.ask(question)
@@ -182,7 +182,7 @@ async def validate_sources(
 
 def is_much(sources: Iterable[Source], worth: int = WORTH_WORKERS) -> bool:
     """Return whether there is much to validate; a pipe may bring much."""
-    inputs = [source.input for source in sources if not source.letters]
+    inputs = [source.input for source in sources if not source.is_copy]
     return sum(found.size for found in inputs) >= worth or not all(found.size or is_file(found) for found in inputs)
 
 
@@ -284,7 +284,7 @@ async def _cut_source(
 
 def _splitter(source: Source, max_line_bytes: int, *, unfinished: bool = False) -> LineSplitter:
     return LineSplitter(
-        max_line_bytes=_DEAD_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
+        max_line_bytes=_DEAD_LETTER_FACTOR * max_line_bytes if source.is_copy else max_line_bytes,
         number=source.start.line,
         offset=source.start.offset,
         unfinished=unfinished,

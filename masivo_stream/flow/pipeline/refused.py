@@ -56,12 +56,12 @@ class RefusedEntries:
             self._unanswered.looked(fresh)
             return False
         with anyio.CancelScope(shield=True):
-            await self._recorder.find(found)
+            await self._recorder.note_found(found)
         arrived = {id(entry) for entry in found}
         self._recorder.ledger.repack([entry for entry in refused if id(entry) not in arrived])
         return True
 
-    async def to_dead_letter(self, letter: Rejected, entry: Entry) -> bool:
+    async def to_dead_letter(self, dead_letter: Rejected, entry: Entry) -> bool:
         """Make an entry a dead letter, unless it arrived by an attempt whose answer was lost; return whether it is one.
 
         Waits until the effects of that attempt must show, if `must_wait` holds for the entry.
@@ -72,21 +72,22 @@ class RefusedEntries:
         unanswered = self._unanswered
         suspect = bool(unanswered.among([entry]))
         repeatable = CONTRACTS[self._recorder.kind].repeatable
-        refused = repeatable and letter.reason is Reason.REFUSED  # because another record of this customer arrived?
+        # Because another record of this customer arrived?
+        refused = repeatable and dead_letter.reason is Reason.REFUSED
         since = unanswered.since(unanswered.fresh([entry]))
         there = (suspect or refused) and bool(await self._finder.find([entry], since=since))
         if there and suspect:
             with anyio.CancelScope(shield=True):
-                await self._recorder.find([entry])
+                await self._recorder.note_found([entry])
             return False
         if suspect and not is_plain(entry.customer):
-            letter = replace(letter, message=f"{letter.message}; it {_UNTOLD}")
+            dead_letter = replace(dead_letter, message=f"{dead_letter.message}; it {_UNTOLD}")
         missing = None
         if repeatable:
             missing = not there
-        elif self._unknown is not None and letter.reason is Reason.REFUSED:
+        elif self._unknown is not None and dead_letter.reason is Reason.REFUSED:
             missing = await self._unknown.lacks(entry)
-        self._recorder.to_dead_letter(entry, letter, missing=missing)
+        self._recorder.to_dead_letter(entry, dead_letter, missing=missing)
         return True
 
 

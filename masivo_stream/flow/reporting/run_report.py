@@ -283,7 +283,7 @@ def _inputs(journal: Journal, kind: Kind) -> list[InputFacts]:
                 crc32=f"{crc:08x}",
                 line=line,
                 modified_at="" if identity.stream else modified,
-                letters=source.letters,
+                letters=source.is_copy,
             )
         )
     return found
