@@ -34,7 +34,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def imported(path):
-    """Yield every module a file imports, wherever the import stands."""
+    """Yield every module a file imports, wherever the import is."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,6 +1,6 @@
 """Lines that careless validation gets wrong, each with the result it must have.
 
-A verdict is `sent`, `blank`, `skipped`, or the reason and the field of a rejection.
+A result is `sent`, `blank`, `skipped`, or the reason and the field of a rejection.
 """
 
 import json
@@ -145,7 +145,7 @@ NUMBERS: list[Row] = [
     o("invalid_value events[0].order.value", value="-1e999"),
     o("invalid_value events[0].order.value", value=DIGITS),
     p("invalid_value events[0].order.products[0].amount", amount="1e400"),
-    # In free-form objects numbers are the customer's own affair, whatever else makes the slow judge look at the line.
+    # In free-form objects numbers are the customer's own affair, whatever else makes the slow validation read the line.
     o("sent", metadata=f'{{"a":1e999,"b":-{DIGITS}}}'),
     o("sent", metadata=rf'{{"a":1e999,"b":{DIGITS},"c":"\u0041"}}'),
     o("sent", metadata='{"a":"2023-11-07 05:31:56+0000"}'),

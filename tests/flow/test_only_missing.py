@@ -177,7 +177,7 @@ async def test_a_second_time_sends_nothing(run):
 
 
 async def test_without_a_revert_there_is_nothing_to_make_up_for(run):
-    """It is refused: also after a revert of another period, and after a revert of the whole run."""
+    """It is refused, also after a revert of another period, and after a revert of the whole run."""
     run.generate(10)
     with pytest.raises(ConfigurationError, match="there is no run in this state directory"):
         await run.only_missing()
@@ -631,7 +631,7 @@ async def test_an_api_that_does_not_answer_changes_nothing(tmp_path, fault):
 
 
 async def test_stopped_while_it_is_sent_it_goes_on_like_any_run(tmp_path):
-    """What is not sent yet counts as taken back, the figures close, and the plain command sends it."""
+    """What is not sent yet counts as taken back, the figures add up, and the plain command sends it."""
     async with taken_back(tmp_path, "status=403,on=events") as run:
         summary = await run.only_missing()
         assert (summary.exit_code, summary.closes) == (7, True)
