@@ -142,7 +142,7 @@ def let_time_pass(shared, seconds):
 
 
 def ask(port, path, *, method="GET", body=None, headers=None):
-    """Make a call to this machine as somebody else would; return status and body of the answer."""
+    """Make a call to this machine as another program would; return status and body of the answer."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=300)) as connection:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()

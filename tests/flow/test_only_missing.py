@@ -136,7 +136,7 @@ async def test_several_reverts_in_a_row(run):
 
 
 async def test_taken_back_again_and_again(run):
-    """A part, another part, what was sent again, and everything; in the end the run starts afresh."""
+    """A part, another part, what was sent again, and everything; in the end the run starts over."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
     await run.revert(LONG_AGO, run.moments[0])
@@ -156,7 +156,7 @@ async def test_taken_back_again_and_again(run):
 
 
 async def test_the_rest_may_be_taken_back_as_well(run):
-    """Then the run begins afresh, without what was left of it."""
+    """Then the run starts over, without what was left of it."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
     await run.revert(LONG_AGO, run.moments[0])

@@ -195,7 +195,7 @@ async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried
     """The confirmation is noted once, and needed once: what is sent then is doubled."""
     put_back(retried)
     stopped = await again(retried, state="state", confirmations=Confirmations(again=True))
-    assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are mended
+    assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are corrected
     assert (await retry(retried.settings, retried.credentials)).exit_code == 0
     assert await counted(retried) == [1, 2]
     with closing(open_journal(retried.folder / "state/journal.db", lambda: None, writable=False)) as journal:
