@@ -141,7 +141,7 @@ async def test_customers_are_repeated_a_few_times_and_arrive_when_it_is_over(mig
         summary = await run.migrate(**QUICK)
         figures = summary.kinds["customers"]
         assert (summary.exit_code, figures.accepted, figures.requests, figures.pending) == (7, 0, 3, 30)
-        hint = "answers in its place" if "html" in fault else "customers are sent again"
+        hint = "answers instead of the API" if "html" in fault else "customers are sent again"
         assert hint in summary.hint
         summary = await run.migrate(**QUICK)
         assert (summary.outcome, summary.kinds["customers"].accepted) == ("complete", 30)
