@@ -29,9 +29,9 @@ ORDER = (
         "flow/pipeline/deliver.py",
         "                await self._recorder.begin(batch)\n"
         "                began = self._clock.now()\n"
-        "                outcome = classify(await self._fly(batch, token, departure))\n",
+        "                outcome = classify(await self._make_attempt(batch, token, departure))\n",
         "                began = self._clock.now()\n"
-        "                outcome = classify(await self._fly(batch, token, departure))\n"
+        "                outcome = classify(await self._make_attempt(batch, token, departure))\n"
         "                await self._recorder.begin(batch)\n",
         "After a kill no process knows that the batch left, and it is sent again.",
         (PHASE + "the_journal_knows_before_the_wire",),
@@ -390,7 +390,7 @@ DOUBT = (
     Mutation(
         "as many batches wait as may",
         "flow/pipeline/kind.py",
-        "            while self._beside >= MOST_BESIDE:\n",
+        "            while self._read_backs >= MOST_READ_BACKS:\n",
         "            while False:\n",
         "Memory grows with what is refused after attempts without an answer.",
         (READ_BACKS + "no_more_wait_than_memory_holds",),

@@ -99,8 +99,8 @@ def test_what_gets_through_to_the_api_is_counted(answers):
 def test_what_waits_to_be_read_back_may_be_at_a_culprit_as_well():
     """Until something is accepted, as many as waited at most count with the uploaders."""
     refusals = Refusals(1000, uploaders=2)
-    refusals.wait_beside(3)
-    refusals.wait_beside(1)
+    refusals.count_read_backs(3)
+    refusals.count_read_backs(1)
     halts = [refusals.refused(422, "no", NOBODY) for _ in range(5 * SYSTEMATIC)]
     assert [halt is not None for halt in halts].index(True) == 5 * SYSTEMATIC - 1
     refusals.accepted()

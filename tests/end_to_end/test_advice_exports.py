@@ -30,7 +30,7 @@ from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines,
 from fakes import write_export
 
 from masivo_stream.edges.export.identity import take_identity
-from masivo_stream.edges.export.source import find_inputs, read_spans
+from masivo_stream.edges.export.source import find_inputs, read_ranges
 from masivo_stream.model.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -491,10 +491,10 @@ async def test_what_ends_before_a_record_that_was_read_is_restored(work):
     path.write_bytes(whole[:-1])
     (found,) = find_inputs([str(path)])
     with pytest.raises(InputError) as caught:
-        await read_spans(found, [span], block_bytes=4096)
+        await read_ranges(found, [span], block_bytes=4096)
     assert caught.value.hint == "restore the export as it was"
     path.write_bytes(whole)
-    assert await read_spans(found, [span], block_bytes=4096) == [whole[-40:]]
+    assert await read_ranges(found, [span], block_bytes=4096) == [whole[-40:]]
 
 
 def test_what_cannot_be_looked_at_has_its_path_checked(work):

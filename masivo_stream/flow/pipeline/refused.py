@@ -51,7 +51,7 @@ class RefusedEntries:
             return False
         found = await self._finder.find(fresh, since=since)
         if not found:
-            self._unanswered.looked(fresh)
+            self._unanswered.had_time(fresh)
             return False
         with anyio.CancelScope(shield=True):
             await self._recorder.note_found(found)
