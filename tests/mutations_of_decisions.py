@@ -111,7 +111,7 @@ WORD = (
         "    if reverts.done and not reverts.whole:\n",
         "    if reverts.done and reverts.whole:\n",
         "A new beginning doubles what was not taken back.",
-        ("flow/test_reverts.py::test_all_reverts_of_a_run_count[story3-a part of this run was taken back]",),
+        ("flow/test_reverts.py::test_all_reverts_of_a_run_count[story3-part of this run was taken back]",),
     ),
 )
 

@@ -65,7 +65,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
     names no dead letter of the run is put aside.
 
     Raises:
-        InputError: a line is no dead letter. Then nothing was taken.
+        InputError: a line is not a dead letter. Then nothing was taken.
         StorageError: the copy cannot be written.
     """
     taken: list[RetryCopy] = []
@@ -121,7 +121,7 @@ class _Copy:
         """Yield the lines of the copy.
 
         Raises:
-            InputError: a line is no dead letter.
+            InputError: a line is not a dead letter.
         """
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -129,7 +129,7 @@ class _Copy:
             dead_letter = read_dead_letter(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
             if dead_letter is None:
                 raise InputError(
-                    f"line {number} is no dead letter",
+                    f"line {number} is not a dead letter",
                     operation="retry dead letters",
                     place=dead_letter_name(self._kind),
                     hint="correct `raw` in place, one JSON object per line, and leave the other fields as they are",

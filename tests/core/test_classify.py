@@ -143,7 +143,11 @@ MATRIX = [
     ("a cut status line", Failure(cause=Cause.PROTOCOL, sent=True), InDoubt("answer is not HTTP")),
     ("given up in flight", Failure(cause=Cause.CUT_SHORT, sent=True), InDoubt("given up while in flight")),
     ("201", Answer(status=201, date=DATE), Accepted("", DATE)),
-    ("201, its body cut", Answer(status=201, complete=False, date=DATE), Accepted("the answer's body was cut", DATE)),
+    (
+        "201, its body cut",
+        Answer(status=201, complete=False, date=DATE),
+        Accepted("the body of the answer was cut off", DATE),
+    ),
     ("201 with a page", Answer(status=201, body=Body.PAGE), Accepted("status 201 with a web page")),
     ("204", Answer(status=204), Accepted("status 204 instead of 201", None)),
     ("200 with an object", Answer(status=200, body=Body.OBJECT), Accepted("status 200 instead of 201", None)),

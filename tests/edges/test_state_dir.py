@@ -159,11 +159,11 @@ def test_another_users_directory_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("file", "the state directory is no directory: File exists"),
-        ("file/below", "the state directory is no directory: Not a directory"),
+        ("file", "the state directory is not a directory: File exists"),
+        ("file/below", "the state directory is not a directory: Not a directory"),
         ("a\0b", "the state directory cannot be used: not a directory name"),
         ("x" * 300, "the state directory cannot be used: File name too long"),
-        ("dangling", "the state directory is no directory: File exists"),
+        ("dangling", "the state directory is not a directory: File exists"),
     ],
     ids=["a file", "under a file", "NUL", "too long", "a dangling link"],
 )

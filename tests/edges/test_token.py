@@ -256,7 +256,7 @@ async def test_a_refusal_is_denied(status):
 
 async def test_a_proxy_that_wants_credentials_is_not_the_keys_fault():
     """RFC 9110, section 15.5.8: a 407 is the proxy's, over plain HTTP, too."""
-    with pytest.raises(DeniedError, match="answered with 407: the proxy wants credentials") as caught:
+    with pytest.raises(DeniedError, match="answered with 407: the proxy requires credentials") as caught:
         await tokens(AuthServer((Answer(status=407), b""))).get()
     assert "proxy" in caught.value.hint
     assert "KEY" not in caught.value.hint

@@ -1,4 +1,4 @@
-"""What stands on the wire, captured by a server that only listens: held against the vendor's published schema."""
+"""The bytes on the wire, captured by a server that only listens, compared with the vendor's published schema."""
 
 import json
 import threading
@@ -67,11 +67,11 @@ EVENTS_REQUEST = {
         }
     },
 }
-"""The request of customers/migrate/events/post, written down anew from the vendor's OpenAPI document."""
+"""The request of customers/migrate/events/post, copied from the vendor's OpenAPI document."""
 
 
 class Listener(BaseHTTPRequestHandler):
-    """Takes everything with 201, and remembers it."""
+    """Accepts everything with 201, and remembers it."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -338,9 +338,9 @@ async def test_a_page_does_not_show_that_customers_are_there(migration, fault):
 @pytest.mark.parametrize(
     ("fault", "error", "word"),
     [
-        ("html,type=", OutageError, "may have happened"),
-        ("html=201", OutageError, "may have happened"),
-        ("status=200,body=error,applied=yes", OutageError, "may have happened"),
+        ("html,type=", OutageError, "may have taken effect"),
+        ("html=201", OutageError, "may have taken effect"),
+        ("status=200,body=error,applied=yes", OutageError, "may have taken effect"),
         ("status=204,applied=yes", None, ""),
         ("status=200,body=list,applied=yes", None, ""),
         ("status=200,body=object,applied=yes", None, ""),

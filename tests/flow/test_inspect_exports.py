@@ -137,7 +137,7 @@ async def test_what_is_no_export_is_refused_with_a_way_out(tmp_path):
     assert str(caught.value) == "the export is encoded in UTF-16, not in UTF-8, inside gzip"
     assert caught.value.place == str(path)
     assert caught.value.hint == (
-        f"gzip -dc < {path} | iconv -f UTF-16 -t UTF-8 > {path}.ndjson; then name {path}.ndjson in its place"
+        f"gzip -dc < {path} | iconv -f UTF-16 -t UTF-8 > {path}.ndjson; then name {path}.ndjson instead"
     )
 
 

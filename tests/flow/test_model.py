@@ -359,7 +359,7 @@ class SaysNoMoreThanItMust(ModelJournal):
 @pytest.mark.parametrize(
     ("wrong", "law"),
     [
-        (Forgetful, "sent again although it may have been applied|do not close"),
+        (Forgetful, "sent again although it may have been applied|do not add up"),
         (Belated, "reported accepted, noted (sending|in_doubt)"),
         (KeepsTheTail, "dead letters and rows|no dead letter|torn line"),
         (ForgetsTheDoubt, "close|no outcome|pending"),

@@ -186,14 +186,14 @@ async def test_a_word_counts_only_where_the_text_agrees(tmp_path, export):
         assert await among([before], tmp_path / "moved", moved=read_moved([f"{old}={tmp_path}/moved"]))
         with pytest.raises(InputError, match="is not the one the last run read"):
             await among([before], other, moved=read_moved([f"{old}={other}"]))
-    with pytest.raises(ConfigurationError, match="is not among the exports that are named"):
+    with pytest.raises(ConfigurationError, match="is not among the named exports"):
         await among([before], other, moved=read_moved([f"{export}={tmp_path}/moved"]))
 
 
 @pytest.mark.parametrize("word", ["", "a", "=b", "a="])
 def test_a_word_that_says_nothing_is_told(word):
     """Old and new, with an equals sign in between."""
-    with pytest.raises(ConfigurationError, match="does not name an old and a new place"):
+    with pytest.raises(ConfigurationError, match="does not name an old and a new path"):
         read_moved([word])
 
 
@@ -219,9 +219,9 @@ async def test_an_export_is_found_beside_the_state_directory_it_was_moved_with(t
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"", f"it had {len(LINES)} bytes and is empty"),
-        (LINES[:1000], f"{HALF} bytes were read of it, and it has 1000"),
-        (b"~" + LINES[1:], f"something changed in its first {HALF} bytes, which have been dealt with, near byte 0"),
+        (b"", f"it had {len(LINES)} bytes and is empty now"),
+        (LINES[:1000], f"{HALF} bytes of it were read, but now it has only 1000"),
+        (b"~" + LINES[1:], f"something changed in its first {HALF} bytes, which were already processed, near byte 0"),
         (gzip.compress(b"~" + LINES[1:]), f"something changed in the first {HALF} bytes of its text"),
     ],
 )
@@ -241,7 +241,7 @@ async def test_of_two_that_begin_with_what_was_read_a_person_chooses(tmp_path):
         (tmp_path / name).write_bytes(text)
     before = known(tmp_path / "old", 2, b"x\n")
     (tmp_path / "old").unlink()
-    with pytest.raises(ConfigurationError, match="more than one begins with what was read of it") as caught:
+    with pytest.raises(ConfigurationError, match="more than one file begins with the part that was read") as caught:
         await among([before], tmp_path / "a", tmp_path / "b")
     words = [f"--moved {before.name}={tmp_path}/{name}" for name in "ab"]
     assert caught.value.hint == f"add {words[0]} or {words[1]}"
@@ -253,7 +253,7 @@ async def test_an_export_that_was_emptied_is_none_any_more(tmp_path):
         (tmp_path / name).write_bytes(text)
     exports = [known(tmp_path / "full", 0, b""), known(tmp_path / "empty", 0, b"")]
     (tmp_path / "full").write_bytes(b"")
-    with pytest.raises(InputError, match="it had 2 bytes and is empty"):
+    with pytest.raises(InputError, match="it had 2 bytes and is empty now"):
         await among(exports, tmp_path / "full", tmp_path / "empty")
     (tmp_path / "full").write_bytes(b"x\n")
     assert await among(exports, tmp_path / "full", tmp_path / "empty")

@@ -141,7 +141,7 @@ async def test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again(api,
     (tmp_path / "old").rename(tmp_path / "state")
     with pytest.raises(ConfigurationError, match="it knows 1 of 2 requests") as caught:
         await run.resolve()
-    assert caught.value.hint.startswith("put the newest copy of the state directory back")
+    assert caught.value.hint.startswith("restore the newest copy of the state directory")
     with pytest.raises(ConfigurationError, match="older than what was sent from it"):
         await migrate(run.settings, run.credentials, Exports(transactions=[str(run.export)]))
     assert len(api.bodies) == 2
@@ -233,7 +233,7 @@ async def test_where_one_has_changed_nothing_is_sent_or_decided(api, run):
     """The bytes of the last batch cannot be read again: the first one is not sent."""
     await in_doubt(api, run, count=1000)
     change_unseen(run.export)
-    with pytest.raises(InputError, match="not what was sent"):
+    with pytest.raises(InputError, match="differ from what was sent"):
         await run.resolve()
     assert len(api.bodies) == 2
     assert api.ask("SELECT state FROM batches") == ["in_doubt"] * 2
@@ -254,7 +254,7 @@ async def test_other_bytes_than_those_in_doubt_are_not_sent(api, run):
     """An export changed where neither its samples nor its time show it: the id of the batch does."""
     await run.migrate(count=1000)
     change_unseen(run.export)
-    with pytest.raises(InputError, match="not what was sent"):
+    with pytest.raises(InputError, match="differ from what was sent"):
         await run.resolve()
     assert len(api.bodies) == 1
 

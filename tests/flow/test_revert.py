@@ -106,15 +106,15 @@ async def test_only_a_number_that_fits_says_that_all_is_gone(migrated, told):
 async def test_nothing_goes_on_after_a_revert_of_unknown_end(migrated):
     """If it happened, continuing would lose records; if not, starting afresh would double them."""
     migrated.said = LOST
-    with pytest.raises(OutageError, match="may have happened"):
+    with pytest.raises(OutageError, match="may have taken effect"):
         await migrated.revert(ALL)
     assert migrated.notes() == ["revert begun"]
-    with pytest.raises(ConfigurationError, match="it is not known whether it happened"):
+    with pytest.raises(ConfigurationError, match="it is not known whether it took effect"):
         await migrated.migrate()
     migrated.said = "403 Forbidden"  # says nothing of the first one
     with pytest.raises(DeniedError):
         await migrated.revert(ALL)
-    with pytest.raises(ConfigurationError, match="it is not known whether it happened"):
+    with pytest.raises(ConfigurationError, match="it is not known whether it took effect"):
         await migrated.migrate()
     assert migrated.posts == 1
     migrated.said = "200 OK"

@@ -131,7 +131,7 @@ async def test_a_page_that_cannot_be_made_is_a_warning(state, journal):
     """What happened stays what happened, the JSON form is there, and the fault is named by its type alone."""
     told = leave_report(journal, state, SUMMARY, Reporting(draw=fail), FakeClock())
     assert (told.outcome, told.exit_code, told.report) == ("dead_letters", 3, "")
-    assert told.warnings == ("the report is not written: a bug of ours, ZeroDivisionError",)
+    assert told.warnings == ("the report is not written: a bug in masivo-stream, ZeroDivisionError",)
     assert read_report(state, KINDS) == told
 
 

@@ -60,7 +60,7 @@ class MissingCustomers:
         if not len(self):
             return None
         wanted = hash_customer(customer, self.salt)
-        if wanted in self._late or _holds(self._dead, wanted):  # its record can be mended: it is not gone for good
+        if wanted in self._late or _holds(self._dead, wanted):  # its record can be corrected: it is not gone for good
             return Absence.DEAD
         return Absence.GONE if _holds(self._gone, wanted) else None
 

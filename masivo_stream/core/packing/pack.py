@@ -71,7 +71,7 @@ class Oversized(Struct, frozen=True):
     @property
     def message(self) -> str:
         """What its dead letter says."""
-        return f"does not fit a request of {self.max_body_bytes} bytes"
+        return f"does not fit into a request of {self.max_body_bytes} bytes"
 
 
 class Packed(Struct, frozen=True):

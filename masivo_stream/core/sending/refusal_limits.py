@@ -88,19 +88,20 @@ class Refusals:
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_a_row} requests in a row were refused with {status}, and nothing was ever accepted{said}",
-                "it is not about single records: check account, base_url and the export's fields",
+                "the cause is not in single records: check the account, base_url and the fields of the export",
             )
         if self._in_a_row >= max(IN_A_ROW, 2 * systematic):
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_a_row} requests in a row were refused with {status}, nothing was accepted",
-                "see the messages of the last dead letters; check account, base_url and the export's fields",
+                "see the messages of the last dead letters; check the account, base_url and the fields of the export",
             )
         if self._budget and self._in_all >= self._budget:
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_all} requests were refused, as many as isolation_budget allows",
-                "the dead letters say why: mend the export, or start again with a fresh budget, or raise it",
+                "the dead letters give the reasons: correct the export, start again with a fresh budget, or raise"
+                " isolation_budget",
             )
         return None
 
@@ -109,6 +110,5 @@ class Refusals:
         return Halt(
             ExitCode.DENIED,
             f"{self._blocked} requests in a row were refused, none of them by the API: {by}",
-            "have the firewall or proxy let requests to base_url pass, or go without it, then start the same command"
-            " again",
+            "make the firewall or proxy let requests to base_url pass, or bypass it, then start the same command again",
         )

@@ -86,7 +86,7 @@ def decode_identity(kept: bytes) -> Identity:
 
 
 _RESTORE = (
-    "restore the export as it was, then start the same command again; send what is new as a further file beside it"
+    "restore the export as it was, then start the same command again; send new records in a further file beside it"
 )
 
 

@@ -173,8 +173,8 @@ def _damaged(source: Input) -> InputError:
         "the compressed file is damaged",
         operation="read the export",
         place=source.shown_path,
-        hint="copy or export it again, then start the same command again; what was read before the damage has been"
-        " dealt with",
+        hint="copy the file or export again, then start the same command again; what was read before the damage was"
+        " already processed",
     )
 
 

@@ -37,10 +37,10 @@ class DeadLetterFile(CountedFile):
         if checksum(file, length) != (length, crc):
             os.close(file)
             raise ConfigurationError(
-                "the dead letters were edited since the run left them",
+                "the dead letters were edited after the run wrote them",
                 operation="open the dead letters",
                 place=name,
-                hint="masivo-stream retry sends mended ones, and goes on with the run; else put the file back",
+                hint="masivo-stream retry sends the corrected ones and continues the run; otherwise restore the file",
             )
         super().__init__(
             file,
@@ -50,7 +50,7 @@ class DeadLetterFile(CountedFile):
                 "cannot write dead letters",
                 operation="write dead letters",
                 place=name,
-                hint="free space in the state directory",
+                hint="free up disk space in the state directory",
             ),
         )
 

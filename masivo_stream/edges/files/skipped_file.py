@@ -47,7 +47,7 @@ class SkippedFile(CountedFile):
                 "cannot write the list of skipped records",
                 operation="write skipped records",
                 place=name,
-                hint="free space in the state directory, then start again with the same command",
+                hint="free up disk space in the state directory, then start again with the same command",
             ),
         )
 

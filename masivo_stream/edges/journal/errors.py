@@ -28,7 +28,7 @@ def storage_error(error: BaseException, outcomes: Iterable[str] = ()) -> Storage
     return StorageError(
         f"the journal cannot be written: {why}{f'; the outcome of these batches is not noted: {lost}' if lost else ''}",
         operation="write the journal",
-        hint="free space in the state directory, or correct its permissions, then start again",
+        hint="free up disk space in the state directory, or correct its permissions, then start again",
     )
 
 
@@ -52,5 +52,6 @@ def reading() -> Iterator[None]:
         raise ConfigurationError(
             f"the journal is damaged: {error}",
             operation="read the journal",
-            hint="never begin afresh over it: restore it from a copy, or ask what the account has",
+            hint="do not start over without the journal: restore it from a copy, or find out what the account already"
+            " has",
         ) from error

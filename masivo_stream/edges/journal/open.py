@@ -20,7 +20,7 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, err
 
 _CORRECT = "correct the permissions of the state directory and of what is in it, then start again"
 _MIGRATE = "start `migrate` once: it upgrades the journal"
-_RESTORE = "never begin afresh over it: restore it, or use the version of the program that wrote it"
+_RESTORE = "do not start over without the journal: restore it, or use the version of the program that wrote it"
 
 
 def open_journal(
@@ -118,7 +118,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> N
         _create(connection)
     elif version in UPGRADES:
         if not writable:
-            raise _unusable(path, f"has version {version}, of an earlier version of the program", _MIGRATE)
+            raise _unusable(path, f"has version {version}, from an earlier version of the program", _MIGRATE)
         _upgrade(connection, version)
     elif version != VERSION:
         raise _unusable(path, f"has version {version}, this program reads {VERSION}")

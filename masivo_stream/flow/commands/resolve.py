@@ -197,7 +197,7 @@ class ResolveWork:
                     f"{'no batch' if not found else 'more than one batch'} in doubt is named {name}",
                     operation=_OPERATION,
                     place=name,
-                    hint="masivo-stream resolve without a decision lists them",
+                    hint="masivo-stream resolve without a decision lists the batches in doubt",
                 )
             chosen.update((doubt.batch, doubt) for doubt in found)
         return chosen.values()
@@ -245,11 +245,12 @@ class ResolveWork:
         evidence = (await self._find_evidence(doubt)).evidence
         if evidence.verdict in {Verdict.PRESENT, Verdict.PARTLY}:
             raise ConfigurationError(
-                f"{evidence.found} of {evidence.looked_at} records read back are in the account: it would double them",
+                f"{evidence.found} of {evidence.looked_at} records read back are in the account: sending the batch"
+                " again would double them",
                 operation="send a batch again",
                 place=f"batch {doubt.batch} of {doubt.kind}",
-                hint="--accept it if all of its records are there; else --discard it, change `raw` of those that are"
-                " not there (one more space is enough), and masivo-stream retry",
+                hint="--accept it if all of its records are there; otherwise --discard it, change `raw` of the records"
+                " that are not there (adding a space is enough), then start masivo-stream retry",
             )
 
     async def _resend(self, doubt: Doubt, note: Note) -> None:

@@ -31,7 +31,7 @@ async def retry(
 
     Raises:
         ConfigurationError: there is no run, or its state directory cannot be used.
-        InputError: an export of the run is missing or has changed; or a line of a dead-letter file is no dead letter.
+        InputError: an export of the run is missing or has changed; or a line of a dead-letter file is not one.
         StorageError: the state directory cannot be written at the start.
     """
     async with open_session(

@@ -91,7 +91,7 @@ async def revert(
     Raises:
         ConfigurationError: `start` or `end` is no date-time, the period is empty, or the state directory is in use.
         DeniedError: the API refuses it.
-        OutageError: the API did not answer, or not legibly; the revert may have happened.
+        OutageError: the API did not answer, or not legibly; the revert may have taken effect.
     """
     read_period(start, end)
     check_key(settings, credentials)
@@ -248,7 +248,7 @@ _LOOK_FIRST = "check the account's dashboard; the same command takes back what i
 def _read_attempt(attempt: Attempt) -> _Failed | None:
     match attempt:
         case Failure(cause=cause, sent=True):
-            message = f"{cause.value}; the revert may have happened"
+            message = f"{cause.value}; the revert may have taken effect"
             return _Failed(OutageError(message, operation=_OPERATION, hint=_LOOK_FIRST), in_doubt=True)
         case Failure(cause=cause):
             message = f"{cause.value}; nothing was sent"
@@ -277,7 +277,7 @@ def _read_answer(told: str, outcome: Outcome, *, foreign: bool) -> _Failed | Non
         case Accepted():
             return None
         case InDoubt() | Stop(in_doubt=True):
-            message = f"{told}; the revert may have happened"
+            message = f"{told}; the revert may have taken effect"
             return _Failed(OutageError(message, operation=_OPERATION, hint=_LOOK_FIRST), in_doubt=True)
         case Throttled() | Unreachable():
             message = f"{told}; nothing was taken back"

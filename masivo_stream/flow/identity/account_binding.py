@@ -28,8 +28,8 @@ from masivo_stream.model.states import Note, NoteKind
 
 _OPERATION = "open the run"
 _HINT = (
-    "if it is the same account with a new key or address, confirm it once with --same-account; for another account,"
-    " choose a --state-dir of its own"
+    "if this is the same account with a new key or address, confirm that once with --same-account; a different account"
+    " needs its own --state-dir"
 )
 
 
@@ -117,10 +117,12 @@ class AccountBinding:
         token = await tokens.prepare()
         if not isinstance(token, str):
             raise OutageError(
-                "no token could be obtained, and only a token shows whether the API key opens the account of this run",
+                "no token could be obtained, and only a token shows whether the API key belongs to the account of this"
+                " run",
                 operation=_OPERATION,
                 place=self._state_dir,
-                hint="start again when the API can be reached; --same-account confirms it without a token",
+                hint="start again when the API can be reached; or confirm the account with --same-account, which needs"
+                " no token",
             )
 
     async def admit(self, token: str) -> None:

@@ -256,8 +256,8 @@ class SendOnce:
                     f"this state directory is older than what was sent from it: {what}",
                     operation=_OPERATION,
                     place=self._state_dir,
-                    hint="put the newest copy of the state directory back; migrate --again would send again"
-                    " what was sent in between",
+                    hint="restore the newest copy of the state directory; migrate --again would send again what was"
+                    " sent in between",
                 )
             await self._journal.take_note(Note(NoteKind.AGAIN, what, person=name_person()))
         if run is not None and run.sends > sends:
@@ -275,8 +275,8 @@ class SendOnce:
                 f"this state directory is a copy of {elsewhere}, which is still there",
                 operation=_OPERATION,
                 place=self._state_dir,
-                hint=f"go on with one of them: there with --state-dir {shlex.quote(elsewhere)}; or here, after"
-                " moving that one away",
+                hint=f"continue with one of the two: there, with --state-dir {shlex.quote(elsewhere)}; or here, after"
+                " you move the other one away",
             )
 
     def _lines_missed(self, known: list[SentExport]) -> Iterator[str]:

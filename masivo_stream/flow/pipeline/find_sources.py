@@ -192,6 +192,6 @@ def check_rereadable(journal: Journal, kind: Kind) -> None:
     if pending or not journal.read.read_all(kind):
         raise changed(
             streams[0].name,
-            "what came from a pipe cannot be read again, and was not dealt with to its end",
-            f"start migrate once more: {FROM_A_PIPE.format(streams[0].name)}",
+            "an export that came from a pipe was not processed to its end, and cannot be read again",
+            f"start migrate once more; to do so, {FROM_A_PIPE.format(streams[0].name)}",
         )

@@ -43,7 +43,7 @@ class InDoubtKind:
         made = make_batch(self.kind, await self.batches.read(batch))
         if made.id != batch:
             raise InputError(
-                "its records are not what was sent",
+                "its records differ from what was sent",
                 operation="send a batch again",
                 place=f"batch {batch} of {self.kind}",
                 hint="restore the export as it was",

@@ -31,7 +31,7 @@ from masivo_stream.model.notices import RecordIsolated
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, reject_entry
 
-_WORDS_LOST = "refused, in a process that ended before it could note the words"
+_WORDS_LOST = "refused, in a process that ended before it recorded the server's message"
 
 
 class BatchToIsolate(Struct, frozen=True, kw_only=True):

@@ -255,18 +255,19 @@ async def _cut_source(
                     break
     except Truncated as error:
         raise InputError(
-            "the compressed file ends in the middle",
+            "the compressed file is cut off",
             operation="read the export",
             place=_place(source, lines),
-            hint="copy or export it again, then start the same command again; its complete lines have been dealt with",
+            hint="copy the file or export again, then start the same command again; its complete lines were already"
+            " processed",
         ) from error
     size = source.input.size if source.end is None else source.end
     if offset < size and is_plain_file(source.input):
         raise InputError(
-            f"the export had {size} bytes at the start, and ends after {offset}",
+            f"the export had {size} bytes at the start, but now ends after {offset}",
             operation="read the export",
             place=_place(source, lines),
-            hint="somebody cut it while it was read: restore it, then start the same command again",
+            hint="the file was shortened while it was being read: restore it, then start the same command again",
         )
     place = _place(source, lines)
     last = lines.flush()
@@ -305,9 +306,9 @@ _END_LINE = {
 def _finish_line(found: Input) -> str:
     """Return how a line is finished that is not complete."""
     if not is_file(found):
-        return f"its complete lines have been dealt with; {FROM_A_PIPE.format(found.name)}"
+        return f"its complete lines were already processed; {FROM_A_PIPE.format(found.name)}"
     end = _END_LINE[compression_at(found)].format(shlex.quote(found.path))
     return (
-        "start the same command again when the export is finished; a line that never will be is validated as it is"
-        f" once a newline ends it: {end}"
+        "start the same command again when the export is finished; if the line will never be finished, end it with a"
+        f" newline, and it is validated as it is: {end}"
     )

@@ -24,7 +24,9 @@ from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Rejected
 from masivo_stream.model.settings import VisibleSettings
 
-_UNTOLD = "may have arrived by a request without an answer, and cannot be read back, for its id needs escaping in a URL"
+_UNTOLD = (
+    "may have arrived with a request that got no answer, and cannot be read back because its id needs escaping in a URL"
+)
 
 
 class RefusedEntries:

@@ -67,7 +67,7 @@ async def reread(
         raise InputError(
             "what came from a pipe cannot be read again",
             operation="read a record again",
-            hint="--accept needs no record; look the others up in the account",
+            hint="--accept does not need the records; look up the other batches in the account",
         )
     bodies: dict[Reference, bytes] = {}
     for source in sources:

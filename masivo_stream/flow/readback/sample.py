@@ -61,4 +61,4 @@ async def read_back_samples(
 
 async def _give_up(stop: StopControl, clock: Clock, seconds: float) -> None:
     await clock.sleep(seconds)
-    stop.pull(OutageError(f"not all could be read back within {seconds:.0f} s", operation="read a sample back"))
+    stop.pull(OutageError(f"not all records could be read back within {seconds:.0f} s", operation="read a sample back"))

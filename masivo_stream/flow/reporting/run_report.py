@@ -213,7 +213,7 @@ def _warn(summary: Summary, error: Exception) -> Summary:
     if isinstance(error, MasivoStreamError):
         why = f"{error}, {error.place}" if error.place else str(error)
     else:  # its text may quote a record
-        why = f"a bug of ours, {type(error).__name__}"
+        why = f"a bug in masivo-stream, {type(error).__name__}"
     return msgspec.structs.replace(summary, warnings=(*summary.warnings, f"the report is not written: {why}"))
 
 
@@ -263,7 +263,7 @@ def _describe(decision: DecisionNote) -> DecisionNote:
         return decision
     period = msgspec.json.decode(decision.detail, type=RevertPeriod)
     extent = "all of this run" if period.whole else "a part of this run" if period.holds else "nothing of this run"
-    told = "" if period.customers is None else f", {period.customers:,} customers as the API says"
+    told = "" if period.customers is None else f", {period.customers:,} customers according to the API"
     return msgspec.structs.replace(decision, detail=f"{period.start} to {period.end}{told}: {extent}")
 
 
