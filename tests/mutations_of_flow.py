@@ -309,7 +309,7 @@ DOUBT = (
     Mutation(
         "entries held for a firewall are settled at once",
         "flow/pipeline/isolate_batch.py",
-        "self._refusals.answered == held.answered:  # nothing got through since",
+        "self._refusals.answered == held.answered:",
         "False:",
         "While a firewall bans us, good records become dead letters.",
         (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
@@ -374,7 +374,7 @@ DOUBT = (
     Mutation(
         "a further doubt is not looked into",
         "core/accounting/unanswered.py",
-        "        self._looked -= lines\n",
+        "        self._had_time -= lines\n",
         "",
         "Customers who arrived by the second lost answer are not waited for.",
         ("flow/test_unanswered.py::test_what_was_on_the_wire_is_known_by_its_place",),
