@@ -47,13 +47,13 @@ _NOTHING_BUT_TEXT = shutil.ignore_patterns("__pycache__", ".hypothesis")
 class Trial:
     """The result of a mutation."""
 
-    verdict: str
+    outcome: str
     seconds: float = 0.0
     output: str = ""
 
     @property
     def caught(self):
-        return self.verdict == "caught"
+        return self.outcome == "caught"
 
 
 def copy(folder):
@@ -118,12 +118,12 @@ def tests_pass():
 
 def show(mutations, trials):
     """Return a table of the results."""
-    table = Table("mutation", "what it breaks", "tests", "verdict", "s")
+    table = Table("mutation", "what it breaks", "tests", "outcome", "s")
     for column in table.columns:
         column.overflow = "fold"
     for mutation, trial in zip(mutations, trials, strict=True):
         tests = "\n".join(test.replace("::test_", "::") for test in mutation.tests)
-        table.add_row(mutation.name, mutation.breaks, tests, trial.verdict, f"{trial.seconds:.1f}")
+        table.add_row(mutation.name, mutation.breaks, tests, trial.outcome, f"{trial.seconds:.1f}")
     return table
 
 

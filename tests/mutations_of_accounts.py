@@ -25,7 +25,7 @@ MUTATIONS = (
     Mutation(
         "a token's account is not looked at",
         "flow/identity/account_binding.py",
-        "                    raise self._refusal(journal, accounts, journal.read.first_sent(), told)\n",
+        "                    raise self._refusal(journal, accounts, journal.read.first_sent(), opened)\n",
         "                    pass\n",
         "A key that now opens another account continues this one's run.",
         (ONCE + "a_token_of_another_account_in_the_middle_of_a_run_is_refused",),

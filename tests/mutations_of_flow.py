@@ -4,7 +4,7 @@ from mutation import Mutation
 
 ISOLATION = "flow/test_isolation.py::test_"
 READ_BACKS = "flow/test_read_backs.py::test_"
-PHASE, NOTES, RETRY = "flow/test_kind.py::test_", "flow/test_notes.py::test_", "core/test_backoff.py::test_"
+KIND, NOTES, RETRY = "flow/test_kind.py::test_", "flow/test_notes.py::test_", "core/test_backoff.py::test_"
 CLASSIFY, HISTORIES = "core/test_classify.py::test_", "flow/test_histories.py::test_"
 
 ORDER = (
@@ -14,7 +14,7 @@ ORDER = (
         "                await self._recorder.begin(batch)\n",
         "",
         "After a kill no process knows that the batch left, and it is sent again.",
-        (PHASE + "the_journal_knows_before_the_wire",),
+        (KIND + "the_journal_knows_before_the_wire",),
     ),
     Mutation(
         "no note of the outcome",
@@ -29,12 +29,12 @@ ORDER = (
         "flow/pipeline/deliver.py",
         "                await self._recorder.begin(batch)\n"
         "                began = self._clock.now()\n"
-        "                outcome = classify(await self._fly(batch, token, departure))\n",
+        "                outcome = classify(await self._make_attempt(batch, token, departure))\n",
         "                began = self._clock.now()\n"
-        "                outcome = classify(await self._fly(batch, token, departure))\n"
+        "                outcome = classify(await self._make_attempt(batch, token, departure))\n"
         "                await self._recorder.begin(batch)\n",
         "After a kill no process knows that the batch left, and it is sent again.",
-        (PHASE + "the_journal_knows_before_the_wire",),
+        (KIND + "the_journal_knows_before_the_wire",),
     ),
     Mutation(
         "an attempt is cut in the middle",
@@ -52,7 +52,7 @@ ORDER = (
         "A stop waits for a request that began after it, and a stop because of doubts causes one more.",
         (
             NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",
-            PHASE + "what_stops_the_run_lets_nothing_else_leave",
+            KIND + "what_stops_the_run_lets_nothing_else_leave",
         ),
     ),
     Mutation(
@@ -61,7 +61,7 @@ ORDER = (
         "anyio.Semaphore(in_flight,",
         "anyio.Semaphore(2 * in_flight,",
         "A kill leaves twice as many batches in doubt, and the server gets more requests at once than configured.",
-        (PHASE + "no_more_are_in_flight_than_may_be",),
+        (KIND + "no_more_are_in_flight_than_may_be",),
     ),
     Mutation(
         "the note of what was found is cut",
@@ -95,7 +95,7 @@ ORDER = (
         "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n"
         "        self._dead_letters.append([dead_letter])\n",
         "If a dead letter cannot be written, its record is counted as dead and is in no file.",
-        (PHASE + "a_letter_that_cannot_be_written_is_not_counted",),
+        (KIND + "a_letter_that_cannot_be_written_is_not_counted",),
     ),
 )
 
@@ -248,7 +248,7 @@ DOUBT = (
         "    if not repeatable:\n        return _doubted(",
         "    if False:\n        return _doubted(",
         "Events whose answer was lost are applied twice.",
-        (RETRY + "what_may_be_sent_again", PHASE + "a_lost_answer_leaves_events_and_transactions_in_doubt"),
+        (RETRY + "what_may_be_sent_again", KIND + "a_lost_answer_leaves_events_and_transactions_in_doubt"),
     ),
     Mutation(
         "a 503 was not applied",
@@ -256,7 +256,7 @@ DOUBT = (
         '            return InDoubt(by or "status 503", wait_asked_for(answer))\n',
         '            return Unreachable("status 503")\n',
         "If a gateway sends 503 after the delivery, events are applied twice.",
-        (CLASSIFY + "every_status_has_its_verdict",),
+        (CLASSIFY + "every_status_has_its_outcome",),
     ),
     Mutation(
         "a 408 was not applied",
@@ -264,7 +264,7 @@ DOUBT = (
         '        case 425:\n            return Unreachable(by or "425',
         '        case 408 | 425:\n            return Unreachable(by or "425',
         "If a gateway sends 408 after the delivery, events are applied twice.",
-        (CLASSIFY + "every_status_has_its_verdict",),
+        (CLASSIFY + "every_status_has_its_outcome",),
     ),
     Mutation(
         "a lost connection was never used",
@@ -272,7 +272,7 @@ DOUBT = (
         "        case cause if failure.sent:\n",
         "        case cause if False:\n",
         "A batch whose answer was lost counts as not sent, and is applied twice.",
-        (CLASSIFY + "every_failure_has_its_verdict",),
+        (CLASSIFY + "every_failure_has_its_outcome",),
     ),
     Mutation(
         "a web page is an acceptance",
@@ -280,7 +280,7 @@ DOUBT = (
         "    if is_foreign(answer):\n        return InDoubt(",
         "    if is_foreign(answer):\n        return Accepted()\n    if False:\n        return InDoubt(",
         "A portal's page counts as the API's word, and the records are lost.",
-        (CLASSIFY + "every_status_has_its_verdict", PHASE + "a_portal_stops_the_run"),
+        (CLASSIFY + "every_status_has_its_outcome", KIND + "a_portal_stops_the_run"),
     ),
     Mutation(
         "any success is an acceptance",
@@ -288,7 +288,7 @@ DOUBT = (
         "    if status in contract.ACCEPTED_STATUSES_TOO and answer.body in {Body.EMPTY, Body.OBJECT}:\n",
         "    if True:\n",
         "Records that a 207, or an error in a 200, has refused count as delivered.",
-        (CLASSIFY + "every_status_has_its_verdict",),
+        (CLASSIFY + "every_status_has_its_outcome",),
     ),
     Mutation(
         "an undocumented success is repeated for an hour",
@@ -309,7 +309,7 @@ DOUBT = (
     Mutation(
         "entries held for a firewall are settled at once",
         "flow/pipeline/isolate_batch.py",
-        "self._refusals.answered == held.answered:  # nothing got through since",
+        "self._refusals.answered == held.answered:",
         "False:",
         "While a firewall blocks requests, good records become dead letters.",
         (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
@@ -333,10 +333,10 @@ DOUBT = (
     Mutation(
         "what a stop cut short was never sent",
         "flow/pipeline/deliver.py",
-        "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=sent)\n",
-        "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=False)\n",
+        "        attempt = made[0] if made else Failure(cause=Cause.CUT_SHORT, sent=sent)\n",
+        "        attempt = made[0] if made else Failure(cause=Cause.CUT_SHORT, sent=False)\n",
         "A batch that was in flight at a stop is applied twice.",
-        (PHASE + "a_request_that_outlasts_the_drain_time",),
+        (KIND + "a_request_that_outlasts_the_drain_time",),
     ),
     Mutation(
         "doubts in a row do not stop the run",
@@ -344,7 +344,7 @@ DOUBT = (
         "    if health.doubts >= MOST_DOUBTS:\n",
         "    if False:\n",
         "An outage puts a whole export in doubt.",
-        (RETRY + "after_a_doubt_nothing_is_sent_for_a_while", PHASE + "an_outage_does_not_put_the_export_in_doubt"),
+        (RETRY + "after_a_doubt_nothing_is_sent_for_a_while", KIND + "an_outage_does_not_put_the_export_in_doubt"),
     ),
     Mutation(
         "a refusal is repeated",
@@ -361,7 +361,7 @@ DOUBT = (
         "            outcome = BatchOutcome(BatchState.UNANSWERED, refused.status, refused.why, again=not doubtful)\n",
         "            pass\n",
         "Customers who arrived by a lost answer become dead letters after a restart.",
-        (PHASE + "a_refusal_after_a_lost_answer_is_read_back",),
+        (KIND + "a_refusal_after_a_lost_answer_is_read_back",),
     ),
     Mutation(
         "customers without an answer are not looked for",
@@ -369,12 +369,12 @@ DOUBT = (
         "                ledger.unanswered.add(batch, self._clock.now())\n",
         "                pass\n",
         "Customers who arrived by a lost answer become dead letters.",
-        (PHASE + "a_refusal_after_a_lost_answer_is_read_back",),
+        (KIND + "a_refusal_after_a_lost_answer_is_read_back",),
     ),
     Mutation(
         "a further doubt is not looked into",
         "core/accounting/unanswered.py",
-        "        self._looked -= lines\n",
+        "        self._had_time -= lines\n",
         "",
         "Customers who arrived by the second lost answer are not waited for.",
         ("flow/test_unanswered.py::test_what_was_on_the_wire_is_known_by_its_place",),
@@ -390,7 +390,7 @@ DOUBT = (
     Mutation(
         "as many batches wait as may",
         "flow/pipeline/kind.py",
-        "            while self._beside >= MOST_BESIDE:\n",
+        "            while self._read_backs >= MOST_READ_BACKS:\n",
         "            while False:\n",
         "Memory grows with what is refused after attempts without an answer.",
         (READ_BACKS + "no_more_wait_than_memory_holds",),

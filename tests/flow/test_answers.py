@@ -353,7 +353,7 @@ async def test_a_page_does_not_show_that_customers_are_there(migration, fault):
         ("html=403", DeniedError, "not from the API; nothing was taken back"),
     ],
 )
-async def test_a_revert_is_judged_by_who_has_answered(migration, fault, error, word):
+async def test_what_a_revert_came_to_depends_on_who_has_answered(migration, fault, error, word):
     """A page is not a success, and a refusal by a page says nothing about the key."""
     async with migration(f"{fault},on=revert") as run:
         run.generate(5, kinds=[Kind.CUSTOMERS])

@@ -343,10 +343,10 @@ RESULTS = st.sampled_from(["good", "gone", "faulty"])
 @given(lines=st.lists(st.tuples(st.integers(0, 3), RESULTS), max_size=10), cut=st.integers(0, 10))
 def test_a_dry_run_predicts_what_a_run_skips(lines, cut, tmp_path_factory):
     """Whatever the lines: the same reasons; if no line is faulty, also after a restart between any two lines."""
-    cut = len(lines) if "faulty" in [fate for _, fate in lines] else cut
+    cut = len(lines) if "faulty" in [result for _, result in lines] else cut
     path = tmp_path_factory.mktemp("world")
     made = {"good": customer, "gone": gone, "faulty": lambda number: customer(number, name=7)}
-    customers = [made[fate](number) for number, fate in lines]
+    customers = [made[result](number) for number, result in lines]
     world = make_world(path, customers[:cut], numbers=[])
     world.answer = None
     world.live(Life())

@@ -120,11 +120,11 @@ class History(RuleBasedStateMachine):
         note(f"{ending.requests} requests, {ending.summary and ending.summary.outcome}")
         assert not (rested and ending.requests), "a run that was complete sends again"
         if ending.summary is not None:
-            self._judge(ending)
+            self._check(ending)
         elif not rested:
             self.world.changed = True
 
-    def _judge(self, ending):
+    def _check(self, ending):
         summary = ending.summary
         assert summary.closes, summary.message
         assert summary.exit_code != ExitCode.BUG, summary.message

@@ -118,9 +118,9 @@ def watch_checkpoints(pipeline):
     def look(_what, progress):
         line = progress.checkpoint.line
         checkpoints.append(line)
-        fated = {int(customer[1:]) + 1 for customer in pipeline.api.applied_customers}
-        fated |= {letter.line for letter in pipeline.memory.letters}
-        assert set(range(1, line)) <= fated
+        settled = {int(customer[1:]) + 1 for customer in pipeline.api.applied_customers}
+        settled |= {letter.line for letter in pipeline.memory.letters}
+        assert set(range(1, line)) <= settled
 
     pipeline.journal.watch = look
     return checkpoints

@@ -124,7 +124,7 @@ def test_what_was_on_the_wire_is_known_by_its_place():
     assert [one.line for one in unanswered.fresh(lines)] == [2, 7]
     assert unanswered.since(lines) == clock.now()
     assert unanswered.since(lines[1:]) == pytest.approx(clock.now() - 60)
-    unanswered.looked(lines)
+    unanswered.had_time(lines)
     assert unanswered.fresh(lines) == []
     unanswered.add(batch, clock.now() + 5)
     assert [one.line for one in unanswered.fresh(lines)] == [2]

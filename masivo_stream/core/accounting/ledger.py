@@ -27,8 +27,7 @@ Three rules follow from that, and a restart relies on each of them:
   Until then the position that was reached holds the checkpoint, too.
 
 A change is made in one call, without a wait in between, so `progress` never returns half of a change. What it returns
-once (dead letters, customers who arrived, customers who are skipped) it does not return again: whoever takes it must
-note it.
+once (dead letters, customers who arrived, customers who are skipped) it does not return again: the caller must note it.
 
 The ledger knows no clock, file or journal: `flow.pipeline.recorder` writes down what has to be durable.
 """
@@ -84,7 +83,7 @@ class Ledger:
     ) -> None:
         """Go on from `resume`; the ledger alone uses `packer` from now on.
 
-        What belongs to `missing` customers is held back; `sorter` finds that, and repeated purchases. `candidates`
+        What belongs to `missing` customers is held back; `sorter` finds that, and duplicate purchases. `candidates`
         keeps some of what is accepted. `remember_ids`: the number of customers that the decoder remembers.
         """
         self.kind = kind
@@ -193,7 +192,7 @@ class Ledger:
     def take_up(self, block: ValidatedBlock, lines: SortedLines) -> None:
         """Count the lines of a block, and keep the entries that are to be sent."""
         self._count(lines.results)
-        self.tally.repeated(lines.duplicates)
+        self.tally.duplicated(lines.duplicates)
         self._to_pack.extend(lines.to_pack)
         # A dead letter with a part belongs to an entry that was counted as a whole; the others are counted as rejected.
         source = block.place.source
@@ -202,7 +201,7 @@ class Ledger:
                 self.tally.settled([part], RecordOutcome.DEAD, dead_letter.reason)
             self._note_dead(dead_letter, source, part)
         if self.tally.skipped:  # without a deleted customer there is nothing to note
-            self._presence.look(lines.results, source)
+            self._presence.note(lines.results, source)
         if block.place > self._read_position:
             self._read_position = block.place
             self._consumed[source] = (block.place.offset, block.crc, block.place.line)

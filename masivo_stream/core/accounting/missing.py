@@ -100,8 +100,8 @@ class PresenceNotes:
         self._begin()
         return seen
 
-    def look(self, found: Iterable[LineResults], source: int) -> None:
-        """Look at lines of an input, when they are counted."""
+    def note(self, found: Iterable[LineResults], source: int) -> None:
+        """Note what lines of an input show, when they are counted."""
         for each in found:
             if isinstance(each, Skipped) and each.reason is SkipReason.CUSTOMER_DELETED:
                 self._held.append((source, each.line))

@@ -99,9 +99,9 @@ def _answer(answer: Answer) -> Outcome:
         case 407:
             return Stop(ExitCode.DENIED, f"407: {PROXY_WANTS}", PROXY_HINT)
         case 501:
-            return Stop(ExitCode.DENIED, by, FOREIGN_HINT) if by else _denied(answer)
+            return Stop(ExitCode.DENIED, by, FOREIGN_HINT) if by else _refused_by_api(answer)
         case _ if 400 <= status < 500 and status != 408:
-            return _refused_by_another(status, by) if by else _denied(answer)
+            return _refused_by_another(status, by) if by else _refused_by_api(answer)
         case _:
             # 408 often comes from a gateway although the request went through; a 5xx may come after the enqueue; 1xx as
             # a final answer and codes that the RFC does not know mean nothing certain.
@@ -117,8 +117,8 @@ def _refused_by_another(status: int, by: str) -> Outcome:
     return Stop(ExitCode.DENIED, by, FOREIGN_HINT)
 
 
-def _denied(answer: Answer) -> Outcome:
-    """Return the outcome of a 4xx or 501 of the API itself, for the statuses that `_answer` does not know."""
+def _refused_by_api(answer: Answer) -> Outcome:
+    """Return the outcome of a 4xx or 501 of the API itself: it is about records (refused), or about all (stop)."""
     status = answer.status
     match status:
         case 400 | 409 | 422:

@@ -25,7 +25,7 @@ ROUND_BYTES = 100_000
 """A proposed `max_body_bytes` is rounded up to a multiple of this."""
 
 
-def advise(settings: Settings, dry: DryRun, kinds: Mapping[str, KindPlan], quota: QuotaLeft) -> Iterator[str]:
+def warn_of_plan(settings: Settings, dry: DryRun, kinds: Mapping[str, KindPlan], quota: QuotaLeft) -> Iterator[str]:
     """Yield the warnings of a plan."""
     yield from _about_account(kinds)
     yield from _about_limits(settings, sum(kind.requests for kind in kinds.values()), quota)

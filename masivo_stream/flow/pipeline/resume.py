@@ -7,7 +7,7 @@ import msgspec
 
 from masivo_stream.core.dead_letters import read_retry
 from masivo_stream.core.reading.marks import customer_of
-from masivo_stream.edges.export.source import read_spans
+from masivo_stream.edges.export.source import read_ranges
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
@@ -71,10 +71,10 @@ async def reread(
         )
     bodies: dict[Reference, bytes] = {}
     for source in sources:
-        spans = sorted(
+        ranges = sorted(
             {(reference.offset, reference.length) for reference in wanted if reference.source == source.number}
         )
-        read = dict(zip(spans, await read_spans(source.input, spans, block_bytes=block_bytes), strict=True))
+        read = dict(zip(ranges, await read_ranges(source.input, ranges, block_bytes=block_bytes), strict=True))
         for reference in wanted:
             if reference.source == source.number:
                 bodies[reference] = read[reference.offset, reference.length]
