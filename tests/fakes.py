@@ -27,7 +27,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.window import Window
 
-NOBODY = MissingCustomers(salt=b"salt")
+NO_ONE_MISSING = MissingCustomers(salt=b"salt")
 ACCEPTED = Answer(status=201)
 REFUSED = Answer(status=422, error="Invalid customer entry", details="no")
 LOST = Failure(cause=Cause.RESET, sent=True)
@@ -208,7 +208,7 @@ class PipelineUnderTest:
         outage_limit=600.0,
         block_bytes=65536,
         hand_off=2,
-        missing=NOBODY,
+        missing=NO_ONE_MISSING,
         isolation_budget=1000,
         skips=None,
     ):

@@ -27,8 +27,7 @@ Three rules follow from that, and a restart relies on each of them:
   Until then the position that was reached holds the checkpoint, too.
 
 A change is made in one call, without a wait in between, so `progress` never returns half of a change. What it returns
-once (dead letters, customers who arrived, customers who are skipped) it does not return again: whoever takes it must
-note it.
+once (dead letters, customers who arrived, customers who are skipped) it does not return again: the caller must note it.
 
 The ledger knows no clock, file or journal: `flow.pipeline.recorder` writes down what has to be durable.
 """

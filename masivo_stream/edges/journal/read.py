@@ -116,7 +116,7 @@ class JournalReader:
         return None if row is None else int(row[0])
 
     def sends(self) -> int:
-        """Return how many requests with batches were about to leave since they are counted: it only grows."""
+        """Return how many requests with batches were about to leave, since the journal counts them: it only grows."""
         row = self._query.first("SELECT value FROM meta WHERE name = 'sends'")
         return 0 if row is None else int(row[0])
 

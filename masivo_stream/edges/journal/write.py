@@ -77,7 +77,7 @@ class Journal:
     # Before and after the work of a run.
 
     def resume(self, kind: Kind) -> Resume:
-        """Return where `kind` is. What a dead process left on the wire is named as `doubtful`: settle it first.
+        """Return where `kind` is. `Resume.doubtful` names what a dead process left on the wire: settle it first.
 
         Raises:
             ConfigurationError: the file is damaged.
@@ -92,7 +92,7 @@ class Journal:
             return Resume()
         checkpoint = read_position(row[1])
         with writing():
-            doubtful = self._interrupted(kind)
+            doubtful = self._settle_interrupted(kind)
         read, line = self.read, (checkpoint.source, checkpoint.line)
         suspects = read.suspects(kind, read.covered(kind, *line), checkpoint)
         held = [reference for found in suspects for reference in found.references]
@@ -114,8 +114,11 @@ class Journal:
             suspects=tuple(suspects),
         )
 
-    def _interrupted(self, kind: Kind) -> tuple[str, ...]:
-        """Return the batches a dead process left on the wire; those that may be sent twice become unanswered."""
+    def _settle_interrupted(self, kind: Kind) -> tuple[str, ...]:
+        """Change the state of batches that a dead process left on the wire; return those to be noted as in doubt.
+
+        Those that may be sent twice become unanswered.
+        """
         execute = self._connection.execute
         change = "UPDATE batches SET state = ? WHERE kind = ? AND state = ?"
         execute(change, (BatchState.IN_DOUBT, kind, BatchState.RESENDING))

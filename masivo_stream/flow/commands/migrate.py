@@ -83,7 +83,7 @@ async def _find_taken_back(session: Session, missing: OnlyMissing, *, handle_sig
     """Make an input of what reverts took back; return what to report of customers that could not be read back."""
     reverts = check_taken_back(session.journal, session.settings.state.state_dir)
     if not reverts.done:
-        return None  # it is one already
+        return None  # an earlier process has made it one
     finder = TakenBackFinder(session, reverts, others_stayed=missing.others_stayed)
     await work_under(finder.stop, finder.go, observer=session.observer, handle_signals=handle_signals)
     if finder.stop.cause is not None:
@@ -93,7 +93,7 @@ async def _find_taken_back(session: Session, missing: OnlyMissing, *, handle_sig
 
 
 def _with_flags_of(missing: OnlyMissing, reporting: Reporting) -> Reporting:
-    """Let the report name the same command with its flags: some customers have to be read back once more."""
+    """Let the report name this command with its flags: some customers have to be read back once more."""
     invocation = reporting.invocation
     if invocation.again:
         flags = (ONLY_MISSING, OTHERS_STAYED) if missing.others_stayed else (ONLY_MISSING,)

@@ -135,23 +135,23 @@ class AccountBinding:
         subject = subject_of(token)
         if subject == self.account.subject and self._proven:
             return
-        told = Account(origin=self.account.origin, owner=self.account.owner, subject=subject)
+        opened = Account(origin=self.account.origin, owner=self.account.owner, subject=subject)
         journal = self._journal
         if journal is not None:
             accounts = journal.read.accounts()
-            mine = [known for known in accounts if known.is_for(told)]
+            mine = [known for known in accounts if known.is_for(opened)]
             if not mine:
                 if self.confirmations.same_account:
-                    words = f"{told} is {_describe_target(journal, accounts)}"
+                    words = f"{opened} is {_describe_target(journal, accounts)}"
                     await journal.learn_accounts(
-                        [*accounts, note(told, self._now())],
+                        [*accounts, note(opened, self._now())],
                         confirmation=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
                     )
                 else:
-                    raise self._refusal(journal, accounts, journal.read.first_sent(), told)
-            elif (known := mine[-1].with_names_of(told)) != mine[-1] or accounts[-1] != mine[-1]:
+                    raise self._refusal(journal, accounts, journal.read.first_sent(), opened)
+            elif (known := mine[-1].with_names_of(opened)) != mine[-1] or accounts[-1] != mine[-1]:
                 await journal.learn_accounts([*(each for each in accounts if each != mine[-1]), known])
-        self.account, self._proven = told, True
+        self.account, self._proven = opened, True
 
     def _refusal(
         self, journal: Journal, accounts: list[NotedAccount], sent_at: str, account: Account | None = None

@@ -110,15 +110,15 @@ async def predict_refusals(settings: Settings, account: Account, exports: Mappin
     shared = find_shared_dir(settings)
     if not (shared / NAME).exists():
         return []
-    told: list[str] = []
+    sentences: list[str] = []
     try:
         with closing(open_sent(shared)) as file:
             for kind, inputs in exports.items():
                 for each in inputs:
-                    told += [sentence async for sentence in _predict_refusals(file, account, kind, each)]
+                    sentences += [sentence async for sentence in _predict_refusals(file, account, kind, each)]
     except (OSError, StorageError) as error:
-        told.append(f"it is not known whether the account already has these exports: {error}")
-    return told
+        sentences.append(f"it is not known whether the account already has these exports: {error}")
+    return sentences
 
 
 async def _predict_refusals(file: SentExportsFile, account: Account, kind: Kind, source: Input) -> AsyncIterator[str]:

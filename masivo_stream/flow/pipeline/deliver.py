@@ -144,19 +144,19 @@ class Delivery:
         """Make the attempt, unless the run was stopped. If a stop cuts it short, it may or may not have arrived."""
         sent = False
 
-        def left() -> None:
+        def departed() -> None:
             nonlocal sent
             sent = True
 
-        landed: list[Attempt] = []
+        made: list[Attempt] = []
         with self._stop.flight():
             # The run may have been stopped while this attempt was noted: by a signal, or by the outcome noted with it.
             if self._stop.cause is None:
                 self._observer.notify(BatchDeparted(kind=batch.kind, batch=batch.id, in_flight=self._stop.in_flight))
-                landed.append(await self._sender.send(batch.kind, batch.body, token, left))
+                made.append(await self._sender.send(batch.kind, batch.body, token, departed))
         if sent:
             self._recorder.count_request(len(batch.body))
-        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=sent)
+        attempt = made[0] if made else Failure(cause=Cause.CUT_SHORT, sent=sent)
         if isinstance(attempt, Answer):
             self._notify_correction(departure.answered(attempt))
         elif not attempt.sent:

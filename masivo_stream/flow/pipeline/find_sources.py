@@ -108,7 +108,7 @@ async def list_sources(
         elif source.name in exports:
             found = exports[source.name].input
         else:
-            continue  # what came from a pipe: `check_rereadable` has seen that nothing of it is left
+            continue  # what came from a pipe: `check_rereadable` has found that nothing of it is left
         begin = Position(source.number, source.line, source.offset)
         sources.append(
             Source(found, source.number, is_copy=source.is_copy, begin=begin, known=before.get(found.name, (0, 0)))
@@ -179,7 +179,7 @@ def _know(source: Source, exports: RecognisedExports) -> KnownSource:
 
 
 def check_rereadable(journal: Journal, kind: Kind) -> None:
-    """Check that everything that came from a pipe has been dealt with: the rest would be lost without notice.
+    """Check that everything that came from a pipe has been processed: the rest would be lost without notice.
 
     Raises:
         InputError: something is left.

@@ -6,8 +6,9 @@ earlier process was looking for is read from the refused batches that it left (`
 nothing speaks against are packed again.
 
 A record that a firewall or proxy refuses is found in the same way. But a firewall may refuse everything, or everyone
-who sends too much for a while; so its word alone makes no dead letter. What it refused is held until something else has
-got through to the API, then each entry is sent alone once more. Nothing of that is noted: a restart begins again.
+who sends too much for a while, so its refusal alone makes no dead letter. The entries it refused are held until
+something else has got through to the API; then each is sent alone once more. Nothing of that is noted: a restart begins
+again.
 
 Some bad records must be read back first, because an attempt without an answer may have applied them. Then isolation
 stops, and goes on after the read-back.

@@ -37,10 +37,8 @@ _BLOCKS_A_WORKER = 3
 _DEAD_LETTER_FACTOR = 2
 """The line of a dead letter holds its record in base64 (a third more), and its history."""
 
-
 WORTH_WORKERS = 16 * 1024 * 1024
 """Bytes to read from which on workers are started: that takes about as long as the validation of ten million bytes."""
-
 
 MOST_LINES = 256
 """Lines validated without a pause. If all of them are faulty, with dead letters to write, other tasks wait some 15 ms
@@ -225,13 +223,13 @@ async def _cut_source(
     source: Source, block_bytes: int, max_line_bytes: int, most_lines: int
 ) -> AsyncGenerator[LineBlock, None]:
     offset = source.start.offset
-    peek = source.start.line > 1  # did the line before end with a newline? one that follows now belongs to it then
+    peek = source.start.line > 1  # did the line before end with a newline? if not, what follows belongs to it
     lines = _splitter(source, max_line_bytes)
     prefix = Prefix(offset=source.known[0], crc=source.known[1])
 
     def cut(pieces: Sequence[LineRun | Line], bytes_read: int, following: LineRun | Line | None = None) -> LineBlock:
         after = following or lines
-        end = min(after.offset, prefix.offset)  # the checksum does not reach behind a byte order mark without a line
+        end = min(after.offset, prefix.offset)  # the checksum does not reach past a byte order mark without a line
         if source.settled:
             pieces = list(blank_out(pieces, source.settled))
         return LineBlock(source, pieces, bytes_read, Position(source.number, after.number, end), prefix.crc)
@@ -292,7 +290,7 @@ def _splitter(source: Source, max_line_bytes: int, *, unfinished: bool = False) 
 
 
 def _place(source: Source, lines: LineSplitter) -> str:
-    """Name the file, the line, and the byte in its text at which the line begins that is not complete."""
+    """Return the file, the number of the line that is not complete, and the offset at which it begins."""
     return f"{source.input.shown_path}:{lines.number}, byte {lines.offset}"
 
 
@@ -304,7 +302,7 @@ _END_LINE = {
 
 
 def _finish_line(found: Input) -> str:
-    """Return how a line is finished that is not complete."""
+    """Return how to complete the last line."""
     if not is_file(found):
         return f"its complete lines were already processed; {FROM_A_PIPE.format(found.name)}"
     end = _END_LINE[compression_at(found)].format(shlex.quote(found.path))

@@ -3,7 +3,7 @@
 The ledger says where each entry is; this writes down what must survive the process. Two orders matter:
 
 * A dead letter is written before it is counted. If it cannot be written, its record is pending, not lost.
-* From the ledger's change to the journal's own queue nothing waits, so no commit holds half of a change.
+* Between the ledger's change and the journal's queue there is no wait, so no commit holds half of a change.
 """
 
 from datetime import UTC, datetime

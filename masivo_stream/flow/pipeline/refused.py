@@ -45,7 +45,7 @@ class RefusedEntries:
         """Settle those of `refused` that arrived by an attempt whose answer was lost, and pack the others again.
 
         Returns whether any arrived. If none did, nothing has changed, except that they were given the time to show.
-        Waits until the effects of that attempt must show, or do.
+        Waits until the effects of that attempt show, or until they must have.
         """
         fresh = self._unanswered.fresh(refused)
         since = self._unanswered.since(fresh)
@@ -92,7 +92,7 @@ class RefusedEntries:
 
 
 class CustomerFinder:
-    """Find customers by reading each of them back."""
+    """Finds customers by reading each of them back."""
 
     def __init__(
         self, reader: CustomerReader, clock: Clock, settings: VisibleSettings, observer: Observer | None = None
@@ -133,7 +133,7 @@ class CustomerFinder:
         return found
 
     def _choose(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Return a few entries, spread over all, the last one first; if possible, such that surely can be read back."""
+        """Return a few entries, spread over all, the last one first; if possible, some that can surely be read back."""
         certain = [entry for entry in entries if is_plain(entry.customer)] or list(entries)
         step = max(1, len(certain) // self._settings.evidence_probes)
         return certain[::-1][::step][: self._settings.evidence_probes]

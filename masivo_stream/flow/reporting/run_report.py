@@ -157,33 +157,33 @@ def name_account(journal: JournalReader) -> dict[str, str]:
 def leave_report(journal: Journal, state: StateDir, summary: Summary, reporting: Reporting, clock: Clock) -> Summary:
     """Write the report of a run that has ended; return its summary, with what a person wants to know beside figures."""
     try:
-        told = explain(journal, state, summary)
-        report = make_report(journal, state, told, clock)
+        explained = explain(journal, state, summary)
+        report = make_report(journal, state, explained, clock)
     except Exception as error:  # noqa: BLE001 - a fault in the report must not become the run's
         return _warn(summary, error)
-    told, report = _leave_page(state, told, report, reporting.draw)
+    explained, report = _leave_page(state, explained, report, reporting.draw)
     try:
         state.write(NAME, encode_report(report))
     except Exception as error:  # noqa: BLE001 - as above
-        return _warn(told, error)
-    return told
+        return _warn(explained, error)
+    return explained
 
 
 def _leave_page(
-    state: StateDir, told: Summary, report: Report, draw: Callable[[Report], str] | None
+    state: StateDir, summary: Summary, report: Report, draw: Callable[[Report], str] | None
 ) -> tuple[Summary, Report]:
     """Write the page; return summary and report with its place in them, or with what went wrong."""
     try:
         if draw is None:
             state.remove(PAGE)  # an earlier process left it, and it is out of date
-            return told, report
+            return summary, report
         report = msgspec.structs.replace(report, report=named(str(state.path / PAGE)))
         state.write(PAGE, draw(report).encode())
-        told = msgspec.structs.replace(told, report=report.report)
+        summary = msgspec.structs.replace(summary, report=report.report)
     except Exception as error:  # noqa: BLE001 - as above
-        told = _warn(told, error)
-        report = msgspec.structs.replace(report, report="", warnings=told.warnings)
-    return told, report
+        summary = _warn(summary, error)
+        report = msgspec.structs.replace(report, report="", warnings=summary.warnings)
+    return summary, report
 
 
 def encode_report(report: Report) -> bytes:
@@ -263,8 +263,8 @@ def _describe(decision: DecisionNote) -> DecisionNote:
         return decision
     period = msgspec.json.decode(decision.detail, type=RevertPeriod)
     extent = "all of this run" if period.whole else "a part of this run" if period.holds else "nothing of this run"
-    told = "" if period.customers is None else f", {period.customers:,} customers according to the API"
-    return msgspec.structs.replace(decision, detail=f"{period.start} to {period.end}{told}: {extent}")
+    count = "" if period.customers is None else f", {period.customers:,} customers according to the API"
+    return msgspec.structs.replace(decision, detail=f"{period.start} to {period.end}{count}: {extent}")
 
 
 def _inputs(journal: Journal, kind: Kind) -> list[InputFacts]:
