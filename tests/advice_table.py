@@ -1,11 +1,11 @@
 """All advice of the program, each with the test that follows it. `test_advice_table` compares the table to the source.
 
-A row is the text as it stands in the source, with holes as `{…}`, under the module that says it. Its test is named by
+A row is the text as it is in the source, with holes as `{…}`, under the module that says it. Its test is named by
 the theme of its file, `tests/end_to_end/test_advice_THEME.py`, and by its name without `test_`. The test provokes the
 advice with the installed command, does literally what it says, and checks the good end: the exit code and, where
 something is sent, that the ledger of the sandbox holds each record once.
 
-Where advice asks a person to look or to think, the test does what can be done of it. The ledger of the sandbox stands
+If advice asks a person to look or to think, the test does what a test can do. The ledger of the sandbox stands
 for the account and its dashboard; the place that is named is looked up in the export; a cause is taken away (a fault
 that ends, a permission that comes back, a disk with room); what is to be reported is there to be reported.
 """
@@ -854,4 +854,4 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         "INDEXED BY {…}_reverted": "SQL",
     },
 }
-"""What the scanner takes for advice by its words or by its variable's name, and why it is none."""
+"""What the scanner takes for advice by its words or by its variable's name, and why it is not advice."""

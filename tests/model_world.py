@@ -76,12 +76,12 @@ class Process:
     pause: float = 0.0
     """Before it is started."""
     ahead: float = 0.0
-    """By how much the wall clock is before the time meanwhile."""
+    """How many seconds the wall clock is ahead of the time meanwhile."""
     key: str = "9d7e3d8f-0000-4000-8000-000000000000"
     state: Path | None = None
-    """Another state directory than the world's."""
+    """A state directory other than the world's."""
     also: tuple[Kind, Path] | None = None
-    """An input more."""
+    """One more input."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Ending:
     moody: int
     """Requests that met a server in a mood."""
     begun: set[Kind]
-    """Kinds it came to."""
+    """Kinds that it reached."""
 
 
 @dataclass
@@ -108,7 +108,7 @@ class World:
     now: float = 1000.0
     noted: dict = field(default_factory=dict)
     told: set = field(default_factory=set)
-    """Batches that a process has told to be accepted."""
+    """Batches that a process has reported as accepted."""
     endings: list[Ending] = field(default_factory=list)
     changed: bool = True
     """Whether an export has grown since a process ended by itself."""
@@ -125,7 +125,7 @@ class World:
 
     @property
     def last_place(self):
-        """The state directory that is remembered beside what the account has got; None where nothing is."""
+        """The state directory that is remembered with what the account has received; None if nothing is remembered."""
         path = self.folder / "shared" / "sent.db"
         if not path.exists():
             return None
@@ -219,7 +219,7 @@ class World:
             return run.summary()
 
     def files(self, kind):
-        """Return the bytes of the dead-letter file and of the list of what is in doubt."""
+        """Return the bytes of the dead-letter file and of the in-doubt list."""
         found = []
         for name in ("dead-letter", "in-doubt"):
             content = b""
@@ -229,7 +229,7 @@ class World:
         return found
 
     def tear(self, kind, torn):
-        """Leave bytes behind the dead letters, as a process that died while it wrote them."""
+        """Leave bytes after the dead letters, like a process that died while it wrote them."""
         with (self.state / f"dead-letter.{kind}.ndjson").open("ab") as file:
             file.write(torn)
 

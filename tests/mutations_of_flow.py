@@ -49,7 +49,7 @@ ORDER = (
         "flow/pipeline/deliver.py",
         "            if self._stop.cause is None:\n",
         "            if True:\n",
-        "A stop waits for a request that began after it, and what stops a run for its doubts makes one more.",
+        "A stop waits for a request that began after it, and a stop because of doubts causes one more.",
         (
             NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",
             KIND + "what_stops_the_run_lets_nothing_else_leave",
@@ -60,7 +60,7 @@ ORDER = (
         "flow/pipeline/deliver.py",
         "anyio.Semaphore(in_flight,",
         "anyio.Semaphore(2 * in_flight,",
-        "A kill leaves twice as many batches in doubt, and the server has more to do at once than was asked for.",
+        "A kill leaves twice as many batches in doubt, and the server gets more requests at once than configured.",
         (KIND + "no_more_are_in_flight_than_may_be",),
     ),
     Mutation(
@@ -105,7 +105,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        return min(positions)\n",
         "        return max(positions)\n",
-        "A restart reads on behind records that were never sent.",
+        "A restart begins after records that were never sent.",
         (
             NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",
             HISTORIES + "a_death_at_every_operation_of_a_small_run",
@@ -116,7 +116,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        positions = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
         "        positions = [self._read_position, *(entry.place for entry in self._to_pack)]\n",
-        "A restart reads on behind a batch that waits for its turn.",
+        "A restart begins after a batch that waits for its turn.",
         (NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",),
     ),
     Mutation(
@@ -124,7 +124,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "            self._lows[batch.id] = batch.entries.low\n",
         "            self._lows[batch.id] = max(each.place for each in batch.entries)\n",
-        "A restart reads on behind the first records of a batch.",
+        "A restart begins after the first records of a batch.",
         (NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",),
     ),
     Mutation(
@@ -132,7 +132,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        if (low := self._packer.low()) is not None:\n            positions.append(low)\n",
         "",
-        "A restart reads on behind records that wait for a batch to fill.",
+        "A restart begins after records that wait for a batch to fill.",
         (NOTES + "a_record_that_waits_for_its_batch_to_fill_holds_the_checkpoint",),
     ),
     Mutation(
@@ -140,7 +140,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        positions = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
         "        positions = [self._read_position, *self._lows.values()]\n",
-        "A restart reads on behind what is left over of a refused batch.",
+        "A restart begins after what is left over of a refused batch.",
         (NOTES + "what_is_left_over_of_a_refused_batch_holds_the_checkpoint",),
     ),
     Mutation(
@@ -148,7 +148,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        if self._catching_up:\n            positions.append(self._caught_up_to)\n        return",
         "        return",
-        "Killed while it catches up, a second restart reads on behind what the first one had still to send.",
+        "If the first restart is killed while it catches up, the second begins after what the first had still to send.",
         (HISTORIES + "a_second_death_while_catching_up",),
     ),
     Mutation(
@@ -172,7 +172,7 @@ CHECKPOINT = (
         "flow/pipeline/find_sources.py",
         "    tails = list(_tails(sources, consumed, exports)) if grown else []\n",
         "    tails = list(_tails([], consumed, exports)) if grown else []\n",
-        "Lines appended to an export whose reading was over are lost without a word.",
+        "Lines appended to an export that was read to its end are silently lost.",
         (HISTORIES + "a_file_that_grows_after_a_later_one_was_begun_is_read_on",),
     ),
     Mutation(
@@ -220,7 +220,7 @@ CHECKPOINT = (
         "flow/identity/known_exports.py",
         "    return bool(known.identity.size) and is_file(found) and not found.size\n",
         "    return False\n",
-        "Emptied before it was read, an export is complete.",
+        "An export that was emptied before it was read counts as complete.",
         ("flow/test_recognise.py::test_an_export_that_was_emptied_is_none_any_more",),
     ),
     Mutation(
@@ -303,7 +303,7 @@ DOUBT = (
         "flow/pipeline/isolate_batch.py",
         "            if refused.foreign:\n                held.answered",
         "            if False:\n                held.answered",
-        "While a firewall bans us, good records become dead letters.",
+        "While a firewall blocks requests, good records become dead letters.",
         (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
     ),
     Mutation(
@@ -311,7 +311,7 @@ DOUBT = (
         "flow/pipeline/isolate_batch.py",
         "self._refusals.answered == held.answered:",
         "False:",
-        "While a firewall bans us, good records become dead letters.",
+        "While a firewall blocks requests, good records become dead letters.",
         (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
     ),
     Mutation(
@@ -319,7 +319,7 @@ DOUBT = (
         "flow/pipeline/recorder.py",
         "            case Settle(Refused(foreign=True)):\n                pass",
         "            case Settle(Refused(foreign=True)) if False:\n                pass",
-        "After a firewall lets us pass again, good records are dead letters without being sent.",
+        "After a firewall lets requests pass again, good records are dead letters without being sent.",
         (ISOLATION + "a_firewalls_word_does_not_hold_for_the_next_process",),
     ),
     Mutation(
@@ -384,7 +384,7 @@ DOUBT = (
         "flow/pipeline/refused.py",
         "        since = unanswered.since(unanswered.fresh([entry]))\n",
         "        since = unanswered.since([entry])\n",
-        "Ten culprits of an unanswered batch are waited for ten times.",
+        "There are ten waits for ten bad records of an unanswered batch.",
         (READ_BACKS + "the_settling_time_passes_once_for_all_culprits",),
     ),
     Mutation(
@@ -408,7 +408,7 @@ DOUBT = (
         "flow/pipeline/wait_visible.py",
         "    plain = tuple(customer for customer in customers if is_plain(customer))[:most]\n",
         "    plain = tuple(customers)[:most]\n",
-        "Behind a gateway that refuses such paths a run ends for ever before its second kind.",
+        "Behind a gateway that refuses such paths a run never reaches its second kind.",
         ("flow/test_wait_visible.py::test_with_only_odd_ids_the_run_goes_on",),
     ),
     Mutation(
@@ -416,7 +416,7 @@ DOUBT = (
         "flow/readback/findings.py",
         "        return seen if unless <= self._checks[kind].read else Seen.UNTOLD\n",
         "        return seen\n",
-        "Customers who arrived are called missing, and somebody sends them again.",
+        "Customers who arrived are called missing, and a person sends them again.",
         ("flow/test_check.py::test_what_a_gateway_refuses_is_not_missing",),
     ),
     Mutation(
@@ -424,7 +424,7 @@ DOUBT = (
         "flow/readback/evidence.py",
         "    if there is None:\n        return None\n",
         "    if there is None:\n        return False\n",
-        "Somebody sends transactions again that the account has.",
+        "A person sends transactions again that the account has.",
         ("flow/test_evidence.py::test_an_illegible_answer_is_no_evidence_of_absence",),
     ),
     Mutation(

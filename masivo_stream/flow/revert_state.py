@@ -2,7 +2,7 @@
 
 The API takes back whole customers, by the time of their migration, with their events and transactions of any time; but
 not those who have made a transaction of their own since (guides/migrate-customers). So a run is taken back by its
-customers. If all of them were taken back, it starts afresh; if some were, `flow.only_missing` finds out which.
+customers. If all of them were taken back, it starts over; if some were, `flow.only_missing` finds out which.
 """
 
 from collections.abc import Callable, Iterator
@@ -118,7 +118,7 @@ def warn_of_left(journal: JournalReader) -> Iterator[str]:
 
 
 def blocked(reverts: RevertState, journal: Journal, place: str) -> ConfigurationError | None:
-    """Return why a run cannot continue; None if it can continue, or start afresh."""
+    """Return why a run cannot continue; None if it can continue, or start over."""
     invocation = journal.read.facts().invocation
     if reverts.open is not None:
         period = reverts.open
@@ -181,7 +181,7 @@ def only_missing(journal: Journal, place: str) -> str:
 
 
 def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None] = lambda _journal: None) -> None:
-    """Put a run aside that was taken back, so that its state directory can start afresh.
+    """Put a run aside that was taken back, so that its state directory can start over.
 
     `withdraw` is called first, with the id of its journal: the account has nothing of it any more.
 

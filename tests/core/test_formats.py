@@ -252,7 +252,7 @@ def test_the_way_out_makes_an_export_of_it(tmp_path, name, compression):
     path.write_bytes(gzip.compress(content) if compression is Compression.GZIP else content)
     hint = way_out(foreign(content, ended=True, compression=compression), str(path), compression)
     command, _, rest = hint.partition("; then name ")
-    assert rest.endswith(" in its place")
+    assert rest.endswith(" instead")
     subprocess.run(["/bin/sh", "-c", command], check=True, timeout=30)
     made = path.with_name(path.name + ".ndjson").read_bytes()
     if name == "zip" and compression is Compression.GZIP:  # unpacked, it is refused for what it is

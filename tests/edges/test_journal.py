@@ -604,7 +604,7 @@ async def test_a_note_is_finished_even_when_its_caller_is_cancelled(journal):
 
 
 def test_a_journal_of_another_version_is_refused(journal, path, reopened):
-    """Never begun afresh over it."""
+    """No new journal is begun in its place."""
     ask(path, "PRAGMA user_version = 99")
     with pytest.raises(ConfigurationError, match="version 99"):
         reopened(path)

@@ -1,4 +1,4 @@
-"""A state directory belongs to one account: another address, another key and another token are told apart."""
+"""A state directory belongs to one account: other addresses, keys and tokens are recognised."""
 
 import base64
 import json

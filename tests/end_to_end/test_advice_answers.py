@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("fault", ["html=403,server=cloudflare", "html=400,type="])
 def test_a_firewall_lets_requests_pass(fault, tmp_path):
-    """There is not a dead letter. When the firewall lets requests pass, the same command sends everything."""
+    """There is no dead letter. When the firewall lets requests pass, the same command sends everything."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", f"{fault},times=20") as served:
         done = migrate(served, tmp_path)

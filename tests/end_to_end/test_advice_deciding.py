@@ -173,7 +173,7 @@ def test_what_cannot_be_read_back_is_looked_up_in_the_account(applied, tmp_path)
 
 @pytest.mark.parametrize("way", ["answered", "--yes"])
 def test_who_did_not_agree_answers_yes(way, tmp_path):
-    """On a terminal a batch is resent only after a yes. After a no, nothing was sent."""
+    """A batch is resent on a terminal only after a yes. After a no, nothing was sent."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
         assert migrate(served, tmp_path).returncode == 4

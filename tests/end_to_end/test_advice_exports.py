@@ -95,7 +95,7 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
     told(done, says)
     command, _, new = done.stderr.decode().partition("hint: ")[2].partition("; then name ")
     assert paste(command, cwd=work).returncode == 0
-    (name,) = shlex.split(new.partition(" in its place")[0])
+    (name,) = shlex.split(new.partition(" instead")[0])
     assert migrate(served, work, "--customers", name).returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
@@ -285,7 +285,7 @@ def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
         (work / "the export").write_bytes(pack(text))
     else:
         hint = json.loads(done.stdout)["hint"]
-        assert paste(hint.partition("once a newline ends it: ")[2], cwd=work).returncode == 0
+        assert paste(hint.partition("validated as it is: ")[2], cwd=work).returncode == 0
     done = migrate(served, work, "--customers", "the export")
     assert done.returncode == (0 if way == "finished" else 3), done.stdout
     if way == "ended":

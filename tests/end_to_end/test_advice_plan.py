@@ -41,7 +41,7 @@ def test_an_account_with_limits_names_them(tmp_path):
     )
     here = ("--base-url", "http://127.0.0.1:1/v1")
     told(plan(tmp_path, *here, "--limit", "none"), text)
-    done = plan(tmp_path, *here, *text.partition("write it like ")[2].split())
+    done = plan(tmp_path, *here, *text.partition("for example ")[2].split())
     assert gone(done, text) == 0
     assert json.loads(done.stdout)["windows"]["configured"] == ["1/5s", "1000/h"]
     with serving(tmp_path, "--limits", "1/0.5s") as served:

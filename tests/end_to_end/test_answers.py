@@ -89,7 +89,7 @@ def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(tmp_path, export):
 
 
 def test_a_firewall_that_lets_nothing_pass_stops_the_run(tmp_path, export):
-    """There is not a dead letter and no word about the key.
+    """There is no dead letter and no word about the key.
 
     When the firewall lets requests pass, the same command sends everything.
     """

@@ -552,7 +552,7 @@ def test_a_line_that_is_never_finished_is_judged_once_a_newline_ends_it(here, wh
     name.write_bytes(pack(text[:-40]))
     message, hint = told(here.migrate(events=[name.name]))
     assert "the export ends within a line" in message
-    command = hint.partition("once a newline ends it: ")[2]
+    command = hint.partition("validated as it is: ")[2]
     subprocess.run(["/bin/sh", "-c", command], cwd=here.directory, check=True, timeout=300)
     assert here.migrate(events=[name.name]).returncode == 3
     letters = here.directory / "masivo-state" / "dead-letter.events.ndjson"

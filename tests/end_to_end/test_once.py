@@ -223,7 +223,7 @@ def test_empty_exports_are_never_refused(content, served, tmp_path):
 
 
 def test_another_account_gets_its_own(tmp_path, migrated):
-    """That is the purpose of a rehearsal."""
+    """A migration may be tried on a development account first."""
     with serving(tmp_path, "--limits", "none") as other:
         assert other.migrate(migrated, state="second").returncode == 0
         assert {kind: other.ledger()[kind] for kind in KINDS} == expected_ledger(migrated)

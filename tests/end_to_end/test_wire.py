@@ -96,7 +96,7 @@ def listener():
 
 
 def test_events_on_the_wire_fit_the_published_schema(listener, export, tmp_path):
-    """Each body of events is valid by the vendor's schema and holds at most 1000 events; none is lost on the way."""
+    """Each body of events is valid by the vendor's schema and holds at most 1000 events; all of them arrive."""
     directory = export(1500, "--skipped", "0.02", kinds=("events",))
     done = run(
         "migrate", "--events", directory / "events.ndjson", "--limit", "none", "--state-dir", tmp_path / "state",

@@ -28,12 +28,12 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_a_url_is_shown_without_its_secrets(text, shown):
-    """Neither user and password, nor a query; what is no URL stays as it is."""
+    """Neither user and password nor a query is shown. What is not a URL stays as it is."""
     assert mask_url(text) == shown
 
 
 def test_nothing_secret_is_told():
-    """No password of a proxy, no value of a header, in settings or in the command."""
+    """Neither settings nor command contain a proxy's password or a header's value."""
     settings = msgspec.structs.replace(
         Settings(),
         api=msgspec.structs.replace(
@@ -49,7 +49,7 @@ def test_nothing_secret_is_told():
 
 
 def test_every_setting_is_told_as_a_person_writes_it():
-    """With what differs from the defaults named."""
+    """Settings that differ from the defaults are named."""
     facts = gather_facts(
         load_settings(flags={"limit": "1/5s,250/h", "uploaders": 7, "drain_time": 2.5}), Invocation(), NOW
     )
@@ -59,7 +59,7 @@ def test_every_setting_is_told_as_a_person_writes_it():
 
 
 def test_a_name_that_is_no_utf8_is_no_trouble():
-    """It is shown escaped; a command with it cannot be written down, and is not."""
+    """It is shown escaped. A command that contains it cannot be written down, and is left out."""
     state = msgspec.structs.replace(Settings().state, state_dir="state-\udcff")
     settings = msgspec.structs.replace(Settings(), state=state)
     facts = gather_facts(

@@ -12,7 +12,7 @@ from masivo_stream.model.states import BatchOutcome, BatchState
 
 
 class NotesAnother(ModelJournal):
-    """Its batches are not what the figures say."""
+    """Its batches differ from the figures."""
 
     async def settle(self, kind, batch, outcome, *what):
         accepted = outcome.state is BatchState.ACCEPTED
@@ -20,7 +20,7 @@ class NotesAnother(ModelJournal):
 
 
 class CountsOneMore(ModelJournal):
-    """Its figures do not close."""
+    """Its figures do not add up."""
 
     def resume(self, kind):
         return structs.replace(super().resume(kind), figures=Figures(read=1))

@@ -23,9 +23,9 @@ SETTLE = 60.0
 
 
 class Server:
-    """Applies what it accepts, which shows after a while; refuses what it has, and those who are `bad`.
+    """Applies what it accepts, which shows after a while. It refuses what it has, and those that are `bad`.
 
-    `lost(number)` says of the attempt of this number: "applied" or "dropped" without an answer; else None.
+    `lost(number)` returns for the attempt of this number "applied" or "dropped" if it gets no answer, otherwise None.
     """
 
     def __init__(self, bad=(), lost=lambda _number: None, *, shows_after=5.0):
@@ -135,7 +135,7 @@ async def test_others_are_sent_meanwhile(tmp_path):
 
 
 async def test_a_stop_ends_the_wait_at_once(tmp_path):
-    """Records that wait to be read back are pending then; the figures close at any moment."""
+    """Records that wait to be read back are pending then. The figures add up at any moment."""
     server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
     pipeline = Reading(export(tmp_path, 3000), server, drain_time=0.0)  # nothing is in flight then
     seen = []

@@ -89,7 +89,7 @@ async def revert(state, clock, period, answer):
 
 
 def may_go_on(state, clock):
-    """Return whether a run may start: "goes on", "afresh", or what prevents it."""
+    """Return whether a run may start: `goes on`, `afresh`, or what prevents it."""
     try:
         leave_reverted(state, clock)
     except ConfigurationError as error:

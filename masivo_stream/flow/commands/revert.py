@@ -1,7 +1,7 @@
 """Revert: take back what was migrated in a period. The run's journal says what that is, and keeps the outcome.
 
 The API takes back customers, with all that is theirs. A revert of all customers of a run ends that run: its files are
-put aside, and its state directory begins afresh. After a revert of some of them, `flow.only_missing` finds out which,
+put aside, and its state directory starts over. After a revert of some of them, `flow.only_missing` finds out which,
 and sends them once more.
 """
 
@@ -64,7 +64,7 @@ class Reverted(Struct, frozen=True, kw_only=True):
     customers: int | None
     """How many customers the API says it took back; None if it does not say."""
     hint: str = ""
-    """The command that sends again what was taken back, and when; empty if the run can continue, or start afresh."""
+    """The command that sends again what was taken back, and when; empty if the run can continue, or start over."""
 
 
 async def revert(

@@ -179,7 +179,7 @@ def _know(source: Source, exports: RecognisedExports) -> KnownSource:
 
 
 def check_rereadable(journal: Journal, kind: Kind) -> None:
-    """Check that everything that came from a pipe has been dealt with: the rest would be lost without notice.
+    """Check that everything that came from a pipe has been processed: the rest would be lost without notice.
 
     Raises:
         InputError: something is left.
