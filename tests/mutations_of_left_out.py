@@ -110,7 +110,7 @@ LIST = (
     ),
     Mutation(
         "what is not counted stays in the list",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "            os.ftruncate(file, length)\n        self.length",
         "            pass\n        self.length",
         "After a kill, one record is listed twice.",
