@@ -236,7 +236,7 @@ class World:
 
 async def _stop(run, clock, seconds):
     await clock.sleep(seconds)
-    run._stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+    run._stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
 
 def _accepted(notices):

@@ -22,7 +22,7 @@ FAULTS = "edges/test_api_faults.py::test_"
 DISK = (
     Mutation(
         "a dead letter is not synced",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "            os.fsync(self._file)\n            self._synced = length",
         "            self._synced = length",
         "The journal counts dead letters that a power failure takes.",
@@ -30,7 +30,7 @@ DISK = (
     ),
     Mutation(
         "dead letters are not synced when their file is closed",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "            os.fsync(self._file)\n        except OSError as error:",
         "            pass\n        except OSError as error:",
         "A dry run, which has no journal, leaves dead letters in memory only.",
@@ -102,7 +102,7 @@ DISK = (
     ),
     Mutation(
         "uncounted dead letters stay",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "            os.ftruncate(file, length)\n",
         "            pass\n",
         "Dead letters that no commit counted are written a second time.",
@@ -118,7 +118,7 @@ DISK = (
     ),
     Mutation(
         "half a dead letter stays on a full disk",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "                os.ftruncate(self._file, self.length)\n",
         "                pass\n",
         "The next dead letter is on a torn line, which no program can read.",

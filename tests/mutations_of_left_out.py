@@ -110,7 +110,7 @@ LIST = (
     ),
     Mutation(
         "what is not counted stays in the list",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "            os.ftruncate(file, length)\n        self.length",
         "            pass\n        self.length",
         "After a kill, one record is listed twice.",
@@ -134,7 +134,7 @@ RETRIED = (
         "            apart = items is None or index in items\n",
         "            apart = items is None\n",
         "An event is never sent although the rest of its record was.",
-        (UNFINISHED + "a_run_that_died_anywhere_is_retried",),
+        (UNFINISHED + "a_part_and_its_dead_letter_are_one",),
     ),
     Mutation(
         "others who are there are taken for those who stayed",

@@ -10,7 +10,7 @@ from masivo_stream.flow.identity.known_exports import RecognisedExports
 from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.readback.sample import read_back_samples
-from masivo_stream.flow.reporting.run_report import Reporting, gather, leave_report
+from masivo_stream.flow.reporting.run_report import Reporting, gather_facts, leave_report
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
@@ -95,7 +95,7 @@ async def send_pending(
     """
     journal, path = session.journal, session.state.path
     sources = await _list_all_sources(session, matched)
-    journal.describe(gather(session.settings, reporting.invocation, session.clock.wall()))
+    journal.describe(gather_facts(session.settings, reporting.invocation, session.clock.wall()))
     once = session.guard_sends()
     await session.connect(path for each in matched.values() for path in each.paths)
     checked = await once.check({kind: found for kind, found in sources.items() if found}, session.client)

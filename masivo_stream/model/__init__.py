@@ -57,7 +57,8 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 
 * *state directory*: the files of one run: journal, dead letters, skipped records, report.
 * *journal*: the database in the state directory, in which every batch is noted before its first byte leaves.
-* *ledger*: the bookkeeping of one kind: where each entry is, and figures that must add up.
+* *ledger*: the bookkeeping of one kind: where each entry is, and figures that must add up. The sandbox's ledger lists
+  what the API has applied.
 * *checkpoint*: the position before which every record has an outcome; a later process reads on from there.
 * *run*: one migration of the exports in one state directory, over as many processes as it takes.
 * *process*: one execution of a command; a run continues in the next process when one ends early.

@@ -279,7 +279,7 @@ async def test_reading_stops_when_sending_stalls(tmp_path):
     async def look():
         await pipeline.clock.sleep(5000)
         read.append(pipeline.recorder.figures().read)
-        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     await pipeline.run(look)
     assert read[0] <= (2 + 2 + 1 + 1) * 1000 + 1000
@@ -310,7 +310,7 @@ async def test_a_stop_at_any_moment_closes(kind, requests, moment, large_export)
             await pipeline.clock.sleep(0.01)
         await pipeline.clock.sleep(moment)
         pipeline.stopped_at = pipeline.clock.now()
-        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     figures = await pipeline.run(stop)
     assert figures.closes, figures
@@ -331,7 +331,7 @@ async def test_a_request_that_outlasts_the_drain_time(kind, tmp_path):
             await pipeline.clock.sleep(0.01)
         await pipeline.clock.sleep(1)
         pipeline.stopped_at = pipeline.clock.now()
-        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     figures = await pipeline.run(stop)
     doubtful = 0 if kind is Kind.CUSTOMERS else 1000

@@ -15,7 +15,7 @@ def stop_at(pipeline, wanted):
 
     def stop(what, _progress):
         if what == wanted:
-            pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+            pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     pipeline.journal.watch = stop
 

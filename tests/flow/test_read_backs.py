@@ -146,7 +146,7 @@ async def test_a_stop_ends_the_wait_at_once(tmp_path):
             seen.append(pipeline.recorder.figures())
         await pipeline.clock.sleep(3)
         pipeline.stopped_at = pipeline.clock.now()
-        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     figures = await pipeline.run(stop)
     assert pipeline.clock.now() == pytest.approx(pipeline.stopped_at)

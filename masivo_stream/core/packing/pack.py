@@ -132,7 +132,7 @@ class Packer:
         return packed
 
     def _fill(self, filler: Filler, run: EntryRun, packed: Packed) -> None:
-        """Feed a run: stretches of lines that need no decision at once, the others one by one."""
+        """Feed an `EntryRun`: entries that need no decision all at once, the others one by one."""
         sums, index = Sums(run), 0
         while index < len(run):
             taken = filler.take(sums, index)

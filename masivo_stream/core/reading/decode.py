@@ -85,7 +85,7 @@ class Decoder:
         return result
 
     def validate_all(self, pieces: Iterable[LineRun | Line], file: str, source: int = 0) -> list[LineResults]:
-        """Return the result of each line, in order, as `validate` does; consecutive entries come as one run."""
+        """Return the result of each line, in order, as `validate` does; consecutive entries come as one `EntryRun`."""
         origin = Origin(file, source)
         results: list[LineResults] = []
 
@@ -102,7 +102,7 @@ class Decoder:
         return results if self.purchases is None else self.purchases.mark(results, self._signer.take())
 
     def _validate_run(self, run: LineRun, origin: Origin) -> Iterator[LineResults]:
-        """Yield the results of a run of lines. This is the hot loop."""
+        """Yield the results of the lines of a `LineRun`. This is the hot loop."""
         decode, check, strict = self._decode, self._check, self._strict
         suspect, thorough, reject_unknown = self._suspect, self.rules.thorough, self.rules.reject_unknown_fields
         customers: list[str] = []

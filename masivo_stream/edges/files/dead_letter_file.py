@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from masivo_stream.core.dead_letters import write_dead_letter
-from masivo_stream.edges.files.checksum import CountedFile, checksum
+from masivo_stream.edges.files.counted_file import CountedFile, checksum
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError

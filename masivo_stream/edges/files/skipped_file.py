@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import asdict
 
-from masivo_stream.edges.files.checksum import CountedFile, checksum
+from masivo_stream.edges.files.counted_file import CountedFile, checksum
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError

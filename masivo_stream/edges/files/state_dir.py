@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from masivo_stream.edges.files.checksum import checksum
+from masivo_stream.edges.files.counted_file import checksum
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
 _LOCK = "lock"

@@ -162,7 +162,7 @@ class VerifyWork:
                 async for entry in chosen:
                     await give.send(entry)
             except MasivoStreamError as error:
-                self.stop.pull(error)
+                self.stop.begin(error)
 
     async def _work(self, check: ReadBackCheck, entries: MemoryObjectReceiveStream[Entry]) -> None:
         with entries:
@@ -170,4 +170,4 @@ class VerifyWork:
                 try:
                     self.findings.note(check, entry, await check.check(entry))
                 except MasivoStreamError as error:
-                    self.stop.pull(error)
+                    self.stop.begin(error)

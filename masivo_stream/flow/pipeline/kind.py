@@ -120,7 +120,7 @@ class KindPipeline:
             try:
                 await self.recorder.note()
             except MasivoStreamError as error:
-                self._stop.pull(error)
+                self._stop.begin(error)
         self.recorder.end()
         read = self._sources.extent.before(self.ledger.read_position)
         self._observer.notify(KindEnded(kind=self.kind, figures=self.recorder.figures(), bytes_read=read))
@@ -135,7 +135,7 @@ class KindPipeline:
                 await self._read(batches)
                 await self._finish(batches)
             except MasivoStreamError as error:
-                self._stop.pull(error)
+                self._stop.begin(error)
 
     async def _read(self, batches: MemoryObjectSendStream[ToDeliver]) -> None:
         try:
@@ -205,7 +205,7 @@ class KindPipeline:
                     read_back(left)
             except MasivoStreamError as error:
                 # The batch stays where it is in the ledger, so it is pending, and holds the checkpoint.
-                self._stop.pull(error)
+                self._stop.begin(error)
             self._changed.set()
             self._notify_progress()
 
@@ -257,7 +257,7 @@ class KindPipeline:
             else:
                 await batches.send(left)
         except MasivoStreamError as error:
-            self._stop.pull(error)
+            self._stop.begin(error)
         self._count_read_backs(-1)
         self._changed.set()
         self._notify_progress()

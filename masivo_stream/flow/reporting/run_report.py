@@ -7,7 +7,6 @@ a URL is shown without what is before its `@` and after its `?`.
 """
 
 import platform
-import re
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +17,7 @@ from msgspec import Struct
 
 from masivo_stream import __version__
 from masivo_stream.core.next_steps import next_steps
-from masivo_stream.core.redact import named
+from masivo_stream.core.redact import mask_url, named
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
@@ -35,12 +34,14 @@ from masivo_stream.model.states import NoteKind
 from masivo_stream.model.summary import Invocation, KindSummary, Summary
 from masivo_stream.model.window import Window
 
+NAME = "report.json"
+PAGE = "report.html"
+
+_ENDED = frozenset({"complete", "dead_letters", "in_doubt"})
 _LIBRARIES = ("aiohttp", "anyio", "msgspec", "zstandard")
-_BEFORE_AT = re.compile(r"(?<=://)[^/?#]*@")
-_QUERY = re.compile(r"(?<=[^?]\?)\S+")
 
 
-def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Facts:
+def gather_facts(settings: Settings, invocation: Invocation, began_at: datetime) -> Facts:
     """Return what a report shows of what a process was started with."""
     return Facts(
         began_at=began_at.isoformat(timespec="seconds"),
@@ -53,12 +54,6 @@ def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Fa
         ),
         versions=_versions(),
     )
-
-
-def mask_url(text: str) -> str:
-    """Remove user, password and query from a URL; other text stays as it is."""
-    text = named(text)
-    return _QUERY.sub("***", _BEFORE_AT.sub("***@", text)) if "://" in text else text
 
 
 def _showable(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -104,12 +99,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:  # for example if all is frozen into one file
             continue
     return found
-
-
-NAME = "report.json"
-PAGE = "report.html"
-
-_ENDED = frozenset({"complete", "dead_letters", "in_doubt"})
 
 
 class Reporting(Struct, frozen=True, kw_only=True):
