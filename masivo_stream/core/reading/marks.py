@@ -99,8 +99,9 @@ def _exists(day: str, time: str) -> bool:
     """Return whether a day and time exist, in a year in which something can have happened."""
     if day.startswith(_NEVER):
         return False
+    seconds = "" if time.count(":") == 2 else ":00"  # noqa: PLR2004 - between hours, minutes and seconds
     try:
-        msgspec.convert(f"{day}T{time if time.count(':') == 2 else f'{time}:00'}Z", Timestamp)  # noqa: PLR2004
+        msgspec.convert(f"{day}T{time}{seconds}Z", Timestamp)
     except msgspec.ValidationError:
         return False
     return True
