@@ -95,8 +95,8 @@ class Kind(enum.StrEnum):
     TRANSACTIONS = "transactions"
 
 
-class Reference(enum.StrEnum):
-    """What records name by id or name, and the account has to have already (guides/migrate-customers)."""
+class ReferenceSort(enum.StrEnum):
+    """Sorts of what records name, which the account has to have already (guides/migrate-customers)."""
 
     REWARD = "rewards"
     TIER = "tiers"
@@ -106,13 +106,13 @@ class Reference(enum.StrEnum):
     EVENT_TYPE = "event_types"
 
 
-MOST_IN_ACCOUNT: dict[Reference, int] = {
-    Reference.REWARD: 1000,
-    Reference.TIER: 10,
-    Reference.BRAND: 200,
-    Reference.STORE: 1000,
-    Reference.CHANNEL: 50,
-    Reference.EVENT_TYPE: 50,
+MOST_IN_ACCOUNT: dict[ReferenceSort, int] = {
+    ReferenceSort.REWARD: 1000,
+    ReferenceSort.TIER: 10,
+    ReferenceSort.BRAND: 200,
+    ReferenceSort.STORE: 1000,
+    ReferenceSort.CHANNEL: 50,
+    ReferenceSort.EVENT_TYPE: 50,
 }
 """The most that an account may hold (resources/resource-limits). Of event types, only custom ones count."""
 
@@ -177,6 +177,11 @@ def customer_path(quoted_id: str) -> str:
 def customer_transactions_path(quoted_id: str) -> str:
     """Return the path of one customer's transactions (customers/[id]/transactions/get)."""
     return f"/customers/{quoted_id}/transactions"
+
+
+def rewards_path(start: int, end: int) -> str:
+    """Return the path of the rewards number `start` up to before `end`, counted from 0 (rewards/get)."""
+    return f"{REWARDS_PATH}?from={start}&to={end}"
 
 
 SANDBOX_API_KEY = "5a5d0b0c-0000-4000-8000-6d617369766f"

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from masivo_stream.model.contract import Reference
+from masivo_stream.model.contract import ReferenceSort
 
 
 class ReferenceUse(Struct, frozen=True, kw_only=True):
@@ -26,6 +26,24 @@ class ReferenceList(Struct, frozen=True, kw_only=True):
     """How often the exports name one of them."""
     listed: list[ReferenceUse]
     """In the order of their first places."""
+
+
+class RewardOfBrand(Struct, frozen=True, kw_only=True):
+    """A reward that the exports name together with a brand, in a balance or a transaction."""
+
+    reward_id: str
+    brand_id: str
+    uses: int
+    file: str
+    line: int
+
+
+class References(Struct, frozen=True, kw_only=True):
+    """What the exports name."""
+
+    by_sort: dict[ReferenceSort, ReferenceList]
+    rewards_of_brands: list[RewardOfBrand]
+    """In the order of their first places; not all of them if there are very many."""
 
 
 class CatalogueReward(Struct, frozen=True, kw_only=True):
@@ -67,7 +85,7 @@ class Catalogue(Struct, frozen=True, kw_only=True):
     channels: list[CatalogueItem] | None = None
     event_types: list[CatalogueItem] | None = None
 
-    def items(self, sort: Reference) -> list[CatalogueReward] | list[CatalogueTier] | list[CatalogueItem] | None:
+    def items(self, sort: ReferenceSort) -> list[CatalogueReward] | list[CatalogueTier] | list[CatalogueItem] | None:
         """Return what the account has of one sort, None if that is not known."""
         found: list[CatalogueReward] | list[CatalogueTier] | list[CatalogueItem] | None = getattr(self, sort.value)
         return found

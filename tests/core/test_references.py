@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masivo_stream.core.reading.references import LONGEST_ID, ReferenceCollector
-from masivo_stream.model.contract import Kind, Reference
+from masivo_stream.model.contract import Kind, ReferenceSort
 from masivo_stream.model.entries import EntryRun
 from masivo_stream.model.results import Blank, Entry
 
@@ -17,6 +17,7 @@ REWARDS = (
     "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90",
     "c7d94a36-1be5-4f08-a2c9-7e6f5d4c3b21",
 )
+REWARD = REWARDS[1]
 NAMES = ("a", "b", "c", "A")
 
 names = st.sampled_from(NAMES)
@@ -50,12 +51,12 @@ RECORDS = {
 }
 
 FIELDS = {
-    "reward_id": Reference.REWARD,
-    "tier_id": Reference.TIER,
-    "brand_id": Reference.BRAND,
-    "store_id": Reference.STORE,
-    "channel_id": Reference.CHANNEL,
-    "type": Reference.EVENT_TYPE,
+    "reward_id": ReferenceSort.REWARD,
+    "tier_id": ReferenceSort.TIER,
+    "brand_id": ReferenceSort.BRAND,
+    "store_id": ReferenceSort.STORE,
+    "channel_id": ReferenceSort.CHANNEL,
+    "type": ReferenceSort.EVENT_TYPE,
 }
 
 
@@ -66,7 +67,7 @@ def naive(value):
             if field in FIELDS and part is not None:
                 yield FIELDS[field], part
             elif field == "redeem":
-                yield from ((Reference.REWARD, each["id"]) for each in part if "id" in each)
+                yield from ((ReferenceSort.REWARD, each["id"]) for each in part if "id" in each)
             else:
                 yield from naive(part)
     elif isinstance(value, list):
@@ -83,7 +84,7 @@ def run_of(records, file="f", line=1):
 
 
 def key(sort, id_):
-    return (sort, id_.lower() if sort in {Reference.REWARD, Reference.TIER} else id_)
+    return (sort, id_.lower() if sort in {ReferenceSort.REWARD, ReferenceSort.TIER} else id_)
 
 
 @given(
@@ -104,7 +105,7 @@ def test_every_use_is_counted_with_its_first_place(blocks, most):
                 first.setdefault(key(*named), (f"{kind}", number))
         collector.add(kind, [run_of(records, kind.value, line), Blank(line=9)] if records else [])
         line += len(records)
-    found = collector.result()
+    found = collector.result().by_sort
     assert {key(sort, each.id): each.uses for sort, ids in found.items() for each in ids.listed} == uses
     assert {key(sort, each.id): (each.file, each.line) for sort, ids in found.items() for each in ids.listed} == first
     for ids in found.values():
@@ -117,7 +118,7 @@ def test_a_full_list_is_told(most_combinations):
     collector = ReferenceCollector(most_distinct=2, most_combinations=most_combinations)
     records = [{"transactions": [{"reward_id": REWARDS[0], "brand_id": name}]} for name in ("x", "y", "z", "x", "w")]
     collector.add(Kind.TRANSACTIONS, [run_of(records)])
-    brands = collector.result()[Reference.BRAND]
+    brands = collector.result().by_sort[ReferenceSort.BRAND]
     assert [(each.id, each.uses) for each in brands.listed] == [("x", 2), ("y", 1)]
     assert (brands.distinct, brands.complete, brands.uses) == (3, False, 5)
 
@@ -128,7 +129,7 @@ def test_a_long_id_is_kept_short():
     collector.add(
         Kind.TRANSACTIONS, [run_of([{"transactions": [{"brand_id": long + end} for end in ("1", "2", "1")]}])]
     )
-    brands = collector.result()[Reference.BRAND]
+    brands = collector.result().by_sort[ReferenceSort.BRAND]
     assert [each.uses for each in brands.listed] == [2, 1]
     assert all(len(each.id) < 2 * LONGEST_ID for each in brands.listed)
 
@@ -139,5 +140,22 @@ def test_a_part_of_a_record_counts_as_it_is_sent():
     entry = Entry(file="f", line=7, offset=0, length=9, body=body, customer="c", items=1, record_items=1, indexes=(1,))
     collector = ReferenceCollector()
     collector.add(Kind.EVENTS, [entry])
-    (used,) = collector.result()[Reference.EVENT_TYPE].listed
+    (used,) = collector.result().by_sort[ReferenceSort.EVENT_TYPE].listed
     assert (used.id, used.uses, used.file, used.line) == ("VISIT", 1, "f", 7)
+
+
+def test_rewards_are_listed_with_their_brands():
+    """Of balances and transactions, whatever the case of the reward."""
+    amounts = [
+        {"reward_id": REWARD, "brand_id": "a"},
+        {"reward_id": REWARD},
+        {"reward_id": REWARD.upper(), "brand_id": "a"},
+    ]
+    collector = ReferenceCollector()
+    collector.add(Kind.CUSTOMERS, [run_of([{"balance": amounts[:2]}])])
+    collector.add(
+        Kind.TRANSACTIONS, [run_of([{"transactions": [*amounts[1:], {"reward_id": REWARD, "brand_id": "b"}]}])]
+    )
+    found = collector.result().rewards_of_brands
+    assert [(each.brand_id, each.uses, each.line) for each in found] == [("a", 2, 1), ("b", 1, 1)]
+    assert {each.reward_id for each in found} == {REWARD}

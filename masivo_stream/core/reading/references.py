@@ -9,16 +9,17 @@ ones were found hold `MOST_BYTES`. Of each sort `most_distinct` ids are listed; 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from masivo_stream.model.contract import Kind, Reference
+from masivo_stream.model.contract import Kind, ReferenceSort
 from masivo_stream.model.entries import EntryRun, LineResults
-from masivo_stream.model.references import ReferenceList, ReferenceUse
+from masivo_stream.model.references import ReferenceList, References, ReferenceUse, RewardOfBrand
 from masivo_stream.model.results import Entry
 
 MOST_DISTINCT = 2000
@@ -30,7 +31,7 @@ MOST_BYTES = 16 * 1024 * 1024
 LONGEST_ID = 100
 """Characters of an id that are kept. A longer one is kept by its beginning and its hash."""
 
-_UUIDS = frozenset({Reference.REWARD, Reference.TIER})
+_UUIDS = frozenset({ReferenceSort.REWARD, ReferenceSort.TIER})
 """Sorts whose ids are UUIDs: upper and lower case are the same (RFC 9562)."""
 
 
@@ -113,25 +114,25 @@ def _parts(record: _Record) -> Sequence[_Part]:
             return transactions
 
 
-def _named(part: _Part) -> Iterator[tuple[Reference, str | None]]:
+def _named(part: _Part) -> Iterator[tuple[ReferenceSort, str | None]]:
     """Yield every id in a part of a record, None for one that is absent."""
     match part:
         case _Metrics():
             periods: Iterable[_Period | None] = msgspec.structs.astuple(part)
-            yield from ((Reference.TIER, period.tier_id) for period in periods if period is not None)
+            yield from ((ReferenceSort.TIER, period.tier_id) for period in periods if period is not None)
             return
         case _Amount():
-            yield Reference.REWARD, part.reward_id
+            yield ReferenceSort.REWARD, part.reward_id
         case _Event():
-            yield Reference.EVENT_TYPE, part.type
+            yield ReferenceSort.EVENT_TYPE, part.type
             order = part.order
-            yield Reference.CHANNEL, order.channel_id
-            yield Reference.STORE, order.store_id
+            yield ReferenceSort.CHANNEL, order.channel_id
+            yield ReferenceSort.STORE, order.store_id
             for place in (order, order.shipping, *order.products):
-                yield from ((Reference.REWARD, redeemed.id) for redeemed in place.redeem)
-    yield Reference.BRAND, part.brand_id
-    yield Reference.CHANNEL, part.channel_id
-    yield Reference.STORE, part.store_id
+                yield from ((ReferenceSort.REWARD, redeemed.id) for redeemed in place.redeem)
+    yield ReferenceSort.BRAND, part.brand_id
+    yield ReferenceSort.CHANNEL, part.channel_id
+    yield ReferenceSort.STORE, part.store_id
 
 
 class _Used(Struct, gc=False):
@@ -143,38 +144,42 @@ class _Used(Struct, gc=False):
     line: int
 
 
-class _OfOneSort:
-    """The ids of one sort."""
+KeyT = TypeVar("KeyT", bound=Hashable)
 
-    def __init__(self, sort: Reference, most: int) -> None:
-        self._fold_case, self._most = sort in _UUIDS, most
-        self._used: dict[str, _Used] = {}
-        self._further = 0
 
-    def add(self, name: str, uses: int, file: str, line: int) -> None:
-        shown = name if len(name) <= LONGEST_ID else _shorten(name)
-        key = shown.lower() if self._fold_case else shown
-        known = self._used.get(key)
+class _Ids(Generic[KeyT]):
+    """Ids by a key that is the same for every way to write one of them; at most a number of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.used: dict[KeyT, _Used] = {}
+        self.further = 0
+        """Uses of ids for which there was no place."""
+
+    def add(self, key: KeyT, id_: str, uses: int, place: tuple[str, int]) -> None:
+        known = self.used.get(key)
         if known is not None:
             known.uses += uses
-        elif len(self._used) < self._most:
-            self._used[key] = _Used(shown, uses, file, line)
+        elif len(self.used) < self._most:
+            self.used[key] = _Used(id_, uses, *place)
         else:
-            self._further += uses
+            self.further += uses
 
     def result(self) -> ReferenceList:
         listed = [
-            ReferenceUse(id=used.id, uses=used.uses, file=used.file, line=used.line) for used in self._used.values()
+            ReferenceUse(id=used.id, uses=used.uses, file=used.file, line=used.line) for used in self.used.values()
         ]
         return ReferenceList(
-            distinct=len(listed) + (self._further > 0),
-            complete=not self._further,
-            uses=sum(used.uses for used in listed) + self._further,
+            distinct=len(listed) + (self.further > 0),
+            complete=not self.further,
+            uses=sum(used.uses for used in listed) + self.further,
             listed=listed,
         )
 
 
 def _shorten(name: str) -> str:
+    if len(name) <= LONGEST_ID:
+        return name
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return f"{name[:LONGEST_ID]}…{digest}"
 
@@ -184,7 +189,9 @@ class ReferenceCollector:
 
     def __init__(self, *, most_distinct: int = MOST_DISTINCT, most_combinations: int = MOST_COMBINATIONS) -> None:
         """List at most `most_distinct` ids of each sort."""
-        self._sorts = {sort: _OfOneSort(sort, most_distinct) for sort in Reference}
+        self._sorts = {sort: _Ids[str](most_distinct) for sort in ReferenceSort}
+        self._pairs = _Ids[tuple[str, str]](most_distinct)
+        """Rewards with a brand."""
         self._most = most_combinations
         self._decoders = {kind: msgspec.json.Decoder(record).decode for kind, record in _RECORDS.items()}
         self._combinations: Counter[_Part] = Counter()
@@ -200,10 +207,16 @@ class ReferenceCollector:
             elif isinstance(each, Entry):
                 self._count(decode, [each.body], *each.record)
 
-    def result(self) -> dict[Reference, ReferenceList]:
-        """Return what was named, by sort."""
+    def result(self) -> References:
+        """Return what was named."""
         self._fold()
-        return {sort: ids.result() for sort, ids in self._sorts.items()}
+        return References(
+            by_sort={sort: ids.result() for sort, ids in self._sorts.items()},
+            rewards_of_brands=[
+                RewardOfBrand(reward_id=used.id, brand_id=brand, uses=used.uses, file=used.file, line=used.line)
+                for (_, brand), used in self._pairs.used.items()
+            ],
+        )
 
     def _count(self, decode: Callable[[bytes], _Record], bodies: list[bytes], file: str, line: int) -> None:
         parts = [_parts(decode(body)) for body in bodies]
@@ -220,11 +233,15 @@ class ReferenceCollector:
 
     def _fold(self) -> None:
         """Add the combinations to the ids that they name, and forget them."""
-        for part, (file, line) in self._first.items():
+        for part, place in self._first.items():
             uses = self._combinations[part]
             for sort, name in _named(part):
                 if name is not None:
-                    self._sorts[sort].add(name, uses, file, line)
+                    id_ = _shorten(name)
+                    self._sorts[sort].add(id_.lower() if sort in _UUIDS else id_, id_, uses, place)
+            if isinstance(part, _Amount) and part.reward_id is not None and part.brand_id is not None:
+                reward = _shorten(part.reward_id)
+                self._pairs.add((reward.lower(), _shorten(part.brand_id)), reward, uses, place)
         self._combinations.clear()
         self._first.clear()
         self._bytes = 0
