@@ -5,7 +5,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct, structs
 
-from masivo_stream.core.pacing.account_type import tell_account_type
+from masivo_stream.core.pacing.account_type import find_account_type
 from masivo_stream.core.pacing.rate_headers import RateHeaders, read_rate_headers
 from masivo_stream.core.sending.answer_body import is_foreign, whose
 from masivo_stream.core.sending.backoff import FIRST_THROTTLE_WAIT, no_fresh_token
@@ -61,7 +61,7 @@ class AskedAccount:
                 asked = _CatalogueReader(connection, self._clock)
                 found = await asked.read()
         named = binding.account
-        type_, reason = tell_account_type(self._answers)
+        type_, reason = find_account_type(self._answers)
         last = self._answers[-1] if self._answers else RateHeaders()
         scopes = (settings.limits.limit, settings.limits.general_limit)
         use, unreadable = read_account_quota(settings, credentials, self._clock)

@@ -10,7 +10,7 @@ from masivo_stream.model.references import Catalogue, ReferenceList
 
 
 class AccountType(enum.StrEnum):
-    """The vendor's two types of accounts, as far as the limits show."""
+    """The vendor's two types of accounts. Which one it is follows from the limits, if it does at all."""
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
@@ -78,7 +78,7 @@ class AccountCheck(Catalogue, frozen=True, kw_only=True):
     account: CheckedAccount | UnsetType = UNSET
     """Absent without a key."""
     catalogue_file: str = ""
-    """The file that was compared with, empty if none was named."""
+    """The file that was compared with; empty without one."""
     references: dict[ReferenceSort, ReferenceList]
     """What the exports name, by sort; empty if no export is named."""
     findings: list[ReferenceFinding]

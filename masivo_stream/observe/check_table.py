@@ -20,9 +20,9 @@ MOST_LISTED = 10
 """Ids listed of each sort that the exports name."""
 
 _TYPES = {
-    AccountType.DEVELOPMENT: "a development account",
-    AccountType.PRODUCTION: "a production account",
-    AccountType.UNKNOWN: "of unknown type",
+    AccountType.DEVELOPMENT: "probably a development account",
+    AccountType.PRODUCTION: "probably a production account",
+    AccountType.UNKNOWN: "not known",
 }
 
 
@@ -39,8 +39,8 @@ def print_check(console: Console, found: AccountCheck) -> None:
     for sort in ReferenceSort:
         _print_findings(console, [each for each in found.findings if each.sort is sort])
     for warning in found.warnings:
-        console.print(Text(f"warning: {printable(warning)}"))
-    console.print(Text(_conclusion(found), style="bold"))
+        console.print(Text(f"warning: {printable(warning)}"), soft_wrap=True)
+    console.print(Text(_conclusion(found), style="bold"), soft_wrap=True)
 
 
 def _lines(found: AccountCheck) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _lines(found: AccountCheck) -> Iterator[str]:
 def _account(account: CheckedAccount) -> Iterator[str]:
     named = "" if account.named_by_token else ", named by its key"
     yield f"account: {printable(account.address)} (account {account.fingerprint}{named})"
-    yield f"type: {_TYPES[account.type]}, as far as limits show: {account.type_reason}"
+    yield f"type: {_TYPES[account.type]}: {account.type_reason}"
     server = account.server_quota
     if server.remaining is not None:
         limit = "" if server.limit is None else f" of {server.limit:,}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from masivo_stream.core.pacing.account_type import tell_account_type
+from masivo_stream.core.pacing.account_type import find_account_type
 from masivo_stream.core.pacing.rate_headers import RateHeaders
 from masivo_stream.model.account_check import AccountType
 
@@ -23,6 +23,6 @@ NONE = RateHeaders()
 )
 def test_the_type_follows_from_the_limits(answers, expected):
     """Never more than they show, and always with the reason."""
-    type_, reason = tell_account_type(answers)
+    type_, reason = find_account_type(answers)
     assert type_ is expected
     assert reason

@@ -1,4 +1,4 @@
-"""Tell a development account from a production account by the rate limits that its answers name.
+"""Distinguish a development account from a production account by the rate limits that its answers name.
 
 All calls of a development account count in a window of a day; a production account has no window for calls that do not
 migrate (resources/resource-limits). Other limits can be agreed, so this is evidence, and never used to pace requests.
@@ -17,7 +17,7 @@ _DAILY = frozenset(
 _HOUR = 3600.0
 
 
-def tell_account_type(answers: Iterable[RateHeaders]) -> tuple[AccountType, str]:
+def find_account_type(answers: Iterable[RateHeaders]) -> tuple[AccountType, str]:
     """Return the type that answers to calls other than migrations show, and a sentence that says why.
 
     1. No answer: nothing is shown.

@@ -98,9 +98,11 @@ def _warn_of_limits(settings: Settings, account: CheckedAccount) -> Iterator[str
     """Yield a warning if a development account would be sent as much as a production account takes."""
     configured = tuple(map(str, settings.limits.limit))
     if account.type is AccountType.DEVELOPMENT and configured == contract.MIGRATION_WINDOWS_PROD:
-        flags = " ".join(f"--limit {window}" for window in contract.MIGRATION_WINDOWS_DEV)
-        more = " ".join(f"--general-limit {window}" for window in contract.GENERAL_WINDOWS_DEV)
-        yield f"the configured limits are those of a production account: a migration into this one needs {flags} {more}"
+        (interval, hourly), (daily,) = contract.MIGRATION_WINDOWS_DEV, contract.GENERAL_WINDOWS_DEV
+        yield (
+            "the configured limits are those of a production account, and this one takes less: give migrate --limit"
+            f" {interval} --limit {hourly} --general-limit {daily}"
+        )
 
 
 async def _collect(settings: Settings, inputs: dict[Kind, list[Input]]) -> tuple[References, list[str]]:
