@@ -1,4 +1,4 @@
-"""Development or production, as far as the limits of answers show."""
+"""Development or production: what the limits of answers show of it."""
 
 import pytest
 

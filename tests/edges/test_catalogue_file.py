@@ -1,4 +1,4 @@
-"""A catalogue is read from JSON: by hand, or what `check --json` printed; what is none is refused with the reason."""
+"""A catalogue is read from JSON: by hand, or what `check --json` printed; any other file is refused with the reason."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The check of an account against a sandbox: what it tells, what it costs, and what an account that fails costs."""
+"""The check of an account against a sandbox: what it shows, what it costs, and what becomes of failures."""
 
 import time
 

@@ -94,7 +94,7 @@ async def test_one_who_has_bought_keeps_a_whole_run_from_beginning_afresh(run, t
     done = await run.revert(LONG_AGO, FAR)
     assert (done.customers, "--only-missing" in done.hint) == (29, True)
     if told:
-        with pytest.raises(ConfigurationError, match="a part of this run was taken back"):
+        with pytest.raises(ConfigurationError, match="part of this run was taken back"):
             await run.migrate()
     else:
         run.forget_number(whole=True)
@@ -114,7 +114,7 @@ async def test_customers_at_the_edge_of_the_period(run):
 
 
 async def test_a_clock_that_is_far_wrong(run):
-    """If the API says that it took back more than the times allow, all customers of the run are read back."""
+    """If the API reports that it took back more than the times allow, all customers of the run are read back."""
     run.generate(30)
     await run.migrate_in_goes(15, 15)
     for moment in ("sent_at", "settled_at"):
@@ -136,7 +136,7 @@ async def test_several_reverts_in_a_row(run):
 
 
 async def test_taken_back_again_and_again(run):
-    """A part, another part, what was sent again, and everything; in the end the run starts afresh."""
+    """A part, another part, what was sent again, and everything; in the end the run starts over."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
     await run.revert(LONG_AGO, run.moments[0])
@@ -156,7 +156,7 @@ async def test_taken_back_again_and_again(run):
 
 
 async def test_the_rest_may_be_taken_back_as_well(run):
-    """Then the run begins afresh, without what was left of it."""
+    """Then the run starts over, without what was left of it."""
     run.generate(40)
     await run.migrate_in_goes(20, 20)
     await run.revert(LONG_AGO, run.moments[0])
@@ -177,7 +177,7 @@ async def test_a_second_time_sends_nothing(run):
 
 
 async def test_without_a_revert_there_is_nothing_to_make_up_for(run):
-    """It is refused: also after a revert of another period, and after a revert of the whole run."""
+    """It is refused, also after a revert of another period, and after a revert of the whole run."""
     run.generate(10)
     with pytest.raises(ConfigurationError, match="there is no run in this state directory"):
         await run.only_missing()
@@ -572,14 +572,14 @@ async def test_a_revert_in_doubt_is_repeated_first(tmp_path):
     async with sandbox(tmp_path, "hang=0.1,applied=yes,on=revert,at=1", port=run.sandbox.port) as served:
         run.sandbox = served
         run.settings = run.settings_with()
-        with pytest.raises(OutageError, match="may have happened"):
+        with pytest.raises(OutageError, match="may have taken effect"):
             await run.revert(LONG_AGO, run.moments[0])
         for work in (run.only_missing, run.migrate):
-            with pytest.raises(ConfigurationError, match="it is not known whether it happened") as error:
+            with pytest.raises(ConfigurationError, match="it is not known whether it took effect") as error:
                 await work()
         assert f"--from {LONG_AGO} --to {run.moments[0]} " in error.value.hint
         await run.revert(LONG_AGO, "2001-01-01T00:00:00Z")
-        with pytest.raises(ConfigurationError, match="it is not known whether it happened"):
+        with pytest.raises(ConfigurationError, match="it is not known whether it took effect"):
             await run.only_missing()
         await run.revert(LONG_AGO, run.moments[0])
         await whole(run, await run.only_missing())
@@ -631,7 +631,7 @@ async def test_an_api_that_does_not_answer_changes_nothing(tmp_path, fault):
 
 
 async def test_stopped_while_it_is_sent_it_goes_on_like_any_run(tmp_path):
-    """What is not sent yet counts as taken back, the figures close, and the plain command sends it."""
+    """What is not sent yet counts as taken back, the figures add up, and the plain command sends it."""
     async with taken_back(tmp_path, "status=403,on=events") as run:
         summary = await run.only_missing()
         assert (summary.exit_code, summary.closes) == (7, True)

@@ -66,7 +66,7 @@ async def again(run, *, state, confirmations=None, customers=True, events=None):
 
 
 async def test_an_export_is_noted_before_its_first_batch_leaves(run, tmp_path):
-    """So a process that dies with the batch on the wire is known to have begun."""
+    """So a process that dies with the batch in flight is known to have begun."""
 
     class Looking:
         noted = None
@@ -104,7 +104,10 @@ def requests_noted(folder):
 
 
 async def test_never_more_requests_are_noted_than_the_journal_knows(run, tmp_path):
-    """So a run that dies at any moment goes on; the first request is noted before it leaves, all of them at the end."""
+    """So a run that dies at any moment continues.
+
+    The first request is noted before it leaves, all of them at the end.
+    """
 
     class Looking:
         def __init__(self):
@@ -140,7 +143,7 @@ async def test_no_request_is_counted_that_could_not_be_noted():
 
 
 async def test_a_run_of_which_less_is_noted_than_it_has_sent_goes_on(run, tmp_path):
-    """It was killed before more was noted, or a version that noted nothing has begun it."""
+    """It was killed before more was noted, or was begun by a version that noted nothing."""
     await run.migrate()
     with closing(sqlite3.connect(tmp_path / "shared/sent.db", isolation_level=None)) as memory:
         memory.execute("UPDATE runs SET sends = 0")
@@ -173,7 +176,7 @@ def put_back(run):
 
 
 async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
-    """It would send the corrected dead letters again; the newest one continues."""
+    """It would send the corrected dead letters again. The newest one continues."""
     put_back(retried)
     with pytest.raises(ConfigurationError, match="older than what was sent from it: it knows 2 of 3 requests"):
         await retry(retried.settings, retried.credentials)
@@ -192,7 +195,7 @@ async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried
     """The confirmation is noted once, and needed once: what is sent then is doubled."""
     put_back(retried)
     stopped = await again(retried, state="state", confirmations=Confirmations(again=True))
-    assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are mended
+    assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are corrected
     assert (await retry(retried.settings, retried.credentials)).exit_code == 0
     assert await counted(retried) == [1, 2]
     with closing(open_journal(retried.folder / "state/journal.db", lambda: None, writable=False)) as journal:

@@ -1,8 +1,8 @@
 """Check: which account this is, what it has, and whether everything that the exports name is there.
 
-With a key, the account is asked in a handful of requests, under the account's general limit. Without one, a catalogue
-that somebody saved says what the account has. The exports are read once, at about the speed of `validate`; memory does
-not grow with their size. Nothing is changed, neither in the account nor in a state directory.
+With a key, the account is asked in a handful of requests, under the account's general limit. Without one, a saved
+catalogue says what the account has. The exports are read once, at about the speed of `validate`; memory does not grow
+with their size. Nothing is changed, neither in the account nor in a state directory.
 
 Exit codes: 0 if nothing is found; 3 if something is, for a person to look at; 6 if something could not be read from the
 account.
