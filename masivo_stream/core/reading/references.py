@@ -4,7 +4,7 @@ Lines are decoded once more, into types that hold nothing but references. Most p
 of a balance, an event) name the same few combinations of ids. So combinations are counted, by C code, a block at a
 time, and a combination is taken apart only once, when the counts are folded into those of single ids.
 
-Memory is bounded: combinations are folded when there are `MOST_COMBINATIONS` of them, or when the blocks in which new
+Memory is bounded: combinations are folded when there are `MOST_COMBINATIONS` of them, or when the lines in which new
 ones were found hold `MOST_BYTES`. Of each sort `most_distinct` ids are listed; the uses of further ones are counted.
 """
 
@@ -25,8 +25,8 @@ from masivo_stream.model.results import Entry
 MOST_DISTINCT = 2000
 """Ids listed of each sort: twice what an account may hold of any (`contract.MOST_IN_ACCOUNT`)."""
 
-MOST_COMBINATIONS = 4096
-MOST_BYTES = 16 * 1024 * 1024
+MOST_COMBINATIONS = 8192
+MOST_BYTES = 32 * 1024 * 1024
 
 LONGEST_ID = 100
 """Characters of an id that are kept. A longer one is kept by its beginning and its hash."""
@@ -225,9 +225,11 @@ class ReferenceCollector:
         if len(self._combinations) == known:  # almost always, after the first few blocks
             return
         for number, of_line in enumerate(parts, line):
+            known = len(self._first)
             for part in of_line:
                 self._first.setdefault(part, (file, number))
-        self._bytes += sum(map(len, bodies))
+            if len(self._first) > known:
+                self._bytes += len(bodies[number - line])
         if len(self._combinations) > self._most or self._bytes > MOST_BYTES:
             self._fold()
 
