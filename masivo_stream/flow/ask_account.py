@@ -30,8 +30,8 @@ _OPERATION = "check the account"
 _SUCCESS = range(200, 300)
 _PAUSES = (1.0, 4.0)
 """Seconds between the tries of one read."""
-_MOST_PAGES = 5
-"""Pages of rewards: five times what an account may hold."""
+_MOST_PAGES = 11
+"""Pages of rewards, if the API gives a hundred at a time: ten, and one that brings nothing new. It is two usually."""
 _PAGE = MOST_IN_ACCOUNT[ReferenceSort.REWARD]
 
 
@@ -58,7 +58,7 @@ class AskedAccount:
         opening = open_connection(settings, binding, (), observer=self._observer, note=self._note)
         with self._proxies.explaining():
             async with opening as connection:
-                asked = _CatalogueReader(connection, self._clock)
+                asked = CatalogueReader(connection, self._clock)
                 found = await asked.read()
         named = binding.account
         type_, reason = find_account_type(self._answers)
@@ -101,7 +101,7 @@ class _Tiers(Struct):
 RowsT = TypeVar("RowsT", _Rewards, _Tiers)
 
 
-class _CatalogueReader:
+class CatalogueReader:
     """Reads the catalogue of an account. What cannot be read is noted in `unread`, with the reason."""
 
     def __init__(self, connection: ApiConnection, clock: Clock) -> None:

@@ -7,13 +7,17 @@ import msgspec
 import pytest
 from fakes import record, write_export
 
+from masivo_stream.edges.api import Reply
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.secret import Credentials, Secret
+from masivo_stream.flow.ask_account import CatalogueReader
 from masivo_stream.flow.commands.check import check
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.runtime import Runtime
+from masivo_stream.model import contract
 from masivo_stream.model.account_check import AccountType
+from masivo_stream.model.attempt import Answer
 from masivo_stream.model.contract import Kind, ReferenceSort
 from masivo_stream.model.errors import DeniedError, MasivoStreamError, OutageError
 from masivo_stream.model.sample_programme import POINTS, REWARDS, TIERS
@@ -64,6 +68,47 @@ async def test_the_limits_show_the_type(tmp_path, limits, expected):
     development = expected is AccountType.DEVELOPMENT
     assert (left.limit, left.remaining) == ((1000, 996) if development else (None, None))
     assert len(found.warnings) == development
+
+
+class PagedAccount:
+    """An account that gives a few rewards at a time, whatever was asked for; with `again`, always the first ones."""
+
+    def __init__(self, rewards, page, *, again=False):
+        self.rewards, self.page, self.again, self.paths = rewards, page, again, []
+        self.client = self
+
+    async def prepare(self):
+        return "token"
+
+    async def read(self, path):
+        self.paths.append(path)
+        if not path.startswith(contract.REWARDS_PATH):
+            return Reply(Answer(status=200), b'{"data": []}')
+        start = 0 if self.again else int(path.partition("from=")[2].partition("&")[0])
+        rows = [{"id": f"{number}"} for number in range(self.rewards)[start : start + self.page]]
+        return Reply(Answer(status=200), msgspec.json.encode({"data": rows}))
+
+
+@pytest.mark.parametrize(
+    ("rewards", "page", "requests"), [(0, 5, 1), (2, 1000, 2), (10, 5, 3), (12, 5, 4), (1000, 100, 11)]
+)
+async def test_rewards_are_read_page_by_page(rewards, page, requests):
+    """Until a page brings nothing new: how many there are on one is not known."""
+    account = PagedAccount(rewards, page)
+    found = await CatalogueReader(account, FakeClock()).read()
+    assert [each.id for each in found.rewards] == [f"{number}" for number in range(rewards)]
+    assert len(account.paths) == 1 + requests
+
+
+async def test_an_account_that_pages_otherwise_does_not_keep_the_check_busy():
+    """One that gives the same page for ever, and one with far more rewards than an account may hold."""
+    same = PagedAccount(8, 5, again=True)
+    assert len((await CatalogueReader(same, FakeClock()).read()).rewards) == 5
+    many = PagedAccount(5000, 100)
+    reader = CatalogueReader(many, FakeClock())
+    assert (await reader.read()).rewards is None
+    assert reader.unread == {"rewards": "there are more than 1,100"}
+    assert len(many.paths) == 12
 
 
 async def test_a_ready_token_costs_no_token_call(tmp_path):
