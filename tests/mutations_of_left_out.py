@@ -134,7 +134,7 @@ RETRIED = (
         "            apart = items is None or index in items\n",
         "            apart = items is None\n",
         "An event is never sent although the rest of its record was.",
-        (UNFINISHED + "a_run_that_died_anywhere_is_retried",),
+        (UNFINISHED + "a_part_and_its_dead_letter_are_one",),
     ),
     Mutation(
         "others who are there are taken for those who stayed",

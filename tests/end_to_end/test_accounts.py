@@ -259,7 +259,7 @@ def test_the_hint_can_be_followed(tmp_path, export):
     with serving(tmp_path, "--limits", "none") as first, serving(tmp_path, "--limits", "none") as second:
         assert send("migrate", first.url, directory).returncode == 0
         hint = send("migrate", second.url, directory).stderr.decode().partition("hint: ")[2]
-        assert "choose a --state-dir of its own" in hint
+        assert "needs its own --state-dir" in hint
         assert send("migrate", second.url, directory, state="of its own").returncode == 0
         for served in (first, second):
             assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)

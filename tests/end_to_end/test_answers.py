@@ -100,7 +100,7 @@ def test_a_firewall_that_lets_nothing_pass_stops_the_run(tmp_path, export):
         summary = json.loads(done.stdout)
     assert (done.returncode, summary["kinds"]["customers"]["dead"]) == (7, 0)
     assert f"403 {WHO}" in summary["message"]
-    assert "have the firewall or proxy let requests to base_url pass" in summary["hint"]
+    assert "make the firewall or proxy let requests to base_url pass" in summary["hint"]
     assert "key" not in summary["message"] + summary["hint"]
     assert b"sign in" not in done.stdout + done.stderr
     with serving(tmp_path, *store, "--port", sandbox.port) as healed:

@@ -472,7 +472,7 @@ def test_an_export_that_was_emptied_while_it_was_read_goes_on_when_it_is_restore
     slow = Slow(here, "events.ndjson")
     events.write_bytes(b"")  # like `: > events.ndjson`: the same file
     done = slow.end()
-    assert (done.returncode, b"bytes at the start, and ends after" in done.stdout) == (5, True), done.stdout
+    assert (done.returncode, b"bytes at the start, but now ends after" in done.stdout) == (5, True), done.stdout
     before = here.ledger()
     state = {path.name: path.read_bytes() for path in (here.directory / "masivo-state").glob("dead*")}
     for _ in range(2):
@@ -622,11 +622,11 @@ def test_a_pipe_that_ends_within_a_line_goes_on_as_a_file(here, whole, pack):
     message, hint = told(done)
     assert (done.returncode, message.startswith("-:")) == (5, True)
     assert hint.endswith(
-        "write the export to a file and name that in the place of -: what was read of it is recognised"
+        "write the export to a file and name that file instead of -: the part that was already read is recognised"
     )
     for again in (here.migrate(events=["-"], stdin=text), here.run("retry")):
         assert again.returncode == 5
-        assert "write the export to a file and name that in the place of -" in told(again)[1]
+        assert "write the export to a file and name that file instead of -" in told(again)[1]
     (here.directory / "e").write_bytes(text)
     assert_complete(here, whole, here.migrate(events=["e"]))
     assert here.run("retry").returncode == 0

@@ -47,7 +47,7 @@ def test_a_letter_cut_by_an_editor_is_not_thrown_away(served, tmp_path):
     content = path.read_bytes().rstrip(b"\n")[:-1]
     path.write_bytes(content)
     done = retry(served, tmp_path)
-    assert (done.returncode, b"line 2 is no dead letter" in done.stderr) == (5, True)
+    assert (done.returncode, b"line 2 is not a dead letter" in done.stderr) == (5, True)
     assert path.read_bytes() == content
 
 

@@ -186,7 +186,7 @@ async def test_without_a_revert_there_is_nothing_to_make_up_for(run):
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="nothing of this run was taken back") as error:
             await run.only_missing()
-        assert "leave --only-missing out" in error.value.hint
+        assert "without --only-missing" in error.value.hint
         await run.revert(LONG_AGO, "2001-01-01T00:00:00Z")
     await run.revert(LONG_AGO, FAR)
     with pytest.raises(ConfigurationError, match="all of the run was taken back"):
@@ -447,7 +447,7 @@ async def test_others_who_were_migrated_again_are_not_taken_for_those_who_stayed
         two.second.forget_number()
     await two.migrate_again(0, 6)
     for _ in range(2):  # it has changed nothing
-        with pytest.raises(ConfigurationError, match="12 customers that another run migrated are there") as error:
+        with pytest.raises(ConfigurationError, match="12 customers that another run migrated are in") as error:
             await two.second.only_missing()
     assert "--others-stayed" in error.value.hint
     start = error.value.hint.partition("--from ")[2].partition(" ")[0]
@@ -466,7 +466,7 @@ async def test_some_of_others_were_migrated_again(run):
     await two.begin(6, 6)
     await two.second.revert(LONG_AGO, run.moments[0])
     await two.migrate_again(0, 2)
-    with pytest.raises(ConfigurationError, match="8 customers that another run migrated are there"):
+    with pytest.raises(ConfigurationError, match="8 customers that another run migrated are in the account"):
         await two.second.only_missing()
 
 
@@ -478,7 +478,7 @@ async def test_others_who_stayed(run, told):
     await two.second.revert(LONG_AGO, run.moments[0])
     if not told:
         two.second.forget_number()
-        with pytest.raises(ConfigurationError, match="6 customers that another run migrated are there"):
+        with pytest.raises(ConfigurationError, match="6 customers that another run migrated are in the account"):
             await two.second.only_missing()
     summary = await two.second.only_missing(others_stayed=not told)
     assert (summary.kinds["events"].dead, summary.kinds["events"].accepted) == (6, 6)
@@ -492,7 +492,7 @@ async def test_more_were_taken_back_than_this_run_knows(run):
     two = Two(run)
     await two.begin(6, 6, of=4)
     assert (await two.second.revert(run.moments[0], FAR)).customers == 6
-    with pytest.raises(ConfigurationError, match="4 customers that another run migrated are there"):
+    with pytest.raises(ConfigurationError, match="4 customers that another run migrated are in the account"):
         await two.second.only_missing()
     summary = await two.second.only_missing(others_stayed=True)
     assert (summary.exit_code, summary.closes) == (0, True)
@@ -520,7 +520,7 @@ async def test_what_another_directory_took_back_is_found(run, order):
     assert (await two.second.revert(LONG_AGO, FAR)).customers is None
     if order == "customers first":
         await two.migrate_again(0, 6)
-        with pytest.raises(ConfigurationError, match="6 customers that another run migrated are there"):
+        with pytest.raises(ConfigurationError, match="6 customers that another run migrated are in the account"):
             await two.second.only_missing()
         return
     assert (await two.second.only_missing()).exit_code == 3
@@ -554,7 +554,7 @@ async def test_events_of_others_keep_a_whole_run_from_beginning_afresh(run):
     await run.migrate()
     await run.settled()
     assert (await run.revert(old.moments[0], FAR)).customers == 10
-    with pytest.raises(ConfigurationError, match="a part of this run"):
+    with pytest.raises(ConfigurationError, match="part of this run"):
         await run.migrate()
     summary = await run.only_missing()
     assert (summary.exit_code, summary.closes) == (0, True), summary
@@ -609,7 +609,7 @@ async def test_who_cannot_be_read_back_is_not_touched(tmp_path):
         assert "1 customers could not be read back" in summary.message
         assert await run.account() == run.wanted([run.ids[0]])
         assert run.status().exit_code == 2
-        with pytest.raises(ConfigurationError, match="a part of this run"):
+        with pytest.raises(ConfigurationError, match="part of this run"):
             await run.migrate()
         await whole(run, await run.only_missing())
 

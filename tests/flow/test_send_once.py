@@ -28,7 +28,7 @@ from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ConfigurationError, OutageError
 from masivo_stream.model.progress import START, Figures, Progress
 from masivo_stream.model.states import NoteKind
-from masivo_stream.sandbox import SandboxOptions, running
+from masivo_stream.sandbox import SandboxOptions, parse_fault, running
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +63,18 @@ async def again(run, *, state, confirmations=None, customers=True, events=None):
         ),
         confirmations=confirmations,
     )
+
+
+async def test_an_export_that_the_account_has_is_the_reason_even_if_no_token_comes(tmp_path):
+    """The second run asks for a token, which may name the account; its key alone shows that the export was sent."""
+    faults = (parse_fault("badtoken,at=2"),)
+    async with running(SandboxOptions(visible_after=0.02, faults=faults)) as sandbox:
+        run = Migration(tmp_path, sandbox)
+        run.generate(10, kinds=(Kind.CUSTOMERS,))
+        assert (await run.migrate()).exit_code == 0
+        with pytest.raises(ConfigurationError, match="already has this export"):
+            await run.migrate(state_dir=str(tmp_path / "another"))
+        assert len(sandbox.ledger().customers) == 10
 
 
 async def test_an_export_is_noted_before_its_first_batch_leaves(run, tmp_path):

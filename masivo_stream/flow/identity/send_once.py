@@ -12,7 +12,7 @@ fewer lines of an export, or fewer requests: retries and batches that were sent 
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import msgspec
@@ -40,7 +40,7 @@ from masivo_stream.flow.sources import Source
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.errors import ConfigurationError, DeniedError, StorageError
 from masivo_stream.model.notices import AccountUnguarded, ExportOverlaps
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Progress
@@ -203,7 +203,8 @@ class SendOnce:
         if not self._binding.account.subject and any(
             self._find(file, kind, begun) for (kind, _), begun in self._begun.items()
         ):
-            await tokens.prepare()  # its tokens may name the account
+            with suppress(DeniedError):  # the account has an export: that is reported, not a token call that fails
+                await tokens.prepare()  # its tokens may name the account
         for (kind, number), begun in [*self._begun.items()]:
             if self._journal.read.has_sent_from(kind, number):
                 self._note(file, kind, [number])  # begun by a version that did not note it
