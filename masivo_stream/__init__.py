@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from masivo_stream.edges.clock import FakeClock, SystemClock
     from masivo_stream.edges.config import load_settings
     from masivo_stream.edges.secret import Credentials, Secret, load_credentials
+    from masivo_stream.flow.commands.check import check
     from masivo_stream.flow.commands.migrate import migrate
     from masivo_stream.flow.commands.plan import plan
     from masivo_stream.flow.commands.report import report
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from masivo_stream.flow.observer import Observer
     from masivo_stream.flow.reporting.run_report import Reporting
     from masivo_stream.flow.runtime import Runtime
+    from masivo_stream.model.account_check import AccountCheck
     from masivo_stream.model.batch import Batch
     from masivo_stream.model.contract import Kind
     from masivo_stream.model.errors import (
@@ -58,6 +60,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     # commands, and what they need
+    "check",
     "draw_report",
     "load_credentials",
     "load_settings",
@@ -71,6 +74,7 @@ __all__ = [
     "validate",
     "verify",
     # values
+    "AccountCheck",
     "Batch",
     "Confirmations",
     "Credentials",
@@ -116,6 +120,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AccountCheck": "model.account_check",
     "Batch": "model.batch",
     "Clock": "model.ports",
     "ConfigurationError": "model.errors",
@@ -156,6 +161,7 @@ _HOMES = {
     "Verification": "model.verification",
     "Window": "model.window",
     "WorkerError": "model.errors",
+    "check": "flow.commands.check",
     "draw_report": "observe.report_page",
     "load_credentials": "edges.secret",
     "load_settings": "edges.config",

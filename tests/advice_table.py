@@ -87,6 +87,41 @@ TABLE: dict[str, dict[str, str]] = {
     "cli/verify.py": {
         "use --sample of 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
     },
+    "core/compare_references.py": {
+        "correct the id of the brand or of the reward in the export, then check again": (
+            "account::a_reward_is_named_with_its_brand"
+        ),
+        "create it in the account, or correct the id in the export; then check again": (
+            "account::an_id_that_the_account_lacks_is_corrected"
+        ),
+        (
+            "look at the field at this place: it probably holds ids of something else; correct the export, then check"
+            " again"
+        ): "account::ids_of_something_else_are_exported_no_more",
+    },
+    "edges/files/catalogue_file.py": {
+        (
+            'it is one JSON object with lists such as {"rewards": [{"id": "…"}], "tiers": [{"id": "…"}]};'
+            " masivo-stream check --json > catalogue.json makes one from an account"
+        ): "account::a_catalogue_is_made_from_an_account",
+    },
+    "flow/ask_account.py": {
+        "start the check again when the API can be reached": (
+            "account::a_check_is_started_again_when_the_api_can_be_reached"
+        ),
+    },
+    "flow/commands/check.py": {
+        "set MASIVO_API_KEY to ask an account, or name exports or a --catalogue": (
+            "account::a_check_is_given_something_to_check"
+        ),
+        (
+            "the configured limits are those of a production account, and this one takes less: give migrate --limit"
+            " {…} --limit {…} --general-limit {…}"
+        ): "account::a_development_account_gets_its_limits",
+        "{…} {…} {…} cannot be sent and were left out here: masivo-stream validate says why": (
+            "account::lines_that_cannot_be_sent_are_explained_by_validate"
+        ),
+    },
     "core/sending/classify.py": {
         "check base_url, or name the certificate of the authority with ca_file": (
             "sending::a_certificate_is_trusted_by_its_authority"
@@ -843,6 +878,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "observe/bench_table.py": {
         "{…}; masivo-stream {…}": "the version",
+    },
+    "observe/check_table.py": {
+        "  hint: {…}": "prints what is advice elsewhere",
     },
     "observe/verification_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",

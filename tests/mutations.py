@@ -22,6 +22,7 @@ import mutations_of_edges
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
+import mutations_of_references
 import mutations_of_reverts
 from mutation import ROOT
 from rich.console import Console
@@ -35,6 +36,7 @@ LISTS = (
     mutations_of_reverts,
     mutations_of_left_out,
     mutations_of_accounts,
+    mutations_of_references,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2

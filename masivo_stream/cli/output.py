@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UnsetType
 
 from masivo_stream.flow.observer import Observer, Observers
+from masivo_stream.model.account_check import AccountCheck
 from masivo_stream.model.bench_result import Bench
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.plan import Plan
@@ -76,6 +77,16 @@ def show_verification(found: Verification, *, json: bool) -> int:
     from masivo_stream.observe.verification_table import print_verification
 
     return answer(lambda: print_verification(Output(), found), found.exit_code, question=True)
+
+
+def show_check(found: AccountCheck, *, json: bool) -> int:
+    """Print what a check of the account found, for people or for programs; return the exit code."""
+    if json:
+        return print_json(found, found.exit_code, question=True)
+    from masivo_stream.cli.console import Output
+    from masivo_stream.observe.check_table import print_check
+
+    return answer(lambda: print_check(Output(), found), found.exit_code, question=True)
 
 
 def show_bench(found: Bench) -> int:

@@ -114,6 +114,10 @@ class ApiClient:
         path = contract.customer_transactions_path(quote(customer, safe=""))
         return await self._call("GET", f"{self._base_url}{path}?year={year}", _bearer(token))
 
+    async def read(self, path: str, token: str) -> Reply:
+        """Read something about the whole account; `path` is below the base URL, with its query."""
+        return await self._call("GET", self._base_url + path, _bearer(token))
+
     async def revert(self, start: str, end: str, token: str) -> Reply:
         """Take back what was migrated between two RFC 3339 date-times."""
         body = msgspec.json.encode({"start_date": start, "end_date": end})

@@ -139,6 +139,10 @@ class Client:
         limiter = self._limiters.general
         return await self._call(limiter, lambda token: self._client.read_transactions(customer, year, token))
 
+    async def read(self, path: str) -> Reply:
+        """Read something about the whole account; `path` is below the base URL, with its query."""
+        return await self._call(self._limiters.general, lambda token: self._client.read(path, token))
+
     async def revert(self, start: str, end: str) -> Reply:
         """Take back what was migrated in a period."""
         return await self._call(self._limiters.revert, lambda token: self._client.revert(start, end, token))

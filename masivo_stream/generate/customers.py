@@ -6,7 +6,6 @@ from masivo_stream.generate.customer_history import PURCHASE, CustomerHistory
 from masivo_stream.generate.export_dates import DAY, REFERENCE, START, rfc3339
 from masivo_stream.generate.programme import (
     BRANDS,
-    CASHBACK,
     COUNTRIES,
     DOCUMENT_TYPES,
     EMAIL_DOMAINS,
@@ -15,13 +14,13 @@ from masivo_stream.generate.programme import (
     NICKNAMES,
     NOTES,
     PLATFORMS,
-    POINTS,
     SEGMENTS,
     money,
     quoted,
     tier_of,
 )
 from masivo_stream.generate.seeded_random import Draw, pick
+from masivo_stream.model.sample_programme import CASHBACK, POINTS
 
 _YEAR = 365 * DAY
 

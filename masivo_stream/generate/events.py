@@ -3,16 +3,15 @@
 from masivo_stream.generate.customer_history import PURCHASE, Bought, CustomerHistory, Visit
 from masivo_stream.generate.export_dates import rfc3339
 from masivo_stream.generate.programme import (
-    CASHBACK,
     PAYMENT_METHODS,
     PLACES,
-    POINTS,
     PRODUCTS,
     SoldProduct,
     money,
     quoted,
 )
 from masivo_stream.generate.seeded_random import Draw, DrawStream, draws, pick, run_length
+from masivo_stream.model.sample_programme import CASHBACK, POINTS
 
 _UNFULFILLED_SOCIAL = 0.2
 """Share of the events that earn nothing. A purchase is always fulfilled, since otherwise it earns nothing."""

@@ -1,4 +1,6 @@
-"""The loyalty programme of the synthetic customers: products, places and rewards. All of it is invented.
+"""The loyalty programme of the synthetic customers: products and places. All of it is invented.
+
+Its rewards and tiers are in `model.sample_programme`, because the sandbox has them as well.
 
 The texts are not quoted. The modules that write them into JSON quote them with `quoted` once, when they are loaded.
 """
@@ -6,26 +8,7 @@ The texts are not quoted. The modules that write them into JSON quote them with 
 import msgspec
 from msgspec import Struct
 
-POINTS = "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90"
-"""The reward of every purchase: one point for each whole unit of currency."""
-
-CASHBACK = "c7d94a36-1be5-4f08-a2c9-7e6f5d4c3b21"
-"""The reward of some purchases: a share of the price, with two decimals."""
-
-
-class Tier(Struct, frozen=True, gc=False):
-    """A level of the programme, reached by spending."""
-
-    id: str
-    from_cents: int
-
-
-TIERS = (
-    Tier("0b8f7c52-64d1-4e3a-8f29-1d5c7a9e3b60", 0),
-    Tier("2e6a9d84-37f0-4c1b-b5d8-6f4e2c0a8b17", 50_000),
-    Tier("94c3e1f7-5b28-4d6a-9e70-3a8d1f6c2b45", 250_000),
-    Tier("d1f5b3a9-8c76-4e02-a4b1-5e9c7d3f0a68", 1_000_000),
-)
+from masivo_stream.model.sample_programme import TIERS, Tier
 
 
 class SoldProduct(Struct, frozen=True, gc=False):

@@ -2,8 +2,9 @@
 
 from masivo_stream.generate.customer_history import CustomerHistory, Visit
 from masivo_stream.generate.export_dates import rfc3339
-from masivo_stream.generate.programme import CASHBACK, PLACES, POINTS, money, quoted
+from masivo_stream.generate.programme import PLACES, money, quoted
 from masivo_stream.generate.seeded_random import Draw, pick
+from masivo_stream.model.sample_programme import CASHBACK, POINTS
 
 _PLACED = 0.6
 _EXTRAS = 0.4

@@ -16,6 +16,10 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 * *position*: a place in a kind's inputs, in reading order: source, line and offset.
 * *read position*: the position up to which the inputs of a kind were read.
 
+* *reference*: an id in a record of something that the account has to have: a reward, tier, brand, store or channel; or
+  a type of event, by its name.
+* *catalogue*: the list of what an account has, from the account itself or from a file.
+
 **What becomes of a line**
 
 * *validation*: the check of one line against the schema and against the lines before it, without the API.

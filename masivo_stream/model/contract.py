@@ -4,7 +4,7 @@ Client and sandbox both read this module, so that they cannot drift apart. Our o
 Sources are the vendor's public pages at docs.masivo.ai, named by their path:
 
 * `customers/migrate/post`, `customers/migrate/events/post`, `customers/migrate/transactions/post`
-* `customers/[id]/get`, `customers/[id]/transactions/get`
+* `customers/[id]/get`, `customers/[id]/transactions/get`, `rewards/get`, `tiers/get`, `transactions/get`
 * `guides/migrate-customers` (rules and limits of a migration), `guides/integrate-with-masivo` (auth)
 * `resources/resource-limits` (rate limits)
 
@@ -51,6 +51,9 @@ MIGRATION_WINDOWS_DEV = ("1/5s", "250/h")
 GENERAL_WINDOWS_DEV = ("1000/d",)
 """All endpoints of a development account together; an older page says 2500 (resources/resource-limits)."""
 
+GENERAL_WINDOWS_DEV_OLDER = ("2500/d",)
+"""What an older page says in the same place."""
+
 LIMIT_HEADER = "X-RateLimit-Limit"
 REMAINING_HEADER = "X-RateLimit-Remaining"
 RESET_HEADER = "X-RateLimit-Reset"
@@ -60,6 +63,25 @@ RETRY_AFTER_HEADER = "Retry-After"
 
 MAX_BODY_BYTES = 4_000_000
 """*Decision:* no page states a limit; this is under the smallest common gateway limit (Vercel Functions: 4.5 MB)."""
+
+REWARDS_PATH = "/rewards"
+"""GET with `from` and `to`; also `brand_id` and `type` (rewards/get).
+
+*Decision:* `from` counts rewards from 0, and `to` is the number of the first reward that is not wanted."""
+
+REWARD_TYPES = ("POINTS", "DISCOUNT", "GIFT_CARD", "PRODUCT")
+"""The types of rewards (rewards/get)."""
+
+TIERS_PATH = "/tiers"
+"""GET; answers all tiers (tiers/get)."""
+
+TRANSACTIONS_PATH = "/transactions"
+"""GET with `date` (DD-MM-YYYY); also `cursor` (the last id of the page before), `reward_id`, `brand_id` and `type`
+(transactions/get). The page does not say which date counts, nor whether a row names its customer. *Decision for the
+sandbox:* the date of `issued_at` in UTC; no row names its customer."""
+
+MOST_TRANSACTIONS_LISTED = 1000
+"""Rows in one answer to `TRANSACTIONS_PATH` (transactions/get)."""
 
 PRODUCTION_ACCOUNT_RECORDS = 5_000
 """Records from which a Production account is advised: guides/migrate-customers says "several thousands". *Decision.*"""
@@ -71,6 +93,31 @@ class Kind(enum.StrEnum):
     CUSTOMERS = "customers"
     EVENTS = "events"
     TRANSACTIONS = "transactions"
+
+
+class ReferenceSort(enum.StrEnum):
+    """Sorts of what records name, which the account has to have already (guides/migrate-customers)."""
+
+    REWARD = "rewards"
+    TIER = "tiers"
+    BRAND = "brands"
+    STORE = "stores"
+    CHANNEL = "channels"
+    EVENT_TYPE = "event_types"
+
+
+MOST_IN_ACCOUNT: dict[ReferenceSort, int] = {
+    ReferenceSort.REWARD: 1000,
+    ReferenceSort.TIER: 10,
+    ReferenceSort.BRAND: 200,
+    ReferenceSort.STORE: 1000,
+    ReferenceSort.CHANNEL: 50,
+    ReferenceSort.EVENT_TYPE: 50,
+}
+"""The most that an account may hold (resources/resource-limits). Of event types, only custom ones count."""
+
+BUILT_IN_EVENT_TYPES = frozenset({PURCHASE})
+"""Types of event that every account has. *Decision:* no page lists them; the guide names this one."""
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +177,11 @@ def customer_path(quoted_id: str) -> str:
 def customer_transactions_path(quoted_id: str) -> str:
     """Return the path of one customer's transactions (customers/[id]/transactions/get)."""
     return f"/customers/{quoted_id}/transactions"
+
+
+def rewards_path(start: int, end: int) -> str:
+    """Return the path of the rewards number `start` up to before `end`, counted from 0 (rewards/get)."""
+    return f"{REWARDS_PATH}?from={start}&to={end}"
 
 
 SANDBOX_API_KEY = "5a5d0b0c-0000-4000-8000-6d617369766f"

@@ -17,6 +17,7 @@ from msgspec import Struct
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.sandbox import wire
+from masivo_stream.sandbox.account_reads import list_rewards, list_tiers
 from masivo_stream.sandbox.fault_bodies import fill
 from masivo_stream.sandbox.fault_injection import ExchangeFaults
 from masivo_stream.sandbox.fault_types import CallTarget
@@ -203,6 +204,18 @@ async def _transactions(service: Service, request: web.Request, _: ExchangeFault
     return service.transactions(request.match_info["id"], request.query)
 
 
+async def _rewards(_: Service, request: web.Request, __: ExchangeFaults) -> SandboxAnswer:
+    return list_rewards(request.query)
+
+
+async def _tiers(_: Service, __: web.Request, ___: ExchangeFaults) -> SandboxAnswer:
+    return list_tiers()
+
+
+async def _all_transactions(service: Service, request: web.Request, _: ExchangeFaults) -> SandboxAnswer:
+    return service.list_transactions(request.query)
+
+
 def _migrate(kind: Kind) -> Call:
     async def handle(service: Service, request: web.Request, faults: ExchangeFaults) -> SandboxAnswer:
         return await service.migrate(kind, await _body(request), faults)
@@ -222,6 +235,9 @@ _CALLS = (
         handle=_transactions,
     ),
     Call(target=CallTarget.READ, method="GET", path=contract.customer_path("{id}"), handle=_customer),
+    Call(target=CallTarget.READ, method="GET", path=contract.REWARDS_PATH, handle=_rewards),
+    Call(target=CallTarget.READ, method="GET", path=contract.TIERS_PATH, handle=_tiers),
+    Call(target=CallTarget.READ, method="GET", path=contract.TRANSACTIONS_PATH, handle=_all_transactions),
 )
 
 

@@ -18,7 +18,8 @@ from masivo_stream.sandbox.store import StoredTransaction
 RECENT_MONTHS = 3
 """Without a year, transactions of the last three months are listed (customers/[id]/transactions/get)."""
 
-_TRANSACTION_IDS = uuid.UUID("71e40000-0000-4000-8000-0000000000ff")
+_TRANSACTION_IDS = uuid.UUID("71e40000-0000-4000-8000-000000000000").int
+_SEQUENCE_BITS = 48
 
 
 class ProfileView(Struct, kw_only=True):
@@ -177,13 +178,25 @@ def _wallet(lines: list[_BalanceLine], issued: str) -> WalletView:
 
 def make_transactions_answer(entries: Iterable[StoredTransaction]) -> TransactionsAnswer:
     """Return transactions in the order given."""
-    return TransactionsAnswer([_transaction_view(entry) for entry in entries])
+    return TransactionsAnswer([make_transaction_view(entry) for entry in entries])
 
 
-def _transaction_view(entry: StoredTransaction) -> TransactionView:
+def sequence_of(transaction_id: uuid.UUID) -> int:
+    """Return the number of the transaction that has this id.
+
+    Raises:
+        ValueError: no transaction can have it.
+    """
+    if transaction_id.int >> _SEQUENCE_BITS != _TRANSACTION_IDS >> _SEQUENCE_BITS:
+        raise ValueError("not the id of a transaction")
+    return transaction_id.int - _TRANSACTION_IDS
+
+
+def make_transaction_view(entry: StoredTransaction) -> TransactionView:
+    """Return one transaction as it is read back. Its id holds its number in the store."""
     migrated = msgspec.json.decode(entry.body, type=_MigratedTransaction)
     return TransactionView(
-        id=str(uuid.uuid5(_TRANSACTION_IDS, str(entry.seq))),
+        id=str(uuid.UUID(int=_TRANSACTION_IDS | entry.seq)),
         created_at=date_text(entry.applied_at),
         **msgspec.structs.asdict(migrated),
     )

@@ -1,7 +1,7 @@
 """Recalculate a customer's metrics and tier from purchases, as the API does after events.
 
 Source: guides/migrate-customers (after events, from those of type PURCHASE only). Each account defines its own tiers;
-*decision:* the sandbox has the three below, with ids that never change.
+*decision:* the sandbox has those of `model.sample_programme`, with ids that never change.
 """
 
 import calendar
@@ -12,13 +12,10 @@ from decimal import Decimal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from masivo_stream.model import sample_programme
 from masivo_stream.model.moments import FIRST_YEAR, LAST_YEAR, utc
 
-TIERS: tuple[tuple[Decimal, str], ...] = (
-    (Decimal(0), "71e40000-0000-4000-8000-000000000001"),
-    (Decimal(1_000), "71e40000-0000-4000-8000-000000000002"),
-    (Decimal(10_000), "71e40000-0000-4000-8000-000000000003"),
-)
+TIERS = tuple((Decimal(tier.from_cents) / 100, tier.id) for tier in sample_programme.TIERS)
 """Lifetime spend from which a customer has a tier, and the tier's id; ascending."""
 
 

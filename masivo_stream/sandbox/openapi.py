@@ -5,12 +5,14 @@ them. It cannot express rules about the account (known customers, balances); the
 """
 
 import urllib.parse
+from collections.abc import Iterator
 
 import msgspec
 
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.schemas import CustomerRecord, EventsRecord, LooseOrder, Order, TransactionsRecord
+from masivo_stream.sandbox.account_reads import LARGEST_INDEX, ListedTransactionsAnswer, RewardsAnswer, TiersAnswer
 from masivo_stream.sandbox.body_rules import Discount
 from masivo_stream.sandbox.customer_answers import CustomerAnswer, TransactionsAnswer
 from masivo_stream.sandbox.http_answers import JSON, EnqueuedAnswer, ErrorAnswer, RevertedAnswer, TokenAnswer
@@ -42,7 +44,8 @@ def document(discounted_value: Discount = "required") -> Node:
         Kind.EVENTS: EventsRecord[Order] if discounted_value == "required" else EventsRecord[LooseOrder],
         Kind.TRANSACTIONS: TransactionsRecord,
     }
-    answers = (EnqueuedAnswer, RevertedAnswer, TokenAnswer, CustomerAnswer, TransactionsAnswer, ErrorAnswer)
+    reads = (CustomerAnswer, TransactionsAnswer, RewardsAnswer, TiersAnswer, ListedTransactionsAnswer)
+    answers = (EnqueuedAnswer, RevertedAnswer, TokenAnswer, *reads, ErrorAnswer)
     types = [*records.values(), *answers]
     found, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     schemas: dict[type, Node] = dict(zip(types, found, strict=True))
@@ -92,7 +95,27 @@ def _paths(records: dict[Kind, type], schemas: dict[type, Node]) -> Node:
     filters = [_query(name, {"type": "string"}) for name in ("brand_id", "reward_id", "type")]
     year = _query("year", {"type": "integer", "minimum": 1, "maximum": 9999})
     add(contract.customer_transactions_path("{id}"), "get", {**many, "parameters": [_ID, year, *filters]})
+    for path, operation in _account_reads(schemas, filters):
+        add(path, "get", operation)
     return dict(paths)
+
+
+def _account_reads(schemas: dict[type, Node], filters: list[Node]) -> Iterator[tuple[str, Node]]:
+    """Yield path and operation of each read about the whole account."""
+    error = schemas[ErrorAnswer]
+    rewards = _operation("List the rewards", 200, schemas[RewardsAnswer], (401, 422, 429), error)
+    index: Node = {"type": "integer", "minimum": 0, "maximum": LARGEST_INDEX}
+    of_type = _query("type", {"type": "string", "enum": list(contract.REWARD_TYPES)})
+    brand = _query("brand_id", {"type": "string"})
+    yield (
+        contract.REWARDS_PATH,
+        {**rewards, "parameters": [_query("from", index), _query("to", index), brand, of_type]},
+    )
+    yield contract.TIERS_PATH, _operation("List the tiers", 200, schemas[TiersAnswer], (401, 429), error)
+    listed = _operation("List a day's transactions", 200, schemas[ListedTransactionsAnswer], (401, 422, 429), error)
+    date = _query("date", {"type": "string", "pattern": "^[0-9]{2}-[0-9]{2}-[0-9]{4}$"}, required=True)
+    cursor = _query("cursor", {"type": "string", "format": "uuid"})
+    yield contract.TRANSACTIONS_PATH, {**listed, "parameters": [date, cursor, *filters]}
 
 
 def _operation(summary: str, status: int, schema: Node, refusals: tuple[int, ...], error: Node) -> Node:
@@ -110,8 +133,8 @@ def _body(properties: Node) -> Node:
 _ID: Node = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 
 
-def _query(name: str, schema: Node) -> Node:
-    return {"name": name, "in": "query", "required": False, "schema": schema}
+def _query(name: str, schema: Node, *, required: bool = False) -> Node:
+    return {"name": name, "in": "query", "required": required, "schema": schema}
 
 
 def _date() -> Node:

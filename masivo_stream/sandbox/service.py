@@ -20,6 +20,7 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.schemas import Timestamp
 from masivo_stream.sandbox import tokens
 from masivo_stream.sandbox.access import AccessControl
+from masivo_stream.sandbox.account_reads import list_transactions
 from masivo_stream.sandbox.account_rules import check_against_account
 from masivo_stream.sandbox.alter_batch import first_half, spoil_first, without_first
 from masivo_stream.sandbox.body_rules import VAGUE, date_seconds, refuse, validate, validate_transaction
@@ -170,6 +171,10 @@ class Service:
             type_=query.get("type"),
         )
         return answer(200, make_transactions_answer(entries))
+
+    def list_transactions(self, query: Mapping[str, str]) -> SandboxAnswer:
+        """Show a day's transactions of all customers."""
+        return list_transactions(self.store, query, self.clock.wall())
 
     # Not part of the API
 

@@ -9,7 +9,7 @@ anything: each method is one transaction, so requests take effect one after the 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -239,32 +239,50 @@ class Store:
     ) -> list[StoredTransaction]:
         """Return a customer's applied transactions issued from `issued[0]` up to before `issued[1]`, newest first."""
         rows = self._db.execute(
-            "SELECT seq, native, reward_id, type, amount, body, visible_at FROM transactions"
-            " WHERE customer = :customer AND reverted_at IS NULL AND visible_at <= :now"
-            " AND issued_at >= :begin AND issued_at < :end"
-            " AND (:brand IS NULL OR brand_id = :brand)"
-            " AND (:reward IS NULL OR lower(reward_id) = lower(:reward))"
-            " AND (:type IS NULL OR type = :type)"
-            " ORDER BY issued_at DESC, seq DESC",
-            {
-                "customer": customer,
-                "now": now,
-                "begin": issued[0],
-                "end": issued[1],
-                "brand": brand_id,
-                "reward": reward_id,
-                "type": type_,
-            },
+            f"{_TRANSACTIONS} AND customer = :customer ORDER BY issued_at DESC, seq DESC",
+            {"customer": customer, "now": now, "begin": issued[0], "end": issued[1]}
+            | {"brand_id": brand_id, "reward_id": reward_id, "type": type_},
         )
-        return [
-            StoredTransaction(
-                seq=seq,
-                native=bool(native),
-                reward_id=reward,
-                type=kind,
-                amount=Decimal(amount),
-                body=bytes(body),
-                applied_at=applied_at,
-            )
-            for seq, native, reward, kind, amount, body, applied_at in rows
-        ]
+        return [_stored(*row) for row in rows]
+
+    def transactions_of_all(
+        self,
+        now: float,
+        *,
+        issued: tuple[float, float],
+        after: int,
+        most: int,
+        filters: Mapping[str, str | None],
+    ) -> list[StoredTransaction]:
+        """Return applied transactions of all customers whose number is above `after`, in the order in which they came.
+
+        `filters` has `brand_id`, `reward_id` and `type`, None for any.
+        """
+        rows = self._db.execute(
+            f"{_TRANSACTIONS} AND +seq > :after ORDER BY +seq LIMIT :most",  # `+`: the index by date is used
+            {"now": now, "begin": issued[0], "end": issued[1], "after": after, "most": most, **filters},
+        )
+        return [_stored(*row) for row in rows]
+
+
+_TRANSACTIONS = """
+SELECT seq, native, reward_id, type, amount, body, visible_at FROM transactions
+WHERE reverted_at IS NULL AND visible_at <= :now AND issued_at >= :begin AND issued_at < :end
+AND (:brand_id IS NULL OR brand_id = :brand_id)
+AND (:reward_id IS NULL OR lower(reward_id) = lower(:reward_id))
+AND (:type IS NULL OR type = :type)
+"""
+
+
+def _stored(
+    seq: int, native: int, reward: str, kind: str, amount: str, body: bytes, applied_at: float
+) -> StoredTransaction:
+    return StoredTransaction(
+        seq=seq,
+        native=bool(native),
+        reward_id=reward,
+        type=kind,
+        amount=Decimal(amount),
+        body=bytes(body),
+        applied_at=applied_at,
+    )

@@ -35,6 +35,7 @@ CREATE TABLE transactions (
   visible_at REAL NOT NULL, reverted_at REAL
 );
 CREATE INDEX transactions_ledger ON transactions (customer, native, visible_at, reverted_at);
+CREATE INDEX transactions_issued ON transactions (issued_at);
 CREATE INDEX transactions_reverted ON transactions (customer, native, visible_at) WHERE reverted_at IS NOT NULL;
 CREATE TABLE requests (
   target TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (target, outcome)

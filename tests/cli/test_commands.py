@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from fakes import write_export
 
 from masivo_stream.cli.overview import COMMANDS
 
@@ -30,6 +31,31 @@ def test_plan_needs_no_key(command, customers):
     """One JSON document, with the number of requests."""
     ended = command("plan", "--customers", customers, "--json")
     assert (ended.code, json.loads(ended.out)["requests"]) == (0, 1)
+
+
+def test_check_asks_the_account(online, customers, tmp_path):
+    """0 with what it has; saved, that is a catalogue for a person without a key; 3 for an export that names more."""
+    ended = online("check", "--json")
+    found = json.loads(ended.out)
+    assert (ended.code, len(found["rewards"]), len(found["tiers"]), found["findings"]) == (0, 2, 4, [])
+    (tmp_path / "catalogue.json").write_text(ended.out)
+    ended = online("check", "--customers", customers)
+    assert ended.code == 0
+    assert "rewards: 2 (Puntos, Cashback)" in ended.out
+
+
+def test_check_needs_no_key(command, tmp_path):
+    """With exports alone, what they name is listed; with a catalogue, what that lacks is found."""
+    booked = {"reward_id": "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90", "type": "ACCUMULATION", "amount": 1}
+    record = {"id": "c", "transactions": [{**booked, "issued_at": "2024-01-01T00:00:00Z", "brand_id": "andes"}]}
+    export = write_export(tmp_path / "transactions.ndjson", [record])
+    ended = command("check", "--transactions", export)
+    assert ended.code == 0
+    assert "no API key is given" in ended.out
+    assert "  andes: 1, first at " in ended.out
+    (tmp_path / "catalogue.json").write_text('{"rewards": [], "brands": [{"id": "andes"}]}')
+    ended = command("check", "--transactions", export, "--catalogue", "catalogue.json", "--json")
+    assert (ended.code, [each["id"] for each in json.loads(ended.out)["findings"]]) == (3, [booked["reward_id"]])
 
 
 @pytest.mark.slow
@@ -123,6 +149,8 @@ def test_the_demo_needs_nothing(command, tmp_path):
         (("migrate", "--customers", "missing.ndjson"), "missing.ndjson"),
         (("migrate",), "nothing to read"),
         (("validate", "--quiet", "--verbose"), "contradict"),
+        (("check",), "nothing to check"),
+        (("check", "--catalogue", "missing.json"), "is no catalogue"),
         (("verify", "--sample", "0"), "this sample is not possible"),
         (("verify", "--sample", "3", "--all"), "this sample is not possible"),
         (("migrate", "--api-key", "secret"), "secrets are not accepted on the command line"),

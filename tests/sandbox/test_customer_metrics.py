@@ -61,7 +61,7 @@ def test_no_purchases_recalculate_nothing():
 def test_spend_earns_a_tier():
     """Each tier begins at its threshold; a customer with a negative spend has the first one."""
     assert [tier_of(threshold) for threshold, _ in TIERS] == [tier for _, tier in TIERS]
-    assert tier_of(Decimal("999.99")) == TIERS[0][1]
+    assert tier_of(TIERS[1][0] - Decimal("0.01")) == TIERS[0][1]
     assert tier_of(Decimal(-1)) == TIERS[0][1]
 
 

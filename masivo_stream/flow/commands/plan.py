@@ -11,27 +11,21 @@ from itertools import accumulate
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.edges.secret import Credentials
-from masivo_stream.edges.shared_dir.quota import QuotaUse, read_quota
+from masivo_stream.edges.shared_dir.quota import QuotaUse
 from masivo_stream.flow.dry_run.advice import warn_of_plan
 from masivo_stream.flow.dry_run.all_kinds import DryRun, DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import identify_account
 from masivo_stream.flow.identity.remembered import predict_refusals
-from masivo_stream.flow.rate_limit import find_account, quota_path
+from masivo_stream.flow.quota_left import Windows, quota_left, read_account_quota, scopes_left
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.model import contract
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.errors import StorageError
 from masivo_stream.model.moments import after
-from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft, WindowLeft
+from masivo_stream.model.plan import KindPlan, Plan
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import LimitSettings, Settings
-from masivo_stream.model.window import Window, parse_window
-
-Windows = tuple[Window, ...]
-
-SCOPES = ("migration", "general")
-"""What the quota file calls the scopes of `limit` and of `general_limit`."""
+from masivo_stream.model.window import parse_window
 
 
 async def plan(
@@ -58,7 +52,7 @@ async def plan(
     """
     clock = (runtime or Runtime()).clock
     dry = await dry_run(settings, exports, files or DryRunFiles(), clock)
-    use, unreadable = _read_quota(settings, credentials, clock)
+    use, unreadable = read_account_quota(settings, credentials, clock)
     known: list[str] = []
     if credentials is not None:
         known = await predict_refusals(settings, identify_account(settings, credentials), exports.find())
@@ -74,7 +68,7 @@ def _make_plan(
         account: [last_departure(requests, [ScheduledScope(windows) for windows in scopes]) for requests in sent]
         for account, scopes in accounts.items()
     }
-    left = _scopes_left(accounts["configured"], use, clock.now())
+    left = scopes_left(accounts["configured"], use, clock.now())
     begin, finish = clock.wall(), [last_departure(requests, left) for requests in sent]
     kinds = {}
     for place, (name, found) in enumerate(dry.kinds.items(), start=1):
@@ -90,7 +84,7 @@ def _make_plan(
             dead_letters=found.dead_letters,
             skipped=found.skipped,
         )
-    quota = _quota_left(accounts["configured"], left, known=use is not None, unreadable=unreadable)
+    quota = quota_left(accounts["configured"], left, known=use is not None, unreadable=unreadable)
     return Plan(
         summary=dry.summary,
         kinds=kinds,
@@ -123,48 +117,3 @@ def _accounts(limits: LimitSettings) -> dict[str, tuple[Windows, Windows]]:
 def _describe(scopes: tuple[Windows, Windows]) -> list[str]:
     migration, general = scopes
     return [*map(str, migration), *(f"{window} all" for window in general)]
-
-
-# What is left of the quota.
-
-
-def _read_quota(settings: Settings, credentials: Credentials | None, clock: Clock) -> tuple[QuotaUse | None, str]:
-    """Return what is used of the quota (None if not known), and why it cannot be read (empty if it can)."""
-    if credentials is None:
-        return None, ""
-    try:
-        return read_quota(quota_path(*find_account(settings, credentials)), clock) or QuotaUse(), ""
-    except (OSError, StorageError) as error:
-        return None, str(error)
-
-
-def _scopes_left(scopes: tuple[Windows, Windows], use: QuotaUse | None, now: float) -> list[ScheduledScope]:
-    """Return the scopes with what is used of them; time counts from now."""
-    use = use or QuotaUse()
-    return [
-        ScheduledScope(windows, _since(use.departures.get(name, ()), now), use.held_until.get(name, now) - now)
-        for name, windows in zip(SCOPES, scopes, strict=True)
-    ]
-
-
-def _since(moments: Iterable[float], now: float) -> list[float]:
-    return [min(0.0, moment - now) for moment in moments]
-
-
-def _quota_left(
-    scopes: tuple[Windows, Windows], left: list[ScheduledScope], *, known: bool, unreadable: str
-) -> QuotaLeft:
-    return QuotaLeft(
-        known=known,
-        unreadable=unreadable,
-        windows=[
-            WindowLeft(
-                scope=name,
-                window=str(window),
-                used=sum(1 for moment in scope.departures if moment > -window.seconds),
-            )
-            for name, windows, scope in zip(SCOPES, scopes, left, strict=True)
-            for window in windows
-        ],
-        held_seconds=max([0.0, *(scope.held_until for scope in left if scope.windows)]),
-    )

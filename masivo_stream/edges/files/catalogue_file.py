@@ -1,0 +1,44 @@
+"""Read a catalogue: a JSON file that lists what an account has, such as the output of `masivo-stream check --json`."""
+
+from pathlib import Path
+
+import msgspec
+
+from masivo_stream.model.contract import ReferenceSort
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.references import Catalogue
+
+MOST_BYTES = 16 * 1024 * 1024
+"""A larger file is no catalogue: it would hold far more than an account may have."""
+
+_SHAPE = """it is one JSON object with lists such as {"rewards": [{"id": "…"}], "tiers": [{"id": "…"}]}"""
+_HINT = f"{_SHAPE}; masivo-stream check --json > catalogue.json makes one from an account"
+
+
+def read_catalogue(path: str) -> Catalogue:
+    """Return the catalogue in a file. Fields that a catalogue does not have are ignored.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or holds no catalogue.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise _unusable(path, f"it cannot be read: {why}") from error
+    if len(content) > MOST_BYTES:
+        raise _unusable(path, "it is too large")
+    try:
+        found = msgspec.json.decode(content.removeprefix(b"\xef\xbb\xbf"), type=Catalogue)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _unusable(path, str(error)) from error
+    if all(found.items(sort) is None for sort in ReferenceSort):
+        raise _unusable(path, "it lists nothing")
+    return found
+
+
+def _unusable(path: str, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"this file is no catalogue: {why}", operation="read the catalogue", place=path, hint=_HINT
+    )

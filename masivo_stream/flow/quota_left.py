@@ -1,0 +1,63 @@
+"""What is left of an account's quota, as this machine knows it: read from the quota file, nothing is changed."""
+
+from collections.abc import Iterable
+
+from masivo_stream.core.pacing.schedule import ScheduledScope
+from masivo_stream.edges.secret import Credentials
+from masivo_stream.edges.shared_dir.quota import QuotaUse, read_quota
+from masivo_stream.flow.rate_limit import find_account, quota_path
+from masivo_stream.model.errors import StorageError
+from masivo_stream.model.plan import QuotaLeft, WindowLeft
+from masivo_stream.model.ports import Clock
+from masivo_stream.model.settings import Settings
+from masivo_stream.model.window import Window
+
+Windows = tuple[Window, ...]
+
+SCOPES = ("migration", "general")
+"""What the quota file calls the scopes of `limit` and of `general_limit`."""
+
+
+def read_account_quota(
+    settings: Settings, credentials: Credentials | None, clock: Clock
+) -> tuple[QuotaUse | None, str]:
+    """Return what is used of the quota (None if not known), and why it cannot be read (empty if it can)."""
+    if credentials is None:
+        return None, ""
+    try:
+        return read_quota(quota_path(*find_account(settings, credentials)), clock) or QuotaUse(), ""
+    except (OSError, StorageError) as error:
+        return None, str(error)
+
+
+def scopes_left(scopes: tuple[Windows, Windows], use: QuotaUse | None, now: float) -> list[ScheduledScope]:
+    """Return the scopes with what is used of them; time counts from now."""
+    use = use or QuotaUse()
+    return [
+        ScheduledScope(windows, _since(use.departures.get(name, ()), now), use.held_until.get(name, now) - now)
+        for name, windows in zip(SCOPES, scopes, strict=True)
+    ]
+
+
+def _since(moments: Iterable[float], now: float) -> list[float]:
+    return [min(0.0, moment - now) for moment in moments]
+
+
+def quota_left(
+    scopes: tuple[Windows, Windows], left: list[ScheduledScope], *, known: bool, unreadable: str
+) -> QuotaLeft:
+    """Return how much of each configured window is used."""
+    return QuotaLeft(
+        known=known,
+        unreadable=unreadable,
+        windows=[
+            WindowLeft(
+                scope=name,
+                window=str(window),
+                used=sum(1 for moment in scope.departures if moment > -window.seconds),
+            )
+            for name, windows, scope in zip(SCOPES, scopes, left, strict=True)
+            for window in windows
+        ],
+        held_seconds=max([0.0, *(scope.held_until for scope in left if scope.windows)]),
+    )

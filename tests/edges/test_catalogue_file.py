@@ -1,0 +1,53 @@
+"""A catalogue is read from JSON: by hand, or what `check --json` printed; any other file is refused with the reason."""
+
+import pytest
+
+from masivo_stream.edges.files import catalogue_file
+from masivo_stream.edges.files.catalogue_file import read_catalogue
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.references import Catalogue, CatalogueItem, CatalogueReward
+
+
+def test_a_list_is_enough(tmp_path):
+    """Ids alone; other lists are not known; other fields, and a byte order mark, are ignored."""
+    path = tmp_path / "catalogue.json"
+    path.write_bytes(
+        b'\xef\xbb\xbf{"rewards": [{"id": "r", "more": 1}], "brands": [{"id": "b", "name": "B"}], "note": 1}'
+    )
+    assert read_catalogue(str(path)) == Catalogue(
+        rewards=[CatalogueReward(id="r")], brands=[CatalogueItem(id="b", name="B")]
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is no catalogue"),
+        (b"[]", "Expected `object`"),
+        (b"{}", "it lists nothing"),
+        (b'{"rewards": null}', "it lists nothing"),
+        (b'{"rewards": ["r"]}', "$.rewards[0]"),
+        (b'{"tiers": [{"name": "x"}]}', "missing required field `id`"),
+        (b'{"tiers": [{"id": "\xff"}]}', "is no catalogue"),
+        (b"[" * 100_000, "is no catalogue"),
+    ],
+)
+def test_what_is_no_catalogue_is_refused(tmp_path, content, why):
+    """With the reason, and with what one looks like."""
+    path = tmp_path / "catalogue.json"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"is no catalogue") as refused:
+        read_catalogue(str(path))
+    assert why in str(refused.value)
+    assert refused.value.place == str(path)
+    assert "check --json" in refused.value.hint
+
+
+def test_what_cannot_be_read_is_refused(tmp_path):
+    """A file that is not there, a directory, a name that no file can have, and far too many bytes."""
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(catalogue_file.MOST_BYTES + 1)
+    for path in (tmp_path / "missing", tmp_path, "a\0b", large):
+        with pytest.raises(ConfigurationError, match="is no catalogue"):
+            read_catalogue(str(path))
