@@ -149,6 +149,10 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::what_the_api_says_no_to_is_put_right",
+        (
+            "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it"
+            " continues from here"
+        ): "stopping::a_larger_budget_goes_on",
         "optional: read a sample back; accepted means enqueued, and this shows what arrived": (
             "deciding::a_complete_run_is_looked_at"
         ),
@@ -443,6 +447,12 @@ TABLE: dict[str, dict[str, str]] = {
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
     },
+    "flow/pipeline/budget_watch.py": {
+        (
+            "mend the dead letters and retry them, or start the same command again with a larger --max-dead: either"
+            " continues from here"
+        ): "stopping::dead_letters_over_the_budget_are_mended",
+    },
     "flow/pipeline/in_doubt.py": {
         "restore the export as it was": "deciding::an_export_is_restored_before_its_batch_is_sent_again",
     },
@@ -662,6 +672,10 @@ TABLE: dict[str, dict[str, str]] = {
             "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject"
             " makes dead letters of the later ones"
         ): "plan::another_event_of_a_purchase_is_rejected",
+        (
+            "over budget: {…}; a migration with this budget stops there (exit 6): mend the lines first, or allow more"
+            " with --max-dead"
+        ): "plan::an_export_over_the_budget_is_mended_first",
     },
     "flow/pipeline/wait_visible.py": {
         "check network, proxy and base_url, then start the same command again": (

@@ -11,7 +11,7 @@ What counts: every dead letter of the run, under its reason, except
 
 A percentage is of the records read so far, without blank lines. While the export is being read, it is of no fewer than
 `FLOOR` records: otherwise the first bad record of an export would be 100 % of it. When everything is read, it is of
-exactly what was read. So a small export is judged as a whole.
+exactly what was read. So the percentage of a small export is always that of the whole.
 """
 
 from collections import Counter
