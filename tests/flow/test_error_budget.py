@@ -81,7 +81,7 @@ def test_a_budget_of_one_kind_looks_at_that_kind(tmp_path, budget, kind, count):
     world.check(live(world, "none"), valid, dead)
 
 
-def test_a_percentage_is_judged_when_everything_is_read(tmp_path):
+def test_a_percentage_is_exact_when_everything_is_read(tmp_path):
     """One of 401 customers is less than 0.3 %, three of 62 events are more."""
     world, valid, dead = make_world(tmp_path)
     summary = live(world, "customers=0.2%")

@@ -1,6 +1,6 @@
 """Stop a run whose dead letters exceed its error budget. `core.accounting.error_budget` decides; this does it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, count_reasons, describe_excess
 from masivo_stream.core.accounting.ledger import Ledger
@@ -9,7 +9,7 @@ from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.stop import StopControl
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import BudgetError
-from masivo_stream.model.max_dead import OverBudget
+from masivo_stream.model.max_dead import MaxDead, OverBudget
 
 
 class BudgetWatch:
@@ -34,7 +34,15 @@ class BudgetWatch:
             self._stop.pull(_error(over))
 
 
-def count_known(journal: JournalReader, kinds: Iterable[Kind]) -> dict[Kind, KindCount]:
+def watch_budget(
+    budgets: Sequence[MaxDead], journal: JournalReader, kinds: Iterable[Kind], stop: StopControl
+) -> BudgetWatch:
+    """Return the watch of a run that migrates `kinds`."""
+    counts = _count_known(journal, kinds) if budgets else {}
+    return BudgetWatch(ErrorBudget(budgets, counts), stop)
+
+
+def _count_known(journal: JournalReader, kinds: Iterable[Kind]) -> dict[Kind, KindCount]:
     """Return the counts of `kinds` and of all others of the run, as earlier processes have left them."""
     found = dict.fromkeys(kinds, KindCount())
     for kind in Kind:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from masivo_stream.core.accounting.error_budget import ErrorBudget
 from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
 from masivo_stream.flow.pipeline.assemble import open_kind
-from masivo_stream.flow.pipeline.budget_watch import BudgetWatch, count_known
+from masivo_stream.flow.pipeline.budget_watch import watch_budget
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindPipeline
 from masivo_stream.flow.pipeline.recorder import Recorder
@@ -32,8 +31,8 @@ class Run:
         self._settings, self._journal, self._observer = session.settings, session.journal, session.observer
         self._stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
         self._backoff = make_backoff(session.settings, session.runtime.chance)
-        counts = count_known(session.journal.read, sources)
-        self._budget = BudgetWatch(ErrorBudget(session.settings.validation.max_dead, counts), self._stop)
+        budgets = session.settings.validation.max_dead
+        self._budget = watch_budget(budgets, session.journal.read, sources, self._stop)
         self._recorders: dict[Kind, Recorder] = {}
         """All that stays of a kind when it is done: the ids that its decoder remembers do not."""
 
