@@ -39,6 +39,7 @@ class World:
         self.flags = {}
         self.not_found = Body.OBJECT
         self.reading = None
+        self.observer = None
 
     def export(self, kind, records):
         self.exports[kind] = write_export(self.path / f"{kind}.ndjson", records)
@@ -64,7 +65,7 @@ class World:
                     kind: await match_sources(journal, kind, found, state_dir=self.state)
                     for kind, found in inputs.items()
                 }
-                run = Run(make_session(settled, state, journal, api, clock), sources)
+                run = Run(make_session(settled, state, journal, api, clock, observer=self.observer), sources)
                 await run.go(handle_signals=False)
                 return run.summary()
             except BaseException:

@@ -495,7 +495,7 @@ BUDGET = (
         "        self._budget.begin()\n",
         "",
         "A run over its error budget sends more requests each time it is started.",
-        ("flow/test_error_budget.py::test_every_budget_is_kept_and_the_next_one_goes_on",),
+        ("flow/test_error_budget.py::test_it_stops_while_the_api_refuses",),
     ),
     Mutation(
         "dead letters that were read again stay uncounted",

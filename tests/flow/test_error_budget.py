@@ -5,7 +5,7 @@ events of which the API refuses one, one of transactions), and transactions in d
 """
 
 import pytest
-from fakes import REFUSED, PipelineUnderTest, event, record, write_export
+from fakes import REFUSED, PipelineUnderTest, Remembering, event, record, write_export
 from flow.test_crash import make_world, mend
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +18,7 @@ from masivo_stream.flow.pipeline.budget_watch import BudgetWatch
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import BudgetError, ExitCode
 from masivo_stream.model.max_dead import OverBudget, parse_max_deads
+from masivo_stream.model.notices import RunStarted
 
 EVERYTHING = 5
 
@@ -35,6 +36,10 @@ def is_stop(summary):
     assert "max_dead allows" in summary.message
     assert "larger --max-dead" in summary.hint
     return True
+
+
+def requests(summary):
+    return [figures.requests for figures in summary.kinds.values()]
 
 
 def test_a_budget_of_none_stops_at_the_first_dead_letter(tmp_path):
@@ -60,7 +65,7 @@ def test_every_budget_is_kept_and_the_next_one_goes_on(tmp_path):
         before = dict(world.applied)
         again = live(world, str(budget))
         assert is_stop(again)
-        assert again.over_budget == summary.over_budget
+        assert (again.over_budget, requests(again)) == (summary.over_budget, requests(summary))
         assert world.applied == before  # the same budget sends nothing more
     world.check(live(world, str(EVERYTHING)), valid, dead)
 
@@ -106,6 +111,10 @@ def test_it_stops_while_the_api_refuses(tmp_path):
     assert summary.over_budget.reasons == {"refused": figures.dead}
     assert figures.dead == len(world.letters(Kind.CUSTOMERS)) >= 3
     assert figures.pending > 0
+    world.observer = Remembering()
+    again = live(world, "2")  # though part of a refused batch waits to be sent
+    assert (is_stop(again), requests(again), again.over_budget) == (True, requests(summary), summary.over_budget)
+    assert [type(notice) for notice in world.observer.notices] == [RunStarted]
     summary = live(world, "7")
     assert (summary.outcome, summary.kinds[Kind.CUSTOMERS].dead) == ("dead_letters", 7)
     assert {customer for _, customer, _ in world.applied} == {f"c{number}" for number in range(400)} - bad
