@@ -24,7 +24,7 @@ steps = st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 3000), st.integ
 
 
 def first_stop(budgets, history, restarts=frozenset()):
-    """Return at which step of a history a run stops; it begins a new process before each step of `restarts`."""
+    """Return at which of these steps a run stops; it begins a new process before each step of `restarts`."""
     known = {kind: KindCount() for kind in Kind}
     budget = ErrorBudget(budgets, known)
     for number, (kind, read, dead) in enumerate(history):
@@ -86,7 +86,7 @@ def test_a_few_bad_records_at_the_start_do_not_stop_a_large_export():
 
 
 def test_kinds_to_come_are_not_read_yet():
-    """All customers are read, no event: a percentage of both together is judged by FLOOR."""
+    """All customers are read, no event: a percentage of both together is one of FLOOR records."""
     customers = KindCount(read=100, reasons={"wrong_type": 50}, read_all=True)
     known = {Kind.CUSTOMERS: customers, Kind.EVENTS: KindCount()}
     assert ErrorBudget(parse_max_deads("1%"), known).exceeded() is None
@@ -123,7 +123,7 @@ def test_restarts_change_nothing(several, history, restarts):
 
 @given(st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 3000)), max_size=25))
 def test_no_dead_letter_no_stop(reads):
-    """A budget of none is kept by an export without a fault."""
+    """An export without a fault keeps the smallest budget."""
     assert first_stop(parse_max_deads("0,0%,events=0"), [(kind, read, 0) for kind, read in reads]) is None
 
 

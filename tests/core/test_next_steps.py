@@ -57,12 +57,12 @@ def over_budget(invocation):
     return [(step.text.split()[0], step.command) for step in next_steps(summary, invocation, "s")]
 
 
-def test_a_run_over_its_budget_is_mended_or_allowed_more():
+def test_a_run_over_its_budget_is_corrected_or_allowed_more():
     """The same command would stop again, so it is not there to paste; what came from a pipe needs a file first."""
     retry = "masivo-stream retry --state-dir s --limit 1/5s"
-    assert over_budget(INVOCATION) == [("mend", retry), ("or,", "")]
+    assert over_budget(INVOCATION) == [("correct", retry), ("or,", "")]
     piped = structs.replace(INVOCATION, again=("masivo-stream", "migrate", "--events", "-"))
-    assert over_budget(piped) == [("write", ""), ("mend", retry), ("or,", "")]
+    assert over_budget(piped) == [("write", ""), ("correct", retry), ("or,", "")]
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])
@@ -71,7 +71,7 @@ def test_a_pipe_cannot_be_given_again(name):
     piped = Invocation(again=("masivo-stream", "migrate", "--events", name))
     summary = Summary(outcome="stopped", exit_code=5, kinds={}, closes=True)
     assert [(step.text, step.command) for step in next_steps(summary, piped, "s")] == [
-        ("write what came from the pipe to a file, then start the same command with the file in its place", "")
+        ("write the export to a file, then start the same command with that file instead of the pipe", "")
     ]
 
 

@@ -152,7 +152,7 @@ def test_any_budgets_and_deaths(tmp_path_factory, lives):
 
 
 def test_a_retry_counts_what_is_rejected_again(tmp_path):
-    """Dead letters in its hands do not stop it before they are read: it may mend all of them."""
+    """Dead letters in its hands do not stop it before they are read: all of them may be correct by now."""
     world, *_ = make_world(tmp_path)
     live(world, "none")
     assert is_stop(live(world, "1"))

@@ -31,7 +31,10 @@ from masivo_stream.model.results import Rejected
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 
-_HINT = "mend these lines in the export before migrating; or migrate, mend its dead letters, and masivo-stream retry"
+_HINT = (
+    "correct these lines in the export before you migrate; or migrate, correct the dead letters, then start"
+    " masivo-stream retry"
+)
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -100,7 +103,7 @@ def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None, o
 def describe_over(over: OverBudget) -> str:
     """Return the warning about an export that exceeds the error budget."""
     return (
-        f"over budget: {describe_excess(over)}; a migration with this budget stops there (exit 6): mend the lines"
+        f"over budget: {describe_excess(over)}; a migration with this budget stops there (exit 6): correct the lines"
         " first, or allow more with --max-dead"
     )
 

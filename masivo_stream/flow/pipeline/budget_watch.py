@@ -31,7 +31,7 @@ class BudgetWatch:
     def look(self, ledger: Ledger) -> None:
         """Look at the dead letters of a kind, and stop the run if there are too many."""
         if self._budget and (over := self._budget.count(ledger.kind, ledger.counted)) is not None:
-            self._stop.pull(_error(over))
+            self._stop.begin(_error(over))
 
 
 def watch_budget(
@@ -62,6 +62,6 @@ def _error(over: OverBudget) -> BudgetError:
         describe_excess(over),
         over,
         operation="migrate",
-        hint="mend the dead letters and retry them, or start the same command again with a larger --max-dead: either"
+        hint="correct the dead letters and retry them, or start the same command again with a larger --max-dead: either"
         " continues from here",
     )
