@@ -16,7 +16,7 @@ class BudgetWatch:
     """Watches the dead letters of all kinds of one run."""
 
     def __init__(self, budget: ErrorBudget, stop: StopControl) -> None:
-        """Stop the run by `stop`; what is in flight may land."""
+        """Stop the run by `stop`; requests in flight may finish."""
         self._budget, self._stop = budget, stop
 
     def begin(self) -> None:
