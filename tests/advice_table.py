@@ -186,6 +186,10 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::what_the_api_says_no_to_is_put_right",
+        (
+            "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it"
+            " continues from here"
+        ): "stopping::a_larger_budget_goes_on",
         "optional: read a sample back; accepted only means enqueued, and this shows what arrived": (
             "deciding::a_complete_run_is_looked_at"
         ),
@@ -491,6 +495,12 @@ TABLE: dict[str, dict[str, str]] = {
             " masivo-stream verify shows what arrived"
         ): "answers::an_odd_acceptance_is_verified",
     },
+    "flow/pipeline/budget_watch.py": {
+        (
+            "correct the dead letters and retry them, or start the same command again with a larger --max-dead: either"
+            " continues from here"
+        ): "stopping::dead_letters_over_the_budget_are_corrected",
+    },
     "flow/pipeline/in_doubt.py": {
         "restore the export as it was": "deciding::an_export_is_restored_before_its_batch_is_sent_again",
     },
@@ -717,6 +727,10 @@ TABLE: dict[str, dict[str, str]] = {
             "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject"
             " makes dead letters of the later ones"
         ): "plan::another_event_of_a_purchase_is_rejected",
+        (
+            "over budget: {…}; a migration with this budget stops there (exit 6): correct the lines first, or allow"
+            " more with --max-dead"
+        ): "plan::an_export_over_the_budget_is_corrected_first",
     },
     "flow/pipeline/wait_visible.py": {
         "check the network, the proxy and base_url, then start the same command again": (

@@ -39,6 +39,7 @@ class World:
         self.flags = {}
         self.not_found = Body.OBJECT
         self.reading = None
+        self.observer = None
 
     def export(self, kind, records):
         self.exports[kind] = write_export(self.path / f"{kind}.ndjson", records)
@@ -61,7 +62,7 @@ class World:
                     await work(settled, state, journal, clock, files, life)
                 inputs = {kind: find_inputs([path]) for kind, path in self.exports.items()}
                 sources = {kind: await self._find_sources(journal, kind, found) for kind, found in inputs.items()}
-                run = Run(make_session(settled, state, journal, api, clock), sources)
+                run = Run(make_session(settled, state, journal, api, clock, observer=self.observer), sources)
                 await run.go(handle_signals=False)
                 return run.summary()
             except BaseException:

@@ -488,4 +488,47 @@ RUNS = (
     ),
 )
 
-MUTATIONS = (*RUNS, *ORDER, *CHECKPOINT, *DOUBT)
+BUDGET = (
+    Mutation(
+        "dead letters of earlier processes are forgotten",
+        "flow/pipeline/run.py",
+        "        self._budget.begin()\n",
+        "",
+        "A run over its error budget sends more requests each time it is started.",
+        ("flow/test_error_budget.py::test_it_stops_while_the_api_refuses",),
+    ),
+    Mutation(
+        "dead letters that were read again stay uncounted",
+        "core/accounting/ledger.py",
+        "                    self._to_retry[result.retried.earlier[-1].reason] -= 1\n",
+        "",
+        "A retry hides as many dead letters from the error budget as it has taken.",
+        ("flow/test_error_budget.py::test_a_retry_that_mends_nothing_exceeds_the_budget_again",),
+    ),
+    Mutation(
+        "dead letters in a retry's hands count",
+        "edges/journal/write.py",
+        "            to_retry=read.to_retry(kind),\n",
+        "",
+        "A retry that mends every dead letter stops before it has read them.",
+        ("flow/test_error_budget.py::test_a_retry_counts_what_is_rejected_again",),
+    ),
+    Mutation(
+        "what the API refuses is not counted at once",
+        "flow/pipeline/recorder.py",
+        "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n        self._show_budget()\n",
+        "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n",
+        "An export that the API refuses record by record takes ten requests for each, however small the budget.",
+        ("flow/test_error_budget.py::test_it_stops_while_the_api_refuses",),
+    ),
+    Mutation(
+        "a small export is no part of a percentage",
+        "core/accounting/error_budget.py",
+        "    records = counted.read if counted.read_all else max(counted.read, FLOOR)\n",
+        "    records = max(counted.read, FLOOR)\n",
+        "Fifty dead letters of a hundred records are within half a percent.",
+        ("flow/test_error_budget.py::test_a_percentage_is_exact_when_everything_is_read",),
+    ),
+)
+
+MUTATIONS = (*BUDGET, *RUNS, *ORDER, *CHECKPOINT, *DOUBT)

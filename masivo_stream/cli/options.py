@@ -79,6 +79,8 @@ class ValidationFlags:
     "Longer lines become dead letters."
     max_body_bytes: int | None = None
     "Largest request body."
+    max_dead: Annotated[list[str] | None, Parameter(negative="")] = None
+    "Error budget: stop at more dead letters than 100, 0.5% or customers=10, repeatable. Default: none."
     workers: int | None = None
     "Processes that share the work. Default: one if a limit paces the requests, else one per core."
 
@@ -183,7 +185,7 @@ def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags |
     flags.pop("api_key_file", None)
     if flags.pop("no_verify", False):
         flags["sample"] = 0
-    for name in ("limit", "general_limit"):
+    for name in ("limit", "general_limit", "max_dead"):
         if flags.get(name) is not None:
             flags[name] = ",".join(flags[name])
     if common.quiet and common.verbose:

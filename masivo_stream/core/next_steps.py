@@ -6,6 +6,8 @@ The commands are quoted for a POSIX shell, ready to be pasted in the directory w
 import shlex
 from collections.abc import Iterator, Sequence
 
+from msgspec import UNSET
+
 from masivo_stream.core.redact import named, printable
 from masivo_stream.model.errors import ExitCode
 from masivo_stream.model.summary import Invocation, NextStep, Summary
@@ -22,6 +24,10 @@ _AFTER_STOP: dict[int, str] = {
     ExitCode.DENIED: "correct what the message names, then start the same command again: it continues from here",
 }
 _GO_ON = "start the same command again: it continues from here"
+_ALLOW_MORE = (
+    "or, if these records may stay behind for now, start the same command again with a larger --max-dead: it continues"
+    " from here"
+)
 _STDIN = frozenset({"-", "/dev/stdin"})
 _FROM_A_PIPE = "write the export to a file, then start the same command with that file instead of the pipe"
 
@@ -43,19 +49,21 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
         return
     if summary.outcome in {"interrupted", "stopped"}:
         text = _GO_ON if summary.outcome == "interrupted" else _AFTER_STOP.get(summary.exit_code, _GO_ON)
-        if _STDIN.isdisjoint(invocation.again):
-            yield NextStep(text=text, command=quote(invocation.again))
-        else:
+        if not _STDIN.isdisjoint(invocation.again):
             yield NextStep(text=_FROM_A_PIPE)
+        elif summary.over_budget is UNSET:
+            yield NextStep(text=text, command=quote(invocation.again))
     if any(each.in_doubt for each in figures):
         text = "see what is known about the batches in doubt, then decide"
         yield NextStep(text=text, command=quote((_PROGRAM, "resolve", *options)))
-    if summary.outcome in {"in_doubt", "dead_letters"} and any(each.dead for each in figures):
+    over = summary.over_budget is not UNSET
+    if (over or summary.outcome in {"in_doubt", "dead_letters"}) and any(each.dead for each in figures):
         dead = [kind for kind, each in summary.kinds.items() if each.dead]
         kinds = dead[0] if len(dead) == 1 else f"{{{','.join(dead)}}}"
         text = f"correct `raw` in {named(state_dir)}/dead-letter.{kinds}.ndjson, then send the corrected records"
         yield NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
-
+    if over:
+        yield NextStep(text=_ALLOW_MORE)
     if summary.outcome == "complete" and any(each.accepted for each in figures):
         text = "optional: read a sample back; accepted only means enqueued, and this shows what arrived"
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))

@@ -18,6 +18,7 @@ from msgspec import inspect
 
 from masivo_stream.model import contract
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.max_dead import MaxDead, parse_max_deads
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.window import Window, parse_windows
 
@@ -219,7 +220,7 @@ def _convert(section: str, name: str, value: object, place: str, *, lax: bool) -
     kind = _LEAVES[section][name].type
     try:
         if isinstance(kind, inspect.VarTupleType):
-            return _windows(value)
+            return _budgets(value) if name == "max_dead" else _windows(value)
         if isinstance(kind, inspect.DictType) and isinstance(value, str):
             value = _pairs(value)
         return msgspec.convert(value, _annotation(section, name), strict=not lax)
@@ -251,6 +252,18 @@ def _windows(value: object) -> tuple[Window, ...]:
             return parse_windows(",".join(parts)) if parts else ()
         case _:
             raise ValueError('expected a list of windows such as ["1/5s", "1000/h"]')
+
+
+def _budgets(value: object) -> tuple[MaxDead, ...]:
+    """Read `"100,customers=0.5%"`, `["100", "customers=0.5%"]`, `100`, `"none"` or `[]`."""
+    match value:
+        case bool():
+            pass
+        case str() | int():
+            return parse_max_deads(str(value))
+        case list() | tuple() if all(isinstance(part, str | int) and not isinstance(part, bool) for part in value):
+            return parse_max_deads(",".join(map(str, value))) if value else ()
+    raise ValueError('expected a list of budgets such as ["100", "customers=0.5%"]')
 
 
 def _sentence(error: Exception) -> str:

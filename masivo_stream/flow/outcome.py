@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from msgspec import UNSET
+
 from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.model.contract import CONTRACTS, Kind
-from masivo_stream.model.errors import ExitCode, InputError, Interrupted, MasivoStreamError
+from masivo_stream.model.errors import BudgetError, ExitCode, InputError, Interrupted, MasivoStreamError
 from masivo_stream.model.states import BatchState
 from masivo_stream.model.summary import KindSummary, OutcomeName, Summary
 
@@ -80,4 +82,5 @@ def summarise(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None,
         message=message,
         hint=hint,
         warnings=warn_of(kinds),
+        over_budget=cause.over if isinstance(cause, BudgetError) else UNSET,
     )

@@ -6,6 +6,8 @@ translated once, at their edge. A bad record is not an error: see `model.results
 
 import enum
 
+from masivo_stream.model.max_dead import OverBudget
+
 
 class ExitCode(enum.IntEnum):
     """How a command ended. The README has the same table."""
@@ -75,6 +77,20 @@ class WorkerError(MasivoStreamError):
     """A process that validates lines for us was lost, or cannot be started. Outcomes are kept; start again."""
 
     exit_code = ExitCode.OUTAGE
+
+
+class BudgetError(MasivoStreamError):
+    """More dead letters than the error budget (`max_dead`) allows. Everything is noted; a larger budget goes on.
+
+    Attributes:
+        over: what exceeds which budget.
+    """
+
+    exit_code = ExitCode.OUTAGE
+
+    def __init__(self, message: str, over: OverBudget, *, operation: str, hint: str) -> None:
+        super().__init__(message, operation=operation, hint=hint)
+        self.over = over
 
 
 class BugError(MasivoStreamError):

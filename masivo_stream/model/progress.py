@@ -225,3 +225,5 @@ class Resume(Struct, frozen=True, kw_only=True):
     """When the last such attempt of each of these batches ended, or was sent: ISO 8601, by this machine's clock."""
     suspects: tuple[Suspects, ...] = ()
     """Where isolation was: these are not read again (they are `covered`), it goes on with them."""
+    to_retry: dict[str, int] = {}
+    """Dead letters that a retry has taken and that are not read again yet, by reason."""

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from masivo_stream.model import contract
+from masivo_stream.model.max_dead import MaxDead
 from masivo_stream.model.window import Window, parse_window
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400 * 31)]
@@ -98,6 +99,9 @@ class ValidationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     remember_ids: Count = 600_000
     """How many customer ids, emails, and purchases of events are remembered to find duplicates. If there are more, the
     oldest are forgotten. 13 bytes for each id and email, 16 to 32 for a purchase: a process stays below 80 MiB."""
+    max_dead: tuple[MaxDead, ...] = ()
+    """The error budget: dead letters that a run may make before it stops (exit 6), of all kinds or of one, as numbers
+    or as percentages of the records read. Empty: no budget."""
 
 
 class VisibleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

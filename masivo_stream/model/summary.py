@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream.model.examples import Example, SkipExample
+from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.verification import Verified
 
 
@@ -90,6 +91,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     """The beginning of the account's fingerprint, empty if it is not known."""
     verified: Verified | UnsetType = UNSET
     """The sample of this process's records that was read back; it changes neither outcome nor figures."""
+    over_budget: OverBudget | UnsetType = UNSET
+    """What exceeds the error budget: it stopped the run, or would stop one of which this is the plan."""
 
 
 class Status(Summary, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from masivo_stream.cli.options import (
     ValidationFlags,
     settings_from,
 )
+from masivo_stream.cli.reporting import spell_flags
 from masivo_stream.cli.resolve import DecisionFlags
 from masivo_stream.cli.verify import SampleFlags
 from masivo_stream.flow.commands.resolve import Decisions
@@ -20,6 +21,7 @@ from masivo_stream.flow.commands.verify import Sample
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.max_dead import parse_max_deads
 from masivo_stream.model.window import parse_window
 
 
@@ -91,6 +93,13 @@ def test_flags_become_settings():
     assert (settings.state.state_dir, settings.upload.workers, settings.upload.uploaders) == ("s", 2, 3)
     assert settings.limits.limit == (parse_window("1/5s"), parse_window("250/h"))
     assert (settings.monitor.monitor, settings.verify.sample, settings.log.log_format) == ("8080", 0, "json")
+
+
+def test_budgets_become_one_setting():
+    """The flag is repeatable, and other commands on the run get it as it was given."""
+    flags = parsed("plan", "--max-dead", "100", "--max-dead", "customers=0.5%")["validation"]
+    assert settings_from(CommonFlags(), flags).validation.max_dead == parse_max_deads("100,customers=0.5%")
+    assert spell_flags(flags) == ["--max-dead", "100", "--max-dead", "customers=0.5%"]
 
 
 @pytest.mark.parametrize(("flag", "level"), [("quiet", "error"), ("verbose", "debug")])

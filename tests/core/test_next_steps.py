@@ -5,9 +5,11 @@ import shlex
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from masivo_stream.core.next_steps import LONGEST_COMMAND, next_steps, quote, revert_command, same_command
 from masivo_stream.core.redact import printable
+from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.summary import Invocation, KindSummary, Summary
 
 INVOCATION = Invocation(
@@ -46,6 +48,21 @@ def test_a_run_that_was_left_goes_on_with_the_same_command(outcome, code):
     """Dead letters can wait; batches in doubt are shown as well."""
     assert commands(outcome, code, pending=5, dead=2) == [RESUME]
     assert [command.split()[1] for command in commands(outcome, code, in_doubt=1)] == ["migrate", "resolve"]
+
+
+def over_budget(invocation):
+    over = OverBudget(allowed="0", dead=2, read=5)
+    figures = {"events": KindSummary(dead=2, pending=3)}
+    summary = Summary(outcome="stopped", exit_code=6, kinds=figures, closes=True, over_budget=over)
+    return [(step.text.split()[0], step.command) for step in next_steps(summary, invocation, "s")]
+
+
+def test_a_run_over_its_budget_is_corrected_or_allowed_more():
+    """The same command would stop again, so it is not there to paste; what came from a pipe needs a file first."""
+    retry = "masivo-stream retry --state-dir s --limit 1/5s"
+    assert over_budget(INVOCATION) == [("correct", retry), ("or,", "")]
+    piped = structs.replace(INVOCATION, again=("masivo-stream", "migrate", "--events", "-"))
+    assert over_budget(piped) == [("write", ""), ("correct", retry), ("or,", "")]
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin"])

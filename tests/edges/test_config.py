@@ -7,6 +7,7 @@ from msgspec import inspect
 
 from masivo_stream.edges.config import is_loopback, is_vendor, leaves, load_settings
 from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.model.max_dead import parse_max_deads
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.window import Window
 
@@ -139,6 +140,29 @@ def test_windows_have_several_spellings(toml, text, windows):
     assert load_settings(file).limits.limit == windows
 
 
+@pytest.mark.parametrize(
+    ("text", "budgets"),
+    [
+        ('["100", "customers=0.5%"]', "100,customers=0.5%"),
+        ('[100, "customers=0.5%"]', "100,customers=0.5%"),
+        ('"100, customers=0.5%"', "100,customers=0.5%"),
+        ("0", "0"),
+        ('"none"', "none"),
+        ("[]", "none"),
+    ],
+)
+def test_error_budgets_have_several_spellings(toml, text, budgets):
+    """A list, a text or a number, and "none"."""
+    assert load_settings(toml(f"[validation]\nmax_dead = {text}\n")).validation.max_dead == parse_max_deads(budgets)
+
+
+def test_a_flag_takes_the_budget_of_a_file_back(toml):
+    """It counts first, as always."""
+    file = toml("[validation]\nmax_dead = 5\n")
+    assert load_settings(file, flags={"max_dead": "none"}).validation.max_dead == ()
+    assert load_settings(file, environment={"MASIVO_MAX_DEAD": "1%"}).validation.max_dead == parse_max_deads("1%")
+
+
 # Mistakes in the file.
 
 
@@ -162,6 +186,9 @@ def test_windows_have_several_spellings(toml, text, windows):
         ("[api]\nheaders = { x = 1 }\n", "[api] headers does not fit: Expected `str`", ""),
         ("[limits]\nlimit = 5\n", "[limits] limit does not fit: expected a list of windows", "1/5s,1000/h"),
         ("[limits]\nlimit = ['fast']\n", "[limits] limit does not fit: a window is", "1/5s,1000/h"),
+        ("[validation]\nmax_dead = true\n", "max_dead does not fit: expected a list of budgets", "'none'"),
+        ("[validation]\nmax_dead = [0.5]\n", "max_dead does not fit: expected a list of budgets", "'none'"),
+        ("[validation]\nmax_dead = ['half']\n", "max_dead does not fit: a budget is a number or a", "'none'"),
         ("[log]\nlog_level = 'loud'\n", "[log] log_level does not fit", "one of debug, error, info, warning"),
         ("[upload\n", "is not TOML: ", "config.example.toml"),
         ("a = 1\na = 2\n", "is not TOML: ", "config.example.toml"),

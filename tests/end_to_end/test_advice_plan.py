@@ -286,6 +286,27 @@ def test_marks_of_who_is_alive_are_left_out(way, served, tmp_path):
     arrived(served, tmp_path)
 
 
+def test_an_export_over_the_budget_is_corrected_first(served, tmp_path):
+    """A plan warns before anything is sent: with corrected lines or a larger budget, a migration does not stop."""
+    faulty = [make_record("customers", number, **({"name": 7} if number else {})) for number in range(3)]
+    write_export(tmp_path / "customers.ndjson", faulty)
+    text = (
+        "over budget: {…}; a migration with this budget stops there (exit 6): correct the lines first, or allow more"
+        " with --max-dead"
+    )
+    done = plan(tmp_path, "--max-dead", "customers=50%")
+    assert done.returncode == 3
+    assert told(done, text) == (
+        "2 dead letters of customers among 3 records read, and max_dead allows 50%: 2 wrong_type",
+    )
+    assert json.loads(done.stdout)["summary"]["over_budget"]["reasons"] == {"wrong_type": 2}
+    assert gone(plan(tmp_path, "--max-dead", "customers=67%"), text) == 3
+    write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(3)])
+    assert gone(plan(tmp_path, "--max-dead", "customers=50%"), text) == 0
+    assert migrate(served, tmp_path, "--max-dead", "customers=50%").returncode == 0
+    arrived(served, tmp_path)
+
+
 @pytest.mark.parametrize("way", ["before", "after"])
 def test_another_event_of_a_purchase_is_rejected(way, served, tmp_path):
     """Before the migration a flag helps; after it, a revert and a migration with that flag.

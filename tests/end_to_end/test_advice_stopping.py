@@ -16,6 +16,7 @@ from advice_tools import (
     go,
     let_time_pass,
     make_exports,
+    make_record,
     migrate,
     named,
     next_command,
@@ -25,6 +26,7 @@ from advice_tools import (
     told,
 )  # fmt: skip
 from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines, run, serving, wait_until
+from fakes import write_export
 
 pytestmark = pytest.mark.slow
 
@@ -198,6 +200,54 @@ def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
         step = "correct what the message names, then start the same command again: it continues from here"
         assert paste(next_command(done, step), key=served.key).returncode == 0
         arrived(served, tmp_path)
+
+
+# The error budget.
+
+
+def make_faulty_exports(directory, count=2):
+    """Write exports of three customers in which this many customers have no text as their name."""
+    make_exports(directory, kinds=["customers", "events"])
+    faulty = [make_record("customers", number, **({"name": 7} if number < count else {})) for number in range(3)]
+    write_export(directory / "customers.ndjson", faulty)
+
+
+def test_a_larger_budget_goes_on(served, tmp_path):
+    """The same command stops again, one with a larger budget ends with the dead letters that it allows."""
+    make_faulty_exports(tmp_path)
+    for _ in range(2):
+        done = migrate(served, tmp_path, "--max-dead", 1)
+        assert done.returncode == 6, done.stderr
+        told(done, "2 dead letters in all, and max_dead allows 1: 2 wrong_type")
+        told(done, "or, if these records may stay behind for now, start the same command again with a larger"
+             " --max-dead: it continues from here")  # fmt: skip
+        assert json.loads(done.stdout)["over_budget"]["dead"] == 2
+        assert served.ledger()["customers"] == {}
+    status = run("status", "--state-dir", tmp_path / "state")
+    assert status.returncode == 6
+    told(status, "2 dead letters in all, and max_dead allows 1: 2 wrong_type")
+    assert migrate(served, tmp_path, "--max-dead", 4).returncode == 3  # the events of two customers wait for these
+    assert served.ledger()["customers"].keys() == {"c2"}
+
+
+def test_dead_letters_over_the_budget_are_corrected(served, tmp_path):
+    """The step's command, pasted, sends them, and goes on with the rest under the same budget."""
+    make_faulty_exports(tmp_path)
+    done = migrate(served, tmp_path, "--max-dead", "customers=0")
+    assert done.returncode == 6, done.stderr
+    told(done, "correct the dead letters and retry them, or start the same command again with a larger --max-dead:"
+         " either continues from here")  # fmt: skip
+    letters = tmp_path / "state/dead-letter.customers.ndjson"
+    corrected = [
+        {**letter, "raw": json.dumps(json.loads(letter["raw"]) | {"name": "Ana"})} for letter in lines(letters)
+    ]
+    write_export(letters, corrected)
+    step = "correct `raw` in {…}/dead-letter.{…}.ndjson, then send the corrected records"
+    command = next_command(done, step)
+    assert "--max-dead customers=0" in command
+    assert paste(command, key=served.key).returncode == 0
+    assert served.ledger()["customers"].keys() == {"c0", "c1", "c2"}
+    assert len(served.ledger()["events"]) == 3
 
 
 # Our own files.

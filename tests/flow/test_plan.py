@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 from fakes import record, write_export
+from msgspec import UNSET
 
+from masivo_stream.core.accounting.error_budget import describe_excess
 from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.edges.clock import FakeClock
 from masivo_stream.edges.config import load_settings
@@ -162,3 +164,24 @@ async def test_a_plan_knows_what_a_dead_customer_holds_back(tmp_path):
         assert [(dead.reason, dead.records) for dead in held] == [("customer_not_migrated", 1)]
     assert found.kinds["transactions"].requests == 0
     assert found.kinds["events"].dead_letters[0].line == 3
+
+
+async def test_a_plan_stops_where_a_migration_would(tmp_path):
+    """All bad records are at the beginning: 1 % is exceeded there, and not by the whole export."""
+    bad, good = [{"id": number} for number in range(150)], [record(Kind.CUSTOMERS, number) for number in range(20_000)]
+    kinds = {"customers": [write_export(tmp_path / "in", [*bad, *good])]}
+    found = await planned(settings(tmp_path, max_dead="1%", block_bytes=65536), kinds)
+    over = found.summary.over_budget
+    assert (over.allowed, over.dead) == ("1%", 150)
+    assert over.read < 10_000
+    assert (found.summary.exit_code, found.warnings[0].split(";")[0]) == (3, f"over budget: {describe_excess(over)}")
+    late = {"customers": [write_export(tmp_path / "late", [*good, *bad])]}
+    assert (await planned(settings(tmp_path, max_dead="1%", block_bytes=65536), late)).summary.over_budget is UNSET
+
+
+async def test_a_budget_that_is_kept_is_no_warning(tmp_path):
+    """As many dead letters as it allows."""
+    kinds = three_kinds(tmp_path, 3) | {"customers": [write_export(tmp_path / "in", [{"id": 1}])]}
+    found = await planned(settings(tmp_path, max_dead="1,customers=100%"), kinds)
+    assert (found.summary.over_budget, sum(each.dead for each in found.summary.kinds.values())) == (UNSET, 1)
+    assert not [warning for warning in found.warnings if "over budget" in warning]

@@ -32,11 +32,13 @@ once (dead letters, customers who arrived, customers who are skipped) it does no
 The ledger knows no clock, file or journal: `flow.pipeline.recorder` writes down what has to be durable.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from msgspec import Struct
 
+from masivo_stream.core.accounting.error_budget import KindCount, count_reasons
 from masivo_stream.core.accounting.missing import MissingCustomers, PresenceNotes, hash_bytes, hash_customer
 from masivo_stream.core.accounting.sampling import ReadBackCandidates
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
@@ -108,6 +110,13 @@ class Ledger:
         self._dead_rows: list[DeadRow] = []
         self._retried: list[int] = []
         self._arrived: list[int] = []
+        self._to_retry = Counter(resume.to_retry)
+
+    @property
+    def counted(self) -> KindCount:
+        """What the error budget needs to know."""
+        reasons = count_reasons(self.tally.reasons, self._to_retry)
+        return KindCount(read=self.tally.records_read, reasons=reasons, read_all=self.read_all)
 
     @property
     def read_position(self) -> Position:
@@ -214,6 +223,7 @@ class Ledger:
                 self.tally.revalidated(result.retried, result)
                 if result.retried.row:  # 0 for a record that was reverted: it was never a dead letter
                     self._retried.append(result.retried.row)
+                    self._to_retry[result.retried.earlier[-1].reason] -= 1
 
     def _catch_up(self, block: ValidatedBlock) -> list[LineResult]:
         """Take up entries of an earlier process that have no outcome; return the lines beyond its read position."""

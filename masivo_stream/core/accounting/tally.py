@@ -10,7 +10,7 @@ subtracts the old count and counts it again). So a record in parts is remembered
 
 import enum
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -259,6 +259,16 @@ class Tally:
     def dead(self) -> int:
         """Records that are dead letters."""
         return self._records[RecordOutcome.DEAD]
+
+    @property
+    def reasons(self) -> Mapping[str, int]:
+        """Dead letters by reason: several for a record in parts."""
+        return self._reasons
+
+    @property
+    def records_read(self) -> int:
+        """Records that were read, without blank lines."""
+        return self._read - self._blank
 
     @property
     def skipped(self) -> int:

@@ -17,6 +17,7 @@ from masivo_stream.core.accounting.spans import cover, read_spans
 from masivo_stream.core.isolation.restart import Culprit, RefusedBatch, suspects
 from masivo_stream.edges.journal.errors import reading
 from masivo_stream.edges.journal.schema import (
+    IN_A_RETRY,
     read_consumed,
     read_figures,
     read_indexes,
@@ -300,6 +301,11 @@ class JournalReader:
             *(kind, source, line),
         )
         return [_dead_row(row) for row in rows]
+
+    def to_retry(self, kind: Kind) -> dict[str, int]:
+        """Return how many dead letters a retry has taken and not read again yet, by reason."""
+        question = "SELECT reason, count(*) FROM dead WHERE kind = ? AND taken = ? GROUP BY reason"
+        return dict(self._query.all(question, kind, IN_A_RETRY))
 
     def dead_items(self, kind: Kind, source: int, line: int) -> list[tuple[int, ...] | None]:
         """Return which items of a line are or were dead letters, None for all; a retry that takes one has a copy."""

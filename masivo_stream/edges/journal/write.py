@@ -112,6 +112,7 @@ class Journal:
             unanswered=read.unanswered(kind),
             unanswered_at=read.unanswered_at(kind),
             suspects=tuple(suspects),
+            to_retry=read.to_retry(kind),
         )
 
     def _settle_interrupted(self, kind: Kind) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ ROUND_BYTES = 100_000
 
 def warn_of_plan(settings: Settings, dry: DryRun, kinds: Mapping[str, KindPlan], quota: QuotaLeft) -> Iterator[str]:
     """Yield the warnings of a plan."""
+    yield from dry.summary.warnings
     yield from _about_account(kinds)
     yield from _about_limits(settings, sum(kind.requests for kind in kinds.values()), quota)
     for name, found in dry.kinds.items():
@@ -142,7 +143,6 @@ def _about_customers(settings: Settings, dry: DryRun) -> Iterator[str]:
                 " about ten requests to isolate; leave the records out, or add the customers"
             )
     most = settings.validation.remember_ids
-    yield from dry.summary.warnings
     many = [name for name in sent if name != Kind.EVENTS and sent[name].figures.pending > most]
     if many:
         yield (

@@ -6,8 +6,9 @@
 from collections.abc import Iterable
 from contextlib import ExitStack
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
+from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, describe_excess
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.dry_run.kind_dry_run import (
     DryRunDeadLetters,
@@ -24,6 +25,7 @@ from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.find_examples import describe_places, dry_run_examples
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import InputError
+from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.results import Rejected
 from masivo_stream.model.settings import Settings
@@ -70,27 +72,39 @@ async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, cloc
     check_inputs(inputs)
     await inspect_exports(inputs)
     expected = ExpectedCustomers(remember=settings.validation.remember_ids) if Kind.CUSTOMERS in inputs else None
+    budget = ErrorBudget(settings.validation.max_dead, dict.fromkeys(inputs, KindCount()))
     kinds: dict[str, KindDryRunResult] = {}
     failure: InputError | None = None
     for kind, found in inputs.items():
-        of_kind = KindDryRun(kind, settings, clock, expected)
+        of_kind = KindDryRun(kind, settings, clock, expected, budget)
         with ExitStack() as opened:
             failure = await of_kind.run(found, files.dead_letters(kind, opened), files.skipped(kind, opened)) or failure
         kinds[kind] = of_kind.result()
-    return DryRun(summary=_summarise(kinds, failure), kinds=kinds)
+    over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
+    return DryRun(summary=_summarise(kinds, failure, over), kinds=kinds)
 
 
-def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None) -> Summary:
+def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None, over: OverBudget | None) -> Summary:
     figures = {kind: each.figures for kind, each in kinds.items()}
     summary = summarise(figures, failure, closes=all(each.closes for each in figures.values()))
     if summary.outcome == "dead_letters":  # a run's hint is to retry, but there is no run yet
         summary = structs.replace(summary, hint=_HINT)
     examples = [found for kind, each in kinds.items() for found in dry_run_examples(kind, each.dead_letters)]
+    duplicates = [describe_duplicates(each.duplicates) for each in kinds.values() if each.duplicates is not None]
     return structs.replace(
         summary,
         examples=tuple(examples),
         skipped_examples=tuple(example for each in kinds.values() for example in each.skipped),
-        warnings=tuple(describe_duplicates(each.duplicates) for each in kinds.values() if each.duplicates is not None),
+        warnings=(*([] if over is None else [describe_over(over)]), *duplicates),
+        over_budget=UNSET if over is None else over,
+    )
+
+
+def describe_over(over: OverBudget) -> str:
+    """Return the warning about an export that exceeds the error budget."""
+    return (
+        f"over budget: {describe_excess(over)}; a migration with this budget stops there (exit 6): correct the lines"
+        " first, or allow more with --max-dead"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
+from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, count_reasons
 from masivo_stream.core.accounting.tally import RecordOutcome, Tally
 from masivo_stream.core.packing.pack import Packer
 from masivo_stream.core.reading.sort_lines import LineSorter
@@ -21,6 +22,7 @@ from masivo_stream.model.contract import CONTRACTS, Contract, Kind
 from masivo_stream.model.entries import Entries, LineResults, Packable, one_by_one, opened
 from masivo_stream.model.errors import InputError
 from masivo_stream.model.examples import SkipExample, SkippedPlace, skip_examples
+from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.plan import DeadReason
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.reason import REMEDIES, Reason
@@ -73,13 +75,22 @@ class KindDryRunResult(Struct, frozen=True, kw_only=True):
     unlisted: UnlistedCustomers | None
     skipped: list[SkipExample]
     duplicates: DuplicatePurchases | None
+    over: OverBudget | None
+    """The first time that the error budget was exceeded, at the point where a migration would stop."""
 
 
 class KindDryRun:
     """Run it once, then take its result."""
 
-    def __init__(self, kind: Kind, settings: Settings, clock: Clock, expected: ExpectedCustomers | None) -> None:
-        """Make a dry run of a kind.
+    def __init__(
+        self,
+        kind: Kind,
+        settings: Settings,
+        clock: Clock,
+        expected: ExpectedCustomers | None,
+        budget: ErrorBudget,
+    ) -> None:
+        """Make a dry run of a kind; `budget` is that of all kinds.
 
         `expected`: for customers, what to fill; for other kinds, whose records to hold back. None if no customers
         export is named.
@@ -99,6 +110,8 @@ class KindDryRun:
         self._first_dead: dict[Reason, Rejected] = {}
         self._first_skipped: dict[str, SkippedPlace] = {}
         self._unlisted: UnlistedCustomers | None = None
+        self._budget = budget
+        self._over: OverBudget | None = None
 
     async def run(
         self, inputs: list[Input], dead_letters: DryRunDeadLetters, skipped: SkippedSink
@@ -117,9 +130,11 @@ class KindDryRun:
             async with aclosing(blocks) as validated_blocks:
                 async for validated in validated_blocks:
                     self._sort(validated.found, dead_letters, skipped)
+                    self._show_budget()
         except InputError as error:
             failure = error
         self._requests.add(self._packer.flush(), last=True)
+        self._show_budget(read_all=failure is None)
         if self._to_fill is not None:
             self._to_fill.close(complete=failure is None)
         return failure
@@ -140,7 +155,16 @@ class KindDryRun:
             unlisted=self._unlisted,
             skipped=skip_examples(self._contract.kind, figures.skip_reasons, self._first_skipped),
             duplicates=DuplicatePurchases(counted.alike, counted.alike_at) if counted.alike else None,
+            over=self._over,
         )
+
+    def _show_budget(self, *, read_all: bool = False) -> None:
+        """Let the budget see the dead letters when a migration lets it see them: block by block, and at the end."""
+        if self._budget:
+            reasons = count_reasons(self._tally.reasons, {})
+            counted = KindCount(read=self._tally.records_read, reasons=reasons, read_all=read_all)
+            over = self._budget.count(self._contract.kind, counted)
+            self._over = self._over or over
 
     def _sort(self, found: Sequence[LineResults], dead_letters: DryRunDeadLetters, skipped: SkippedSink) -> None:
         """Sort a block's lines: list the skipped ones, write the dead letters, count all of them, pack the others."""

@@ -25,6 +25,7 @@ from masivo_stream.edges.files.skipped_file import SkippedFile
 from masivo_stream.edges.workers.pool import cores
 from masivo_stream.flow.customers import UnknownCustomers
 from masivo_stream.flow.observer import Observer
+from masivo_stream.flow.pipeline.budget_watch import BudgetWatch
 from masivo_stream.flow.pipeline.deleted import confirm_deleted
 from masivo_stream.flow.pipeline.deliver import Backoff, Delivery
 from masivo_stream.flow.pipeline.isolate_batch import BatchToIsolate, RefusedIsolator
@@ -133,9 +134,18 @@ def make_options(settings: Settings, *, limited: bool) -> KindOptions:
 
 @asynccontextmanager
 async def open_kind(
-    session: Session, kind: Kind, sources: Sequence[Source], resume: Resume, *, stop: StopControl, backoff: Backoff
+    session: Session,
+    kind: Kind,
+    sources: Sequence[Source],
+    resume: Resume,
+    *,
+    stop: StopControl,
+    backoff: Backoff,
+    budget: BudgetWatch,
 ) -> AsyncIterator[KindPipeline]:
     """Open the files of a kind, take up what an earlier process left, and yield its pipeline.
+
+    `stop`, `backoff` and `budget` are the run's.
 
     Raises:
         InputError: an export cannot be read again.
@@ -145,7 +155,7 @@ async def open_kind(
     batches = BatchReader(session.journal.read, kind, sources, settings.source.block_bytes)
     with ExitStack() as files:
         missing = await _find_missing(session, kind)
-        recorder = await open_recorder(session, kind, resume, missing, batches.read, files)
+        recorder = await open_recorder(session, kind, resume, missing, batches.read, files, budget=budget)
         ports = SendingPorts(
             sender=session.client,
             limiter=session.limiters.kinds[kind],
@@ -176,10 +186,12 @@ async def open_recorder(
     missing: MissingCustomers,
     read_batch: Callable[[str], Awaitable[list[Entry]]],
     files: ExitStack,
+    *,
+    budget: BudgetWatch | None = None,
 ) -> Recorder:
     """Open the files of a kind, which `files` closes, and take up the batches that an earlier process left in doubt.
 
-    `read_batch` returns the entries of a batch by its id.
+    `read_batch` returns the entries of a batch by its id. `budget` watches the dead letters.
     """
     state, journal = session.state, session.journal.read
     dead_letters = DeadLetterFile(state, kind, session.clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
@@ -200,7 +212,13 @@ async def open_recorder(
         chance=session.runtime.chance,
     )
     ledger.unanswered.resume(resume, last_attempts(resume, session.clock))
-    recorder = Recorder(ledger, session.sending_journal, KindFiles(dead_letters, in_doubt, skipped), session.clock)
+    recorder = Recorder(
+        ledger,
+        session.sending_journal,
+        KindFiles(dead_letters, in_doubt, skipped),
+        session.clock,
+        budget=budget,
+    )
     for batch in resume.doubtful:
         await recorder.doubt(batch, await read_batch(batch))
     return recorder

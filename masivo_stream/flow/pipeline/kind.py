@@ -147,7 +147,7 @@ class KindPipeline:
                         await self.recorder.note()
                     await self._hand_off(self.ledger.pack(), batches)
                     self._notify_progress()
-                self.ledger.read_all = True
+                self.recorder.finish_reading()
         except InputError as error:
             self.input_error = error  # what was read before it is still delivered
 

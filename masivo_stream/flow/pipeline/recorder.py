@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 
 from masivo_stream.core.accounting.ledger import Ledger
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Retry, Settle
+from masivo_stream.flow.pipeline.budget_watch import BudgetWatch
 from masivo_stream.flow.protocols import JournalPort, KindFiles
 from masivo_stream.model.attempt import Accepted, Refused
 from masivo_stream.model.batch import Batch, make_batch
@@ -27,9 +28,18 @@ from masivo_stream.model.summary import KindSummary
 class Recorder:
     """Records one kind; an `AttemptRecorder` of `flow.protocols`."""
 
-    def __init__(self, ledger: Ledger, journal: JournalPort, files: KindFiles, clock: Clock) -> None:
-        """Keep `ledger`, and write to `journal` and `files`."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        journal: JournalPort,
+        files: KindFiles,
+        clock: Clock,
+        *,
+        budget: BudgetWatch | None = None,
+    ) -> None:
+        """Keep `ledger`, and write to `journal` and `files`; `budget` is shown each count of dead letters."""
         self.ledger, self.kind = ledger, ledger.kind
+        self._budget = budget
         self._journal, self._clock = journal, clock
         self._dead_letters, self._in_doubt, self._skipped = files.dead_letters, files.in_doubt, files.skipped
         self.accepted_at = clock.wall()
@@ -41,6 +51,11 @@ class Recorder:
         """Begin to read, and to count the time."""
         self.ledger.read_all = False
         self._began = self._clock.now()
+
+    def finish_reading(self) -> None:
+        """Note that every input was read to its end."""
+        self.ledger.read_all = True
+        self._show_budget()
 
     def end(self) -> None:
         """Stop counting the time."""
@@ -62,6 +77,7 @@ class Recorder:
         if lines.skipped:  # counted after the dead letters: if they cannot be written, the block was never read
             self._skipped.count()
         self.ledger.take_up(block, lines)
+        self._show_budget()
 
     async def note(self) -> None:
         """Note how far the kind has come.
@@ -136,6 +152,7 @@ class Recorder:
         """Write a dead letter, then count its entry as dead; `Ledger.to_dead_letter` explains `missing`."""
         self._dead_letters.append([dead_letter])
         self.ledger.to_dead_letter(entry, dead_letter, missing=missing)
+        self._show_budget()
 
     async def note_found(self, entries: list[Entry]) -> None:
         """Note that entries are there, by an attempt whose answer was lost."""
@@ -176,6 +193,10 @@ class Recorder:
     def _accept(self, batch: Batch, at: str | None) -> None:
         self.accepted_at = _moment(at) or self._clock.wall()
         self.ledger.accept(batch)
+
+    def _show_budget(self) -> None:
+        if self._budget is not None:
+            self._budget.look(self.ledger)
 
     def _progress(self) -> Progress:
         dead_letters, skipped = self._dead_letters, self._skipped

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from masivo_stream.flow.outcome import agrees, summarise, summarise_kinds
 from masivo_stream.flow.pipeline.assemble import open_kind
+from masivo_stream.flow.pipeline.budget_watch import watch_budget
 from masivo_stream.flow.pipeline.deliver import make_backoff
 from masivo_stream.flow.pipeline.kind import KindPipeline
 from masivo_stream.flow.pipeline.recorder import Recorder
@@ -30,6 +31,8 @@ class Run:
         self._settings, self._journal, self._observer = session.settings, session.journal, session.observer
         self._stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
         self._backoff = make_backoff(session.settings, session.runtime.chance)
+        budgets = session.settings.validation.max_dead
+        self._budget = watch_budget(budgets, session.journal.read, sources, self._stop)
         self._recorders: dict[Kind, Recorder] = {}
         """What is kept of a kind when it is done; the ids that its decoder remembers are not kept."""
 
@@ -40,10 +43,17 @@ class Run:
     async def _migrate_all(self) -> None:
         kinds = list(self._sources)
         self._observer.notify(RunStarted(kinds=tuple(self._ahead()), **name_account(self._journal.read)))
+        self._budget.begin()
         for kind, following in zip(kinds, [*kinds[1:], None], strict=True):
             resume = self._journal.resume(kind)
             opening = open_kind(
-                self._session, kind, self._sources[kind], resume, stop=self._stop, backoff=self._backoff
+                self._session,
+                kind,
+                self._sources[kind],
+                resume,
+                stop=self._stop,
+                backoff=self._backoff,
+                budget=self._budget,
             )
             async with opening as pipeline:
                 self._recorders[kind] = pipeline.recorder
