@@ -55,7 +55,7 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
             files.callback(skips.close)
             return skips
 
-        yield DryRunFiles(open_letters, open_skips)
+        yield DryRunFiles(open_letters, open_skips, state.path)
 
 
 async def take_dead_letters(state: StateDir, journal: Journal, observer: Observer) -> None:
