@@ -69,6 +69,12 @@ class LeanEvents(Struct, gc=False):
     events: list[LeanEvent]
 
 
+class OnlyId(Struct, gc=False):
+    """A record of any kind that is not valid, but has an id."""
+
+    id: str
+
+
 # The same, with amounts by their digits: for lines that are read again.
 
 
@@ -122,6 +128,7 @@ LEAN: dict[Kind, type[LeanRecord]] = {
     Kind.TRANSACTIONS: LeanTransactions,
 }
 
+_decode_id = msgspec.json.Decoder(OnlyId).decode
 _decode_exactly = msgspec.json.Decoder(ExactRecord).decode
 
 
@@ -131,6 +138,14 @@ def read_exactly(body: bytes) -> ExactRecord | None:
         return _decode_exactly(body)
     except (ValueError, RecursionError):
         return None
+
+
+def read_id(body: bytes) -> str:
+    """Return the customer's id on a line, valid or not; empty if it cannot be read."""
+    try:
+        return _decode_id(body).id
+    except (ValueError, RecursionError):
+        return ""
 
 
 def sum_by_reward(amounts: list[ExactAmount] | UnsetType) -> dict[str, Decimal]:

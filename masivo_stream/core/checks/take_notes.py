@@ -21,6 +21,7 @@ from masivo_stream.core.checks.lean_records import (
     LeanTransaction,
     LeanTransactions,
     read_exactly,
+    read_id,
 )
 from masivo_stream.core.checks.note_format import READ_AGAIN, REWARD_SHIFT, WORDS, Tag, salted_hash, where
 from masivo_stream.core.checks.totals import TotalsOfFile
@@ -104,9 +105,8 @@ class NoteTaker:
         totals.records += 1
         totals.items += line.items
         place = where(self._files[kind, file], line.line), line.offset, line.length
-        try:
-            record = self._decoders[kind](line.body)
-        except (ValueError, RecursionError):  # the strict decoder accepts some records that this one does not
+        record = self._decode_if_possible(kind, line.body)
+        if record is None:
             tags = {Kind.CUSTOMERS: Tag.CUSTOMER, Kind.EVENTS: Tag.EVENTS, Kind.TRANSACTIONS: Tag.TRANSACTIONS}
             self._note(salted_hash(line.customer), tags[kind] | READ_AGAIN, 0, place)
         else:
@@ -199,26 +199,28 @@ class NoteTaker:
 
     def _of_rejected(self, kind: Kind, rejected: Rejected) -> None:
         """Note a dead letter. A duplicate is a valid record otherwise, and takes part in the search for duplicates."""
-        if rejected.customer is None:
+        duplicate = rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL)
+        record = self._decode_if_possible(kind, rejected.raw) if duplicate else None
+        customer = record.id if record is not None else rejected.customer or read_id(rejected.raw)
+        if not customer or kind is Kind.EVENTS:
             return
-        key = salted_hash(rejected.customer)
+        key = salted_hash(customer)
         place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
         if kind is Kind.CUSTOMERS:
             repeated = rejected.reason is Reason.DUPLICATE_ID
             self._note(key, Tag.REPEATED if repeated else Tag.DEAD, 0, place)
-            if rejected.reason is Reason.DUPLICATE_EMAIL and (exactly := read_exactly(rejected.raw)) is not None:
-                self._of_email(exactly.email, place)
-        elif kind is Kind.TRANSACTIONS:
-            record: LeanRecord | None = None
-            if rejected.reason is Reason.DUPLICATE_ID:
-                try:
-                    record = self._decoders[kind](rejected.raw)
-                except (ValueError, RecursionError):
-                    record = None
-            if record is None:
-                self._note(key, Tag.TRANSACTIONS_DEAD, 0, place)
-            else:
-                self._of_valid(record, rejected.raw, place, None)
+            if isinstance(record, LeanCustomer) and not repeated:
+                self._of_email(record.email, place)
+        elif record is not None:
+            self._of_valid(record, rejected.raw, place, None)
+        else:
+            self._note(key, Tag.TRANSACTIONS_DEAD, 0, place)
+
+    def _decode_if_possible(self, kind: Kind, body: bytes) -> LeanRecord | None:
+        try:
+            return self._decoders[kind](body)
+        except (ValueError, RecursionError):  # the strict decoder accepts some records that this one does not
+            return None
 
     def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
         part = key % self._parts
