@@ -82,7 +82,7 @@ class LinePlace(Struct, frozen=True, order=True):
     length: int
 
 
-class Sums(Struct, frozen=True, kw_only=True):
+class RewardSums(Struct, frozen=True, kw_only=True):
     """What does not agree for one reward of a customer, as exact decimal numbers."""
 
     reward: str
@@ -92,7 +92,7 @@ class Sums(Struct, frozen=True, kw_only=True):
     """The sum of the transactions minus the balance."""
 
 
-class Fault(Struct, frozen=True):
+class ExportFault(Struct, frozen=True):
     """One thing that is wrong."""
 
     check: CheckName
@@ -100,7 +100,7 @@ class Fault(Struct, frozen=True):
     """The line concerned; of two lines that do not agree, the later one."""
     others: tuple[LinePlace, ...] = ()
     """The other lines: the first of two that are alike; for a balance, the customer's and further transactions."""
-    sums: Sums | None = None
+    sums: RewardSums | None = None
 
 
 class FoundLine(Struct, frozen=True, kw_only=True):
@@ -111,14 +111,14 @@ class FoundLine(Struct, frozen=True, kw_only=True):
     offset: int
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class ExportFinding(Struct, frozen=True, kw_only=True):
     """One thing that is wrong, for people. It quotes reward ids and sums, and nothing else of a record."""
 
     file: str
     line: int
     offset: int
     others: tuple[FoundLine, ...] = ()
-    sums: Sums | None = None
+    sums: RewardSums | None = None
 
 
 class CheckResult(Struct, frozen=True, kw_only=True):
@@ -128,12 +128,12 @@ class CheckResult(Struct, frozen=True, kw_only=True):
     severity: Severity
     count: int
     meaning: str
-    first: tuple[Finding, ...]
+    first: tuple[ExportFinding, ...]
     """The first ones in reading order."""
 
 
 class RewardTotals(Struct, frozen=True, kw_only=True):
-    """Sums of one reward in one file, as exact decimal numbers."""
+    """RewardSums of one reward in one file, as exact decimal numbers."""
 
     reward: str
     earned: Decimal = Decimal(0)

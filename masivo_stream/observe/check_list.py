@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.model.findings import ExportChecks, FileTotals, Finding, FoundLine
+from masivo_stream.model.findings import ExportChecks, ExportFinding, FileTotals, FoundLine
 from masivo_stream.observe.hanging_text import print_hanging
 
 MOST_PLACES = 3
@@ -37,7 +37,7 @@ def print_checks(console: Console, checks: ExportChecks) -> None:
     console.print()
 
 
-def describe_finding(finding: Finding) -> str:
+def describe_finding(finding: ExportFinding) -> str:
     """Return where a finding is, and which sums do not agree."""
     words = [_place(finding.file, finding.line)]
     if finding.others:

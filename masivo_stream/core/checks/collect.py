@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from masivo_stream.model.findings import CheckName, Fault
+from masivo_stream.model.findings import CheckName, ExportFault
 
 _SORTED_AT = 4
 """The first places are sorted out when this many times more were collected."""
@@ -16,9 +16,9 @@ class Collector:
         """Keep the first `most` faults of each check."""
         self._most = most
         self.counts: Counter[CheckName] = Counter()
-        self._kept: dict[CheckName, list[Fault]] = {}
+        self._kept: dict[CheckName, list[ExportFault]] = {}
 
-    def add(self, faults: Iterable[Fault]) -> None:
+    def add(self, faults: Iterable[ExportFault]) -> None:
         """Add faults."""
         for fault in faults:
             self.counts[fault.check] += 1
@@ -27,7 +27,7 @@ class Collector:
             if len(kept) > _SORTED_AT * self._most:
                 self._cut(fault.check)
 
-    def first(self, check: CheckName) -> list[Fault]:
+    def first(self, check: CheckName) -> list[ExportFault]:
         """Return the first faults of a check in reading order."""
         self._cut(check)
         return self._kept[check]
@@ -36,5 +36,5 @@ class Collector:
         self._kept[check] = sorted(self._kept.get(check, ()), key=_order)[: self._most]
 
 
-def _order(fault: Fault) -> tuple[object, ...]:
+def _order(fault: ExportFault) -> tuple[object, ...]:
     return fault.place, fault.others, fault.sums.reward if fault.sums is not None else ""

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from masivo_stream.core.checks.amounts import EXACT, add, plain
 from masivo_stream.core.checks.find import Suspicion
 from masivo_stream.core.checks.lean_records import ExactRecord, sum_by_reward
-from masivo_stream.model.findings import CheckName, Fault, LinePlace, Sums
+from masivo_stream.model.findings import CheckName, ExportFault, LinePlace, RewardSums
 
 NEEDS_NO_READING = frozenset({CheckName.UNKNOWN_CUSTOMER, CheckName.CUSTOMER_DELETED, CheckName.CUSTOMER_NOT_MIGRATED})
 """A customer whose hash is in no note is in no line: nothing has to be read again to be sure."""
@@ -22,10 +22,10 @@ Lines = Mapping[LinePlace, ExactRecord | None]
 """Lines that were read again; None for one that cannot be read."""
 
 
-def take_unread(suspicion: Suspicion) -> Iterator[Fault]:
+def take_unread(suspicion: Suspicion) -> Iterator[ExportFault]:
     """Yield what is wrong if a line came from a pipe and cannot be read again: only what the notes alone show."""
     if suspicion.sure:
-        yield Fault(suspicion.check, suspicion.place, suspicion.others)
+        yield ExportFault(suspicion.check, suspicion.place, suspicion.others)
 
 
 def places_to_read(suspicion: Suspicion) -> tuple[LinePlace, ...]:
@@ -33,11 +33,11 @@ def places_to_read(suspicion: Suspicion) -> tuple[LinePlace, ...]:
     return () if suspicion.check in NEEDS_NO_READING else (suspicion.place, *suspicion.others)
 
 
-def confirm(suspicion: Suspicion, lines: Lines) -> Iterator[Fault]:
+def confirm(suspicion: Suspicion, lines: Lines) -> Iterator[ExportFault]:
     """Yield what is wrong, now that the lines are known; nothing if the suspicion was not justified."""
     check, place, others = suspicion.check, suspicion.place, suspicion.others
     if check in NEEDS_NO_READING:
-        yield Fault(check, place, others)
+        yield ExportFault(check, place, others)
         return
     record = lines[place]
     known = [found for other in others if (found := lines[other]) is not None]
@@ -48,7 +48,7 @@ def confirm(suspicion: Suspicion, lines: Lines) -> Iterator[Fault]:
     elif check in _OF_EVENTS:
         yield from _compare_events(suspicion, record, known[0])
     elif _is_alike(check, record, known[0]):
-        yield Fault(check, place, others)
+        yield ExportFault(check, place, others)
 
 
 def _is_alike(check: CheckName, record: ExactRecord, other: ExactRecord) -> bool:
@@ -62,7 +62,7 @@ def _is_alike(check: CheckName, record: ExactRecord, other: ExactRecord) -> bool
             return record.id == other.id
 
 
-def _compare_events(suspicion: Suspicion, record: ExactRecord, other: ExactRecord) -> Iterator[Fault]:
+def _compare_events(suspicion: Suspicion, record: ExactRecord, other: ExactRecord) -> Iterator[ExportFault]:
     """Look for a purchase that both records have, or that one record has twice."""
     own = _by_purchase(record)
     if suspicion.place == suspicion.others[0]:
@@ -77,7 +77,7 @@ def _compare_events(suspicion: Suspicion, record: ExactRecord, other: ExactRecor
     if alike:
         event = same and suspicion.check is CheckName.DUPLICATE_EVENT
         check = CheckName.DUPLICATE_EVENT if event else CheckName.DUPLICATE_PURCHASE
-        yield Fault(check, suspicion.place, suspicion.others)
+        yield ExportFault(check, suspicion.place, suspicion.others)
 
 
 def _by_purchase(record: ExactRecord) -> dict[str, Counter[tuple[object, ...]]]:
@@ -87,7 +87,7 @@ def _by_purchase(record: ExactRecord) -> dict[str, Counter[tuple[object, ...]]]:
     return found
 
 
-def _compare(suspicion: Suspicion, record: ExactRecord, others: list[ExactRecord]) -> Iterator[Fault]:
+def _compare(suspicion: Suspicion, record: ExactRecord, others: list[ExactRecord]) -> Iterator[ExportFault]:
     """Compare balance and transactions by reward: `others` are the customer, if it is not `record`, and more lines."""
     if suspicion.check is CheckName.NO_TRANSACTIONS:
         customer, lines = record, []
@@ -107,5 +107,7 @@ def _compare(suspicion: Suspicion, record: ExactRecord, others: list[ExactRecord
         here, there = balance.get(reward, Decimal(0)), moved.get(reward, Decimal(0))
         difference = EXACT.subtract(there, here)
         if difference:
-            sums = Sums(reward=reward, balance=plain(here), transactions=plain(there), difference=plain(difference))
-            yield Fault(check, suspicion.place, suspicion.others, sums)
+            sums = RewardSums(
+                reward=reward, balance=plain(here), transactions=plain(there), difference=plain(difference)
+            )
+            yield ExportFault(check, suspicion.place, suspicion.others, sums)

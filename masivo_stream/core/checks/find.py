@@ -16,7 +16,7 @@ class Suspicion(Struct, frozen=True, gc=False):
     place: LinePlace
     others: tuple[LinePlace, ...] = ()
     sure: bool = True
-    """Whether it is certain but for hashes that collide; not if an amount is not known exactly."""
+    """Whether it is certain, except for equal hashes; not if an amount is not known exactly."""
 
 
 class Scope(Struct, frozen=True):
@@ -80,7 +80,12 @@ class _Part:
         """Customers with a line of transactions that is a dead letter."""
         self._emails, self._purchases = _Seen(), _Seen()
         self._found: list[Suspicion] = []
-        self._handlers: dict[int, Callable[[int, int, int, int], None]] = {
+
+    def look(self) -> list[Suspicion]:
+        """Return what may be wrong."""
+        notes = self._notes
+        # Not kept in this object: it would hold itself, and memory would wait for the garbage collector.
+        handlers: dict[int, Callable[[int, int, int, int], None]] = {
             Tag.CUSTOMER: self._customer,
             Tag.CUSTOMER_BARE: self._customer,
             Tag.REPEATED: self._repeated,
@@ -94,10 +99,6 @@ class _Part:
             Tag.EMAIL: self._email,
             Tag.PURCHASE: self._purchase,
         }
-
-    def look(self) -> list[Suspicion]:
-        """Return what may be wrong."""
-        notes, handlers = self._notes, self._handlers
         for index, (key, tag, value) in enumerate(zip(notes.keys, notes.tags, notes.values, strict=True)):
             handlers[tag & TAG_MASK](key, tag, value, index)
         if self._scope.transactions:
@@ -131,7 +132,7 @@ class _Part:
             self._add(key, tag, value)
 
     def _absent(self, key: int, _tag: int, _value: int, index: int) -> None:
-        """Look for the customer of a line. No other hash can be the reason why there is none."""
+        """Look for the customer of a line. Only a missing customer can be the reason for a missing hash."""
         if not self._scope.customers or key in self._customers:
             return
         if key in self._dead:

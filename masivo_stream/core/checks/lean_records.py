@@ -1,6 +1,5 @@
 """Lean schemas: the few fields of a valid record that the checks look at. The decoder skips everything else quickly."""
 
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -8,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream.core.checks.amounts import add, exact
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.schemas import Timestamp
 
 
 class LeanBalance(Struct, gc=False):
@@ -22,7 +22,7 @@ class LeanCustomer(Struct, gc=False):
 
     id: str
     email: str
-    registration_date: datetime
+    registration_date: Timestamp
     balance: list[LeanBalance] | UnsetType = UNSET
 
 
@@ -31,7 +31,7 @@ class LeanTransaction(Struct, gc=False):
 
     reward_id: str
     amount: float
-    issued_at: datetime
+    issued_at: Timestamp
 
 
 class LeanTransactions(Struct, gc=False):
@@ -59,7 +59,7 @@ class LeanEvent(Struct, gc=False):
 
     type: str
     order: LeanOrder
-    issued_at: datetime
+    issued_at: Timestamp
 
 
 class LeanEvents(Struct, gc=False):
@@ -99,7 +99,7 @@ class ExactEvent(Struct, gc=False):
 
     type: str
     order: ExactOrder
-    issued_at: datetime
+    issued_at: Timestamp
 
     @property
     def content(self) -> tuple[object, ...]:

@@ -1,7 +1,6 @@
 """Control totals of one file: what a person compares with the system that exported it."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 
 from msgspec import UNSET
@@ -10,6 +9,7 @@ from masivo_stream.core.checks.amounts import add, exact, in_units, plain
 from masivo_stream.core.checks.lean_records import ExactRecord
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.findings import FileTotals, RewardTotals
+from masivo_stream.model.schemas import Timestamp
 
 EARNED, SPENT = 0, 1
 
@@ -24,13 +24,13 @@ class TotalsOfFile:
         self.value = self.discounted = 0
         self.rewards: dict[str, list[int]] = {}
         """Earned and spent in millionths, by reward."""
-        self._first: datetime | None = None
-        self._last: datetime | None = None
+        self._first: Timestamp | None = None
+        self._last: Timestamp | None = None
         self._odd: dict[str, list[Decimal]] = {}
         """The same for lines that were read again."""
         self._odd_value = self._odd_discounted = Decimal(0)
 
-    def span(self, moments: Iterable[datetime]) -> None:
+    def span(self, moments: Iterable[Timestamp]) -> None:
         """Take dates."""
         for moment in moments:
             if self._first is None or self._last is None:

@@ -25,8 +25,8 @@ from masivo_stream.model.findings import (
     CheckName,
     CheckResult,
     ExportChecks,
-    Fault,
-    Finding,
+    ExportFault,
+    ExportFinding,
     FoundLine,
     LinePlace,
     severity,
@@ -147,9 +147,9 @@ class WholeExport:
                 first=tuple(map(self._describe, self._collector.first(check))),
             )
 
-    def _describe(self, fault: Fault) -> Finding:
+    def _describe(self, fault: ExportFault) -> ExportFinding:
         here = self._line(fault.place)
-        return Finding(
+        return ExportFinding(
             file=here.file,
             line=here.line,
             offset=here.offset,
