@@ -168,9 +168,9 @@ class _Planter:
             case "duplicate_ids":
                 self._repeat({**fields, "email": f"second.{fields['email']}"}, CheckName.DUPLICATE_ID)
             case "duplicate_emails":
-                self._repeat({**self._stranger(number), "email": fields["email"]}, CheckName.DUPLICATE_EMAIL)
+                self._repeat({**self._other_customer(number), "email": fields["email"]}, CheckName.DUPLICATE_EMAIL)
             case "email_case":
-                self._repeat({**self._stranger(number), "email": fields["email"].upper()}, CheckName.EMAIL_CASE)
+                self._repeat({**self._other_customer(number), "email": fields["email"].upper()}, CheckName.EMAIL_CASE)
         return good
 
     def _plant_events(self, name: str, good: Record, number: int) -> Record:
@@ -213,7 +213,7 @@ class _Planter:
         orphan = record(self._kind, seed=self._seed, number=number, stream=DrawStream.PLANTED)
         self._later.append(_Later(orphan, CheckName.UNKNOWN_CUSTOMER, None))
 
-    def _stranger(self, number: int) -> dict[str, Any]:
+    def _other_customer(self, number: int) -> dict[str, Any]:
         """Return a customer who is in no other kind."""
         found = record(Kind.CUSTOMERS, seed=self._seed, number=number, stream=DrawStream.PLANTED)
         fields: dict[str, Any] = msgspec.json.decode(found.body)
