@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import threading
 from functools import partial
 
 import pytest
@@ -114,3 +116,31 @@ async def test_a_check_that_is_skipped_finds_nothing(planted):
     assert sum(each.count for each in checked.results) == sum(check not in skipped for check, *_ in wanted)
     assert checked.skipped == tuple(skipped)
     assert not hasattr((await run(None)).summary.checks, "results")
+
+
+async def test_a_damaged_export_is_not_checked(planted, tmp_path):
+    """What is missing might be what is looked for."""
+    directory, _ = planted
+    names = {kind.value: (str(directory / f"{kind}.ndjson"),) for kind in Kind}
+    cut = tmp_path / "customers.ndjson"
+    cut.write_bytes((directory / "customers.ndjson").read_bytes()[:-5])
+    listed, checked, summary = await check(tmp_path, {**names, "customers": (str(cut),)})
+    assert (listed, checked.unfinished, summary.exit_code) == ([], True, 5)
+
+
+async def test_what_comes_from_a_pipe_is_checked_too(planted, tmp_path):
+    """The places are the same; sums cannot be read again, and are left out."""
+    directory, wanted = planted
+    pipe = tmp_path / "transactions.ndjson"
+    os.mkfifo(pipe)
+    names = {kind.value: (str(directory / f"{kind}.ndjson"),) for kind in Kind}
+
+    def fill():
+        with pipe.open("wb") as stream:
+            stream.write((directory / "transactions.ndjson").read_bytes())
+
+    writer = threading.Thread(target=fill)
+    writer.start()
+    listed, *_ = await check(directory, {**names, "transactions": (str(pipe),)})
+    writer.join()
+    assert {(found[0], found[2]) for found in listed} == {(found[0], found[2]) for found in wanted}

@@ -93,7 +93,7 @@ class WholeExport:
                 waiting.append(suspicion)
                 for place in places_to_read(suspicion):
                     places, length = places + 1, length + place.length
-                if places >= _MOST_PLACES or length >= _MOST_BYTES:
+                if max(places, len(waiting)) >= _MOST_PLACES or length >= _MOST_BYTES:
                     await self._settle(waiting)
                     waiting, places, length = [], 0, 0
             await anyio.lowlevel.checkpoint()
