@@ -83,7 +83,7 @@ def cases(flags: argparse.Namespace) -> list[Case]:
     def sending(kind: str, path: str = "-", *extra: str) -> Callable[[str, str], list[str]]:
         return lambda url, state: measure.migrate_argv(path, url, state, *more, *extra, kind=kind)
 
-    def judging(_url: str, state: str) -> list[str]:
+    def validating(_url: str, state: str) -> list[str]:
         return [measure.command(), "validate", "--customers", "-", "--state-dir", state, "--json", "--quiet"]
 
     def flood(sort: str, count: int) -> list[str]:
@@ -99,9 +99,9 @@ def cases(flags: argparse.Namespace) -> list[Case]:
             feed=flood("customers", 10 * lines),
             argv=sending("customers"),
         ),
-        Case(name=f"{10 * lines:,} lines of garbage from a pipe", feed=flood("garbage", 10 * lines), argv=judging),
+        Case(name=f"{10 * lines:,} lines of garbage from a pipe", feed=flood("garbage", 10 * lines), argv=validating),
         Case(name=f"{lines:,} dead letters, migrating", feed=flood("garbage", lines), argv=sending("customers")),
-        Case(name="30 lines of 20 MB from a pipe", feed=flood("long", 30), argv=judging),
+        Case(name="30 lines of 20 MB from a pipe", feed=flood("long", 30), argv=validating),
         Case(
             name=f"a server that stalls, for {STALL:g} s",
             feed=["true"],

@@ -44,7 +44,7 @@ _PHRASE = 3
 
 @dataclass(frozen=True, order=True)
 class Advice:
-    """A text that tells a person what to do."""
+    """A text that advises a person."""
 
     module: str
     """Below `masivo_stream`, such as `edges/export/source.py`."""
@@ -54,7 +54,7 @@ class Advice:
 
 @dataclass(frozen=True, order=True)
 class Unresolved:
-    """A place that gives advice, and the scanner cannot tell which."""
+    """A place that gives advice which the scanner cannot find out."""
 
     module: str
     line: int
@@ -76,7 +76,7 @@ class _Module:
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, name: str, source: str) -> "_Module":  # noqa: C901 - one case a kind of node
+    def read(cls, name: str, source: str) -> "_Module":  # noqa: C901 - one case per kind of node
         module = cls(name, ast.parse(source))
         for node in ast.walk(module.tree):
             for child in ast.iter_child_nodes(node):
@@ -120,7 +120,7 @@ def _path(dotted: str) -> str:
 
 
 def is_sink(name: str) -> bool:
-    """Return whether what has this name takes advice."""
+    """Return whether something with this name takes advice."""
     words = name.lower().strip("_")
     return words in SINKS or words.rpartition("_")[2] in SINKS
 
@@ -163,7 +163,7 @@ class _Scanner:
         self._seen: set[ast.AST] = set()
         """Nodes whose text is known to be advice."""
         self._takers: dict[str, list[tuple[str, int | None, str]]] = {}
-        """Callables that take advice, by name: their module, the place of that argument, and its name."""
+        """Callables that take advice, by name: their module, the position of that argument, and its name."""
         self._calls: dict[str, list[tuple[_Module, ast.Call]]] = {}
         """Calls by the name of what is called, as that is defined."""
 
@@ -213,7 +213,7 @@ class _Scanner:
                     pass
 
     def _taker(self, module: _Module, call: ast.expr) -> tuple[int | None, str] | None:
-        """Return where a called thing takes advice."""
+        """Return the position at which a called thing takes advice."""
         match call:
             case ast.Name(id=name):
                 home = module.name
@@ -235,7 +235,7 @@ class _Scanner:
 
     # Where it is given
 
-    def _look_at(self, module: _Module, node: ast.AST) -> None:  # noqa: C901 - one case a kind of node
+    def _look_at(self, module: _Module, node: ast.AST) -> None:  # noqa: C901 - one case per kind of node
         match node:
             case ast.Call():
                 self._look_at_call(module, node)
@@ -313,7 +313,7 @@ class _Scanner:
                 self._take(module, default)
 
     def _take(self, module: _Module, value: ast.expr, place: int | None = None) -> None:
-        """Note the texts a value may be; `place` picks of a tuple."""
+        """Note the texts that a value may be; `place` selects from a tuple."""
         try:
             for home, text, node in self._texts(module, value, place, _DEPTH):
                 self._seen.add(node)
@@ -327,7 +327,7 @@ class _Scanner:
 
     # What it says
 
-    def _texts(  # noqa: C901, PLR0912 - one case a kind of expression
+    def _texts(  # noqa: C901, PLR0912 - one case per kind of expression
         self, module: _Module, value: ast.expr, place: int | None, depth: int
     ) -> Iterator[tuple[_Module, str, ast.AST]]:
         if depth == 0:
@@ -365,7 +365,7 @@ class _Scanner:
             case ast.DictComp(value=each) | ast.ListComp(elt=each) | ast.GeneratorExp(elt=each):
                 yield from self._texts(module, each, place, depth - 1)
             case ast.Attribute(attr=name) if is_sink(name):
-                pass  # whoever gave it that text was looked at there
+                pass  # the callers that gave it this text were checked there
             case ast.Attribute(value=ast.Name(id=alias), attr=name) if alias in module.imports:
                 home = self._modules.get(self._file("/".join(filter(None, module.imports[alias]))))
                 if home is None or name not in home.constants:
@@ -382,7 +382,7 @@ class _Scanner:
                 raise _Lost(f"{ast.unparse(value)[:60]} is no text that could be followed")
 
     def _spellings(self, module: _Module, text: ast.JoinedStr, depth: int) -> Iterator[str]:
-        """Yield what an f-string may say: a hole in which a whole phrase of ours stands is filled with it."""
+        """Yield what an f-string may become: a hole with a whole phrase of the program is filled with it."""
         yield from map("".join, product(*(self._fillings(module, part, depth) for part in text.values)))
 
     def _fillings(self, module: _Module, part: ast.expr, depth: int) -> list[str]:
@@ -427,7 +427,7 @@ class _Scanner:
         if name not in parameters and name not in _captured(function):
             return None
         if is_sink(name):
-            return []  # who calls is looked at, or who made what is matched
+            return []  # the callers are followed, or what makes the matched value
         given = [(home, value, None) for home, value in self._given_to(function, name)] if name in parameters else []
         if not given:
             raise _Lost(f"{name} comes from somewhere else: call it a hint, so that it can be followed")
@@ -517,7 +517,7 @@ def spell(text: ast.JoinedStr) -> str:
     return "".join(str(part.value) if isinstance(part, ast.Constant) else HOLE for part in text.values)
 
 
-def _assigned(  # noqa: C901 - one case a kind of assignment
+def _assigned(  # noqa: C901 - one case per kind of assignment
     function: ast.FunctionDef | ast.AsyncFunctionDef, name: str
 ) -> Iterator[tuple[ast.expr, int | None]]:
     """Yield what a function assigns to a name of its own, and of a tuple, which part."""

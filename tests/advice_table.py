@@ -1,11 +1,11 @@
 """All advice of the program, each with the test that follows it. `test_advice_table` compares the table to the source.
 
-A row is the text as it stands in the source, with holes as `{…}`, under the module that says it. Its test is named by
+A row is the text as it is in the source, with holes as `{…}`, under the module that says it. Its test is named by
 the theme of its file, `tests/end_to_end/test_advice_THEME.py`, and by its name without `test_`. The test provokes the
 advice with the installed command, does literally what it says, and checks the good end: the exit code and, where
 something is sent, that the ledger of the sandbox holds each record once.
 
-Where advice asks a person to look or to think, the test does what can be done of it. The ledger of the sandbox stands
+If advice asks a person to look or to think, the test does what a test can do. The ledger of the sandbox stands
 for the account and its dashboard; the place that is named is looked up in the export; a cause is taken away (a fault
 that ends, a permission that comes back, a disk with room); what is to be reported is there to be reported.
 """
@@ -13,24 +13,26 @@ that ends, a permission that comes back, a disk with room); what is to be report
 TABLE: dict[str, dict[str, str]] = {
     "bench/stages.py": {
         (
-            "a target has to take every batch: give --api-key-file if it asks for a key, and"
-            " --rounds 1 with one number of --uploaders if it remembers what it has taken"
+            "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with a single"
+            " number of --uploaders if it remembers what it has taken"
         ): "tools::a_target_takes_every_batch",
     },
     "cli/bench.py": {
-        "--records and --rounds 1 or more, --uploaders and --workers 1 to {…}": "tools::a_tool_works_as_it_is_told",
+        (
+            "use --records and --rounds of 1 or more, --uploaders and --workers from 1 to {…}"
+        ): "tools::a_tool_works_as_it_is_told",
         "answer yes, or give --yes": "tools::another_machine_is_measured_after_a_yes",
         "choose another --directory": "tools::a_tool_works_as_it_is_told",
         "choose another file": "tools::a_tool_works_as_it_is_told",
         "name a server of your own, or leave --target out": "tools::a_tool_works_as_it_is_told",
-        "write it to a file first": "tools::a_tool_works_as_it_is_told",
+        "write the export to a file first": "tools::a_tool_works_as_it_is_told",
     },
     "cli/demo.py": {
-        "--records 1 or more, --invalid 0 to 0.9": "tools::a_tool_works_as_it_is_told",
+        "use --records of 1 or more, and --invalid from 0 to 0.9": "tools::a_tool_works_as_it_is_told",
     },
     "cli/generate.py": {
-        "0 or more": "commands::a_wrong_command_is_right_as_it_is_told",
-        "0 to 0.9": "commands::a_wrong_command_is_right_as_it_is_told",
+        "use 0 or more": "commands::a_wrong_command_is_right_as_it_is_told",
+        "use a share from 0 to 0.9": "commands::a_wrong_command_is_right_as_it_is_told",
         "choose another file": "tools::a_tool_works_as_it_is_told",
         "generate two exports": "checks::what_is_planted_is_told",
         "give --faults FILE": "commands::a_wrong_command_is_right_as_it_is_told",
@@ -39,19 +41,19 @@ TABLE: dict[str, dict[str, str]] = {
         "shares of 0 to 0.9, by name: {…}": "checks::what_is_planted_has_a_name",
     },
     "cli/main.py": {
-        "fix that, then start again": "commands::output_that_cannot_be_written_is_begun_again",
+        "fix the cause, then start again": "commands::output_that_cannot_be_written_is_begun_again",
         "please report the traceback above; first check whether its last line quotes a record": (
             "commands::a_bug_can_be_reported"
         ),
     },
     "cli/options.py": {
-        "name one of them": "commands::a_wrong_command_is_right_as_it_is_told",
+        "use only one of them": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/output.py": {
         "the work is done and noted: masivo-stream status shows the outcome": (
             "commands::what_a_run_came_to_is_told_by_its_status"
         ),
-        "fix that, then start the same command again: it changes nothing": (
+        "fix the cause, then start the same command again: it changes nothing": (
             "commands::an_answer_that_was_lost_is_asked_for_again"
         ),
     },
@@ -62,7 +64,7 @@ TABLE: dict[str, dict[str, str]] = {
         ): "commands::the_first_look_needs_nothing",
     },
     "cli/report.py": {
-        "--json or --output": "commands::a_report_goes_to_one_place",
+        "use --json or --output, not both": "commands::a_report_goes_to_one_place",
     },
     "cli/resolve.py": {
         "answer yes, or give --yes": "deciding::who_did_not_agree_answers_yes",
@@ -71,7 +73,7 @@ TABLE: dict[str, dict[str, str]] = {
         "answer yes, or give --yes": "deciding::who_did_not_agree_to_a_revert_answers_yes",
     },
     "cli/sandbox.py": {
-        "--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0": (
+        "use --port from 0 to 65535, --visible-after of 0 or more, and --token-lifetime above 0": (
             "tools::a_number_of_the_sandbox_fits_as_it_is_told"
         ),
         "sandbox at {…}\n  MASIVO_API_KEY={…} masivo-stream migrate --base-url {…} ...\n": (
@@ -87,27 +89,27 @@ TABLE: dict[str, dict[str, str]] = {
         "{…} --help lists them all": "commands::help_is_where_it_is_said_to_be",
     },
     "cli/verify.py": {
-        "--sample 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
+        "use --sample of 1 or more, or --all": "commands::a_sample_that_cannot_be_is_told_what_can",
     },
     "core/sending/classify.py": {
-        "check base_url, or name the authority's certificate with ca_file": (
+        "check base_url, or name the certificate of the authority with ca_file": (
             "sending::a_certificate_is_trusted_by_its_authority"
         ),
         "check base_url: the vendor's ends in /api/storefront/v1": (
             "sending::an_address_that_takes_no_migrations_is_checked"
         ),
-        "check network, proxy and base_url, then the API key's permissions": (
+        "check the network, the proxy and base_url, then the API key's permissions": (
             "answers::a_403_that_cannot_be_read_is_looked_for_on_the_way"
         ),
-        "check the API key's permissions and that it belongs to this account": "sending::a_status_is_looked_up",
+        "check the API key's permissions, and that the key belongs to this account": "sending::a_status_is_looked_up",
         (
             "look up the status: it is about the account, the address or the request, not about the export"
         ): "sending::a_status_is_looked_up",
         "please report this; nothing was sent twice": "sending::a_status_is_looked_up",
-        "put them into the proxy setting's URL": "sending::a_proxy_gets_its_credentials",
+        "put them into the URL of the proxy setting": "sending::a_proxy_gets_its_credentials",
         (
-            "set base_url to the address the API really has, or sign in to the network that asks"
-            " for it: redirects are never followed"
+            "set base_url to the real address of the API, or sign in to the network if it asks for that: redirects are"
+            " never followed"
         ): "sending::a_redirect_is_not_followed_but_its_address_is_named",
     },
     "core/reading/schema_faults.py": {
@@ -116,44 +118,44 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "core/reading/formats.py": {
-        "a login or error page was saved in the export's place: fetch or export it again": (
+        "a login or error page was saved instead of the export: fetch or create the export again": (
             "exports::what_is_no_export_is_replaced_by_one"
         ),
-        "copy or export it again": "exports::what_is_no_export_is_replaced_by_one",
+        "copy the file or export again": "exports::what_is_no_export_is_replaced_by_one",
         "decrypt it, then name the decrypted file": "exports::what_is_no_export_is_replaced_by_one",
         "export again, as one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
-        "git lfs pull brings the file": "exports::what_is_no_export_is_replaced_by_one",
-        "join and unpack it, then name its files": "exports::what_is_no_export_is_replaced_by_one",
+        "run git lfs pull to get the file itself": "exports::what_is_no_export_is_replaced_by_one",
+        "join its parts and unpack them, then name the files": "exports::what_is_no_export_is_replaced_by_one",
         "restore it, then export one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
         "save it as plain text, one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
         (
-            "turn its rows into one JSON object per line: docs/migrating.md, Export, shows how with DuckDB"
+            "convert its rows to one JSON object per line: docs/migrating.md, section Export, shows how with DuckDB"
         ): "exports::what_is_no_export_is_replaced_by_one",
-        "unpack it, then name its files": "exports::what_is_no_export_is_replaced_by_one",
-        "{…} < {…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
-        "{…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
-        "{…} | {…} > {…}; then name {…} in its place": "exports::what_is_packed_otherwise_is_unpacked",
+        "unpack it, then name the files in it": "exports::what_is_no_export_is_replaced_by_one",
+        "{…} < {…} > {…}; then name {…} instead": "exports::what_is_packed_otherwise_is_unpacked",
+        "{…} > {…}; then name {…} instead": "exports::what_is_packed_otherwise_is_unpacked",
+        "{…} | {…} > {…}; then name {…} instead": "exports::what_is_packed_otherwise_is_unpacked",
     },
     "core/dead_letters.py": {
         (
-            "a revert took its customer back, whom another run migrated: revert the same period with that"
-            " run's state directory and start migrate --only-missing there, then retry here"
+            "a revert took back its customer, who came from another run: revert the same period with that run's"
+            " state directory, start migrate --only-missing there, then start retry here"
         ): "reverting::what_is_of_another_runs_customers_waits_for_them",
     },
     "core/next_steps.py": {
-        "keep the state directory as it is, and report this: the figures must close": (
+        "this is a bug: keep the state directory as it is, and report that the figures do not add up": (
             "deciding::figures_that_do_not_close_are_reported"
         ),
-        "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended": (
+        "correct `raw` in {…}/dead-letter.{…}.ndjson, then send the corrected records": (
             "mending::customers_are_mended_in_place"
         ),
-        "mend or restore the export, then start the same command again": (
+        "correct or restore the export, then start the same command again": (
             "exports::a_compressed_export_is_copied_again"
         ),
         (
             "correct what the message names, then start the same command again: it continues from here"
         ): "stopping::what_the_api_says_no_to_is_put_right",
-        "optional: read a sample back; accepted means enqueued, and this shows what arrived": (
+        "optional: read a sample back; accepted only means enqueued, and this shows what arrived": (
             "deciding::a_complete_run_is_looked_at"
         ),
         "see what is known about the batches in doubt, then decide": "deciding::what_is_seen_to_be_there_is_accepted",
@@ -162,33 +164,33 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "start the same command again: it continues from here": "stopping::a_run_that_was_stopped_goes_on",
         (
-            "write what came from the pipe to a file, then start the same command with the file in its place"
+            "write the export to a file, then start the same command with that file instead of the pipe"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
     "core/sending/refusal_limits.py": {
         (
-            "have the firewall or proxy let requests to base_url pass, or go without it, then"
-            " start the same command again"
+            "make the firewall or proxy let requests to base_url pass, or bypass it, then start the same command again"
         ): "answers::a_firewall_lets_requests_pass",
-        "it is not about single records: check account, base_url and the export's fields": (
+        "the cause is not in single records: check the account, base_url and the fields of the export": (
             "sending::what_refuses_everything_is_looked_for_outside_the_records"
         ),
         (
-            "see the messages of the last dead letters; check account, base_url and the export's fields"
+            "see the messages of the last dead letters; check the account, base_url and the fields of the export"
         ): "sending::refusals_in_a_row_are_looked_up_in_the_last_dead_letters",
         (
-            "the dead letters say why: mend the export, or start again with a fresh budget, or raise it"
+            "the dead letters give the reasons: correct the export, start again with a fresh budget, or raise"
+            " isolation_budget"
         ): "sending::a_budget_of_refusals_is_fresh_the_next_time",
     },
     "core/sending/backoff.py": {
         (
-            "ask the vendor what this answer means; if you start again, customers are sent again, and"
-            " what is in doubt waits for masivo-stream resolve"
+            "ask the vendor what this answer means; if you start again, customers are sent again, and batches in doubt"
+            " wait for masivo-stream resolve"
         ): "answers::the_vendor_is_asked_what_an_answer_means",
         "check the API key or MASIVO_TOKEN, and that base_url and auth_url belong together": (
             "sending::a_token_that_is_not_taken_is_checked"
         ),
-        "start again when the API answers; what is in doubt stays listed": "stopping::what_is_in_doubt_stays_listed",
+        "start again when the API answers; batches in doubt stay listed": "stopping::what_is_in_doubt_stays_listed",
         "start again when the API can be reached": "stopping::an_outage_is_waited_for",
         "start again when the quota is free, or raise longest_hold": (
             "stopping::a_quota_that_is_used_up_is_waited_for"
@@ -199,7 +201,8 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "core/sending/answer_body.py": {
         (
-            "something between here and the API answers in its place: check network, proxy and base_url"
+            "something between this machine and the API answers instead of the API: check the network, the proxy"
+            " and base_url"
         ): "sending::what_answers_in_the_place_of_the_api_is_got_rid_of",
     },
     "edges/api.py": {
@@ -209,62 +212,66 @@ TABLE: dict[str, dict[str, str]] = {
         "set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir": (
             "between::a_user_without_a_home_names_one"
         ),
-        "two runs would send every record twice: wait for that run, or stop it and go on there": (
+        "two runs would send every record twice: wait for that run, or stop it and continue in its state directory": (
             "between::a_run_that_is_at_work_is_left_alone"
         ),
     },
     "edges/config.py": {
-        "a comment begins with #, and text is put in quotes; see config.example.toml": (
+        "begin comments with #, and put text in quotes; see config.example.toml": (
             "settings::a_file_of_another_tool_is_written_anew"
         ),
         "save it with line feeds": "settings::a_file_of_another_tool_is_written_anew",
         (
-            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections"
-            " and values as in config.example.toml"
+            "set these variables in the environment (in a shell: `set -a; . FILE; set +a`), or write sections and"
+            " values as in config.example.toml"
         ): "settings::a_list_of_variables_is_read_by_a_shell_or_written_anew",
         (
-            'text is put in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
+            'put text in quotes, for example base_url = "https://api.example.com"; see config.example.toml'
         ): "settings::a_file_of_another_tool_is_written_anew",
         "write sections and values as in config.example.toml": "settings::a_file_of_another_tool_is_written_anew",
-        "a name of letters, digits and -, printable text": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "a proxy is named like http://proxy.example:3128": "settings::the_forms_of_the_hints_are_those_of_the_texts",
+        (
+            "use letters, digits and - for the name, and printable text for the value"
+        ): "settings::a_wrong_setting_is_right_as_it_is_told",
+        "write the proxy like http://proxy.example:3128": "settings::the_forms_of_the_hints_are_those_of_the_texts",
         "check the path given with --config": "settings::a_wrong_setting_is_right_as_it_is_told",
         "did you mean {…}?": "settings::a_wrong_setting_is_right_as_it_is_told",
         "it belongs in section [{…}]": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "lower it": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "lower first_delay, or raise longest_delay": "settings::a_wrong_setting_is_right_as_it_is_told",
         "name a directory; the default is masivo-state": "settings::a_state_directory_without_a_name_is_named",
-        "name the account's windows, such as 1/5s,1000/h": "settings::the_forms_of_the_hints_are_those_of_the_texts",
+        "give the account's limits, for example 1/5s,1000/h": "settings::the_forms_of_the_hints_are_those_of_the_texts",
         "put the key into MASIVO_API_KEY": "settings::a_key_in_the_address_goes_into_the_environment",
         "save it as UTF-8": "settings::a_file_of_another_tool_is_written_anew",
         "see config.example.toml": "settings::a_wrong_setting_is_right_as_it_is_told",
         "set {…} in the environment": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "such as https://app.masivo.ai/api/storefront/v1": "settings::the_forms_of_the_hints_are_those_of_the_texts",
-        "such as {…}": "settings::a_wrong_setting_is_right_as_it_is_told",
-        "the client sets it itself": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "write it like https://app.masivo.ai/api/storefront/v1": (
+            "settings::the_forms_of_the_hints_are_those_of_the_texts"
+        ),
+        "write it like {…}": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "the client sets this header itself": "settings::a_wrong_setting_is_right_as_it_is_told",
         "the default is {…}{…}; see config.example.toml": "settings::the_default_that_is_named_is_taken",
-        "there are: {…}": "settings::a_wrong_setting_is_right_as_it_is_told",
+        "the known names are: {…}": "settings::a_wrong_setting_is_right_as_it_is_told",
         "use https:// (http:// is for this machine only)": "settings::a_wrong_setting_is_right_as_it_is_told",
         "write [{…}]": "settings::a_file_of_another_tool_is_written_anew",
         "write {…} below [{…}]": "settings::a_file_of_another_tool_is_written_anew",
     },
     "edges/files/dead_letter_file.py": {
-        "free space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
-        "masivo-stream retry sends mended ones, and goes on with the run; else put the file back": (
+        "free up disk space in the state directory": "stopping::a_disk_full_of_dead_letters_is_freed",
+        "masivo-stream retry sends the corrected ones and continues the run; otherwise restore the file": (
             "mending::letters_that_were_mended_are_not_overwritten"
         ),
     },
     "edges/export/identity.py": {
         "check the path and its permissions": "exports::what_cannot_be_looked_at_has_its_path_checked",
         (
-            "restore the export as it was, then start the same command again; send what is new"
-            " as a further file beside it"
+            "restore the export as it was, then start the same command again; send new records in a further file"
+            " beside it"
         ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
     },
-    "edges/journal/read.py": {
-        "never begin afresh over it: restore it from a copy, or ask what the account has": (
+    "edges/journal/errors.py": {
+        "do not start over without the journal: restore it from a copy, or find out what the account already has": (
             "stopping::a_journal_is_restored"
         ),
-        "free space in the state directory, or correct its permissions, then start again": (
+        "free up disk space in the state directory, or correct its permissions, then start again": (
             "stopping::a_full_disk_is_freed"
         ),
     },
@@ -272,15 +279,15 @@ TABLE: dict[str, dict[str, str]] = {
         "correct the permissions of the state directory and of what is in it, then start again": (
             "between::a_journal_that_cannot_be_written_is_mended"
         ),
-        "never begin afresh over it: restore it, or use the version of the program that wrote it": (
+        "do not start over without the journal: restore it, or use the version of the program that wrote it": (
             "stopping::a_journal_is_restored"
         ),
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
     },
     "edges/shared_dir/quota.py": {
         (
-            "free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*)"
-            " may be deleted, while no run is at work"
+            "free up disk space for shared_dir, or correct its permissions; you may delete only its quota files"
+            " (*.quota.db*), and only while no run is at work"
         ): "stopping::a_quota_file_that_cannot_be_used_may_be_deleted",
     },
     "edges/secret.py": {
@@ -288,7 +295,9 @@ TABLE: dict[str, dict[str, str]] = {
             "secrets::a_file_that_holds_no_key_is_put_right"
         ),
         "chmod 600 {…}": "secrets::a_key_that_others_may_read_is_closed_to_them",
-        "it is one line of printable ASCII, alone or after {…}=": "secrets::a_file_that_holds_no_key_is_put_right",
+        (
+            "write it as one line of printable ASCII, alone or after {…}="
+        ): "secrets::a_file_that_holds_no_key_is_put_right",
         (
             "set MASIVO_API_KEY to the account's key, a UUID that Masivo's admin panel shows"
             " (see docs.masivo.ai, guides/integrate-with-masivo), or put it into a file (mode"
@@ -297,12 +306,12 @@ TABLE: dict[str, dict[str, str]] = {
         ): "secrets::a_key_is_given_in_each_of_the_ways_that_are_told",
     },
     "edges/shared_dir/sent_exports.py": {
-        "free space for shared_dir, or correct its permissions; the run goes on without this guard": (
+        "free up disk space for shared_dir, or correct its permissions; the run continues without this protection": (
             "between::a_run_goes_on_without_what_cannot_be_remembered"
         ),
     },
     "edges/files/skipped_file.py": {
-        "free space in the state directory, then start again with the same command": (
+        "free up disk space in the state directory, then start again with the same command": (
             "exports::a_disk_full_of_skipped_records_is_freed"
         ),
     },
@@ -310,8 +319,8 @@ TABLE: dict[str, dict[str, str]] = {
         "check the path and its permissions": "files::an_export_is_found_as_it_is_told",
         "check the pattern and the working directory": "files::an_export_is_found_as_it_is_told",
         (
-            "copy or export it again, then start the same command again; what was read before"
-            " the damage has been dealt with"
+            "copy the file or export again, then start the same command again; what was read before the damage was"
+            " already processed"
         ): "exports::a_compressed_export_is_copied_again",
         'name the files in it, for example "{…}/*.ndjson"': "files::an_export_is_found_as_it_is_told",
         "restore the export as it was": "exports::what_ends_before_a_record_that_was_read_is_restored",
@@ -326,45 +335,48 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "edges/files/state_dir.py": {
         "choose a local disk": "between::a_disk_without_locks_is_not_used",
-        "free space, or correct the permissions, then start again": (
+        "free up disk space, or correct the permissions, then start again": (
             "between::a_full_disk_under_the_state_directory_is_freed"
         ),
-        "correct its permissions; or name the directory that you meant with --state-dir": (
+        "correct its permissions, or name the directory that you meant with --state-dir": (
             "between::a_state_directory_that_cannot_be_one_is_put_right"
         ),
         "correct the permissions of that file, then start again": (
             "between::a_file_of_the_state_directory_that_cannot_be_written_is_mended"
         ),
         (
-            "name a directory that holds nothing else with --state-dir; a new one is made as it should be"
+            "name a directory that holds nothing else with --state-dir; a new directory is created with the right"
+            " permissions"
         ): "between::a_state_directory_holds_nothing_else",
         "name the directory that you meant with --state-dir": "between::a_state_directory_is_named_as_it_is",
-        "put journal.db back from a copy of the directory: nothing else knows what was sent": (
+        "restore journal.db from a copy of the directory: nothing else records what was sent": (
             "between::a_journal_that_is_missing_is_put_back"
         ),
         (
-            "wait for that run to end, then start the same command again; another migration"
-            " names a --state-dir of its own"
+            "wait for that run to end, then start the same command again; a different migration needs its own"
+            " --state-dir"
         ): "between::a_run_that_is_at_work_is_left_alone",
     },
     "edges/token.py": {
-        "check MASIVO_API_KEY, and auth_url": "sending::a_key_that_is_not_taken_is_checked",
+        "check MASIVO_API_KEY and auth_url": "sending::a_key_that_is_not_taken_is_checked",
         (
-            "check auth_url, base_url, network and proxy: something other than the API answers the token call"
+            "check auth_url, base_url, the network and the proxy: something other than the API answers the token call"
         ): "answers::what_answers_the_token_call_is_checked",
-        "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read": (
+        "check auth_url, the network and the proxy, then MASIVO_API_KEY: the body of the answer cannot be read": (
             "answers::what_answers_the_token_call_is_checked"
         ),
-        'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}': (
+        'check auth_url, then MASIVO_API_KEY: the token call must answer {"data": "<token>"}': (
             "answers::what_answers_the_token_call_is_checked"
         ),
-        'check auth_url: the call answers {"data": "<token>"}': ("sending::the_address_of_the_token_call_is_checked"),
+        'check auth_url: the token call must answer {"data": "<token>"}': (
+            "sending::the_address_of_the_token_call_is_checked"
+        ),
     },
     "edges/workers/pool.py": {
         "start with fewer --workers": "stopping::a_run_that_cannot_start_workers_asks_for_fewer",
         (
-            "see whether it was killed, or memory was short; then start the same command again, perhaps with"
-            " fewer --workers"
+            "check whether it was killed or memory ran out; then start the same command again, perhaps with fewer"
+            " --workers"
         ): "stopping::a_run_that_lost_a_worker_is_started_again",
     },
     "flow/checks/policy.py": {
@@ -376,78 +388,79 @@ TABLE: dict[str, dict[str, str]] = {
             " costs about ten requests to isolate; raise remember_ids to the number of records"
         ): "plan::as_many_ids_are_remembered_as_there_are",
         (
-            "no limit is configured: every request leaves at once, and an account with limits answers 429; name the"
-            " account's limits, such as --limit 1/5s --limit 1000/h"
+            "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
+            " account's limits, for example --limit 1/5s --limit 1000/h"
         ): "plan::an_account_with_limits_names_them",
         "nothing would be sent: name exports that hold records to migrate": (
             "plan::an_empty_export_is_named_with_its_records"
         ),
         (
-            "the plan takes the account's quota to be unused, since it cannot be read ({…}): repair shared_dir, or"
-            " the first requests may be answered 429"
+            "the plan assumes that the account's quota is unused, because it cannot be read ({…}): repair shared_dir,"
+            " otherwise the first requests may be answered with 429"
         ): "plan::a_quota_that_cannot_be_read_is_mended",
         (
             "the server asks to wait {…} more, which is longer than longest_hold: a migration that starts now stops"
             " at once (exit 6); start it later"
         ): "plan::a_migration_is_begun_when_the_server_lets_it",
         (
-            "{…} of {…} of customers that are not in the customers export, the first at {…}:{…}: unless the account"
+            "{…} of {…} for customers that are not in the customers export, the first at {…}:{…}: unless the account"
             " has these customers, each costs about ten requests to isolate; leave the records out, or add the"
             " customers"
         ): "plan::unknown_customers_are_left_out_or_added",
         (
-            "{…} of {…} of {…} would be limited by bytes, not by count, which makes {…} more requests than the fewest"
+            "{…} of {…} of {…} would be limited by bytes, not by count; that makes {…} more requests than the fewest"
             " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
         ): "plan::bodies_are_as_large_as_is_proposed",
         (
-            "{…} of {…} records of {…} would be dead letters, most because of {…}: the export as a whole is probably"
-            " wrong; look at {…} and export again"
+            "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole is"
+            " probably wrong; look at {…} and export again"
         ): "plan::an_export_that_is_wrong_as_a_whole_is_made_again",
         (
-            "{…} of {…} records of {…} would be skipped, the first at {…}: if these are not deleted, export the"
-            " fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields out"
+            "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or"
+            " reversed, export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or"
+            " leave the fields out"
         ): "plan::marks_of_who_is_alive_are_left_out",
         (
             "{…} of {…} too large for any request, the first at {…}: shorten these records, or raise max_body_bytes"
             " if the target takes larger bodies"
         ): "plan::records_too_large_are_shortened_or_the_limit_is_raised",
         (
-            "{…} of {…}, and the fewest possible are {…}: a customer's record is not split, and these do not fit"
-            " together; if small records come far behind large ones, a larger look_ahead helps (now {…})"
+            "{…} of {…}, but the fewest possible are {…}: a customer's record is never split, and these do not fit"
+            " together better; if small records come long after large ones, a larger look_ahead helps (now {…})"
         ): "plan::customers_that_fit_together_find_each_other",
         (
-            "the limit of {…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes"
-            " one more; a Production account has no such limit"
+            "the limit of {…} over all calls is the bottleneck: {…} requests take {…} instead of {…}, and each"
+            " read-back is one more request; a Production account does not have this limit"
         ): "plan::a_limit_over_all_calls_that_decides_is_that_of_a_development_account",
         (
             "{…} records need a Production account (guides/migrate-customers): ask the vendor to set one up first{…}"
         ): "plan::many_records_want_a_production_account",
         (
-            "{…} with more than {…} {…}, which may not be split over requests: none of these would be sent, the first"
-            " at {…}; merge the oldest ones of each customer"
+            "{…} with more than {…} {…}, which must not be split over requests: none of these would be sent, the first"
+            " at {…}; merge each customer's oldest ones"
         ): "plan::the_oldest_transactions_of_a_customer_are_merged",
         (
-            "{…} without a customers export: every customer must be in the account already, since one unknown"
-            " customer makes the API refuse a batch of 1000; name the customers export too if they are not"
+            "{…} without a customers export: every customer must be in the account already, because one unknown"
+            " customer makes the API refuse a batch of 1000; if they are not, name the customers export too"
         ): "plan::what_comes_without_customers_is_named_with_them",
     },
     "flow/identity/account_binding.py": {
         (
-            "if it is the same account with a new key or address, confirm it once with --same-account;"
-            " for another account, choose a --state-dir of its own"
+            "if this is the same account with a new key or address, confirm that once with --same-account; a different"
+            " account needs its own --state-dir"
         ): "between::a_new_key_is_that_of_one_account_or_of_another",
-        "start again when the API can be reached; --same-account confirms it without a token": (
+        "start again when the API can be reached; or confirm the account with --same-account, which needs no token": (
             "between::an_account_that_cannot_be_told_is_told_later_or_said"
         ),
     },
     "flow/outcome.py": {
         (
-            "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
+            "dead-letter.<kind>.ndjson in the state directory holds them: correct `raw`, then start masivo-stream retry"
         ): "mending::customers_are_mended_in_place",
         "masivo-stream resolve shows what is known about them, and takes your decision": (
             "deciding::what_is_seen_to_be_there_is_accepted"
         ),
-        "the figures do not close: please report this, and keep the state directory": (
+        "the figures do not add up: please report this, and keep the state directory": (
             "deciding::figures_that_do_not_close_are_reported"
         ),
         (
@@ -465,10 +478,10 @@ TABLE: dict[str, dict[str, str]] = {
         ): "plan::another_event_of_a_purchase_is_rejected",
     },
     "flow/identity/inspect_exports.py": {
-        "copy or export it again, then start the same command again": (
+        "copy the file or export again, then start the same command again": (
             "exports::a_compressed_export_without_a_byte_is_copied_again"
         ),
-        "its records would be sent twice: name one of them only, the longer one where they differ": (
+        "their records would be sent twice: name only one of the two, the longer one if they differ": (
             "exports::an_export_that_is_there_twice_is_named_once"
         ),
     },
@@ -476,12 +489,12 @@ TABLE: dict[str, dict[str, str]] = {
         "verify again later: the API answers before it applies what was sent": (
             "deciding::what_does_not_show_yet_is_looked_at_later"
         ),
-        "look these records up in the account's dashboard; positions are those of the export": (
+        "look up these records in the account's dashboard; the positions are those in the export": (
             "deciding::what_is_missing_is_looked_up"
         ),
         (
-            "the ids of some records need escaping in a URL, and something on the way to the API"
-            " may refuse such URLs: look these records up in the account's dashboard"
+            "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs:"
+            " look up these records in the account's dashboard"
         ): "deciding::ids_that_nobody_can_ask_for_are_looked_up",
     },
     "flow/rate_limit.py": {
@@ -494,46 +507,47 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "flow/pipeline/read_exports.py": {
         (
-            "copy or export it again, then start the same command again; its complete lines have been dealt with"
+            "copy the file or export again, then start the same command again; its complete lines were already"
+            " processed"
         ): "exports::a_compressed_export_is_copied_again",
         (
-            "its complete lines have been dealt with; write the export to a file and name that"
-            " in the place of {}: what was read of it is recognised"
+            "its complete lines were already processed; write the export to a file and name that file instead of {}:"
+            " the part that was already read is recognised"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
-        "somebody cut it while it was read: restore it, then start the same command again": (
+        "the file was shortened while it was being read: restore it, then start the same command again": (
             "exports::an_export_that_was_cut_while_it_was_read_is_restored"
         ),
         (
-            "start the same command again when the export is finished; a line that never will be"
-            " is validated as it is once a newline ends it: printf '\\n' >> {}"
+            "start the same command again when the export is finished; if the line will never be finished, end it with"
+            " a newline, and it is validated as it is: printf '\\n' >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
-            "start the same command again when the export is finished; a line that never will be"
-            " is validated as it is once a newline ends it: printf '\\n' | gzip >> {}"
+            "start the same command again when the export is finished; if the line will never be finished, end it with"
+            " a newline, and it is validated as it is: printf '\\n' | gzip >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
         (
-            "start the same command again when the export is finished; a line that never will be"
-            " is validated as it is once a newline ends it: printf '\\n' | zstd >> {}"
+            "start the same command again when the export is finished; if the line will never be finished, end it with"
+            " a newline, and it is validated as it is: printf '\\n' | zstd >> {}"
         ): "exports::half_a_line_is_finished_or_ended",
     },
     "flow/identity/known_exports.py": {
-        "--moved OLD=NEW: the name by which the run knows the export, and its present path": (
+        "write --moved OLD=NEW: OLD is the name by which the run knows the export, NEW is its present path": (
             "exports::a_word_about_a_moved_export_is_put_right"
         ),
-        "if it is the one, add --moved {…}": "exports::an_export_that_looks_otherwise_is_confirmed",
+        "if this is the right file, add --moved {…}": "exports::an_export_that_looks_otherwise_is_confirmed",
         (
-            "write the export to a file and name that in the place of {}: what was read of it is recognised"
+            "write the export to a file and name that file instead of {}: the part that was already read is recognised"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
         "--moved {…}": "exports::of_two_exports_one_is_chosen",
         "add {…}": "exports::of_two_exports_one_is_chosen",
-        "name it again, by its present name: what was read of it is recognised by its content": (
+        "name it again, by its present name: the part that was already read is recognised by its content": (
             "exports::an_export_that_was_renamed_is_named_again"
         ),
-        "name it again; if it has another name now, use that, and add --moved OLD=NEW": (
+        "name it again; if its name has changed, use the new name and add --moved OLD=NEW": (
             "exports::an_export_that_was_never_read_is_named_again"
         ),
-        "name it with --{…} as well": "exports::a_word_about_a_moved_export_is_put_right",
-        "start migrate once with its present name, which notes it; or add --moved {…}=PATH": (
+        "name it with --{…} too": "exports::a_word_about_a_moved_export_is_put_right",
+        "start migrate once with its present name, which records the new place; or add --moved {…}=PATH": (
             "exports::an_export_is_found_by_who_does_not_name_it"
         ),
     },
@@ -546,19 +560,19 @@ TABLE: dict[str, dict[str, str]] = {
         ): "files::a_dry_run_keeps_out_of_a_run",
     },
     "flow/identity/send_once.py": {
-        "go on with one of them: there with --state-dir {…}; or here, after moving that one away": (
+        "continue with one of the two: there, with --state-dir {…}; or here, after you move the other one away": (
             "between::of_a_state_directory_and_its_copy_one_goes_on"
         ),
         (
-            "put the newest copy of the state directory back; migrate --again would send again what was sent in between"
+            "restore the newest copy of the state directory; migrate --again would send again what was sent in between"
         ): "between::a_state_directory_that_is_too_old_is_put_back",
     },
     "flow/only_missing.py": {
         (
-            "look for them in the account's dashboard, because their ids cannot be read back; send those"
-            " that are not there from a small export with a --state-dir of its own"
+            "look for these customers in the account's dashboard, because their ids cannot be read back; send those"
+            " that are not there from a small export with its own --state-dir"
         ): "reverting::who_cannot_be_read_back_is_looked_for",
-        "name its exports, and leave --only-missing out: the run starts afresh": (
+        "name the exports, without --only-missing: the run starts from the beginning": (
             "reverting::without_a_revert_the_flag_is_left_out"
         ),
         "name the migration's --state-dir": "reverting::without_a_revert_the_flag_is_left_out",
@@ -566,10 +580,10 @@ TABLE: dict[str, dict[str, str]] = {
             "reverting::who_could_not_be_read_back_is_asked_for_later"
         ),
         (
-            "if none of them was migrated again since the revert: {…}; if some were, first take these"
-            " back once more: {…}; then the same, the other run again, and masivo-stream retry here"
+            "if none of them was migrated again since the revert: {…}; if some were, first take these back once more:"
+            " {…}; then start this same command, then the other run again, then masivo-stream retry here"
         ): "reverting::another_runs_customers_are_there_again_or_stayed",
-        "start with the settings that the run was started with": (
+        "use the settings that the run was started with": (
             "reverting::a_run_is_read_with_the_settings_it_was_started_with"
         ),
     },
@@ -577,7 +591,7 @@ TABLE: dict[str, dict[str, str]] = {
         "name exports with --customers, --events or --transactions": (
             "commands::a_wrong_command_is_right_as_it_is_told"
         ),
-        "only one export can come that way": "commands::a_wrong_command_is_right_as_it_is_told",
+        "only one export can come from standard input": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "flow/session.py": {
         "name the migration's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
@@ -596,28 +610,32 @@ TABLE: dict[str, dict[str, str]] = {
             "between::what_this_run_has_sent_is_left_out"
         ),
         (
-            "the journal of that run is gone: put its state directory back and go on there; to send it"
-            " once more, start migrate with --again"
+            "the journal of that run is gone: restore its state directory and continue there; to send it once more,"
+            " start migrate with --again"
         ): "between::a_journal_that_is_gone_is_put_back",
         (
-            "{…}go on there with --state-dir {…} and that export; to send it once more, start migrate with --again"
+            "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"
         ): "between::an_export_that_the_account_has_is_gone_on_with_there",
     },
     "flow/commands/resolve.py": {
         (
-            "--accept it if all of its records are there; else --discard it, change `raw` of those that"
-            " are not there (one more space is enough), and masivo-stream retry"
+            "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
+            " not there (adding a space is enough), then start masivo-stream retry"
         ): "deciding::what_arrived_in_part_is_completed",
         "name each batch for one decision only": "deciding::a_decision_that_cannot_be_is_taken_again",
-        "masivo-stream resolve without a decision lists them": "deciding::a_decision_that_cannot_be_is_taken_again",
+        (
+            "masivo-stream resolve without a decision lists the batches in doubt"
+        ): "deciding::a_decision_that_cannot_be_is_taken_again",
     },
     "flow/pipeline/resume.py": {
-        "--accept needs no record; look the others up in the account": (
+        "--accept does not need the records; look up the other batches in the account": (
             "exports::a_batch_from_a_pipe_is_accepted_or_looked_up"
         ),
+    },
+    "flow/pipeline/find_sources.py": {
         (
-            "start migrate once more: write the export to a file and name that in the place of"
-            " {}: what was read of it is recognised"
+            "start migrate once more; to do so, write the export to a file and name that file instead of {}: the part"
+            " that was already read is recognised"
         ): "exports::what_came_from_a_pipe_goes_on_as_a_file",
     },
     "flow/commands/revert.py": {
@@ -631,34 +649,36 @@ TABLE: dict[str, dict[str, str]] = {
         "try again later": "reverting::a_revert_that_was_refused_is_made_when_the_cause_is_gone",
     },
     "flow/revert_survey.py": {
-        "such as 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
-        "swap them": "commands::a_period_that_is_none_is_told_how_to_write_one",
+        "write it like 2026-01-31T00:00:00Z": "commands::a_period_that_is_none_is_told_how_to_write_one",
+        "swap --from and --to": "commands::a_period_that_is_none_is_told_how_to_write_one",
     },
     "flow/revert_state.py": {
-        "name its exports, and leave --only-missing out: it goes on with what is pending": (
+        "name the exports, without --only-missing: the run continues with what is pending": (
             "reverting::without_a_revert_the_flag_is_left_out"
         ),
-        "run it again to take back what is left of that period: {…}": (
+        "start the revert again to take back what is left of that period: {…}": (
             "reverting::a_revert_of_unknown_end_is_run_again"
         ),
-        "the command that started the run, and --only-missing": (
+        "the command that started the run, with --only-missing added": (
             "reverting::a_command_that_cannot_be_shown_is_said_in_words"
         ),
         "this sends again what was taken back: {…}": ("reverting::what_is_of_another_runs_customers_waits_for_them"),
         (
-            "this sends again what was taken back: {…}; or take back the rest of it as well, then the"
-            " same command migrates afresh: {…}"
+            "this sends again what was taken back: {…}; or take back the rest of the run as well, then the same"
+            " command migrates everything again: {…}"
         ): "reverting::the_rest_is_taken_back_as_well",
         (
-            "if no customer can have made a transaction of their own since, the command that started the"
-            " run migrates everything afresh; if some may have, they are still there, and this sends only"
-            " what is missing: {…}"
+            "if no customer can have made a transaction of their own since then, the command that started the run"
+            " migrates everything again; if some may have, they are still in the account, and this sends only what is"
+            " missing: {…}"
         ): "reverting::a_run_that_was_taken_back_without_a_number",
     },
     "flow/reporting/from_journal.py": {
         "name the run's --state-dir": "stopping::a_run_is_found_in_its_state_directory",
         "start again with the same command: it continues from here": "stopping::a_run_that_was_killed_goes_on",
-        "the command that started it migrates everything afresh": "stopping::a_run_that_was_taken_back_begins_afresh",
+        (
+            "the command that started the run migrates everything again"
+        ): "stopping::a_run_that_was_taken_back_begins_afresh",
     },
     "flow/migrated_elsewhere.py": {
         "take back the rest as well, then migrate all records from a file": (
@@ -670,8 +690,8 @@ TABLE: dict[str, dict[str, str]] = {
             "checks::what_the_checks_found_is_mended"
         ),
         (
-            "mend these lines in the export before migrating; or migrate, mend its dead letters,"
-            " and masivo-stream retry"
+            "correct these lines in the export before you migrate; or migrate, correct the dead letters, then start"
+            " masivo-stream retry"
         ): "mending::what_validate_finds_is_mended_before_or_after",
         (
             "{…}: each would be sent and counted; if they are one purchase, --duplicate-purchase reject"
@@ -679,10 +699,10 @@ TABLE: dict[str, dict[str, str]] = {
         ): "plan::another_event_of_a_purchase_is_rejected",
     },
     "flow/pipeline/wait_visible.py": {
-        "check network, proxy and base_url, then start the same command again": (
+        "check the network, the proxy and base_url, then start the same command again": (
             "answers::read_backs_that_nobody_can_read_are_waited_for"
         ),
-        "look at the account's dashboard; raise visible_timeout if its queue is that long": (
+        "look at the account's dashboard; if its queue needs longer, raise visible_timeout": (
             "sending::customers_that_do_not_show_are_waited_for_longer"
         ),
     },
@@ -711,16 +731,14 @@ TABLE: dict[str, dict[str, str]] = {
         ),
         "export the line again; one complete JSON object per line": "mending::customers_are_mended_in_place",
         "flatten the nested objects or lists": "mending::customers_are_mended_in_place",
-        "given up by `resolve --discard`: mend it to have `retry` send it": (
+        "given up by `resolve --discard`: correct it to have `retry` send it": (
             "deciding::what_was_given_up_is_sent_once_it_is_mended"
         ),
-        "its customer is a dead letter, or unknown to the account: see to that, then retry": (
+        "its customer is a dead letter, or unknown to the account: correct or add the customer first, then retry": (
             "mending::what_waits_for_a_customer_is_sent_with_it"
         ),
         "keep one record for this customer": "mending::one_record_a_customer_is_kept",
-        "leave the field once in its object, with the value that is right": (
-            "mending::a_field_stands_once_in_its_object"
-        ),
+        "keep the field once in its object, with the right value": ("mending::a_field_stands_once_in_its_object"),
         "leave the record out, or add its events or transactions": (
             "mending::a_record_without_items_is_left_out_or_filled"
         ),
@@ -728,37 +746,39 @@ TABLE: dict[str, dict[str, str]] = {
             "mending::the_oldest_transactions_are_merged"
         ),
         (
-            "see the words in the message; mend the record, or have the firewall named there let it pass"
+            "see the words in the message; correct the record, or make the firewall named there let it pass"
         ): "mending::a_refused_record_is_mended_as_the_server_says",
         "shorten the record, or raise max_body_bytes if the target takes larger bodies": (
             "mending::a_setting_lets_it_pass"
         ),
         (
-            "shorten the record, or raise max_line_bytes; a dead letter has only its beginning:"
-            " put all of it into `raw`"
+            "shorten the record, or raise max_line_bytes; the dead letter holds only its beginning: put all of it into"
+            " `raw`"
         ): "mending::a_line_too_long_is_put_in_whole",
-        "taken back by a revert, and to be sent again: start `migrate` again": (
+        "taken back by a revert and due to be sent again: start `migrate` again": (
             "reverting::a_run_stopped_on_its_way_says_what_is_left"
         ),
         "version 0.1.0 found the file's end within this line: export the line again": (
             "exports::a_line_in_which_an_earlier_version_found_the_end_is_exported_again"
         ),
-        "write the value with the JSON type the message names": "mending::customers_are_mended_in_place",
+        "write the value with the JSON type that the message names": "mending::customers_are_mended_in_place",
     },
     "monitor/address.py": {
-        "such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port": (
+        "write it like 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port": (
             "tools::the_monitor_listens_in_each_of_the_forms_that_are_told"
         ),
     },
     "monitor/page/sections.js": {
-        "Mend them in the state directory, then: masivo-stream retry": (
+        "Correct them in the state directory, then start: masivo-stream retry": (
             "deciding::the_page_of_a_run_names_the_commands_that_follow"
         ),
-        "What is known of them: masivo-stream resolve": "deciding::the_page_of_a_run_names_the_commands_that_follow",
+        "To see what is known about them: masivo-stream resolve": (
+            "deciding::the_page_of_a_run_names_the_commands_that_follow"
+        ),
     },
     "monitor/monitor_server.py": {
         (
-            "another program may have that port: choose another, 0 takes a free one; nothing was begun"
+            "another program may be using that port: choose another one (0 takes a free port); nothing was started"
         ): "tools::the_monitor_takes_another_port",
     },
     "observe/anomalies.py": {
@@ -808,12 +828,12 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "sandbox/sandbox_options.py": {
         (
-            "the sandbox listens on this machine only, not on {…}: it takes anybody's data for a"
-            " public key; --allow-remote says you mean it"
+            "the sandbox listens on this machine only, not on {…}: its key is public, so it takes data from anyone;"
+            " add --allow-remote if you mean it"
         ): "tools::other_machines_are_let_in_by_a_flag",
     },
     "sandbox/sandbox_server.py": {
-        "choose another --port; 0 takes a free one": "tools::the_sandbox_takes_another_port",
+        "choose another --port (0 takes a free port)": "tools::the_sandbox_takes_another_port",
         "name a file in a directory that exists and is yours": "tools::the_port_is_written_where_it_can_be",
     },
     "sandbox/store.py": {
@@ -868,4 +888,4 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
         "INDEXED BY {…}_reverted": "SQL",
     },
 }
-"""What the scanner takes for advice by its words or by its variable's name, and why it is none."""
+"""What the scanner takes for advice by its words or by its variable's name, and why it is not advice."""

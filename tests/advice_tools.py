@@ -1,4 +1,4 @@
-"""A reader who follows advice: takes the next step from a command's text, does it, and checks what came of it."""
+"""A reader who follows advice: takes the next step from a command's text, does it, and checks the result."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def _read_document(part):
 
 
 def told(done, text):
-    """Check that a command gave this advice; return what stood in its holes, which are written as `{…}`."""
+    """Check that a command gave this advice; return what was in its holes, which are written as `{…}`."""
     *before, last = HOLE.split(text)
     pattern = "".join(f"{re.escape(part)}(.*?)" for part in before) + re.escape(last)
     for said in read_advice(done):
@@ -85,7 +85,7 @@ def told(done, text):
 
 
 def next_command(done, text):
-    """Return the command that stands below this next step."""
+    """Return the command below this next step."""
     steps = json.loads(done.stdout)["next_steps"]
     (command,) = [step["command"] for step in steps if matches(text, step["text"])]
     return command
@@ -124,7 +124,7 @@ def type_in(arguments, answer, *, key="", **environment):
 
 
 def run_on_a_small_disk(blocks, *arguments, key="", cwd=None, **environment):
-    """Run a command that can write no file larger than so many KiB: for it the disk is full there."""
+    """Run a command that can write no file larger than this number of KiB: for it the disk is then full."""
     if key:
         environment["MASIVO_API_KEY"] = key
     return subprocess.run(
@@ -134,7 +134,7 @@ def run_on_a_small_disk(blocks, *arguments, key="", cwd=None, **environment):
 
 
 def let_time_pass(shared, seconds):
-    """Move what a server has asked to wait, as it is noted for an account, so many seconds into the past."""
+    """Move what a server has asked to wait, as it is noted for an account, this number of seconds into the past."""
     (quota,) = shared.glob("*.quota.db")
     with closing(sqlite3.connect(quota)) as connection:
         connection.execute("UPDATE holds SET mono = mono - ?, wall = wall - ?", (seconds, seconds))
@@ -142,7 +142,7 @@ def let_time_pass(shared, seconds):
 
 
 def ask(port, path, *, method="GET", body=None, headers=None):
-    """Make a call to this machine as somebody else would; return status and body of the answer."""
+    """Make a call to this machine as another program would; return status and body of the answer."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=300)) as connection:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()

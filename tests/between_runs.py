@@ -57,13 +57,13 @@ class Scene:
         self.shared = self.directory / "shared"
 
     def serve(self, *arguments, visible_after=0.05):
-        """Serve a sandbox until the case ends; each has a port, and so an origin, of its own."""
+        """Serve a sandbox until the case ends; each has its own port, and so its own origin."""
         return self._stack.enter_context(
             serving(self.directory, "--limits", "none", *arguments, visible_after=visible_after)
         )
 
     def export(self, kind, records, name=None):
-        """Write records of a kind; returns the path."""
+        """Write records of a kind; return the path."""
         return write_export(self.directory / (name or f"{kind}.ndjson"), records)
 
     def customers(self, count, *, first=0, name=None, **fields):
@@ -75,7 +75,7 @@ class Scene:
         return self.export("events", records, name)
 
     def command(self, name, served, *arguments, state="state", key=SANDBOX_API_KEY, cwd=None, **environment):
-        """Run a command about a state directory to its end."""
+        """Run a command with a state directory to its end."""
         named = ["--state-dir", self.directory / state] if state else []
         sending = ["--base-url", served.url, "--limit", "none"] if served else []
         environment = {**HASTE, "MASIVO_EVENTS_SETTLE": "0.5", "MASIVO_SHARED_DIR": str(self.shared), **environment}
@@ -88,7 +88,7 @@ class Scene:
         return self.command("migrate", served, "--json", *arguments, **options)
 
     def start(self, served, *arguments, state="state", **environment):
-        """Start a migration and leave it to itself."""
+        """Start a migration and leave it running."""
         command = [COMMAND, "migrate", *arguments, "--json", "--base-url", served.url, "--limit", "none"]
         environment = {**HASTE, "MASIVO_API_KEY": served.key, "MASIVO_SHARED_DIR": str(self.shared), **environment}
         return subprocess.Popen(
@@ -138,7 +138,7 @@ def arrived(served, directory, without=None):
 
 
 def _less(applied, reverted):
-    """Return counts without those that were taken back; of events they stand one level deeper."""
+    """Return counts without those that were taken back; counts of events are nested one level deeper."""
     left = {}
     for key, count in applied.items():
         gone = reverted.get(key, {} if isinstance(count, dict) else 0)
@@ -156,7 +156,7 @@ def _difference(there, wanted):
 
 @case("1 another key, a finished run")
 def another_key(scene):
-    """The state directory of one account is refused to another one, before anything is asked or sent."""
+    """The state directory of one account is refused for another one, before any request."""
     served, customers = scene.serve(), scene.customers(20)
     expect(scene.migrate(served, "--customers", customers), 0)
     before = requests(served)
@@ -169,7 +169,7 @@ def another_key(scene):
 
 @case("1 another address, a finished run")
 def another_address(scene):
-    """Another port is another account; with a state directory of its own it gets everything."""
+    """Another port is another account; with its own state directory it receives everything."""
     first, second = scene.serve(), scene.serve()
     customers = scene.customers(20)
     expect(scene.migrate(first, "--customers", customers), 0)
@@ -195,7 +195,7 @@ def another_address_half_way(scene):
 
 @case("2 a second state directory")
 def second_state_directory(scene):
-    """What an account has got is not sent to it again from another state directory, under another name, or packed."""
+    """What an account has received is not sent again from another state directory, or under another name."""
     served, _ = scene.serve(), scene.customers(30)
     events = scene.events(30)
     expect(scene.migrate(served, "--customers", "customers.ndjson", "--events", events), 0)
@@ -228,7 +228,7 @@ def another_working_directory(scene):
 
 @case("3 one input once")
 def one_input_once(scene):
-    """A file, its copy in other clothes and its hard link are refused before the first request; both are named."""
+    """A file, its compressed copy and its hard link are refused before the first request; both are named."""
     served = scene.serve()
     scene.customers(20)
     events = Path(scene.events(20, name="events-1.ndjson"))
@@ -255,7 +255,7 @@ def one_input_once(scene):
 
 @case("4 one purchase twice")
 def one_purchase_twice(scene):
-    """An event that is there already is a dead letter; one that only has its purchase id is warned of."""
+    """An event that is there already is a dead letter; for one that only has its purchase id there is a warning."""
     served = scene.serve()
     scene.customers(3)
     again = {"id": "c0", "events": [event("c0-0")]}
@@ -271,12 +271,12 @@ def one_purchase_twice(scene):
     assert any("purchase" in warning for warning in summary(done)["warnings"]), summary(done)["warnings"]
 
 
-# Our own advice.
+# The program's own advice.
 
 
 @case("5 a compressed export, cut and restored")
 def cut_and_restored(scene):
-    """The whole file in its place: every record arrives once, as the message says."""
+    """With the whole file in its place every record arrives once, as the message says."""
     served = scene.serve()
     scene.customers(400)
     events = Path(scene.events(400))
@@ -294,7 +294,7 @@ def cut_and_restored(scene):
 
 @case("6 an export emptied while it is read")
 def emptied_and_restored(scene):
-    """Restored byte for byte it goes on; a start in between changes nothing."""
+    """Restored byte for byte it continues; a start in between changes nothing."""
     served = scene.serve("--fault", "delay=0.2")
     customers = Path(scene.customers(6000))
     content = customers.read_bytes()
@@ -313,7 +313,7 @@ def emptied_and_restored(scene):
 
 @case("7 export and state moved")
 def moved(scene):
-    """Moved to another directory, renamed and packed anew, the run goes on."""
+    """Moved to another directory, renamed and compressed again, the run continues."""
     served = scene.serve("--fault", "delay=0.2,times=6")
     here, there = scene.directory / "here", scene.directory / "there"
     here.mkdir()
@@ -335,7 +335,7 @@ def moved(scene):
         served, "--customers", there / "customers.ndjson", "--events", packed, state="there/state", **small
     )
     expect(done, done.returncode)
-    assert done.returncode in (0, 4), done.words  # what was on the wire when it was killed is in doubt
+    assert done.returncode in (0, 4), done.words  # what was in flight when it was killed is in doubt
     doubtful = {doubt["line"] for doubt in lines(there / "state" / "in-doubt.events.ndjson")} if (
         there / "state" / "in-doubt.events.ndjson").exists() else set()  # fmt: skip
     ledger = served.ledger()["events"]
@@ -375,7 +375,7 @@ def partial_revert(scene):
     assert sent(served) == before
 
 
-# Taken for what it is not.
+# Answers and files that look like something else.
 
 
 NO_ACCEPTANCE = {
@@ -403,7 +403,7 @@ def no_acceptance(scene):
 
 @case("9 a firewall that dislikes one record")
 def firewall(scene):
-    """Its page isolates that record, blames no key, and lets the others arrive."""
+    """A page from it isolates that record, does not blame the key, and lets the others arrive."""
     served = scene.serve("--fault", "firewall=DROP TABLE,server=cloudflare,ray=8f1a2b3c")
     records = [record(Kind.CUSTOMERS, number) for number in range(20)]
     records[7]["metadata"] = {"note": "DROP TABLE"}
@@ -420,7 +420,7 @@ def firewall(scene):
 
 @case("10 marks of deleted customers")
 def marks(scene):
-    """Live customers with an empty mark arrive, deleted ones in any spelling do not, and the rest is a dead letter."""
+    """Live customers with an empty mark arrive, deleted ones in any spelling do not, and the rest are dead letters."""
     served = scene.serve()
     live = [{"deleted_at": ""}, {"deleted_at": False}, {"deleted_at": "0000-00-00 00:00:00"}, {"deleted_at": None},
             {"deleted": "false"}, {"deleted": 0}, {"deleted": "no"}, {"status": "ACTIVE"}]  # fmt: skip
@@ -441,7 +441,7 @@ def marks(scene):
 
 @case("11 deleted customers left in")
 def deleted_left_in(scene):
-    """Their events and transactions are skipped with them: not one request more, exit 0."""
+    """Their events and transactions are skipped with them: no further request, exit 0."""
     served = scene.serve()
     records = [record(Kind.CUSTOMERS, number, **({"deleted": True} if number % 5 == 0 else {})) for number in range(50)]
     exports = ("--customers", scene.export("customers", records), "--events", scene.events(50))
@@ -488,7 +488,7 @@ def extreme_years(scene):
 
 @case("14 a disk that is still full")
 def full_disk(scene):
-    """Every command ends with 6 as long as nothing can be written, and goes on when there is room."""
+    """Every command ends with 6 while nothing can be written, and continues when there is room."""
     served, customers = scene.serve(), scene.customers(400)
     small = {"MASIVO_MAX_BODY_BYTES": "4000"}
     limited = scene.directory / "limited"
@@ -513,9 +513,10 @@ def full_disk(scene):
 
 @case("15 ids that a gateway refuses")
 def odd_ids(scene):
-    """Plain ids are asked for; where there are only odd ones the run says so and goes on; 0 probes asks for none."""
+    """Plain ids are read back. If there are only odd ones, the run reports it and continues. 0 probes reads none."""
     for number, (ids, probes) in enumerate({("a/b", "plain", "c/d"): 3, ("a/b", "c/d"): 3, ("e/f",): 0}.items()):
-        served = scene.serve("--fault", "no-slash", visible_after=0.05 if probes else 0)  # else nothing is waited for
+        # without probes the run waits for nothing
+        served = scene.serve("--fault", "no-slash", visible_after=0.05 if probes else 0)
         scene.export("customers", [{**record(Kind.CUSTOMERS, place), "id": name} for place, name in enumerate(ids)])
         scene.export("events", [{**record(Kind.EVENTS, place), "id": name} for place, name in enumerate(ids)])
         done = scene.migrate(
@@ -530,7 +531,7 @@ def odd_ids(scene):
 
 @case("16 six types of transactions")
 def transaction_types(scene):
-    """A ledger with expirations and the other types closes and arrives; `guide` takes two types alone."""
+    """A ledger with expirations and the other types adds up and arrives; `guide` accepts only two types."""
     served = scene.serve()
     reward = transaction()["reward_id"]
     booked = [("ACCUMULATION", 10), ("REDEMPTION", -3), ("EXPIRATION", -2), ("MIGRATION", 5), ("TRANSFER", -1),
@@ -549,7 +550,7 @@ def transaction_types(scene):
 
 @case("17 a field given twice")
 def field_twice(scene):
-    """Parsers differ on which one counts: a dead letter with a reason of its own, for each kind and spelling."""
+    """Parsers differ on which one counts: it is a dead letter with its own reason, for each kind and spelling."""
     served = scene.serve()
     plain = json.dumps(record(Kind.CUSTOMERS, 0))
     twice = [
@@ -571,7 +572,7 @@ def field_twice(scene):
 
 @case("18 customers of an unanswered batch")
 def unanswered(scene):
-    """Ten of them are refused when they are sent again: the settling time counts once, and other batches travel."""
+    """Ten of them are refused when they are sent again: the settling time counts once, and other batches are sent."""
     served = scene.serve("--fault", "status=503,applied=no,on=customers,at=2")
     emails = [record(Kind.CUSTOMERS, number)["email"] for number in range(10)]
     taken = [record(Kind.CUSTOMERS, 1000 + number, email=email) for number, email in enumerate(emails)]
@@ -589,19 +590,19 @@ def unanswered(scene):
 
 
 def play(number, act):
-    """Play one case in a directory of its own; returns what is wrong, nothing if all is well."""
+    """Play one case in a directory of its own; return what is wrong, nothing if all is well."""
     directory = Path(tempfile.mkdtemp(prefix="between-runs-"))
     try:
         with ExitStack() as stack:
             act(Scene(directory, stack))
-    except Exception as error:  # noqa: BLE001 - the next case is played all the same
+    except Exception as error:  # noqa: BLE001 - the next case is still played
         return f"{type(error).__name__}: {str(error)[:_SHOWN]}\n(evidence: {directory})\n"
     shutil.rmtree(directory)
     return ""
 
 
 def main():
-    """Play the cases; 0 if all of them end well."""
+    """Play the cases; return 0 if all of them end well."""
     parser = argparse.ArgumentParser(description="Play the cases of the promise between runs.")
     parser.add_argument("--only", default="", help="the cases whose name begins with this")
     chosen = [each for each in CASES if each[0].startswith(parser.parse_args().only)]

@@ -1,4 +1,4 @@
-"""A world of processes: the installed command against the installed sandbox, joined by files and sockets alone."""
+"""Tools for whole commands: the installed command against the installed sandbox, joined by files and sockets alone."""
 
 import json
 import os
@@ -19,7 +19,7 @@ COMMAND = Path(sys.executable).with_name("masivo-stream")
 KINDS = ("customers", "events", "transactions")
 _PATHS = {kind: CONTRACTS[Kind(kind)].path for kind in KINDS}
 PATIENCE = 300
-"""Seconds for a command to end by itself: far more than it takes, for the machine may be busy with other things."""
+"""Seconds for a command to end by itself: far more than it takes, because the machine may be busy with other things."""
 
 
 def clean_environment(**extra):
@@ -36,7 +36,7 @@ def run(*arguments, key="", cwd=None, stdin=b"", timeout=PATIENCE, **environment
 
 
 def run_installed(*arguments, key="", cwd=None, timeout=PATIENCE, **environment):
-    """Run the command to its end as it is installed, from the start of Python on."""
+    """Run the command to its end as it is installed, starting Python."""
     if key:
         environment["MASIVO_API_KEY"] = key
     return subprocess.run(
@@ -70,7 +70,7 @@ class Served:
         return found[-1]
 
     def requests(self, *kinds, status=None):
-        """Return how many batches the sandbox has answered: of these kinds or of all, with this status or with any."""
+        """Return how many batches the sandbox has answered, by kinds and status if they are given."""
         paths = {_PATHS[kind] for kind in kinds or KINDS}
         noted = [each for each in self.get("/__sandbox/requests")["requests"] if each["path"] in paths]
         return sum(status is None or each["outcome"] == str(status) for each in noted)
@@ -84,7 +84,10 @@ class Served:
 
 
 def wait_until(condition, process=None, *, pause=0.02):
-    """Wait until the condition holds, or until the process has ended. What never comes, pytest's time limit ends."""
+    """Wait until the condition holds, or until the process has ended.
+
+    If neither happens, pytest's time limit ends the test.
+    """
     while not condition() and (process is None or process.poll() is None):
         time.sleep(pause)
 
@@ -140,7 +143,7 @@ def lines(path):
 
 
 def expected_ledger(directory, without=None):
-    """Return what the ledger must say if each record of the exports arrived once, but for some lines of each kind."""
+    """Return the ledger that is expected if each record arrived once, except for some lines of each kind."""
     without = without or {}
     ledger = {kind: {} for kind in KINDS}
     for kind in KINDS:

@@ -27,7 +27,7 @@ from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.progress import Resume
 from masivo_stream.model.window import Window
 
-NOBODY = MissingCustomers(salt=b"salt")
+NO_ONE_MISSING = MissingCustomers(salt=b"salt")
 ACCEPTED = Answer(status=201)
 REFUSED = Answer(status=422, error="Invalid customer entry", details="no")
 LOST = Failure(cause=Cause.RESET, sent=True)
@@ -151,7 +151,7 @@ class RecordingJournal:
         await self._note("unsent", progress, sync)
         self.log.append(("unsent", self.bodies[batch]))
 
-    async def find(self, batch, progress, sync, *, why):
+    async def note_found(self, batch, progress, sync, *, why):
         await self._note("found", progress, sync)
         self.log.append(("found", batch.body))
 
@@ -208,7 +208,7 @@ class PipelineUnderTest:
         outage_limit=600.0,
         block_bytes=65536,
         hand_off=2,
-        missing=NOBODY,
+        missing=NO_ONE_MISSING,
         isolation_budget=1000,
         skips=None,
     ):

@@ -40,7 +40,7 @@ def made_report(word="events.ndjson", **changes):
         line=7,
         offset=4211,
         field="id",
-        remedy="`mend` it",
+        remedy="`correct` it",
     )
     doubt = DoubtPlace(
         batch="3f2a",

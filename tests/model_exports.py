@@ -27,11 +27,11 @@ class Line:
     fate: str
     """`blank`, `skipped`, `faulty`, or `valid`."""
     keys: tuple[str | None, ...] = ()
-    """The names of its items, which no other item has; None for one that is not to travel."""
+    """The names of its items, which no other item has; None if the line must not be sent."""
     items: int = 0
     """The number of its items, if it can be read."""
     repeated: bool = False
-    """Its customer is on an earlier line, too."""
+    """Whether its customer is on an earlier line, too."""
 
     @property
     def place(self):
@@ -39,7 +39,7 @@ class Line:
 
     @property
     def travelling(self):
-        """The indexes of the items that are to travel."""
+        """The indexes of the items that have to be sent."""
         return tuple(index for index, key in enumerate(self.keys) if key is not None)
 
     def slices(self):
@@ -48,7 +48,7 @@ class Line:
 
 
 def take_apart(kind, raw):
-    """Return a record's raw fields but its items, and its items' raw bytes by their names."""
+    """Return the raw fields of a record without its items, and the raw bytes of its items by name."""
     fields = {name: bytes(value) for name, value in _raw_fields(raw).items()}
     if kind is Kind.CUSTOMERS:
         return fields, {json.loads(fields["name"]): raw}
@@ -62,7 +62,7 @@ def _key(item):
 
 @dataclass
 class Recipe:
-    """How to make one line: a shape, a number of items, a way to spell."""
+    """How to make one line: a shape, a number of items, a spelling."""
 
     shape: str
     items: int = 1
@@ -71,7 +71,7 @@ class Recipe:
 
 
 NOPE = b'"nope"'
-"""It is in every record that the server refuses."""
+"""Is in every record that the server refuses."""
 
 SHAPES = (
     "plain", "plain", "plain", "refused", "one_refused", "faulty", "broken", "not_text", "blank", "skipped",
@@ -83,7 +83,7 @@ _EXTRAS = ("", '"x":1.50', '"é":"\\u00e9\\/","y":[1e2, {"id":"c0"}]')
 
 @dataclass
 class Exports:
-    """The exports of all kinds; each kind's are numbered in reading order."""
+    """The exports of all kinds; the exports of a kind are numbered in reading order."""
 
     folder: Path
     lines: dict[Kind, list[Line]] = field(default_factory=lambda: {kind: [] for kind in Kind})
@@ -93,7 +93,7 @@ class Exports:
     count: int = 0
 
     def append(self, kind, recipes, *, source, unfinished):
-        """Write lines behind an export, or into a new one; `unfinished` leaves the last newline out."""
+        """Write lines at the end of an export, or into a new one; `unfinished` leaves the last newline out."""
         source = min(source, len(self.paths[kind]))
         if source == len(self.paths[kind]):
             self.paths[kind].append(self.folder / f"{kind}-{source}.ndjson")
@@ -121,13 +121,13 @@ class Exports:
         self.paths[kind][source] = new
 
     def copy(self, kind, source, *, packed):
-        """Write an export once more, compressed or not; returns where."""
+        """Write an export once more, compressed or not; return its new path."""
         new = self.folder / f"copy.ndjson{'.gz' if packed else ''}"
         self._write(new, _read(self.paths[kind][source]))
         return new
 
     def cut(self, kind, source, at):
-        """Leave so much of an export's text; returns how to undo that."""
+        """Keep only a part of an export's text; return a function that undoes it."""
         path = self.paths[kind][source]
         content = _read(path)
         self._write(path, content[:at])
@@ -135,7 +135,7 @@ class Exports:
 
     @property
     def torn(self):
-        """Whether an export ends within a line."""
+        """Return whether an export ends within a line."""
         return any(self._is_torn(path) for paths in self.paths.values() for path in paths)
 
     def finish(self):
@@ -152,7 +152,7 @@ class Exports:
         os.utime(path, (self.count, self.count))  # the real time would be chance
 
     def edit(self, kind, source, offset):
-        """Change one byte, or append a line; returns how to undo that."""
+        """Change one byte, or append a line; return a function that undoes it."""
         path = self.paths[kind][source]
         content = _read(path)
         if offset is None:

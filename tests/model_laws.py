@@ -1,6 +1,6 @@
 """The laws of the model test: journal, files, server and exports must agree.
 
-Nothing here goes through the code under test but the schema of the journal: its rows are read as they are.
+Apart from the schema of the journal, nothing here uses the code under test: rows are read as they are.
 """
 
 import json
@@ -41,7 +41,7 @@ class Audit:
             self.states = dict(journal.execute("SELECT id, state FROM batches WHERE kind = ?", (kind,)).fetchall())
             dead = journal.execute("SELECT source, line, indexes, reason FROM dead WHERE kind = ?", (kind,)).fetchall()
             named = journal.execute("SELECT number, name, line FROM sources WHERE kind = ?", (kind,)).fetchall()
-        # An input of the journal is a file, or what a file has grown by.
+        # An input of the journal is a file, or the lines that were added to a file.
         self.file_of = {number: _file(name) for number, name, _ in named}
         self.begins = sorted(((_file(name), line, number) for number, name, line in named), reverse=True)
         self.dead = [
@@ -63,7 +63,7 @@ class Audit:
         self.fates = self._fates()
 
     def _fates(self):
-        """Return the outcomes of each item that is to be sent, by its name."""
+        """Return the outcomes of each item that has to be sent, by its name."""
         fates = defaultdict(list)
         for batch, state in self.states.items():
             if state in ("refused", "unanswered") or (state == "sending" and CONTRACTS[self.kind].repeatable):
@@ -87,7 +87,7 @@ class Audit:
         return keys
 
     def reading_place(self, line):
-        """Return the journal's input and line of a line."""
+        """Return the journal's input and line for a line of an export."""
         source, number = line.place
         return next((found, number) for file, begin, found in self.begins if file == source and begin <= number)
 
@@ -96,14 +96,14 @@ class Audit:
 
     @property
     def pending(self):
-        """Return the items read that have no outcome, by name, including what a dead process had on the wire."""
+        """Return the items read that have no outcome, by name, including what a dead process had in flight."""
         return {
             key for line in self.read for key in line.keys if key is not None and not set(self.fates[key]) - {"sending"}
         }
 
 
 def hold(audit):
-    """Hold every law about one kind."""
+    """Check every law about one kind."""
     one_fate_each(audit)
     figures_agree(audit)
     letters_agree(audit)
@@ -128,7 +128,7 @@ def one_fate_each(audit):
 
 
 def figures_agree(audit):
-    """The figures are those of the lines and their outcomes, counted here, and they close."""
+    """The figures are those of the lines and their outcomes, counted here, and they add up."""
     figures, valid = audit.figures, [line for line in audit.read if line.fate == "valid"]
     faulty = [line for line in audit.read if line.fate == "faulty"]
     fates = Counter(fate.upper() for fates in audit.fates.values() for fate in fates)
@@ -170,7 +170,7 @@ def _summary_agrees(audit, counted):
 
 
 def letters_agree(audit):
-    """Every dead letter is in the file once, with its place and its bytes; and nothing else is counted there."""
+    """Every dead letter is in the file once, with its place and its bytes. Nothing else is counted there."""
     assert len(audit.letters) >= audit.letters_bytes, "counted dead letters are not in the file"
     counted = audit.letters[: audit.letters_bytes]
     assert counted == b"" or counted.endswith(b"\n"), "a torn line is counted"
@@ -229,7 +229,7 @@ def _was_refused(attempts, status, items):
 
 
 def doubts_agree(audit):
-    """What is in doubt is listed, and was on the wire without an answer, or was about to be when a process died."""
+    """What is in doubt is listed. It was in flight without an answer, or was about to be sent when a process died."""
     listed = defaultdict(list)
     for line in audit.doubts.splitlines():
         found = _parsed(line)
@@ -277,14 +277,14 @@ def server_agrees(audit):
 
 
 def what_was_told_stands(audit):
-    """A batch that was told to be accepted is so in the journal."""
+    """A batch that was reported as accepted is accepted in the journal."""
     for batch in audit.world.told:
         if audit.world.noted[batch][0] is audit.kind:
             assert audit.states.get(batch) == "accepted", f"reported accepted, noted {audit.states.get(batch)}"
 
 
 def everything_is_settled(audit):
-    """Every line of the exports was read, nothing is pending, and what is not at the server is dead or in doubt."""
+    """Every line of the exports was read, nothing is pending, and what the server lacks is dead or in doubt."""
     assert len(audit.read) == len(audit.lines), "lines were never read"
     assert not audit.pending, f"pending at the end: {audit.pending}"
     valid = {line.keys[index] for line in audit.lines for index in line.travelling}

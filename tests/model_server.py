@@ -1,6 +1,6 @@
-"""A server in memory with moods and a ledger, over any number of client processes; it knows what no client may do.
+"""A server in memory with moods and a ledger, over any number of client processes; it checks what no client may do.
 
-Time is the one that is passed in; it goes on from process to process.
+Time is passed in, and continues from process to process.
 """
 
 import json
@@ -25,7 +25,7 @@ NEVER = None
 
 @dataclass(frozen=True)
 class Mood:
-    """How the server takes a request: what it answers after how long, and when the effect comes, if ever."""
+    """How the server takes a request: what it answers, after which delay, and when the effect comes, if ever."""
 
     answer: Answer | Failure = ACCEPTED
     effect: float | None = NEVER
@@ -62,19 +62,19 @@ MOODS = {
     "413": Mood(effect=0.0, most_bytes=600),
 }
 HARMLESS = frozenset({400, 401, 403, 404, 409, 413, 422, 425, 429, 521})
-"""With these the server says that it applied nothing."""
+"""With these statuses the server says that it applied nothing."""
 
 
 @dataclass(eq=False)
 class Attempt:
-    """A request that arrived; `status` as soon as a living client knows it."""
+    """A request that arrived; `status` is set as soon as a living client knows it."""
 
     kind: Kind
     keys: tuple[str, ...]
     entries: int
     status: int | None = None
     forgotten: bool = False
-    """Whether the process died that sent it; it may have noted the answer before."""
+    """Whether the process that sent it has died; it may have noted the answer before."""
 
     @property
     def harmless(self):
@@ -87,7 +87,7 @@ class Attempt:
 
 @dataclass
 class Server:
-    """What it applied, what is still to take effect, and every request it saw."""
+    """What it applied, what has still to take effect, and every request it received."""
 
     exports: object
     welcomes_repeats: bool = True
@@ -106,7 +106,7 @@ class Server:
     """When it asked for a wait, and until when."""
 
     def pass_time(self, now):
-        """Let what is due by now take effect."""
+        """Apply everything that is due by now."""
         for effect in sorted(self.due, key=lambda effect: effect[0]):
             if effect[0] <= now:
                 self.due.remove(effect)
@@ -121,7 +121,7 @@ class Server:
         return self.moods.popleft()
 
     def arrive(self, kind, body, mood, now, most_bytes):
-        """Take a request; returns its entry in the ledger and the answer."""
+        """Take a request; return its entry in the ledger and the answer."""
         self.pass_time(now)
         raws = [bytes(raw) for raw in _body_of(body)["customers"]]
         keys = tuple(key for raw in raws for key in self._validate(kind, raw, most_bytes))
@@ -144,7 +144,7 @@ class Server:
         return attempt, mood
 
     def _own_word(self, kind, raws, customers, mood, size):
-        """Return the mood as the request's content leaves it: what is refused has no effect."""
+        """Return the mood for a request with this content: what is refused has no effect."""
         if mood.most_bytes is not None and size > mood.most_bytes:
             return replace(mood, answer=Answer(status=413), effect=NEVER)
         repeat = kind is Kind.CUSTOMERS and not self.welcomes_repeats and self.known & customers

@@ -21,7 +21,7 @@ from masivo_stream.edges.secret import Credentials, Secret
 from masivo_stream.edges.shared_dir.quota import open_quota
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.identity.send_once import open_send_once
-from masivo_stream.flow.pipeline.resume import lay_out, note_sources, recognise_exports
+from masivo_stream.flow.pipeline.find_sources import list_sources, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.rate_limit import make_limiters
 from masivo_stream.model.attempt import Cause, Failure
@@ -41,10 +41,10 @@ class ModelJournal(Journal):
         self.world.noted[batch.id] = (batch.kind, places)
         await super().send(batch, progress, sync)
 
-    async def find(self, batch, progress, sync, *, why):
+    async def note_found(self, batch, progress, sync, *, why):
         places = [(entry.source, entry.line, entry.indexes) for entry in batch.entries]
         self.world.noted[batch.id] = (batch.kind, places)
-        await super().find(batch, progress, sync, why=why)
+        await super().note_found(batch, progress, sync, why=why)
 
 
 class ModelState(MortalState):
@@ -76,12 +76,12 @@ class Process:
     pause: float = 0.0
     """Before it is started."""
     ahead: float = 0.0
-    """By how much the wall clock is before the time meanwhile."""
+    """How many seconds the wall clock is ahead of the time meanwhile."""
     key: str = "9d7e3d8f-0000-4000-8000-000000000000"
     state: Path | None = None
-    """Another state directory than the world's."""
+    """A state directory other than the world's."""
     also: tuple[Kind, Path] | None = None
-    """An input more."""
+    """One more input."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Ending:
     moody: int
     """Requests that met a server in a mood."""
     begun: set[Kind]
-    """Kinds it came to."""
+    """Kinds that it reached."""
 
 
 @dataclass
@@ -108,7 +108,7 @@ class World:
     now: float = 1000.0
     noted: dict = field(default_factory=dict)
     told: set = field(default_factory=set)
-    """Batches that a process has told to be accepted."""
+    """Batches that a process has reported as accepted."""
     endings: list[Ending] = field(default_factory=list)
     changed: bool = True
     """Whether an export has grown since a process ended by itself."""
@@ -125,7 +125,7 @@ class World:
 
     @property
     def last_place(self):
-        """The state directory that is remembered beside what the account has got; None where nothing is."""
+        """The state directory that is remembered with what the account has received; None if nothing is remembered."""
         path = self.folder / "shared" / "sent.db"
         if not path.exists():
             return None
@@ -199,14 +199,14 @@ class World:
             inputs[kind] = find_inputs([*map(str, self.named[kind]), str(path)])
         matched = {kind: await recognise_exports(journal.read, kind, found) for kind, found in inputs.items()}
         sources = {
-            kind: await lay_out(journal.read, kind, known, new, state_dir=state.path)
+            kind: await list_sources(journal.read, kind, known, new, state_dir=state.path)
             for kind, (known, new) in matched.items()
         }
         with open_send_once(settings, journal, binding, state.path, observer, clock) as once:
             once._file.__class__, once._file.life = MortalSent, life
             sources = await once.check(sources, NoTokens())
-            laid_out = {kind: (found, matched[kind][0]) for kind, found in sources.items()}
-            await note_sources(journal, laid_out, state.path)
+            with_exports = {kind: (found, matched[kind][0]) for kind, found in sources.items()}
+            await note_sources(journal, with_exports, state.path)
             limiters = make_limiters(settings, clock, quota)
             session = make_session(settings, state, journal, api, clock, limiters=limiters, observer=observer)
             session.send_once = once
@@ -219,7 +219,7 @@ class World:
             return run.summary()
 
     def files(self, kind):
-        """Return the bytes of the dead-letter file and of the list of what is in doubt."""
+        """Return the bytes of the dead-letter file and of the in-doubt list."""
         found = []
         for name in ("dead-letter", "in-doubt"):
             content = b""
@@ -229,14 +229,14 @@ class World:
         return found
 
     def tear(self, kind, torn):
-        """Leave bytes behind the dead letters, as a process that died while it wrote them."""
+        """Leave bytes after the dead letters, like a process that died while it wrote them."""
         with (self.state / f"dead-letter.{kind}.ndjson").open("ab") as file:
             file.write(torn)
 
 
 async def _stop(run, clock, seconds):
     await clock.sleep(seconds)
-    run._stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+    run._stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
 
 def _accepted(notices):

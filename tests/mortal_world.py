@@ -18,7 +18,7 @@ from masivo_stream.edges.api import Reply
 from masivo_stream.edges.config import load_settings
 from masivo_stream.edges.export.source import find_inputs
 from masivo_stream.edges.journal import open_journal
-from masivo_stream.flow.pipeline.resume import match_sources
+from masivo_stream.flow.pipeline.find_sources import list_sources, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.retry_copies import take_dead_letters
 from masivo_stream.model.attempt import Answer, Body
@@ -60,10 +60,7 @@ class World:
                 if work is not None:
                     await work(settled, state, journal, clock, files, life)
                 inputs = {kind: find_inputs([path]) for kind, path in self.exports.items()}
-                sources = {
-                    kind: await match_sources(journal, kind, found, state_dir=self.state)
-                    for kind, found in inputs.items()
-                }
+                sources = {kind: await self._find_sources(journal, kind, found) for kind, found in inputs.items()}
                 run = Run(make_session(settled, state, journal, api, clock), sources)
                 await run.go(handle_signals=False)
                 return run.summary()
@@ -71,6 +68,12 @@ class World:
                 if not life.dead:
                     raise
                 return None
+
+    async def _find_sources(self, journal, kind, inputs):
+        exports, new = await recognise_exports(journal.read, kind, inputs)
+        sources = await list_sources(journal.read, kind, exports, new, state_dir=self.state)
+        await note_sources(journal, {kind: (sources, exports)}, self.state)
+        return sources
 
     def api(self, clock, life, answer):
         """Return the server, as one process sees it."""

@@ -1,4 +1,4 @@
-"""A mutation: one place of the program made wrong, and the tests that must notice."""
+"""A mutation: one place of the program is made wrong, and the named tests must fail."""
 
 import ast
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Mutation:
     file: str
     """Below `masivo_stream`."""
     old: str
-    """Stands there exactly once."""
+    """Occurs there exactly once."""
     new: str
     breaks: str
     """What is lost, in one sentence."""
@@ -27,7 +27,7 @@ class Mutation:
 
     @property
     def places(self):
-        """How often the old text stands in its file."""
+        """Return how often the old text occurs in its file."""
         return self.path().read_text().count(self.old)
 
     @property
@@ -36,7 +36,7 @@ class Mutation:
 
     @property
     def is_python(self):
-        """Whether the mutated file can be read at all: a mutation that cannot would be noticed by any test."""
+        """Return whether the mutated file is valid Python: any test would notice one that is not."""
         try:
             ast.parse(self.mutated)
         except SyntaxError:
@@ -45,7 +45,7 @@ class Mutation:
 
     @property
     def unknown_tests(self):
-        """The named tests that no file defines."""
+        """Return the named tests that no file defines."""
         return [test for test in self.tests if not _exists(test)]
 
 

@@ -1,7 +1,7 @@
 """Make the program wrong in one point after the other: each time, the tests named for it must fail.
 
 `python tests/mutations.py` tries all of them, two at a time, each in a copy of its own; `--only NAME` tries those whose
-name contains that, and shows what the tests say. It ends with 0 if every mutation is caught. The lists stand in
+name contains that, and shows what the tests say. It ends with 0 if every mutation is caught. The lists are in
 modules of their own; that they fit the program is checked by `test_mutations`.
 """
 
@@ -41,21 +41,21 @@ LISTS = (
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2
 TEST_SECONDS, RUN_SECONDS = 30, 240
-"""A test that hangs fails after the one; pytest itself is ended after the other."""
+"""Seconds after which a test that hangs fails, and seconds after which pytest itself is ended."""
 _NOTHING_BUT_TEXT = shutil.ignore_patterns("__pycache__", ".hypothesis")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of a mutation."""
+    """The result of a mutation."""
 
-    verdict: str
+    outcome: str
     seconds: float = 0.0
     output: str = ""
 
     @property
     def caught(self):
-        return self.verdict == "caught"
+        return self.outcome == "caught"
 
 
 def copy(folder):
@@ -80,7 +80,7 @@ def run_tests(folder, tests):
 
 
 def try_out(mutation):
-    """Apply a mutation to a copy, and hear what its tests say."""
+    """Apply a mutation to a copy, and return the result of its tests."""
     began = time.monotonic()
     if mutation.places != 1:
         return Trial(f"the old text stands there {mutation.places} times")
@@ -93,7 +93,7 @@ def try_out(mutation):
 
 
 def validate(mutation, code, output):
-    """Tell whether every named test has failed, and nothing else has."""
+    """Return whether every named test has failed, and nothing else has."""
     if code is None:
         return "does not end"
     if code not in (0, 1):
@@ -108,7 +108,7 @@ def _is(line, test):
 
 
 def tests_pass():
-    """Check that without any mutation the named tests pass, in a copy."""
+    """Check in a copy that the named tests pass without any mutation."""
     named = sorted({test for mutation in MUTATIONS for test in mutation.tests})
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copy(Path(folder))
@@ -119,13 +119,13 @@ def tests_pass():
 
 
 def show(mutations, trials):
-    """Return the table of what became of each."""
-    table = Table("mutation", "what it breaks", "tests", "verdict", "s")
+    """Return a table of the results."""
+    table = Table("mutation", "what it breaks", "tests", "outcome", "s")
     for column in table.columns:
         column.overflow = "fold"
     for mutation, trial in zip(mutations, trials, strict=True):
         tests = "\n".join(test.replace("::test_", "::") for test in mutation.tests)
-        table.add_row(mutation.name, mutation.breaks, tests, trial.verdict, f"{trial.seconds:.1f}")
+        table.add_row(mutation.name, mutation.breaks, tests, trial.outcome, f"{trial.seconds:.1f}")
     return table
 
 

@@ -10,7 +10,7 @@ MUTATIONS = (
         "model/account.py",
         "    if parts.hostname not in _NAMES_OF_LOOPBACK:\n",
         "    if True:\n",
-        "Through localhost the same export is sent again to what has it through 127.0.0.1.",
+        "Through localhost an export is sent again to an account that received it through 127.0.0.1.",
         ("edges/test_account.py::test_names_of_this_machine_are_one_account",),
     ),
     Mutation(
@@ -25,9 +25,9 @@ MUTATIONS = (
     Mutation(
         "a token's account is not looked at",
         "flow/identity/account_binding.py",
-        "                    raise self._refusal(journal, accounts, journal.read.first_sent(), told)\n",
+        "                    raise self._refusal(journal, accounts, journal.read.first_sent(), opened)\n",
         "                    pass\n",
-        "A key that opens another account by now goes on with this one's run.",
+        "A key that now opens another account continues this one's run.",
         (ONCE + "a_token_of_another_account_in_the_middle_of_a_run_is_refused",),
     ),
     Mutation(
@@ -35,7 +35,7 @@ MUTATIONS = (
         "flow/identity/account_binding.py",
         "        if not sent_at:\n            accounts = []\n",
         "",
-        "A wrong key that is put right is refused as another account.",
+        "A wrong key that is corrected is refused as another account.",
         (ONCE + "until_something_was_sent_the_account_may_change",),
     ),
     Mutation(
@@ -67,7 +67,7 @@ MUTATIONS = (
         "flow/identity/send_once.py",
         "            if found.trail and found.trail[-1][0] > read[0] and found.lines >= read[2]:",
         "            if False:",
-        "Put back from a copy of before, it sends what lies between once more.",
+        "Restored from an earlier copy, it sends what is in between once more.",
         (ONCE + "what_a_version_that_counted_no_requests_has_noted_is_held_against_a_directory",),
     ),
     Mutation(
@@ -75,7 +75,7 @@ MUTATIONS = (
         "flow/identity/send_once.py",
         "    if run is not None and run.sends > sends:\n        yield",
         "    if False:\n        yield",
-        "Put back from a copy of before a retry, it sends the corrected dead letters again.",
+        "Restored from a copy made before a retry, it sends the corrected dead letters again.",
         (
             ONCE + "a_directory_from_before_a_retry_does_not_go_on",
             "flow/test_resolve.py::test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again",
@@ -102,7 +102,7 @@ MUTATIONS = (
         "flow/identity/send_once.py",
         "                self._at_once = self._by_hand\n",
         "                self._at_once = False\n",
-        "A process that dies with the second batch on the wire is not known to have sent it.",
+        "A process that dies with the second batch in flight is not known to have sent it.",
         ("flow/test_resolve.py::test_each_of_several_batches_is_noted_before_it_leaves",),
     ),
     Mutation(
@@ -110,7 +110,7 @@ MUTATIONS = (
         "flow/revert_state.py",
         "        withdraw(name)\n",
         "",
-        "What was taken back cannot be sent again without a word.",
+        "What was taken back cannot be sent again without a confirmation.",
         (WHERE + "what_was_taken_back_may_be_sent_again",),
     ),
 )

@@ -11,7 +11,7 @@ WORD = (
         "flow/pipeline/in_doubt.py",
         "        if made.id != batch:\n",
         "        if False:\n",
-        "What goes out under a doubt's name is not what was in doubt.",
+        "What is sent for a batch in doubt is not what was in doubt.",
         (RESOLVE + "other_bytes_than_those_in_doubt_are_not_sent",),
     ),
     Mutation(
@@ -60,7 +60,7 @@ WORD = (
         "        if isinstance(decision, Settle) and isinstance(decision.outcome, Accepted):\n"
         "            self._recorder.remark(decision.outcome.remark)\n",
         "        if isinstance(decision, Settle):\n",
-        "Refused, a batch counts as accepted.",
+        "A refused batch counts as accepted.",
         (RESOLVE + "only_an_acceptance_settles_a_doubt",),
     ),
     Mutation(
@@ -68,7 +68,7 @@ WORD = (
         "flow/commands/revert.py",
         "        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))\n",
         "",
-        "After a kill the run goes on over what was taken back.",
+        "After a kill the run continues as if nothing had been taken back.",
         (REVERT + "a_revert_is_noted_before_its_first_byte",),
     ),
     Mutation(
@@ -78,7 +78,7 @@ WORD = (
         "        reply = await sender.revert(start, end)\n",
         "        reply = await sender.revert(start, end)\n"
         "        await journal.take_note(Note(NoteKind.REVERT_BEGUN, msgspec.json.encode(period).decode()))\n",
-        "After a kill the run goes on over what was taken back.",
+        "After a kill the run continues as if nothing had been taken back.",
         (REVERT + "a_revert_is_noted_before_its_first_byte",),
     ),
     Mutation(
@@ -86,7 +86,7 @@ WORD = (
         "flow/commands/revert.py",
         "        elif not failed.in_doubt:\n",
         "        else:\n",
-        "The run goes on over what may have been taken back.",
+        "The run continues although records may have been taken back.",
         (REVERT + "nothing_goes_on_after_a_revert_of_unknown_end",),
     ),
     Mutation(
@@ -94,7 +94,7 @@ WORD = (
         "flow/revert_state.py",
         "            reverts = before\n",
         "            reverts = RevertState()\n",
-        "The run goes on over what an earlier revert may have taken back.",
+        "The run continues although an earlier revert may have taken records back.",
         (REVERT + "nothing_goes_on_after_a_revert_of_unknown_end",),
     ),
     Mutation(
@@ -102,7 +102,7 @@ WORD = (
         "flow/revert_state.py",
         "    if reverts.open is not None:\n",
         "    if reverts.open is None:\n",
-        "The run goes on over what may have been taken back.",
+        "The run continues although records may have been taken back.",
         (REVERT + "nothing_goes_on_after_a_revert_of_unknown_end",),
     ),
     Mutation(
@@ -110,8 +110,8 @@ WORD = (
         "flow/revert_state.py",
         "    if reverts.done and not reverts.whole:\n",
         "    if reverts.done and reverts.whole:\n",
-        "A new beginning doubles what was not taken back.",
-        ("flow/test_reverts.py::test_all_reverts_of_a_run_count[story3-a part of this run was taken back]",),
+        "Starting from the beginning doubles what was not taken back.",
+        ("flow/test_reverts.py::test_all_reverts_of_a_run_count[story3-part of this run was taken back]",),
     ),
 )
 
@@ -121,7 +121,7 @@ FIGURES = (
         "flow/outcome.py",
         "    return (counted.get(",
         "    return True or (counted.get(",
-        "Figures that are not the journal's are reported as the truth.",
+        "Figures that differ from the journal's are reported as the truth.",
         (OUTCOME + "figures_that_do_not_close_are_a_bug[NotesAnother]",),
     ),
     Mutation(

@@ -22,7 +22,7 @@ FAULTS = "edges/test_api_faults.py::test_"
 DISK = (
     Mutation(
         "a dead letter is not synced",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "            os.fsync(self._file)\n            self._synced = length",
         "            self._synced = length",
         "The journal counts dead letters that a power failure takes.",
@@ -30,7 +30,7 @@ DISK = (
     ),
     Mutation(
         "dead letters are not synced when their file is closed",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "            os.fsync(self._file)\n        except OSError as error:",
         "            pass\n        except OSError as error:",
         "A dry run, which has no journal, leaves dead letters in memory only.",
@@ -97,12 +97,12 @@ DISK = (
         "edges/files/state_dir.py",
         "key=lambda path: path.name == JOURNAL)",
         "key=lambda path: path.name != JOURNAL)",
-        "Killed in the middle, dead letters of a run that was taken back stay among those of the next.",
+        "After a kill in the middle, dead letters of a run that was taken back stay among those of the next.",
         (STATEDIR + "a_run_that_is_half_put_aside_goes_there_whole",),
     ),
     Mutation(
         "uncounted dead letters stay",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "            os.ftruncate(file, length)\n",
         "            pass\n",
         "Dead letters that no commit counted are written a second time.",
@@ -113,12 +113,12 @@ DISK = (
         "edges/files/dead_letter_file.py",
         "        if checksum(file, length) != (length, crc):\n",
         "        if checksum(file, length)[0] != length:\n",
-        "What a person mended is cut in the middle of a line, or sent as it was.",
+        "What a person corrected is cut in the middle of a line, or sent unchanged.",
         (LETTERS + "a_file_that_was_edited_is_left_alone",),
     ),
     Mutation(
         "half a dead letter stays on a full disk",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "                os.ftruncate(self._file, self.length)\n",
         "                pass\n",
         "The next dead letter is on a torn line, which no program can read.",
@@ -129,7 +129,7 @@ DISK = (
         "edges/export/source.py",
         "        with anyio.CancelScope(shield=True):\n            block = await file.read(block_bytes)",
         "        with anyio.CancelScope(shield=False):\n            block = await file.read(block_bytes)",
-        "A thread goes on reading from a descriptor that another file has got.",
+        "A thread continues to read from a descriptor that another file now has.",
         ("edges/test_source.py::test_reading_a_file_is_not_cancelled_in_the_middle",),
     ),
 )
@@ -191,7 +191,7 @@ WIRE = (
         "edges/api.py",
         "force_close=not reuse",
         "force_close=False",
-        "A request races the server's idle timeout, and is in doubt for nothing.",
+        "A request races the server's idle timeout, and is needlessly in doubt.",
         (API + "every_request_has_its_own_connection",),
     ),
     Mutation(

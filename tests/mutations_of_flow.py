@@ -4,7 +4,7 @@ from mutation import Mutation
 
 ISOLATION = "flow/test_isolation.py::test_"
 READ_BACKS = "flow/test_read_backs.py::test_"
-PHASE, NOTES, RETRY = "flow/test_kind.py::test_", "flow/test_notes.py::test_", "core/test_backoff.py::test_"
+KIND, NOTES, RETRY = "flow/test_kind.py::test_", "flow/test_notes.py::test_", "core/test_backoff.py::test_"
 CLASSIFY, HISTORIES = "core/test_classify.py::test_", "flow/test_histories.py::test_"
 
 ORDER = (
@@ -14,7 +14,7 @@ ORDER = (
         "                await self._recorder.begin(batch)\n",
         "",
         "After a kill no process knows that the batch left, and it is sent again.",
-        (PHASE + "the_journal_knows_before_the_wire",),
+        (KIND + "the_journal_knows_before_the_wire",),
     ),
     Mutation(
         "no note of the outcome",
@@ -29,12 +29,12 @@ ORDER = (
         "flow/pipeline/deliver.py",
         "                await self._recorder.begin(batch)\n"
         "                began = self._clock.now()\n"
-        "                outcome = classify(await self._fly(batch, token, departure))\n",
+        "                outcome = classify(await self._make_attempt(batch, token, departure))\n",
         "                began = self._clock.now()\n"
-        "                outcome = classify(await self._fly(batch, token, departure))\n"
+        "                outcome = classify(await self._make_attempt(batch, token, departure))\n"
         "                await self._recorder.begin(batch)\n",
         "After a kill no process knows that the batch left, and it is sent again.",
-        (PHASE + "the_journal_knows_before_the_wire",),
+        (KIND + "the_journal_knows_before_the_wire",),
     ),
     Mutation(
         "an attempt is cut in the middle",
@@ -49,10 +49,10 @@ ORDER = (
         "flow/pipeline/deliver.py",
         "            if self._stop.cause is None:\n",
         "            if True:\n",
-        "A stop waits for a request that began after it, and what stops a run for its doubts makes one more.",
+        "A stop waits for a request that began after it, and a stop because of doubts causes one more.",
         (
             NOTES + "a_stop_finds_no_attempt_half_noted[send-noted0-0-events]",
-            PHASE + "what_stops_the_run_lets_nothing_else_leave",
+            KIND + "what_stops_the_run_lets_nothing_else_leave",
         ),
     ),
     Mutation(
@@ -60,22 +60,22 @@ ORDER = (
         "flow/pipeline/deliver.py",
         "anyio.Semaphore(in_flight,",
         "anyio.Semaphore(2 * in_flight,",
-        "A kill leaves twice as many batches in doubt, and the server has more to do at once than was asked for.",
-        (PHASE + "no_more_are_in_flight_than_may_be",),
+        "A kill leaves twice as many batches in doubt, and the server gets more requests at once than configured.",
+        (KIND + "no_more_are_in_flight_than_may_be",),
     ),
     Mutation(
         "the note of what was found is cut",
         "flow/pipeline/refused.py",
-        "        with anyio.CancelScope(shield=True):\n            await self._recorder.find(found)\n",
-        "        with anyio.CancelScope(shield=False):\n            await self._recorder.find(found)\n",
+        "        with anyio.CancelScope(shield=True):\n            await self._recorder.note_found(found)\n",
+        "        with anyio.CancelScope(shield=False):\n            await self._recorder.note_found(found)\n",
         "Customers count as accepted, and the journal does not know.",
         (NOTES + "a_stop_does_not_lose_what_was_found",),
     ),
     Mutation(
         "the note of one that was found late is cut",
         "flow/pipeline/refused.py",
-        "            with anyio.CancelScope(shield=True):\n                await self._recorder.find([entry])\n",
-        "            with anyio.CancelScope(shield=False):\n                await self._recorder.find([entry])\n",
+        "            with anyio.CancelScope(shield=True):\n                await self._recorder.note_found([entry])\n",
+        "            with anyio.CancelScope(shield=False):\n                await self._recorder.note_found([entry])\n",
         "A customer counts as accepted, and the journal does not know.",
         (NOTES + "a_stop_does_not_lose_one_that_was_found_late",),
     ),
@@ -90,12 +90,12 @@ ORDER = (
     Mutation(
         "dead letters are counted before they are written",
         "flow/pipeline/recorder.py",
-        "        self._dead_letters.append([letter])\n"
-        "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n",
-        "        self.ledger.to_dead_letter(entry, letter, missing=missing)\n"
-        "        self._dead_letters.append([letter])\n",
+        "        self._dead_letters.append([dead_letter])\n"
+        "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n",
+        "        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)\n"
+        "        self._dead_letters.append([dead_letter])\n",
         "If a dead letter cannot be written, its record is counted as dead and is in no file.",
-        (PHASE + "a_letter_that_cannot_be_written_is_not_counted",),
+        (KIND + "a_letter_that_cannot_be_written_is_not_counted",),
     ),
 )
 
@@ -105,7 +105,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        return min(positions)\n",
         "        return max(positions)\n",
-        "A restart reads on behind records that were never sent.",
+        "A restart begins after records that were never sent.",
         (
             NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",
             HISTORIES + "a_death_at_every_operation_of_a_small_run",
@@ -116,7 +116,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        positions = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
         "        positions = [self._read_position, *(entry.place for entry in self._to_pack)]\n",
-        "A restart reads on behind a batch that waits for its turn.",
+        "A restart begins after a batch that waits for its turn.",
         (NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",),
     ),
     Mutation(
@@ -124,7 +124,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "            self._lows[batch.id] = batch.entries.low\n",
         "            self._lows[batch.id] = max(each.place for each in batch.entries)\n",
-        "A restart reads on behind the first records of a batch.",
+        "A restart begins after the first records of a batch.",
         (NOTES + "no_checkpoint_is_beyond_a_record_without_an_outcome",),
     ),
     Mutation(
@@ -132,7 +132,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        if (low := self._packer.low()) is not None:\n            positions.append(low)\n",
         "",
-        "A restart reads on behind records that wait for a batch to fill.",
+        "A restart begins after records that wait for a batch to fill.",
         (NOTES + "a_record_that_waits_for_its_batch_to_fill_holds_the_checkpoint",),
     ),
     Mutation(
@@ -140,7 +140,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        positions = [self._read_position, *self._lows.values(), *(entry.place for entry in self._to_pack)]\n",
         "        positions = [self._read_position, *self._lows.values()]\n",
-        "A restart reads on behind what is left over of a refused batch.",
+        "A restart begins after what is left over of a refused batch.",
         (NOTES + "what_is_left_over_of_a_refused_batch_holds_the_checkpoint",),
     ),
     Mutation(
@@ -148,7 +148,7 @@ CHECKPOINT = (
         "core/accounting/ledger.py",
         "        if self._catching_up:\n            positions.append(self._caught_up_to)\n        return",
         "        return",
-        "Killed while it catches up, a second restart reads on behind what the first one had still to send.",
+        "If the first restart is killed while it catches up, the second begins after what the first had still to send.",
         (HISTORIES + "a_second_death_while_catching_up",),
     ),
     Mutation(
@@ -169,10 +169,10 @@ CHECKPOINT = (
     ),
     Mutation(
         "what a file has grown by is not read",
-        "flow/pipeline/resume.py",
+        "flow/pipeline/find_sources.py",
         "    tails = list(_tails(sources, consumed, exports)) if grown else []\n",
         "    tails = list(_tails([], consumed, exports)) if grown else []\n",
-        "Lines appended to an export whose reading was over are lost without a word.",
+        "Lines appended to an export that was read to its end are silently lost.",
         (HISTORIES + "a_file_that_grows_after_a_later_one_was_begun_is_read_on",),
     ),
     Mutation(
@@ -220,7 +220,7 @@ CHECKPOINT = (
         "flow/identity/known_exports.py",
         "    return bool(known.identity.size) and is_file(found) and not found.size\n",
         "    return False\n",
-        "Emptied before it was read, an export is complete.",
+        "An export that was emptied before it was read counts as complete.",
         ("flow/test_recognise.py::test_an_export_that_was_emptied_is_none_any_more",),
     ),
     Mutation(
@@ -248,7 +248,7 @@ DOUBT = (
         "    if not repeatable:\n        return _doubted(",
         "    if False:\n        return _doubted(",
         "Events whose answer was lost are applied twice.",
-        (RETRY + "what_may_be_sent_again", PHASE + "a_lost_answer_leaves_events_and_transactions_in_doubt"),
+        (RETRY + "what_may_be_sent_again", KIND + "a_lost_answer_leaves_events_and_transactions_in_doubt"),
     ),
     Mutation(
         "a 503 was not applied",
@@ -256,7 +256,7 @@ DOUBT = (
         '            return InDoubt(by or "status 503", wait_asked_for(answer))\n',
         '            return Unreachable("status 503")\n',
         "If a gateway sends 503 after the delivery, events are applied twice.",
-        (CLASSIFY + "every_status_has_its_verdict",),
+        (CLASSIFY + "every_status_has_its_outcome",),
     ),
     Mutation(
         "a 408 was not applied",
@@ -264,7 +264,7 @@ DOUBT = (
         '        case 425:\n            return Unreachable(by or "425',
         '        case 408 | 425:\n            return Unreachable(by or "425',
         "If a gateway sends 408 after the delivery, events are applied twice.",
-        (CLASSIFY + "every_status_has_its_verdict",),
+        (CLASSIFY + "every_status_has_its_outcome",),
     ),
     Mutation(
         "a lost connection was never used",
@@ -272,7 +272,7 @@ DOUBT = (
         "        case cause if failure.sent:\n",
         "        case cause if False:\n",
         "A batch whose answer was lost counts as not sent, and is applied twice.",
-        (CLASSIFY + "every_failure_has_its_verdict",),
+        (CLASSIFY + "every_failure_has_its_outcome",),
     ),
     Mutation(
         "a web page is an acceptance",
@@ -280,7 +280,7 @@ DOUBT = (
         "    if is_foreign(answer):\n        return InDoubt(",
         "    if is_foreign(answer):\n        return Accepted()\n    if False:\n        return InDoubt(",
         "A portal's page counts as the API's word, and the records are lost.",
-        (CLASSIFY + "every_status_has_its_verdict", PHASE + "a_portal_stops_the_run"),
+        (CLASSIFY + "every_status_has_its_outcome", KIND + "a_portal_stops_the_run"),
     ),
     Mutation(
         "any success is an acceptance",
@@ -288,7 +288,7 @@ DOUBT = (
         "    if status in contract.ACCEPTED_STATUSES_TOO and answer.body in {Body.EMPTY, Body.OBJECT}:\n",
         "    if True:\n",
         "Records that a 207, or an error in a 200, has refused count as delivered.",
-        (CLASSIFY + "every_status_has_its_verdict",),
+        (CLASSIFY + "every_status_has_its_outcome",),
     ),
     Mutation(
         "an undocumented success is repeated for an hour",
@@ -303,15 +303,15 @@ DOUBT = (
         "flow/pipeline/isolate_batch.py",
         "            if refused.foreign:\n                held.answered",
         "            if False:\n                held.answered",
-        "While a firewall bans us, good records become dead letters.",
+        "While a firewall blocks requests, good records become dead letters.",
         (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
     ),
     Mutation(
         "entries held for a firewall are settled at once",
         "flow/pipeline/isolate_batch.py",
-        "self._refusals.answered == held.answered:  # nothing got through since",
+        "self._refusals.answered == held.answered:",
         "False:",
-        "While a firewall bans us, good records become dead letters.",
+        "While a firewall blocks requests, good records become dead letters.",
         (ISOLATION + "a_firewall_that_lets_nothing_pass_makes_no_dead_letter",),
     ),
     Mutation(
@@ -319,7 +319,7 @@ DOUBT = (
         "flow/pipeline/recorder.py",
         "            case Settle(Refused(foreign=True)):\n                pass",
         "            case Settle(Refused(foreign=True)) if False:\n                pass",
-        "After a firewall lets us pass again, good records are dead letters without being sent.",
+        "After a firewall lets requests pass again, good records are dead letters without being sent.",
         (ISOLATION + "a_firewalls_word_does_not_hold_for_the_next_process",),
     ),
     Mutation(
@@ -333,10 +333,10 @@ DOUBT = (
     Mutation(
         "what a stop cut short was never sent",
         "flow/pipeline/deliver.py",
-        "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=sent)\n",
-        "        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=False)\n",
+        "        attempt = made[0] if made else Failure(cause=Cause.CUT_SHORT, sent=sent)\n",
+        "        attempt = made[0] if made else Failure(cause=Cause.CUT_SHORT, sent=False)\n",
         "A batch that was in flight at a stop is applied twice.",
-        (PHASE + "a_request_that_outlasts_the_drain_time",),
+        (KIND + "a_request_that_outlasts_the_drain_time",),
     ),
     Mutation(
         "doubts in a row do not stop the run",
@@ -344,7 +344,7 @@ DOUBT = (
         "    if health.doubts >= MOST_DOUBTS:\n",
         "    if False:\n",
         "An outage puts a whole export in doubt.",
-        (RETRY + "after_a_doubt_nothing_is_sent_for_a_while", PHASE + "an_outage_does_not_put_the_export_in_doubt"),
+        (RETRY + "after_a_doubt_nothing_is_sent_for_a_while", KIND + "an_outage_does_not_put_the_export_in_doubt"),
     ),
     Mutation(
         "a refusal is repeated",
@@ -361,7 +361,7 @@ DOUBT = (
         "            outcome = BatchOutcome(BatchState.UNANSWERED, refused.status, refused.why, again=not doubtful)\n",
         "            pass\n",
         "Customers who arrived by a lost answer become dead letters after a restart.",
-        (PHASE + "a_refusal_after_a_lost_answer_is_read_back",),
+        (KIND + "a_refusal_after_a_lost_answer_is_read_back",),
     ),
     Mutation(
         "customers without an answer are not looked for",
@@ -369,12 +369,12 @@ DOUBT = (
         "                ledger.unanswered.add(batch, self._clock.now())\n",
         "                pass\n",
         "Customers who arrived by a lost answer become dead letters.",
-        (PHASE + "a_refusal_after_a_lost_answer_is_read_back",),
+        (KIND + "a_refusal_after_a_lost_answer_is_read_back",),
     ),
     Mutation(
         "a further doubt is not looked into",
         "core/accounting/unanswered.py",
-        "        self._looked -= lines\n",
+        "        self._had_time -= lines\n",
         "",
         "Customers who arrived by the second lost answer are not waited for.",
         ("flow/test_unanswered.py::test_what_was_on_the_wire_is_known_by_its_place",),
@@ -384,13 +384,13 @@ DOUBT = (
         "flow/pipeline/refused.py",
         "        since = unanswered.since(unanswered.fresh([entry]))\n",
         "        since = unanswered.since([entry])\n",
-        "Ten culprits of an unanswered batch are waited for ten times.",
+        "There are ten waits for ten bad records of an unanswered batch.",
         (READ_BACKS + "the_settling_time_passes_once_for_all_culprits",),
     ),
     Mutation(
         "as many batches wait as may",
         "flow/pipeline/kind.py",
-        "            while self._beside >= MOST_BESIDE:\n",
+        "            while self._read_backs >= MOST_READ_BACKS:\n",
         "            while False:\n",
         "Memory grows with what is refused after attempts without an answer.",
         (READ_BACKS + "no_more_wait_than_memory_holds",),
@@ -408,7 +408,7 @@ DOUBT = (
         "flow/pipeline/wait_visible.py",
         "    plain = tuple(customer for customer in customers if is_plain(customer))[:most]\n",
         "    plain = tuple(customers)[:most]\n",
-        "Behind a gateway that refuses such paths a run ends for ever before its second kind.",
+        "Behind a gateway that refuses such paths a run never reaches its second kind.",
         ("flow/test_wait_visible.py::test_with_only_odd_ids_the_run_goes_on",),
     ),
     Mutation(
@@ -416,7 +416,7 @@ DOUBT = (
         "flow/readback/findings.py",
         "        return seen if unless <= self._checks[kind].read else Seen.UNTOLD\n",
         "        return seen\n",
-        "Customers who arrived are called missing, and somebody sends them again.",
+        "Customers who arrived are called missing, and a person sends them again.",
         ("flow/test_check.py::test_what_a_gateway_refuses_is_not_missing",),
     ),
     Mutation(
@@ -424,7 +424,7 @@ DOUBT = (
         "flow/readback/evidence.py",
         "    if there is None:\n        return None\n",
         "    if there is None:\n        return False\n",
-        "Somebody sends transactions again that the account has.",
+        "A person sends transactions again that the account has.",
         ("flow/test_evidence.py::test_an_illegible_answer_is_no_evidence_of_absence",),
     ),
     Mutation(

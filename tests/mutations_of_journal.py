@@ -16,7 +16,7 @@ COMMITS = (
             "edges/journal/open.py",
             "PRAGMA synchronous = FULL",
             f"PRAGMA synchronous = {level}",
-            "A batch is on the wire, and after a power failure the journal does not know of it.",
+            "A batch is in flight, and after a power failure the journal does not know of it.",
             (JOURNAL + "a_commit_is_on_the_disk_when_it_returns",),
         )
         for level in ("NORMAL", "OFF")
@@ -68,7 +68,7 @@ COMMITS = (
         "edges/journal/commit.py",
         "                await mine.done.wait()\n",
         "                pass\n",
-        "A batch is on the wire before the journal knows.",
+        "A batch is sent before the journal knows.",
         (JOURNAL + "notes_that_come_together_are_one_commit",),
     ),
     Mutation(
@@ -165,7 +165,7 @@ RESTART = (
         "edges/journal/write.py",
         "            execute(change, (BatchState.UNANSWERED, kind, BatchState.SENDING))\n",
         '            execute(change, (BatchState.UNANSWERED, kind, ""))\n',
-        "Customers who arrived before a kill become dead letters, because they are refused as being there.",
+        "Customers who arrived before a kill become dead letters, because they are refused as existing.",
         (JOURNAL + "what_was_on_the_wire_is_in_doubt_unless_it_may_be_repeated",),
     ),
     Mutation(
@@ -199,7 +199,7 @@ RESTART = (
         "edges/journal/read.py",
         "            kind,\n            BatchState.IN_DOUBT,\n            BatchState.RESENDING,\n",
         "            kind,\n            BatchState.IN_DOUBT,\n            BatchState.IN_DOUBT,\n",
-        "Killed while a doubt is decided, it is on no list.",
+        "If the process is killed while a doubt is decided, the batch is on no list.",
         (JOURNAL + "what_is_sent_again_stays_in_doubt_until_it_is_accepted",),
     ),
     Mutation(
@@ -207,7 +207,7 @@ RESTART = (
         "flow/identity/known_exports.py",
         "grown=seen > known.read) if measured.get(known.read) == known.crc else None\n",
         "grown=seen > known.read)\n",
-        "A restart goes on in an export that is another one.",
+        "A restart continues in an export that is a different one.",
         ("flow/test_recognise.py::test_one_changed_byte_in_what_was_read_is_no_proof",),
     ),
     Mutation(
@@ -215,7 +215,7 @@ RESTART = (
         "flow/identity/known_exports.py",
         "    if identity == known.identity and not full:\n",
         "    if identity.mtime_ns == known.identity.mtime_ns and not full:\n",
-        "An export that was rewritten with its old time and size goes on.",
+        "An export that was rewritten with its old time and size is continued.",
         ("flow/test_recognise.py::test_a_change_that_hides_its_time_is_found_by_samples",),
     ),
     Mutation(
@@ -246,7 +246,7 @@ RESTART = (
         "        await self._write([*noted, _note(Note(NoteKind.RETRY, detail), self._now())])\n",
         "        for statement in noted:\n            await self._write([statement])\n"
         "        await self._write([_note(Note(NoteKind.RETRY, detail), self._now())])\n",
-        "Killed in the middle, dead letters are in two places, or in none.",
+        "After a kill in the middle, dead letters are in two places, or in none.",
         (JOURNAL + "a_retry_is_one_commit",),
     ),
     Mutation(

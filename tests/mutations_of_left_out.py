@@ -11,7 +11,7 @@ CUSTOMERS = (
         "edges/journal/write.py",
         "        yield (_GONE, (_as_json(made.gone),))\n",
         "        yield (_GONE, (_as_json([]),))\n",
-        "The events of deleted customers refuse every batch.",
+        "Every batch is refused because of the events of deleted customers.",
         (DELETED + "what_belongs_to_the_deleted_costs_no_request",),
     ),
     Mutation(
@@ -19,7 +19,7 @@ CUSTOMERS = (
         "edges/journal/write.py",
         "        yield (_ALIVE, (_as_json(made.alive),))\n",
         "        yield (_ALIVE, (_as_json([]),))\n",
-        "The events of a customer who arrived are skipped without a word.",
+        "The events of a customer who arrived are silently skipped.",
         (DELETED + "who_is_alive_on_another_line_arrives",),
     ),
     Mutation(
@@ -27,7 +27,7 @@ CUSTOMERS = (
         "core/accounting/missing.py",
         "                self._unsure = self._unsure or self._tally.sendable > self._known_of\n",
         "                self._unsure = False\n",
-        "After a restart, the events of a customer who arrived are skipped without a word.",
+        "After a restart, the events of a customer who arrived are silently skipped.",
         (DELETED + "who_is_alive_on_a_line_of_another_process_arrives", DELETED + "who_was_forgotten_is_looked_for"),
     ),
     Mutation(
@@ -35,7 +35,7 @@ CUSTOMERS = (
         "flow/pipeline/deleted.py",
         "                    if entry.customer in gone and accepted.part(entry) is not None\n",
         "                    if entry.customer in gone\n",
-        "A customer who was refused, and is mended to deleted, refuses every batch of events.",
+        "If a refused customer is corrected to deleted, every batch of events is refused.",
         (DELETED + "one_who_was_refused_and_is_mended_to_deleted",),
     ),
     Mutation(
@@ -43,15 +43,15 @@ CUSTOMERS = (
         "core/accounting/missing.py",
         "        if wanted in self._late or _holds(self._dead, wanted):",
         "        if wanted in self._late or (_holds(self._dead, wanted) and not _holds(self._gone, wanted)):",
-        "What belongs to a customer whose dead letter is mended afterwards is lost.",
+        "What belongs to a customer whose dead letter is corrected afterwards is lost.",
         (DELETED + "the_dead_come_before_the_deleted",),
     ),
     Mutation(
         "skipped records are taken up again",
         "edges/journal/write.py",
-        "for place in made.presence.held if place >= passed)",
-        "for place in made.presence.held if place < passed)",
-        "Counted as skipped, a record is sent after a restart if its customer has arrived meanwhile.",
+        "for place in progress.presence.held if place >= passed)",
+        "for place in progress.presence.held if place < passed)",
+        "A record that was counted as skipped is sent after a restart if its customer has arrived meanwhile.",
         (DELETED + "what_was_skipped_stays_so_over_a_restart",),
     ),
     Mutation(
@@ -86,7 +86,7 @@ EVENTS = (
         "core/reading/purchases.py",
         "before = None if old is None else _find(old, place, key ^ content)[1]",
         "before = None",
-        "Repeats are missed although they are near.",
+        "Duplicates are missed although they are near.",
         (FOUND + "a_repeat_within_the_capacity_is_found",),
     ),
     Mutation(
@@ -94,7 +94,7 @@ EVENTS = (
         "core/dead_letters.py",
         "        if old.earlier[-1].reason == Reason.DUPLICATE_EVENT and not retry.mended:",
         "        if False:",
-        "A retry without mending counts the event twice.",
+        "A retry without a correction counts the event twice.",
         (PURCHASES + "a_retry_does_not_send_one_as_it_was",),
     ),
 )
@@ -110,7 +110,7 @@ LIST = (
     ),
     Mutation(
         "what is not counted stays in the list",
-        "edges/files/checksum.py",
+        "edges/files/counted_file.py",
         "            os.ftruncate(file, length)\n        self.length",
         "            pass\n        self.length",
         "After a kill, one record is listed twice.",
@@ -134,14 +134,14 @@ RETRIED = (
         "            apart = items is None or index in items\n",
         "            apart = items is None\n",
         "An event is never sent although the rest of its record was.",
-        (UNFINISHED + "a_run_that_died_anywhere_is_retried",),
+        (UNFINISHED + "a_part_and_its_dead_letter_are_one",),
     ),
     Mutation(
         "others who are there are taken for those who stayed",
         "flow/only_missing.py",
         "        if not there or self._gone == self._reverts.customers or self._others_stayed:\n",
         "        if there >= 0:\n",
-        "What was sent of customers who were taken back and migrated again is lost, with exit 0.",
+        "What was sent for customers who were taken back and migrated again is lost, with exit 0.",
         ("flow/test_only_missing.py::test_some_of_others_were_migrated_again",),
     ),
 )

@@ -46,7 +46,7 @@ MUTATIONS = (
         "flow/only_missing.py",
         "        if items != accepted:\n",
         "        if items > accepted:\n",
-        "Validated with other settings, a part of what was taken back is missing for ever.",
+        "With other settings, a part of what was taken back is missing for ever.",
         (ONLY + "an_export_that_is_not_what_it_was_changes_nothing",),
     ),
     Mutation(
@@ -62,7 +62,7 @@ MUTATIONS = (
         "flow/only_missing.py",
         "                held = kind is not Kind.CUSTOMERS and part.customer not in self._own\n",
         "                held = False\n",
-        "Events of unknown customers refuse whole batches.",
+        "Whole batches are refused because of events of unknown customers.",
         (ONLY + "events_of_customers_whom_another_run_migrated",),
     ),
     Mutation(
@@ -86,7 +86,7 @@ MUTATIONS = (
         "flow/commands/revert.py",
         "        whole=period.whole and taken >= accepted,",
         "        whole=period.whole,",
-        "A new beginning doubles what is there of who has made a transaction since.",
+        "Starting from the beginning doubles the records of customers who have made a transaction since.",
         (ONLY + "one_who_has_bought_keeps_a_whole_run_from_beginning_afresh",),
     ),
     Mutation(
@@ -94,7 +94,7 @@ MUTATIONS = (
         "flow/commands/revert.py",
         "whole=found.whole and not foreign, holds",
         "whole=found.whole, holds",
-        "A new beginning doubles the events of customers whom another run migrated.",
+        "Starting from the beginning doubles the events of customers whom another run migrated.",
         (ONLY + "events_of_others_keep_a_whole_run_from_beginning_afresh",),
     ),
     Mutation(
@@ -110,7 +110,7 @@ MUTATIONS = (
         "edges/journal/read.py",
         "            found[BatchState.ACCEPTED] = found.get(BatchState.ACCEPTED, 0) - items\n",
         "            found[BatchState.ACCEPTED] = found.get(BatchState.ACCEPTED, 0)\n",
-        "A run that was made whole again ends as a bug of ours.",
+        "A run that is complete again ends with the exit code of a bug.",
         (ONLY + "what_was_taken_back_is_sent_once_more",),
     ),
     Mutation(
@@ -118,7 +118,7 @@ MUTATIONS = (
         "core/accounting/tally.py",
         "        parted.parts[RecordOutcome.DEAD] += 1\n        self._close(entry.record, parted)\n\n    def _reopen",
         "        self._close(entry.record, parted)\n\n    def _reopen",
-        "The figures do not close after a revert.",
+        "The figures do not add up after a revert.",
         ("core/test_tally.py::test_what_was_taken_back_and_comes_again_counts_as_before",),
     ),
     Mutation(

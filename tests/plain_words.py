@@ -6,7 +6,8 @@ more with what to write instead. `find` applies the list to one file:
 * in Python to names that are defined, to docstrings, comments and other text;
 * in Markdown to everything but code;
 * in the settings example and the Kubernetes Job to comments;
-* in the monitor's page and the report's templates to text between tags, and to comments and sentences in scripts.
+* in the monitor's page and the report's templates to text between tags, and to comments and sentences in scripts;
+* in the tests to docstrings and comments.
 
 Text between backticks is code and is not looked at. Run as a program it prints what is left, by room.
 """
@@ -25,6 +26,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "masivo_stream"
+TESTS = ROOT / "tests"
 
 PAGES = (
     "README.md",
@@ -140,7 +142,10 @@ ENGLISH = (
         r"(?:came|comes?|become|became|becomes) of (?:it|them|each|every|what|that)",
         "the outcome, what happened to",
     ),
-    Word(r"anew", "again"),
+    Word(r"anew|afresh", "again, from the beginning"),
+    Word(r"mend(?:s|ed|ing)?", "correct, fix"),
+    Word(r"(?:some|any|every)body", "a person, another program, any user"),
+    Word(r"(?:dealt|deals?|dealing) with", "process, handle"),
     Word(r"(?:thereof|therein|whence|thence|wherein|whereof|ought|shall|unasked|nought|whomever)", "a plain word"),
     Word(r"foretell(?:s|ing)?|foretold", "predict, estimate", names=True),
     Word(r"reckon(?:s|ed|ing)?", "count, compute, estimate", names=True),
@@ -198,13 +203,15 @@ def find_in(path: str, text: str) -> Iterator[Finding]:
     """Yield every old word of a text, once per line; `path` says what kind of text it is."""
     suffix = Path(path).suffix
     seen = set()
-    for line, piece, docstring in _READERS.get(suffix, _comments)(text):
+    of_tests = suffix == ".py" and Path(path).parts[0] == TESTS.name
+    reader = _python_documentation if of_tests else _READERS.get(suffix, _comments)
+    for line, piece, docstring in reader(text):
         for at, word, instead in _in_prose(piece, docstring=docstring):
             place = (line + piece.count("\n", 0, at), word)
             if place not in seen:
                 seen.add(place)
                 yield Finding(path, place[0], " ".join(word.split()), instead, _allowed(path, piece, at))
-    if suffix == ".py":
+    if suffix == ".py" and not of_tests:
         for line, name in [(1, Path(path).stem), *_defined(text)]:
             for pattern, word in _NAMES:
                 if pattern.search(_snake(name)):
@@ -248,16 +255,31 @@ def _nodes(text: str) -> list[ast.AST]:
     return list(ast.walk(ast.parse(text)))
 
 
-def _python(text: str) -> Iterator[tuple[int, str, bool]]:
+def _docstrings(text: str) -> set[int]:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    docstrings = {
+    return {
         id(node.body[0].value)
         for node in _nodes(text)
         if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
     }
+
+
+def _python(text: str) -> Iterator[tuple[int, str, bool]]:
+    docstrings = _docstrings(text)
     for node in _nodes(text):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and not node.value.isidentifier():
             yield node.lineno, re.sub(r"\n[ \t]+", "\n", node.value), id(node) in docstrings
+    if "#" in text:
+        yield from _python_comments(text)
+
+
+def _python_documentation(text: str) -> Iterator[tuple[int, str, bool]]:
+    """Yield docstrings, texts below attributes, and comments; no other text and no name."""
+    docstrings = _docstrings(text)
+    for node in _nodes(text):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(said)) as value):
+                yield value.lineno, re.sub(r"\n[ \t]+", "\n", said), id(value) in docstrings
     if "#" in text:
         yield from _python_comments(text)
 
@@ -335,6 +357,12 @@ def package_files() -> list[Path]:
     return sorted(path for pattern in PACKAGE_FILES for path in PACKAGE.glob(pattern))
 
 
+def files_of_tests() -> list[Path]:
+    """Return the tests and what they need, except the list of old words and its test."""
+    own = {TESTS / "plain_words.py", TESTS / "test_words.py"}
+    return sorted(path for path in TESTS.glob("**/*.py") if path not in own)
+
+
 def room_of(path: Path) -> str:
     """Return the room of a file of the package, such as `core/reading` or `cli`."""
     *rooms, _ = path.relative_to(PACKAGE).parts
@@ -344,7 +372,7 @@ def room_of(path: Path) -> str:
 def main() -> None:
     """Print what is left: by room and word, or, where paths are given, every place below them."""
     if sys.argv[1:]:
-        for path in [*pages(), *package_files()]:
+        for path in [*pages(), *package_files(), *files_of_tests()]:
             if str(path.relative_to(ROOT)).startswith(tuple(sys.argv[1:])):
                 sys.stdout.writelines(f"{finding}\n" for finding in find(path))
         return

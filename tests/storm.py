@@ -2,7 +2,7 @@
 
     python tests/storm.py --kills 200 --seed 1
 
-Between two starts an export or the state directory may be moved, compressed, or cut and restored. Sometimes a person
+Between two starts, an export or the state directory may be moved, compressed, or cut and restored. Sometimes a person
 makes a mistake and starts the same command with another key, another state directory, or a copy of an export: this must
 be refused, without reading back or sending anything.
 

@@ -44,7 +44,7 @@ def test_every_row_is_advice():
 
 
 def test_no_advice_stands_in_two_lists():
-    """It is followed, or is none."""
+    """A text is followed by a test, or is not advice."""
     assert flat(TABLE) & flat(NOT_ADVICE) == set()
 
 
@@ -144,7 +144,7 @@ def test_advice_is_found_however_it_is_given(source, texts):
     ],
 )
 def test_a_hint_that_leads_to_no_text_is_told(source):
-    """So that nobody has to trust the scanner."""
+    """So no one has to trust the scanner."""
     _, unresolved = scan_sources({"one.py": ERROR + source})
     assert len(unresolved) == 1
 

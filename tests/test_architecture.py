@@ -1,6 +1,9 @@
-"""The house keeps its floors: imports go down only, edges do not know each other, machines do not touch the world."""
+"""The package keeps its floors: imports go down only, edges do not know each other, `core` does not touch the world."""
 
 import ast
+import io
+import re
+import tokenize
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -34,7 +37,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def imported(path):
-    """Yield every module a file imports, wherever the import stands."""
+    """Yield every module that a file imports, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -42,17 +45,17 @@ def imported(path):
             yield node.module
 
 
-def room(path):
+def floor_of(path):
     parts = path.relative_to(PACKAGE).parts
     return parts[0] if len(parts) > 1 else ""
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in MODULES if room(path)], ids=lambda path: str(path.relative_to(PACKAGE))
+    "path", [path for path in MODULES if floor_of(path)], ids=lambda path: str(path.relative_to(PACKAGE))
 )
 def test_imports_go_down(path):
-    """A module imports its own room and the rooms below, nothing else of ours."""
-    here = room(path)
+    """A module imports its own floor and the floors below, nothing else of ours."""
+    here = floor_of(path)
     allowed = MAY_IMPORT[here] | {here}
     for name in imported(path):
         if name.startswith("masivo_stream."):
@@ -89,8 +92,8 @@ def test_edges_do_not_know_each_other(path):
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "core").rglob("*.py")), ids=lambda path: path.name)
-def test_machines_know_no_world(path):
-    """No machine imports a clock, chance, an event loop, disk, socket or log."""
+def test_core_knows_no_world(path):
+    """No module of `core` imports a clock, chance, an event loop, disk, socket or log."""
     assert {name.split(".")[0] for name in imported(path)} & WORLD == set()
 
 
@@ -105,10 +108,57 @@ def test_no_module_is_a_drawer():
     assert {path.stem for path in MODULES} & {"utils", "util", "helpers", "common", "base", "manager", "misc"} == set()
 
 
-def test_the_api_numbers_stand_once():
+def test_the_api_numbers_are_written_once():
     """No module but the contract names the vendor's host or a migration path."""
     for path in MODULES:
-        if path.name != "contract.py" or room(path) != "model":
+        if path.name != "contract.py" or floor_of(path) != "model":
             text = path.read_text()
             assert "app.masivo.ai" not in text, path
             assert '"/customers/migrate' not in text, path
+
+
+NAME_IN_TEXT = re.compile(r"`([a-z_]+(?:\.[A-Za-z_]\w*)+|[a-z]\w*_\w+)(?:\(\))?`")
+"""What a docstring or comment names: a dotted name, or one with an underscore."""
+
+NAMES_OF_OTHERS = {"bench.svg", "json.loads", "payload.TOO_LARGE_BYTES_BODY", "select_autoescape"}
+"""Names of other libraries, and of files."""
+
+DOCSTRING = ('"""', 'r"""')
+
+
+def texts_of(path):
+    """Yield the number and text of each line in the comments and docstrings of a file."""
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        if token.type == tokenize.COMMENT or token.string.startswith(DOCSTRING):
+            yield from enumerate(token.string.splitlines(), token.start[0])
+
+
+def names_of(path):
+    """Yield the names in a file, and the words of its strings that are no docstrings."""
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        if token.type != tokenize.COMMENT and not token.string.startswith(DOCSTRING):
+            yield from re.findall(r"\w+", token.string)
+
+
+@pytest.fixture(scope="module")
+def known_names():
+    """Everything that the package's code names."""
+    parts = {part for path in MODULES for part in path.relative_to(PACKAGE).with_suffix("").parts}
+    return parts | {name for path in MODULES for name in names_of(path)}
+
+
+def exists(name):
+    """Return whether a dotted name that begins with a floor is a room or module, or is in a module."""
+    parts = name.split(".")
+    modules = (PACKAGE.joinpath(*parts[:end]).with_suffix(".py") for end in (len(parts), len(parts) - 1))
+    return PACKAGE.joinpath(*parts).is_dir() or any(module.is_file() for module in modules)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_names_in_docstrings_and_comments_exist(path, known_names):
+    """What is renamed or moved is not left behind in a text."""
+    for number, line in texts_of(path):
+        for name in set(NAME_IN_TEXT.findall(line)) - NAMES_OF_OTHERS:
+            first, *_ = parts = name.split(".")
+            assert set(parts) <= known_names, f"line {number} names `{name}`"
+            assert len(parts) == 1 or first not in MAY_IMPORT or exists(name), f"line {number} names `{name}`"

@@ -1,4 +1,4 @@
-"""What the container files say is so: flags, settings, exit codes, times, addresses; and the program as process 1."""
+"""The container files agree with the program: flags, settings, exit codes, times, addresses, and process 1."""
 
 import dataclasses
 import json
@@ -38,7 +38,7 @@ def image_environment():
 
 
 def test_the_image_runs_the_program_itself():
-    """Exec form, so that signals reach it; a number that is not root; a signal it stops in order for."""
+    """Exec form, so that signals reach it; a number that is not root; a signal that stops it in an orderly way."""
     assert json.loads(instructions("ENTRYPOINT")[0]) == ["masivo-stream"]
     user, group = instructions("USER")[0].split(":")
     assert int(user) > 0
@@ -47,7 +47,7 @@ def test_the_image_runs_the_program_itself():
 
 
 def test_the_images_variables_are_settings():
-    """Each `MASIVO_…` sets what it names, and the state lies in the volume."""
+    """Each `MASIVO_…` sets what it names, and the state is in the volume."""
     settings = load_settings(environment=image_environment())
     (volume,) = json.loads(instructions("VOLUME")[0])
     assert settings.state.state_dir.startswith(f"{volume}/")

@@ -13,7 +13,7 @@ def test_each_has_a_name_of_its_own():
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mutation_has_its_one_place(mutation):
-    """Where the program has changed, the mutation changes with it: else it would mutate nothing, or something else."""
+    """If the program changes, the mutation changes with it: otherwise it would mutate nothing, or something else."""
     assert mutation.places == 1
     assert mutation.mutated != mutation.path().read_text()
     assert mutation.is_python

@@ -47,7 +47,7 @@ def test_a_migration_begins_without_what_draws(tmp_path):
 
 
 def test_the_overview_fits_a_terminal():
-    """Every command stands in it with what it does, in at most 88 columns."""
+    """It lists every command with what it does, in at most 88 columns."""
     shown = overview()
     for name, summary in COMMANDS.items():
         assert any(line.split() == [name, *summary.split()] for line in shown.splitlines())

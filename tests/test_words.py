@@ -4,7 +4,19 @@ The words are in `plain_words`, each with what to write instead. `python tests/p
 """
 
 import pytest
-from plain_words import ALLOWED, OLD_WORDS, PACKAGE, ROOT, Finding, find, find_in, package_files, pages, room_of
+from plain_words import (
+    ALLOWED,
+    OLD_WORDS,
+    PACKAGE,
+    ROOT,
+    Finding,
+    files_of_tests,
+    find,
+    find_in,
+    package_files,
+    pages,
+    room_of,
+)
 
 NOT_YET: set[str] = set()
 """Rooms of the package that have not been reworded yet. A room that is clean leaves this list for good."""
@@ -30,6 +42,12 @@ def test_the_package_uses_the_words_of_today(room):
     assert not found, listed(found)
 
 
+def test_the_tests_use_the_words_of_today():
+    """Docstrings and comments. Names and messages in tests may quote the past."""
+    found = [finding for path in files_of_tests() for finding in find(path)]
+    assert not found, listed(found)
+
+
 @pytest.mark.slow
 def test_rooms_that_are_clean_are_kept_clean():
     """What is listed as not reworded yet still has something to reword."""
@@ -43,7 +61,7 @@ def test_every_exception_is_needed():
     """An exception that allows nothing any more is removed."""
     used = {
         allowed
-        for path in [*pages(), *package_files()]
+        for path in [*pages(), *package_files(), *files_of_tests()]
         for finding in find(path, strict=True)
         if (allowed := finding.allowed)
     }
@@ -88,6 +106,12 @@ def words(text, suffix=".py"):
 def test_old_words_are_found(source, found):
     """In names, docstrings, comments and messages, as whole words, over the ends of lines."""
     assert words(source) == found
+
+
+def test_of_the_tests_only_docstrings_and_comments_are_looked_at():
+    """Their names and texts belong to the program, or to what it did earlier."""
+    source = 'def test_a_verdict():\n    """Judge a line."""  # nobody\n    assert "stands" in text\n'
+    assert [finding.word for finding in find_in("tests/test_example.py", source)] == ["Judge", "nobody"]
 
 
 def test_code_in_a_page_is_not_looked_at():

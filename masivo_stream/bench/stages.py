@@ -45,8 +45,8 @@ _PATIENCE = 15.0
 """Seconds after which a target that does not answer, or asks to wait, ends the measurement."""
 _ENDED_WELL = (ExitCode.COMPLETE, ExitCode.DEAD_LETTERS)
 _DENIED = (
-    "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with one number of "
-    "--uploaders if it remembers what it has taken"
+    "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with a single number"
+    " of --uploaders if it remembers what it has taken"
 )
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """`ru_maxrss` counts kilobytes, on macOS bytes."""

@@ -119,7 +119,7 @@ def _check_numbers(records: int, rounds: int, others: list[int]) -> None:
     if records < 1 or rounds < 1 or not all(1 <= number <= _MOST_UPLOADERS for number in others):
         raise _wrong(
             "these numbers leave nothing to measure",
-            f"--records and --rounds 1 or more, --uploaders and --workers 1 to {_MOST_UPLOADERS}",
+            f"use --records and --rounds of 1 or more, --uploaders and --workers from 1 to {_MOST_UPLOADERS}",
         )
 
 
@@ -134,7 +134,7 @@ def _find_exports(exports: ExportFlags) -> "dict[Kind, list[str]]":
 
     found = {kind: [source.path for source in inputs] for kind, inputs in exports.named().find().items()}
     if any(STDIN in paths for paths in found.values()):
-        raise _wrong("standard input can be read only once", "write it to a file first")
+        raise _wrong("standard input can be read only once", "write the export to a file first")
     return found
 
 
@@ -154,7 +154,7 @@ def _aim(target: TargetFlags, *, own_data: bool) -> "BenchTarget | None":
     if is_vendor(url):
         raise _wrong("the vendor's servers must not be measured", "name a server of your own, or leave --target out")
     if not (is_loopback(url) or target.yes or _agreed(url, own_data=own_data)):
-        raise _wrong("not agreed: nothing was sent", "answer yes, or give --yes")
+        raise _wrong("not confirmed: nothing was sent", "answer yes, or give --yes")
     return BenchTarget(url=url, api_key_file=target.api_key_file)
 
 

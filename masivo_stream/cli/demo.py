@@ -56,7 +56,7 @@ def demo(
         raise ConfigurationError(
             "these numbers leave nothing to show",
             operation="demo",
-            hint="--records 1 or more, --invalid 0 to 0.9",
+            hint="use --records of 1 or more, and --invalid from 0 to 0.9",
         )
     place = Path(directory) if directory else Path(tempfile.mkdtemp(prefix="masivo-demo-"))
     console = Console(stderr=json, highlight=False, soft_wrap=True)

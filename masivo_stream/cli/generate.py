@@ -62,7 +62,7 @@ def generate(
     wrong = wrong or WrongFlags()
     invalid, faults = wrong.invalid, wrong.faults
     if records < 0:
-        raise _wrong("--records must not be negative", "0 or more")
+        raise _wrong("--records must not be negative", "use 0 or more")
     if invalid and faults is None:
         if output is None:
             raise _wrong("--invalid on standard output needs a file for the list of faults", "give --faults FILE")
@@ -89,7 +89,7 @@ def generate(
             )
             stream.flush()
         except ValueError as error:
-            raise _wrong(f"a share is out of range: {error}", "0 to 0.9") from error
+            raise _wrong(f"a share is out of range: {error}", "use a share from 0 to 0.9") from error
     sys.stderr.write(
         f"{written.records} records, {written.items} items, {written.faulty} faulty lines, {written.skipped} to skip, "
         f"{written.bytes} bytes\n"

@@ -63,7 +63,7 @@ def run(arguments: list[str]) -> int:
 
         release_output()
         _complain(
-            f"cannot continue: {error.strerror or error}", str(error.filename or ""), "fix that, then start again"
+            f"cannot continue: {error.strerror or error}", str(error.filename or ""), "fix the cause, then start again"
         )
         return ExitCode.OUTAGE
     except Exception:  # noqa: BLE001 - the last resort: a bug becomes exit code 1, with its traceback
@@ -71,7 +71,7 @@ def run(arguments: list[str]) -> int:
 
         traceback.print_exc()
         _complain(
-            "this is a bug of masivo-stream",
+            "this is a bug in masivo-stream",
             "",
             "please report the traceback above; first check whether its last line quotes a record",
         )

@@ -28,7 +28,7 @@ class MissingFlags:
     """What is sent again after a revert."""
 
     only_missing: Annotated[bool, Switch] = False
-    "After a partial revert: read back which customers are gone, and send exactly what is theirs again."
+    "After a partial revert: read back which customers are gone, and send again exactly what belongs to them."
     others_stayed: Annotated[bool, Switch] = False
     "With --only-missing: customers that another run migrated and that are in the account now were never taken back."
 

@@ -197,7 +197,7 @@ def settings_from(common: CommonFlags, *groups: ValidationFlags | SendingFlags |
             flags[name] = ",".join(flags[name])
     if common.quiet and common.verbose:
         raise ConfigurationError(
-            "--quiet and --verbose contradict each other", operation="read the command", hint="name one of them"
+            "--quiet and --verbose contradict each other", operation="read the command", hint="use only one of them"
         )
     if common.quiet or common.verbose:
         flags["log_level"] = "error" if common.quiet else "debug"

@@ -90,7 +90,7 @@ _OUTWEIGHED = frozenset({ExitCode.COMPLETE, ExitCode.DEAD_LETTERS})
 """Exit codes that matter less than an answer that was lost."""
 
 
-_ASK_AGAIN = "fix that, then start the same command again: it changes nothing"
+_ASK_AGAIN = "fix the cause, then start the same command again: it changes nothing"
 _ASK_STATUS = "the work is done and noted: masivo-stream status shows the outcome"
 
 

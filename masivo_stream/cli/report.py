@@ -40,7 +40,10 @@ def report(
     if common.json:
         if output is not None:
             raise ConfigurationError(
-                "the report goes to one place only", operation="report", place="--output", hint="--json or --output"
+                "the report goes to one place only",
+                operation="report",
+                place="--output",
+                hint="use --json or --output, not both",
             )
         return print_json(found, question=True)
 

@@ -33,7 +33,7 @@ class DecisionFlags:
     discard: Batches = None
     "Batches to give up. Their records become dead letters."
     resend: Batches = None
-    "Batches to send again, byte for byte. On a terminal it asks first. Refused if their records are in the account."
+    "Batches to send again, byte for byte. Asks first on a terminal. Refused if their records are in the account."
     reason: str = ""
     "Why you decide so. It is journalled with the time and your name."
     yes: Annotated[bool, Switch] = False
@@ -49,7 +49,7 @@ class DecisionFlags:
 
         if self.resend and not self.yes and not _agreed(self.resend):
             raise ConfigurationError(
-                "not agreed: nothing was sent", operation="send a batch again", hint="answer yes, or give --yes"
+                "not confirmed: nothing was sent", operation="send a batch again", hint="answer yes, or give --yes"
             )
         return Decisions(
             accept=tuple(self.accept or ()),
@@ -67,7 +67,7 @@ def resolve(
     sending: SendingFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
-    """Show what is known of the batches in doubt, or decide about them.
+    """Show what is known about the batches in doubt, or decide about them.
 
     Ends with 4 if a batch is in doubt, with 3 if there are dead letters, else with 0.
 
@@ -102,6 +102,6 @@ def _agreed(batches: list[str]) -> bool:
     """Return whether a person agrees. A script that names batches has decided already."""
     if sys.stdin is None or not sys.stdin.isatty():
         return True
-    sys.stderr.write(f"Send {', '.join(batches)} again? What was applied already then counts twice. Type yes: ")
+    sys.stderr.write(f"Send {', '.join(batches)} again? What was already applied then counts twice. Type yes: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() == "yes"

@@ -27,8 +27,8 @@ def revert(
     """Take back what was migrated in a period: whole customers, with their events and transactions.
 
     The API takes back only customers that have made no transaction of their own since. The command shows what the run
-    in the state directory sent in that period, and asks. If that is all of the run, its state directory starts afresh
-    afterwards; if it is a part, `migrate --only-missing` sends that part again.
+    in the state directory sent in that period, and asks. If that is all of the run, its state directory starts
+    from the beginning afterwards; if it is a part, `migrate --only-missing` sends that part again.
 
     Example: `masivo-stream revert --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z`
 
@@ -56,7 +56,7 @@ def revert(
     sys.stderr.write(_describe(found, settings.state.state_dir))
     if not yes and not _agreed(start, end, settings.api.base_url):
         raise ConfigurationError(
-            "not agreed: nothing was taken back",
+            "not confirmed: nothing was taken back",
             operation="revert a migration",
             hint="answer yes, or give --yes",
         )
@@ -74,7 +74,7 @@ def revert(
         reverted = {"from": start, "to": end, "customers": done.customers}
         return print_json({"schema": 1, "reverted": reverted, "hint": done.hint})
     if done.customers is not None:
-        sys.stderr.write(f"the API says that it took back {done.customers:,} customers\n")
+        sys.stderr.write(f"the API reports that it took back {done.customers:,} customers\n")
     lines = [f"taken back: customers migrated from {start} to {end}"]
     if done.hint:
         lines.append(f"next: {printable(done.hint)}")
@@ -96,7 +96,7 @@ def _describe(found: "Survey | None", state_dir: str) -> str:
         )
     if found.others and not found.whole:
         others = ", ".join(f"{count:,} records of {kind}" for kind, count in found.others.items())
-        lines.append(f"  of {others} it takes back those of its customers, whenever they were sent")
+        lines.append(f"  of {others} it takes back those of its customers, no matter when they were sent")
     if found.holds and not found.whole:
         lines.append(f"  afterwards this command sends again what was taken back: {found.command}")
     return "\n".join(map(printable, lines)) + "\n"

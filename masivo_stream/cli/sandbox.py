@@ -92,7 +92,7 @@ def sandbox(
         raise ConfigurationError(
             "a number is out of range",
             operation="start the sandbox",
-            hint="--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0",
+            hint="use --port from 0 to 65535, --visible-after of 0 or more, and --token-lifetime above 0",
         )
     try:
         options = SandboxOptions(

@@ -27,7 +27,7 @@ def explain(error: CycloptsError, command: str, commands: Iterable[str]) -> tupl
             name = error.unused_tokens[0]
             return f"{name}: no such command", _nearest(name, commands, lists)
         case UnusedCliTokensError() if error.unused_tokens:
-            return f"{error.unused_tokens[0]}: it belongs to no flag", lists
+            return f"{error.unused_tokens[0]}: this word belongs to no flag", lists
         case _:
             return str(error), lists
 

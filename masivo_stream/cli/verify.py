@@ -42,7 +42,7 @@ class SampleFlags:
 
         if self.sample is not None and (self.everything or self.sample < 1):
             raise ConfigurationError(
-                "this sample is not possible", operation="read the command", hint="--sample 1 or more, or --all"
+                "this sample is not possible", operation="read the command", hint="use --sample of 1 or more, or --all"
             )
         return None if self.everything else Sample(records=self.sample or SMALL_SAMPLE.records, seed=self.seed)
 

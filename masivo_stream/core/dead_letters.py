@@ -1,4 +1,4 @@
-"""The formats of a dead letter: one JSON line that a run writes, a person mends, and a retry reads again.
+"""The formats of a dead letter: one JSON line that a run writes, a person corrects, and a retry reads again.
 
 1. The dead-letter file (README, docs/dead-letters.md): a fixed format. A person changes `raw`, or replaces `raw_base64`
    by `raw`, and nothing else.
@@ -24,11 +24,11 @@ from masivo_stream.model.results import Blank, Death, Entry, Line, LineResult, L
 _encode = msgspec.json.Encoder().encode
 
 UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})
-"""Reasons that remain until the record is mended: sent again as it was, it might be applied a second time."""
+"""Reasons that remain until the record is corrected: sent again as it was, it might be applied a second time."""
 
 _HELD = (
-    "a revert took its customer back, whom another run migrated: revert the same period with that run's state directory"
-    " and start migrate --only-missing there, then retry here"
+    "a revert took back its customer, who came from another run: revert the same period with that run's state"
+    " directory, start migrate --only-missing there, then start retry here"
 )
 
 
@@ -204,10 +204,10 @@ def validate_retry(decoder: Decoder, line: Line, file: str, source: int) -> Line
         return Blank(line.number)
     retry = msgspec.json.decode(line.body, type=_Retry)
     body, old = retry.body, retry.retried
-    # 2. An empty record, or one that must be mended first and was not.
+    # 2. An empty record, or one that must be corrected first and was not.
     if not body.strip() or (not retry.mended and old.earlier[-1].reason in UNMENDED_STAY):
         return _as_before(line, file, retry)
-    # 3. A line that was too long: the dead letter holds only its beginning, so without mending the old reason remains.
+    # 3. A line that was too long: the dead letter holds only its beginning; uncorrected, it keeps the old reason.
     validated = decoder.validate(Line(line.number, line.offset, body, len(body)), file, source)
     cut = old.earlier[-1].reason == Reason.TOO_LONG and isinstance(validated, Rejected) and not retry.mended
     if cut or isinstance(validated, Blank):

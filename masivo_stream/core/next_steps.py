@@ -17,13 +17,13 @@ _PROGRAM = "masivo-stream"
 _ONCE = frozenset({"--only-missing", "--others-stayed"})
 """Flags that apply to one start only, so that the next command is without them."""
 _AFTER_STOP: dict[int, str] = {
-    ExitCode.INPUT: "mend or restore the export, then start the same command again",
+    ExitCode.INPUT: "correct or restore the export, then start the same command again",
     ExitCode.OUTAGE: "start the same command again when the cause is gone: it continues from here",
     ExitCode.DENIED: "correct what the message names, then start the same command again: it continues from here",
 }
 _GO_ON = "start the same command again: it continues from here"
 _STDIN = frozenset({"-", "/dev/stdin"})
-_FROM_A_PIPE = "write what came from the pipe to a file, then start the same command with the file in its place"
+_FROM_A_PIPE = "write the export to a file, then start the same command with that file instead of the pipe"
 
 
 def next_steps(summary: Summary, invocation: Invocation, state_dir: str) -> tuple[NextStep, ...]:
@@ -35,7 +35,9 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     figures = summary.kinds.values()
     options = invocation.options or ("--state-dir", state_dir)
     if summary.exit_code == ExitCode.BUG:
-        yield NextStep(text="keep the state directory as it is, and report this: the figures must close")
+        yield NextStep(
+            text="this is a bug: keep the state directory as it is, and report that the figures do not add up"
+        )
         return
     if summary.exit_code == ExitCode.CONFIGURATION:  # the run cannot continue; its hint says what to do
         return
@@ -51,11 +53,11 @@ def _steps(summary: Summary, invocation: Invocation, state_dir: str) -> Iterator
     if summary.outcome in {"in_doubt", "dead_letters"} and any(each.dead for each in figures):
         dead = [kind for kind, each in summary.kinds.items() if each.dead]
         kinds = dead[0] if len(dead) == 1 else f"{{{','.join(dead)}}}"
-        text = f"mend `raw` in {named(state_dir)}/dead-letter.{kinds}.ndjson, then send what you mended"
+        text = f"correct `raw` in {named(state_dir)}/dead-letter.{kinds}.ndjson, then send the corrected records"
         yield NextStep(text=text, command=quote((_PROGRAM, "retry", *options)))
 
     if summary.outcome == "complete" and any(each.accepted for each in figures):
-        text = "optional: read a sample back; accepted means enqueued, and this shows what arrived"
+        text = "optional: read a sample back; accepted only means enqueued, and this shows what arrived"
         yield NextStep(text=text, command=quote((_PROGRAM, "verify", *options)))
 
 

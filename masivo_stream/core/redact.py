@@ -2,8 +2,8 @@
 
 Three dangers, three groups of functions:
 
-1. Secrets and personal data (`mask`, `is_secret`). None are written on purpose, but the words of a server, a proxy or a
-   library may hold some: what looks like a token, a key or an email address is masked.
+1. Secrets and personal data (`mask`, `mask_url`, `is_secret`). None are written on purpose, but the words of a server,
+   a proxy or a library may hold some: what looks like a token, a key or an email address is masked.
 2. Names of fields (`public_field`). A path into a record may hold names that a person chose, so only paths made of the
    API's own names are shown.
 3. Characters that a terminal or an encoder does not take as text (`printable`, `named`).
@@ -32,6 +32,9 @@ _SECRETS = re.compile(
     """
 )
 
+_BEFORE_AT = re.compile(r"(?<=://)[^/?#]*@")
+_QUERY = re.compile(r"(?<=[^?]\?)\S+")
+
 _PATH = re.compile(r"[A-Za-z_]+(\[\d{1,6}\])*(\.[A-Za-z_]+(\[\d{1,6}\])*)*")
 _NAME = re.compile(r"[A-Za-z_]+")
 
@@ -43,6 +46,12 @@ and lone surrogates."""
 def mask(text: str) -> str:
     """Return `text` with everything masked that looks like a token, a key, a URL's credentials or an email address."""
     return _SECRETS.sub(lambda match: (match["before"] or "") + MASK, text)
+
+
+def mask_url(text: str) -> str:
+    """Remove user, password and query from a URL; other text stays as it is."""
+    text = named(text)
+    return _QUERY.sub(MASK, _BEFORE_AT.sub(f"{MASK}@", text)) if "://" in text else text
 
 
 def is_secret(key: str) -> bool:

@@ -131,7 +131,9 @@ def _section_of(leaf: str) -> str:
         if leaf in names:
             return section
     close = difflib.get_close_matches(leaf, [name for names in _LEAVES.values() for name in names], 1)
-    raise _wrong("is no setting", f"flag {leaf}", f"did you mean {close[0]}?" if close else "see config.example.toml")
+    raise _wrong(
+        "is not a setting", f"flag {leaf}", f"did you mean {close[0]}?" if close else "see config.example.toml"
+    )
 
 
 def _read_toml(file: str) -> dict[str, Any]:
@@ -164,14 +166,14 @@ def _explain(text: str) -> tuple[str, str]:
         return ", because its lines end in a carriage return alone", "save it with line feeds"
     if _VARIABLES.search(text):
         return " but a list of environment variables", (
-            "set them in the environment (a shell: `set -a; . FILE; set +a`), or write " + _SECTIONS
+            "set these variables in the environment (in a shell: `set -a; . FILE; set +a`), or write " + _SECTIONS
         )
     if _YAML.match(text):
         return " but YAML", f"write {_SECTIONS}"
     if _SEMICOLON.search(text):
-        return " but an INI file", "a comment begins with #, and text is put in quotes; see config.example.toml"
+        return " but an INI file", "begin comments with #, and put text in quotes; see config.example.toml"
     if _BARE.search(text):
-        return "", 'text is put in quotes, such as base_url = "https://api.example.com"; see config.example.toml'
+        return "", 'put text in quotes, for example base_url = "https://api.example.com"; see config.example.toml'
     return "", "see config.example.toml"
 
 
@@ -184,7 +186,7 @@ def _merge(tree: dict[str, dict[str, Any]], given: Mapping[str, Any], file: str)
         for name, value in values.items():
             place = f"{file}: [{section}] {name}"
             if name not in _LEAVES[section]:
-                raise _wrong("is no setting", place, _nearest(name, _LEAVES[section], section))
+                raise _wrong("is not a setting", place, _nearest(name, _LEAVES[section], section))
             tree[section][name] = _convert(section, name, value, place, lax=False)
 
 
@@ -193,7 +195,7 @@ def _stray(name: str, value: object, file: str) -> ConfigurationError:
     leaf = name.removeprefix(PREFIX).lower()
     for section, names in _LEAVES.items():
         if leaf in names and not isinstance(value, dict):
-            return _wrong(f"has {name} outside of a section", file, f"write {leaf} below [{section}]")
+            return _wrong(f"has {name} outside a section", file, f"write {leaf} below [{section}]")
     if name in _OTHER_VARIABLES or name.lower() in _LEAVES:
         hint = f"set {name} in the environment" if name in _OTHER_VARIABLES else f"write [{name.lower()}]"
         return _wrong(f"has no section [{name}]", file, hint)
@@ -209,7 +211,7 @@ def _merge_environment(tree: dict[str, dict[str, Any]], environment: Mapping[str
         elif variable.startswith(PREFIX) and variable not in _OTHER_VARIABLES:
             close = difflib.get_close_matches(variable, [*names, *_OTHER_VARIABLES], 1, _NEARLY)
             if close:
-                raise _wrong("is no setting", variable, f"did you mean {close[0]}?")
+                raise _wrong("is not a setting", variable, f"did you mean {close[0]}?")
 
 
 def _convert(section: str, name: str, value: object, place: str, *, lax: bool) -> object:
@@ -278,7 +280,7 @@ def _nearest(name: str, names: Mapping[str, object], section: str = "") -> str:
     close = difflib.get_close_matches(name, names, 1)
     if close:
         return f"did you mean {close[0]}?"
-    return f"there are: {', '.join(names)}"
+    return f"the known names are: {', '.join(names)}"
 
 
 def _check(settings: Settings) -> None:
@@ -288,32 +290,36 @@ def _check(settings: Settings) -> None:
     if api.auth_url:
         _check_url("auth_url", api.auth_url)
     if api.proxy and not _is_proxy(api.proxy):
-        raise _wrong("is not an http:// URL", "proxy", "a proxy is named like http://proxy.example:3128")
+        raise _wrong("is not an http:// URL", "proxy", "write the proxy like http://proxy.example:3128")
     for name, value in api.headers.items():
         if name.lower() in _RESERVED_HEADERS:
-            raise _wrong(f"cannot set {name}", "[api] headers", "the client sets it itself")
+            raise _wrong(f"cannot set {name}", "[api] headers", "the client sets this header itself")
         if not (name.isascii() and name.replace("-", "").isalnum() and value.isprintable()):
-            raise _wrong("holds what no header can", "[api] headers", "a name of letters, digits and -, printable text")
+            raise _wrong(
+                "has characters that no header can have",
+                "[api] headers",
+                "use letters, digits and - for the name, and printable text for the value",
+            )
     if not settings.limits.limit and is_vendor(api.base_url):
         raise _wrong(
             '"none" is not for the vendor\'s hosts',
             "limit",
-            "name the account's windows, such as 1/5s,1000/h",
+            "give the account's limits, for example 1/5s,1000/h",
         )
     if not settings.state.state_dir:
         raise _wrong("is empty", "state_dir", "name a directory; the default is masivo-state")
     if settings.retry.first_delay > settings.retry.longest_delay:
-        raise _wrong("is longer than longest_delay", "first_delay", "lower it")
+        raise _wrong("is longer than longest_delay", "first_delay", "lower first_delay, or raise longest_delay")
 
 
 def _check_url(name: str, url: str) -> None:
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https"):
-        raise _wrong("is not a URL", name, "such as " + contract.BASE_URL)
+        raise _wrong("is not a URL", name, "write it like " + contract.BASE_URL)
     if parts.username is not None or parts.password is not None:
         raise _wrong("holds credentials", name, "put the key into MASIVO_API_KEY")
     if parts.query or parts.fragment:
-        raise _wrong("has a query or a fragment", name, f"such as {_bare(parts)}")
+        raise _wrong("has a query or a fragment", name, f"write it like {_bare(parts)}")
     if parts.scheme != "https" and not is_loopback(url):
         raise _wrong("is not encrypted", name, "use https:// (http:// is for this machine only)")
 

@@ -128,7 +128,7 @@ def _clean(text: str, place: str, name: str) -> Secret:
             f"the secret is empty or has characters that cannot be sent: {why}",
             operation=_OPERATION,
             place=place,
-            hint=f"it is one line of printable ASCII, alone or after {name}=",
+            hint=f"write it as one line of printable ASCII, alone or after {name}=",
         )
     return Secret(secret)
 

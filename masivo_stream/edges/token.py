@@ -133,9 +133,9 @@ class Tokens:
         return token, self._now() + max(lifetime - early, SHORTEST_LIFE)
 
 
-_WANTED = 'check auth_url: the call answers {"data": "<token>"}'
-_REPORTED = 'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}'
-_FOREIGN = "check auth_url, base_url, network and proxy: something other than the API answers the token call"
+_WANTED = 'check auth_url: the token call must answer {"data": "<token>"}'
+_REPORTED = 'check auth_url, then MASIVO_API_KEY: the token call must answer {"data": "<token>"}'
+_FOREIGN = "check auth_url, base_url, the network and the proxy: something other than the API answers the token call"
 
 
 def _denied(answer: Answer) -> DeniedError:
@@ -144,9 +144,9 @@ def _denied(answer: Answer) -> DeniedError:
         return _unusable(f"the token call was answered with 407: {PROXY_WANTS}", PROXY_HINT)
     if is_foreign(answer):
         return _unusable(f"the token call was answered with {whose(answer)}", _FOREIGN)
-    hint = "check MASIVO_API_KEY, and auth_url"
+    hint = "check MASIVO_API_KEY and auth_url"
     if answer.body is Body.UNREAD:
-        hint = "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read"
+        hint = "check auth_url, the network and the proxy, then MASIVO_API_KEY: the body of the answer cannot be read"
     return _unusable(f"the token call was answered with {answer.status}", hint)
 
 

@@ -1,1 +1,1 @@
-"""The flow: joins machines and edges into the journeys people ask for."""
+"""The flow: joins the decisions of `core` and the actions of `edges` into what each command does."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from masivo_stream.core.redact import mask_url
 from masivo_stream.core.sending.answer_body import is_foreign
 from masivo_stream.core.sending.backoff import FIRST_THROTTLE_WAIT
 from masivo_stream.core.sending.classify import classify
@@ -25,7 +26,6 @@ from masivo_stream.edges.token import Tokens
 from masivo_stream.flow.identity.account_binding import AccountBinding
 from masivo_stream.flow.observer import Observer
 from masivo_stream.flow.rate_limit import RateLimiter, RateLimiters, open_limiters
-from masivo_stream.flow.reporting.run_report import mask_url
 from masivo_stream.model.attempt import Answer, Attempt, Body, Cause, Failure, Stop, Throttled
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, MasivoStreamError

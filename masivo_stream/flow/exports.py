@@ -52,5 +52,7 @@ def check_inputs(inputs: Mapping[Kind, list[Input]]) -> None:
         )
     if sum(source.path == STDIN for found in inputs.values() for source in found) > 1:
         raise ConfigurationError(
-            "standard input is named twice", operation="read the command", hint="only one export can come that way"
+            "standard input is named twice",
+            operation="read the command",
+            hint="only one export can come from standard input",
         )

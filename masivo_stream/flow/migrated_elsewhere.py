@@ -52,7 +52,7 @@ def check_no_pipe(journal: JournalReader) -> None:
     """
     for kind in Kind:
         for source in journal.sources(kind):
-            if not source.letters and decode_identity(source.identity).stream:
+            if not source.is_copy and decode_identity(source.identity).stream:
                 raise InputError(
                     "records from a pipe cannot be read again, so it is not known which of them were taken back",
                     operation="send what was taken back",

@@ -7,10 +7,10 @@ from msgspec import Struct
 
 from masivo_stream.edges.export.source import Input
 from masivo_stream.flow.identity.known_exports import RecognisedExports
-from masivo_stream.flow.pipeline.resume import find_exports, lay_out, note_sources, recognise_exports
+from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources, note_sources, recognise_exports
 from masivo_stream.flow.pipeline.run import Run
 from masivo_stream.flow.readback.sample import read_back_samples
-from masivo_stream.flow.reporting.run_report import Reporting, gather, leave_report
+from masivo_stream.flow.reporting.run_report import Reporting, gather_facts, leave_report
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import Kind
@@ -75,7 +75,7 @@ async def note_places(session: Session, matched: Matched) -> None:
     """Note the present paths of the exports that the run knows: the next step finds them by these."""
     path = session.state.path
     known = {
-        kind: (await lay_out(session.journal.read, kind, found.known, state_dir=path, grown=False), found.known)
+        kind: (await list_sources(session.journal.read, kind, found.known, state_dir=path, grown=False), found.known)
         for kind, found in matched.items()
     }
     await note_sources(session.journal, known, path)
@@ -87,34 +87,34 @@ async def send_pending(
     *,
     handle_signals: bool,
     reporting: Reporting,
-    left: MasivoStreamError | None = None,
+    failure: MasivoStreamError | None = None,
 ) -> Summary:
     """Send what is pending of all exports and retried dead letters; return the summary.
 
-    `left` is reported at the end, unless something worse comes.
+    `failure` happened before; it is reported at the end, unless something worse happens.
     """
     journal, path = session.journal, session.state.path
-    laid_out = await _lay_out_all(session, matched)
-    journal.describe(gather(session.settings, reporting.invocation, session.clock.wall()))
+    sources = await _list_all_sources(session, matched)
+    journal.describe(gather_facts(session.settings, reporting.invocation, session.clock.wall()))
     once = session.guard_sends()
     await session.connect(path for each in matched.values() for path in each.paths)
-    sources = await once.check({kind: found for kind, found in laid_out.items() if found}, session.client)
+    checked = await once.check({kind: found for kind, found in sources.items() if found}, session.client)
     # Only now: a start that is refused leaves a directory that does not ask for these exports the next time.
-    await note_sources(journal, {kind: (found, matched[kind].known) for kind, found in laid_out.items()}, path)
-    run = Run(session, sources)
+    await note_sources(journal, {kind: (found, matched[kind].known) for kind, found in sources.items()}, path)
+    run = Run(session, checked)
     await run.go(handle_signals=handle_signals)
     session.proxies.explain(run.cause)
-    summary = await _read_samples_back(session, run, run.summary(left), handle_signals=handle_signals)
+    summary = await _read_samples_back(session, run, run.summary(failure), handle_signals=handle_signals)
     summary = msgspec.structs.replace(summary, warnings=tuple(once.warnings))
     summary = leave_report(journal, session.state, summary, reporting, session.clock)
     session.observer.notify(RunEnded(summary=summary))
     return summary
 
 
-async def _lay_out_all(session: Session, matched: Matched) -> dict[Kind, list[Source]]:
+async def _list_all_sources(session: Session, matched: Matched) -> dict[Kind, list[Source]]:
     """Return the inputs of every kind in reading order."""
     return {
-        kind: await lay_out(
+        kind: await list_sources(
             session.journal.read,
             kind,
             found.known,

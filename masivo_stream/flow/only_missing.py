@@ -78,13 +78,13 @@ class TakenBackFinder:
         if not self.unread + self.unreadable:
             return None
         return OutageError(
-            f"{self.unread + self.unreadable:,} customers could not be read back, the first at {self._first_left}:"
-            " whether they were taken back is not known, and nothing of theirs was sent",
+            f"{self.unread + self.unreadable:,} customers could not be read back, the first at {self._first_left}: it"
+            " is not known whether they were taken back, and nothing that belongs to them was sent",
             operation=_OPERATION,
             hint="start the same command again later, with --only-missing: it reads them back once more"
             if self.unread
-            else "look for them in the account's dashboard, because their ids cannot be read back; send those that are"
-            " not there from a small export with a --state-dir of its own",
+            else "look for these customers in the account's dashboard, because their ids cannot be read back; send"
+            " those that are not there from a small export with its own --state-dir",
         )
 
     async def go(self) -> None:
@@ -202,12 +202,13 @@ class TakenBackFinder:
         command = f"{only_missing(self._journal, place)} {OTHERS_STAYED}"
         revert = revert_since(self._journal, self._reverts, place, self._clock.wall())
         raise ConfigurationError(
-            f"{there:,} customers that another run migrated are there: it is not known whether they stayed, or were"
-            " taken back and migrated again, without what this run had sent of theirs",
+            f"{there:,} customers that another run migrated are in the account: it is not known whether they stayed,"
+            " or were taken back and migrated again without what this run had sent for them",
             operation=_OPERATION,
             place=await self._place_of(self._migrated_elsewhere, {Whereabouts.THERE}),
-            hint=f"if none of them was migrated again since the revert: {command}; if some were, first take these"
-            f" back once more: {revert}; then the same, the other run again, and masivo-stream retry here",
+            hint=f"if none of them was migrated again since the revert: {command}; if some were, first take these back"
+            f" once more: {revert}; then start this same command, then the other run again, then masivo-stream"
+            " retry here",
         )
 
     async def _ask(
@@ -294,7 +295,7 @@ class TakenBackFinder:
         """Copy what was taken back of a kind; return nothing if nothing was."""
         known = self._journal.read.sources(kind)
         tally = Tally(CONTRACTS[kind], self._journal.read.figures(kind))
-        name = f"taken-back-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
+        name = f"taken-back-{1 + sum(source.is_copy for source in known)}.{kind}.ndjson"
         at = self._clock.wall().isoformat(timespec="milliseconds")
         accepted = records = items = 0
         with self._state.creating(name) as write:
@@ -313,7 +314,7 @@ class TakenBackFinder:
             return []
         path = self._state.path / name
         identity = encode_identity(take_identity(str(path)))
-        source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
+        source = KnownSource(len(known), name, path.stat().st_size, identity, is_copy=True)
         return [TakenBackCopy(kind, source, tally.figures(seconds=0.0), records, items)]
 
     def _check(self, kind: Kind, items: int) -> None:
@@ -326,14 +327,14 @@ class TakenBackFinder:
         accepted = 0 if figures is None else figures.items.get(RecordOutcome.ACCEPTED.name, 0)
         if items != accepted:
             raise InputError(
-                f"the run has sent {accepted:,} items of {kind}; of these its exports, validated as they are now, hold"
+                f"the run has sent {accepted:,} items of {kind}, but its exports, validated as they are now, hold"
                 f" {items:,}",
                 operation=_OPERATION,
-                hint="start with the settings that the run was started with",
+                hint="use the settings that the run was started with",
             )
 
 
-def check_there(settings: Settings) -> None:
+def check_run_exists(settings: Settings) -> None:
     """Check that there is a run in the state directory, without making one.
 
     Raises:
@@ -347,7 +348,7 @@ def check_there(settings: Settings) -> None:
         "all of the run was taken back" if aside else "there is no run in this state directory",
         operation=_OPERATION,
         place=str(place),
-        hint="name its exports, and leave --only-missing out: the run starts afresh"
+        hint="name the exports, without --only-missing: the run starts from the beginning"
         if aside
         else "name the migration's --state-dir",
     )

@@ -57,7 +57,7 @@ def summarise(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None,
         message = f"{cause.place}: {cause}"
     if not closes:
         outcome, code = "stopped", ExitCode.BUG
-        message = "the figures do not close: please report this, and keep the state directory"
+        message = "the figures do not add up: please report this, and keep the state directory"
     elif isinstance(cause, Interrupted):
         outcome, code = "interrupted", cause.exit_code
     elif cause is not None:
@@ -67,7 +67,9 @@ def summarise(kinds: Mapping[str, KindSummary], cause: MasivoStreamError | None,
         hint = "masivo-stream resolve shows what is known about them, and takes your decision"
     elif any(figures.dead for figures in kinds.values()):
         outcome, code = "dead_letters", ExitCode.DEAD_LETTERS
-        hint = "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry"
+        hint = (
+            "dead-letter.<kind>.ndjson in the state directory holds them: correct `raw`, then start masivo-stream retry"
+        )
     else:
         outcome, code = "complete", ExitCode.COMPLETE
     return Summary(

@@ -80,7 +80,7 @@ class DeadLetterSink(Protocol):
         """CRC-32 of them."""
         ...
 
-    def append(self, letters: Iterable[Rejected]) -> None:
+    def append(self, dead_letters: Iterable[Rejected]) -> None:
         """Write dead letters."""
         ...
 
@@ -172,7 +172,7 @@ class JournalPort(Protocol):
         """Note that a batch was certainly not applied, and may be sent again."""
         ...
 
-    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+    async def note_found(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
         """Note that records are there."""
         ...
 

@@ -333,11 +333,11 @@ def make_limiters(
         lost: called when `quota` fails; from then on the limiters work without it.
         observer: receives notices of waits, and of what is used of the windows.
     """
-    limits, ledger = settings.limits, QuotaClient(quota, lost)
+    limits, shared = settings.limits, QuotaClient(quota, lost)
     general = LimitScope("general", Pacer(limits.general_limit))
 
     def limiter(*scopes: LimitScope) -> RateLimiter:
-        return RateLimiter((*scopes, general), clock, ledger, longest_hold=limits.longest_hold, observer=observer)
+        return RateLimiter((*scopes, general), clock, shared, longest_hold=limits.longest_hold, observer=observer)
 
     if limits.scope == "account":
         migration = limiter(LimitScope("migration", Pacer(limits.limit)))

@@ -45,17 +45,17 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
                 hint="name another directory with --state-dir for the dead letters of this command; it sends nothing",
             )
 
-        def open_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:
-            letters = DeadLetterFile(state, kind, SystemClock().wall)
-            files.callback(letters.close)
-            return letters
+        def open_dead_letters(kind: Kind, files: ExitStack) -> DryRunDeadLetters:
+            file = DeadLetterFile(state, kind, SystemClock().wall)
+            files.callback(file.close)
+            return file
 
-        def open_skips(kind: Kind, files: ExitStack) -> SkippedSink:
-            skips = SkippedFile(state, kind)
-            files.callback(skips.close)
-            return skips
+        def open_skipped(kind: Kind, files: ExitStack) -> SkippedSink:
+            file = SkippedFile(state, kind)
+            files.callback(file.close)
+            return file
 
-        yield DryRunFiles(open_letters, open_skips, state.path)
+        yield DryRunFiles(open_dead_letters, open_skipped, state.path)
 
 
 async def take_dead_letters(state: StateDir, journal: Journal, observer: Observer) -> None:
@@ -65,24 +65,25 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
     names no dead letter of the run is put aside.
 
     Raises:
-        InputError: a line is no dead letter. Then nothing was taken.
+        InputError: a line is not a dead letter. Then nothing was taken.
         StorageError: the copy cannot be written.
     """
     taken: list[RetryCopy] = []
     notices: list[DeadLettersTaken] = []
     for kind in Kind:
-        length, crc = journal.read.letters(kind)
+        length, crc = journal.read.dead_letter_file(kind)
         known = journal.read.sources(kind)
-        name = f"retry-{1 + sum(source.letters for source in known)}.{kind}.ndjson"
+        name = f"retry-{1 + sum(source.is_copy for source in known)}.{kind}.ndjson"
         copy = _Copy(kind, journal)
-        letters, as_left = dead_letter_name(kind), state.checksum(dead_letter_name(kind), length) == (length, crc)
-        lines = state.lines(letters, length if as_left else None)
-        behind = state.lines(letters, begin=length) if as_left else iter(())
+        file = dead_letter_name(kind)
+        as_left = state.checksum(file, length) == (length, crc)
+        lines = state.lines(file, length if as_left else None)
+        behind = state.lines(file, begin=length) if as_left else iter(())
         state.create(name, chain(copy.lines(lines), copy.put_back(behind)))
         if not copy.taken:
             state.remove(name)
             if not length:
-                state.cut(letters)  # these lines belong to a retry already, or will be read again
+                state.cut(file)  # these lines belong to a retry already, or will be read again
                 continue
         strange = f"ignored-{name.removeprefix('retry-')}" if copy.strange else ""
         if strange:
@@ -92,7 +93,7 @@ async def take_dead_letters(state: StateDir, journal: Journal, observer: Observe
         if copy.taken:
             path = state.path / name
             identity = encode_identity(take_identity(str(path)))
-            source = KnownSource(len(known), name, path.stat().st_size, identity, letters=True)
+            source = KnownSource(len(known), name, path.stat().st_size, identity, is_copy=True)
         taken.append(RetryCopy(kind, source, copy.taken))
     if taken:
         await journal.begin_retry(taken, ", ".join(each.source.name for each in taken if each.source is not None))
@@ -120,24 +121,24 @@ class _Copy:
         """Yield the lines of the copy.
 
         Raises:
-            InputError: a line is no dead letter.
+            InputError: a line is not a dead letter.
         """
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            letter = read_dead_letter(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
-            if letter is None:
+            dead_letter = read_dead_letter(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
+            if dead_letter is None:
                 raise InputError(
-                    f"line {number} is no dead letter",
+                    f"line {number} is not a dead letter",
                     operation="retry dead letters",
                     place=dead_letter_name(self._kind),
                     hint="correct `raw` in place, one JSON object per line, and leave the other fields as they are",
                 )
-            row = self._row(letter)
+            row = self._row(dead_letter)
             if row is None:
                 self.strange.append(line)
                 continue
-            yield self._take(letter, row)
+            yield self._take(dead_letter, row)
 
     def put_back(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         """Yield dead letters that were deleted and put back, from the lines that the journal does not count.
@@ -145,26 +146,26 @@ class _Copy:
         The other lines were left by a process that died: their records are read again.
         """
         for line in lines:
-            letter = read_dead_letter(line)
-            row = None if letter is None else self._row(letter)
-            if letter is not None and row is not None:
-                yield self._take(letter, row)
+            dead_letter = read_dead_letter(line)
+            row = None if dead_letter is None else self._row(dead_letter)
+            if dead_letter is not None and row is not None:
+                yield self._take(dead_letter, row)
 
-    def _take(self, letter: DeadLetter, row: DeadRow) -> bytes:
+    def _take(self, dead_letter: DeadLetter, row: DeadRow) -> bytes:
         self.taken.add(row.row)
-        mended = hash_bytes(letter.body, self._salt) != row.digest
+        mended = hash_bytes(dead_letter.body, self._salt) != row.digest
         self.mended += mended
-        return write_retry(letter, row, mended=mended)
+        return write_retry(dead_letter, row, mended=mended)
 
-    def _row(self, letter: DeadLetter) -> DeadRow | None:
+    def _row(self, dead_letter: DeadLetter) -> DeadRow | None:
         """Return what the journal knows about a dead letter; None if it is not one of this run."""
         rows = [
             row
-            for number in self._numbers.get(letter.file, [])
-            for row in self._journal.read.dead_at(self._kind, number, letter.line)
+            for number in self._numbers.get(dead_letter.file, [])
+            for row in self._journal.read.dead_at(self._kind, number, dead_letter.line)
             if row.row not in self.taken
         ]
         if len(rows) > 1:  # parts of one record
-            own = set(letter.items or ())
+            own = set(dead_letter.items or ())
             rows = [row for row in rows if own <= set(row.record[2] or ())]
         return rows[0] if rows else None

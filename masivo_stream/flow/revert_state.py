@@ -2,7 +2,7 @@
 
 The API takes back whole customers, by the time of their migration, with their events and transactions of any time; but
 not those who have made a transaction of their own since (guides/migrate-customers). So a run is taken back by its
-customers. If all of them were taken back, it starts afresh; if some were, `flow.only_missing` finds out which.
+customers. If all of them were taken back, it starts over; if some were, `flow.only_missing` finds out which.
 """
 
 from collections.abc import Callable, Iterator
@@ -112,27 +112,27 @@ def warn_of_left(journal: JournalReader) -> Iterator[str]:
         if note.kind is NoteKind.NOT_KNOWN:
             left = msgspec.json.decode(note.detail, type=Left)
             yield (
-                f"{left.customers:,} customers could not be read back after a revert, the first at {left.first}:"
-                " whether they were taken back is not known, and nothing of theirs was sent since"
+                f"{left.customers:,} customers could not be read back after a revert, the first at {left.first}: it is"
+                " not known whether they were taken back, and nothing that belongs to them was sent since"
             )
 
 
 def blocked(reverts: RevertState, journal: Journal, place: str) -> ConfigurationError | None:
-    """Return why a run cannot continue; None if it can continue, or start afresh."""
+    """Return why a run cannot continue; None if it can continue, or start over."""
     invocation = journal.read.facts().invocation
     if reverts.open is not None:
         period = reverts.open
         again = quote(revert_command(invocation, place, period.start, period.end))
         return ConfigurationError(
-            f"a revert from {period.start} to {period.end} was begun; it is not known whether it happened",
+            f"a revert from {period.start} to {period.end} was started; it is not known whether it took effect",
             operation=_OPERATION,
             place=place,
-            hint=f"run it again to take back what is left of that period: {again}",
+            hint=f"start the revert again to take back what is left of that period: {again}",
         )
     if reverts.done and not reverts.whole:
         periods = ", ".join(f"{period.start} to {period.end}" for period in reverts.done)
         return ConfigurationError(
-            f"a part of this run was taken back: customers migrated from {periods}, with all that is theirs",
+            f"part of this run was taken back: customers migrated from {periods}, with everything that belongs to them",
             operation=_OPERATION,
             place=place,
             hint=_both_ways(journal, place),
@@ -147,7 +147,7 @@ def _both_ways(journal: Journal, place: str) -> str:
         return hint
     begin = datetime.fromisoformat(times.first_at) - _AROUND
     rest = _revert(journal, place, begin, datetime.fromisoformat(times.last_at))
-    return f"{hint}; or take back the rest of it as well, then the same command migrates afresh: {rest}"
+    return f"{hint}; or take back the rest of the run as well, then the same command migrates everything again: {rest}"
 
 
 def revert_since(journal: Journal, reverts: RevertState, place: str, now: datetime) -> str:
@@ -165,9 +165,9 @@ def _revert(journal: Journal, place: str, begin: datetime, sent: datetime) -> st
 def all_but_counted(journal: Journal, place: str) -> str:
     """Return what to do if all of a run was taken back by its times, and the API did not say how many customers."""
     return (
-        "if no customer can have made a transaction of their own since, the command that started the run migrates"
-        " everything afresh; if some may have, they are still there, and this sends only what is missing:"
-        f" {only_missing(journal, place)}"
+        "if no customer can have made a transaction of their own since then, the command that started the run"
+        " migrates everything again; if some may have, they are still in the account, and this sends only what is"
+        f" missing: {only_missing(journal, place)}"
     )
 
 
@@ -177,11 +177,11 @@ def only_missing(journal: Journal, place: str) -> str:
     for words in (invocation, msgspec.structs.replace(invocation, again=())):  # a short one names no exports
         if command := quote((*same_command(words, place), "--only-missing")):
             return command
-    return "the command that started the run, and --only-missing"
+    return "the command that started the run, with --only-missing added"
 
 
 def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None] = lambda _journal: None) -> None:
-    """Put a run aside that was taken back, so that its state directory can start afresh.
+    """Put a run aside that was taken back, so that its state directory can start over.
 
     `withdraw` is called first, with the id of its journal: the account has nothing of it any more.
 
@@ -195,7 +195,7 @@ def leave_reverted(state: StateDir, clock: Clock, withdraw: Callable[[str], None
     with closing(open_journal(state.journal, clock.wall)) as journal:
         reverts, name = read_revert_state(journal.read), journal.read.id()
         error = blocked(reverts, journal, str(state.path))
-        journal.rest()
+        journal.merge_wal()
     if error is not None:
         raise error
     if reverts.whole:
@@ -217,6 +217,6 @@ def check_taken_back(journal: Journal, place: str) -> RevertState:
             "nothing of this run was taken back",
             operation="send what was taken back",
             place=place,
-            hint="name its exports, and leave --only-missing out: it goes on with what is pending",
+            hint="name the exports, without --only-missing: the run continues with what is pending",
         )
     return reverts

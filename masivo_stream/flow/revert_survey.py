@@ -118,11 +118,14 @@ def read_period(start: str, end: str) -> tuple[datetime, datetime]:
                 f"{name} is not a date-time with a time zone",
                 operation=_OPERATION,
                 place=name,
-                hint="such as 2026-01-31T00:00:00Z",
+                hint="write it like 2026-01-31T00:00:00Z",
             )
     begins, ends = datetime.fromisoformat(start), datetime.fromisoformat(end)
     if begins >= ends:
         raise ConfigurationError(
-            "the period is empty: --from is not before --to", operation=_OPERATION, place="--from", hint="swap them"
+            "the period is empty: --from is not before --to",
+            operation=_OPERATION,
+            place="--from",
+            hint="swap --from and --to",
         )
     return begins, ends

@@ -135,7 +135,7 @@ async def open_session(
         credentials: see `load_credentials`.
         needed_by: the operation that needs a run to be there already; empty if a run may begin here.
         keep_reverted: keep a run that a revert took back, for the command that sends it again. Without it, that run
-            is put aside, and the state directory starts afresh.
+            is put aside, and the state directory starts over.
         confirmations: what a person has confirmed about accounts and exports.
         observer: receives notices.
         runtime: where time and chance come from.

@@ -17,8 +17,8 @@ class Source(Struct, frozen=True):
     start: Position = START
     known: tuple[int, int] = (0, 0)
     """The read position of an earlier process in bytes, and the CRC-32 of the bytes before it."""
-    letters: bool = False
-    """A retry's own copy of dead letters."""
+    is_copy: bool = False
+    """Whether it is a copy in the state directory: of dead letters, made by a retry, or of records taken back."""
     begin: Position = START
     """Its first line. It is not the first of the file if this source is what a file has grown by."""
     end: int | None = None
@@ -29,7 +29,7 @@ class Source(Struct, frozen=True):
     @property
     def name(self) -> str:
         """The name in its entries; for a copy in the state directory the file's name without the directory."""
-        return self.input.name.rpartition("/")[2] if self.letters else self.input.name
+        return self.input.name.rpartition("/")[2] if self.is_copy else self.input.name
 
 
 class Extent:

@@ -1,4 +1,4 @@
-"""Stop a run in an orderly way: no new reads, no new requests; what is in flight may land within the drain time.
+"""Stop a run in an orderly way: no new reads, no new requests; what is in flight may finish within the drain time.
 
 Everything that only waits (for a slot, a token, the next block) is inside `work`, which is cancelled at once. A request
 in flight and the notes about it are inside a shield of their own, from `flight`.
@@ -31,7 +31,7 @@ class StopControl:
         self.cause: MasivoStreamError | None = None
         self.clock = clock
         self.drain_time = drain_time
-        self._pulled = anyio.Event()
+        self._begun = anyio.Event()
         self._flights: set[anyio.CancelScope] = set()
 
     @property
@@ -39,11 +39,11 @@ class StopControl:
         """Requests under way."""
         return len(self._flights)
 
-    def pull(self, cause: MasivoStreamError) -> None:
-        """Stop for `cause`; only the first call counts."""
+    def begin(self, cause: MasivoStreamError) -> None:
+        """Begin to stop, for `cause`; only the first call counts."""
         if self.cause is None:
             self.cause = cause
-            self._pulled.set()
+            self._begun.set()
             self.work.cancel()
 
     @contextmanager
@@ -58,7 +58,7 @@ class StopControl:
 
     async def drain(self) -> None:
         """Wait for a stop, then for the drain time, then give up what is still in flight. Runs beside the work."""
-        await self._pulled.wait()
+        await self._begun.wait()
         await self.clock.sleep(self.drain_time)
         for scope in list(self._flights):
             scope.cancel()
@@ -85,7 +85,7 @@ async def work_under(
             try:
                 await work()
             except MasivoStreamError as error:
-                stop.pull(error)
+                stop.begin(error)
         beside.cancel_scope.cancel()
 
 
@@ -107,7 +107,7 @@ async def obey_signals(
                 continue
             code = ExitCode.INTERRUPTED if received is signal.SIGINT else ExitCode.TERMINATED
             observer.notify(Stopping(why=received.name, in_flight=stop.in_flight, drain_time=stop.drain_time))
-            stop.pull(Interrupted(received.name, code))
+            stop.begin(Interrupted(received.name, code))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 * *part*: an entry with some of its record's items, in a record that needs several requests or leaves items behind.
 * *skipped record*: a record, or items of one, that is valid and not to be migrated: deleted, reversed.
 * *dead letter*: a record, or items of one, that is not sent as it is, with the reason; it is written to the dead-letter
-  file, where a person mends it for a retry.
+  file, where a person corrects it for a retry.
 * *dry run*: the pipeline up to the finished batches, sending nothing: `validate` and `plan`.
 
 **What is sent**
@@ -57,7 +57,8 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 
 * *state directory*: the files of one run: journal, dead letters, skipped records, report.
 * *journal*: the database in the state directory, in which every batch is noted before its first byte leaves.
-* *ledger*: the bookkeeping of one kind: where each entry is, and figures that must add up.
+* *ledger*: the bookkeeping of one kind: where each entry is, and figures that must add up. The sandbox's ledger lists
+  what the API has applied.
 * *checkpoint*: the position before which every record has an outcome; a later process reads on from there.
 * *run*: one migration of the exports in one state directory, over as many processes as it takes.
 * *process*: one execution of a command; a run continues in the next process when one ends early.
@@ -68,7 +69,7 @@ Glossary, in the order of the pipeline. Each term means one thing, here and in t
 * *read back*: ask the API for a customer or its transactions, to see whether records have arrived.
 * *sample*: accepted records that are read back after a run.
 * *evidence*: what reading back a batch in doubt shows; it helps a person to decide, and decides nothing.
-* *retry*: send dead letters again after they were mended (`retry`); also the repetition of an attempt after a backoff.
+* *retry*: send dead letters again after a correction (`retry`); also the repetition of an attempt after a backoff.
 * *resolve*: decide about batches in doubt: they were accepted, they are given up, or they are sent again.
 * *revert*: ask the API to take back what was migrated in a period; its records are then inputs of the run again.
 """

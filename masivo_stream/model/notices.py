@@ -129,7 +129,7 @@ class QuotaCorrected(Struct, frozen=True, kw_only=True):
     seconds: float
     """Until a request may leave again."""
     foreign: int
-    """Requests that only the server knows of: somebody else uses the account."""
+    """Requests that only the server knows of: another program uses the account."""
 
 
 class WaitingVisible(Struct, frozen=True, kw_only=True):

@@ -20,8 +20,8 @@ class KnownSource(Struct, frozen=True):
     name: str
     size: int
     identity: bytes
-    letters: bool = False
-    """Whether it is a retry's own copy of dead letters, in the state directory."""
+    is_copy: bool = False
+    """Whether it is a copy in the state directory: of dead letters, made by a retry, or of records taken back."""
     line: int = 1
     """Where reading begins: after the start if the input is what an earlier one has grown by."""
     offset: int = 0

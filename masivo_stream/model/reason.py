@@ -34,22 +34,24 @@ REMEDIES: dict[Reason, str] = {
     Reason.TOO_DEEP: "flatten the nested objects or lists",
     Reason.MISSING_FIELD: "add the field",
     Reason.UNKNOWN_FIELD: 'correct the spelling, or set unknown_fields = "pass"',
-    Reason.DUPLICATE_FIELD: "leave the field once in its object, with the value that is right",
-    Reason.WRONG_TYPE: "write the value with the JSON type the message names",
+    Reason.DUPLICATE_FIELD: "keep the field once in its object, with the right value",
+    Reason.WRONG_TYPE: "write the value with the JSON type that the message names",
     Reason.INVALID_VALUE: "correct the value as the message says",
     Reason.NO_ITEMS: "leave the record out, or add its events or transactions",
     Reason.TOO_MANY_ITEMS: "one customer's transactions must fit one request: merge the oldest into one",
-    Reason.TOO_LONG: "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of it "
-    "into `raw`",
+    Reason.TOO_LONG: "shorten the record, or raise max_line_bytes; the dead letter holds only its beginning: put all"
+    " of it into `raw`",
     Reason.TOO_LARGE: "shorten the record, or raise max_body_bytes if the target takes larger bodies",
     Reason.DUPLICATE_ID: "keep one record for this customer",
     Reason.DUPLICATE_EMAIL: "emails are unique per account: correct one of the two customers",
     Reason.DUPLICATE_EVENT: "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own",
     Reason.TRUNCATED_INPUT: "version 0.1.0 found the file's end within this line: export the line again",
-    Reason.REFUSED: "see the words in the message; mend the record, or have the firewall named there let it pass",
-    Reason.CUSTOMER_NOT_MIGRATED: "its customer is a dead letter, or unknown to the account: see to that, then retry",
-    Reason.TAKEN_BACK: "taken back by a revert, and to be sent again: start `migrate` again",
-    Reason.DISCARDED: "given up by `resolve --discard`: mend it to have `retry` send it",
+    Reason.REFUSED: "see the words in the message; correct the record, or make the firewall named there let it pass",
+    Reason.CUSTOMER_NOT_MIGRATED: (
+        "its customer is a dead letter, or unknown to the account: correct or add the customer first, then retry"
+    ),
+    Reason.TAKEN_BACK: "taken back by a revert and due to be sent again: start `migrate` again",
+    Reason.DISCARDED: "given up by `resolve --discard`: correct it to have `retry` send it",
 }
 
 

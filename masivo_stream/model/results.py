@@ -52,7 +52,7 @@ class LineRun(Struct, frozen=True, gc=False):
 
 
 def run_of(line: Line) -> LineRun:
-    """Return a line within the cap as a run."""
+    """Return a line within the cap as a `LineRun`."""
     return LineRun(line.number, [line.body], [line.offset], line.body)
 
 

@@ -92,7 +92,7 @@ class ValidationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
     transaction_types: Literal["all", "guide"] = "all"
     """The six types of the vendor's page for transactions, or the two that the guide shows. Real ledgers have
-    expirations: with two types only, their balances do not close."""
+    expirations: with two types only, their balances do not add up."""
     max_line_bytes: Annotated[int, Meta(ge=1024, le=1_000_000_000)] = 16 * 1024 * 1024
     """Longer lines become dead letters. Bounds memory."""
     remember_ids: Count = 600_000

@@ -64,5 +64,5 @@ def _wrong(text: str) -> ConfigurationError:
         f"the monitor cannot listen on {text!r}: this is not HOST:PORT",
         operation="start the monitor",
         place="--monitor",
-        hint="such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port",
+        hint="write it like 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port",
     )

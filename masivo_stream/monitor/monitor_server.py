@@ -67,7 +67,8 @@ async def serving(address: Address, answers: Endpoints) -> AsyncIterator[Address
             f"the monitor cannot listen on {address}: {error.strerror or error}",
             operation="start the monitor",
             place=f"--monitor {address}",
-            hint="another program may have that port: choose another, 0 takes a free one; nothing was begun",
+            hint="another program may be using that port: choose another one (0 takes a free port); nothing was"
+            " started",
         ) from error
     try:
         yield Address(address.host, listener.sockets[0].getsockname()[1])

@@ -117,7 +117,7 @@ def _named(field: str) -> _Figure:
 
 
 def _print_closing(console: Console, summary: Summary) -> None:
-    word, style = ("closes", "green") if summary.closes else ("DOES NOT CLOSE", "bold red")
+    word, style = ("adds up", "green") if summary.closes else ("DOES NOT ADD UP", "bold red")
     figures = summary.kinds.values()
     for prefix, text in ((f"{word}: ", equation(figures)), (" " * len(f"{word}: "), equation(figures, of_items=True))):
         print_hanging(console, text, prefix, style)

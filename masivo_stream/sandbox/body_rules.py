@@ -166,7 +166,7 @@ def refuse(path: Path, message: str) -> Refusal:
 
 
 def _entries(contract: Contract, body: bytes) -> list[Raw] | Refusal:
-    """Open the envelope and count: too many entries are refused before anybody looks into them."""
+    """Open the envelope and count: too many entries are refused before they are validated."""
     try:
         body.decode()  # the typed decoder does not look at the bytes it skips
         raws = _ENVELOPE.decode(body).customers

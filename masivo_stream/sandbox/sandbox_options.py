@@ -54,8 +54,8 @@ class SandboxOptions(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not (self.allow_remote or is_loopback(self.host)):
             raise ValueError(
-                f"the sandbox listens on this machine only, not on {self.host}: "
-                "it takes anybody's data for a public key; --allow-remote says you mean it"
+                f"the sandbox listens on this machine only, not on {self.host}: its key is public, so it takes data"
+                " from anyone; add --allow-remote if you mean it"
             )
 
 

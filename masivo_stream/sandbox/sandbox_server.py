@@ -88,7 +88,7 @@ async def _listen(runner: web.AppRunner, options: SandboxOptions) -> int:
             f"the sandbox cannot listen on {options.host} port {options.port}: {error.strerror or error}",
             operation="start the sandbox",
             place=f"{options.host}:{options.port}",
-            hint="choose another --port; 0 takes a free one",
+            hint="choose another --port (0 takes a free port)",
         ) from error
     return int(runner.addresses[0][1])
 

@@ -11,7 +11,7 @@ from masivo_stream.model.bench_result import Case, Failed, Job, Measured, Stage
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ExitCode
 
-NOBODY = "http://127.0.0.1:9"
+NO_SERVER = "http://127.0.0.1:9"
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def exports(tmp_path):
     return write_exports(tmp_path, records=3, seed=1)
 
 
-def job(kind, stage, paths, tmp_path, url=NOBODY, **settings):
+def job(kind, stage, paths, tmp_path, url=NO_SERVER, **settings):
     case = Case(kind=kind, stage=stage, settings=settings)
     return Job(case=case, paths=tuple(map(str, paths)), url=url, directory=str(tmp_path))
 

@@ -66,7 +66,7 @@ def test_a_revert_is_made_only_if_a_person_agrees(online, customers):
     period = ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
     ended = online("revert", *period)
     assert (ended.code, ended.out) == (2, "")
-    assert "not agreed" in ended.err
+    assert "not confirmed" in ended.err
     ended = online("revert", *period, "--yes", "--json")
     assert (ended.code, json.loads(ended.out)["reverted"]["from"]) == (0, period[1])
     assert "of the run in masivo-state, this period covers 3 records of customers" in ended.err

@@ -22,7 +22,7 @@ from masivo_stream.model.attempt import (
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
-def verdict(outcome: Outcome) -> str:
+def in_words(outcome: Outcome) -> str:
     """Return the name of the outcome; for a stop with the exit code and whether the batch is in doubt."""
     name = type(outcome).__name__
     match outcome:
@@ -72,17 +72,17 @@ def expected(status: int, body: Body = Body.EMPTY) -> str:
 ALL = range(100, 600)
 
 
-def verdicts(**rest: object) -> dict[int, str]:
-    return {status: verdict(classify(Answer(status=status, **rest))) for status in ALL}
+def outcomes_by_status(**rest: object) -> dict[int, str]:
+    return {status: in_words(classify(Answer(status=status, **rest))) for status in ALL}
 
 
 @pytest.mark.parametrize("body", Body)
-def test_every_status_has_its_verdict(body):
+def test_every_status_has_its_outcome(body):
     """Total over all status codes and kinds of body, whatever the rest of the answer says."""
     table = {status: expected(status, body) for status in ALL}
-    assert verdicts(body=body) == table
+    assert outcomes_by_status(body=body) == table
     rest = {"complete": False, "error": "e", "details": "d", "retry_after": "7", "date": DATE}
-    assert verdicts(body=body, server="nginx", trace="CF-Ray: 1", **rest) == table
+    assert outcomes_by_status(body=body, server="nginx", trace="CF-Ray: 1", **rest) == table
 
 
 NAMED = {"server": "cloudflare", "trace": "CF-Ray: 8f1-MAD"}
@@ -127,11 +127,11 @@ def test_the_key_is_blamed_by_the_api_alone():
 
 
 @pytest.mark.parametrize("cause", Cause)
-def test_every_failure_has_its_verdict(cause):
+def test_every_failure_has_its_outcome(cause):
     """If no byte has left, nothing was applied; otherwise it cannot be known. Two causes need a person."""
     person = cause in {Cause.CERTIFICATE, Cause.PROXY_AUTH}
-    assert verdict(classify(Failure(cause=cause, sent=False))) == ("Stop DENIED" if person else "Unreachable")
-    assert verdict(classify(Failure(cause=cause, sent=True))) == ("Stop DENIED" if person else "InDoubt")
+    assert in_words(classify(Failure(cause=cause, sent=False))) == ("Stop DENIED" if person else "Unreachable")
+    assert in_words(classify(Failure(cause=cause, sent=True))) == ("Stop DENIED" if person else "InDoubt")
 
 
 INSTEAD = " instead of 201, with"
@@ -143,7 +143,11 @@ MATRIX = [
     ("a cut status line", Failure(cause=Cause.PROTOCOL, sent=True), InDoubt("answer is not HTTP")),
     ("given up in flight", Failure(cause=Cause.CUT_SHORT, sent=True), InDoubt("given up while in flight")),
     ("201", Answer(status=201, date=DATE), Accepted("", DATE)),
-    ("201, its body cut", Answer(status=201, complete=False, date=DATE), Accepted("the answer's body was cut", DATE)),
+    (
+        "201, its body cut",
+        Answer(status=201, complete=False, date=DATE),
+        Accepted("the body of the answer was cut off", DATE),
+    ),
     ("201 with a page", Answer(status=201, body=Body.PAGE), Accepted("status 201 with a web page")),
     ("204", Answer(status=204), Accepted("status 204 instead of 201", None)),
     ("200 with an object", Answer(status=200, body=Body.OBJECT), Accepted("status 200 instead of 201", None)),
@@ -229,4 +233,4 @@ def test_a_stop_does_not_quote_the_server(status):
 @pytest.mark.parametrize("status", [201, 400, 422, 500])
 def test_the_words_never_decide(status, error):
     """Text that looks like another fault changes nothing."""
-    assert verdict(classify(Answer(status=status, error=error, details=error))) == expected(status)
+    assert in_words(classify(Answer(status=status, error=error, details=error))) == expected(status)

@@ -42,7 +42,7 @@ def dead(letter, *, whole=True, validated=False, items=None):
 
 
 def tried_again(kind, letter, *, body=None, mended=False, **row):
-    """Write a dead letter, mend it or not, and validate what a retry reads."""
+    """Write a dead letter, correct it or not, and validate what a retry reads."""
     line = write_dead_letter(kind, letter, AT)
     if body is not None:
         fields = json.loads(line)
@@ -75,7 +75,7 @@ def test_what_is_not_mended_dies_again_with_its_history():
 @pytest.mark.parametrize("reason", [Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED])
 @pytest.mark.parametrize("kind", [Kind.CUSTOMERS, Kind.TRANSACTIONS])
 def test_what_would_be_applied_beside_another_is_not_sent_as_it_was(kind, reason):
-    """Although valid: the other record, or the lost attempt, may have arrived. Mended, it is a record of its own."""
+    """Although valid: the other record, or the lost attempt, may have arrived. Corrected, it is a record of its own."""
     body = as_bytes(valid(kind))
     died = tried_again(kind, rejected(body, reason=reason))
     assert isinstance(died, Rejected)
@@ -106,7 +106,7 @@ def test_an_emptied_letter_stays_dead(body):
 
 
 def test_a_record_that_is_skipped_now_knows_its_place():
-    """Reversed by the person who mended it."""
+    """The person who corrected it has reversed the event."""
     reversed_event = {**events()["events"][0], "status": "REVERSED"}
     skipped = tried_again(Kind.EVENTS, rejected(b"{}"), body=as_bytes({"id": "c", "events": [reversed_event]}))
     assert isinstance(skipped, Skipped)

@@ -33,7 +33,7 @@ KINDS = st.sampled_from(list(Kind))
 FIELDS = {Kind.EVENTS: "events", Kind.TRANSACTIONS: "transactions"}
 
 
-def verdict(result: LineResult) -> str:
+def in_words(result: LineResult) -> str:
     match result:
         case Entry():
             return "sent"
@@ -49,7 +49,7 @@ def verdict(result: LineResult) -> str:
 def test_adversarial_lines(kind, body, expected):
     """Each line that careless validation gets wrong has its right result; what is sent is the line itself."""
     result = validate(kind, body)
-    assert verdict(result) == expected
+    assert in_words(result) == expected
     if isinstance(result, Entry):
         assert result.body == body
 
@@ -162,7 +162,7 @@ def test_both_judges_give_the_same_verdict(kind_and_record):
     plain, suspicious = (
         as_bytes({"A": "A"} | record).replace(b'"A":"A"', mark, 1) for mark in (b'"A":1', rb'"\u0041":1')
     )
-    assert verdict(validate(kind, suspicious)) == verdict(validate(kind, plain))
+    assert in_words(validate(kind, suspicious)) == in_words(validate(kind, plain))
 
 
 MARK = "Zanzibar-4711"
@@ -214,8 +214,8 @@ def test_a_name_nobody_knows_is_told_only_on_request(kind_and_record):
 )
 def test_unknown_fields_pass_or_are_rejected(kind, record, field):
     """A field that no document names passes unchanged or is a fault, as the settings say."""
-    assert verdict(validate(kind, as_bytes(record))) == "sent"
-    assert verdict(validate(kind, as_bytes(record), reject_unknown_fields=True)) == f"unknown_field {field}"
+    assert in_words(validate(kind, as_bytes(record))) == "sent"
+    assert in_words(validate(kind, as_bytes(record), reject_unknown_fields=True)) == f"unknown_field {field}"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_unknown_fields_pass_or_are_rejected(kind, record, field):
 )
 def test_free_form_objects_and_marks_are_no_unknown_fields(kind, record):
     """Rejecting unknown fields spares the members of free-form objects, and the export's own marks."""
-    assert verdict(validate(kind, as_bytes(record), reject_unknown_fields=True)) == "sent"
+    assert in_words(validate(kind, as_bytes(record), reject_unknown_fields=True)) == "sent"
 
 
 def test_the_guides_example_order_passes_where_discounted_value_is_optional():
@@ -236,11 +236,11 @@ def test_the_guides_example_order_passes_where_discounted_value_is_optional():
     made = order()
     del made["discounted_value"]
     body = as_bytes(events(event(order=made)))
-    assert verdict(validate(Kind.EVENTS, body)) == "missing_field events[0].order.discounted_value"
-    assert verdict(validate(Kind.EVENTS, body, discounted_value_optional=True)) == "sent"
+    assert in_words(validate(Kind.EVENTS, body)) == "missing_field events[0].order.discounted_value"
+    assert in_words(validate(Kind.EVENTS, body, discounted_value_optional=True)) == "sent"
     null = as_bytes(events(event(order=order(discounted_value=None))))
     assert (
-        verdict(validate(Kind.EVENTS, null, discounted_value_optional=True))
+        in_words(validate(Kind.EVENTS, null, discounted_value_optional=True))
         == "wrong_type events[0].order.discounted_value"
     )
 
@@ -249,9 +249,9 @@ def test_a_line_over_the_cap_is_rejected_unread():
     """Only the length of a line beyond the cap is checked."""
     line = Line(3, 10, b'{"id":', 5000)
     result = decoder(Kind.CUSTOMERS, max_line_bytes=4999).validate(line, "f")
-    assert (verdict(result), result.length) == ("too_long", 5000)
+    assert (in_words(result), result.length) == ("too_long", 5000)
     body = as_bytes(customer())
-    assert verdict(validate(Kind.CUSTOMERS, body, max_line_bytes=len(body))) == "sent"
+    assert in_words(validate(Kind.CUSTOMERS, body, max_line_bytes=len(body))) == "sent"
 
 
 # Many lines at once.
@@ -297,7 +297,7 @@ def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
     found = decoder(Kind.CUSTOMERS).validate_all(LineSplitter(max_line_bytes=4096).cut(block), "f")
     right = re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})", date)
     valid_day = not date.startswith("2023-11-31") and date[11:13] < "24"
-    assert [verdict(result) for result in one_by_one(found)] == [
+    assert [in_words(result) for result in one_by_one(found)] == [
         "sent",
         "sent" if right and valid_day else "invalid_value dob",
         "sent",
@@ -309,11 +309,11 @@ def test_dates_in_neighbouring_formats_are_rejected_amid_others(date):
 
 def test_transactions_that_fit_no_request_are_rejected_and_events_are_not():
     """A customer's transactions are sent together, so a thousand is the most; events may be split."""
-    assert verdict(validate(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1000)))) == "sent"
+    assert in_words(validate(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1000)))) == "sent"
     result = validate(Kind.TRANSACTIONS, as_bytes(transactions(*[transaction()] * 1001)))
-    assert (verdict(result), result.item_count) == ("too_many_items transactions", 1001)
+    assert (in_words(result), result.item_count) == ("too_many_items transactions", 1001)
     many = validate(Kind.EVENTS, as_bytes(events(*[event()] * 1001)))
-    assert (verdict(many), many.items) == ("sent", 1001)
+    assert (in_words(many), many.items) == ("sent", 1001)
 
 
 def test_reversed_events_stay_behind():
@@ -358,7 +358,7 @@ def test_a_rejected_record_tells_its_items(kind, items):
 def test_a_customer_has_one_item_whatever_its_fields_are_called():
     """No field of a customer is taken for a list of items."""
     result = validate(Kind.CUSTOMERS, as_bytes(customer(**{"": [1, 2], "events": [1, 2]}))[:-1] + rb',"\u0041":1}')
-    assert (verdict(result), result.items) == ("sent", 1)
+    assert (in_words(result), result.items) == ("sent", 1)
 
 
 # Duplicates.
@@ -367,7 +367,7 @@ def test_a_customer_has_one_item_whatever_its_fields_are_called():
 def validate_all(kind: Kind, records: list[dict]) -> list[str]:
     judges = decoder(kind)
     lines = [as_bytes(record) for record in records]
-    return [verdict(judges.validate(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
+    return [in_words(judges.validate(Line(n, 0, body, len(body)), "f")) for n, body in enumerate(lines)]
 
 
 def test_a_customer_comes_once():
@@ -420,7 +420,7 @@ def test_what_is_accepted_can_be_taken_apart():
     verdicts = []
     for depth in range(600, 1100):
         result = validate(Kind.EVENTS, nested_events(depth))
-        verdicts.append(verdict(result))
+        verdicts.append(in_words(result))
         if isinstance(result, Entry):
             slice_deeper(result.body, 20)
     assert verdicts == sorted(verdicts)

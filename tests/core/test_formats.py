@@ -80,7 +80,7 @@ FOREIGN = {
     "Parquet": (b"PAR1\x15\x04\x15\x10" + bytes(100) + b"PAR1", "a Parquet file"),
     "ORC": (b"ORC\x0a\x03\x00\x00\x00" + bytes(100), "an ORC file"),
     "Avro": (b"Obj\x01\x04\x14avro.codec", "an Avro file"),
-    "a dump of PostgreSQL": (b"PGDMP\x01\x0e\x00", "a dump of PostgreSQL"),
+    "a PostgreSQL dump": (b"PGDMP\x01\x0e\x00", "a PostgreSQL dump"),
     "UTF-16 with a mark": (TEXT.encode("utf-16"), "encoded in UTF-16, not in UTF-8"),
     "UTF-16 the other way round": (b"\xfe\xff" + TEXT.encode("utf-16-be"), "encoded in UTF-16, not in UTF-8"),
     "UTF-16 without": (TEXT.encode("utf-16-le"), "encoded in UTF-16, not in UTF-8"),
@@ -119,11 +119,11 @@ FOREIGN = {
     ),
     "old Macintosh": (LINES.replace(b"\n", b"\r"), "lines that end with a carriage return alone"),
     "zero bytes between": (LINES.replace(b"\n", b"\0"), "lines that end with a zero byte alone"),
-    "zero bytes": (bytes(4096), "nothing but zero bytes, as a crash leaves them"),
-    "SQL": (b"-- PostgreSQL database dump\n\nSET x = 1;\n", "a dump in SQL"),
+    "zero bytes": (bytes(4096), "nothing but zero bytes, as after a crash"),
+    "SQL": (b"-- PostgreSQL database dump\n\nSET x = 1;\n", "an SQL dump"),
     "a pointer": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
-        "a pointer of Git LFS, not the file itself",
+        "a Git LFS pointer, not the file itself",
     ),
     "PGP": (b"-----BEGIN PGP MESSAGE-----\n\nhQ\n", "encrypted with PGP"),
     "PDF": (b"%PDF-1.7\n%\xe2\xe3\n", "a PDF document"),
@@ -132,8 +132,8 @@ FOREIGN = {
         "one JSON object that holds the records in a list",
     ),
     "PGP, binary": (b"\x8c\x0d\x04\x09\x03\x02" + random.Random(1).randbytes(300), "encrypted with PGP"),
-    "zlib": (zlib.compress(LINES), "not text, but binary data of an unknown form"),
-    "pickle": (pickle.dumps(RECORDS), "not text, but binary data of an unknown form"),
+    "zlib": (zlib.compress(LINES), "not text, but binary data in an unknown format"),
+    "pickle": (pickle.dumps(RECORDS), "not text, but binary data in an unknown format"),
     "a program": (b"\x7fELF\x02\x01\x01" + bytes(57), "a program"),
 }
 
@@ -252,7 +252,7 @@ def test_the_way_out_makes_an_export_of_it(tmp_path, name, compression):
     path.write_bytes(gzip.compress(content) if compression is Compression.GZIP else content)
     hint = way_out(foreign(content, ended=True, compression=compression), str(path), compression)
     command, _, rest = hint.partition("; then name ")
-    assert rest.endswith(" in its place")
+    assert rest.endswith(" instead")
     subprocess.run(["/bin/sh", "-c", command], check=True, timeout=30)
     made = path.with_name(path.name + ".ndjson").read_bytes()
     if name == "zip" and compression is Compression.GZIP:  # unpacked, it is refused for what it is

@@ -48,7 +48,7 @@ def read(ledger, results, following):
 
 
 def take_progress(ledger):
-    return ledger.progress(seconds=0.0, letters=(0, 0), skipped=(0, 0))
+    return ledger.progress(seconds=0.0, dead_letters=(0, 0), skipped=(0, 0))
 
 
 class Model:

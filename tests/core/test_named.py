@@ -151,7 +151,7 @@ def test_what_the_sandbox_refuses_is_named():
 
 
 def test_a_name_that_was_cut_is_none():
-    """Where the text ends at its limit, a number or an id at its end may go on."""
+    """If the text ends at its limit, a number or an id at its end may continue."""
     for name in ("/customers/17", "at index 17", "customer c17", "customers[17"):
         cut = name.rjust(LONGEST_DETAILS)
         assert lines(cut) == []

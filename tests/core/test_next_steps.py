@@ -54,7 +54,7 @@ def test_a_pipe_cannot_be_given_again(name):
     piped = Invocation(again=("masivo-stream", "migrate", "--events", name))
     summary = Summary(outcome="stopped", exit_code=5, kinds={}, closes=True)
     assert [(step.text, step.command) for step in next_steps(summary, piped, "s")] == [
-        ("write what came from the pipe to a file, then start the same command with the file in its place", "")
+        ("write the export to a file, then start the same command with that file instead of the pipe", "")
     ]
 
 

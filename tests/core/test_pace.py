@@ -177,7 +177,7 @@ def test_a_lost_request_keeps_its_slot_and_teaches_no_spread():
 
 
 def test_a_withdrawn_departure_never_was():
-    """Where nothing left, the slot is free again."""
+    """If no request left, the slot is free again."""
     pacer = Pacer([Window(1, 5.0)])
     pacer.withdraw(pacer.depart(10.0))
     assert pacer.reserve(10.0) == 0.0

@@ -50,7 +50,7 @@ def test_other_customers_may_have_the_same_purchase():
 
 
 def test_customer_and_purchase_do_not_run_into_each_other():
-    """`ab` and `c` are not `a` and `bc`, whatever stands between them."""
+    """`ab` and `c` are not `a` and `bc`, whatever is between them."""
     pairs = [("ab", "c"), ("a", "bc"), ("a b", "c"), ("a", "b c"), ("a\0b", "c"), ("a", "b\0c")]
     assert mark_all([events(bought(purchase), id=who) for who, purchase in pairs]) == [NONE] * len(pairs)
 
@@ -202,7 +202,7 @@ def test_deputies_find_what_a_decoder_alone_finds(records, count, size):
     for turn, start in enumerate(range(0, len(export), size)):
         pieces = splitter.cut(export[start : start + size])
         question = ask(pieces, max_line_bytes=1 << 20)
-        if turn % (count + 1) == count:  # it judges some blocks itself
+        if turn % (count + 1) == count:  # it validates some blocks itself
             found += own.validate_all(pieces, "f")
         else:
             answer = None if question is None else deputies[turn % (count + 1)].answer(question)

@@ -4,23 +4,23 @@ from hypothesis import strategies as st
 from masivo_stream.core.sending.refusal_limits import IN_A_ROW, SYSTEMATIC, Refusals
 from masivo_stream.model.errors import ExitCode
 
-NOBODY = frozenset()
+NO_CUSTOMER = frozenset()
 
 
 def test_a_fault_of_the_whole_export_is_seen_early_and_told():
     """Nothing was ever accepted, and all say the same."""
     refusals = Refusals(1000, uploaders=1)
-    assert [refusals.refused(422, "no such programme", NOBODY) for _ in range(SYSTEMATIC - 1)] == [None] * (
+    assert [refusals.refused(422, "no such programme", NO_CUSTOMER) for _ in range(SYSTEMATIC - 1)] == [None] * (
         SYSTEMATIC - 1
     )
-    halt = refusals.refused(422, "no such programme", NOBODY)
+    halt = refusals.refused(422, "no such programme", NO_CUSTOMER)
     assert (halt.exit_code, "no such programme" in halt.why) == (ExitCode.DENIED, True)
 
 
 def test_different_words_may_be_about_records_and_are_not_told():
     """They may quote one; then it takes longer to be sure."""
     refusals = Refusals(1000, uploaders=1)
-    halts = [refusals.refused(422, f"Ana {number}", NOBODY) for number in range(IN_A_ROW)]
+    halts = [refusals.refused(422, f"Ana {number}", NO_CUSTOMER) for number in range(IN_A_ROW)]
     assert halts[:-1] == [None] * (IN_A_ROW - 1)
     assert "Ana" not in halts[-1].why
 
@@ -31,9 +31,9 @@ def test_once_something_was_accepted_it_takes_longer(before):
     refusals = Refusals(1000, uploaders=1, accepted_before=before)
     if not before:
         refusals.accepted()
-    assert [refusals.refused(422, "no", NOBODY) for _ in range(IN_A_ROW - 1)] == [None] * (IN_A_ROW - 1)
+    assert [refusals.refused(422, "no", NO_CUSTOMER) for _ in range(IN_A_ROW - 1)] == [None] * (IN_A_ROW - 1)
     refusals.accepted()
-    assert refusals.refused(422, "no", NOBODY) is None
+    assert refusals.refused(422, "no", NO_CUSTOMER) is None
 
 
 @given(st.integers(1, 40), st.lists(st.booleans(), max_size=200))
@@ -48,9 +48,9 @@ def test_no_more_refusals_than_the_budget(budget, answers):
             row = 0
             continue
         refused, row = refused + 1, row + 1
-        halt = bounded.refused(422, str(refused), NOBODY)
+        halt = bounded.refused(422, str(refused), NO_CUSTOMER)
         assert (halt is not None) == (refused >= budget or row >= IN_A_ROW)
-        assert (free.refused(422, str(refused), NOBODY) is not None) == (row >= IN_A_ROW)
+        assert (free.refused(422, str(refused), NO_CUSTOMER) is not None) == (row >= IN_A_ROW)
 
 
 def test_words_that_may_be_about_one_customer_are_not_told():
@@ -64,7 +64,7 @@ def test_words_that_may_be_about_one_customer_are_not_told():
 def test_each_uploader_may_be_at_a_culprit_of_its_own():
     """The more uploaders there are, the later it is systematic."""
     refusals = Refusals(1000, uploaders=4)
-    halts = [refusals.refused(422, "no", NOBODY) for _ in range(4 * SYSTEMATIC)]
+    halts = [refusals.refused(422, "no", NO_CUSTOMER) for _ in range(4 * SYSTEMATIC)]
     assert [halt is not None for halt in halts].index(True) == 4 * SYSTEMATIC - 1
 
 
@@ -75,7 +75,7 @@ PAGE = "403 from a firewall or proxy (Server: cloudflare), not from the API"
 def test_a_firewall_that_lets_nothing_pass_stops_the_run(before):
     """Whether anything was accepted before or not; the message names the sender, the hint not the export."""
     refusals = Refusals(1000, uploaders=1, accepted_before=before)
-    halts = [refusals.refused(403, "", NOBODY, PAGE) for _ in range(SYSTEMATIC)]
+    halts = [refusals.refused(403, "", NO_CUSTOMER, PAGE) for _ in range(SYSTEMATIC)]
     assert halts[:-1] == [None] * (SYSTEMATIC - 1)
     assert PAGE in halts[-1].why
     assert "firewall" in halts[-1].hint
@@ -91,7 +91,7 @@ def test_what_gets_through_to_the_api_is_counted(answers):
         if answer == "accepted":
             refusals.accepted()
             continue
-        halt = refusals.refused(403, str(row), NOBODY, PAGE if answer == "page" else "")
+        halt = refusals.refused(403, str(row), NO_CUSTOMER, PAGE if answer == "page" else "")
         assert (halt is not None and PAGE in halt.why) == (row >= 2 * SYSTEMATIC)
     assert refusals.answered == sum(answer != "page" for answer in answers)
 
@@ -99,10 +99,10 @@ def test_what_gets_through_to_the_api_is_counted(answers):
 def test_what_waits_to_be_read_back_may_be_at_a_culprit_as_well():
     """Until something is accepted, as many as waited at most count with the uploaders."""
     refusals = Refusals(1000, uploaders=2)
-    refusals.wait_beside(3)
-    refusals.wait_beside(1)
-    halts = [refusals.refused(422, "no", NOBODY) for _ in range(5 * SYSTEMATIC)]
+    refusals.count_read_backs(3)
+    refusals.count_read_backs(1)
+    halts = [refusals.refused(422, "no", NO_CUSTOMER) for _ in range(5 * SYSTEMATIC)]
     assert [halt is not None for halt in halts].index(True) == 5 * SYSTEMATIC - 1
     refusals.accepted()
     row = max(IN_A_ROW, 2 * 3 * SYSTEMATIC)
-    assert [refusals.refused(422, "no", NOBODY) is not None for _ in range(row)].index(True) == row - 1
+    assert [refusals.refused(422, "no", NO_CUSTOMER) is not None for _ in range(row)].index(True) == row - 1

@@ -202,7 +202,7 @@ def test_a_missing_field_is_told_with_what_it_should_be():
         del record["events"][0][name]
     assert [found.message for found in problems(EventsRecord[Order], record)] == [
         "required: true or false",
-        "required: a date-time with zone, or null",
+        "required: a date-time with a time zone, or null",
         "required: a string, or null",
     ]
 

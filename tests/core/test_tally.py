@@ -213,7 +213,7 @@ def again(row: Entry, *, whole: bool, validated: bool, reason: str) -> Retried:
 
 
 def mended(old: Retried, items: int, line: int) -> Entry:
-    """Return the entry that a mended dead letter makes, read from a copy's line."""
+    """Return the entry that a corrected dead letter makes, read from a copy's line."""
     return msgspec.structs.replace(WHOLE, file="copy", line=line, items=items, record_items=items, retried=old)
 
 

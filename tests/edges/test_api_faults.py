@@ -232,7 +232,7 @@ async def test_a_created_head_counts_whatever_becomes_of_its_body(connect, play)
         client = await connect(server.url, request_timeout=0.3)
         attempt = await client.migrate(Kind.EVENTS, BODY, "the-token")
     assert (attempt.status, attempt.complete) == (201, False)
-    assert classify(attempt) == Accepted("the answer's body was cut")
+    assert classify(attempt) == Accepted("the body of the answer was cut off")
 
 
 @pytest.mark.parametrize(

@@ -146,12 +146,12 @@ def test_windows_have_several_spellings(toml, text, windows):
     ("text", "message", "hint"),
     [
         ("[uplaod]\nuploaders = 1\n", "has no section [uplaod]", "did you mean upload?"),
-        ("uploaders = 1\n", "has uploaders outside of a section", ""),
+        ("uploaders = 1\n", "has uploaders outside a section", ""),
         ("upload = 1\n", "[upload] is a section, not a value", ""),
         ("[[upload]]\nuploaders = 1\n", "[upload] is a section, not a value", ""),
-        ("[upload]\nuploader = 1\n", "[upload] uploader is no setting", "did you mean uploaders?"),
-        ("[upload]\nbase_url = 'x'\n", "[upload] base_url is no setting", "it belongs in section [api]"),
-        ("[upload]\nzzz = 1\n", "[upload] zzz is no setting", "there are: uploaders, hand_off"),
+        ("[upload]\nuploader = 1\n", "[upload] uploader is not a setting", "did you mean uploaders?"),
+        ("[upload]\nbase_url = 'x'\n", "[upload] base_url is not a setting", "it belongs in section [api]"),
+        ("[upload]\nzzz = 1\n", "[upload] zzz is not a setting", "the known names are: uploaders, hand_off"),
         ("[upload]\nuploaders = 'two'\n", "[upload] uploaders does not fit: Expected `int`", "the default is 2"),
         ("[upload]\nuploaders = 0\n", "[upload] uploaders does not fit: Expected `int` >= 1", "the default is 2"),
         ("[upload]\nuploaders = 2.5\n", "[upload] uploaders does not fit: Expected `int`", "the default is 2"),
@@ -425,7 +425,7 @@ def test_headers_of_our_own_cannot_be_set(toml, header):
 def test_headers_that_are_none_are_refused(name, value):
     """No second line, no control character; the value is not shown."""
     error = wrong(flags={"headers": {name: value}})
-    assert str(error) == "[api] headers holds what no header can"
+    assert str(error) == "[api] headers has characters that no header can have"
     assert "hidden" not in told(error)
 
 
@@ -538,10 +538,10 @@ def test_what_an_editor_leaves_in_the_file_is_read(toml, text):
         (b"---\n# of the shop\nupload:\n  uploaders: 3\n", "is not TOML but YAML", "config.example.toml"),
         (b"MASIVO_BASE_URL=https://a.test\n", "but a list of environment variables", "set -a"),
         (b"export MASIVO_UPLOADERS=3\n", "but a list of environment variables", "set -a"),
-        (b"MASIVO_UPLOADERS=3\n", "has MASIVO_UPLOADERS outside of a section", "write uploaders below [upload]"),
+        (b"MASIVO_UPLOADERS=3\n", "has MASIVO_UPLOADERS outside a section", "write uploaders below [upload]"),
         (b'MASIVO_API_KEY="x"\n', "has no section [MASIVO_API_KEY]", "set MASIVO_API_KEY in the environment"),
-        (b"; of the shop\n[upload]\nuploaders=3\n", "but an INI file", "a comment begins with #"),
-        (b"[api]\nbase_url = https://a.test\n", "is not TOML: ", "text is put in quotes"),
+        (b"; of the shop\n[upload]\nuploaders=3\n", "but an INI file", "begin comments with #"),
+        (b"[api]\nbase_url = https://a.test\n", "is not TOML: ", "put text in quotes"),
         (b"[Upload]\nuploaders = 3\n", "has no section [Upload]", "write [upload]"),
         ("[upload]\nuploaders = 3\n".encode("utf-16"), "is UTF-16 text", "UTF-8"),
         ("[upload]\nuploaders = 3\n".encode("utf-16-le"), "UTF-16 text", "UTF-8"),

@@ -173,7 +173,7 @@ def test_what_was_never_counted_is_cut(tmp_path):
 
 @pytest.mark.parametrize("left", [b"x\n", b"counteD\n", b"", b"counteD and longer\n"])
 def test_a_file_that_was_edited_is_left_alone(tmp_path, left):
-    """Somebody mended what it holds: nothing of it is cut, and what to do is said."""
+    """A person has corrected it: nothing of it is cut, and the message says what to do."""
     file = tmp_path / "dead-letter.events.ndjson"
     file.write_bytes(left)
     descriptors = open_descriptors()

@@ -165,7 +165,7 @@ def test_a_variable_that_is_empty_is_told(tmp_path):
 
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o644, 0o660, 0o666, 0o601, 0o610, 0o777])
 def test_a_key_file_that_others_can_open_is_refused(tmp_path, mode):
-    """The hint is the command that mends it; the key is not shown."""
+    """The hint is the command that corrects it; the key is not shown."""
     file = key_file(tmp_path, mode=mode)
     with pytest.raises(ConfigurationError, match="other users may read the key file") as caught:
         load_credentials({}, api_key_file=file)

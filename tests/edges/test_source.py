@@ -282,7 +282,7 @@ async def test_an_export_that_went_away_is_told(tmp_path):
 
 
 async def test_a_directory_cannot_be_read(tmp_path):
-    """Even where somebody made an input of it."""
+    """Even if it was named as an input."""
     with pytest.raises(InputError, match="cannot be read"):
         await content(tmp_path)
 
@@ -425,7 +425,7 @@ def test_standard_input_may_be_empty():
 
 @pytest.mark.slow
 def test_a_closed_standard_input_is_told():
-    """`<&-` is a mistake to mend, not a bug."""
+    """`<&-` is a mistake to correct, not a bug."""
     command = 'exec "$0" -c "$1" <&-'
     arguments = ["/bin/sh", "-c", command, sys.executable, READ_STDIN]
     done = subprocess.run(arguments, capture_output=True, cwd=ROOT, timeout=300, check=False)

@@ -112,7 +112,7 @@ def test_parents_are_made(tmp_path):
 
 
 def test_a_link_is_refused(tmp_path):
-    """Somebody else may have laid it, to have us write elsewhere; the target is left as it was."""
+    """Another user may have made it to divert what is written. The target is left as it was."""
     target = tmp_path / "target"
     target.mkdir(mode=0o755)
     (tmp_path / "state").symlink_to(target)
@@ -159,11 +159,11 @@ def test_another_users_directory_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("file", "the state directory is no directory: File exists"),
-        ("file/below", "the state directory is no directory: Not a directory"),
+        ("file", "the state directory is not a directory: File exists"),
+        ("file/below", "the state directory is not a directory: Not a directory"),
         ("a\0b", "the state directory cannot be used: not a directory name"),
         ("x" * 300, "the state directory cannot be used: File name too long"),
-        ("dangling", "the state directory is no directory: File exists"),
+        ("dangling", "the state directory is not a directory: File exists"),
     ],
     ids=["a file", "under a file", "NUL", "too long", "a dangling link"],
 )
@@ -273,7 +273,7 @@ def test_nobody_owns_what_is_not_there(tmp_path):
 
 
 def test_a_directory_that_serves_others_is_left_alone(tmp_path):
-    """`--state-dir /tmp` must not lock everybody else out."""
+    """`--state-dir /tmp` must not lock all other users out."""
     (tmp_path / "theirs").touch()
     tmp_path.chmod(0o755)
     with pytest.raises(ConfigurationError, match="holds other files"):

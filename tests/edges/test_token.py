@@ -196,7 +196,7 @@ async def test_a_token_that_has_ended_is_denied(claims):
     ids=lambda body: body[:12].decode("latin-1"),
 )
 async def test_an_answer_without_a_token_is_denied(body):
-    """The address is wrong, or something else answered: that does not mend itself; the hint names the setting."""
+    """The address is wrong, or something else answered: that does not change by itself; the hint names the setting."""
     with pytest.raises(DeniedError, match="holds no token") as caught:
         await tokens(AuthServer((OK, body))).get()
     assert "auth_url" in caught.value.hint
@@ -235,7 +235,7 @@ async def test_an_answer_without_a_token_says_what_it_is(kind, body):
 
 @pytest.mark.parametrize("body", [b"", b'{"data":"ey', b'{"data":"t"}'])
 async def test_a_cut_answer_is_not_a_denial(body):
-    """The connection was lost in the middle: that mends itself, and must not end a run of hours."""
+    """The connection was lost in the middle: that passes by itself, and must not end a run of hours."""
     attempt = await tokens(AuthServer((Answer(status=200, complete=False), body))).get()
     assert attempt == Failure(cause=Cause.TOKEN, sent=False)
 
@@ -256,7 +256,7 @@ async def test_a_refusal_is_denied(status):
 
 async def test_a_proxy_that_wants_credentials_is_not_the_keys_fault():
     """RFC 9110, section 15.5.8: a 407 is the proxy's, over plain HTTP, too."""
-    with pytest.raises(DeniedError, match="answered with 407: the proxy wants credentials") as caught:
+    with pytest.raises(DeniedError, match="answered with 407: the proxy requires credentials") as caught:
         await tokens(AuthServer((Answer(status=407), b""))).get()
     assert "proxy" in caught.value.hint
     assert "KEY" not in caught.value.hint

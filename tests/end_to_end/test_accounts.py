@@ -1,4 +1,4 @@
-"""A state directory belongs to one account: another address, another key and another token are told apart."""
+"""A state directory belongs to one account: other addresses, keys and tokens are recognised."""
 
 import base64
 import json
@@ -56,7 +56,7 @@ def renamed(token, **claims):
 
 @pytest.mark.parametrize("command", SENDING)
 def test_another_address_or_key_is_refused_before_anything_is_sent(command, tmp_path, export):
-    """Both are named, and since when the first is used; neither key nor request leaves."""
+    """Both accounts are named, and since when the first one has been used. Neither the key nor a request leaves."""
     directory = export(30, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as first, serving(tmp_path, "--limits", "none") as second:
         assert send("migrate", first.url, directory).returncode == 0
@@ -78,7 +78,7 @@ def test_another_address_or_key_is_refused_before_anything_is_sent(command, tmp_
     "spelling", ["{}/", "HTTP://127.0.0.1:{port}/api/storefront/v1", "http://127.0.0.1:0{port}/api/storefront/v1"]
 )
 def test_another_spelling_of_the_address_is_the_same(spelling, served, export):
-    """Trailing slashes, capitals, leading zeros of the port."""
+    """Trailing slashes, capitals, and leading zeros of the port make no difference."""
     directory = export(10, kinds=["customers"])
     assert send("migrate", served.url, directory).returncode == 0
     url = spelling.format(served.url, port=served.port)
@@ -86,7 +86,7 @@ def test_another_spelling_of_the_address_is_the_same(spelling, served, export):
 
 
 def test_another_name_of_this_machine_is_the_same_address(served, export):
-    """The run goes on, another state directory is refused the export, and the address is told as it was given."""
+    """The run continues, another state directory is refused the export, and the address is shown as it was given."""
     directory = export(10, kinds=["customers"])
     assert send("migrate", served.url, directory).returncode == 0
     localhost = served.url.replace("127.0.0.1", "localhost")
@@ -101,7 +101,10 @@ def test_another_name_of_this_machine_is_the_same_address(served, export):
 
 
 def test_a_killed_run_does_not_go_on_elsewhere(tmp_path, export):
-    """Half of it is there; the rest does not go to another server, and where it was it goes on to its end."""
+    """One half has arrived.
+
+    The other half does not go to another server; at the first one the run continues to its end.
+    """
     directory = export(3000, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as first, serving(tmp_path, "--limits", "none") as second:
         named = ["--customers", directory / "customers.ndjson", "--state-dir", directory / "state"]
@@ -122,7 +125,7 @@ def test_a_killed_run_does_not_go_on_elsewhere(tmp_path, export):
 
 
 def test_a_rotated_key_is_said_once(tmp_path, export):
-    """It is journalled with the person; both keys are known from then on, and nothing is sent twice."""
+    """The confirmation is journalled with the person. From then on both keys are known, and nothing is sent twice."""
     directory, store = export(30), tmp_path / "store.db"
     with serving(tmp_path, "--limits", "none", "--store", store) as served:
         assert send("migrate", served.url, directory).returncode == 0
@@ -139,7 +142,7 @@ def test_a_rotated_key_is_said_once(tmp_path, export):
 
 
 def test_a_wrong_key_that_is_put_right_needs_no_word(served, export):
-    """Nothing was sent with it: the advice to check the key can be followed."""
+    """Nothing was sent with the wrong key, so the advice to check the key can be followed."""
     directory = export(30)
     done = send("migrate", served.url, directory, key=OTHER_KEY)
     assert done.returncode == 7
@@ -158,7 +161,7 @@ def test_an_outage_that_ends_at_another_address_needs_no_word(served, export):
 
 @pytest.mark.parametrize("order", ["key first", "token first"])
 def test_a_key_and_a_token_of_one_account_take_turns(order, served, export):
-    """What their tokens name proves it; a token of another account is refused before anything is sent."""
+    """The account that its tokens name proves it. A token of another account is refused before anything is sent."""
     directory = export(30, kinds=["customers", "events"])
     token = get_token(served)
     keys = [{"key": SANDBOX_API_KEY}, {"key": "", "MASIVO_TOKEN": token}]
@@ -173,7 +176,7 @@ def test_a_key_and_a_token_of_one_account_take_turns(order, served, export):
 
 
 def test_a_new_account_behind_the_same_key_and_address_is_told_by_its_tokens(tmp_path, export):
-    """A sandbox that began afresh: refused when its first token comes, before the first batch."""
+    """A sandbox that started from the beginning is refused when its first token comes, before the first batch."""
     directory = export(10, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
         assert send("migrate", served.url, directory).returncode == 0
@@ -190,7 +193,7 @@ def test_a_new_account_behind_the_same_key_and_address_is_told_by_its_tokens(tmp
 
 
 def test_an_older_journal_is_asked_about_once(served, export):
-    """Version 0.1.0 noted no account: what it has sent may be anybody's. One that sent nothing is adopted."""
+    """Version 0.1.0 noted no account, so what it has sent may belong to any. A run that sent nothing is adopted."""
     directory = export(30)
     assert send("migrate", served.url, directory).returncode == 0
     forget_account(directory / "state")
@@ -213,7 +216,7 @@ def forget_account(state):
 
 
 def test_a_directory_that_begins_afresh_is_anybodys(tmp_path, export):
-    """All of the run was taken back: the next one may go to another account."""
+    """All of the run was taken back, so the next one may go to another account."""
     directory = export(10, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as first, serving(tmp_path, "--limits", "none") as second:
         assert send("migrate", first.url, directory).returncode == 0
@@ -224,7 +227,7 @@ def test_a_directory_that_begins_afresh_is_anybodys(tmp_path, export):
 
 
 def test_an_account_that_a_header_names_counts(served, export):
-    """One key may open several."""
+    """One key may open several accounts."""
     directory = export(10, kinds=["customers"])
     assert send("migrate", served.url, directory, MASIVO_HEADERS="x-account-id=1").returncode == 0
     assert send("migrate", served.url, directory, MASIVO_HEADERS="x-account-id=2").returncode == 2
@@ -232,7 +235,7 @@ def test_an_account_that_a_header_names_counts(served, export):
 
 
 def test_looking_needs_no_key_and_names_the_account(served, export):
-    """`status`, `report` and `plan`; every one says where it went."""
+    """`status`, `report` and `plan` each show where the run went."""
     directory = export(10, kinds=["customers"])
     assert send("migrate", served.url, directory).returncode == 0
     state = ("--state-dir", directory / "state")
@@ -251,12 +254,12 @@ def test_looking_needs_no_key_and_names_the_account(served, export):
 
 
 def test_the_hint_can_be_followed(tmp_path, export):
-    """Both ways: the same account is said to be one; another one gets a state directory, and all of the export."""
+    """The same account is confirmed once; a different one gets its own state directory, and all of the export."""
     directory = export(30)
     with serving(tmp_path, "--limits", "none") as first, serving(tmp_path, "--limits", "none") as second:
         assert send("migrate", first.url, directory).returncode == 0
         hint = send("migrate", second.url, directory).stderr.decode().partition("hint: ")[2]
-        assert "choose a --state-dir of its own" in hint
+        assert "needs its own --state-dir" in hint
         assert send("migrate", second.url, directory, state="of its own").returncode == 0
         for served in (first, second):
             assert {kind: served.ledger()[kind] for kind in KINDS} == expected_ledger(directory)

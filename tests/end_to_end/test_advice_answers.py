@@ -1,4 +1,4 @@
-"""What is said where something else answers than the API, or the API otherwise than it documents."""
+"""Advice if something other than the API answers, or if the API gives an answer that it does not document."""
 
 import json
 
@@ -11,41 +11,40 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("fault", ["html=403,server=cloudflare", "html=400,type="])
 def test_a_firewall_lets_requests_pass(fault, tmp_path):
-    """Not a letter is dead; when it lets us pass, the same command sends everything."""
+    """There is no dead letter. When the firewall lets requests pass, the same command sends everything."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", f"{fault},times=20") as served:
         done = migrate(served, tmp_path)
         assert done.returncode == 7, done.stderr
         told(
             done,
-            "have the firewall or proxy let requests to base_url pass, or go without it, then start the same command"
-            " again",
+            "make the firewall or proxy let requests to base_url pass, or bypass it, then start the same command again",
         )
         assert json.loads(done.stdout)["kinds"]["customers"]["dead"] == 0
-        while (done := migrate(served, tmp_path)).returncode == 7:  # it does not let us pass yet
+        while (done := migrate(served, tmp_path)).returncode == 7:  # the firewall does not let requests pass yet
             assert served.get("/__sandbox/ledger")["requests"]["customers"].get("201") is None
         assert done.returncode == 0, done.stderr
         arrived(served, tmp_path)
 
 
 def test_a_403_that_cannot_be_read_is_looked_for_on_the_way(tmp_path):
-    """It may be the API's or a firewall's: the way is checked, then the permissions."""
+    """The 403 may come from the API or a firewall: check the network first, then the permissions."""
     make_exports(tmp_path)
     faults = ("--fault", "status=403,on=customers,times=1", "--fault", "compress=br,on=customers,times=1")
     with serving(tmp_path, "--limits", "none", *faults) as served:
         done = migrate(served, tmp_path)
         assert done.returncode == 7, done.stderr
-        told(done, "check network, proxy and base_url, then the API key's permissions")
+        told(done, "check the network, the proxy and base_url, then the API key's permissions")
         assert migrate(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
 
 
 def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
-    """Three 207s: customers are sent again by the same command; what is in doubt is resolved, and all is there once."""
+    """After three 207s the same command sends customers again, doubts are resolved, and everything is there once."""
     make_exports(tmp_path)
     says = (
-        "ask the vendor what this answer means; if you start again, customers are sent again, and what is in doubt"
-        " waits for masivo-stream resolve"
+        "ask the vendor what this answer means; if you start again, customers are sent again, and batches in doubt"
+        " wait for masivo-stream resolve"
     )
     with serving(tmp_path, "--limits", "none", "--fault", "status=207,body=results,on=customers,times=3") as served:
         done = migrate(served, tmp_path, MASIVO_FIRST_DELAY="0.05")
@@ -71,20 +70,20 @@ def test_the_vendor_is_asked_what_an_answer_means(tmp_path):
     [
         (
             ["html,on=auth,times=1"],
-            "check auth_url, base_url, network and proxy: something other than the API answers the token call",
+            "check auth_url, base_url, the network and the proxy: something other than the API answers the token call",
         ),
         (
             ["status=401,on=auth,times=1", "compress=br,on=auth,times=1"],
-            "check auth_url, network and proxy, then MASIVO_API_KEY: the answer's body cannot be read",
+            "check auth_url, the network and the proxy, then MASIVO_API_KEY: the body of the answer cannot be read",
         ),
         (
             ["status=200,body=error,on=auth,times=1"],
-            'check auth_url, then MASIVO_API_KEY: the call answers {"data": "<token>"}',
+            'check auth_url, then MASIVO_API_KEY: the token call must answer {"data": "<token>"}',
         ),
     ],
 )
 def test_what_answers_the_token_call_is_checked(faults, says, tmp_path):
-    """Put right, the same command sends everything."""
+    """After the cause is corrected, the same command sends everything."""
     make_exports(tmp_path)
     given = [part for fault in faults for part in ("--fault", fault)]
     with serving(tmp_path, "--limits", "none", *given) as served:
@@ -96,7 +95,7 @@ def test_what_answers_the_token_call_is_checked(faults, says, tmp_path):
 
 
 def test_an_odd_acceptance_is_verified(tmp_path):
-    """`verify` shows that all of it arrived."""
+    """`verify` shows that everything arrived."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "status=200,body=object,applied=yes") as served:
         done = migrate(served, tmp_path)
@@ -111,13 +110,13 @@ def test_an_odd_acceptance_is_verified(tmp_path):
 
 
 def test_read_backs_that_nobody_can_read_are_waited_for(tmp_path):
-    """A page in their place shows no customer; without it the same command goes on."""
+    """A page instead of the answer shows no customer. Without the page, the same command continues."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "html,on=read,times=40") as served:
         done = migrate(served, tmp_path, MASIVO_VISIBLE_TIMEOUT="0.3")
         assert done.returncode == 6, done.stderr
-        told(done, "check network, proxy and base_url, then start the same command again")
+        told(done, "check the network, the proxy and base_url, then start the same command again")
         while (done := migrate(served, tmp_path, MASIVO_VISIBLE_TIMEOUT="2")).returncode == 6:
-            pass  # the page is there still
+            pass  # the page is still there
         assert done.returncode == 0, done.stderr
         arrived(served, tmp_path)

@@ -1,4 +1,4 @@
-"""What is said about accounts, copies and state directories between runs: done, nothing is sent twice or lost."""
+"""Advice about accounts, copies and state directories between runs: if followed, nothing is sent twice or lost."""
 
 import json
 import shlex
@@ -40,12 +40,12 @@ def begin(served, directory, *arguments, key, state="state", stdin=b"", **enviro
 
 @pytest.mark.parametrize("way", ["one account", "another account"])
 def test_a_new_key_is_that_of_one_account_or_of_another(way, tmp_path):
-    """Said once, the run goes on and sends nothing again; another account gets all of it, from another directory."""
+    """One confirmation lets the run continue without sending anything again. Another account gets everything."""
     make_exports(tmp_path)
     store = ("--limits", "none", "--store", tmp_path / "store")
     text = (
-        "if it is the same account with a new key or address, confirm it once with --same-account; for"
-        " another account, choose a --state-dir of its own"
+        "if this is the same account with a new key or address, confirm that once with --same-account; a different"
+        " account needs its own --state-dir"
     )
     with serving(tmp_path, *store) as served:
         assert begin(served, tmp_path, key=served.key).returncode == 0
@@ -65,7 +65,7 @@ def test_a_new_key_is_that_of_one_account_or_of_another(way, tmp_path):
 
 @pytest.mark.parametrize("way", ["later", "said"])
 def test_an_account_that_cannot_be_told_is_told_later_or_said(way, tmp_path):
-    """A key after a ready token: when its tokens can be got, or with a word, nothing is sent again."""
+    """If the key replaces a ready token, the run continues once it gets tokens, or after a confirmation."""
     make_exports(tmp_path, kinds=["customers"])
     store = ("--limits", "none", "--store", tmp_path / "store")
     with serving(tmp_path, *store) as served:
@@ -75,7 +75,10 @@ def test_an_account_that_cannot_be_told_is_told_later_or_said(way, tmp_path):
         assert done.returncode == 0, done.stderr
     done = begin(served, tmp_path, "--outage-limit", "0.1", key=served.key)
     assert done.returncode == 6, done.stderr
-    told(done, "start again when the API can be reached; --same-account confirms it without a token")
+    told(
+        done,
+        "start again when the API can be reached; or confirm the account with --same-account, which needs no token",
+    )
     with serving(tmp_path, *store, "--port", served.port) as served:
         words = () if way == "later" else ("--same-account",)
         assert begin(served, tmp_path, *words, key=served.key).returncode == 0
@@ -86,12 +89,12 @@ def test_an_account_that_cannot_be_told_is_told_later_or_said(way, tmp_path):
 
 
 def test_an_export_that_the_account_has_is_gone_on_with_there(served, tmp_path):
-    """With the state directory that is told: nothing is sent again."""
+    """In the state directory that the hint names, nothing is sent again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     done = begin(served, tmp_path, key=served.key, state="other")
     assert done.returncode == 2
-    text = "{…}go on there with --state-dir {…} and that export; to send it once more, start migrate with --again"
+    text = "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again"
     _, state = told(done, text)
     (there,) = shlex.split(state)
     assert begin(served, tmp_path, key=served.key, state=there).returncode == 0
@@ -99,7 +102,7 @@ def test_an_export_that_the_account_has_is_gone_on_with_there(served, tmp_path):
 
 
 def test_what_really_is_to_be_sent_again_is(served, tmp_path):
-    """A person's word: here each event counts twice, as was wanted."""
+    """A person confirms it: each event then counts twice, as intended."""
     make_exports(tmp_path, kinds=["customers", "events"])
     assert migrate(served, tmp_path).returncode == 0
     (tmp_path / "customers.ndjson").rename(tmp_path / "c")
@@ -107,14 +110,14 @@ def test_what_really_is_to_be_sent_again_is(served, tmp_path):
     assert done.returncode == 2
     told(
         done,
-        "{…}go on there with --state-dir {…} and that export; to send it once more, start migrate with --again",
+        "{…}continue there with --state-dir {…} and that export; to send it once more, start migrate with --again",
     )
     assert begin(served, tmp_path, "--again", key=served.key, state="other").returncode == 0
     assert {count for bought in served.ledger()["events"].values() for count in bought.values()} == {2}
 
 
 def test_a_journal_that_is_gone_is_put_back(tmp_path):
-    """From a copy of the state directory, the run goes on, and sends nothing again."""
+    """Restored from a copy of the state directory, the run continues and sends nothing again."""
     make_exports(tmp_path, kinds=["customers", "transactions"])
     with serving(tmp_path, "--limits", "none") as served:
         assert migrate(served, tmp_path).returncode == 0
@@ -123,8 +126,8 @@ def test_a_journal_that_is_gone_is_put_back(tmp_path):
         assert done.returncode == 2, done.stderr
         told(
             done,
-            "the journal of that run is gone: put its state directory back and go on there; to send it"
-            " once more, start migrate with --again",
+            "the journal of that run is gone: restore its state directory and continue there; to send it once more,"
+            " start migrate with --again",
         )
         shutil.rmtree(tmp_path / "state")
         (tmp_path / "copy").rename(tmp_path / "state")
@@ -133,7 +136,7 @@ def test_a_journal_that_is_gone_is_put_back(tmp_path):
 
 
 def test_what_this_run_has_sent_is_left_out(served, tmp_path):
-    """Through a pipe, and as a file before: without the pipe the run goes on."""
+    """The export was sent as a file, then comes through a pipe as well. Without the pipe the run continues."""
     make_exports(tmp_path, kinds=["customers"])
     flags = ["--events", tmp_path / "events"]
     write_export(tmp_path / "events", [make_record("events", number) for number in range(3)])
@@ -149,14 +152,14 @@ def test_what_this_run_has_sent_is_left_out(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["there", "here"])
 def test_of_a_state_directory_and_its_copy_one_goes_on(way, served, tmp_path):
-    """There, with the flag that is told; or here, once that one is moved away: each record arrives once."""
+    """Either continue there with the flag, or here after the other copy is moved away: each record arrives once."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     shutil.copytree(tmp_path / "state", tmp_path / "copied")
     make_exports(tmp_path, 5)
     done = begin(served, tmp_path, key=served.key, state="copied")
     assert done.returncode == 2, done.stdout
-    text = "go on with one of them: there with --state-dir {…}; or here, after moving that one away"
+    text = "continue with one of the two: there, with --state-dir {…}; or here, after you move the other one away"
     (there,) = told(done, text)
     if way == "there":
         assert begin(served, tmp_path, key=served.key, state=shlex.split(there)[0]).returncode == 0
@@ -169,7 +172,10 @@ def test_of_a_state_directory_and_its_copy_one_goes_on(way, served, tmp_path):
 
 @pytest.mark.parametrize("way", ["newest", "again"])
 def test_a_state_directory_that_is_too_old_is_put_back(way, served, tmp_path):
-    """The newest copy goes on, and each record arrives once; a person's word sends what lies between once more."""
+    """The newest copy continues, and each record arrives once.
+
+    If a person insists, what is in between is sent once more.
+    """
     make_exports(tmp_path, kinds=["customers", "events"])
     assert migrate(served, tmp_path).returncode == 0
     shutil.copytree(tmp_path / "state", tmp_path / "old")
@@ -181,7 +187,7 @@ def test_a_state_directory_that_is_too_old_is_put_back(way, served, tmp_path):
     assert done.returncode == 2, done.stdout
     told(
         done,
-        ("put the newest copy of the state directory back; migrate --again would send again what was sent in between"),
+        ("restore the newest copy of the state directory; migrate --again would send again what was sent in between"),
     )
     arrived(served, tmp_path)
     if way == "newest":
@@ -212,18 +218,21 @@ def start(served, directory, state):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ("other", "two runs would send every record twice: wait for that run, or stop it and go on there"),
+        (
+            "other",
+            "two runs would send every record twice: wait for that run, or stop it and continue in its state directory",
+        ),
         (
             "state",
             (
-                "wait for that run to end, then start the same command again; another migration names a --state-dir of"
-                " its own"
+                "wait for that run to end, then start the same command again; a different migration needs its own"
+                " --state-dir"
             ),
         ),
     ],
 )
 def test_a_run_that_is_at_work_is_left_alone(state, says, way, tmp_path):
-    """Waited for, or stopped and gone on with where it was: each record arrives once."""
+    """Wait for it, or stop it and continue in its state directory: each record arrives once."""
     make_exports(tmp_path, 60, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
         process = start(served, tmp_path, "state")
@@ -244,7 +253,7 @@ def test_a_run_that_is_at_work_is_left_alone(state, says, way, tmp_path):
 
 
 def test_a_state_directory_is_named_as_it_is(served, tmp_path):
-    """Not by a link that leads there."""
+    """A link to it is not accepted."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     (tmp_path / "link").symlink_to(tmp_path / "state")
@@ -256,7 +265,7 @@ def test_a_state_directory_is_named_as_it_is(served, tmp_path):
 
 
 def test_a_state_directory_that_cannot_be_one_is_put_right(served, tmp_path):
-    """A file stands where it was meant, or its name is none: another name."""
+    """If there is a file in its place, or its name is not valid, another name helps."""
     make_exports(tmp_path, kinds=["customers"])
     (tmp_path / "state").write_bytes(b"")
     done = migrate(served, tmp_path)
@@ -264,27 +273,31 @@ def test_a_state_directory_that_cannot_be_one_is_put_right(served, tmp_path):
     told(done, "name the directory that you meant with --state-dir")
     done = begin(served, tmp_path, key=served.key, state="x" * 300)
     assert done.returncode == 2
-    told(done, "correct its permissions; or name the directory that you meant with --state-dir")
+    told(done, "correct its permissions, or name the directory that you meant with --state-dir")
     assert begin(served, tmp_path, key=served.key, state="meant").returncode == 0
     arrived(served, tmp_path)
 
 
 def test_a_state_directory_holds_nothing_else(served, tmp_path):
-    """A new one is made as it should be."""
+    """A new directory gets the right permissions."""
     make_exports(tmp_path, kinds=["customers"])
     (tmp_path / "state").mkdir(mode=0o755)
     (tmp_path / "state").chmod(0o755)
     (tmp_path / "state" / "notes.txt").write_bytes(b"mine")
     done = migrate(served, tmp_path)
     assert done.returncode == 2
-    told(done, "name a directory that holds nothing else with --state-dir; a new one is made as it should be")
+    told(
+        done,
+        "name a directory that holds nothing else with --state-dir; a new directory is created with the right"
+        " permissions",
+    )
     assert begin(served, tmp_path, key=served.key, state="new").returncode == 0
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
     arrived(served, tmp_path)
 
 
 def test_a_file_of_the_state_directory_that_cannot_be_written_is_mended(served, tmp_path):
-    """A directory stands in its place; without it the same command goes on, and nothing was sent before."""
+    """There is a directory in its place. Once it is gone the same command continues; nothing was sent before."""
     make_exports(tmp_path)
     (tmp_path / "state").mkdir(mode=0o700)
     (tmp_path / "state" / "dead-letter.customers.ndjson").mkdir()
@@ -298,7 +311,7 @@ def test_a_file_of_the_state_directory_that_cannot_be_written_is_mended(served, 
 
 
 def test_a_journal_that_cannot_be_written_is_mended(served, tmp_path):
-    """A link stands in its place; the file itself there, the run goes on."""
+    """There is a link in its place. With the file itself, the run continues."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     journal = tmp_path / "state" / "journal.db"
@@ -314,7 +327,7 @@ def test_a_journal_that_cannot_be_written_is_mended(served, tmp_path):
 
 
 def test_a_journal_that_is_missing_is_put_back(served, tmp_path):
-    """Beside what a run has left it must stand: from its copy, nothing is sent again."""
+    """Without the journal a run's files are refused. With its copy restored, nothing is sent again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     shutil.copytree(tmp_path / "state", tmp_path / "copy")
@@ -322,20 +335,20 @@ def test_a_journal_that_is_missing_is_put_back(served, tmp_path):
         file.unlink()
     done = migrate(served, tmp_path)
     assert done.returncode == 2
-    told(done, "put journal.db back from a copy of the directory: nothing else knows what was sent")
+    told(done, "restore journal.db from a copy of the directory: nothing else records what was sent")
     shutil.copy(tmp_path / "copy" / "journal.db", tmp_path / "state" / "journal.db")
     assert migrate(served, tmp_path).returncode == 0
     arrived(served, tmp_path)
 
 
 def test_a_full_disk_under_the_state_directory_is_freed(tmp_path):
-    """No room for the first byte: nothing was sent; with room, everything arrives once."""
+    """Without room for the first byte nothing is sent. With room, everything arrives once."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none") as served:
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json"]
         done = run_on_a_small_disk(0, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space, or correct the permissions, then start again")
+        told(done, "free up disk space, or correct the permissions, then start again")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 
@@ -351,7 +364,7 @@ main()
 
 
 def test_a_disk_without_locks_is_not_used(served, tmp_path):
-    """Some network disks have none; on a local one the migration is made."""
+    """Some network disks have no locks. On a local disk the migration succeeds."""
     make_exports(tmp_path, kinds=["customers"])
     command = ["migrate", *map(str, [*named(tmp_path), *sending(served, tmp_path)])]
     done = subprocess.run(
@@ -376,7 +389,7 @@ main()
 
 @pytest.mark.parametrize("way", ["HOME", "XDG_STATE_HOME", "MASIVO_SHARED_DIR"])
 def test_a_user_without_a_home_names_one(way, served, tmp_path):
-    """As in a container whose user has no name: by any of the three, the migration is made."""
+    """In a container the user may have no home: each of the three ways makes the migration succeed."""
     make_exports(tmp_path, kinds=["customers"])
     command = ["migrate", *map(str, [*named(tmp_path), *sending(served, tmp_path)])]
 
@@ -396,7 +409,7 @@ def test_a_user_without_a_home_names_one(way, served, tmp_path):
 
 
 def test_a_run_goes_on_without_what_cannot_be_remembered(served, tmp_path):
-    """It warns; with the file mended, an export that the account has is refused again."""
+    """The run warns. After the file is corrected, an export that the account has received is refused again."""
     make_exports(tmp_path, kinds=["customers"])
     shared = tmp_path / "shared"
     environment = {"MASIVO_SHARED_DIR": str(shared)}
@@ -406,7 +419,7 @@ def test_a_run_goes_on_without_what_cannot_be_remembered(served, tmp_path):
         path.write_bytes(b"rubbish " * 1000)
     with pytest.raises(StorageError) as caught:
         open_sent(shared)
-    hint = "free space for shared_dir, or correct its permissions; the run goes on without this guard"
+    hint = "free up disk space for shared_dir, or correct its permissions; the run continues without this protection"
     assert caught.value.hint == hint
     done = migrate(served, tmp_path, **environment)
     assert (done.returncode, b"account_unguarded" in done.stderr) == (0, True)

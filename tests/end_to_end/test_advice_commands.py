@@ -1,4 +1,4 @@
-"""What is said to who writes a command wrongly: done literally, the command is right."""
+"""Advice about commands that are written wrongly: if it is followed literally, the command works."""
 
 import json
 import subprocess
@@ -26,14 +26,14 @@ PLANNED = ["plan", "--customers", "customers.ndjson"]
     [
         (["pla", *PLANNED[1:]], DID_YOU_MEAN, lambda name, _: [name, *PLANNED[1:]]),
         (["plan", "--customer", PLANNED[2]], DID_YOU_MEAN, lambda flag, _: ["plan", flag, PLANNED[2]]),
-        ([*PLANNED, "-q", "-v"], "name one of them", lambda: [*PLANNED, "-q"]),
+        ([*PLANNED, "-q", "-v"], "use only one of them", lambda: [*PLANNED, "-q"]),
         (["plan"], "name exports with --customers, --events or --transactions", lambda: PLANNED),
         (
             ["validate", "--customers", "-", "--events", "-"],
-            "only one export can come that way",
+            "only one export can come from standard input",
             lambda: ["validate", "--customers", "-", "--events", "events.ndjson"],
         ),
-        (["generate", "events", "--records", "-1"], "0 or more", lambda: ["generate", "events", "--records", "0"]),
+        (["generate", "events", "--records", "-1"], "use 0 or more", lambda: ["generate", "events", "--records", "0"]),
         (
             ["generate", "events", "--records", "9", "--invalid", "0.5"],
             "give --faults FILE",
@@ -41,13 +41,13 @@ PLANNED = ["plan", "--customers", "customers.ndjson"]
         ),
         (
             ["generate", "events", "--records", "9", "--invalid", "7", "-o", "e"],
-            "0 to 0.9",
+            "use a share from 0 to 0.9",
             lambda: ["generate", "events", "--records", "9", "--invalid", "0.9", "-o", "e"],
         ),
     ],
 )  # fmt: skip
 def test_a_wrong_command_is_right_as_it_is_told(wrong, says, right, work):
-    """The command or flag that is meant, or the number that can be; then it ends with 0."""
+    """With the suggested command, flag or number, the command ends with 0."""
     done = run(*wrong, cwd=work)
     assert (done.returncode, done.stdout) == (2, b"")
     assert run(*right(*told(done, says)), cwd=work).returncode == 0
@@ -55,7 +55,7 @@ def test_a_wrong_command_is_right_as_it_is_told(wrong, says, right, work):
 
 @pytest.mark.parametrize("wrong", [["plan", "somewhere"], ["frobnicate"], ["plan", "--zzz"], ["generate"]])
 def test_help_is_where_it_is_said_to_be(wrong, work):
-    """Pasted, the line shows what there is."""
+    """Pasted into a shell, the line shows what is available."""
     done = run(*wrong, cwd=work)
     assert done.returncode == 2
     (command,) = told(done, "{…} --help lists them all")
@@ -66,7 +66,7 @@ def test_help_is_where_it_is_said_to_be(wrong, work):
 
 @pytest.mark.parametrize("way", ["variable", "file"])
 def test_a_key_on_the_command_line_goes_elsewhere(way, served, work):
-    """Into the environment, or into a file of mode 0600 that a flag names: then everything arrives."""
+    """The key goes into the environment, or into a file of mode 0600 that a flag names. Then everything arrives."""
     wrong = ["migrate", *named(work), *sending(served, work), "--api-key", served.key]
     done = run(*wrong)
     assert (done.returncode, served.key.encode() in done.stderr) == (2, False)
@@ -83,11 +83,11 @@ def test_a_key_on_the_command_line_goes_elsewhere(way, served, work):
 
 @pytest.mark.parametrize("way", [["--json"], ["--output", "page.html"]])
 def test_a_report_goes_to_one_place(way, served, work):
-    """Either of the two flags alone makes it."""
+    """Either of the two flags alone produces the report."""
     assert migrate(served, work).returncode == 0
     done = run("report", "--state-dir", work / "state", "--json", "--output", "page.html", cwd=work)
     assert done.returncode == 2
-    told(done, "--json or --output")
+    told(done, "use --json or --output, not both")
     done = run("report", "--state-dir", work / "state", *way, cwd=work)
     assert done.returncode == 0
     assert json.loads(done.stdout)["kinds"] if way == ["--json"] else (work / "page.html").stat().st_size
@@ -95,11 +95,11 @@ def test_a_report_goes_to_one_place(way, served, work):
 
 @pytest.mark.parametrize("way", [["--sample", "1"], ["--all"]])
 def test_a_sample_that_cannot_be_is_told_what_can(way, served, work):
-    """A number of records, or all of them."""
+    """A number of records works, and so does `--all`."""
     assert migrate(served, work).returncode == 0
     done = run("verify", *sending(served, work), "--sample", "0", key=served.key)
     assert done.returncode == 2
-    told(done, "--sample 1 or more, or --all")
+    told(done, "use --sample of 1 or more, or --all")
     done = run("verify", *sending(served, work), *way, key=served.key, **QUICK)
     assert done.returncode == 0, done.stdout
 
@@ -107,12 +107,12 @@ def test_a_sample_that_cannot_be_is_told_what_can(way, served, work):
 @pytest.mark.parametrize(
     ("wrong", "says", "right"),
     [
-        (("yesterday", "2026-02-01T00:00:00Z"), "such as 2026-01-31T00:00:00Z", ("2026-01-31T00:00:00Z",)),
-        (("2026-02-01T00:00:00Z", "2026-01-31T00:00:00Z"), "swap them", ("2026-01-31T00:00:00Z",)),
+        (("yesterday", "2026-02-01T00:00:00Z"), "write it like 2026-01-31T00:00:00Z", ("2026-01-31T00:00:00Z",)),
+        (("2026-02-01T00:00:00Z", "2026-01-31T00:00:00Z"), "swap --from and --to", ("2026-01-31T00:00:00Z",)),
     ],
 )
 def test_a_period_that_is_none_is_told_how_to_write_one(wrong, says, right, served, work):
-    """Then the revert is made, of a period that holds nothing here: what had arrived is there still."""
+    """Then the revert is made, for a period without records here: what had arrived is still there."""
     assert migrate(served, work).returncode == 0
 
     def revert(start, end):
@@ -127,27 +127,27 @@ def test_a_period_that_is_none_is_told_how_to_write_one(wrong, says, right, serv
 
 
 def test_output_that_cannot_be_written_is_begun_again(work):
-    """A full disk behind standard output: with room, the same command writes all of it."""
+    """Standard output is on a full disk. With room, the same command writes all of it."""
     command = "masivo-stream generate customers --records 3000 --seed 5"
     done = paste(f"{command} > /dev/full", cwd=work)
     assert done.returncode == 6
-    told(done, "fix that, then start again")
+    told(done, "fix the cause, then start again")
     done = paste(f"{command} > export.ndjson", cwd=work)
     assert done.returncode == 0
     assert run("validate", "--customers", "export.ndjson", "--state-dir", "dry", cwd=work).returncode == 0
 
 
 def test_an_answer_that_was_lost_is_asked_for_again(work):
-    """Behind a full disk; a plan has changed nothing."""
+    """Standard output is on a full disk. A plan has changed nothing, so it can simply be made again."""
     command = "masivo-stream plan --customers customers.ndjson"
     done = paste(f"{command} > /dev/full", cwd=work)
     assert done.returncode == 6
-    told(done, "fix that, then start the same command again: it changes nothing")
+    told(done, "fix the cause, then start the same command again: it changes nothing")
     assert b"at least" in paste(command, cwd=work).stdout
 
 
 def test_what_a_run_came_to_is_told_by_its_status(served, work):
-    """Its summary was lost, its work was not."""
+    """Its summary was lost, but its work was not."""
     flags = " ".join(map(str, [*named(work), *sending(served, work)]))
     done = paste(f"masivo-stream migrate {flags} > /dev/full", key=served.key)
     assert done.returncode == 6, done.stderr
@@ -158,7 +158,7 @@ def test_what_a_run_came_to_is_told_by_its_status(served, work):
 
 
 def test_the_first_look_needs_nothing(tmp_path):
-    """The overview's two lines, pasted: the demo ends well, and a command explains itself."""
+    """The two lines of the overview, pasted: the demo ends well, and a command explains itself."""
     done = run("--help", COLUMNS="200")
     told(done, "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}")
     shown = paste("masivo-stream demo", cwd=tmp_path)
@@ -169,7 +169,7 @@ def test_the_first_look_needs_nothing(tmp_path):
 
 
 def test_a_bug_can_be_reported(tmp_path):
-    """The traceback stands above the hint; a command that does not exist as a module stands for the bug."""
+    """The traceback is printed above the hint. A command whose module does not exist simulates the bug."""
     code = (
         "import sys\nfrom masivo_stream.cli import main\n"
         "main.COMMANDS['broken'] = ''\nsys.exit(main.run(['broken', '--customers', 'x']))"

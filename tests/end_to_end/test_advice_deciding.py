@@ -1,4 +1,4 @@
-"""What is said about batches in doubt and about what was read back: done, each record has arrived once."""
+"""Advice about batches in doubt and about read-backs: if it is followed, each record has arrived once."""
 
 import json
 import os
@@ -34,7 +34,7 @@ DOUBT = "masivo-stream resolve shows what is known about them, and takes your de
 
 
 def lost(kind, applied):
-    """Return a sandbox's fault: the first batch of a kind gets no answer."""
+    """Return a fault for the sandbox: the first batch of a kind gets no answer."""
     return ("--limits", "none", "--fault", f"hang=0.05,applied={applied},on={kind},at=1")
 
 
@@ -45,7 +45,7 @@ def show(served, directory, *arguments, **environment):
 
 
 def post(served, kind, entries):
-    """Send entries to a sandbox as somebody else would."""
+    """Send entries to a sandbox as another program would."""
     base = served.url.partition(str(served.port))[2]
     _, granted = ask(served.port, f"{base}/auth/authorize", headers={"x-api-key": served.key})
     headers = {"Authorization": f"Bearer {json.loads(granted)['data']}", "Content-Type": "application/json"}
@@ -56,7 +56,7 @@ def post(served, kind, entries):
 
 
 def test_what_is_seen_to_be_there_is_accepted(tmp_path):
-    """From the hint of the run to the one beside the batch: then the run is complete."""
+    """First the hint of the run is followed, then the one beside the batch. After that the run is complete."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         done = migrate(served, tmp_path)
@@ -74,7 +74,7 @@ def test_what_is_seen_to_be_there_is_accepted(tmp_path):
 
 @pytest.mark.parametrize("way", ["--accept", "--discard", "--resend"])
 def test_a_batch_that_never_arrived_is_decided_either_way(way, tmp_path):
-    """Sent again it arrives; given up it becomes dead letters, and accepted it counts as there: nothing is doubled."""
+    """Resent it arrives, discarded it becomes dead letters, and accepted it counts as there: nothing is doubled."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
         assert migrate(served, tmp_path).returncode == 4
@@ -89,32 +89,32 @@ def test_a_batch_that_never_arrived_is_decided_either_way(way, tmp_path):
 
 
 def test_what_was_given_up_is_sent_once_it_is_mended(tmp_path):
-    """The remedy of a discarded record: changed by a space, the retry sends it."""
+    """The remedy of a discarded record: after a space is added, the retry sends it."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("events", "no")) as served:
         assert migrate(served, tmp_path).returncode == 4
         assert go("resolve", served, tmp_path, "--discard", "all").returncode == 3
         done = go("retry", served, tmp_path)
         assert (done.returncode, served.ledger()["events"]) == (3, {})
-        told(done, "given up by `resolve --discard`: mend it to have `retry` send it")
+        told(done, "given up by `resolve --discard`: correct it to have `retry` send it")
         touch(tmp_path / "state" / "dead-letter.events.ndjson", lambda letter: True)
         assert go("retry", served, tmp_path).returncode == 0
         arrived(served, tmp_path)
 
 
 def touch(path, chosen):
-    """Add a space to `raw` of the letters that `chosen` takes."""
+    """Add a space to `raw` of the dead letters that `chosen` selects."""
     letters = [{**letter, "raw": letter["raw"] + " " * chosen(letter)} for letter in lines(path)]
     path.write_text("".join(json.dumps(letter) + "\n" for letter in letters))
 
 
 def test_what_arrived_in_part_is_completed(tmp_path):
-    """Looked up record by record, those that are not there are mended and sent; the others are not sent again."""
+    """Each record is looked up. Those that are missing are corrected and sent; the others are not sent again."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
         assert migrate(served, tmp_path).returncode == 4
         post(served, "transactions", [make_record("transactions", 1)])
-        for _ in range(2):  # waited, and looked at again
+        for _ in range(2):  # waited, and checked again
             done = show(served, tmp_path)
             told(
                 done, "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
@@ -125,8 +125,8 @@ def test_what_arrived_in_part_is_completed(tmp_path):
         assert done.returncode == 2
         told(
             done,
-            "--accept it if all of its records are there; else --discard it, change `raw` of those that"
-            " are not there (one more space is enough), and masivo-stream retry",
+            "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
+            " not there (adding a space is enough), then start masivo-stream retry",
         )
         assert show(served, tmp_path, "--discard", "all").returncode == 3
         touch(
@@ -134,12 +134,12 @@ def test_what_arrived_in_part_is_completed(tmp_path):
             lambda letter: json.loads(letter["raw"])["id"] not in there,
         )
         done = paste("masivo-stream retry " + " ".join(map(str, sending(served, tmp_path))), key=served.key)
-        assert done.returncode == 3  # c1 stays given up, and is there
+        assert done.returncode == 3  # c1 stays given up, and is in the account
         arrived(served, tmp_path)
 
 
 def test_what_is_there_is_not_sent_again_but_accepted(tmp_path):
-    """The refusal's first way."""
+    """The first thing that the refusal suggests."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         assert migrate(served, tmp_path).returncode == 4
@@ -147,8 +147,8 @@ def test_what_is_there_is_not_sent_again_but_accepted(tmp_path):
         assert done.returncode == 2
         told(
             done,
-            "--accept it if all of its records are there; else --discard it, change `raw` of those that"
-            " are not there (one more space is enough), and masivo-stream retry",
+            "--accept it if all of its records are there; otherwise --discard it, change `raw` of the records that are"
+            " not there (adding a space is enough), then start masivo-stream retry",
         )
         assert len(served.ledger()["transactions"]) == 3
         assert show(served, tmp_path, "--accept", "all").returncode == 0
@@ -157,7 +157,7 @@ def test_what_is_there_is_not_sent_again_but_accepted(tmp_path):
 
 @pytest.mark.parametrize("applied", ["yes", "no"])
 def test_what_cannot_be_read_back_is_looked_up_in_the_account(applied, tmp_path):
-    """Events that are no purchases leave no trace; the account (here its ledger) says whether they are there."""
+    """Events without purchases leave no trace. The account (here its ledger) shows whether they are there."""
     make_exports(tmp_path, kinds=["customers"])
     write_export(
         tmp_path / "events.ndjson", [{"id": f"c{n}", "events": [event(f"p{n}", type="VISIT")]} for n in range(3)]
@@ -173,7 +173,7 @@ def test_what_cannot_be_read_back_is_looked_up_in_the_account(applied, tmp_path)
 
 @pytest.mark.parametrize("way", ["answered", "--yes"])
 def test_who_did_not_agree_answers_yes(way, tmp_path):
-    """On a terminal a batch is sent again only after a yes; refused, nothing was sent."""
+    """A batch is resent on a terminal only after a yes. After a no, nothing was sent."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "no")) as served:
         assert migrate(served, tmp_path).returncode == 4
@@ -192,7 +192,10 @@ def test_who_did_not_agree_answers_yes(way, tmp_path):
 
 @pytest.mark.parametrize("way", ["answered", "--yes"])
 def test_who_did_not_agree_to_a_revert_answers_yes(way, served, tmp_path):
-    """Without a terminal, or with a no, nothing is taken back; then all of it is, and the run begins afresh."""
+    """Without a terminal, or after a no, nothing is taken back.
+
+    After a yes all is, and the run starts from the beginning.
+    """
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     command = ["revert", *ALWAYS, *sending(served, tmp_path)]
@@ -207,18 +210,18 @@ def test_who_did_not_agree_to_a_revert_answers_yes(way, served, tmp_path):
     assert done.returncode == 0
     ledger, wanted = served.ledger(), expected_ledger(tmp_path)
     assert ledger["reverted"]["events"] == wanted["events"]
-    assert ledger["customers"] == dict.fromkeys(wanted["customers"], 2)  # once each, once taken back
+    assert ledger["customers"] == dict.fromkeys(wanted["customers"], 2)  # once each, and taken back once
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
         (("--accept", "all", "--discard", "all"), "name each batch for one decision only"),
-        (("--accept", "ffffff"), "masivo-stream resolve without a decision lists them"),
+        (("--accept", "ffffff"), "masivo-stream resolve without a decision lists the batches in doubt"),
     ],
 )
 def test_a_decision_that_cannot_be_is_taken_again(wrong, says, tmp_path):
-    """One thing of a batch, by an id from the list: then it is carried out."""
+    """With one decision per batch, and an id from the list, the decision is carried out."""
     make_exports(tmp_path)
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         assert migrate(served, tmp_path).returncode == 4
@@ -231,7 +234,10 @@ def test_a_decision_that_cannot_be_is_taken_again(wrong, says, tmp_path):
 
 
 def test_an_export_is_restored_before_its_batch_is_sent_again(tmp_path):
-    """Changed where nothing looks at it, it is noticed before anything is sent; as it was, the batch arrives once."""
+    """A change that no sample shows is noticed before anything is sent.
+
+    With the export restored, the batch arrives once.
+    """
     make_exports(tmp_path, 900)
     events = tmp_path / "events.ndjson"
     with serving(tmp_path, *lost("events", "no")) as served:
@@ -260,10 +266,10 @@ def _looked_at(place, size):
 
 
 def test_a_complete_run_is_looked_at(served, tmp_path):
-    """The next step's command, pasted, confirms a sample."""
+    """The command of the next step, pasted, confirms a sample."""
     make_exports(tmp_path)
     done = migrate(served, tmp_path)
-    step = "optional: read a sample back; accepted means enqueued, and this shows what arrived"
+    step = "optional: read a sample back; accepted only means enqueued, and this shows what arrived"
     assert any(matches(step, said) for said in read_advice(done))
     done = paste(next_command(done, step), key=served.key)
     assert done.returncode == 0, done.stdout
@@ -271,7 +277,7 @@ def test_a_complete_run_is_looked_at(served, tmp_path):
 
 
 def test_what_is_missing_is_looked_up(tmp_path):
-    """The places are those of the export: their customers are not in the account, all others are."""
+    """The positions are those in the export: their customers are not in the account, all others are."""
     make_exports(tmp_path, 5, kinds=["customers"])
     with serving(tmp_path, "--limits", "none", "--fault", "lose=2,on=customers") as served:
         done = run(
@@ -284,7 +290,7 @@ def test_what_is_missing_is_looked_up(tmp_path):
         done = go("verify", served, tmp_path, *flags)
         ledger = served.ledger()
     assert done.returncode == 3
-    told(done, "look these records up in the account's dashboard; positions are those of the export")
+    told(done, "look up these records in the account's dashboard; the positions are those in the export")
     places = {(found["file"], found["line"]) for found in json.loads(done.stdout)["findings"]}
     export = (tmp_path / "customers.ndjson").read_bytes().splitlines()
     missing = {json.loads(export[line - 1])["id"] for _, line in places}
@@ -293,7 +299,7 @@ def test_what_is_missing_is_looked_up(tmp_path):
 
 
 def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
-    """A gateway refuses them; the account (here its ledger) has each of them once."""
+    """A gateway refuses these ids. The account (here its ledger) has each of them once."""
     records = [make_record("customers", number, id=f"a/{number}") for number in range(3)]
     write_export(tmp_path / "customers.ndjson", records)
     with serving(tmp_path, "--limits", "none", "--fault", "no-slash") as served:
@@ -303,13 +309,16 @@ def test_ids_that_nobody_can_ask_for_are_looked_up(tmp_path):
         told(
             done,
             "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs:"
-            " look these records up in the account's dashboard",
+            " look up these records in the account's dashboard",
         )
         arrived(served, tmp_path)
 
 
 def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
-    """When it shows, the same command confirms it; the sandbox's store is brought forward in the meantime."""
+    """Once the records are visible, the same command confirms them.
+
+    Here the sandbox's store is moved forward in time.
+    """
     make_exports(tmp_path, kinds=["customers"])
     store = tmp_path / "store"
     with serving(tmp_path, "--limits", "none", "--store", store, visible_after=600) as served:
@@ -326,11 +335,11 @@ def test_what_does_not_show_yet_is_looked_at_later(tmp_path):
         arrived(served, tmp_path)
 
 
-# What must not be gone on with.
+# Runs that must not continue.
 
 
 def test_figures_that_do_not_close_are_reported(served, tmp_path):
-    """A journal that says two things stands for the bug: it is left as it is, and every page says the same of it."""
+    """A journal that contradicts itself simulates the bug. It is left as it is, and every page reports the same."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     journal = tmp_path / "state" / "journal.db"
@@ -339,8 +348,8 @@ def test_figures_that_do_not_close_are_reported(served, tmp_path):
         connection.commit()
     done = migrate(served, tmp_path)
     assert done.returncode == 1
-    told(done, "the figures do not close: please report this, and keep the state directory")
-    told(done, "keep the state directory as it is, and report this: the figures must close")
+    told(done, "the figures do not add up: please report this, and keep the state directory")
+    told(done, "this is a bug: keep the state directory as it is, and report that the figures do not add up")
     page = " ".join((tmp_path / "state" / "report.html").read_text().split())
     assert "some records or items have no result. Keep the state directory, and report this." in page
     assert journal.exists()
@@ -348,11 +357,11 @@ def test_figures_that_do_not_close_are_reported(served, tmp_path):
 
 
 def test_the_page_of_a_run_names_the_commands_that_follow(tmp_path):
-    """The monitor's last words are commands; they are followed by the tests of `resolve` and `retry`."""
+    """The last words of the page are commands. The tests of `resolve` and `retry` follow them."""
     make_exports(tmp_path)
     script = (Path(__file__).parent.parent.parent / "masivo_stream/monitor/page/sections.js").read_text()
-    assert "Mend them in the state directory, then: masivo-stream retry" in script
-    assert "What is known of them: masivo-stream resolve" in script
+    assert "Correct them in the state directory, then start: masivo-stream retry" in script
+    assert "To see what is known about them: masivo-stream resolve" in script
     with serving(tmp_path, *lost("transactions", "yes")) as served:
         assert migrate(served, tmp_path, "--monitor", "0").returncode == 4
         flags = " ".join(map(str, sending(served, tmp_path)))

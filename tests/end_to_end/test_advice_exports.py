@@ -1,4 +1,4 @@
-"""What is said about exports that are no exports, not whole, changed, renamed or moved: done, all arrives once."""
+"""Advice about files that are not exports, incomplete, changed or moved: if followed, everything arrives once."""
 
 import gzip
 import io
@@ -30,7 +30,7 @@ from end_to_end_tools import COMMAND, clean_environment, expected_ledger, lines,
 from fakes import write_export
 
 from masivo_stream.edges.export.identity import take_identity
-from masivo_stream.edges.export.source import find_inputs, read_spans
+from masivo_stream.edges.export.source import find_inputs, read_ranges
 from masivo_stream.model.errors import InputError
 
 pytestmark = pytest.mark.slow
@@ -43,12 +43,12 @@ def work(tmp_path):
 
 
 def migrate(served, directory, *exports, stdin=b"", **environment):
-    """Migrate what is named, in the directory where it lies."""
+    """Migrate what is named, in the directory where it is."""
     flags = [*sending(served, directory), "--json"]
     return run("migrate", *exports, *flags, key=served.key, cwd=directory, stdin=stdin, **{**QUICK, **environment})
 
 
-# What is no export.
+# Files that are not exports.
 
 
 def zipped(text):
@@ -70,22 +70,22 @@ def tarred(text):
 @pytest.mark.parametrize(
     ("pack", "tool", "says"),
     [
-        (lzma.compress, "xz", "{…} < {…} > {…}; then name {…} in its place"),
+        (lzma.compress, "xz", "{…} < {…} > {…}; then name {…} instead"),
         (
             lambda text: lzma.compress(text, format=lzma.FORMAT_ALONE),
             "xz",
-            "{…} < {…} > {…}; then name {…} in its place",
+            "{…} < {…} > {…}; then name {…} instead",
         ),
-        (zipped, "unzip", "{…} > {…}; then name {…} in its place"),
-        (tarred, "tar", "{…} < {…} > {…}; then name {…} in its place"),
-        (lambda text: gzip.compress(tarred(text)), "tar", "{…} | {…} > {…}; then name {…} in its place"),
-        (lambda text: gzip.compress(gzip.compress(text)), "gzip", "{…} | {…} > {…}; then name {…} in its place"),
-        (lambda text: text.decode().encode("utf-16"), "iconv", "{…} < {…} > {…}; then name {…} in its place"),
+        (zipped, "unzip", "{…} > {…}; then name {…} instead"),
+        (tarred, "tar", "{…} < {…} > {…}; then name {…} instead"),
+        (lambda text: gzip.compress(tarred(text)), "tar", "{…} | {…} > {…}; then name {…} instead"),
+        (lambda text: gzip.compress(gzip.compress(text)), "gzip", "{…} | {…} > {…}; then name {…} instead"),
+        (lambda text: text.decode().encode("utf-16"), "iconv", "{…} < {…} > {…}; then name {…} instead"),
     ],
     ids=["xz", "lzma", "zip", "tar", "tar.gz", "twice", "utf-16"],
 )
 def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
-    """The command that is told, pasted; then the file that is told, in its place: everything arrives."""
+    """The command from the hint is pasted, then the file it names is used instead: everything arrives."""
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
     text = (work / "customers.ndjson").read_bytes()
@@ -95,7 +95,7 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
     told(done, says)
     command, _, new = done.stderr.decode().partition("hint: ")[2].partition("; then name ")
     assert paste(command, cwd=work).returncode == 0
-    (name,) = shlex.split(new.partition(" in its place")[0])
+    (name,) = shlex.split(new.partition(" instead")[0])
     assert migrate(served, work, "--customers", name).returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
@@ -104,26 +104,26 @@ def test_what_is_packed_otherwise_is_unpacked(pack, tool, says, served, work):
     ("head", "says"),
     [
         (b"PK\x05\x06" + bytes(18), "export again, as one JSON object per line"),
-        (b"PK\x07\x08" + bytes(18), "join and unpack it, then name its files"),
-        (b"!<arch>\n" + bytes(90), "unpack it, then name its files"),
+        (b"PK\x07\x08" + bytes(18), "join its parts and unpack them, then name the files"),
+        (b"!<arch>\n" + bytes(90), "unpack it, then name the files in it"),
         (b"PGDMP\x01\x0e\x00", "restore it, then export one JSON object per line"),
         (
             b"Obj\x01\x04\x14avro.codec",
-            "turn its rows into one JSON object per line: docs/migrating.md, Export, shows how with DuckDB",
+            "convert its rows to one JSON object per line: docs/migrating.md, section Export, shows how with DuckDB",
         ),
         (b"{\\rtf1\\ansi", "save it as plain text, one JSON object per line"),
         (b"age-encryption.org/v1\n-> X", "decrypt it, then name the decrypted file"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull brings the file"),
-        (bytes(4096), "copy or export it again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "run git lfs pull to get the file itself"),
+        (bytes(4096), "copy the file or export again"),
         (
             b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n",
-            "a login or error page was saved in the export's place: fetch or export it again",
+            "a login or error page was saved instead of the export: fetch or create the export again",
         ),
     ],
     ids=["empty zip", "parts", "ar", "dump", "avro", "rtf", "age", "lfs", "zeros", "page"],
 )
 def test_what_is_no_export_is_replaced_by_one(head, says, served, work):
-    """Nothing was sent; with the records themselves in its place, one JSON object per line, they arrive."""
+    """Nothing was sent. With the records themselves instead, one JSON object per line, they arrive."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(head)
     done = migrate(served, work, "--customers", "customers.ndjson")
@@ -135,40 +135,40 @@ def test_what_is_no_export_is_replaced_by_one(head, says, served, work):
 
 
 def test_a_pipe_that_is_no_export_is_written_to_a_file(served, work):
-    """There the way out is told; it is not for a pipe."""
+    """With a file, the message names the command. With a pipe it cannot."""
     text = (work / "customers.ndjson").read_bytes().decode().encode("utf-16")
     done = migrate(served, work, "--customers", "-", stdin=text)
     assert done.returncode == 5
     told(done, "write it to a file and name that file: then the message says what to do")
     (work / "e").write_bytes(text)
     done = migrate(served, work, "--customers", "e")
-    assert (done.returncode, b"in its place" in done.stderr) == (5, True)
+    assert (done.returncode, b" instead" in done.stderr) == (5, True)
 
 
 def test_a_compressed_export_without_a_byte_is_copied_again(served, work):
-    """With its bytes it arrives."""
+    """With its bytes restored, it arrives."""
     packed = gzip.compress((work / "customers.ndjson").read_bytes())
     (work / "c.gz").touch()
     done = migrate(served, work, "--customers", "c.gz")
     assert done.returncode == 5
-    told(done, "copy or export it again, then start the same command again")
+    told(done, "copy the file or export again, then start the same command again")
     (work / "c.gz").write_bytes(packed)
     assert migrate(served, work, "--customers", "c.gz").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 
 def test_an_export_that_is_there_twice_is_named_once(served, work):
-    """The longer one: all of it arrives once."""
+    """With the longer one alone, everything arrives once."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "copy.ndjson").write_bytes(text[: text.rindex(b"\n", 0, -1) + 1])
     done = migrate(served, work, "--customers", "copy.ndjson", "customers.ndjson")
     assert (done.returncode, served.ledger()["customers"]) == (2, {})
-    told(done, "its records would be sent twice: name one of them only, the longer one where they differ")
+    told(done, "their records would be sent twice: name only one of the two, the longer one if they differ")
     assert migrate(served, work, "--customers", "customers.ndjson").returncode == 0
     assert served.ledger()["customers"] == expected_ledger(work)["customers"]
 
 
-# Not whole.
+# Incomplete exports.
 
 
 @pytest.mark.parametrize(
@@ -176,20 +176,23 @@ def test_an_export_that_is_there_twice_is_named_once(served, work):
     [
         (
             lambda packed: packed[: len(packed) // 2],
-            "copy or export it again, then start the same command again; its complete lines have been dealt with",
+            (
+                "copy the file or export again, then start the same command again; its complete lines were already"
+                " processed"
+            ),
         ),
         (
             lambda packed: packed[:-8] + b"\0\0\0\0" + packed[-4:],
             (
-                "copy or export it again, then start the same command again; what was read before the damage has been"
-                " dealt with"
+                "copy the file or export again, then start the same command again; what was read before the damage was"
+                " already processed"
             ),
         ),
     ],
     ids=["cut", "damaged"],
 )
 def test_a_compressed_export_is_copied_again(spoil, says, served, tmp_path):
-    """Whole in its place, the step's command sends the rest, and nothing twice."""
+    """With the whole file in its place, the step's command sends the rest, and nothing twice."""
     make_exports(tmp_path, 300)
     (tmp_path / "transactions.ndjson").unlink()
     packed = gzip.compress((tmp_path / "events.ndjson").read_bytes())
@@ -198,13 +201,13 @@ def test_a_compressed_export_is_copied_again(spoil, says, served, tmp_path):
     assert done.returncode == 5, done.stderr
     told(done, says)
     (tmp_path / "e.gz").write_bytes(packed)
-    command = next_command(done, "mend or restore the export, then start the same command again")
+    command = next_command(done, "correct or restore the export, then start the same command again")
     assert paste(command, key=served.key, cwd=tmp_path).returncode == 0
     arrived(served, tmp_path)
 
 
 def test_an_export_that_was_cut_while_it_was_read_is_restored(tmp_path):
-    """As it was, the step's command sends the rest, and nothing twice."""
+    """With the file restored, the step's command sends the rest, and nothing twice."""
     make_exports(tmp_path, 200, kinds=["customers"])
     path = tmp_path / "customers.ndjson"
     whole = path.read_bytes()
@@ -224,9 +227,9 @@ def test_an_export_that_was_cut_while_it_was_read_is_restored(tmp_path):
         out, err = process.communicate(timeout=300)
         done = subprocess.CompletedProcess([], process.returncode, out, err)
         assert done.returncode == 5, err
-        told(done, "somebody cut it while it was read: restore it, then start the same command again")
+        told(done, "the file was shortened while it was being read: restore it, then start the same command again")
         path.write_bytes(whole)
-        command = next_command(done, "mend or restore the export, then start the same command again")
+        command = next_command(done, "correct or restore the export, then start the same command again")
         assert paste(command.replace("1/0.5s", "none"), key=served.key, cwd=tmp_path).returncode == 0
         arrived(served, tmp_path)
 
@@ -245,28 +248,31 @@ PACKED = {
         (
             "plain",
             (
-                "start the same command again when the export is finished; a line that never will be is validated as it"
-                " is once a newline ends it: printf '\\n' >> {}"
+                "start the same command again when the export is finished; if the line will never be finished, end it"
+                " with a newline, and it is validated as it is: printf '\\n' >> {}"
             ),
         ),
         (
             "gzip",
             (
-                "start the same command again when the export is finished; a line that never will be is validated as it"
-                " is once a newline ends it: printf '\\n' | gzip >> {}"
+                "start the same command again when the export is finished; if the line will never be finished, end it"
+                " with a newline, and it is validated as it is: printf '\\n' | gzip >> {}"
             ),
         ),
         (
             "zstd",
             (
-                "start the same command again when the export is finished; a line that never will be is validated as it"
-                " is once a newline ends it: printf '\\n' | zstd >> {}"
+                "start the same command again when the export is finished; if the line will never be finished, end it"
+                " with a newline, and it is validated as it is: printf '\\n' | zstd >> {}"
             ),
         ),
     ],
 )
 def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
-    """The rest of it comes, and it is one line; or the command that is told ends it, and its dead letter is mended."""
+    """The rest of the line comes, and it is one line.
+
+    Or the quoted command ends it, and its dead letter is corrected.
+    """
     pack, tool = PACKED[packing]
     if tool and shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
@@ -279,7 +285,7 @@ def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
         (work / "the export").write_bytes(pack(text))
     else:
         hint = json.loads(done.stdout)["hint"]
-        assert paste(hint.partition("once a newline ends it: ")[2], cwd=work).returncode == 0
+        assert paste(hint.partition("validated as it is: ")[2], cwd=work).returncode == 0
     done = migrate(served, work, "--customers", "the export")
     assert done.returncode == (0 if way == "finished" else 3), done.stdout
     if way == "ended":
@@ -295,24 +301,26 @@ def test_half_a_line_is_finished_or_ended(packing, says, way, served, work):
 
 @pytest.mark.parametrize("command", ["migrate", "retry"])
 def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
-    """Written to a file and named in its place, what was read of it is recognised; a pipe cannot be taken up."""
+    """Written to a file, the part that was already read is recognised. A pipe cannot continue."""
     text = (work / "customers.ndjson").read_bytes()
     done = migrate(served, work, "--customers", "-", stdin=text[:-30])
     assert done.returncode == 5
     told(
         done,
-        "its complete lines have been dealt with; write the export to a file and name that in the place of {}: what was"
-        " read of it is recognised",
+        "its complete lines were already processed; write the export to a file and name that file instead of {}: the"
+        " part that was already read is recognised",
     )
-    told(done, "write what came from the pipe to a file, then start the same command with the file in its place")
+    told(done, "write the export to a file, then start the same command with that file instead of the pipe")
     if command == "migrate":
         done = migrate(served, work, "--customers", "-", stdin=text)
-        says = "write the export to a file and name that in the place of {}: what was read of it is recognised"
+        says = (
+            "write the export to a file and name that file instead of {}: the part that was already read is recognised"
+        )
     else:
         done = go("retry", served, work)
         says = (
-            "start migrate once more: write the export to a file and name that in the place of {}: what was read of it"
-            " is recognised"
+            "start migrate once more; to do so, write the export to a file and name that file instead of {}: the part"
+            " that was already read is recognised"
         )
     assert done.returncode == 5
     told(done, says)
@@ -322,7 +330,10 @@ def test_what_came_from_a_pipe_goes_on_as_a_file(command, served, work):
 
 
 def test_a_batch_from_a_pipe_is_accepted_or_looked_up(tmp_path):
-    """Nothing of it can be read again; accepted it needs not be, and the account says that it is there."""
+    """The records cannot be read again.
+
+    To accept the batch they are not needed, and the account shows that they are there.
+    """
     make_exports(tmp_path, kinds=["customers", "transactions"])
     fault = "hang=0.05,applied=yes,on=transactions,at=1"
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
@@ -331,7 +342,7 @@ def test_a_batch_from_a_pipe_is_accepted_or_looked_up(tmp_path):
         assert migrate(served, tmp_path, *exports, stdin=text).returncode == 4
         done = go("resolve", served, tmp_path, "--resend", "all")
         assert done.returncode == 5, done.stderr
-        told(done, "--accept needs no record; look the others up in the account")
+        told(done, "--accept does not need the records; look up the other batches in the account")
         assert len(served.ledger()["transactions"]) == 3
         assert go("resolve", served, tmp_path, "--accept", "all").returncode == 0
         arrived(served, tmp_path)
@@ -350,7 +361,7 @@ def begin(served, directory):
 
 
 def finished(served, directory, text, *exports):
-    """Check that the run went on to the end of its export, whatever that is called now."""
+    """Check that the run continued to the end of its export, whatever it is called now."""
     done = migrate(served, directory, "--customers", "customers.ndjson", *exports)
     assert done.returncode == 0, done.stderr
     (directory / "transactions.ndjson").unlink(missing_ok=True)
@@ -359,7 +370,7 @@ def finished(served, directory, text, *exports):
 
 
 def test_an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it(served, work):
-    """The old lines are not sent again, the new ones are."""
+    """The old lines are not sent again; the new ones are sent."""
     text = begin(served, work)
     two = (work / "events.ndjson").read_bytes()
     (work / "events.ndjson").write_bytes(two.replace(b"PURCHASE", b"purchase", 1))
@@ -367,7 +378,7 @@ def test_an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it(
     assert done.returncode == 5
     told(
         done,
-        "restore the export as it was, then start the same command again; send what is new as a further file beside it",
+        "restore the export as it was, then start the same command again; send new records in a further file beside it",
     )
     (work / "events.ndjson").write_bytes(two)
     (work / "new.ndjson").write_bytes(text[len(two) :])
@@ -375,18 +386,18 @@ def test_an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it(
 
 
 def test_an_export_that_was_renamed_is_named_again(served, work):
-    """As it is called now."""
+    """With its present name, it is recognised."""
     text = begin(served, work)
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again, by its present name: what was read of it is recognised by its content")
+    told(done, "name it again, by its present name: the part that was already read is recognised by its content")
     (work / "orders").write_bytes(text)
     finished(served, work, text, "--events", "orders")
 
 
 def stop_before_events(served, work):
-    """Know the events export, and read nothing of it; return its text."""
+    """Make a run know the events export without reading any of it; return the export's text."""
     customers = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(customers[:-30])
     done = migrate(served, work, "--customers", "customers.ndjson", "--events", "events.ndjson")
@@ -397,11 +408,11 @@ def stop_before_events(served, work):
 
 @pytest.mark.parametrize("way", ["as it was", "as it is called now"])
 def test_an_export_that_was_never_read_is_named_again(way, served, work):
-    """By its name, or by its present one with a word."""
+    """By its old name, or by its present one with the flag."""
     text = stop_before_events(served, work)
     done = migrate(served, work, "--customers", "customers.ndjson")
     assert done.returncode == 2
-    told(done, "name it again; if it has another name now, use that, and add --moved OLD=NEW")
+    told(done, "name it again; if its name has changed, use the new name and add --moved OLD=NEW")
     if way == "as it was":
         finished(served, work, text, "--events", "events.ndjson")
         return
@@ -411,7 +422,7 @@ def test_an_export_that_was_never_read_is_named_again(way, served, work):
 
 
 def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
-    """Moved with its state before anything of it was read, and packed: the word that is told, pasted, is enough."""
+    """It was moved with its state before any of it was read, and compressed: the quoted flag, pasted, is enough."""
     (tmp_path / "a").mkdir()
     text = stop_before_events(served, make_exports(tmp_path / "a"))
     work = (tmp_path / "a").rename(tmp_path / "b")
@@ -424,14 +435,14 @@ def test_an_export_that_looks_otherwise_is_confirmed(served, tmp_path):
 
     done = retry()
     assert done.returncode == 5, done.stdout
-    (words,) = told(done, "if it is the one, add --moved {…}")
+    (words,) = told(done, "if this is the right file, add --moved {…}")
     done = retry("--moved", *shlex.split(words))
     assert done.returncode == 0, done.stderr
     finished(served, work, text, "--events", "events.ndjson")
 
 
 def test_of_two_exports_one_is_chosen(served, work):
-    """With one of the words that are told, pasted."""
+    """One of the quoted flags is pasted."""
     text = stop_before_events(served, work)
     (work / "events.ndjson").unlink()
     (work / "a b").write_bytes(gzip.compress(text))
@@ -445,12 +456,12 @@ def test_of_two_exports_one_is_chosen(served, work):
 @pytest.mark.parametrize(
     ("word", "says"),
     [
-        ("orders", "--moved OLD=NEW: the name by which the run knows the export, and its present path"),
-        ("events.ndjson=orders", "name it with --{…} as well"),
+        ("orders", "write --moved OLD=NEW: OLD is the name by which the run knows the export, NEW is its present path"),
+        ("events.ndjson=orders", "name it with --{…} too"),
     ],
 )
 def test_a_word_about_a_moved_export_is_put_right(word, says, served, work):
-    """Both names, and the new one among the exports."""
+    """With both names, and the new one among the exports, the flag works."""
     text = begin(served, work)
     (work / "events.ndjson").rename(work / "orders")
     done = migrate(served, work, "--customers", "customers.ndjson", "--moved", word)
@@ -462,13 +473,15 @@ def test_a_word_about_a_moved_export_is_put_right(word, says, served, work):
 
 @pytest.mark.parametrize("way", ["by migrate", "by a word"])
 def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
-    """After one migration with its present name; or with a word."""
+    """After one migration with its present name, or with the flag."""
     text = begin(served, work)
     (work / "elsewhere").mkdir()
     (work / "events.ndjson").rename(work / "elsewhere" / "orders")
     done = go("retry", served, work)
     assert done.returncode == 5, done.stderr
-    (name,) = told(done, "start migrate once with its present name, which notes it; or add --moved {…}=PATH")
+    (name,) = told(
+        done, "start migrate once with its present name, which records the new place; or add --moved {…}=PATH"
+    )
     if way == "by migrate":
         exports = ("--customers", "customers.ndjson", "--events", "elsewhere/orders")
         assert migrate(served, work, *exports).returncode == 0
@@ -480,25 +493,25 @@ def test_an_export_is_found_by_who_does_not_name_it(way, served, work):
     finished(served, work, text, "--events", "elsewhere/orders")
 
 
-# In the narrow places where only another process could change a file.
+# Moments at which only another process could change a file.
 
 
 async def test_what_ends_before_a_record_that_was_read_is_restored(work):
-    """As it was, the record is read again."""
+    """With the file restored, the record is read again."""
     path = work / "events.ndjson"
     whole = path.read_bytes()
     span = (len(whole) - 40, 40)
     path.write_bytes(whole[:-1])
     (found,) = find_inputs([str(path)])
     with pytest.raises(InputError) as caught:
-        await read_spans(found, [span], block_bytes=4096)
+        await read_ranges(found, [span], block_bytes=4096)
     assert caught.value.hint == "restore the export as it was"
     path.write_bytes(whole)
-    assert await read_spans(found, [span], block_bytes=4096) == [whole[-40:]]
+    assert await read_ranges(found, [span], block_bytes=4096) == [whole[-40:]]
 
 
 def test_what_cannot_be_looked_at_has_its_path_checked(work):
-    """At the right one it is."""
+    """With the right path it works."""
     with pytest.raises(InputError) as caught:
         take_identity(str(work / "event.ndjson"))
     assert caught.value.hint == "check the path and its permissions"
@@ -509,7 +522,7 @@ def test_what_cannot_be_looked_at_has_its_path_checked(work):
 
 
 def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
-    """With room, the same command writes their list, and sends the rest once."""
+    """With room, the same command writes the list, and sends the rest once."""
     records = [make_record("customers", number, **({"deleted": True} if number > 2 else {})) for number in range(9000)]
     write_export(tmp_path / "customers.ndjson", records)
     with serving(tmp_path, "--limits", "none") as served:
@@ -523,14 +536,14 @@ def test_a_disk_full_of_skipped_records_is_freed(tmp_path):
         ]
         done = run_on_a_small_disk(600, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space in the state directory, then start again with the same command")
+        told(done, "free up disk space in the state directory, then start again with the same command")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         assert len(lines(tmp_path / "state" / "skipped.customers.ndjson")) == 8997
         assert served.ledger()["customers"] == {"c0": 1, "c1": 1, "c2": 1}
 
 
 def test_a_line_in_which_an_earlier_version_found_the_end_is_exported_again(served, work):
-    """A letter of version 0.1.0: the whole line in its `raw`, a retry sends it."""
+    """A dead letter of version 0.1.0: with the whole line in its `raw`, a retry sends it."""
     text = (work / "customers.ndjson").read_bytes()
     (work / "customers.ndjson").write_bytes(text[:-31] + b"\n")
     assert migrate(served, work, "--customers", "customers.ndjson").returncode == 3

@@ -1,4 +1,4 @@
-"""What is said about exports that are not where they are looked for: done, everything arrives once."""
+"""Advice about exports that are not at the named place: if it is followed, everything arrives once."""
 
 import pytest
 from advice_tools import arrived, make_exports, migrate, sending, told
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
     ],
 )
 def test_an_export_is_found_as_it_is_told(wrong, says, right, served, tmp_path):
-    """A pattern, a directory and a name."""
+    """A pattern, a directory, and a file name."""
     (tmp_path / "export").mkdir()
     make_exports(tmp_path / "export", kinds=["customers"])
 
@@ -31,7 +31,7 @@ def test_an_export_is_found_as_it_is_told(wrong, says, right, served, tmp_path):
 
 
 def test_an_export_whose_directory_was_not_named_is_found(served, tmp_path):
-    """A pattern is read in the working directory: there it matches."""
+    """A pattern is resolved in the working directory, and matches there."""
     make_exports(tmp_path, kinds=["customers"])
     arguments = ["migrate", "--customers", "cust*.ndjson", *sending(served, tmp_path)]
     done = run(*arguments, key=served.key, cwd="/")
@@ -42,7 +42,7 @@ def test_an_export_whose_directory_was_not_named_is_found(served, tmp_path):
 
 
 def test_a_dry_run_keeps_out_of_a_run(served, tmp_path):
-    """Its dead letters go to the directory it is given instead; the run's own stay, and nothing was sent twice."""
+    """Its dead letters go to the directory that is named instead. The run's own stay, and nothing is sent twice."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     flags = ["validate", "--customers", tmp_path / "customers.ndjson", "--state-dir"]

@@ -1,4 +1,4 @@
-"""What is said about records that are not sent: mended as it says and retried, each arrives once."""
+"""Advice about records that are not sent: corrected as the remedy says and retried, each arrives once."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from end_to_end_tools import KINDS, expected_ledger, lines, run
 
 pytestmark = pytest.mark.slow
 
-MEND_AND_RETRY = "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended"
+MEND_AND_RETRY = "correct `raw` in {…}/dead-letter.{…}.ndjson, then send the corrected records"
 
 
 def spell(record):
@@ -39,21 +39,21 @@ BROKEN = {
     'correct the spelling, or set unknown_fields = "pass"': (
         spell({**customer(7), "contry": "PE"}), customer(7, country="PE"),
     ),
-    "write the value with the JSON type the message names": (spell(customer(8, name=7)), customer(8, name="7")),
+    "write the value with the JSON type that the message names": (spell(customer(8, name=7)), customer(8, name="7")),
     "correct the value as the message says": (spell(customer(9, gender="M")), customer(9, gender="MALE")),
     "emails are unique per account: correct one of the two customers": (
         spell(customer(10, email="c0@example.com")), customer(10),
     ),
-    "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of it into `raw`": (
+    "shorten the record, or raise max_line_bytes; the dead letter holds only its beginning: put all of it into `raw`": (
         spell(customer(11, name=LONG)), customer(11, name="Ana"),
     ),
 }  # fmt: skip
-"""By remedy: a line with that fault, and the record it becomes when the remedy is followed."""
+"""By remedy: a line with that fault, and the record after the remedy is followed."""
 STRICT = {"MASIVO_UNKNOWN_FIELDS": "reject", "MASIVO_MAX_LINE_BYTES": "4000"}
 
 
 def write_broken(directory):
-    """Write three good customers, then one with each fault; leave what the export should have been beside it."""
+    """Write three good customers, then one with each fault; also write what the export should have been."""
     good = [customer(number) for number in range(3)]
     path = directory / "customers.ndjson"
     path.write_bytes(b"\n".join([*map(spell, good), *(line for line, _ in BROKEN.values())]) + b"\n")
@@ -66,7 +66,7 @@ def write_broken(directory):
 
 
 def mend(directory, kind, change):
-    """Rewrite `raw` of each dead letter by `change(letter)`; None deletes the letter."""
+    """Rewrite `raw` of each dead letter by `change(letter)`; None deletes the dead letter."""
     path = directory / "state" / f"dead-letter.{kind}.ndjson"
     mended = []
     for letter in lines(path):
@@ -78,17 +78,20 @@ def mend(directory, kind, change):
 
 
 def test_customers_are_mended_in_place(served, tmp_path):
-    """Each fault with its remedy; then the next step's command, pasted, sends them."""
+    """Each fault is shown with its remedy. Then the command of the next step, pasted, sends the records."""
     right = write_broken(tmp_path)
     done = migrate(served, tmp_path, **STRICT)
     assert done.returncode == 3, done.stderr
     for remedy in BROKEN:
         told(done, remedy)
-    told(done, "dead-letter.<kind>.ndjson in the state directory holds them: mend `raw`, then masivo-stream retry")
+    told(
+        done,
+        "dead-letter.<kind>.ndjson in the state directory holds them: correct `raw`, then start masivo-stream retry",
+    )
     after = (right / "customers.ndjson").read_text().splitlines()
     assert len(lines(tmp_path / "state" / "dead-letter.customers.ndjson")) == len(BROKEN)
     mend(tmp_path, "customers", lambda letter: after[letter["line"] - 1])
-    command = next_command(done, "mend `raw` in {…}/dead-letter.{…}.ndjson, then send what you mended")
+    command = next_command(done, "correct `raw` in {…}/dead-letter.{…}.ndjson, then send the corrected records")
     done = paste(command, key=served.key, **STRICT)
     assert done.returncode == 0, done.stdout
     arrived(served, right)
@@ -96,7 +99,7 @@ def test_customers_are_mended_in_place(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["the export", "its dead letters"])
 def test_what_validate_finds_is_mended_before_or_after(way, served, tmp_path):
-    """In the export before anything is sent; or as dead letters of the migration."""
+    """They are corrected in the export before anything is sent, or as dead letters of the migration."""
     right = write_broken(tmp_path)
     done = run(
         "validate", "--customers", tmp_path / "customers.ndjson", "--state-dir", tmp_path / "dry", "--json", **STRICT
@@ -104,7 +107,8 @@ def test_what_validate_finds_is_mended_before_or_after(way, served, tmp_path):
     assert done.returncode == 3
     told(
         done,
-        "mend these lines in the export before migrating; or migrate, mend its dead letters, and masivo-stream retry",
+        "correct these lines in the export before you migrate; or migrate, correct the dead letters, then start"
+        " masivo-stream retry",
     )
     if way == "the export":
         shutil.copy(right / "customers.ndjson", tmp_path / "customers.ndjson")
@@ -118,7 +122,7 @@ def test_what_validate_finds_is_mended_before_or_after(way, served, tmp_path):
 
 
 def test_a_file_that_is_no_utf8_is_converted(served, tmp_path):
-    """With iconv, before the migration: then its lines are taken."""
+    """Converted with iconv before the migration, the lines are accepted."""
     line, record = BROKEN["export as UTF-8; before a migration the file can be converted, for example with iconv"]
     (tmp_path / "latin").write_bytes(line + b"\n")
     done = run("validate", "--customers", tmp_path / "latin", "--state-dir", tmp_path / "dry", "--json")
@@ -153,7 +157,7 @@ def test_a_file_that_is_no_utf8_is_converted(served, tmp_path):
     ids=["unknown_fields", "max_body_bytes"],
 )
 def test_a_setting_lets_it_pass(strict, says, fields, lenient, served, tmp_path):
-    """The record as it was: a retry with the setting that is told sends it."""
+    """The record stays as it was: a retry with the quoted setting sends it."""
     make_exports(tmp_path, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write(spell(customer(3, **fields)) + b"\n")
@@ -166,7 +170,7 @@ def test_a_setting_lets_it_pass(strict, says, fields, lenient, served, tmp_path)
 
 
 def test_a_line_too_long_is_put_in_whole(served, tmp_path):
-    """The letter has its beginning; with all of it, and the limit raised, it arrives."""
+    """The dead letter holds the beginning. With the whole line, and a higher limit, the record arrives."""
     make_exports(tmp_path, kinds=["customers"])
     record = spell(customer(3, name=LONG))
     with (tmp_path / "customers.ndjson").open("ab") as export:
@@ -175,7 +179,8 @@ def test_a_line_too_long_is_put_in_whole(served, tmp_path):
     assert done.returncode == 3
     told(
         done,
-        "shorten the record, or raise max_line_bytes; a dead letter has only its beginning: put all of it into `raw`",
+        "shorten the record, or raise max_line_bytes; the dead letter holds only its beginning: put all of it into"
+        " `raw`",
     )
     mend(tmp_path, "customers", lambda letter: record.decode())
     done = go("retry", served, tmp_path, MASIVO_MAX_LINE_BYTES="8000")
@@ -184,7 +189,7 @@ def test_a_line_too_long_is_put_in_whole(served, tmp_path):
 
 
 def test_a_record_too_large_is_shortened(served, tmp_path):
-    """Until it fits: then it arrives."""
+    """Shortened until it fits, it arrives."""
     make_exports(tmp_path, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write(spell(customer(3, note=LONG)) + b"\n")
@@ -196,7 +201,7 @@ def test_a_record_too_large_is_shortened(served, tmp_path):
 
 
 def test_one_record_a_customer_is_kept(served, tmp_path):
-    """The letter of the other one is deleted: it stays counted, and what arrived is the first."""
+    """The dead letter of the other record is deleted: it stays counted, and the record that arrived is the first."""
     make_exports(tmp_path, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write(spell(customer(1, name="Other", email="o@example.com")) + b"\n")
@@ -211,7 +216,7 @@ def test_one_record_a_customer_is_kept(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["left out", "added"])
 def test_a_record_without_items_is_left_out_or_filled(way, served, tmp_path):
-    """Left out of the export before it is migrated; or filled in its dead letter."""
+    """It is left out of the export before the migration, or filled in its dead letter."""
     make_exports(tmp_path)
     events, right = tmp_path / "events.ndjson", (tmp_path / "events.ndjson").read_bytes()
     events.write_bytes(right.replace(right.splitlines()[1], b'{"id": "c1", "events": []}'))
@@ -230,7 +235,7 @@ def test_a_record_without_items_is_left_out_or_filled(way, served, tmp_path):
 
 
 def test_the_oldest_transactions_are_merged(served, tmp_path):
-    """1001 transactions of one customer: the oldest two become one of their sum, and all fit one request."""
+    """One customer has 1001 transactions. The oldest two become one with their sum, and all fit into one request."""
     make_exports(tmp_path, 1, kinds=["customers", "transactions"], items=1001)
     done = migrate(served, tmp_path)
     assert done.returncode == 3, done.stdout
@@ -245,7 +250,7 @@ def test_the_oldest_transactions_are_merged(served, tmp_path):
 
 
 def test_what_waits_for_a_customer_is_sent_with_it(served, tmp_path):
-    """The customer's letter mended, a retry sends all three records."""
+    """After the customer's dead letter is corrected, a retry sends all three records."""
     make_exports(tmp_path)
     wanted = expected_ledger(tmp_path)
     customers = (tmp_path / "customers.ndjson").read_bytes().splitlines()
@@ -253,21 +258,23 @@ def test_what_waits_for_a_customer_is_sent_with_it(served, tmp_path):
     (tmp_path / "customers.ndjson").write_bytes(b"\n".join([customers[0], broken, customers[2]]) + b"\n")
     done = migrate(served, tmp_path)
     assert done.returncode == 3
-    told(done, "its customer is a dead letter, or unknown to the account: see to that, then retry")
+    told(
+        done, "its customer is a dead letter, or unknown to the account: correct or add the customer first, then retry"
+    )
     mend(tmp_path, "customers", lambda letter: customers[1].decode())
     assert go("retry", served, tmp_path).returncode == 0
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
 
 
 def test_a_refused_record_is_mended_as_the_server_says(served, tmp_path):
-    """Its words stand in the message; with the amount that matches the balance it arrives."""
+    """Its words are in the message. With the amount that matches the balance, the record arrives."""
     make_exports(tmp_path, kinds=["customers", "transactions"])
     right = (tmp_path / "transactions.ndjson").read_bytes()
     wrong = right.replace(right.splitlines()[1], right.splitlines()[1].replace(b'"amount": 1', b'"amount": 5'))
     (tmp_path / "transactions.ndjson").write_bytes(wrong)
     done = migrate(served, tmp_path)
     assert done.returncode == 3
-    told(done, "see the words in the message; mend the record, or have the firewall named there let it pass")
+    told(done, "see the words in the message; correct the record, or make the firewall named there let it pass")
     (letter,) = lines(tmp_path / "state" / "dead-letter.transactions.ndjson")
     assert "balance" in letter["message"]
     mend(tmp_path, "transactions", lambda letter: right.splitlines()[1].decode())
@@ -276,7 +283,7 @@ def test_a_refused_record_is_mended_as_the_server_says(served, tmp_path):
 
 
 def test_a_uuid_is_written_like_the_one_that_is_shown(served, tmp_path):
-    """The message's own example, put in its place, is taken."""
+    """The example in the message, used as the value, is accepted."""
     make_exports(tmp_path, kinds=["customers"])
     balance = [{"amount": 1, "reward_id": "points"}]
     with (tmp_path / "customers.ndjson").open("ab") as export:
@@ -290,7 +297,7 @@ def test_a_uuid_is_written_like_the_one_that_is_shown(served, tmp_path):
 
 
 def test_a_line_that_is_no_letter_is_put_right(served, tmp_path):
-    """Nothing was taken; with `raw` mended in place and the rest as it was, the retry sends it."""
+    """Nothing was taken. With `raw` corrected in place and the rest unchanged, the retry sends it."""
     right = write_broken(tmp_path)
     assert migrate(served, tmp_path, **STRICT).returncode == 3
     path = tmp_path / "state" / "dead-letter.customers.ndjson"
@@ -308,7 +315,10 @@ def test_a_line_that_is_no_letter_is_put_right(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["retry", "put back"])
 def test_letters_that_were_mended_are_not_overwritten(way, served, tmp_path):
-    """A migration does not go on over them: a retry sends them, or the file is put back and the run goes on."""
+    """A migration refuses to continue over them.
+
+    Either a retry sends them, or the file is restored and the run continues.
+    """
     right = write_broken(tmp_path)
     assert migrate(served, tmp_path, **STRICT).returncode == 3
     path = tmp_path / "state" / "dead-letter.customers.ndjson"
@@ -317,7 +327,7 @@ def test_letters_that_were_mended_are_not_overwritten(way, served, tmp_path):
     mend(tmp_path, "customers", lambda letter: after[letter["line"] - 1])
     done = migrate(served, tmp_path, **STRICT)
     assert done.returncode == 2
-    told(done, "masivo-stream retry sends mended ones, and goes on with the run; else put the file back")
+    told(done, "masivo-stream retry sends the corrected ones and continues the run; otherwise restore the file")
     if way == "retry":
         assert go("retry", served, tmp_path, **STRICT).returncode == 0
         arrived(served, right)
@@ -329,7 +339,7 @@ def test_letters_that_were_mended_are_not_overwritten(way, served, tmp_path):
 
 
 def test_more_reasons_than_are_shown_stand_in_the_file(served, tmp_path):
-    """Of five reasons the table shows one each; the file it names has all of them."""
+    """The table shows five reasons, each with an example; the file it names has all of them."""
     write_broken(tmp_path)
     flags = ["--customers", tmp_path / "customers.ndjson", *sending(served, tmp_path)]
     done = run("migrate", *flags, key=served.key, COLUMNS="300", **QUICK, **STRICT)
@@ -343,7 +353,7 @@ def test_more_reasons_than_are_shown_stand_in_the_file(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["one purchase", "two purchases"])
 def test_an_event_that_comes_again_is_deleted_or_named(way, served, tmp_path):
-    """Its letter is deleted, and the purchase counts once; or it gets an id of its own, and counts beside the other."""
+    """Its dead letter is deleted, and the purchase counts once. Or it gets its own id, and counts beside the other."""
     make_exports(tmp_path, kinds=["customers", "events"])
     lines_of = (tmp_path / "events.ndjson").read_bytes().splitlines(keepends=True)
     (tmp_path / "events.ndjson").write_bytes(b"".join([*lines_of, lines_of[0]]))
@@ -357,14 +367,14 @@ def test_an_event_that_comes_again_is_deleted_or_named(way, served, tmp_path):
 
 
 def test_a_field_stands_once_in_its_object(served, tmp_path):
-    """With the value that is right, the record arrives."""
+    """With the right value, the record arrives."""
     make_exports(tmp_path, kinds=["customers"])
     twice = spell(customer(3))[:-1] + b', "id": "c4"}'
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write(twice + b"\n")
     done = migrate(served, tmp_path)
     assert done.returncode == 3, done.stdout
-    told(done, "leave the field once in its object, with the value that is right")
+    told(done, "keep the field once in its object, with the right value")
     mend(tmp_path, "customers", lambda letter: json.dumps(customer(3)))
     assert go("retry", served, tmp_path).returncode == 0
     assert served.ledger()["customers"] == {f"c{number}": 1 for number in range(4)}

@@ -1,4 +1,4 @@
-"""What a plan warns of: done, the warning is gone, and what was planned arrives once."""
+"""Warnings of a plan: if the advice is followed, the warning is gone, and everything that was planned arrives once."""
 
 import json
 
@@ -17,14 +17,14 @@ def plan(directory, *arguments, kinds=KINDS, **environment):
 
 
 def gone(done, text):
-    """Check that a plan could be made, and does not warn of this."""
+    """Check that a plan could be made, and does not give this warning."""
     assert done.returncode in {0, 3}, done.stderr
     assert not [warning for warning in json.loads(done.stdout)["warnings"] if matches(text, warning)]
     return done.returncode
 
 
 def test_an_empty_export_is_named_with_its_records(tmp_path):
-    """The one that holds them."""
+    """An export with records is named."""
     make_exports(tmp_path, 0, kinds=["customers"])
     done = plan(tmp_path)
     told(done, "nothing would be sent: name exports that hold records to migrate")
@@ -33,15 +33,15 @@ def test_an_empty_export_is_named_with_its_records(tmp_path):
 
 
 def test_an_account_with_limits_names_them(tmp_path):
-    """The flags that are told, pasted: the plan knows them, and no request is answered 429."""
+    """The quoted flags are pasted: the plan knows them, and no request is answered with 429."""
     make_exports(tmp_path)
     text = (
-        "no limit is configured: every request leaves at once, and an account with limits answers 429; name the"
-        " account's limits, such as --limit 1/5s --limit 1000/h"
+        "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
+        " account's limits, for example --limit 1/5s --limit 1000/h"
     )
     here = ("--base-url", "http://127.0.0.1:1/v1")
     told(plan(tmp_path, *here, "--limit", "none"), text)
-    done = plan(tmp_path, *here, *text.partition("such as ")[2].split())
+    done = plan(tmp_path, *here, *text.partition("for example ")[2].split())
     assert gone(done, text) == 0
     assert json.loads(done.stdout)["windows"]["configured"] == ["1/5s", "1000/h"]
     with serving(tmp_path, "--limits", "1/0.5s") as served:
@@ -51,7 +51,7 @@ def test_an_account_with_limits_names_them(tmp_path):
 
 
 def test_many_records_want_a_production_account(tmp_path):
-    """The times it names are those at the limits of the two accounts, as the plan gives them for each."""
+    """The times in the warning are those that the plan gives at the limits of the two accounts."""
     make_exports(tmp_path, 5001, kinds=["customers"])
     write_export(tmp_path / "transactions.ndjson", [make_record("transactions", number, 51) for number in range(5001)])
     done = plan(tmp_path, "--max-body-bytes", "1000000000")
@@ -68,11 +68,11 @@ def test_many_records_want_a_production_account(tmp_path):
 
 
 def test_a_limit_over_all_calls_that_decides_is_that_of_a_development_account(tmp_path):
-    """Without it, as a production account has none, the plan takes the time that was told."""
+    """Without the limit, as on a production account, the plan takes the predicted time."""
     make_exports(tmp_path, 2001, kinds=["customers"])
     text = (
-        "the limit of {…} over all calls decides: {…} requests take {…} instead of {…}, and each read-back takes one"
-        " more; a Production account has no such limit"
+        "the limit of {…} over all calls is the bottleneck: {…} requests take {…} instead of {…}, and each read-back"
+        " is one more request; a Production account does not have this limit"
     )
     told(plan(tmp_path, *LIMITED, "--general-limit", "2/d"), text)
     done = plan(tmp_path, *LIMITED)
@@ -81,7 +81,7 @@ def test_a_limit_over_all_calls_that_decides_is_that_of_a_development_account(tm
 
 
 def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
-    """The directory put right, the plan knows what is used."""
+    """After the directory is corrected, the plan knows what is used."""
     make_exports(tmp_path, kinds=["customers"])
     shared = tmp_path / "shared"
     environment = {"MASIVO_SHARED_DIR": str(shared), "key": served.key}
@@ -91,8 +91,8 @@ def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
         file.rename(file.with_name(f"kept-{file.name}"))
         file.write_bytes(b"rubbish " * 1000)
     text = (
-        "the plan takes the account's quota to be unused, since it cannot be read ({…}): repair shared_dir, or"
-        " the first requests may be answered 429"
+        "the plan assumes that the account's quota is unused, because it cannot be read ({…}): repair shared_dir,"
+        " otherwise the first requests may be answered with 429"
     )
     flags = [*here, "--state-dir", "dry"]
     told(plan(tmp_path, *flags, **environment), text)
@@ -105,7 +105,7 @@ def test_a_quota_that_cannot_be_read_is_mended(served, tmp_path):
 
 
 def test_a_migration_is_begun_when_the_server_lets_it(tmp_path):
-    """Before that it stops at once, as is told; later everything arrives."""
+    """Started before that time, the run stops at once, as predicted. Started later, everything arrives."""
     make_exports(tmp_path, kinds=["customers"])
     environment = {"MASIVO_SHARED_DIR": str(tmp_path / "shared"), "MASIVO_LONGEST_HOLD": "1"}
     text = (
@@ -128,8 +128,8 @@ def test_the_oldest_transactions_of_a_customer_are_merged(served, tmp_path):
     """Then the customer fits, and arrives."""
     make_exports(tmp_path, 2, items=1001)
     text = (
-        "{…} with more than {…} {…}, which may not be split over requests: none of these would be sent, the first at"
-        " {…}; merge the oldest ones of each customer"
+        "{…} with more than {…} {…}, which must not be split over requests: none of these would be sent, the first at"
+        " {…}; merge each customer's oldest ones"
     )
     kinds = ("customers", "transactions")
     told(plan(tmp_path, kinds=kinds), text)
@@ -146,7 +146,7 @@ def test_the_oldest_transactions_of_a_customer_are_merged(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["shortened", "raised"])
 def test_records_too_large_are_shortened_or_the_limit_is_raised(way, served, tmp_path):
-    """Either way they arrive."""
+    """Either way, the records arrive."""
     records = [make_record("customers", number, name="x" * 3000) for number in range(2)]
     write_export(tmp_path / "customers.ndjson", records)
     text = (
@@ -165,13 +165,13 @@ def test_records_too_large_are_shortened_or_the_limit_is_raised(way, served, tmp
 
 
 def test_an_export_that_is_wrong_as_a_whole_is_made_again(served, tmp_path):
-    """At the place that is told stands a record of the fault; exported right, all of them arrive."""
+    """At the quoted place there is a record with the fault. After a correct export, all of them arrive."""
     make_exports(tmp_path, 1, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write(b'{"name": "Ana"}\n' * 2)
     text = (
-        "{…} of {…} records of {…} would be dead letters, most because of {…}: the export as a whole is probably"
-        " wrong; look at {…} and export again"
+        "{…} of {…} records of {…} would be dead letters, most of them because of {…}: the export as a whole is"
+        " probably wrong; look at {…} and export again"
     )
     *_, reason, place = told(plan(tmp_path), text)
     assert (reason, place) == ("missing_field", f"{tmp_path / 'customers.ndjson'}:2")
@@ -182,10 +182,10 @@ def test_an_export_that_is_wrong_as_a_whole_is_made_again(served, tmp_path):
 
 
 def test_bodies_are_as_large_as_is_proposed(served, tmp_path):
-    """The flag that is told, pasted: the requests are the fewest possible, and everything arrives."""
+    """The quoted flag is pasted: the requests are the fewest possible, and everything arrives."""
     make_exports(tmp_path, 900, kinds=["customers"])
     text = (
-        "{…} of {…} of {…} would be limited by bytes, not by count, which makes {…} more requests than the fewest"
+        "{…} of {…} of {…} would be limited by bytes, not by count; that makes {…} more requests than the fewest"
         " possible: --max-body-bytes {…} would fill them, if the target takes bodies of that size"
     )
     *_, size = told(plan(tmp_path, "--max-body-bytes", "60000"), text)
@@ -198,13 +198,13 @@ def test_bodies_are_as_large_as_is_proposed(served, tmp_path):
 
 
 def test_customers_that_fit_together_find_each_other(tmp_path):
-    """Those of 600 first, those of 400 far behind: with a larger look_ahead each request is full."""
+    """Records of 600 come first, those of 400 long after them. With a larger look_ahead each request is full."""
     records = [make_record("transactions", number, 600 if number < 12 else 400) for number in range(24)]
     write_export(tmp_path / "transactions.ndjson", records)
     make_exports(tmp_path, 24, kinds=["customers"])
     text = (
-        "{…} of {…}, and the fewest possible are {…}: a customer's record is not split, and these do not fit"
-        " together; if small records come far behind large ones, a larger look_ahead helps (now {…})"
+        "{…} of {…}, but the fewest possible are {…}: a customer's record is never split, and these do not fit"
+        " together better; if small records come long after large ones, a larger look_ahead helps (now {…})"
     )
     kinds = ("customers", "transactions")
     *_, now = told(plan(tmp_path, kinds=kinds, MASIVO_LOOK_AHEAD="2"), text)
@@ -215,11 +215,11 @@ def test_customers_that_fit_together_find_each_other(tmp_path):
 
 
 def test_what_comes_without_customers_is_named_with_them(served, tmp_path):
-    """Then there is nothing to warn of, and everything arrives."""
+    """Then there is no warning, and everything arrives."""
     make_exports(tmp_path)
     text = (
-        "{…} without a customers export: every customer must be in the account already, since one unknown customer"
-        " makes the API refuse a batch of 1000; name the customers export too if they are not"
+        "{…} without a customers export: every customer must be in the account already, because one unknown customer"
+        " makes the API refuse a batch of 1000; if they are not, name the customers export too"
     )
     (which,) = told(plan(tmp_path, kinds=("events", "transactions")), text)
     assert which == "events and transactions"
@@ -230,12 +230,12 @@ def test_what_comes_without_customers_is_named_with_them(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["left out", "added"])
 def test_unknown_customers_are_left_out_or_added(way, served, tmp_path):
-    """Their records go, or the customers come; no request is refused, and everything arrives."""
+    """Their records are removed, or the customers are added. No request is refused, and everything arrives."""
     make_exports(tmp_path, 4)
     customers = (tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)
     (tmp_path / "customers.ndjson").write_bytes(b"".join(customers[:3]))
     text = (
-        "{…} of {…} of customers that are not in the customers export, the first at {…}:{…}: unless the account has"
+        "{…} of {…} for customers that are not in the customers export, the first at {…}:{…}: unless the account has"
         " these customers, each costs about ten requests to isolate; leave the records out, or add the customers"
     )
     found = told(plan(tmp_path), text)
@@ -251,7 +251,7 @@ def test_unknown_customers_are_left_out_or_added(way, served, tmp_path):
 
 
 def test_as_many_ids_are_remembered_as_there_are(tmp_path):
-    """The number that is told: the repeat is noticed."""
+    """With the quoted number, the duplicate is noticed."""
     make_exports(tmp_path, 6, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.write((tmp_path / "customers.ndjson").read_bytes().splitlines(keepends=True)[0])
@@ -267,12 +267,16 @@ def test_as_many_ids_are_remembered_as_there_are(tmp_path):
 
 @pytest.mark.parametrize("way", ["without a value", "left out"])
 def test_marks_of_who_is_alive_are_left_out(way, served, tmp_path):
-    """Every customer is marked, and all are alive: without the marks' values, or without the marks, they arrive."""
+    """Every customer is marked although all are alive.
+
+    Without the values, or without the fields, all of them arrive.
+    """
     records = [make_record("customers", number, deleted_at="2024-01-01T00:00:00Z") for number in range(3)]
     write_export(tmp_path / "customers.ndjson", records)
     text = (
-        "{…} of {…} records of {…} would be skipped, the first at {…}: if these are not deleted, export the fields"
-        " `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields out"
+        "{…} of {…} records of {…} would be skipped, the first at {…}: if these records are not deleted or reversed,"
+        " export the fields `deleted`, `deleted_at`, `status` and `reversed_at` without a value, or leave the fields"
+        " out"
     )
     told(plan(tmp_path), text)
     fields = {"deleted_at": None} if way == "without a value" else {}
@@ -284,7 +288,10 @@ def test_marks_of_who_is_alive_are_left_out(way, served, tmp_path):
 
 @pytest.mark.parametrize("way", ["before", "after"])
 def test_another_event_of_a_purchase_is_rejected(way, served, tmp_path):
-    """Before the migration by a flag; after it, by taking it back and migrating with that flag: it counts once."""
+    """Before the migration a flag helps; after it, a revert and a migration with that flag.
+
+    The purchase counts once.
+    """
     make_exports(tmp_path, kinds=["customers", "events"])
     again = json.loads((tmp_path / "events.ndjson").read_bytes().splitlines()[0])
     again["events"][0]["type"] = "REFUND"

@@ -1,4 +1,4 @@
-"""What is said before, with and after a revert: done, the account holds each record of the exports once."""
+"""Advice before, during and after a revert: if it is followed, the account holds each record of the exports once."""
 
 import json
 import sqlite3
@@ -16,13 +16,12 @@ pytestmark = pytest.mark.slow
 ALWAYS = "2000-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 PART = "this sends again what was taken back: {…}"
 BOTH = (
-    "this sends again what was taken back: {…}; or take back the rest of it as well, then the same"
-    " command migrates afresh: {…}"
+    "this sends again what was taken back: {…}; or take back the rest of the run as well, then the same command"
+    " migrates everything again: {…}"
 )
 UNCOUNTED = (
-    "if no customer can have made a transaction of their own since, the command that started the run"
-    " migrates everything afresh; if some may have, they are still there, and this sends only what is"
-    " missing: {…}"
+    "if no customer can have made a transaction of their own since then, the command that started the run migrates"
+    " everything again; if some may have, they are still in the account, and this sends only what is missing: {…}"
 )
 
 
@@ -39,7 +38,7 @@ def look(directory):
 
 
 def account(served):
-    """Return what the account holds: what was applied, less what was taken back."""
+    """Return what the account holds: what was applied, without what was taken back."""
     ledger = served.ledger()
     back = ledger["reverted"]
     for kind in KINDS:
@@ -54,7 +53,7 @@ def account(served):
 
 
 def whole(served, directory, without=()):
-    """Check that the account holds each record of the exports once, but those of some customers."""
+    """Check that the account holds each record of the exports once, except those of some customers."""
     wanted = expected_ledger(directory)
     assert account(served) == {
         kind: {customer: held for customer, held in found.items() if customer not in without}
@@ -85,7 +84,7 @@ def migrate_in_two(served, directory, count=6, **options):
 
 @pytest.fixture
 def in_part(tmp_path):
-    """Return a function that takes back a part of a run, but for one who has bought since; `faults` come afterwards."""
+    """Return a function that takes back part of a run, except a customer who has bought since; then `faults` begin."""
     store = ["--limits", "none", "--store", tmp_path / "store.db"]
 
     def made(*faults):
@@ -101,7 +100,7 @@ def in_part(tmp_path):
 
 
 def test_what_was_taken_back_is_sent_once_more(served, tmp_path):
-    """By the command that `revert` shows, and `migrate`, and `status`; another time it sends nothing."""
+    """`revert`, `migrate` and `status` show the command that sends it. Run a second time, it sends nothing."""
     between = migrate_in_two(served, tmp_path)
     commands = set()
     for done in (
@@ -118,7 +117,7 @@ def test_what_was_taken_back_is_sent_once_more(served, tmp_path):
 
 
 def test_the_rest_is_taken_back_as_well(served, tmp_path):
-    """Then the same command migrates afresh."""
+    """Then the same command migrates everything again."""
     between = migrate_in_two(served, tmp_path)
     _, command = told(revert(served, tmp_path, (ALWAYS[0], between)), BOTH)
     assert paste(f"{command} --yes", key=served.key).returncode == 0
@@ -128,7 +127,7 @@ def test_the_rest_is_taken_back_as_well(served, tmp_path):
 
 
 def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
-    """It becomes dead letters; when the customers are there again, a retry sends it."""
+    """It becomes dead letters. When the customers are there again, a retry sends them."""
     make_exports(tmp_path, 3, kinds=["customers"])
     assert migrate(served, tmp_path, state="first").returncode == 0
     (tmp_path / "customers.ndjson").rename(tmp_path / "kept")
@@ -139,8 +138,8 @@ def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
     assert paste(command, key=served.key).returncode == 3
     letters = (tmp_path / "state" / "dead-letter.events.ndjson").read_text().splitlines()
     wanted = (
-        "a revert took its customer back, whom another run migrated: revert the same period with that run's state"
-        " directory and start migrate --only-missing there, then retry here"
+        "a revert took back its customer, who came from another run: revert the same period with that run's state"
+        " directory, start migrate --only-missing there, then start retry here"
     )
     assert all(json.loads(letter)["message"] == wanted for letter in letters)
     (tmp_path / "kept").rename(tmp_path / "customers.ndjson")
@@ -155,14 +154,17 @@ def test_what_is_of_another_runs_customers_waits_for_them(served, tmp_path):
 
 
 MIGRATED_AGAIN = (
-    "if none of them was migrated again since the revert: {…}; if some were, first take these back once"
-    " more: {…}; then the same, the other run again, and masivo-stream retry here"
+    "if none of them was migrated again since the revert: {…}; if some were, first take these back once more: {…};"
+    " then start this same command, then the other run again, then masivo-stream retry here"
 )
 
 
 @pytest.mark.parametrize("again", [True, False])
 def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_path):
-    """Who knows that they stayed says so; those who were migrated again are taken back once more, and all is sent."""
+    """If a person knows that they stayed, a flag confirms it.
+
+    If some were migrated again, they are taken back once more.
+    """
     make_exports(tmp_path, 4, kinds=["customers"])
     kept = tmp_path / "kept"
     (tmp_path / "customers.ndjson").rename(kept)
@@ -186,7 +188,7 @@ def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_pat
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
     (command,) = told(revert(served, tmp_path, (ALWAYS[0], between)), PART)
-    with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:  # as of an API that tells no number
+    with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:  # like an API that gives no number
         journal.execute("UPDATE notes SET detail = json_set(detail, '$.customers', NULL) WHERE what = 'reverted'")
         journal.commit()
     if again:
@@ -205,13 +207,16 @@ def test_another_runs_customers_are_there_again_or_stayed(again, served, tmp_pat
 
 @pytest.mark.parametrize("bought", [True, False])
 def test_a_run_that_was_taken_back_without_a_number(bought, served, tmp_path):
-    """Where a customer has bought since, only what is gone is sent; where none has, the run begins afresh."""
+    """If a customer may have bought since, only what is gone is sent.
+
+    If none has, the run starts from the beginning.
+    """
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
     buy(served, "c0")
     assert revert(served, tmp_path).returncode == 0
-    with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:  # as of an API that tells no number
+    with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as journal:  # like an API that gives no number
         (detail,) = journal.execute("SELECT detail FROM notes WHERE what = 'reverted'").fetchone()
         told_none = json.dumps(json.loads(detail) | {"customers": None, "whole": True})
         journal.execute("UPDATE notes SET detail = ? WHERE what = 'reverted'", (told_none,))
@@ -226,7 +231,7 @@ def test_a_run_that_was_taken_back_without_a_number(bought, served, tmp_path):
 
 
 def test_a_command_that_cannot_be_shown_is_said_in_words(served, tmp_path):
-    """A state directory with a control character in its name: the flag is added by hand."""
+    """The name of the state directory has a control character: the flag is added by hand."""
     state = "sta\x1bte"
     make_exports(tmp_path)
     assert migrate(served, tmp_path, state=state).returncode == 0
@@ -234,30 +239,30 @@ def test_a_command_that_cannot_be_shown_is_said_in_words(served, tmp_path):
     buy(served, "c0")
     flags = [*sending(served, tmp_path, state=state), "--yes", "--json"]
     done = run("revert", "--from", ALWAYS[0], "--to", ALWAYS[1], *flags, key=served.key, **QUICK)
-    assert "the command that started the run, and --only-missing" in json.loads(done.stdout)["hint"]
+    assert "the command that started the run, with --only-missing added" in json.loads(done.stdout)["hint"]
     assert migrate(served, tmp_path, "--only-missing", state=state).returncode == 0
     whole(served, tmp_path)
 
 
 def test_without_a_revert_the_flag_is_left_out(served, tmp_path):
-    """Where no run stands, where none was taken back, and where all of it was."""
+    """There is no run, or no part of it was taken back, or all of it was."""
     make_exports(tmp_path)
     told(migrate(served, tmp_path, "--only-missing"), "name the migration's --state-dir")
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()
-    text = "name its exports, and leave --only-missing out: it goes on with what is pending"
+    text = "name the exports, without --only-missing: the run continues with what is pending"
     told(migrate(served, tmp_path, "--only-missing"), text)
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
     assert revert(served, tmp_path).returncode == 0
-    text = "name its exports, and leave --only-missing out: the run starts afresh"
+    text = "name the exports, without --only-missing: the run starts from the beginning"
     told(migrate(served, tmp_path, "--only-missing"), text)
     assert migrate(served, tmp_path).returncode == 0
     whole(served, tmp_path)
 
 
 def test_who_could_not_be_read_back_is_asked_for_later(tmp_path, in_part):
-    """The same command, with the flag, when the API answers again."""
+    """The same command with the flag works when the API answers again."""
     with in_part(*(f"status=503,on=read,at={number}" for number in (4, 5, 6))) as served:
         done = migrate(served, tmp_path, "--only-missing", "--uploaders", "1")
         told(done, "start the same command again later, with --only-missing: it reads them back once more")
@@ -267,7 +272,7 @@ def test_who_could_not_be_read_back_is_asked_for_later(tmp_path, in_part):
 
 
 def test_an_api_that_answers_nothing_is_asked_later(tmp_path, in_part):
-    """Nothing was changed; the same command finds out."""
+    """Nothing was changed. Later the same command finds out."""
     store = ["--limits", "none", "--store", tmp_path / "store.db"]
     with serving(tmp_path, *store) as served:
         between = migrate_in_two(served, tmp_path, count=40)
@@ -283,7 +288,7 @@ def test_an_api_that_answers_nothing_is_asked_later(tmp_path, in_part):
 
 
 def test_who_cannot_be_read_back_is_looked_for(served, tmp_path):
-    """In the account; not there, they are sent from a small export."""
+    """They are looked up in the account. If they are not there, they are sent from a small export."""
     names = ["..", "c1", "c2"]
     export = {
         "customers": [make_record("customers", number) | {"id": name} for number, name in enumerate(names)],
@@ -298,8 +303,8 @@ def test_who_cannot_be_read_back_is_looked_for(served, tmp_path):
     assert revert(served, tmp_path).returncode == 0
     done = migrate(served, tmp_path, "--only-missing")
     text = (
-        "look for them in the account's dashboard, because their ids cannot be read back; send those that"
-        " are not there from a small export with a --state-dir of its own"
+        "look for these customers in the account's dashboard, because their ids cannot be read back; send those that"
+        " are not there from a small export with its own --state-dir"
     )
     told(done, text)
     assert done.returncode == 6
@@ -315,7 +320,7 @@ def test_who_cannot_be_read_back_is_looked_for(served, tmp_path):
 
 
 def test_a_run_is_read_with_the_settings_it_was_started_with(served, tmp_path):
-    """By others its records are not found again."""
+    """With other settings its records would not be found again."""
     lenient = {"MASIVO_MAX_LINE_BYTES": "100000"}
     make_exports(tmp_path, items=12)
     assert migrate(served, tmp_path, **lenient).returncode == 0
@@ -323,14 +328,14 @@ def test_a_run_is_read_with_the_settings_it_was_started_with(served, tmp_path):
     buy(served, "c0")
     assert revert(served, tmp_path).returncode == 0
     done = migrate(served, tmp_path, "--only-missing", MASIVO_MAX_LINE_BYTES="1024")
-    told(done, "start with the settings that the run was started with")
+    told(done, "use the settings that the run was started with")
     assert done.returncode == 5
     assert migrate(served, tmp_path, "--only-missing", **lenient).returncode == 0
     whole(served, tmp_path)
 
 
 def test_what_came_from_a_pipe_is_taken_back_and_migrated_from_a_file(served, tmp_path):
-    """All of it: what a revert took back of a pipe nobody can read again."""
+    """All of it is taken back, because what a revert took back from a pipe cannot be read again."""
     make_exports(tmp_path, 24, kinds=["customers", "events"])
     piped = (tmp_path / "events.ndjson").read_bytes()
     place = ["--base-url", served.url, "--state-dir", tmp_path / "state"]
@@ -359,13 +364,13 @@ def test_a_run_stopped_on_its_way_says_what_is_left(tmp_path, in_part):
         done = migrate(served, tmp_path, "--only-missing")
         assert done.returncode == 7
         examples = {found["reason"]: found["remedy"] for found in json.loads(done.stdout)["examples"]}
-        assert examples["taken_back"] == "taken back by a revert, and to be sent again: start `migrate` again"
+        assert examples["taken_back"] == "taken back by a revert and due to be sent again: start `migrate` again"
         assert migrate(served, tmp_path).returncode == 0
         whole(served, tmp_path)
 
 
 def test_a_revert_of_unknown_end_is_run_again(tmp_path):
-    """As the first answer says, and the hint of every command after it."""
+    """The first answer says so, and so does the hint of every later command."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,on=revert,at=1") as served:
         assert migrate(served, tmp_path).returncode == 0
@@ -373,7 +378,9 @@ def test_a_revert_of_unknown_end_is_run_again(tmp_path):
         done = revert(served, tmp_path)
         told(done, ("check the account's dashboard; the same command takes back what is left of that period"))
         assert done.returncode == 6
-        (command,) = told(migrate(served, tmp_path), ("run it again to take back what is left of that period: {…}"))
+        (command,) = told(
+            migrate(served, tmp_path), ("start the revert again to take back what is left of that period: {…}")
+        )
         assert paste(f"{command} --yes", key=served.key).returncode == 0
         assert account(served)["customers"] == {}
         assert migrate(served, tmp_path).returncode == 0
@@ -388,7 +395,7 @@ def test_a_revert_of_unknown_end_is_run_again(tmp_path):
     ],
 )
 def test_a_revert_that_was_refused_is_made_when_the_cause_is_gone(fault, code, text, tmp_path):
-    """Until then the run stands as it was."""
+    """Until then the run stays as it was."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         assert migrate(served, tmp_path).returncode == 0
@@ -402,7 +409,7 @@ def test_a_revert_that_was_refused_is_made_when_the_cause_is_gone(fault, code, t
 
 
 def test_a_revert_that_never_left_is_started_again(tmp_path):
-    """With a ready token nothing else is asked for before it."""
+    """With a ready token there is no other call before it."""
     make_exports(tmp_path)
     store = ["--limits", "none", "--store", tmp_path / "store.db"]
     with serving(tmp_path, *store) as served:

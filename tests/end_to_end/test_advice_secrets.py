@@ -1,4 +1,4 @@
-"""What is said about a key that is missing, open to others, or none: done, the migration completes."""
+"""Advice about a key that is missing, readable by others, or not a key: if it is followed, the migration completes."""
 
 import pytest
 from advice_tools import QUICK, arrived, make_exports, named, paste, sending, told
@@ -15,7 +15,7 @@ NO_KEY = (
 
 @pytest.fixture
 def migrate(served, tmp_path):
-    """Return a function that migrates three records of each kind, with no key but the one it is given."""
+    """Return a function that migrates three records of each kind, with no key except the given one."""
     make_exports(tmp_path)
 
     def migrate(*arguments, **environment):
@@ -33,7 +33,7 @@ def write_key(path, text, mode=0o600):
 
 @pytest.mark.parametrize("way", ["variable", "file", "demo"])
 def test_a_key_is_given_in_each_of_the_ways_that_are_told(way, migrate, served, tmp_path):
-    """By the variable or by a file everything arrives; the demo needs none."""
+    """With the variable or with a file everything arrives. The demo needs no key."""
     done = migrate()
     assert done.returncode == 2
     told(done, NO_KEY)
@@ -49,7 +49,7 @@ def test_a_key_is_given_in_each_of_the_ways_that_are_told(way, migrate, served, 
 
 @pytest.mark.parametrize("name", ["key", "my key"])
 def test_a_key_that_others_may_read_is_closed_to_them(name, migrate, served, tmp_path):
-    """The line that is told, pasted; then the same command is taken, whatever the file's name."""
+    """The quoted line is pasted. Then the same command is accepted, whatever the name of the file is."""
     file = write_key(tmp_path / name, served.key, 0o644)
     done = migrate("--api-key-file", file)
     assert done.returncode == 2
@@ -65,12 +65,12 @@ def test_a_key_that_others_may_read_is_closed_to_them(name, migrate, served, tmp
     [
         ("", "check the path and its permissions, and that it holds nothing but the key"),
         ("a long letter\n" * 2000, "check the path and its permissions, and that it holds nothing but the key"),
-        ("two words", "it is one line of printable ASCII, alone or after {…}="),
+        ("two words", "write it as one line of printable ASCII, alone or after {…}="),
     ],
     ids=["missing", "a letter", "two words"],
 )  # fmt: skip
 def test_a_file_that_holds_no_key_is_put_right(wrong, says, migrate, served, tmp_path):
-    """At the path that was told, with nothing but the key in it."""
+    """The file at the named path holds nothing but the key."""
     file = tmp_path / "key"
     if wrong:
         write_key(file, wrong)
@@ -84,7 +84,10 @@ def test_a_file_that_holds_no_key_is_put_right(wrong, says, migrate, served, tmp
 
 
 def test_another_account_wants_its_own_key(served, tmp_path):
-    """The sandbox's is refused elsewhere; with another one the command goes on to where nobody answers."""
+    """The sandbox's key is refused for other servers.
+
+    With another key the command continues, to an address without a server.
+    """
     make_exports(tmp_path, kinds=["customers"])
     command = ["migrate", *named(tmp_path), "--base-url", "https://masivo.invalid/v1", "--state-dir", tmp_path / "s"]
     done = run(*command, key=served.key)

@@ -1,4 +1,4 @@
-"""What is said about answers that stop a run: put right as is told, the same command brings everything home once."""
+"""Advice about answers that stop a run: if it is followed, the same command delivers everything once."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 
 def begin(served, directory, *arguments, url="", **environment):
-    """Migrate with flags of a test's own, on the same state directory."""
+    """Migrate with the flags of a test, in the same state directory."""
     flags = sending(served, directory)
     flags[1] = url or flags[1]
     environment = {"MASIVO_API_KEY": served.key, **QUICK, **environment}
@@ -37,28 +37,28 @@ def begin(served, directory, *arguments, url="", **environment):
 
 
 def test_a_key_that_is_not_taken_is_checked(served, tmp_path):
-    """Set right, everything arrives."""
+    """With the right key, everything arrives."""
     make_exports(tmp_path)
     done = begin(served, tmp_path, MASIVO_API_KEY="9d7e3d8f-0000-4000-8000-000000000000")
     assert done.returncode == 7
-    told(done, "check MASIVO_API_KEY, and auth_url")
+    told(done, "check MASIVO_API_KEY and auth_url")
     assert begin(served, tmp_path).returncode == 0
     arrived(served, tmp_path)
 
 
 def test_the_address_of_the_token_call_is_checked(served, tmp_path):
-    """One that answers something else is told what the right one answers; with that one everything arrives."""
+    """If another program answers, the hint shows what the right one answers. With the right one everything arrives."""
     make_exports(tmp_path)
     origin = served.url.partition("/api")[0]
     done = begin(served, tmp_path, "--auth-url", f"{origin}/__sandbox/health")
     assert done.returncode == 7
-    told(done, 'check auth_url: the call answers {"data": "<token>"}')
+    told(done, 'check auth_url: the token call must answer {"data": "<token>"}')
     assert begin(served, tmp_path, "--auth-url", f"{served.url}/auth/authorize").returncode == 0
     arrived(served, tmp_path)
 
 
 def test_a_token_that_is_not_taken_is_checked(served, tmp_path):
-    """A ready token that is none; with the API key everything arrives."""
+    """The ready token is not valid. With the API key everything arrives."""
     make_exports(tmp_path)
     done = begin(served, tmp_path, MASIVO_API_KEY="", MASIVO_TOKEN="none")
     assert done.returncode == 7
@@ -69,7 +69,7 @@ def test_a_token_that_is_not_taken_is_checked(served, tmp_path):
 
 
 def test_an_address_that_takes_no_migrations_is_checked(served, tmp_path):
-    """With the vendor's ending it is the API, and everything arrives."""
+    """With the vendor's ending the address is the API's, and everything arrives."""
     make_exports(tmp_path)
     origin = served.url.partition("/api")[0]
     done = begin(served, tmp_path, "--auth-url", f"{served.url}/auth/authorize", url=origin)
@@ -80,7 +80,7 @@ def test_an_address_that_takes_no_migrations_is_checked(served, tmp_path):
 
 
 def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
-    """The address that the API really has: nothing went to the other one."""
+    """With the API's real address everything arrives, and nothing went to the other one."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none") as there:
         redirect = f"redirect=301,to={there.url.partition('/api')[0]},on=migrate"
@@ -89,7 +89,7 @@ def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
             assert done.returncode == 7
             told(
                 done,
-                "set base_url to the address the API really has, or sign in to the network that asks for it: redirects"
+                "set base_url to the real address of the API, or sign in to the network if it asks for that: redirects"
                 " are never followed",
             )
             assert here.ledger()["customers"] == {}
@@ -101,13 +101,13 @@ def test_a_redirect_is_not_followed_but_its_address_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("status", "code", "says"),
     [
-        (403, 7, "check the API key's permissions and that it belongs to this account"),
+        (403, 7, "check the API key's permissions, and that the key belongs to this account"),
         (418, 7, "look up the status: it is about the account, the address or the request, not about the export"),
         (411, 1, "please report this; nothing was sent twice"),
     ],
 )
 def test_a_status_is_looked_up(status, code, says, tmp_path):
-    """What it speaks of put right, the same command goes on: nothing was sent twice."""
+    """After the cause is corrected, the same command continues. Nothing was sent twice."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", f"status={status},on=events,times=1") as served:
         done = begin(served, tmp_path)
@@ -119,31 +119,35 @@ def test_a_status_is_looked_up(status, code, says, tmp_path):
 
 
 def test_what_answers_in_the_place_of_the_api_is_got_rid_of(tmp_path):
-    """Pages of a portal stop the run; without it everything arrives once."""
+    """Pages of a portal stop the run. Without the portal everything arrives once."""
     make_exports(tmp_path, kinds=["customers"])
     with serving(tmp_path, "--limits", "none", "--fault", "html,on=customers,times=3") as served:
         done = begin(served, tmp_path, MASIVO_FIRST_DELAY="0.05")
         assert done.returncode == 7, done.stderr
-        told(done, "something between here and the API answers in its place: check network, proxy and base_url")
+        told(
+            done,
+            "something between this machine and the API answers instead of the API: check the network, the"
+            " proxy and base_url",
+        )
         assert begin(served, tmp_path).returncode == 0
         arrived(served, tmp_path)
 
 
 def test_a_certificate_is_trusted_by_its_authority(tmp_path):
-    """Named with ca_file, the server is the one that was meant, and takes the batch once."""
+    """With ca_file the right server is trusted, and accepts the batch once."""
     make_exports(tmp_path, kinds=["customers"])
     with taking_everything(tmp_path) as (url, certificate, taken):
         command = ["migrate", *named(tmp_path), "--base-url", url, "--limit", "none", "--state-dir", tmp_path / "state"]
         done = run(*command, MASIVO_TOKEN="ready")
         assert (done.returncode, taken) == (7, [])
-        told(done, "check base_url, or name the authority's certificate with ca_file")
+        told(done, "check base_url, or name the certificate of the authority with ca_file")
         done = run(*command, "--ca-file", certificate, MASIVO_TOKEN="ready")
         assert (done.returncode, taken) == (0, ["/api/customers/migrate"]), done.stderr
 
 
 @contextmanager
 def proxy(credentials="", to=0):
-    """Serve an HTTP proxy that wants credentials, if any, and leads to the port `to`, if any; gives its own port."""
+    """Serve an HTTP proxy; yield its port. It may require credentials, and may forward to the port `to`."""
     wanted = "Basic " + base64.b64encode(credentials.encode()).decode()
 
     class Handler(BaseHTTPRequestHandler):
@@ -179,19 +183,19 @@ def proxy(credentials="", to=0):
 
 
 def test_a_proxy_gets_its_credentials(served, tmp_path):
-    """In its URL; then everything arrives through it."""
+    """With the credentials in its URL, everything arrives through the proxy."""
     make_exports(tmp_path)
     with proxy("ana:secret") as port:
         done = begin(served, tmp_path, "--proxy", f"http://127.0.0.1:{port}", MASIVO_API_KEY="", MASIVO_TOKEN="ready")
         assert done.returncode == 7, done.stderr
-        told(done, "put them into the proxy setting's URL")
+        told(done, "put them into the URL of the proxy setting")
         done = begin(served, tmp_path, "--proxy", f"http://ana:secret@127.0.0.1:{port}")
         assert done.returncode == 0, done.stderr
     arrived(served, tmp_path)
 
 
 def test_a_proxy_of_the_environment_is_named(served, tmp_path):
-    """Where nothing can be reached without it: by the flag that is told, everything arrives through it."""
+    """The server can be reached only through the proxy. With the quoted flag, everything arrives."""
     make_exports(tmp_path)
     with closing(socket.create_server(("127.0.0.1", 0))) as nobody:
         closed = nobody.getsockname()[1]
@@ -212,12 +216,12 @@ def test_a_proxy_of_the_environment_is_named(served, tmp_path):
 
 
 def test_what_refuses_everything_is_looked_for_outside_the_records(served, tmp_path):
-    """Here the account: its customers are not there; migrated with them, every event arrives."""
+    """Here the cause is the account: it lacks the customers. After they are migrated too, every event arrives."""
     make_exports(tmp_path, 40, kinds=["customers", "events"])
     (tmp_path / "customers.ndjson").rename(tmp_path / "later")
     done = begin(served, tmp_path, MASIVO_UPLOADERS="1")
     assert done.returncode == 7, done.stdout
-    told(done, "it is not about single records: check account, base_url and the export's fields")
+    told(done, "the cause is not in single records: check the account, base_url and the fields of the export")
     (tmp_path / "later").rename(tmp_path / "customers.ndjson")
     done = begin(served, tmp_path)
     done = go("retry", served, tmp_path) if done.returncode == 3 else done
@@ -226,13 +230,13 @@ def test_what_refuses_everything_is_looked_for_outside_the_records(served, tmp_p
 
 
 def test_refusals_in_a_row_are_looked_up_in_the_last_dead_letters(served, tmp_path):
-    """They name the cause; with the account put right, the run and a retry bring all of them home."""
+    """They name the cause. After the account is corrected, the run and a retry deliver all of them."""
     make_exports(tmp_path, 110, kinds=["events"])
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(10)])
     small = {"MASIVO_UPLOADERS": "1", "MASIVO_MAX_BODY_BYTES": "4000"}
     done = begin(served, tmp_path, **small)
     assert done.returncode == 7, done.stdout
-    told(done, "see the messages of the last dead letters; check account, base_url and the export's fields")
+    told(done, "see the messages of the last dead letters; check the account, base_url and the fields of the export")
     assert "customer" in lines(tmp_path / "state" / "dead-letter.events.ndjson")[-1]["message"]
     make_exports(tmp_path, 110, kinds=["customers"])
     done = begin(served, tmp_path, **small)
@@ -243,7 +247,10 @@ def test_refusals_in_a_row_are_looked_up_in_the_last_dead_letters(served, tmp_pa
 
 @pytest.mark.parametrize("way", ["again", "raised", "mended"])
 def test_a_budget_of_refusals_is_fresh_the_next_time(way, served, tmp_path):
-    """Started again, or with a larger one, the run isolates the rest; mended, the letters arrive, too."""
+    """Started again, or with a larger budget, the run isolates the rest.
+
+    After a correction, the dead letters arrive, too.
+    """
     make_exports(tmp_path, 20, kinds=["customers", "transactions"])
     right = (tmp_path / "transactions.ndjson").read_bytes()
     spoiled = right.splitlines(keepends=True)
@@ -253,7 +260,11 @@ def test_a_budget_of_refusals_is_fresh_the_next_time(way, served, tmp_path):
     small = {"MASIVO_ISOLATION_BUDGET": "2", "MASIVO_UPLOADERS": "1"}
     done = begin(served, tmp_path, **small)
     assert done.returncode == 7, done.stdout
-    told(done, "the dead letters say why: mend the export, or start again with a fresh budget, or raise it")
+    told(
+        done,
+        "the dead letters give the reasons: correct the export, start again with a fresh budget, or raise"
+        " isolation_budget",
+    )
     if way != "again":
         small["MASIVO_ISOLATION_BUDGET"] = "100"
     while (done := begin(served, tmp_path, **small)).returncode == 7:
@@ -270,11 +281,11 @@ def test_a_budget_of_refusals_is_fresh_the_next_time(way, served, tmp_path):
 
 
 def test_customers_that_do_not_show_are_waited_for_longer(tmp_path):
-    """With a timeout as long as the account's queue, the rest goes, and everything arrives once."""
+    """With a timeout that is as long as the account's queue, the rest is sent, and everything arrives once."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", visible_after=4) as served:
         done = migrate(served, tmp_path, "--visible-timeout", "0.2")
         assert done.returncode == 6, done.stdout
-        told(done, "look at the account's dashboard; raise visible_timeout if its queue is that long")
+        told(done, "look at the account's dashboard; if its queue needs longer, raise visible_timeout")
         assert migrate(served, tmp_path, "--visible-timeout", "60").returncode == 0
         arrived(served, tmp_path)

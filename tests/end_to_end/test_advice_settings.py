@@ -1,4 +1,4 @@
-"""What is said about a wrong setting: with what it says put in, the command works."""
+"""Advice about a wrong setting: if it is followed, the command works."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ AQH/MAoGCCqGSM49BAMCA0gAMEUCIQDRxT6F4L1186KJkVqw6yfwmOySJiQ8nUiB
 CH151o0ynQIgR84JzWiZMmg0JzYLe9cg5nncLuTr2vrlvgTz6+U/RYo=
 -----END CERTIFICATE-----
 """
-"""Of an authority made for this test; nobody keeps its key."""
+"""A certificate of an authority made for this test; its key is not kept."""
 EXAMPLE = Path(__file__).parent.parent.parent / "config.example.toml"
 
 
@@ -35,7 +35,7 @@ def work(tmp_path):
 
 
 def plan(work, *arguments, file="", **environment):
-    """Plan with some flags, some of the environment, and a file of settings."""
+    """Plan with some flags, some environment variables, and a file of settings."""
     if file:
         (work / "c.toml").write_text(file)
         arguments = ("--config", "c.toml", *arguments)
@@ -46,20 +46,24 @@ def plan(work, *arguments, file="", **environment):
     ("wrong", "says", "right"),
     [
         ({"MASIVO_BASE_ULR": "x"}, "did you mean {…}?", lambda name: ((), {name: "http://localhost/v1"}, "")),
-        (("--proxy", "socks5://p"), "a proxy is named like {…}", lambda url: (("--proxy", url), {}, "")),
-        (("--limit", "none"), "name the account's windows, such as {…}", lambda like: (("--limit", like), {}, "")),
-        (("--base-url", "here"), "such as {…}", lambda url: (("--base-url", url), {}, "")),
-        (("--base-url", "https://a.example/v1?x=1"), "such as {…}", lambda url: (("--base-url", url), {}, "")),
+        (("--proxy", "socks5://p"), "write the proxy like {…}", lambda url: (("--proxy", url), {}, "")),
+        (("--limit", "none"), "give the account's limits, for example {…}", lambda like: (("--limit", like), {}, "")),
+        (("--base-url", "here"), "write it like {…}", lambda url: (("--base-url", url), {}, "")),
+        (("--base-url", "https://a.example/v1?x=1"), "write it like {…}", lambda url: (("--base-url", url), {}, "")),
         (
             ("--base-url", "http://a.example/v1"),
             "use https:// (http:// is for this machine only)",
             lambda: (("--base-url", "https://a.example/v1"), {}, ""),
         ),
-        ({"MASIVO_FIRST_DELAY": "90"}, "lower it", lambda: ((), {"MASIVO_FIRST_DELAY": "9"}, "")),
-        ({"MASIVO_HEADERS": "x-api-key=k"}, "the client sets it itself", lambda: ((), {}, "")),
+        (
+            {"MASIVO_FIRST_DELAY": "90"},
+            "lower first_delay, or raise longest_delay",
+            lambda: ((), {"MASIVO_FIRST_DELAY": "9"}, ""),
+        ),
+        ({"MASIVO_HEADERS": "x-api-key=k"}, "the client sets this header itself", lambda: ((), {}, "")),
         (
             {"MASIVO_HEADERS": "x account=k"},
-            "a name of letters, digits and -, printable text",
+            "use letters, digits and - for the name, and printable text for the value",
             lambda: ((), {"MASIVO_HEADERS": "x-account=k"}, ""),
         ),
         ("[upload]\nuploders = 3", "did you mean {…}?", lambda name: ((), {}, f"[upload]\n{name} = 3")),
@@ -69,7 +73,11 @@ def plan(work, *arguments, file="", **environment):
             "it belongs in section [{…}]",
             lambda section: ((), {}, f"[{section}]\nuploaders = 3"),
         ),
-        ("[zzz]\nuploaders = 3", "there are: {…}", lambda names: ((), {}, f"[{names.split(', ')[2]}]\nuploaders = 3")),
+        (
+            "[zzz]\nuploaders = 3",
+            "the known names are: {…}",
+            lambda names: ((), {}, f"[{names.split(', ')[2]}]\nuploaders = 3"),
+        ),
         (
             "[api]\napi_key = 'k'",
             "set {…} in the environment",
@@ -81,7 +89,7 @@ def plan(work, *arguments, file="", **environment):
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_right_as_it_is_told(wrong, says, right, work):
-    """Flag, variable or file: what is named in its place is taken."""
+    """A flag, a variable or a file: the suggested value is accepted."""
     given = (
         ((), wrong, "") if isinstance(wrong, dict) else ((), {}, wrong) if isinstance(wrong, str) else (wrong, {}, "")
     )
@@ -106,12 +114,12 @@ SECTIONS = "[upload]\nuploaders = 3\n"
         (SECTIONS.replace("\n", "\r").encode(), "save it with line feeds", SECTIONS),
         (
             b"; a comment\n[upload]\nuploaders = 3\n",
-            "a comment begins with #, and text is put in quotes; see config.example.toml",
+            "begin comments with #, and put text in quotes; see config.example.toml",
             "# a comment\n" + SECTIONS,
         ),
         (
             b"[api]\nbase_url = https://a.example/v1\n",
-            'text is put in quotes, such as base_url = "https://api.example.com"; see config.example.toml',
+            'put text in quotes, for example base_url = "https://api.example.com"; see config.example.toml',
             '[api]\nbase_url = "https://a.example/v1"\n',
         ),
         (b"uploaders = 3\n", "write {…} below [{…}]", SECTIONS),
@@ -119,7 +127,7 @@ SECTIONS = "[upload]\nuploaders = 3\n"
     ],
 )
 def test_a_file_of_another_tool_is_written_anew(wrong, says, right, work):
-    """As it is told, it is taken."""
+    """Written as the hint says, the setting is accepted."""
     (work / "c.toml").write_bytes(wrong)
     done = plan(work, "--config", "c.toml")
     assert done.returncode == 2, done.stderr
@@ -130,14 +138,14 @@ def test_a_file_of_another_tool_is_written_anew(wrong, says, right, work):
 
 @pytest.mark.parametrize("way", ["environment", "file"])
 def test_a_list_of_variables_is_read_by_a_shell_or_written_anew(way, work):
-    """The line that is told, pasted with the file's name; or sections and values."""
+    """The quoted line is pasted with the file's name; or the file has sections and values."""
     (work / "env").write_text("MASIVO_UPLOADERS=3\nexport MASIVO_WORKERS=1\n")
     done = plan(work, "--config", "env")
     assert done.returncode == 2
     told(
         done,
-        "set them in the environment (a shell: `set -a; . FILE; set +a`), or write sections and values as in"
-        " config.example.toml",
+        "set these variables in the environment (in a shell: `set -a; . FILE; set +a`), or write sections and values"
+        " as in config.example.toml",
     )
     command = "masivo-stream plan --customers customers.ndjson"
     if way == "environment":
@@ -149,7 +157,7 @@ def test_a_list_of_variables_is_read_by_a_shell_or_written_anew(way, work):
 
 
 def test_a_state_directory_without_a_name_is_named(work):
-    """The default, for one."""
+    """The default is one such name."""
     done = plan(work, "--state-dir", "")
     assert done.returncode == 2
     told(done, "name a directory; the default is masivo-state")
@@ -157,11 +165,11 @@ def test_a_state_directory_without_a_name_is_named(work):
 
 
 def test_the_forms_of_the_hints_are_those_of_the_texts(work):
-    """A proxy, windows and the API's address, in full."""
+    """A proxy, rate windows, and the API's address, all complete."""
     for arguments, says in (
-        (("--proxy", "socks5://p"), "a proxy is named like http://proxy.example:3128"),
-        (("--limit", "none"), "name the account's windows, such as 1/5s,1000/h"),
-        (("--base-url", "here"), "such as https://app.masivo.ai/api/storefront/v1"),
+        (("--proxy", "socks5://p"), "write the proxy like http://proxy.example:3128"),
+        (("--limit", "none"), "give the account's limits, for example 1/5s,1000/h"),
+        (("--base-url", "here"), "write it like https://app.masivo.ai/api/storefront/v1"),
     ):
         told(plan(work, *arguments), says)
 
@@ -171,7 +179,7 @@ def test_the_forms_of_the_hints_are_those_of_the_texts(work):
     [("--uploaders", "0"), ("--unknown-fields", "perhaps"), ("--limit", "often"), ("--drain-time", "-1")],
 )
 def test_the_default_that_is_named_is_taken(flag, value, work):
-    """And so is each of the words that are listed."""
+    """Each of the listed words is accepted, too."""
     done = plan(work, flag, value)
     assert done.returncode == 2
     default, _, words = "".join(told(done, "the default is {…}{…}; see config.example.toml")).partition(", one of ")
@@ -181,7 +189,7 @@ def test_the_default_that_is_named_is_taken(flag, value, work):
 
 @pytest.mark.parametrize("leaf", [(section, name) for section, names in leaves().items() for name in names])
 def test_every_default_that_is_named_is_taken_where_the_wrong_value_stood(leaf, tmp_path):
-    """In the environment and in a file: what the hint quotes can be put there as it stands."""
+    """In the environment and in a file, the quoted value can be used as it is written."""
     section, name = leaf
     variable = f"MASIVO_{name.upper()}"
     for wrong in ("often", "-1", "many things"):
@@ -189,7 +197,7 @@ def test_every_default_that_is_named_is_taken_where_the_wrong_value_stood(leaf, 
             load_settings(environment={variable: wrong})
         except ConfigurationError as error:
             found = re.fullmatch(r"the default is (.*?)(, one of .*)?; see config.example.toml", error.hint)
-            if found is None:  # a text, whose form is judged later
+            if found is None:  # a text, whose form is checked later
                 continue
             default = found[1]
             assert load_settings(environment={variable: default.strip("'")}) == Settings()
@@ -199,7 +207,7 @@ def test_every_default_that_is_named_is_taken_where_the_wrong_value_stood(leaf, 
 
 
 def test_a_key_in_the_address_goes_into_the_environment(served, work):
-    """The address without it, and the variable that is named: everything arrives."""
+    """The key leaves the address, and goes into the named variable. Then everything arrives."""
     host, state = served.url.removeprefix("http://"), ("--limit", "none", "--state-dir", work / "state")
     done = run("migrate", *named(work), "--base-url", f"http://{served.key}@{host}", *state)
     assert (done.returncode, served.key.encode() in done.stderr) == (2, False)
@@ -210,7 +218,10 @@ def test_a_key_in_the_address_goes_into_the_environment(served, work):
 
 
 def test_certificates_are_those_of_authorities(served, work):
-    """A file that holds none is told what it holds; one in PEM form is taken, and everything arrives."""
+    """The message about the wrong file says what a right one holds.
+
+    One in PEM form is accepted, and everything arrives.
+    """
     flags = [*named(work), "--base-url", served.url, "--limit", "none", "--state-dir", work / "state"]
     (work / "ca").write_text("no certificate")
     done = run("migrate", *flags, "--ca-file", work / "ca", key=served.key)

@@ -1,4 +1,4 @@
-"""What is said when a run stops: done, it goes on, and in the end each record has arrived once."""
+"""Advice when a run stops: if it is followed, the run continues, and in the end each record has arrived once."""
 
 import json
 import os
@@ -49,7 +49,7 @@ SMALL = {"MASIVO_MAX_BODY_BYTES": "1024"}
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
-    """The step's command, pasted, sends the rest."""
+    """The command of the next step, pasted, sends the rest."""
     make_exports(tmp_path, 30)
     with serving(tmp_path, "--limits", "none") as served:
         process = start(served, tmp_path, **SMALL)
@@ -66,7 +66,7 @@ def test_a_run_that_was_stopped_goes_on(sent, tmp_path):
 
 
 def test_a_run_that_was_killed_goes_on(tmp_path):
-    """As `status` says: customers can be sent again, and what was on the wire is sent once."""
+    """`status` predicts it: customers may be sent again, and what was in flight is sent once."""
     make_exports(tmp_path, 30, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
         process = start(served, tmp_path, **SMALL)
@@ -83,7 +83,10 @@ def test_a_run_that_was_killed_goes_on(tmp_path):
 
 @pytest.mark.parametrize("command", ["status", "report", "retry", "resolve", "verify"])
 def test_a_run_is_found_in_its_state_directory(command, served, tmp_path):
-    """Elsewhere there is none; by the directory that the migration was given it is found, and nothing is sent."""
+    """In another directory there is no run.
+
+    In the one that the migration used, the run is found, and nothing is sent.
+    """
     make_exports(tmp_path, kinds=["customers"])
     assert migrate(served, tmp_path).returncode == 0
     flags = [] if command in {"status", "report"} else sending(served, tmp_path)[:-2]
@@ -96,7 +99,7 @@ def test_a_run_is_found_in_its_state_directory(command, served, tmp_path):
 
 
 def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
-    """As `status` says of what was put aside: the same command migrates everything again."""
+    """`status` says that the run was put aside: the same command migrates everything again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     served.ledger()  # what is still queued cannot be taken back
@@ -104,18 +107,18 @@ def test_a_run_that_was_taken_back_begins_afresh(served, tmp_path):
     assert run("revert", *period, *sending(served, tmp_path), key=served.key).returncode == 0
     done = run("status", "--state-dir", tmp_path / "state" / "reverted-1", "--json")
     assert done.returncode == 2
-    told(done, "the command that started it migrates everything afresh")
+    told(done, "the command that started the run migrates everything again")
     assert migrate(served, tmp_path).returncode == 0
     ledger, wanted = served.ledger(), expected_ledger(tmp_path)
     assert ledger["reverted"]["transactions"] == wanted["transactions"]
     assert ledger["transactions"] == {customer: 2 * times for customer, times in wanted["transactions"].items()}
 
 
-# Outages, and what the API says no to.
+# Outages, and what the API refuses.
 
 
 def test_an_outage_is_waited_for(tmp_path):
-    """When the API is there again, the step's command sends all of it."""
+    """When the API is there again, the step's command sends everything."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none") as served:
         port = served.port
@@ -129,13 +132,13 @@ def test_an_outage_is_waited_for(tmp_path):
 
 
 def test_what_is_in_doubt_stays_listed(tmp_path):
-    """Five doubts in a row stop the run; when the API answers, the rest goes, and what is in doubt is decided."""
+    """Five doubts in a row stop the run. When the API answers, the rest is sent, and the doubts are decided."""
     make_exports(tmp_path, 40, kinds=["customers", "transactions"])
     fault = "hang=0.02,applied=yes,on=transactions,times=5"
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         done = migrate(served, tmp_path, **SMALL, MASIVO_FIRST_DELAY="0.05", MASIVO_UPLOADERS="1")
         assert done.returncode == 6, done.stderr
-        told(done, "start again when the API answers; what is in doubt stays listed")
+        told(done, "start again when the API answers; batches in doubt stay listed")
         command = next_command(done, "start the same command again when the cause is gone: it continues from here")
         listed = lines(tmp_path / "state" / "in-doubt.transactions.ndjson")
         assert paste(command, key=served.key, **SMALL).returncode == 4
@@ -146,12 +149,12 @@ def test_what_is_in_doubt_stays_listed(tmp_path):
 
 @pytest.mark.parametrize("way", ["when it is free", "longer"])
 def test_a_quota_that_is_used_up_is_waited_for(way, tmp_path):
-    """The server's wait is longer than ours; afterwards, or with more patience, the same command sends everything."""
+    """The server asks for a longer wait than ours. Later, or with more patience, the same command sends everything."""
     make_exports(tmp_path)
     fault = "throttle,retry_after=600,on=events,times=1"
     patience = {"MASIVO_LONGEST_HOLD": "1", "MASIVO_SHARED_DIR": str(tmp_path / "shared")}
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
-        for _ in range(2):  # told by the answer, and by the quota that was noted
+        for _ in range(2):  # shown by the answer, and by the quota that was noted
             done = migrate(served, tmp_path, limit="100/1s", **patience)
             assert done.returncode == 6, done.stderr
             told(done, "start again when the quota is free, or raise longest_hold")
@@ -166,7 +169,7 @@ def test_a_quota_that_is_used_up_is_waited_for(way, tmp_path):
 
 
 def test_a_quota_that_others_use_is_waited_for(tmp_path):
-    """One 429 after the other stops the run; when they are over, the same command sends everything."""
+    """One 429 after another stops the run. When they are over, the same command sends everything."""
     make_exports(tmp_path)
     fault = "throttle,retry_after=1,on=events,times=2"
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
@@ -180,12 +183,12 @@ def test_a_quota_that_others_use_is_waited_for(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ("status=403,on=read,times=1", "check the API key's permissions and that it belongs to this account"),
+        ("status=403,on=read,times=1", "check the API key's permissions, and that the key belongs to this account"),
         ("status=403,on=events,times=1", None),
     ],
 )
 def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
-    """With the permission given, the step's command goes on to the end."""
+    """With the permission granted, the step's command continues to the end."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         done = migrate(served, tmp_path)
@@ -201,19 +204,19 @@ def test_what_the_api_says_no_to_is_put_right(fault, says, tmp_path):
 
 
 def test_a_full_disk_is_freed(tmp_path):
-    """Under a journal that cannot grow nothing is sent that is not noted; with room, everything arrives once."""
+    """If the journal cannot grow, nothing is sent that is not noted. With room, everything arrives once."""
     make_exports(tmp_path)
     with serving(tmp_path, "--limits", "none") as served:
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
         done = run_on_a_small_disk(16, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space in the state directory, or correct its permissions, then start again")
+        told(done, "free up disk space in the state directory, or correct its permissions, then start again")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 0
         arrived(served, tmp_path)
 
 
 def test_a_disk_full_of_dead_letters_is_freed(tmp_path):
-    """Where letters cannot be written the run stops; with room, the same command writes them, and sends the rest."""
+    """If dead letters cannot be written, the run stops. With room, the same command writes them, and sends the rest."""
     make_exports(tmp_path, kinds=["customers"])
     with (tmp_path / "customers.ndjson").open("ab") as export:
         export.writelines(b'{"name": "%s"}\n' % (b"x" * 900_000) for _ in range(3))
@@ -221,7 +224,7 @@ def test_a_disk_full_of_dead_letters_is_freed(tmp_path):
         flags = [*named(tmp_path), *sending(served, tmp_path), "--json", "--drain-time", "0"]
         done = run_on_a_small_disk(1000, "migrate", *flags, key=served.key)
         assert done.returncode == 6, done.stderr
-        told(done, "free space in the state directory")
+        told(done, "free up disk space in the state directory")
         assert run("migrate", *flags, key=served.key, **QUICK).returncode == 3
         assert [letter["line"] for letter in lines(tmp_path / "state" / "dead-letter.customers.ndjson")] == [4, 5, 6]
         arrived(served, tmp_path, without={"customers": {4, 5, 6}})
@@ -245,13 +248,22 @@ def spoil_pages(journal):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (spoil_all, "never begin afresh over it: restore it, or use the version of the program that wrote it"),
-        (spoil_version, "never begin afresh over it: restore it, or use the version of the program that wrote it"),
-        (spoil_pages, "never begin afresh over it: restore it from a copy, or ask what the account has"),
+        (
+            spoil_all,
+            "do not start over without the journal: restore it, or use the version of the program that wrote it",
+        ),
+        (
+            spoil_version,
+            "do not start over without the journal: restore it, or use the version of the program that wrote it",
+        ),
+        (
+            spoil_pages,
+            "do not start over without the journal: restore it from a copy, or find out what the account already has",
+        ),
     ],
 )
 def test_a_journal_is_restored(spoil, says, served, tmp_path):
-    """From its copy, the run is what it was: nothing is sent again."""
+    """With the copy restored, the run is what it was: nothing is sent again."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     journal = tmp_path / "state" / "journal.db"
@@ -287,7 +299,7 @@ PRAGMA user_version = 2;
 
 
 def test_a_journal_of_an_earlier_version_is_upgraded(served, tmp_path):
-    """By the same command, which finds everything done; then `status` reads it."""
+    """The same command does it, and finds that everything is done. Then `status` can read the journal."""
     make_exports(tmp_path)
     assert migrate(served, tmp_path).returncode == 0
     with closing(sqlite3.connect(tmp_path / "state" / "journal.db")) as connection:
@@ -302,7 +314,10 @@ def test_a_journal_of_an_earlier_version_is_upgraded(served, tmp_path):
 
 
 def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
-    """The run warns, and goes on without it; deleted, it is made anew, and the next one shares its quota again."""
+    """The run warns, and continues without it.
+
+    After it is deleted it is made again, and the next run shares its quota.
+    """
     from masivo_stream.edges.clock import SystemClock
     from masivo_stream.edges.shared_dir.quota import open_quota
     from masivo_stream.model.errors import StorageError
@@ -317,8 +332,8 @@ def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
     with pytest.raises(StorageError) as caught:
         open_quota(quota, SystemClock())
     hint = (
-        "free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*) may be deleted,"
-        " while no run is at work"
+        "free up disk space for shared_dir, or correct its permissions; you may delete only its quota files"
+        " (*.quota.db*), and only while no run is at work"
     )
     assert caught.value.hint == hint
     again = migrate(served, tmp_path, limit="100/1s", **environment)
@@ -334,7 +349,7 @@ def test_a_quota_file_that_cannot_be_used_may_be_deleted(served, tmp_path):
 
 
 def test_a_run_that_lost_a_worker_is_started_again(tmp_path, export):
-    """With fewer processes, as is told: nothing is lost, and nothing doubled."""
+    """With fewer processes, as the hint says, nothing is lost and nothing is doubled."""
     directory = export(26_000, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
         process = start(served, directory, "--workers", "3", limit="1/0.2s")
@@ -347,8 +362,8 @@ def test_a_run_that_lost_a_worker_is_started_again(tmp_path, export):
         assert done.returncode == 6
         told(
             done,
-            "see whether it was killed, or memory was short; then start the same command again, perhaps with"
-            " fewer --workers",
+            "check whether it was killed or memory ran out; then start the same command again, perhaps with fewer"
+            " --workers",
         )
         done = migrate(served, directory, "--workers", "1")
         assert done.returncode == 0
@@ -356,7 +371,7 @@ def test_a_run_that_lost_a_worker_is_started_again(tmp_path, export):
 
 
 def test_a_run_that_cannot_start_workers_asks_for_fewer(tmp_path, export):
-    """Where no process can be started one is enough; an interpreter that is nowhere stands for the cause."""
+    """If no process can be started, one is enough. An interpreter that does not exist simulates the cause."""
     directory = export(26_000, kinds=["customers"])
     code = "import sys\nsys.executable = '/nonexistent'\nfrom masivo_stream.cli.main import main\nmain()"
     with serving(tmp_path, "--limits", "none") as served:

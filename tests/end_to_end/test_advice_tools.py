@@ -1,4 +1,4 @@
-"""What is said by the tools around a migration: demo, generator, sandbox, bench, monitor. Done, they do their work."""
+"""Advice of the tools around a migration (demo, generator, sandbox, bench, monitor): if it is followed, they work."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ LITTLE = ("bench", "--records", "5", "--rounds", "1", "--uploaders", "1")
 
 @contextmanager
 def sandbox(*arguments):
-    """Serve a sandbox as a person does; gives the URL and what it says."""
+    """Serve a sandbox as a person does; yield its URL and what it prints."""
     process = subprocess.Popen(
         [COMMAND, "sandbox", *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=clean_environment(),
@@ -34,18 +34,26 @@ def sandbox(*arguments):
 @pytest.mark.parametrize(
     ("wrong", "says", "right"),
     [
-        (("demo", "--records", "0"), "--records 1 or more, --invalid 0 to 0.9", ("demo", "--records", "1")),
+        (
+            ("demo", "--records", "0"),
+            "use --records of 1 or more, and --invalid from 0 to 0.9",
+            ("demo", "--records", "1"),
+        ),
         (
             ("demo", "--invalid", "1"),
-            "--records 1 or more, --invalid 0 to 0.9",
+            "use --records of 1 or more, and --invalid from 0 to 0.9",
             ("demo", "--records", "1", "--invalid", "0.9"),
         ),
         (
             (*LITTLE, "--workers", "0"),
-            "--records and --rounds 1 or more, --uploaders and --workers 1 to {…}",
+            "use --records and --rounds of 1 or more, --uploaders and --workers from 1 to {…}",
             (*LITTLE, "--workers", "1"),
         ),
-        ((*LITTLE, "--customers", "-"), "write it to a file first", (*LITTLE, "--customers", "customers.ndjson")),
+        (
+            (*LITTLE, "--customers", "-"),
+            "write the export to a file first",
+            (*LITTLE, "--customers", "customers.ndjson"),
+        ),
         (
             (*LITTLE, "--target", "https://app.masivo.ai/api"),
             "name a server of your own, or leave --target out",
@@ -61,7 +69,7 @@ def sandbox(*arguments):
     ],
 )  # fmt: skip
 def test_a_tool_works_as_it_is_told(wrong, says, right, tmp_path):
-    """With the number, the file or the place that is told it ends well."""
+    """With the suggested number, file or place, the command ends well."""
     make_exports(tmp_path, kinds=["customers"])
     (tmp_path / "place").mkdir()
     done = run(*wrong, cwd=tmp_path)
@@ -72,14 +80,14 @@ def test_a_tool_works_as_it_is_told(wrong, says, right, tmp_path):
 
 
 def test_a_target_takes_every_batch(served, tmp_path):
-    """With its key, and one round of one number of uploaders, a server that remembers is measured."""
+    """With its key, and one round with one number of uploaders, a server that remembers can be measured."""
     key = tmp_path / "key"
     key.touch(0o600)
     key.write_text(served.key)
     wrong = ["bench", "--records", "5", "--rounds", "2", "--uploaders", "1", "2", "--target", served.url]
     text = (
-        "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with one number of"
-        " --uploaders if it remembers what it has taken"
+        "a target has to take every batch: give --api-key-file if it asks for a key, and --rounds 1 with a single"
+        " number of --uploaders if it remembers what it has taken"
     )
     done = run(*wrong)
     assert done.returncode == 7
@@ -91,7 +99,7 @@ def test_a_target_takes_every_batch(served, tmp_path):
 
 @pytest.mark.parametrize("way", ["answered", "--yes"])
 def test_another_machine_is_measured_after_a_yes(way, tmp_path):
-    """Without one nothing was sent; with it, the target takes what is sent."""
+    """Without a yes nothing was sent. With it, the target receives the records."""
     with taking_everything(tmp_path) as (url, certificate, taken):
         command, trust = [*LITTLE, "--target", url], {"SSL_CERT_FILE": str(certificate)}
         for done in (run(*command, **trust), type_in(command, "no", **trust)):
@@ -106,7 +114,7 @@ def test_another_machine_is_measured_after_a_yes(way, tmp_path):
 
 
 def test_what_the_sandbox_says_at_its_start_is_pasted(tmp_path):
-    """The line with its key and address, and an export in the place of the dots: it arrives."""
+    """The line with its key and address is pasted, with an export instead of the dots: the export arrives."""
     make_exports(tmp_path, kinds=["customers"])
     with sandbox("--visible-after", "0") as (url, said):
         done = subprocess.CompletedProcess([], 0, b"", said.encode())
@@ -127,10 +135,10 @@ def test_what_the_sandbox_says_at_its_start_is_pasted(tmp_path):
     ],
 )
 def test_a_number_of_the_sandbox_fits_as_it_is_told(wrong, right):
-    """Then it serves."""
+    """Then the sandbox serves."""
     done = run("sandbox", *wrong)
     assert done.returncode == 2
-    told(done, "--port 0 to 65535, --visible-after 0 or more, --token-lifetime above 0")
+    told(done, "use --port from 0 to 65535, --visible-after of 0 or more, and --token-lifetime above 0")
     with sandbox(*right) as (url, _):
         assert url.startswith("http://127.0.0.1:")
 
@@ -143,7 +151,7 @@ def test_a_number_of_the_sandbox_fits_as_it_is_told(wrong, right):
     ],
 )
 def test_the_help_of_the_sandbox_shows_how_it_is_written(wrong, shows, right):
-    """An example of each; written like it, the sandbox serves."""
+    """For each there is an example. Written like the example, the sandbox serves."""
     done = run("sandbox", *wrong)
     assert done.returncode == 2
     told(done, "see masivo-stream sandbox --help")
@@ -154,7 +162,7 @@ def test_the_help_of_the_sandbox_shows_how_it_is_written(wrong, shows, right):
 
 
 def test_a_fault_is_meant_by_the_name_that_is_told():
-    """The nearest one; with it the sandbox serves."""
+    """With the nearest name, the sandbox serves."""
     done = run("sandbox", "--fault", "trottle,on=events")
     assert done.returncode == 2
     (name,) = told(done, '; did you mean "{…}"?')
@@ -163,17 +171,17 @@ def test_a_fault_is_meant_by_the_name_that_is_told():
 
 
 def test_the_sandbox_takes_another_port(tmp_path):
-    """Where one is taken, another one, or 0 for a free one."""
+    """If the port is taken, another one works, or 0 for a free one."""
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         done = run("sandbox", "--port", taken.getsockname()[1])
         assert done.returncode == 2
-        told(done, "choose another --port; 0 takes a free one")
+        told(done, "choose another --port (0 takes a free port)")
         with sandbox("--port", "0") as (url, _):
             assert url
 
 
 def test_the_port_is_written_where_it_can_be(tmp_path):
-    """Into a directory that exists."""
+    """In a directory that exists, the file is written."""
     done = run("sandbox", "--port-file", tmp_path / "nowhere" / "port")
     assert done.returncode == 2
     told(done, "name a file in a directory that exists and is yours")
@@ -183,7 +191,7 @@ def test_the_port_is_written_where_it_can_be(tmp_path):
 
 @pytest.mark.parametrize("way", ["a new file", "the other stopped"])
 def test_a_store_is_one_sandboxs(way, tmp_path):
-    """Another file, or the same one when the other sandbox has ended: what was taken is there still."""
+    """Another file works, or the same one after the other sandbox has ended: what was stored is still there."""
     make_exports(tmp_path, kinds=["customers"])
     store = tmp_path / "store"
     with serving(tmp_path, "--limits", "none", "--store", store) as served:
@@ -200,12 +208,12 @@ def test_a_store_is_one_sandboxs(way, tmp_path):
 
 
 def test_other_machines_are_let_in_by_a_flag():
-    """Another address wants it, and another name in a request."""
+    """Another address needs the flag, and so does another name in a request."""
     done = run("sandbox", "--host", "0.0.0.0")  # noqa: S104 - it is refused
     assert done.returncode == 2
     text = (
-        "the sandbox listens on this machine only, not on {…}: it takes anybody's data for a public key; --allow-remote"
-        " says you mean it"
+        "the sandbox listens on this machine only, not on {…}: its key is public, so it takes data from anyone; add"
+        " --allow-remote if you mean it"
     )
     told(done, text)
 
@@ -224,11 +232,11 @@ def test_other_machines_are_let_in_by_a_flag():
 
 @pytest.mark.parametrize("form", ["{port}", "127.0.0.1:{port}", "[::1]:{port}", "0"])
 def test_the_monitor_listens_in_each_of_the_forms_that_are_told(form, served, tmp_path):
-    """A port, an address with one, or 0: the run says where it can be watched, and everything arrives."""
+    """With a port, an address with a port, or 0, the run says where it can be watched, and everything arrives."""
     make_exports(tmp_path, kinds=["customers"])
     done = migrate(served, tmp_path, "--monitor", "somewhere")
     assert done.returncode == 2
-    told(done, "such as 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port")
+    told(done, "write it like 8080 (this machine only), 127.0.0.1:8080 or [::1]:8080; 0 takes a free port")
     family, host = (socket.AF_INET6, "::1") if "::1" in form else (socket.AF_INET, "127.0.0.1")
     try:
         with closing(socket.create_server((host, 0), family=family)) as free:
@@ -243,13 +251,16 @@ def test_the_monitor_listens_in_each_of_the_forms_that_are_told(form, served, tm
 
 @pytest.mark.parametrize("way", ["another", "0"])
 def test_the_monitor_takes_another_port(way, served, tmp_path):
-    """Nothing was begun; with another port, or 0, everything arrives."""
+    """Nothing was started. With another port, or 0, everything arrives."""
     make_exports(tmp_path, kinds=["customers"])
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         done = migrate(served, tmp_path, "--monitor", port)
         assert (done.returncode, (tmp_path / "state").exists()) == (2, False)
-        told(done, "another program may have that port: choose another, 0 takes a free one; nothing was begun")
+        told(
+            done,
+            "another program may be using that port: choose another one (0 takes a free port); nothing was started",
+        )
         with closing(socket.create_server(("127.0.0.1", 0))) as other:
             free = other.getsockname()[1]
         assert migrate(served, tmp_path, "--monitor", free if way == "another" else 0).returncode == 0

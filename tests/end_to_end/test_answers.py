@@ -15,7 +15,10 @@ def arrived(sandbox, kinds=KINDS):
 
 
 def test_what_is_near_to_the_contract_is_accepted_with_a_warning(tmp_path, export):
-    """Counted in summary, status, report and page, once a kind; `verify`, which the warning names, finds it all."""
+    """They are counted in summary, status, report and page, once per kind.
+
+    `verify`, which the warning names, finds everything.
+    """
     directory = export(30)
     with serving(tmp_path, "--limits", "none", "--fault", "status=200,applied=yes,body=object") as sandbox:
         done = sandbox.migrate(directory)
@@ -36,7 +39,7 @@ def test_what_is_near_to_the_contract_is_accepted_with_a_warning(tmp_path, expor
 
 
 def test_what_is_no_acceptance_is_in_doubt_and_resolved(tmp_path, export):
-    """A 207 for one batch of transactions: `resolve` names it and sees what arrived; accepted, nothing is left."""
+    """A batch of transactions gets a 207: `resolve` names it and shows what arrived. Once accepted, nothing is left."""
     directory = export(30, kinds=("customers", "transactions"))
     fault = "status=207,body=results,applied=yes,on=transactions,at=1"
     with serving(tmp_path, "--limits", "none", "--fault", fault) as sandbox:
@@ -50,7 +53,7 @@ def test_what_is_no_acceptance_is_in_doubt_and_resolved(tmp_path, export):
 
 
 def test_undocumented_successes_stop_customers_until_they_end(tmp_path, export):
-    """Three in a row, exit 7; the hint is followed: started again, customers are sent again, and all are there."""
+    """Three in a row end with exit 7. Started again as the hint says, customers are sent again, and all are there."""
     directory = export(30, kinds=("customers",))
     with serving(tmp_path, "--limits", "none", "--fault", "multistatus=5,times=3") as sandbox:
         done = sandbox.migrate(directory, MASIVO_FIRST_DELAY="0.05")
@@ -62,7 +65,10 @@ def test_undocumented_successes_stop_customers_until_they_end(tmp_path, export):
 
 
 def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(tmp_path, export):
-    """All others arrive; its letter names the firewall; when that lets it pass, `retry` sends it as it is."""
+    """All others arrive, and its dead letter names the firewall.
+
+    When the firewall lets it pass, `retry` sends it unchanged.
+    """
     directory = export(60)
     path = directory / "events.ndjson"
     records = path.read_bytes().splitlines(keepends=True)
@@ -83,7 +89,10 @@ def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(tmp_path, export):
 
 
 def test_a_firewall_that_lets_nothing_pass_stops_the_run(tmp_path, export):
-    """Without a dead letter, without a word about the key; when it lets us pass, the same command sends everything."""
+    """There is no dead letter and no word about the key.
+
+    When the firewall lets requests pass, the same command sends everything.
+    """
     directory = export(40)
     store = ("--limits", "none", "--store", tmp_path / "store")
     with serving(tmp_path, *store, "--fault", f"html=403,{CLOUD}") as sandbox:
@@ -91,7 +100,7 @@ def test_a_firewall_that_lets_nothing_pass_stops_the_run(tmp_path, export):
         summary = json.loads(done.stdout)
     assert (done.returncode, summary["kinds"]["customers"]["dead"]) == (7, 0)
     assert f"403 {WHO}" in summary["message"]
-    assert "have the firewall or proxy let requests to base_url pass" in summary["hint"]
+    assert "make the firewall or proxy let requests to base_url pass" in summary["hint"]
     assert "key" not in summary["message"] + summary["hint"]
     assert b"sign in" not in done.stdout + done.stderr
     with serving(tmp_path, *store, "--port", sandbox.port) as healed:

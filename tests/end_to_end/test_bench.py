@@ -22,7 +22,7 @@ def work(tmp_path):
 
 
 def test_it_measures_every_stage_of_every_kind(tmp_path, work):
-    """One JSON document with all of it, a picture that is one, and an empty working directory."""
+    """It makes one JSON document with everything, a valid picture, and leaves the working directory empty."""
     done = run("bench", *LITTLE, "--directory", work, "--json", "--svg", tmp_path / "bench.svg", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")
     found = json.loads(done.stdout)
@@ -37,7 +37,7 @@ def test_it_measures_every_stage_of_every_kind(tmp_path, work):
 
 
 def test_it_measures_what_it_is_given(export, work):
-    """An export of one's own, faulty lines and all; the others are left out."""
+    """The user's own export is measured, with its faulty lines. The other kinds are left out."""
     directory = export(30, "--invalid", "0.2", kinds=("events",))
     named = ("--events", directory / "events.ndjson")
     done = run("bench", *LITTLE, *named, "--directory", work)
@@ -47,7 +47,7 @@ def test_it_measures_what_it_is_given(export, work):
 
 
 def test_it_sends_to_a_server_of_ones_own(served, tmp_path, work):
-    """A server that remembers takes one pass; the second one is refused, and that ends it."""
+    """A server that remembers accepts one pass. It refuses the second, and that ends the bench."""
     key = tmp_path / "key"
     key.touch(0o600)
     key.write_text(served.key)
@@ -65,20 +65,20 @@ def test_it_sends_to_a_server_of_ones_own(served, tmp_path, work):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_it_can_be_stopped(number, code, work):
-    """A signal ends it, with its helpers, its export and its journals."""
+    """A signal ends it, with its helper processes, its export and its journals."""
     argv = [COMMAND, "bench", "--records", "3000", "--rounds", "1000", "--directory", work]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment()) as process:
         while not list(work.glob("*/transactions.ndjson")):
             assert process.poll() is None
         process.send_signal(number)
-        assert b"Traceback" not in process.stderr.read()  # ends with the last of those who hold it
+        assert b"Traceback" not in process.stderr.read()  # the file disappears with the last process that holds it open
         assert process.wait(300) == code
     assert list(work.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["none/bench.svg", "."])
 def test_a_picture_that_cannot_be_drawn_is_told_before(place, tmp_path):
-    """Not after all the measuring."""
+    """The file is checked before, not after, all the measuring."""
     done = run("bench", *LITTLE, "--svg", tmp_path / place)
     assert (done.returncode, done.stdout) == (6, b"")
     assert str(tmp_path).encode() in done.stderr

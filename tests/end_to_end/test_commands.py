@@ -1,4 +1,4 @@
-"""The other commands: demo, validate, plan, generate, sandbox, help; and rubbish given to each of them."""
+"""The other commands: demo, validate, plan, generate, sandbox, help; and each of them with nonsense."""
 
 import json
 import random
@@ -24,7 +24,7 @@ COMMANDS = (
 
 
 def test_demo_needs_nothing(tmp_path):
-    """`demo` migrates three kinds, reads them back, and ends with figures that close."""
+    """`demo` migrates three kinds, reads them back, and ends with figures that add up."""
     done = run_installed("demo", "--records", "400", "--json", cwd=tmp_path)
     summary = json.loads(done.stdout)
     assert (done.returncode, summary["outcome"], summary["closes"]) == (0, "complete", True)
@@ -89,7 +89,7 @@ def test_the_module_is_the_program():
     ],
 )
 def test_a_wrong_command_is_told_what_would_be_right(arguments, says, tmp_path):
-    """A usage error ends with 2 and names the remedy; never a traceback."""
+    """A usage error ends with 2 and names the remedy; there is never a traceback."""
     done = run(*arguments, key="k", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert says in done.stderr
@@ -98,7 +98,7 @@ def test_a_wrong_command_is_told_what_would_be_right(arguments, says, tmp_path):
 
 
 def test_settings_are_told_where_they_stand(tmp_path):
-    """A wrong key in the file is named with file and section, and the nearest right one."""
+    """A wrong key in the file is named with file and section, and so is the nearest right one."""
     (tmp_path / "c.toml").write_text("[upload]\nuploders = 3\n")
     done = run("validate", "--config", "c.toml", "--customers", "x", cwd=tmp_path)
     assert done.returncode == 2
@@ -125,7 +125,7 @@ RUBBISH = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", RUBBISH)
 def test_any_bytes_end_in_an_exit_code(kind, name, tmp_path):
-    """Whatever the bytes, plain or called compressed, the end is an exit code of the table, never a traceback."""
+    """Whatever the bytes are, plain or named as compressed, the exit code is one of the table; never a traceback."""
     for suffix in ("", ".gz", ".zst"):
         path = tmp_path / f"in.ndjson{suffix}"
         path.write_bytes(RUBBISH[name])
@@ -133,7 +133,7 @@ def test_any_bytes_end_in_an_exit_code(kind, name, tmp_path):
         assert done.returncode in {0, 3, 5}, (suffix, done.stderr)
         assert b"Traceback" not in done.stderr
         assert b"\x1b" not in done.stdout + done.stderr
-        if not done.stdout:  # no export at all: said before it begins
+        if not done.stdout:  # not an export at all: reported before the run begins
             assert (done.returncode, b"error: " in done.stderr) == (5, True)
             continue
         summary = json.loads(done.stdout)
@@ -144,7 +144,7 @@ def test_any_bytes_end_in_an_exit_code(kind, name, tmp_path):
 
 @pytest.mark.parametrize("what", ["missing", "directory", "unmatched"])
 def test_an_export_that_is_none_is_told(what, tmp_path):
-    """An export that cannot be read ends with 5, naming it."""
+    """An export that cannot be read ends with 5, and the message names it."""
     path = {"missing": tmp_path / "no.ndjson", "directory": tmp_path, "unmatched": tmp_path / "*.nothing"}[what]
     done = run("validate", "--customers", path, "--state-dir", tmp_path / "state")
     assert done.returncode == 5
@@ -153,7 +153,7 @@ def test_an_export_that_is_none_is_told(what, tmp_path):
 
 @pytest.mark.slow
 def test_validate_and_plan_foretell_the_migration(served, export):
-    """`validate` writes the dead letters of the run to come, `plan` knows its number of requests."""
+    """`validate` writes the dead letters that a run will write, and `plan` predicts its number of requests."""
     directory = export(2500, "--invalid", "0.02")
     named = [part for kind in KINDS for part in (f"--{kind}", directory / f"{kind}.ndjson")]
     validated = run("validate", *named, "--state-dir", directory / "dry", "--json")
@@ -174,7 +174,7 @@ def test_validate_and_plan_foretell_the_migration(served, export):
     "arguments", [["validate", "--customers", "in", "--json"], ["generate", "customers", "--records", "5000"]]
 )
 def test_output_that_cannot_be_written_is_told(arguments, tmp_path):
-    """A full disk behind standard output is no bug of ours: the answer is lost, and the exit code says so."""
+    """A full disk behind standard output is not a bug: the answer is lost, and the exit code shows it."""
     (tmp_path / "in").write_bytes(b"{}\n")
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
         done = subprocess.run(
@@ -191,7 +191,7 @@ def test_output_that_cannot_be_written_is_told(arguments, tmp_path):
 
 
 def test_output_that_nobody_reads_ends_quietly():
-    """`generate … | head -1` is no error."""
+    """`generate … | head -1` is not an error."""
     process = subprocess.Popen(
         [COMMAND, "generate", "customers", "--records", "100000"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(),
@@ -205,7 +205,7 @@ def test_output_that_nobody_reads_ends_quietly():
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_that_knows_all_commands(shell):
-    """To standard output, and nothing is installed. bash reads it without a complaint."""
+    """The script goes to standard output, and nothing is installed. bash reads it without a complaint."""
     done = run_installed("completion", shell)
     assert (done.returncode, done.stderr) == (0, b"")
     assert all(name.encode() in done.stdout for name in (*COMMANDS, "--uploaders"))

@@ -1,4 +1,7 @@
-"""Exports between runs: cut, finished, moved, renamed, compressed anew, copied. All arrives once, or nothing."""
+"""Exports between runs: cut, finished, moved, renamed, compressed again, copied.
+
+Everything arrives once, or nothing does.
+"""
 
 import gzip
 import json
@@ -44,7 +47,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Generated exports, of which tests take what they need."""
+    """Generated exports, from which tests take what they need."""
     directory = tmp_path_factory.mktemp("whole")
     for kind in KINDS:
         name = directory / f"{kind}.ndjson"
@@ -96,7 +99,7 @@ def told(done):
     return text, hint[1] if hint else ""
 
 
-# Recognised: whatever it is called, wherever it lies, however it is packed.
+# Recognised, whatever its name, place and compression are.
 
 
 def renamed(directory, text):
@@ -148,7 +151,7 @@ def through_a_linked_directory(directory, text):
 
 
 def rotated(directory, text):
-    """The old one has another name, and what is new stands where the run knew it."""
+    """The old file has another name, and the new records are where the run knew the old one."""
     (directory / "events.ndjson").rename(directory / "events.1.ndjson")
     (directory / "events.ndjson").write_bytes(text[len(half_of(text)) :])
     return ["events.ndjson", "events.1.ndjson"]
@@ -182,7 +185,10 @@ MOVES = [
 
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
 def test_an_export_is_what_its_text_is(here, whole, move):
-    """Half of it was sent; it has grown, and is another file now: the other half is sent, and nothing of the first."""
+    """Half of it was sent.
+
+    It has grown and is another file now: the other half is sent, and nothing of the first half.
+    """
     begin(here, whole)
     events = move(here.directory, text_of(whole))
     assert_complete(here, whole, here.migrate(events=events))
@@ -192,7 +198,7 @@ def test_an_export_is_what_its_text_is(here, whole, move):
 
 
 def test_a_chain_of_compressions_is_one_export(here, whole):
-    """Plain, gzip, zstandard, and plain again, growing all the time; also where its last line had no newline."""
+    """Plain, gzip, zstandard, and plain again, growing all the time, even if its last line had no newline."""
     text = text_of(whole)
     begin(here, whole, events=half_of(text, 0.2).rstrip(b"\n"))
     name = "events.ndjson"
@@ -212,7 +218,7 @@ def test_a_chain_of_compressions_is_one_export(here, whole):
 
 
 def test_an_earlier_export_may_grow_although_it_is_compressed(here, whole):
-    """A later one was begun meanwhile: what it has grown by is read all the same."""
+    """A later export was begun in the meantime. The lines added to the earlier one are still read."""
     text = text_of(whole)
     rows = text.splitlines(keepends=True)
     first, second, grown = b"".join(rows[:20]), b"".join(rows[20:40]), b"".join(rows[:20] + rows[40:])
@@ -227,7 +233,7 @@ def test_an_earlier_export_may_grow_although_it_is_compressed(here, whole):
 
 
 def test_two_exports_that_have_changed_places_are_told_apart(here, whole):
-    """One was sent, of the other nothing: names alone would send the first one again."""
+    """One was sent, the other was not begun: names alone would send the first one again."""
     text = text_of(whole)
     begin(here, whole)
     (here.directory / "events.ndjson").rename(here.directory / "x")
@@ -238,7 +244,7 @@ def test_two_exports_that_have_changed_places_are_told_apart(here, whole):
 
 
 def test_thousands_of_parts_may_be_moved_together(here, whole):
-    """Some were read, the others were not; all are found again by themselves, also compressed anew."""
+    """Some were read, the others were not. All are recognised without help, even if they are compressed again."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     rows = text_of(whole).splitlines(keepends=True)
     (here.directory / "a").mkdir()
@@ -260,7 +266,7 @@ def test_thousands_of_parts_may_be_moved_together(here, whole):
 
 @pytest.fixture
 def begun_with_letters(here, whole):
-    """A run with a dead letter of each kind, all sent."""
+    """A run with a dead letter of each kind, and everything else sent."""
     for kind in KINDS:
         rows = text_of(whole, kind).splitlines(keepends=True)
         if kind != "customers":
@@ -282,7 +288,7 @@ def mend(state):
 
 @pytest.mark.parametrize("elsewhere", ["started there", "started elsewhere"])
 def test_exports_and_state_move_together(tmp_path, begun_with_letters, whole, elsewhere):
-    """To another directory, as to another machine: retry, verify and migrate find the exports beside the state."""
+    """In another directory, or on another machine, retry, verify and migrate find the exports beside the state."""
     old, new = begun_with_letters.directory, tmp_path / "other" / "place"
     new.parent.mkdir()
     shutil.copytree(old, new)
@@ -309,7 +315,9 @@ def test_an_export_that_is_gone_is_found_by_migrate_or_by_a_word(tmp_path, begun
     for command in ("retry", "resolve"):
         message, hint = told(at.run(command))
         assert "an export of the run is not where it was" in message
-        assert hint == ("start migrate once with its present name, which notes it; or add --moved events.ndjson=PATH")
+        assert hint == (
+            "start migrate once with its present name, which records the new place; or add --moved events.ndjson=PATH"
+        )
     seen = json.loads(at.run("verify").stdout)
     assert (seen["exit_code"], "is not where it was" in seen["message"]) == (5, True)
     word = ("--moved", "events.ndjson=old events.gz")
@@ -322,11 +330,11 @@ def test_an_export_that_is_gone_is_found_by_migrate_or_by_a_word(tmp_path, begun
     assert at.ledger() == wanted(whole, *KINDS)
     packed.rename(at.directory / "e")
     assert at.run("retry", "--moved", "events.ndjson=e").returncode == 0
-    assert at.run("retry").returncode == 0  # it was noted
+    assert at.run("retry").returncode == 0  # the new name was noted
 
 
 def test_another_file_in_its_place_is_not_taken_for_it(begun_with_letters):
-    """By name and place it is there; its content is another one's."""
+    """A file has the right name and place, but another content."""
     at = begun_with_letters
     text = (at.directory / "events.ndjson").read_bytes()
     (at.directory / "events.ndjson").write_bytes(text.replace(b'"PURCHASE"', b'"purchase"', 1))
@@ -346,11 +354,11 @@ def test_another_file_in_its_place_is_not_taken_for_it(begun_with_letters):
     assert at.ledger() == before
 
 
-# Two could be meant.
+# Exports for which two files could be meant.
 
 
 def stop_before_events(place, whole):
-    """Know the events export, and read nothing of it."""
+    """Make a run know the events export without reading any of it."""
     customers = text_of(whole, "customers")
     (place.directory / "customers.ndjson").write_bytes(customers[:-30])
     (place.directory / "events.ndjson").write_bytes(text_of(whole))
@@ -359,7 +367,7 @@ def stop_before_events(place, whole):
 
 
 def test_a_renamed_export_of_which_nothing_was_read_wants_a_word(here, whole):
-    """Nothing proves that it is the same one: the words are printed, and lead on."""
+    """Nothing proves that it is the same one: the message quotes the flag, and with the flag the run continues."""
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").unlink()
     (here.directory / "my orders.gz").write_bytes(gzip.compress(text_of(whole)))
@@ -374,14 +382,14 @@ def test_a_renamed_export_of_which_nothing_was_read_wants_a_word(here, whole):
 
 
 def test_an_export_of_which_nothing_was_read_is_known_by_its_samples(here, whole):
-    """Moved or renamed as it is: that it is the same file is certain enough where nothing can be sent twice."""
+    """If it was moved or renamed unchanged, that is certain enough: nothing can be sent twice."""
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").rename(here.directory / "orders")
     assert_complete(here, whole, here.migrate(events=["orders"]))
 
 
 def test_two_exports_that_begin_with_what_was_read_want_a_word(here, whole):
-    """One was appended to in two ways: which one is meant a person has to say."""
+    """Two copies of one export have grown differently: a person has to say which one is meant."""
     text = text_of(whole)
     rows = text.splitlines(keepends=True)
     begin(here, whole, events=rows[0])
@@ -391,7 +399,7 @@ def test_two_exports_that_begin_with_what_was_read_want_a_word(here, whole):
     done = here.migrate(events=["a", "b"])
     message, hint = told(done)
     assert done.returncode == 2
-    assert "more than one begins with what was read of it" in message
+    assert "more than one file begins with the part that was read" in message
     assert hint == "add --moved events.ndjson=a or --moved events.ndjson=b"
     assert here.ledger()["events"].keys() == {json.loads(rows[0])["id"]}
 
@@ -402,7 +410,7 @@ def test_two_exports_that_begin_with_what_was_read_want_a_word(here, whole):
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 @pytest.mark.parametrize("share", [0.3, 0.95])
 def test_a_compressed_export_that_was_cut_goes_on_when_it_is_whole(here, whole, pack, share):
-    """As its hint says: copied again, the same command sends the rest, and nothing twice."""
+    """As its hint says: after it is copied again, the same command sends the rest, and nothing twice."""
     packed = pack(text_of(whole))
     name = here.directory / ("events.gz" if pack is gzip.compress else "events.zst")
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
@@ -410,16 +418,16 @@ def test_a_compressed_export_that_was_cut_goes_on_when_it_is_whole(here, whole, 
         name.write_bytes(packed[: int(cut * len(packed))])
         done = here.migrate(events=[name.name])
         message, hint = told(done)
-        assert (done.returncode, "the compressed file ends in the middle" in message) == (5, True)
+        assert (done.returncode, "the compressed file is cut off" in message) == (5, True)
         assert re.search(rf"{name.name}:\d+, byte \d+: ", message)
-        assert hint.startswith("copy or export it again, then start the same command again")
+        assert hint.startswith("copy the file or export again, then start the same command again")
         assert json.loads(done.stdout)["kinds"]["events"]["dead"] == 0
     name.write_bytes(packed)
     assert_complete(here, whole, here.migrate(events=[name.name]))
 
 
 def test_a_line_that_happens_to_look_whole_in_a_cut_file_is_held_back(here, whole):
-    """What follows it is not known: a number, say, may go on."""
+    """What follows it is not known: a number, for example, may continue."""
     text = text_of(whole)
     rows = text.splitlines(keepends=True)
     packed = here.directory / "events.gz"
@@ -434,7 +442,7 @@ def test_a_line_that_happens_to_look_whole_in_a_cut_file_is_held_back(here, whol
 
 
 class Slow:
-    """A migration under way, slowly, of which something is done to an export."""
+    """A slow migration, during which something happens to an export."""
 
     def __init__(self, place, *names):
         words = [word for name in names for word in ("--events", name)]
@@ -457,14 +465,14 @@ class Slow:
 
 
 def test_an_export_that_was_emptied_while_it_was_read_goes_on_when_it_is_restored(here, whole):
-    """Also after a start in between, which changes nothing."""
+    """The same holds after a start in between, which changes nothing."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     events = here.directory / "events.ndjson"
     events.write_bytes(text_of(whole))
     slow = Slow(here, "events.ndjson")
-    events.write_bytes(b"")  # as `: > events.ndjson` does: the same file
+    events.write_bytes(b"")  # like `: > events.ndjson`: the same file
     done = slow.end()
-    assert (done.returncode, b"bytes at the start, and ends after" in done.stdout) == (5, True), done.stdout
+    assert (done.returncode, b"bytes at the start, but now ends after" in done.stdout) == (5, True), done.stdout
     before = here.ledger()
     state = {path.name: path.read_bytes() for path in (here.directory / "masivo-state").glob("dead*")}
     for _ in range(2):
@@ -477,7 +485,7 @@ def test_an_export_that_was_emptied_while_it_was_read_goes_on_when_it_is_restore
 
 
 def test_an_export_of_which_nothing_was_read_may_not_be_emptied(here, whole):
-    """It would be complete, without a word of what was in it."""
+    """Otherwise the run would be complete, without a word about what was in it."""
     stop_before_events(here, whole)
     (here.directory / "events.ndjson").write_bytes(b"")
     done = here.migrate()
@@ -487,7 +495,7 @@ def test_an_export_of_which_nothing_was_read_may_not_be_emptied(here, whole):
 
 
 def test_a_run_that_was_stopped_goes_on_with_a_moved_export(here, whole):
-    """Stopped between reading and sending: what was read is taken up from the file where it lies now."""
+    """The run stopped between reading and sending: what was read is continued from the file at its present place."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     (here.directory / "events.ndjson").write_bytes(text_of(whole))
     slow = Slow(here, "events.ndjson")
@@ -506,7 +514,7 @@ CUTS = [1, 2, 30, 400]
 @pytest.mark.parametrize("packing", ["plain", "gzip", "windows"])
 @pytest.mark.parametrize("cut", CUTS)
 def test_half_a_line_at_the_end_is_no_record_yet(here, whole, cut, packing):
-    """Held back, named by file, line and byte; when the rest has come it is one line."""
+    """It is held back, and named by file, line and byte. When the rest has come, it is one line."""
     text = text_of(whole)
     if packing == "windows":
         text = text.replace(b"\n", b"\r\n")
@@ -529,7 +537,7 @@ def test_half_a_line_at_the_end_is_no_record_yet(here, whole, cut, packing):
 
 
 def test_a_last_line_that_is_whole_is_a_record(here, whole):
-    """Only its newline is missing; blanks are blank."""
+    """If only its newline is missing, blanks are still blank."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers").rstrip(b"\n") + b"\n  \t")
     (here.directory / "events.ndjson").write_bytes(text_of(whole).rstrip(b"\n"))
     assert_complete(here, whole, here.migrate())
@@ -537,14 +545,14 @@ def test_a_last_line_that_is_whole_is_a_record(here, whole):
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
 def test_a_line_that_is_never_finished_is_judged_once_a_newline_ends_it(here, whole, pack):
-    """The hint's command, as it stands: the half line becomes a dead letter, which a person mends."""
+    """The hint's command, used literally: the half line becomes a dead letter, which a person corrects."""
     text = text_of(whole)
     name = here.directory / "the events"
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     name.write_bytes(pack(text[:-40]))
     message, hint = told(here.migrate(events=[name.name]))
     assert "the export ends within a line" in message
-    command = hint.partition("once a newline ends it: ")[2]
+    command = hint.partition("validated as it is: ")[2]
     subprocess.run(["/bin/sh", "-c", command], cwd=here.directory, check=True, timeout=300)
     assert here.migrate(events=[name.name]).returncode == 3
     letters = here.directory / "masivo-state" / "dead-letter.events.ndjson"
@@ -557,7 +565,7 @@ def test_a_line_that_is_never_finished_is_judged_once_a_newline_ends_it(here, wh
 
 
 def test_a_line_beyond_the_cap_is_held_back_until_its_newline_has_come(here, whole):
-    """Nobody knows whether it is whole; with its newline it is too long, as it is in the middle of a file."""
+    """It is not known whether it is complete. With its newline it is too long, as it is in the middle of a file."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     long = b'{"id":"' + b"x" * 5000 + b'"}'
     path = here.directory / "events.ndjson"
@@ -581,7 +589,7 @@ with open(sys.argv[2], "ab", buffering=0) as export:
 
 
 def test_an_export_that_grows_under_the_run_is_read_as_far_as_it_is_whole(here, whole):
-    """A writer appends in pieces that end anywhere; started again and again, every line arrives once."""
+    """A writer appends in pieces that end anywhere. After many starts, every line has arrived."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     (here.directory / "events.ndjson").write_bytes(b"")
     with subprocess.Popen(
@@ -599,7 +607,7 @@ def test_an_export_that_grows_under_the_run_is_read_as_far_as_it_is_whole(here, 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
 def test_a_pipe_may_be_compressed(here, whole, pack):
-    """Its first bytes tell."""
+    """Its first bytes identify it."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     done = here.migrate(events=["-"], stdin=pack(text_of(whole)))
     assert_complete(here, whole, done)
@@ -607,18 +615,18 @@ def test_a_pipe_may_be_compressed(here, whole, pack):
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_pipe_that_ends_within_a_line_goes_on_as_a_file(here, whole, pack):
-    """Its hint: written to a file, it is recognised by its content; the pipe itself cannot be taken up."""
+    """Its hint works: written to a file, it is recognised by its content. The pipe itself cannot be continued."""
     text = text_of(whole)
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     done = here.migrate(events=["-"], stdin=pack(text[: len(text) // 2]))
     message, hint = told(done)
     assert (done.returncode, message.startswith("-:")) == (5, True)
     assert hint.endswith(
-        "write the export to a file and name that in the place of -: what was read of it is recognised"
+        "write the export to a file and name that file instead of -: the part that was already read is recognised"
     )
     for again in (here.migrate(events=["-"], stdin=text), here.run("retry")):
         assert again.returncode == 5
-        assert "write the export to a file and name that in the place of -" in told(again)[1]
+        assert "write the export to a file and name that file instead of -" in told(again)[1]
     (here.directory / "e").write_bytes(text)
     assert_complete(here, whole, here.migrate(events=["e"]))
     assert here.run("retry").returncode == 0
@@ -626,7 +634,7 @@ def test_a_pipe_that_ends_within_a_line_goes_on_as_a_file(here, whole, pack):
 
 
 def test_a_pipe_of_which_nothing_was_read_may_be_given_again(here, whole):
-    """The run had stopped before it came to it."""
+    """The run had stopped before it reached that export."""
     customers = text_of(whole, "customers")
     (here.directory / "customers.ndjson").write_bytes(customers[:-30])
     assert here.migrate(events=["-"], stdin=text_of(whole)).returncode == 5
@@ -635,7 +643,7 @@ def test_a_pipe_of_which_nothing_was_read_may_be_given_again(here, whole):
 
 
 def test_a_pipe_that_is_no_export_is_refused(here, whole):
-    """When it begins to speak; nothing of it is sent."""
+    """It is refused when its first bytes arrive; nothing of it is sent."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     done = here.migrate(events=["-"], stdin=text_of(whole).decode().encode("utf-16"))
     assert (done.returncode, "encoded in UTF-16" in told(done)[0]) == (5, True)
@@ -649,7 +657,7 @@ REFUSED = ["bzip2", "xz", "zip", "7z", "tar", "Parquet", "UTF-16 with a mark", "
 
 
 def test_what_is_no_export_is_refused_before_anything_is_sent(here, whole, tmp_path):
-    """Also where it is compressed, and stands behind an export that is one; plan and validate say the same."""
+    """That includes compressed ones, and one that follows a real export. `plan` and `validate` report the same."""
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     for name in REFUSED:
         content, what = FOREIGN[name]
@@ -667,7 +675,7 @@ def test_what_is_no_export_is_refused_before_anything_is_sent(here, whole, tmp_p
 
 @pytest.mark.parametrize("command", ["migrate", "plan", "validate"])
 def test_an_export_that_is_there_twice_is_refused_before_anything_is_sent(here, whole, command):
-    """A copy, compressed beside itself, linked, older, for two kinds: both are named."""
+    """A copy, a compressed copy, a link, an older one, one for two kinds: both names are in the message."""
     text = text_of(whole)
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))
     events = here.directory / "events-1.ndjson"
@@ -692,7 +700,7 @@ def test_an_export_that_is_there_twice_is_refused_before_anything_is_sent(here, 
 
 
 def test_a_copy_of_what_was_read_is_refused(here, whole):
-    """Named beside it; without it the run goes on."""
+    """It was named in addition; without it the run continues."""
     begin(here, whole)
     shutil.copy(here.directory / "events.ndjson", here.directory / "copy")
     assert here.migrate(events=["events.ndjson", "copy"]).returncode == 2
@@ -702,7 +710,7 @@ def test_a_copy_of_what_was_read_is_refused(here, whole):
 
 
 def test_joined_files_with_marks_of_byte_order_are_read(here, whole):
-    """As `cat` leaves them: each line is a record."""
+    """As with `cat`: each line is a record."""
     rows = text_of(whole).splitlines(keepends=True)
     mark = b"\xef\xbb\xbf"
     (here.directory / "customers.ndjson").write_bytes(text_of(whole, "customers"))

@@ -1,4 +1,4 @@
-"""The first and the last dates there are, through every command: taken as they are, found again, and taken back."""
+"""The earliest and the latest dates, through every command: accepted unchanged, found again, and taken back."""
 
 import json
 
@@ -78,7 +78,7 @@ def here(sandbox, exports):
 
 
 def test_every_command_takes_the_ends_of_the_calendar(exports):
-    """Planned, sent, confirmed, reported and taken back; what arrived is what was exported."""
+    """The records are planned, sent, confirmed, reported and taken back. What arrived is what was exported."""
     named = [part for kind in KINDS for part in (f"--{kind}", exports / f"{kind}.ndjson")]
     planned = run("plan", *named, "--limit", "1/31d", "--json")
     assert planned.returncode == 0, planned.stderr
@@ -104,7 +104,7 @@ def test_every_command_takes_the_ends_of_the_calendar(exports):
 
 @pytest.mark.parametrize("applied", ["yes", "no"])
 def test_what_is_in_doubt_is_looked_at(applied, exports):
-    """Transactions of all dates whose answer was lost are found, or not: with a verdict in either case."""
+    """Transactions of all dates whose answer was lost are found or not. Either way there is a clear result."""
     fault = f"status=503,applied={applied},rate=1,on=transactions,times=1"
     with serving(exports, "--limits", "none", "--fault", fault) as sandbox:
         done = sandbox.migrate(exports, **QUICK)

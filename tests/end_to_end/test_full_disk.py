@@ -1,4 +1,4 @@
-"""Opening the state fails like writing it: a full disk is told as one, and with room again everything goes on."""
+"""Opening the state fails like writing it: a full disk is reported as one, and with room everything continues."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ STARTED = {
 
 @pytest.fixture
 def disk(tmp_path):
-    """A file system of 3 MiB and few files; it goes with the test."""
+    """A file system of 3 MiB and few files, which is removed with the test."""
     place = tmp_path / "disk"
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=3m,nr_inodes=48", "tmpfs", str(place)]
@@ -59,7 +59,7 @@ def start(command, served, directory, disk, *arguments, state="state"):
 
 @pytest.mark.parametrize("fill", [fill_bytes, fill_names])
 def test_a_run_on_a_full_disk_goes_on_when_there_is_room(fill, disk, served, export):
-    """Every command that opens the state ends with 6 and a true hint; nothing is sent, nothing is lost."""
+    """Every command that opens the state ends with 6 and a true hint. Nothing is sent, nothing is lost."""
     directory = export(50, kinds=["customers"])
     bad = '{"id": "bad", "name": "Ana", "registration_date": "2020-01-01T00:00:00Z"}\n'
     with (directory / "customers.ndjson").open("a") as file:
@@ -89,7 +89,7 @@ def test_a_run_on_a_full_disk_goes_on_when_there_is_room(fill, disk, served, exp
 
 @pytest.mark.parametrize("fill", [fill_bytes, fill_names])
 def test_a_run_that_begins_on_a_full_disk_begins_when_there_is_room(fill, disk, served, export):
-    """The first start is told the same, whether it migrates or looks; then the same command does its work."""
+    """The first start reports the same, whether it migrates or only reads. Then the same command does its work."""
     directory = export(50, kinds=["customers"])
     made = fill(disk)
     done = start("migrate", served, directory, disk)
@@ -106,7 +106,7 @@ def test_a_run_that_begins_on_a_full_disk_begins_when_there_is_room(fill, disk, 
 
 
 def test_a_memory_of_accounts_on_a_full_disk_ends_no_run(disk, served, export):
-    """What accounts have got cannot be noted there: that is told, and the run goes on."""
+    """What accounts have received cannot be noted there: this is reported, and the run continues."""
     directory = export(50, kinds=["customers"])
     fill_bytes(disk)
     done = served.migrate(directory, MASIVO_SHARED_DIR=str(disk / "shared"))
@@ -127,7 +127,7 @@ def test_a_memory_of_accounts_on_a_full_disk_ends_no_run(disk, served, export):
     ],
 )
 def test_a_state_directory_that_is_none_is_no_full_disk(make, code, served, export):
-    """It has to be put right: 2, and never a traceback."""
+    """It must be corrected: exit code 2, never a traceback."""
     directory = export(5, kinds=["customers"])
     make(directory / "state")
     done = served.migrate(directory)
@@ -137,7 +137,7 @@ def test_a_state_directory_that_is_none_is_no_full_disk(make, code, served, expo
 
 
 def test_a_read_only_disk_is_no_full_disk(disk, served, export):
-    """Nothing can be written, whatever is deleted; what stands there can be looked at."""
+    """Nothing can be written, whatever is deleted. What is there can be read."""
     directory = export(5, kinds=["customers"])
     assert start("migrate", served, directory, disk).returncode == 0
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)

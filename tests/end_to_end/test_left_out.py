@@ -1,4 +1,4 @@
-"""What is left out for its customer or its purchase, with the installed command; each hint is followed."""
+"""Records that are left out because of their customer or purchase: the installed command, and each of its hints."""
 
 import json
 import re
@@ -53,7 +53,7 @@ ALIVE = [n for n in range(20) if n % 4 != 1]
 
 
 def test_deleted_customers_left_in_cost_no_request(served, deleted):
-    """As the README invites: one request a kind, exit 0, and all of it is listed; `plan` says so before."""
+    """As the README suggests: one request per kind, exit 0, and everything is listed. `plan` predicts it."""
     planned = run("plan", *exports(deleted), "--state-dir", deleted / "dry", "--json")
     assert planned.returncode == 0
     plan = json.loads(planned.stdout)
@@ -79,7 +79,7 @@ def test_deleted_customers_left_in_cost_no_request(served, deleted):
 
 
 def test_people_are_told_where_the_first_one_stands(served, deleted):
-    """On the screen of a run, of a plan, of `validate`, and on the report's page."""
+    """It is shown by a run, by a plan, by `validate`, and by the report's page."""
     for command in ("plan", "validate"):
         shown = run(command, *exports(deleted), "--state-dir", deleted / "dry", "--quiet").stdout.decode()
         assert re.search(
@@ -107,7 +107,7 @@ def doubled(path):
 
 
 def test_an_event_on_two_lines_is_counted_once(served, tmp_path):
-    """Exit 3, and the letter names the event; deleted as its remedy says, the ledger is right."""
+    """Exit 3, and the dead letter names the event. Deleted as its remedy says, the ledger is right."""
     doubled(tmp_path)
     done = served.migrate(tmp_path)
     assert done.returncode == 3
@@ -122,7 +122,7 @@ def test_an_event_on_two_lines_is_counted_once(served, tmp_path):
 
 
 def test_a_letter_of_another_purchase_is_given_an_id_of_its_own(served, tmp_path):
-    """The other half of the remedy: all is accepted."""
+    """The other half of the remedy: with its own id everything is accepted."""
     doubled(tmp_path)
     served.migrate(tmp_path)
     letters = tmp_path / "state" / "dead-letter.events.ndjson"
@@ -140,7 +140,7 @@ def alike(path):
 
 
 def test_a_plan_warns_of_another_event_of_a_purchase(served, tmp_path):
-    """What it says is followed: the setting makes a dead letter of it, the first event counts."""
+    """With the setting from the warning the event is a dead letter, and the first event counts."""
     alike(tmp_path)
     planned = run("plan", "--events", tmp_path / "events.ndjson", "--state-dir", tmp_path / "dry", "--json")
     (warning,) = [each for each in json.loads(planned.stdout)["warnings"] if "purchase_id" in each]
@@ -151,7 +151,10 @@ def test_a_plan_warns_of_another_event_of_a_purchase(served, tmp_path):
 
 
 def test_a_run_warns_of_another_event_of_a_purchase(served, tmp_path):
-    """Too late for the setting alone: reverted, and migrated with it, the first event counts."""
+    """It is too late for the setting alone.
+
+    After a revert, and a migration with the setting, the first event counts.
+    """
     alike(tmp_path)
     done = served.migrate(tmp_path)
     assert done.returncode == 0
@@ -165,12 +168,12 @@ def test_a_run_warns_of_another_event_of_a_purchase(served, tmp_path):
                 key=served.key)  # fmt: skip
     assert taken.returncode == 0
     assert served.migrate(tmp_path, *flag).returncode == 3
-    assert served.ledger()["events"] == {"c-1": {"a": 2 + 1, "c": 1 + 1}}  # it counts what was taken back as well
+    assert served.ledger()["events"] == {"c-1": {"a": 2 + 1, "c": 1 + 1}}  # it also counts what was taken back
     assert (tmp_path / "state" / "reverted-1" / "journal.db").exists()
 
 
 def test_lists_of_what_is_skipped_are_put_aside_by_a_revert(served, deleted):
-    """With the run they belong to; the next one begins its own."""
+    """They are put aside with the run they belong to. The next run begins its own."""
     served.migrate(deleted)
     period = ["--from", "2020-01-01T00:00:00Z", "--to", "2099-01-01T00:00:00Z", "--yes"]
     run("revert", *period, "--state-dir", deleted / "state", "--base-url", served.url, "--limit", "none",
@@ -181,7 +184,7 @@ def test_lists_of_what_is_skipped_are_put_aside_by_a_revert(served, deleted):
 
 
 def test_a_customer_unknown_to_the_account(served, tmp_path):
-    """Events and transactions without customers: one isolation, and what waits is sent when the customer is there."""
+    """Events and transactions without customers cost one isolation. What waits is sent when the customer is there."""
     write(tmp_path / "customers.ndjson", [customer(n) for n in range(20)])
     assert served.migrate(tmp_path, state="first").returncode == 0
     (tmp_path / "customers.ndjson").unlink()

@@ -1,4 +1,4 @@
-"""A migration from end to end: what the sandbox applied is held against the export."""
+"""A migration from end to end: what the sandbox applied is compared with the export."""
 
 import gzip
 import json
@@ -25,7 +25,7 @@ def applied(ledger):
 
 
 def test_a_clean_export_arrives_complete(served, export):
-    """Everything arrives exactly once, in the fewest requests, exit 0, and the figures close."""
+    """Everything arrives exactly once, in the fewest requests, exit 0, and the figures add up."""
     directory = export(3000)
     done = served.migrate(directory)
     summary = json.loads(done.stdout)
@@ -71,7 +71,7 @@ def test_skipped_records_never_travel(served, export):
 
 
 def test_a_limited_account_sees_no_429(tmp_path, export):
-    """Paced at the account's own windows, a migration is never throttled."""
+    """At the account's own windows, a migration is never throttled."""
     directory = export(2500)
     with serving(tmp_path, "--limits", "1/0.4s,1000/h") as served:
         done = served.migrate(directory, "--limit", "1000/h", limit="1/0.4s")
@@ -83,7 +83,7 @@ def test_a_limited_account_sees_no_429(tmp_path, export):
 
 
 def test_a_restart_keeps_the_pace(tmp_path, export):
-    """Started again and again, and by two state directories, a migration meets no 429: the quota is the account's."""
+    """Started again and again from two state directories, a migration gets no 429: the account has one quota."""
     directory = export(2500, kinds=["customers"])
     with serving(tmp_path, "--limits", "1/1s") as served:
         for number in range(3):
@@ -101,7 +101,7 @@ def test_a_restart_keeps_the_pace(tmp_path, export):
 
 
 def test_a_throttled_account_is_waited_for(tmp_path, export):
-    """Even when the limits are not known, 429s are waited out and everything arrives once."""
+    """Even if the limits are not known, the run waits out 429s, and everything arrives once."""
     directory = export(300)
     with serving(tmp_path, "--limits", "1/0.3s") as served:
         done = served.migrate(directory)
@@ -112,7 +112,7 @@ def test_a_throttled_account_is_waited_for(tmp_path, export):
 
 
 def test_unknown_customers_are_found_out(served, export):
-    """Events of customers the account does not know become dead letters; the events of all others arrive."""
+    """Events of customers that the account does not know become dead letters; the events of all others arrive."""
     directory = export(1200)
     unknown = {17, 400, 401, 1199}
     records = (directory / "customers.ndjson").read_bytes().splitlines(keepends=True)
@@ -151,7 +151,7 @@ def test_exports_come_in_many_forms(served, export, tmp_path):
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_stops_in_order(tmp_path, export, sent, code):
-    """Stopped by a signal, a run says what was accepted, and the sandbox has applied exactly that."""
+    """Stopped by a signal, a run reports what was accepted, and the sandbox has applied exactly that."""
     directory = export(4000)
     with serving(tmp_path, "--limits", "none") as served:
         process = subprocess.Popen(
@@ -161,7 +161,7 @@ def test_a_signal_stops_in_order(tmp_path, export, sent, code):
         )  # fmt: skip
         wait_until(lambda: served.requests("customers", status=201) == 2, process)
         process.send_signal(sent)
-        out, err = process.communicate(timeout=PATIENCE)  # it would wait for an hour
+        out, err = process.communicate(timeout=PATIENCE)  # otherwise it would wait for an hour
         assert served.requests() == 2
         summary = json.loads(out)
         assert (process.returncode, summary["outcome"], summary["closes"]) == (code, "interrupted", True), err
@@ -171,7 +171,7 @@ def test_a_signal_stops_in_order(tmp_path, export, sent, code):
 
 
 def test_a_finished_run_started_again_sends_nothing(served, export):
-    """The same command once more finds everything done; `status` says the same."""
+    """The same command finds that everything is done; `status` reports the same."""
     directory = export(300, "--invalid", "0.02")
     first = served.migrate(directory)
     before = served.ledger()["requests"]
@@ -192,7 +192,7 @@ def test_a_finished_run_started_again_sends_nothing(served, export):
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_was_ended_goes_on(tmp_path, export, sent):
-    """Ended at any moment and started again, nothing is lost, and nothing doubled that is not reported in doubt."""
+    """Ended at any moment and started again, a run loses nothing, and doubles nothing that is not reported in doubt."""
     directory = export(2500, "--invalid", "0.01")
     rounds, summary = 0, {}
     with serving(tmp_path, "--limits", "none") as served:
@@ -212,7 +212,7 @@ def test_a_run_that_was_ended_goes_on(tmp_path, export, sent):
             summary = json.loads(out) if out else {}
             rounds += 1
             assert rounds < 20
-            assert process.returncode in {3, 4, 143, -sent}  # -15: ended before it could hear
+            assert process.returncode in {3, 4, 143, -sent}  # -15: ended before it could handle signals
         ledger = served.ledger()
     assert summary["closes"]
     faulty = {kind: {at["line"] for at in lines(directory / f"{kind}.ndjson.faults.ndjson")} for kind in KINDS}
@@ -230,7 +230,7 @@ def test_a_run_that_was_ended_goes_on(tmp_path, export, sent):
 
 
 def test_a_changed_export_is_refused_and_a_longer_one_goes_on(served, export):
-    """Edited in what was read, a run does not go on; appended to, it sends what is new."""
+    """If what was read is edited, a run does not continue. If records are appended, it sends them."""
     directory = export(600, kinds=("customers",))
     path = directory / "customers.ndjson"
     whole = path.read_bytes()
@@ -254,7 +254,7 @@ def test_a_changed_export_is_refused_and_a_longer_one_goes_on(served, export):
 
 
 def test_compressed_exports_go_on(tmp_path, export):
-    """A compressed export is taken up where it was left, at the price of unpacking up to there."""
+    """A compressed export is continued where reading stopped. The cost is unpacking up to there."""
     directory = export(3000, kinds=("customers",))
     packed = directory / "c.ndjson.gz"
     packed.write_bytes(gzip.compress((directory / "customers.ndjson").read_bytes()))
@@ -296,7 +296,7 @@ def test_what_belongs_to_a_dead_customer_is_held_back(served, export):
         letters = lines(directory / "state" / f"dead-letter.{kind}.ndjson")
         assert [(letter["line"], letter["reason"]) for letter in letters] == [(42, "customer_not_migrated")]
         assert list(served.ledger()["requests"][kind]) == ["201"]
-    for kind in KINDS:  # mended, they are appended, each to its export
+    for kind in KINDS:  # corrected, they are appended, each to its export
         letter = lines(directory / "state" / f"dead-letter.{kind}.ndjson")[0]
         mended = customer if kind == "customers" else json.loads(letter["raw"])
         with (directory / f"{kind}.ndjson").open("a") as export_file:
@@ -359,7 +359,7 @@ def test_lost_answers_leave_events_in_doubt(tmp_path, export):
     ],
 )
 def test_a_no_of_the_api_is_told(tmp_path, export, fault, code, says):
-    """What no repetition can mend stops the run, with a message that says what to check."""
+    """Faults that no second attempt can cure stop the run, with a message that says what to check."""
     directory = export(1200, kinds=("customers",))
     with serving(tmp_path, "--limits", "none", "--fault", fault) as served:
         done = served.migrate(directory, MASIVO_FIRST_DELAY="0.05")
@@ -370,7 +370,7 @@ def test_a_no_of_the_api_is_told(tmp_path, export, fault, code, says):
 
 
 def test_an_outage_can_be_told_from_a_refusal(tmp_path, export):
-    """An API that cannot be reached ends the run with exit 6 after the outage limit; all is pending."""
+    """An API that cannot be reached ends the run with exit 6 after the outage limit; everything is pending."""
     directory = export(50, kinds=("customers",))
     done = run(
         "migrate", "--customers", directory / "customers.ndjson", "--base-url", "http://127.0.0.1:9/api", "--json",
@@ -381,7 +381,7 @@ def test_an_outage_can_be_told_from_a_refusal(tmp_path, export):
 
 
 def test_a_wrong_key_and_no_key_are_told(served, export, tmp_path):
-    """No key is a matter of configuration, a wrong one is the API's no; neither shows the key."""
+    """A missing key is a configuration error, a wrong one is refused by the API. Neither message shows the key."""
     directory = export(5, kinds=("customers",))
     common = ["migrate", "--customers", directory / "customers.ndjson", "--base-url", served.url, "--limit", "none"]
     without = run(*common, "--state-dir", tmp_path / "s1")
@@ -392,7 +392,7 @@ def test_a_wrong_key_and_no_key_are_told(served, export, tmp_path):
 
 
 def test_secrets_stay_secret(served, export):
-    """Neither key nor token stands in any output or file of a run."""
+    """Neither key nor token is in any output or file of a run."""
     directory = export(200, "--invalid", "0.05")
     done = served.migrate(directory, "--log-level", "debug")
     files = b"".join(path.read_bytes() for path in (directory / "state").iterdir())
@@ -402,7 +402,7 @@ def test_secrets_stay_secret(served, export):
 
 
 def test_personal_data_stay_in_the_dead_letters(served, export):
-    """No name, email or id of a customer stands in log, summary or report."""
+    """No name, email or id of a customer is in log, summary or report."""
     directory = export(300, "--invalid", "0.05")
     done = served.migrate(directory, "--log-level", "debug")
     told = done.stdout + done.stderr
@@ -418,7 +418,7 @@ def test_personal_data_stay_in_the_dead_letters(served, export):
 
 
 def test_revert_takes_back_and_a_new_run_may_begin(served, export):
-    """What was migrated in a period can be taken back, after which the same export arrives again."""
+    """What was migrated in a period can be taken back. After that the same export arrives again."""
     directory = export(120)
     assert served.migrate(directory).returncode == 0
     served.ledger()
@@ -434,7 +434,7 @@ def test_revert_takes_back_and_a_new_run_may_begin(served, export):
 
 
 def test_files_of_a_run_are_the_owners_alone(served, export):
-    """The state directory is 0700 and its files 0600, whatever the umask."""
+    """The state directory is 0700 and its files are 0600, whatever the umask is."""
     directory = export(50, "--invalid", "0.2")
     served.migrate(directory)
     state = directory / "state"

@@ -1,4 +1,4 @@
-"""The monitor of the installed command: there while the run works, seen to its end, and never in its way."""
+"""The monitor of the installed command: available while the run works, until its end, and never in its way."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ def export_customers(directory, number):
 
 
 def begin(served, directory, *arguments):
-    """Start a migration of customers; return the process and the monitor's address, as the log tells it."""
+    """Start a migration of customers; return the process and the monitor's address, as the log gives it."""
     flags = ["--customers", directory / "customers.ndjson", "--base-url", served.url, "--limit", "1/0.3s",
              "--state-dir", directory / "state", *arguments]  # fmt: skip
     process = subprocess.Popen(
@@ -46,7 +46,7 @@ def begin(served, directory, *arguments):
 
 
 def test_a_run_is_watched_to_its_end(tmp_path):
-    """Ready while at work; figures that grow; and who waits for the next status learns how it ended."""
+    """It is ready while the run works, its figures grow, and a client that waits for the status learns the outcome."""
     export_customers(tmp_path, 3000)
     with serving(tmp_path, "--limits", "1/0.3s") as served:
         process, told = begin(served, tmp_path, "--monitor", "0")
@@ -97,6 +97,6 @@ def test_a_port_in_use_ends_the_command_before_it_begins(tmp_path):
 
 
 def test_a_retry_can_be_watched(tmp_path):
-    """The same flag, from the environment here; what is no address is refused before anything else."""
+    """The environment sets the same flag. What is not an address is refused before anything else."""
     done = run("retry", "--state-dir", tmp_path, key="k", MASIVO_MONITOR="somewhere")
     assert (done.returncode, b"not HOST:PORT" in done.stderr) == (2, True)

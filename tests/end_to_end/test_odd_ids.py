@@ -1,4 +1,4 @@
-"""Ids that need escaping, behind a gateway that answers for the server where it meets such a path."""
+"""Ids that need escaping, behind a gateway that answers instead of the server for such a path."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ DATE = DATES[-1]
 
 @contextmanager
 def gateway(sandbox, *, status=404):
-    """Stand before the sandbox, and answer `status` to paths with an escape, as a page."""
+    """Serve in front of the sandbox, and answer `status` with a page to paths with an escape."""
 
     class Door(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -91,7 +91,10 @@ def verified(door, directory):
 
 @pytest.mark.parametrize("status", [404, 403])
 def test_only_odd_ids_behind_a_gateway(tmp_path, status):
-    """The run goes on after the settling time and says so; nothing is called missing that nobody can ask for."""
+    """The run continues after the settling time and reports it.
+
+    A record that cannot be read back is not called missing.
+    """
     export(tmp_path, ODD)
     with serving(tmp_path, "--limits", "none") as sandbox, gateway(sandbox, status=status) as door:
         done = door.migrate(tmp_path, **QUICK, MASIVO_SAMPLE="3")
@@ -105,7 +108,7 @@ def test_only_odd_ids_behind_a_gateway(tmp_path, status):
 
 
 def test_one_plain_id_among_odd_ones(tmp_path):
-    """It is asked for, shows, and that is enough: no wait for the others, who are none the less told apart."""
+    """It is read back, is visible, and that is enough: no wait for the others, which are still counted separately."""
     export(tmp_path, [*ODD[:5], "c1", *ODD[5:]])
     with serving(tmp_path, "--limits", "none") as sandbox, gateway(sandbox) as door:
         done = door.migrate(tmp_path, **QUICK)

@@ -1,4 +1,4 @@
-"""Retries and decisions in odd circumstances: grown exports, careless editors, pipes, an API that says no."""
+"""Retries and decisions in unusual circumstances: grown exports, careless editors, pipes, an API that refuses."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def right(letter):
 
 
 def test_letters_of_an_export_that_has_grown_are_found(served, tmp_path):
-    """Also after a retry, when what it has grown by is an input of its own."""
+    """The same holds after a retry, when the added lines are an input of their own."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"))
     assert served.migrate(tmp_path).returncode == 3
     assert retry(served, tmp_path).returncode == 3
@@ -40,19 +40,19 @@ def test_letters_of_an_export_that_has_grown_are_found(served, tmp_path):
 
 
 def test_a_letter_cut_by_an_editor_is_not_thrown_away(served, tmp_path):
-    """The last line, without its newline and its brace: named, and nothing is taken."""
+    """The last line lacks its newline and its brace: it is named, and nothing is taken."""
     customers(tmp_path, BAD.format("a"), BAD.format("b"))
     assert served.migrate(tmp_path).returncode == 3
     path = tmp_path / "state" / "dead-letter.customers.ndjson"
     content = path.read_bytes().rstrip(b"\n")[:-1]
     path.write_bytes(content)
     done = retry(served, tmp_path)
-    assert (done.returncode, b"line 2 is no dead letter" in done.stderr) == (5, True)
+    assert (done.returncode, b"line 2 is not a dead letter" in done.stderr) == (5, True)
     assert path.read_bytes() == content
 
 
 def test_deleted_letters_are_given_up(served, tmp_path):
-    """They stay counted as dead; nothing refuses to go on over them."""
+    """They stay counted as dead; no command refuses to continue because of them."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"), BAD.format("c"))
     assert served.migrate(tmp_path).returncode == 3
     path = tmp_path / "state" / "dead-letter.customers.ndjson"
@@ -67,7 +67,7 @@ def test_deleted_letters_are_given_up(served, tmp_path):
 
 @pytest.mark.parametrize("others", ["none is left", "one is left"])
 def test_deleted_letters_may_be_put_back(others, served, tmp_path):
-    """Given up once, they are sent when they stand in the file again, alone or behind those that are counted."""
+    """After they were given up, they are sent if they are in the file again, alone or after those that are counted."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"), BAD.format("c"))
     assert served.migrate(tmp_path).returncode == 3
     path = tmp_path / "state" / "dead-letter.customers.ndjson"
@@ -110,7 +110,7 @@ def test_editors_may_have_their_way(served, tmp_path, ending):
 
 
 def test_what_is_left_of_a_pipe_is_not_forgotten(served, tmp_path):
-    """Stopped in the middle of standard input, a run cannot be retried: the rest would be lost without a word."""
+    """Stopped in the middle of standard input, a run cannot be retried: the rest would be lost silently."""
     text = BAD.format("bad") + "".join(GOOD.format(f"c{number}") for number in range(5000))
     process = subprocess.Popen(
         [COMMAND, "migrate", "--customers", "-", "--base-url", served.url, "--limit", "1/60s",
@@ -129,7 +129,7 @@ def test_what_is_left_of_a_pipe_is_not_forgotten(served, tmp_path):
 
 
 def test_doubts_of_a_pipe_can_be_decided(tmp_path, export):
-    """Accepted, by the journal's places alone; what needs the records says that they are gone."""
+    """It can be accepted by the journal's positions alone. What needs the records reports that they are gone."""
     directory = export(30)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,applied=yes,on=events,at=1") as served:
         done = run(
@@ -161,7 +161,7 @@ def test_a_no_of_the_api_stops_decisions(tmp_path):
 
 
 def test_a_stop_in_an_early_kind_is_what_status_tells(served, export):
-    """The kinds that the last process did not come to stand in its summary as they were."""
+    """The kinds that the last process did not reach appear in its summary as they were."""
     directory = export(30, kinds=("customers", "events"))
     assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.2").returncode == 0
     with (directory / "customers.ndjson").open("a") as customers_export:
@@ -178,7 +178,7 @@ def test_a_stop_in_an_early_kind_is_what_status_tells(served, export):
 
 @pytest.mark.parametrize("how", ["removed", "emptied"])
 def test_a_run_without_its_journal_does_not_begin_afresh(served, tmp_path, how):
-    """It would send everything again; a directory that holds a dry run's letters only may be used."""
+    """It would send everything again. A directory that holds only a dry run's dead letters may be used."""
     customers(tmp_path, GOOD.format("a"), BAD.format("b"))
     named = ["--customers", tmp_path / "customers.ndjson", "--state-dir", tmp_path / "state"]
     assert run("validate", *named).returncode == 3
@@ -191,7 +191,7 @@ def test_a_run_without_its_journal_does_not_begin_afresh(served, tmp_path, how):
 
 
 def test_a_damaged_journal_is_told(served, export):
-    """In the middle of a page: not traced, not begun afresh over."""
+    """The fault is in the middle of a page: there is no traceback, and the run does not start over."""
     directory = export(300)
     assert served.migrate(directory).returncode == 0
     with (directory / "state" / "journal.db").open("r+b") as journal:

@@ -1,4 +1,4 @@
-"""An account gets an export once from this machine, whatever it is called and wherever it lies."""
+"""An account receives an export once from this machine, whatever its name and place are."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ def send(url, kind, path, state, *arguments, cwd=None, key=SANDBOX_API_KEY, stdi
 
 
 def applied(served):
-    """Return what the account has got, and the requests that brought it: whose account it is may be asked for."""
+    """Return what the account has received, and the requests that brought it. Token and read calls may be included."""
     ledger = served.ledger()
     del ledger["requests"]["auth"]
     return ledger
@@ -107,7 +107,7 @@ def test_a_copy_is_refused_whatever_was_done_to_it(change, served, migrated):
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_compression_does_not_count(suffix, served, migrated):
-    """Neither here nor there."""
+    """It is sent from neither of the two."""
     content = (migrated / "events.ndjson").read_bytes()
     packed = gzip.compress(content) if suffix == ".gz" else zstandard.compress(content)
     (migrated / f"packed{suffix}").write_bytes(packed)
@@ -115,7 +115,7 @@ def test_compression_does_not_count(suffix, served, migrated):
 
 
 def test_standard_input_does_not_hide_an_export(served, migrated):
-    """A pipe is looked at by what comes first; what is new goes through."""
+    """A pipe is recognised by its first lines. A new export passes."""
     content = (migrated / "events.ndjson").read_bytes()
     done = send(served.url, "events", "-", migrated / "second", stdin=content)
     assert done.returncode == 2
@@ -128,7 +128,7 @@ def test_standard_input_does_not_hide_an_export(served, migrated):
 
 
 def test_another_working_directory_does_not_hide_an_export(served, export):
-    """The default state directory is relative to it: the same command finds another one there."""
+    """The default state directory is relative: the same command finds another one there."""
     directory = export(RECORDS, kinds=["customers", "events"])
     named = [part for kind in ("customers", "events") for part in (f"--{kind}", directory / f"{kind}.ndjson")]
     flags = ["--base-url", served.url, "--limit", "none", "--quiet"]
@@ -142,7 +142,7 @@ def test_another_working_directory_does_not_hide_an_export(served, export):
 
 
 def test_a_state_directory_that_was_deleted_does_not_hide_an_export(served, migrated):
-    """There is nothing to go on with: only a person can say that it is to be sent again."""
+    """There is nothing to continue: only a person can say that it has to be sent again."""
     shutil.rmtree(migrated / "first")
     done = served.migrate(migrated, state="first")
     assert done.returncode == 2
@@ -169,18 +169,18 @@ def test_the_advice_to_go_on_there_can_be_followed(served, export):
     advised = re.search(r"--state-dir (\S+)", done.stderr.decode())[1]
     done = served.migrate(directory, state=advised)
     assert done.returncode in {0, 4}, done.stderr
-    if done.returncode == 4:  # the batch on the wire when it was killed
+    if done.returncode == 4:  # the batch in flight when it was killed
         flags = ["--base-url", served.url, "--limit", "none", "--state-dir", advised]
         assert run("resolve", "--accept", "all", *flags, key=served.key).returncode in {0, 3}
     assert all(count == 1 for purchases in served.ledger()["events"].values() for count in purchases.values())
 
 
 def test_the_advice_for_a_longer_copy_can_be_followed(served, migrated):
-    """What follows is appended to the export that the run knows, and alone is sent."""
+    """The missing lines are appended to the export that the run knows, and only they are sent."""
     longer(migrated / "events.ndjson", migrated / "copy")
     done = send(served.url, "events", migrated / "copy", migrated / "second")
     hint = done.stderr.decode().partition("hint: ")[2]
-    assert hint.startswith(f"append to {migrated / 'events.ndjson'} what it lacks, then go on there")
+    assert hint.startswith(f"append the missing lines to {migrated / 'events.ndjson'}, then continue there")
     known = (migrated / "events.ndjson").read_bytes()
     with (migrated / "events.ndjson").open("ab") as file:
         file.write((migrated / "copy").read_bytes()[len(known) :])
@@ -189,7 +189,7 @@ def test_the_advice_for_a_longer_copy_can_be_followed(served, migrated):
 
 
 def test_again_is_a_persons_word(served, migrated):
-    """The export is sent once more, and the journal says who wanted it; the run that was begun so needs no word."""
+    """The export is sent once more, and the journal notes who wanted it. To continue that run no flag is needed."""
     done = send(served.url, "customers", migrated / "customers.ndjson", migrated / "second", "--again")
     assert done.returncode in {0, 3}
     report = json.loads(run("report", "--json", "--state-dir", migrated / "second").stdout)
@@ -199,7 +199,7 @@ def test_again_is_a_persons_word(served, migrated):
 
 
 def test_exports_that_begin_alike_are_warned_of(served, migrated):
-    """What they have in common counts twice; the run goes on, and log, summary and report say so."""
+    """What they have in common counts twice. The run continues, and log, summary and report say so."""
     lines = (migrated / "events.ndjson").read_bytes().splitlines(keepends=True)
     new = [line.replace(b'"purchase_id":"', b'"purchase_id":"new-') for line in lines]
     (migrated / "copy").write_bytes(b"".join([*lines[:7], *new[7:]]))
@@ -216,21 +216,21 @@ def test_exports_that_begin_alike_are_warned_of(served, migrated):
 
 @pytest.mark.parametrize("content", [b"", b"\n", BOM, b"\n\n \n"])
 def test_empty_exports_are_never_refused(content, served, tmp_path):
-    """There is nothing in them that could be sent twice."""
+    """They hold nothing that could be sent twice."""
     for number in range(2):
         (tmp_path / f"{number}").write_bytes(content)
         assert send(served.url, "customers", tmp_path / f"{number}", tmp_path / f"state-{number}").returncode == 0
 
 
 def test_another_account_gets_its_own(tmp_path, migrated):
-    """That is what a rehearsal is."""
+    """A migration may be tried on a development account first."""
     with serving(tmp_path, "--limits", "none") as other:
         assert other.migrate(migrated, state="second").returncode == 0
         assert {kind: other.ledger()[kind] for kind in KINDS} == expected_ledger(migrated)
 
 
 def test_a_new_sandbox_at_the_same_address_is_another_account(tmp_path, export):
-    """Its tokens say so."""
+    """Its tokens show that."""
     directory = export(RECORDS, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as first:
         assert first.migrate(directory, state="one").returncode == 0
@@ -240,7 +240,7 @@ def test_a_new_sandbox_at_the_same_address_is_another_account(tmp_path, export):
 
 
 def test_what_was_taken_back_may_be_sent_again(served, migrated):
-    """From anywhere; where only a part was taken back, it may not."""
+    """It may be sent from anywhere. If only part was taken back, it may not."""
     flags = ["--base-url", served.url, "--limit", "none", "--state-dir", migrated / "first", "--yes"]
     nothing = ("--from", "2000-01-01T00:00:00Z", "--to", "2001-01-01T00:00:00Z")
     assert run("revert", *nothing, *flags, key=served.key).returncode == 0
@@ -253,7 +253,10 @@ def test_what_was_taken_back_may_be_sent_again(served, migrated):
 
 
 def test_a_state_directory_that_was_moved_goes_on(served, migrated):
-    """By a rename, by another spelling, through a link in its path; a copy of it does not, while that one is there."""
+    """After a rename, by another spelling, or through a link in its path.
+
+    A copy is refused while the original is there.
+    """
     (migrated / "first").rename(migrated / "moved")
     assert served.migrate(migrated, state="moved").returncode == 0
     (migrated / "link").symlink_to(migrated)
@@ -267,7 +270,7 @@ def test_a_state_directory_that_was_moved_goes_on(served, migrated):
 
 
 def test_a_state_directory_that_is_older_than_what_it_sent_does_not_go_on(served, export):
-    """Put back from a copy of before, it would send what lies between once more."""
+    """Restored from an earlier copy, it would send what is in between once more."""
     directory = export(RECORDS, kinds=["customers", "events"])
     assert served.migrate(directory, state="first").returncode == 0
     shutil.copytree(directory / "first", directory / "copy of before")
@@ -296,7 +299,7 @@ def command(served, name, state, *arguments):
 
 
 def put_back(state, old):
-    """Return where the newest state directory is, now that an old one stands in its place."""
+    """Return where the newest state directory is, after an old one has been put in its place."""
     newest = state.with_name("newest")
     state.rename(newest)
     shutil.copytree(old, state)
@@ -306,11 +309,11 @@ def put_back(state, old):
 def refused_as_older(done):
     assert done.returncode == 2, done.stderr
     assert b"this state directory is older than what was sent from it" in done.stderr
-    assert b"hint: put the newest copy of the state directory back" in done.stderr
+    assert b"hint: restore the newest copy of the state directory" in done.stderr
 
 
 def test_a_state_directory_of_before_a_retry_does_not_go_on(served, export):
-    """Neither with a retry nor with a migration; the newest one does, and everything has arrived once."""
+    """Neither a retry nor a migration may use it. The newest one continues, and everything has arrived once."""
     directory = export(RECORDS, kinds=["customers", "events"])
     wanted, path = expected_ledger(directory), directory / "events.ndjson"
     content = path.read_bytes().splitlines(keepends=True)
@@ -349,7 +352,7 @@ def arrived_once(served, directory):
 
 
 def test_a_batch_in_doubt_is_not_sent_again_from_a_copy_as_well(doubtful):
-    """What is in doubt there is shown; the state directory itself goes on, also where it was moved."""
+    """What is in doubt is shown there. The state directory itself continues, even if it was moved."""
     served, directory = doubtful
     shutil.copytree(directory / "state", directory / "copied")
     assert command(served, "resolve", directory / "state", "--resend", "all").returncode == 0
@@ -368,7 +371,7 @@ def test_a_batch_in_doubt_is_not_sent_again_from_a_copy_as_well(doubtful):
 
 
 def test_a_state_directory_of_before_a_batch_was_sent_again_does_not_go_on(doubtful):
-    """Put back in its place, it would send it once more."""
+    """Restored in its place, it would send the batch once more."""
     served, directory = doubtful
     state = directory / "state"
     shutil.copytree(state, directory / "old")
@@ -383,7 +386,7 @@ def test_a_state_directory_of_before_a_batch_was_sent_again_does_not_go_on(doubt
 
 
 def test_a_run_that_is_killed_goes_on_in_its_own_state_directory(served, export):
-    """Whenever that was: it is never taken for an older one."""
+    """However long ago that was, it is never taken for an older one."""
     directory = export(3000, kinds=["customers", "events"])
     named = [part for kind in ("customers", "events") for part in (f"--{kind}", directory / f"{kind}.ndjson")]
     arguments = [COMMAND, "migrate", *named, "--base-url", served.url, "--limit", "1/0.1s", "--quiet"]
@@ -405,7 +408,7 @@ def test_a_run_that_is_killed_goes_on_in_its_own_state_directory(served, export)
 
 
 def test_two_copies_that_are_started_together_are_sent_once(tmp_path, export):
-    """Whoever comes second to the first batch does not send it."""
+    """The run that reaches its first batch second does not send it."""
     directory = export(3000, kinds=["customers"])
     shutil.copy(directory / "customers.ndjson", directory / "copy.ndjson")
     with serving(tmp_path, "--limits", "none") as served:
@@ -424,7 +427,7 @@ def test_two_copies_that_are_started_together_are_sent_once(tmp_path, export):
 
 
 def test_a_plan_with_a_key_warns(served, migrated):
-    """Without one it cannot know; nothing is changed by looking."""
+    """Without a key it cannot know. Looking changes nothing."""
     named = (
         "--events",
         migrated / "events.ndjson",
@@ -441,14 +444,14 @@ def test_a_plan_with_a_key_warns(served, migrated):
 
 
 def test_where_nothing_can_be_remembered_a_run_goes_on_with_a_warning(served, migrated):
-    """As it was before there was anything to remember."""
+    """As before there was anything to remember."""
     done = served.migrate(migrated, state="second", MASIVO_SHARED_DIR="/proc/none")
     assert done.returncode != 2
     assert done.stderr.count(b"account_unguarded") == 1
 
 
 def test_a_damaged_memory_does_not_end_a_run(served, migrated, meeting):
-    """It is told, and the run is not guarded."""
+    """This is reported, and the run has no protection."""
     (meeting / "masivo-stream/sent.db").write_bytes(b"rubbish" * 1000)
     done = served.migrate(migrated, state="first")
     assert done.returncode == 0, done.stderr
@@ -456,7 +459,7 @@ def test_a_damaged_memory_does_not_end_a_run(served, migrated, meeting):
 
 
 def test_what_is_remembered_holds_no_secret_and_nothing_of_a_record(served, migrated, meeting):
-    """And nobody else can read it."""
+    """And no other user can read it."""
     path = meeting / "masivo-stream/sent.db"
     content = path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600

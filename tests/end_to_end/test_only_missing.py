@@ -1,4 +1,4 @@
-"""A revert of a part by the installed command: what it says is followed as it stands, and what is missing is sent."""
+"""A revert of a part by the installed command: its advice is followed literally, and what is missing is sent."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def now():
 
 
 def migrate_in_two(served, directory, *arguments):
-    """Migrate half of the customers with all that is theirs, then the rest; return a moment in between."""
+    """Migrate half of the customers with everything that belongs to them, then the rest; return a moment in between."""
     whole = {kind: (directory / f"{kind}.ndjson").read_bytes().splitlines(keepends=True) for kind in KINDS}
     half = {json.loads(line)["id"] for line in whole["customers"][: len(whole["customers"]) // 2]}
     first = {kind: [line for line in found if json.loads(line)["id"] in half] for kind, found in whole.items()}
@@ -55,7 +55,7 @@ def paste(served, command, **environment):
 
 
 def account(served):
-    """Return what the account holds: what was applied, less what was taken back."""
+    """Return what the account holds: what was applied, without what was taken back."""
     ledger = served.ledger()
     back = ledger["reverted"]
     found = {kind: {} for kind in KINDS}
@@ -109,7 +109,7 @@ def test_what_the_program_says_is_followed(served, export):
 
 
 def test_the_other_way_is_followed(served, export):
-    """The rest is taken back as well; the same command migrates afresh."""
+    """The rest is taken back as well. Then the same command migrates everything again."""
     directory = export(40)
     between = migrate_in_two(served, directory)
     told = revert(served, directory, LONG_AGO, between).stdout.decode()
@@ -133,7 +133,7 @@ def test_json_says_it_too(served, export):
 
 
 def test_without_a_revert_it_says_so(served, export):
-    """With exit code 2, and what to do instead."""
+    """It ends with exit code 2, and says what to do instead."""
     directory = export(10)
     assert served.migrate(directory, "--only-missing").returncode == 2
     assert not (directory / "state").exists()
@@ -147,7 +147,7 @@ def test_without_a_revert_it_says_so(served, export):
 
 
 def test_stopped_in_order_it_has_changed_nothing(tmp_path, export):
-    """A signal while customers are read back: the same command begins again."""
+    """A signal comes while customers are read back: the same command begins again."""
     directory = export(60)
     store = ["--store", tmp_path / "store.db"]
     with serving(tmp_path, "--limits", "none", *store) as served:
@@ -183,7 +183,7 @@ def begin(served, directory, *arguments):
 
 
 def requests(served):
-    """Return how many requests the account has had, of all kinds."""
+    """Return how many requests of all sorts the account has received."""
     return sum(
         count for statuses in served.get("/__sandbox/ledger")["requests"].values() for count in statuses.values()
     )
@@ -191,7 +191,7 @@ def requests(served):
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_killed_at_any_moment(tmp_path, export, workers):
-    """Again and again, until one gets through: each record is there once; what was on the wire is in doubt."""
+    """After some attempts one gets through: each record is there once, and what was in flight is in doubt."""
     directory = export(400)
     chance = random.Random(workers)
     with serving(tmp_path, "--limits", "none", "--fault", "delay=0.15") as served:

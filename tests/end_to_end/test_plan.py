@@ -1,4 +1,4 @@
-"""What `plan` says, and what `migrate` then does: the same, request for request and dead letter for dead letter."""
+"""`plan` predicts what `migrate` then does, request for request and dead letter for dead letter."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ def letters(directory, state):
 
 
 def spoil_customers(directory, every):
-    """Make every so many-th customer one that is rejected, but can be told by its id."""
+    """Change every nth customer so that it is rejected, but its id can still be read."""
     path = directory / "customers.ndjson"
     customers = path.read_bytes().splitlines()
     for place in range(0, len(customers), every):
@@ -68,7 +68,7 @@ def test_what_dead_customers_hold_back_is_foretold(served, export):
 
 
 def test_a_packed_export_is_planned_as_a_plain_one(served, export):
-    """`.gz` is read alike, by `plan` and by `migrate`."""
+    """`plan` and `migrate` both read `.gz`."""
     directory = export(2500)
     _, plain = plan(directory)
     for kind in KINDS:
@@ -82,7 +82,7 @@ def test_a_packed_export_is_planned_as_a_plain_one(served, export):
 
 
 def test_the_quota_a_migration_used_is_seen(served, export, tmp_path):
-    """With the account's key, what has just been sent counts; without, nothing is known. Neither leaves a trace."""
+    """With the account's key, what has just been sent counts. Without it, nothing is known. Neither leaves a trace."""
     directory, shared = export(1200), tmp_path / "shared"
     environment = {"MASIVO_SHARED_DIR": str(shared)}
     done = served.migrate(directory, limit="100/0.1s,1000/h", **environment)
@@ -98,7 +98,7 @@ def test_the_quota_a_migration_used_is_seen(served, export, tmp_path):
 
 
 def test_an_unreadable_export_is_told(export):
-    """Exit 5, and what could be read is planned all the same."""
+    """Exit 5, and what could be read is still planned."""
     directory = export(1500)
     for kind in KINDS:
         packed = gzip.compress((directory / f"{kind}.ndjson").read_bytes())
@@ -109,7 +109,7 @@ def test_an_unreadable_export_is_told(export):
 
 
 def test_people_get_tables(export):
-    """All of it in 80 columns, with exit 3 where records would be dead letters."""
+    """All of it fits into 80 columns, with exit 3 if records would be dead letters."""
     directory = export(300, "--invalid", "0.1")
     named = [part for kind in KINDS for part in (f"--{kind}", f"{kind}.ndjson")]
     done = run("plan", *named, "--limit", "1/5s", "--limit", "250/h", cwd=directory, COLUMNS="80")

@@ -1,4 +1,4 @@
-"""Customers who come twice over a restart, or whose answer was lost: each has its shortest story."""
+"""Customers that come twice over a restart, or whose answer was lost: the shortest history of each case."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ def letters(directory, kind):
 
 
 def test_a_repeat_after_a_restart_does_not_hold_back_its_customer(served, tmp_path):
-    """Repeated in another process's life, a customer is refused by the API; the first record's events go on."""
+    """If a later process reads it again, the API refuses the customer. The first record's events are still sent."""
     (tmp_path / "customers.ndjson").write_text(customer(1) + customer(2))
     assert served.migrate(tmp_path).returncode == 0
     (tmp_path / "customers.ndjson").write_text(customer(1) + customer(2) + customer(1, name="Other"))
@@ -38,7 +38,7 @@ def test_a_repeat_after_a_restart_does_not_hold_back_its_customer(served, tmp_pa
 
 
 def test_a_customer_who_arrived_before_a_kill_is_no_dead_letter(tmp_path):
-    """Applied, killed before the answer, sent again and refused as being there: it is looked for, as in one life."""
+    """Applied, killed before the answer, sent again and refused as existing: the customer is read back."""
     (tmp_path / "customers.ndjson").write_text(customer(1))
     faults = ["--fault", "hang=30,applied=yes,on=customers,at=1", "--fault", "status=422,on=customers,at=2"]
     with serving(tmp_path, "--limits", "none", *faults) as served:
@@ -57,7 +57,7 @@ def test_a_customer_who_arrived_before_a_kill_is_no_dead_letter(tmp_path):
 
 
 def test_a_customer_who_arrived_while_a_culprit_was_sought_is_no_dead_letter(tmp_path):
-    """While a culprit is sought, the answer to a good half is lost: refused as being there, it is looked for, too."""
+    """While a bad record is isolated, the answer to a good half is lost. Refused as existing, it is read back, too."""
     (tmp_path / "customers.ndjson").write_text(customer(9))
     faults = ["--fault", "hang=30,applied=yes,on=customers,at=3", "--fault", "status=422,on=customers,at=4"]
     with serving(tmp_path, "--limits", "none", *faults) as served:

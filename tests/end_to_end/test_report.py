@@ -1,4 +1,4 @@
-"""Reports of real runs: left at every end, made anew from the journal, and the commands in them can be pasted."""
+"""Reports of real runs: written at every end, made again from the journal, with commands that can be pasted."""
 
 import json
 import shlex
@@ -9,7 +9,7 @@ from end_to_end_tools import COMMAND, KINDS, clean_environment, run, serving
 
 
 def test_a_run_leaves_a_report_that_can_be_made_anew(served, export):
-    """With faults in the export, under a hostile name; from the journal alone, it tells the same."""
+    """The export has faults and a hostile name. Made from the journal alone, the report shows the same."""
     directory = export(300, "--invalid", "0.01")
     hostile = directory / "<script>alert(1)<\x1b[31m.ndjson"
     (directory / "events.ndjson").rename(hostile)
@@ -51,7 +51,7 @@ def test_a_run_leaves_a_report_that_can_be_made_anew(served, export):
 
 
 def test_the_next_command_can_be_pasted(tmp_path, export):
-    """A run that was stopped goes on with the very line that it told, in a directory with a blank in its name."""
+    """A run that was stopped continues with the very line that it printed, in a directory with a blank in its name."""
     directory = export(50, kinds=("customers",))
     state = directory / "my state"
     fault = ["--fault", "status=403,on=customers,times=1"]
@@ -75,6 +75,6 @@ def test_the_next_command_can_be_pasted(tmp_path, export):
 
 
 def test_where_no_run_stands_there_is_nothing_to_report(tmp_path):
-    """And a file that is none is not replaced by one."""
+    """And a file that is not a report is not replaced by one."""
     done = run("report", "--state-dir", tmp_path)
     assert (done.returncode, b"there is no run in this state directory" in done.stderr) == (2, True)

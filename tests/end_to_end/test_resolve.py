@@ -45,7 +45,7 @@ def doubtful(tmp_path, export, *, kind, applied, records=30):
     ],
 )
 def test_what_reading_back_tells_is_shown(tmp_path, export, kind, applied, verdict):
-    """Presence proves, or makes likely; absence is called absence."""
+    """Presence proves it, or makes it likely; absence is called absence."""
     directory, serving_it = doubtful(tmp_path, export, kind=kind, applied=applied)
     with serving_it as served:
         assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.5").returncode == 4
@@ -57,7 +57,7 @@ def test_what_reading_back_tells_is_shown(tmp_path, export, kind, applied, verdi
 
 
 def test_what_arrived_is_accepted(tmp_path, export):
-    """By the beginning of its id; the decision is journalled, the list empties, and the run is complete."""
+    """By the beginning of its id. The decision is journalled, the list becomes empty, and the run is complete."""
     directory, serving_it = doubtful(tmp_path, export, kind="transactions", applied="yes")
     with serving_it as served:
         assert served.migrate(directory).returncode == 4
@@ -79,7 +79,7 @@ def test_what_arrived_is_accepted(tmp_path, export):
 
 @pytest.mark.parametrize("kind", ["events", "transactions"])
 def test_what_did_not_arrive_is_sent_again_byte_for_byte(tmp_path, export, kind):
-    """The same batch, once more; then everything has arrived once."""
+    """The same batch is sent once more. Then everything has arrived once."""
     directory, serving_it = doubtful(tmp_path, export, kind=kind, applied="no")
     with serving_it as served:
         assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.5").returncode == 4
@@ -91,7 +91,7 @@ def test_what_did_not_arrive_is_sent_again_byte_for_byte(tmp_path, export, kind)
 
 
 def test_what_is_seen_to_be_there_is_not_sent_again(tmp_path, export):
-    """It would be doubled: refused, and nothing is sent."""
+    """It would be doubled: this is refused, and nothing is sent."""
     directory, serving_it = doubtful(tmp_path, export, kind="transactions", applied="yes")
     with serving_it as served:
         assert served.migrate(directory).returncode == 4
@@ -102,7 +102,10 @@ def test_what_is_seen_to_be_there_is_not_sent_again(tmp_path, export):
 
 
 def test_all_is_looked_at_before_anything_is_sent(tmp_path, export):
-    """Both arrived. Transactions show it, so the events are not sent again either, and nothing is accepted for them."""
+    """Both arrived.
+
+    Transactions prove it, so the events are not sent again either, and nothing is accepted for them.
+    """
     directory = export(50)
     faults = [part for kind in KINDS[1:] for part in ("--fault", f"reset,when=after,on={kind},at=1")]
     with serving(tmp_path, "--limits", "none", *faults) as served:
@@ -121,7 +124,7 @@ def test_all_is_looked_at_before_anything_is_sent(tmp_path, export):
 
 
 def test_all_is_read_again_before_anything_is_given_up(tmp_path, export):
-    """What came from a pipe cannot be: the other batch stays in doubt, too."""
+    """A batch from a pipe cannot be sent again: the other batch stays in doubt, too."""
     directory = export(10)
     faults = [part for kind in KINDS[1:] for part in ("--fault", f"reset,when=after,on={kind},at=1")]
     with serving(tmp_path, "--limits", "none", *faults) as served:
@@ -138,7 +141,7 @@ def test_all_is_read_again_before_anything_is_given_up(tmp_path, export):
 
 
 def test_what_is_lost_again_stays_in_doubt(tmp_path, export):
-    """However often: an answer is needed."""
+    """However often it is sent, an answer is needed."""
     directory = export(30)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,applied=no,on=events") as served:
         assert served.migrate(directory, MASIVO_EVENTS_SETTLE="0.2").returncode == 4
@@ -149,7 +152,7 @@ def test_what_is_lost_again_stays_in_doubt(tmp_path, export):
 
 
 def test_what_is_given_up_becomes_dead_letters(tmp_path, export):
-    """With their bytes; a retry leaves them alone until somebody mends them."""
+    """They keep their bytes. A retry leaves them alone until a person corrects them."""
     directory, serving_it = doubtful(tmp_path, export, kind="events", applied="no")
     path = directory / "state" / "dead-letter.events.ndjson"
     with serving_it as served:
@@ -194,7 +197,7 @@ def test_a_decision_that_cannot_be_is_refused(tmp_path, export, arguments, says)
 
 
 def test_a_run_that_was_taken_back_begins_afresh(served, export):
-    """The same command and state directory; what was is put aside."""
+    """The same command and state directory. The old files are put aside."""
     directory = export(60)
     assert served.migrate(directory).returncode == 0
     done = revert(served, directory, ALWAYS, "--yes")
@@ -211,7 +214,7 @@ def test_a_run_that_was_taken_back_begins_afresh(served, export):
 
 
 def test_what_was_sent_later_goes_with_its_customers(served, export):
-    """A period that holds all customers of a run holds all of the run: it begins afresh."""
+    """A period that holds all customers of a run holds all of the run: the run starts from the beginning."""
     directory = export(60)
     (directory / "events.ndjson").rename(directory / "later")
     assert served.migrate(directory).returncode == 0
@@ -227,22 +230,22 @@ def test_what_was_sent_later_goes_with_its_customers(served, export):
 
 
 def test_a_revert_of_unknown_outcome_blocks_the_run(tmp_path, export):
-    """Until it is repeated, which takes back what is left."""
+    """Until the revert is made again, which takes back what is left."""
     directory = export(60)
     with serving(tmp_path, "--limits", "none", "--fault", "hang=0.1,on=revert,times=1") as served:
         assert served.migrate(directory).returncode == 0
         done = revert(served, directory, ALWAYS, "--yes")
         assert done.returncode == 6
-        assert b"may have happened" in done.stderr
+        assert b"may have taken effect" in done.stderr
         done = served.migrate(directory)
         assert done.returncode == 2
-        assert b"it is not known whether it happened" in done.stderr
+        assert b"it is not known whether it took effect" in done.stderr
         assert revert(served, directory, ALWAYS, "--yes").returncode == 0
         assert served.migrate(directory).returncode == 0
 
 
 def test_a_refused_revert_changes_nothing(tmp_path, export):
-    """The run goes on as if nobody had asked."""
+    """The run continues as if no revert had been requested."""
     directory = export(60)
     with serving(tmp_path, "--limits", "none", "--fault", "status=403,on=revert") as served:
         assert served.migrate(directory).returncode == 0
@@ -254,7 +257,7 @@ def test_a_refused_revert_changes_nothing(tmp_path, export):
 
 
 def test_a_state_directory_belongs_to_one_account(served, export):
-    """Tried on this machine, it is not taken for a migration elsewhere."""
+    """The sandbox on this machine is not taken for a migration elsewhere."""
     directory = export(10, kinds=["customers"])
     assert served.migrate(directory).returncode == 0
     done = run(

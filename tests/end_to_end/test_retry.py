@@ -1,4 +1,4 @@
-"""Dead letters, mended in place and sent again by the installed command."""
+"""Dead letters, corrected in place and sent again by the installed command."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ def retry(served, directory, *arguments):
 
 
 def mend(directory, kind, change):
-    """Rewrite the `raw` of each letter by `change(letter)`; None leaves it."""
+    """Rewrite the `raw` of each dead letter by `change(letter)`; None leaves it."""
     path = directory / "state" / f"dead-letter.{kind}.ndjson"
     mended = []
     for letter in lines(path):
@@ -31,7 +31,7 @@ def mend(directory, kind, change):
 
 
 def spoil(path, numbers, *, hide_ids=True):
-    """Break some lines of an export, of some of them the ids as well; return what stood there."""
+    """Break some lines of an export, and the ids of some of them; return the original lines."""
     content = path.read_bytes().splitlines(keepends=True)
     right = {number: content[number - 1].decode().rstrip("\n") for number in numbers}
     for number in numbers:
@@ -44,7 +44,7 @@ def spoil(path, numbers, *, hide_ids=True):
 
 @pytest.fixture
 def spoiled(served, export):
-    """Three migrated kinds, some of whose customers are dead letters; the right lines; the ledger wanted in the end."""
+    """Three migrated kinds, in which some customers are dead letters; the right lines; the ledger at the end."""
     directory = export(600)
     wanted = expected_ledger(directory)
     right = spoil(directory / "customers.ndjson", [10, 200, 600])
@@ -54,7 +54,7 @@ def spoiled(served, export):
 
 
 def test_mended_letters_arrive_and_so_does_what_waited_for_them(served, spoiled):
-    """The customers first, then their events and transactions, that were held back or refused without them."""
+    """The customers come first, then their events and transactions, which were held back or refused without them."""
     directory, right, wanted = spoiled
     assert [letter["line"] for letter in letters(directory, "customers")] == [10, 200, 600]
     assert len(letters(directory, "events")) == 3
@@ -65,13 +65,13 @@ def test_mended_letters_arrive_and_so_does_what_waited_for_them(served, spoiled)
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
     assert [letters(directory, kind) for kind in KINDS] == [[], [], []]
     assert {figures["read"] for figures in summary["kinds"].values()} == {600}
-    again = served.migrate(directory)  # the first command still goes on from here, and finds nothing to do
+    again = served.migrate(directory)  # the first command still continues from here, and finds nothing to do
     assert again.returncode == 0, again.stderr
     assert {kind: served.ledger()[kind] for kind in KINDS} == wanted
 
 
 def test_what_is_not_mended_stays_and_costs_no_request(served, spoiled):
-    """With its history; one that was mended arrives."""
+    """With its history; one that was corrected arrives."""
     directory, right, _ = spoiled
     before = served.ledger()["requests"]["customers"]
     mend(directory, "customers", lambda letter: right[200] if letter["line"] == 200 else None)
@@ -89,7 +89,7 @@ def test_what_is_not_mended_stays_and_costs_no_request(served, spoiled):
 
 
 def test_mended_letters_are_never_overwritten(served, spoiled):
-    """`migrate` refuses to go on over them, and says which command takes them."""
+    """`migrate` refuses to continue while they wait, and names the command that takes them."""
     directory, right, _ = spoiled
     mend(directory, "customers", lambda letter: right[letter["line"]])
     path = directory / "state" / "dead-letter.customers.ndjson"
@@ -114,7 +114,7 @@ def test_a_line_that_is_no_letter_is_named(served, spoiled):
 
 @pytest.mark.parametrize("round_", range(2))
 def test_a_retry_that_is_killed_goes_on(tmp_path, export, round_):
-    """Wherever it dies, the next one brings every letter to one end, and none arrives twice."""
+    """Wherever it dies, the next one brings every dead letter to one outcome, and none arrives twice."""
     directory = export(400)
     wanted = expected_ledger(directory)
     right = spoil(directory / "customers.ndjson", range(1, 401), hide_ids=False)
@@ -142,13 +142,13 @@ def test_a_retry_that_is_killed_goes_on(tmp_path, export, round_):
         doubtful = {line["customer"] for line in lines(path)} if path.exists() else set()
         dead = {json.loads(letter["raw"])["id"] for letter in letters(directory, kind)}
         missing = {customer for customer, items in wanted[kind].items() if ledger[kind].get(customer) != items}
-        assert missing <= doubtful | dead  # all of it, or the part of a split record that was on the wire at a kill
+        assert missing <= doubtful | dead  # all of it, or the part of a split record that was in flight at a kill
         for customer in missing & ledger[kind].keys():
             assert ledger[kind][customer].items() <= wanted[kind][customer].items()  # and nothing twice
 
 
 def test_there_must_be_a_run(tmp_path, served):
-    """Letters of a dry run belong to none."""
+    """The dead letters of a dry run belong to no run."""
     done = retry(served, tmp_path)
     assert done.returncode == 2
     assert b"there is no run in this state directory" in done.stderr

@@ -1,4 +1,4 @@
-"""Short storms: a migration that is killed again and again under faults keeps all laws; a naive one does not."""
+"""Short storms: a migration that is killed repeatedly under faults keeps all laws; a naive one does not."""
 
 import pytest
 from end_to_end_tools import KINDS
@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_migration_survives_a_storm(tmp_path):
-    """Killed eighteen times or more, in every kind and under many faults, it keeps all laws.
+    """Killed at least eighteen times, in every kind and under many faults, it keeps all laws.
 
     There is more to send than in a long storm for each kill: a fast machine must not be done before the last one.
     """

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or of another encoding; environments that lack what most have."""
+"""Standard streams that are closed, full or in another encoding; environments that lack what most have."""
 
 import json
 import subprocess
@@ -53,7 +53,7 @@ ASKING = {
 @pytest.mark.parametrize("output", ["> /dev/full", ">&-"])
 @pytest.mark.parametrize("command", ASKING)
 def test_an_answer_that_is_lost_is_no_answer(command, output, place):
-    """It ends with 6 and says so, never with a traceback; asked again with an output, it answers."""
+    """It ends with 6 and reports it, never with a traceback. Started again with an output, it answers."""
     assert place(MIGRATE).returncode == 0
     done = place(f"{ASKING[command]} {output}")
     assert done.returncode == 6, done.stderr
@@ -64,7 +64,7 @@ def test_an_answer_that_is_lost_is_no_answer(command, output, place):
 
 @pytest.mark.parametrize("output", ["> /dev/full", ">&-", "--json > /dev/full"])
 def test_a_migration_whose_summary_is_lost_is_done_all_the_same(output, place, served, tmp_path):
-    """Its work comes first; `status` tells what was lost."""
+    """Its work comes first; `status` shows what was lost."""
     done = place(f"{MIGRATE} {output}")
     assert (done.returncode, b"masivo-stream status" in done.stderr) == (6, True)
     assert served.ledger()["customers"] == expected_ledger(tmp_path)["customers"]
@@ -73,13 +73,13 @@ def test_a_migration_whose_summary_is_lost_is_done_all_the_same(output, place, s
 
 
 def test_a_worse_end_than_a_lost_answer_keeps_its_code(place):
-    """Here: the API says no, which has to be put right whatever was printed."""
+    """Here the API refuses, which must be corrected whatever was printed."""
     wrong = "MASIVO_API_KEY=9d7e3d8f-0000-4000-8000-000000000000"
     assert place(f"{wrong} {MIGRATE} > /dev/full").returncode == 7
 
 
 def test_a_reader_who_has_seen_enough_changes_nothing(place):
-    """`| head` is no lost answer."""
+    """`| head` is not a lost answer."""
     assert place(f"set -o pipefail; {MIGRATE} | head -1").returncode == 0
     assert place("set -o pipefail; $M status --json | head -c 1").returncode == 0
 
@@ -87,7 +87,7 @@ def test_a_reader_who_has_seen_enough_changes_nothing(place):
 @pytest.mark.parametrize("errors", ["2> /dev/full", "2>&-", "2> >(true)"])
 @pytest.mark.parametrize("command", ["$M migrate --customers customers.ndjson --verbose", "$M demo --records 20"])
 def test_what_cannot_be_logged_ends_no_migration(errors, command, place):
-    """Nor does it change the exit code; what was asked for is printed."""
+    """It does not change the exit code either; the answer is printed."""
     done = place(f"{command} {errors}")
     assert done.returncode == 0
     assert b"complete: every record is accepted or skipped" in done.stdout
@@ -100,7 +100,7 @@ def test_an_error_that_cannot_be_told_keeps_its_code(place):
 
 
 def test_with_no_stream_at_all_a_migration_works(place, served, tmp_path):
-    """No file of ours takes the place of a closed stream: what is printed would be written into the journal."""
+    """No file of the program gets the number of a closed stream: what is printed would be written into the journal."""
     assert place(f"{MIGRATE} <&- >&- 2>&-").returncode == 6
     assert served.ledger()["customers"] == expected_ledger(tmp_path)["customers"]
     assert place("$M verify <&- 2>&-").returncode == 0
@@ -115,7 +115,7 @@ def test_with_no_stream_at_all_a_migration_works(place, served, tmp_path):
     ],
 )
 def test_a_closed_standard_input_is_told(command, place):
-    """Nobody can be asked there, and nothing can be read."""
+    """There is no person to ask, and nothing to read."""
     assert place(MIGRATE).returncode == 0
     done = place(command)
     assert done.returncode in {2, 5}
@@ -160,7 +160,7 @@ def test_an_odd_environment_changes_nothing(environment, place):
     ],
 )
 def test_places_and_settings_of_an_environment(environment, code, place):
-    """A relative home is none; an empty value where one is wanted, and a name that is nearly right, are told."""
+    """A relative home is not used. An empty value that is needed, and a name that is nearly right, are reported."""
     done = place(MIGRATE, **environment)
     assert done.returncode == code, done.stderr
     assert b"Traceback" not in done.stderr
@@ -170,7 +170,7 @@ def test_places_and_settings_of_an_environment(environment, code, place):
 @pytest.mark.parametrize("prefix", ["", "MASIVO_API_KEY=", "export MASIVO_API_KEY="])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_key_of_another_tools_file_is_read(quote, prefix, encoding, place, served, tmp_path):
-    """From a file as it lies there."""
+    """The settings come from a file as it is on disk."""
     file = tmp_path / "key.env"
     file.write_bytes(f"{prefix}{quote}{served.key}{quote}\r\n".encode(encoding))
     file.chmod(0o600)
@@ -180,7 +180,7 @@ def test_a_key_of_another_tools_file_is_read(quote, prefix, encoding, place, ser
 
 
 def test_a_proxy_of_the_environment_is_not_used_and_told_of(place):
-    """Where nothing can be reached without it, the way to use it is named, and nothing of its secrets."""
+    """If nothing can be reached without a proxy, the hint names the way to use it, and no secret of it."""
     secret = "http://user:s3cret@127.0.0.1:9"
     unreachable = "MASIVO_BASE_URL=http://127.0.0.1:1/v1 MASIVO_OUTAGE_LIMIT=0.3 MASIVO_FIRST_DELAY=0.1"
     assert place(f"http_proxy={secret} HTTPS_PROXY={secret} {MIGRATE}").returncode == 0

@@ -15,7 +15,7 @@ def pictures():
 
 
 def test_a_person_sees_the_kinds_go_by_and_then_the_summary(tmp_path):
-    """A line a kind while it works; what changed is gone at the end, and the summary stands there."""
+    """One line per kind while it works. At the end the changing part is gone, and the summary is printed."""
     made = pictures()
     command = [str(made.COMMAND), "demo", "--records", "300", "--directory", str(tmp_path)]
     seen = set()

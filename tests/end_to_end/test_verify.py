@@ -14,7 +14,7 @@ def verify(served, directory, *arguments):
 
 
 def test_what_arrived_is_confirmed(served, export):
-    """A sample of each kind, as one JSON document; a wrong number is refused before anything is asked."""
+    """A sample of each kind, as one JSON document. A wrong number is refused before any request."""
     directory = export(50)
     assert served.migrate(directory).returncode == 0
     done = verify(served, directory, "--sample", 5, "--json")
@@ -27,7 +27,7 @@ def test_what_arrived_is_confirmed(served, export):
 
 
 def test_what_did_not_arrive_is_told_with_its_place(tmp_path, export):
-    """In a table for people; the command ends with 3."""
+    """It is shown in a table for people; the command ends with 3."""
     directory = export(40, kinds=("customers",))
     faults = ("--fault", "spoil=2,on=customers", "--fault", "lose,on=customers")
     with serving(tmp_path, "--limits", "none", *faults) as served:

@@ -1,4 +1,4 @@
-"""What stands on the wire, captured by a server that only listens: held against the vendor's published schema."""
+"""The bytes on the wire, captured by a server that only listens, compared with the vendor's published schema."""
 
 import json
 import threading
@@ -67,11 +67,11 @@ EVENTS_REQUEST = {
         }
     },
 }
-"""The request of customers/migrate/events/post, written down anew from the vendor's OpenAPI document."""
+"""The request of customers/migrate/events/post, copied from the vendor's OpenAPI document."""
 
 
 class Listener(BaseHTTPRequestHandler):
-    """Takes everything with 201, and remembers it."""
+    """Accepts everything with 201, and remembers it."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -96,7 +96,7 @@ def listener():
 
 
 def test_events_on_the_wire_fit_the_published_schema(listener, export, tmp_path):
-    """Each body of events is valid by the vendor's schema and holds at most 1000 events; none is lost on the way."""
+    """Each body of events is valid by the vendor's schema and holds at most 1000 events; all of them arrive."""
     directory = export(1500, "--skipped", "0.02", kinds=("events",))
     done = run(
         "migrate", "--events", directory / "events.ndjson", "--limit", "none", "--state-dir", tmp_path / "state",

@@ -1,4 +1,4 @@
-"""Several processes, from end to end: same results, and nothing lost when one of them is killed."""
+"""Several processes, from end to end: same results, and nothing is lost if one of them is killed."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from end_to_end_tools import COMMAND, clean_environment, lines, run, serving, wa
 pytestmark = pytest.mark.slow
 
 RECORDS = 26_000
-"""Of customers: enough that workers are worth starting."""
+"""Number of customers: enough to make workers worth starting."""
 
 
 def children(pid):
@@ -48,7 +48,7 @@ def wait_for_workers(served, process):
 
 @pytest.mark.parametrize("victim", ["worker", "parent", "all"])
 def test_who_kills_a_process_loses_nothing(tmp_path, export, victim):
-    """A worker killed ends the run with 6, a parent killed leaves no worker; the same command brings all of it home."""
+    """A killed worker ends the run with 6, a killed parent leaves no worker. The same command delivers everything."""
     directory = export(RECORDS, "--invalid", "0.001", kinds=["customers"])
     customers, state = directory / "customers.ndjson", tmp_path / "state"
     with serving(tmp_path, "--limits", "none") as served:
@@ -74,7 +74,10 @@ def test_who_kills_a_process_loses_nothing(tmp_path, export, victim):
 
 
 def test_ctrl_c_is_the_parents_to_answer(tmp_path, export):
-    """A SIGINT to the whole group stops in order, with the parent's exit code; no worker ever had the key."""
+    """A SIGINT to the whole group stops the run in an orderly way, with the parent's exit code.
+
+    No worker ever had the key.
+    """
     directory = export(RECORDS, kinds=["customers"])
     with serving(tmp_path, "--limits", "none") as served:
         process = start(served, directory / "customers.ndjson", tmp_path / "state", "--limit", "1/0.2s")
@@ -90,7 +93,7 @@ def test_ctrl_c_is_the_parents_to_answer(tmp_path, export):
 
 
 def test_however_many_judge_a_plan_and_its_letters_are_the_same(tmp_path, export):
-    """One process or three: same figures, same requests, same dead letters in the same order."""
+    """With one process or three: same figures, same requests, same dead letters in the same order."""
     directory = export(13_000, "--invalid", "0.01", "--skipped", "0.02", kinds=["events"])
     found = {}
     for workers in (1, 3):

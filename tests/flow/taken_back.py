@@ -76,7 +76,7 @@ class TakenBack(Migration):
         return status(str(self.state))
 
     async def buy(self, customer):
-        """Make a native transaction of a customer."""
+        """Let a customer make a transaction of their own."""
         booked = {
             "reward_id": "ec9a5bfb-c2f1-4cf0-b509-247e47b96b65",
             "type": "ACCUMULATION",

@@ -52,7 +52,9 @@ async def test_a_general_limit_that_decides_is_warned_of(warnings):
     """With both times. A limit that does not decide gives no warning."""
     customers = many(Kind.CUSTOMERS, 2001)
     (warning,) = await warnings({"general_limit": "2/d"}, customers=customers)
-    assert warning.startswith("the limit of 2/d over all calls decides: 3 requests take 1 day 0 h instead of 10.00 s")
+    assert warning.startswith(
+        "the limit of 2/d over all calls is the bottleneck: 3 requests take 1 day 0 h instead of 10.00 s"
+    )
     assert await warnings({"general_limit": "1000/d"}, customers=customers) == []
 
 
@@ -86,7 +88,7 @@ async def test_customers_that_do_not_fit_together_are_warned_of(warnings):
     """600 and 600 are two requests, whatever the lower bound is."""
     records = many(Kind.TRANSACTIONS, 20, items=600)
     (warning,) = await warnings(transactions=records, customers=many(Kind.CUSTOMERS, 20))
-    assert warning.startswith("20 requests of transactions, and the fewest possible are 12")
+    assert warning.startswith("20 requests of transactions, but the fewest possible are 12")
 
 
 async def test_what_comes_without_customers_is_warned_of(warnings):
@@ -100,7 +102,7 @@ async def test_unlisted_customers_are_warned_of(warnings):
     customers = [record(Kind.CUSTOMERS, 0), record(Kind.CUSTOMERS, 1, deleted=True)]
     told = await warnings(customers=customers, events=many(Kind.EVENTS, 3))
     (warning,) = [each for each in told if "skipped" not in each]
-    assert warning.startswith("1 record of events of customers that are not in the customers export,")
+    assert warning.startswith("1 record of events for customers that are not in the customers export,")
     assert "events:3" in warning
 
 
@@ -108,7 +110,9 @@ async def test_an_export_that_is_wrong_as_a_whole_is_warned_of(warnings):
     """If more than half of it are dead letters, with the first position."""
     records = [{"name": "x"}] * 3 + many(Kind.CUSTOMERS, 2)
     (warning,) = await warnings(customers=records)
-    assert warning.startswith("3 of 5 records of customers would be dead letters, most because of missing_field")
+    assert warning.startswith(
+        "3 of 5 records of customers would be dead letters, most of them because of missing_field"
+    )
 
 
 async def test_more_customers_than_are_remembered_are_warned_of(warnings):

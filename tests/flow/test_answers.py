@@ -22,7 +22,7 @@ QUICK = {"first_delay": 0.02, "longest_delay": 0.02}
 
 @pytest.fixture
 def migration(tmp_path):
-    """Return a function that opens a migration to a sandbox of these faults; its account and its port outlive it."""
+    """Return a function that opens a migration to a sandbox with these faults. Its account and its port outlive it."""
     port = 0
 
     @asynccontextmanager
@@ -49,7 +49,7 @@ def ids(run, kind):
 
 
 def once(found, kind):
-    """Tell whether everything in a ledger was applied once, as far as the kind counts so."""
+    """Return whether everything in a ledger was applied once, if the kind counts items."""
     match kind:
         case Kind.CUSTOMERS:
             return set(found.values()) <= {1}
@@ -70,7 +70,7 @@ def once(found, kind):
     ],
 )
 async def test_what_is_near_to_the_contract_is_accepted_with_a_warning(migration, fault, status):
-    """Counted, not repeated a batch."""
+    """It is counted per batch, and the batch is not sent again."""
     async with migration(f"{fault},on=customers") as run:
         run.generate(30, kinds=[Kind.CUSTOMERS])
         summary = await run.migrate(max_body_bytes=3000)
@@ -110,7 +110,7 @@ NO_ACCEPTANCE = [
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
 @pytest.mark.parametrize(("fault", "why"), NO_ACCEPTANCE, ids=[fault for fault, _ in NO_ACCEPTANCE])
 async def test_what_is_no_acceptance_is_in_doubt(migration, kind, fault, why):
-    """One batch of it, and it is held: neither counted as accepted nor sent again, and its reason says what came."""
+    """One such batch is held: neither counted as accepted nor sent again. Its reason names what came."""
     told = []
     async with migration(f"{fault},on={kind}") as run:
         run.generate(20, kinds=[Kind.CUSTOMERS, kind])
@@ -135,13 +135,13 @@ class Notes:
     "fault", ["multistatus=2", "status=200,body=error", "status=200,body=list,applied=yes", "html,type=", "html=207"]
 )
 async def test_customers_are_repeated_a_few_times_and_arrive_when_it_is_over(migration, fault):
-    """A success that says nothing ends the run soon; the same command then sends them again, as its hint says."""
+    """An unclear success ends the run soon. The same command then sends customers again, as its hint says."""
     async with migration(f"{fault},times=3") as run:
         run.generate(30, kinds=[Kind.CUSTOMERS])
         summary = await run.migrate(**QUICK)
         figures = summary.kinds["customers"]
         assert (summary.exit_code, figures.accepted, figures.requests, figures.pending) == (7, 0, 3, 30)
-        hint = "answers in its place" if "html" in fault else "customers are sent again"
+        hint = "answers instead of the API" if "html" in fault else "customers are sent again"
         assert hint in summary.hint
         summary = await run.migrate(**QUICK)
         assert (summary.outcome, summary.kinds["customers"].accepted) == ("complete", 30)
@@ -153,7 +153,10 @@ async def test_customers_are_repeated_a_few_times_and_arrive_when_it_is_over(mig
     "page", [f"code=403,{CLOUD}", f"code=400,{CLOUD}", f"code=406,{CLOUD},type=", f"code=403,body=text,{CLOUD}"]
 )
 async def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(migration, kind, page):
-    """All others arrive; its letter names the firewall; when that lets it pass, `retry` sends it as it is."""
+    """All others arrive, and its dead letter names the firewall.
+
+    When the firewall lets it pass, `retry` sends it unchanged.
+    """
     async with migration(f"firewall=DROP TABLE,{page}") as run:
         run.generate(40)
         records = run.path(kind).read_bytes().splitlines(keepends=True)
@@ -177,7 +180,10 @@ async def test_a_record_that_a_firewall_dislikes_is_one_dead_letter(migration, k
 @pytest.mark.parametrize("body", ["page", "text"])
 @pytest.mark.parametrize("code", [400, 403])
 async def test_a_firewall_that_lets_nothing_pass_stops_the_run(migration, code, body):
-    """Without a dead letter, without a word about the key; when it lets us pass, the same command sends everything."""
+    """There is no dead letter and no word about the key.
+
+    When requests pass again, the same command sends everything.
+    """
     async with migration(f"status={code},body={body},{CLOUD}") as run:
         run.generate(40)
         summary = await run.migrate()
@@ -203,7 +209,7 @@ PAGES = [
 
 @pytest.mark.parametrize("fault", PAGES)
 async def test_no_page_blames_the_key(migration, fault):
-    """At the token call or at a batch, whatever its status."""
+    """Neither at the token call nor at a batch, whatever its status is."""
     async with migration(f"{fault},{CLOUD}") as run:
         run.generate(10, kinds=[Kind.CUSTOMERS])
         try:
@@ -220,7 +226,7 @@ async def test_no_page_blames_the_key(migration, fault):
 @pytest.mark.parametrize("code", [521, 523, 525, 526])
 @pytest.mark.parametrize("body", ["page", "refusal"])
 async def test_an_edge_that_did_not_reach_the_api_is_asked_again(migration, code, body):
-    """Nothing is in doubt, nothing doubled."""
+    """Nothing is in doubt, nothing is doubled."""
     async with migration(f"status={code},body={body},{CLOUD},rate=0.4,times=6") as run:
         run.generate(30)
         summary = await run.migrate(**QUICK)
@@ -233,11 +239,11 @@ async def test_an_edge_that_did_not_reach_the_api_is_asked_again(migration, code
 
 @pytest.mark.parametrize("packing", ["gzip", "deflate", "bare", "zstd", "twice", "false"])
 async def test_compressed_answers_are_read(migration, packing):
-    """Token, acceptance, refusal and read-back: as if they were not."""
+    """Token, acceptance, refusal and read-back work as if they were not compressed."""
     async with migration(f"compress={packing},on=all", "shape=details") as run:
         run.generate(30)
         first = run.path(Kind.CUSTOMERS).read_bytes().splitlines()[0]
-        twin = json.dumps({**json.loads(first), "id": "twin"}).encode()  # unique emails are the API's to see
+        twin = json.dumps({**json.loads(first), "id": "twin"}).encode()  # only the API can check that emails are unique
         run.path(Kind.CUSTOMERS).write_bytes(first + b"\n")
         apart = {"state_dir": str(run.folder / "other"), "shared_dir": str(run.folder / "other-shared")}
         assert (await run.migrate(**apart)).kinds["customers"].accepted == 1
@@ -252,7 +258,7 @@ async def test_compressed_answers_are_read(migration, packing):
 
 @pytest.mark.parametrize("packing", ["br", "cut", "bomb"])
 async def test_a_201_whose_body_cannot_be_read_is_a_201(migration, packing):
-    """The status is the contract."""
+    """The status is what the contract promises."""
     async with migration(f"compress={packing}") as run:
         run.generate(20)
         assert (await run.migrate()).outcome == "complete"
@@ -269,7 +275,7 @@ SHAPES = [
 @pytest.mark.parametrize("by", ["path", "index", "id", "none"])
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_a_refusal_in_another_shape_is_a_refusal(migration, shape, by):
-    """Its culprit alone is a dead letter, and one that is named is found at once."""
+    """Only its bad record is a dead letter, and one that is named is found at once."""
     async with migration(f"shape={shape},by={by}") as run:
         run.generate(40, kinds=[Kind.CUSTOMERS])
         records = run.path(Kind.CUSTOMERS).read_bytes().splitlines(keepends=True)
@@ -288,7 +294,7 @@ async def test_a_refusal_in_another_shape_is_a_refusal(migration, shape, by):
             "path": 2,
             "id": 2,
             "index": 3,
-        }  # a path or an id is believed once it is borne out, an index tested alone
+        }  # a path or an id is believed once it is confirmed, an index is tested alone
         assert figures.requests <= most.get(by, 9), figures.requests
 
 
@@ -308,7 +314,7 @@ async def test_a_refusal_in_another_shape_is_a_refusal(migration, shape, by):
     ],
 )
 async def test_what_is_read_back_by_another_is_not_missing(migration, fault):
-    """`verify` could not read it, and says so; nothing is called missing, different or confirmed."""
+    """`verify` could not read it, and reports that. Nothing is called missing, different or confirmed."""
     async with migration() as run:
         run.generate(6)
         assert (await run.migrate()).outcome == "complete"
@@ -323,7 +329,7 @@ async def test_what_is_read_back_by_another_is_not_missing(migration, fault):
 
 @pytest.mark.parametrize("fault", ["status=200,body=page", "html,type=", "status=200,body=error", "status=204"])
 async def test_a_page_does_not_show_that_customers_are_there(migration, fault):
-    """Events wait for their customers, and a login page is none."""
+    """Events wait for their customers, and a login page is not a customer."""
     async with migration(f"{fault},on=read") as run:
         run.generate(6, kinds=[Kind.CUSTOMERS, Kind.EVENTS])
         summary = await run.migrate(visible_timeout=0.2)
@@ -338,17 +344,17 @@ async def test_a_page_does_not_show_that_customers_are_there(migration, fault):
 @pytest.mark.parametrize(
     ("fault", "error", "word"),
     [
-        ("html,type=", OutageError, "may have happened"),
-        ("html=201", OutageError, "may have happened"),
-        ("status=200,body=error,applied=yes", OutageError, "may have happened"),
+        ("html,type=", OutageError, "may have taken effect"),
+        ("html=201", OutageError, "may have taken effect"),
+        ("status=200,body=error,applied=yes", OutageError, "may have taken effect"),
         ("status=204,applied=yes", None, ""),
         ("status=200,body=list,applied=yes", None, ""),
         ("status=200,body=object,applied=yes", None, ""),
         ("html=403", DeniedError, "not from the API; nothing was taken back"),
     ],
 )
-async def test_a_revert_is_judged_by_who_has_answered(migration, fault, error, word):
-    """A page is no success; a refusal by a page is nobody's word about the key."""
+async def test_what_a_revert_came_to_depends_on_who_has_answered(migration, fault, error, word):
+    """A page is not a success, and a refusal by a page says nothing about the key."""
     async with migration(f"{fault},on=revert") as run:
         run.generate(5, kinds=[Kind.CUSTOMERS])
         assert (await run.migrate()).outcome == "complete"

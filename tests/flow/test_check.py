@@ -104,7 +104,7 @@ async def test_what_cannot_be_read_is_read_again():
 
 
 async def test_every_year_is_asked_for_or_the_last_one():
-    """A sample costs one request a customer."""
+    """A sample costs one request per customer."""
     clock, older = FakeClock(), {**transaction(1), "issued_at": "2022-06-01T00:00:00Z"}
     assert await check_one(Kind.TRANSACTIONS, Account(clock), clock, thorough=False, more=[older]) == (
         Seen.CONFIRMED,

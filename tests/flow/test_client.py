@@ -68,7 +68,7 @@ async def _reply(call):
 
 
 async def test_tokens_reads_and_reverts_use_the_accounts_quota():
-    """One every ten seconds is one every ten seconds, whatever it is for."""
+    """With one request every ten seconds, each call waits for its slot, whatever it is for."""
     clock = FakeClock()
     client = FakeClient(clock)
     sender, _ = sender_of(clock, client, Window(1, 10.0))
@@ -81,7 +81,7 @@ async def test_tokens_reads_and_reverts_use_the_accounts_quota():
 
 
 async def test_a_call_with_a_fresh_token_waits_for_a_slot_of_its_own():
-    """The first one was answered with 401."""
+    """The first call was answered with 401."""
     clock = FakeClock()
     client = FakeClient(clock, 401)
     sender, _ = sender_of(clock, client, Window(1, 10.0))
@@ -93,7 +93,7 @@ async def test_a_call_with_a_fresh_token_waits_for_a_slot_of_its_own():
 
 @pytest.mark.parametrize(("failure", "slots"), [(Failure(cause=Cause.REFUSED, sent=False), 0), (None, 1)])
 async def test_a_call_that_never_left_uses_no_slot(failure, slots):
-    """If there was no connection; a call that was answered, or cut short, has used a slot."""
+    """Only if there was no connection. A call that was answered, or cut off, has used a slot."""
     clock = FakeClock()
     limiter = RateLimiter([LimitScope("general", Pacer([Window(1, 10.0)]))], clock)
 
@@ -112,7 +112,7 @@ async def test_a_call_that_never_left_uses_no_slot(failure, slots):
 
 @pytest.mark.parametrize(("scope", "limiters"), [("account", 1), ("endpoint", 3)])
 def test_windows_count_all_migration_endpoints_or_each(scope, limiters):
-    """As the setting says; what counts for the whole account is one and the same everywhere."""
+    """As the setting says. What counts for the whole account is the same in every scope."""
     made = make_limiters(load_settings(flags={"scope": scope, "general_limit": "1000/d"}), FakeClock())
     assert len({id(limiter) for limiter in made.kinds.values()}) == limiters
     assert (made.revert in made.kinds.values()) == (scope == "account")

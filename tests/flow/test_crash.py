@@ -57,7 +57,7 @@ def make_world(path, commit=MortalCommit, limit=PACED):
 
 
 def test_one_long_life(tmp_path):
-    """Without any death everything arrives but what was lost on the way, and a second life does nothing."""
+    """Without any death everything arrives, except what was lost on the way. A second process does nothing."""
     world, valid, dead = make_world(tmp_path)
     first = Life()
     world.check(world.live(first), valid, dead)
@@ -70,7 +70,10 @@ def test_one_long_life(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("part", "limit"), [*((part, PACED) for part in range(4)), (0, "none"), (2, "none")])
 def test_a_death_at_every_operation(tmp_path, part, limit):
-    """Every n-th operation once the last one; the next life settles everything. No more are in doubt than may fly."""
+    """Every nth operation is the last one, and the next process settles everything.
+
+    At most what was in flight is in doubt.
+    """
     dies_at, died = part + 1, True
     while died:
         path = tmp_path / str(dies_at)
@@ -87,7 +90,7 @@ def test_a_death_at_every_operation(tmp_path, part, limit):
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 40), max_size=8), limit=st.sampled_from([PACED, "none"]))
 def test_any_number_of_deaths(tmp_path_factory, deaths, limit):
-    """Lives of any lengths, one after the other, come to the same end."""
+    """Processes that live for any time, one after the other, reach the same end."""
     world, valid, dead = make_world(tmp_path_factory.mktemp("world"), limit=limit)
     for dies_at in deaths:
         world.live(Life(dies_at))
@@ -95,7 +98,7 @@ def test_any_number_of_deaths(tmp_path_factory, deaths, limit):
 
 
 def test_a_client_that_forgets_is_caught(tmp_path):
-    """The harness is worth something: without the note before the wire it finds doubled items."""
+    """The test can find faults: without the note before the request it finds doubled items."""
 
     class Forgetful(MortalCommit):
         def commit(self, notes):
@@ -117,7 +120,7 @@ def test_a_client_that_forgets_is_caught(tmp_path):
 
 
 def mend(world):
-    """Write what is right into the dead letters: lines that were faulty are customers of their own."""
+    """Write corrections into the dead letters: faulty lines become customers of their own."""
     for kind in Kind:
         letters = world.letters(kind)
         for letter in letters:
@@ -129,7 +132,7 @@ def mend(world):
 
 
 def make_unfinished(path):
-    """A run that stopped at the second kind: its first customer's events are pending, the second one's held back."""
+    """A run that stopped at the second kind: one customer's events are pending, another's are held back."""
     closed = [True]
     world = World(path, lambda kind, *_: Answer(status=403) if kind is Kind.EVENTS and closed[0] else None)
     customers = [record(Kind.CUSTOMERS, number) for number in range(3)]
@@ -151,7 +154,7 @@ def test_a_retry_of_an_unfinished_run_may_die_anywhere(tmp_path):
         path = tmp_path / str(dies_at)
         path.mkdir()
         world, closed = make_unfinished(path)
-        if dies_at % 2:  # the server still says no while the dead letters are tried
+        if dies_at % 2:  # the server still refuses while the dead letters are tried
             world.live(Life(), taking_letters)
         closed[0] = False
         died = world.live(Life(dies_at), taking_letters) is None
@@ -167,7 +170,7 @@ def test_a_retry_of_an_unfinished_run_may_die_anywhere(tmp_path):
 
 @pytest.mark.slow
 def test_a_retry_may_die_anywhere(tmp_path):
-    """Each dead letter comes to one end: accepted once, dead once, or in doubt; no process loses or doubles one."""
+    """Each dead letter gets one outcome: accepted once, dead once, or in doubt. No process loses or doubles one."""
     dies_at, died = 1, True
     while died:
         path = tmp_path / str(dies_at)
@@ -194,7 +197,7 @@ def test_a_retry_may_die_anywhere(tmp_path):
 
 
 async def deciding(what, world, settled, state, journal, clock, files, life):
-    """Decide all that is in doubt, as `resolve` does; whatever is sent again is accepted."""
+    """Decide everything that is in doubt, as `resolve` does. Whatever is sent again is accepted."""
     session = make_session(settled, state, journal, world.api(clock, life, None), clock)
     kinds = await open_in_doubt(session, files)
     work = ResolveWork(session, kinds)
@@ -206,7 +209,7 @@ async def deciding(what, world, settled, state, journal, clock, files, life):
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["accept", "discard", "resend"])
 def test_a_decision_may_die_anywhere(tmp_path, what):
-    """Cut off at any operation, what was in doubt still is, or is decided, and nothing is sent twice silently."""
+    """Ended at any operation, what was in doubt still is, or is decided, and nothing is silently sent twice."""
     dies_at, died = 1, True
     while died:
         path = tmp_path / f"{what}-{dies_at}"

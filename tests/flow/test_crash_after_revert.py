@@ -1,4 +1,4 @@
-"""Die at any operation after a revert of a part: what was taken back is sent once more, once, and nothing else is."""
+"""Die at any operation after a revert of a part: only what was taken back is sent once more, and only once."""
 
 from contextlib import closing, contextmanager
 from copy import copy
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 
 class Server:
-    """Takes customers back, with everything of theirs; says how many, if `tells`."""
+    """Takes back customers with everything that belongs to them; reports how many, if `tells`."""
 
     def __init__(self, world, customers, *, tells):
         self.world, self.customers, self.tells = world, customers, tells
@@ -53,7 +53,7 @@ async def take_some_back(world, customers, *, tells):
 
 
 def making_up(world):
-    """Return work that makes an input of what was taken back, if that was not done yet."""
+    """Return work that makes an input of what was taken back, if that has not been done yet."""
 
     async def work(settled, state, journal, clock, _files, life):
         reverts = check_taken_back(journal, str(state.path))
@@ -88,7 +88,7 @@ def taken_back(path, *, tells, limit="1/1s"):
 
 @pytest.mark.parametrize(("tells", "limit"), [(True, "1/1s"), (False, "none")])
 def test_what_was_taken_back_comes_once(tmp_path, tells, limit):
-    """In one life."""
+    """One process does it all."""
     world, valid, dead = taken_back(tmp_path, tells=tells, limit=limit)
     world.check(world.live(Life(), making_up(world)), valid, dead)
     before = dict(world.applied)
@@ -99,7 +99,7 @@ def test_what_was_taken_back_comes_once(tmp_path, tells, limit):
 
 @pytest.mark.parametrize("part", range(6))
 def test_a_death_at_every_operation(tmp_path, part):
-    """Before the commit nothing has changed; after it the run goes on, with or without the flag."""
+    """Before the commit nothing has changed. After it the run continues, with or without the flag."""
     first, valid, dead = taken_back(tmp_path, tells=False)
     dies_at, died = part + 1, True
     while died:
@@ -131,5 +131,5 @@ def test_the_copy_is_durable_before_the_commit(tmp_path):
 
     assert world.live(Life(), work).closes
     with closing(open_journal(world.state / "journal.db", FakeClock().wall, writable=False)) as journal:
-        copies = [source.name for kind in Kind for source in journal.read.sources(kind) if source.letters]
+        copies = [source.name for kind in Kind for source in journal.read.sources(kind) if source.is_copy]
     assert synced == copies == [f"taken-back-1.{kind}.ndjson" for kind in Kind]

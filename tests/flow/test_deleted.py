@@ -28,7 +28,7 @@ def gone(number, **fields):
 
 
 def refuse_unknown(world):
-    """Refuse what belongs to a customer who is not there, as the API does, and who is there already."""
+    """Refuse what belongs to an unknown customer, and a customer that exists already, as the API does."""
 
     def answer(kind, entries, _body, _number):
         there = {customer for what, customer, _ in world.applied if what == CUSTOMERS}
@@ -234,7 +234,7 @@ def test_customers_deleted_in_a_later_file(tmp_path):
 
 @pytest.mark.slow
 def test_what_was_skipped_stays_so_over_a_restart(tmp_path):
-    """Counted and listed before a kill; then the customer is migrated: each has one outcome, the figures close."""
+    """Counted and listed before a kill. Then the customer is migrated: each has one outcome, the figures add up."""
     dies_at, died, kept = 1, True, 0
     while died:
         path = tmp_path / str(dies_at)
@@ -343,10 +343,10 @@ RESULTS = st.sampled_from(["good", "gone", "faulty"])
 @given(lines=st.lists(st.tuples(st.integers(0, 3), RESULTS), max_size=10), cut=st.integers(0, 10))
 def test_a_dry_run_predicts_what_a_run_skips(lines, cut, tmp_path_factory):
     """Whatever the lines: the same reasons; if no line is faulty, also after a restart between any two lines."""
-    cut = len(lines) if "faulty" in [fate for _, fate in lines] else cut
+    cut = len(lines) if "faulty" in [result for _, result in lines] else cut
     path = tmp_path_factory.mktemp("world")
     made = {"good": customer, "gone": gone, "faulty": lambda number: customer(number, name=7)}
-    customers = [made[fate](number) for number, fate in lines]
+    customers = [made[result](number) for number, result in lines]
     world = make_world(path, customers[:cut], numbers=[])
     world.answer = None
     world.live(Life())
@@ -372,7 +372,7 @@ def run_dry(world):
 
 
 def test_a_list_that_is_gone_is_begun_anew(tmp_path):
-    """A person may delete it, or edit it: the run continues, and records skipped later are listed."""
+    """A person may delete the list, or edit it. The run continues, and records skipped later are listed."""
     world = make_world(tmp_path, [gone(1)], numbers=[])
     world.live(Life())
     (tmp_path / "state" / "skipped.customers.ndjson").unlink()
@@ -421,7 +421,7 @@ def test_who_is_unknown_still_after_a_retry(tmp_path):
 
 
 def test_a_customer_who_is_migrated_after_all(tmp_path):
-    """In the run itself, by a customers export that is added: a retry sends what waited."""
+    """A customers export that is added brings the customer in the run itself. A retry sends what waited."""
     world = unknown_world(tmp_path)
     world.live(Life())
     world.export(CUSTOMERS, [customer(1)])

@@ -188,7 +188,7 @@ class Gateway(Account):
 
 @pytest.mark.parametrize("kind", [Kind.EVENTS, Kind.TRANSACTIONS])
 async def test_a_gateways_answer_is_no_evidence(kind):
-    """Only ids that need no escaping are read back; if there are none, nothing is known."""
+    """Only ids that need no escaping are read back; without such ids, nothing is known."""
     clock = FakeClock()
     young = (clock.wall() - timedelta(seconds=60)).isoformat()
     account = Gateway(clock, there(1), {"c1": young})

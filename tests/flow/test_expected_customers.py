@@ -23,7 +23,10 @@ def deleted(customer):
 
 @given(results=st.lists(st.tuples(st.sampled_from(["good", "dead", "deleted"]), IDS)), asked=IDS)
 def test_one_good_record_is_enough_to_arrive(results, asked):
-    """In any order. Otherwise a dead letter can be mended, a deleted one cannot, and without a line one is unlisted."""
+    """In any order.
+
+    Otherwise a dead letter can be corrected, a deleted one cannot, and without a line it is unlisted.
+    """
     expected = ExpectedCustomers(remember=100)
     for result, customer in results:
         match result:

@@ -14,7 +14,7 @@ def sources(tmp_path, *names):
 
 
 def test_files_follow_one_another(tmp_path):
-    """All of the earlier ones, and the part of this one."""
+    """All of the earlier files, and the part of this one."""
     extent = Extent(sources(tmp_path, "a", "b", "c"))
     assert (extent.size, extent.before(Position(1, 3, 40)), extent.before(Position(0, 1, 0))) == (300, 140, 0)
 
@@ -27,7 +27,7 @@ def test_what_a_file_has_grown_by_counts_once(tmp_path):
 
 
 def test_of_what_is_compressed_nobody_knows(tmp_path):
-    """Its text is longer than the file, whatever that is called; a plain one may be called `.gz`."""
+    """Its text is longer than the file, whatever its name is. A plain file may be called `.gz`."""
     (tmp_path / "c").write_bytes(gzip.compress(b"x" * 100))
     packed = Source(find_inputs([str(tmp_path / "c")])[0], 1)
     assert Extent([*sources(tmp_path, "a"), packed]).size == 0

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from masivo_stream.core.redact import mask_url
 from masivo_stream.edges.config import load_settings
-from masivo_stream.flow.reporting.run_report import gather, mask_url
+from masivo_stream.flow.reporting.run_report import gather_facts
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Invocation
 
@@ -27,37 +28,43 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_a_url_is_shown_without_its_secrets(text, shown):
-    """Neither user and password, nor a query; what is no URL stays as it is."""
+    """Neither user and password nor a query is shown. What is not a URL stays as it is."""
     assert mask_url(text) == shown
 
 
 def test_nothing_secret_is_told():
-    """No password of a proxy, no value of a header, in settings or in the command."""
+    """Neither settings nor command contain a proxy's password or a header's value."""
     settings = msgspec.structs.replace(
         Settings(),
         api=msgspec.structs.replace(
             Settings().api, proxy="http://u:hush@proxy", headers={"x-team": "hush"}, base_url="https://hush@host/x"
         ),
     )
-    facts = gather(settings, Invocation(again=("m", "--proxy", "http://u:hush@proxy"), options=("http://hush@h",)), NOW)
+    facts = gather_facts(
+        settings, Invocation(again=("m", "--proxy", "http://u:hush@proxy"), options=("http://hush@h",)), NOW
+    )
     assert b"hush" not in msgspec.json.encode(facts)
     assert facts.settings["api.headers"] == "x-team: ***"
     assert set(facts.changed) == {"api.proxy", "api.headers", "api.base_url"}
 
 
 def test_every_setting_is_told_as_a_person_writes_it():
-    """With what differs from the defaults named."""
-    facts = gather(load_settings(flags={"limit": "1/5s,250/h", "uploaders": 7, "drain_time": 2.5}), Invocation(), NOW)
+    """Settings that differ from the defaults are named."""
+    facts = gather_facts(
+        load_settings(flags={"limit": "1/5s,250/h", "uploaders": 7, "drain_time": 2.5}), Invocation(), NOW
+    )
     assert set(facts.changed) == {"limits.limit", "upload.uploaders", "upload.drain_time"}
     assert [facts.settings[name] for name in facts.changed] == ["1/5s, 250/h", "7", "2.5"]
     assert {"masivo-stream", "Python", "SQLite", "aiohttp"} <= set(facts.versions)
 
 
 def test_a_name_that_is_no_utf8_is_no_trouble():
-    """It is shown escaped; a command with it cannot be written down, and is not."""
+    """It is shown escaped. A command that contains it cannot be written down, and is left out."""
     state = msgspec.structs.replace(Settings().state, state_dir="state-\udcff")
     settings = msgspec.structs.replace(Settings(), state=state)
-    facts = gather(settings, Invocation(again=("m", "--state-dir", "state-\udcff"), options=("--uploaders", "2")), NOW)
+    facts = gather_facts(
+        settings, Invocation(again=("m", "--state-dir", "state-\udcff"), options=("--uploaders", "2")), NOW
+    )
     assert facts.settings["state.state_dir"] == "state-\\udcff"
     assert facts.invocation == Invocation(options=("--uploaders", "2"))
     assert msgspec.json.encode(facts)

@@ -23,7 +23,7 @@ def world_with(tmp_path, *made, kind=Kind.CUSTOMERS, **others):
 
 
 def test_a_file_that_grows_after_a_later_one_was_begun_is_read_on(tmp_path):
-    """Its new lines are an input of their own, again and again."""
+    """The added lines are an input of their own, each time."""
     world = world_with(tmp_path, PLAIN)
     world.exports.append(Kind.CUSTOMERS, [PLAIN], source=1, unfinished=False)
     world.live(Process())
@@ -37,7 +37,7 @@ def test_a_file_that_grows_after_a_later_one_was_begun_is_read_on(tmp_path):
 
 
 def test_a_file_that_grows_before_what_was_read_of_it_is_sent_is_read_once(tmp_path):
-    """A process that takes up its first lines again leaves the new ones to the input that they are."""
+    """A process that reads its first lines again leaves the added ones to their own input."""
     world = world_with(tmp_path, PLAIN)
     world.exports.append(Kind.CUSTOMERS, [PLAIN], source=1, unfinished=False)
     world.server.moods.extend([MOODS["500"]] * 3)
@@ -49,7 +49,7 @@ def test_a_file_that_grows_before_what_was_read_of_it_is_sent_is_read_once(tmp_p
 
 
 def test_a_customer_applied_by_a_dead_process_is_no_dead_letter(tmp_path):
-    """The next process sends it again, learns that it is there, and must not call that a refusal."""
+    """The next process sends it again, learns that it exists, and must not count that as a refusal."""
     world = world_with(tmp_path, PLAIN, welcomes_repeats=False)
     applied = {}
     for dies_at in range(1, 30):
@@ -63,7 +63,7 @@ def test_a_customer_applied_by_a_dead_process_is_no_dead_letter(tmp_path):
 
 
 def test_a_customer_that_was_never_applied_is_not_accepted_for_another_one(tmp_path):
-    """The first customer is there from an earlier request; this one's answer was lost, and nothing of it applied."""
+    """The first customer exists because of an earlier request. This one's answer was lost, and it was not applied."""
     world = world_with(tmp_path, PLAIN)
     world.server.moods.append(MOODS["302, applied"])
     assert world.live(Process()).summary.outcome == "stopped"
@@ -75,7 +75,7 @@ def test_a_customer_that_was_never_applied_is_not_accepted_for_another_one(tmp_p
 
 
 def test_a_process_that_dies_before_it_notes_a_wait_cannot_keep_it(tmp_path):
-    """One that has noted it keeps it for the next one; wherever the process ends, the server finds no fault."""
+    """If the wait was noted, the next process keeps it. Wherever the process ends, the server finds no fault."""
     kept = 0
     for dies_at in range(1, 20):
         folder = tmp_path / str(dies_at)
@@ -99,7 +99,7 @@ EXPORTS = {
 
 @pytest.fixture
 def memory():
-    """A directory for many lives."""
+    """A directory for many processes."""
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
         yield Path(folder)
 
@@ -107,7 +107,7 @@ def memory():
 @pytest.mark.slow
 @pytest.mark.parametrize("mood", ["accept", "lost, applied"])
 def test_a_death_at_every_operation_of_a_small_run(memory, mood):
-    """The one kind after the other; every record comes to its one end in the next life."""
+    """With one kind after another, every record gets its one outcome in the next process."""
     for dies_at in range(1, 200):
         folder = memory / str(dies_at)
         folder.mkdir()
@@ -131,7 +131,7 @@ def test_a_death_at_every_operation_of_a_small_run(memory, mood):
 
 @pytest.mark.slow
 def test_a_second_death_while_catching_up(memory):
-    """What the first process had read, and the second one had not come to again, is the third one's to send."""
+    """The second process did not reach what the first had read: the third one sends it."""
     made = [Recipe("large") for _ in range(40)]
     for first, second in product((8, 12, 16, 24), range(4, 16, 2)):
         folder = memory / f"{first}-{second}"

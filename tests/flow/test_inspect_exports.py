@@ -43,7 +43,7 @@ COPIES = {
 
 @pytest.mark.parametrize(("name", "count"), [*product(COPIES, [1, 3, 1000]), ("gzip", 20_000), ("Windows", 20_000)])
 async def test_a_copy_is_refused_by_name(tmp_path, name, count):
-    """However it is packed, and whatever its line ends; both are named."""
+    """However it is compressed, and whatever its line ends are. Both are named."""
     (tmp_path / "events-1.ndjson").write_bytes(lines(count))
     (tmp_path / "events-2.ndjson").write_bytes(COPIES[name](lines(count)))
     (tmp_path / "events-3.ndjson").write_bytes(lines(5, start=10**6))
@@ -58,7 +58,7 @@ async def test_a_copy_is_refused_by_name(tmp_path, name, count):
     [(1, 3, 0), (1, 3, 1), *product([3], [4], [0, 1, 30]), (50, 5000, 30), (5000, 5001, 0), (15_000, 20_000, 30)],
 )
 async def test_an_older_copy_is_refused(tmp_path, short, count, torn):
-    """Whatever its name and size; also one that was cut in the middle of a line."""
+    """Whatever its name and size are, even if it was cut in the middle of a line."""
     text = lines(count)
     (tmp_path / "b.ndjson").write_bytes(lines(short)[: -torn or None])
     (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(text))
@@ -67,7 +67,7 @@ async def test_an_older_copy_is_refused(tmp_path, short, count, torn):
 
 
 async def test_one_file_is_one_export_by_whatever_name(tmp_path, monkeypatch):
-    """A hard link, a symbolic one, another spelling, another kind; the same name twice is one input."""
+    """A hard link, a symbolic link, another spelling, another kind. The same name twice is one input."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.ndjson").write_bytes(lines(2))
     os.link("a.ndjson", "hard.ndjson")
@@ -85,7 +85,7 @@ async def test_one_file_is_one_export_by_whatever_name(tmp_path, monkeypatch):
 
 
 async def test_a_copy_for_another_kind_is_refused(tmp_path):
-    """Its lines would all be dead letters there, or worse."""
+    """All its lines would be dead letters there, or worse."""
     (tmp_path / "a.ndjson").write_bytes(lines(3))
     (tmp_path / "b.ndjson").write_bytes(lines(3))
     with pytest.raises(ConfigurationError, match=r"holds the same records as .*, for customers and for events"):
@@ -93,7 +93,7 @@ async def test_a_copy_for_another_kind_is_refused(tmp_path):
 
 
 async def test_exports_that_only_begin_alike_are_let_through(tmp_path):
-    """The same first lines, the same first megabyte, blank ones, and half a line."""
+    """The same first lines, the same first megabyte, blank lines, or half a line."""
     for name, text in {
         "a": lines(20_000),
         "b": lines(19_999) + lines(1, start=10**6),
@@ -111,7 +111,7 @@ async def test_exports_that_only_begin_alike_are_let_through(tmp_path):
 
 
 async def test_thousands_of_parts_are_looked_at_quickly(tmp_path):
-    """Only the first lines of each: only those that begin alike are read to the end."""
+    """Only the first lines of each are read. Only those that begin alike are read to the end."""
     for number in range(2000):
         (tmp_path / f"part-{number:04}.ndjson").write_bytes(lines(2, start=10 * number))
 
@@ -122,14 +122,14 @@ async def test_thousands_of_parts_are_looked_at_quickly(tmp_path):
 
 @pytest.mark.parametrize("name", ["x.gz", "x.zst", "x.ndjson.GZ"])
 async def test_a_compressed_file_without_a_byte_is_torn(tmp_path, name):
-    """Even nothing, compressed, takes some bytes."""
+    """Even an empty export takes some bytes when it is compressed."""
     (tmp_path / name).touch()
     with pytest.raises(InputError, match="the compressed file is empty"):
         await look(tmp_path / name)
 
 
 async def test_what_is_no_export_is_refused_with_a_way_out(tmp_path):
-    """By its true name, also where it was compressed afterwards."""
+    """It is refused by its true name, even if it was compressed afterwards."""
     path = tmp_path / "events.ndjson"
     path.write_bytes(gzip.compress(lines(3).decode().encode("utf-16")))
     with pytest.raises(InputError) as caught:
@@ -137,12 +137,12 @@ async def test_what_is_no_export_is_refused_with_a_way_out(tmp_path):
     assert str(caught.value) == "the export is encoded in UTF-16, not in UTF-8, inside gzip"
     assert caught.value.place == str(path)
     assert caught.value.hint == (
-        f"gzip -dc < {path} | iconv -f UTF-16 -t UTF-8 > {path}.ndjson; then name {path}.ndjson in its place"
+        f"gzip -dc < {path} | iconv -f UTF-16 -t UTF-8 > {path}.ndjson; then name {path}.ndjson instead"
     )
 
 
 async def test_a_long_first_line_is_looked_at_closer(tmp_path):
-    """A record of hundreds of kilobytes, or a line that is bad for so long."""
+    """A record of hundreds of kilobytes, or a line that is bad for that long."""
     (tmp_path / "a").write_bytes(json.dumps({"id": "a", "name": "A" * 300_000}).encode() + b"\n" + lines(2))
     (tmp_path / "b").write_bytes(b"[" + b"0," * 100_000 + b"0]\n" + lines(2, start=5))
     await look(tmp_path / "?")

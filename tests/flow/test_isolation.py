@@ -1,4 +1,4 @@
-"""Isolation in a run: names heeded, words kept, budgets, and what a restart remembers of it."""
+"""Isolation in a run: names are used, messages are kept, budgets hold, and a restart remembers."""
 
 import json
 
@@ -15,7 +15,7 @@ from masivo_stream.model.notices import LimitLearned
 
 
 def refusing(bad, name="customers[{}] is not taken"):
-    """Refuse every request with one of these customers; the words name the first one, in the given form, if any."""
+    """Refuse every request with one of these customers. The message names the first one, in the given form, if any."""
 
     def answer(_kind, entries, _body, _number):
         places = [place for place, entry in enumerate(entries) if entry["id"] in bad]
@@ -30,7 +30,7 @@ def refusing(bad, name="customers[{}] is not taken"):
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("name", ["customers[{0}].x is not taken", "customer {1} is not taken", '[{{"index": {0}}}]'])
 async def test_a_culprit_that_is_named_costs_one_request(kind, name, tmp_path):
-    """It is left out, and what is left proves that it was the one; its words are in its dead letter."""
+    """It is left out, and the rest proves that it was the bad record. The refusal's message is in its dead letter."""
     path = write_export(tmp_path / "in", [record(kind, f"-{number:04}x") for number in range(3000)])
     pipeline = PipelineUnderTest(kind, [path], answer=refusing({"c-0700x", "c-2100x"}, name))
     figures = await pipeline.run()
@@ -44,7 +44,7 @@ def refusal_of(letter, name):
 
 
 async def test_several_that_are_named_one_after_the_other_cost_one_request_each(tmp_path):
-    """Each is named when the one before is left out; each dead letter has the words that were about it."""
+    """Each one is named when the one before is left out. Each dead letter has the message that was about it."""
     bad = {f"c{number}" for number in (10, 20, 30, 990)}
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(1000)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=refusing(bad, "customer {1} is not taken"))
@@ -55,7 +55,7 @@ async def test_several_that_are_named_one_after_the_other_cost_one_request_each(
 
 
 async def test_a_whole_export_that_is_refused_stops_at_the_budget(tmp_path):
-    """Culprit after culprit, with good ones in between: at some point it is the export."""
+    """There is one bad record after another, with good ones in between: at some point the export is at fault."""
     records = [record(Kind.CUSTOMERS, number) for number in range(400)]
     path = write_export(tmp_path / "in", records)
     pipeline = PipelineUnderTest(
@@ -72,7 +72,7 @@ async def test_a_whole_export_that_is_refused_stops_at_the_budget(tmp_path):
 
 
 async def test_refusals_that_say_different_things_take_longer_to_stop_a_run(tmp_path):
-    """They might be about records, each about its own."""
+    """They may be about records, each about its own."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(400)])
 
     def answer(_kind, _entries, _body, number):
@@ -86,7 +86,7 @@ async def test_refusals_that_say_different_things_take_longer_to_stop_a_run(tmp_
 
 
 async def test_a_limit_in_bytes_is_learned_with_few_requests(tmp_path):
-    """Down to half, or to the largest body that was taken, if that is more; the next process knows it."""
+    """Down to half, or to the largest body that was accepted, if that is larger. The next process knows the limit."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(4000)])
     largest = 70_000
 
@@ -106,7 +106,7 @@ RECORDS = 64
 
 
 class Answers:
-    """Refuses what holds the bad record; remembers every body."""
+    """Refuses each body with the bad record; remembers every body."""
 
     def __init__(self, culprit):
         self.culprit = culprit
@@ -123,7 +123,7 @@ class Answers:
 @pytest.mark.slow
 @pytest.mark.parametrize("culprit", [0, 37])
 def test_isolation_goes_on_where_its_process_died(culprit, tmp_path_factory):
-    """Killed at any operation: no set that is known to hold the culprit is sent again, and hardly a request is lost."""
+    """Killed at any operation: no set that is known to hold the bad record is sent again, and few requests are lost."""
     whole = Answers(f"c{culprit}")
     live(tmp_path_factory.mktemp("whole"), whole, None)
     for dies_at in range(3, 80):
@@ -149,7 +149,7 @@ def live(path, answers, dies_at):
 
 @pytest.mark.slow
 def test_a_doubt_in_the_middle_of_isolation_is_not_sent_again(tmp_path_factory):
-    """What is before the checkpoint has an outcome, though a refused batch without a bad record begins before it."""
+    """What is before the checkpoint has an outcome, although a refused batch without a bad record begins before it."""
 
     def answers():
         lost = []
@@ -210,7 +210,7 @@ def disliking(bad, page=PAGE):
 @pytest.mark.parametrize("bad", [{0}, {999}, {1000}, {0, 1, 2}, {0, 700}, {5, 6, 1400, 1401}])
 @pytest.mark.parametrize("uploaders", [1, 2])
 async def test_a_record_that_a_firewall_dislikes_is_found(kind, bad, uploaders, tmp_path):
-    """Wherever it is: all others arrive, once, and its dead letter says who refused it."""
+    """Wherever it is, all others arrive once, and its dead letter names the firewall."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(1500)])
     pipeline = PipelineUnderTest(kind, [path], answer=disliking({f"c{number}" for number in bad}), uploaders=uploaders)
     figures = await pipeline.run()
@@ -225,7 +225,7 @@ async def test_a_record_that_a_firewall_dislikes_is_found(kind, bad, uploaders, 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("records", [1, 2, 3, 1000, 5000])
 async def test_a_firewall_that_lets_nothing_pass_makes_no_dead_letter(kind, records, tmp_path):
-    """It stops the run, soon; nothing is in doubt, and everything can be sent when it does."""
+    """It soon stops the run. Nothing is in doubt, and everything can be sent when requests pass again."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(records)])
     pipeline = PipelineUnderTest(kind, [path], answer=lambda *_: PAGE)
     figures = await pipeline.run()
@@ -240,7 +240,7 @@ async def test_a_firewall_that_lets_nothing_pass_makes_no_dead_letter(kind, reco
 @pytest.mark.parametrize("begins", [1, 2, 5])
 @pytest.mark.parametrize("lasts", [1, 3, 11, 12])
 async def test_a_firewall_that_bans_for_a_while_makes_no_dead_letter(begins, lasts, tmp_path):
-    """As for too many requests: what it refused meanwhile is sent once more before anything is said of it."""
+    """As with too many requests: what it refused is sent once more before it counts against a record."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(6000)])
 
     def answer(_kind, _entries, _body, number):
@@ -253,7 +253,7 @@ async def test_a_firewall_that_bans_for_a_while_makes_no_dead_letter(begins, las
 
 
 def test_a_firewalls_word_does_not_hold_for_the_next_process(tmp_path):
-    """Whatever it refused alone is no culprit when the same command goes on: then everything arrives."""
+    """What it refused alone is not a bad record when the same command continues. Then everything arrives."""
     moods = [PAGE]
     world = World(tmp_path, lambda *_: moods[0])
     world.export(Kind.EVENTS, [record(Kind.EVENTS, number) for number in range(40)])
@@ -266,7 +266,7 @@ def test_a_firewalls_word_does_not_hold_for_the_next_process(tmp_path):
 
 
 async def test_a_firewall_and_the_api_may_dislike_different_records(tmp_path):
-    """Each dead letter has the words of who refused it."""
+    """Each dead letter has the message of the one that refused it."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(2000)])
 
     def answer(kind, entries, body, number):

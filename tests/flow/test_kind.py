@@ -43,7 +43,7 @@ async def test_everything_arrives_once(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_records_travel_byte_identical(kind, tmp_path):
-    """A record's bytes on the wire are the source's, odd spacing, escapes and numbers included."""
+    """A record's bytes on the wire are the export's, including odd spacing, escapes and numbers."""
     odd = json.dumps(record(kind, 1, metadata_unknown={"n": "\u00e9"}), indent=None, separators=(" ,", "  : "))
     odd = odd.replace("  : 10", "  : 1e1").replace("  : 1 ", "  : 1.000 ")
     path = tmp_path / "in"
@@ -55,7 +55,7 @@ async def test_records_travel_byte_identical(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_journal_knows_before_the_wire(kind, tmp_path):
-    """For each batch the journal notes the attempt before the first byte, and the outcome after."""
+    """For each batch the journal notes the attempt before the first byte, and the outcome after it."""
     pipeline = PipelineUnderTest(kind, [write_export(tmp_path / "in", [record(kind, n) for n in range(3200)])])
     await pipeline.run()
     bodies = {body for _, body in pipeline.api.log}
@@ -67,7 +67,7 @@ async def test_the_journal_knows_before_the_wire(kind, tmp_path):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(culprits=st.sets(st.integers(0, 59), max_size=8), kind=st.sampled_from(KINDS))
 async def test_exactly_the_culprits_are_found(culprits, kind, tmp_path):
-    """Whatever records the server refuses, they and no others become dead letters; the rest arrives once."""
+    """Whatever records the server refuses, only these become dead letters; the rest arrives once."""
     path = write_export(tmp_path / "in", [record(kind, number, items=2) for number in range(60)])
     pipeline = PipelineUnderTest(kind, [path], answer=refusing(*(f"c{number}" for number in culprits)))
     figures = await pipeline.run()
@@ -81,7 +81,7 @@ async def test_exactly_the_culprits_are_found(culprits, kind, tmp_path):
 
 
 async def test_isolation_is_economical(tmp_path):
-    """One culprit in a thousand costs eleven requests beside the refused one at most."""
+    """One bad record in a thousand costs at most eleven requests in addition to the refused one."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(1000)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=refusing("c617"))
     figures = await pipeline.run()
@@ -90,7 +90,7 @@ async def test_isolation_is_economical(tmp_path):
 
 
 async def test_a_split_record_is_accepted_when_all_parts_are(tmp_path):
-    """A record of more events than a request may hold travels in parts, and counts once."""
+    """A record with more events than a request may hold is sent in parts, and counts once."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1, items=2500), record(Kind.EVENTS, 2, items=3)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path])
     figures = await pipeline.run()
@@ -101,7 +101,7 @@ async def test_a_split_record_is_accepted_when_all_parts_are(tmp_path):
 
 
 async def test_a_refused_part_names_its_items(tmp_path):
-    """A dead letter about a part names its items; the record counts as dead, its other items as accepted."""
+    """A dead letter about a part names its items. The record counts as dead, its other items as accepted."""
 
     def answer(_kind, entries, _body, _number):
         return REFUSED if any(e["order"]["purchase_id"] == "c1-1700" for c in entries for e in c["events"]) else None
@@ -115,7 +115,7 @@ async def test_a_refused_part_names_its_items(tmp_path):
 
 
 async def test_reversed_events_stay_behind(tmp_path):
-    """A reversed event is not sent, its siblings are."""
+    """A reversed event is not sent; the others of its record are."""
     mixed = record(Kind.EVENTS, 1, items=3)
     mixed["events"][1]["reversed_at"] = "2024-02-01T00:00:00Z"
     gone = record(Kind.EVENTS, 2, items=1)
@@ -131,7 +131,7 @@ async def test_reversed_events_stay_behind(tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_too_large_body_teaches_a_limit(kind, tmp_path):
-    """Bodies the server calls too large are made smaller; all that can arrive does, once."""
+    """Bodies that the server calls too large are made smaller. Everything that can arrive arrives, once."""
     most = 20_000
 
     def answer(_kind, _entries, body, _number):
@@ -170,7 +170,7 @@ async def test_a_lost_answer_repeats_customers(tmp_path):
 
 
 async def test_no_connection_is_tried_again(tmp_path):
-    """What certainly did not leave is sent again, later and later."""
+    """What certainly did not leave is sent again, after longer and longer pauses."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])
     pipeline = PipelineUnderTest(
         Kind.EVENTS, [path], answer=lambda _k, _c, _b, n: NO_CONNECTION if n < 4 else None, latency=0
@@ -182,7 +182,7 @@ async def test_no_connection_is_tried_again(tmp_path):
 
 
 async def test_an_outage_stops_the_run(tmp_path):
-    """An API that cannot be reached for the outage limit stops the run; everything stays pending."""
+    """If the API cannot be reached for the outage limit, the run stops. Everything stays pending."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(5000)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: NO_CONNECTION, outage_limit=100)
     figures = await pipeline.run()
@@ -193,7 +193,7 @@ async def test_an_outage_stops_the_run(tmp_path):
 
 
 async def test_a_throttled_run_waits_as_asked(tmp_path):
-    """After a 429 nothing departs before the time the server asked for."""
+    """After a 429 no request leaves before the time that the server asked for."""
 
     def answer(_kind, _entries, _body, number):
         return Answer(status=429, retry_after="30") if number == 1 else None
@@ -219,7 +219,7 @@ async def test_one_expired_token_is_renewed(tmp_path):
 
 @pytest.mark.parametrize("renewable", [True, False])
 async def test_a_token_that_is_never_taken_stops_the_run(tmp_path, renewable):
-    """A second 401 in a row stops the run; so does a ready token that is not taken."""
+    """A second 401 in a row stops the run. So does a ready token that is not accepted."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: Answer(status=401))
     pipeline.api.renewable = renewable
@@ -230,7 +230,7 @@ async def test_a_token_that_is_never_taken_stops_the_run(tmp_path, renewable):
 
 @pytest.mark.parametrize("status", [301, 303, 307, 403, 404, 405])
 async def test_a_wrong_address_stops_the_run(status, tmp_path):
-    """Redirects, 403, 404 and 405 stop at once; only what may have been applied is in doubt."""
+    """Redirects, 403, 404 and 405 stop at once. Only what may have been applied is in doubt."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(3000)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: Answer(status=status), uploaders=1)
     figures = await pipeline.run()
@@ -242,7 +242,7 @@ async def test_a_wrong_address_stops_the_run(status, tmp_path):
 
 
 async def test_a_portal_stops_the_run(tmp_path):
-    """Web pages in place of answers stop the run at the third; they never count as delivered."""
+    """Web pages instead of answers stop the run at the third. They never count as delivered."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(5000)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: Answer(status=200, body=Body.PAGE), uploaders=1)
     figures = await pipeline.run()
@@ -252,19 +252,19 @@ async def test_a_portal_stops_the_run(tmp_path):
 
 @pytest.mark.parametrize("uploaders", [1, 2, 4])
 async def test_what_stops_the_run_lets_nothing_else_leave(uploaders, tmp_path):
-    """While the last outcome is noted, others wait for its place on the wire: they come into no doubt."""
+    """While the last outcome is noted, others wait for its slot: they are not put in doubt."""
     export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(40)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [export], answer=lambda *_: LOST, uploaders=uploaders, noting=uploaders)
     await pipeline.run()
     doubts = {batch for batch, _ in pipeline.memory.doubts}
-    assert MOST_DOUBTS <= len(doubts) <= MOST_DOUBTS + uploaders - 1  # what was on the wire with the last one
+    assert MOST_DOUBTS <= len(doubts) <= MOST_DOUBTS + uploaders - 1  # what was in flight with the last one
     assert isinstance(pipeline.stop.cause, OutageError)
     assert pipeline.stop.cause.place.split()[1] in doubts  # and not one that was never sent
 
 
 async def test_no_more_are_in_flight_than_may_be(tmp_path):
     export = write_export(tmp_path / "a.ndjson", [record(Kind.EVENTS, n, items=500) for n in range(20)])
-    whole = 1 << 24  # one read: while a thread reads, virtual time passes, and what flies lands
+    whole = 1 << 24  # one read: while a thread reads, virtual time passes, and what is in flight arrives
     pipeline = PipelineUnderTest(Kind.EVENTS, [export], uploaders=3, noting=3, block_bytes=whole)
     await pipeline.run()
     assert max(notice.in_flight for notice in pipeline.memory.notices if isinstance(notice, BatchDeparted)) == 3
@@ -279,7 +279,7 @@ async def test_reading_stops_when_sending_stalls(tmp_path):
     async def look():
         await pipeline.clock.sleep(5000)
         read.append(pipeline.recorder.figures().read)
-        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     await pipeline.run(look)
     assert read[0] <= (2 + 2 + 1 + 1) * 1000 + 1000
@@ -302,7 +302,7 @@ def large_export(tmp_path_factory):
 @pytest.mark.parametrize("requests", [0, 1, 2, 4, 9])
 @pytest.mark.parametrize("moment", [0, 0.01, 0.04, 0.06, 0.9])
 async def test_a_stop_at_any_moment_closes(kind, requests, moment, large_export):
-    """Stopped at any moment, nothing departs afterwards, what was in flight lands, and the figures close."""
+    """Stopped at any moment, no request leaves afterwards, what was in flight arrives, and the figures add up."""
     pipeline = PipelineUnderTest(kind, [large_export(kind)], windows=one_every(1.0), answer=refusing("c1500"))
 
     async def stop():
@@ -310,7 +310,7 @@ async def test_a_stop_at_any_moment_closes(kind, requests, moment, large_export)
             await pipeline.clock.sleep(0.01)
         await pipeline.clock.sleep(moment)
         pipeline.stopped_at = pipeline.clock.now()
-        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     figures = await pipeline.run(stop)
     assert figures.closes, figures
@@ -322,7 +322,7 @@ async def test_a_stop_at_any_moment_closes(kind, requests, moment, large_export)
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_request_that_outlasts_the_drain_time(kind, tmp_path):
-    """What is still in flight after the drain time is in doubt, or pending where it may be repeated."""
+    """What is still in flight after the drain time is in doubt, or pending if it may be sent again."""
     path = write_export(tmp_path / "in", [record(kind, number) for number in range(3000)])
     pipeline = PipelineUnderTest(kind, [path], latency=100, drain_time=5, uploaders=1)
 
@@ -331,7 +331,7 @@ async def test_a_request_that_outlasts_the_drain_time(kind, tmp_path):
             await pipeline.clock.sleep(0.01)
         await pipeline.clock.sleep(1)
         pipeline.stopped_at = pipeline.clock.now()
-        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     figures = await pipeline.run(stop)
     doubtful = 0 if kind is Kind.CUSTOMERS else 1000
@@ -340,7 +340,7 @@ async def test_a_request_that_outlasts_the_drain_time(kind, tmp_path):
 
 
 async def test_a_truncated_export_gives_its_complete_lines(tmp_path):
-    """A compressed export that ends in the middle is delivered up to there; its torn line is held back."""
+    """A compressed export that is cut off is delivered up to there. Its incomplete line is held back."""
     import gzip
 
     whole = gzip.compress(b"".join(json.dumps(record(Kind.EVENTS, n)).encode() + b"\n" for n in range(3000)))
@@ -376,7 +376,7 @@ async def test_a_disk_that_is_full_stops_the_run(tmp_path):
 
 
 async def test_a_letter_that_cannot_be_written_is_not_counted(tmp_path):
-    """A refused record is pending then, not dead."""
+    """Then a refused record is pending, not dead."""
     pipeline = PipelineUnderTest(
         Kind.EVENTS, [write_export(tmp_path / "in", [record(Kind.EVENTS, 1)])], answer=lambda *_: REFUSED
     )
@@ -396,7 +396,7 @@ async def test_two_parts_of_one_customer_may_meet(tmp_path):
 
 
 async def test_where_everything_is_refused_the_run_stops(tmp_path):
-    """An unknown rule of the account is not about records: it must not cost a request for each, nor kill them all."""
+    """An unknown rule of the account is not about records: it must not cost a request for each, nor make all dead."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(3000)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda *_: REFUSED)
     figures = await pipeline.run()
@@ -416,7 +416,7 @@ async def test_ten_bad_records_alone_are_ten_dead_letters(tmp_path):
 
 
 async def test_a_refusal_after_a_lost_answer_is_read_back(tmp_path):
-    """Customers that are refused as already there, after an answer was lost, were accepted the first time."""
+    """Customers that are refused as existing, after an answer was lost, were accepted the first time."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(40)])
     exists = Answer(status=409, details="exists")
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: exists if number else LOST)
@@ -444,7 +444,7 @@ async def test_a_refusal_after_a_doubt_that_came_to_nothing_is_isolated(tmp_path
 
 
 async def test_an_outage_does_not_put_the_export_in_doubt(tmp_path):
-    """Gateway errors in a row: ever longer pauses, then a stop, with all the rest pending."""
+    """After gateway errors in a row come longer and longer pauses, then a stop. All the rest is pending."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(9000)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path], answer=lambda *_: Answer(status=503), uploaders=1, latency=0)
     figures = await pipeline.run()
@@ -455,7 +455,7 @@ async def test_an_outage_does_not_put_the_export_in_doubt(tmp_path):
 
 
 async def test_an_export_cut_while_it_is_read_is_told(tmp_path):
-    """Its complete lines are delivered; that it ended too early is the run's error, not silence."""
+    """Its complete lines are delivered. That it ended too early is an error of the run, and not silent."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(3000)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path])
     with open(path, "r+b") as export:  # noqa: ASYNC230, PTH123 - a moment, in a test

@@ -17,7 +17,7 @@ CAP = 4096
 
 
 class Workers:
-    """Has answers, and still seems to be at work."""
+    """A worker that has answers, and still seems to be at work."""
 
     def __init__(self, rules):
         self.deputy, self.asked = RemoteDecoder(rules), 0
@@ -40,7 +40,7 @@ def cut(splitter, block):
 
 @pytest.mark.parametrize("most_asked", [0, 1, 2, 4])
 async def test_whoever_validates_duplicates_are_found(most_asked):
-    """Four blocks in which customers come again: workers validate the first ones, this process the others."""
+    """There are four blocks in which customers come again: workers validate the first ones, this process the others."""
     blocks = [
         b"".join(
             as_bytes(customer(id=f"c{number % 500}", email=f"e{number % 700}")) + b"\n"

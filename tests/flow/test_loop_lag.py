@@ -24,7 +24,7 @@ class Busy:
 
 
 async def test_each_stall_longer_than_all_before_is_told():
-    """A delay as long as a busy machine's turn is no stall."""
+    """A delay as long as a busy machine's scheduling is not a stall."""
     memory = Remembering()
     with pytest.raises(EOFError):
         await notify_every_minute(Busy(0.0, STALL / 2, 0.3, 0.2, 0.5), memory)
@@ -42,5 +42,5 @@ async def test_each_minute_is_told():
 
 
 async def test_it_does_not_beat_in_simulated_time():
-    """It ends at once: no sleeper holds the simulation up."""
+    """It ends at once: no sleeper delays the simulation."""
     await watch_loop_lag(FakeClock(), Remembering())

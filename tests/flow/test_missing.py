@@ -17,12 +17,12 @@ def test_exactly_the_missing_are_missing(missing, others, salt):
 
 
 def test_a_hash_does_not_tell_who_it_is():
-    """Under another salt the same customer has another hash; both fit SQLite's integers."""
+    """Under another salt the same customer has another hash. Both fit SQLite's integers."""
     one, other = hash_customer("c-1", b"a" * 16), hash_customer("c-1", b"b" * 16)
     assert one != other
     assert all(-(2**63) <= found < 2**63 for found in (one, other))
 
 
 def test_nobody_is_missing_from_the_start():
-    """Without hashes no customer is."""
+    """Without hashes no customer is missing."""
     assert "c-1" not in MissingCustomers()

@@ -87,7 +87,7 @@ class History(RuleBasedStateMachine):
 
     @rule(mood=st.sampled_from(sorted(MOODS)), requests=st.integers(1, 6), later=st.integers(0, 8))
     def get_moody(self, mood, requests, later):
-        """After `later` friendly answers, a number that are not."""
+        """After `later` friendly answers, the server gives a number of unfriendly ones."""
         self.world.server.moods.extend([MOODS["accept"]] * later + [MOODS[mood]] * requests)
 
     @rule(dies_at=st.integers(1, 25), process=processes, torn=tears)
@@ -99,7 +99,7 @@ class History(RuleBasedStateMachine):
         self._die(replace(process, dies_at=dies_at), torn)
 
     def _die(self, process, torn):
-        """It may have written more of its dead letters than it counted."""
+        """The process may have written more dead letters than it counted."""
         self._run(process)
         kind, left = torn
         if left and self.world.endings[-1].summary is None:
@@ -120,11 +120,11 @@ class History(RuleBasedStateMachine):
         note(f"{ending.requests} requests, {ending.summary and ending.summary.outcome}")
         assert not (rested and ending.requests), "a run that was complete sends again"
         if ending.summary is not None:
-            self._judge(ending)
+            self._check(ending)
         elif not rested:
             self.world.changed = True
 
-    def _judge(self, ending):
+    def _check(self, ending):
         summary = ending.summary
         assert summary.closes, summary.message
         assert summary.exit_code != ExitCode.BUG, summary.message
@@ -144,26 +144,26 @@ class History(RuleBasedStateMachine):
 
     @rule(kind=kinds, source=st.integers(0, 1), packed=st.booleans())
     def move(self, kind, source, packed):
-        """An export is moved, and compressed in another way."""
+        """An export is moved, and compressed differently."""
         if source < len(self.world.exports.paths[kind]):
             self.world.exports.move(kind, source, packed=packed)
 
     @rule(kind=kinds, source=st.integers(0, 1), part=st.floats(0, 1, exclude_max=True))
     def cut_and_restore(self, kind, source, part):
-        """What was read is not all there; a start in between sends nothing, and changes nothing."""
+        """Part of what was read is missing. A start in between sends nothing, and changes nothing."""
         consumed = self._consumed(kind)
         if consumed.get(source):
             self._is_refused(self.world.exports.cut(kind, source, int(consumed[source] * part)))
 
     @rule()
     def start_with_another_key(self):
-        """The run is another account's, as soon as that has got anything of it."""
+        """The key belongs to another account, which matters as soon as the run has sent something."""
         if any(attempt.accepted for attempt in self.world.server.attempts):
             self._is_refused(process=Process(key="00000000-0000-4000-8000-000000000000"))
 
     @rule()
     def start_in_another_directory(self):
-        """What the account has got is known there, too."""
+        """What the account has received is known there, too."""
         other = self.world.folder / "other"
         if self.world.server.attempts:
             other.mkdir(mode=0o700)
@@ -171,14 +171,14 @@ class History(RuleBasedStateMachine):
 
     @rule(kind=kinds, source=st.integers(0, 1), packed=st.booleans())
     def name_a_copy_as_well(self, kind, source, packed):
-        """Whatever it is called and however it is packed, the account has got it."""
+        """Whatever its name and compression are, the account has received it."""
         if self.world.has_sent(kind, source):
             copy = self.world.exports.copy(kind, source, packed=packed)
             self._is_refused(copy.unlink, Process(also=(kind, copy)))
 
     @rule()
     def start_with_a_copy_of_the_state(self):
-        """While the one that was copied is still there, where it was used last."""
+        """The original is still there, where it was used last."""
         copy = self.world.folder / "copied"
         if self.world.last_place == str(self.world.state):
             shutil.copytree(self.world.state, copy)
@@ -186,7 +186,7 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def move_the_state(self):
-        """It goes on where it is."""
+        """It continues where it is."""
         self.moves += 1
         self.world.state = self.world.state.rename(self.world.folder / f"state-{self.moves}")
 
@@ -252,9 +252,9 @@ def test_any_history():
 
 
 class FreeHistory(History):
-    """As `History`, where no limit paces: more tasks are at work, and an outcome and the next attempt are one commit.
+    """Like `History`, without a limit: more tasks are at work, and an outcome and the next attempt share a commit.
 
-    A process without limits keeps no quota: a later one knows nothing of its departures, nor of what the server asked
+    A process without limits keeps no quota: a later one knows nothing of its requests, nor of what the server asked
     for.
     """
 
@@ -269,7 +269,7 @@ def test_any_history_without_limits():
 
 
 class StrictHistory(History):
-    """As `History`, with every law for customers, too, over a server that refuses customers it knows."""
+    """Like `History`, with every law for customers, too, over a server that refuses customers it knows."""
 
     welcomes_repeats = False
 
@@ -283,7 +283,7 @@ def test_customers_of_unknown_outcome():
 
 
 class Forgetful(ModelJournal):
-    """Lets the note before the wire wait for the next call, which is the one after the answer."""
+    """Delays the note before the request until the next call, which is the one after the answer."""
 
     held = ()
     sending = False
@@ -324,7 +324,7 @@ class Belated(ModelJournal):
 
 
 class KeepsTheTail(ModelJournal):
-    """Takes everything in the dead-letter file as counted: nothing is cut."""
+    """Takes everything in the dead-letter file as counted, and cuts nothing."""
 
     def resume(self, kind):
         letters = self.world.state / f"dead-letter.{kind}.ndjson"
@@ -334,14 +334,14 @@ class KeepsTheTail(ModelJournal):
 
 
 class ForgetsTheDoubt(ModelJournal):
-    """Begins without the batches that a dead process left on the wire."""
+    """Begins without the batches that a dead process left in flight."""
 
     def resume(self, kind):
         return structs.replace(super().resume(kind), doubtful=())
 
 
 class SendsAgain(ModelJournal):
-    """Takes what a dead process left on the wire for not sent."""
+    """Assumes that what a dead process left in flight was not sent."""
 
     def _interrupted(self, kind):
         self._connection.execute("DELETE FROM batches WHERE kind = ? AND state = 'sending'", (kind,))
@@ -359,7 +359,7 @@ class SaysNoMoreThanItMust(ModelJournal):
 @pytest.mark.parametrize(
     ("wrong", "law"),
     [
-        (Forgetful, "sent again although it may have been applied|do not close"),
+        (Forgetful, "sent again although it may have been applied|do not add up"),
         (Belated, "reported accepted, noted (sending|in_doubt)"),
         (KeepsTheTail, "dead letters and rows|no dead letter|torn line"),
         (ForgetsTheDoubt, "close|no outcome|pending"),
@@ -368,7 +368,7 @@ class SaysNoMoreThanItMust(ModelJournal):
     ],
 )
 def test_a_wrong_program_is_caught(wrong, law):
-    """The laws are worth something: each of these breaks one."""
+    """The laws can find faults: each of these programs breaks one."""
     machine = type(wrong.__name__, (History,), {"journal": wrong})
     with pytest.raises(AssertionError, match=law):
         run_state_machine_as_test(machine, settings=profile(1000, **FIRST_FOUND))

@@ -15,7 +15,7 @@ def stop_at(pipeline, wanted):
 
     def stop(what, _progress):
         if what == wanted:
-            pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+            pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     pipeline.journal.watch = stop
 
@@ -29,7 +29,7 @@ def notes(pipeline):
     ("moment", "noted", "accepted"), [("send", ["send", "unsent"], 0), ("accepted", ["send", "wire", "accepted"], 1)]
 )
 async def test_a_stop_finds_no_attempt_half_noted(kind, moment, noted, accepted, tmp_path):
-    """From the note of the attempt to the note of its outcome nothing can cancel, and after a stop nothing departs."""
+    """From the note of the attempt to the note of its outcome nothing can be cancelled. After a stop nothing leaves."""
     pipeline = PipelineUnderTest(kind, [write_export(tmp_path / "in", [record(kind, 1)])])
     stop_at(pipeline, moment)
     figures = await pipeline.run()
@@ -38,7 +38,7 @@ async def test_a_stop_finds_no_attempt_half_noted(kind, moment, noted, accepted,
 
 
 async def test_a_stop_does_not_lose_what_was_found(tmp_path):
-    """Customers that arrived by an attempt whose answer was lost: counted and noted, or neither."""
+    """Customers that arrived by an attempt whose answer was lost are counted and noted, or neither."""
     path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(40)])
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=lambda _k, _c, _b, number: THERE if number else LOST)
     stop_at(pipeline, "found")
@@ -48,7 +48,7 @@ async def test_a_stop_does_not_lose_what_was_found(tmp_path):
 
 
 async def test_a_stop_does_not_lose_one_that_was_found_late(tmp_path):
-    """Looked for in vain at first, then found to be there when it was to be a dead letter."""
+    """Such a customer was first looked for in vain, then found when it was about to become a dead letter."""
 
     class Late(PipelineUnderTest):
         async def find(self, entries, *, since):
@@ -63,7 +63,7 @@ async def test_a_stop_does_not_lose_one_that_was_found_late(tmp_path):
 
 
 async def test_a_stop_ends_with_a_note(tmp_path):
-    """What was read and not sent yet is known to the next process."""
+    """The next process knows what was read and not sent yet."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(3000)])
     pipeline = PipelineUnderTest(Kind.EVENTS, [path])
     stop_at(pipeline, "send")
@@ -73,7 +73,7 @@ async def test_a_stop_ends_with_a_note(tmp_path):
 
 
 async def test_no_checkpoint_is_beyond_a_record_without_an_outcome(tmp_path):
-    """A restart reads from there: every line before it was accepted or is dead, in whatever order that came."""
+    """A restart reads from there: every line before it was accepted or is dead, in whatever order that happened."""
     path = write_export(tmp_path / "in", [record(Kind.EVENTS, number) for number in range(5200)])
 
     def answer(_kind, entries, _body, number):
@@ -90,7 +90,7 @@ async def test_no_checkpoint_is_beyond_a_record_without_an_outcome(tmp_path):
 
 
 async def test_a_record_that_waits_for_its_batch_to_fill_holds_the_checkpoint(tmp_path):
-    """However many of those behind it have left: none of them fits beside it."""
+    """However many of the records after it have left: no other record fits into its batch."""
     made = [record(Kind.TRANSACTIONS, number, items=600 + number if number else 500) for number in range(40)]
     pipeline = PipelineUnderTest(Kind.TRANSACTIONS, [write_export(tmp_path / "in", made)])
     checkpoints = watch_checkpoints(pipeline)
@@ -112,15 +112,15 @@ async def test_what_is_left_over_of_a_refused_batch_holds_the_checkpoint(tmp_pat
 
 
 def watch_checkpoints(pipeline):
-    """Hold each checkpoint against what the server has and the dead letters; returns the lines as they come."""
+    """Compare each checkpoint with what the server has and with the dead letters; yield the lines as they come."""
     checkpoints = []
 
     def look(_what, progress):
         line = progress.checkpoint.line
         checkpoints.append(line)
-        fated = {int(customer[1:]) + 1 for customer in pipeline.api.applied_customers}
-        fated |= {letter.line for letter in pipeline.memory.letters}
-        assert set(range(1, line)) <= fated
+        settled = {int(customer[1:]) + 1 for customer in pipeline.api.applied_customers}
+        settled |= {letter.line for letter in pipeline.memory.letters}
+        assert set(range(1, line)) <= settled
 
     pipeline.journal.watch = look
     return checkpoints

@@ -1,4 +1,4 @@
-"""The end of a run: figures that do not close, or are not the journal's, are a bug of ours, and reported as one."""
+"""The end of a run: figures that do not add up, or differ from the journal's, are reported as a bug."""
 
 import pytest
 from model_exports import Recipe
@@ -12,7 +12,7 @@ from masivo_stream.model.states import BatchOutcome, BatchState
 
 
 class NotesAnother(ModelJournal):
-    """Its batches are not what the figures say."""
+    """Its batches differ from the figures."""
 
     async def settle(self, kind, batch, outcome, *what):
         accepted = outcome.state is BatchState.ACCEPTED
@@ -20,7 +20,7 @@ class NotesAnother(ModelJournal):
 
 
 class CountsOneMore(ModelJournal):
-    """Its figures do not close."""
+    """Its figures do not add up."""
 
     def resume(self, kind):
         return structs.replace(super().resume(kind), figures=Figures(read=1))
@@ -33,4 +33,4 @@ def test_figures_that_do_not_close_are_a_bug(tmp_path, wrong):
     world.exports.append(Kind.EVENTS, [Recipe("plain")], source=0, unfinished=False)
     summary = world.live(Process()).summary
     assert (summary.closes, summary.outcome, summary.exit_code) == (False, "stopped", ExitCode.BUG)
-    assert "do not close" in summary.message
+    assert "do not add up" in summary.message

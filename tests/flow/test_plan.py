@@ -51,7 +51,7 @@ async def test_the_kinds_add_up(tmp_path):
 
 
 async def test_all_windows_of_an_account_count(tmp_path):
-    """A development account's daily limit of all calls, and the configured windows of both kinds together."""
+    """A development account's daily limit of all calls counts, and so do the configured windows."""
     exports = three_kinds(tmp_path)
     found = await planned(settings(tmp_path, limit="1/s", general_limit="5/m"), exports)
     both = [ScheduledScope(parse_windows("1/s")), ScheduledScope(parse_windows("5/m"))]
@@ -123,7 +123,7 @@ async def test_nothing_is_made_and_no_key_is_needed(tmp_path):
 
 
 async def test_a_quota_that_cannot_be_read_is_told(tmp_path):
-    """And the plan takes it to be unused."""
+    """And the plan assumes that it is unused."""
     path = quota_path(*find_account(settings(tmp_path), KEY))
     path.parent.mkdir()
     path.write_bytes(b"rubbish " * 1000)
@@ -146,7 +146,7 @@ async def test_what_would_be_dead_is_told_by_reason(tmp_path):
 
 
 async def test_a_plan_knows_what_a_dead_customer_holds_back(tmp_path):
-    """Its events and transactions are dead letters of the plan, too; a good record elsewhere brings the customer."""
+    """Its events and transactions are dead letters of the plan, too. A good record elsewhere brings the customer."""
     customers = [record(Kind.CUSTOMERS, number) for number in range(6)]
     customers[2] = {"id": "c2"}
     customers.append({"id": "c3"})

@@ -70,7 +70,7 @@ def test_an_error_is_explained_where_nothing_was_reached(attempts, told):
 
 
 def test_a_proxy_that_is_used_explains_nothing():
-    """It was named already."""
+    """It is named already."""
     observer, error = Notices(), OutageError("no answer", operation="send", hint="start again")
     settings = load_settings(flags={"base_url": URL, "proxy": "http://q:1"})
     proxies = Proxies(settings.api, observer, {"HTTPS_PROXY": "http://p:1"})

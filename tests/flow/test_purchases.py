@@ -65,7 +65,7 @@ def foretold(world):
 
 
 def test_the_same_event_on_two_lines(tmp_path):
-    """It is a dead letter, which names it; the rest of its record is sent."""
+    """It is a dead letter, which names it. The rest of its record is sent."""
     world = make_world(tmp_path, [bought("p", "q"), bought("r", "p", "s"), bought("t")])
     summary = world.live(Life())
     figures = summary.kinds[EVENTS]
@@ -115,7 +115,7 @@ OTHER = bought("p", type="REFUND")
     [("auto", 2, [2], "1 event"), ("reject", 1, [2, 3], ""), ("warn", 3, [], "2 events"), ("allow", 3, [], "")],
 )
 def test_the_setting_decides(setting, applied, dead, warned, tmp_path):
-    """About the same event, and about another one of its purchase; the plan says it before."""
+    """It decides about the same event, and about a different one with the same purchase id. The plan predicts it."""
     world = make_world(tmp_path, [bought("p"), bought("p"), OTHER], duplicate_purchase=setting)
     planned = foretold(world)
     summary = world.live(Life())
@@ -131,7 +131,7 @@ def test_the_setting_decides(setting, applied, dead, warned, tmp_path):
 
 
 def test_a_warning_names_the_first_two_places(tmp_path):
-    """And counts all, over restarts, too."""
+    """And it counts all of them, over restarts, too."""
     records = [bought("p"), *(bought("p", type=str(number)) for number in range(3))]
     world = make_world(tmp_path, records)
     world.live(Life())
@@ -145,7 +145,7 @@ def test_a_warning_names_the_first_two_places(tmp_path):
 
 
 def test_a_plan_counts_what_a_run_counts(tmp_path):
-    """A record that is sent in part is dead, as it will be at the end; items to send, and requests."""
+    """A record that is sent in part is dead, as it will be at the end. Items to send and requests agree, too."""
     world = make_world(tmp_path, [bought("p", "q"), bought("r", "p"), bought("p"), bought("q", "q2", type="OTHER")])
     planned = foretold(world).kinds["events"]
     kinds = foretold(world).summary.kinds["events"]
@@ -170,7 +170,7 @@ def mend(world, old="p", new="mended"):
 
 @pytest.mark.parametrize("records", [[bought("p"), bought("p")], [bought("p"), bought("q", "p", "r")]])
 def test_a_retry_sends_one_that_is_mended(records, tmp_path):
-    """Given an id of its own it is another purchase; all is accepted then."""
+    """With its own id it is another purchase. Then everything is accepted."""
     world = make_world(tmp_path, records)
     world.live(Life())
     mend(world)
@@ -183,7 +183,7 @@ def test_a_retry_sends_one_that_is_mended(records, tmp_path):
 
 @pytest.mark.parametrize("records", [[bought("p"), bought("p")], [bought("p"), bought("q", "p", "r")]])
 def test_a_retry_does_not_send_one_as_it_was(records, tmp_path):
-    """The one before arrived. But who allows repeats, or wants a warning, has it sent."""
+    """The earlier one arrived. But a setting that allows duplicates, or warns of them, has it sent."""
     world = make_world(tmp_path, records)
     world.live(Life())
     for _ in range(2):
@@ -198,7 +198,7 @@ def test_a_retry_does_not_send_one_as_it_was(records, tmp_path):
 
 
 def test_a_letter_that_is_given_up_stays_counted(tmp_path):
-    """Deleted from its file, as the remedy says: the ledger is right, and nothing is sent."""
+    """It is deleted from its file, as the remedy says: the ledger is right, and nothing is sent."""
     world = make_world(tmp_path, [bought("p"), bought("q", "p")])
     world.live(Life())
     (world.state / "dead-letter.events.ndjson").write_bytes(b"")
@@ -208,7 +208,7 @@ def test_a_letter_that_is_given_up_stays_counted(tmp_path):
 
 
 def test_a_mended_record_with_a_repeat(tmp_path):
-    """A dead letter of another reason, mended, with an event that is repeated within: divided like a line."""
+    """A dead letter of another reason is corrected, and holds an event twice: it is divided like a line."""
     world = make_world(tmp_path, [{"id": "c1", "events": 7}])
     world.live(Life())
     (letter,) = world.letters(EVENTS)
@@ -225,7 +225,7 @@ def test_a_mended_record_with_a_repeat(tmp_path):
 
 
 def test_a_record_that_is_split_and_repeated(tmp_path):
-    """Over two requests, with repeats in either part."""
+    """It is sent in two requests, with duplicates in either part."""
     names = [f"p{number}" for number in range(1500)]
     world = make_world(tmp_path, [bought("p0", "p1400"), bought(*names, "p700")])
     summary = world.live(Life())
@@ -236,7 +236,7 @@ def test_a_record_that_is_split_and_repeated(tmp_path):
 
 
 def test_a_refused_record_of_which_a_part_was_dead(tmp_path):
-    """Both dead letters are reported; a retry takes either."""
+    """Both dead letters are reported. A retry takes either."""
     world = make_world(tmp_path, [bought("p"), bought("q", "p", who="c1"), bought("r", who="c2")])
     no = [True]
     world.answer = lambda _kind, entries, *_: REFUSED if no[0] and "q" in json.dumps(entries) else None
@@ -250,7 +250,7 @@ def test_a_refused_record_of_which_a_part_was_dead(tmp_path):
 
 
 def test_reversed_and_issued_again(tmp_path):
-    """The reversed one is skipped and no first one; the next is."""
+    """The reversed one is skipped and does not count as the first. The next one does."""
     world = make_world(tmp_path, [bought("p", reversed_at="2024-02-01T00:00:00Z"), bought("p"), bought("p", "q")])
     world.live(Life())
     assert counts(world) == {"c1 p": 1, "c1 q": 1}
@@ -258,7 +258,7 @@ def test_reversed_and_issued_again(tmp_path):
 
 
 def test_another_setting_after_a_stop(tmp_path):
-    """What was read under the old one is sent as it said; the figures close."""
+    """What was read under the old setting is sent as it said; the figures add up."""
     world = make_world(tmp_path, [bought(f"p{number % 1200}", who=f"c{number % 1200}") for number in range(2500)])
     world.flags = {"duplicate_purchase": "allow"}
     world.live(Life(4))
@@ -267,7 +267,7 @@ def test_another_setting_after_a_stop(tmp_path):
 
 
 def long_world(path):
-    """Some batches, a third of the events once more on a later line, alone or beside others."""
+    """Some batches; a third of the events occurs once more on a later line, alone or beside others."""
     names = [f"p{number}" for number in range(3000)]
     records = []
     for start in range(0, 3000, 10):
@@ -284,7 +284,7 @@ def long_world(path):
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 25), max_size=5), workers=st.sampled_from([1]))
 def test_any_number_of_deaths(deaths, workers, tmp_path_factory):
-    """Nothing is lost, each dead letter is there once; only what a process could not remember is counted twice."""
+    """Nothing is lost, each dead letter is there once. Only what a process could not remember is counted twice."""
     world, records = long_world(tmp_path_factory.mktemp("world"))
     for dies_at in deaths:
         world.live(Life(dies_at))
@@ -315,7 +315,7 @@ async def validate_all(path, workers, **flags):
 
 @pytest.mark.slow
 async def test_workers_find_the_same(tmp_path):
-    """In processes of their own, whose hashes of a text are others."""
+    """In processes of their own, in which a text has another hash."""
     world, _ = long_world(tmp_path)
     alone = await validate_all(world.exports[EVENTS], 1)
     assert sum(bool(each.same) for each in alone) == 160

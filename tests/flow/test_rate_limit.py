@@ -43,7 +43,7 @@ async def depart_many(clock, limiter, count, latency=0.01, answer=ACCEPTED):
 
 @pytest.mark.parametrize("latency", [0.0, 0.7, 3.0])
 async def test_requests_leave_one_after_the_other(latency):
-    """However many wait, they leave a window apart, and none waits for another one's answer."""
+    """However many wait, they leave a window apart, and no request waits for the answer of another."""
     clock = FakeClock()
     moments = await depart_many(clock, limiter_of(clock, Window(1, 2.0)), 5, latency)
     assert all(later - earlier >= 2.0 for earlier, later in pairwise(moments))
@@ -57,7 +57,7 @@ async def test_without_windows_nobody_waits():
 
 
 async def test_a_request_waits_for_all_its_scopes_at_once():
-    """While the account's window is full, no slot of the migration endpoints is used up, nor a request let out."""
+    """While the account's window is full, no slot of the migration endpoints is used, and no request leaves."""
     clock = FakeClock()
     migration, general = (
         LimitScope("migration", Pacer([Window(1, 5.0)])),
@@ -71,7 +71,7 @@ async def test_a_request_waits_for_all_its_scopes_at_once():
 
 
 async def test_what_was_not_sent_uses_no_slot():
-    """Connecting failed: the next one may leave at once."""
+    """The connection failed: the next request may leave at once."""
     clock = FakeClock()
     limiter = limiter_of(clock, Window(1, 5.0))
     for _ in range(3):
@@ -91,7 +91,7 @@ async def test_what_went_unanswered_used_a_slot():
 
 
 async def test_nothing_remains_before_its_reset(tmp_path):
-    """What the server says of the window beyond our own account holds everybody, in the next process as well."""
+    """What the server reports beyond our own count delays every request, in the next process as well."""
     clock = FakeClock()
     spent = Answer(status=201, limit="1000", remaining="0", reset="600")
     with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
@@ -102,7 +102,7 @@ async def test_nothing_remains_before_its_reset(tmp_path):
 
 
 async def test_a_hold_keeps_everybody():
-    """A hold lets nothing leave before it ends."""
+    """Nothing leaves before a hold ends."""
     clock = FakeClock()
     limiter = limiter_of(clock, Window(1, 0.1))
     limiter.hold(30)
@@ -110,7 +110,7 @@ async def test_a_hold_keeps_everybody():
 
 
 async def test_a_cancelled_wait_costs_no_slot():
-    """A cancelled wait uses up nothing, and does not hold up the others."""
+    """A cancelled wait uses no slot, and does not delay the others."""
     clock = FakeClock()
     limiter = limiter_of(clock, Window(1, 10.0))
     await depart_many(clock, limiter, 1)
@@ -129,7 +129,7 @@ async def test_a_cancelled_wait_costs_no_slot():
 
 
 async def test_two_runs_on_one_account_share_its_windows(tmp_path):
-    """Whoever sends, and whenever it was started: the server sees one account."""
+    """Whichever run sends, and whenever it was started: the server sees one account."""
     clock = FakeClock()
     moments = []
     for lives in (2, 1):  # two side by side, then one more after their end
@@ -152,7 +152,7 @@ async def test_two_runs_on_one_account_share_its_windows(tmp_path):
 
 
 async def test_a_quota_that_fails_is_left_behind(tmp_path):
-    """It is reported once, and the run goes on by its own memory."""
+    """It is reported once, and the run continues with its own memory."""
     clock, told = FakeClock(), []
     quota = open_quota(tmp_path / "quota.db", clock, boot="b")
     limiter = limiter_of(clock, Window(1, 5.0), quota=quota, lost=told.append)
@@ -165,7 +165,7 @@ async def test_a_quota_that_fails_is_left_behind(tmp_path):
 
 
 async def test_a_hold_too_long_to_wait_for_outlives_its_process(tmp_path):
-    """A restart does not ask the server again, it ends at once, and says how long it would be."""
+    """A restart does not ask the server again. It ends at once, and reports how long the wait would be."""
     clock = FakeClock()
     with closing(open_quota(tmp_path / "quota.db", clock, boot="b")) as quota:
         limiter_of(clock, Window(1, 5.0), quota=quota).hold(5000)
@@ -179,7 +179,7 @@ async def test_a_hold_too_long_to_wait_for_outlives_its_process(tmp_path):
 
 
 async def test_waits_and_what_is_used_are_told():
-    """Each wait with how long it is, and what counts in the windows, at most five times a second."""
+    """Each wait with its length, and what counts in the windows, at most five times a second."""
     clock, memory = FakeClock(), Remembering()
     await depart_many(clock, limiter_of(clock, Window(1, 5.0), Window(9, 60.0), observer=memory), 3)
     waits = [notice.seconds for notice in memory.notices if isinstance(notice, SlotAwaited)]
@@ -192,7 +192,7 @@ async def test_waits_and_what_is_used_are_told():
 
 
 async def test_where_there_is_no_window_nothing_is_told():
-    """There is nothing to wait for, nor to use."""
+    """There is nothing to wait for, and nothing to use."""
     clock, memory = FakeClock(), Remembering()
     await depart_many(clock, limiter_of(clock, observer=memory), 3)
     assert memory.notices == []

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from fakes import REFUSED, PipelineUnderTest, one_every, record, write_export
 
-from masivo_stream.flow.pipeline.kind import MOST_BESIDE
+from masivo_stream.flow.pipeline.kind import MOST_READ_BACKS
 from masivo_stream.flow.pipeline.refused import CustomerFinder
 from masivo_stream.model.attempt import Answer, Cause, Failure
 from masivo_stream.model.contract import Kind
@@ -23,9 +23,9 @@ SETTLE = 60.0
 
 
 class Server:
-    """Applies what it accepts, which shows after a while; refuses what it has, and those who are `bad`.
+    """Applies what it accepts, which shows after a while. It refuses what it has, and those that are `bad`.
 
-    `lost(number)` says of the attempt of this number: "applied" or "dropped" without an answer; else None.
+    `lost(number)` returns for the attempt of this number "applied" or "dropped" if it gets no answer, otherwise None.
     """
 
     def __init__(self, bad=(), lost=lambda _number: None, *, shows_after=5.0):
@@ -135,7 +135,7 @@ async def test_others_are_sent_meanwhile(tmp_path):
 
 
 async def test_a_stop_ends_the_wait_at_once(tmp_path):
-    """Records that wait to be read back are pending then; the figures close at any moment."""
+    """Records that wait to be read back are pending then. The figures add up at any moment."""
     server = Server(ids([0]), lambda number: "dropped" if number == 0 else None)
     pipeline = Reading(export(tmp_path, 3000), server, drain_time=0.0)  # nothing is in flight then
     seen = []
@@ -146,7 +146,7 @@ async def test_a_stop_ends_the_wait_at_once(tmp_path):
             seen.append(pipeline.recorder.figures())
         await pipeline.clock.sleep(3)
         pipeline.stopped_at = pipeline.clock.now()
-        pipeline.stop.pull(Interrupted("SIGTERM", ExitCode.TERMINATED))
+        pipeline.stop.begin(Interrupted("SIGTERM", ExitCode.TERMINATED))
 
     figures = await pipeline.run(stop)
     assert pipeline.clock.now() == pytest.approx(pipeline.stopped_at)
@@ -156,7 +156,7 @@ async def test_a_stop_ends_the_wait_at_once(tmp_path):
 
 async def test_no_more_wait_than_memory_holds(tmp_path):
     """At that number no further batch is handed off: reading stops until one of them is read back."""
-    count = 3 * MOST_BESIDE
+    count = 3 * MOST_READ_BACKS
     server = Server(ids(range(0, count * 100, 100)), lambda number: "dropped" if number % 2 == 0 else None)
     pipeline = Reading(export(tmp_path, count * 100), server, uploaders=1, max_body_bytes=12_000, isolation_budget=0)
     most = 0
@@ -164,12 +164,12 @@ async def test_no_more_wait_than_memory_holds(tmp_path):
     async def watch():
         nonlocal most
         while True:
-            most = max(most, pipeline.kind_pipeline._beside)
+            most = max(most, pipeline.kind_pipeline._read_backs)
             await pipeline.clock.sleep(0.5)
 
     figures = await pipeline.run(watch)
     assert (figures.dead, figures.closes) == (count, True)
-    assert MOST_BESIDE - 2 <= most <= MOST_BESIDE + 2 + 2
+    assert MOST_READ_BACKS - 2 <= most <= MOST_READ_BACKS + 2 + 2
 
 
 async def test_who_arrived_is_found_before_the_time_is_over(tmp_path):

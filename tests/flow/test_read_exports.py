@@ -17,7 +17,7 @@ from masivo_stream.model.results import Blank, Entry, Position
 
 
 async def test_a_block_of_very_short_lines_is_taken_in_pieces(tmp_path):
-    """However short the lines of a block are, the others have their turn after some hundred of them."""
+    """However short the lines of a block are, the other tasks have their turn after some hundred of them."""
     path = tmp_path / "export.ndjson"
     path.write_bytes(b"\n" * 3000 + as_bytes(events()) + b"\n" + b"x\n" * 2000)
     blocks = validate_sources(
@@ -57,7 +57,7 @@ GOOD = as_bytes(events())
 @pytest.mark.parametrize("count", [0, 1, 3])
 @pytest.mark.parametrize("torn", [GOOD[:1], GOOD[:-1], b"\xc3", b"\0", b"12 {"])
 async def test_half_a_line_is_held_back(tmp_path, pack, mark, end, count, torn):
-    """Place and checksum stay before it, so that what was read is the beginning of the export when that is whole."""
+    """Position and checksum stay before it, so that what was read is the beginning of the complete export."""
     path = tmp_path / "export"
     begun = mark + (GOOD + end) * count
     path.write_bytes(pack(begun + torn))
@@ -79,7 +79,7 @@ async def test_half_a_line_is_held_back(tmp_path, pack, mark, end, count, torn):
 
 @pytest.mark.parametrize("tail", [b"", b" \t", b"\xef\xbb\xbf", b'{"id":"\xff"}', GOOD, GOOD + b"\r"])
 async def test_a_last_line_that_is_whole_needs_no_newline(tmp_path, tail):
-    """Also one that cannot be sent: it is dealt with, as it is anywhere else."""
+    """So does one that cannot be sent: it is processed as anywhere else."""
     path = tmp_path / "export"
     path.write_bytes(GOOD + b"\n" + tail)
     _, place, crc, failure = await validate(path)

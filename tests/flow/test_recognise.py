@@ -33,7 +33,7 @@ def known(path, read=HALF, content=LINES):
 
 
 def write(path, content):
-    """Write so that the time of change differs, however coarse the clock."""
+    """Write so that the time of change differs, however coarse the clock is."""
     path.write_bytes(content)
     os.utime(path, ns=(1, path.stat().st_mtime_ns + 1_000_000))
 
@@ -64,7 +64,10 @@ async def look(path, before, *, full=False):
     ],
 )
 async def test_what_was_read_is_proven_by_its_text(export, content, grown):
-    """Rewritten, appended to, cut or changed after what was read, compressed; and whether text follows is known."""
+    """It may be rewritten, appended to, cut or changed after what was read, or compressed.
+
+    Whether text follows is known.
+    """
     before = known(export)
     write(export, content)
     proof = await look(export, before)
@@ -84,21 +87,21 @@ async def test_one_changed_byte_in_what_was_read_is_no_proof(export, at, pack):
 
 @pytest.mark.parametrize("content", [LINES[: HALF - 1], b"", gzip.compress(LINES)[:300], LINES.replace(b"\n", b"\r\n")])
 async def test_what_is_shorter_or_ends_its_lines_otherwise_is_no_proof(export, content):
-    """Cut, emptied, cut where it is compressed, written by another system."""
+    """Cut, emptied, cut while compressed, or written by another system."""
     before = known(export)
     write(export, content)
     assert await look(export, before) is None
 
 
 async def test_a_file_that_was_left_alone_is_not_read(export):
-    """Size, time of change and samples are as they were, so its checksum does not matter; unless all is asked for."""
+    """Size, time of change and samples are unchanged, so its checksum does not matter, except in a full check."""
     before = known(export, content=bytes(len(LINES)))
     assert await look(export, before) is not None
     assert await look(export, before, full=True) is None
 
 
 async def test_a_change_that_hides_its_time_is_found_by_samples(export):
-    """Size and time as before: the sampled blocks still reveal a rewritten file."""
+    """Size and time are as before: the sampled blocks still reveal a rewritten file."""
     before = known(export)
     times = export.stat().st_mtime_ns
     export.write_bytes(bytes(reversed(LINES)))
@@ -154,7 +157,7 @@ async def test_any_exchange_of_places_is_seen_through_or_asked_about(tmp_path_fa
 
 
 async def test_an_export_that_was_read_takes_its_place_before_one_that_was_not(tmp_path):
-    """They have swapped paths: the export of which nothing was read may be any file, the other one may not."""
+    """They have swapped paths. The export of which nothing was read may be any file, the other one may not."""
     read, unread = tmp_path / "read", tmp_path / "unread"
     read.write_bytes(b"a\nb\n")
     unread.write_bytes(b"c\nd\n")
@@ -186,20 +189,20 @@ async def test_a_word_counts_only_where_the_text_agrees(tmp_path, export):
         assert await among([before], tmp_path / "moved", moved=read_moved([f"{old}={tmp_path}/moved"]))
         with pytest.raises(InputError, match="is not the one the last run read"):
             await among([before], other, moved=read_moved([f"{old}={other}"]))
-    with pytest.raises(ConfigurationError, match="is not among the exports that are named"):
+    with pytest.raises(ConfigurationError, match="is not among the named exports"):
         await among([before], other, moved=read_moved([f"{export}={tmp_path}/moved"]))
 
 
 @pytest.mark.parametrize("word", ["", "a", "=b", "a="])
 def test_a_word_that_says_nothing_is_told(word):
-    """Old and new, with an equals sign in between."""
-    with pytest.raises(ConfigurationError, match="does not name an old and a new place"):
+    """It needs an old and a new path, with an equals sign in between."""
+    with pytest.raises(ConfigurationError, match="does not name an old and a new path"):
         read_moved([word])
 
 
 @pytest.mark.parametrize("read", [0, HALF])
 async def test_an_export_is_found_beside_the_state_directory_it_was_moved_with(tmp_path, export, read):
-    """By its place relative to that, if its content proves it; a word comes first."""
+    """It is found by its path relative to that, if its content proves it. The flag comes first."""
     before = known(export, read)
     (tmp_path / "new").mkdir()
     export.rename(tmp_path / "new" / export.name)
@@ -219,9 +222,9 @@ async def test_an_export_is_found_beside_the_state_directory_it_was_moved_with(t
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"", f"it had {len(LINES)} bytes and is empty"),
-        (LINES[:1000], f"{HALF} bytes were read of it, and it has 1000"),
-        (b"~" + LINES[1:], f"something changed in its first {HALF} bytes, which have been dealt with, near byte 0"),
+        (b"", f"it had {len(LINES)} bytes and is empty now"),
+        (LINES[:1000], f"{HALF} bytes of it were read, but now it has only 1000"),
+        (b"~" + LINES[1:], f"something changed in its first {HALF} bytes, which were already processed, near byte 0"),
         (gzip.compress(b"~" + LINES[1:]), f"something changed in the first {HALF} bytes of its text"),
     ],
 )
@@ -241,19 +244,19 @@ async def test_of_two_that_begin_with_what_was_read_a_person_chooses(tmp_path):
         (tmp_path / name).write_bytes(text)
     before = known(tmp_path / "old", 2, b"x\n")
     (tmp_path / "old").unlink()
-    with pytest.raises(ConfigurationError, match="more than one begins with what was read of it") as caught:
+    with pytest.raises(ConfigurationError, match="more than one file begins with the part that was read") as caught:
         await among([before], tmp_path / "a", tmp_path / "b")
     words = [f"--moved {before.name}={tmp_path}/{name}" for name in "ab"]
     assert caught.value.hint == f"add {words[0]} or {words[1]}"
 
 
 async def test_an_export_that_was_emptied_is_none_any_more(tmp_path):
-    """Also where nothing was read of it; one that was always empty is."""
+    """That also holds if nothing of it was read. One that was always empty is still an export."""
     for name, text in (("full", b"x\n"), ("empty", b"")):
         (tmp_path / name).write_bytes(text)
     exports = [known(tmp_path / "full", 0, b""), known(tmp_path / "empty", 0, b"")]
     (tmp_path / "full").write_bytes(b"")
-    with pytest.raises(InputError, match="it had 2 bytes and is empty"):
+    with pytest.raises(InputError, match="it had 2 bytes and is empty now"):
         await among(exports, tmp_path / "full", tmp_path / "empty")
     (tmp_path / "full").write_bytes(b"x\n")
     assert await among(exports, tmp_path / "full", tmp_path / "empty")

@@ -1,4 +1,4 @@
-"""Decisions about batches in doubt: a batch is sent again only as it was, only if it is not seen there, and noted."""
+"""Decisions about batches in doubt: a batch is resent only unchanged, only if it is not found, and noted."""
 
 import json
 import os
@@ -23,7 +23,7 @@ RESEND = Decisions(resend=("all",), reason="seen nowhere")
 
 
 class Api:
-    """A server that answers batches as a test says, and shows transactions."""
+    """A server that answers batches as a test specifies, and shows transactions."""
 
     def __init__(self, state):
         self.state = state
@@ -113,7 +113,10 @@ async def test_a_batch_is_sent_again_as_it_was(api, run):
 
 @pytest.mark.parametrize("decisions", [RESEND, Decisions(accept=("all",)), Decisions(discard=("all",))])
 async def test_nothing_is_decided_in_a_copy(api, run, tmp_path, decisions):
-    """While the original is still there, a decision is refused and nothing is sent; without a decision, it may look."""
+    """While the original is still there, a decision is refused and nothing is sent.
+
+    Without a decision, it can be read.
+    """
     await run.migrate()
     shutil.copytree(tmp_path / "state", tmp_path / "copied")
     assert (await run.resolve()).exit_code == ExitCode.COMPLETE
@@ -132,7 +135,7 @@ async def test_nothing_is_decided_in_a_copy(api, run, tmp_path, decisions):
 
 @pytest.mark.parametrize("answered", ["", "201 Created"])
 async def test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again(api, run, tmp_path, answered):
-    """Also if it is put back in the same place; the newest one continues, also if it was moved."""
+    """The same holds if it is restored in its place. The newest one continues, even after a move."""
     await run.migrate()
     shutil.copytree(tmp_path / "state", tmp_path / "old")
     api.answers.append(answered)
@@ -141,7 +144,7 @@ async def test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again(api,
     (tmp_path / "old").rename(tmp_path / "state")
     with pytest.raises(ConfigurationError, match="it knows 1 of 2 requests") as caught:
         await run.resolve()
-    assert caught.value.hint.startswith("put the newest copy of the state directory back")
+    assert caught.value.hint.startswith("restore the newest copy of the state directory")
     with pytest.raises(ConfigurationError, match="older than what was sent from it"):
         await migrate(run.settings, run.credentials, Exports(transactions=[str(run.export)]))
     assert len(api.bodies) == 2
@@ -153,7 +156,7 @@ async def test_nothing_is_sent_from_a_directory_of_before_it_was_sent_again(api,
 
 
 async def test_each_of_several_batches_is_noted_before_it_leaves(api, run):
-    """By one command: a process that dies with the second one on the wire is known to have sent it."""
+    """A process that dies with the second one in flight is known to have sent it."""
     api.answers.append("")
     await run.migrate(count=2001)
     sent, doubtful = len(api.bodies), api.ask("SELECT state FROM batches").count("in_doubt")
@@ -163,7 +166,7 @@ async def test_each_of_several_batches_is_noted_before_it_leaves(api, run):
 
 
 async def test_a_batch_that_is_sent_again_is_noted_however_often(api, run, tmp_path):
-    """And the next command finds its own state directory as new as it is."""
+    """And the next command finds its own state directory up to date."""
     await run.migrate()
     api.answers += ["", "", ""]
     for sent in (2, 3, 4):
@@ -175,7 +178,7 @@ async def test_a_batch_that_is_sent_again_is_noted_however_often(api, run, tmp_p
 
 @pytest.mark.parametrize("said", ["", "422 Unprocessable Entity", "503 Service Unavailable"])
 async def test_only_an_acceptance_settles_a_doubt(api, run, said):
-    """If it is refused, it may be there; if its answer is lost again, it is in doubt as before."""
+    """If it is refused, it may be there. If its answer is lost again, it is in doubt as before."""
     await run.migrate()
     api.answers.append(said)
     found = await run.resolve()
@@ -194,7 +197,7 @@ async def test_what_is_seen_to_be_there_is_not_sent_again(api, run):
 
 
 def change_unseen(export):
-    """Change an export where neither its samples nor its time show it."""
+    """Change an export at a place that neither samples nor time reveal."""
     status = export.stat()
     content = export.read_bytes()
     unsampled = (status.st_size - 4096) // 32 + 4096  # between the second of 33 samples and the third
@@ -217,7 +220,7 @@ async def in_doubt(api, run, count=3):
 
 @pytest.mark.parametrize("what", ["resend", "accept", "discard"])
 async def test_where_one_is_refused_nothing_is_sent_or_decided(api, run, what):
-    """The last batch is there: the first one is neither sent nor decided, and the error names the one that is there."""
+    """The last batch is there: the first one is neither sent nor decided, and the error names the last."""
     events, transactions = await in_doubt(api, run)
     api.there = [{"id": "t", **transaction()}]
     decisions = RESEND if what == "resend" else Decisions(**{what: (events,)}, resend=(transactions,))
@@ -233,7 +236,7 @@ async def test_where_one_has_changed_nothing_is_sent_or_decided(api, run):
     """The bytes of the last batch cannot be read again: the first one is not sent."""
     await in_doubt(api, run, count=1000)
     change_unseen(run.export)
-    with pytest.raises(InputError, match="not what was sent"):
+    with pytest.raises(InputError, match="differ from what was sent"):
         await run.resolve()
     assert len(api.bodies) == 2
     assert api.ask("SELECT state FROM batches") == ["in_doubt"] * 2
@@ -251,10 +254,10 @@ async def test_several_are_sent_again_once_all_were_looked_at(api, run):
 
 
 async def test_other_bytes_than_those_in_doubt_are_not_sent(api, run):
-    """An export changed where neither its samples nor its time show it: the id of the batch does."""
+    """The export changed where neither its samples nor its time show it: the id of the batch does."""
     await run.migrate(count=1000)
     change_unseen(run.export)
-    with pytest.raises(InputError, match="not what was sent"):
+    with pytest.raises(InputError, match="differ from what was sent"):
         await run.resolve()
     assert len(api.bodies) == 1
 
@@ -267,7 +270,7 @@ async def test_other_bytes_than_those_in_doubt_are_not_sent(api, run):
     ],
 )
 async def test_a_decision_costs_no_request_and_is_noted(api, run, decisions, state, note):
-    """With who decided it, and why."""
+    """The decision is noted with the person and the reason."""
     await run.migrate()
     found = await run.resolve(decisions)
     assert (found.closes, found.in_doubt, len(api.bodies)) == (True, (), 1)

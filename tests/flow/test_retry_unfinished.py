@@ -225,3 +225,28 @@ def test_held_back_twins_are_sent_once(tmp_path):
     assert run.retry().dead == 1
     assert run.letters() == [(3, "duplicate_event")]
     assert {purchase: count for purchase, count in run.sent().items() if purchase} == {"a": 1, "b": 1, "d": 1}
+
+
+class StoppedInARecord(Stopped):
+    """A record that takes two requests: the first part is refused, and the request with the second one is denied."""
+
+    def __init__(self, path):
+        self.refuses = True
+        super().__init__(path, of(0, *"abcdef"))
+        self.world.flags = {"max_body_bytes": 1024}
+
+    def answer(self, kind, entries, *_):
+        purchases = {item["order"]["purchase_id"] for entry in entries for item in entry["events"]}
+        if self.refuses and "a" in purchases:
+            return REFUSED
+        return Answer(status=403) if self.closed else None
+
+
+def test_a_part_and_its_dead_letter_are_one(tmp_path):
+    """The line is read again for its second part, and its first one comes once more, from the dead letter."""
+    run = StoppedInARecord(tmp_path)
+    run.stop()
+    assert [reason for _, reason in run.letters()] == ["refused"]
+    run.refuses = False
+    assert run.retry().dead == 0
+    assert run.sent() == dict.fromkeys("abcdef", 1)

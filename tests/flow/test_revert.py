@@ -23,7 +23,7 @@ LOST = ""
 
 
 class Migrated:
-    """A server, and a run that has sent all it had to."""
+    """A server, and a run that has sent everything it had to."""
 
     def __init__(self, folder):
         self.folder, self.state = folder, folder / "state"
@@ -67,7 +67,7 @@ async def migrated(tmp_path):
 
 
 async def test_a_revert_is_noted_before_its_first_byte(migrated):
-    """When it is done, the run is put aside, and its state directory starts afresh."""
+    """When it is done, the run is put aside, and its state directory starts from the beginning."""
     await migrated.revert(ALL)
     assert migrated.noted == [["revert begun"]]
     assert (migrated.state / "reverted-1" / "journal.db").exists()
@@ -104,17 +104,17 @@ async def test_only_a_number_that_fits_says_that_all_is_gone(migrated, told):
 
 
 async def test_nothing_goes_on_after_a_revert_of_unknown_end(migrated):
-    """If it happened, continuing would lose records; if not, starting afresh would double them."""
+    """If it took effect, continuing would lose records. If not, starting from the beginning would double them."""
     migrated.said = LOST
-    with pytest.raises(OutageError, match="may have happened"):
+    with pytest.raises(OutageError, match="may have taken effect"):
         await migrated.revert(ALL)
     assert migrated.notes() == ["revert begun"]
-    with pytest.raises(ConfigurationError, match="it is not known whether it happened"):
+    with pytest.raises(ConfigurationError, match="it is not known whether it took effect"):
         await migrated.migrate()
     migrated.said = "403 Forbidden"  # says nothing of the first one
     with pytest.raises(DeniedError):
         await migrated.revert(ALL)
-    with pytest.raises(ConfigurationError, match="it is not known whether it happened"):
+    with pytest.raises(ConfigurationError, match="it is not known whether it took effect"):
         await migrated.migrate()
     assert migrated.posts == 1
     migrated.said = "200 OK"

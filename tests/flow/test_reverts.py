@@ -89,7 +89,7 @@ async def revert(state, clock, period, answer):
 
 
 def may_go_on(state, clock):
-    """Return whether a run may start: "goes on", "afresh", or what prevents it."""
+    """Return whether a run may start: `goes on`, `afresh`, or what prevents it."""
     try:
         leave_reverted(state, clock)
     except ConfigurationError as error:
@@ -103,14 +103,14 @@ def may_go_on(state, clock):
         ([], "goes on"),
         ([(BOTH_DAYS, NO)], "goes on"),
         ([(BOTH_DAYS, YES)], "afresh"),
-        ([(FIRST_DAY, YES)], "a part of this run was taken back"),
-        ([(FIRST_DAY, YES), (SECOND_DAY, NO)], "a part of this run was taken back"),
+        ([(FIRST_DAY, YES)], "part of this run was taken back"),
+        ([(FIRST_DAY, YES), (SECOND_DAY, NO)], "part of this run was taken back"),
         ([(FIRST_DAY, YES), (SECOND_DAY, YES)], "afresh"),
         ([(BOTH_DAYS, LOST)], "a revert from 2026-01-01T00"),
         ([(BOTH_DAYS, LOST), (BOTH_DAYS, NO)], "a revert from 2026-01-01T00"),
         ([(BOTH_DAYS, LOST), (BOTH_DAYS, YES)], "afresh"),
         ([(FIRST_DAY, YES), (SECOND_DAY, LOST)], "a revert from 2026-01-02T00"),
-        ([(BOTH_DAYS, NO), (FIRST_DAY, YES)], "a part of this run was taken back"),
+        ([(BOTH_DAYS, NO), (FIRST_DAY, YES)], "part of this run was taken back"),
     ],
 )
 async def test_all_reverts_of_a_run_count(state, clock, story, end):

@@ -35,7 +35,7 @@ def state(tmp_path):
 @pytest.fixture
 async def journal(state):
     opened = open_journal(state.journal, FakeClock().wall)
-    await opened.add_sources(Kind.EVENTS, [KnownSource(0, "e.ndjson", 9, IDENTITY)])
+    await opened.note_sources("", [(Kind.EVENTS, KnownSource(0, "e.ndjson", 9, IDENTITY))])
     yield opened
     opened.close()
 
@@ -60,7 +60,10 @@ async def to_dead_letter(state, journal, *letters, reasons=("missing_field", "re
 
 
 async def test_an_example_is_the_first_letter_of_its_reason(state, journal):
-    """With byte and field, from the file; where the file's head holds none, file and line from the journal."""
+    """With byte and field, from the file.
+
+    If the beginning of the file holds none, file and line come from the journal.
+    """
     await to_dead_letter(state, journal, letter(line=7), letter(line=8))
     found = {each.reason: each for each in find_examples(journal, state, KINDS)}
     first, other = found["missing_field"], found["refused"]
@@ -70,7 +73,7 @@ async def test_an_example_is_the_first_letter_of_its_reason(state, journal):
 
 
 async def test_only_the_head_of_the_file_is_looked_at(state, journal):
-    """A million dead letters are not read to find an example."""
+    """The report does not read a million dead letters to find an example."""
     long = letter(reason=Reason.TOO_DEEP, raw=b"x" * examples.HEAD_BYTES)
     await to_dead_letter(state, journal, long, letter())
     found = {each.reason: each for each in find_examples(journal, state, KINDS)}
@@ -78,7 +81,7 @@ async def test_only_the_head_of_the_file_is_looked_at(state, journal):
 
 
 async def test_a_file_that_somebody_is_mending_is_no_trouble(state, journal):
-    """Lines that are no dead letters are skipped, and so is everything after the counted ones."""
+    """Lines that are not dead letters are skipped, and so is everything after the counted ones."""
     await to_dead_letter(state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", letter(line=9))
     state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + letter(Reason.REFUSED, 10))
     found = {each.reason: each for each in find_examples(journal, state, KINDS)}
@@ -92,7 +95,7 @@ async def test_a_field_that_is_none_of_the_apis_is_not_shown(state, journal):
 
 
 async def test_both_forms_are_left_for_the_owner_alone(state, journal):
-    """JSON and page, 0600, complete; the summary names the path of the page, and what to do."""
+    """JSON and page, 0600, complete. The summary names the path of the page, and what to do."""
     await to_dead_letter(state, journal, letter())
     journal.describe(Facts(invocation=Invocation(options=("--state-dir", "here"))))
     told = leave_report(journal, state, SUMMARY, Reporting(draw=lambda report: f"<p>{report.outcome}"), FakeClock())
@@ -128,10 +131,10 @@ def fail(_report):
 
 
 async def test_a_page_that_cannot_be_made_is_a_warning(state, journal):
-    """What happened stays what happened, the JSON form is there, and the fault is named by its type alone."""
+    """The outcome does not change, the JSON form is there, and the fault is named by its type alone."""
     told = leave_report(journal, state, SUMMARY, Reporting(draw=fail), FakeClock())
     assert (told.outcome, told.exit_code, told.report) == ("dead_letters", 3, "")
-    assert told.warnings == ("the report is not written: a bug of ours, ZeroDivisionError",)
+    assert told.warnings == ("the report is not written: a bug in masivo-stream, ZeroDivisionError",)
     assert read_report(state, KINDS) == told
 
 

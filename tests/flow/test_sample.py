@@ -65,7 +65,7 @@ async def test_what_does_not_show_yet_is_no_failure(tmp_path):
         ("lose=20,on=customers", KindVerified(looked_at=2, missing=2), ""),
         ("spoil=20,on=customers", KindVerified(looked_at=2, different=2), ""),
         ("status=403,on=read", KindVerified(), "cannot be read back"),
-        ("hang=9,on=read", KindVerified(), "not all could be read back within 1 s"),
+        ("hang=9,on=read", KindVerified(), "not all records could be read back within 1 s"),
     ],
 )
 async def test_what_is_wrong_is_reported_and_the_outcome_stays(tmp_path, fault, seen, says):

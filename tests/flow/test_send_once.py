@@ -28,7 +28,7 @@ from masivo_stream.model.entries import Entries
 from masivo_stream.model.errors import ConfigurationError, OutageError
 from masivo_stream.model.progress import START, Figures, Progress
 from masivo_stream.model.states import NoteKind
-from masivo_stream.sandbox import SandboxOptions, running
+from masivo_stream.sandbox import SandboxOptions, parse_fault, running
 
 pytestmark = pytest.mark.slow
 
@@ -65,8 +65,20 @@ async def again(run, *, state, confirmations=None, customers=True, events=None):
     )
 
 
+async def test_an_export_that_the_account_has_is_the_reason_even_if_no_token_comes(tmp_path):
+    """The second run asks for a token, which may name the account; its key alone shows that the export was sent."""
+    faults = (parse_fault("badtoken,at=2"),)
+    async with running(SandboxOptions(visible_after=0.02, faults=faults)) as sandbox:
+        run = Migration(tmp_path, sandbox)
+        run.generate(10, kinds=(Kind.CUSTOMERS,))
+        assert (await run.migrate()).exit_code == 0
+        with pytest.raises(ConfigurationError, match="already has this export"):
+            await run.migrate(state_dir=str(tmp_path / "another"))
+        assert len(sandbox.ledger().customers) == 10
+
+
 async def test_an_export_is_noted_before_its_first_batch_leaves(run, tmp_path):
-    """So a process that dies with the batch on the wire is known to have begun."""
+    """So a process that dies with the batch in flight is known to have begun."""
 
     class Looking:
         noted = None
@@ -104,7 +116,10 @@ def requests_noted(folder):
 
 
 async def test_never_more_requests_are_noted_than_the_journal_knows(run, tmp_path):
-    """So a run that dies at any moment goes on; the first request is noted before it leaves, all of them at the end."""
+    """So a run that dies at any moment continues.
+
+    The first request is noted before it leaves, all of them at the end.
+    """
 
     class Looking:
         def __init__(self):
@@ -140,7 +155,7 @@ async def test_no_request_is_counted_that_could_not_be_noted():
 
 
 async def test_a_run_of_which_less_is_noted_than_it_has_sent_goes_on(run, tmp_path):
-    """It was killed before more was noted, or a version that noted nothing has begun it."""
+    """It was killed before more was noted, or was begun by a version that noted nothing."""
     await run.migrate()
     with closing(sqlite3.connect(tmp_path / "shared/sent.db", isolation_level=None)) as memory:
         memory.execute("UPDATE runs SET sends = 0")
@@ -173,7 +188,7 @@ def put_back(run):
 
 
 async def test_a_directory_from_before_a_retry_does_not_go_on(retried):
-    """It would send the corrected dead letters again; the newest one continues."""
+    """It would send the corrected dead letters again. The newest one continues."""
     put_back(retried)
     with pytest.raises(ConfigurationError, match="older than what was sent from it: it knows 2 of 3 requests"):
         await retry(retried.settings, retried.credentials)
@@ -192,7 +207,7 @@ async def test_by_a_persons_word_a_directory_from_before_a_retry_goes_on(retried
     """The confirmation is noted once, and needed once: what is sent then is doubled."""
     put_back(retried)
     stopped = await again(retried, state="state", confirmations=Confirmations(again=True))
-    assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are mended
+    assert (stopped.exit_code, stopped.hint.partition(" sends")[0]) == (2, "masivo-stream retry")  # they are corrected
     assert (await retry(retried.settings, retried.credentials)).exit_code == 0
     assert await counted(retried) == [1, 2]
     with closing(open_journal(retried.folder / "state/journal.db", lambda: None, writable=False)) as journal:

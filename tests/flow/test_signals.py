@@ -1,4 +1,4 @@
-"""Signals are obeyed while there is work, and are somebody else's before and after it."""
+"""Signals are handled while there is work; before and after it they belong to the caller."""
 
 import signal
 
@@ -12,7 +12,7 @@ OBEYED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def test_handlers_are_given_back():
-    """Those of the program: the system's own would end it before its summary is written."""
+    """The program's handlers are restored: the system's own would end it before its summary is written."""
     former = {number: signal.signal(number, lambda *_: None) for number in OBEYED}
     try:
         own = {number: signal.getsignal(number) for number in OBEYED}

@@ -32,7 +32,7 @@ POLICY = RetryPolicy(first_delay=1, longest_delay=60, outage_limit=3600, longest
 
 
 class Account:
-    """The server's side: it answers as the vendor says, and remembers what it let in and what it refused."""
+    """The server: it answers as the vendor's pages describe, and remembers what it accepted and what it refused."""
 
     def __init__(self, windows, forth, back, *, foreign_every=None):
         self.limiter = Limiter(map(parse_window, windows))
@@ -58,7 +58,7 @@ class Account:
 
 
 class Client:
-    """One process's way to the account; the road goes on when the process is gone."""
+    """One process's way to the account. The network goes on when the process is gone."""
 
     def __init__(self, account, clock, road):
         self.account, self.clock, self.road = account, clock, road
@@ -105,7 +105,7 @@ class Silent:
 
 
 async def live(tmp_path, account, windows, *, ends_after):
-    """Send from a queue that never ends, in processes of which each ends in the middle of what it is doing."""
+    """Send from a queue that never ends, in processes of which each ends in the middle of its work."""
     clock, queue = LoopClock(), iter(range(1_000_000))
     async with anyio.create_task_group() as road:
         if account.foreign_every:
@@ -138,7 +138,7 @@ async def live(tmp_path, account, windows, *, ends_after):
 
 
 def allowed(windows):
-    """How many requests the windows let in over the days: the tightest in the long run."""
+    """Return how many requests the windows allow over the days: the tightest window decides."""
     return min(window.limit * (DAYS * 86_400 / window.seconds) for window in map(parse_window, windows))
 
 
@@ -146,7 +146,7 @@ def allowed(windows):
 @pytest.mark.parametrize("windows", [DEV, PROD], ids=["dev", "prod"])
 @pytest.mark.parametrize(("jitter", "restarts"), [(0.0, False), (0.3, True)], ids=["steady", "jitter and restarts"])
 def test_every_slot_is_used_and_nothing_is_throttled(windows, jitter, restarts, tmp_path):
-    """No 429 in two days; lost is what the margin and the road's spread cost, and a little after each restart."""
+    """No 429 in two days. Only the margin, the spread of the network and each restart cost time."""
     chance = random.Random(f"{windows} {jitter} {restarts}")
     account = Account(windows, lambda: 0.05 + chance.uniform(0, jitter), lambda: 0.05)
     lives = []
@@ -168,7 +168,7 @@ def test_every_slot_is_used_and_nothing_is_throttled(windows, jitter, restarts, 
 
 @pytest.mark.slow
 def test_another_program_on_the_account_costs_little_more_than_what_it_takes(tmp_path):
-    """It is learned from 429s and headers; what is throttled is sent again, in order, and nothing is lost."""
+    """429s and headers reveal it. What is throttled is sent again, in order, and nothing is lost."""
     chance = random.Random(7)
     account = Account(PROD, lambda: 0.05 + chance.uniform(0, 0.1), lambda: 0.05, foreign_every=97.0)
     run_virtually(lambda: live(tmp_path, account, PROD, ends_after=None))

@@ -49,14 +49,14 @@ async def find(entries, account, clock, *, ago=0.0, patient=True, memory=None, *
 
 
 async def test_each_customer_speaks_for_itself():
-    """Of a batch some may be there from another request: only these are found."""
+    """Some customers of a batch may exist because of another request: only these are found."""
     clock = FakeClock()
     account = Account(clock, {"c2", "c5"})
     assert await find([entry(line) for line in range(1, 7)], account, clock) == ["c2", "c5"]
 
 
 async def test_what_shows_late_is_waited_for():
-    """The API answers "enqueued": that takes a while. When all asked show there is no more to wait for."""
+    """The API answers "enqueued", and that takes a while. When all of them show, the wait ends."""
     clock = FakeClock()
     began = clock.now()
     account = Account(clock, {f"c{line}" for line in range(1, 101)}, since=began + 20)
@@ -66,7 +66,7 @@ async def test_what_shows_late_is_waited_for():
 
 
 async def test_what_never_shows_ends_the_wait():
-    """After the settling time; and then not every customer is asked for."""
+    """It ends after the settling time. Then not every customer is read."""
     clock = FakeClock()
     began = clock.now()
     account = Account(clock, set())
@@ -76,7 +76,7 @@ async def test_what_never_shows_ends_the_wait():
 
 
 async def test_the_time_counts_from_the_attempt():
-    """Forty seconds after it, twenty are left; an hour after it, none: one look."""
+    """Forty seconds after it, twenty are left. An hour after it, there is one read."""
     clock, memory = FakeClock(), Remembering()
     began = clock.now()
     assert await find([entry(1)], Account(clock, set()), clock, ago=40, memory=memory) == []
@@ -89,7 +89,7 @@ async def test_the_time_counts_from_the_attempt():
 
 
 async def test_those_whose_ids_need_no_escaping_speak_first():
-    """What is answered about the others may be a gateway's word."""
+    """An answer about the others may come from a gateway."""
     clock = FakeClock()
     account = Account(clock, {"c1"})
     entries = [entry(1), *(entry(line, f"a/{line}") for line in range(2, 60))]
@@ -108,7 +108,7 @@ async def test_without_patience_one_look_is_enough():
 
 
 def test_what_was_on_the_wire_is_known_by_its_place():
-    """Whatever batch it travels in next; waited for once, and again only after a further doubt."""
+    """Whatever batch it is sent in next. There is one wait for it, and another only after a further doubt."""
     clock = FakeClock()
     batch = make_batch(Kind.CUSTOMERS, [entry(1), entry(2)])
     unanswered = Unanswered()
@@ -124,7 +124,7 @@ def test_what_was_on_the_wire_is_known_by_its_place():
     assert [one.line for one in unanswered.fresh(lines)] == [2, 7]
     assert unanswered.since(lines) == clock.now()
     assert unanswered.since(lines[1:]) == pytest.approx(clock.now() - 60)
-    unanswered.looked(lines)
+    unanswered.had_time(lines)
     assert unanswered.fresh(lines) == []
     unanswered.add(batch, clock.now() + 5)
     assert [one.line for one in unanswered.fresh(lines)] == [2]
@@ -134,7 +134,7 @@ def test_what_was_on_the_wire_is_known_by_its_place():
 
 
 def test_a_clock_that_was_set_back_makes_no_attempt_a_future_one():
-    """It is taken to have just been made."""
+    """The attempt is taken to have just been made."""
     clock, unanswered = FakeClock(), Unanswered()
     ahead = (clock.wall() + timedelta(days=9)).isoformat()
     resume = Resume(unanswered={"b0": {(0, 1)}}, unanswered_at={"b0": ahead})

@@ -53,7 +53,7 @@ async def test_what_was_accepted_is_confirmed(migration):
 
 
 async def test_what_a_retry_sent_is_looked_at_as_it_was_sent(migration):
-    """A corrected record as it was corrected, once; one that was rejected again is not; also in a second retry."""
+    """A corrected record is compared as corrected, once. One that was rejected again is not, also in a second retry."""
     async with migration() as run:
         run.generate(30)
         lines = run.path(Kind.CUSTOMERS).read_bytes().splitlines(keepends=True)
@@ -157,7 +157,7 @@ async def test_an_edited_export_is_not_compared(migration):
 
 
 async def test_who_may_not_read_is_told_so(migration):
-    """It ends with what the API said."""
+    """It ends with what the API answered."""
     async with migration("status=403,on=read") as run:
         run.generate(3, kinds=[Kind.CUSTOMERS])
         await run.migrate()

@@ -42,7 +42,7 @@ def make(kind: Kind, number: int) -> bytes:
 
 
 def adversarial(kind: Kind, end: bytes = b"\n") -> bytes:
-    """Return an export of everything that careless validation gets wrong, amid good, blank and very long lines."""
+    """Return an export of everything that careless validation gets wrong, among good, blank and very long lines."""
     chance = random.Random(1)
     lines = [body for row_kind, body, _ in ROWS if row_kind is kind and b"\n" not in body]
     lines += [make(kind, number) for number in range(300)]
@@ -87,7 +87,7 @@ async def validate(sources: list[Source], kind: Kind, workers: int) -> tuple[lis
 
 @pytest.mark.parametrize("kind", list(Kind))
 async def test_however_many_validate_the_results_are_the_same(tmp_path, kind):
-    """One process, two and three give the same, over several files, with repeats from one to the other."""
+    """One process, two and three give the same results, over several files, with duplicates from one to the other."""
     for name, content in exports(kind).items():
         (tmp_path / name).write_bytes(content)
     paths = [str(tmp_path / name) for name in sorted(exports(kind)) if name != "torn.ndjson.gz"]
@@ -99,7 +99,7 @@ async def test_however_many_validate_the_results_are_the_same(tmp_path, kind):
 
 
 async def test_reading_may_begin_anywhere(tmp_path):
-    """Taken up at a line in the middle, workers give what one process gives from there."""
+    """Started at a line in the middle, workers give what one process gives from there."""
     path = tmp_path / "lines.ndjson"
     path.write_bytes(adversarial(Kind.EVENTS))
     found = find_inputs([str(path)])[0]
@@ -111,7 +111,7 @@ async def test_reading_may_begin_anywhere(tmp_path):
 
 
 async def test_where_no_memory_can_be_shared_sockets_do(tmp_path):
-    """The limit on open files is one of the things a system may forbid."""
+    """A system may forbid it, for example by the limit on open files."""
     path = tmp_path / "lines.ndjson"
     path.write_bytes(adversarial(Kind.EVENTS))
     sources = [Source(find_inputs([str(path)])[0])]
@@ -132,7 +132,7 @@ def children() -> list[int]:
 
 
 async def test_a_lost_worker_ends_it(tmp_path):
-    """A worker that is killed ends the reading with an error of its own, and leaves no process behind."""
+    """A killed worker ends the reading with an error of its own, and leaves no process behind."""
     path = tmp_path / "lines.ndjson"
     path.write_bytes(b"".join(make(Kind.EVENTS, number) + b"\n" for number in range(3000)))
     before = set(children())
@@ -172,7 +172,7 @@ async def test_who_stops_early_leaves_no_worker(tmp_path):
 
 
 async def test_a_small_export_is_not_worth_a_process(tmp_path):
-    """What takes a moment is validated in this process; how much a pipe holds is not known."""
+    """What takes a moment is validated in this process. How much a pipe holds is not known."""
     path = tmp_path / "lines.ndjson"
     path.write_bytes(make(Kind.EVENTS, 1) + b"\n")
     before = set(children())

@@ -129,7 +129,7 @@ RECORDS = {
     "transactions": (TRANSACTIONS, TransactionsRecord),
 }
 
-# Fields by the object that holds them. What stands in neither set is optional and never null.
+# Fields by the object that holds them. What is in neither set is optional and never null.
 REQUIRED = {
     "customer": {"id", "name", "email", "registration_date"},
     "metrics.": {"from", "to"},

@@ -1,4 +1,4 @@
-"""The report's charts as the page shows them: each figure has its bar, within the frame, and none is missing."""
+"""The report's charts as the page shows them: each figure has its bar, within the frame, without exception."""
 
 import re
 from xml.etree import ElementTree as ET

@@ -104,8 +104,8 @@ def test_a_page_can_be_made_of_nothing():
 
 def test_figures_that_do_not_close_are_obvious():
     """The page says that this is a bug."""
-    assert "The figures do not close" in parsed(made_report(closes=False)).text
-    assert "The figures close" in parsed().text
+    assert "The figures do not add up" in parsed(made_report(closes=False)).text
+    assert "The figures add up" in parsed().text
 
 
 def test_a_run_at_work_is_no_interrupted_one():

@@ -46,14 +46,14 @@ def test_every_record_is_accounted_for():
         ["+", "blank", "3", "0", "3"],
     ]
     terms = "905 accepted + 40 dead + 30 skipped + 20 in doubt + 7 pending + 3 blank"
-    assert f"closes: 1,005 records read = {terms}" in shown(
+    assert f"adds up: 1,005 records read = {terms}" in shown(
         print_summary, summary(kinds={"customers": figures, "events": KindSummary(read=5, accepted=5)}), width=200
     )
 
 
 def test_figures_that_do_not_close_are_obvious():
     """A person must never overlook this."""
-    assert "DOES NOT CLOSE: 0 records read" in shown(print_summary, summary(closes=False))
+    assert "DOES NOT ADD UP: 0 records read" in shown(print_summary, summary(closes=False))
 
 
 def test_requests_are_shown_if_there_were_any():

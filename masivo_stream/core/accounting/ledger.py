@@ -27,8 +27,7 @@ Three rules follow from that, and a restart relies on each of them:
   Until then the position that was reached holds the checkpoint, too.
 
 A change is made in one call, without a wait in between, so `progress` never returns half of a change. What it returns
-once (dead letters, customers who arrived, customers who are skipped) it does not return again: whoever takes it must
-note it.
+once (dead letters, customers who arrived, customers who are skipped) it does not return again: the caller must note it.
 
 The ledger knows no clock, file or journal: `flow.pipeline.recorder` writes down what has to be durable.
 """
@@ -84,7 +83,7 @@ class Ledger:
     ) -> None:
         """Go on from `resume`; the ledger alone uses `packer` from now on.
 
-        What belongs to `missing` customers is held back; `sorter` finds that, and repeated purchases. `candidates`
+        What belongs to `missing` customers is held back; `sorter` finds that, and duplicate purchases. `candidates`
         keeps some of what is accepted. `remember_ids`: the number of customers that the decoder remembers.
         """
         self.kind = kind
@@ -145,10 +144,10 @@ class Ledger:
         unsettled = [*self._to_pack, *self._packer.pending(), *self._unsettled]
         return self.tally.summary(unsettled, seconds=seconds)
 
-    def progress(self, *, seconds: float, letters: tuple[int, int], skipped: tuple[int, int]) -> Progress:
+    def progress(self, *, seconds: float, dead_letters: tuple[int, int], skipped: tuple[int, int]) -> Progress:
         """Return how far the kind has come, to be noted: what happened since the last call is not returned again.
 
-        `letters` and `skipped` are the lengths in bytes and the CRC-32s of the dead-letter file and of the list of
+        `dead_letters` and `skipped` are the lengths in bytes and the CRC-32s of the dead-letter file and of the list of
         skipped records.
         """
         # A row that was returned twice would be two dead letters in the journal, and a retry would take both.
@@ -160,8 +159,8 @@ class Ledger:
             checkpoint=self._checkpoint(),
             figures=self.tally.figures(seconds=seconds),
             consumed=tuple((number, *known) for number, known in self._consumed.items()),
-            letters_bytes=letters[0],
-            letters_crc=letters[1],
+            letters_bytes=dead_letters[0],
+            letters_crc=dead_letters[1],
             read_all=self.read_all,
             dead=dead,
             retried=retried,
@@ -193,16 +192,16 @@ class Ledger:
     def take_up(self, block: ValidatedBlock, lines: SortedLines) -> None:
         """Count the lines of a block, and keep the entries that are to be sent."""
         self._count(lines.results)
-        self.tally.repeated(lines.duplicates)
+        self.tally.duplicated(lines.duplicates)
         self._to_pack.extend(lines.to_pack)
         # A dead letter with a part belongs to an entry that was counted as a whole; the others are counted as rejected.
         source = block.place.source
-        for letter, part in lines.dead_letters:
+        for dead_letter, part in lines.dead_letters:
             if part is not None:
-                self.tally.settled([part], RecordOutcome.DEAD, letter.reason)
-            self._note_dead(letter, source, part)
+                self.tally.settled([part], RecordOutcome.DEAD, dead_letter.reason)
+            self._note_dead(dead_letter, source, part)
         if self.tally.skipped:  # without a deleted customer there is nothing to note
-            self._presence.look(lines.results, source)
+            self._presence.note(lines.results, source)
         if block.place > self._read_position:
             self._read_position = block.place
             self._consumed[source] = (block.place.offset, block.crc, block.place.line)
@@ -301,15 +300,15 @@ class Ledger:
         self._unsettled.remove(batch.entries)
         self.tally.settled(batch.entries.parts, RecordOutcome.IN_DOUBT)
 
-    def to_dead_letter(self, entry: Entry, letter: Rejected, *, missing: bool | None = None) -> None:
-        """Count an entry of a batch as a dead letter, after `letter` was written down.
+    def to_dead_letter(self, entry: Entry, dead_letter: Rejected, *, missing: bool | None = None) -> None:
+        """Count an entry of a batch as a dead letter, after `dead_letter` was written down.
 
         `missing`: whether the account lacks its customer. The default is to assume that of customers, of no other kind.
         """
         self._unsettled.remove([entry])
-        self.tally.settled([entry], RecordOutcome.DEAD, letter.reason)
+        self.tally.settled([entry], RecordOutcome.DEAD, dead_letter.reason)
         self.unanswered.settle([entry])
-        self._note_dead(letter, entry.source, entry, missing=missing)
+        self._note_dead(dead_letter, entry.source, entry, missing=missing)
         if missing and self.kind is not Kind.CUSTOMERS:
             self._missing.add(entry.customer)
 
@@ -317,18 +316,18 @@ class Ledger:
         """Count entries as in doubt that were on the wire when an earlier process ended."""
         self.tally.settled(entries, RecordOutcome.IN_DOUBT)
 
-    def decide(self, entries: Sequence[Entry], letters: Sequence[Rejected] | None = None) -> None:
-        """Count entries that were in doubt as a person has decided: as dead with `letters`, else as accepted."""
-        if letters is None:
+    def decide(self, entries: Sequence[Entry], dead_letters: Sequence[Rejected] | None = None) -> None:
+        """Count entries that were in doubt as a person has decided: as dead with `dead_letters`, else as accepted."""
+        if dead_letters is None:
             self.tally.moved(entries, RecordOutcome.IN_DOUBT, RecordOutcome.ACCEPTED)
             return
-        for letter, entry in zip(letters, entries, strict=True):
-            self._note_dead(letter, entry.source, entry)
+        for dead_letter, entry in zip(dead_letters, entries, strict=True):
+            self._note_dead(dead_letter, entry.source, entry)
         self.tally.moved(entries, RecordOutcome.IN_DOUBT, RecordOutcome.DEAD, Reason.DISCARDED)
 
-    def _note_dead(self, letter: Rejected, source: int, of: Entry | None, *, missing: bool | None = None) -> None:
+    def _note_dead(self, dead_letter: Rejected, source: int, of: Entry | None, *, missing: bool | None = None) -> None:
         known = self.kind is Kind.CUSTOMERS if missing is None else missing
-        self._dead_rows.append(_dead_row(letter, source, self._missing.salt, of=of, missing=known))
+        self._dead_rows.append(_dead_row(dead_letter, source, self._missing.salt, of=of, missing=known))
 
 
 class Unsettled:
@@ -372,30 +371,30 @@ class Unsettled:
             del self._single[id(entry)]
 
 
-def _dead_row(letter: Rejected, source: int, salt: bytes, *, of: Entry | None, missing: bool) -> DeadRow:
+def _dead_row(dead_letter: Rejected, source: int, salt: bytes, *, of: Entry | None, missing: bool) -> DeadRow:
     """Return what the journal keeps of a dead letter: hashes and positions, so that a retry can find and count it.
 
     `of` is the entry, if it had been packed. `missing`: whether the account is assumed to lack its customer, so that
     what belongs to the customer is held back.
     """
-    old = letter.retried
+    old = dead_letter.retried
     customer = None if old is None else old.customer
-    if not missing or letter.reason is Reason.DUPLICATE_ID:  # the other record with this id arrived
+    if not missing or dead_letter.reason is Reason.DUPLICATE_ID:  # the other record with this id arrived
         customer = None
-    elif letter.customer is not None:
-        customer = hash_customer(letter.customer, salt)
-    indexes = letter.items if letter.reason in _ITEMS_ONLY else None
+    elif dead_letter.customer is not None:
+        customer = hash_customer(dead_letter.customer, salt)
+    indexes = dead_letter.items if dead_letter.reason in _ITEMS_ONLY else None
     if of is not None:
         indexes = of.indexes
     return DeadRow(
         source=source,
-        line=letter.line,
+        line=dead_letter.line,
         indexes=indexes,
-        reason=letter.reason,
+        reason=dead_letter.reason,
         customer=customer,
-        items=letter.item_count,
+        items=dead_letter.item_count,
         whole=(of is None or of.whole) and (old is None or old.whole),
         validated=of is None,
-        digest=hash_bytes(letter.raw, salt),
+        digest=hash_bytes(dead_letter.raw, salt),
         of=None if old is None else (old.source, old.line, old.name_items(indexes)),
     )

@@ -60,7 +60,7 @@ class MissingCustomers:
         if not len(self):
             return None
         wanted = hash_customer(customer, self.salt)
-        if wanted in self._late or _holds(self._dead, wanted):  # its record can be mended: it is not gone for good
+        if wanted in self._late or _holds(self._dead, wanted):  # its record can be corrected: it is not gone for good
             return Absence.DEAD
         return Absence.GONE if _holds(self._gone, wanted) else None
 
@@ -100,8 +100,8 @@ class PresenceNotes:
         self._begin()
         return seen
 
-    def look(self, found: Iterable[LineResults], source: int) -> None:
-        """Look at lines of an input, when they are counted."""
+    def note(self, found: Iterable[LineResults], source: int) -> None:
+        """Note what lines of an input show, when they are counted."""
         for each in found:
             if isinstance(each, Skipped) and each.reason is SkipReason.CUSTOMER_DELETED:
                 self._held.append((source, each.line))

@@ -21,7 +21,7 @@ from masivo_stream.model.progress import Figures
 from masivo_stream.model.results import Blank, Entry, LineResult, Rejected, Retried, Skipped
 from masivo_stream.model.summary import KindSummary
 
-MOST_REPEATED = 2
+MOST_DUPLICATES = 2
 """Places that are shown of events whose purchase came before."""
 
 
@@ -121,10 +121,10 @@ class Tally:
             case Blank():
                 self._blank += 1
 
-    def repeated(self, places: Sequence[tuple[str, int]]) -> None:
+    def duplicated(self, places: Sequence[tuple[str, int]]) -> None:
         """Count events that are sent although their purchase came before: file and line of each."""
         self._alike += len(places)
-        self._alike_at.extend(places[: MOST_REPEATED - len(self._alike_at)])
+        self._alike_at.extend(places[: MOST_DUPLICATES - len(self._alike_at)])
 
     def revalidated(self, old: Retried, result: LineResult) -> None:
         """Count a dead letter that is tried again: as it is validated now, and no longer as `old`."""

@@ -26,7 +26,7 @@ class Unanswered:
         self._batches: set[str] = set()
         self._since: dict[_Line, float] = {}
         """When the last attempt that carried a record ended, by source and line of the record."""
-        self._looked: set[_Line] = set()
+        self._had_time: set[_Line] = set()
         """Records that were given time to show, and did not."""
 
     def resume(self, known: Resume, ended: Mapping[str, float]) -> None:
@@ -40,7 +40,7 @@ class Unanswered:
 
     def _note(self, batch: str, lines: set[_Line], since: float) -> None:
         self._batches.add(batch)
-        self._looked -= lines
+        self._had_time -= lines
         for line in lines:
             self._since[line] = max(since, self._since.get(line, since))
 
@@ -50,7 +50,7 @@ class Unanswered:
             self._batches.discard(batch)
             for line in map(_line, entries):
                 self._since.pop(line, None)
-                self._looked.discard(line)
+                self._had_time.discard(line)
 
     def __contains__(self, batch: str) -> bool:
         """Return whether a batch with this id may have been applied."""
@@ -64,15 +64,15 @@ class Unanswered:
 
     def fresh(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return the entries that may have been applied and were not given time to show yet."""
-        return [entry for entry in self.among(entries) if _line(entry) not in self._looked]
+        return [entry for entry in self.among(entries) if _line(entry) not in self._had_time]
 
     def since(self, entries: Iterable[Entry]) -> float | None:
         """Return when the last attempt ended that may have applied one of the entries, None if there was no attempt."""
         return max((self._since[_line(entry)] for entry in self.among(entries)), default=None)
 
-    def looked(self, entries: Iterable[Entry]) -> None:
+    def had_time(self, entries: Iterable[Entry]) -> None:
         """Note that the entries were given time to show: a second wait would show nothing new."""
-        self._looked.update(map(_line, entries))
+        self._had_time.update(map(_line, entries))
 
 
 def _line(entry: Entry) -> _Line:

@@ -22,7 +22,7 @@ from masivo_stream.model.slicing import Sliced, part_of, slice_record
 
 
 class Sums:
-    """A run of entries with prefix sums, so that the size of any part of it is one subtraction."""
+    """An `EntryRun` with prefix sums, so that the size of any part of it is one subtraction."""
 
     __slots__ = ("bytes", "items", "run")
 

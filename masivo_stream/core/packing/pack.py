@@ -71,7 +71,7 @@ class Oversized(Struct, frozen=True):
     @property
     def message(self) -> str:
         """What its dead letter says."""
-        return f"does not fit a request of {self.max_body_bytes} bytes"
+        return f"does not fit into a request of {self.max_body_bytes} bytes"
 
 
 class Packed(Struct, frozen=True):
@@ -132,7 +132,7 @@ class Packer:
         return packed
 
     def _fill(self, filler: Filler, run: EntryRun, packed: Packed) -> None:
-        """Feed a run: stretches of lines that need no decision at once, the others one by one."""
+        """Feed an `EntryRun`: entries that need no decision all at once, the others one by one."""
         sums, index = Sums(run), 0
         while index < len(run):
             taken = filler.take(sums, index)

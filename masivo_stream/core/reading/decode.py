@@ -4,8 +4,8 @@ Two decoders. The fast one is msgspec's typed decoder over the schemas of `model
 in which three cheap checks find nothing that msgspec is lenient about, is an entry, byte for byte as it is. Every other
 line goes to the strict decoder (`strict`), which decodes without a type, walks the schema and decides.
 
-The three checks: bytes that are not UTF-8 in fields that msgspec skips, lenient dates and escapes (`leniency`), and
-fields that occur twice (`duplicate_fields`).
+The three checks: bytes that are not UTF-8 in fields that msgspec skips, lenient dates and escapes (`schema_faults`),
+and fields that occur twice (`duplicate_fields`).
 
 This is the hot path: a valid line should cost little more than its decoding. What can be asked of many lines at once is
 asked of the block that they were cut from: is it ASCII, may it hold a lenient date or an escape? Only if the block
@@ -85,7 +85,7 @@ class Decoder:
         return result
 
     def validate_all(self, pieces: Iterable[LineRun | Line], file: str, source: int = 0) -> list[LineResults]:
-        """Return the result of each line, in order, as `validate` does; consecutive entries come as one run."""
+        """Return the result of each line, in order, as `validate` does; consecutive entries come as one `EntryRun`."""
         origin = Origin(file, source)
         results: list[LineResults] = []
 
@@ -102,7 +102,7 @@ class Decoder:
         return results if self.purchases is None else self.purchases.mark(results, self._signer.take())
 
     def _validate_run(self, run: LineRun, origin: Origin) -> Iterator[LineResults]:
-        """Yield the results of a run of lines. This is the hot loop."""
+        """Yield the results of the lines of a `LineRun`. This is the hot loop."""
         decode, check, strict = self._decode, self._check, self._strict
         suspect, thorough, reject_unknown = self._suspect, self.rules.thorough, self.rules.reject_unknown_fields
         customers: list[str] = []

@@ -65,7 +65,7 @@ def find_doubled(body: bytes, schema: object) -> Path | None:
 def suspicion(kind: Kind) -> Callable[[bytes], bool]:
     """Return a quick check of whether a line of `kind` may have its customer's id twice.
 
-    It does not see escaped names; `leniency.is_lenient` does.
+    It does not see escaped names; `schema_faults.is_lenient` does.
     """
     return _suspect_events if kind is Kind.EVENTS else _suspect
 

@@ -73,7 +73,7 @@ def compression_of(head: bytes, name: str) -> Compression:
 
 
 _EXPORT_AGAIN = "export again, as one JSON object per line"
-_DOCS = "turn its rows into one JSON object per line: docs/migrating.md, Export, shows how with DuckDB"
+_DOCS = "convert its rows to one JSON object per line: docs/migrating.md, section Export, shows how with DuckDB"
 
 # Signatures from the formats' own specifications, as collected in the magic files of file(1).
 _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
@@ -85,16 +85,19 @@ _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
     (b"\xff\x06\x00\x00sNaPpY", Foreign("compressed with snappy", filter="snzip -dc")),
     (b"PK\x03\x04", Foreign("a zip archive", command="unzip -p {file}")),
     (b"PK\x05\x06", Foreign("an empty zip archive", hint=_EXPORT_AGAIN)),
-    (b"PK\x07\x08", Foreign("a zip archive of several parts", hint="join and unpack it, then name its files")),
+    (
+        b"PK\x07\x08",
+        Foreign("a zip archive in several parts", hint="join its parts and unpack them, then name the files"),
+    ),
     (b"7z\xbc\xaf\x27\x1c", Foreign("a 7z archive", command="7z x -so {file}")),
     (b"Rar!\x1a\x07", Foreign("a rar archive", command="unrar p -inul {file}")),
-    (b"!<arch>\n", Foreign("an ar archive", hint="unpack it, then name its files")),
+    (b"!<arch>\n", Foreign("an ar archive", hint="unpack it, then name the files in it")),
     (b"070701", Foreign("a cpio archive", filter="cpio -i --to-stdout --quiet")),
     (b"SQLite format 3\x00", Foreign("an SQLite database", hint=_EXPORT_AGAIN)),
-    (b"PGDMP", Foreign("a dump of PostgreSQL", hint="restore it, then export one JSON object per line")),
+    (b"PGDMP", Foreign("a PostgreSQL dump", hint="restore it, then export one JSON object per line")),
     (b"Obj\x01", Foreign("an Avro file", hint=_DOCS)),
     (b"ARROW1\x00\x00", Foreign("an Arrow file", hint=_DOCS)),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign("a document of Microsoft Office", hint=_EXPORT_AGAIN)),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign("a Microsoft Office document", hint=_EXPORT_AGAIN)),
     (b"%PDF-", Foreign("a PDF document", hint=_EXPORT_AGAIN)),
     (b"{\\rtf", Foreign("an RTF document", hint="save it as plain text, one JSON object per line")),
     (b"-----BEGIN PGP MESSAGE", Foreign("encrypted with PGP", filter="gpg -d")),
@@ -104,7 +107,7 @@ _SIGNATURES: tuple[tuple[bytes, Foreign], ...] = (
     (b"Salted__", Foreign("encrypted with openssl", hint="decrypt it, then name the decrypted file")),
     (
         b"version https://git-lfs.github.com/spec/",
-        Foreign("a pointer of Git LFS, not the file itself", hint="git lfs pull brings the file"),
+        Foreign("a Git LFS pointer, not the file itself", hint="run git lfs pull to get the file itself"),
     ),
 )
 _TWICE = {Compression.GZIP: "gzip -dc", Compression.ZSTANDARD: "zstd -dc"}
@@ -139,7 +142,7 @@ def way_out(found: Foreign, path: str, compression: Compression) -> str:
         command = f"{unpack} > {new}" if unpack else f"{found.command.format(file=file)} > {new}"
     else:
         return found.hint
-    return f"{command}; then name {new} in its place"
+    return f"{command}; then name {new} instead"
 
 
 # Bytes that are not text.
@@ -163,7 +166,7 @@ def _binary(head: bytes, *, ended: bool) -> Foreign | None:
     if _is_tar(head):
         return Foreign("a tar archive", filter="tar -xOf -")
     if head and not head.strip(b"\0") and (ended or len(head) > _TAR_BLOCK):
-        return Foreign("nothing but zero bytes, as a crash leaves them", hint="copy or export it again")
+        return Foreign("nothing but zero bytes, as after a crash", hint="copy the file or export again")
     return None
 
 
@@ -172,7 +175,7 @@ def _no_text(head: bytes) -> Foreign | None:
     some = head[:_BEGINNING]
     if _is_printable(some) or some.lstrip()[:1] in _RECORDS or any(map(_is_object, head.split(b"\n"))):
         return None
-    return Foreign("not text, but binary data of an unknown form", hint=_EXPORT_AGAIN)
+    return Foreign("not text, but binary data in an unknown format", hint=_EXPORT_AGAIN)
 
 
 def _is_printable(some: bytes) -> bool:
@@ -327,7 +330,7 @@ def _markup(start: bytes) -> Foreign | None:
     if not low.startswith(b"<"):
         return None
     if low.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in low:
-        hint = "a login or error page was saved in the export's place: fetch or export it again"
+        hint = "a login or error page was saved instead of the export: fetch or create the export again"
         return Foreign("an HTML page", hint=hint)
     return Foreign("an XML document", hint=_EXPORT_AGAIN) if re.match(rb"<[?!a-z]", low) else None
 
@@ -346,7 +349,7 @@ def _other_lines(start: bytes) -> Foreign | None:
         ):
             return Foreign(f"lines that end with {name} alone", filter=rf"tr '{escape}' '\n'")
     if re.match(rb"(?i)(--[ \r\n]|/\*!|insert into |create table |copy \S+ .*from stdin)", start):
-        return Foreign("a dump in SQL", hint="restore it, then export one JSON object per line")
+        return Foreign("an SQL dump", hint="restore it, then export one JSON object per line")
     return None
 
 

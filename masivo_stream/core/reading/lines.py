@@ -57,7 +57,7 @@ class LineSplitter:
         return list(lines_of(self.cut(block)))
 
     def cut(self, block: bytes) -> list[LineRun | Line]:
-        """Return the lines that end in `block`; consecutive lines within the cap come as one run."""
+        """Return the lines that end in `block`; consecutive lines within the cap come as one `LineRun`."""
         if self._unfinished and block:
             block = self._without_terminator(block)
         parts = block.split(b"\n")
@@ -67,7 +67,7 @@ class LineSplitter:
             pieces.append(self._finish(parts.pop(0)))
         if parts:
             offsets = list(accumulate([len(part) + 1 for part in parts], initial=self._offset))
-            # The usual block has no carriage returns, no marks and no line beyond the cap: one run, nothing to look at.
+            # The usual block has no carriage returns, no marks and no line beyond the cap: one `LineRun`.
             if b"\r" not in block and not _has_mark(block) and len(block) <= self._cap:
                 pieces.append(LineRun(self._number, parts, offsets[:-1], block))
             else:

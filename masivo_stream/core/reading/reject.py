@@ -45,8 +45,10 @@ def reject_duplicate(line: Line, file: str, reason: Reason, *, items: int, custo
     """Return the rejection of a valid record whose customer or email an earlier record has."""
     if reason is Reason.DUPLICATE_ID:
         # No `customer`: the earlier record has the same one, so the customer can still arrive.
-        return reject_line(line, file, LineFault(reason, "an earlier line has this customer", "id", item_count=items))
-    message = "an earlier customer has this email"
+        return reject_line(
+            line, file, LineFault(reason, "an earlier line has the same customer", "id", item_count=items)
+        )
+    message = "an earlier customer has the same email"
     return reject_line(line, file, LineFault(reason, message, "email", item_count=items, customer=customer))
 
 

@@ -250,7 +250,7 @@ def _check_nonzero(kind: inspect.Type, value: object, path: Path) -> Iterator[Pr
 
 
 def _check_date(value: object, path: Path) -> Iterator[Problem]:
-    wanted = "a date-time with zone such as 2023-11-07T05:31:56Z"
+    wanted = "a date-time with a time zone, such as 2023-11-07T05:31:56Z"
     if not isinstance(value, str):
         yield _wrong_type(wanted, value, path)
     elif not is_rfc3339(value):
@@ -287,7 +287,7 @@ def _expectation(kind: inspect.Type) -> str:
             bounds = (("above", kind.gt), ("from", kind.ge), ("below", kind.lt), ("up to", kind.le))
             return " ".join([noun, *(f"{word} {bound:g}" for word, bound in bounds if bound is not None)])
         case inspect.DateTimeType():
-            return "a date-time with zone"
+            return "a date-time with a time zone"
         case inspect.LiteralType():
             return "one of " + ", ".join(str(value) for value in kind.values)
         case inspect.BoolType():

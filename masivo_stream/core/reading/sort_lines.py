@@ -22,8 +22,8 @@ from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.results import Entry, Rejected, Retried, Skipped, reject_entry
 from masivo_stream.model.slicing import take_part
 
-_SAME = "an earlier event of this customer is the same one: purchase_id, type, value and time"
-_ALIKE = "an earlier event of this customer has this purchase_id, and is another one"
+_SAME = "an earlier event of this customer is identical: the same purchase_id, type, value and time"
+_ALIKE = "an earlier, different event of this customer has the same purchase_id"
 _ITEMS = "events"
 
 

@@ -289,7 +289,9 @@ def _encode(value: object) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-FOREIGN_HINT = "something between here and the API answers in its place: check network, proxy and base_url"
+FOREIGN_HINT = (
+    "something between this machine and the API answers instead of the API: check the network, the proxy and base_url"
+)
 
 
 # The giver of an answer.

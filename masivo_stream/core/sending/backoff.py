@@ -47,7 +47,7 @@ MOST_DOUBTS = 5
 """Batches in a row that come into doubt, which stop the run: an outage must not put a whole export in doubt."""
 
 UNCLEAR_HINT = (
-    "ask the vendor what this answer means; if you start again, customers are sent again, and what is in doubt waits"
+    "ask the vendor what this answer means; if you start again, customers are sent again, and batches in doubt wait"
     " for masivo-stream resolve"
 )
 
@@ -229,7 +229,7 @@ def _doubted(health: Health, policy: RetryPolicy, why: str, *, chance: float, at
     """Leave a batch in doubt; stop if batch after batch comes into doubt."""
     health.doubts += 1
     if health.doubts >= MOST_DOUBTS:
-        hint = "start again when the API answers; what is in doubt stays listed"
+        hint = "start again when the API answers; batches in doubt stay listed"
         return Halt(ExitCode.OUTAGE, f"{health.doubts} batches in a row are in doubt: {why}", hint, in_doubt=True)
     return Hold(why, max(backoff(policy, health.doubts, chance), min(at_least, policy.longest_hold)))
 

@@ -38,8 +38,8 @@ from masivo_stream.model.attempt import (
 )
 from masivo_stream.model.errors import ExitCode
 
-PROXY_WANTS = "the proxy wants credentials"
-PROXY_HINT = "put them into the proxy setting's URL"
+PROXY_WANTS = "the proxy requires credentials"
+PROXY_HINT = "put them into the URL of the proxy setting"
 """What a 407 means (RFC 9110, section 15.5.8: it always comes from the proxy), and what to do about it."""
 
 
@@ -59,7 +59,7 @@ def _failure(failure: Failure) -> Outcome:
             return Stop(
                 ExitCode.DENIED,
                 "the server's certificate is not trusted",
-                "check base_url, or name the authority's certificate with ca_file",
+                "check base_url, or name the certificate of the authority with ca_file",
             )
         case Cause.PROXY_AUTH:
             return Stop(ExitCode.DENIED, PROXY_WANTS, PROXY_HINT)
@@ -80,7 +80,9 @@ def _answer(answer: Answer) -> Outcome:
     match status:
         case 401:
             # Also with a body of plain text, since servers behind a gateway answer so: a fresh token is tried anyway.
-            return Unauthorized(by or ("401: the answer's body cannot be read" if answer.body is Body.UNREAD else ""))
+            return Unauthorized(
+                by or ("401: the body of the answer cannot be read" if answer.body is Body.UNREAD else "")
+            )
         case 413:  # from any server on the way: the smallest limit counts
             return TooLarge(by or _words(answer))
         case 429:
@@ -97,9 +99,9 @@ def _answer(answer: Answer) -> Outcome:
         case 407:
             return Stop(ExitCode.DENIED, f"407: {PROXY_WANTS}", PROXY_HINT)
         case 501:
-            return Stop(ExitCode.DENIED, by, FOREIGN_HINT) if by else _denied(answer)
+            return Stop(ExitCode.DENIED, by, FOREIGN_HINT) if by else _refused_by_api(answer)
         case _ if 400 <= status < 500 and status != 408:
-            return _refused_by_another(status, by) if by else _denied(answer)
+            return _refused_by_another(status, by) if by else _refused_by_api(answer)
         case _:
             # 408 often comes from a gateway although the request went through; a 5xx may come after the enqueue; 1xx as
             # a final answer and codes that the RFC does not know mean nothing certain.
@@ -115,8 +117,8 @@ def _refused_by_another(status: int, by: str) -> Outcome:
     return Stop(ExitCode.DENIED, by, FOREIGN_HINT)
 
 
-def _denied(answer: Answer) -> Outcome:
-    """Return the outcome of a 4xx or 501 of the API itself, for the statuses that `_answer` does not know."""
+def _refused_by_api(answer: Answer) -> Outcome:
+    """Return the outcome of a 4xx or 501 of the API itself: it is about records (refused), or about all (stop)."""
     status = answer.status
     match status:
         case 400 | 409 | 422:
@@ -124,14 +126,14 @@ def _denied(answer: Answer) -> Outcome:
         case 403 if answer.body is Body.UNREAD:
             return Stop(
                 ExitCode.DENIED,
-                "403: the answer's body cannot be read, so it may be the API's or a firewall's",
-                "check network, proxy and base_url, then the API key's permissions",
+                "403: the body of the answer cannot be read, so the answer may come from the API or from a firewall",
+                "check the network, the proxy and base_url, then the API key's permissions",
             )
         case 403:
             return Stop(
                 ExitCode.DENIED,
-                "403: the account may not do this",
-                "check the API key's permissions and that it belongs to this account",
+                "403: the account is not allowed to do this",
+                "check the API key's permissions, and that the key belongs to this account",
             )
         case 404 | 405 | 406 | 415 | 501:
             return Stop(
@@ -148,7 +150,7 @@ def _denied(answer: Answer) -> Outcome:
         case _:
             return Stop(
                 ExitCode.DENIED,
-                f"{status}: this is not about a record",
+                f"{status}: this answer is not about a record",
                 "look up the status: it is about the account, the address or the request, not about the export",
             )
 
@@ -173,7 +175,7 @@ def _remark(answer: Answer) -> str:
         case Body.PAGE | Body.ERRORS:
             return f"status 201 with {answer.body}"
         case _:
-            return "" if answer.complete else "the answer's body was cut"
+            return "" if answer.complete else "the body of the answer was cut off"
 
 
 def _redirect(answer: Answer) -> Stop:
@@ -184,7 +186,7 @@ def _redirect(answer: Answer) -> Stop:
     return Stop(
         ExitCode.DENIED,
         f"{status}: the server redirects{by}",
-        "set base_url to the address the API really has, or sign in to the network that asks for it: redirects are"
+        "set base_url to the real address of the API, or sign in to the network if it asks for that: redirects are"
         " never followed",
         in_doubt=status in (302, 303),
     )

@@ -32,7 +32,7 @@ class Refusals:
         `accepted_before`: an earlier process of the run had something of the kind accepted.
         """
         self._budget, self._uploaders = budget, uploaders
-        self._beside = self._most_beside = 0
+        self._read_backs = self._most_read_backs = 0
         """Refused batches that wait, besides those of the uploaders: now, and the most since the last acceptance."""
         self._in_common: frozenset[str] | None = None
         """Customers that every request refused since the last acceptance has in common."""
@@ -52,14 +52,14 @@ class Refusals:
 
     def accepted(self) -> None:
         """Note that a request was accepted."""
-        self._ever, self._in_a_row, self._blocked, self._most_beside = True, 0, 0, self._beside
+        self._ever, self._in_a_row, self._blocked, self._most_read_backs = True, 0, 0, self._read_backs
         self.answered += 1
         self._complaints.clear()
         self._in_common = None
 
-    def wait_beside(self, batches: int) -> None:
-        """Note how many refused batches are put off at present: they are isolated in turn with the uploaders' own."""
-        self._beside, self._most_beside = batches, max(batches, self._most_beside)
+    def count_read_backs(self, batches: int) -> None:
+        """Note how many refused batches are read back at present: they are isolated in turn with the uploaders' own."""
+        self._read_backs, self._most_read_backs = batches, max(batches, self._most_read_backs)
 
     def refused(self, status: int, complaint: str, customers: frozenset[str], by: str = "") -> Halt | None:
         """Note that a request with these customers was refused.
@@ -80,7 +80,7 @@ class Refusals:
         self._in_a_row += 1
         if len(self._complaints) < 2:  # noqa: PLR2004 - one text, or more than one
             self._complaints.add(complaint)
-        systematic = SYSTEMATIC * (self._uploaders + self._most_beside)
+        systematic = SYSTEMATIC * (self._uploaders + self._most_read_backs)
         if self._blocked >= systematic:
             return self.blocked(by)
         if not self._ever and self._in_a_row >= systematic and len(self._complaints) == 1:
@@ -88,19 +88,20 @@ class Refusals:
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_a_row} requests in a row were refused with {status}, and nothing was ever accepted{said}",
-                "it is not about single records: check account, base_url and the export's fields",
+                "the cause is not in single records: check the account, base_url and the fields of the export",
             )
         if self._in_a_row >= max(IN_A_ROW, 2 * systematic):
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_a_row} requests in a row were refused with {status}, nothing was accepted",
-                "see the messages of the last dead letters; check account, base_url and the export's fields",
+                "see the messages of the last dead letters; check the account, base_url and the fields of the export",
             )
         if self._budget and self._in_all >= self._budget:
             return Halt(
                 ExitCode.DENIED,
                 f"{self._in_all} requests were refused, as many as isolation_budget allows",
-                "the dead letters say why: mend the export, or start again with a fresh budget, or raise it",
+                "the dead letters give the reasons: correct the export, start again with a fresh budget, or raise"
+                " isolation_budget",
             )
         return None
 
@@ -109,6 +110,5 @@ class Refusals:
         return Halt(
             ExitCode.DENIED,
             f"{self._blocked} requests in a row were refused, none of them by the API: {by}",
-            "have the firewall or proxy let requests to base_url pass, or go without it, then start the same command"
-            " again",
+            "make the firewall or proxy let requests to base_url pass, or bypass it, then start the same command again",
         )

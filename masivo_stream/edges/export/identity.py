@@ -1,6 +1,6 @@
 """Check whether an export is still the one that was read. The check is cheap if nothing hints at a change.
 
-A restart relies on the lines that were dealt with, so that part must not have changed; an export that was appended to
+A restart relies on the lines that were processed, so that part must not have changed; an export that was appended to
 goes on. At the start of a run this notes the size, the time of change, and digests of blocks spread over the file. If
 they are the same, the file was not touched. Otherwise its plain bytes decide (`flow.identity.known_exports`): the
 CRC-32 of what is read is kept with the progress (it protects against editing and truncation, not against an adversary).
@@ -86,7 +86,7 @@ def decode_identity(kept: bytes) -> Identity:
 
 
 _RESTORE = (
-    "restore the export as it was, then start the same command again; send what is new as a further file beside it"
+    "restore the export as it was, then start the same command again; send new records in a further file beside it"
 )
 
 

@@ -173,8 +173,8 @@ def _damaged(source: Input) -> InputError:
         "the compressed file is damaged",
         operation="read the export",
         place=source.shown_path,
-        hint="copy or export it again, then start the same command again; what was read before the damage has been"
-        " dealt with",
+        hint="copy the file or export again, then start the same command again; what was read before the damage was"
+        " already processed",
     )
 
 
@@ -342,26 +342,26 @@ def _unreadable(name: str, error: OSError | ValueError) -> InputError:
     )
 
 
-async def read_spans(source: Input, spans: Sequence[tuple[int, int]], *, block_bytes: int) -> list[bytes]:
+async def read_ranges(source: Input, ranges: Sequence[tuple[int, int]], *, block_bytes: int) -> list[bytes]:
     """Return the plain bytes at these offsets and lengths, which are in ascending order.
 
     Raises:
         InputError: unreadable, or the export ends before them.
     """
     found: list[bytes] = []
-    if not spans:
+    if not ranges:
         return found
-    start = spans[0][0]
+    start = ranges[0][0]
     held, offset = b"", start
     async with aclosing(read_blocks(source, block_bytes=block_bytes, start=start)) as blocks:
         async for block in blocks:
             held += block
-            while len(found) < len(spans) and sum(spans[len(found)]) <= offset + len(held):
-                begin, length = spans[len(found)]
+            while len(found) < len(ranges) and sum(ranges[len(found)]) <= offset + len(held):
+                begin, length = ranges[len(found)]
                 found.append(held[begin - offset : begin - offset + length])
-            if len(found) == len(spans):
+            if len(found) == len(ranges):
                 return found
-            keep = max(0, spans[len(found)][0] - offset)
+            keep = max(0, ranges[len(found)][0] - offset)
             held, offset = held[keep:], offset + min(keep, len(held))
     raise InputError(
         "the export ends before a record that was read from it",

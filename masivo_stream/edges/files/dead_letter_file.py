@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from masivo_stream.core.dead_letters import write_dead_letter
-from masivo_stream.edges.files.checksum import CountedFile, checksum
+from masivo_stream.edges.files.counted_file import CountedFile, checksum
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, StorageError
@@ -37,10 +37,10 @@ class DeadLetterFile(CountedFile):
         if checksum(file, length) != (length, crc):
             os.close(file)
             raise ConfigurationError(
-                "the dead letters were edited since the run left them",
+                "the dead letters were edited after the run wrote them",
                 operation="open the dead letters",
                 place=name,
-                hint="masivo-stream retry sends mended ones, and goes on with the run; else put the file back",
+                hint="masivo-stream retry sends the corrected ones and continues the run; otherwise restore the file",
             )
         super().__init__(
             file,
@@ -50,16 +50,16 @@ class DeadLetterFile(CountedFile):
                 "cannot write dead letters",
                 operation="write dead letters",
                 place=name,
-                hint="free space in the state directory",
+                hint="free up disk space in the state directory",
             ),
         )
 
-    def append(self, letters: Iterable[Rejected]) -> None:
+    def append(self, dead_letters: Iterable[Rejected]) -> None:
         """Write the lines of dead letters.
 
         Raises:
             StorageError: not all of them could be written; then nothing is, so that the file holds whole lines only.
         """
         at = self._wall().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self.write(write_dead_letter(self._kind, letter, at) for letter in letters)
+        self.write(write_dead_letter(self._kind, dead_letter, at) for dead_letter in dead_letters)
         self.count()

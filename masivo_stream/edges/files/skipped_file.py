@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import asdict
 
-from masivo_stream.edges.files.checksum import CountedFile, checksum
+from masivo_stream.edges.files.counted_file import CountedFile, checksum
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import StorageError
@@ -47,7 +47,7 @@ class SkippedFile(CountedFile):
                 "cannot write the list of skipped records",
                 operation="write skipped records",
                 place=name,
-                hint="free space in the state directory, then start again with the same command",
+                hint="free up disk space in the state directory, then start again with the same command",
             ),
         )
 

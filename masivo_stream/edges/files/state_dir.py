@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from masivo_stream.edges.files.checksum import checksum
+from masivo_stream.edges.files.counted_file import checksum
 from masivo_stream.model.errors import ConfigurationError, StorageError
 
 _LOCK = "lock"
@@ -82,7 +82,7 @@ class StateDir:
                 f"the journal is gone, but a run has left {', '.join(sorted(left))}",
                 operation=_OPERATION,
                 place=str(self.path),
-                hint="put journal.db back from a copy of the directory: nothing else knows what was sent",
+                hint="restore journal.db from a copy of the directory: nothing else records what was sent",
             )
 
     def put_aside(self, name: str) -> None:
@@ -218,7 +218,10 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
             raise _unusable(path, "is a link or belongs to another user", _NAME_ONE)
         if stat.S_IMODE(status.st_mode) & 0o077:
             if any(path.iterdir()) and not (path / _LOCK).exists():
-                hint = "name a directory that holds nothing else with --state-dir; a new one is made as it should be"
+                hint = (
+                    "name a directory that holds nothing else with --state-dir; a new directory is created with the"
+                    " right permissions"
+                )
                 raise _unusable(path, "holds other files and can be read by other users", hint)
             path.chmod(0o700)
         lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -226,9 +229,9 @@ def own_state_dir(name: str) -> Iterator[StateDir]:
         if isinstance(error, OSError) and error.errno in DISK_FAILS:
             raise _storage(path, error) from error
         if isinstance(error, FileExistsError | NotADirectoryError):
-            raise _unusable(path, f"is no directory: {error.strerror}", _NAME_ONE) from error
+            raise _unusable(path, f"is not a directory: {error.strerror}", _NAME_ONE) from error
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a directory name"
-        raise _unusable(path, f"cannot be used: {why}", f"correct its permissions; or {_NAME_ONE}") from error
+        raise _unusable(path, f"cannot be used: {why}", f"correct its permissions, or {_NAME_ONE}") from error
     try:
         _take(lock, path)
         yield StateDir(path)
@@ -288,8 +291,8 @@ def _take(lock: int, path: Path) -> None:
         raise _unusable(
             path,
             f"is in use by {_owner(lock)}",
-            "wait for that run to end, then start the same command again; another migration names a --state-dir of its"
-            " own",
+            "wait for that run to end, then start the same command again; a different migration needs its own"
+            " --state-dir",
         ) from error
     except OSError as error:
         raise _unusable(path, f"cannot be locked: {error.strerror}", "choose a local disk") from error
@@ -325,5 +328,5 @@ def _storage(path: Path, error: OSError) -> StorageError:
         f"cannot write: {error.strerror}",
         operation="write the state",
         place=str(path),
-        hint="free space, or correct the permissions, then start again",
+        hint="free up disk space, or correct the permissions, then start again",
     )

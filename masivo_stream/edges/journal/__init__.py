@@ -16,8 +16,8 @@ A batch costs some 4 KB of the file: its places, forgotten when the checkpoint h
 For a batch of customers the row keeps the lines (`core.accounting.spans`), for a revert takes customers back by their
 time.
 
-The files: `open` opens, creates and upgrades; `schema` has the tables; `write` (with `write_progress`) changes them;
-`read` and `history` answer questions, through `query`; `commit` makes durable.
+The files: `open` opens, creates and upgrades; `schema` has the tables; `write` changes them; `read` and `history`
+answer questions; `commit` makes changes durable; `errors` translates failures.
 """
 
 from masivo_stream.edges.journal.history import JournalHistory

@@ -1,6 +1,6 @@
 """Group commit: notes that come together become one transaction, in a thread, durable before any of them returns.
 
-1. The first writer of a round leads it; who comes before the commit begins joins it, who comes later begins the next.
+1. The first writer of a round leads it. Writers that come before the commit begins join it; the next begins a new one.
 2. An outcome (of a batch that was on the wire) that cannot be written is tried again for a while: it has happened.
 3. When that fails, the journal takes no notes but outcomes any more, so that no batch leaves that it does not know.
 4. What could not be written is owed: the next commit begins with it, in its order.
@@ -13,7 +13,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from masivo_stream.edges.journal.read import storage_error
+from masivo_stream.edges.journal.errors import storage_error
 from masivo_stream.edges.journal.schema import Statement
 from masivo_stream.model.errors import StorageError
 
@@ -109,7 +109,7 @@ class GroupCommit:
             raise note.failure
 
     async def _lead(self, mine: _Round) -> None:
-        """Commit a round, for all that joined it. Each leads its own round: no caller works for others for ever."""
+        """Commit a round, for all that joined it. Each leads one round only, so no caller works for others for ever."""
         try:
             for _ in range(_TURNS):  # let the batch that waited for this outcome be noted in the same round
                 if not all(note.outcome_of for note in mine.notes):

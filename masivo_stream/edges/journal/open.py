@@ -10,10 +10,17 @@ from pathlib import Path
 import anyio
 
 from masivo_stream.edges.journal.commit import GroupCommit
-from masivo_stream.edges.journal.read import is_short, primary, storage_error
+from masivo_stream.edges.journal.errors import is_short, primary, storage_error
 from masivo_stream.edges.journal.schema import TABLES, UPGRADES, VERSION
 from masivo_stream.edges.journal.write import Journal
 from masivo_stream.model.errors import ConfigurationError, StorageError
+
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOENT})
+"""The errors for a file that may not be written, however much room there is."""
+
+_CORRECT = "correct the permissions of the state directory and of what is in it, then start again"
+_MIGRATE = "start `migrate` once: it upgrades the journal"
+_RESTORE = "do not start over without the journal: restore it, or use the version of the program that wrote it"
 
 
 def open_journal(
@@ -111,11 +118,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writable: bool) -> N
         _create(connection)
     elif version in UPGRADES:
         if not writable:
-            raise _unusable(
-                path,
-                f"has version {version}, of an earlier version of the program",
-                "start `migrate` once: it upgrades the journal",
-            )
+            raise _unusable(path, f"has version {version}, from an earlier version of the program", _MIGRATE)
         _upgrade(connection, version)
     elif version != VERSION:
         raise _unusable(path, f"has version {version}, this program reads {VERSION}")
@@ -138,14 +141,6 @@ def _upgrade(connection: sqlite3.Connection, version: int) -> None:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
-
-
-_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOENT})
-"""The errors for a file that may not be written, however much room there is."""
-
-_CORRECT = "correct the permissions of the state directory and of what is in it, then start again"
-_MIGRATE = "start `migrate` once: it upgrades the journal"
-_RESTORE = "never begin afresh over it: restore it, or use the version of the program that wrote it"
 
 
 def _unusable(path: Path, what: str, hint: str = _RESTORE) -> ConfigurationError:

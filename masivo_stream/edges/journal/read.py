@@ -1,13 +1,12 @@
 """What the journal knows: for the start of a run, for its end, and for `status` at any time.
 
-All questions pass `Query`, which reports SQLite's failures as errors of this program.
+All questions go through `Query`, which raises SQLite's failures as errors of this program.
 """
 
 import hashlib
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -16,6 +15,7 @@ import msgspec
 
 from masivo_stream.core.accounting.spans import cover, read_spans
 from masivo_stream.core.isolation.restart import Culprit, RefusedBatch, suspects
+from masivo_stream.edges.journal.errors import reading
 from masivo_stream.edges.journal.schema import (
     read_consumed,
     read_figures,
@@ -26,61 +26,11 @@ from masivo_stream.edges.journal.schema import (
 )
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError, StorageError
 from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference, Suspects
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.report import Facts
 from masivo_stream.model.results import Position
 from masivo_stream.model.states import REVERT_NOTES, BatchState, Note, NoteKind, SettledBy, Visibility
-
-_SHORT = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM})
-_PRIMARY = 0xFF
-"""The bits of a result code of SQLite that are not its details (SQLite docs, "Result and Error Codes")."""
-
-
-def primary(error: sqlite3.Error) -> int:
-    """Return SQLite's result code without details; 0 if the error does not come from SQLite itself."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY
-
-
-def is_short(error: sqlite3.Error) -> bool:
-    """Return whether the disk is full or fails. Such an error says nothing about what is in the file."""
-    return primary(error) in _SHORT
-
-
-def storage_error(error: BaseException, outcomes: Iterable[str] = ()) -> StorageError:
-    """Return the error to raise if the journal cannot be written; `outcomes`: batches whose outcome is not noted."""
-    lost = ", ".join(outcomes)
-    why = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return StorageError(
-        f"the journal cannot be written: {why}{f'; the outcome of these batches is not noted: {lost}' if lost else ''}",
-        operation="write the journal",
-        hint="free space in the state directory, or correct its permissions, then start again",
-    )
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """Raise `StorageError` for what SQLite cannot write."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise storage_error(error) from error
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Raise `ConfigurationError` for a file that is damaged, `StorageError` for a disk that is full or fails."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if is_short(error):
-            raise storage_error(error) from error
-        raise ConfigurationError(
-            f"the journal is damaged: {error}",
-            operation="read the journal",
-            hint="never begin afresh over it: restore it from a copy, or ask what the account has",
-        ) from error
 
 
 class Query:
@@ -91,7 +41,7 @@ class Query:
 
     def all(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return all rows."""
-        with _reading():
+        with reading():
             return self._connection.execute(sql, parameters).fetchall()
 
     def first(self, sql: str, *parameters: object) -> Sequence[Any] | None:
@@ -108,14 +58,16 @@ class Query:
 
     def numbers(self, sql: str, *parameters: object) -> "array[int]":
         """Return the first column, numbers of 64 bits, without a copy of the rows: there may be millions."""
-        with _reading():
+        with reading():
             return array("q", (row[0] for row in self._connection.execute(sql, parameters)))
 
 
 # Few batches still have their places (`refs`), however many there were. SQLite by itself goes through all batches of a
 # state, because it cannot know how much smaller the partial index is (SQLite docs, "Partial Indexes"). So every
-# question for places names the index, as does the statement that forgets them (`write_progress`).
+# question for places names the index, as does the statement that forgets them (`_FORGET_PLACES` in `write`).
 _PLACES = "FROM batches INDEXED BY batches_refs WHERE kind = ? AND state = ? AND refs IS NOT NULL"
+
+NOTES = "SELECT what, COALESCE(detail, ''), COALESCE(person, ''), COALESCE(batch, ''), at FROM notes"
 
 
 class JournalReader:
@@ -164,7 +116,7 @@ class JournalReader:
         return None if row is None else int(row[0])
 
     def sends(self) -> int:
-        """Return how many requests with batches were about to leave since they are counted: it only grows."""
+        """Return how many requests with batches were about to leave, since the journal counts them: it only grows."""
         row = self._query.first("SELECT value FROM meta WHERE name = 'sends'")
         return 0 if row is None else int(row[0])
 
@@ -179,8 +131,8 @@ class JournalReader:
         columns = "number, name, size, identity, dead_letters, line, offset, path"
         rows = self._query.all(f"SELECT {columns} FROM sources WHERE kind = ? ORDER BY number", kind)  # noqa: S608 - ours
         return [
-            KnownSource(number, name, size, identity, bool(letters), line, offset, read_path(path))
-            for number, name, size, identity, letters, line, offset, path in rows
+            KnownSource(number, name, size, identity, bool(is_copy), line, offset, read_path(path))
+            for number, name, size, identity, is_copy, line, offset, path in rows
         ]
 
     def has_sent_from(self, kind: Kind, source: int) -> bool:
@@ -208,13 +160,13 @@ class JournalReader:
         row = self._query.first("SELECT figures FROM progress WHERE kind = ?", kind)
         return None if row is None else read_figures(row[0])
 
-    def letters(self, kind: Kind) -> tuple[int, int]:
+    def dead_letter_file(self, kind: Kind) -> tuple[int, int]:
         """Return how many bytes of a kind's dead-letter file are counted, and their CRC-32."""
         row = self._query.first("SELECT letters_bytes, letters_crc FROM progress WHERE kind = ?", kind)
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
-    def skipped(self, kind: Kind) -> tuple[int, int]:
-        """Return how many bytes of a kind's list of skipped records are counted, and their CRC-32."""
+    def skipped_file(self, kind: Kind) -> tuple[int, int]:
+        """Return how many bytes of a kind's file of skipped records are counted, and their CRC-32."""
         row = self._query.first("SELECT skipped_bytes, skipped_crc FROM progress WHERE kind = ?", kind)
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
@@ -389,9 +341,6 @@ class JournalReader:
     def _notes(self, kinds: Sequence[NoteKind]) -> list[Note]:
         marks = ", ".join("?" * len(kinds))
         return list(map(read_note, self._query.all(f"{NOTES} WHERE what IN ({marks}) ORDER BY rowid", *kinds)))
-
-
-NOTES = "SELECT what, COALESCE(detail, ''), COALESCE(person, ''), COALESCE(batch, ''), at FROM notes"
 
 
 def read_note(row: Sequence[Any]) -> Note:

@@ -13,8 +13,9 @@ import msgspec
 
 from masivo_stream.core.accounting.spans import write_spans
 from masivo_stream.edges.journal.commit import GroupCommit
+from masivo_stream.edges.journal.errors import writing
 from masivo_stream.edges.journal.history import JournalHistory
-from masivo_stream.edges.journal.read import JournalReader, Query, writing
+from masivo_stream.edges.journal.read import JournalReader, Query
 from masivo_stream.edges.journal.schema import (
     IN_A_RETRY,
     TRIED_AGAIN,
@@ -76,7 +77,7 @@ class Journal:
     # Before and after the work of a run.
 
     def resume(self, kind: Kind) -> Resume:
-        """Return where `kind` is. What a dead process left on the wire is named as `doubtful`: settle it first.
+        """Return where `kind` is. `Resume.doubtful` names what a dead process left on the wire: settle it first.
 
         Raises:
             ConfigurationError: the file is damaged.
@@ -91,7 +92,7 @@ class Journal:
             return Resume()
         checkpoint = read_position(row[1])
         with writing():
-            doubtful = self._interrupted(kind)
+            doubtful = self._settle_interrupted(kind)
         read, line = self.read, (checkpoint.source, checkpoint.line)
         suspects = read.suspects(kind, read.covered(kind, *line), checkpoint)
         held = [reference for found in suspects for reference in found.references]
@@ -113,8 +114,11 @@ class Journal:
             suspects=tuple(suspects),
         )
 
-    def _interrupted(self, kind: Kind) -> tuple[str, ...]:
-        """Return the batches a dead process left on the wire; those that may be sent twice become unanswered."""
+    def _settle_interrupted(self, kind: Kind) -> tuple[str, ...]:
+        """Change the state of batches that a dead process left on the wire; return those to be noted as in doubt.
+
+        Those that may be sent twice become unanswered.
+        """
         execute = self._connection.execute
         change = "UPDATE batches SET state = ? WHERE kind = ? AND state = ?"
         execute(change, (BatchState.IN_DOUBT, kind, BatchState.RESENDING))
@@ -136,8 +140,8 @@ class Journal:
         with writing():
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('facts', ?)", (msgspec.json.encode(facts),))
 
-    def rest(self) -> None:
-        """Bring everything into the one file, which may be moved then."""
+    def merge_wal(self) -> None:
+        """Bring what is in the write-ahead log into the one file, which may be moved then."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
@@ -149,26 +153,26 @@ class Journal:
     async def send(self, batch: Batch, progress: Progress, sync: Callable[[], None]) -> None:
         """Note that the next thing that happens is the batch's first byte."""
         own = [*send_statements(batch, self._now()), (_COUNT_SEND, ())]
-        await self._write(own, progress_statements(batch.kind, progress), sync)
+        await self._write(own, _progress_statements(batch.kind, progress), sync)
 
     async def settle(
         self, kind: Kind, batch: str, outcome: BatchOutcome, progress: Progress, sync: Callable[[], None]
     ) -> None:
         """Note what came of an attempt."""
         own = _settle(batch, outcome, self._now())
-        await self._write([own], progress_statements(kind, progress), sync, outcome_of=batch)
+        await self._write([own], _progress_statements(kind, progress), sync, outcome_of=batch)
 
     async def remove(self, kind: Kind, batch: str, progress: Progress, sync: Callable[[], None]) -> None:
         """Note that a batch was certainly not applied, and may be sent again: nothing of it is kept."""
         own = ("DELETE FROM batches WHERE id = ?", (batch,))
-        await self._write([own], progress_statements(kind, progress), sync, outcome_of=batch)
+        await self._write([own], _progress_statements(kind, progress), sync, outcome_of=batch)
 
-    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+    async def note_found(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
         """Note that records were found in the account, as a batch of their own that was accepted."""
         now = self._now()
         accepted = BatchOutcome(BatchState.ACCEPTED, why=why)
         own = [*send_statements(batch, now), _settle(batch.id, accepted, now, SettledBy.READ_BACK)]
-        await self._write(own, progress_statements(batch.kind, progress), sync, outcome_of=batch.id)
+        await self._write(own, _progress_statements(batch.kind, progress), sync, outcome_of=batch.id)
 
     async def send_again(self, batch: str) -> None:
         """Note that the next thing that happens is the first byte of a batch that is in doubt."""
@@ -182,21 +186,21 @@ class Journal:
         now = self._now()
         decided = BatchOutcome(state, why=note.detail)
         own = [_settle(note.batch, decided, now, SettledBy.PERSON), _note(note, now)]
-        await self._write(own, progress_statements(kind, progress), sync, outcome_of=note.batch)
+        await self._write(own, _progress_statements(kind, progress), sync, outcome_of=note.batch)
 
     # How far a kind has come.
 
     async def note(self, kind: Kind, progress: Progress, sync: Callable[[], None]) -> None:
         """Note how far a kind has come."""
-        await self._write([], progress_statements(kind, progress), sync)
+        await self._write([], _progress_statements(kind, progress), sync)
 
     async def mark_visible(self, kind: Kind, visible: Visibility = Visibility.SEEN) -> None:
         """Note whether the effects of what a kind has sent show."""
         await self._write([(_VISIBLE, (visible, kind))])
 
-    async def find_alive(self, customers: Sequence[int]) -> None:
+    async def note_alive(self, customers: Sequence[int]) -> None:
         """Note which of the customers that were skipped as deleted (hashes) are not deleted, after all were read."""
-        await self._write(alive_statements(customers))
+        await self._write(_alive_statements(customers))
 
     async def learn_limit(self, max_body_bytes: int) -> None:
         """Note that the server takes no larger bodies."""
@@ -204,11 +208,7 @@ class Journal:
 
     # Inputs.
 
-    async def add_sources(self, kind: Kind, sources: Iterable[KnownSource]) -> None:
-        """Note the inputs of a kind, or what they have become (an export that was appended to)."""
-        await self._write([_source(kind, source) for source in sources])
-
-    async def find_sources(self, state_dir: str, sources: Iterable[tuple[Kind, KnownSource]]) -> None:
+    async def note_sources(self, state_dir: str, sources: Iterable[tuple[Kind, KnownSource]]) -> None:
         """Note the inputs of all kinds, what they have become, and where they and the state directory are now."""
         place = ("INSERT OR REPLACE INTO meta VALUES ('state_dir', ?)", (write_path(state_dir),))
         await self._write([place, *(_source(kind, source) for kind, source in sources)])
@@ -229,22 +229,22 @@ class Journal:
         """Note what a person decided, or a step of a revert."""
         await self._write([_note(note, self._now())])
 
-    def note_accounts(self, accounts: Sequence[NotedAccount], *, word: Note | None = None) -> None:
-        """Note which accounts the run belongs to, and the `word` of the person who says that they are one.
+    def note_accounts(self, accounts: Sequence[NotedAccount], *, confirmation: Note | None = None) -> None:
+        """Note which accounts the run belongs to, and the person's `confirmation` that they are one.
 
         Raises:
             StorageError: it cannot be written.
         """
         with writing():
-            for sql, parameters in self._accounts(accounts, word):
+            for sql, parameters in self._accounts(accounts, confirmation):
                 self._connection.execute(sql, parameters)
 
-    async def learn_accounts(self, accounts: Sequence[NotedAccount], *, word: Note | None = None) -> None:
+    async def learn_accounts(self, accounts: Sequence[NotedAccount], *, confirmation: Note | None = None) -> None:
         """Note the same while the run is at work."""
-        await self._write(self._accounts(accounts, word))
+        await self._write(self._accounts(accounts, confirmation))
 
-    def _accounts(self, accounts: Sequence[NotedAccount], word: Note | None) -> list[Statement]:
-        noted = [] if word is None else [_note(word, self._now())]
+    def _accounts(self, accounts: Sequence[NotedAccount], confirmation: Note | None) -> list[Statement]:
+        noted = [] if confirmation is None else [_note(confirmation, self._now())]
         return [*noted, ("INSERT OR REPLACE INTO meta VALUES ('accounts', ?)", (msgspec.json.encode(accounts),))]
 
     async def _write(
@@ -284,7 +284,7 @@ def _settle(batch: str, outcome: BatchOutcome, at: str, by: SettledBy = SettledB
 
 
 def _source(kind: Kind, source: KnownSource) -> Statement:
-    facts = (source.number, source.name, source.size, source.identity, source.letters, source.line, source.offset)
+    facts = (source.number, source.name, source.size, source.identity, source.is_copy, source.line, source.offset)
     return (_SOURCE, (kind, *facts, write_path(source.path)))
 
 
@@ -322,7 +322,7 @@ ON CONFLICT (kind) DO UPDATE SET
 
 # A restart does not read again what is before the checkpoint: of these batches the places are no longer needed, but
 # for the kind's last accepted batch, which is read back. The same goes for dead letters that were tried again: until
-# then they keep their line from being read a second time. Why INDEXED BY: see `read`.
+# then they keep their line from being read a second time. Why INDEXED BY: see `_PLACES` in `read`.
 _FORGET_PLACES = """
 UPDATE batches INDEXED BY batches_refs SET refs = NULL
 WHERE kind = ? AND refs IS NOT NULL AND state IN (?, ?, ?, ?) AND (high_source, high_line) < (?, ?)
@@ -354,26 +354,26 @@ _SURE = "DELETE FROM meta WHERE name = 'skipped_unsure'"
 _encode = msgspec.json.Encoder().encode
 
 
-def progress_statements(kind: Kind, made: Progress) -> list[Statement]:
+def _progress_statements(kind: Kind, progress: Progress) -> list[Statement]:
     """Note how far a kind has come."""
-    checkpoint = made.checkpoint
+    checkpoint = progress.checkpoint
     passed = (checkpoint.source, checkpoint.line)
-    places = (pack(made.read_position), pack(checkpoint), pack(made.figures), pack(made.consumed))
-    letters = (made.letters_bytes, made.letters_crc)
+    places = (pack(progress.read_position), pack(checkpoint), pack(progress.figures), pack(progress.consumed))
+    letters = (progress.letters_bytes, progress.letters_crc)
     statements: list[Statement] = [
-        (_PROGRESS, (kind, *places, *letters, made.read_all, made.skipped_bytes, made.skipped_crc)),
+        (_PROGRESS, (kind, *places, *letters, progress.read_all, progress.skipped_bytes, progress.skipped_crc)),
         (_FORGET_PLACES, (kind, *_FINAL, *passed, kind, BatchState.ACCEPTED)),
         (_FORGET_LETTERS, (kind, *passed)),
     ]
-    statements.extend((_RETRIED, (row,)) for row in made.retried)
-    statements.extend((_DEAD, _dead(kind, row)) for row in made.dead)
-    statements.extend((_ARRIVED, (customer,)) for customer in made.arrived)
-    statements.extend((_SKIPPED, (kind, *place, *place)) for place in made.presence.held if place >= passed)
-    statements.extend(_presence(made.presence))
+    statements.extend((_RETRIED, (row,)) for row in progress.retried)
+    statements.extend((_DEAD, _dead(kind, row)) for row in progress.dead)
+    statements.extend((_ARRIVED, (customer,)) for customer in progress.arrived)
+    statements.extend((_SKIPPED, (kind, *place, *place)) for place in progress.presence.held if place >= passed)
+    statements.extend(_presence(progress.presence))
     return statements
 
 
-def alive_statements(customers: Sequence[int]) -> list[Statement]:
+def _alive_statements(customers: Sequence[int]) -> list[Statement]:
     """Note which of the customers that were skipped as deleted are not deleted, after all records were read."""
     return [(_ALIVE, (_as_json(customers),)), (_SURE, ())]
 

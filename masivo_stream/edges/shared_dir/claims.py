@@ -35,7 +35,7 @@ def default_shared_dir(environment: Mapping[str, str]) -> Path:
             home = pwd.getpwuid(os.getuid()).pw_dir
         except KeyError:
             raise ConfigurationError(
-                "there is no home directory in which the runs on this machine can meet",
+                "there is no home directory that the runs on this machine can share",
                 operation="find the shared directory",
                 place="HOME",
                 hint="set HOME or XDG_STATE_HOME to an absolute path, or name a directory as shared_dir",
@@ -61,7 +61,8 @@ def claim(directory: Path, account: str, exports: Iterable[str], *, state_dir: s
                     f"the export is being sent to this account by {error}",
                     operation="claim the export",
                     place=path,
-                    hint="two runs would send every record twice: wait for that run, or stop it and go on there",
+                    hint="two runs would send every record twice: wait for that run, or stop it and continue in its"
+                    " state directory",
                 ) from None
             who = f"process {os.getpid()} on {socket.gethostname()} (state directory {Path(state_dir).absolute()})"
             os.pwrite(lock, who.encode("utf-8", "replace"), 0)

@@ -217,8 +217,8 @@ def _translated() -> Iterator[None]:
         raise StorageError(
             f"the quota file cannot be used: {error}",
             operation="keep to the quota",
-            hint="free space for shared_dir, or correct its permissions; only its quota files (*.quota.db*) may be"
-            " deleted, while no run is at work",
+            hint="free up disk space for shared_dir, or correct its permissions; you may delete only its quota files"
+            " (*.quota.db*), and only while no run is at work",
         ) from error
 
 

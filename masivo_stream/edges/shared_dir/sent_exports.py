@@ -304,7 +304,8 @@ def _translated() -> Iterator[None]:
             f"what accounts have received cannot be noted: {error}",
             operation="keep exports from being sent twice",
             place=NAME,
-            hint="free space for shared_dir, or correct its permissions; the run goes on without this guard",
+            hint="free up disk space for shared_dir, or correct its permissions; the run continues without this"
+            " protection",
         ) from error
 
 

@@ -58,7 +58,7 @@ class WorkerAnswer:
             raise WorkerError(
                 "a worker process has ended unexpectedly",
                 operation="validate lines",
-                hint="see whether it was killed, or memory was short; then start the same command again, perhaps with"
+                hint="check whether it was killed or memory ran out; then start the same command again, perhaps with"
                 " fewer --workers",
             )
         return self._content

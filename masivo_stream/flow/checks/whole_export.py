@@ -15,7 +15,7 @@ from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unre
 from masivo_stream.core.checks.find import Scope, Suspicion, find
 from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
 from masivo_stream.core.checks.take_notes import NoteTaker
-from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_spans
+from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
 from masivo_stream.edges.files.spill import Spill
 from masivo_stream.flow.checks.policy import CheckPolicy
 from masivo_stream.model.contract import Kind
@@ -127,7 +127,7 @@ class WholeExport:
             _, source = self._sources[number]
             spans = [(place.offset, place.length) for place in of_source]
             if is_compressed(source):
-                bodies = iter(await read_spans(source, spans, block_bytes=1 << 20))
+                bodies = iter(await read_ranges(source, spans, block_bytes=1 << 20))
             else:
                 bodies = read_places(source, spans)
             for place, body in zip(of_source, bodies, strict=True):

@@ -8,7 +8,7 @@ from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.identity.inspect_exports import inspect_exports
 from masivo_stream.flow.migration import find_known, match_inputs, note_places, send_pending
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_there
+from masivo_stream.flow.only_missing import ONLY_MISSING, OTHERS_STAYED, TakenBackFinder, check_run_exists
 from masivo_stream.flow.reporting.run_report import Reporting
 from masivo_stream.flow.revert_state import check_taken_back
 from masivo_stream.flow.runtime import Runtime
@@ -59,7 +59,7 @@ async def migrate(
         check_inputs(inputs)
         await inspect_exports(inputs)
     if missing is not None:
-        check_there(settings)
+        check_run_exists(settings)
     async with open_session(
         settings,
         credentials,
@@ -69,21 +69,21 @@ async def migrate(
         runtime=runtime,
     ) as session:
         matched = await match_inputs(session, inputs) if inputs else await find_known(session)
-        reporting, left = session.runtime.reporting, None
+        reporting, failure = session.runtime.reporting, None
         if missing is not None:
             await note_places(session, matched)
             await session.connect(path for found in matched.values() for path in found.paths)
-            left = await _find_taken_back(session, missing, handle_signals=handle_signals)
-        if missing is not None and left is not None:
-            reporting = _name_again(reporting, missing)
-        return await send_pending(session, matched, handle_signals=handle_signals, reporting=reporting, left=left)
+            failure = await _find_taken_back(session, missing, handle_signals=handle_signals)
+        if missing is not None and failure is not None:
+            reporting = _with_flags_of(missing, reporting)
+        return await send_pending(session, matched, handle_signals=handle_signals, reporting=reporting, failure=failure)
 
 
 async def _find_taken_back(session: Session, missing: OnlyMissing, *, handle_signals: bool) -> MasivoStreamError | None:
     """Make an input of what reverts took back; return what to report of customers that could not be read back."""
     reverts = check_taken_back(session.journal, session.settings.state.state_dir)
     if not reverts.done:
-        return None  # it is one already
+        return None  # an earlier process has made it one
     finder = TakenBackFinder(session, reverts, others_stayed=missing.others_stayed)
     await work_under(finder.stop, finder.go, observer=session.observer, handle_signals=handle_signals)
     if finder.stop.cause is not None:
@@ -92,8 +92,8 @@ async def _find_taken_back(session: Session, missing: OnlyMissing, *, handle_sig
     return finder.left
 
 
-def _name_again(reporting: Reporting, missing: OnlyMissing) -> Reporting:
-    """Let the report name the same command with its flags: some customers have to be read back once more."""
+def _with_flags_of(missing: OnlyMissing, reporting: Reporting) -> Reporting:
+    """Let the report name this command with its flags: some customers have to be read back once more."""
     invocation = reporting.invocation
     if invocation.again:
         flags = (ONLY_MISSING, OTHERS_STAYED) if missing.others_stayed else (ONLY_MISSING,)

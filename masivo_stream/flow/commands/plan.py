@@ -13,7 +13,7 @@ from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.shared_dir.quota import QuotaUse, read_quota
 from masivo_stream.flow.checks.policy import read_policy
-from masivo_stream.flow.dry_run.advice import advise
+from masivo_stream.flow.dry_run.advice import warn_of_plan
 from masivo_stream.flow.dry_run.all_kinds import DryRun, DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.identity.account_binding import identify_account
@@ -108,7 +108,7 @@ def _make_plan(
         quota=quota,
         starts_at=after(begin, last_departure(min(1, sent[-1]), left)),
         finished_at=after(begin, finish[-1]),
-        warnings=[*known, *advise(settings, dry, kinds, quota)],
+        warnings=[*known, *warn_of_plan(settings, dry, kinds, quota)],
     )
 
 

@@ -94,7 +94,7 @@ async def resolve(
             if decisions.accept or decisions.discard or decisions.resend:
                 await once.check_place(by_hand=True)
             kinds = await open_in_doubt(session, files)
-            await session.connect(source.input.path for kind in kinds for source in kind.sources if not source.letters)
+            await session.connect(source.input.path for kind in kinds for source in kind.sources if not source.is_copy)
             work = ResolveWork(session, kinds)
             chosen = work.choose(decisions)
             await work_under(
@@ -197,7 +197,7 @@ class ResolveWork:
                     f"{'no batch' if not found else 'more than one batch'} in doubt is named {name}",
                     operation=_OPERATION,
                     place=name,
-                    hint="masivo-stream resolve without a decision lists them",
+                    hint="masivo-stream resolve without a decision lists the batches in doubt",
                 )
             chosen.update((doubt.batch, doubt) for doubt in found)
         return chosen.values()
@@ -208,7 +208,7 @@ class ResolveWork:
         decision = Note(NoteKind.RESEND, chosen.reason or "no reason given", name_person())
         for doubt in chosen.accept:
             in_doubt_kind = self._kinds[doubt.kind]
-            entries = await in_doubt_kind.batches.read_as_far_as_known(doubt.batch)
+            entries = await in_doubt_kind.batches.read_if_possible(doubt.batch)
             accept = msgspec.structs.replace(decision, kind=NoteKind.ACCEPT, batch=doubt.batch)
             await in_doubt_kind.recorder.decide(entries, accept, arrived=True)
         for doubt in chosen.discard:
@@ -245,11 +245,12 @@ class ResolveWork:
         evidence = (await self._find_evidence(doubt)).evidence
         if evidence.verdict in {Verdict.PRESENT, Verdict.PARTLY}:
             raise ConfigurationError(
-                f"{evidence.found} of {evidence.looked_at} records read back are in the account: it would double them",
+                f"{evidence.found} of {evidence.looked_at} records read back are in the account: sending the batch"
+                " again would double them",
                 operation="send a batch again",
                 place=f"batch {doubt.batch} of {doubt.kind}",
-                hint="--accept it if all of its records are there; else --discard it, change `raw` of those that are"
-                " not there (one more space is enough), and masivo-stream retry",
+                hint="--accept it if all of its records are there; otherwise --discard it, change `raw` of the records"
+                " that are not there (adding a space is enough), then start masivo-stream retry",
             )
 
     async def _resend(self, doubt: Doubt, note: Note) -> None:
@@ -278,7 +279,7 @@ class ResolveWork:
             raise halt_error(decision, f"batch {doubt.batch} of {doubt.kind}")
 
     async def _find_evidence(self, doubt: Doubt) -> InDoubtBatch:
-        entries = await self._kinds[doubt.kind].batches.read_as_far_as_known(doubt.batch)
+        entries = await self._kinds[doubt.kind].batches.read_if_possible(doubt.batch)
         evidence = await find_evidence(
             doubt.kind,
             entries,

@@ -4,7 +4,7 @@ from masivo_stream.edges.secret import Credentials
 from masivo_stream.flow.identity.account_binding import Confirmations
 from masivo_stream.flow.migration import find_known, send_pending
 from masivo_stream.flow.observer import Observer
-from masivo_stream.flow.pipeline.resume import check_rereadable
+from masivo_stream.flow.pipeline.find_sources import check_rereadable
 from masivo_stream.flow.retry_copies import take_dead_letters
 from masivo_stream.flow.runtime import Runtime
 from masivo_stream.flow.session import open_session
@@ -31,7 +31,7 @@ async def retry(
 
     Raises:
         ConfigurationError: there is no run, or its state directory cannot be used.
-        InputError: an export of the run is missing or has changed; or a line of a dead-letter file is no dead letter.
+        InputError: an export of the run is missing or has changed; or a line of a dead-letter file is not one.
         StorageError: the state directory cannot be written at the start.
     """
     async with open_session(

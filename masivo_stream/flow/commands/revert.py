@@ -1,7 +1,7 @@
 """Revert: take back what was migrated in a period. The run's journal says what that is, and keeps the outcome.
 
 The API takes back customers, with all that is theirs. A revert of all customers of a run ends that run: its files are
-put aside, and its state directory begins afresh. After a revert of some of them, `flow.only_missing` finds out which,
+put aside, and its state directory starts over. After a revert of some of them, `flow.only_missing` finds out which,
 and sends them once more.
 """
 
@@ -64,7 +64,7 @@ class Reverted(Struct, frozen=True, kw_only=True):
     customers: int | None
     """How many customers the API says it took back; None if it does not say."""
     hint: str = ""
-    """The command that sends again what was taken back, and when; empty if the run can continue, or start afresh."""
+    """The command that sends again what was taken back, and when; empty if the run can continue, or start over."""
 
 
 async def revert(
@@ -91,7 +91,7 @@ async def revert(
     Raises:
         ConfigurationError: `start` or `end` is no date-time, the period is empty, or the state directory is in use.
         DeniedError: the API refuses it.
-        OutageError: the API did not answer, or not legibly; the revert may have happened.
+        OutageError: the API did not answer, or not legibly; the revert may have taken effect.
     """
     read_period(start, end)
     check_key(settings, credentials)
@@ -248,7 +248,7 @@ _LOOK_FIRST = "check the account's dashboard; the same command takes back what i
 def _read_attempt(attempt: Attempt) -> _Failed | None:
     match attempt:
         case Failure(cause=cause, sent=True):
-            message = f"{cause.value}; the revert may have happened"
+            message = f"{cause.value}; the revert may have taken effect"
             return _Failed(OutageError(message, operation=_OPERATION, hint=_LOOK_FIRST), in_doubt=True)
         case Failure(cause=cause):
             message = f"{cause.value}; nothing was sent"
@@ -277,7 +277,7 @@ def _read_answer(told: str, outcome: Outcome, *, foreign: bool) -> _Failed | Non
         case Accepted():
             return None
         case InDoubt() | Stop(in_doubt=True):
-            message = f"{told}; the revert may have happened"
+            message = f"{told}; the revert may have taken effect"
             return _Failed(OutageError(message, operation=_OPERATION, hint=_LOOK_FIRST), in_doubt=True)
         case Throttled() | Unreachable():
             message = f"{told}; nothing was taken back"

@@ -101,7 +101,7 @@ def _pipes(journal: JournalReader) -> tuple[str, ...]:
         source.name
         for kind in Kind
         for source in journal.sources(kind)
-        if not source.letters and decode_identity(source.identity).stream
+        if not source.is_copy and decode_identity(source.identity).stream
     )
 
 
@@ -162,7 +162,7 @@ class VerifyWork:
                 async for entry in chosen:
                     await give.send(entry)
             except MasivoStreamError as error:
-                self.stop.pull(error)
+                self.stop.begin(error)
 
     async def _work(self, check: ReadBackCheck, entries: MemoryObjectReceiveStream[Entry]) -> None:
         with entries:
@@ -170,4 +170,4 @@ class VerifyWork:
                 try:
                     self.findings.note(check, entry, await check.check(entry))
                 except MasivoStreamError as error:
-                    self.stop.pull(error)
+                    self.stop.begin(error)

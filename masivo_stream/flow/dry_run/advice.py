@@ -25,7 +25,7 @@ ROUND_BYTES = 100_000
 """A proposed `max_body_bytes` is rounded up to a multiple of this."""
 
 
-def advise(settings: Settings, dry: DryRun, kinds: Mapping[str, KindPlan], quota: QuotaLeft) -> Iterator[str]:
+def warn_of_plan(settings: Settings, dry: DryRun, kinds: Mapping[str, KindPlan], quota: QuotaLeft) -> Iterator[str]:
     """Yield the warnings of a plan."""
     yield from _about_account(kinds)
     yield from _about_limits(settings, sum(kind.requests for kind in kinds.values()), quota)
@@ -52,21 +52,22 @@ def _about_limits(settings: Settings, requests: int, quota: QuotaLeft) -> Iterat
     limits = settings.limits
     if not limits.limit:
         yield (
-            "no limit is configured: every request leaves at once, and an account with limits answers 429; name the"
-            " account's limits, such as --limit 1/5s --limit 1000/h"
+            "no limit is configured: every request leaves at once, and an account with limits answers 429; give the"
+            " account's limits, for example --limit 1/5s --limit 1000/h"
         )
     alone = last_departure(requests, [ScheduledScope(limits.limit)])
     together = last_departure(requests, [ScheduledScope(limits.limit), ScheduledScope(limits.general_limit)])
     if together > alone:
         windows = ", ".join(map(str, limits.general_limit))
         yield (
-            f"the limit of {windows} over all calls decides: {requests:,} requests take {duration(together)} instead of"
-            f" {duration(alone)}, and each read-back takes one more; a Production account has no such limit"
+            f"the limit of {windows} over all calls is the bottleneck: {requests:,} requests take {duration(together)}"
+            f" instead of {duration(alone)}, and each read-back is one more request; a Production account does not"
+            " have this limit"
         )
     if quota.unreadable:
         yield (
-            f"the plan takes the account's quota to be unused, since it cannot be read ({quota.unreadable}): repair"
-            " shared_dir, or the first requests may be answered 429"
+            f"the plan assumes that the account's quota is unused, because it cannot be read ({quota.unreadable}):"
+            " repair shared_dir, otherwise the first requests may be answered with 429"
         )
     if quota.held_seconds > limits.longest_hold:
         yield (
@@ -80,8 +81,8 @@ def _about_records(kind: str, found: KindDryRunResult) -> Iterator[str]:
     if large := reasons.get(Reason.TOO_MANY_ITEMS):
         most = CONTRACTS[Kind(kind)].max_items
         yield (
-            f"{_count(large.records, 'customer')} with more than {most} {kind}, which may not be split over requests:"
-            f" none of these would be sent, the first at {_place(large)}; merge the oldest ones of each customer"
+            f"{_count(large.records, 'customer')} with more than {most} {kind}, which must not be split over requests:"
+            f" none of these would be sent, the first at {_place(large)}; merge each customer's oldest ones"
         )
     if large := reasons.get(Reason.TOO_LARGE):
         yield (
@@ -93,16 +94,16 @@ def _about_records(kind: str, found: KindDryRunResult) -> Iterator[str]:
     marked = [each for each in found.skipped if each.reason != SkipReason.CUSTOMER_DELETED]
     if marked and figures.skipped > MANY_SKIPPED * records:
         yield (
-            f"{figures.skipped:,} of {records:,} records of {kind} would be skipped, the first at"
-            f" {marked[0].place}: if these are not deleted, export the fields `deleted`, `deleted_at`, `status` and"
+            f"{figures.skipped:,} of {records:,} records of {kind} would be skipped, the first at {marked[0].place}:"
+            " if these records are not deleted or reversed, export the fields `deleted`, `deleted_at`, `status` and"
             " `reversed_at` without a value, or leave the fields out"
         )
     if figures.dead * 2 > records:
         first = found.dead_letters[0]
         yield (
-            f"{figures.dead:,} of {figures.read - figures.blank:,} records of {kind} would be dead letters, most"
-            f" because of {first.reason}: the export as a whole is probably wrong; look at {_place(first)} and export"
-            " again"
+            f"{figures.dead:,} of {figures.read - figures.blank:,} records of {kind} would be dead letters, most of"
+            f" them because of {first.reason}: the export as a whole is probably wrong; look at {_place(first)} and"
+            " export again"
         )
 
 
@@ -112,14 +113,14 @@ def _about_packing(settings: Settings, kind: str, found: KindDryRunResult, plann
         roomy = -(-found.roomy_body_bytes // ROUND_BYTES) * ROUND_BYTES
         yield (
             f"{found.limited_by_bytes:,} of {_count(requests, 'request')} of {kind} would be limited by bytes, not by"
-            f" count, which makes {requests - bound:,} more requests than the fewest possible: --max-body-bytes {roomy}"
+            f" count; that makes {requests - bound:,} more requests than the fewest possible: --max-body-bytes {roomy}"
             " would fill them, if the target takes bodies of that size"
         )
     elif requests - bound > max(1, WORTH_A_WARNING * bound):
         yield (
-            f"{_count(requests, 'request')} of {kind}, and the fewest possible are {bound:,}: a customer's record is"
-            " not split, and these do not fit together; if small records come far behind large ones, a larger"
-            f" look_ahead helps (now {settings.upload.look_ahead})"
+            f"{_count(requests, 'request')} of {kind}, but the fewest possible are {bound:,}: a customer's record is"
+            " never split, and these do not fit together better; if small records come long after large ones, a"
+            f" larger look_ahead helps (now {settings.upload.look_ahead})"
         )
 
 
@@ -128,14 +129,15 @@ def _about_customers(settings: Settings, dry: DryRun) -> Iterator[str]:
     others = [name for name in sent if name != Kind.CUSTOMERS]
     if others and Kind.CUSTOMERS not in dry.kinds:
         yield (
-            f"{' and '.join(others)} without a customers export: every customer must be in the account already, since"
-            " one unknown customer makes the API refuse a batch of 1000; name the customers export too if they are not"
+            f"{' and '.join(others)} without a customers export: every customer must be in the account already,"
+            " because one unknown customer makes the API refuse a batch of 1000; if they are not, name the customers"
+            " export too"
         )
     for name in others:
         unlisted = sent[name].unlisted
         if unlisted is not None:
             yield (
-                f"{_count(unlisted.records, 'record')} of {name} of customers that are not in the customers export,"
+                f"{_count(unlisted.records, 'record')} of {name} for customers that are not in the customers export,"
                 f" the first at {unlisted.file}:{unlisted.line}: unless the account has these customers, each costs"
                 " about ten requests to isolate; leave the records out, or add the customers"
             )

@@ -33,7 +33,10 @@ from masivo_stream.model.results import Rejected
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.summary import Summary
 
-_HINT = "mend these lines in the export before migrating; or migrate, mend its dead letters, and masivo-stream retry"
+_HINT = (
+    "correct these lines in the export before you migrate; or migrate, correct the dead letters, then start"
+    " masivo-stream retry"
+)
 
 _HINT_OF_CHECKS = "mend what the checks found in the export before migrating: the API would refuse these records"
 

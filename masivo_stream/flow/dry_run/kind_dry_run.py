@@ -164,7 +164,7 @@ class KindDryRun:
         self._to_dead_letter([dead_letter for dead_letter, _ in lines.dead_letters], dead_letters)
         for result in lines.results:
             self._tally.validated(result)
-        self._tally.repeated(lines.duplicates)
+        self._tally.duplicated(lines.duplicates)
         parts = [(dead_letter, part) for dead_letter, part in lines.dead_letters if part is not None]
         self._in_part += len({part.place for _, part in parts})
         for dead_letter, part in parts:

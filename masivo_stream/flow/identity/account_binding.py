@@ -26,12 +26,10 @@ from masivo_stream.model.ports import Clock
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import Note, NoteKind
 
-"""What the journal calls a person's word that two are one."""
-
 _OPERATION = "open the run"
 _HINT = (
-    "if it is the same account with a new key or address, confirm it once with --same-account; for another account,"
-    " choose a --state-dir of its own"
+    "if this is the same account with a new key or address, confirm that once with --same-account; a different account"
+    " needs its own --state-dir"
 )
 
 
@@ -100,7 +98,7 @@ class AccountBinding:
             words = f"{self.account} is {_describe_target(journal, accounts)}"
             journal.note_accounts(
                 [*accounts, note(self.account, self._now())],
-                word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
+                confirmation=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
             )
         else:
             # The account that is used now is the last one.
@@ -119,10 +117,12 @@ class AccountBinding:
         token = await tokens.prepare()
         if not isinstance(token, str):
             raise OutageError(
-                "no token could be obtained, and only a token shows whether the API key opens the account of this run",
+                "no token could be obtained, and only a token shows whether the API key belongs to the account of this"
+                " run",
                 operation=_OPERATION,
                 place=self._state_dir,
-                hint="start again when the API can be reached; --same-account confirms it without a token",
+                hint="start again when the API can be reached; or confirm the account with --same-account, which needs"
+                " no token",
             )
 
     async def admit(self, token: str) -> None:
@@ -135,23 +135,23 @@ class AccountBinding:
         subject = subject_of(token)
         if subject == self.account.subject and self._proven:
             return
-        told = Account(origin=self.account.origin, owner=self.account.owner, subject=subject)
+        opened = Account(origin=self.account.origin, owner=self.account.owner, subject=subject)
         journal = self._journal
         if journal is not None:
             accounts = journal.read.accounts()
-            mine = [known for known in accounts if known.is_for(told)]
+            mine = [known for known in accounts if known.is_for(opened)]
             if not mine:
                 if self.confirmations.same_account:
-                    words = f"{told} is {_describe_target(journal, accounts)}"
+                    words = f"{opened} is {_describe_target(journal, accounts)}"
                     await journal.learn_accounts(
-                        [*accounts, note(told, self._now())],
-                        word=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
+                        [*accounts, note(opened, self._now())],
+                        confirmation=Note(NoteKind.SAME_ACCOUNT, words, person=name_person()),
                     )
                 else:
-                    raise self._refusal(journal, accounts, journal.read.first_sent(), told)
-            elif (known := mine[-1].with_names_of(told)) != mine[-1] or accounts[-1] != mine[-1]:
+                    raise self._refusal(journal, accounts, journal.read.first_sent(), opened)
+            elif (known := mine[-1].with_names_of(opened)) != mine[-1] or accounts[-1] != mine[-1]:
                 await journal.learn_accounts([*(each for each in accounts if each != mine[-1]), known])
-        self.account, self._proven = told, True
+        self.account, self._proven = opened, True
 
     def _refusal(
         self, journal: Journal, accounts: list[NotedAccount], sent_at: str, account: Account | None = None

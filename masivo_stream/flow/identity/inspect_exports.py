@@ -57,10 +57,10 @@ async def inspect_exports(inputs: Mapping[Kind, Sequence[Input]]) -> None:
 def _check_format(found: Input, head: FileHead) -> None:
     if head.empty:
         raise InputError(
-            "the compressed file is empty: even nothing, compressed, takes some bytes",
+            "the compressed file is empty: even an empty export takes some bytes when it is compressed",
             operation=_OPERATION,
             place=found.shown_path,
-            hint="copy or export it again, then start the same command again",
+            hint="copy the file or export again, then start the same command again",
         )
     for most in _CLOSER:
         if begins_with_record(head.plain):
@@ -88,7 +88,7 @@ def _twice(first: Export, second: Export, how: str) -> ConfigurationError:
         f"{what}{kinds}",
         operation=_OPERATION,
         place=here,
-        hint="its records would be sent twice: name one of them only, the longer one where they differ",
+        hint="their records would be sent twice: name only one of the two, the longer one if they differ",
     )
 
 

@@ -33,7 +33,9 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import ConfigurationError, InputError
 
 _BLOCK_BYTES = 1 << 20
-FROM_A_PIPE = "write the export to a file and name that in the place of {}: what was read of it is recognised"
+FROM_A_PIPE = (
+    "write the export to a file and name that file instead of {}: the part that was already read is recognised"
+)
 
 
 class KnownExport(Struct, frozen=True):
@@ -90,10 +92,11 @@ def read_moved(words: Iterable[str]) -> Moved:
         old, equals, new = word.partition("=")
         if not (old and equals and new):
             raise ConfigurationError(
-                f"{word} does not name an old and a new place",
+                f"{word} does not name an old and a new path",
                 operation="read the command",
                 place="--moved",
-                hint="--moved OLD=NEW: the name by which the run knows the export, and its present path",
+                hint="write --moved OLD=NEW: OLD is the name by which the run knows the export, NEW is its present"
+                " path",
             )
         places[old] = new
     return Moved(places)
@@ -109,7 +112,7 @@ def known_exports(journal: JournalReader, kind: Kind) -> list[KnownExport]:
     consumed = journal.consumed(kind)
     found: dict[str, KnownExport] = {}
     for source in journal.sources(kind):
-        if source.letters:
+        if source.is_copy:
             continue
         before = found.get(source.name)
         read, crc, _ = consumed.get(source.number, (before.read, before.crc, 1) if before else (0, 0, 1))
@@ -144,18 +147,18 @@ def not_the_same(found: Input, known: KnownExport) -> InputError:
         hint = FROM_A_PIPE.format(known.name)
         return changed(found.shown_path, "what came from a pipe cannot be read again", hint)
     if known.identity.size and not found.size:
-        return changed(found.shown_path, f"it had {known.identity.size} bytes and is empty")
+        return changed(found.shown_path, f"it had {known.identity.size} bytes and is empty now")
     if not known.read:
-        hint = f"if it is the one, add --moved {shlex.quote(f'{known.name}={found.path}')}"
-        return changed(found.shown_path, "nothing of it was read yet, and it looks different", hint)
+        hint = f"if this is the right file, add --moved {shlex.quote(f'{known.name}={found.path}')}"
+        return changed(found.shown_path, "none of it was read yet, and it looks different", hint)
     if is_compressed(found):
         return changed(found.shown_path, f"something changed in the first {known.read} bytes of its text")
     if found.size < known.read:
-        return changed(found.shown_path, f"{known.read} bytes were read of it, and it has {found.size}")
+        return changed(found.shown_path, f"{known.read} bytes of it were read, but now it has only {found.size}")
     at = find_change(found.path, known.identity, known.read)
     near = "" if at is None else f", near byte {at}"
     return changed(
-        found.shown_path, f"something changed in its first {known.read} bytes, which have been dealt with{near}"
+        found.shown_path, f"something changed in its first {known.read} bytes, which were already processed{near}"
     )
 
 
@@ -190,8 +193,8 @@ T = TypeVar("T")
 
 _MOST_NAMED = 3
 _PACKED = (".gz", ".zst", ".zstd")
-_RENAMED = "name it again, by its present name: what was read of it is recognised by its content"
-_NEVER_READ = "name it again; if it has another name now, use that, and add --moved OLD=NEW"
+_RENAMED = "name it again, by its present name: the part that was already read is recognised by its content"
+_NEVER_READ = "name it again; if its name has changed, use the new name and add --moved OLD=NEW"
 
 
 class Recogniser:
@@ -235,10 +238,10 @@ class Recogniser:
             named = next((found for path, found in self._left.items() if real_path(path) == real_path(new)), None)
             if named is None:
                 raise ConfigurationError(
-                    f"{new} is not among the exports that are named",
+                    f"{new} is not among the named exports",
                     operation="resume",
                     place="--moved",
-                    hint=f"name it with --{self._kind} as well",
+                    hint=f"name it with --{self._kind} too",
                 )
             proof = await prove(named, known, full=self._full)
             if proof is None:
@@ -332,7 +335,7 @@ class Recogniser:
 
     def _ambiguous(self, known: KnownExport, inputs: Sequence[Input]) -> ConfigurationError:
         words = [f"--moved {shlex.quote(f'{known.name}={found.path}')}" for found in inputs[:_MOST_NAMED]]
-        why = "more than one begins with what was read of it" if known.read else "nothing of it was read yet"
+        why = "more than one file begins with the part that was read" if known.read else "none of it was read yet"
         return ConfigurationError(
             f"it is not certain which export is {known.name} now: {why}",
             operation="resume",
@@ -367,7 +370,8 @@ async def find_again(known: KnownExport, *, moved: Moved, state_dirs: tuple[str,
         "an export of the run is not where it was",
         operation="find the export",
         place=known.path or known.name,
-        hint=f"start migrate once with its present name, which notes it; or add --moved {shlex.quote(known.name)}=PATH",
+        hint="start migrate once with its present name, which records the new place; or add --moved"
+        f" {shlex.quote(known.name)}=PATH",
     )
 
 

@@ -110,15 +110,15 @@ async def predict_refusals(settings: Settings, account: Account, exports: Mappin
     shared = find_shared_dir(settings)
     if not (shared / NAME).exists():
         return []
-    told: list[str] = []
+    sentences: list[str] = []
     try:
         with closing(open_sent(shared)) as file:
             for kind, inputs in exports.items():
                 for each in inputs:
-                    told += [sentence async for sentence in _predict_refusals(file, account, kind, each)]
+                    sentences += [sentence async for sentence in _predict_refusals(file, account, kind, each)]
     except (OSError, StorageError) as error:
-        told.append(f"it cannot be known whether the account has these exports already: {error}")
-    return told
+        sentences.append(f"it is not known whether the account already has these exports: {error}")
+    return sentences
 
 
 async def _predict_refusals(file: SentExportsFile, account: Account, kind: Kind, source: Input) -> AsyncIterator[str]:
@@ -202,6 +202,6 @@ def advise(found: SentExport, *, own: str, longer: bool) -> str:
     if found.journal == own:
         return f"leave it out; {again}"
     if id_of_journal(found.state_dir) != found.journal:
-        return f"the journal of that run is gone: put its state directory back and go on there; {again}"
-    first = f"append to {named(found.path)} what it lacks, then " if longer else ""
-    return f"{first}go on there with --state-dir {shlex.quote(found.state_dir)} and that export; {again}"
+        return f"the journal of that run is gone: restore its state directory and continue there; {again}"
+    first = f"append the missing lines to {named(found.path)}, then " if longer else ""
+    return f"{first}continue there with --state-dir {shlex.quote(found.state_dir)} and that export; {again}"

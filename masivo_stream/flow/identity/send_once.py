@@ -12,7 +12,7 @@ fewer lines of an export, or fewer requests: retries and batches that were sent 
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import msgspec
@@ -40,7 +40,7 @@ from masivo_stream.flow.sources import Source
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.batch import Batch
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import ConfigurationError, StorageError
+from masivo_stream.model.errors import ConfigurationError, DeniedError, StorageError
 from masivo_stream.model.notices import AccountUnguarded, ExportOverlaps
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.progress import Progress
@@ -86,9 +86,9 @@ class NotingJournal:
         await self._journal.remove(kind, batch, progress, sync)
         self._follow(kind, progress.consumed)
 
-    async def find(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
+    async def note_found(self, batch: Batch, progress: Progress, sync: Callable[[], None], *, why: str) -> None:
         """Note that records are there."""
-        await self._journal.find(batch, progress, sync, why=why)
+        await self._journal.note_found(batch, progress, sync, why=why)
 
     async def send_again(self, batch: str) -> None:
         """Note that the next thing that happens is the first byte of a batch that is in doubt."""
@@ -110,8 +110,6 @@ class NotingJournal:
         """Note that the server takes no larger bodies."""
         await self._journal.learn_limit(max_body_bytes)
 
-
-"""What the journal calls a person's word that an export is to be sent once more."""
 
 FOLLOWED_EVERY = 5.0
 """Seconds between two notes of how far an export was read: so it is known about how far a killed run had come."""
@@ -205,7 +203,8 @@ class SendOnce:
         if not self._binding.account.subject and any(
             self._find(file, kind, begun) for (kind, _), begun in self._begun.items()
         ):
-            await tokens.prepare()  # its tokens may name the account
+            with suppress(DeniedError):  # the account has an export: that is reported, not a token call that fails
+                await tokens.prepare()  # its tokens may name the account
         for (kind, number), begun in [*self._begun.items()]:
             if self._journal.read.has_sent_from(kind, number):
                 self._note(file, kind, [number])  # begun by a version that did not note it
@@ -221,7 +220,7 @@ class SendOnce:
 
     async def _begin(self, kind: Kind, source: Source) -> Source:
         """Read the head of an export. A retry's copy, or the new part of a grown export, is no export of its own."""
-        if source.letters or source.begin.offset:
+        if source.is_copy or source.begin.offset:
             return source
         found, head = await read_export_head(source.input)
         source = msgspec.structs.replace(source, input=found)
@@ -258,8 +257,8 @@ class SendOnce:
                     f"this state directory is older than what was sent from it: {what}",
                     operation=_OPERATION,
                     place=self._state_dir,
-                    hint="put the newest copy of the state directory back; migrate --again would send again"
-                    " what was sent in between",
+                    hint="restore the newest copy of the state directory; migrate --again would send again what was"
+                    " sent in between",
                 )
             await self._journal.take_note(Note(NoteKind.AGAIN, what, person=name_person()))
         if run is not None and run.sends > sends:
@@ -277,8 +276,8 @@ class SendOnce:
                 f"this state directory is a copy of {elsewhere}, which is still there",
                 operation=_OPERATION,
                 place=self._state_dir,
-                hint=f"go on with one of them: there with --state-dir {shlex.quote(elsewhere)}; or here, after"
-                " moving that one away",
+                hint=f"continue with one of the two: there, with --state-dir {shlex.quote(elsewhere)}; or here, after"
+                " you move the other one away",
             )
 
     def _lines_missed(self, known: list[SentExport]) -> Iterator[str]:

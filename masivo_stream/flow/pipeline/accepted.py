@@ -17,8 +17,9 @@ import msgspec
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.identity.known_exports import NOT_MOVED, Moved
+from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources
 from masivo_stream.flow.pipeline.read_exports import make_decoder, validate_sources
-from masivo_stream.flow.pipeline.resume import begin_at, find_exports, lay_out
+from masivo_stream.flow.pipeline.resume import begin_at
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.entries import LineResults, one_by_one
@@ -141,7 +142,7 @@ class AcceptedRecords:
 
     async def learn_copies(self) -> None:
         """Read the copies that retries have made."""
-        for copy in [source for source in self._sources if source.letters]:
+        for copy in [source for source in self._sources if source.is_copy]:
             async with aclosing(self._validate([copy])) as blocks:
                 async for found in blocks:
                     for result in one_by_one(found):
@@ -180,7 +181,7 @@ async def open_accepted_records(
         return None
     full = settings.source.check_export == "full"
     exports = await find_exports(journal, kind, state_dir=state_dir, moved=moved, full=full)
-    sources = await lay_out(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
+    sources = await list_sources(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
     found = AcceptedRecords(kind, KnownOutcomes(journal, kind, reached[0]), _as_read(journal, kind, sources), settings)
     await found.learn_copies()
     return found
@@ -190,9 +191,9 @@ def _as_read(journal: JournalReader, kind: Kind, sources: Sequence[Source]) -> l
     """Return the inputs up to where they were read: what an export has grown by is no part of the run yet."""
     read = journal.consumed(kind)
     return [
-        source if source.letters else msgspec.structs.replace(source, end=read.get(source.number, (0, 0, 1))[0])
+        source if source.is_copy else msgspec.structs.replace(source, end=read.get(source.number, (0, 0, 1))[0])
         for source in begin_at(sources, Resume())
-        if source.letters or source.number in read
+        if source.is_copy or source.number in read
     ]
 
 

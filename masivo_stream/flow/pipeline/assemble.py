@@ -32,7 +32,7 @@ from masivo_stream.flow.pipeline.kind import KindOptions, KindPipeline, KindSour
 from masivo_stream.flow.pipeline.read_exports import is_much, make_decoder
 from masivo_stream.flow.pipeline.recorder import Recorder
 from masivo_stream.flow.pipeline.refused import CustomerFinder, RefusedEntries
-from masivo_stream.flow.pipeline.resume import BatchReader, begin_at, spoken_for
+from masivo_stream.flow.pipeline.resume import BatchReader, begin_at, settled_records
 from masivo_stream.flow.protocols import Finder, KindFiles, Sender
 from masivo_stream.flow.rate_limit import RateLimiter
 from masivo_stream.flow.readback.compare import is_comparable
@@ -160,7 +160,7 @@ async def open_kind(
             extent=Extent(sources),
             # With a rate limit, or little to read, there is time to look at every line.
             decoder=make_decoder(
-                kind, settings, thorough=limited or not is_much(sources), settled=spoken_for(sources, resume)
+                kind, settings, thorough=limited or not is_much(sources), settled=settled_records(sources, resume)
             ),
             refused=[await _read_refused(kind, batches, found) for found in resume.suspects],
         )
@@ -182,8 +182,8 @@ async def open_recorder(
     `read_batch` returns the entries of a batch by its id.
     """
     state, journal = session.state, session.journal.read
-    letters = DeadLetterFile(state, kind, session.clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
-    files.callback(letters.close)
+    dead_letters = DeadLetterFile(state, kind, session.clock.wall, length=resume.letters_bytes, crc=resume.letters_crc)
+    files.callback(dead_letters.close)
     known = [doubt.batch for doubt in journal.in_doubt(kind)]
     in_doubt = InDoubtFile(state, kind, batches=known)
     for batch in known:
@@ -200,7 +200,7 @@ async def open_recorder(
         chance=session.runtime.chance,
     )
     ledger.unanswered.resume(resume, last_attempts(resume, session.clock))
-    recorder = Recorder(ledger, session.sending_journal, KindFiles(letters, in_doubt, skipped), session.clock)
+    recorder = Recorder(ledger, session.sending_journal, KindFiles(dead_letters, in_doubt, skipped), session.clock)
     for batch in resume.doubtful:
         await recorder.doubt(batch, await read_batch(batch))
     return recorder

@@ -28,7 +28,7 @@ async def confirm_deleted(journal: Journal, settings: Settings, state_dir: Path)
     salt = journal.read.salt()
     hashes = journal.read.gone_customers()
     if any(decode_identity(source.identity).stream for source in journal.read.sources(Kind.CUSTOMERS)):
-        await journal.find_alive(hashes)  # a pipe cannot be read again: no customer counts as deleted
+        await journal.note_alive(hashes)  # a pipe cannot be read again: no customer counts as deleted
         return
     gone, alive = MissingCustomers(gone=hashes, salt=salt), set[int]()
     accepted = await open_accepted_records(journal.read, Kind.CUSTOMERS, settings, state_dir)
@@ -40,4 +40,4 @@ async def confirm_deleted(journal: Journal, settings: Settings, state_dir: Path)
                     for entry in entries
                     if entry.customer in gone and accepted.part(entry) is not None
                 )
-    await journal.find_alive(sorted(alive))
+    await journal.note_alive(sorted(alive))

@@ -126,7 +126,7 @@ class Delivery:
                 until_noted.shield = True
                 await self._recorder.begin(batch)
                 began = self._clock.now()
-                outcome = classify(await self._fly(batch, token, departure))
+                outcome = classify(await self._make_attempt(batch, token, departure))
                 seconds = self._clock.now() - began
                 decision = self._decide(batch, outcome, history)
                 if (
@@ -137,33 +137,33 @@ class Delivery:
                     decision = no_fresh_token(outcome)
             # The next one may leave while this one's outcome is noted: the journal notes both at once, if it can.
             await self._recorder.settle(batch, decision)
-            self._take_notice(batch, outcome, seconds)
+            self._notify_sent(batch, outcome, seconds)
         return decision
 
-    async def _fly(self, batch: Batch, token: str, departure: Departure) -> Attempt:
+    async def _make_attempt(self, batch: Batch, token: str, departure: Departure) -> Attempt:
         """Make the attempt, unless the run was stopped. If a stop cuts it short, it may or may not have arrived."""
         sent = False
 
-        def left() -> None:
+        def departed() -> None:
             nonlocal sent
             sent = True
 
-        landed: list[Attempt] = []
+        made: list[Attempt] = []
         with self._stop.flight():
             # The run may have been stopped while this attempt was noted: by a signal, or by the outcome noted with it.
             if self._stop.cause is None:
                 self._observer.notify(BatchDeparted(kind=batch.kind, batch=batch.id, in_flight=self._stop.in_flight))
-                landed.append(await self._sender.send(batch.kind, batch.body, token, left))
+                made.append(await self._sender.send(batch.kind, batch.body, token, departed))
         if sent:
             self._recorder.count_request(len(batch.body))
-        attempt = landed[0] if landed else Failure(cause=Cause.CUT_SHORT, sent=sent)
+        attempt = made[0] if made else Failure(cause=Cause.CUT_SHORT, sent=sent)
         if isinstance(attempt, Answer):
-            self._take_correction(departure.answered(attempt))
+            self._notify_correction(departure.answered(attempt))
         elif not attempt.sent:
             departure.unsent()
         return attempt
 
-    def _take_correction(self, correction: Correction) -> None:
+    def _notify_correction(self, correction: Correction) -> None:
         if correction.held_until:
             seconds = correction.held_until - self._clock.now()
             self._observer.notify(QuotaCorrected(seconds=seconds, foreign=correction.foreign))
@@ -179,7 +179,7 @@ class Delivery:
             self._limiter.hold(decision.after)
         return decision
 
-    def _take_notice(self, batch: Batch, outcome: Outcome, seconds: float) -> None:
+    def _notify_sent(self, batch: Batch, outcome: Outcome, seconds: float) -> None:
         self._observer.notify(
             BatchSent(
                 kind=batch.kind,

@@ -8,8 +8,9 @@ import msgspec
 from masivo_stream.core.accounting.missing import MissingCustomers
 from masivo_stream.core.sending.backoff import Decision, Halt, Hold, Settle
 from masivo_stream.flow.pipeline.assemble import open_recorder
+from masivo_stream.flow.pipeline.find_sources import find_exports, list_sources
 from masivo_stream.flow.pipeline.recorder import Recorder
-from masivo_stream.flow.pipeline.resume import BatchReader, find_exports, lay_out
+from masivo_stream.flow.pipeline.resume import BatchReader
 from masivo_stream.flow.session import Session
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.attempt import Accepted, Refused, TooLarge
@@ -42,7 +43,7 @@ class InDoubtKind:
         made = make_batch(self.kind, await self.batches.read(batch))
         if made.id != batch:
             raise InputError(
-                "its records are not what was sent",
+                "its records differ from what was sent",
                 operation="send a batch again",
                 place=f"batch {batch} of {self.kind}",
                 hint="restore the export as it was",
@@ -64,10 +65,10 @@ async def open_in_doubt_kind(session: Session, kind: Kind, files: ExitStack) -> 
     journal, settings, state_dir = session.journal.read, session.settings, session.state.path
     full = settings.source.check_export == "full"
     exports = await find_exports(journal, kind, state_dir=state_dir, moved=session.moved, full=full)
-    sources = await lay_out(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
+    sources = await list_sources(journal, kind, exports, state_dir=state_dir, full=full, grown=False)
     batches = BatchReader(journal, kind, sources, settings.source.block_bytes)
     missing = MissingCustomers(salt=journal.salt())  # nothing is read, so nothing is held back
-    resume, read_batch = session.journal.resume(kind), batches.read_as_far_as_known
+    resume, read_batch = session.journal.resume(kind), batches.read_if_possible
     recorder = await open_recorder(session, kind, resume, missing, read_batch, files)
     return InDoubtKind(session, recorder, sources, batches)
 

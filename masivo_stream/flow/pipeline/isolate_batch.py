@@ -6,8 +6,9 @@ earlier process was looking for is read from the refused batches that it left (`
 nothing speaks against are packed again.
 
 A record that a firewall or proxy refuses is found in the same way. But a firewall may refuse everything, or everyone
-who sends too much for a while; so its word alone makes no dead letter. What it refused is held until something else has
-got through to the API, then each entry is sent alone once more. Nothing of that is noted: a restart begins again.
+who sends too much for a while, so its refusal alone makes no dead letter. The entries it refused are held until
+something else has got through to the API; then each is sent alone once more. Nothing of that is noted: a restart begins
+again.
 
 Some bad records must be read back first, because an attempt without an answer may have applied them. Then isolation
 stops, and goes on after the read-back.
@@ -31,7 +32,7 @@ from masivo_stream.model.notices import RecordIsolated
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, reject_entry
 
-_WORDS_LOST = "refused, in a process that ended before it could note the words"
+_WORDS_LOST = "refused, in a process that ended before it recorded the server's message"
 
 
 class BatchToIsolate(Struct, frozen=True, kw_only=True):
@@ -100,9 +101,9 @@ class RefusedIsolator:
             self._refusals.accepted()
         return decision
 
-    def count_waiting(self, batches: int) -> None:
+    def count_read_backs(self, batches: int) -> None:
         """Note how many batches are read back at present: they are isolated in turn with the others."""
-        self._refusals.wait_beside(batches)
+        self._refusals.count_read_backs(batches)
 
     async def read_back(self, batch: Batch) -> bool:
         """Settle entries of a refused batch that did arrive; return whether any did.
@@ -120,8 +121,8 @@ class RefusedIsolator:
         if not wait and self._entries.must_wait(batch.entries):
             return large
         entry = batch.entries[0]
-        letter = reject_entry(entry, Reason.TOO_LARGE, large.message, status=413, batch=batch.id)
-        await self._entries.to_dead_letter(letter, entry)
+        dead_letter = reject_entry(entry, Reason.TOO_LARGE, large.message, status=413, batch=batch.id)
+        await self._entries.to_dead_letter(dead_letter, entry)
         return None
 
     async def reject_too_large(self, entry: Entry, message: str, items: tuple[int, ...] | None) -> None:
@@ -140,7 +141,7 @@ class RefusedIsolator:
         if self._must_read_back(batch, refused):
             return self._put_off(batch, refused)
         self._count(refused, batch)
-        return await self._work(batch.entries, refused, batch.id)
+        return await self._isolate(batch.entries, refused, batch.id)
 
     async def go_on(self, suspected: BatchToIsolate) -> ToReadBack | None:
         """Go on where an earlier process ended, or after a read-back; as `isolate`.
@@ -154,7 +155,7 @@ class RefusedIsolator:
             self._ledger.repack(batch.entries)
             return None
         words = suspected.refused or Refused(suspected.status, _WORDS_LOST)
-        return await self._work(batch.entries, words, suspected.of)
+        return await self._isolate(batch.entries, words, suspected.of)
 
     def _must_read_back(self, batch: Batch, refused: Refused) -> bool:
         return not refused.foreign and self._entries.must_wait(batch.entries)
@@ -164,15 +165,19 @@ class RefusedIsolator:
         self._count(refused, batch)
         return BatchToIsolate(of=of or batch.id, status=refused.status, batch=batch, refused=refused)
 
-    async def _work(
+    async def _isolate(
         self, entries: Sequence[Entry], refused: Refused, of: str, held: ForeignRefusals | None = None
     ) -> ToReadBack | None:
+        """Send parts of `entries`, refused in batch `of`, until the bad ones are found; as `isolate`.
+
+        `held`: entries that a firewall has refused before.
+        """
         held = held or ForeignRefusals()
         credit, self._credit = self._credit, 0  # if an isolation is given up, its credit goes with it
         named = self._named(entries, refused)
         isolation = Isolation(entries, named.entries, surely=named.surely, credit=credit)
-        said = dict.fromkeys(map(id, named.entries), refused)
-        await self._settle_bad(isolation, refused, said, of, held)
+        named_by = dict.fromkeys(map(id, named.entries), refused)
+        await self._settle_bad(isolation, refused, named_by, of, held)
         while not isolation.done:
             part = make_batch(self._kind, isolation.part)
             # If isolation ends early (`repack` and return), the rest travels with others, and is isolated there.
@@ -185,10 +190,10 @@ class RefusedIsolator:
                         self._ledger.repack([*isolation.left, *held.take()])
                         return put_off
                     named = self._named(part.entries, refused)
-                    said.update(dict.fromkeys(map(id, named.entries), refused))
+                    named_by.update(dict.fromkeys(map(id, named.entries), refused))
                     isolation.settle(accepted=False, named=named.entries, surely=named.surely)
                     # Before the count, which may stop the run: the API's words about them are known now.
-                    await self._settle_bad(isolation, refused, said, of, held)
+                    await self._settle_bad(isolation, refused, named_by, of, held)
                     self._count(refused, part)
                 case Settle(TooLarge(message)):
                     self._ledger.repack([*isolation.left, *held.take()])
@@ -196,7 +201,7 @@ class RefusedIsolator:
                 case Hold():
                     self._ledger.repack([*isolation.left, *held.take()])
                     return None
-            await self._settle_bad(isolation, refused, said, of, held)
+            await self._settle_bad(isolation, refused, named_by, of, held)
         self._credit += isolation.credit
         return await self._confirm(held, isolation.rest)
 
@@ -204,9 +209,9 @@ class RefusedIsolator:
         """Find out whether a firewall lets others pass, among them the untested `rest`; then try those held."""
         # 1. Nothing got through to the API since the last of them was refused. The untested rest shows whether anything
         #    does. Without a rest, and if nothing was ever accepted, the firewall may refuse everything.
-        if held.entries and self._refusals.answered == held.answered:  # nothing got through since
+        if held.entries and self._refusals.answered == held.answered:
             if rest:
-                return await self._pass(make_batch(self._kind, rest), held)
+                return await self._send_rest(make_batch(self._kind, rest), held)
             if not self._refusals.ever:
                 self._try_later(held)
                 return None
@@ -246,7 +251,7 @@ class RefusedIsolator:
         if self._alone >= MOST_FOREIGN_ANSWERS:
             raise halt_error(self._refusals.blocked(held.by), f"{self._kind}")
 
-    async def _pass(self, batch: Batch, held: ForeignRefusals) -> ToReadBack | None:
+    async def _send_rest(self, batch: Batch, held: ForeignRefusals) -> ToReadBack | None:
         """Send the untested rest of a batch: it shows whether anything gets through."""
         match await self.deliver(batch):
             case Settle(Accepted()):
@@ -256,7 +261,7 @@ class RefusedIsolator:
                     self._ledger.repack(held.take())
                     return self._put_off(batch, refused)
                 self._count(refused, batch)
-                return await self._work(batch.entries, refused, batch.id, held)
+                return await self._isolate(batch.entries, refused, batch.id, held)
             case Settle(TooLarge(message)):
                 self._ledger.repack(held.take())
                 return TooLargeBatch(batch, message)
@@ -277,11 +282,11 @@ class RefusedIsolator:
             raise halt_error(halt, f"batch {batch.id} of {batch.kind}")
 
     async def _settle_bad(
-        self, isolation: Isolation, last: Refused, said: dict[int, Refused], of: str, held: ForeignRefusals
+        self, isolation: Isolation, last: Refused, named_by: dict[int, Refused], of: str, held: ForeignRefusals
     ) -> None:
-        """Make dead letters of entries proven bad since the last time, with what was `said` when they were named."""
+        """Make dead letters of entries proven bad since the last time, with the refusal that named each."""
         for bad in isolation.take_culprits():
-            refused = said.get(id(bad), last)
+            refused = named_by.get(id(bad), last)
             if refused.foreign:
                 held.answered, held.by = self._refusals.answered, refused.message
                 held.entries.append((bad, of))
@@ -289,8 +294,8 @@ class RefusedIsolator:
                 await self._write_dead_letter(bad, refused, of)
 
     async def _write_dead_letter(self, bad: Entry, refused: Refused, of: str) -> None:
-        letter = reject_entry(bad, Reason.REFUSED, refused.message, status=refused.status, batch=of)
-        if await self._entries.to_dead_letter(letter, bad):
+        dead_letter = reject_entry(bad, Reason.REFUSED, refused.message, status=refused.status, batch=of)
+        if await self._entries.to_dead_letter(dead_letter, bad):
             file, line = bad.record
             self._observer.notify(
                 RecordIsolated(kind=self._kind, batch=of, file=file, line=line, status=refused.status)

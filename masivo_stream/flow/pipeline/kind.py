@@ -5,8 +5,8 @@ The producer and the uploaders meet at one bounded hand-off: when sending stalls
 others. The pipeline is done when everything read has an outcome. The ledger knows where each entry is.
 
 A refused batch that may have arrived, by an attempt without an answer, is read back beside the uploaders:
-that takes a while and sends nothing. What did not arrive comes back to the uploaders, to be isolated. While MOST_BESIDE
-batches are read back no further one is handed off, so their number is bounded.
+that takes a while and sends nothing. What did not arrive comes back to the uploaders, to be isolated. While
+MOST_READ_BACKS batches are read back, no further one is handed off, so their number is bounded.
 """
 
 import math
@@ -36,7 +36,7 @@ from masivo_stream.model.notices import KindEnded, KindStarted, LimitLearned, Pr
 PROGRESS_EVERY = 1.0
 """Seconds between two notices of progress."""
 
-MOST_BESIDE = 16
+MOST_READ_BACKS = 16
 """Batches that are read back at the same time, beyond those the uploaders have at hand: at one request in 5 s no more
 than six are refused after an attempt without an answer in `events_settle`."""
 
@@ -70,7 +70,7 @@ class KindOptions(Struct, frozen=True, kw_only=True):
 
 
 class KindPipeline:
-    """Run it once. The ledger of `recorder` has what became of everything."""
+    """Migrates one kind. Run it once; the ledger of `recorder` then has the outcome of everything."""
 
     def __init__(
         self,
@@ -90,9 +90,9 @@ class KindPipeline:
         self._largest_accepted = 0
         """The largest body the server has taken, in bytes."""
         self._changed = anyio.Event()
-        self._beside = 0
+        self._read_backs = 0
         """Batches that are read back beside the uploaders."""
-        self._told = -math.inf
+        self._progress_notified = -math.inf
 
     async def run(self) -> None:
         """Go through all sources until everything has an outcome, or the run is stopped."""
@@ -106,7 +106,7 @@ class KindPipeline:
                 async with anyio.create_task_group() as tasks:
 
                     def read_back(left: ToReadBack) -> None:
-                        self._count_beside(1)
+                        self._count_read_backs(1)
                         tasks.start_soon(self._read_back, left, send)
 
                     tasks.start_soon(self._produce, send)
@@ -120,7 +120,7 @@ class KindPipeline:
             try:
                 await self.recorder.note()
             except MasivoStreamError as error:
-                self._stop.pull(error)
+                self._stop.begin(error)
         self.recorder.end()
         read = self._sources.extent.before(self.ledger.read_position)
         self._observer.notify(KindEnded(kind=self.kind, figures=self.recorder.figures(), bytes_read=read))
@@ -135,7 +135,7 @@ class KindPipeline:
                 await self._read(batches)
                 await self._finish(batches)
             except MasivoStreamError as error:
-                self._stop.pull(error)
+                self._stop.begin(error)
 
     async def _read(self, batches: MemoryObjectSendStream[ToDeliver]) -> None:
         try:
@@ -146,7 +146,7 @@ class KindPipeline:
                     if self.ledger.owes_the_journal:
                         await self.recorder.note()
                     await self._hand_off(self.ledger.pack(), batches)
-                    self._tell_progress()
+                    self._notify_progress()
                 self.ledger.read_all = True
         except InputError as error:
             self.input_error = error  # what was read before it is still delivered
@@ -165,11 +165,11 @@ class KindPipeline:
             await self._isolator.reject_too_large(large.entry, large.message, large.items)
             self.ledger.done_with(batch)
         for batch in packed.batches:
-            while self._beside >= MOST_BESIDE:
-                await self._change()
+            while self._read_backs >= MOST_READ_BACKS:
+                await self._wait_for_change()
             await batches.send(batch)
 
-    async def _change(self) -> None:
+    async def _wait_for_change(self) -> None:
         """Wait until an uploader or a read-back is done with a batch."""
         self._changed = anyio.Event()
         await self._changed.wait()
@@ -180,7 +180,7 @@ class KindPipeline:
         while True:
             await self._hand_off(self.ledger.flush(), batches)
             while self.ledger.waits_for_batches:
-                await self._change()
+                await self._wait_for_change()
             if not self.ledger.holds_entries:
                 return
             await self._hand_off(self.ledger.pack(), batches)
@@ -205,9 +205,9 @@ class KindPipeline:
                     read_back(left)
             except MasivoStreamError as error:
                 # The batch stays where it is in the ledger, so it is pending, and holds the checkpoint.
-                self._stop.pull(error)
+                self._stop.begin(error)
             self._changed.set()
-            self._tell_progress()
+            self._notify_progress()
 
     async def _deliver(self, batch: Batch) -> ToReadBack | None:
         """Deliver a batch; return what is left of it, None if nothing is."""
@@ -244,7 +244,7 @@ class KindPipeline:
         """Return whether a batch can be made into smaller ones."""
         return len(batch.entries) > 1 or (CONTRACTS[self.kind].splittable and batch.entries[0].items > 1)
 
-    # Beside the uploaders.
+    # Read-backs, beside the uploaders.
 
     async def _read_back(self, left: ToReadBack, batches: MemoryObjectSendStream[ToDeliver]) -> None:
         """Find out which entries arrived; a refused batch of which none did is isolated."""
@@ -257,18 +257,18 @@ class KindPipeline:
             else:
                 await batches.send(left)
         except MasivoStreamError as error:
-            self._stop.pull(error)
-        self._count_beside(-1)
+            self._stop.begin(error)
+        self._count_read_backs(-1)
         self._changed.set()
-        self._tell_progress()
+        self._notify_progress()
 
-    def _count_beside(self, more: int) -> None:
-        self._beside += more
-        self._isolator.count_waiting(self._beside)
+    def _count_read_backs(self, more: int) -> None:
+        self._read_backs += more
+        self._isolator.count_read_backs(self._read_backs)
 
-    def _tell_progress(self) -> None:
+    def _notify_progress(self) -> None:
         now = self._clock.now()
-        if now - self._told >= PROGRESS_EVERY:
-            self._told = now
+        if now - self._progress_notified >= PROGRESS_EVERY:
+            self._progress_notified = now
             read = self._sources.extent.before(self.ledger.read_position)
             self._observer.notify(Progressed(kind=self.kind, figures=self.recorder.figures(), bytes_read=read))

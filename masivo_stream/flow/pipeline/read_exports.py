@@ -37,10 +37,8 @@ _BLOCKS_A_WORKER = 3
 _DEAD_LETTER_FACTOR = 2
 """The line of a dead letter holds its record in base64 (a third more), and its history."""
 
-
 WORTH_WORKERS = 16 * 1024 * 1024
 """Bytes to read from which on workers are started: that takes about as long as the validation of ten million bytes."""
-
 
 MOST_LINES = 256
 """Lines validated without a pause. If all of them are faulty, with dead letters to write, other tasks wait some 15 ms
@@ -94,7 +92,7 @@ class LocalValidator:
     async def finish(self, cut: LineBlock, _answer: WorkerAnswer | None) -> Sequence[LineResults]:
         """Return the results of the lines."""
         source = cut.source
-        if source.letters:
+        if source.is_copy:
             return validate_dead_letters(self._decoder, cut.pieces, source.name, source.number)
         found: list[LineResults] = []
         for portion in portions(cut.pieces, MOST_LINES):
@@ -117,7 +115,7 @@ class SharedValidator:
 
     def begin(self, cut: LineBlock) -> WorkerAnswer | None:
         """Give a block to a worker. If all have enough to do, `finish` validates it here when its turn comes."""
-        if cut.source.letters or self._workers.waiting >= self.ahead:
+        if cut.source.is_copy or self._workers.waiting >= self.ahead:
             return None
         question = ask(cut.pieces, max_line_bytes=self._decoder.rules.max_line_bytes)
         return None if question is None else self._workers.ask(question)
@@ -182,7 +180,7 @@ async def validate_sources(
 
 def is_much(sources: Iterable[Source], worth: int = WORTH_WORKERS) -> bool:
     """Return whether there is much to validate; a pipe may bring much."""
-    inputs = [source.input for source in sources if not source.letters]
+    inputs = [source.input for source in sources if not source.is_copy]
     return sum(found.size for found in inputs) >= worth or not all(found.size or is_file(found) for found in inputs)
 
 
@@ -225,13 +223,13 @@ async def _cut_source(
     source: Source, block_bytes: int, max_line_bytes: int, most_lines: int
 ) -> AsyncGenerator[LineBlock, None]:
     offset = source.start.offset
-    peek = source.start.line > 1  # did the line before end with a newline? one that follows now belongs to it then
+    peek = source.start.line > 1  # did the line before end with a newline? if not, what follows belongs to it
     lines = _splitter(source, max_line_bytes)
     prefix = Prefix(offset=source.known[0], crc=source.known[1])
 
     def cut(pieces: Sequence[LineRun | Line], bytes_read: int, following: LineRun | Line | None = None) -> LineBlock:
         after = following or lines
-        end = min(after.offset, prefix.offset)  # the checksum does not reach behind a byte order mark without a line
+        end = min(after.offset, prefix.offset)  # the checksum does not reach past a byte order mark without a line
         if source.settled:
             pieces = list(blank_out(pieces, source.settled))
         return LineBlock(source, pieces, bytes_read, Position(source.number, after.number, end), prefix.crc)
@@ -255,18 +253,19 @@ async def _cut_source(
                     break
     except Truncated as error:
         raise InputError(
-            "the compressed file ends in the middle",
+            "the compressed file is cut off",
             operation="read the export",
             place=_place(source, lines),
-            hint="copy or export it again, then start the same command again; its complete lines have been dealt with",
+            hint="copy the file or export again, then start the same command again; its complete lines were already"
+            " processed",
         ) from error
     size = source.input.size if source.end is None else source.end
     if offset < size and is_plain_file(source.input):
         raise InputError(
-            f"the export had {size} bytes at the start, and ends after {offset}",
+            f"the export had {size} bytes at the start, but now ends after {offset}",
             operation="read the export",
             place=_place(source, lines),
-            hint="somebody cut it while it was read: restore it, then start the same command again",
+            hint="the file was shortened while it was being read: restore it, then start the same command again",
         )
     place = _place(source, lines)
     last = lines.flush()
@@ -283,7 +282,7 @@ async def _cut_source(
 
 def _splitter(source: Source, max_line_bytes: int, *, unfinished: bool = False) -> LineSplitter:
     return LineSplitter(
-        max_line_bytes=_DEAD_LETTER_FACTOR * max_line_bytes if source.letters else max_line_bytes,
+        max_line_bytes=_DEAD_LETTER_FACTOR * max_line_bytes if source.is_copy else max_line_bytes,
         number=source.start.line,
         offset=source.start.offset,
         unfinished=unfinished,
@@ -291,7 +290,7 @@ def _splitter(source: Source, max_line_bytes: int, *, unfinished: bool = False) 
 
 
 def _place(source: Source, lines: LineSplitter) -> str:
-    """Name the file, the line, and the byte in its text at which the line begins that is not complete."""
+    """Return the file, the number of the line that is not complete, and the offset at which it begins."""
     return f"{source.input.shown_path}:{lines.number}, byte {lines.offset}"
 
 
@@ -303,11 +302,11 @@ _END_LINE = {
 
 
 def _finish_line(found: Input) -> str:
-    """Return how a line is finished that is not complete."""
+    """Return how to complete the last line."""
     if not is_file(found):
-        return f"its complete lines have been dealt with; {FROM_A_PIPE.format(found.name)}"
+        return f"its complete lines were already processed; {FROM_A_PIPE.format(found.name)}"
     end = _END_LINE[compression_at(found)].format(shlex.quote(found.path))
     return (
-        "start the same command again when the export is finished; a line that never will be is validated as it is"
-        f" once a newline ends it: {end}"
+        "start the same command again when the export is finished; if the line will never be finished, end it with a"
+        f" newline, and it is validated as it is: {end}"
     )

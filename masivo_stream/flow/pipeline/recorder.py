@@ -3,7 +3,7 @@
 The ledger says where each entry is; this writes down what must survive the process. Two orders matter:
 
 * A dead letter is written before it is counted. If it cannot be written, its record is pending, not lost.
-* From the ledger's change to the journal's own queue nothing waits, so no commit holds half of a change.
+* Between the ledger's change and the journal's queue there is no wait, so no commit holds half of a change.
 """
 
 from datetime import UTC, datetime
@@ -58,7 +58,7 @@ class Recorder:
         if lines.skipped:
             self._skipped.append(lines.skipped)
         if lines.dead_letters:
-            self._dead_letters.append([letter for letter, _ in lines.dead_letters])
+            self._dead_letters.append([dead_letter for dead_letter, _ in lines.dead_letters])
         if lines.skipped:  # counted after the dead letters: if they cannot be written, the block was never read
             self._skipped.count()
         self.ledger.take_up(block, lines)
@@ -132,17 +132,17 @@ class Recorder:
         if remark:
             self.ledger.tally.remarked(remark)
 
-    def to_dead_letter(self, entry: Entry, letter: Rejected, *, missing: bool | None = None) -> None:
+    def to_dead_letter(self, entry: Entry, dead_letter: Rejected, *, missing: bool | None = None) -> None:
         """Write a dead letter, then count its entry as dead; `Ledger.to_dead_letter` explains `missing`."""
-        self._dead_letters.append([letter])
-        self.ledger.to_dead_letter(entry, letter, missing=missing)
+        self._dead_letters.append([dead_letter])
+        self.ledger.to_dead_letter(entry, dead_letter, missing=missing)
 
-    async def find(self, entries: list[Entry]) -> None:
+    async def note_found(self, entries: list[Entry]) -> None:
         """Note that entries are there, by an attempt whose answer was lost."""
         batch = make_batch(self.kind, entries)
         self._accept(batch, None)
         why = "applied by an attempt whose answer was lost"
-        await self._journal.find(batch, self._progress(), self._sync, why=why)
+        await self._journal.note_found(batch, self._progress(), self._sync, why=why)
 
     # Doubts.
 
@@ -155,11 +155,11 @@ class Recorder:
 
     async def decide(self, entries: list[Entry], note: Note, *, arrived: bool) -> None:
         """Note what a person decided about the batch that `note` names: it `arrived`, or its records are discarded."""
-        letters = None
+        dead_letters = None
         if not arrived:
-            letters = [reject_entry(entry, Reason.DISCARDED, note.words, batch=note.batch) for entry in entries]
-            self._dead_letters.append(letters)
-        self.ledger.decide(entries, letters)
+            dead_letters = [reject_entry(entry, Reason.DISCARDED, note.words, batch=note.batch) for entry in entries]
+            self._dead_letters.append(dead_letters)
+        self.ledger.decide(entries, dead_letters)
         state = BatchState.ACCEPTED if arrived else BatchState.DISCARDED
         await self._journal.decide(self.kind, state, note, self._progress(), self._sync)
         self._in_doubt.remove(note.batch)
@@ -178,9 +178,11 @@ class Recorder:
         self.ledger.accept(batch)
 
     def _progress(self) -> Progress:
-        letters, skipped = self._dead_letters, self._skipped
+        dead_letters, skipped = self._dead_letters, self._skipped
         return self.ledger.progress(
-            seconds=self._seconds(), letters=(letters.length, letters.crc), skipped=(skipped.length, skipped.crc)
+            seconds=self._seconds(),
+            dead_letters=(dead_letters.length, dead_letters.crc),
+            skipped=(skipped.length, skipped.crc),
         )
 
     def _sync(self) -> None:

@@ -24,7 +24,9 @@ from masivo_stream.model.reason import Reason
 from masivo_stream.model.results import Entry, Rejected
 from masivo_stream.model.settings import VisibleSettings
 
-_UNTOLD = "may have arrived by a request without an answer, and cannot be read back, for its id needs escaping in a URL"
+_UNTOLD = (
+    "may have arrived with a request that got no answer, and cannot be read back because its id needs escaping in a URL"
+)
 
 
 class RefusedEntries:
@@ -43,7 +45,7 @@ class RefusedEntries:
         """Settle those of `refused` that arrived by an attempt whose answer was lost, and pack the others again.
 
         Returns whether any arrived. If none did, nothing has changed, except that they were given the time to show.
-        Waits until the effects of that attempt must show, or do.
+        Waits until the effects of that attempt show, or until they must have.
         """
         fresh = self._unanswered.fresh(refused)
         since = self._unanswered.since(fresh)
@@ -51,15 +53,15 @@ class RefusedEntries:
             return False
         found = await self._finder.find(fresh, since=since)
         if not found:
-            self._unanswered.looked(fresh)
+            self._unanswered.had_time(fresh)
             return False
         with anyio.CancelScope(shield=True):
-            await self._recorder.find(found)
+            await self._recorder.note_found(found)
         arrived = {id(entry) for entry in found}
         self._recorder.ledger.repack([entry for entry in refused if id(entry) not in arrived])
         return True
 
-    async def to_dead_letter(self, letter: Rejected, entry: Entry) -> bool:
+    async def to_dead_letter(self, dead_letter: Rejected, entry: Entry) -> bool:
         """Make an entry a dead letter, unless it arrived by an attempt whose answer was lost; return whether it is one.
 
         Waits until the effects of that attempt must show, if `must_wait` holds for the entry.
@@ -70,26 +72,27 @@ class RefusedEntries:
         unanswered = self._unanswered
         suspect = bool(unanswered.among([entry]))
         repeatable = CONTRACTS[self._recorder.kind].repeatable
-        refused = repeatable and letter.reason is Reason.REFUSED  # because another record of this customer arrived?
+        # Because another record of this customer arrived?
+        refused = repeatable and dead_letter.reason is Reason.REFUSED
         since = unanswered.since(unanswered.fresh([entry]))
         there = (suspect or refused) and bool(await self._finder.find([entry], since=since))
         if there and suspect:
             with anyio.CancelScope(shield=True):
-                await self._recorder.find([entry])
+                await self._recorder.note_found([entry])
             return False
         if suspect and not is_plain(entry.customer):
-            letter = replace(letter, message=f"{letter.message}; it {_UNTOLD}")
+            dead_letter = replace(dead_letter, message=f"{dead_letter.message}; it {_UNTOLD}")
         missing = None
         if repeatable:
             missing = not there
-        elif self._unknown is not None and letter.reason is Reason.REFUSED:
+        elif self._unknown is not None and dead_letter.reason is Reason.REFUSED:
             missing = await self._unknown.lacks(entry)
-        self._recorder.to_dead_letter(entry, letter, missing=missing)
+        self._recorder.to_dead_letter(entry, dead_letter, missing=missing)
         return True
 
 
 class CustomerFinder:
-    """Find customers by reading each of them back."""
+    """Finds customers by reading each of them back."""
 
     def __init__(
         self, reader: CustomerReader, clock: Clock, settings: VisibleSettings, observer: Observer | None = None
@@ -130,7 +133,7 @@ class CustomerFinder:
         return found
 
     def _choose(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Return a few entries, spread over all, the last one first; if possible, such that surely can be read back."""
+        """Return a few entries, spread over all, the last one first; if possible, some that can surely be read back."""
         certain = [entry for entry in entries if is_plain(entry.customer)] or list(entries)
         step = max(1, len(certain) // self._settings.evidence_probes)
         return certain[::-1][::step][: self._settings.evidence_probes]

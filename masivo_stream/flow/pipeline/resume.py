@@ -1,228 +1,27 @@
-"""Go on from what an earlier process left: the same inputs, the positions to read from, and records read once more."""
+"""Go on from what an earlier process left: the positions to read from, and records that are read once more."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from masivo_stream.core.accounting.tally import Tally
 from masivo_stream.core.dead_letters import read_retry
 from masivo_stream.core.reading.marks import customer_of
-from masivo_stream.edges.export.identity import changed, decode_identity, encode_identity, take_identity
-from masivo_stream.edges.export.source import Input, find_inputs, is_file, is_plain_file, read_head, read_spans
-from masivo_stream.edges.journal import Journal, JournalReader
-from masivo_stream.flow.identity.known_exports import (
-    FROM_A_PIPE,
-    NOT_MOVED,
-    KnownExport,
-    Moved,
-    Recognised,
-    RecognisedExports,
-    Recogniser,
-    find_again,
-    known_exports,
-    not_the_same,
-    prove,
-    real_path,
-)
+from masivo_stream.edges.export.source import read_ranges
+from masivo_stream.edges.journal import JournalReader
 from masivo_stream.flow.sources import Source
 from masivo_stream.model.contract import CONTRACTS, Kind
 from masivo_stream.model.errors import InputError
-from masivo_stream.model.progress import Covered, KnownSource, Reference, Resume
-from masivo_stream.model.results import Entry, Position
+from masivo_stream.model.progress import Covered, Reference, Resume
+from masivo_stream.model.results import Entry
 from masivo_stream.model.slicing import slice_record
-
-Consumed = dict[int, tuple[int, int, int]]
-_NOTHING = (0, 0, 1)
-
-
-async def match_sources(
-    journal: Journal, kind: Kind, inputs: Iterable[Input], *, state_dir: Path, full: bool = False
-) -> list[Source]:
-    """Check and note the inputs as they are now, and return them in the journal's order, new ones last.
-
-    `full`: check every byte that was read.
-
-    Raises:
-        ConfigurationError: a known export is not named, or two could be meant.
-        InputError: the consumed part of an export changed.
-        StorageError: the journal cannot be written.
-    """
-    exports, new = await recognise_exports(journal.read, kind, inputs, full=full)
-    sources = await lay_out(journal.read, kind, exports, new, state_dir=state_dir, full=full)
-    await note_sources(journal, {kind: (sources, exports)}, state_dir)
-    return sources
-
-
-async def recognise_exports(
-    journal: JournalReader, kind: Kind, inputs: Iterable[Input], *, moved: Moved = NOT_MOVED, full: bool = False
-) -> tuple[RecognisedExports, list[Input]]:
-    """Return which inputs are exports that the run knows, and which are new; nothing is noted.
-
-    Raises:
-        ConfigurationError: a known export is not named, or two could be meant.
-        InputError: the consumed part of an export changed.
-    """
-    named = list(inputs)
-    exports = await Recogniser(kind, known_exports(journal, kind), moved, full=full).among(named)
-    taken = {found.input.path for found in exports.values()}
-    names, new = set(exports), []
-    for found in named:
-        if found.path in taken:
-            continue
-        name = found.shown_path if found.shown_path not in names else _another_name(found, names)
-        names.add(name)
-        new.append(msgspec.structs.replace(found, known_as="" if name == found.shown_path else name))
-    return exports, new
-
-
-def _another_name(found: Input, names: set[str]) -> str:
-    """Return a name for a new export whose path was that of another one."""
-    whole = msgspec.structs.replace(found, path=real_path(found.path)).shown_path
-    return next(
-        name for number in range(1, len(names) + 3) if (name := whole + f" ({number})" * (number > 1)) not in names
-    )
-
-
-async def find_exports(
-    journal: JournalReader, kind: Kind, *, state_dir: Path, moved: Moved = NOT_MOVED, full: bool = False
-) -> RecognisedExports:
-    """Find the exports that a run knows, where a person names none; those from a pipe are left out.
-
-    Raises:
-        InputError: one is not found, or not what it was.
-    """
-    places = (journal.state_dir(), real_path(str(state_dir)))
-    return {
-        known.name: await find_again(known, moved=moved, state_dirs=places, full=full)
-        for known in known_exports(journal, kind)
-        if not known.identity.stream
-    }
-
-
-async def lay_out(
-    journal: JournalReader,
-    kind: Kind,
-    exports: RecognisedExports,
-    new: Iterable[Input] = (),
-    *,
-    state_dir: Path,
-    full: bool = False,
-    grown: bool = True,
-) -> list[Source]:
-    """Return the inputs of a kind in reading order.
-
-    What an export has grown by since a later one was begun is an input of its own, unless `grown` is false. The copies
-    of retries are found in `state_dir`.
-
-    Raises:
-        InputError: a retry's copy is not what it was.
-    """
-    consumed = journal.consumed(kind)
-    known = journal.sources(kind)
-    sources: list[Source] = []
-    before: dict[str, tuple[int, int]] = {}  # by name: a file may be several inputs, and there may be thousands
-    for source in known:
-        if source.letters:
-            found = await _copy(source, consumed, state_dir, full=full)
-        elif source.name in exports:
-            found = exports[source.name].input
-        else:
-            continue  # what came from a pipe: `check_rereadable` has seen that nothing of it is left
-        begin = Position(source.number, source.line, source.offset)
-        sources.append(
-            Source(found, source.number, letters=source.letters, begin=begin, known=before.get(found.name, (0, 0)))
-        )
-        before[found.name] = consumed.get(source.number, _NOTHING)[:2]
-    tails = list(_tails(sources, consumed, exports)) if grown else []
-    for number, added in enumerate([*tails, *map(Source, new)], len(known)):
-        begin = msgspec.structs.replace(added.begin, source=number)
-        sources.append(msgspec.structs.replace(added, number=number, begin=begin))
-    return sources
-
-
-async def _copy(source: KnownSource, consumed: Consumed, state_dir: Path, *, full: bool) -> Input:
-    """Return a retry's copy, if it has not changed."""
-    (found,) = find_inputs([str(state_dir / source.name)])
-    read, crc, _ = consumed.get(source.number, _NOTHING)
-    known = KnownExport(source.name, "", decode_identity(source.identity), read, crc)
-    if await prove(found, known, full=full) is None:
-        raise not_the_same(found, known)
-    return found
-
-
-def _tails(sources: Sequence[Source], consumed: Consumed, exports: RecognisedExports) -> Iterable[Source]:
-    """Yield what exports have grown by since a later one was begun, as inputs of their own."""
-    last = {source.input.name: source for source in sources if not source.letters}  # a file may have several tails
-    begun = max(consumed, default=-1)
-    for name, source in last.items():
-        read, crc, line = consumed.get(source.number, _NOTHING)
-        if source.number < begun and _goes_on(source.input, read, exports[name]):
-            yield Source(source.input, begin=Position(0, line, read), known=(read, crc))
-
-
-def _goes_on(found: Input, read: int, export: Recognised) -> bool:
-    """Return whether an export has text beyond what was read."""
-    if export.grown is not None:
-        return export.grown
-    if is_plain_file(found):
-        return found.size > read
-    return not read and is_file(found) and bool(read_head(found, 1).plain)
-
-
-async def note_sources(
-    journal: Journal, matched: Mapping[Kind, tuple[Sequence[Source], RecognisedExports]], state_dir: Path
-) -> None:
-    """Note the inputs and their paths as they are now.
-
-    Raises:
-        StorageError: the journal cannot be written.
-    """
-    known = [(kind, _know(source, exports)) for kind, (sources, exports) in matched.items() for source in sources]
-    await journal.find_sources(real_path(str(state_dir)), known)
-
-
-def _know(source: Source, exports: RecognisedExports) -> KnownSource:
-    found = source.input
-    known = None if source.letters else exports.get(source.name)
-    identity = take_identity(found.path) if known is None else known.identity
-    return KnownSource(
-        source.number,
-        source.name,
-        found.size,
-        encode_identity(identity),
-        source.letters,
-        source.begin.line,
-        source.begin.offset,
-        "" if source.letters or identity.stream else real_path(found.path),
-    )
-
-
-def check_rereadable(journal: Journal, kind: Kind) -> None:
-    """Check that everything that came from a pipe has been dealt with: the rest would be lost without notice.
-
-    Raises:
-        InputError: something is left.
-    """
-    streams = [source for source in journal.read.sources(kind) if decode_identity(source.identity).stream]
-    figures = journal.read.figures(kind)
-    if not streams or figures is None:
-        return
-    pending, _ = Tally(CONTRACTS[kind], figures).outstanding
-    if pending or not journal.read.read_all(kind):
-        raise changed(
-            streams[0].name,
-            "what came from a pipe cannot be read again, and was not dealt with to its end",
-            f"start migrate once more: {FROM_A_PIPE.format(streams[0].name)}",
-        )
 
 
 def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
     """Return the sources that are not done with, each with the positions where reading goes on and ends."""
     left = [_begin_at(source, resume) for source in sources if source.number >= resume.start.source]
     whole: defaultdict[int, set[int]] = defaultdict(set)
-    for (number, line), items in spoken_for(sources, resume).items():
+    for (number, line), items in settled_records(sources, resume).items():
         if items is None:
             whole[number].add(line)
     return [
@@ -231,12 +30,12 @@ def begin_at(sources: Sequence[Source], resume: Resume) -> list[Source]:
     ]
 
 
-def spoken_for(sources: Sequence[Source], resume: Resume) -> Covered:
+def settled_records(sources: Sequence[Source], resume: Resume) -> Covered:
     """Return records with an outcome that are read once more on the way to others, if a retry's copy is read, too.
 
     The decoder must not remember them: a record in the copy would count as a duplicate of itself.
     """
-    copies = any(source.letters and source.number >= resume.start.source for source in sources)
+    copies = any(source.is_copy and source.number >= resume.start.source for source in sources)
     return resume.covered if copies else {}
 
 
@@ -268,14 +67,14 @@ async def reread(
         raise InputError(
             "what came from a pipe cannot be read again",
             operation="read a record again",
-            hint="--accept needs no record; look the others up in the account",
+            hint="--accept does not need the records; look up the other batches in the account",
         )
     bodies: dict[Reference, bytes] = {}
     for source in sources:
-        spans = sorted(
+        ranges = sorted(
             {(reference.offset, reference.length) for reference in wanted if reference.source == source.number}
         )
-        read = dict(zip(spans, await read_spans(source.input, spans, block_bytes=block_bytes), strict=True))
+        read = dict(zip(ranges, await read_ranges(source.input, ranges, block_bytes=block_bytes), strict=True))
         for reference in wanted:
             if reference.source == source.number:
                 bodies[reference] = read[reference.offset, reference.length]
@@ -284,7 +83,7 @@ async def reread(
 
 
 def _entry(kind: Kind, source: Source, reference: Reference, stored: bytes) -> Entry:
-    raw, retried = read_retry(stored) if source.letters else (stored, None)
+    raw, retried = read_retry(stored) if source.is_copy else (stored, None)
     body = raw
     if reference.indexes is not None:
         body = slice_record(raw, CONTRACTS[kind].item_field or "").compose(reference.indexes)
@@ -303,7 +102,7 @@ def _entry(kind: Kind, source: Source, reference: Reference, stored: bytes) -> E
     )
 
 
-def bare(references: Iterable[Reference], names: dict[int, str]) -> list[Entry]:
+def entries_without_bytes(references: Iterable[Reference], names: dict[int, str]) -> list[Entry]:
     """Return the entries of references without their bytes: enough to count and to locate them.
 
     `names` are the inputs' by number.
@@ -348,10 +147,10 @@ class BatchReader:
         """
         return await reread(self._sources, self._kind, references, self._block_bytes)
 
-    async def read_as_far_as_known(self, batch: str) -> list[Entry]:
+    async def read_if_possible(self, batch: str) -> list[Entry]:
         """Read the entries of a batch; those that came from a pipe have no bytes."""
         try:
             return await self.read(batch)
         except InputError:
             names = {source.number: source.name for source in self._journal.sources(self._kind)}
-            return bare(self._journal.references(batch), names)
+            return entries_without_bytes(self._journal.references(batch), names)

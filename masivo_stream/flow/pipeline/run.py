@@ -31,10 +31,10 @@ class Run:
         self._stop = StopControl(session.clock, drain_time=session.settings.upload.drain_time)
         self._backoff = make_backoff(session.settings, session.runtime.chance)
         self._recorders: dict[Kind, Recorder] = {}
-        """All that stays of a kind when it is done: the ids that its decoder remembers do not."""
+        """What is kept of a kind when it is done; the ids that its decoder remembers are not kept."""
 
     async def go(self, *, handle_signals: bool) -> None:
-        """Work until done or stopped. What was in flight has landed, or its drain time is over."""
+        """Work until done or stopped. Then no request is in flight: each was answered, or the drain time is over."""
         await work_under(self._stop, self._migrate_all, observer=self._observer, handle_signals=handle_signals)
 
     async def _migrate_all(self) -> None:

@@ -89,12 +89,12 @@ async def _wait_for_customers(probes: Probes, unsure: Probes, waiting: "_Wait") 
             raise OutageError(
                 f"customers cannot be read back, in {settings.visible_timeout:.0f} s: {waiting.unread}",
                 operation="wait until customers are visible",
-                hint="check network, proxy and base_url, then start the same command again",
+                hint="check the network, the proxy and base_url, then start the same command again",
             )
         raise OutageError(
-            f"accepted customers do not show after {settings.visible_timeout:.0f} s",
+            f"accepted customers are not visible after {settings.visible_timeout:.0f} s",
             operation="wait until customers are visible",
-            hint="look at the account's dashboard; raise visible_timeout if its queue is that long",
+            hint="look at the account's dashboard; if its queue needs longer, raise visible_timeout",
         )
     odd, unreadable = probes.odd + unsure.odd, probes.unreadable + unsure.unreadable
     if probes.plain and not odd and not unsure.unreadable:

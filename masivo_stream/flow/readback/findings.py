@@ -14,11 +14,11 @@ from masivo_stream.model.verification import Finding, KindVerified, Seen, Verifi
 MOST_FINDINGS = 1000
 """Positions that are listed; the others are counted."""
 
-_INSPECT = "look these records up in the account's dashboard; positions are those of the export"
+_INSPECT = "look up these records in the account's dashboard; the positions are those in the export"
 _AGAIN = "verify again later: the API answers before it applies what was sent"
 _UNTOLD = (
-    "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs: look"
-    " these records up in the account's dashboard"
+    "the ids of some records need escaping in a URL, and something on the way to the API may refuse such URLs: look up"
+    " these records in the account's dashboard"
 )
 _ODD = "id needs escaping"
 

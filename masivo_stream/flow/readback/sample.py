@@ -50,7 +50,7 @@ async def read_back_samples(
             try:
                 await check_samples()
             except MasivoStreamError as error:  # such as: the API does not let us read
-                stop.pull(error)
+                stop.begin(error)
             tasks.cancel_scope.cancel()
 
     await work_under(stop, check_for_a_while, observer=observer, handle_signals=handle_signals)
@@ -61,4 +61,6 @@ async def read_back_samples(
 
 async def _give_up(stop: StopControl, clock: Clock, seconds: float) -> None:
     await clock.sleep(seconds)
-    stop.pull(OutageError(f"not all could be read back within {seconds:.0f} s", operation="read a sample back"))
+    stop.begin(
+        OutageError(f"not all records could be read back within {seconds:.0f} s", operation="read a sample back")
+    )

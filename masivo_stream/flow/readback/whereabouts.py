@@ -80,7 +80,7 @@ class WhereaboutsCheck:
                         table[customer] = Whereabouts.ASKED
                         await give.send(customer)
             except MasivoStreamError as error:
-                self._stop.pull(error)
+                self._stop.begin(error)
         self._notice(now=True)
 
     def settle_refused(self, table: CustomerTable, *, known_gone: bool) -> None:
@@ -94,7 +94,7 @@ class WhereaboutsCheck:
                 try:
                     table[customer] = found = await self._find(customer)
                 except MasivoStreamError as error:
-                    self._stop.pull(error)
+                    self._stop.begin(error)
                     return
                 self._asked += 1
                 self._gone += found in {Whereabouts.GONE, Whereabouts.REFUSED}

@@ -26,7 +26,7 @@ HEAD_BYTES = 4 << 20
 """How much of a dead-letter file is read: some thousand dead letters."""
 
 
-class _Letter(Struct, frozen=True):
+class _DeadLetterFields(Struct, frozen=True):
     """The fields that are read of a dead letter."""
 
     file: str
@@ -36,7 +36,7 @@ class _Letter(Struct, frozen=True):
     field: str = ""
 
 
-_T = TypeVar("_T", _Letter, SkippedPlace)
+_T = TypeVar("_T", _DeadLetterFields, SkippedPlace)
 
 
 def find_examples(journal: Journal, state: StateDir, kinds: dict[str, KindSummary]) -> tuple[Example, ...]:
@@ -66,7 +66,7 @@ def find_skip_examples(journal: Journal, state: StateDir, kinds: dict[str, KindS
             kind,
             each.skip_reasons,
             _first(
-                state, skipped_name(Kind(kind)), journal.read.skipped(Kind(kind))[0], SkippedPlace, each.skip_reasons
+                state, skipped_name(Kind(kind)), _skipped_bytes(journal, Kind(kind)), SkippedPlace, each.skip_reasons
             ),
         )
         for kind, each in kinds.items()
@@ -96,21 +96,27 @@ def _of_kind(journal: Journal, state: StateDir, kind: Kind, figures: KindSummary
     if not figures.reasons:
         return
     names = {source.number: source.name for source in journal.read.sources(kind)}
-    letters = _first(state, dead_letter_name(kind), journal.read.letters(kind)[0], _Letter, figures.reasons)
+    firsts = _first(
+        state, dead_letter_name(kind), journal.read.dead_letter_file(kind)[0], _DeadLetterFields, figures.reasons
+    )
     for reason, count in figures.reasons.items():
-        letter = letters.get(reason)
-        if letter is None and (place := journal.history.dead_place(kind, reason)) is not None:
-            letter = _Letter(names.get(place[0], ""), place[1], -1, reason)
+        dead_letter = firsts.get(reason)
+        if dead_letter is None and (place := journal.history.dead_place(kind, reason)) is not None:
+            dead_letter = _DeadLetterFields(names.get(place[0], ""), place[1], -1, reason)
         yield Example(
             kind=kind,
             reason=reason,
             letters=count,
-            file=letter.file if letter else "",
-            line=letter.line if letter else 0,
-            offset=letter.offset if letter and letter.offset >= 0 else None,
-            field=public_field(letter.field) if letter else "",
+            file=dead_letter.file if dead_letter else "",
+            line=dead_letter.line if dead_letter else 0,
+            offset=dead_letter.offset if dead_letter and dead_letter.offset >= 0 else None,
+            field=public_field(dead_letter.field) if dead_letter else "",
             remedy=REMEDIES[Reason(reason)],
         )
+
+
+def _skipped_bytes(journal: Journal, kind: Kind) -> int:
+    return journal.read.skipped_file(kind)[0]
 
 
 def _first(state: StateDir, name: str, counted: int, of: type[_T], reasons: Collection[str]) -> dict[str, _T]:

@@ -88,7 +88,7 @@ def find_summary(state: StateDir, journal: Journal, *, owner: str = "") -> Summa
     flying = sum(
         journal.read.recount(kind).get(BatchState.SENDING, 0) for kind in Kind if not CONTRACTS[kind].repeatable
     )
-    lost = f"; {flying:,} items were on the wire, and will be in doubt" if flying else ""
+    lost = f"; {flying:,} items were in flight and will be in doubt" if flying else ""
     return Summary(
         outcome="interrupted",
         exit_code=ExitCode.OUTAGE,
@@ -104,7 +104,7 @@ def _describe_revert(reverts: RevertState, journal: Journal, place: str) -> tupl
     if (error := blocked(reverts, journal, place)) is not None:
         return str(error), error.hint
     if reverts.counted:
-        return "all of this run was taken back", "the command that started it migrates everything afresh"
+        return "all of this run was taken back", "the command that started the run migrates everything again"
     if reverts.whole:
         message = "all of this run was taken back, except customers who have made a transaction of their own since"
         return message, all_but_counted(journal, place)

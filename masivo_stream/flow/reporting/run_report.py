@@ -7,7 +7,6 @@ a URL is shown without what is before its `@` and after its `?`.
 """
 
 import platform
-import re
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +17,7 @@ from msgspec import Struct
 
 from masivo_stream import __version__
 from masivo_stream.core.next_steps import next_steps
-from masivo_stream.core.redact import named
+from masivo_stream.core.redact import mask_url, named
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
@@ -35,12 +34,14 @@ from masivo_stream.model.states import NoteKind
 from masivo_stream.model.summary import Invocation, KindSummary, Summary
 from masivo_stream.model.window import Window
 
+NAME = "report.json"
+PAGE = "report.html"
+
+_ENDED = frozenset({"complete", "dead_letters", "in_doubt"})
 _LIBRARIES = ("aiohttp", "anyio", "msgspec", "zstandard")
-_BEFORE_AT = re.compile(r"(?<=://)[^/?#]*@")
-_QUERY = re.compile(r"(?<=[^?]\?)\S+")
 
 
-def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Facts:
+def gather_facts(settings: Settings, invocation: Invocation, began_at: datetime) -> Facts:
     """Return what a report shows of what a process was started with."""
     return Facts(
         began_at=began_at.isoformat(timespec="seconds"),
@@ -53,12 +54,6 @@ def gather(settings: Settings, invocation: Invocation, began_at: datetime) -> Fa
         ),
         versions=_versions(),
     )
-
-
-def mask_url(text: str) -> str:
-    """Remove user, password and query from a URL; other text stays as it is."""
-    text = named(text)
-    return _QUERY.sub("***", _BEFORE_AT.sub("***@", text)) if "://" in text else text
 
 
 def _showable(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -106,12 +101,6 @@ def _versions() -> dict[str, str]:
     return found
 
 
-NAME = "report.json"
-PAGE = "report.html"
-
-_ENDED = frozenset({"complete", "dead_letters", "in_doubt"})
-
-
 class Reporting(Struct, frozen=True, kw_only=True):
     """What the program that starts a run contributes to its reports."""
 
@@ -157,33 +146,33 @@ def name_account(journal: JournalReader) -> dict[str, str]:
 def leave_report(journal: Journal, state: StateDir, summary: Summary, reporting: Reporting, clock: Clock) -> Summary:
     """Write the report of a run that has ended; return its summary, with what a person wants to know beside figures."""
     try:
-        told = explain(journal, state, summary)
-        report = make_report(journal, state, told, clock)
+        explained = explain(journal, state, summary)
+        report = make_report(journal, state, explained, clock)
     except Exception as error:  # noqa: BLE001 - a fault in the report must not become the run's
         return _warn(summary, error)
-    told, report = _leave_page(state, told, report, reporting.draw)
+    explained, report = _leave_page(state, explained, report, reporting.draw)
     try:
         state.write(NAME, encode_report(report))
     except Exception as error:  # noqa: BLE001 - as above
-        return _warn(told, error)
-    return told
+        return _warn(explained, error)
+    return explained
 
 
 def _leave_page(
-    state: StateDir, told: Summary, report: Report, draw: Callable[[Report], str] | None
+    state: StateDir, summary: Summary, report: Report, draw: Callable[[Report], str] | None
 ) -> tuple[Summary, Report]:
     """Write the page; return summary and report with its place in them, or with what went wrong."""
     try:
         if draw is None:
             state.remove(PAGE)  # an earlier process left it, and it is out of date
-            return told, report
+            return summary, report
         report = msgspec.structs.replace(report, report=named(str(state.path / PAGE)))
         state.write(PAGE, draw(report).encode())
-        told = msgspec.structs.replace(told, report=report.report)
+        summary = msgspec.structs.replace(summary, report=report.report)
     except Exception as error:  # noqa: BLE001 - as above
-        told = _warn(told, error)
-        report = msgspec.structs.replace(report, report="", warnings=told.warnings)
-    return told, report
+        summary = _warn(summary, error)
+        report = msgspec.structs.replace(report, report="", warnings=summary.warnings)
+    return summary, report
 
 
 def encode_report(report: Report) -> bytes:
@@ -213,7 +202,7 @@ def _warn(summary: Summary, error: Exception) -> Summary:
     if isinstance(error, MasivoStreamError):
         why = f"{error}, {error.place}" if error.place else str(error)
     else:  # its text may quote a record
-        why = f"a bug of ours, {type(error).__name__}"
+        why = f"a bug in masivo-stream, {type(error).__name__}"
     return msgspec.structs.replace(summary, warnings=(*summary.warnings, f"the report is not written: {why}"))
 
 
@@ -263,8 +252,8 @@ def _describe(decision: DecisionNote) -> DecisionNote:
         return decision
     period = msgspec.json.decode(decision.detail, type=RevertPeriod)
     extent = "all of this run" if period.whole else "a part of this run" if period.holds else "nothing of this run"
-    told = "" if period.customers is None else f", {period.customers:,} customers as the API says"
-    return msgspec.structs.replace(decision, detail=f"{period.start} to {period.end}{told}: {extent}")
+    count = "" if period.customers is None else f", {period.customers:,} customers according to the API"
+    return msgspec.structs.replace(decision, detail=f"{period.start} to {period.end}{count}: {extent}")
 
 
 def _inputs(journal: Journal, kind: Kind) -> list[InputFacts]:
@@ -283,7 +272,7 @@ def _inputs(journal: Journal, kind: Kind) -> list[InputFacts]:
                 crc32=f"{crc:08x}",
                 line=line,
                 modified_at="" if identity.stream else modified,
-                letters=source.letters,
+                letters=source.is_copy,
             )
         )
     return found

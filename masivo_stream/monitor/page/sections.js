@@ -5,8 +5,8 @@ const STATES = {
 };
 const ENDS = {
   complete: ["Complete", "good", "Every record was accepted or skipped."],
-  dead_letters: ["Complete, with dead letters", "warn", "Mend them in the state directory, then: masivo-stream retry"],
-  in_doubt: ["Ended, with batches in doubt", "warn", "What is known of them: masivo-stream resolve"],
+  dead_letters: ["Complete, with dead letters", "warn", "Correct them in the state directory, then start: masivo-stream retry"],
+  in_doubt: ["Ended, with batches in doubt", "warn", "To see what is known about them: masivo-stream resolve"],
   interrupted: ["Interrupted", "warn", "The same command continues."],
   stopped: ["Stopped", "bad", "The log gives the reason. After that is fixed, the same command continues."],
 };

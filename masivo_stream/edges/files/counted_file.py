@@ -86,5 +86,5 @@ class CountedFile:
             os.close(self._file)
 
     def _failed(self, error: OSError) -> StorageError:
-        told = self._failure
-        return StorageError(f"{told}: {error.strerror}", operation=told.operation, place=told.place, hint=told.hint)
+        known = self._failure
+        return StorageError(f"{known}: {error.strerror}", operation=known.operation, place=known.place, hint=known.hint)
