@@ -686,7 +686,7 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "flow/dry_run/all_kinds.py": {
-        "mend what the checks found in the export before migrating: the API would refuse these records": (
+        "correct what the checks found in the export before migrating: the API would refuse these records": (
             "checks::what_the_checks_found_is_mended"
         ),
         (
@@ -707,9 +707,6 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "model/findings.py": {
-        "the customer is a dead letter: mend the customer first": (
-            "checks::a_customer_that_is_a_dead_letter_is_mended"
-        ),
         (
             "the customer is in no customers export: add the customer, or leave the record out; if the account has"
             " these customers already, --skip-checks unknown_customer"

@@ -37,7 +37,7 @@ MEANINGS: dict[CheckName, str] = {
     CheckName.UNKNOWN_CUSTOMER: "the customer is in no customers export: add the customer, or leave the record out; if"
     " the account has these customers already, --skip-checks unknown_customer",
     CheckName.CUSTOMER_DELETED: "the customer is deleted: the record is skipped with the customer",
-    CheckName.CUSTOMER_NOT_MIGRATED: "the customer is a dead letter: mend the customer first",
+    CheckName.CUSTOMER_NOT_MIGRATED: "the customer is a dead letter: correct the customer first",
     CheckName.DUPLICATE_ID: "an earlier record has this id: keep one record for this customer",
     CheckName.DUPLICATE_EMAIL: "an earlier customer has this email: correct one of the two customers",
     CheckName.EMAIL_CASE: "an earlier customer has this email in other case: correct one of them if both are one"

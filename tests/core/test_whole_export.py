@@ -109,7 +109,7 @@ lines = st.fixed_dictionaries(
 
 
 class Machine:
-    """The checks in memory: every line has a file of its own, so that places are told apart easily."""
+    """The checks in memory: every line has a file of its own, so that places differ."""
 
     def __init__(self, kinds, parts):
         self.files = {(kind, str(number)): number for kind, number in kinds}
@@ -205,7 +205,7 @@ def test_six_places_are_exact(number):
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_an_amount_is_exact_or_not_known(amount):
-    """Where millionths are known, they give the same double back."""
+    """If millionths are known, they give the same double back."""
     number = millionths(amount)
     assert number is None or float(in_units(number)) == amount
 
@@ -220,7 +220,7 @@ def test_the_first_places_do_not_depend_on_the_order(order, most):
 
 
 def test_what_came_from_a_pipe_is_reported_unless_it_is_unsure():
-    """An amount that the notes do not know exactly accuses nobody."""
+    """An amount that the notes do not know exactly is no finding."""
     place = LinePlace(0, 1, 0, 1)
     sure = Suspicion(CheckName.BALANCE_MISMATCH, place, (place,))
     unsure = Suspicion(CheckName.BALANCE_MISMATCH, place, (place,), sure=False)

@@ -13,8 +13,8 @@ UNKNOWN = (
     "the customer is in no customers export: add the customer, or leave the record out; if the account has these"
     " customers already, --skip-checks unknown_customer"
 )
-DEAD = "the customer is a dead letter: mend the customer first"
-MEND = "mend what the checks found in the export before migrating: the API would refuse these records"
+DEAD = "the customer is a dead letter: correct the customer first"
+CORRECT = "correct what the checks found in the export before migrating: the API would refuse these records"
 
 
 def validate(directory, *arguments):
@@ -23,7 +23,7 @@ def validate(directory, *arguments):
 
 @pytest.mark.parametrize("way", ["add", "leave out", "skip"])
 def test_an_unknown_customer_is_added_or_known_already(way, tmp_path):
-    """The customer added, the record left out, or the flag given as it is told: nothing is wrong any more."""
+    """The customer added, the record left out, or the flag given as it is written: nothing is wrong any more."""
     make_exports(tmp_path)
     write_export(tmp_path / "customers.ndjson", [make_record("customers", number) for number in range(2)])
     done = validate(tmp_path)
@@ -56,7 +56,7 @@ def test_what_the_checks_found_is_mended(tmp_path):
     wrong["balance"][0]["amount"] += 5
     write_export(tmp_path / "customers.ndjson", [wrong, *(make_record("customers", number) for number in (1, 2))])
     done = validate(tmp_path)
-    told(done, MEND)
+    told(done, CORRECT)
     (found,) = json.loads(done.stdout)["checks"]["results"]
     (first,) = found["first"]
     sums = first["sums"]
@@ -67,7 +67,7 @@ def test_what_the_checks_found_is_mended(tmp_path):
 
 
 def test_a_check_is_named_as_it_is(tmp_path):
-    """One of the names that are told."""
+    """One of the names that are listed."""
     make_exports(tmp_path)
     (names,) = told(validate(tmp_path, "--skip-checks", "balances"), "the names are {…}")
     assert validate(tmp_path, "--skip-checks", names.split(", ")[1]).returncode == 0
@@ -100,7 +100,7 @@ PLANTED = ["--plant", "split=0.1", "-o", "e"]
     ],
 )
 def test_what_is_planted_is_told(wrong, says, right, tmp_path):
-    """The flags that are right, as they are told."""
+    """The flags that are right, as they are named."""
     command = ["generate", "customers", "--records", "9"]
     done = run(*command, *wrong, cwd=tmp_path)
     assert done.returncode == 2
@@ -109,7 +109,7 @@ def test_what_is_planted_is_told(wrong, says, right, tmp_path):
 
 
 def test_what_is_planted_has_a_name(tmp_path):
-    """One of those that are told, with a share."""
+    """One of those that are listed, with a share."""
     command = ["generate", "events", "--records", "9", "-o", "e", "--plant"]
     (names,) = told(run(*command, "events=2", cwd=tmp_path), "shares of 0 to 0.9, by name: {…}")
     assert run(*command, ",".join(f"{name}=0.05" for name in names.split(", ")), cwd=tmp_path).returncode == 0

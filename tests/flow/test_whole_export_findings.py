@@ -22,7 +22,7 @@ SHARES = dict.fromkeys(PLANTS, 0.02)
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
-    """Write an export of each kind; return their directory and the findings that must come of them."""
+    """Write an export of each kind; return their directory and the findings that belong to them."""
     directory = tmp_path_factory.mktemp("planted")
     wanted = set()
     for kind in Kind:

@@ -38,7 +38,7 @@ _HINT = (
     " masivo-stream retry"
 )
 
-_HINT_OF_CHECKS = "mend what the checks found in the export before migrating: the API would refuse these records"
+_HINT_OF_CHECKS = "correct what the checks found in the export before migrating: the API would refuse these records"
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
