@@ -34,7 +34,11 @@ TABLE: dict[str, dict[str, str]] = {
         "use 0 or more": "commands::a_wrong_command_is_right_as_it_is_told",
         "use a share from 0 to 0.9": "commands::a_wrong_command_is_right_as_it_is_told",
         "choose another file": "tools::a_tool_works_as_it_is_told",
+        "generate two exports": "checks::what_is_planted_is_told",
         "give --faults FILE": "commands::a_wrong_command_is_right_as_it_is_told",
+        "give --planted FILE": "checks::what_is_planted_is_told",
+        "leave --skipped out": "checks::what_is_planted_is_told",
+        "shares of 0 to 0.9, by name: {…}": "checks::what_is_planted_has_a_name",
     },
     "cli/main.py": {
         "fix the cause, then start again": "commands::output_that_cannot_be_written_is_begun_again",
@@ -363,6 +367,11 @@ TABLE: dict[str, dict[str, str]] = {
             "exports::a_pipe_that_is_no_export_is_written_to_a_file"
         ),
     },
+    "edges/files/spill.py": {
+        "free space there, or leave the checks out: --skip-checks all": (
+            "checks::a_disk_too_small_for_the_checks_is_freed_or_not_needed"
+        ),
+    },
     "edges/files/state_dir.py": {
         "choose a local disk": "between::a_disk_without_locks_is_not_used",
         "free up disk space, or correct the permissions, then start again": (
@@ -408,6 +417,9 @@ TABLE: dict[str, dict[str, str]] = {
             "check whether it was killed or memory ran out; then start the same command again, perhaps with fewer"
             " --workers"
         ): "stopping::a_run_that_lost_a_worker_is_started_again",
+    },
+    "flow/checks/policy.py": {
+        "the names are {…}": "checks::a_check_is_named_as_it_is",
     },
     "flow/dry_run/advice.py": {
         (
@@ -719,6 +731,9 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "flow/dry_run/all_kinds.py": {
+        "correct what the checks found in the export before migrating: the API would refuse these records": (
+            "checks::what_the_checks_found_is_mended"
+        ),
         (
             "correct these lines in the export before you migrate; or migrate, correct the dead letters, then start"
             " masivo-stream retry"
@@ -739,6 +754,12 @@ TABLE: dict[str, dict[str, str]] = {
         "look at the account's dashboard; if its queue needs longer, raise visible_timeout": (
             "sending::customers_that_do_not_show_are_waited_for_longer"
         ),
+    },
+    "model/findings.py": {
+        (
+            "the customer is in no customers export: add the customer, or leave the record out; if the account has"
+            " these customers already, --skip-checks unknown_customer"
+        ): "checks::an_unknown_customer_is_added_or_known_already",
     },
     "model/errors.py": {
         "start again with the same command": "stopping::a_run_that_was_stopped_goes_on",
@@ -869,6 +890,10 @@ TABLE: dict[str, dict[str, str]] = {
 NOT_ADVICE: dict[str, dict[str, str]] = {
     "cli/generate.py": {
         "--invalid on standard output needs a file for the list of faults": "the message above a hint",
+        "--plant and --invalid cannot be combined": "the message above a hint",
+        "--plant is wrong: {…}": "the message above a hint",
+        "--plant mixes no deleted customers in": "the message above a hint",
+        "--plant on standard output needs a file for the list of findings": "the message above a hint",
         "--records must not be negative": "the message above a hint",
     },
     "cli/options.py": {
@@ -880,6 +905,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     "core/reading/formats.py": {
         "cpio -i --to-stdout --quiet": "part of a command that is told as a whole",
         "xz -dc --format=lzma": "part of a command that is told as a whole",
+    },
+    "flow/checks/policy.py": {
+        "--skip-checks {…}": "the place of an error",
     },
     "flow/revert_survey.py": {
         "the period is empty: --from is not before --to": "the message above a hint",
@@ -895,6 +923,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
+    },
+    "observe/check_list.py": {
+        "totals: and {…} more file{…}, see --json": "where the rest of a list is",
     },
     "observe/verification_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",

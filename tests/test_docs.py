@@ -12,7 +12,9 @@ from end_to_end_tools import KINDS, run
 
 from masivo_stream.cli.main import COMMANDS
 from masivo_stream.edges.config import leaves, load_settings
+from masivo_stream.generate.planted_findings import PLANTS
 from masivo_stream.model.errors import ExitCode
+from masivo_stream.model.findings import CheckName
 from masivo_stream.model.reason import Reason, SkipReason
 from masivo_stream.model.settings import Settings
 from masivo_stream.observe.log_observer import EVENTS
@@ -48,6 +50,13 @@ def test_every_reason_is_documented():
 def test_every_reason_to_skip_is_documented():
     """The README's table of what is skipped is the enum's."""
     assert sorted(rows("Skipped records")) == sorted(SkipReason)
+
+
+def test_every_finding_is_documented():
+    """The README's table of findings is the enum's; its list of what can be planted is the generator's."""
+    assert sorted(rows("Checks over all files")) == sorted(CheckName)
+    section = README.split("writes exports with findings", 1)[1].split("\n## ", 1)[0]
+    assert set(re.findall(r"`(\w+)`", section)) == set(PLANTS)
 
 
 def test_every_log_event_is_documented():

@@ -2,12 +2,31 @@
 
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, NamedTuple
 
 from cyclopts import Parameter
 
 from masivo_stream.model.errors import ConfigurationError, StorageError
+
+if TYPE_CHECKING:
+    from masivo_stream.model.contract import Kind
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class WrongFlags:
+    """What is wrong in the export."""
+
+    invalid: float = 0.0
+    "Share of faulty lines to add to the valid records, 0 to 0.9."
+    faults: str | None = None
+    "File that lists the faulty lines and their faults. Default: OUTPUT.faults.ndjson."
+    plant: str | None = None
+    "What the checks over all files must find, as shares of customers: balance=0.01,orphans=0.005. README: the names."
+    planted: str | None = None
+    "File that lists what must be found. Default: OUTPUT.planted.ndjson."
 
 
 def generate(
@@ -17,9 +36,8 @@ def generate(
     records: int,
     seed: int = 0,
     output: Annotated[str | None, Parameter(name=["--output", "-o"])] = None,
-    invalid: float = 0.0,
-    faults: str | None = None,
     skipped: float = 0.0,
+    wrong: WrongFlags | None = None,
 ) -> int:
     """Write a synthetic export. Exports of one seed agree: same customers, balances that match the transactions.
 
@@ -35,22 +53,27 @@ def generate(
         The same seed gives the same bytes.
     output
         File to write. Default: standard output.
-    invalid
-        Share of faulty lines to add to the valid records, 0 to 0.9.
-    faults
-        File that lists the faulty lines and their faults. Default: OUTPUT.faults.ndjson.
     skipped
         Share of deleted customers or reversed events to mix in.
     """
     from masivo_stream.generate.export import write
     from masivo_stream.model.contract import Kind
 
+    wrong = wrong or WrongFlags()
+    invalid, faults = wrong.invalid, wrong.faults
     if records < 0:
         raise _wrong("--records must not be negative", "use 0 or more")
     if invalid and faults is None:
         if output is None:
             raise _wrong("--invalid on standard output needs a file for the list of faults", "give --faults FILE")
         faults = f"{output}.faults.ndjson"
+    if wrong.plant is not None:
+        if invalid:
+            raise _wrong("--plant and --invalid cannot be combined", "generate two exports")
+        if output is None and wrong.planted is None:
+            raise _wrong("--plant on standard output needs a file for the list of findings", "give --planted FILE")
+        wanted = _Wanted(Kind(kind), records, seed, skipped)
+        return _plant(wanted, wrong.plant, output, wrong.planted or f"{output}.planted.ndjson")
     with ExitStack() as files:
         stream: BinaryIO = sys.stdout.buffer if output is None else _open(output, files)
         faults_stream = None if faults is None else _open(faults, files)
@@ -70,6 +93,43 @@ def generate(
     sys.stderr.write(
         f"{written.records} records, {written.items} items, {written.faulty} faulty lines, {written.skipped} to skip, "
         f"{written.bytes} bytes\n"
+    )
+    return 0
+
+
+class _Wanted(NamedTuple):
+    """What to generate."""
+
+    kind: "Kind"
+    records: int
+    seed: int
+    skipped: float
+
+
+def _plant(wanted: _Wanted, plant: str, output: str | None, planted: str) -> int:
+    from masivo_stream.generate.planted_findings import PLANTS, parse_plants, write_planted
+    from masivo_stream.model.contract import Kind
+
+    try:
+        plants = parse_plants(plant)
+    except ValueError as error:
+        raise _wrong(f"--plant is wrong: {error}", f"shares of 0 to 0.9, by name: {', '.join(PLANTS)}") from error
+    if wanted.kind is Kind.CUSTOMERS and wanted.skipped:
+        raise _wrong("--plant mixes no deleted customers in", "leave --skipped out")
+    with ExitStack() as files:
+        stream: BinaryIO = sys.stdout.buffer if output is None else _open(output, files)
+        written = write_planted(
+            stream,
+            _open(planted, files),
+            kind=wanted.kind,
+            count=wanted.records,
+            seed=wanted.seed,
+            plants=plants,
+            skipped=wanted.skipped,
+        )
+        stream.flush()
+    sys.stderr.write(
+        f"{written.records} records, {written.items} items, {written.faulty} findings planted, {written.bytes} bytes\n"
     )
     return 0
 

@@ -87,6 +87,15 @@ class ValidationFlags:
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
+class CheckFlags:
+    """What is checked over all files together."""
+
+    skip_checks: Annotated[list[str] | None, Parameter(negative="")] = None
+    "Name of a check over all files that is not made, or all; repeatable. The README lists them."
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
 class SendingFlags:
     """How requests are sent."""
 

@@ -2,19 +2,21 @@
 
 from functools import partial
 
-from masivo_stream.cli.options import CommonFlags, ExportFlags, ValidationFlags, settings_from
+from masivo_stream.cli.options import CheckFlags, CommonFlags, ExportFlags, ValidationFlags, settings_from
 
 
 def validate(
     *,
     exports: ExportFlags | None = None,
     validation: ValidationFlags | None = None,
+    checks: CheckFlags | None = None,
     common: CommonFlags | None = None,
 ) -> int:
     """Validate every line of an export; send nothing.
 
-    Writes the dead letters that a migration would write into the state directory. Ends with 3 if there are any, else
-    with 0.
+    Writes the dead letters that a migration would write into the state directory, and checks all files together:
+    balances, unknown customers, duplicates. Ends with 3 if there are dead letters, or findings for which the API would
+    refuse records, else with 0.
 
     Example: `masivo-stream validate --customers customers.ndjson --events events.ndjson`
     """
@@ -28,5 +30,6 @@ def validate(
     settings = settings_from(common, validation)
     named = (exports or ExportFlags()).named()
     with writing_dead_letters(settings.state.state_dir) as files:
-        summary = anyio.run(partial(command.validate, settings, named, files=files))
+        skipped = (checks or CheckFlags()).skip_checks or ()
+        summary = anyio.run(partial(command.validate, settings, named, files=files, skip_checks=skipped))
     return show_summary(summary, json=common.json, question=True)

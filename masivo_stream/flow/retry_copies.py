@@ -55,7 +55,7 @@ def writing_dead_letters(state_dir: str) -> Iterator[DryRunFiles]:
             files.callback(file.close)
             return file
 
-        yield DryRunFiles(open_dead_letters, open_skipped)
+        yield DryRunFiles(open_dead_letters, open_skipped, state.path)
 
 
 async def take_dead_letters(state: StateDir, journal: Journal, observer: Observer) -> None:

@@ -29,7 +29,7 @@ _CASHBACK_PERCENT = 3
 _REDEEMS_POINTS = 0.25
 _REDEEMS_CASHBACK = 0.1
 
-_LETTERS = {DrawStream.CUSTOMER: "C", DrawStream.DELETED: "D", DrawStream.FAULTY: "F"}
+_LETTERS = {DrawStream.CUSTOMER: "C", DrawStream.DELETED: "D", DrawStream.FAULTY: "F", DrawStream.PLANTED: "P"}
 _ODD_ID = 0.01
 _ODD_IDS = ("{}/2", "tienda {}", "{}+ventas@example.com", "ñ:{}", "50%{}", "{}?a=b&c#d")
 """Ids as other systems make them: they must be percent-encoded in a path segment."""

@@ -26,6 +26,7 @@ class DrawStream(enum.IntEnum):
     FAULTY = 3
     REVERSED = 4
     MIX = 5
+    PLANTED = 6
 
 
 def draws(stream: DrawStream, seed: int, number: int) -> Draw:

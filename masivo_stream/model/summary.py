@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from masivo_stream.model.examples import Example, SkipExample
+from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.verification import Verified
 
@@ -93,6 +94,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     """The sample of this process's records that was read back; it changes neither outcome nor figures."""
     over_budget: OverBudget | UnsetType = UNSET
     """What exceeds the error budget: it stopped the run, or would stop one of which this is the plan."""
+
+    checks: ExportChecks | UnsetType = UNSET
+    """What the checks over all files found, and control totals; only of a command that makes them."""
 
 
 class Status(Summary, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Print the plan: what a migration sends, how long it takes, what it cannot send, and what to know before."""
 
+from msgspec import UnsetType
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -8,6 +9,7 @@ from masivo_stream.core.redact import printable
 from masivo_stream.model.moments import duration
 from masivo_stream.model.plan import KindPlan, Plan, QuotaLeft
 from masivo_stream.model.summary import KindSummary
+from masivo_stream.observe.check_list import print_checks
 from masivo_stream.observe.summary_table import MOST_REASONS, count_dead_letters, describe_skipped, print_end
 
 _ACCOUNTS = {"configured": "configured", "prod": "production", "dev": "development"}
@@ -30,6 +32,8 @@ def print_plan(console: Console, plan: Plan) -> None:
     for name, kind in plan.kinds.items():
         _print_left_out(console, name, plan.summary.kinds[name], kind)
         _print_dead_letters(console, name, kind)
+    if not isinstance(plan.summary.checks, UnsetType):
+        print_checks(console, plan.summary.checks)
     print_end(console, plan.summary)
     for warning in plan.warnings:
         console.print(Text(f"warning: {printable(warning)}"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from msgspec import UnsetType
 from rich.box import Box
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +13,8 @@ from masivo_stream.model.examples import Example, SkipExample
 from masivo_stream.model.moments import duration
 from masivo_stream.model.reason import REMEDIES, Reason
 from masivo_stream.model.summary import KindSummary, NextStep, Summary
+from masivo_stream.observe.check_list import print_checks
+from masivo_stream.observe.hanging_text import print_hanging
 
 MOST_REASONS = 5
 """Dead-letter reasons shown per kind, the most frequent first."""
@@ -33,6 +36,8 @@ def print_summary(console: Console, summary: Summary) -> None:
         console.print()
         _print_closing(console, summary)
     _print_left_out(console, summary)
+    if not isinstance(summary.checks, UnsetType):
+        print_checks(console, summary.checks)
     print_end(console, summary)
     for step in summary.next_steps:
         _print_step(console, step)
@@ -46,7 +51,7 @@ def print_end(console: Console, summary: Summary) -> None:
     """Print how the run ended, and what to do about it."""
     console.print(Text(describe_end(summary), style="bold"))
     if summary.hint and (summary.outcome == "stopped" or not summary.next_steps):
-        _print_hanging(console, printable(summary.hint), "  hint: ")
+        print_hanging(console, printable(summary.hint), "  hint: ")
 
 
 def describe_end(summary: Summary) -> str:
@@ -115,7 +120,7 @@ def _print_closing(console: Console, summary: Summary) -> None:
     word, style = ("adds up", "green") if summary.closes else ("DOES NOT ADD UP", "bold red")
     figures = summary.kinds.values()
     for prefix, text in ((f"{word}: ", equation(figures)), (" " * len(f"{word}: "), equation(figures, of_items=True))):
-        _print_hanging(console, text, prefix, style)
+        print_hanging(console, text, prefix, style)
 
 
 def _print_left_out(console: Console, summary: Summary) -> None:
@@ -126,9 +131,9 @@ def _print_left_out(console: Console, summary: Summary) -> None:
         if reasons or figures.skip_reasons:
             console.print()
         for reason, count in reasons[:MOST_REASONS]:
-            _print_hanging(console, f"{count_dead_letters(count, reason)}: {REMEDIES[Reason(reason)]}", f"{kind}: ")
+            print_hanging(console, f"{count_dead_letters(count, reason)}: {REMEDIES[Reason(reason)]}", f"{kind}: ")
             if (found := examples.get(reason)) is not None and found.place:
-                _print_hanging(console, _describe_place(found), " " * len(f"{kind}: "))
+                print_hanging(console, _describe_place(found), " " * len(f"{kind}: "))
         if (more := len(reasons) - MOST_REASONS) > 0:
             console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see the dead-letter file"))
         for line in describe_skipped(kind, figures.skip_reasons, summary.skipped_examples):
@@ -156,17 +161,9 @@ def _describe_place(found: Example) -> str:
 
 
 def _print_step(console: Console, step: NextStep) -> None:
-    _print_hanging(console, printable(step.text), "next: ")
+    print_hanging(console, printable(step.text), "next: ")
     if step.command:
         console.print(Text(f"  {printable(step.command)}", style="bold"), soft_wrap=True)  # a person will paste it
-
-
-def _print_hanging(console: Console, text: str, prefix: str, style: str = "") -> None:
-    """Print a text after a prefix; further lines are indented to the beginning of the text."""
-    lines = Text(text).wrap(console, max(20, console.width - len(prefix)))
-    for number, line in enumerate(lines):
-        line.rstrip()
-        console.print(Text(prefix if number == 0 else " " * len(prefix), style=style) + line, style=style)
 
 
 def _words(outcome: str) -> str:

@@ -178,3 +178,27 @@ def test_the_program_itself_answers(command):
     """Its version, and the list of its commands."""
     assert command("--version").out.count(".") == 2
     assert all(f"\n  {name} " in command().out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["validate", "plan"])
+def test_exports_are_checked_as_a_whole(command, tmp_path, name):
+    """3 and the places for what the API would refuse; 0 if that check is left out; the totals in any case."""
+    plants = "balance=0.02,orphans=0.02,no_balance=0.02"
+    named = []
+    for kind in ("customers", "transactions"):
+        assert command("generate", kind, "--records", 200, "--plant", plants, "-o", f"{kind}.ndjson").code == 0
+        named += [f"--{kind}", f"{kind}.ndjson"]
+    listed = [json.loads(line) for line in (tmp_path / "transactions.ndjson.planted.ndjson").read_bytes().splitlines()]
+    ended = command(name, *named, "--json")
+    document = json.loads(ended.out)
+    checks = document.get("summary", document)["checks"]
+    found = [(each["check"], line["line"]) for each in checks["results"] for line in each["first"]]
+    assert sorted(found) == sorted((each["check"], each["line"]) for each in listed)
+    assert ended.code == 3
+    left_out = ("--skip-checks", "balance_mismatch", "--skip-checks", "unknown_customer")
+    shown = command(name, *named, *left_out)
+    assert shown.code == 0
+    words = " ".join(shown.out.split())
+    assert "no_balance: a customer has transactions and no balance" in words
+    assert "totals: customers.ndjson: 200 customers, from " in words
+    assert "checks" not in command(name, *named, "--json", "--skip-checks", "all").out

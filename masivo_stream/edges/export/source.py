@@ -10,7 +10,7 @@ import glob
 import os
 import stat
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -369,3 +369,17 @@ async def read_ranges(source: Input, ranges: Sequence[tuple[int, int]], *, block
         place=source.shown_path,
         hint="restore the export as it was",
     )
+
+
+def read_places(source: Input, spans: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    """Yield the bytes at these offsets and lengths of a plain file on disk.
+
+    Raises:
+        InputError: unreadable.
+    """
+    try:
+        with Path(source.path).open("rb", buffering=0) as file:
+            for offset, length in spans:
+                yield os.pread(file.fileno(), length, offset)
+    except OSError as error:
+        raise _unreadable(source.shown_path, error) from error

@@ -12,6 +12,7 @@ from masivo_stream.core.pacing.schedule import ScheduledScope, last_departure
 from masivo_stream.core.packing.pack import lower_bound
 from masivo_stream.edges.secret import Credentials
 from masivo_stream.edges.shared_dir.quota import QuotaUse
+from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.advice import warn_of_plan
 from masivo_stream.flow.dry_run.all_kinds import DryRun, DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
@@ -34,6 +35,7 @@ async def plan(
     *,
     credentials: Credentials | None = None,
     files: DryRunFiles | None = None,
+    skip_checks: Iterable[str] = (),
     runtime: Runtime | None = None,
 ) -> Plan:
     """Validate and pack everything, send nothing, and return what sending would take.
@@ -44,14 +46,17 @@ async def plan(
         credentials: only name the account, so that the plan counts what this machine has used of its quota, and warns
             of exports that it has sent there already. Without them the quota is taken to be unused.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
+        skip_checks: names of checks over all files that are not made, or `all`.
         runtime: the clock; the default is right for a program.
 
     Raises:
-        ConfigurationError: no export is named.
+        ConfigurationError: no export is named, or a check that there is not.
         InputError: an export does not exist.
+        StorageError: what the checks keep on disk cannot be written.
     """
     clock = (runtime or Runtime()).clock
-    dry = await dry_run(settings, exports, files or DryRunFiles(), clock)
+    policy = read_policy(skip_checks, settings.validation.duplicate_purchase)
+    dry = await dry_run(settings, exports, files or DryRunFiles(), clock, policy)
     use, unreadable = read_account_quota(settings, credentials, clock)
     known: list[str] = []
     if credentials is not None:

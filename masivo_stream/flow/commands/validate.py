@@ -1,5 +1,8 @@
 """Validate: check every line of the exports as a migration does; send nothing."""
 
+from collections.abc import Iterable
+
+from masivo_stream.flow.checks.policy import read_policy
 from masivo_stream.flow.dry_run.all_kinds import DryRunFiles, dry_run
 from masivo_stream.flow.exports import Exports
 from masivo_stream.flow.runtime import Runtime
@@ -8,7 +11,12 @@ from masivo_stream.model.summary import Summary
 
 
 async def validate(
-    settings: Settings, exports: Exports, *, files: DryRunFiles | None = None, runtime: Runtime | None = None
+    settings: Settings,
+    exports: Exports,
+    *,
+    files: DryRunFiles | None = None,
+    skip_checks: Iterable[str] = (),
+    runtime: Runtime | None = None,
 ) -> Summary:
     """Validate every line, send nothing. Records that are ready to send are counted under `pending`.
 
@@ -16,11 +24,14 @@ async def validate(
         settings: see `load_settings`.
         exports: what to read.
         files: where dead letters and lists of what is skipped are written; nowhere without it.
+        skip_checks: names of checks over all files that are not made, or `all`.
         runtime: the clock; the default is right for a program.
 
     Raises:
-        ConfigurationError: no export is named.
+        ConfigurationError: no export is named, or a check that there is not.
         InputError: an export does not exist. One that turns out to be unreadable on the way is reported in the summary.
+        StorageError: what the checks keep on disk cannot be written.
     """
-    found = await dry_run(settings, exports, files or DryRunFiles(), (runtime or Runtime()).clock)
+    policy = read_policy(skip_checks, settings.validation.duplicate_purchase)
+    found = await dry_run(settings, exports, files or DryRunFiles(), (runtime or Runtime()).clock, policy)
     return found.summary

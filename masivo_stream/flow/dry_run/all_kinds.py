@@ -5,10 +5,13 @@
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from pathlib import Path
 
-from msgspec import UNSET, Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from masivo_stream.core.accounting.error_budget import ErrorBudget, KindCount, describe_excess
+from masivo_stream.flow.checks.policy import CheckPolicy
+from masivo_stream.flow.checks.whole_export import WholeExport
 from masivo_stream.flow.dry_run.expected_customers import ExpectedCustomers
 from masivo_stream.flow.dry_run.kind_dry_run import (
     DryRunDeadLetters,
@@ -24,7 +27,8 @@ from masivo_stream.flow.outcome import summarise
 from masivo_stream.flow.protocols import SkippedSink, UnchangedSkipped
 from masivo_stream.flow.reporting.find_examples import describe_places, dry_run_examples
 from masivo_stream.model.contract import Kind
-from masivo_stream.model.errors import InputError
+from masivo_stream.model.errors import ExitCode, InputError
+from masivo_stream.model.findings import ExportChecks
 from masivo_stream.model.max_dead import OverBudget
 from masivo_stream.model.ports import Clock
 from masivo_stream.model.results import Rejected
@@ -35,6 +39,8 @@ _HINT = (
     "correct these lines in the export before you migrate; or migrate, correct the dead letters, then start"
     " masivo-stream retry"
 )
+
+_HINT_OF_CHECKS = "correct what the checks found in the export before migrating: the API would refuse these records"
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -59,14 +65,21 @@ class DryRunFiles(Struct, frozen=True):
 
     dead_letters: OpenDeadLetters = discard_dead_letters
     skipped: OpenSkipped = discard_skipped
+    scratch: Path | None = None
+    """The directory for what the checks over all files keep on disk meanwhile; else where temporary files are."""
 
 
-async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, clock: Clock) -> DryRun:
+async def dry_run(
+    settings: Settings, exports: Exports, files: DryRunFiles, clock: Clock, checks: CheckPolicy | None = None
+) -> DryRun:
     """Validate and pack everything. A damaged export does not stop the others from being read.
+
+    With `checks`, the exports are checked as a whole, too.
 
     Raises:
         ConfigurationError: no export is named, or one is named twice.
         InputError: an export does not exist, or is no export.
+        StorageError: what the checks keep on disk cannot be written.
     """
     inputs = exports.find()
     check_inputs(inputs)
@@ -75,13 +88,32 @@ async def dry_run(settings: Settings, exports: Exports, files: DryRunFiles, cloc
     budget = ErrorBudget(settings.validation.max_dead, dict.fromkeys(inputs, KindCount()))
     kinds: dict[str, KindDryRunResult] = {}
     failure: InputError | None = None
-    for kind, found in inputs.items():
-        of_kind = KindDryRun(kind, settings, clock, expected, budget)
-        with ExitStack() as opened:
-            failure = await of_kind.run(found, files.dead_letters(kind, opened), files.skipped(kind, opened)) or failure
-        kinds[kind] = of_kind.result()
+    checked: ExportChecks | UnsetType = UNSET
+    with ExitStack() as stack:
+        whole = None
+        if checks is not None:
+            whole = stack.enter_context(WholeExport(inputs, checks, files.scratch))
+        for kind, found in inputs.items():
+            of_kind = KindDryRun(kind, settings, clock, expected, budget)
+            with ExitStack() as opened:
+                sinks = files.dead_letters(kind, opened), files.skipped(kind, opened)
+                failure = await of_kind.run(found, *sinks, whole.take if whole is not None else None) or failure
+            kinds[kind] = of_kind.result()
+        if whole is not None:
+            checked = await whole.finish() if failure is None else whole.leave_unfinished()
     over = budget.exceeded() or next((each.over for each in kinds.values() if each.over is not None), None)
-    return DryRun(summary=_summarise(kinds, failure, over), kinds=kinds)
+    return DryRun(summary=add_checks(_summarise(kinds, failure, over), checked), kinds=kinds)
+
+
+def add_checks(summary: Summary, checked: ExportChecks | UnsetType) -> Summary:
+    """Return a summary with what the checks found. Errors among it end the command as dead letters do."""
+    if checked is UNSET:
+        return summary
+    summary = structs.replace(summary, checks=checked)
+    if checked.errors and summary.outcome == "complete":
+        code = int(ExitCode.DEAD_LETTERS)
+        return structs.replace(summary, outcome="dead_letters", exit_code=code, hint=_HINT_OF_CHECKS)
+    return summary
 
 
 def _summarise(kinds: dict[str, KindDryRunResult], failure: InputError | None, over: OverBudget | None) -> Summary:

@@ -45,6 +45,9 @@ OpenDeadLetters = Callable[[Kind, ExitStack], DryRunDeadLetters]
 OpenSkipped = Callable[[Kind, ExitStack], SkippedSink]
 """Opens the list of one kind's skipped records, in the same way."""
 
+Watch = Callable[[Kind, Sequence[LineResults]], None]
+"""Sees the results of the lines of a kind."""
+
 
 class UnlistedCustomers(Struct, frozen=True):
     """Records of customers that are not in the customers export, and the position of the first record."""
@@ -114,9 +117,16 @@ class KindDryRun:
         self._over: OverBudget | None = None
 
     async def run(
-        self, inputs: list[Input], dead_letters: DryRunDeadLetters, skipped: SkippedSink
+        self,
+        inputs: list[Input],
+        dead_letters: DryRunDeadLetters,
+        skipped: SkippedSink,
+        watch: Watch | None = None,
     ) -> InputError | None:
-        """Read the inputs to their end; return the error that ended the reading early, if there was one."""
+        """Read the inputs to their end; return the error that ended the reading early, if there was one.
+
+        `watch` is given the results of all lines, before they are sorted.
+        """
         failure = None
         sources = [Source(source) for source in inputs]
         blocks = validate_sources(
@@ -129,6 +139,8 @@ class KindDryRun:
         try:
             async with aclosing(blocks) as validated_blocks:
                 async for validated in validated_blocks:
+                    if watch is not None:
+                        watch(self._contract.kind, validated.found)
                     self._sort(validated.found, dead_letters, skipped)
                     self._show_budget()
         except InputError as error:

@@ -1,0 +1,203 @@
+"""Find what may be wrong in the notes of one part. What is found is a suspicion: `confirm` reads the lines again."""
+
+from array import array
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from masivo_stream.core.checks.note_format import READ_AGAIN, REWARD_SHIFT, TAG_MASK, WORDS, Tag, place_of
+from masivo_stream.model.findings import CheckName, LinePlace
+
+
+class Suspicion(Struct, frozen=True, gc=False):
+    """What may be wrong, and the lines to read again; `place` is the line concerned."""
+
+    check: CheckName
+    place: LinePlace
+    others: tuple[LinePlace, ...] = ()
+    sure: bool = True
+    """Whether it is certain, except for equal hashes; not if an amount is not known exactly."""
+
+
+class Scope(Struct, frozen=True):
+    """Which kinds the run reads: without customers no customer is unknown, without transactions no sum is missing."""
+
+    customers: bool
+    transactions: bool
+
+
+class Notes:
+    """The notes of one part, in columns."""
+
+    def __init__(self, words: "array[int]") -> None:
+        """Take the notes as they were written."""
+        self.keys, self.tags, self.values, self._wheres, self._offsets, self._lengths = (
+            words[column::WORDS] for column in range(WORDS)
+        )
+
+    def place(self, index: int) -> LinePlace:
+        """Return the place of a note's line."""
+        return place_of(self._wheres[index], self._offsets[index], self._lengths[index])
+
+    def same_line(self, one: int, other: int) -> bool:
+        """Return whether two notes are of one line."""
+        return self._wheres[one] == self._wheres[other]
+
+
+class _Seen:
+    """Things seen before: by key, and by value among those of one key."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, tuple[int, int]] = {}
+        self._more: dict[int, dict[int, int]] = {}
+
+    def note(self, key: int, value: int, index: int) -> tuple[int, bool] | None:
+        """Note a thing; return the earlier one, equal if there is one, and whether it is equal."""
+        first = self._first.setdefault(key, (value, index))
+        if first[1] == index:
+            return None
+        more = self._more.setdefault(key, {first[0]: first[1]})
+        equal = more.setdefault(value, index)
+        return (first[1], False) if equal == index else (equal, True)
+
+
+class _Part:
+    """Looks at the notes of one part, in reading order."""
+
+    def __init__(self, notes: Notes, scope: Scope) -> None:
+        self._notes, self._scope = notes, scope
+        self._customers: dict[int, int] = {}
+        self._bare: set[int] = set()
+        self._deleted: set[int] = set()
+        self._dead: dict[int, int] = {}
+        self._lines: dict[int, int] = {}
+        """The first line of transactions of each customer."""
+        self._sums: dict[tuple[int, int], int] = {}
+        """Balance minus transactions by customer and reward, if it is not 0."""
+        self._unsure: set[int] = set()
+        """Customers whose sums are not known exactly."""
+        self._broken: set[int] = set()
+        """Customers with a line of transactions that is a dead letter."""
+        self._emails, self._purchases = _Seen(), _Seen()
+        self._found: list[Suspicion] = []
+
+    def look(self) -> list[Suspicion]:
+        """Return what may be wrong."""
+        notes = self._notes
+        # Not kept in this object: it would hold itself, and memory would wait for the garbage collector.
+        handlers: dict[int, Callable[[int, int, int, int], None]] = {
+            Tag.CUSTOMER: self._customer,
+            Tag.CUSTOMER_BARE: self._customer,
+            Tag.REPEATED: self._repeated,
+            Tag.DELETED: self._note_deleted,
+            Tag.DEAD: self._note_dead,
+            Tag.MORE_BALANCE: self._more_balance,
+            Tag.EVENTS: self._absent,
+            Tag.TRANSACTIONS: self._transactions,
+            Tag.MORE_TRANSACTIONS: self._more_transactions,
+            Tag.TRANSACTIONS_DEAD: self._note_broken,
+            Tag.EMAIL: self._email,
+            Tag.PURCHASE: self._purchase,
+        }
+        for index, (key, tag, value) in enumerate(zip(notes.keys, notes.tags, notes.values, strict=True)):
+            handlers[tag & TAG_MASK](key, tag, value, index)
+        if self._scope.transactions:
+            self._compare_sums()
+        return self._found
+
+    # Each tag has a function that takes a note: its hash, its tag, its value, and its index.
+
+    def _customer(self, key: int, tag: int, value: int, index: int) -> None:
+        first = self._customers.setdefault(key, index)
+        if first != index:
+            self._suspect(CheckName.DUPLICATE_ID, index, first)
+            return
+        if tag & TAG_MASK == Tag.CUSTOMER_BARE:
+            self._bare.add(key)
+        self._add(key, tag, value)
+
+    def _repeated(self, key: int, _tag: int, _value: int, index: int) -> None:
+        first = self._customers.get(key, self._dead.get(key))
+        if first is not None:
+            self._suspect(CheckName.DUPLICATE_ID, index, first)
+
+    def _note_deleted(self, key: int, _tag: int, _value: int, _index: int) -> None:
+        self._deleted.add(key)
+
+    def _note_dead(self, key: int, _tag: int, _value: int, index: int) -> None:
+        self._dead.setdefault(key, index)
+
+    def _more_balance(self, key: int, tag: int, value: int, index: int) -> None:
+        if self._notes.same_line(self._customers[key], index):  # else it is of a duplicate
+            self._add(key, tag, value)
+
+    def _absent(self, key: int, _tag: int, _value: int, index: int) -> None:
+        """Look for the customer of a line. Only a missing customer can be the reason for a missing hash."""
+        if not self._scope.customers or key in self._customers:
+            return
+        if key in self._dead:
+            self._suspect(CheckName.CUSTOMER_NOT_MIGRATED, index)
+        else:
+            self._suspect(CheckName.CUSTOMER_DELETED if key in self._deleted else CheckName.UNKNOWN_CUSTOMER, index)
+
+    def _transactions(self, key: int, tag: int, value: int, index: int) -> None:
+        first = self._lines.setdefault(key, index)
+        if first != index:
+            self._suspect(CheckName.SPLIT_TRANSACTIONS, index, first)
+        self._absent(key, tag, value, index)
+        self._add(key, tag, -value)
+
+    def _more_transactions(self, key: int, tag: int, value: int, _index: int) -> None:
+        self._add(key, tag, -value)
+
+    def _note_broken(self, key: int, _tag: int, _value: int, _index: int) -> None:
+        self._broken.add(key)
+
+    def _email(self, key: int, _tag: int, value: int, index: int) -> None:
+        seen = self._emails.note(key, value, index)
+        if seen is not None:
+            self._suspect(CheckName.DUPLICATE_EMAIL if seen[1] else CheckName.EMAIL_CASE, index, seen[0])
+
+    def _purchase(self, key: int, _tag: int, value: int, index: int) -> None:
+        seen = self._purchases.note(key, value, index)
+        if seen is not None:
+            self._suspect(CheckName.DUPLICATE_EVENT if seen[1] else CheckName.DUPLICATE_PURCHASE, index, seen[0])
+
+    def _add(self, key: int, tag: int, value: int) -> None:
+        """Add to balance minus transactions of a customer and a reward."""
+        if tag & READ_AGAIN:
+            self._unsure.add(key)
+        elif value:
+            of_reward = key, tag >> REWARD_SHIFT
+            total = self._sums.get(of_reward, 0) + value
+            if total:
+                self._sums[of_reward] = total
+            else:
+                self._sums.pop(of_reward, None)
+
+    def _compare_sums(self) -> None:
+        """Suspect the customers whose sums may not agree, with all their lines."""
+        keys = {key for key, _ in self._sums} | self._unsure
+        keys = {key for key in keys if key in self._customers and key not in self._broken}
+        lines: dict[int, list[int]] = {key: [] for key in keys if key in self._lines}
+        for index, (key, tag) in enumerate(zip(self._notes.keys, self._notes.tags, strict=True)):
+            if key in lines and tag & TAG_MASK == Tag.TRANSACTIONS:
+                lines[key].append(index)
+        for key in keys:
+            customer, of_customer = self._customers[key], lines.get(key)
+            if of_customer is None:
+                self._suspect(CheckName.NO_TRANSACTIONS, customer, sure=key not in self._unsure)
+            else:
+                check = CheckName.NO_BALANCE if key in self._bare else CheckName.BALANCE_MISMATCH
+                first, *more = of_customer
+                self._suspect(check, first, customer, *more, sure=key not in self._unsure)
+
+    def _suspect(self, check: CheckName, index: int, *others: int, sure: bool = True) -> None:
+        place = self._notes.place
+        self._found.append(Suspicion(check, place(index), tuple(map(place, others)), sure))
+
+
+def find(words: "array[int]", scope: Scope, skipped: Iterable[CheckName] = ()) -> list[Suspicion]:
+    """Return what may be wrong in the notes of one part, except what is `skipped`."""
+    left_out = frozenset(skipped)
+    return [found for found in _Part(Notes(words), scope).look() if found.check not in left_out]

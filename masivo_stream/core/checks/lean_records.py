@@ -1,0 +1,157 @@
+"""Lean schemas: the few fields of a valid record that the checks look at. The decoder skips everything else quickly."""
+
+from decimal import Decimal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from masivo_stream.core.checks.amounts import add, exact
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.schemas import Timestamp
+
+
+class LeanBalance(Struct, gc=False):
+    """One balance of a customer."""
+
+    reward_id: str
+    amount: float
+
+
+class LeanCustomer(Struct, gc=False):
+    """A customer."""
+
+    id: str
+    email: str
+    registration_date: Timestamp
+    balance: list[LeanBalance] | UnsetType = UNSET
+
+
+class LeanTransaction(Struct, gc=False):
+    """One transaction."""
+
+    reward_id: str
+    amount: float
+    issued_at: Timestamp
+
+
+class LeanTransactions(Struct, gc=False):
+    """A customer's transactions."""
+
+    id: str
+    transactions: list[LeanTransaction]
+
+
+class Nothing(Struct, gc=False):
+    """An object of which nothing is kept."""
+
+
+class LeanOrder(Struct, gc=False):
+    """An order."""
+
+    purchase_id: str
+    value: float
+    products: list[Nothing]
+    discounted_value: float | UnsetType = UNSET
+
+
+class LeanEvent(Struct, gc=False):
+    """One event."""
+
+    type: str
+    order: LeanOrder
+    issued_at: Timestamp
+
+
+class LeanEvents(Struct, gc=False):
+    """A customer's events."""
+
+    id: str
+    events: list[LeanEvent]
+
+
+class OnlyId(Struct, gc=False):
+    """A record of any kind that is not valid, but has an id."""
+
+    id: str
+
+
+# The same, with amounts by their digits: for lines that are read again.
+
+
+class ExactAmount(Struct, gc=False):
+    """A balance or a transaction."""
+
+    reward_id: str
+    amount: Decimal
+
+
+class ExactOrder(Struct, gc=False):
+    """An order."""
+
+    purchase_id: str
+    value: Decimal
+    products: list[Nothing]
+    discounted_value: Decimal | UnsetType = UNSET
+
+
+class ExactEvent(Struct, gc=False):
+    """One event."""
+
+    type: str
+    order: ExactOrder
+    issued_at: Timestamp
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What makes two events of one purchase the same event, as in `core.reading.purchases`."""
+        order = self.order
+        paid = Decimal(0) if order.discounted_value is UNSET else order.discounted_value
+        second = self.issued_at.replace(microsecond=0)
+        return self.type, exact(order.value), exact(paid), len(order.products), second
+
+
+class ExactRecord(Struct, gc=False):
+    """A record of any kind."""
+
+    id: str
+    email: str = ""
+    balance: list[ExactAmount] | UnsetType = UNSET
+    transactions: list[ExactAmount] | UnsetType = UNSET
+    events: list[ExactEvent] | UnsetType = UNSET
+
+
+LeanRecord = LeanCustomer | LeanEvents | LeanTransactions
+
+LEAN: dict[Kind, type[LeanRecord]] = {
+    Kind.CUSTOMERS: LeanCustomer,
+    Kind.EVENTS: LeanEvents,
+    Kind.TRANSACTIONS: LeanTransactions,
+}
+
+_decode_id = msgspec.json.Decoder(OnlyId).decode
+_decode_exactly = msgspec.json.Decoder(ExactRecord).decode
+
+
+def read_exactly(body: bytes) -> ExactRecord | None:
+    """Return what the checks look at, with exact amounts; None if the line cannot be read that way."""
+    try:
+        return _decode_exactly(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_id(body: bytes) -> str:
+    """Return the customer's id on a line, valid or not; empty if it cannot be read."""
+    try:
+        return _decode_id(body).id
+    except (ValueError, RecursionError):
+        return ""
+
+
+def sum_by_reward(amounts: list[ExactAmount] | UnsetType) -> dict[str, Decimal]:
+    """Return the exact sum of each reward, by its id in lower case."""
+    sums: dict[str, Decimal] = {}
+    for each in amounts or ():
+        reward = each.reward_id.lower()
+        sums[reward] = add(sums.get(reward, Decimal(0)), exact(each.amount))
+    return sums

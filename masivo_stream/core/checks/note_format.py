@@ -1,0 +1,75 @@
+"""Notes: what one valid record contributes to the checks, as six numbers of 64 bits. They hold nothing of a record.
+
+A note is the salted hash of what it is about (a customer, an email, a purchase), a tag (what it says, and the number of
+a reward), a value, and the place of the line: source and line in one number, offset, length. Notes about one thing have
+one hash, so they come together when notes are divided by hash.
+
+Two things may share a hash. For a million customers this has a probability of 3 in 10^8. So what notes say is a
+suspicion, and the lines are read again before anything is reported.
+"""
+
+import enum
+import hashlib
+import struct
+from collections.abc import Callable
+
+from masivo_stream.model.findings import LinePlace
+
+WORDS = 6
+NOTE_BYTES = 8 * WORDS
+
+_LINE_BITS = 40
+_LINE_MASK = (1 << _LINE_BITS) - 1
+
+
+class Tag(enum.IntEnum):
+    """What a note says: the lowest four bits of its second number."""
+
+    CUSTOMER = 1
+    """A customer who would be sent; value: the balance of the first reward."""
+    CUSTOMER_BARE = 2
+    """A customer without a balance, likewise."""
+    REPEATED = 3
+    """A customer whose id the decoder knows from an earlier record."""
+    DELETED = 4
+    DEAD = 5
+    """A customer whose record is a dead letter."""
+    MORE_BALANCE = 6
+    """The balance of a further reward on the line of a customer."""
+    EVENTS = 7
+    TRANSACTIONS = 8
+    """A line of transactions; value: their sum for the first reward."""
+    MORE_TRANSACTIONS = 9
+    """The sum for a further reward on that line."""
+    TRANSACTIONS_DEAD = 10
+    """A line of transactions that is a dead letter: the customer's sum is not known."""
+    EMAIL = 11
+    """An email, by the hash of its lower case; value: the hash of the email as it is."""
+    PURCHASE = 12
+    """An event, by customer and purchase; value: a hash of what makes it the same event."""
+
+
+TAG_MASK = 15
+READ_AGAIN = 16
+"""Set in a tag if an amount on the line is not known exactly: the line has to be read again."""
+REWARD_SHIFT = 8
+"""The number of a reward (from 1) is above these bits; 0 if the note has no value of a reward."""
+
+
+def where(source: int, line: int) -> int:
+    """Return source and line in one number, which sorts in reading order."""
+    return source << _LINE_BITS | line
+
+
+def place_of(packed: int, offset: int, length: int) -> LinePlace:
+    """Return the place of a line from the last three numbers of a note."""
+    return LinePlace(packed >> _LINE_BITS, packed & _LINE_MASK, offset, length)
+
+
+def _digested(value: object) -> int:
+    text = repr(value).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
+
+
+# Python's own hash is SipHash with a key of this process (PEP 456). It is used if it has 64 bits.
+salted_hash: Callable[[object], int] = hash if struct.calcsize("n") == struct.calcsize("q") else _digested

@@ -1,0 +1,238 @@
+"""Take notes of valid records, divided by hash into parts that fit into memory one at a time.
+
+Each record is decoded once more, with a lean schema. That is cheaper than carrying what is needed through the
+validation, which other processes may share, and it is the same whoever validated the line.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from masivo_stream.core.checks.amounts import millionths
+from masivo_stream.core.checks.lean_records import (
+    LEAN,
+    LeanBalance,
+    LeanCustomer,
+    LeanEvents,
+    LeanRecord,
+    LeanTransaction,
+    LeanTransactions,
+    read_exactly,
+    read_id,
+)
+from masivo_stream.core.checks.note_format import READ_AGAIN, REWARD_SHIFT, WORDS, Tag, salted_hash, where
+from masivo_stream.core.checks.totals import TotalsOfFile
+from masivo_stream.core.reading.purchases import Signer
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import EntryRun, LineResults
+from masivo_stream.model.findings import FileTotals
+from masivo_stream.model.reason import Reason
+from masivo_stream.model.results import Entry, Rejected, Skipped
+
+_MOST = 1 << 62
+"""Values beyond this do not fit a note, and the line is read again."""
+
+_BUFFERED_NOTES = 80_000
+"""Notes that wait in memory, over all parts: about 4 MB."""
+
+Sink = Callable[[int, "array[int]"], None]
+"""Takes the notes of a part; it does not keep the array."""
+
+
+class _Line(Struct, frozen=True, gc=False):
+    """A line to take notes of."""
+
+    body: bytes
+    line: int
+    offset: int
+    length: int
+    customer: str
+    items: int
+
+
+class NoteTaker:
+    """Feed it the results of all lines of all exports, kind by kind in their order, then flush it.
+
+    Notes of one part come to the sink in reading order.
+    """
+
+    def __init__(self, parts: int, sink: Sink, files: Mapping[tuple[Kind, str], int]) -> None:
+        """Divide the notes into `parts`. `files` numbers the inputs in reading order, by kind and name."""
+        self._parts, self._sink, self._files = parts, sink, files
+        self._buffers: list[array[int]] = [array("q") for _ in range(parts)]
+        self._room = max(64, _BUFFERED_NOTES // parts) * WORDS
+        self._rewards: dict[str, int] = {}
+        self._by_spelling: dict[str, tuple[str, int]] = {}
+        self._signer = Signer()
+        self._decoders = {kind: msgspec.json.Decoder(schema).decode for kind, schema in LEAN.items()}
+        self._totals = {key: TotalsOfFile(*key) for key in files}
+
+    def take(self, kind: Kind, found: Iterable[LineResults]) -> None:
+        """Take notes of lines of a kind."""
+        for each in found:
+            match each:
+                case EntryRun():
+                    lengths = map(len, each.bodies)
+                    columns = zip(each.bodies, each.offsets, lengths, each.customers, each.items, strict=True)
+                    for line, (body, offset, length, customer, items) in enumerate(columns, each.line):
+                        self._of_record(kind, each.file, _Line(body, line, offset, length, customer, items))
+                case Entry():
+                    line_ = _Line(each.body, each.line, each.offset, each.length, each.customer, each.items)
+                    self._of_record(kind, each.file, line_)
+                case Rejected():
+                    self._of_rejected(kind, each)
+                case Skipped() if kind is Kind.CUSTOMERS and each.customer is not None:
+                    place = where(self._files[kind, each.file], each.line), each.offset, 0
+                    self._note(salted_hash(each.customer), Tag.DELETED, 0, place)
+
+    def flush(self) -> None:
+        """Give the rest of the notes to the sink."""
+        for part, notes in enumerate(self._buffers):
+            if notes:
+                self._sink(part, notes)
+                del notes[:]
+
+    def totals(self) -> tuple[FileTotals, ...]:
+        """Return the control totals of each file, in reading order."""
+        return tuple(each.totals() for each in self._totals.values())
+
+    def _of_record(self, kind: Kind, file: str, line: _Line) -> None:
+        """Take notes of a record that would be sent."""
+        totals = self._totals[kind, file]
+        totals.records += 1
+        totals.items += line.items
+        place = where(self._files[kind, file], line.line), line.offset, line.length
+        record = self._decode_if_possible(kind, line.body)
+        if record is None:
+            tags = {Kind.CUSTOMERS: Tag.CUSTOMER, Kind.EVENTS: Tag.EVENTS, Kind.TRANSACTIONS: Tag.TRANSACTIONS}
+            self._note(salted_hash(line.customer), tags[kind] | READ_AGAIN, 0, place)
+        else:
+            self._of_valid(record, line.body, place, totals)
+
+    def _of_valid(
+        self, record: LeanRecord, body: bytes, place: tuple[int, int, int], totals: TotalsOfFile | None
+    ) -> None:
+        """Note what a record says. It has no `totals` if it is not sent as the others are."""
+        key = salted_hash(record.id)
+        if isinstance(record, LeanTransactions):
+            self._of_amounts(key, (Tag.TRANSACTIONS, Tag.MORE_TRANSACTIONS), record.transactions, place, totals, body)
+            if totals is not None:
+                totals.span([each.issued_at for each in record.transactions])
+        elif isinstance(record, LeanCustomer):
+            if record.balance is UNSET:
+                self._note(key, Tag.CUSTOMER_BARE, 0, place)
+            else:
+                self._of_amounts(key, (Tag.CUSTOMER, Tag.MORE_BALANCE), record.balance, place, totals, body)
+            self._of_email(record.email, place)
+            if totals is not None:
+                totals.span((record.registration_date,))
+        else:
+            self._of_events(key, record, place)
+            if totals is not None:
+                self._add_orders(record, body, totals)
+
+    def _of_amounts(
+        self,
+        key: int,
+        tags: tuple[Tag, Tag],
+        amounts: Sequence[LeanBalance | LeanTransaction],
+        place: tuple[int, int, int],
+        totals: TotalsOfFile | None,
+        body: bytes,
+    ) -> None:
+        """Note the sum of each reward: the first with the tag of the line, further ones with another tag."""
+        spellings = self._by_spelling
+        sums: dict[int, int] = {}
+        known: list[tuple[str, int]] = []
+        for each in amounts:
+            number = millionths(each.amount)
+            if number is None:
+                break
+            reward, place_of_reward = spellings.get(each.reward_id) or self._number(each.reward_id)
+            known.append((reward, number))
+            sums[place_of_reward] = sums.get(place_of_reward, 0) + number
+        else:
+            if totals is not None:
+                for reward, number in known:
+                    totals.amount(reward, number)
+            if all(-_MOST < value < _MOST for value in sums.values()):
+                tag = tags[0]
+                for reward_number, value in sums.items() or ((0, 0),):
+                    self._note(key, tag | reward_number << REWARD_SHIFT, value, place)
+                    tag = tags[1]
+                return
+            self._note(key, tags[0] | READ_AGAIN, 0, place)
+            return
+        if totals is not None and (exactly := read_exactly(body)) is not None:
+            totals.read_again(exactly)
+        self._note(key, tags[0] | READ_AGAIN, 0, place)
+
+    def _of_email(self, email: str, place: tuple[int, int, int]) -> None:
+        self._note(salted_hash(email.lower()), Tag.EMAIL, salted_hash(email), place)
+
+    def _of_events(self, key: int, record: LeanEvents, place: tuple[int, int, int]) -> None:
+        self._note(key, Tag.EVENTS, 0, place)
+        self._signer.sign(record.events)  # type: ignore[arg-type]  # a lean event has the fields that it looks at
+        signs = self._signer.take()
+        for pair, content in zip(zip(repeat(record.id), signs.purchases, strict=False), signs.contents, strict=True):
+            self._note(salted_hash(pair), Tag.PURCHASE, content, place)
+
+    def _add_orders(self, record: LeanEvents, body: bytes, totals: TotalsOfFile) -> None:
+        totals.span([event.issued_at for event in record.events])
+        totals.orders += len(record.events)
+        value = discounted = 0
+        for event in record.events:
+            order = event.order
+            number = millionths(order.value)
+            reduced = 0 if order.discounted_value is UNSET else millionths(order.discounted_value)
+            if number is None or reduced is None:
+                if (exactly := read_exactly(body)) is not None:
+                    totals.read_again(exactly)
+                return
+            value += number
+            discounted += reduced
+        totals.value += value
+        totals.discounted += discounted
+
+    def _of_rejected(self, kind: Kind, rejected: Rejected) -> None:
+        """Note a dead letter. A duplicate is a valid record otherwise, and takes part in the search for duplicates."""
+        duplicate = rejected.reason in (Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL)
+        record = self._decode_if_possible(kind, rejected.raw) if duplicate else None
+        customer = record.id if record is not None else rejected.customer or read_id(rejected.raw)
+        if not customer or kind is Kind.EVENTS:
+            return
+        key = salted_hash(customer)
+        place = where(self._files[kind, rejected.file], rejected.line), rejected.offset, rejected.length
+        if kind is Kind.CUSTOMERS:
+            repeated = rejected.reason is Reason.DUPLICATE_ID
+            self._note(key, Tag.REPEATED if repeated else Tag.DEAD, 0, place)
+            if isinstance(record, LeanCustomer) and not repeated:
+                self._of_email(record.email, place)
+        elif record is not None:
+            self._of_valid(record, rejected.raw, place, None)
+        else:
+            self._note(key, Tag.TRANSACTIONS_DEAD, 0, place)
+
+    def _decode_if_possible(self, kind: Kind, body: bytes) -> LeanRecord | None:
+        try:
+            return self._decoders[kind](body)
+        except (ValueError, RecursionError):  # the strict decoder accepts some records that this one does not
+            return None
+
+    def _note(self, key: int, tag: int, value: int, place: tuple[int, int, int]) -> None:
+        part = key % self._parts
+        notes = self._buffers[part]
+        notes.extend((key, tag, value, *place))
+        if len(notes) >= self._room:
+            self._sink(part, notes)
+            del notes[:]
+
+    def _number(self, spelling: str) -> tuple[str, int]:
+        """Return a reward's id in lower case and its number."""
+        reward = spelling.lower()
+        found = reward, self._rewards.setdefault(reward, len(self._rewards) + 1)
+        self._by_spelling[spelling] = found
+        return found

@@ -1,0 +1,89 @@
+"""Control totals of one file: what a person compares with the system that exported it."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec import UNSET
+
+from masivo_stream.core.checks.amounts import add, exact, in_units, plain
+from masivo_stream.core.checks.lean_records import ExactRecord
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.findings import FileTotals, RewardTotals
+from masivo_stream.model.schemas import Timestamp
+
+EARNED, SPENT = 0, 1
+
+
+class TotalsOfFile:
+    """Add what records bring, then take the totals. Amounts are millionths, or decimals if a line is read again."""
+
+    def __init__(self, kind: Kind, file: str) -> None:
+        """Start at nothing."""
+        self.kind, self.file = kind, file
+        self.records = self.items = self.orders = 0
+        self.value = self.discounted = 0
+        self.rewards: dict[str, list[int]] = {}
+        """Earned and spent in millionths, by reward."""
+        self._first: Timestamp | None = None
+        self._last: Timestamp | None = None
+        self._odd: dict[str, list[Decimal]] = {}
+        """The same for lines that were read again."""
+        self._odd_value = self._odd_discounted = Decimal(0)
+
+    def span(self, moments: Iterable[Timestamp]) -> None:
+        """Take dates."""
+        for moment in moments:
+            if self._first is None or self._last is None:
+                self._first = self._last = moment
+            elif moment < self._first:
+                self._first = moment
+            elif moment > self._last:
+                self._last = moment
+
+    def amount(self, reward: str, number: int) -> None:
+        """Take an amount in millionths."""
+        sums = self.rewards.get(reward)
+        if sums is None:
+            sums = self.rewards[reward] = [0, 0]
+        sums[number < 0] += number
+
+    def read_again(self, record: ExactRecord) -> None:
+        """Take all amounts of a record of which at least one is not known in millionths."""
+        amounts = (*(record.balance or ()), *(record.transactions or ()))
+        for each in amounts:
+            sums = self._odd.setdefault(each.reward_id.lower(), [Decimal(0), Decimal(0)])
+            amount = exact(each.amount)
+            side = amount < 0
+            sums[side] = add(sums[side], amount)
+        for event in record.events or ():
+            self._odd_value = add(self._odd_value, exact(event.order.value))
+            if event.order.discounted_value is not UNSET:
+                self._odd_discounted = add(self._odd_discounted, exact(event.order.discounted_value))
+
+    def totals(self) -> FileTotals:
+        """Return the totals."""
+        return FileTotals(
+            kind=self.kind.value,
+            file=self.file,
+            records=self.records,
+            items=self.items,
+            orders=self.orders,
+            value=_sum(self.value, self._odd_value),
+            discounted_value=_sum(self.discounted, self._odd_discounted),
+            rewards=tuple(self._of_reward(reward) for reward in sorted({*self.rewards, *self._odd})),
+            first=self._first,
+            last=self._last,
+        )
+
+    def _of_reward(self, reward: str) -> RewardTotals:
+        numbers = self.rewards.get(reward, [0, 0])
+        odd = self._odd.get(reward, [Decimal(0), Decimal(0)])
+        earned, spent = (_sum(numbers[side], odd[side]) for side in (EARNED, SPENT))
+        left = plain(add(earned, spent))
+        if self.kind is Kind.CUSTOMERS:
+            return RewardTotals(reward=reward, left=left)
+        return RewardTotals(reward=reward, earned=earned, spent=spent, left=left)
+
+
+def _sum(number: int, odd: Decimal) -> Decimal:
+    return plain(add(in_units(number), odd))

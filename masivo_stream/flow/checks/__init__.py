@@ -1,0 +1,1 @@
+"""The checks over all exports together, carried out beside a dry run."""

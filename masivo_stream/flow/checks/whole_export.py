@@ -1,0 +1,170 @@
+"""Check the exports of a run as a whole: take notes while they are validated, then look at the notes part by part.
+
+Memory is bounded by the notes of one part, whatever the size of the exports. What the notes show is read again in the
+exports before it is reported. Only what came from a pipe cannot be read again; two hashes of a million customers are
+equal with a probability of 3 in 10^8.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import anyio.lowlevel
+
+from masivo_stream.core.checks.collect import Collector
+from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
+from masivo_stream.core.checks.find import Scope, Suspicion, find
+from masivo_stream.core.checks.lean_records import ExactRecord, read_exactly
+from masivo_stream.core.checks.take_notes import NoteTaker
+from masivo_stream.edges.export.source import Input, is_compressed, is_file, read_places, read_ranges
+from masivo_stream.edges.files.spill import Spill
+from masivo_stream.flow.checks.policy import CheckPolicy
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.entries import LineResults
+from masivo_stream.model.findings import (
+    MEANINGS,
+    CheckName,
+    CheckResult,
+    ExportChecks,
+    ExportFault,
+    ExportFinding,
+    FoundLine,
+    LinePlace,
+    severity,
+)
+
+_PART_BYTES = 2_500_000
+_NOTES_SHARE = 0.3
+"""Bytes of notes for each byte of text: with short lines, more than most exports need."""
+_COMPRESSED_FACTOR = 8
+_UNKNOWN_BYTES = 1 << 30
+"""The size assumed of what comes from a pipe."""
+_MOST_PARTS = 1024
+
+_MOST_PLACES, _MOST_BYTES = 20_000, 16 * 1024 * 1024
+"""Lines that are read again at once, and their bytes."""
+
+
+class WholeExport:
+    """Give it the results of all lines, kind by kind, then finish it. Use it as a context: it keeps a file."""
+
+    def __init__(self, inputs: Mapping[Kind, Sequence[Input]], policy: CheckPolicy, directory: Path | None) -> None:
+        """Check `inputs`; what does not fit into memory goes to `directory`, or where temporary files are.
+
+        Raises:
+            StorageError: nothing can be written there.
+        """
+        self._policy = policy
+        self._sources = [(kind, each) for kind, found in inputs.items() for each in found]
+        self._scope = Scope(Kind.CUSTOMERS in inputs, Kind.TRANSACTIONS in inputs)
+        self._readable = [is_file(each) for _, each in self._sources]
+        self._spill = Spill(_count_parts([each for _, each in self._sources]), directory)
+        files = {(kind, each.name): number for number, (kind, each) in enumerate(self._sources)}
+        self._notes = NoteTaker(self._spill.parts, self._spill.add, files)
+        self._collector = Collector(policy.first_places)
+
+    def __enter__(self) -> "WholeExport":  # noqa: PYI034 - it has no subclass
+        """Return this."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Give the space on disk back."""
+        self._spill.__exit__()
+
+    def take(self, kind: Kind, found: Iterable[LineResults]) -> None:
+        """Take the results of lines, in reading order.
+
+        Raises:
+            StorageError: the notes cannot be written.
+        """
+        self._notes.take(kind, found)
+
+    async def finish(self) -> ExportChecks:
+        """Find what is wrong, and return it.
+
+        Raises:
+            InputError: a line cannot be read again.
+            StorageError: the notes cannot be read.
+        """
+        self._notes.flush()
+        waiting: list[Suspicion] = []
+        places = length = 0
+        for part in range(self._spill.parts):
+            for suspicion in find(self._spill.load(part), self._scope, self._policy.left_out):
+                waiting.append(suspicion)
+                for place in places_to_read(suspicion):
+                    places, length = places + 1, length + place.length
+                if max(places, len(waiting)) >= _MOST_PLACES or length >= _MOST_BYTES:
+                    await self._settle(waiting)
+                    waiting, places, length = [], 0, 0
+            await anyio.lowlevel.checkpoint()
+        await self._settle(waiting)
+        return ExportChecks(
+            results=tuple(self._results()), totals=self._notes.totals(), skipped=tuple(sorted(self._policy.skipped))
+        )
+
+    def leave_unfinished(self) -> ExportChecks:
+        """Return what is known if an export could not be read to its end: the totals of what was read."""
+        return ExportChecks(totals=self._notes.totals(), unfinished=True)
+
+    async def _settle(self, suspicions: Sequence[Suspicion]) -> None:
+        """Read the lines of suspicions again, and collect what is wrong."""
+        again = [each for each in suspicions if self._can_read(places_to_read(each))]
+        lines = await self._read({place for each in again for place in places_to_read(each)})
+        for each in suspicions:
+            faults = confirm(each, lines) if self._can_read(places_to_read(each)) else take_unread(each)
+            self._collector.add(fault for fault in faults if fault.check not in self._policy.left_out)
+
+    def _can_read(self, places: Iterable[LinePlace]) -> bool:
+        return all(self._readable[place.source] for place in places)
+
+    async def _read(self, places: Iterable[LinePlace]) -> dict[LinePlace, ExactRecord | None]:
+        """Read lines again, each file from its beginning to its end."""
+        by_source: dict[int, list[LinePlace]] = {}
+        for place in sorted(places):
+            by_source.setdefault(place.source, []).append(place)
+        lines: dict[LinePlace, ExactRecord | None] = {}
+        for number, of_source in by_source.items():
+            _, source = self._sources[number]
+            spans = [(place.offset, place.length) for place in of_source]
+            if is_compressed(source):
+                bodies = iter(await read_ranges(source, spans, block_bytes=1 << 20))
+            else:
+                bodies = read_places(source, spans)
+            for place, body in zip(of_source, bodies, strict=True):
+                lines[place] = read_exactly(body)
+        return lines
+
+    def _results(self) -> Iterator[CheckResult]:
+        """Yield what each check found: errors first, then in the order of the checks."""
+        counts, purchase = self._collector.counts, self._policy.duplicate_purchase
+        found = [check for check in CheckName if counts[check]]
+        for check in sorted(found, key=lambda check: severity(check, purchase) != "error"):
+            yield CheckResult(
+                check=check,
+                severity=severity(check, purchase),
+                count=counts[check],
+                meaning=MEANINGS[check],
+                first=tuple(map(self._describe, self._collector.first(check))),
+            )
+
+    def _describe(self, fault: ExportFault) -> ExportFinding:
+        here = self._line(fault.place)
+        return ExportFinding(
+            file=here.file,
+            line=here.line,
+            offset=here.offset,
+            others=tuple(map(self._line, fault.others)),
+            sums=fault.sums,
+        )
+
+    def _line(self, place: LinePlace) -> FoundLine:
+        return FoundLine(file=self._sources[place.source][1].name, line=place.line, offset=place.offset)
+
+
+def _count_parts(inputs: Iterable[Input]) -> int:
+    """Return into how many parts to divide the notes, by the size of the exports."""
+    size = 0
+    for each in inputs:
+        factor = _COMPRESSED_FACTOR if is_compressed(each) else 1
+        size += each.size * factor if is_file(each) else _UNKNOWN_BYTES
+    return max(1, min(_MOST_PARTS, round(size * _NOTES_SHARE / _PART_BYTES)))

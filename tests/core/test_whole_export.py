@@ -1,0 +1,248 @@
+"""The checks over all exports find what a person with endless memory finds: no more, no less, in whatever parts."""
+
+import json
+from array import array
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from naive_checks import NaiveChecks
+
+from masivo_stream.core.checks import take_notes
+from masivo_stream.core.checks.amounts import EXACT, in_units, millionths
+from masivo_stream.core.checks.collect import Collector
+from masivo_stream.core.checks.confirm import confirm, places_to_read, take_unread
+from masivo_stream.core.checks.find import Scope, Suspicion, find
+from masivo_stream.core.checks.lean_records import read_exactly
+from masivo_stream.core.checks.take_notes import NoteTaker
+from masivo_stream.core.reading.decode import Decoder
+from masivo_stream.core.reading.duplicates import KnownIds
+from masivo_stream.core.reading.strict import Rules
+from masivo_stream.model.contract import Kind
+from masivo_stream.model.findings import CheckName, ExportFault, LinePlace
+from masivo_stream.model.results import LineRun
+
+REWARDS = (
+    "ec9a5bfb-c2f1-4cf0-b509-247e47b96b65",
+    "EC9A5BFB-C2F1-4CF0-B509-247E47B96B65",
+    "0" * 8 + "-0000" * 3 + "-" + "0" * 12,
+)
+AMOUNTS = (
+    "1",
+    "-1",
+    "2",
+    "0.1",
+    "0.2",
+    "0.3",
+    "-0.1",
+    "0.30000000000000004",
+    "1e-7",
+    "3e300",
+    "-3e300",
+    "12345678901.25",
+)
+WHEN = '"issued_at":"2024-01-30T17:50:19Z"'
+
+ids = st.sampled_from(["c1", "c2", "c3"])
+amounts = st.lists(st.tuples(st.sampled_from(REWARDS), st.sampled_from(AMOUNTS)), max_size=3)
+
+
+def customer(name, email, balance, sort):
+    head = '"name":"Ana",' if sort != "dead" else ""
+    tail = "" if balance is None else f',"balance":{listed(balance)}'
+    mark = ',"deleted":true' if sort == "deleted" else ""
+    when = '"registration_date":"2020-01-01T00:00:00Z"'
+    return f'{{"id":"{name}",{head}"email":"{email}",{when}{tail}{mark}}}'
+
+
+def listed(found, extra=""):
+    parts = (f'{{"reward_id":"{reward}","amount":{amount}{extra}}}' for reward, amount in found)
+    return f"[{','.join(parts)}]"
+
+
+def transactions(name, found, faulty):
+    extra = f',"type":"{"NONE" if faulty else "TRANSFER"}",{WHEN}'
+    return f'{{"id":"{name}","transactions":{listed(found, extra)}}}'
+
+
+PRODUCTS = '"products":[{"sku":"a","amount":1,"value":1}]'
+FULFILLED = f'"fulfilled":true,{WHEN},"resolved_at":null,"brand_id":null'
+
+
+def events(name, bought):
+    each = (
+        f'{{"type":"PURCHASE","order":{{"purchase_id":"{purchase}","value":{value},"discounted_value":1,{PRODUCTS},'
+        f'"payment_method":"CASH"}},{FULFILLED}}}'
+        for purchase, value in bought
+    )
+    return f'{{"id":"{name}","events":[{",".join(each)}]}}'
+
+
+lines = st.fixed_dictionaries(
+    {},
+    optional={
+        Kind.CUSTOMERS: st.lists(
+            st.builds(
+                customer,
+                ids,
+                st.sampled_from(["a@x.co", "A@x.co", "a@X.co", "b@x.co"]),
+                st.none() | amounts,
+                st.sampled_from(["good", "good", "good", "dead", "deleted"]),
+            ),
+            max_size=6,
+        ),
+        Kind.EVENTS: st.lists(
+            st.builds(
+                events,
+                ids,
+                st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from(["1", "2"])), min_size=1, max_size=3),
+            ),
+            max_size=4,
+        ),
+        Kind.TRANSACTIONS: st.lists(
+            st.builds(transactions, ids, amounts.filter(bool), st.sampled_from([False, False, False, False, True])),
+            max_size=5,
+        ),
+    },
+)
+
+
+class Machine:
+    """The checks in memory: every line has a file of its own, so that places differ."""
+
+    def __init__(self, kinds, parts):
+        self.files = {(kind, str(number)): number for kind, number in kinds}
+        self.parts = [array("q") for _ in range(parts)]
+        self.notes = NoteTaker(parts, lambda part, numbers: self.parts[part].extend(numbers), self.files)
+        self.bodies = {}
+
+    def check(self, exports):
+        for kind in Kind:
+            decoder = Decoder(Rules(kind=kind, max_line_bytes=100_000), KnownIds(capacity=1000))
+            for number, body in exports.get(kind, ()):
+                run = LineRun(1, [body], [0], body)
+                self.notes.take(kind, decoder.validate_all([run], str(number), 0))
+                self.bodies[LinePlace(number, 1, 0, len(body))] = body
+        self.notes.flush()
+        scope = Scope(Kind.CUSTOMERS in exports, Kind.TRANSACTIONS in exports)
+        collector = Collector(1000)
+        for part in self.parts:
+            for suspicion in find(part, scope):
+                again = {place: read_exactly(self.bodies[place]) for place in places_to_read(suspicion)}
+                collector.add(confirm(suspicion, again))
+        return sorted(
+            (
+                (
+                    fault.check.value,
+                    fault.place.source,
+                    tuple(other.source for other in fault.others),
+                    fault.sums and (fault.sums.reward, fault.sums.balance, fault.sums.transactions),
+                )
+                for check in collector.counts
+                for fault in collector.first(check)
+            ),
+            key=repr,
+        )
+
+
+def number_lines(chosen):
+    """Return the lines of each kind with a number of their own, in reading order."""
+    numbered, count = {}, 0
+    for kind in Kind:
+        if kind in chosen:
+            numbered[kind] = [(count + place, line.encode()) for place, line in enumerate(chosen[kind])]
+            count += len(chosen[kind])
+    return numbered
+
+
+def naive(exports):
+    oracle = NaiveChecks(exports.keys())
+    for kind, numbered in exports.items():
+        for number, body in numbered:
+            oracle.take(kind, body, number)
+    return oracle.finish()
+
+
+def machine(exports, parts):
+    return Machine([(kind, number) for kind, numbered in exports.items() for number, _ in numbered], parts)
+
+
+@given(lines, st.integers(1, 5))
+def test_all_is_found_and_nothing_invented(chosen, parts):
+    """What the machine finds is what dictionaries of whole records find, with the same places and sums."""
+    exports = number_lines(chosen)
+    assert machine(exports, parts).check(exports) == naive(exports)
+
+
+@given(lines)
+def test_a_collision_accuses_no_record(chosen):
+    """If all hashes are equal, nothing is reported that is not in the lines."""
+    exports = number_lines(chosen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(take_notes, "salted_hash", lambda _: 7)
+        found = machine(exports, 3).check(exports)
+    comparable = {"duplicate_id", "split_transactions", "duplicate_email", "email_case"}
+    for word, place, (other, *_), _ in (each for each in found if each[0] in comparable):
+        bodies = {number: json.loads(body) for numbered in exports.values() for number, body in numbered}
+        one, two = bodies[place], bodies[other]
+        if word in ("duplicate_id", "split_transactions"):
+            assert one["id"] == two["id"]
+        else:
+            assert one["email"].lower() == two["email"].lower()
+    balanced = {each for each in naive(exports) if each[3] is not None}
+    ids_ = {json.loads(body)["id"] for numbered in exports.values() for _, body in numbered}
+    assert len(ids_) > 1 or {each for each in found if each[3] is not None} <= balanced
+
+
+@given(st.integers(-(2**49), 2**49))
+def test_six_places_are_exact(number):
+    """An amount with six places keeps its value through a double."""
+    written = in_units(number)
+    assert millionths(float(written)) == number
+    assert float(written) == float(Decimal(number).scaleb(-6, EXACT))
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_an_amount_is_exact_or_not_known(amount):
+    """If millionths are known, they give the same double back."""
+    number = millionths(amount)
+    assert number is None or float(in_units(number)) == amount
+
+
+@given(st.permutations(range(50)), st.integers(1, 10))
+def test_the_first_places_do_not_depend_on_the_order(order, most):
+    """The collector counts all, and keeps the first in reading order."""
+    collector = Collector(most)
+    collector.add(ExportFault(CheckName.EMAIL_CASE, LinePlace(0, line, line, 1)) for line in order)
+    assert collector.counts[CheckName.EMAIL_CASE] == 50
+    assert [fault.place.line for fault in collector.first(CheckName.EMAIL_CASE)] == list(range(most))
+
+
+def test_what_came_from_a_pipe_is_reported_unless_it_is_unsure():
+    """An amount that the notes do not know exactly is no finding."""
+    place = LinePlace(0, 1, 0, 1)
+    sure = Suspicion(CheckName.BALANCE_MISMATCH, place, (place,))
+    unsure = Suspicion(CheckName.BALANCE_MISMATCH, place, (place,), sure=False)
+    assert list(take_unread(sure)) == [ExportFault(CheckName.BALANCE_MISMATCH, place, (place,))]
+    assert list(take_unread(unsure)) == []
+
+
+def test_totals_of_a_file():
+    """RewardSums are exact, whatever the amounts; the spelling of a reward does not matter."""
+    lines_ = [
+        transactions("c1", [(REWARDS[0], "0.1"), (REWARDS[1], "0.2"), (REWARDS[2], "-5")], faulty=False),
+        transactions("c2", [(REWARDS[0], "3e300"), (REWARDS[0], "1e-7")], faulty=False),
+        transactions("c3", [(REWARDS[0], "9")], faulty=True),
+    ]
+    exports = number_lines({Kind.TRANSACTIONS: lines_})
+    checked = machine(exports, 1)
+    checked.check(exports)
+    first, second, third = checked.notes.totals()
+    assert (first.records, first.items, third.records) == (1, 3, 0)
+    assert [(each.earned, each.spent, each.left) for each in first.rewards] == [
+        (Decimal(0), Decimal(-5), Decimal(-5)),
+        (Decimal("0.3"), Decimal(0), Decimal("0.3")),
+    ]
+    assert second.rewards[0].left == EXACT.add(Decimal("3e300"), Decimal("1e-7"))
+    assert first.first == first.last

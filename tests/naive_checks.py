@@ -1,0 +1,104 @@
+"""The checks as a person would write them who has memory for everything: dictionaries of whole records, in one pass."""
+
+import json
+from collections import defaultdict
+from decimal import Decimal
+
+from masivo_stream.core.checks.amounts import EXACT, exact, plain
+from masivo_stream.model.contract import Kind
+
+
+class NaiveChecks:
+    """Give it every line of an export; `found` is what is wrong."""
+
+    def __init__(self, kinds):
+        self.kinds = kinds
+        self.found = []
+        self.arrived, self.dead, self.deleted, self.known = {}, {}, set(), set()
+        self.emails = defaultdict(list)
+        self.balances = {}
+        self.lines, self.sums, self.broken = defaultdict(list), defaultdict(Decimal), set()
+        self.purchases = defaultdict(list)
+
+    def take(self, kind, body, place):
+        record = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+        {Kind.CUSTOMERS: self.customer, Kind.EVENTS: self.events, Kind.TRANSACTIONS: self.transactions}[kind](
+            record, place
+        )
+
+    def customer(self, record, place):
+        name = record["id"]
+        if record.get("deleted"):
+            if name not in self.known:
+                self.deleted.add(name)
+        elif "name" not in record:
+            if name not in self.known:
+                self.dead.setdefault(name, place)
+        elif name in self.known:
+            self.found.append(("duplicate_id", place, (self.arrived.get(name, self.dead.get(name)),), None))
+        else:
+            self.known.add(name)
+            group = self.emails[record["email"].lower()]
+            same = [other for email, other in group if email == record["email"]]
+            if same:
+                self.found.append(("duplicate_email", place, (same[0],), None))
+                self.dead.setdefault(name, place)
+            else:
+                if group:
+                    self.found.append(("email_case", place, (group[0][1],), None))
+                self.arrived[name] = place
+                self.balances[name] = record.get("balance")
+            group.append((record["email"], place))
+
+    @staticmethod
+    def add(sums, key, amount):
+        sums[key] = EXACT.add(sums[key], exact(amount))
+
+    def absent(self, name, place):
+        if Kind.CUSTOMERS in self.kinds and name not in self.arrived:
+            why = "customer_deleted" if name in self.deleted else "unknown_customer"
+            self.found.append(("customer_not_migrated" if name in self.dead else why, place, (), None))
+
+    def events(self, record, place):
+        self.absent(record["id"], place)
+        for event in record["events"]:
+            purchase = (record["id"], event["order"]["purchase_id"])
+            content, before = exact(event["order"]["value"]), self.purchases[purchase]
+            same = [other for value, other in before if value == content]
+            if before:
+                word = "duplicate_event" if same else "duplicate_purchase"
+                self.found.append((word, place, (same[0] if same else before[0][1],), None))
+            before.append((content, place))
+
+    def transactions(self, record, place):
+        name = record["id"]
+        if any(each["type"] == "NONE" for each in record["transactions"]):
+            self.broken.add(name)
+            return
+        self.absent(name, place)
+        if self.lines[name]:
+            self.found.append(("split_transactions", place, (self.lines[name][0],), None))
+        self.lines[name].append(place)
+        for each in record["transactions"]:
+            self.add(self.sums, (name, each["reward_id"].lower()), each["amount"])
+
+    def finish(self):
+        for name, place in self.arrived.items():
+            if Kind.TRANSACTIONS not in self.kinds or name in self.broken:
+                continue
+            balance = defaultdict(Decimal)
+            for each in self.balances[name] or ():
+                self.add(balance, each["reward_id"].lower(), each["amount"])
+            lines = self.lines[name]
+            moved = {reward: total for (who, reward), total in self.sums.items() if who == name}
+            for reward in sorted({*balance, *moved}):
+                here, there = balance.get(reward, Decimal(0)), moved.get(reward, Decimal(0))
+                if here == there:
+                    continue
+                sums = (reward, plain(here), plain(there))
+                if not lines:
+                    self.found.append(("no_transactions", place, (), sums))
+                else:
+                    word = "no_balance" if self.balances[name] is None else "balance_mismatch"
+                    self.found.append((word, lines[0], (place, *lines[1:]), sums))
+        return sorted(self.found, key=repr)
