@@ -4,9 +4,13 @@ An error has the operation, the place and a hint as attributes; its message is o
 translated once, at their edge. A bad record is not an error: see `model.results.Rejected`.
 """
 
-import enum
+from __future__ import annotations
 
-from masivo_stream.model.max_dead import OverBudget
+import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `--version` and `--help` need the errors, and nothing that takes as long to import as msgspec
+    from masivo_stream.model.max_dead import OverBudget
 
 
 class ExitCode(enum.IntEnum):
