@@ -3,7 +3,7 @@
 from mutation import Mutation
 
 LAWS, PLANTED = "core/test_whole_export.py::test_", "flow/test_whole_export_findings.py::test_"
-SAME = (LAWS + "all_is_found_and_nothing_invented",)
+SAME = (LAWS + "exactly_the_planted_faults_are_found",)
 
 MUTATIONS = (
     Mutation(
@@ -36,7 +36,7 @@ MUTATIONS = (
         "        case _:\n            return record.id == other.id\n",
         "        case _:\n            return True\n",
         "Two customers whose hashes collide are accused of one id.",
-        (LAWS + "a_collision_accuses_no_record",),
+        (LAWS + "a_hash_collision_is_not_a_finding",),
     ),
     Mutation(
         "duplicates that the decoder knows are not noted",

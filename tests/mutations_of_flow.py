@@ -248,7 +248,7 @@ DOUBT = (
         "    if not repeatable:\n        return _doubted(",
         "    if False:\n        return _doubted(",
         "Events whose answer was lost are applied twice.",
-        (RETRY + "what_may_be_sent_again", KIND + "a_lost_answer_leaves_events_and_transactions_in_doubt"),
+        (RETRY + "each_outcome_leads_to_its_decision", KIND + "a_lost_answer_leaves_events_and_transactions_in_doubt"),
     ),
     Mutation(
         "a 503 was not applied",
@@ -296,7 +296,7 @@ DOUBT = (
         "    if health.unclear >= MOST_UNCLEAR_ANSWERS:\n",
         "    if False:\n",
         "Customers are sent again and again to an API that has changed.",
-        (RETRY + "successes_that_the_contract_does_not_name_stop_the_run",),
+        (RETRY + "undocumented_successes_stop_the_run",),
     ),
     Mutation(
         "a firewall's word makes dead letters",
@@ -344,7 +344,7 @@ DOUBT = (
         "    if health.doubts >= MOST_DOUBTS:\n",
         "    if False:\n",
         "An outage puts a whole export in doubt.",
-        (RETRY + "after_a_doubt_nothing_is_sent_for_a_while", KIND + "an_outage_does_not_put_the_export_in_doubt"),
+        (RETRY + "the_run_pauses_after_a_batch_in_doubt", KIND + "an_outage_does_not_put_the_export_in_doubt"),
     ),
     Mutation(
         "a refusal is repeated",
@@ -353,7 +353,7 @@ DOUBT = (
         "        case Accepted() | TooLarge():\n            return Settle(outcome)\n"
         "        case Refused():\n            return Retry(1.0)\n",
         "One bad record holds up all others for ever.",
-        (RETRY + "what_may_be_sent_again",),
+        (RETRY + "each_outcome_leads_to_its_decision",),
     ),
     Mutation(
         "customers without an answer are forgotten",
@@ -457,7 +457,7 @@ DOUBT = (
         "UNMENDED_STAY = frozenset({Reason.DUPLICATE_ID, Reason.DUPLICATE_EMAIL, Reason.DISCARDED})",
         "UNMENDED_STAY = frozenset({Reason.TOO_LONG}) - {Reason.TOO_LONG}",
         "A doubt that was given up is applied a second time by a retry.",
-        ("core/test_dead_letters.py::test_what_would_be_applied_beside_another_is_not_sent_as_it_was",),
+        ("core/test_dead_letters.py::test_an_uncorrected_record_that_might_be_applied_twice_is_not_sent",),
     ),
 )
 
@@ -468,7 +468,7 @@ RUNS = (
         "            if customers[index] in standing:\n",
         "            if False:\n",
         "One customer is in a body twice, with different records, and no document says which one counts.",
-        ("core/test_fill.py::test_a_run_ends_where_a_customer_comes_again[in_runs]",),
+        ("core/test_fill.py::test_a_line_run_ends_at_the_second_record_of_a_customer[in_runs]",),
     ),
     Mutation(
         "an odd line shifts the columns",
@@ -484,7 +484,7 @@ RUNS = (
         "self._plain + len(run.bodies) - len(odd_results)\n",
         "self._plain + len(run.bodies)\n",
         "Events are noted and held back under the id of another customer.",
-        ("core/test_remote.py::test_an_odd_line_before_others_moves_nothing",),
+        ("core/test_remote.py::test_a_faulty_rest_of_a_line_does_not_shift_later_lines",),
     ),
 )
 

@@ -79,7 +79,7 @@ EVENTS = (
         "        if there == entry:\n            return place, True\n",
         "        if 0 <= there ^ entry <= _CONTENT:\n            return place, True\n",
         "A refund is left out as the purchase it refunds.",
-        (FOUND + "another_event_of_the_purchase",),
+        (FOUND + "a_different_event_of_the_purchase_is_recognised",),
     ),
     Mutation(
         "the older table is not asked",
@@ -87,7 +87,7 @@ EVENTS = (
         "before = None if old is None else _find(old, place, key ^ content)[1]",
         "before = None",
         "Duplicates are missed although they are near.",
-        (FOUND + "a_repeat_within_the_capacity_is_found",),
+        (FOUND + "a_duplicate_within_the_capacity_is_found",),
     ),
     Mutation(
         "a retry sends a duplicate as it was",

@@ -119,7 +119,7 @@ MUTATIONS = (
         "        parted.parts[RecordOutcome.DEAD] += 1\n        self._close(entry.record, parted)\n\n    def _reopen",
         "        self._close(entry.record, parted)\n\n    def _reopen",
         "The figures do not add up after a revert.",
-        ("core/test_tally.py::test_what_was_taken_back_and_comes_again_counts_as_before",),
+        ("core/test_tally.py::test_a_reverted_record_that_is_sent_again_counts_as_before",),
     ),
     Mutation(
         "the copy is not synced before the commit",
