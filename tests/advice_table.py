@@ -306,10 +306,7 @@ TABLE: dict[str, dict[str, str]] = {
             " beside it"
         ): "exports::an_export_that_was_changed_is_restored_and_what_is_new_named_beside_it",
     },
-    "edges/journal/errors.py": {
-        "do not start over without the journal: restore it from a copy, or find out what the account already has": (
-            "stopping::a_journal_is_restored"
-        ),
+    "edges/journal/commit.py": {
         "free up disk space in the state directory, or correct its permissions, then start again": (
             "stopping::a_full_disk_is_freed"
         ),
@@ -322,6 +319,11 @@ TABLE: dict[str, dict[str, str]] = {
             "stopping::a_journal_is_restored"
         ),
         "start `migrate` once: it upgrades the journal": "stopping::a_journal_of_an_earlier_version_is_upgraded",
+    },
+    "edges/journal/read.py": {
+        "do not start over without the journal: restore it from a copy, or find out what the account already has": (
+            "stopping::a_journal_is_restored"
+        ),
     },
     "edges/shared_dir/quota.py": {
         (
