@@ -1,0 +1,151 @@
+"""The only door to DuckDB: a connection that reads and writes inside the spill directory, and errors that help.
+
+What was tried of DuckDB 2.0: `memory_limit` is not the size of the process, which needs 80 to 180 MB more; a session
+prints moments in its own zone, so the zone is set to UTC; extensions would be downloaded when they are needed, so that
+is turned off. The SQL of a mapping can read nothing but its sources.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from masivo_stream.model.errors import BugError, ConfigurationError, MasivoStreamError, StorageError
+from masivo_stream.prepare.engine.casts import literal
+from masivo_stream.prepare.mapping.frame import Engine
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROWS_AT_ONCE = 4096
+INSTALL = "pip install 'masivo-stream[prepare]'"
+LONGEST_MESSAGE = 400
+
+
+class Database:
+    """A database without a file: tables are Parquet files in the spill directory. Use it as a context."""
+
+    def __init__(self, engine: Engine, spill: Path, readable: list[str]) -> None:
+        """Open it. `readable` are paths outside of the spill directory that may be read.
+
+        Raises:
+            ConfigurationError: DuckDB is not installed, or a setting of the engine does not fit.
+        """
+        try:
+            import duckdb  # noqa: PLC0415 - an optional extra
+        except ImportError:
+            raise ConfigurationError(
+                "prepare needs DuckDB, which is not installed", operation="open the database", hint=INSTALL
+            ) from None
+        self._duckdb = duckdb
+        self._connection = duckdb.connect()
+        paths = ", ".join(map(literal, readable))
+        for setting in (
+            f"temp_directory = {literal(str(spill / 'temporary'))}",
+            f"allowed_directories = [{literal(f'{spill}/')}]",
+            f"allowed_paths = [{paths}]",
+            "autoinstall_known_extensions = false",
+            "autoload_known_extensions = false",
+            "enable_external_access = false",
+            "preserve_insertion_order = false",
+            "enable_progress_bar = false",
+            "TimeZone = 'UTC'",
+            f"threads = {engine.threads}",
+        ):
+            self._connection.execute(f"SET {setting}")
+        try:
+            self._connection.execute(f"SET memory_limit = {literal(engine.memory)}")
+        except duckdb.Error:
+            raise ConfigurationError(
+                "is not an amount of memory",
+                operation="read the mapping",
+                place="[engine] memory",
+                hint='write for example "512MB" or "2GB"',
+            ) from None
+        self._connection.execute("SET lock_configuration = true")
+
+    def __enter__(self) -> Self:
+        """Return this."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close it."""
+        self._connection.close()
+
+    def execute(self, sql: str, place: str = "") -> int:
+        """Run a statement; return the number of rows that it has written. `place` names the SELECT in errors."""
+        try:
+            found = self._connection.execute(sql).fetchone()
+        except self._duckdb.Error as error:
+            raise self._explain(error, place) from error
+        return int(found[0]) if found and isinstance(found[0], int) else 0
+
+    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query, beside other queries."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(sql)
+            while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                yield from rows
+        except self._duckdb.Error as error:
+            raise self._explain(error, "") from error
+        finally:
+            cursor.close()
+
+    def describe(self, select: str, place: str) -> list[tuple[str, str]]:
+        """Return names and types of the columns that a SELECT returns.
+
+        Raises:
+            ConfigurationError: it is no SELECT, or does not fit the sources.
+        """
+        try:
+            statements = self._duckdb.extract_statements(select)
+            if len(statements) != 1 or statements[0].type != self._duckdb.StatementType.SELECT:
+                raise _wrong("is not one SELECT", place, "write one SELECT, without a semicolon between statements")
+            found = self._connection.execute(f"DESCRIBE {select.strip().rstrip(';')}").fetchall()
+        except self._duckdb.Error as error:
+            raise self._explain(error, place) from error
+        return [(str(row[0]), str(row[1])) for row in found]
+
+    def _explain(self, error: "duckdb.Error", place: str) -> MasivoStreamError:
+        """Return the error that a person can act on. Values of a record are never quoted."""
+        duckdb = self._duckdb
+        text = str(error).partition("\n\n")[0] if not place else str(error)
+        if isinstance(error, duckdb.OutOfMemoryException):
+            if "disk" in text.lower() or "max_temp_directory_size" in text:
+                return _full(text)
+            return StorageError(
+                "the database needs more memory than it may use",
+                operation="prepare",
+                place=place or "[engine] memory",
+                hint="raise memory in [engine], or lower threads",
+            )
+        if isinstance(error, duckdb.ConversionException | duckdb.InvalidInputException | duckdb.OutOfRangeException):
+            return _wrong(
+                "converts a value that does not fit",
+                place,
+                "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT",
+            )
+        if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.HTTPException):
+            return _full(text)
+        if not place:
+            return BugError(
+                f"the database refuses our own query: {text[:LONGEST_MESSAGE]}",
+                operation="prepare",
+                hint="please report it",
+            )
+        return _wrong(f"does not work: {text[:LONGEST_MESSAGE]}", place, "correct the SELECT")
+
+
+def _full(text: str) -> StorageError:
+    return StorageError(
+        f"cannot write what does not fit into memory: {text[:LONGEST_MESSAGE]}",
+        operation="prepare",
+        hint="free space, or name another spill_dir in [engine]; then start the same command again: it continues",
+    )
+
+
+def _wrong(what: str, place: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(what, operation="run the SELECT of the mapping", place=place, hint=hint)
+
+
+OpenDatabase = Callable[[], Database]

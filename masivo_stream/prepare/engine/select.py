@@ -1,0 +1,265 @@
+"""Select flat rows: run the SELECT of a mapping, cast what it returns, and divide the rows into partitions.
+
+A partition's Parquet files have the columns of `mapping.flat_columns` in their order, then `fault` and `words`: amounts
+in millionths, dates as timestamps in UTC.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from masivo_stream.model.errors import ConfigurationError
+from masivo_stream.prepare.engine.casts import (
+    NO_ZONE,
+    NUMBER_TYPE,
+    SqlCast,
+    cast_date,
+    cast_local,
+    cast_number,
+    describe_words,
+    literal,
+    quoted,
+)
+from masivo_stream.prepare.engine.database import Database
+from masivo_stream.prepare.engine.load import WORDS, LoadedSource, stage_casts
+from masivo_stream.prepare.mapping.flat_columns import (
+    COLUMNS,
+    LINE_PLACE,
+    PLACE,
+    SORT_KEYS,
+    ColumnType,
+    FlatTable,
+    check_columns,
+)
+from masivo_stream.prepare.mapping.frame import Formats, Mapping, Policies
+from masivo_stream.prepare.settling.closing import TableFigures
+from masivo_stream.prepare.settling.remarks import Why
+
+OPERATION = "run the SELECT of the mapping"
+FAULT = "fault"
+PART = "part"
+FAULTY = "faulty places"
+
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+
+
+class SelectedTable(Struct, frozen=True):
+    """Where the partitions of a table are."""
+
+    table: FlatTable
+    path: Path
+
+    def partition(self, number: int) -> Path:
+        """Return the directory of a partition; it exists if the partition has rows."""
+        return self.path / f"{PART}={number}"
+
+    def scan(self, number: int | None = None) -> str:
+        """Return what reads a partition, or all of them."""
+        files = sorted((self.path if number is None else self.partition(number)).rglob("*.parquet"))
+        return f"read_parquet([{', '.join(literal(str(file)) for file in files)}], hive_partitioning = false)"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no row at all."""
+        return not any(self.path.rglob("*.parquet"))
+
+
+def make_views(database: Database, sources: Sequence[LoadedSource], policies: Policies) -> None:
+    """Give each source its name, and list the places of rows that cannot be used because a value does not fit."""
+    faulty = []
+    for source in sources:
+        table = literal(str(source.table))
+        columns = ", ".join(quoted(name) for name in [PLACE, *source.columns])
+        database.execute(f"CREATE VIEW {quoted(source.name)} AS SELECT {columns} FROM read_parquet({table})")
+        for policy, word in ((policies.bad_number, Why.BAD_NUMBER), (policies.bad_date, Why.BAD_DATE)):
+            if policy == "leave_out":
+                faulty.append(
+                    f"SELECT place AS faulty_place, {literal(word)} AS why FROM read_parquet({table})"
+                    f" WHERE contains({WORDS}, {literal(f'{word}:')})"
+                )
+    faulty.append(f"SELECT 0 AS faulty_place, {literal(Why.BAD_NUMBER)} AS why WHERE false")
+    database.execute(
+        f"CREATE TEMP TABLE {quoted(FAULTY)} AS SELECT faulty_place, max(why) AS why"
+        f" FROM ({' UNION ALL '.join(faulty)}) GROUP BY faulty_place"
+    )
+
+
+def select_rows(
+    database: Database, selected: SelectedTable, select: str, mapping: Mapping, file: str, partitions: int
+) -> None:
+    """Run a SELECT, and write its rows into partitions.
+
+    Raises:
+        ConfigurationError: the SELECT does not work, or returns other columns than it has to.
+        StorageError: the partitions cannot be written.
+    """
+    table = selected.table
+    where = f"{file}: [{table}] select"
+    types = {name.lower(): kind for name, kind in database.describe(select, where)}
+    check_columns(table, types, file)
+    casts: dict[str, SqlCast] = {}
+    values: list[str] = []
+    for index, column in enumerate(COLUMNS[table]):
+        name = column.name
+        cast = None
+        if name not in types:
+            values.append(f"{_absent(column.type)} AS {quoted(name)}")
+            continue
+        kind = types[name]
+        if column.type in {ColumnType.NUMBER, ColumnType.DATE} and kind != '"NULL"':
+            cast = _cast(quoted(name), kind, mapping.formats, f"v{index}", number=column.type is ColumnType.NUMBER)
+        elif column.type is ColumnType.PLACE and kind not in {"BIGINT", '"NULL"'}:
+            raise ConfigurationError(
+                f"returns `{name}`, which is no place",
+                operation=OPERATION,
+                place=where,
+                hint="select `place` of a source as it is",
+            )
+        if cast is not None:
+            casts[name] = cast
+        values.append(f"{_value(column.type, quoted(name), cast)} AS {quoted(name)}")
+    places = [name for name in (PLACE, LINE_PLACE) if name in types]
+    faults = ", ".join(f"{quoted(f'faulty {name}')}.why" for name in places)
+    joins = " ".join(
+        f"LEFT JOIN {quoted(FAULTY)} AS {quoted(f'faulty {name}')}"
+        f" ON {quoted(f'faulty {name}')}.faulty_place = staged.{quoted(name)}"
+        for name in places
+    )
+    own = describe_fault(casts)
+    words = describe_words(casts.items())
+    query = stage_casts(select.strip().rstrip(";"), list(casts.values()))
+    key = COLUMNS[table][0].name
+    # The values are computed below the join, so that names in it are not ambiguous.
+    inner = f"SELECT {', '.join(values)}, {own} AS own_fault, {words} AS {WORDS} FROM ({query})"
+    part = part_of(quoted(key), partitions)
+    listed = ", ".join(f"staged.{quoted(column.name)}" for column in COLUMNS[table])
+    database.execute(
+        f"COPY (SELECT {listed}, coalesce({faults}, own_fault) AS {FAULT}, {WORDS}, {part} AS {PART}"
+        f" FROM ({inner}) AS staged {joins})"
+        f" TO {literal(str(selected.path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480,"
+        f" PARTITION_BY ({PART}), OVERWRITE_OR_IGNORE)",
+        where,
+    )
+    _check_zones(database, selected, where)
+
+
+def part_of(id_: str, partitions: int) -> str:
+    """Return the expression of the partition of a customer's id."""
+    return f"CAST(md5_number_lower(coalesce({id_}, '')) % {partitions} AS INTEGER)"
+
+
+def _check_zones(database: Database, selected: SelectedTable, where: str) -> None:
+    if selected.is_empty:
+        return
+    ((without,),) = database.rows(
+        f"SELECT count(*) FROM {selected.scan()} WHERE contains({WORDS}, {literal(f'{NO_ZONE}:')})"
+    )
+    if without:
+        raise ConfigurationError(
+            f"returns {without:,} dates without a time zone",
+            operation=OPERATION,
+            place=where,
+            hint='name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"',
+        )
+
+
+def _absent(kind: ColumnType) -> str:
+    match kind:
+        case ColumnType.TEXT:
+            return "NULL::VARCHAR"
+        case ColumnType.DATE:
+            return "NULL::TIMESTAMP"
+        case _:
+            return "NULL::BIGINT"
+
+
+def _cast(text: str, kind: str, formats: Formats, name: str, *, number: bool) -> SqlCast:
+    """Return the cast of a column of a SELECT by its type."""
+    if number:
+        if kind == "VARCHAR":
+            return cast_number(text, formats, name)
+        value = f"try_cast({text} AS {NUMBER_TYPE})"
+        return SqlCast({}, value, ((f"{text} IS NOT NULL AND {value} IS NULL", Why.BAD_NUMBER),))
+    if kind.startswith("TIMESTAMP WITH TIME ZONE"):
+        return SqlCast({}, text, ())
+    if kind.startswith(("TIMESTAMP", "DATE")):
+        return cast_local(text, formats, name)
+    return cast_date(f"CAST({text} AS VARCHAR)", formats, name)
+
+
+def _value(kind: ColumnType, text: str, cast: SqlCast | None) -> str:
+    match kind:
+        case ColumnType.TEXT:
+            return f"nullif(trim(CAST({text} AS VARCHAR), ' \t\r\n'), '')"
+        case ColumnType.DATE:
+            return f"(({cast.value}) AT TIME ZONE 'UTC')" if cast is not None else "NULL::TIMESTAMP"
+        case ColumnType.NUMBER:
+            return f"CAST(({cast.value}) * 1000000 AS BIGINT)" if cast is not None else "NULL::BIGINT"
+        case ColumnType.PLACE:
+            return f"CAST({text} AS BIGINT)"
+
+
+def describe_fault(casts: dict[str, SqlCast]) -> str:
+    """Return the expression of the first value that does not fit; NULL if all fit."""
+    faults = {Why.BAD_NUMBER, Why.BAD_DATE}
+    cases = [
+        f"WHEN {condition} THEN {literal(word)}"
+        for cast in casts.values()
+        for condition, word in cast.words
+        if word in faults
+    ]
+    return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"
+
+
+# Reading partitions back.
+
+
+def read_rows(database: Database, selected: SelectedTable, number: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a partition in the order of their sort keys: the columns, then `fault`."""
+    if not selected.partition(number).is_dir():
+        return iter(())
+    order = ", ".join(f"{quoted(name)} NULLS FIRST" for name in SORT_KEYS[selected.table])
+    return database.rows(f"SELECT {listed_columns(selected.table)} FROM {selected.scan(number)} ORDER BY {order}")
+
+
+def listed_columns(table: FlatTable) -> str:
+    """Return the columns of flat rows as they are read: dates as RFC 3339 text."""
+    shown = [
+        f"{moment_text(quoted(column.name))} AS {quoted(f'{column.name} text')}"
+        if column.type is ColumnType.DATE
+        else quoted(column.name)
+        for column in COLUMNS[table]
+    ]
+    return ", ".join([*shown, FAULT])
+
+
+def moment_text(timestamp: str) -> str:
+    """Return the expression of a timestamp in UTC as RFC 3339 text, with a fraction only if there is one."""
+    return (
+        f"CASE WHEN epoch_us({timestamp}) % 1000000 = 0 THEN strftime({timestamp}, '%Y-%m-%dT%H:%M:%SZ')"
+        f" ELSE strftime({timestamp}, '%Y-%m-%dT%H:%M:%S.%fZ') END"
+    )
+
+
+def figures_of(database: Database, selected: SelectedTable, number: int) -> TableFigures:
+    """Return what a partition holds, counted by the database: rows, the values of orders, points."""
+    if not selected.partition(number).is_dir():
+        return TableFigures()
+    scan = selected.scan(number)
+    match selected.table:
+        case FlatTable.CUSTOMERS:
+            query = f"SELECT count(*), 0, 0 FROM {scan}"
+        case FlatTable.EVENTS:
+            # The value of an order is the first one in the order of its rows; only the first row may have it.
+            order = ", ".join(f"'{name}': coalesce({quoted(name)}, -1)" for name in (PLACE, LINE_PLACE, "line_no"))
+            query = (
+                f"SELECT sum(rows), coalesce(sum(value), 0), 0 FROM (SELECT count(*) AS rows,"
+                f" arg_min(value, {{{order}}}) FILTER (value IS NOT NULL) AS value FROM {scan}"
+                " GROUP BY customer_id, purchase_id)"
+            )
+        case _:
+            query = f"SELECT count(*), 0, coalesce(sum(amount), 0) FROM {scan}"
+    ((rows, money, points),) = database.rows(query)
+    return TableFigures(int(rows or 0), int(money), int(points))

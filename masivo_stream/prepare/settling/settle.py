@@ -1,0 +1,99 @@
+"""Settle one customer: all flat rows in, at most one record of each kind out, and remarks about everything else."""
+
+from collections.abc import Iterable
+
+from msgspec import UNSET, Struct
+
+from masivo_stream.prepare.mapping.flat_columns import FlatTable
+from masivo_stream.prepare.mapping.frame import CustomersMapping, EventsMapping, Mapping, Policies
+from masivo_stream.prepare.settling.customers import choose_row, registration, write_customer
+from masivo_stream.prepare.settling.points import PointsMapping, RewardIds, leave_out_points, settle_points
+from masivo_stream.prepare.settling.purchases import leave_out_purchases, settle_purchases
+from masivo_stream.prepare.settling.remarks import Action, Remark, Why
+from masivo_stream.prepare.settling.rows import BalanceRow, CustomerRow, CustomerRows, LedgerRow, LineItemRow
+from masivo_stream.prepare.settling.written_records import (
+    WrittenCustomer,
+    WrittenEvents,
+    WrittenTransactions,
+)
+
+
+class SettledCustomer(Struct):
+    """What is written about one customer."""
+
+    customer: WrittenCustomer | None
+    events: WrittenEvents | None
+    transactions: WrittenTransactions | None
+    remarks: list[Remark]
+
+
+class SettlingRules(Struct, frozen=True):
+    """The parts of a mapping that decide about rows."""
+
+    customers: CustomersMapping
+    events: EventsMapping
+    points: PointsMapping
+    policies: Policies
+
+
+def make_rules(mapping: Mapping) -> SettlingRules:
+    """Return the rules of a mapping."""
+    ids = {**{id_: id_ for id_ in mapping.rewards.values()}, **mapping.rewards}
+    types = mapping.transactions.types if mapping.transactions is not None else {}
+    return SettlingRules(
+        customers=mapping.customers,
+        events=mapping.events or EventsMapping(select=""),
+        points=PointsMapping(RewardIds(ids), types, mapping.policies),
+        policies=mapping.policies,
+    )
+
+
+def settle(rows: CustomerRows, rules: SettlingRules) -> SettledCustomer:
+    """Decide what becomes of the rows of a customer, of whom there is at least one row of customers."""
+    chosen = choose_row(rows.customers, rules.policies, rules.customers.statuses)
+    remarks, why, row = chosen.remarks, chosen.why, chosen.row
+    if row is not None and why is None and rows.email_lost:
+        why = Why.EMAIL_TWICE
+    if row is not None and why is None:
+        activity = [*(item.issued_at for item in rows.line_items), *(entry.issued_at for entry in rows.ledger)]
+        registered = registration(row, rules.policies, activity)
+        if registered.date is not None:
+            return _write(rows, row, registered.date, rules, remarks, guessed=registered.guessed)
+        why = Why.MISSING_DATE
+    if row is not None and why is not None:
+        remarks.append(Remark(FlatTable.CUSTOMERS, Action.LEFT_OUT, why, row.place))
+    whole = Why.CUSTOMER_DELETED if why is Why.CUSTOMER_DELETED else Why.CUSTOMER_LEFT_OUT
+    remarks += leave_out_points(rows.balances, rows.ledger, whole)
+    remarks += leave_out_purchases(rows.line_items, whole)
+    return SettledCustomer(None, None, None, remarks)
+
+
+def leave_out_rows(table: FlatTable, rows: Iterable[object], why: Why) -> Iterable[Remark]:
+    """Yield a remark per row of a table, without collecting rows: of a customer who is unknown, or of none."""
+    if table is FlatTable.EVENTS:
+        yield from leave_out_purchases((row for row in rows if isinstance(row, LineItemRow)), why)
+    for row in rows if table is not FlatTable.EVENTS else ():
+        match row:
+            case BalanceRow() | LedgerRow():
+                yield Remark(table, Action.LEFT_OUT, why, row.place, points=row.amount or 0)
+            case CustomerRow():
+                yield Remark(table, Action.LEFT_OUT, why, row.place)
+
+
+def _write(
+    rows: CustomerRows, row: CustomerRow, registered: str, rules: SettlingRules, remarks: list[Remark], *, guessed: bool
+) -> SettledCustomer:
+    if guessed:
+        remarks.append(Remark(FlatTable.CUSTOMERS, Action.GUESSED, Why.MISSING_DATE, row.place))
+    if row.name is None:
+        remarks.append(Remark(FlatTable.CUSTOMERS, Action.GUESSED, Why.MISSING_NAME, row.place))
+    customer = write_customer(row, row.name or rules.policies.missing_name, registered, remarks)
+    points = settle_points(rows.balances, rows.ledger, registered, rules.points)
+    purchases = settle_purchases(rows.line_items, rules.events, rules.policies)
+    customer.balance = points.balances or UNSET
+    return SettledCustomer(
+        customer,
+        WrittenEvents(rows.id, purchases.events) if purchases.events else None,
+        WrittenTransactions(rows.id, points.transactions) if points.transactions else None,
+        [*remarks, *points.remarks, *purchases.remarks],
+    )

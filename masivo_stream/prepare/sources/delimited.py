@@ -1,0 +1,111 @@
+"""CSV and TSV: rows with the line on which each begins, also if quoted fields hold line breaks.
+
+Python's `csv` reads them strictly: a quote in the wrong place makes its row unreadable, and the next row is read as
+usual. A quoted field that never ends would swallow the rest of the file: that is an error of the whole source.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import Any
+
+from masivo_stream.model.errors import InputError
+from masivo_stream.prepare.mapping.flat_columns import PLACE
+from masivo_stream.prepare.mapping.frame import DataSource
+from masivo_stream.prepare.settling.remarks import Why
+from masivo_stream.prepare.sources.source_files import OPERATION, SourceFile, open_text
+from masivo_stream.prepare.sources.source_rows import NumberedRow, ReportUnreadable, name_columns
+
+LONGEST_FIELD = 2_000_000
+"""Characters. A longer field is a quote that is not closed."""
+
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+
+
+class DelimitedReader:
+    """Read the files of one source."""
+
+    def __init__(self, source: DataSource) -> None:
+        """Read as the source says."""
+        formats = source.formats
+        self._source = source
+        self._null = formats.null
+        self._escapes = formats.backslash_escapes
+        self._delimiter = formats.delimiter or ("\t" if source.format == "tsv" else ",")
+        csv.field_size_limit(LONGEST_FIELD)
+
+    def columns(self, file: SourceFile) -> list[str]:
+        """Return the names in the header line, or those that the mapping has."""
+        if self._source.header:
+            return name_columns(self._source.header, [PLACE])
+        with open_text(file, self._source.formats.encoding) as lines:
+            try:
+                first: list[str] = next((row for row in self._reader(lines) if row), [])
+            except csv.Error:
+                first = []
+        if not first:
+            raise InputError(
+                "has no header line",
+                operation=OPERATION,
+                place=file.name,
+                hint='name the columns in the mapping: header = ["…"]',
+            )
+        return name_columns(first, [PLACE])
+
+    def rows(self, file: SourceFile, columns: Sequence[str], unreadable: ReportUnreadable) -> Iterator[NumberedRow]:
+        """Yield the rows."""
+        own = self.columns(file)
+        order = None if own == list(columns) else [own.index(name) if name in own else len(own) for name in columns]
+        skip_header = not self._source.header
+        width = len(own)
+        with open_text(file, self._source.formats.encoding) as lines:
+            reader = self._reader(lines)
+            line = 1
+            while True:
+                try:
+                    for row in reader:
+                        begin, line = line, reader.line_num + 1
+                        if not row:
+                            continue
+                        if skip_header:
+                            skip_header = False
+                            continue
+                        if len(row) != width:
+                            unreadable(begin, Why.WRONG_FIELD_COUNT)
+                            continue
+                        values: Sequence[str | None] = self._values(row) if self._null or self._escapes else row
+                        if order is not None:
+                            values = itemgetter(*order, -1)([*values, None])[:-1]
+                        yield begin, values
+                    return  # noqa: TRY300 - the loop goes on only after an error
+                except csv.Error as error:
+                    if "unexpected end of data" in str(error):
+                        raise InputError(
+                            "a quoted field never ends",
+                            operation=OPERATION,
+                            place=f"{file.name}:{line}",
+                            hint='correct that line, or say quote = "" in the mapping if nothing is quoted',
+                        ) from None
+                    unreadable(line, Why.MALFORMED_ROW)
+                    line = reader.line_num + 1
+
+    def _reader(self, lines: Iterator[str]) -> Any:  # noqa: ANN401 - `csv` does not name the type of its readers
+        quote = self._source.formats.quote
+        if not quote:
+            return csv.reader(lines, delimiter=self._delimiter, quoting=csv.QUOTE_NONE, quotechar=None, strict=True)
+        return csv.reader(lines, delimiter=self._delimiter, quotechar=quote, strict=True)
+
+    def _values(self, row: list[str]) -> list[str | None]:
+        """Return the values of a row with its own null text and escapes."""
+        values: list[str | None] = [None if value == self._null else value for value in row]
+        if self._escapes:
+            values = [
+                value if value is None or "\\" not in value else _ESCAPE.sub(_unescape, value) for value in values
+            ]
+        return values
+
+
+def _unescape(found: "re.Match[str]") -> str:
+    return _ESCAPED.get(found[1], found[1])

@@ -1,0 +1,111 @@
+"""Find the files of a source, and open them: plain, gzip or zstandard, as their first bytes say."""
+
+import glob
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from masivo_stream.core.reading.decompress import Damage, Truncated, make_unpacker
+from masivo_stream.core.reading.formats import Compression
+from masivo_stream.model.errors import InputError
+from masivo_stream.prepare.mapping.frame import STANDARD_INPUT, DataSource
+
+OPERATION = "read the sources"
+BLOCK_BYTES = 1 << 20
+
+_MAGIC = {b"\x1f\x8b": Compression.GZIP, b"\x28\xb5\x2f\xfd": Compression.ZSTANDARD}
+
+
+class SourceFile(Struct, frozen=True):
+    """One file of a source."""
+
+    name: str
+    """As a person named it; `-` for standard input."""
+    path: str
+    """Where its bytes are."""
+
+
+def find_files(source: DataSource, place: str, spooled: Path | None) -> list[SourceFile]:
+    """Return the files of a source in the order of their names; `spooled` is what standard input was copied to.
+
+    Raises:
+        InputError: a file does not exist.
+    """
+    found: list[SourceFile] = []
+    for named in source.path:
+        if named == STANDARD_INPUT:
+            found.append(SourceFile(named, str(spooled)))
+            continue
+        is_pattern = glob.has_magic(named) and not Path(named).exists()
+        paths = sorted(glob.glob(named)) if is_pattern else [named]  # noqa: PTH207 - a pattern may be absolute
+        if not paths or not all(Path(path).is_file() for path in paths):
+            raise InputError(
+                "there is no such file",
+                operation=OPERATION,
+                place=f"{place}: {named}",
+                hint="paths are relative to the directory in which the command is started",
+            )
+        found += [SourceFile(path, path) for path in paths]
+    return found
+
+
+def read_blocks(file: SourceFile) -> Iterator[bytes]:
+    """Yield the plain bytes of a file.
+
+    Raises:
+        InputError: it cannot be read, is damaged or cut off.
+    """
+    try:
+        with Path(file.path).open("rb") as stored:
+            head = stored.read(4)
+            kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), Compression.PLAIN)
+            stored.seek(0)
+            unpacker = make_unpacker(kind, BLOCK_BYTES)
+            while block := stored.read(BLOCK_BYTES):
+                yield from unpacker.feed(block)
+            unpacker.finish()
+    except OSError as error:
+        raise _unreadable(file, f"cannot be read: {error.strerror}", "check that it exists and can be read") from error
+    except (*Damage, Truncated) as error:
+        raise _unreadable(file, "is damaged or cut off", "copy it again, or export it again") from error
+
+
+class BlockStream(io.RawIOBase):
+    """The plain bytes of a file, as a stream that a text layer can read."""
+
+    def __init__(self, file: SourceFile) -> None:
+        """Read from the beginning."""
+        self._blocks = read_blocks(file)
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer: Python has a name for them from 3.12 on
+        """Fill the buffer with what comes next; 0 at the end."""
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+def open_text(file: SourceFile, encoding: str) -> io.TextIOWrapper:
+    """Open a file as text with its own line ends. Bytes that the encoding does not have become lone surrogates."""
+    name = encoding.lower().replace("_", "-")
+    encoding = "utf-8-sig" if name in {"utf-8", "utf8"} else encoding
+    return io.TextIOWrapper(
+        io.BufferedReader(BlockStream(file), BLOCK_BYTES), encoding=encoding, errors="surrogateescape", newline=""
+    )
+
+
+def _unreadable(file: SourceFile, what: str, hint: str) -> InputError:
+    return InputError(what, operation=OPERATION, place=file.name, hint=hint)

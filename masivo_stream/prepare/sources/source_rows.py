@@ -1,0 +1,48 @@
+"""Numbered rows: what every reader of a source yields, and what it reports."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from masivo_stream.prepare.settling.remarks import Why
+from masivo_stream.prepare.sources.source_files import SourceFile
+
+NumberedRow = tuple[int, Sequence[str | None]]
+"""The line, counted from 1, and a text or None per column of the source."""
+
+ReportUnreadable = Callable[[int, Why], None]
+"""Called with the line of a row that cannot be read, and the reason."""
+
+
+class TableReader(Protocol):
+    """Reads one format."""
+
+    def columns(self, file: SourceFile) -> list[str]:
+        """Return the columns of a file, in order."""
+        ...
+
+    def rows(self, file: SourceFile, columns: Sequence[str], unreadable: ReportUnreadable) -> Iterator[NumberedRow]:
+        """Yield the rows with these columns; a column that the file does not have is None."""
+        ...
+
+
+def unite_columns(found: Iterable[Sequence[str]]) -> list[str]:
+    """Return the columns of several files, each once, in the order in which they come."""
+    return list(dict.fromkeys(name for columns in found for name in columns))
+
+
+def name_columns(written: Iterable[str], taken: Iterable[str]) -> list[str]:
+    """Return names that a database can tell apart: a number is added to a second one, and to `column` if a name is empty.
+
+    A database ignores case in names. `taken` are names that have another meaning.
+    """
+    used = set(taken)
+    names = []
+    for index, each in enumerate(written, start=1):
+        wished = each.strip() or f"column_{index}"
+        name, number = wished, 1
+        while name.lower() in used:
+            number += 1
+            name = f"{wished}_{number}"
+        used.add(name.lower())
+        names.append(name)
+    return names
