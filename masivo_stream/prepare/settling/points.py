@@ -52,6 +52,8 @@ class LedgerEntry(Struct, frozen=True, gc=False):
     brand_id: str | None = None
     channel_id: str | None = None
     store_id: str | None = None
+    corrects: bool = False
+    """Whether it was added so that the sum is right."""
 
 
 class SettledPoints(Struct):
@@ -208,7 +210,7 @@ def _correction(row: BalanceRow, reward: str, amount: int, entries: list[LedgerE
     dates = [entry.issued_at for entry in entries]
     date = min([registered, *dates]) if amount > 0 else max(dates, default=registered)
     kind = "ACCUMULATION" if amount > 0 else "REDEMPTION"
-    return LedgerEntry(reward, kind, amount, date, row.place, CORRECTION if entries else OPENING)
+    return LedgerEntry(reward, kind, amount, date, row.place, CORRECTION if entries else OPENING, corrects=True)
 
 
 def _write_balance(row: BalanceRow, reward: str) -> WrittenBalance:
@@ -259,9 +261,10 @@ def _merge_group(group: list[LedgerEntry]) -> LedgerEntry:
     )
 
 
-def _by_date(entry: LedgerEntry) -> tuple[str, bool, int]:
-    """Entries of one moment: those that add come first."""
-    return entry.issued_at, entry.amount < 0, entry.place
+def _by_date(entry: LedgerEntry) -> tuple[str, int, int]:
+    """Entries of one moment: those that add come before those that take, and corrections at both ends."""
+    side = (entry.amount < 0) * 2 - 1
+    return entry.issued_at.removesuffix("Z"), side * (1 + entry.corrects), entry.place
 
 
 def _write(entry: LedgerEntry) -> WrittenTransaction:

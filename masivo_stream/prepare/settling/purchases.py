@@ -50,7 +50,7 @@ def settle_purchases(rows: Iterable[LineItemRow], mapping: EventsMapping, polici
             settled.remarks += leave_out_purchases(order, found)
         else:
             settled.events.append(found)
-    settled.events.sort(key=lambda event: (event.issued_at, event.order.purchase_id))
+    settled.events.sort(key=lambda event: (event.issued_at.removesuffix("Z"), event.order.purchase_id))
     return settled
 
 

@@ -66,7 +66,7 @@ class Why(enum.StrEnum):
 MEANINGS: dict[Why, str] = {
     Why.NOT_SELECTED: "no SELECT returns this row of a source",
     Why.WRONG_FIELD_COUNT: "the row has more or fewer fields than the header",
-    Why.MALFORMED_ROW: "the row is no row of its format: a quote or a brace is wrong, it holds a NUL character, or it is too long",
+    Why.MALFORMED_ROW: "the row is no row of its format: a wrong quote or brace, a NUL character, or too long",
     Why.WRONG_ENCODING: "the row holds bytes that the source's encoding does not have",
     Why.BAD_NUMBER: "a number cannot be read with the source's decimal_mark",
     Why.BAD_DATE: "a date fits none of the source's date_formats",

@@ -88,7 +88,13 @@ def _write(
     if row.name is None:
         remarks.append(Remark(FlatTable.CUSTOMERS, Action.GUESSED, Why.MISSING_NAME, row.place))
     customer = write_customer(row, row.name or rules.policies.missing_name, registered, remarks)
-    points = settle_points(rows.balances, rows.ledger, registered, rules.points)
+    # A row of customers that does not count must not give its balance a second time.
+    not_counted = {each.place: each.why for each in remarks if each.action is Action.LEFT_OUT}
+    for balance in rows.balances:
+        if (why := not_counted.get(balance.place)) is not None:
+            remarks += leave_out_points([balance], [], why)
+    balances = [balance for balance in rows.balances if balance.place not in not_counted]
+    points = settle_points(balances, rows.ledger, registered, rules.points)
     purchases = settle_purchases(rows.line_items, rules.events, rules.policies)
     customer.balance = points.balances or UNSET
     return SettledCustomer(

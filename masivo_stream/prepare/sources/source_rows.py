@@ -31,7 +31,7 @@ def unite_columns(found: Iterable[Sequence[str]]) -> list[str]:
 
 
 def name_columns(written: Iterable[str], taken: Iterable[str]) -> list[str]:
-    """Return names that a database can tell apart: a number is added to a second one, and to `column` if a name is empty.
+    """Return names that a database can tell apart: a second one gets a number, an empty one its place.
 
     A database ignores case in names. `taken` are names that have another meaning.
     """
