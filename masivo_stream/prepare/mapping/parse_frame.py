@@ -167,7 +167,7 @@ def _check_formats(formats: Formats, place: str) -> None:
     if len(formats.delimiter) > 1 or len(formats.quote) > 1:
         raise _wrong("has more than one character", f"{place} delimiter or quote", "use one character")
     try:
-        b"".decode(formats.encoding)
+        "a".encode(formats.encoding)
     except LookupError:
         raise _wrong(
             "is not an encoding", f"{place} encoding", "use for example utf-8, latin-1, cp1252 or utf-16"

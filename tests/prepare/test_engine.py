@@ -1,0 +1,377 @@
+"""The engine: every format of source, standard input, errors that name what is wrong, and work that is continued."""
+
+import gzip
+import io
+import json
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from made_shop import MAPPING, make_shop
+
+from masivo_stream.model.errors import ConfigurationError, InputError, MasivoStreamError, StorageError
+from masivo_stream.prepare.engine import run as running
+from masivo_stream.prepare.engine.run import prepare
+
+# ruff: noqa: S608 - the frame is made of our own text
+POINTS = "5f0c2d1e-8a43-4b6f-9d27-0a1b3c5d7e90"
+EXPORTS = ("customers.ndjson", "events.ndjson", "transactions.ndjson", "left-out.csv", "prepare.json")
+
+FRAME = f"""
+[rewards]
+points = "{POINTS}"
+[customers]
+select = "SELECT place, id, name, email, joined AS registration_date FROM people"
+[balances]
+select = "SELECT place, id AS customer_id, 'points' AS reward, points AS amount FROM people"
+"""
+PEOPLE = [
+    ("1", 'Ana, "la" Ñandú', "a@b.co", "2020-01-01T10:00:00Z", "10.50"),
+    ("2", "Bea", "b@b.co", "2020-06-01T10:00:00Z", "7"),
+]
+COLUMNS = ("id", "name", "email", "joined", "points")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(text, output="export"):
+    Path("mapping.toml").write_text(text)
+    return prepare("mapping.toml", Path(output))
+
+
+def read(name, output="export"):
+    return [json.loads(line, parse_float=Decimal) for line in Path(output, name).read_bytes().splitlines()]
+
+
+def make_csv(path, **_):
+    rows = [",".join(COLUMNS), *(",".join('"' + value.replace('"', '""') + '"' for value in row) for row in PEOPLE)]
+    path.write_text("\n".join(rows))
+
+
+def make_parquet(path):
+    with duckdb.connect() as database:
+        database.execute(
+            "CREATE TABLE t (id BIGINT, name VARCHAR, email VARCHAR, joined TIMESTAMPTZ, points DECIMAL(9,2))"
+        )
+        database.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?)", PEOPLE)
+        database.execute(f"COPY t TO '{path}' (FORMAT parquet)")
+
+
+def make_sqlite(path):
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE people (id INTEGER, name TEXT, email TEXT, joined TEXT, points REAL)")
+        database.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?)", PEOPLE)
+    database.close()
+
+
+def objects():
+    return [dict(zip(COLUMNS, (int(row[0]), *row[1:4], float(row[4])), strict=True)) for row in PEOPLE]
+
+
+FORMATS = {
+    "people.csv": make_csv,
+    "people.csv.gz": lambda path: (make_csv(path), path.write_bytes(gzip.compress(path.read_bytes()))),
+    "people.parquet": make_parquet,
+    "people.db": make_sqlite,
+    "people.ndjson": lambda path: path.write_text("\n".join(map(json.dumps, objects()))),
+    "people.json": lambda path: path.write_text(json.dumps(objects(), indent=2)),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_gives_the_same(here, name):
+    """Text, numbers with types, dates with types: one mapping, one export."""
+    FORMATS[name](here / name)
+    source = f'people = {{ path = "{name}", dates = ["joined"], numbers = ["points"], table = "people" }}'
+    found = run(f"[sources]\n{source}\n{FRAME}")
+    assert found.closes
+    assert read("customers.ndjson") == [
+        {
+            "id": row[0], "name": row[1], "email": row[2], "registration_date": row[3],
+            "balance": [{"reward_id": POINTS, "amount": Decimal(row[4]).normalize() if "." in row[4] else int(row[4])}],
+        }
+        for row in PEOPLE
+    ]  # fmt: skip
+    assert [entry["details"] for each in read("transactions.ndjson") for entry in each["transactions"]] == [
+        "opening balance"
+    ] * 2
+
+
+def test_columns_need_not_be_declared(here):
+    """What a SELECT returns as text under one of our names is cast by the formats of the mapping, and reported."""
+    make_csv(here / "people.csv")
+    with (here / "people.csv").open("a") as file:
+        file.write('\n3,Eva,e@b.co,yesterday,"1,5"\n4,Eva,f@b.co,2020-01-01,"1,5"')
+    found = run(f'[formats]\ntime_zone = "America/Bogota"\n[sources]\npeople = "people.csv"\n{FRAME}')
+    assert [each["id"] for each in read("customers.ndjson")] == ["1", "2", "4"]
+    assert read("customers.ndjson")[2]["registration_date"] == "2020-01-01T05:00:00Z"
+    assert {(each.table, each.reason): each.rows for each in found.remarks if each.action == "left_out"} == {
+        ("customers", "bad_date"): 1, ("balances", "customer_left_out"): 1, ("balances", "bad_number"): 1,
+    }  # fmt: skip
+
+
+def test_standard_input_is_a_source(here, monkeypatch):
+    r"""As from `psql \copy … TO STDOUT`; its copy is removed."""
+    make_csv(here / "people.csv")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((here / "people.csv").read_bytes())))
+    found = run(
+        f'[sources]\npeople = {{ path = "-", format = "csv", dates = ["joined"], numbers = ["points"] }}\n{FRAME}'
+    )
+    assert len(read("customers.ndjson")) == 2
+    assert found.sources[0].files == ("-",)
+    assert sorted(path.name for path in here.iterdir()) == ["export", "mapping.toml", "people.csv"]
+
+
+def test_several_files_are_one_source(here):
+    """Columns by name, in any order; a place names the right file."""
+    make_csv(here / "people-1.csv")
+    (here / "people-2.csv").write_text("email,points,id,name,joined,extra\nc@b.co,x,3,Cleo,2021-01-01T00:00:00Z,!\n")
+    source = 'people = { path = "people-*.csv", dates = ["joined"], numbers = ["points"] }'
+    found = run(f"[sources]\n{source}\n{FRAME}")
+    assert [each["id"] for each in read("customers.ndjson")] == ["1", "2"]
+    assert {(each.file, each.line) for each in found.remarks if each.action == "left_out"} == {("people-2.csv", 2)}
+
+
+def test_rows_that_no_select_returns_are_listed(here):
+    """Rows that are filtered out, and those that are no rows; not those of a source that only completes others."""
+    make_csv(here / "people.csv")
+    (here / "people.csv").write_text((here / "people.csv").read_text() + "\nx,y\n")
+    (here / "names.csv").write_text("id,nick\n9,x\n")
+    sources = f'{PEOPLE_SOURCE}\nnames = {{ path = "names.csv", lookup = true }}'
+    found = run(f"[sources]\n{sources}\n{FRAME}".replace("FROM people", "FROM people WHERE id <> '1'"))
+    listed = (here / "export/left-out.csv").read_text().splitlines()[1:]
+    assert listed[:2] == [
+        "source people,left_out,wrong_field_count,people.csv,4,,,,",
+        "source people,left_out,not_selected,people.csv,2,,,,",
+    ]
+    assert (found.sources[0].rows, found.sources[0].unreadable) == (3, 1)
+
+
+SELECT = "mapping.toml: [customers] select"
+PEOPLE_SOURCE = 'people = { path = "people.csv", dates = ["joined"], numbers = ["points"] }'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "what", "hint"),
+    [
+        ("SELECT place, id,", "SELEC place, id,", SELECT, "does not work", "correct the SELECT"),
+        ("SELECT place, id,", "DELETE FROM people; SELECT place, id,", SELECT, "not one SELECT", "one SELECT"),
+        ('FROM people"\n[bal', 'FROM persons"\n[bal', SELECT, "persons", "correct the SELECT"),
+        ("SELECT place, id, name", "SELECT place, id, name AS nam", SELECT, "`nam`", "did you mean name?"),
+        ("SELECT place, id, name", "SELECT id, name", SELECT, "place of its rows", "`place`"),
+        ("SELECT place, id, name", "SELECT id AS place, id, name", SELECT, "no place", "as it is"),
+        ("SELECT place, id, name", "SELECT place, id::DATE AS id, name", SELECT, "does not fit", "declare"),
+        ('FROM people"\n[bal', "FROM read_csv('/etc/passwd')\"\n[bal", SELECT, "Permission", "correct"),
+        ('"joined"', '"joind"', "mapping.toml: [sources] people: dates: joind", "not a column", "email, joined"),
+        ('"joined"', '"name"', "people.csv:2", "no dates in `name`", "date_formats"),
+        ('"points"', '"email"', "people.csv:2", "no numbers in `email`", "decimal_mark"),
+        ('"people.csv"', '"persons.csv"', "mapping.toml: [sources] people: persons.csv", "no such file", "relative"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(here, old, new, place, what, hint):
+    """By key of the mapping or by file and line, with a remedy; no value of a record is quoted."""
+    make_csv(here / "people.csv")
+    text = f"[sources]\n{PEOPLE_SOURCE}\n{FRAME}"
+    assert old in text
+    with pytest.raises(MasivoStreamError) as error:
+        run(text.replace(old, new, 1))
+    assert isinstance(error.value, ConfigurationError | InputError)
+    assert error.value.place == place
+    assert what in str(error.value)
+    assert hint in error.value.hint
+    assert "Ana" not in f"{error.value}{error.value.hint}"
+
+
+def test_a_date_without_a_zone_stops_the_command(here):
+    """With file and line, and what to write."""
+    make_csv(here / "people.csv")
+    text = (here / "people.csv").read_text().replace("2020-06-01T10:00:00Z", "2020-06-01 10:00:00")
+    (here / "people.csv").write_text(text)
+    for source in (PEOPLE_SOURCE, 'people = "people.csv"'):
+        with pytest.raises(ConfigurationError, match="without a time zone") as error:
+            run(f"[sources]\n{source}\n{FRAME}")
+        assert "time_zone" in error.value.hint
+    run(f'[formats]\ntime_zone = "America/Bogota"\n[sources]\n{PEOPLE_SOURCE}\n{FRAME}')
+    assert read("customers.ndjson")[1]["registration_date"] == "2020-06-01T15:00:00Z"
+
+
+def test_an_export_that_was_not_prepared_is_kept(here):
+    """A directory that holds one is refused."""
+    make_csv(here / "people.csv")
+    (here / "export").mkdir()
+    (here / "export/customers.ndjson").write_text("mine")
+    with pytest.raises(ConfigurationError, match="not prepared"):
+        run(f"[sources]\n{PEOPLE_SOURCE}\n{FRAME}")
+    assert (here / "export/customers.ndjson").read_text() == "mine"
+
+
+def test_an_earlier_preparation_is_replaced(here):
+    """A kind that has no records any more has no export any more."""
+    make_csv(here / "people.csv")
+    run(f"[sources]\n{PEOPLE_SOURCE}\n{FRAME}")
+    assert (here / "export/transactions.ndjson").exists()
+    found = run(f"[sources]\n{PEOPLE_SOURCE}\n{FRAME}".partition("[balances]")[0])
+    assert found.kinds == ("customers",)
+    assert not (here / "export/transactions.ndjson").exists()
+
+
+def test_what_came_and_what_was_written_are_counted_apart(here, monkeypatch):
+    """If a record is lost between, the command ends as a bug, and nothing is published."""
+    make_csv(here / "people.csv")
+    monkeypatch.setattr(running.OutputFiles, "write", lambda self, kind, record: None)
+    with pytest.raises(MasivoStreamError, match="do not close") as error:
+        run(f"[sources]\n{PEOPLE_SOURCE}\n{FRAME}")
+    assert error.value.exit_code == 1
+    assert not (here / "export/customers.ndjson").exists()
+
+
+# Interrupted work.
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A shop of several partitions, and what comes out of it without an interruption."""
+    folder = tmp_path_factory.mktemp("shop")
+    make_shop(folder, customers=400, seed=7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(running, "ROWS_OF_A_PARTITION", 500)
+        prepare("mapping.toml", folder / "whole")
+    return folder
+
+
+def outcome(folder):
+    return {name: (folder / name).read_bytes() for name in EXPORTS}
+
+
+class Stopped(Exception):  # noqa: N818 - no error, an interruption
+    pass
+
+
+def test_work_that_was_stopped_is_continued(shop, tmp_path, monkeypatch):
+    """Stopped before each step in turn, in one directory after the other: the same bytes in the end."""
+    monkeypatch.chdir(shop)
+    monkeypatch.setattr(running, "ROWS_OF_A_PARTITION", 500)
+    seen = []
+    prepare("mapping.toml", tmp_path / "once", lambda step: seen.append(step.step))
+    assert outcome(tmp_path / "once") == outcome(shop / "whole")
+    assert len([step for step in seen if step.startswith("write part")]) > 3
+    output = tmp_path / "often"
+    done = []
+    for number in range(1, len(seen)):
+
+        def show(step, number=number):
+            done.append(step.step)
+            if step.step == seen[number]:
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            prepare("mapping.toml", output, show)
+    prepare("mapping.toml", output, lambda step: done.append(step.step))
+    assert outcome(output) == outcome(shop / "whole")
+    assert done.count(seen[0]) == 1  # no step that was done is done again
+    assert not (output / ".spill").exists()
+
+
+def test_other_work_is_not_continued(shop, tmp_path, monkeypatch):
+    """A changed source or mapping begins from the beginning."""
+    monkeypatch.chdir(shop)
+    monkeypatch.setattr(running, "ROWS_OF_A_PARTITION", 500)
+
+    def stop(step):
+        if step.step.startswith("write part 2"):
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        prepare("mapping.toml", tmp_path / "export", stop)
+    (tmp_path / "mapping.toml").write_text(MAPPING.replace('"2018-01-01"', '"2017-01-01"'))
+    prepare(str(tmp_path / "mapping.toml"), tmp_path / "export")
+    dates = [each["registration_date"] for each in read("customers.ndjson", tmp_path / "export")]
+    assert "2017-01-01T00:00:00Z" in dates
+    assert "2018-01-01T00:00:00Z" not in dates
+
+
+def test_two_processes_do_not_share_a_directory(shop, tmp_path, monkeypatch):
+    """The second one is refused while the first is at work."""
+    monkeypatch.chdir(shop)
+
+    def again(step):
+        with pytest.raises(ConfigurationError, match="another process"):
+            prepare("mapping.toml", tmp_path / "export")
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        prepare("mapping.toml", tmp_path / "export", again)
+
+
+COMMAND = Path(sys.executable).with_name("masivo-stream")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_kill_9_at_any_moment(shop, tmp_path, monkeypatch, seed):
+    """The same command, killed at random moments, ends with the same bytes as without."""
+    chance = random.Random(seed)
+    monkeypatch.chdir(shop)
+    started = time.monotonic()
+    arguments = [COMMAND, "prepare", "mapping.toml", "-q", "-o"]
+    subprocess.run([*arguments, tmp_path / "whole"], check=True, capture_output=True)
+    takes = time.monotonic() - started
+    for _ in range(4):
+        process = subprocess.Popen([*arguments, tmp_path / "export"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            process.communicate(timeout=chance.uniform(0.2, 1) * takes)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+    done = subprocess.run([*arguments, tmp_path / "export"], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert outcome(tmp_path / "export") == outcome(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blocks", [30, 100])
+def test_a_full_disk_is_said_and_survived(shop, tmp_path, blocks):
+    """Exit code 6 with a hint, at whatever step; with room again, the same command goes on to the same bytes."""
+    line = f'ulimit -f {blocks}; exec "$@"'
+    arguments = [COMMAND, "prepare", "mapping.toml", "-q", "-o", tmp_path / "export"]
+    done = subprocess.run(
+        ["bash", "-c", line, "bash", *arguments], cwd=shop, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 6, done.stderr
+    assert "hint: free space" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not re.search(r"@example|Núñez", done.stderr)
+    subprocess.run(arguments, cwd=shop, check=True, capture_output=True)
+    subprocess.run([*arguments[:-1], tmp_path / "whole"], cwd=shop, check=True, capture_output=True)
+    assert outcome(tmp_path / "export") == outcome(tmp_path / "whole")
+
+
+def test_memory_that_is_too_small_is_said(shop, tmp_path, monkeypatch):
+    """Exit code 6, and the key to raise."""
+    monkeypatch.chdir(shop)
+    (tmp_path / "mapping.toml").write_text(f'{MAPPING}\n[engine]\nmemory = "5MB"\n')
+    with pytest.raises(StorageError, match="more memory") as error:
+        prepare(str(tmp_path / "mapping.toml"), tmp_path / "export")
+    assert "raise memory" in error.value.hint
+
+
+def test_without_the_extra_the_command_says_how_to_get_it(shop, tmp_path, monkeypatch):
+    """In one line."""
+    monkeypatch.chdir(shop)
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(ConfigurationError, match="DuckDB, which is not installed") as error:
+        prepare("mapping.toml", tmp_path / "export")
+    assert error.value.hint == "pip install 'masivo-stream[prepare]'"
