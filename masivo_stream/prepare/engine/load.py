@@ -126,15 +126,17 @@ class _Feeder:
     ) -> None:
         self._pipe, self._asked, self._reader, self._columns, self._report = pipe, asked, reader, columns, report
         self._error: BaseException | None = None
+        self._opened = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def __enter__(self) -> None:
         self._thread.start()
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        if kind is not None:  # the database may never have opened its end
-            with suppress(OSError):
-                os.close(os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK))
+        if kind is not None:  # the database may never have opened its end: open it, then let the thread find it closed
+            reader = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
+            self._opened.wait()
+            os.close(reader)
         self._thread.join()
         if (
             self._error is not None
@@ -146,10 +148,13 @@ class _Feeder:
     def _run(self) -> None:
         try:
             with self._pipe.open("wb", buffering=0) as pipe:
+                self._opened.set()
                 for number, file in enumerate(self._asked.files, start=self._asked.first_number):
                     self._feed(pipe, number, file)
         except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
             self._error = error
+        finally:
+            self._opened.set()
 
     def _feed(self, pipe: io.RawIOBase, number: int, file: SourceFile) -> None:
         first = make_place(number, 0)
