@@ -2,7 +2,6 @@
 
 import difflib
 import tomllib
-import types
 import zoneinfo
 from collections.abc import Mapping as AnyMapping
 from typing import Any, TypeVar, get_args, get_origin
@@ -206,16 +205,20 @@ def _sentence(error: msgspec.ValidationError) -> str:
 
 def _choices(kind: object) -> str:
     """Return what a key accepts."""
-    arguments = get_args(kind)
     if get_origin(kind) is dict:
-        return f"the words mean one of: {_choices(arguments[1])}"
-    if isinstance(kind, types.UnionType):
-        return _choices(arguments[0])
-    if arguments and all(isinstance(each, str) for each in arguments):
-        return ", ".join(arguments)
+        return f"the words mean one of: {_list_words(get_args(kind)[1])}"
     if get_origin(kind) is tuple:
         return 'write a list of texts: ["…"]'
+    if words := _list_words(kind):
+        return f"use one of: {words}"
     return "write a whole number" if kind is int else "write true or false" if kind is bool else 'write a text: "…"'
+
+
+def _list_words(kind: object) -> str:
+    """Return the words that a type allows; empty if it allows any text."""
+    arguments = [each for each in get_args(kind) if each is not type(None)]
+    literals = get_args(arguments[0]) if len(arguments) == 1 and not isinstance(arguments[0], str) else arguments
+    return ", ".join(each for each in literals if isinstance(each, str))
 
 
 def _nearest(name: str, names: Any) -> str:  # noqa: ANN401 - anything with names

@@ -160,7 +160,7 @@ def _files(paths: Sequence[str]) -> list[Path]:
                 place=str(path),
                 hint="name the files, or the directory that holds them",
             )
-        found += sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
+        found += sorted(filter(_is_table, path.iterdir())) if path.is_dir() else [path]
     if not found:
         raise ConfigurationError(
             "no file is named",
@@ -168,6 +168,12 @@ def _files(paths: Sequence[str]) -> list[Path]:
             hint="name the files, or the directory that holds them: masivo-stream prepare --init shopify src/",
         )
     return found
+
+
+def _is_table(path: Path) -> bool:
+    """Return whether a file in a directory is called like a table of text."""
+    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    return path.is_file() and name.endswith((".csv", ".tsv", ".txt"))
 
 
 def _split(text: str) -> list[str]:

@@ -10,7 +10,7 @@ _DIRECTORY = Path(__file__).parent
 
 def list_presets() -> dict[str, str]:
     """Return the titles of all presets by their names."""
-    paths = sorted(_DIRECTORY.glob("*.toml"))
+    paths = sorted(_DIRECTORY.glob("*.toml"), key=lambda path: path.stem)
     return {path.stem: path.read_text().partition("\n")[0].removeprefix("# ") for path in paths}
 
 
