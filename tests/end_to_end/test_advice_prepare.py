@@ -1,6 +1,5 @@
 """Advice about mappings and their sources: if followed, the export is written."""
 
-
 import pytest
 from advice_tools import told
 from end_to_end_tools import run

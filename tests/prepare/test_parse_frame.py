@@ -56,7 +56,7 @@ def test_a_source_has_the_formats_of_all_and_its_own():
         ("customers = ", "cus-tomers = ", "m.toml: [sources] cus-tomers", "no name", "letters"),
         ('on = "active"', 'on = "activ"', "m.toml: [customers] statuses", "listed words", "active, deleted, left_out"),
         ('select = "SELECT 1"', "", "m.toml: [customers]", "does not have `select`", "add select"),
-        ("[customers]", '[policies]\nid_twice = "all"\n[customers]', "m.toml: [policies] id_twice", "listed words", "first"),
+        ("[cust", '[policies]\nid_twice = "all"\n[cust', "m.toml: [policies] id_twice", "listed words", "first"),
         ("[customers]", "[engine]\nthreads = 0\n[customers]", "m.toml: [engine] threads", "too small", "1 or more"),
         ('"\\t"', '"\\t", encoding = "utf8000"', "m.toml: [sources] orders encoding", "not an encoding", "latin-1"),
         ('"\\t"', '"\\t", date_formats = ["dd/mm"]', "m.toml: [sources] orders date_formats", "no date format", "iso"),

@@ -102,11 +102,12 @@ def cast_date(text: str, formats: Formats, name: str) -> SqlCast:
     with_zone = [expression for is_zoned, expression in tries if is_zoned]
     without = [expression for is_zoned, expression in tries if not is_zoned]
     if "iso" in formats.date_formats:
+        joined = rf"regexp_replace({trimmed}, ' ([+\-])', '\1')"  # DuckDB takes no space before an offset
         with_zone.append(
-            f"CASE WHEN regexp_full_match({trimmed}, {literal(_ISO_ZONED)}) THEN try_cast({trimmed} AS TIMESTAMPTZ) END"
+            f"CASE WHEN regexp_full_match({trimmed}, {literal(ISO_ZONED)}) THEN try_cast({joined} AS TIMESTAMPTZ) END"
         )
         without.append(
-            f"CASE WHEN regexp_full_match({trimmed}, {literal(_ISO_LOCAL)})"
+            f"CASE WHEN regexp_full_match({trimmed}, {literal(ISO_LOCAL)})"
             f" THEN try_cast(replace({trimmed}, ',', '.') AS TIMESTAMP) END"
         )
     text_first = {f"{name}.t": f"CASE WHEN NOT coalesce({zero}, false) THEN {cleaned} END"}
@@ -152,8 +153,8 @@ def _date_cast(prepared: dict[str, str], bad: str, formats: Formats, name: str, 
     )
 
 
-_ISO_ZONED = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?([Zz]|UTC|[+\-]\d{2}(:?\d{2})?)"
-_ISO_LOCAL = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?)?"
+ISO_ZONED = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?([Zz]|UTC|[+\-]\d{2}(:?\d{2})?)"
+ISO_LOCAL = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?)?"
 
 
 def _try_format(text: str, form: str) -> tuple[bool, str]:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.model.errors import ConfigurationError, InputError
+from masivo_stream.prepare.engine.casts import ISO_LOCAL, ISO_ZONED
 from masivo_stream.prepare.mapping.frame import DataSource, Formats
 from masivo_stream.prepare.presets.preset_files import read_preset
 from masivo_stream.prepare.sources.delimited import DelimitedReader
@@ -21,7 +22,7 @@ SAMPLE_ROWS = 2000
 DELIMITERS = (",", ";", "\t", "|")
 
 DATE_FORMATS = (
-    *("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"),
+    "iso",
     *("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y"),
     *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y"),
 )
@@ -136,6 +137,8 @@ def _as_good(values: Sequence[str], form: str, chosen: str) -> bool:
 
 
 def _fits(value: str, form: str) -> bool:
+    if form == "iso":
+        return re.fullmatch(f"{ISO_ZONED}|{ISO_LOCAL}", value) is not None
     try:
         datetime.strptime(value, form)  # noqa: DTZ007 - only whether it fits
     except ValueError:
@@ -225,7 +228,7 @@ def _guess_formats(matched: list[tuple[FoundFile, DataSource]]) -> str:
     chosen, others = guess_dates(dates)
     listed = ", ".join(map(_quote, chosen or ["iso"]))
     lines = []
-    if any("%z" not in form for form in chosen):
+    if any(re.fullmatch(ISO_ZONED, value) is None for value in dates):
         lines.append('# time_zone = "America/Bogota" # needed: dates have no zone; there is no default')
     doubt = f" # CHECK: {', '.join(others)} would fit as well" if others else " # guessed from the first rows"
     lines += [f"date_formats = [{listed}]{doubt}", f'decimal_mark = "{guess_decimal_mark(numbers)}" # guessed']
