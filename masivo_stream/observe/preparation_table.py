@@ -27,7 +27,7 @@ def print_preparation(console: Console, found: Preparation, plan: Plan | None, o
         print_hanging(console, _describe_remark(remark), f"{_DONE[remark.action]}: ")
     if found.remarks:
         console.print()
-    if plan is not None and not isinstance(plan.summary.checks, UnsetType):
+    if plan is not None and not isinstance(plan.summary.checks, UnsetType) and plan.summary.checks.results:
         print_checks(console, structs.replace(plan.summary.checks, totals=()))
     for warning in (*found.warnings, *(plan.warnings if plan is not None else ())):
         print_hanging(console, printable(warning), "warning: ")
@@ -41,7 +41,7 @@ def _print_end(console: Console, found: Preparation, plan: Plan | None, output: 
     if plan is None:
         console.print(Text("nothing would migrate: no customer is left", style="bold"))
         return
-    kinds = ", ".join(f"{kind.records:,} records of {name}" for name, kind in plan.kinds.items())
+    kinds = ", ".join(f"{kind.records:,} record{'' if kind.records == 1 else 's'} of {name}" for name, kind in plan.kinds.items())
     dead = sum(figures.dead for figures in plan.summary.kinds.values())
     refused = f"; {dead:,} of them would be refused" if dead else ""
     seconds = plan.seconds["configured"]
@@ -107,7 +107,9 @@ def _describe_remark(remark: PreparationRemark) -> str:
 
 
 def _decimal(amount: Decimal) -> str:
-    return f"{amount:,f}"
+    """Return an amount with two places, or with more if it has more; a whole one has none."""
+    places = -int(amount.as_tuple().exponent)
+    return f"{amount:,.0f}" if places <= 0 else f"{amount:,.{max(2, places)}f}"
 
 
 def _table(title: str, first: str, *columns: str) -> Table:

@@ -3,7 +3,7 @@
 import csv
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -80,7 +80,9 @@ def begin_mapping(preset: str, paths: Sequence[str]) -> str:
         elif (found := _match_name(name[1], files)) is not None:
             columns = ", ".join(found.columns)
             lines = f"{_describe(found, 'by its name')}\n# CHECK its columns, here and in each select: {columns}"
-            written.append(_with_path(part, lines))
+            guessed = DataSource(path=(), dates=tuple(find_dates(found)), numbers=tuple(find_numbers(found)))
+            matched.append((found, guessed))
+            written.append(_with_declared(_with_path(part, lines), guessed))
         else:
             needed = ", ".join(_needed(part))
             written.append(_with_path(part, f'path = "{name[1]}.csv" # NOT FOUND: no file has the columns {needed}'))
@@ -144,6 +146,43 @@ def _fits(value: str, form: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def find_dates(file: FoundFile) -> list[str]:
+    """Return the columns whose values are dates, nearly all of them."""
+    return [
+        name
+        for name in file.columns
+        if _mostly(file, name, lambda value: any(_fits(value, form) for form in DATE_FORMATS))
+    ]
+
+
+def find_numbers(file: FoundFile) -> list[str]:
+    """Return the columns whose values are numbers, nearly all of them, and no ids."""
+    names = [name for name in file.columns if not re.search(r"(?i)(^|[ _])id$|Id$|number$|zip|phone", name)]
+    return [name for name in names if _mostly(file, name, lambda value: _NUMBER.fullmatch(value) is not None)]
+
+
+_NUMBER = re.compile(r"[+-]?\d[\d.,' ]*")
+_NEARLY_ALL = 0.9
+
+
+def _mostly(file: FoundFile, name: str, fits: Callable[[str], bool]) -> bool:
+    values = [value for value in file.values([name]) if not value.startswith("0000")]
+    return bool(values) and sum(map(fits, values)) >= _NEARLY_ALL * len(values)
+
+
+def _with_declared(part: str, guessed: DataSource) -> str:
+    """Return the section of a source with the columns that were found to be dates and numbers."""
+    kept = "".join(
+        line for line in part.splitlines(keepends=True) if not line.startswith(("dates =", "numbers =", "# columns"))
+    )
+    lines = [
+        f"{key} = [{', '.join(map(_quote, names))}] # guessed from the values\n"
+        for key, names in (("dates", guessed.dates), ("numbers", guessed.numbers))
+        if names
+    ]
+    return f"{kept.rstrip()}\n{''.join(lines)}\n"
 
 
 def guess_decimal_mark(values: Sequence[str]) -> str:
