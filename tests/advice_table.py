@@ -47,6 +47,9 @@ TABLE: dict[str, dict[str, str]] = {
         ),
     },
     "cli/options.py": {
+        (
+            "name the directory that masivo-stream prepare has written; it holds customers.ndjson"
+        ): "prepare::what_was_prepared_is_migrated",
         "use only one of them": "commands::a_wrong_command_is_right_as_it_is_told",
     },
     "cli/output.py": {
@@ -62,6 +65,14 @@ TABLE: dict[str, dict[str, str]] = {
         (
             "Usage: masivo-stream COMMAND\n\n{…}\n\nTry it: masivo-stream demo\n\nCommands:\n{…}\n\nOptions:\n{…}"
         ): "commands::the_first_look_needs_nothing",
+    },
+    "cli/prepare.py": {
+        "masivo-stream prepare --init shopify src/ -o mapping.toml writes one": "prepare::a_command_is_completed",
+        "name another file with -o": "prepare::a_command_is_completed",
+        "name it: -o export; or write nothing: --check": "prepare::a_command_is_completed",
+        (
+            "written: {…}\nnext: read its comments, then masivo-stream prepare {…} --check\n"
+        ): "prepare::a_command_is_completed",
     },
     "cli/report.py": {
         "use --json or --output, not both": "commands::a_report_goes_to_one_place",
@@ -164,7 +175,7 @@ TABLE: dict[str, dict[str, str]] = {
         "restore it, then export one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
         "save it as plain text, one JSON object per line": "exports::what_is_no_export_is_replaced_by_one",
         (
-            "convert its rows to one JSON object per line: docs/migrating.md, section Export, shows how with DuckDB"
+            "convert its rows to CSV, then write exports with masivo-stream prepare: docs/preparing.md shows how"
         ): "exports::what_is_no_export_is_replaced_by_one",
         "unpack it, then name the files in it": "exports::what_is_no_export_is_replaced_by_one",
         "{…} < {…} > {…}; then name {…} instead": "exports::what_is_packed_otherwise_is_unpacked",
@@ -834,6 +845,9 @@ TABLE: dict[str, dict[str, str]] = {
             "sending::a_proxy_of_the_environment_is_named"
         ),
     },
+    "observe/preparation_table.py": {
+        "next:\n  masivo-stream migrate --from {…}": "prepare::what_was_prepared_is_migrated",
+    },
     "observe/resolution_list.py": {
         "all {found} records checked are in the account: the batch was applied; use --accept": (
             "deciding::what_is_seen_to_be_there_is_accepted"
@@ -865,6 +879,119 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "observe/verification_table.py": {
         "  hint: masivo-stream verify checks these records again, and more": "deciding::what_is_missing_is_looked_up",
+    },
+    "prepare/engine/database.py": {
+        "correct the SELECT": "prepare::a_mapping_is_corrected_as_it_is_told",
+        (
+            "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT"
+        ): "prepare::a_mapping_is_corrected_as_it_is_told",
+        (
+            "free space, or name another spill_dir in [engine]; then start the same command again: it continues"
+        ): "prepare::a_full_disk_is_given_room",
+        "pip install 'masivo-stream[prepare]'": "prepare::the_extra_is_installed",
+        "raise memory in [engine], or lower threads": "prepare::a_mapping_is_corrected_as_it_is_told",
+        (
+            "remove the directory .spill and start again; if that does not help, please report it"
+        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+        'write for example "512MB" or "2GB"': "prepare::a_mapping_is_corrected_as_it_is_told",
+        "write one SELECT, without a semicolon between statements": "prepare::a_mapping_is_corrected_as_it_is_told",
+    },
+    "prepare/engine/load.py": {
+        "correct {…} of this source, or take {…} off its {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "its columns are: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+        (
+            'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
+        ): "prepare::a_mapping_is_corrected_as_it_is_told",
+    },
+    "prepare/engine/output_files.py": {
+        "name another directory with -o, or move it away": "prepare::an_export_that_was_not_prepared_is_kept",
+    },
+    "prepare/engine/run.py": {
+        "masivo-stream prepare --init writes a mapping to begin with": "prepare::a_command_is_completed",
+        (
+            "nothing was published; please report the figures in the message and the mapping"
+        ): "prepare::what_is_broken_in_the_spill_directory_is_removed",
+    },
+    "prepare/engine/select.py": {
+        (
+            'name the zone of these dates in the mapping: [formats] time_zone = "America/Bogota"'
+        ): "prepare::a_mapping_is_corrected_as_it_is_told",
+        "select `place` of a source as it is": "prepare::a_mapping_is_corrected_as_it_is_told",
+    },
+    "prepare/engine/spill_dir.py": {
+        (
+            "free space, or allow writing there; then start the same command again: it continues"
+        ): "prepare::a_full_disk_is_given_room",
+        "wait for it, or name another directory": "prepare::two_at_once_wait_for_each_other",
+    },
+    "prepare/mapping/flat_columns.py": {
+        (
+            "add `place` of the main table: what is left out is then named by file and line"
+        ): "prepare::a_mapping_is_corrected_as_it_is_told",
+        "add it, as NULL AS {…} if there is nothing to select": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "the columns are: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+    },
+    "prepare/mapping/parse_frame.py": {
+        "add format, one of {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+        'add table = "{…}"': "prepare::a_mapping_is_corrected_as_it_is_told",
+        "add {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "masivo-stream prepare --init writes one to begin with": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "name a path, a glob, or - for standard input": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "only one source can be `-`": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "the known names are: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "the words mean one of: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "use 1 or more": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "use a name of the IANA database, such as America/Bogota": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "use for example utf-8, latin-1, cp1252 or utf-16": "prepare::a_mapping_is_corrected_as_it_is_told",
+        'use iso, unix, unix_ms, or a format such as "%d/%m/%Y %H:%M"': "prepare::a_mapping_is_corrected_as_it_is_told",
+        "use letters, digits and _": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "use one character": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "use one of: {…}": "prepare::a_mapping_is_corrected_as_it_is_told",
+        'write a list of texts: ["…"]': "prepare::a_mapping_is_corrected_as_it_is_told",
+        'write a text: "…"': "prepare::a_mapping_is_corrected_as_it_is_told",
+        "write a whole number": "prepare::a_mapping_is_corrected_as_it_is_told",
+        'write for example orders = { path = "orders.csv" }': "prepare::a_section_has_keys",
+        "write its keys below it": "prepare::a_section_has_keys",
+        'write names and ids: points = "the reward\'s id"': "prepare::a_section_has_keys",
+        (
+            "write the UUID; masivo-stream check lists the rewards of an account"
+        ): "prepare::a_mapping_is_corrected_as_it_is_told",
+        "write true or false": "prepare::a_mapping_is_corrected_as_it_is_told",
+        'write {…} = { path = "{…}.csv" }': "prepare::a_mapping_is_corrected_as_it_is_told",
+    },
+    "prepare/presets/begin_mapping.py": {
+        "name the files, or the directory that holds them": "prepare::a_command_is_completed",
+        (
+            "name the files, or the directory that holds them: masivo-stream prepare --init shopify src/"
+        ): "prepare::a_command_is_completed",
+    },
+    "prepare/presets/preset_files.py": {
+        "did you mean {…}?": "prepare::a_mapping_is_corrected_as_it_is_told",
+        "the presets are: {…}": "prepare::a_command_is_completed",
+    },
+    "prepare/sources/delimited.py": {
+        (
+            'correct that line, or say quote = "" in the mapping if nothing is quoted'
+        ): "prepare::a_table_that_is_wrong_is_corrected",
+        'name the columns in the mapping: header = ["…"]': "prepare::a_table_that_is_wrong_is_corrected",
+    },
+    "prepare/sources/json_values.py": {
+        "export it again": "prepare::a_source_that_is_no_table_is_named_right",
+        'say format = "ndjson" if there is an object per line': "prepare::a_source_that_is_no_table_is_named_right",
+    },
+    "prepare/sources/source_files.py": {
+        "check that it exists and can be read": "prepare::a_file_that_cannot_be_read_is_made_readable",
+        "copy it again, or export it again": "prepare::a_table_that_is_wrong_is_corrected",
+        (
+            "paths are relative to the directory in which the command is started"
+        ): "prepare::a_mapping_is_corrected_as_it_is_told",
+    },
+    "prepare/sources/sqlite_rows.py": {
+        (
+            "check `table` in the mapping, and that the file is complete"
+        ): "prepare::a_source_that_is_no_table_is_named_right",
     },
     "sandbox/app.py": {
         "this sandbox answers to the names of its own machine only (--allow-remote)": (

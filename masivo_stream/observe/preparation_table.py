@@ -41,7 +41,9 @@ def _print_end(console: Console, found: Preparation, plan: Plan | None, output: 
     if plan is None:
         console.print(Text("nothing would migrate: no customer is left", style="bold"))
         return
-    kinds = ", ".join(f"{kind.records:,} record{'' if kind.records == 1 else 's'} of {name}" for name, kind in plan.kinds.items())
+    kinds = ", ".join(
+        f"{kind.records:,} record{'' if kind.records == 1 else 's'} of {name}" for name, kind in plan.kinds.items()
+    )
     dead = sum(figures.dead for figures in plan.summary.kinds.values())
     refused = f"; {dead:,} of them would be refused" if dead else ""
     seconds = plan.seconds["configured"]

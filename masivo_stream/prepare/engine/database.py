@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
 
 ROWS_AT_ONCE = 4096
+BUFFERED_ROWS = 65_536
+"""Rows that a thread keeps before it writes them into partitions; DuckDB's own half a million take 100 MB."""
 INSTALL = "pip install 'masivo-stream[prepare]'"
 LONGEST_MESSAGE = 400
 
@@ -47,6 +49,7 @@ class Database:
             "autoload_known_extensions = false",
             "enable_external_access = false",
             "preserve_insertion_order = false",
+            f"partitioned_write_flush_threshold = {BUFFERED_ROWS}",
             "enable_progress_bar = false",
             "TimeZone = 'UTC'",
             f"threads = {engine.threads}",
@@ -119,19 +122,19 @@ class Database:
                 place=place or "[engine] memory",
                 hint="raise memory in [engine], or lower threads",
             )
-        if isinstance(error, duckdb.ConversionException | duckdb.InvalidInputException | duckdb.OutOfRangeException):
-            return _wrong(
-                "converts a value that does not fit",
-                place,
-                "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT",
-            )
         if isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.HTTPException):
             return _full(text)
         if not place:
             return BugError(
                 f"the database refuses our own query: {text[:LONGEST_MESSAGE]}",
                 operation="prepare",
-                hint="please report it",
+                hint="remove the directory .spill and start again; if that does not help, please report it",
+            )
+        if isinstance(error, duckdb.ConversionException | duckdb.InvalidInputException | duckdb.OutOfRangeException):
+            return _wrong(
+                "converts a value that does not fit",
+                place,
+                "declare the column under `numbers` or `dates` of its source, instead of a cast in the SELECT",
             )
         return _wrong(f"does not work: {text[:LONGEST_MESSAGE]}", place, "correct the SELECT")
 

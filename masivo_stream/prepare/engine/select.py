@@ -138,7 +138,7 @@ def select_rows(
     database.execute(
         f"COPY (SELECT {listed}, coalesce({faults}, own_fault) AS {FAULT}, {WORDS}, {part} AS {PART}"
         f" FROM ({inner}) AS staged {joins})"
-        f" TO {literal(str(selected.path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480,"
+        f" TO {literal(str(selected.path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 8192,"
         f" PARTITION_BY ({PART}), OVERWRITE_OR_IGNORE)",
         where,
     )

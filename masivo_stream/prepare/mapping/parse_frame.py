@@ -125,7 +125,7 @@ def _source(tree: AnyMapping[str, Any], formats: Formats, place: str) -> DataSou
         if key not in names:
             raise _wrong("is not a key of a source", f"{place}: {key}", _nearest(key, names))
     path = tree.get("path")
-    paths = [path] if isinstance(path, str) else path
+    paths = [path] if isinstance(path, str) else [] if path is None else path
     own = {key: value for key, value in tree.items() if key in FORMAT_KEYS}
     merged = _convert({**msgspec.to_builtins(formats), **own}, Formats, place)
     _check_formats(merged, place)
