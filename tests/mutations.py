@@ -23,6 +23,7 @@ import mutations_of_edges
 import mutations_of_flow
 import mutations_of_journal
 import mutations_of_left_out
+import mutations_of_prepare
 import mutations_of_references
 import mutations_of_reverts
 from mutation import ROOT
@@ -39,6 +40,7 @@ LISTS = (
     mutations_of_accounts,
     mutations_of_references,
     mutations_of_checks,
+    mutations_of_prepare,
 )
 MUTATIONS = tuple(mutation for each in LISTS for mutation in each.MUTATIONS)
 AT_A_TIME = 2

@@ -24,7 +24,7 @@ SECONDS_PER_LINE = 10.0
 """Seconds between two lines of progress, if standard error is no terminal."""
 
 FEW_PERCENT = 0.02
-"""The share of the work below which no time is estimated."""
+"""The share of the work that has to be done before a time is estimated."""
 
 
 @Parameter(name="*")
@@ -138,12 +138,14 @@ def _showing(*, quiet: bool) -> "Iterator[ShowStep]":
 
     begin = time.monotonic()
     last = begin
+    first_share: float | None = None
 
     def describe(step: StepProgress) -> str:
-        spent = time.monotonic() - begin
-        left = ""
-        if step.share > FEW_PERCENT:
-            left = f", about {rough_duration(spent * (1 - step.share) / step.share)} left"
+        nonlocal first_share
+        first_share = step.share if first_share is None else first_share  # above 0 if earlier work is continued
+        spent, done, left = time.monotonic() - begin, step.share - first_share, ""
+        if done > FEW_PERCENT:
+            left = f", about {rough_duration(spent * (1 - step.share) / done)} left"
         return f"{step.share:4.0%} {step.step}{left}"
 
     def show_in_place(step: StepProgress) -> None:
@@ -152,9 +154,10 @@ def _showing(*, quiet: bool) -> "Iterator[ShowStep]":
 
     def show_as_line(step: StepProgress) -> None:
         nonlocal last
+        described = describe(step)
         if time.monotonic() - last >= SECONDS_PER_LINE:
             last = time.monotonic()
-            sys.stderr.write(f"{describe(step)}\n")
+            sys.stderr.write(f"{described}\n")
 
     def show_nothing(_step: StepProgress) -> None:
         return
