@@ -138,7 +138,7 @@ FIGURES = (
         "        return self.read == records and self.items_read == items\n",
         "        return True\n",
         "A record without an outcome is in no report.",
-        ("model/test_summary.py::test_figures_close_exactly_if_nothing_is_missing",),
+        ("model/test_summary.py::test_figures_add_up_exactly_if_nothing_is_missing",),
     ),
     Mutation(
         "figures that do not close are no bug",

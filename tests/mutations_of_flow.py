@@ -433,7 +433,7 @@ DOUBT = (
         "    return min(max(_year(moment), FIRST_YEAR), LAST_YEAR)\n",
         "    return _year(moment)\n",
         "A transaction of the year 1 can never be verified.",
-        ("model/test_moments.py::test_the_ends_of_the_calendar",),
+        ("model/test_moments.py::test_moments_outside_the_calendar_get_the_nearest_year",),
     ),
     Mutation(
         "a later answer moves the attempt without one",
@@ -441,7 +441,7 @@ DOUBT = (
         "    if outcome.again:\n",
         "    if False:\n",
         "After every restart the settling time passes once more.",
-        ("edges/test_journal.py::test_when_an_attempt_went_without_an_answer_is_kept",),
+        ("edges/test_journal.py::test_the_moment_of_an_unanswered_attempt_is_remembered",),
     ),
     Mutation(
         "one customer speaks for its batch",
@@ -476,7 +476,7 @@ RUNS = (
         "        start, taken = index + 1, taken + lines\n",
         "        start, taken = index + 1, taken + lines + 1\n",
         "Events are noted and held back under the id of another customer.",
-        ("model/test_entries.py::test_what_is_odd_stands_between_runs",),
+        ("model/test_entries.py::test_lines_that_are_not_entries_are_between_the_line_runs",),
     ),
     Mutation(
         "an odd line of a worker's shifts the columns",

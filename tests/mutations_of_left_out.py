@@ -114,7 +114,7 @@ LIST = (
         "            os.ftruncate(file, length)\n        self.length",
         "            pass\n        self.length",
         "After a kill, one record is listed twice.",
-        (LISTED + "what_is_not_counted_is_cut",),
+        (LISTED + "uncounted_lines_are_cut",),
     ),
 )
 
