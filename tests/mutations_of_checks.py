@@ -44,7 +44,7 @@ MUTATIONS = (
         "        if not customer or kind is Kind.EVENTS:\n",
         "        if True:\n",
         "Whether a duplicate is found depends on remember_ids.",
-        (*SAME, PLANTED + "everything_planted_is_found_and_nothing_else"),
+        (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),
     Mutation(
         "only the notes that filled a buffer are looked at",
@@ -52,7 +52,7 @@ MUTATIONS = (
         "                self._sink(part, notes)\n                del notes[:]\n",
         "                del notes[:]\n",
         "Nothing is found in small exports.",
-        (*SAME, PLANTED + "everything_planted_is_found_and_nothing_else"),
+        (*SAME, PLANTED + "exactly_the_planted_faults_are_found"),
     ),
     Mutation(
         "a damaged export is checked as it is",

@@ -7,7 +7,7 @@ the journal for any of them.
 from mutation import Mutation
 
 JOURNAL = "edges/test_journal.py::test_"
-SMALL_RUN = "flow/test_histories.py::test_a_death_at_every_operation_of_a_small_run"
+SMALL_RUN = "flow/test_histories.py::test_a_small_run_survives_a_death_at_every_operation"
 
 COMMITS = (
     *(
@@ -112,7 +112,7 @@ RESTART = (
         "    return found\n",
         "    return []\n",
         "A restart sends once more what must be refused, and begins to halve it again.",
-        ("flow/test_isolation.py::test_isolation_goes_on_where_its_process_died",),
+        ("flow/test_isolation.py::test_isolation_continues_where_its_process_died",),
     ),
     Mutation(
         "isolation goes on with what is before the checkpoint",
@@ -120,7 +120,7 @@ RESTART = (
         "    if (reference.source, reference.line) < (checkpoint.source, checkpoint.line):\n",
         "    if False:\n",
         "What was accepted, or is in doubt, is sent once more.",
-        ("flow/test_isolation.py::test_a_doubt_in_the_middle_of_isolation_is_not_sent_again",),
+        ("flow/test_isolation.py::test_a_batch_in_doubt_during_isolation_is_not_sent_again",),
     ),
     Mutation(
         "what was on the wire is forgotten",
@@ -208,7 +208,7 @@ RESTART = (
         "grown=seen > known.read) if measured.get(known.read) == known.crc else None\n",
         "grown=seen > known.read)\n",
         "A restart continues in an export that is a different one.",
-        ("flow/test_recognise.py::test_one_changed_byte_in_what_was_read_is_no_proof",),
+        ("flow/test_recognise.py::test_one_changed_byte_prevents_the_proof",),
     ),
     Mutation(
         "samples are not looked at",
