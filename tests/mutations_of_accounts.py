@@ -111,6 +111,6 @@ MUTATIONS = (
         "        withdraw(name)\n",
         "",
         "What was taken back cannot be sent again without a confirmation.",
-        (WHERE + "what_was_taken_back_may_be_sent_again",),
+        (WHERE + "a_reverted_export_may_be_sent_again",),
     ),
 )

@@ -36,7 +36,7 @@ WORD = (
         "            await self._kinds[doubt.kind].batches.read(doubt.batch)\n",
         "            pass\n",
         "A command that fails has decided some of its batches and does not say which.",
-        ("end_to_end/test_resolve.py::test_all_is_read_again_before_anything_is_given_up",),
+        ("end_to_end/test_resolve.py::test_every_batch_is_read_again_before_any_is_discarded",),
     ),
     Mutation(
         "sending again is not noted as a decision",
