@@ -195,7 +195,9 @@ TABLE: dict[str, dict[str, str]] = {
         "optional: read a sample back; accepted only means enqueued, and this shows what arrived": (
             "deciding::a_complete_run_is_verified"
         ),
-        "see what is known about the batches in doubt, then decide": "deciding::a_batch_that_is_found_in_the_account_is_accepted",
+        "see what is known about the batches in doubt, then decide": (
+            "deciding::a_batch_that_is_found_in_the_account_is_accepted"
+        ),
         "start the same command again when the cause is gone: it continues from here": (
             "stopping::an_outage_is_waited_for"
         ),
@@ -767,7 +769,9 @@ TABLE: dict[str, dict[str, str]] = {
         "delete the dead letter if it is one purchase; if not, give it a purchase_id of its own": (
             "correcting::a_duplicate_event_is_deleted_or_gets_its_own_id"
         ),
-        "emails are unique per account: correct one of the two customers": "correcting::customers_are_corrected_in_place",
+        "emails are unique per account: correct one of the two customers": (
+            "correcting::customers_are_corrected_in_place"
+        ),
         "export as UTF-8; before a migration the file can be converted, for example with iconv": (
             "correcting::a_file_that_is_not_utf8_is_converted"
         ),
@@ -876,7 +880,9 @@ TABLE: dict[str, dict[str, str]] = {
     },
     "sandbox/sandbox_server.py": {
         "choose another --port (0 takes a free port)": "tools::the_sandbox_takes_another_port",
-        "name a file in a directory that exists and is yours": "tools::the_port_file_is_written_in_an_existing_directory",
+        "name a file in a directory that exists and is yours": (
+            "tools::the_port_file_is_written_in_an_existing_directory"
+        ),
     },
     "sandbox/store.py": {
         "name a new file, or stop the other sandbox that uses it": "tools::a_store_belongs_to_one_sandbox",
