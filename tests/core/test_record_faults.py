@@ -169,7 +169,7 @@ def test_correcting_what_is_listed_makes_a_valid_record(kind_and_faults):
     assert len(again.retried.earlier) == 1
 
 
-def test_what_is_still_wrong_after_a_correction_is_listed_afresh():
+def test_what_is_still_wrong_after_a_correction_is_listed_again():
     """The list of the earlier dead letter is not carried on."""
     first = validate_line(Kind.CUSTOMERS, as_bytes(customer(id=5, email=6, name=7)))
     letter = json.loads(write_dead_letter(Kind.CUSTOMERS, first, DATE))
