@@ -12,6 +12,7 @@ Three dangers, three groups of functions:
 import re
 from collections.abc import Iterable
 from functools import cache
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
@@ -85,9 +86,25 @@ def group_field(path: str) -> str:
 @cache
 def api_names() -> frozenset[str]:
     """Return the names of all fields in the schemas."""
-    schemas = [value for value in vars(records).values() if isinstance(value, type) and issubclass(value, Struct)]
-    fields = {name for schema in schemas for name in schema.__struct_encode_fields__}
-    return frozenset(fields | {schema.__struct_config__.tag_field or "type" for schema in schemas})
+    fields = {name for schema in _schemas() for name in schema.__struct_encode_fields__}
+    return frozenset(fields | {schema.__struct_config__.tag_field or "type" for schema in _schemas()})
+
+
+@cache
+def api_values() -> frozenset[str]:
+    """Return the words that the schemas allow as values: types of transactions, ways to pay."""
+    tags = {str(schema.__struct_config__.tag) for schema in _schemas() if schema.__struct_config__.tag}
+    hints = (hint for schema in _schemas() for hint in get_type_hints(schema).values())
+    return frozenset(tags.union(*map(_literals, hints)))
+
+
+def _literals(hint: object) -> set[str]:
+    inner = get_args(hint)
+    return set(map(str, inner)) if get_origin(hint) is Literal else set[str]().union(*map(_literals, inner))
+
+
+def _schemas() -> list[type[Struct]]:
+    return [value for value in vars(records).values() if isinstance(value, type) and issubclass(value, Struct)]
 
 
 def printable(text: str) -> str:

@@ -145,7 +145,7 @@ def _print_reasons(console: Console, kind: str, reasons: list[tuple[str, int]], 
         if (found := examples.get(reason)) is not None and found.place:
             print_hanging(console, _describe_place(found), " " * len(f"{kind}: "))
     if (more := len(reasons) - MOST_REASONS) > 0:
-        console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see the dead-letter file"))
+        console.print(Text(f"{kind}: and {more} more reason{'s' if more > 1 else ''}, see --json"))
 
 
 def count_dead_letters(count: int, reason: str) -> str:
