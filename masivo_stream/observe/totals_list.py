@@ -8,7 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from masivo_stream.core.redact import printable
-from masivo_stream.model.day_totals import DayFinding, DayState, DaySums, RewardCompared, TotalsVerification
+from masivo_stream.model.day_totals import (
+    DayFinding,
+    DaysCompared,
+    DayState,
+    DaySums,
+    RewardCompared,
+    TotalsVerification,
+)
 from masivo_stream.observe.hanging_text import print_hanging
 
 MOST_DAYS = 20
@@ -80,9 +87,7 @@ def _lines(found: TotalsVerification) -> Iterator[str]:
     zone = "UTC" if days.zone == "+00:00" else days.zone
     span = f"{days.first} to {days.last} ({zone})"
     yield f"sent: {_transactions(days.transactions)} on {_days(days.days)}, {span}{f', {only}' if only else ''}"
-    sample = (
-        "" if days.chosen == days.days else f": a sample that fits into {days.most_requests:,} requests, --all for all"
-    )
+    sample = "" if days.chosen == days.days else f": {_why_a_sample(days)}"
     yield f"compared: {_transactions(days.compared_transactions)} on {_days(days.compared)}{sample}"
     before = f", and {_days(days.read_before)} read before" if days.read_before else ""
     yield f"requests: {days.requests:,}; {days.requests_needed:,} were expected{before}"
@@ -92,6 +97,12 @@ def _lines(found: TotalsVerification) -> Iterator[str]:
     if found.not_compared:
         counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found.not_compared.items())
         yield f"not compared: transactions that the run has not delivered for certain: {counts}"
+
+
+def _why_a_sample(days: DaysCompared) -> str:
+    if days.most_requests is None:
+        return "a sample: all totals do not fit into memory, or the API cannot be asked for some days"
+    return f"a sample that fits into {days.most_requests:,} requests, --all for all"
 
 
 def _table(rewards: tuple[RewardCompared, ...]) -> Table:

@@ -3,7 +3,7 @@
 import json
 import random
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import anyio
 import pytest
@@ -14,7 +14,7 @@ from masivo_stream.flow.commands.verify_totals import verify_totals
 from masivo_stream.flow.readback.totals_choice import TotalsChoice
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.sample_programme import CASHBACK, POINTS
-from masivo_stream.sandbox import SandboxOptions, account_reads, parse_faults, running
+from masivo_stream.sandbox import SandboxOptions, parse_days, parse_faults, running
 from masivo_stream.sandbox.fault_injection import FaultInjector
 
 pytestmark = pytest.mark.slow
@@ -69,8 +69,9 @@ def shop(tmp_path):
     """Return a function that opens a migration to a sandbox of these faults."""
 
     @asynccontextmanager
-    async def opened(*faults):
-        async with running(SandboxOptions(visible_after=0.05, faults=parse_faults(faults))) as sandbox:
+    async def opened(*faults, days="+00:00"):
+        options = SandboxOptions(visible_after=0.05, faults=parse_faults(faults), days=parse_days(days))
+        async with running(options) as sandbox:
             yield Shop(tmp_path, sandbox)
 
     return opened
@@ -252,28 +253,26 @@ async def test_an_interrupted_comparison_goes_on(shop, monkeypatch):
         assert not noted.exists()
 
 
-async def test_a_zone_of_the_account_is_found_out(shop, monkeypatch):
+@pytest.mark.parametrize("zone", ["-05:00", "+05:45"])
+async def test_a_zone_of_the_account_is_found_out(shop, zone):
     """The rows say when they were issued: the message names the zone whose days these are, and it is right."""
-    of_utc = account_reads._day
-    five = timedelta(hours=5).total_seconds()
-    monkeypatch.setattr(account_reads, "_day", lambda text: tuple(moment + five for moment in of_utc(text)))
-    async with shop() as run:
-        moments = [f"2024-01-{day:02}T{hour:02}:30:00Z" for day in range(1, 9) for hour in range(24)]
+    async with shop(days=zone) as run:
+        hours = [f"{hour:02}:{minute}:00Z" for hour in range(24) for minute in (10, 20, 30, 50)]
+        moments = [f"2024-01-{day:02}T{hour}" for day in range(2, 8) for hour in hours]
         run.write([(moment, 1) for moment in moments])
         await run.migrate()
         found = await run.totals()
-        assert (found.exit_code, found.findings, found.hint) == (6, (), "compare with --day-zone -05:00")
-        found = await run.totals(zone="-05:00")
-        assert (found.exit_code, found.days.equal, found.days.zone) == (0, 9, "-05:00")
+        assert (found.exit_code, found.findings, found.hint) == (6, (), f"compare with --day-zone {zone}")
+        found = await run.totals(zone=zone)
+        assert (found.exit_code, found.days.equal, found.days.zone) == (0, 7, zone)
 
 
-async def test_days_by_creation_cannot_be_compared(shop, monkeypatch):
+async def test_days_by_creation_cannot_be_compared(shop):
     """If the account lists transactions by the day of the migration, that is said, and no day is called different."""
-    async with shop() as run:
+    async with shop(days="created") as run:
         run.write(*TWO_DAYS)
         await run.migrate()
-        await run.settle()
-        run.account.execute("UPDATE transactions SET issued_at = visible_at")
+        await anyio.sleep(0.4)
         found = await run.totals()
         assert (found.exit_code, found.findings) == (6, ())
         assert "by the day on which it created them" in found.message

@@ -135,7 +135,7 @@ class DayTotals:
         return {reward: each.sums() for reward, each in self._in_doubt.get(day, {}).items()}
 
     def choose(self, most_requests: int | None) -> list[int]:
-        """Return days, in their order: all that are kept, or those of the lowest ranks that need so few requests."""
+        """Return days, in their order: all that are kept, or those of the lowest ranks that need no more requests."""
         chosen, left = [], most_requests
         for day in sorted(self._sent, key=self._rank):
             needed = requests_of_day(self.days[day])
@@ -202,8 +202,8 @@ def compare_reward(
     """Return what shows of a reward on a day, what of the listed transactions is the run's, and what is not.
 
     1. If everything that is listed is what was sent, it is equal, whenever it was created.
-    2. Otherwise only transactions count that were created while the run sent its own; all of them if there are none,
-       because no page says that the API keeps when a transaction was migrated.
+    2. Otherwise only transactions count that were created while the run sent its own. If there are no such ones, all
+       count, because no page says that the API keeps when a transaction was migrated.
     3. A surplus may be what is in doubt. What is less may still come if the queue is not `settled`.
     """
     everything = together(listed.own, listed.others)

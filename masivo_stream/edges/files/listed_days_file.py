@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Struct
 
 from masivo_stream.edges.files.state_dir import StateDir
-from masivo_stream.model.errors import StorageError
 
 LISTED_DAYS = "listed-days.ndjson"
 
@@ -28,7 +27,7 @@ class ListedDaysFile(Generic[DayT]):
     """Read it to its end first, then append to it."""
 
     def __init__(self, state: StateDir, key: str, schema: type[DayT]) -> None:
-        """Go on if the file has this key, else begin anew."""
+        """Go on if the file has this key, else begin a new one."""
         self._state, self._key = state, key
         self._decode = msgspec.json.Decoder(_Line[schema]).decode  # type: ignore[valid-type]  # a type at run time
         self._file: int | None = None
@@ -61,15 +60,7 @@ class ListedDaysFile(Generic[DayT]):
             self._file = self._state.open_append(LISTED_DAYS)
             if not os.fstat(self._file).st_size:
                 line = self._key.encode() + line
-        try:
-            os.write(self._file, line)
-        except OSError as error:
-            raise StorageError(
-                f"cannot note what was compared: {error.strerror}",
-                operation="compare totals",
-                place=LISTED_DAYS,
-                hint="free up disk space in the state directory, then start the same command again: it goes on",
-            ) from error
+        self._state.append(self._file, LISTED_DAYS, line)
 
     def finish(self) -> None:
         """Remove the file: everything was compared."""

@@ -201,6 +201,19 @@ class StateDir:
                 self.path / name, f"holds a file that cannot be written: {error.strerror}", _CORRECT
             ) from error
 
+    def append(self, file: int, name: str, text: bytes) -> None:
+        """Append a text to a file that `open_append` has opened.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        try:
+            left = memoryview(text)
+            while left:
+                left = left[os.write(file, left) :]
+        except OSError as error:
+            raise _storage(self.path / name, error) from error
+
 
 @contextmanager
 def own_state_dir(name: str) -> Iterator[StateDir]:

@@ -151,14 +151,24 @@ class TotalsWork:
             if findings.days_elsewhere >= _IN_A_ROW or lister.is_spent:
                 break
         await self._compare_later(lister, file, span, later)
-        if findings.shows_nothing and not lister.is_spent:
-            answer = await lister.list(self._filter.day_of(moment_of(span.until)), 0)
-            if isinstance(answer, ListedDay):
-                findings.note_day_of_acceptance(answer)
+        await self._find_out_why(lister, span)
         findings.requests = lister.requests
         self._notice(now=True)
         if findings.is_complete:
             file.finish()
+
+    async def _find_out_why(self, lister: DayLister, span: Span) -> None:
+        """If a day is different, see whether the account means other days, in three requests at most."""
+        findings, day = self._findings, self._findings.first_different
+        if findings.shows_nothing:
+            answer = await lister.list(self._filter.day_of(moment_of(span.until)), 0)
+            if isinstance(answer, ListedDay):
+                findings.note_day_of_acceptance(answer)
+        elif day is not None and not findings.days_elsewhere:
+            for other in {day - 1, day + 1} - {*self._chosen}:
+                answer = await lister.list(other, 0) if is_askable(other) else None
+                if isinstance(answer, ListedDay):
+                    findings.look_at_dates(answer)
 
     async def _compare_later(
         self, lister: DayLister, file: ListedDaysFile[ListedDay], span: Span, results: list[DayResult]

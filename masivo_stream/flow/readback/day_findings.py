@@ -42,6 +42,7 @@ _LOOK_CLOSER = (
 )
 _DECIDE = "masivo-stream resolve decides about what is in doubt"
 _BY_CREATION = "the account lists transactions by the day on which it created them, not by the day of issued_at"
+_OTHER_DAYS = "the account lists transactions by a day that is not the day of issued_at"
 _USE_SAMPLE = "totals cannot be compared by day with this account: masivo-stream verify reads customers back instead"
 
 
@@ -72,6 +73,7 @@ class DayFindings:
         self.requests = 0
         self.days_elsewhere = 0
         """Days with rows that were issued on other days."""
+        self.first_different: int | None = None
 
     def begin(self, chosen: list[int], *, read_before: int) -> None:
         """Begin with these days; an earlier command has read some of them."""
@@ -106,7 +108,13 @@ class DayFindings:
                         in_doubt=doubtful,
                     )
                 )
-        shifts = result.listed.shifts
+        self.look_at_dates(result.listed)
+        if result.state is DayState.DIFFERENT and self.first_different is None:
+            self.first_different = result.day
+
+    def look_at_dates(self, listed: ListedDay) -> None:
+        """See whether what is listed for a day was issued on that day."""
+        shifts = listed.shifts
         if shifts is not None:
             self.days_elsewhere += shifts.is_elsewhere
             self._shifts = shifts if self._shifts is None else self._shifts.with_row(shifts.least, shifts.most)
@@ -149,7 +157,7 @@ class DayFindings:
         left_out: tuple[str, ...],
     ) -> TotalsVerification:
         """Return all of it; `cause` is why it ended early, `left_out` the exports that cannot be read again."""
-        code, message, hint = self._conclude(choice, cause)
+        code, message, hint = self._settle(choice, cause)
         proves_nothing = self._by_creation or self.days_elsewhere
         return TotalsVerification(
             exit_code=int(code),
@@ -177,33 +185,45 @@ class DayFindings:
     def _needed(self) -> int:
         return sum(requests_of_day(self._totals.days[day]) for day in self._chosen)
 
-    def _conclude(self, choice: TotalsChoice, cause: MasivoStreamError | None) -> tuple[ExitCode, str, str]:
+    def _settle(self, choice: TotalsChoice, cause: MasivoStreamError | None) -> tuple[ExitCode, str, str]:
         """Return exit code, message and hint."""
+        code, message, hint = ExitCode.OUTAGE, "", ""
+        zone = self._other_zone()
         if cause is not None:
-            return ExitCode(cause.exit_code), ": ".join(filter(None, (cause.place, str(cause)))), cause.hint
-        if self._by_creation:
-            return ExitCode.OUTAGE, _BY_CREATION, _USE_SAMPLE
-        if self.days_elsewhere and self._shifts is not None:
-            return ExitCode.OUTAGE, *self._explain_shifts(self._shifts)
-        if self._states[DayState.DIFFERENT]:
-            return ExitCode.DEAD_LETTERS, "", _LOOK_CLOSER
-        if self._unasked:
+            code, hint = ExitCode(cause.exit_code), cause.hint
+            message = ": ".join(filter(None, (cause.place, str(cause))))
+        elif self._by_creation:
+            message, hint = _BY_CREATION, _USE_SAMPLE
+        elif self.days_elsewhere and zone:
+            here = describe_zone(self._filter.zone)
+            message = f"the account's days are not those of {here}: they seem to be those of {zone}"
+            hint = f"compare with --day-zone {zone}"
+        elif self.days_elsewhere:
+            message, hint = _OTHER_DAYS, _USE_SAMPLE
+        elif self._states[DayState.DIFFERENT]:
+            code, hint = ExitCode.DEAD_LETTERS, _LOOK_CLOSER
+        elif self._unasked:
             number = f"{self._unasked:,} of {len(self._chosen):,} days were not asked"
-            why = f"the account lists more than was sent, and {choice.most_requests:,} requests were allowed"
-            return ExitCode.OUTAGE, f"{number}: {why}", GO_ON
-        if not self.is_complete:
-            return ExitCode.OUTAGE, "", GO_ON
-        return ExitCode.COMPLETE, "", _DECIDE if self._states[DayState.IN_DOUBT] else ""
+            message = (
+                f"{number}: the account lists more than was sent, and {choice.most_requests:,} requests were allowed"
+            )
+            hint = GO_ON
+        elif not self.is_complete:
+            hint = GO_ON
+        elif self._states[DayState.IN_DOUBT]:
+            code, hint = ExitCode.COMPLETE, _DECIDE
+        else:
+            code = ExitCode.COMPLETE
+        return code, message, hint
 
-    def _explain_shifts(self, shifts: Shifts) -> tuple[str, str]:
-        """Return what the account's days seem to be, and what to do: another zone, if one explains all rows."""
+    def _other_zone(self) -> str:
+        """Return the time zone whose days explain all rows; empty if no zone does."""
+        shifts = self._shifts or Shifts()
         for step in (HOUR, QUARTER):
             begins = shifts.least // step * step
             if shifts.most - begins < DAY and abs(begins) <= MOST_ZONE:
-                here, there = describe_zone(self._filter.zone), describe_zone(self._filter.zone - begins)
-                message = f"the account's days are not those of {here}: they seem to be those of {there}"
-                return message, f"compare with --day-zone {there}"
-        return "the account lists transactions by a day that is not the day of issued_at", _USE_SAMPLE
+                return describe_zone(self._filter.zone - begins)
+        return ""
 
     def _count(self, choice: TotalsChoice) -> DaysCompared:
         days, states = self._totals.days, self._states

@@ -33,7 +33,7 @@ class TotalsChoice(Struct, frozen=True, kw_only=True):
         """Return which transactions count.
 
         Raises:
-            ConfigurationError: the zone is none, or no request is allowed.
+            ConfigurationError: there is no such zone, or no request is allowed.
         """
         if self.most_requests is not None and self.most_requests < 1:
             raise ConfigurationError(
