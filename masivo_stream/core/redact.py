@@ -10,6 +10,7 @@ Three dangers, three groups of functions:
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from msgspec import Struct
@@ -52,6 +53,11 @@ def mask_url(text: str) -> str:
     """Remove user, password and query from a URL; other text stays as it is."""
     text = named(text)
     return _QUERY.sub(MASK, _BEFORE_AT.sub(f"{MASK}@", text)) if "://" in text else text
+
+
+def mask_urls(texts: Iterable[str]) -> list[str]:
+    """Return the texts, each as `mask_url` returns it."""
+    return [mask_url(text) for text in texts]
 
 
 def is_secret(key: str) -> bool:

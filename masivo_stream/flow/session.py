@@ -49,16 +49,12 @@ class Session:
         """Work on an open state directory and its journal; `binding` has checked the journal's account."""
         self.settings, self.state, self.journal, self.binding = settings, state, journal, binding
         self.observer, self.runtime = observer, runtime
+        self.clock = runtime.clock
         self.proxies = Proxies(settings.api, observer)
         self.moved = read_moved(binding.confirmations.moved)
         self.connection: ApiConnection | None = None
         self.send_once: SendOnce | None = None
         self._opened = AsyncExitStack()
-
-    @property
-    def clock(self) -> Clock:
-        """Gives the time and sleeps."""
-        return self.runtime.clock
 
     @property
     def client(self) -> Client:

@@ -169,14 +169,39 @@ def machine(exports, parts):
 
 
 @given(lines, st.integers(1, 5))
-def test_all_is_found_and_nothing_invented(chosen, parts):
+def test_exactly_the_planted_faults_are_found(chosen, parts):
     """What the machine finds is what dictionaries of whole records find, with the same places and sums."""
     exports = number_lines(chosen)
     assert machine(exports, parts).check(exports) == naive(exports)
 
 
+def test_the_balance_of_a_duplicate_does_not_count():
+    """It must not hide that the transactions differ from the balance of the record that is sent."""
+    booked = [(REWARDS[0], "1"), (REWARDS[2], "2")]
+    exports = number_lines(
+        {
+            Kind.CUSTOMERS: [
+                customer("c1", "a@x.co", [(REWARDS[0], "1"), (REWARDS[2], "1")], "good"),
+                customer("c1", "a@x.co", [(REWARDS[0], "5"), (REWARDS[2], "1")], "good"),
+            ],
+            Kind.TRANSACTIONS: [transactions("c1", booked, faulty=False)],
+        }
+    )
+    found = machine(exports, 1).check(exports)
+    assert [each[:3] for each in found] == [("balance_mismatch", 2, (0,)), ("duplicate_id", 1, (0,))]
+    assert found == naive(exports)
+
+
+def test_a_customer_with_a_faulty_line_is_not_compared():
+    """The faulty line is a dead letter of its own, and what is left of the sum says nothing."""
+    balance = customer("c1", "a@x.co", [(REWARDS[0], "3")], "good")
+    faulty = transactions("c1", [(REWARDS[0], "2")], faulty=True)
+    exports = number_lines({Kind.CUSTOMERS: [balance], Kind.TRANSACTIONS: [faulty]})
+    assert machine(exports, 1).check(exports) == naive(exports) == []
+
+
 @given(lines)
-def test_a_collision_accuses_no_record(chosen):
+def test_a_hash_collision_is_not_a_finding(chosen):
     """If all hashes are equal, nothing is reported that is not in the lines."""
     exports = number_lines(chosen)
     with pytest.MonkeyPatch.context() as patch:
@@ -196,7 +221,7 @@ def test_a_collision_accuses_no_record(chosen):
 
 
 @given(st.integers(-(2**49), 2**49))
-def test_six_places_are_exact(number):
+def test_six_decimal_places_are_exact(number):
     """An amount with six places keeps its value through a double."""
     written = in_units(number)
     assert millionths(float(written)) == number
@@ -219,7 +244,7 @@ def test_the_first_places_do_not_depend_on_the_order(order, most):
     assert [fault.place.line for fault in collector.first(CheckName.EMAIL_CASE)] == list(range(most))
 
 
-def test_what_came_from_a_pipe_is_reported_unless_it_is_unsure():
+def test_a_finding_from_a_pipe_is_reported_unless_it_is_uncertain():
     """An amount that the notes do not know exactly is no finding."""
     place = LinePlace(0, 1, 0, 1)
     sure = Suspicion(CheckName.BALANCE_MISMATCH, place, (place,))
@@ -228,7 +253,7 @@ def test_what_came_from_a_pipe_is_reported_unless_it_is_unsure():
     assert list(take_unread(unsure)) == []
 
 
-def test_totals_of_a_file():
+def test_the_totals_of_a_file_are_exact():
     """RewardSums are exact, whatever the amounts; the spelling of a reward does not matter."""
     lines_ = [
         transactions("c1", [(REWARDS[0], "0.1"), (REWARDS[1], "0.2"), (REWARDS[2], "-5")], faulty=False),

@@ -30,7 +30,7 @@ def migrated(served, directory, count=3, **more):
     return directory
 
 
-def test_flags_that_do_not_fit_are_told_which_do(served, tmp_path):
+def test_flags_that_contradict_each_other_are_corrected(served, tmp_path):
     """Each hint, followed, makes a comparison."""
     migrated(served, tmp_path)
     done = run("verify", *sending(served, tmp_path), "--most-requests", "5", key=served.key)

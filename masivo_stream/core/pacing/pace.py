@@ -112,6 +112,8 @@ class Pacer:
     def __init__(self, windows: Iterable[Window]) -> None:
         """Keep to all of `windows`; an empty list means no limit."""
         self._windows = tuple(windows)
+        self.limited = bool(self._windows)
+        """Whether there is any window."""
         self._flights: deque[_Flight] = deque(maxlen=max((window.limit for window in self._windows), default=0))
         """In the order of departure, as many as the largest window counts; `arrived` never decreases."""
         self._under_way: dict[int, _Flight] = {}
@@ -131,11 +133,6 @@ class Pacer:
     def longest(self) -> float:
         """The seconds of the longest window; 0.0 if there is no window."""
         return max((window.seconds for window in self._windows), default=0.0)
-
-    @property
-    def limited(self) -> bool:
-        """Whether there is any window."""
-        return bool(self._windows)
 
     def reserve(self, now: float) -> float:
         """Return the seconds to wait before asking again; 0.0 means that a request may depart now.

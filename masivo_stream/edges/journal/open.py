@@ -9,8 +9,7 @@ from pathlib import Path
 
 import anyio
 
-from masivo_stream.edges.journal.commit import GroupCommit
-from masivo_stream.edges.journal.errors import is_short, primary, storage_error
+from masivo_stream.edges.journal.commit import GroupCommit, is_short, primary, storage_error
 from masivo_stream.edges.journal.schema import TABLES, UPGRADES, VERSION
 from masivo_stream.edges.journal.write import Journal
 from masivo_stream.model.errors import ConfigurationError, StorageError

@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 
 from masivo_stream.core.accounting.spans import cover, read_spans
 from masivo_stream.core.isolation.restart import Culprit, RefusedBatch, suspects
-from masivo_stream.edges.journal.errors import reading
+from masivo_stream.edges.journal.commit import is_short, storage_error
 from masivo_stream.edges.journal.schema import (
     IN_A_RETRY,
     read_consumed,
@@ -27,11 +28,28 @@ from masivo_stream.edges.journal.schema import (
 )
 from masivo_stream.model.account import NotedAccount
 from masivo_stream.model.contract import Kind
+from masivo_stream.model.errors import ConfigurationError
 from masivo_stream.model.progress import Covered, DeadRow, Doubt, Figures, KnownSource, Reference, Suspects
 from masivo_stream.model.reason import Reason
 from masivo_stream.model.report import Facts
 from masivo_stream.model.results import Position
 from masivo_stream.model.states import REVERT_NOTES, BatchState, Note, NoteKind, SettledBy, Visibility
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Raise `ConfigurationError` for a file that is damaged, `StorageError` for a disk that is full or fails."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if is_short(error):
+            raise storage_error(error) from error
+        raise ConfigurationError(
+            f"the journal is damaged: {error}",
+            operation="read the journal",
+            hint="do not start over without the journal: restore it from a copy, or find out what the account already"
+            " has",
+        ) from error
 
 
 class Query:

@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 
 from masivo_stream.core.accounting.spans import write_spans
-from masivo_stream.edges.journal.commit import GroupCommit
-from masivo_stream.edges.journal.errors import writing
+from masivo_stream.edges.journal.commit import GroupCommit, writing
 from masivo_stream.edges.journal.history import JournalHistory
 from masivo_stream.edges.journal.read import JournalReader, Query
 from masivo_stream.edges.journal.schema import (

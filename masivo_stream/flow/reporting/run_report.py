@@ -8,7 +8,7 @@ a URL is shown without what is before its `@` and after its `?`.
 
 import platform
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from masivo_stream import __version__
 from masivo_stream.core.next_steps import next_steps
-from masivo_stream.core.redact import mask_url, named
+from masivo_stream.core.redact import mask_urls, named
 from masivo_stream.edges.export.identity import decode_identity
 from masivo_stream.edges.files.state_dir import StateDir
 from masivo_stream.edges.journal import Journal, JournalReader
@@ -28,11 +28,11 @@ from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import MasivoStreamError
 from masivo_stream.model.moments import utc
 from masivo_stream.model.ports import Clock
+from masivo_stream.model.progress import KnownSource
 from masivo_stream.model.report import DecisionNote, DoubtPlace, Facts, InputFacts, Report
 from masivo_stream.model.settings import Settings
 from masivo_stream.model.states import NoteKind
 from masivo_stream.model.summary import Invocation, KindSummary, Summary
-from masivo_stream.model.window import Window
 
 NAME = "report.json"
 PAGE = "report.html"
@@ -46,7 +46,7 @@ def gather_facts(settings: Settings, invocation: Invocation, began_at: datetime)
     return Facts(
         began_at=began_at.isoformat(timespec="seconds"),
         invocation=Invocation(again=_showable(invocation.again), options=_showable(invocation.options)),
-        settings={name: _spell(value) for name, value in _values(settings)},
+        settings=_spell_all(settings),
         changed=tuple(
             name
             for (name, own), (_, default) in zip(_values(settings), _values(Settings()), strict=True)
@@ -58,7 +58,7 @@ def gather_facts(settings: Settings, invocation: Invocation, began_at: datetime)
 
 def _showable(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the words of a command, or nothing if one of them cannot be shown as it is."""
-    return tuple(map(mask_url, words)) if all(named(word) == word for word in words) else ()
+    return tuple(mask_urls(words)) if all(named(word) == word for word in words) else ()
 
 
 def _values(settings: Settings) -> list[tuple[str, object]]:
@@ -71,19 +71,25 @@ def _values(settings: Settings) -> list[tuple[str, object]]:
     ]
 
 
+def _spell_all(settings: Settings) -> dict[str, str]:
+    """Return every setting as a person writes it, with secrets of URLs masked."""
+    values = dict(_values(settings))
+    return dict(zip(values, mask_urls([_spell(value) for value in values.values()]), strict=True))
+
+
 def _spell(value: object) -> str:
     """Return a setting as a person writes it."""
     match value:
         case bool():
             return "yes" if value else "no"
         case tuple():
-            return ", ".join(str(each) if isinstance(each, Window) else mask_url(str(each)) for each in value) or "none"
+            return ", ".join(map(str, value)) or "none"
         case dict():
             return ", ".join(f"{name}: ***" for name in value) or "none"
         case int() | float():
             return f"{value:g}" if isinstance(value, float) else str(value)
         case _:
-            return mask_url(str(value))
+            return str(value)
 
 
 def _versions() -> dict[str, str]:
@@ -221,7 +227,8 @@ def make_report(journal: Journal, state: StateDir, summary: Summary, clock: Cloc
     Raises:
         ConfigurationError: the journal is damaged.
     """
-    names = {kind: {source.number: source.name for source in journal.read.sources(kind)} for kind in Kind}
+    sources = {kind: journal.read.sources(kind) for kind in Kind}
+    names = {kind: {source.number: source.name for source in known} for kind, known in sources.items()}
     doubts, all_doubts = journal.history.doubts(MOST_DOUBTS)
     decisions, all_decisions = journal.history.decisions(MOST_DECISIONS)
     return Report(
@@ -230,7 +237,9 @@ def make_report(journal: Journal, state: StateDir, summary: Summary, clock: Cloc
         owner=owner,
         state_dir=named(str(state.path)),
         facts=journal.read.facts(),
-        inputs=tuple(found for kind in Kind for found in _inputs(journal, kind)),
+        inputs=tuple(
+            found for kind, known in sources.items() for found in _inputs(kind, known, journal.read.consumed(kind))
+        ),
         times=journal.history.times(),
         time_line=journal.history.time_line(),
         doubts=tuple(
@@ -256,10 +265,11 @@ def _describe(decision: DecisionNote) -> DecisionNote:
     return msgspec.structs.replace(decision, detail=f"{period.start} to {period.end}{count}: {extent}")
 
 
-def _inputs(journal: Journal, kind: Kind) -> list[InputFacts]:
-    consumed = journal.read.consumed(kind)
+def _inputs(
+    kind: Kind, sources: Iterable[KnownSource], consumed: Mapping[int, tuple[int, int, int]]
+) -> list[InputFacts]:
     found = []
-    for source in journal.read.sources(kind):
+    for source in sources:
         read, crc, line = consumed.get(source.number, (0, 0, source.line))
         identity = decode_identity(source.identity)
         modified = utc(identity.mtime_ns // 1_000_000_000).isoformat()
