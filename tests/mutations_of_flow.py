@@ -301,7 +301,7 @@ DOUBT = (
     Mutation(
         "a firewall's word makes dead letters",
         "flow/pipeline/isolate_batch.py",
-        "            if refused.foreign:\n                held.answered",
+        "            if by.refused.foreign:\n                held.answered",
         "            if False:\n                held.answered",
         "While a firewall blocks requests, good records become dead letters.",
         (ISOLATION + "a_firewall_that_blocks_every_request_makes_no_dead_letter",),

@@ -87,14 +87,15 @@ def test_a_dead_letter_has_this_form():
     assert line.decode() == (
         '{"kind":"events","file":"events.ndjson","line":7,"offset":120,"length":2,"items":[1,3],"reason":"wrong_type",'
         '"field":"events[3].order.value","message":"expected a number, found a string","status":422,"batch":"b1",'
-        '"at":"2024-05-01T12:30:00.123Z","raw":"{\\"ñ\\":1}"}\n'
+        '"at":"2024-05-01T12:30:00.123Z","raw":"{\\"ñ\\":1}","faults":[{"reason":"wrong_type",'
+        '"field":"events[3].order.value","message":"expected a number, found a string"}]}\n'
     )
 
 
 def test_an_unknown_value_is_null():
     """No field is left out."""
     found = json.loads(write_dead_letter(Kind.CUSTOMERS, rejected(field=""), AT_TEXT))
-    assert list(found) == [*FIELDS, "raw"]
+    assert list(found) == [*FIELDS, "raw", "faults"]
     assert (found["items"], found["status"], found["batch"], found["field"]) == (None, None, None, "")
 
 
@@ -104,7 +105,7 @@ def test_an_unknown_value_is_null():
 def test_bytes_that_are_not_utf_8_are_written_as_base64(raw):
     """In place of the text, so that the original can always be had back."""
     found = json.loads(write_dead_letter(Kind.EVENTS, rejected(raw=raw), AT_TEXT))
-    assert list(found) == [*FIELDS, "raw_base64"]
+    assert list(found) == [*FIELDS, "raw_base64", "faults"]
     assert base64.b64decode(found["raw_base64"]) == raw
 
 
@@ -126,7 +127,7 @@ def test_texts_of_any_kind_stay_in_their_field(text):
     line = write_dead_letter(Kind.EVENTS, rejected(field=text, message=text), AT_TEXT)
     found = json.loads(line.decode())
     expected = text.encode("utf-8", "replace").decode()
-    assert (found["field"], found["message"], list(found)) == (expected, expected, [*FIELDS, "raw"])
+    assert (found["field"], found["message"], list(found)) == (expected, expected, [*FIELDS, "raw", "faults"])
     assert line.count(b"\n") == 1
     assert b"\x1b" not in line
 

@@ -290,6 +290,8 @@ async def test_a_refusal_in_another_shape_is_a_refusal(migration, shape, by):
         (letter,) = map(json.loads, written.splitlines())
         assert json.loads(letter["raw"])["id"] == late["id"]
         assert letter["message"] != "status 422"
+        if by == "path":
+            assert {(fault["reason"], fault["field"]) for fault in letter["faults"]} == {("refused", "email")}
         most = {
             "path": 2,
             "id": 2,

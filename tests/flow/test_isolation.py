@@ -8,7 +8,7 @@ from mortal import Life
 from mortal_world import World, retry_dead_letters
 
 from masivo_stream.core.sending.refusal_limits import IN_A_ROW, SYSTEMATIC
-from masivo_stream.model.attempt import Answer, Body
+from masivo_stream.model.attempt import Answer, Body, NamedFault
 from masivo_stream.model.contract import Kind
 from masivo_stream.model.errors import DeniedError, ExitCode
 from masivo_stream.model.notices import LimitLearned
@@ -294,3 +294,37 @@ async def test_a_bad_record_may_be_named_in_either_part_of_the_message(shape, tm
     pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=answer)
     figures = await pipeline.run()
     assert (figures.accepted, figures.dead, figures.requests) == (999, 1, 2)
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_all_that_the_api_names_of_a_record_is_in_its_dead_letter(kind, tmp_path):
+    """Of a batch that names several records, each dead letter has what is about its own."""
+    bad = {"c-0003x": ["email", "name"], "c-0007x": ["id"]}
+
+    def answer(_kind, entries, _body, _number):
+        places = [(place, field) for place, each in enumerate(entries) for field in bad.get(each["id"], [])]
+        faults = tuple(NamedFault(place, (field,), f"{field} is wrong") for place, field in places)
+        details = "; ".join(f"customers[{place}].{field} is wrong" for place, field in places)
+        return Answer(status=422, error="no", details=details, faults=faults) if faults else None
+
+    path = write_export(tmp_path / "in", [record(kind, f"-{number:04}x") for number in range(20)])
+    pipeline = PipelineUnderTest(kind, [path], answer=answer)
+    figures = await pipeline.run()
+    assert (figures.accepted, figures.dead) == (18, 2)
+    found = {
+        json.loads(letter.raw)["id"]: [(fault.reason, fault.field, fault.message) for fault in letter.faults]
+        for letter in pipeline.memory.letters
+    }
+    assert found == {
+        customer: [("refused", field, f"{field} is wrong") for field in fields] for customer, fields in bad.items()
+    }
+    assert all((letter.field, letter.message[:4]) == ("", "no: ") for letter in pipeline.memory.letters)
+
+
+async def test_a_refusal_that_names_no_field_is_its_own_fault(tmp_path):
+    """The list is never empty."""
+    path = write_export(tmp_path / "in", [record(Kind.CUSTOMERS, number) for number in range(8)])
+    pipeline = PipelineUnderTest(Kind.CUSTOMERS, [path], answer=refusing({"c3"}, ""))
+    await pipeline.run()
+    (letter,) = pipeline.memory.letters
+    assert [(fault.reason, fault.field, fault.message) for fault in letter.faults] == [("refused", "", letter.message)]
