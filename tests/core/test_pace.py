@@ -274,7 +274,9 @@ def test_requests_of_other_programs_are_counted():
         assert correction.foreign == foreign
         assert pacer.snapshot(now).windows[1].foreign == foreign
     now += 5000.0
-    assert answered_with(pacer, now, limit=1000, remaining=995, reset=3000.0)[1].foreign == 4  # ours have left the window
+    assert (
+        answered_with(pacer, now, limit=1000, remaining=995, reset=3000.0)[1].foreign == 4
+    )  # ours have left the window
     assert answered_with(pacer, now + 9, limit=1000, remaining=0, reset=80_000.0)[1].foreign == 0  # no window of ours
 
 
