@@ -297,7 +297,7 @@ async def test_a_bad_record_may_be_named_in_either_part_of_the_message(shape, tm
 
 
 @pytest.mark.parametrize("kind", Kind)
-async def test_all_that_the_api_names_of_a_record_is_in_its_dead_letter(kind, tmp_path):
+async def test_the_dead_letter_has_every_fault_that_the_api_names(kind, tmp_path):
     """Of a batch that names several records, each dead letter has what is about its own."""
     bad = {"c-0003x": ["email", "name"], "c-0007x": ["id"]}
 
