@@ -866,15 +866,11 @@ TABLE: dict[str, dict[str, str]] = {
             "{found} of {looked_at} records checked are in the account: wait and check again, or look up all"
         ): "deciding::a_batch_that_arrived_in_part_is_completed",
     },
-    "observe/plan_table.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "correcting::the_file_has_more_reasons_than_are_shown"
-        ),
+    "observe/fault_list.py": {
+        "{…}  and {…}{…} more group{…}, see --json": "correcting::json_has_more_groups_than_are_shown",
     },
     "observe/summary_table.py": {
-        "{…}: and {…} more reason{…}, see the dead-letter file": (
-            "correcting::the_file_has_more_reasons_than_are_shown"
-        ),
+        "{…}: and {…} more reason{…}, see --json": "correcting::json_has_the_reasons_of_deleted_dead_letters",
     },
     "observe/templates/report.html": {
         "some records or items have no result. Keep the state directory, and report this.": (
@@ -952,6 +948,9 @@ NOT_ADVICE: dict[str, dict[str, str]] = {
     },
     "observe/check_table.py": {
         "  hint: {…}": "prints what is advice elsewhere",
+    },
+    "observe/fault_list.py": {
+        ": {…}": "prints what is advice elsewhere",
     },
     "observe/check_list.py": {
         "totals: and {…} more file{…}, see --json": "where the rest of a list is",
