@@ -98,13 +98,13 @@ async def test_a_field_that_the_api_does_not_define_is_not_shown(state, journal)
 
 async def test_groups_are_read_from_the_dead_letter_file(state, journal):
     """All faults of each dead letter, in one of an earlier version the only one; any process finds the same."""
-    both = json.loads(letter(line=7)) | {
+    both = json.loads(dead_letter(line=7)) | {
         "faults": [
             {"reason": "missing_field", "field": "events[0].type", "message": "required: a string"},
             {"reason": "wrong_type", "field": "id", "message": "expected a string, found a number"},
         ]
     }
-    old = {name: value for name, value in json.loads(letter(line=9)).items() if name != "faults"}
+    old = {name: value for name, value in json.loads(dead_letter(line=9)).items() if name != "faults"}
     await to_dead_letter(state, journal, *(json.dumps(each).encode() + b"\n" for each in (both, old)))
     groups = find_fault_groups(journal.read, state, KINDS)
     assert [(each.reason, each.field, each.cause, each.records, each.place) for each in groups.listed] == [
@@ -115,10 +115,12 @@ async def test_groups_are_read_from_the_dead_letter_file(state, journal):
     assert groups.dead_letters == {"events": 2}
 
 
-async def test_groups_of_a_file_that_a_person_is_editing(state, journal, monkeypatch):
+async def test_groups_are_read_from_a_file_that_a_person_is_editing(state, journal, monkeypatch):
     """What is no dead letter is left out, so is what is not counted, and what is far behind."""
-    await to_dead_letter(state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", letter(line=9), letter(line=10))
-    state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + letter(Reason.REFUSED, 11))
+    await to_dead_letter(
+        state, journal, b"{\n", b"[" * 5000 + b"\n", b"\xff\n", dead_letter(line=9), dead_letter(line=10)
+    )
+    state.write("dead-letter.events.ndjson", state.read("dead-letter.events.ndjson") + dead_letter(Reason.REFUSED, 11))
     assert [each.records for each in find_fault_groups(journal.read, state, KINDS).listed] == [2]
     monkeypatch.setattr(group_faults, "MOST_READ", 1)
     assert find_fault_groups(journal.read, state, KINDS).dead_letters == {"events": 1}
